@@ -1,0 +1,91 @@
+"""The CloudEvents 1.0 envelope that every command and event shares (structured mode, JSON)."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import uuid_utils
+from pydantic import Field
+
+from gateway_contracts.model import CommandId, SessionId, Timestamp, WireModel
+
+CONTENT_TYPE = "application/cloudevents+json"
+"""AMQP `content_type` of every message."""
+
+DATASCHEMA_BASE = "urn:gateway-contracts:v1:"
+"""Prefix of `dataschema`; what follows is the file name of the JSON Schema without its ending."""
+
+Sequence = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{20}$",
+        description="Position in the session's stream of events: gapless, from 1, zero-padded to 20 "
+        "digits so that it sorts as text (CloudEvents sequence extension).",
+        examples=["00000000000000000042"],
+    ),
+]
+
+
+def new_id() -> str:
+    """Return a fresh UUIDv7: unique, and sorted by the time of its making."""
+    return str(uuid_utils.uuid7())
+
+
+def utc_now() -> datetime:
+    """Return the wall clock's time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def format_sequence(number: int) -> str:
+    """Write a sequence number (1 or more) the way the wire has it."""
+    return f"{number:020d}"
+
+
+class Envelope(WireModel):
+    """Attributes of CloudEvents 1.0 with this contract's extensions."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: CommandId = Field(default_factory=new_id)
+    source: str = Field(
+        min_length=1,
+        max_length=256,
+        description="Who made it: `/backends/<name>` or `/workers/<id>`.",
+        examples=["/backends/crm"],
+    )
+    type: str
+    time: Timestamp = Field(default_factory=utc_now)
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: str | None = Field(None, max_length=256)
+    tenantid: str | None = Field(None, max_length=64, description="The backend's own customer.")
+    correlationid: CommandId | None = Field(
+        None, description="On events: the command that this is the result or consequence of."
+    )
+    traceparent: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+        description="W3C trace context; continued by whatever follows from this message.",
+    )
+
+
+class CommandEnvelope(Envelope):
+    """What a backend asks of one session. Publish it to `wa.commands` with the session id as key."""
+
+    subject: SessionId
+    sequence: str | None = Field(
+        None, max_length=32, description="Optional order within the session."
+    )
+    expirytime: Timestamp | None = Field(
+        None, description="Deadline: past it the command fails with `expired` and does nothing."
+    )
+
+
+class SessionEventEnvelope(Envelope):
+    """What happened to one session. Its place among the session's events is `sequence`."""
+
+    subject: SessionId
+    sequence: Sequence | None = None
+
+
+class WorkerEventEnvelope(Envelope):
+    """What a worker says of itself; `subject` is the worker's id."""
+
+    subject: str

@@ -1,0 +1,322 @@
+"""Events v1. Published at least once; dedupe by `id`; `sequence` orders one session's events."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gateway_contracts.content import Content, Quoted
+from gateway_contracts.envelope import SessionEventEnvelope, WorkerEventEnvelope
+from gateway_contracts.errors import ErrorBody
+from gateway_contracts.model import Jid, MessageId, Timestamp, WireModel, WorkerId
+
+
+class SessionState(StrEnum):
+    """Where a session stands."""
+
+    CREATED = "created"
+    PAIRING = "pairing"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    STOPPED = "stopped"
+    LOGGED_OUT = "logged_out"
+    BANNED = "banned"
+    FAILED = "failed"
+
+
+class StatusReason(StrEnum):
+    """Why a session changed its state; for programs, the text beside it is for people."""
+
+    REQUESTED = "requested"
+    PAIRED = "paired"
+    QR_TIMEOUT = "qr_timeout"
+    PAIRING_FAILED = "pairing_failed"
+    LOGIN_SUCCEEDED = "login_succeeded"
+    CONNECTION_LOST = "connection_lost"
+    HOST_EXITED = "host_exited"
+    WORKER_RESTARTED = "worker_restarted"
+    WORKER_DRAINING = "worker_draining"
+    LOGGED_OUT_FROM_PHONE = "logged_out_from_phone"
+    LOGGED_OUT_BY_COMMAND = "logged_out_by_command"
+    STREAM_REPLACED = "stream_replaced"
+    TEMPORARY_BAN = "temporary_ban"
+    ACCOUNT_BANNED = "account_banned"
+    CLIENT_OUTDATED = "client_outdated"
+    CONNECT_REFUSED = "connect_refused"
+    KEEPALIVE_TIMEOUT = "keepalive_timeout"
+    PROXY_UNREACHABLE = "proxy_unreachable"
+    STORE_LOST = "store_lost"
+    DELETED = "deleted"
+
+
+class Account(WireModel):
+    """The WhatsApp account that a session is linked to."""
+
+    jid: Jid
+    lid: Jid | None = None
+    phone_number: str | None = None
+    push_name: str | None = None
+
+
+class SessionQrData(WireModel):
+    """A QR code to be scanned. Whoever scans it links the account: treat it as a credential."""
+
+    code: str = Field(description="The text of the QR code.")
+    expires_at: Timestamp
+    attempt: Annotated[int, Field(ge=1)] = Field(
+        description="1 for the first code of this pairing."
+    )
+
+
+class SessionQr(SessionEventEnvelope):
+    """A new QR code, replacing the one before."""
+
+    type: Literal["wa.session.qr.v1"] = "wa.session.qr.v1"
+    data: SessionQrData
+
+
+class SessionPairCodeData(WireModel):
+    """A code to be typed on the phone. A credential, like a QR code."""
+
+    code: str = Field(examples=["ABCD-EFGH"])
+    expires_at: Timestamp
+
+
+class SessionPairCode(SessionEventEnvelope):
+    """A pairing code for the phone."""
+
+    type: Literal["wa.session.pair_code.v1"] = "wa.session.pair_code.v1"
+    data: SessionPairCodeData
+
+
+class SessionStatusData(WireModel):
+    """A transition from one state to another."""
+
+    state: SessionState
+    previous: SessionState | None = None
+    reason: StatusReason
+    detail: str | None = Field(None, description="For people; its wording may change.")
+    worker: WorkerId
+    account: Account | None = None
+    retry_at: Timestamp | None = Field(None, description="When the next attempt is due, if one is.")
+
+
+class SessionStatus(SessionEventEnvelope):
+    """A session changed its state."""
+
+    type: Literal["wa.session.status.v1"] = "wa.session.status.v1"
+    data: SessionStatusData
+
+
+class Participant(WireModel):
+    """Somebody on WhatsApp, under the ids that are known."""
+
+    jid: Jid
+    lid: Jid | None = None
+    phone_number: str | None = None
+    push_name: str | None = None
+
+
+class MessageData(WireModel):
+    """A message as it stands in a chat."""
+
+    message_id: MessageId
+    chat: Jid = Field(description="The conversation: the other person's or the group's id.")
+    sender: Participant
+    is_group: bool = False
+    timestamp: Timestamp = Field(description="WhatsApp's time of the message.")
+    content: Content
+    reply_to: Quoted | None = None
+    offline: bool = Field(
+        default=False, description="It had waited at WhatsApp while the session was away."
+    )
+
+
+class MessageReceived(SessionEventEnvelope):
+    """Somebody wrote to the account."""
+
+    type: Literal["wa.message.received.v1"] = "wa.message.received.v1"
+    data: MessageData
+
+
+class MessageSent(SessionEventEnvelope):
+    """The account's owner wrote from the phone or another linked device."""
+
+    type: Literal["wa.message.sent.v1"] = "wa.message.sent.v1"
+    data: MessageData
+
+
+class ReceiptStatus(StrEnum):
+    """How far a message of ours got. `command.succeeded` is the `sent` of a message.send."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    PLAYED = "played"
+
+
+class MessageReceiptData(WireModel):
+    """News of one message of ours."""
+
+    message_id: MessageId
+    chat: Jid
+    status: ReceiptStatus
+    participant: Participant = Field(description="Whose device or reading this is.")
+    timestamp: Timestamp
+
+
+class MessageReceipt(SessionEventEnvelope):
+    """A message of ours was delivered, read or played; `correlationid` is the command that sent it."""
+
+    type: Literal["wa.message.receipt.v1"] = "wa.message.receipt.v1"
+    data: MessageReceiptData
+
+
+class SessionInfo(WireModel):
+    """A session as it stands."""
+
+    kind: Literal["session"] = "session"
+    state: SessionState
+    worker: WorkerId | None = None
+    account: Account | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+    created_at: Timestamp | None = None
+
+
+class QrInfo(WireModel):
+    """The QR code that can be scanned now."""
+
+    kind: Literal["qr"] = "qr"
+    code: str
+    expires_at: Timestamp
+    png: str | None = Field(None, description="The code as a PNG image, base64.")
+
+
+class SentInfo(WireModel):
+    """WhatsApp's server took the message."""
+
+    kind: Literal["message"] = "message"
+    message_id: MessageId
+    chat: Jid
+    timestamp: Timestamp
+
+
+class Done(WireModel):
+    """It is done; there is nothing more to tell."""
+
+    kind: Literal["done"] = "done"
+
+
+Result = Annotated[SessionInfo | QrInfo | SentInfo | Done, Field(discriminator="kind")]
+"""What a command returns, told apart by `kind`."""
+
+
+class CommandSucceededData(WireModel):
+    """A command's good end."""
+
+    command_type: str
+    result: Result
+    repeated: bool = Field(
+        default=False, description="The command came again; this is its stored outcome."
+    )
+
+
+class CommandSucceeded(SessionEventEnvelope):
+    """A command took effect; `correlationid` is its id."""
+
+    type: Literal["wa.command.succeeded.v1"] = "wa.command.succeeded.v1"
+    data: CommandSucceededData
+
+
+class CommandFailedData(WireModel):
+    """A command's bad end."""
+
+    command_type: str | None = None
+    error: ErrorBody
+    attempts: Annotated[int, Field(ge=0)] = 1
+    repeated: bool = Field(
+        default=False, description="The command came again; this is its stored outcome."
+    )
+
+
+class CommandFailed(SessionEventEnvelope):
+    """A command did not take effect; `correlationid` is its id."""
+
+    type: Literal["wa.command.failed.v1"] = "wa.command.failed.v1"
+    data: CommandFailedData
+
+
+class WorkerLoad(WireModel):
+    """What a worker carries and uses."""
+
+    worker: WorkerId
+    version: str
+    capacity: Annotated[int, Field(ge=0)] = Field(description="Sessions it may hold at most.")
+    sessions: dict[SessionState, int] = Field(description="Sessions it holds, by state.")
+    cpu_percent: float = Field(description="Of one core, worker and hosts together.")
+    memory_bytes: int = Field(description="Worker, zygote and hosts together (PSS where known).")
+    queue_depth: int | None = Field(None, description="Commands waiting in its queue.")
+    outbox_depth: int = 0
+    commands_per_second: float = 0.0
+    events_per_second: float = 0.0
+    uptime_seconds: float = 0.0
+
+
+class WorkerStarted(WorkerEventEnvelope):
+    """A worker is ready for commands."""
+
+    type: Literal["wa.worker.started.v1"] = "wa.worker.started.v1"
+    data: WorkerLoad
+
+
+class WorkerHeartbeat(WorkerEventEnvelope):
+    """A worker is alive. Sent to `wa.heartbeats`, expires soon, never stored."""
+
+    type: Literal["wa.worker.heartbeat.v1"] = "wa.worker.heartbeat.v1"
+    data: WorkerLoad
+
+
+class WorkerDraining(WorkerEventEnvelope):
+    """A worker takes no more commands and hands its sessions over."""
+
+    type: Literal["wa.worker.draining.v1"] = "wa.worker.draining.v1"
+    data: WorkerLoad
+
+
+class WorkerStopped(WorkerEventEnvelope):
+    """A worker has left in good order."""
+
+    type: Literal["wa.worker.stopped.v1"] = "wa.worker.stopped.v1"
+    data: WorkerLoad
+
+
+SessionEvent = Annotated[
+    SessionQr
+    | SessionPairCode
+    | SessionStatus
+    | MessageReceived
+    | MessageSent
+    | MessageReceipt
+    | CommandSucceeded
+    | CommandFailed,
+    Field(discriminator="type"),
+]
+"""Every event of a session, told apart by `type`."""
+
+Event = Annotated[
+    SessionQr
+    | SessionPairCode
+    | SessionStatus
+    | MessageReceived
+    | MessageSent
+    | MessageReceipt
+    | CommandSucceeded
+    | CommandFailed
+    | WorkerStarted
+    | WorkerHeartbeat
+    | WorkerDraining
+    | WorkerStopped,
+    Field(discriminator="type"),
+]
+"""Every event of this version, told apart by `type`."""

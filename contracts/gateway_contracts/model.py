@@ -1,0 +1,96 @@
+"""The base of every wire model: frozen, documented, tolerant of fields that it does not know."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class WireModel(BaseModel):
+    """A value on the wire. Unknown fields are ignored, so an older reader survives a newer writer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64")
+
+
+def _printable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not contain NUL characters")
+    return text
+
+
+SessionId = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        description="Names one WhatsApp account of the backend. Part of routing keys, so no dots.",
+        examples=["acme-support"],
+    ),
+]
+"""A session's name: 1 to 64 letters, digits, `_` or `-`, chosen by the backend."""
+
+WorkerId = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        description="Names one worker; stable over its restarts (a StatefulSet pod's name).",
+        examples=["gateway-worker-0"],
+    ),
+]
+"""A worker's name: 1 to 64 letters, digits, `_` or `-`."""
+
+CommandId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Idempotency key: a repeat of an id gets the stored outcome again.",
+        examples=["01939d4e-6a1f-7c3e-8a55-3f1d2b9c7e10"],
+    ),
+]
+"""A command's id: printable ASCII without spaces; UUIDv7 recommended."""
+
+PhoneNumber = Annotated[
+    str,
+    Field(
+        pattern=r"^\+?[1-9][0-9]{6,14}$",
+        description="International number, digits only or with a leading plus.",
+        examples=["+15550100001"],
+    ),
+]
+"""An international phone number (E.164), with or without the plus."""
+
+Recipient = Annotated[
+    str,
+    Field(
+        pattern=r"^(\+?[1-9][0-9]{6,14}|[0-9]{5,20}(:[0-9]{1,3})?@(s\.whatsapp\.net|lid)"
+        r"|[0-9]{5,20}(-[0-9]{5,20})?@g\.us)$",
+        description="A phone number, or the WhatsApp id of a person (`…@s.whatsapp.net`, `…@lid`) or "
+        "of a group (`…@g.us`).",
+        examples=["+15550100002", "15550100002@s.whatsapp.net"],
+    ),
+]
+"""Whom a message goes to."""
+
+Jid = Annotated[
+    str,
+    Field(max_length=128, description="A WhatsApp id.", examples=["15550100002@s.whatsapp.net"]),
+]
+"""A WhatsApp id as the network writes it."""
+
+MessageId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[\x21-\x7e]+$",
+        description="A message's WhatsApp id; unique within a chat, not across chats.",
+        examples=["3EB0C431C26A1916E07A"],
+    ),
+]
+"""A message's id on WhatsApp."""
+
+Text = Annotated[str, Field(max_length=65_536), AfterValidator(_printable)]
+"""Free text without NUL characters (PostgreSQL cannot hold them)."""
+
+Timestamp = AwareDatetime
+"""A moment in time; written as RFC 3339 in UTC."""

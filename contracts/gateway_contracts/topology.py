@@ -1,0 +1,165 @@
+"""Exchanges, queues and routing keys, as values: what the worker declares and a backend relies on.
+
+Why each queue has the arguments it has: a quorum queue without an explicit delivery limit loses its
+order on a requeue (RabbitMQ 3.10 to 3.13), one without a dead-letter exchange loses messages that a
+crash-looping consumer never looked at, and at-least-once dead-lettering needs `reject-publish`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+DELIVERY_LIMIT = 20
+"""How often a command is redelivered before it goes to the dead letters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeSpec:
+    """An exchange to declare (durable)."""
+
+    name: str
+    kind: str
+    arguments: dict[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSpec:
+    """A queue to declare (durable)."""
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingSpec:
+    """A binding of a queue to an exchange."""
+
+    exchange: str
+    queue: str
+    routing_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """Every name, derived from one prefix, so that several fleets can share a broker."""
+
+    prefix: str = "wa"
+
+    @property
+    def commands(self) -> str:
+        """Direct exchange for commands; the routing key is the session id."""
+        return f"{self.prefix}.commands"
+
+    @property
+    def unrouted(self) -> str:
+        """Fanout behind `commands` for sessions that no worker owns."""
+        return f"{self.prefix}.commands.unrouted"
+
+    @property
+    def unassigned(self) -> str:
+        """Queue of the commands for sessions that no worker owns."""
+        return f"{self.prefix}.commands.unassigned"
+
+    @property
+    def dead(self) -> str:
+        """Fanout for commands that nobody can execute."""
+        return f"{self.prefix}.dead"
+
+    @property
+    def dead_commands(self) -> str:
+        """Queue of the dead commands."""
+        return f"{self.prefix}.commands.dead"
+
+    @property
+    def events(self) -> str:
+        """Topic exchange for events; the routing key is `<type>.<session id>`."""
+        return f"{self.prefix}.events"
+
+    @property
+    def events_unrouted(self) -> str:
+        """Name of both the fanout and the bounded queue for events that no backend has bound."""
+        return f"{self.prefix}.events.unrouted"
+
+    @property
+    def heartbeats(self) -> str:
+        """Topic exchange for heartbeats; the routing key is `worker.heartbeat.<worker id>`."""
+        return f"{self.prefix}.heartbeats"
+
+    def worker_queue(self, worker_id: str) -> str:
+        """Queue of one worker's commands."""
+        return f"{self.prefix}.worker.{worker_id}"
+
+    @staticmethod
+    def worker_key(worker_id: str) -> str:
+        """Routing key that reaches one worker directly."""
+        return f"worker.{worker_id}"
+
+    @staticmethod
+    def event_key(event_type: str, subject: str) -> str:
+        """Routing key of an event: `wa.message.received.v1` of `s` is `message.received.s`."""
+        return f"{event_type.removeprefix('wa.').rsplit('.', 1)[0]}.{subject}"
+
+    def exchanges(self) -> tuple[ExchangeSpec, ...]:
+        """Return the shared exchanges, in an order in which they can be declared."""
+        return (
+            ExchangeSpec(name=self.unrouted, kind="fanout"),
+            ExchangeSpec(
+                name=self.commands, kind="direct", arguments={"alternate-exchange": self.unrouted}
+            ),
+            ExchangeSpec(name=self.dead, kind="fanout"),
+            ExchangeSpec(name=self.events_unrouted, kind="fanout"),
+            ExchangeSpec(
+                name=self.events,
+                kind="topic",
+                arguments={"alternate-exchange": self.events_unrouted},
+            ),
+            ExchangeSpec(name=self.heartbeats, kind="topic"),
+        )
+
+    def queues(self) -> tuple[QueueSpec, ...]:
+        """Return the shared queues."""
+        return (
+            QueueSpec(name=self.unassigned, arguments=self._command_queue()),
+            QueueSpec(
+                name=self.dead_commands,
+                arguments={
+                    "x-queue-type": "quorum",
+                    "x-max-length": 1_000_000,
+                    "x-overflow": "reject-publish",
+                    "x-delivery-limit": DELIVERY_LIMIT,
+                },
+            ),
+            QueueSpec(
+                name=self.events_unrouted,
+                arguments={
+                    "x-queue-type": "quorum",
+                    "x-max-length-bytes": 1_073_741_824,
+                    "x-overflow": "drop-head",
+                    "x-delivery-limit": DELIVERY_LIMIT,
+                },
+            ),
+        )
+
+    def bindings(self) -> tuple[BindingSpec, ...]:
+        """Return the bindings among the shared queues."""
+        return (
+            BindingSpec(exchange=self.unrouted, queue=self.unassigned),
+            BindingSpec(exchange=self.dead, queue=self.dead_commands),
+            BindingSpec(exchange=self.events_unrouted, queue=self.events_unrouted),
+        )
+
+    def worker_queue_spec(self, worker_id: str) -> QueueSpec:
+        """Return one worker's queue: like the shared one, with a single active consumer."""
+        return QueueSpec(
+            name=self.worker_queue(worker_id),
+            arguments={**self._command_queue(), "x-single-active-consumer": True},
+        )
+
+    def _command_queue(self) -> dict[str, Any]:
+        return {
+            "x-queue-type": "quorum",
+            "x-delivery-limit": DELIVERY_LIMIT,
+            "x-dead-letter-exchange": self.dead,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+            "x-max-length": 100_000,
+        }
