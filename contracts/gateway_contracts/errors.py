@@ -29,7 +29,7 @@ class ErrorCode(StrEnum):
     INTERNAL = "internal"
 
     @property
-    def title(self) -> str:
+    def summary(self) -> str:
         """A short human sentence for the code; the same for every occurrence."""
         return _TITLES[self]
 
@@ -102,7 +102,7 @@ class ErrorBody(WireModel):
         """Build the body for `code`, with its title and retryability filled in."""
         return cls(
             code=code,
-            title=code.title,
+            title=code.summary,
             detail=detail,
             retryable=code.retryable,
             retry_after_ms=retry_after_ms,
