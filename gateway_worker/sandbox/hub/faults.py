@@ -1,0 +1,72 @@
+"""Faults as values: what shall go wrong, scripted from outside while the server runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+ALWAYS: Final = 1 << 30
+"""A count that never runs out in practice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginFailure:
+    """The answer to a login that is refused.
+
+    Attributes:
+        reason: 401 logged out, 402 temporarily banned, 403 main device gone, 405 client outdated,
+            406 unknown logout, 409 bad user agent, 500 internal error, 503 unavailable.
+        times: how many logins are refused.
+        ban_code: for 402, the kind of ban.
+        expire_seconds: for 402, how long it lasts.
+    """
+
+    reason: int
+    times: int = ALWAYS
+    ban_code: int = 101
+    expire_seconds: int = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """What goes wrong for one device, or for all companions of an account.
+
+    Counts say how often a fault strikes before it is over; 0 is never, `ALWAYS` is for good.
+
+    Attributes:
+        login_failure: refuse logins.
+        drop_logins: logins that are cut without an answer.
+        missing_acks: messages of this device that are relayed and not acked.
+        error_acks: messages of this device that reach nobody and are acked with `ack_error`.
+        ack_error: the code for `error_acks`.
+        ack_delay_seconds: wait before each ack to a message of this device.
+        lost_receipts: receipts sent by this device that vanish; what they confirm is sent again.
+        mute: pings and queries of this device that stay unanswered.
+        hidden: looked up by others, the account has no LID and no devices (unknown recipient).
+        no_bundles: nobody can fetch this device's keys.
+    """
+
+    login_failure: LoginFailure | None = None
+    drop_logins: int = 0
+    missing_acks: int = 0
+    error_acks: int = 0
+    ack_error: int = 479
+    ack_delay_seconds: float = 0.0
+    lost_receipts: int = 0
+    mute: int = 0
+    hidden: bool = False
+    no_bundles: bool = False
+
+
+NO_FAULTS: Final = Faults()
+
+
+class StreamEnd(Enum):
+    """How the server may end a connection that is logged in."""
+
+    RESTART = "515"
+    INTERNAL = "500"
+    UNAVAILABLE = "503"
+    REPLACED = "replaced"
+    DEVICE_REMOVED = "device_removed"
