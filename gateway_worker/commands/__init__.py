@@ -1,0 +1,3 @@
+"""Commands: `dispatcher` takes one from delivery to outcome, `inbox` makes each happen once, `handlers`
+hold what each type does.
+"""

@@ -1,0 +1,104 @@
+"""What commands need from broker and database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from gateway_worker.sessions.changes import Outcome
+
+
+class Settlement(StrEnum):
+    """What becomes of a delivery."""
+
+    ACK = "ack"
+    """Its outcome is committed."""
+    DEAD = "dead"
+    """Nobody can execute it: to the dead letters, with the reason."""
+    REQUEUE = "requeue"
+    """Not taken on: back to the queue for this or another worker (only while draining)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a delivery went to the dead letters."""
+
+    code: str
+    reason: str
+
+
+class Delivery(Protocol):
+    """One command as the broker handed it over. After a lost connection the same command comes
+    again; the consumer then swaps the handle inside, so settling works at any time.
+    """
+
+    @property
+    def body(self) -> bytes:
+        """The raw body."""
+        ...
+
+    @property
+    def unassigned(self) -> bool:
+        """Whether it came from the shared queue of sessions without an owner."""
+        ...
+
+    @property
+    def redelivered(self) -> bool:
+        """Whether the broker had handed it out before."""
+        ...
+
+    async def settle(self, settlement: Settlement, refusal: Refusal | None = None) -> None:
+        """Acknowledge, dead-letter or give back. Bounded in time, never raises, idempotent."""
+        ...
+
+
+class CommandSink(Protocol):
+    """Takes deliveries from the consumer (implemented by the dispatcher)."""
+
+    def accept(self, delivery: Delivery) -> None:
+        """Take one delivery. Must only queue it and return: the consumer's callback may be cancelled
+        on any connection loss.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A command to enter into the inbox."""
+
+    command_id: str
+    session_id: str
+    command_type: str
+    worker_id: str
+
+
+class Verdict(StrEnum):
+    """What the inbox says of a command."""
+
+    NEW = "new"
+    """Never seen: it is now `executing` here."""
+    FINISHED = "finished"
+    """It has an outcome already."""
+    INTERRUPTED = "interrupted"
+    """It was executing when a worker died or lost the thread; it may have taken effect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """The inbox's answer."""
+
+    verdict: Verdict
+    attempts: int
+    outcome: Outcome | None = None
+    """The stored outcome when `verdict` is FINISHED."""
+
+
+class InboxStore(Protocol):
+    """The commands table."""
+
+    async def enter(self, commands: Sequence[Received]) -> Sequence[Entry]:
+        """Enter commands in one transaction, one answer each, in order.
+
+        A command id is global: the first session to use it has it. Raises `DependencyError`.
+        """
+        ...

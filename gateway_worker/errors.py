@@ -1,0 +1,141 @@
+"""The one tree of errors: each carries a code of the contract and says whether a retry can help."""
+
+from gateway_contracts import ErrorBody, ErrorCode, FieldError
+
+
+class GatewayError(Exception):
+    """A failure with a code.
+
+    Args:
+        detail: What happened, for a person; without message text, numbers or keys.
+        code: The contract's code; each subclass has a default.
+    """
+
+    code: ErrorCode = ErrorCode.INTERNAL
+
+    def __init__(self, detail: str = "", *, code: ErrorCode | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        if code is not None:
+            self.code = code
+
+    def body(self) -> ErrorBody:
+        """Return the error as the contract shows it to a backend."""
+        return ErrorBody.of(self.code, self.detail or None)
+
+
+class PermanentError(GatewayError):
+    """The same command will fail again."""
+
+
+class RetryableError(GatewayError):
+    """The same command may succeed later.
+
+    Args:
+        detail: What happened.
+        code: The contract's code.
+        retry_after_seconds: How long to wait at least, if that is known.
+    """
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        code: ErrorCode | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(detail, code=code)
+        self.retry_after_seconds = retry_after_seconds
+
+    def body(self) -> ErrorBody:
+        """Return the error as the contract shows it, with the time to wait."""
+        wait = self.retry_after_seconds
+        return ErrorBody.of(
+            self.code,
+            self.detail or None,
+            retry_after_ms=None if wait is None else int(wait * 1000),
+        )
+
+
+class InvalidCommandError(PermanentError):
+    """The command cannot be executed as it stands.
+
+    Args:
+        detail: What is wrong.
+        pointer: JSON Pointer to the field at fault.
+    """
+
+    code = ErrorCode.INVALID_COMMAND
+
+    def __init__(self, detail: str, *, pointer: str | None = None) -> None:
+        super().__init__(detail)
+        self.pointer = pointer
+
+    def body(self) -> ErrorBody:
+        """Return the error with the field it is about."""
+        errors = (FieldError(pointer=self.pointer, detail=self.detail),) if self.pointer else ()
+        return ErrorBody.of(self.code, self.detail, errors=errors)
+
+
+class SessionNotFoundError(PermanentError):
+    """There is no such session."""
+
+    code = ErrorCode.SESSION_NOT_FOUND
+
+
+class SessionExistsError(PermanentError):
+    """There is such a session already."""
+
+    code = ErrorCode.SESSION_EXISTS
+
+
+class SessionNotConnectedError(RetryableError):
+    """The session has no connection to WhatsApp now."""
+
+    code = ErrorCode.SESSION_NOT_CONNECTED
+
+
+class RecipientNotOnWhatsAppError(PermanentError):
+    """WhatsApp does not know the recipient."""
+
+    code = ErrorCode.RECIPIENT_NOT_ON_WHATSAPP
+
+
+class ExpiredError(PermanentError):
+    """The command's deadline has passed."""
+
+    code = ErrorCode.EXPIRED
+
+
+class UncertainError(PermanentError):
+    """The command may or may not have taken effect."""
+
+    code = ErrorCode.UNCERTAIN
+
+
+class UpstreamTimeoutError(RetryableError):
+    """WhatsApp did not answer in time."""
+
+    code = ErrorCode.UPSTREAM_TIMEOUT
+
+
+class UpstreamRejectedError(PermanentError):
+    """WhatsApp refused."""
+
+    code = ErrorCode.UPSTREAM_REJECTED
+
+
+class CapacityError(RetryableError):
+    """There is no room here."""
+
+    code = ErrorCode.CAPACITY
+
+
+class DependencyError(RetryableError):
+    """A service that the worker needs cannot be used now (broker, database, cache, object store)."""
+
+    code = ErrorCode.INTERNAL
+
+
+class ConfigurationError(GatewayError):
+    """The worker cannot start as it is configured."""

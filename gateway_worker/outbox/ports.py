@@ -1,0 +1,50 @@
+"""What the outbox needs from database and broker."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gateway_worker.sessions.changes import Change, Committed, OutboxRow
+
+
+class ChangeStore(Protocol):
+    """Writes changes."""
+
+    async def commit(self, changes: Sequence[Change]) -> Sequence[Committed]:
+        """Write all changes in one transaction, in order; one answer each.
+
+        Gives each event of an owned session its `sequence` (gapless per session) and stores it in
+        the outbox. Raises `DependencyError`: then nothing of the batch is written.
+        """
+        ...
+
+
+class OutboxStore(Protocol):
+    """The rows that wait for publication."""
+
+    async def pending(self, *, after: int, limit: int) -> Sequence[OutboxRow]:
+        """Return unpublished rows with an id above `after`, in order. Raises `DependencyError`."""
+        ...
+
+    async def mark_published(self, outbox_ids: Sequence[int]) -> None:
+        """Note that the broker has confirmed these rows. Raises `DependencyError`."""
+        ...
+
+    async def depth(self) -> int:
+        """Return how many rows wait. Raises `DependencyError`."""
+        ...
+
+    async def prune(self, *, keep_seconds: float, limit: int) -> int:
+        """Delete rows published longer ago than `keep_seconds`; returns how many."""
+        ...
+
+
+class EventPublisher(Protocol):
+    """Publishes with confirms."""
+
+    async def publish(self, row: OutboxRow) -> None:
+        """Publish one event and return once the broker has confirmed it.
+
+        Calls may overlap; the broker gets them in the order of the calls. Raises `DependencyError`
+        if it is not known to be stored (then it is repeated with the same id).
+        """
+        ...

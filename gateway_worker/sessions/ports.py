@@ -1,0 +1,345 @@
+"""What sessions need from the outside, as small protocols; the adapters are joined in `app.py`."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from gateway_contracts import Account, Content, ReceiptStatus
+from gateway_contracts.commands import Pairing
+from gateway_contracts.events import Participant, SessionState
+
+from gateway_worker.sessions.changes import Change, Committed, DesiredState, MessageRow
+
+# --- the session host: one WhatsApp connection in a process of its own -----------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSpec:
+    """How to start a session's host.
+
+    Attributes:
+        session_id: Whose host it is.
+        directory: The session's own directory (device store, spool); made if missing, mode 0700.
+        resume_jid: The device to resume, exactly as paired (`user:device@s.whatsapp.net`); None to
+            pair a new one.
+        pairing: How to pair when there is nothing to resume.
+        device_name: What the phone's list of linked devices shows.
+    """
+
+    session_id: str
+    directory: Path
+    resume_jid: str | None
+    pairing: Pairing
+    device_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotedMessage:
+    """The message that a reply quotes: its id, its writer's JID and, if known, its text."""
+
+    message_id: str
+    participant: str
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingText:
+    """A text to send: `to` and `mentions` are JIDs or phone numbers (digits)."""
+
+    to: str
+    text: str
+    mentions: tuple[str, ...] = ()
+    quoted: QuotedMessage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentMessage:
+    """WhatsApp's server took a message."""
+
+    message_id: str
+    chat: str
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QrIssued:
+    """A new QR code; the one before is void. `valid_seconds` counts from now."""
+
+    code: str
+    valid_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairCodeIssued:
+    """A code to type on the phone."""
+
+    code: str
+    valid_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """The phone linked this device. `account.jid` is the full device JID needed to resume."""
+
+    account: Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairingEnded:
+    """Pairing ended without a link: `timed_out` if nobody scanned. The host exits by itself."""
+
+    timed_out: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkUp:
+    """Logged in and ready to send. `account` as the store has it."""
+
+    account: Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkDown:
+    """The connection is gone; the library reconnects by itself."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkEnded:
+    """WhatsApp ended the session's connection for good; the library does not reconnect.
+
+    Attributes:
+        reason: `logged_out` (unlinked: the store is void), `replaced` (the same device logged in
+            elsewhere), `temporary_ban`, `banned`, `client_outdated`, `refused`, `store_lost`
+            (the store does not hold the device to resume) or `unreachable` (the first connection
+            could not be made; a new host may try again).
+        detail: For people.
+        retry_after_seconds: When a temporary ban ends, if known.
+    """
+
+    reason: str
+    detail: str
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundMessage:
+    """A message that arrived (`from_me`: written on the owner's phone)."""
+
+    record: int
+    message_id: str
+    chat: str
+    sender: Participant
+    from_me: bool
+    is_group: bool
+    timestamp: datetime
+    content: Content
+    quoted_id: str | None = None
+    quoted_participant: str | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundReceipt:
+    """A receipt for messages of ours; one per status and participant."""
+
+    record: int
+    message_ids: tuple[str, ...]
+    chat: str
+    participant: Participant
+    status: ReceiptStatus
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostExited:
+    """The host's process is gone; always the last event. `expected` after `stop` or `logout`."""
+
+    expected: bool
+    detail: str
+
+
+HostEvent = (
+    QrIssued
+    | PairCodeIssued
+    | Paired
+    | PairingEnded
+    | LinkUp
+    | LinkDown
+    | LinkEnded
+    | InboundMessage
+    | InboundReceipt
+    | HostExited
+)
+"""What a host tells. Events with `record` come from its spool: acknowledge them after the commit."""
+
+HostListener = Callable[[HostEvent], Awaitable[None]]
+"""Called in order, one event at a time; a slow listener slows the host (back-pressure)."""
+
+
+class SessionHost(Protocol):
+    """One running host. Every call may raise `SessionNotConnectedError` if the process is gone."""
+
+    @property
+    def pid(self) -> int:
+        """The process id, for memory accounting and fault tests."""
+        ...
+
+    async def send_text(self, message: OutgoingText) -> SentMessage:
+        """Send one message; returns when WhatsApp's server has acknowledged it.
+
+        Raises:
+            SessionNotConnectedError: Nothing was sent.
+            RecipientNotOnWhatsAppError: Nothing was sent.
+            UpstreamRejectedError: The server refused it.
+            UncertainError: No acknowledgement came, or the host died meanwhile; it may have arrived.
+        """
+        ...
+
+    async def logout(self) -> None:
+        """Unlink this device from the account and leave. Raises `UpstreamTimeoutError`."""
+        ...
+
+    async def stop(self) -> None:
+        """Disconnect and leave; killed after a few seconds. Never raises; idempotent."""
+        ...
+
+    def acknowledge(self, record: int) -> None:
+        """Let the host forget spooled events up to and including `record`. Cheap, never blocks."""
+        ...
+
+
+class HostLauncher(Protocol):
+    """Starts hosts. Ready hosts share their memory with the process they are forked from."""
+
+    async def launch(self, spec: HostSpec, listener: HostListener) -> SessionHost:
+        """Start a host and return once its process runs; what follows comes to `listener`.
+
+        Raises:
+            DependencyError: No process could be started.
+        """
+        ...
+
+
+# --- rows ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """A session as the database has it."""
+
+    session_id: str
+    state: SessionState
+    desired: DesiredState
+    pairing: Pairing
+    device_name: str
+    labels: dict[str, str] = field(default_factory=dict)
+    account: Account | None = None
+    worker_id: str | None = None
+    epoch: int = 0
+    created_at: datetime
+    tenant_id: str | None = None
+
+
+class SessionStore(Protocol):
+    """The sessions table. Every call may raise `DependencyError`."""
+
+    async def create(self, row: SessionRow) -> SessionRow | None:
+        """Insert a session owned by `row.worker_id` with epoch 1; None if the id is taken."""
+        ...
+
+    async def get(self, session_id: str) -> SessionRow | None:
+        """Return a session or None."""
+        ...
+
+    async def owned_by(self, worker_id: str) -> Sequence[SessionRow]:
+        """Return the sessions that this worker owns, the oldest first."""
+        ...
+
+    async def claim(self, session_id: str, worker_id: str) -> SessionRow | None:
+        """Take a session that has no owner (or is ours): raises its epoch; None if it is another's."""
+        ...
+
+
+class MessageStore(Protocol):
+    """Look-ups in the history."""
+
+    async def find(self, session_id: str, message_id: str) -> MessageRow | None:
+        """Return a message of the session by its id, the newest if several chats share the id."""
+        ...
+
+    async def command_of(self, session_id: str, message_id: str) -> str | None:
+        """Return the id of the command that sent a message, or None."""
+        ...
+
+
+class Recorder(Protocol):
+    """The one way in which anything is written about a session."""
+
+    async def record(self, change: Change) -> Committed:
+        """Commit a change. Calls are committed in the order in which they were made.
+
+        Waits as long as the database is away; only cancellation ends it early.
+        """
+        ...
+
+
+# --- routes and snapshots --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentQr:
+    """The QR code that can be scanned now."""
+
+    code: str
+    expires_at: datetime
+
+
+class RoutingTable(Protocol):
+    """The table in the cache that backends may read. Never raises: it is rebuilt from the rows."""
+
+    async def put(
+        self, session_id: str, *, worker_id: str, state: SessionState, epoch: int
+    ) -> None:
+        """Say where a session lives and how it stands."""
+        ...
+
+    async def put_qr(self, session_id: str, qr: CurrentQr | None) -> None:
+        """Keep the last QR code until it expires; None forgets it."""
+        ...
+
+    async def remove(self, session_id: str) -> None:
+        """Forget a session: route and QR code."""
+        ...
+
+
+class CommandRoutes(Protocol):
+    """The broker's bindings from a session's key to this worker's queue."""
+
+    async def bind(self, session_id: str) -> None:
+        """Route the session's commands here. Raises `DependencyError`; idempotent."""
+        ...
+
+    async def unbind(self, session_id: str) -> None:
+        """Stop routing the session's commands here. Raises `DependencyError`; idempotent."""
+        ...
+
+
+class DeviceSnapshots(Protocol):
+    """Encrypted copies of device stores in the object store."""
+
+    async def save(self, session_id: str, directory: Path) -> None:
+        """Copy the session's device store. Raises `DependencyError`."""
+        ...
+
+    async def restore(self, session_id: str, directory: Path) -> bool:
+        """Bring the newest copy back if there is one; says whether. Raises `DependencyError`."""
+        ...
+
+    async def delete(self, session_id: str) -> None:
+        """Remove every copy. Raises `DependencyError`; idempotent."""
+        ...
