@@ -1,0 +1,219 @@
+"""The hub's own records: accounts, their devices, what waits for each of them."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+from gateway_worker.sandbox.hub.errors import AccountExistsError, UnknownAccountError
+from gateway_worker.sandbox.hub.faults import NO_FAULTS, Faults, StreamEnd
+from gateway_worker.sandbox.hub.interface import AccountInfo, Device, KeyBundle, Phone, PreKey
+from gateway_worker.sandbox.wire.jid import LID_SERVER, PN_SERVER, Jid, lid, pn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway_worker.sandbox.hub.mailbox import Mailbox
+
+PHONE: Final = 0
+MAX_DEVICE: Final = 255
+REMEMBERED_MESSAGES: Final = 2048
+
+
+class CompanionLink(Device, Protocol):
+    """A companion's connection that is logged in."""
+
+    def drop(self) -> None:
+        """Cut it without a word."""
+
+    def end(self, end: StreamEnd) -> None:
+        """End it with a stream error."""
+
+
+@dataclass(slots=True, eq=False)
+class DeviceRecord:
+    """One device of an account; mutable state of the hub, never handed out.
+
+    Attributes:
+        number: address by phone number.
+        lid: address by LID.
+        mailbox: what waits for it, and the way to it while it is online.
+        bundle: published keys; `None` before the first publication.
+        prekeys: one-time prekeys nobody has taken.
+        noise_public: the key that its logins must prove; empty for a phone.
+        link: its logged-in connection; always `None` for a phone.
+        low_notice_due: whether the next shortage of prekeys is still to be told.
+        logins: successful logins.
+        seen: messages relayed lately as (target, id), oldest first, to recognise repeats.
+        faults: the device's own faults; `None` leaves it to the account's.
+    """
+
+    number: Jid
+    lid: Jid
+    mailbox: Mailbox
+    bundle: KeyBundle | None = None
+    prekeys: deque[PreKey] = field(default_factory=deque)
+    noise_public: bytes = b""
+    link: CompanionLink | None = None
+    low_notice_due: bool = True
+    logins: int = 0
+    seen: dict[tuple[Jid, str], None] = field(default_factory=dict)
+    faults: Faults | None = None
+
+    def is_repeat(self, target: Jid, message_id: str) -> bool:
+        """Remember a message; whether it was known already."""
+        key = (target, message_id)
+        if key in self.seen:
+            return True
+        self.seen[key] = None
+        if len(self.seen) > REMEMBERED_MESSAGES:
+            del self.seen[next(iter(self.seen))]
+        return False
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """A phone number with its devices.
+
+    Attributes:
+        number: address by phone number, device 0.
+        lid: address by LID, device 0.
+        push_name: shown to those it writes to.
+        devices: by device number; 0 is the phone.
+        phone: the simulated phone while it is switched on.
+        blocked: LID addresses it does not want to hear of.
+        watchers: LID addresses of devices that asked for its device list and may hold it in a cache.
+        subscribers: LID addresses of devices that want to know whether it is online.
+        faults: for all its companions.
+        last_device: highest device number ever given; numbers are not used again before they run out.
+    """
+
+    number: Jid
+    lid: Jid
+    push_name: str
+    devices: dict[int, DeviceRecord] = field(default_factory=dict)
+    phone: Phone | None = None
+    blocked: set[Jid] = field(default_factory=set)
+    watchers: set[Jid] = field(default_factory=set)
+    subscribers: set[Jid] = field(default_factory=set)
+    faults: Faults = NO_FAULTS
+    last_device: int = PHONE
+
+    @property
+    def info(self) -> AccountInfo:
+        """The public view."""
+        return AccountInfo(
+            number=self.number,
+            lid=self.lid,
+            push_name=self.push_name,
+            devices=tuple(self.devices[number].lid for number in sorted(self.devices)),
+        )
+
+    def faults_of(self, device: DeviceRecord) -> Faults:
+        """The faults in force for one device; the account's spare the phone."""
+        if device.faults is not None:
+            return device.faults
+        return self.faults if device.lid.device else NO_FAULTS
+
+    def spend_fault(self, device: DeviceRecord, name: str) -> bool:
+        """Take one stroke of a counted fault; whether it strikes."""
+        faults = self.faults_of(device)
+        left = getattr(faults, name)
+        if left <= 0:
+            return False
+        self.replace_faults(device, replace(faults, **{name: left - 1}))
+        return True
+
+    def replace_faults(self, device: DeviceRecord, faults: Faults) -> None:
+        """Change the faults where they are kept: at the device, else at the account."""
+        if device.faults is not None or not device.lid.device:
+            device.faults = faults
+        else:
+            self.faults = faults
+
+    def next_device(self) -> int:
+        """The number the next companion gets.
+
+        Raises:
+            UnknownAccountError: all device numbers are taken.
+        """
+        candidates = (*range(self.last_device + 1, MAX_DEVICE + 1), *range(1, MAX_DEVICE + 1))
+        for number in candidates:
+            if number not in self.devices:
+                return number
+        raise UnknownAccountError("no device number is free")
+
+
+class Accounts:
+    """All accounts, found by number or LID."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._by_address: dict[tuple[str, str], Account] = {}
+
+    def __iter__(self) -> Iterator[Account]:
+        return (
+            account for (server, _), account in self._by_address.items() if server == LID_SERVER
+        )
+
+    def add(self, *, number: str, push_name: str, lid_user: str) -> Account:
+        """Register an account without devices.
+
+        Raises:
+            AccountExistsError: the number or the LID is taken.
+        """
+        keys = ((PN_SERVER, number), (LID_SERVER, lid_user))
+        if any(key in self._by_address for key in keys):
+            raise AccountExistsError("the number or its LID is already registered")
+        account = Account(number=pn(number), lid=lid(lid_user), push_name=push_name)
+        for key in keys:
+            self._by_address[key] = account
+        return account
+
+    def find(self, address: Jid) -> Account | None:
+        """The account behind an address, whatever its device."""
+        return self._by_address.get((address.server, address.user))
+
+    def get(self, address: Jid) -> Account:
+        """The account behind an address.
+
+        Raises:
+            UnknownAccountError: nobody has it.
+        """
+        account = self.find(address)
+        if account is None:
+            raise UnknownAccountError("nobody has this address")
+        return account
+
+    def find_device(self, address: Jid) -> DeviceRecord | None:
+        """The device behind an address; device 0 is the phone."""
+        account = self.find(address)
+        return account.devices.get(address.device) if account else None
+
+    def device(self, address: Jid) -> DeviceRecord:
+        """The device behind an address.
+
+        Raises:
+            UnknownAccountError: there is none.
+        """
+        record = self.find_device(address)
+        if record is None:
+            raise UnknownAccountError("no such device")
+        return record
+
+
+def derived_lid(number: str) -> str:
+    """A LID for a phone number: as long as real ones, different for different numbers."""
+    return f"1{int(number) * 7919 % 10**14:014d}"
+
+
+def now() -> str:
+    """Seconds since the epoch, as stanzas carry them."""
+    return str(int(time.time()))
+
+
+def online(device: DeviceRecord) -> Device | None:
+    """Where stanzas for a device go now, or `None` while it is away."""
+    return device.mailbox.sink

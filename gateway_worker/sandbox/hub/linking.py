@@ -1,0 +1,188 @@
+"""Companions joining an account, by QR or by code, and leaving it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from gateway_worker.sandbox.hub.accounts import Account, Accounts, DeviceRecord
+from gateway_worker.sandbox.hub.directory import device_lists_changed
+from gateway_worker.sandbox.hub.errors import PairingRefusedError, UnknownAccountError
+from gateway_worker.sandbox.hub.faults import StreamEnd
+from gateway_worker.sandbox.hub.interface import (
+    PAIRING_REFS,
+    KeyBundle,
+    LinkedDevice,
+    PairCodeFinish,
+    PairCodeHello,
+    Phone,
+)
+from gateway_worker.sandbox.hub.mailbox import Mailbox
+
+if TYPE_CHECKING:
+    from gateway_worker.sandbox.wire.jid import Jid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanionKeys:
+    """What a companion shows when it asks to be paired.
+
+    Attributes:
+        noise_public: the key that its logins will prove.
+        bundle: its published keys; one-time prekeys come later.
+        platform: what it calls itself.
+    """
+
+    noise_public: bytes
+    bundle: KeyBundle
+    platform: str
+
+
+class Companion(Protocol):
+    """A connection that waits to be paired."""
+
+    @property
+    def keys(self) -> CompanionKeys:
+        """What it brought."""
+
+    async def accept(self, *, identity_container: bytes, number: Jid, lid: Jid, name: str) -> bytes:
+        """Show the account's signed identity and wait for the answer.
+
+        Returns:
+            The serialized identity with the companion's verified signature.
+
+        Raises:
+            PairingRefusedError: it answered with an error, went away or signed wrongly.
+        """
+
+    def relay_code_answer(self, *, ref: str, wrapped_ephemeral: bytes, identity: bytes) -> None:
+        """Pass the phone's half of a code pairing on."""
+
+    def finish(self) -> None:
+        """Make it reconnect and log in."""
+
+
+class CompanionLinking:
+    """Offers, code attempts and the removal of companions."""
+
+    def __init__(self, *, accounts: Accounts) -> None:
+        """Work on the hub's accounts."""
+        self._accounts = accounts
+        self._offers: dict[str, Companion] = {}
+
+    def offer(self, companion: Companion) -> tuple[str, ...]:
+        """Let a companion wait behind fresh refs; the refs have no comma in them."""
+        refs = tuple(f"2@{secrets.token_urlsafe(48)}" for _ in range(PAIRING_REFS))
+        self._offers.update(dict.fromkeys(refs, companion))
+        return refs
+
+    def withdraw(self, companion: Companion) -> None:
+        """Forget all refs of a companion that went away or was paired."""
+        self._offers = {ref: one for ref, one in self._offers.items() if one is not companion}
+
+    def offered(self, ref: str) -> bool:
+        """See `interface.Linking`."""
+        return ref in self._offers
+
+    def next_device(self, account: Jid) -> int:
+        """See `interface.Linking`."""
+        return self._accounts.get(account).next_device()
+
+    async def complete_pairing(
+        self, *, ref: str, account: Jid, identity_container: bytes
+    ) -> LinkedDevice:
+        """See `interface.Linking`."""
+        owner = self._accounts.get(account)
+        companion = self._take(ref)
+        self.withdraw(companion)
+        number = owner.next_device()
+        owner.last_device = number
+        signed = await companion.accept(
+            identity_container=identity_container,
+            number=owner.number.with_device(number),
+            lid=owner.lid.with_device(number),
+            name=owner.push_name,
+        )
+        linked = self._register(owner, number, companion.keys, signed)
+        companion.finish()
+        return linked
+
+    def _register(
+        self, owner: Account, device: int, keys: CompanionKeys, signed: bytes
+    ) -> LinkedDevice:
+        record = DeviceRecord(
+            number=owner.number.with_device(device),
+            lid=owner.lid.with_device(device),
+            mailbox=Mailbox(confirms=True),
+            bundle=keys.bundle,
+            noise_public=keys.noise_public,
+        )
+        owner.devices[device] = record
+        device_lists_changed(self._accounts, owner, secrets.token_hex(6))
+        return LinkedDevice(
+            number=record.number,
+            lid=record.lid,
+            platform=keys.platform,
+            identity=keys.bundle.identity,
+            device_identity=signed,
+        )
+
+    def code_hello(self, companion: Companion, account: Jid, hello: PairCodeHello) -> str:
+        """A companion asks the phone of an account to be linked by code.
+
+        Returns:
+            The ref that names the attempt.
+
+        Raises:
+            PairingRefusedError: nobody has the number, or its phone is off.
+        """
+        phone = self._phone(account)
+        self._offers[hello.ref] = companion
+        phone.pair_code_hello(hello)
+        return hello.ref
+
+    def code_finish(self, account: Jid, finish: PairCodeFinish) -> None:
+        """The companion used the code: tell the phone.
+
+        Raises:
+            PairingRefusedError: nobody has the number, or its phone is off.
+        """
+        self._phone(account).pair_code_finish(finish)
+
+    async def answer_pair_code(
+        self, *, ref: str, wrapped_ephemeral: bytes, identity: bytes
+    ) -> None:
+        """See `interface.Linking`."""
+        self._take(ref).relay_code_answer(
+            ref=ref, wrapped_ephemeral=wrapped_ephemeral, identity=identity
+        )
+
+    def unlink(self, device: Jid, *, end: StreamEnd | None = StreamEnd.DEVICE_REMOVED) -> None:
+        """See `interface.Linking`.
+
+        Args:
+            device: the companion.
+            end: how its open connection ends; `None` leaves that to the connection itself.
+        """
+        owner = self._accounts.get(device)
+        record = owner.devices.get(device.device) if device.device else None
+        if record is None:
+            raise UnknownAccountError("no such companion")
+        del owner.devices[device.device]
+        record.mailbox.clear()
+        if record.link is not None and end is not None:
+            record.link.end(end)
+        device_lists_changed(self._accounts, owner, secrets.token_hex(6))
+
+    def _take(self, ref: str) -> Companion:
+        companion = self._offers.get(ref)
+        if companion is None:
+            raise PairingRefusedError("the ref is unknown, spent or its companion went away")
+        return companion
+
+    def _phone(self, account: Jid) -> Phone:
+        owner = self._accounts.find(account)
+        if owner is None or owner.phone is None:
+            raise PairingRefusedError("nobody has this number, or the phone is off")
+        return owner.phone
