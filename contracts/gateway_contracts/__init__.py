@@ -2,11 +2,13 @@
 
 `commands` go in, `events` come out, both in the CloudEvents envelope of `envelope`; `errors` is the
 closed set of error codes, `topology` names exchanges, queues and keys, and `codec` turns bytes into
-models and back. The JSON Schemas and the AsyncAPI document in `schemas/` are made from these models.
+models and back. The JSON Schemas in `schemas/`, `asyncapi.json` and RabbitMQ's definitions are made
+from these models by `python -m gateway_contracts.export`.
 """
 
 from gateway_contracts.codec import (
     MAX_COMMAND_BYTES,
+    REQUIRED_ATTRIBUTES,
     CommandRejectedError,
     encode,
     parse_command,
@@ -44,6 +46,7 @@ from gateway_contracts.envelope import (
     Envelope,
     SessionEventEnvelope,
     WorkerEventEnvelope,
+    dataschema_for,
     format_sequence,
     new_id,
     utc_now,
@@ -83,12 +86,15 @@ from gateway_contracts.events import (
     WorkerStarted,
     WorkerStopped,
 )
+from gateway_contracts.properties import AmqpProperties, properties_for
 from gateway_contracts.topology import BindingSpec, ExchangeSpec, QueueSpec, Topology
 
 __all__ = [
     "CONTENT_TYPE",
     "MAX_COMMAND_BYTES",
+    "REQUIRED_ATTRIBUTES",
     "Account",
+    "AmqpProperties",
     "BindingSpec",
     "Command",
     "CommandEnvelope",
@@ -154,10 +160,12 @@ __all__ = [
     "WorkerLoad",
     "WorkerStarted",
     "WorkerStopped",
+    "dataschema_for",
     "encode",
     "format_sequence",
     "new_id",
     "parse_command",
     "parse_event",
+    "properties_for",
     "utc_now",
 ]

@@ -5,17 +5,25 @@ import re
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails, from_json
 
 from gateway_contracts.commands import Command
 from gateway_contracts.envelope import Envelope
 from gateway_contracts.errors import ErrorBody, ErrorCode, FieldError
 from gateway_contracts.events import Event
+from gateway_contracts.pointers import pointer
 
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
-_ADDRESSABLE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
-_READABLE_ID = re.compile(r"^[\x21-\x7e]{1,128}$")
+_ADDRESSABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_READABLE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _FIELD_ERRORS_AT_MOST = 20
+_ATTRIBUTES_WITHIN = 65_536
+
+REQUIRED_ATTRIBUTES = frozenset({"specversion", "id", "source", "type"})
+"""What CloudEvents 1.0 wants of every message. The models fill them in when they are built in
+Python, but a command that arrives without an id of its own could never be told from its repeat.
+"""
 
 MAX_COMMAND_BYTES = 262_144
 """The largest command a worker reads, in bytes. Media travels by reference, never inside."""
@@ -23,6 +31,8 @@ MAX_COMMAND_BYTES = 262_144
 
 class CommandRejectedError(ValueError):
     """A body is no command.
+
+    Its texts never repeat what was sent: that may be a phone number or a message.
 
     Attributes:
         error: What is wrong, as the contract's error body.
@@ -60,9 +70,13 @@ def parse_command(body: bytes, *, max_bytes: int = MAX_COMMAND_BYTES) -> Command
     if len(body) > max_bytes:
         raise _rejected(body, f"the command has {len(body)} bytes; at most {max_bytes} are read")
     try:
-        return _COMMANDS.validate_json(body)
+        command = _COMMANDS.validate_json(body, strict=True)
     except ValidationError as error:
-        raise _rejected(body, "the command does not fit its schema", error) from None
+        faults = error.errors(include_input=False, include_url=False)
+        raise _rejected(body, _what_is_wrong(faults), faults) from None
+    if not command.model_fields_set >= REQUIRED_ATTRIBUTES:
+        raise _rejected(body, "the command does not fit its schema", ())
+    return command
 
 
 def parse_event(body: bytes) -> Event:
@@ -76,20 +90,18 @@ def parse_event(body: bytes) -> Event:
 
 def encode(message: Envelope) -> bytes:
     """Write a command or an event as UTF-8 JSON, absent values left out."""
-    return message.model_dump_json(exclude_none=True).encode()
+    return message.__pydantic_serializer__.to_json(message, exclude_none=True)
 
 
 def _rejected(
-    body: bytes, detail: str, cause: ValidationError | None = None
+    body: bytes, detail: str, faults: "list[ErrorDetails] | tuple[()] | None" = None
 ) -> CommandRejectedError:
     attributes = _attributes(body)
-    if attributes is None:
-        detail = "the body is not a JSON object"
     return CommandRejectedError(
         ErrorBody.of(
             ErrorCode.INVALID_COMMAND,
             detail,
-            errors=_field_errors(cause) if cause and attributes is not None else (),
+            errors=() if faults is None else _field_errors(faults, attributes),
         ),
         command_id=_text(attributes, "id", _READABLE_ID),
         session_id=_text(attributes, "subject", _ADDRESSABLE),
@@ -97,33 +109,67 @@ def _rejected(
     )
 
 
+def _what_is_wrong(faults: list[ErrorDetails]) -> str:
+    first = faults[0]
+    if first["type"] == "json_invalid":
+        return f"the body is not readable JSON: {first['ctx']['error']}"
+    if first["type"] in ("dict_type", "model_type") and not first["loc"]:
+        return "the body is not a JSON object"
+    return "the command does not fit its schema"
+
+
 def _attributes(body: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    # The second reading stops where the JSON breaks or the body is too long to be read whole.
+    value: Any = None
+    if len(body) <= MAX_COMMAND_BYTES:
+        try:
+            value = json.loads(body, parse_int=_no_number, parse_float=_no_number)
+        except (ValueError, RecursionError):
+            value = None
+    if value is None:
+        try:
+            value = from_json(body[:_ATTRIBUTES_WITHIN], allow_partial=True)
+        except ValueError:
+            return None
     return value if isinstance(value, dict) else None
+
+
+def _no_number(_digits: str) -> None:
+    """Stand for a number: Python refuses to read very long ones, and no attribute is one."""
 
 
 def _text(attributes: dict[str, Any] | None, name: str, form: re.Pattern[str]) -> str | None:
     value = (attributes or {}).get(name)
-    return value if isinstance(value, str) and form.match(value) else None
+    return value if isinstance(value, str) and form.fullmatch(value) else None
 
 
-def _field_errors(error: ValidationError) -> tuple[FieldError, ...]:
-    # The input itself is left out: it may hold a phone number or a message's text.
-    faults = error.errors(include_input=False, include_url=False, include_context=False)
-    return tuple(
-        FieldError(pointer=_pointer(fault["loc"]), detail=fault["msg"])
-        for fault in faults[:_FIELD_ERRORS_AT_MOST]
-    )
-
-
-def _pointer(location: tuple[int | str, ...]) -> str:
-    # The first part of a location inside a tagged union is the tag, not a field.
-    parts = [
-        str(part).replace("~", "~0").replace("/", "~1")
-        for part in location
-        if not (isinstance(part, str) and (part.startswith("wa.") and part.endswith(".v1")))
+def _field_errors(
+    faults: "list[ErrorDetails] | tuple[()]", attributes: dict[str, Any] | None
+) -> tuple[FieldError, ...]:
+    if attributes is None or any(fault["type"] == "json_invalid" for fault in faults):
+        return ()
+    errors = [_field_error(fault) for fault in faults]
+    named = {error.pointer for error in errors}
+    errors += [
+        FieldError(pointer=f"/{name}", detail="Field required")
+        for name in sorted(REQUIRED_ATTRIBUTES - attributes.keys())
+        if f"/{name}" not in named
     ]
-    return "".join(f"/{part}" for part in parts)
+    return tuple(errors[:_FIELD_ERRORS_AT_MOST])
+
+
+def _field_error(fault: ErrorDetails) -> FieldError:
+    at, context = pointer(fault["loc"], Command), fault.get("ctx", {})
+    # pydantic points at the union and repeats the tag it got; the contract points at the tag.
+    if fault["type"] == "union_tag_not_found":
+        return FieldError(pointer=f"{at}/{_discriminator(context)}", detail="Field required")
+    if fault["type"] == "union_tag_invalid":
+        return FieldError(
+            pointer=f"{at}/{_discriminator(context)}",
+            detail=f"Input should be one of {context['expected_tags']}",
+        )
+    return FieldError(pointer=at, detail=fault["msg"].removeprefix("Value error, "))
+
+
+def _discriminator(context: dict[str, Any]) -> str:
+    return str(context["discriminator"]).strip("'")

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from gateway_contracts.content import ContentToSend, ReplyTarget
 from gateway_contracts.envelope import CommandEnvelope
-from gateway_contracts.model import PhoneNumber, Recipient, WireModel
+from gateway_contracts.model import FreeText, PhoneNumber, Recipient, WireModel
 
 
 class PairByQr(WireModel):
@@ -30,18 +30,18 @@ class SessionCreateData(WireModel):
     """How the new session is linked and named."""
 
     pairing: Pairing = Field(default_factory=PairByQr)
-    device_name: str = Field(
+    device_name: FreeText = Field(
         "Gateway",
         min_length=1,
         max_length=50,
         description="What the phone's list of devices shows.",
     )
-    labels: dict[Annotated[str, Field(max_length=63)], Annotated[str, Field(max_length=255)]] = (
-        Field(
-            default_factory=dict,
-            max_length=32,
-            description="The backend's own notes, given back as they are.",
-        )
+    labels: dict[
+        Annotated[FreeText, Field(max_length=63)], Annotated[FreeText, Field(max_length=255)]
+    ] = Field(
+        default_factory=dict,
+        max_length=32,
+        description="The backend's own notes, given back as they are.",
     )
 
 
@@ -57,7 +57,10 @@ class NoData(WireModel):
 
 
 class SessionRestart(CommandEnvelope):
-    """Stop the session's process if it runs and start it again; a session not yet linked gets new QR codes."""
+    """Stop the session's process if it runs and start it again.
+
+    A session not yet linked gets new QR codes.
+    """
 
     type: Literal["wa.session.restart.v1"] = "wa.session.restart.v1"
     data: NoData = Field(default_factory=NoData)

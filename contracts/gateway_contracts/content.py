@@ -1,4 +1,7 @@
-"""What a message carries, told apart by `kind`. This version: text; the rest arrives as `unsupported`."""
+"""What a message carries, told apart by `kind`.
+
+This version knows text; every other kind arrives as `unsupported`.
+"""
 
 from typing import Annotated, Literal
 

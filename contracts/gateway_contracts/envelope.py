@@ -1,4 +1,8 @@
-"""The CloudEvents 1.0 envelope that every command and event shares (structured mode, JSON)."""
+"""The CloudEvents 1.0 envelope that every command and event shares (structured mode, JSON).
+
+Attribute names are lower-case letters and digits, as the specification wants; `correlationid`,
+`sequence`, `expirytime` and `traceparent` are its documented extensions, `tenantid` is ours.
+"""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -12,14 +16,14 @@ CONTENT_TYPE = "application/cloudevents+json"
 """AMQP `content_type` of every message."""
 
 DATASCHEMA_BASE = "urn:gateway-contracts:v1:"
-"""Prefix of `dataschema`; what follows is the file name of the JSON Schema without its ending."""
+"""Prefix of every JSON Schema's `$id`; what follows is the message's type, the file's name too."""
 
 Sequence = Annotated[
     str,
     Field(
         pattern=r"^[0-9]{20}$",
-        description="Position in the session's stream of events: gapless, from 1, zero-padded to 20 "
-        "digits so that it sorts as text (CloudEvents sequence extension).",
+        description="Position in the session's stream of events: gapless, from 1, zero-padded to "
+        "20 digits so that it sorts as text (CloudEvents sequence extension).",
         examples=["00000000000000000042"],
     ),
 ]
@@ -28,6 +32,14 @@ Sequence = Annotated[
 def new_id() -> str:
     """Return a fresh UUIDv7: unique, and sorted by the time of its making."""
     return str(uuid_utils.uuid7())
+
+
+def dataschema_for(message_type: str) -> str:
+    """Return the URI of the schema that the `data` of a message of this type adheres to.
+
+    It points into the message's schema, whose `$id` is the part before the `#`.
+    """
+    return f"{DATASCHEMA_BASE}{message_type}#/properties/data"
 
 
 def utc_now() -> datetime:
@@ -46,16 +58,27 @@ class Envelope(WireModel):
     specversion: Literal["1.0"] = "1.0"
     id: CommandId = Field(default_factory=new_id)
     source: str = Field(
-        min_length=1,
-        max_length=256,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
         description="Who made it: `/backends/<name>` or `/workers/<id>`.",
         examples=["/backends/crm"],
     )
     type: str
     time: Timestamp = Field(default_factory=utc_now)
     datacontenttype: Literal["application/json"] = "application/json"
-    dataschema: str | None = Field(None, max_length=256)
-    tenantid: str | None = Field(None, max_length=64, description="The backend's own customer.")
+    dataschema: str | None = Field(
+        None,
+        max_length=256,
+        pattern=r"^[\x21-\x7e]+$",
+        description="URI of the schema of `data`.",
+        examples=["urn:gateway-contracts:v1:wa.message.send.v1#/properties/data"],
+    )
+    tenantid: str | None = Field(
+        None,
+        max_length=64,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]+$",
+        description="The backend's own customer.",
+    )
     correlationid: CommandId | None = Field(
         None, description="On events: the command that this is the result or consequence of."
     )
@@ -67,11 +90,17 @@ class Envelope(WireModel):
 
 
 class CommandEnvelope(Envelope):
-    """What a backend asks of one session. Publish it to `wa.commands` with the session id as key."""
+    """What a backend asks of one session.
+
+    It is published to `wa.commands` with the session id as the routing key.
+    """
 
     subject: SessionId
     sequence: str | None = Field(
-        None, max_length=32, description="Optional order within the session."
+        None,
+        max_length=32,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Optional order within the session: sorts as text, so zero-pad numbers.",
     )
     expirytime: Timestamp | None = Field(
         None, description="Deadline: past it the command fails with `expired` and does nothing."

@@ -167,7 +167,10 @@ class MessageReceiptData(WireModel):
 
 
 class MessageReceipt(SessionEventEnvelope):
-    """A message of ours was delivered, read or played; `correlationid` is the command that sent it."""
+    """A message of ours was delivered, read or played.
+
+    `correlationid` is the command that sent it.
+    """
 
     type: Literal["wa.message.receipt.v1"] = "wa.message.receipt.v1"
     data: MessageReceiptData

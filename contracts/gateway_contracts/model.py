@@ -1,20 +1,57 @@
 """The base of every wire model: frozen, documented, tolerant of fields that it does not know."""
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 
 class WireModel(BaseModel):
-    """A value on the wire. Unknown fields are ignored, so an older reader survives a newer writer."""
+    """A value on the wire.
+
+    Unknown fields are ignored, so an older reader survives a newer writer.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64")
 
 
-def _printable(text: str) -> str:
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _without_nul(text: str) -> str:
     if "\x00" in text:
         raise ValueError("must not contain NUL characters")
     return text
+
+
+def _moment(value: object, check: ValidatorFunctionWrapHandler) -> datetime:
+    # pydantic's own reading takes numbers too, even in strings (a phone number becomes a year), and
+    # keeps offsets at the calendar's edge, where every later conversion to UTC would fail.
+    if isinstance(value, str):
+        value = _read_rfc3339(value)
+    moment: datetime = check(value)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is out of range") from None
+
+
+def _read_rfc3339(text: str) -> datetime:
+    if _RFC3339.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            pass  # its message repeats the text
+    raise ValueError("must be a date and time of RFC 3339 with an offset, such as Z")
 
 
 SessionId = Annotated[
@@ -64,8 +101,8 @@ Recipient = Annotated[
     Field(
         pattern=r"^(\+?[1-9][0-9]{6,14}|[0-9]{5,20}(:[0-9]{1,3})?@(s\.whatsapp\.net|lid)"
         r"|[0-9]{5,20}(-[0-9]{5,20})?@g\.us)$",
-        description="A phone number, or the WhatsApp id of a person (`…@s.whatsapp.net`, `…@lid`) or "
-        "of a group (`…@g.us`).",
+        description="A phone number, or the WhatsApp id of a person (`…@s.whatsapp.net`, "
+        "`…@lid`) or of a group (`…@g.us`).",
         examples=["+15550100002", "15550100002@s.whatsapp.net"],
     ),
 ]
@@ -73,7 +110,12 @@ Recipient = Annotated[
 
 Jid = Annotated[
     str,
-    Field(max_length=128, description="A WhatsApp id.", examples=["15550100002@s.whatsapp.net"]),
+    Field(
+        max_length=128,
+        pattern=r"^[^\x00]*$",
+        description="A WhatsApp id.",
+        examples=["15550100002@s.whatsapp.net"],
+    ),
 ]
 """A WhatsApp id as the network writes it."""
 
@@ -89,8 +131,13 @@ MessageId = Annotated[
 ]
 """A message's id on WhatsApp."""
 
-Text = Annotated[str, Field(max_length=65_536), AfterValidator(_printable)]
-"""Free text without NUL characters (PostgreSQL cannot hold them)."""
+FreeText = Annotated[
+    str, AfterValidator(_without_nul), Field(json_schema_extra={"pattern": r"^[^\x00]*$"})
+]
+"""Any characters but NUL (PostgreSQL cannot hold it)."""
 
-Timestamp = AwareDatetime
-"""A moment in time; written as RFC 3339 in UTC."""
+Text = Annotated[FreeText, Field(max_length=65_536)]
+"""A message's text: at most 65,536 characters, without NUL."""
+
+Timestamp = Annotated[AwareDatetime, WrapValidator(_moment)]
+"""A moment in time; RFC 3339, read with any offset and written in UTC."""
