@@ -1,0 +1,161 @@
+"""From a stanza at the phone's door to a message in its inbox, with the receipt it deserves.
+
+Stanzas are handled strictly in order. A message is acknowledged as delivered as soon as it is
+decrypted; one that cannot be decrypted is asked for again with a retry receipt, which carries keys
+for a new session.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from gateway_worker.sandbox.phones.content import read_content
+from gateway_worker.sandbox.phones.outgoing import peer_of
+from gateway_worker.sandbox.phones.stanzas import receipt, retry_receipt
+from gateway_worker.sandbox.phones.values import ChatMessage, ReceiptKind, SeenReceipt
+from gateway_worker.sandbox.signal.errors import DuplicateMessageError, SignalError
+from gateway_worker.sandbox.signal.padding import unpad
+from gateway_worker.sandbox.signal.sessions import Ciphertext, CiphertextKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway_worker.sandbox.phones.content import Content
+    from gateway_worker.sandbox.phones.outgoing import Outgoing
+    from gateway_worker.sandbox.phones.ports import Network
+    from gateway_worker.sandbox.signal.sessions import SessionBook
+    from gateway_worker.sandbox.wire.jid import Jid
+    from gateway_worker.sandbox.wire.node import Node
+
+MAX_RETRY_REQUESTS: Final = 5
+_SIGNAL_KINDS: Final = frozenset(kind.value for kind in CiphertextKind)
+_RECEIPTS: Final = {
+    "": ReceiptKind.DELIVERED,
+    "inactive": ReceiptKind.DELIVERED,
+    "read": ReceiptKind.READ,
+    "played": ReceiptKind.PLAYED,
+    "retry": ReceiptKind.RETRY,
+}
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Incoming:
+    """Handles what is delivered to one phone.
+
+    `on_message` and `on_receipt` are called in order and must return at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: Network,
+        me: Jid,
+        book: SessionBook,
+        outgoing: Outgoing,
+        on_message: Callable[[ChatMessage], None],
+        on_receipt: Callable[[SeenReceipt], None],
+    ) -> None:
+        self._network = network
+        self._me = me
+        self._book = book
+        self._outgoing = outgoing
+        self._on_message = on_message
+        self._on_receipt = on_receipt
+        self._retries: Counter[str] = Counter()
+
+    async def handle(self, node: Node) -> None:
+        """Handle one stanza; kinds that a phone does not care about are ignored.
+
+        Raises:
+            WireError: the stanza lacks what its kind must have.
+            PhoneError: it asks for something this phone cannot do.
+        """
+        if node.tag == "message":
+            await self._message(node)
+        elif node.tag == "receipt":
+            await self._receipt(node)
+
+    async def _message(self, node: Node) -> None:
+        sender = node.require_jid("from")
+        for part in node.all("enc"):
+            if part.get("type") not in _SIGNAL_KINDS:
+                continue
+            ciphertext = Ciphertext(kind=CiphertextKind(part.get("type")), data=part.data)
+            try:
+                content = read_content(unpad(self._book.decrypt(peer_of(sender), ciphertext)))
+            except DuplicateMessageError:
+                await self._confirm(node, sender)
+            except SignalError as error:
+                log.info("sandbox.phone.undecryptable", reason=type(error).__name__)
+                await self._ask_again(node, sender)
+            else:
+                self._retries.pop(node.get("id"), None)
+                await self._accept(node, sender, content)
+
+    async def _accept(self, node: Node, sender: Jid, content: Content) -> None:
+        from_me = sender.user == self._me.user
+        chat = (content.destination or node.jid("recipient")) if from_me else sender.account
+        if content.kind != "protocol" and chat is not None:
+            self._on_message(self._shown(node, sender, chat, content))
+        await self._confirm(node, sender)
+
+    def _shown(self, node: Node, sender: Jid, chat: Jid, content: Content) -> ChatMessage:
+        writer, other = self._network.account(sender), self._network.account(chat)
+        return ChatMessage(
+            message_id=node.require("id"),
+            chat=chat.account if other is None else other.lid,
+            sender=sender,
+            sender_number="" if writer is None else writer.number.user,
+            from_me=sender.user == self._me.user,
+            kind=content.kind,
+            text=content.text,
+            quoted_id=content.quoted_id,
+            target_id=content.target_id,
+            mentions=content.mentions,
+            sent_at=_time(node),
+            received_at=datetime.now(UTC),
+            raw=content.raw,
+        )
+
+    async def _confirm(self, node: Node, sender: Jid) -> None:
+        """Say "delivered" to the writer; copies from this account's companions need no receipt."""
+        if sender.user != self._me.user:
+            await self._network.submit(self._me, receipt(sender, [node.require("id")]))
+
+    async def _ask_again(self, node: Node, sender: Jid) -> None:
+        message_id = node.require("id")
+        self._retries[message_id] += 1
+        count = self._retries[message_id]
+        if count > MAX_RETRY_REQUESTS:
+            log.warning("sandbox.phone.gave_up", retries=count)
+            return
+        bundle = self._book.bundle(one_time=self._book.new_one_time_key())
+        await self._network.submit(
+            self._me,
+            retry_receipt(sender, message_id, bundle, count=count, timestamp=node.get("t", "0")),
+        )
+
+    async def _receipt(self, node: Node) -> None:
+        kind = _RECEIPTS.get(node.get("type"), ReceiptKind.OTHER)
+        listed = node.child("list")
+        items = () if listed is None else listed.all("item")
+        self._on_receipt(
+            SeenReceipt(
+                message_ids=(node.require("id"), *(item.require("id") for item in items)),
+                sender=node.require_jid("from"),
+                kind=kind,
+                sent_at=_time(node),
+            )
+        )
+        if kind is ReceiptKind.RETRY:
+            await self._outgoing.send_again(node)
+
+
+def _time(node: Node) -> datetime:
+    text = node.get("t")
+    return datetime.fromtimestamp(int(text), UTC) if text.isdigit() else datetime.now(UTC)

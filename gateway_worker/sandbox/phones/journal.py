@@ -1,0 +1,118 @@
+"""What a phone saw, in order, for someone who may ask before or after it happened."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from gateway_worker.sandbox.phones.errors import NothingHappenedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Entry = TypeVar("Entry")
+KEPT: Final = 20_000
+
+
+class Journal(Generic[Entry]):
+    """An append-only list whose readers can wait.
+
+    Positions count from 0 since the start; at least the newest `KEPT` entries are kept. Belongs to
+    one event loop.
+    """
+
+    def __init__(self, *, what: str) -> None:
+        self._what = what
+        self._entries: list[Entry] = []
+        self._dropped = 0
+        self._cursor = 0
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    def __len__(self) -> int:
+        return self._dropped + len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(tuple(self._entries))
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry and wake whoever waits."""
+        self._entries.append(entry)
+        if len(self._entries) >= 2 * KEPT:
+            del self._entries[:KEPT]
+            self._dropped += KEPT
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def since(self, position: int) -> tuple[Entry, ...]:
+        """Return the kept entries from a position on."""
+        return tuple(self._entries[max(position - self._dropped, 0) :])
+
+    def find(self, accept: Callable[[Entry], bool]) -> Entry | None:
+        """Return the newest kept entry that `accept` likes, or None."""
+        return next((entry for entry in reversed(self._entries) if accept(entry)), None)
+
+    async def next(self, *, timeout: float) -> Entry:  # noqa: ASYNC109 - part of the error's text
+        """Return the next entry that `next` has not returned yet.
+
+        Args:
+            timeout: seconds.
+
+        Raises:
+            NothingHappenedError: none came in time.
+        """
+        if not await self._reached(self._cursor, self._deadline(timeout)):
+            raise NothingHappenedError(f"no {self._what} within {timeout:g} s")
+        position = max(self._cursor, self._dropped)
+        self._cursor = position + 1
+        return self._entries[position - self._dropped]
+
+    async def wait_for(
+        self,
+        accept: Callable[[Entry], bool],
+        *,
+        timeout: float,  # noqa: ASYNC109 - part of the error's text
+    ) -> Entry:
+        """Return the first entry, past or future, that `accept` likes; `next` is not affected.
+
+        Args:
+            accept: called once per entry.
+            timeout: seconds.
+
+        Raises:
+            NothingHappenedError: none came in time.
+        """
+        position, deadline = 0, self._deadline(timeout)
+        while await self._reached(position, deadline):
+            for entry in self.since(position):
+                if accept(entry):
+                    return entry
+            position = len(self)
+        raise NothingHappenedError(f"no such {self._what} within {timeout:g} s")
+
+    async def wait_since(
+        self,
+        position: int,
+        *,
+        timeout: float,  # noqa: ASYNC109 - the length of a long poll
+    ) -> tuple[Entry, ...]:
+        """Return the entries from a position on; wait up to `timeout` seconds for the first."""
+        await self._reached(position, self._deadline(timeout))
+        return self.since(position)
+
+    @staticmethod
+    def _deadline(timeout: float) -> float:
+        return asyncio.get_running_loop().time() + timeout
+
+    async def _reached(self, position: int, deadline: float) -> bool:
+        while position >= len(self):
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.add(waiter)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await waiter
+            except TimeoutError:
+                return False
+            finally:
+                self._waiters.discard(waiter)
+        return True

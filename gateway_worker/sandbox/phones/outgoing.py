@@ -1,0 +1,132 @@
+"""From serialized content to ciphertexts for every device concerned, and again when asked.
+
+Everything up to the hand-over runs without suspension, so messages leave in the order of the calls.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from gateway_worker.sandbox.phones.content import for_companion
+from gateway_worker.sandbox.phones.errors import NotDeliveredError, UnknownMessageError
+from gateway_worker.sandbox.phones.stanzas import (
+    bundle_in_receipt,
+    fan_out,
+    fetched_bundle,
+    resend,
+)
+from gateway_worker.sandbox.signal.padding import pad
+from gateway_worker.sandbox.signal.sessions import Ciphertext, PeerAddress, SessionBook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gateway_worker.sandbox.hub.interface import AccountInfo
+    from gateway_worker.sandbox.phones.ports import Network
+    from gateway_worker.sandbox.wire.jid import Jid
+    from gateway_worker.sandbox.wire.node import Attrs, Node
+
+KEPT_FOR_RETRY: Final = 2000
+MAX_RETRIES: Final = 5
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A message on its way: kept for a while, because a receiver may ask for it again.
+
+    Attributes:
+        message_id: chosen by the phone.
+        to: LID account of the recipient.
+        content: serialized, neither padded nor wrapped.
+        attrs: further attributes of the stanza.
+    """
+
+    message_id: str
+    to: Jid
+    content: bytes = field(repr=False)
+    attrs: Attrs
+
+
+def peer_of(device: Jid) -> PeerAddress:
+    """Name the session with a device."""
+    return PeerAddress(user=device.user, device=device.device)
+
+
+class Outgoing:
+    """Encrypts and hands over. One per phone."""
+
+    def __init__(self, *, network: Network, me: Jid, book: SessionBook) -> None:
+        self._network = network
+        self._me = me
+        self._book = book
+        self._letters: OrderedDict[str, Letter] = OrderedDict()
+
+    async def send(self, letter: Letter, *, recipient: AccountInfo) -> None:
+        """Send to every device of the recipient and to this account's own companions.
+
+        Devices whose keys nobody can get are left out, as real clients do.
+
+        Raises:
+            NotDeliveredError: the service acked with an error.
+        """
+        own = self._network.account(self._me)
+        companions = () if own is None else own.devices[1:]
+        devices = (*recipient.devices, *(d for d in companions if d not in recipient.devices))
+        ciphertexts = list(self._encrypt(letter, (d for d in devices if d != self._me)))
+        self._keep(letter)
+        stanza = fan_out(self._attrs(letter), letter.to, ciphertexts)
+        ack = await self._network.submit(self._me, stanza)
+        if ack is not None and ack.get("error"):
+            raise NotDeliveredError(f"the service answered with error {ack.get('error')}")
+
+    async def send_again(self, receipt: Node) -> None:
+        """Answer a retry receipt: a new session with the asking device, and the message again.
+
+        Raises:
+            UnknownMessageError: the message is not kept (any more), or was asked for too often.
+            MalformedMessageError: the keys in the receipt are incomplete.
+            UntrustedBundleError: or not signed by the device.
+        """
+        device = receipt.require_jid("from")
+        retry = receipt.require_child("retry")
+        letter = self._letters.get(retry.get("id") or receipt.require("id"))
+        count = int(retry.get("count", "1"))
+        if letter is None or count > MAX_RETRIES:
+            raise UnknownMessageError("asked to send a message again that is not kept")
+        bundle = bundle_in_receipt(receipt)
+        if bundle is None:
+            fetched = self._network.fetch_bundles([device]).get(device)
+            bundle = None if fetched is None else fetched_bundle(fetched)
+        if bundle is not None:
+            self._book.open(peer_of(device), bundle)
+        for _, ciphertext in self._encrypt(letter, [device]):
+            stanza = resend(self._attrs(letter), device, ciphertext, count=count)
+            await self._network.submit(self._me, stanza)
+
+    def _encrypt(self, letter: Letter, devices: Iterable[Jid]) -> Iterable[tuple[Jid, Ciphertext]]:
+        wanted = list(devices)
+        missing = [device for device in wanted if not self._book.has_session(peer_of(device))]
+        for device, fetched in self._network.fetch_bundles(missing).items():
+            self._book.open(peer_of(device), fetched_bundle(fetched))
+        for device in wanted:
+            if not self._book.has_session(peer_of(device)):
+                log.warning("sandbox.phone.device_left_out", device=device.device)
+                continue
+            content = letter.content
+            if device.user == self._me.user and letter.to.user != self._me.user:
+                content = for_companion(content, destination=letter.to)
+            yield device, self._book.encrypt(peer_of(device), pad(content))
+
+    def _attrs(self, letter: Letter) -> Attrs:
+        return {"id": letter.message_id, "type": "text", **letter.attrs}
+
+    def _keep(self, letter: Letter) -> None:
+        self._letters[letter.message_id] = letter
+        if len(self._letters) > KEPT_FOR_RETRY:
+            self._letters.popitem(last=False)

@@ -1,0 +1,341 @@
+"""A simulated phone: what a test, a demo or the control API holds in its hand.
+
+Three things run inside it: stanzas are taken from the service and handled strictly in order;
+messages are handed to the scripts, in order but apart, so that a slow script never stops the
+receiving; and the calls of whoever holds it. All of it belongs to one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from gateway_worker.sandbox.phones import content
+from gateway_worker.sandbox.phones.errors import (
+    UnknownDeviceError,
+    UnknownRecipientError,
+)
+from gateway_worker.sandbox.phones.incoming import Incoming
+from gateway_worker.sandbox.phones.linking import Linker
+from gateway_worker.sandbox.phones.outgoing import Letter, Outgoing
+from gateway_worker.sandbox.phones.publishing import draw_one_time_keys, published
+from gateway_worker.sandbox.phones.records import PATIENCE_SECONDS, PhoneRecords, Problem
+from gateway_worker.sandbox.phones.stanzas import new_message_id, receipt
+from gateway_worker.sandbox.phones.values import ChatMessage, Companion, ReceiptKind
+from gateway_worker.sandbox.signal.sessions import SessionBook
+from gateway_worker.sandbox.wire.jid import Jid, pn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+    from gateway_worker.sandbox.hub import interface as hub
+    from gateway_worker.sandbox.phones.ports import Network
+    from gateway_worker.sandbox.phones.scripts import Script
+    from gateway_worker.sandbox.wire.node import Attrs, Node
+
+PUBLISHED_KEYS: Final = 100
+REFILL_BELOW: Final = 25
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Phone(PhoneRecords):
+    """Device 0 of an account. Made by `Phone.open`.
+
+    Recipients and mentions are given as digits of a phone number, as an address in text form, or
+    as a `Jid`; messages as the value this phone recorded or by id.
+    """
+
+    def __init__(self, *, network: Network, account: hub.AccountInfo, book: SessionBook) -> None:
+        super().__init__()
+        self._network = network
+        self._account = account
+        self._book = book
+        self._stanzas: asyncio.Queue[Node] = asyncio.Queue()
+        self._to_scripts: asyncio.Queue[ChatMessage] = asyncio.Queue()
+        self._scripts: list[Script] = []
+        self._linker = Linker(network=network, me=account.lid, identity=book.identity)
+        self._outgoing = Outgoing(network=network, me=account.lid, book=book)
+        self._incoming = Incoming(
+            network=network,
+            me=account.lid,
+            book=book,
+            outgoing=self._outgoing,
+            on_message=self._received,
+            on_receipt=self.receipts.append,
+        )
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, *, network: Network, number: str, push_name: str = "", lid: str | None = None
+    ) -> AsyncIterator[Phone]:
+        """Register an account and keep its phone switched on until the block is left.
+
+        Args:
+            network: the service.
+            number: digits with country code.
+            push_name: the name shown to others.
+            lid: digits of the account's LID; derived from the number when not given.
+
+        Raises:
+            AccountExistsError: the number or the LID is taken.
+        """
+        book = SessionBook.generate()
+        account = network.add_account(
+            number=number,
+            push_name=push_name,
+            bundle=published(book),
+            prekeys=draw_one_time_keys(book, PUBLISHED_KEYS),
+            lid=lid,
+        )
+        phone = cls(network=network, account=account, book=book)
+        running = [
+            asyncio.create_task(phone._receive(), name="phone-receive"),
+            asyncio.create_task(phone._follow_scripts(), name="phone-scripts"),
+        ]
+        network.attach_phone(phone)
+        try:
+            yield phone
+        finally:
+            network.detach_phone(phone.jid)
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    @property
+    def jid(self) -> Jid:
+        """LID of the account and of this device."""
+        return self._account.lid
+
+    @property
+    def number(self) -> str:
+        """Digits of the phone number."""
+        return self._account.number.user
+
+    @property
+    def push_name(self) -> str:
+        """The name shown to others."""
+        account = self._network.account(self.jid)
+        return self._account.push_name if account is None else account.push_name
+
+    @property
+    def companions(self) -> tuple[Jid, ...]:
+        """LID addresses of the linked devices, lowest first."""
+        account = self._network.account(self.jid)
+        return () if account is None else account.devices[1:]
+
+    # --- companions
+
+    async def scan(self, qr_text: str) -> Companion:
+        """Link the companion that shows this QR; see `Linker.scan` for the errors."""
+        return await self._linker.scan(qr_text)
+
+    async def enter_code(
+        self,
+        code: str,
+        *,
+        timeout: float = PATIENCE_SECONDS,  # noqa: ASYNC109 - part of the error's text
+    ) -> Companion:
+        """Link the companion that shows this code; see `Linker.enter_code` for the errors."""
+        return await self._linker.enter_code(code, timeout=timeout)
+
+    def unlink(self, device: int | Jid | Companion) -> None:
+        """Remove a companion, by device number, address or the value `scan` returned.
+
+        Raises:
+            UnknownDeviceError: this account has no such companion.
+        """
+        number = device if isinstance(device, int) else _address(device).device
+        if self.jid.with_device(number) not in self.companions:
+            raise UnknownDeviceError(f"no companion with device number {number}")
+        self._network.unlink(self.jid.with_device(number))
+
+    # --- writing
+
+    async def send_text(
+        self,
+        to: str | Jid,
+        text: str,
+        *,
+        reply_to: str | ChatMessage | None = None,
+        mentions: Sequence[str | Jid] = (),
+    ) -> str:
+        """Write to somebody; calls leave in their order.
+
+        Args:
+            to: the recipient.
+            text: the text.
+            reply_to: a message of the same chat to quote.
+            mentions: who is named; the text should hold `@` and the digits of each.
+
+        Returns:
+            The message id, once the service has acked (or withheld the ack by a fault).
+
+        Raises:
+            UnknownRecipientError: nobody has this address or one of the mentioned ones.
+            UnknownMessageError: `reply_to` is an id this phone does not know.
+            NotDeliveredError: the service refused the message.
+        """
+        quote = None if reply_to is None else _quote(self.message(reply_to))
+        named = tuple(self._find(mention).lid for mention in mentions)
+        return await self._send(to, content.text_content(text, quote=quote, mentions=named))
+
+    async def react(self, message: str | ChatMessage, emoji: str) -> str:
+        """React to a message; an empty emoji takes the reaction back.
+
+        Returns and raises as `send_text`.
+        """
+        target = self.message(message)
+        data = content.reaction_content(
+            emoji, target_id=target.message_id, remote=target.chat, from_me=target.from_me
+        )
+        return await self._send(target.chat, data)
+
+    async def edit(self, message: str | ChatMessage, text: str) -> str:
+        """Replace the text of a message of this account; returns and raises as `send_text`."""
+        target = self.message(message)
+        data = content.edit_content(text, target_id=target.message_id, remote=target.chat)
+        return await self._send(target.chat, data, edit="1")
+
+    async def revoke(self, message: str | ChatMessage) -> str:
+        """Delete a message of this account for everyone; returns and raises as `send_text`."""
+        target = self.message(message)
+        data = content.revoke_content(target_id=target.message_id, remote=target.chat)
+        return await self._send(target.chat, data, edit="7")
+
+    async def read(self, *messages: str | ChatMessage) -> None:
+        """Send read receipts; messages of one writer share a stanza.
+
+        Raises:
+            UnknownMessageError: this phone knows no such message.
+        """
+        await self._confirm(messages, ReceiptKind.READ)
+
+    async def play(self, *messages: str | ChatMessage) -> None:
+        """Send played receipts, as for voice messages; raises as `read`."""
+        await self._confirm(messages, ReceiptKind.PLAYED)
+
+    def block(self, contact: str | Jid) -> None:
+        """Let nothing from a contact through any more.
+
+        Raises:
+            UnknownRecipientError: nobody has this address.
+        """
+        self._network.block(self.jid, self._find(contact).lid)
+
+    def unblock(self, contact: str | Jid) -> None:
+        """Undo `block`; raises as it does."""
+        self._network.unblock(self.jid, self._find(contact).lid)
+
+    # --- scripts
+
+    def on_message(self, script: Script) -> Callable[[], None]:
+        """Run a script for every message from others; the result takes it off again."""
+        self._scripts.append(script)
+        return lambda: self._scripts.remove(script)
+
+    # --- the device, as the hub sees it
+
+    def deliver(self, node: Node) -> None:
+        """Take a stanza; see `hub.interface.Device`."""
+        self._stanzas.put_nowait(node)
+
+    def pair_code_hello(self, hello: hub.PairCodeHello) -> None:
+        """See `hub.interface.Phone`."""
+        self._linker.hello(hello)
+
+    def pair_code_finish(self, finish: hub.PairCodeFinish) -> None:
+        """See `hub.interface.Phone`."""
+        self._linker.finish(finish)
+
+    # --- inside
+
+    async def _receive(self) -> None:
+        while True:
+            node = await self._stanzas.get()
+            try:
+                await self._incoming.handle(node)
+                self._refill()
+            except Exception as error:
+                log.warning("sandbox.phone.stanza_failed", tag=node.tag, exc_info=True)
+                self.problems.append(Problem(where=node.tag, error=error))
+
+    async def _follow_scripts(self) -> None:
+        while True:
+            message = await self._to_scripts.get()
+            for script in tuple(self._scripts):
+                try:
+                    await script(self, message)
+                except Exception as error:
+                    log.warning("sandbox.phone.script_failed", exc_info=True)
+                    self.problems.append(Problem(where="script", error=error))
+
+    def _received(self, message: ChatMessage) -> None:
+        if message.from_me:
+            self.own_messages.append(message)
+            return
+        self.inbox.append(message)
+        if self._scripts:
+            self._to_scripts.put_nowait(message)
+
+    def _refill(self) -> None:
+        if self._network.prekey_count(self.jid) < REFILL_BELOW:
+            self._network.add_prekeys(self.jid, draw_one_time_keys(self._book, PUBLISHED_KEYS))
+
+    async def _send(self, to: str | Jid, data: bytes, *, edit: str = "") -> str:
+        recipient = self._find(to)
+        attrs: Attrs = {"edit": edit} if edit else {}
+        letter = Letter(message_id=new_message_id(), to=recipient.lid, content=data, attrs=attrs)
+        self.own_messages.append(self._written(letter))
+        await self._outgoing.send(letter, recipient=recipient)
+        return letter.message_id
+
+    def _written(self, letter: Letter) -> ChatMessage:
+        now = datetime.now(UTC)
+        shown = content.read_content(letter.content)
+        return ChatMessage(
+            message_id=letter.message_id,
+            chat=letter.to,
+            sender=self.jid,
+            sender_number=self.number,
+            from_me=True,
+            kind=shown.kind,
+            text=shown.text,
+            quoted_id=shown.quoted_id,
+            target_id=shown.target_id,
+            mentions=shown.mentions,
+            sent_at=now,
+            received_at=now,
+            raw=letter.content,
+        )
+
+    async def _confirm(self, messages: Iterable[str | ChatMessage], kind: ReceiptKind) -> None:
+        by_chat: dict[Jid, list[str]] = {}
+        for message in map(self.message, messages):
+            by_chat.setdefault(message.chat, []).append(message.message_id)
+        for chat, message_ids in by_chat.items():
+            stanza = receipt(chat, message_ids, kind=kind.value)
+            await self._network.submit(self.jid, stanza)
+
+    def _find(self, address: str | Jid) -> hub.AccountInfo:
+        account = self._network.account(_address(address))
+        if account is None:
+            raise UnknownRecipientError("nobody is registered under this address")
+        return account
+
+
+def _address(value: str | Jid | Companion) -> Jid:
+    if isinstance(value, Companion):
+        return value.device
+    if isinstance(value, Jid):
+        return value
+    return Jid.parse(value) if "@" in value else pn(value.removeprefix("+"))
+
+
+def _quote(message: ChatMessage) -> content.Quote:
+    return content.Quote(message_id=message.message_id, sender=message.sender, raw=message.raw)

@@ -1,0 +1,15 @@
+"""What a phone needs of the service; the hub provides it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gateway_worker.sandbox.hub.interface import Directory, Linking, Relay
+
+
+class Network(Directory, Relay, Linking, Protocol):
+    """Accounts and keys, the way of stanzas, and the linking of companions.
+
+    `submit` may wait (a withheld ack); everything else returns at once or when the companion has
+    answered. Calls belong to the hub's event loop.
+    """

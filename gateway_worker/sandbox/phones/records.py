@@ -1,0 +1,79 @@
+"""What a phone has seen and written, and how its holder waits for more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from gateway_worker.sandbox.phones.errors import UnknownMessageError
+from gateway_worker.sandbox.phones.journal import Journal
+from gateway_worker.sandbox.phones.values import ChatMessage, ReceiptKind, SeenReceipt
+
+PATIENCE_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something a phone could not handle; tests assert that there are none."""
+
+    where: str
+    error: Exception
+
+
+class PhoneRecords:
+    """The reading half of a phone.
+
+    Attributes:
+        inbox: messages from others, in order.
+        own_messages: what this account wrote, here and on its companions.
+        receipts: confirmations of what this account wrote.
+        problems: stanzas and scripts that failed.
+    """
+
+    def __init__(self) -> None:
+        self.inbox: Journal[ChatMessage] = Journal(what="message")
+        self.own_messages: Journal[ChatMessage] = Journal(what="own message")
+        self.receipts: Journal[SeenReceipt] = Journal(what="receipt")
+        self.problems: Journal[Problem] = Journal(what="problem")
+
+    def message(self, message: str | ChatMessage) -> ChatMessage:
+        """Find a message by id, newest first; a message is returned as it is.
+
+        Raises:
+            UnknownMessageError: neither received nor written here.
+        """
+        if isinstance(message, ChatMessage):
+            return message
+        for journal in (self.inbox, self.own_messages):
+            found = journal.find(lambda entry: entry.message_id == message)
+            if found is not None:
+                return found
+        raise UnknownMessageError("this phone knows no message with this id")
+
+    async def next_message(
+        self,
+        *,
+        timeout: float = PATIENCE_SECONDS,  # noqa: ASYNC109 - part of the error's text
+    ) -> ChatMessage:
+        """Return the next message from others that was not returned yet.
+
+        Raises:
+            NothingHappenedError: (a `TimeoutError`) none came in time.
+        """
+        return await self.inbox.next(timeout=timeout)
+
+    async def wait_for_receipt(
+        self,
+        message_id: str,
+        kind: ReceiptKind,
+        *,
+        timeout: float = PATIENCE_SECONDS,  # noqa: ASYNC109 - part of the error's text
+    ) -> SeenReceipt:
+        """Return the first receipt of this kind for a message, past or to come.
+
+        Raises:
+            NothingHappenedError: (a `TimeoutError`) none came in time.
+        """
+        return await self.receipts.wait_for(
+            lambda seen: seen.kind is kind and message_id in seen.message_ids, timeout=timeout
+        )

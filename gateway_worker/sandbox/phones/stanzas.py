@@ -1,0 +1,150 @@
+"""The stanzas a phone writes, and the key bundles inside the ones it reads."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from gateway_worker.sandbox.signal.errors import MalformedMessageError
+from gateway_worker.sandbox.signal.keys import PreKeyBundle, PublicPreKey
+from gateway_worker.sandbox.wire.node import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway_worker.sandbox.hub.interface import FetchedBundle
+    from gateway_worker.sandbox.signal.sessions import Ciphertext
+    from gateway_worker.sandbox.wire.jid import Jid
+    from gateway_worker.sandbox.wire.node import Attrs
+
+_ID_PREFIX: Final = "3A"
+_KEY_TYPE: Final = b"\x05"
+
+
+def new_message_id() -> str:
+    """Draw a message id in the form that phones use: 20 hexadecimal digits."""
+    return _ID_PREFIX + secrets.token_hex(9).upper()
+
+
+def enc(ciphertext: Ciphertext, *, count: int = 0) -> Node:
+    """Build the node of one ciphertext; `count` is the number of the retry it answers."""
+    attrs: Attrs = {"v": "2", "type": ciphertext.kind.value}
+    if count:
+        attrs["count"] = str(count)
+    return Node("enc", attrs, ciphertext.data)
+
+
+def fan_out(attrs: Attrs, to: Jid, ciphertexts: Sequence[tuple[Jid, Ciphertext]]) -> Node:
+    """Build a message that has one ciphertext per device."""
+    participants = tuple(
+        Node("to", {"jid": device}, (enc(ciphertext),)) for device, ciphertext in ciphertexts
+    )
+    return Node("message", {**attrs, "to": to}, (Node("participants", {}, participants),))
+
+
+def resend(attrs: Attrs, device: Jid, ciphertext: Ciphertext, *, count: int) -> Node:
+    """Build the answer to a retry receipt: one ciphertext straight to the device."""
+    return Node(
+        "message",
+        {**attrs, "to": device, "device_fanout": "false"},
+        (enc(ciphertext, count=count),),
+    )
+
+
+def receipt(to: Jid, message_ids: Sequence[str], *, kind: str = "") -> Node:
+    """Build a receipt; no kind means delivered."""
+    attrs: Attrs = {"id": message_ids[0], "to": to}
+    if kind:
+        attrs["type"] = kind
+    items = tuple(Node("item", {"id": message_id}) for message_id in message_ids[1:])
+    return Node("receipt", attrs, (Node("list", {}, items),) if items else None)
+
+
+def retry_receipt(
+    to: Jid, message_id: str, bundle: PreKeyBundle, *, count: int, timestamp: str
+) -> Node:
+    """Ask a device to encrypt a message again, with keys for a new session."""
+    return Node(
+        "receipt",
+        {"id": message_id, "to": to, "type": "retry"},
+        (
+            Node("retry", {"count": str(count), "id": message_id, "t": timestamp, "v": "1"}),
+            Node("registration", {}, bundle.registration_id.to_bytes(4, "big")),
+            Node("keys", {}, _keys(bundle)),
+        ),
+    )
+
+
+def bundle_in_receipt(node: Node) -> PreKeyBundle | None:
+    """Read the keys in a retry receipt; None when it has none.
+
+    Raises:
+        MalformedMessageError: there are keys, but not the ones a session needs.
+    """
+    keys = node.child("keys")
+    if keys is None:
+        return None
+    identity, signed = keys.child("identity"), keys.child("skey")
+    registration, one_time = node.child("registration"), keys.child("key")
+    if identity is None or signed is None or registration is None:
+        raise MalformedMessageError("a retry receipt with incomplete keys")
+    return PreKeyBundle(
+        registration_id=int.from_bytes(registration.data, "big"),
+        identity=identity.data,
+        signed_key_id=int.from_bytes(_data(signed, "id"), "big"),
+        signed_public=_data(signed, "value"),
+        signed_signature=_data(signed, "signature"),
+        one_time=None
+        if one_time is None
+        else PublicPreKey(
+            key_id=int.from_bytes(_data(one_time, "id"), "big"), public=_data(one_time, "value")
+        ),
+    )
+
+
+def fetched_bundle(fetched: FetchedBundle) -> PreKeyBundle:
+    """Turn what the hub hands out into what a session is opened from."""
+    published = fetched.bundle
+    return PreKeyBundle(
+        registration_id=published.registration_id,
+        identity=published.identity,
+        signed_key_id=published.signed_prekey.id,
+        signed_public=published.signed_prekey.public,
+        signed_signature=published.signed_prekey.signature,
+        one_time=None
+        if fetched.one_time is None
+        else PublicPreKey(key_id=fetched.one_time.id, public=fetched.one_time.public),
+    )
+
+
+def _keys(bundle: PreKeyBundle) -> tuple[Node, ...]:
+    signed = Node(
+        "skey",
+        {},
+        (
+            Node("id", {}, bundle.signed_key_id.to_bytes(3, "big")),
+            Node("value", {}, bundle.signed_public),
+            Node("signature", {}, bundle.signed_signature),
+        ),
+    )
+    nodes = [Node("type", {}, _KEY_TYPE), Node("identity", {}, bundle.identity)]
+    if bundle.one_time is not None:
+        one_time = bundle.one_time
+        nodes.append(
+            Node(
+                "key",
+                {},
+                (
+                    Node("id", {}, one_time.key_id.to_bytes(3, "big")),
+                    Node("value", {}, one_time.public),
+                ),
+            )
+        )
+    return (*nodes, signed)
+
+
+def _data(node: Node, tag: str) -> bytes:
+    child = node.child(tag)
+    if child is None:
+        raise MalformedMessageError(f"<{node.tag}> without <{tag}>")
+    return child.data

@@ -1,0 +1,91 @@
+"""What a phone records: messages in both directions and the receipts for its own."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gateway_worker.sandbox.wire.jid import Jid
+
+
+class ReceiptKind(enum.StrEnum):
+    """What a receipt says. Receipts of devices that nobody looks at count as delivered."""
+
+    DELIVERED = "delivered"
+    READ = "read"
+    PLAYED = "played"
+    RETRY = "retry"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatMessage:
+    """A message that the phone shows in a chat.
+
+    Attributes:
+        message_id: as chosen by its sender.
+        chat: LID of the other party.
+        sender: LID of the writing device; device 0 is a phone.
+        sender_number: digits of the writer's phone number; empty when unknown.
+        from_me: written by this account (here or on a companion).
+        kind: `text`, `reaction`, `edit`, `revoke`, `image`, … or `other`.
+        text: text, caption or emoji.
+        quoted_id: the message it replies to.
+        target_id: the message that a reaction, edit or revocation is about.
+        mentions: addresses named in the text.
+        sent_at: the service's time stamp, whole seconds.
+        received_at: when this phone had decrypted it.
+        raw: serialized content; quoted by replies.
+    """
+
+    message_id: str
+    chat: Jid
+    sender: Jid
+    sender_number: str
+    from_me: bool
+    kind: str
+    text: str
+    quoted_id: str | None
+    target_id: str | None
+    mentions: tuple[Jid, ...]
+    sent_at: datetime
+    received_at: datetime
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenReceipt:
+    """A receipt for messages of this account.
+
+    Attributes:
+        message_ids: at least one.
+        sender: LID of the device that confirms.
+        kind: what it confirms.
+        sent_at: the service's time stamp.
+    """
+
+    message_ids: tuple[str, ...]
+    sender: Jid
+    kind: ReceiptKind
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Companion:
+    """A device that this phone has linked.
+
+    Attributes:
+        device: its LID address; the device number is above 0.
+        number: its phone-number address.
+        platform: what it calls itself.
+        linked_at: when pairing ended.
+    """
+
+    device: Jid
+    number: Jid
+    platform: str
+    linked_at: datetime

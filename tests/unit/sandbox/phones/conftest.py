@@ -1,0 +1,35 @@
+"""Phones on a hub without a server: everything but the wire."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway_worker.sandbox.hub.local import LocalHub
+from gateway_worker.sandbox.phones.phone import Phone
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+ANNA, BEN = "4915550001", "4915550002"
+
+
+@pytest.fixture
+def hub() -> LocalHub:
+    """Return an empty hub."""
+    return LocalHub()
+
+
+@pytest.fixture
+async def phones(hub: LocalHub) -> AsyncIterator[tuple[Phone, Phone]]:
+    """Switch Anna's and Ben's phones on; afterwards nothing must have gone wrong on them."""
+    async with AsyncExitStack() as stack:
+        pair = (
+            await stack.enter_async_context(Phone.open(network=hub, number=ANNA, push_name="Anna")),
+            await stack.enter_async_context(Phone.open(network=hub, number=BEN, push_name="Ben")),
+        )
+        yield pair
+        for phone in pair:
+            assert list(phone.problems) == []
