@@ -1,0 +1,158 @@
+"""A private RabbitMQ node from the system's package, out of the way of the system's own broker.
+
+It shares nothing with that one: own cookie, own epmd, own ports, own data, loopback only. The real
+script is called and not Debian's wrapper, which changes to the user `rabbitmq`. epmd is started
+first and in the foreground, because a node that finds none starts a daemon that outlives
+everything.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from gateway_worker.devkit.services import probes, programs
+from gateway_worker.devkit.services.local import LocalService
+from gateway_worker.devkit.services.loopback import LOOPBACK
+from gateway_worker.devkit.services.process import Command, base_environment, run_once
+from gateway_worker.devkit.services.workspace import USER, Workspace
+
+CONTROL_TIMEOUT_SECONDS = 60.0
+NODE = "gateway@localhost"  # unique because the epmd that knows it is ours
+COOKIE_MODE = 0o400
+OWNER_ONLY = 0o700
+
+CONFIGURATION = """\
+listeners.tcp.1 = {host}:{port}
+loopback_users = none
+default_user = {user}
+default_pass = {password}
+log.file = false
+log.console = true
+log.console.level = warning
+disk_free_limit.absolute = 50MB
+vm_memory_high_watermark.absolute = 768MB
+"""
+# Quorum queues sync their log before each confirm; in a throw-away node nobody needs it on disk
+NO_SYNC = "[{ra, [{wal_sync_method, none}]}].\n"
+
+
+class LocalRabbitMq(LocalService):
+    """One node and its port mapper as two children of this process."""
+
+    name = "rabbitmq"
+    start_timeout_seconds = 90.0
+
+    def __init__(self, *, workspace: Workspace) -> None:
+        super().__init__(workspace=workspace)
+        self._ports: dict[str, int] = {}
+
+    @property
+    def url(self) -> str:
+        """AMQP URL with user and password, virtual host `/`."""
+        return self._url("/")
+
+    async def start(self) -> None:
+        """Start epmd and the node, and wait until the node opens AMQP connections."""
+        if self._is_running(self.name):
+            return
+        scripts, epmd = programs.rabbitmq_scripts(), programs.epmd()
+        self._prepare()
+        ports = self._ports
+        if not self._is_running("epmd"):
+            mapper = [epmd, "-address", LOOPBACK, "-port", str(ports["epmd"])]
+            await self._run(
+                "epmd", self._command("epmd", mapper), lambda: probes.tcp_answers(ports["epmd"])
+            )
+        await self._run(
+            self.name,
+            self._command(self.name, [str(scripts / "rabbitmq-server")]),
+            lambda: probes.amqp_answers(ports["amqp"]),
+        )
+
+    async def add_vhost(self, name: str) -> str:
+        """Create a virtual host for our user; takes about a second (two calls of rabbitmqctl)."""
+        await self._control("add_vhost", name)
+        await self._control("set_permissions", "-p", name, USER, ".*", ".*", ".*")
+        return self._url(name)
+
+    async def delete_vhost(self, name: str) -> None:
+        """Delete a virtual host."""
+        await self._control("delete_vhost", name)
+
+    def _url(self, vhost: str) -> str:
+        password = self._workspace.secret("rabbitmq")
+        return f"amqp://{USER}:{password}@{LOOPBACK}:{self._ports['amqp']}/{quote(vhost, safe='')}"
+
+    async def _control(self, *arguments: str) -> None:
+        script = str(programs.rabbitmq_scripts() / "rabbitmqctl")
+        command = self._command("rabbitmqctl", [script, "--quiet", *arguments])
+        await run_once(
+            command, what=f"rabbitmqctl {arguments[0]}", timeout_seconds=CONTROL_TIMEOUT_SECONDS
+        )
+
+    def _command(self, name: str, arguments: Sequence[str]) -> Command:
+        return Command(
+            arguments=arguments,
+            environment=node_environment(self._root, self._ports),
+            directory=self._root,
+            log_path=self._workspace.log_path(name),
+        )
+
+    @property
+    def _root(self) -> Path:
+        return self._workspace.directory("rabbitmq")
+
+    def _prepare(self) -> None:
+        if not self._ports:
+            self._ports = self._workspace.take_ports(self.name, ("amqp", "dist", "epmd"))
+        root = self._root
+        root.chmod(OWNER_ONLY)  # the configuration holds the password
+        (root / "conf.d").mkdir(exist_ok=True)
+        (root / "home").mkdir(exist_ok=True)
+        (root / "env.conf").write_text("")
+        (root / "enabled_plugins").write_text("[].\n")
+        (root / "advanced.config").write_text("[].\n" if self._workspace.is_durable else NO_SYNC)
+        (root / "rabbitmq.conf").write_text(
+            CONFIGURATION.format(
+                host=LOOPBACK,
+                port=self._ports["amqp"],
+                user=USER,
+                password=self._workspace.secret("rabbitmq"),
+            )
+        )
+        cookie = root / "home/.erlang.cookie"
+        if not cookie.exists():
+            cookie.write_text(self._workspace.secret("erlang"))
+            cookie.chmod(COOKIE_MODE)
+
+
+def node_environment(root: Path, ports: Mapping[str, int]) -> dict[str, str]:
+    """Return all that tells the node, and rabbitmqctl, to use this directory and no system file."""
+    return base_environment() | {
+        "HOME": str(root / "home"),
+        "ERL_EPMD_ADDRESS": LOOPBACK,
+        "ERL_EPMD_PORT": str(ports["epmd"]),
+        "ERL_CRASH_DUMP_SECONDS": "0",
+        "RABBITMQ_NODENAME": NODE,
+        "RABBITMQ_NODE_IP_ADDRESS": LOOPBACK,
+        "RABBITMQ_NODE_PORT": str(ports["amqp"]),
+        "RABBITMQ_DIST_PORT": str(ports["dist"]),
+        "RABBITMQ_CONF_ENV_FILE": str(root / "env.conf"),
+        "RABBITMQ_CONFIG_FILE": str(root / "rabbitmq.conf"),
+        "RABBITMQ_CONFIG_FILES": str(root / "conf.d"),
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(root / "advanced.config"),
+        "RABBITMQ_GENERATED_CONFIG_DIR": str(root / "generated"),
+        "RABBITMQ_SCHEMA_DIR": str(root / "schema"),
+        "RABBITMQ_MNESIA_BASE": str(root / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(root / "log"),
+        "RABBITMQ_LOGS": "-",
+        "RABBITMQ_PID_FILE": str(root / "pid"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(root / "enabled_plugins"),
+        "RABBITMQ_FEATURE_FLAGS_FILE": str(root / "feature_flags"),
+        # With input allowed the script execs erl, so that our child is the node itself; -noinput
+        # then keeps the Erlang shell from ending at the end of /dev/null
+        "RABBITMQ_ALLOW_INPUT": "1",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+            "-noinput +sbwt none +S 2:2 -kernel inet_dist_use_interface {127,0,0,1}"
+        ),
+    }
