@@ -6,6 +6,11 @@ models and back. The JSON Schemas in `schemas/`, `asyncapi.json` and RabbitMQ's 
 from these models by `python -m gateway_contracts.export`.
 """
 
+from gateway_contracts.backend import (
+    BackendTopology,
+    backend_events_queue,
+    backend_heartbeats_queue,
+)
 from gateway_contracts.codec import (
     MAX_COMMAND_BYTES,
     REQUIRED_ATTRIBUTES,
@@ -87,14 +92,22 @@ from gateway_contracts.events import (
     WorkerStopped,
 )
 from gateway_contracts.properties import AmqpProperties, properties_for
-from gateway_contracts.topology import BindingSpec, ExchangeSpec, QueueSpec, Topology
+from gateway_contracts.topology import (
+    RETRY_DELAYS,
+    BindingSpec,
+    ExchangeSpec,
+    QueueSpec,
+    Topology,
+)
 
 __all__ = [
     "CONTENT_TYPE",
     "MAX_COMMAND_BYTES",
     "REQUIRED_ATTRIBUTES",
+    "RETRY_DELAYS",
     "Account",
     "AmqpProperties",
+    "BackendTopology",
     "BindingSpec",
     "Command",
     "CommandEnvelope",
@@ -160,6 +173,8 @@ __all__ = [
     "WorkerLoad",
     "WorkerStarted",
     "WorkerStopped",
+    "backend_events_queue",
+    "backend_heartbeats_queue",
     "dataschema_for",
     "encode",
     "format_sequence",

@@ -3,13 +3,20 @@
 Why each queue has the arguments it has: a quorum queue without an explicit delivery limit loses its
 order on a requeue (RabbitMQ 3.10 to 3.13), one without a dead-letter exchange loses messages that a
 crash-looping consumer never looked at, and at-least-once dead-lettering needs `reject-publish`.
+A backend's own queues are in `backend`, the users' rights in `permissions`.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 DELIVERY_LIMIT = 20
 """How often a command is redelivered before it goes to the dead letters."""
+
+RETRY_DELAYS = (1, 5, 30, 300)
+"""Waiting times of the retry tiers, in whole seconds, rising."""
+
+_PREFIX = re.compile(r"(?!amq\.)[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,10 @@ class Topology:
     """Every name, derived from one prefix, so that several fleets can share a broker."""
 
     prefix: str = "wa"
+
+    def __post_init__(self) -> None:
+        if not _PREFIX.fullmatch(self.prefix):
+            raise ValueError(f"no prefix of AMQP names: {self.prefix!r}")
 
     @property
     def commands(self) -> str:
@@ -84,6 +95,21 @@ class Topology:
         """Topic exchange for heartbeats; the routing key is `worker.heartbeat.<worker id>`."""
         return f"{self.prefix}.heartbeats"
 
+    def retry(self, delay: int) -> str:
+        """Name of both the fanout and the queue of the tier that waits `delay` seconds.
+
+        Publish with the routing key the command came with; it goes back to `commands` under it.
+        Count attempts in a header of your own: `x-death` counts on RabbitMQ 3.x only.
+        """
+        if delay not in RETRY_DELAYS:
+            raise ValueError(f"no retry tier of {delay} s; there are {RETRY_DELAYS}")
+        return f"{self.prefix}.retry.{delay}s"
+
+    def retry_after(self, seconds: float) -> str:
+        """Name of the first tier that waits at least `seconds`, or of the longest there is."""
+        fitting = (delay for delay in RETRY_DELAYS if delay >= seconds)
+        return self.retry(next(fitting, RETRY_DELAYS[-1]))
+
     def worker_queue(self, worker_id: str) -> str:
         """Queue of one worker's commands."""
         return f"{self.prefix}.worker.{worker_id}"
@@ -98,6 +124,10 @@ class Topology:
         """Routing key of an event: `wa.message.received.v1` of `s` is `message.received.s`."""
         return f"{event_type.removeprefix('wa.').rsplit('.', 1)[0]}.{subject}"
 
+    def event_exchange(self, event_type: str) -> str:
+        """Exchange that events of this type are published to."""
+        return self.heartbeats if event_type.startswith("wa.worker.heartbeat.") else self.events
+
     def exchanges(self) -> tuple[ExchangeSpec, ...]:
         """Return the shared exchanges, in an order in which they can be declared."""
         return (
@@ -106,6 +136,7 @@ class Topology:
                 name=self.commands, kind="direct", arguments={"alternate-exchange": self.unrouted}
             ),
             ExchangeSpec(name=self.dead, kind="fanout"),
+            *(ExchangeSpec(name=self.retry(delay), kind="fanout") for delay in RETRY_DELAYS),
             ExchangeSpec(name=self.events_unrouted, kind="fanout"),
             ExchangeSpec(
                 name=self.events,
@@ -119,6 +150,7 @@ class Topology:
         """Return the shared queues."""
         return (
             QueueSpec(name=self.unassigned, arguments=self._command_queue()),
+            *(self._retry_queue(delay) for delay in RETRY_DELAYS),
             QueueSpec(
                 name=self.dead_commands,
                 arguments={
@@ -128,6 +160,8 @@ class Topology:
                     "x-delivery-limit": DELIVERY_LIMIT,
                 },
             ),
+            # Drops its oldest rather than refuse: a backend that binds some kinds of events only
+            # leaves the rest here for good, and a refusal would hold up every event behind them.
             QueueSpec(
                 name=self.events_unrouted,
                 arguments={
@@ -143,6 +177,10 @@ class Topology:
         """Return the bindings among the shared queues."""
         return (
             BindingSpec(exchange=self.unrouted, queue=self.unassigned),
+            *(
+                BindingSpec(exchange=self.retry(delay), queue=self.retry(delay))
+                for delay in RETRY_DELAYS
+            ),
             BindingSpec(exchange=self.dead, queue=self.dead_commands),
             BindingSpec(exchange=self.events_unrouted, queue=self.events_unrouted),
         )
@@ -163,3 +201,13 @@ class Topology:
             "x-overflow": "reject-publish",
             "x-max-length": 100_000,
         }
+
+    def _retry_queue(self, delay: int) -> QueueSpec:
+        return QueueSpec(
+            name=self.retry(delay),
+            arguments={
+                **self._command_queue(),
+                "x-dead-letter-exchange": self.commands,
+                "x-message-ttl": delay * 1000,
+            },
+        )

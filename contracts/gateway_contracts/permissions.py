@@ -1,0 +1,97 @@
+"""The rights of the broker's users: worker, backend and monitor get no more than they need.
+
+RabbitMQ asks for more than one would think: declaring, even what exists, needs configure; declaring
+a queue with a dead-letter exchange needs read on the queue and write on the exchange; an alternate
+exchange needs read on the exchange and write on the alternate; binding needs write on the queue and
+read on the exchange.
+"""
+
+import re
+from dataclasses import dataclass
+
+from gateway_contracts.topology import Topology
+
+NOTHING = "^$"
+_NAME = "[A-Za-z0-9][A-Za-z0-9_-]*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicPermission:
+    """Which routing keys of one topic exchange may be published and bound."""
+
+    exchange: str
+    write: str
+    read: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserRights:
+    """One user's patterns (regular expressions over names) within the virtual host."""
+
+    user: str
+    configure: str
+    write: str
+    read: str
+    tags: tuple[str, ...] = ()
+    topics: tuple[TopicPermission, ...] = ()
+
+
+def worker_rights(topology: Topology, *, worker_id: str | None = None) -> UserRights:
+    """Return a worker's rights: the shared objects and the workers' queues, no backend's.
+
+    Args:
+        topology: The names in use.
+        worker_id: For a user of each worker's own: narrows the keys of heartbeats to its id. It
+            still reads other workers' queues, because it takes over from those that have died.
+    """
+    base, me = re.escape(topology.prefix), worker_id and re.escape(worker_id)
+    shared = rf"commands(\.(unrouted|unassigned|dead))?|dead|retry\.[0-9]+s|worker\.{_NAME}"
+    everything = rf"^{base}\.({shared}|events(\.unrouted)?|heartbeats)$"
+    return UserRights(
+        user=worker_id or "gateway-worker",
+        configure=everything,
+        write=everything,
+        read=rf"^{base}\.({shared}|events(\.unrouted)?)$",
+        topics=(
+            TopicPermission(
+                exchange=topology.events, write=rf"^[a-z]+\.[a-z_]+\.{_NAME}$", read=NOTHING
+            ),
+            TopicPermission(
+                exchange=topology.heartbeats,
+                write=rf"^worker\.heartbeat\.{me or _NAME}$",
+                read=NOTHING,
+            ),
+        ),
+    )
+
+
+def backend_rights(topology: Topology, *, service: str | None = None) -> UserRights:
+    """Return a backend's rights: publish commands, own its queues, bind them to the events.
+
+    Args:
+        topology: The names in use.
+        service: Narrows the rights to one service's own objects; otherwise any service's.
+    """
+    base, whose = re.escape(topology.prefix), re.escape(service) if service else _NAME
+    own = rf"{base}\.backend\.{whose}\.(events|heartbeats|dead)"
+    return UserRights(
+        user=f"gateway-backend-{service}" if service else "gateway-backend",
+        configure=rf"^{own}$",
+        write=rf"^({own}|{base}\.commands)$",
+        read=rf"^({own}|{base}\.(events(\.unrouted)?|heartbeats))$",
+        topics=tuple(
+            TopicPermission(exchange=exchange, write=NOTHING, read=".*")
+            for exchange in (topology.events, topology.heartbeats)
+        ),
+    )
+
+
+def monitor_rights() -> UserRights:
+    """Return the rights of whoever watches: the management API's figures, no message."""
+    return UserRights(
+        user="gateway-monitor",
+        configure=NOTHING,
+        write=NOTHING,
+        read=NOTHING,
+        tags=("monitoring",),
+    )
