@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway_worker.sandbox.hub.errors import AccountExistsError, UnknownAccountError
-from gateway_worker.sandbox.hub.faults import NO_FAULTS, Faults, StreamEnd
+from gateway_worker.sandbox.hub.faults import NO_FAULTS, Faults, LoginFailure, StreamEnd
 from gateway_worker.sandbox.hub.interface import AccountInfo, Device, KeyBundle, Phone, PreKey
 from gateway_worker.sandbox.wire.jid import LID_SERVER, PN_SERVER, Jid, lid, pn
 
@@ -83,11 +83,12 @@ class Account:
         push_name: shown to those it writes to.
         devices: by device number; 0 is the phone.
         phone: the simulated phone while it is switched on.
+        trusted: LID or number addresses it gave a privacy token to, and when.
         blocked: LID addresses it does not want to hear of.
-        watchers: LID addresses of devices that asked for its device list and may hold it in a cache.
+        watchers: LID addresses of devices that may hold its device list in a cache.
         subscribers: LID addresses of devices that want to know whether it is online.
         faults: for all its companions.
-        last_device: highest device number ever given; numbers are not used again before they run out.
+        last_device: the device number given last; numbers are used again only after 255.
     """
 
     number: Jid
@@ -95,6 +96,7 @@ class Account:
     push_name: str
     devices: dict[int, DeviceRecord] = field(default_factory=dict)
     phone: Phone | None = None
+    trusted: dict[Jid, str] = field(default_factory=dict)
     blocked: set[Jid] = field(default_factory=set)
     watchers: set[Jid] = field(default_factory=set)
     subscribers: set[Jid] = field(default_factory=set)
@@ -126,6 +128,16 @@ class Account:
         self.replace_faults(device, replace(faults, **{name: left - 1}))
         return True
 
+    def spend_login_failure(self, device: DeviceRecord) -> LoginFailure | None:
+        """Take one stroke of the scripted login failure, if any is left."""
+        faults = self.faults_of(device)
+        failure = faults.login_failure
+        if failure is None or failure.times <= 0:
+            return None
+        left = replace(failure, times=failure.times - 1)
+        self.replace_faults(device, replace(faults, login_failure=left))
+        return failure
+
     def replace_faults(self, device: DeviceRecord, faults: Faults) -> None:
         """Change the faults where they are kept: at the device, else at the account."""
         if device.faults is not None or not device.lid.device:
@@ -139,8 +151,8 @@ class Account:
         Raises:
             UnknownAccountError: all device numbers are taken.
         """
-        candidates = (*range(self.last_device + 1, MAX_DEVICE + 1), *range(1, MAX_DEVICE + 1))
-        for number in candidates:
+        for step in range(MAX_DEVICE):
+            number = (self.last_device + step) % MAX_DEVICE + 1
             if number not in self.devices:
                 return number
         raise UnknownAccountError("no device number is free")

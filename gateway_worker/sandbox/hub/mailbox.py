@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gateway_worker.sandbox.wire.node import Node
-
 if TYPE_CHECKING:
     from gateway_worker.sandbox.hub.interface import Device
+    from gateway_worker.sandbox.wire.node import Node
 
 Key = tuple[str, str, str, str]
 

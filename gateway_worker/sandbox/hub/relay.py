@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.hub.accounts import Account, Accounts, DeviceRecord, now, online
 from gateway_worker.sandbox.wire.errors import WireError
-from gateway_worker.sandbox.wire.jid import Jid
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from gateway_worker.sandbox.wire.jid import Jid
 
 UNKNOWN_RECIPIENT: Final = "404"
 FORWARDED_ATTRS: Final = ("type", "edit", "category", "recipient")

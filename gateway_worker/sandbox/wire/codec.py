@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import zlib
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.wire.errors import WireError
 from gateway_worker.sandbox.wire.jid import LID_SERVER, PN_SERVER, Jid
 from gateway_worker.sandbox.wire.node import Node
-from gateway_worker.sandbox.wire.tokens import Tokens
+
+if TYPE_CHECKING:
+    from gateway_worker.sandbox.wire.tokens import Tokens
 
 MAX_FRAME_BYTES: Final = 1 << 24
 COMPRESSED: Final = 2
@@ -34,6 +36,7 @@ _BINARY_32: Final = 254
 _NIBBLE_8: Final = 255
 _LISTS: Final = frozenset((_LIST_EMPTY, _LIST_8, _LIST_16))
 
+_ONE_BYTE: Final = 0xFF
 _NIBBLES: Final = "0123456789-.\0\0\0\0"
 _HEX: Final = "0123456789ABCDEF"
 _DOMAINS: Final = {0: PN_SERVER, 1: LID_SERVER, 128: "hosted", 129: "hosted.lid"}
@@ -66,7 +69,7 @@ def _write_node(out: bytearray, node: Node) -> None:
 def _write_list(out: bytearray, size: int) -> None:
     if size == 0:
         out.append(_LIST_EMPTY)
-    elif size <= 0xFF:
+    elif size <= _ONE_BYTE:
         out += bytes((_LIST_8, size))
     else:
         out.append(_LIST_16)
@@ -74,7 +77,7 @@ def _write_list(out: bytearray, size: int) -> None:
 
 
 def _binary_header(size: int) -> bytes:
-    if size <= 0xFF:
+    if size <= _ONE_BYTE:
         return bytes((_BINARY_8, size))
     if size < 1 << 20:
         return bytes((_BINARY_20,)) + size.to_bytes(3, "big")

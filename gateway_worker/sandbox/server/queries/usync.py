@@ -1,0 +1,85 @@
+"""Namespace `usync`: who is behind a number or a LID, and with which devices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway_worker.sandbox.server.stanzas import result
+from gateway_worker.sandbox.wire.jid import Jid, pn
+from gateway_worker.sandbox.wire.node import Attrs, Node
+
+if TYPE_CHECKING:
+    from gateway_worker.sandbox.hub.accounts import Account
+    from gateway_worker.sandbox.server.session import DeviceSession
+
+
+def get_users(session: DeviceSession, query: Node) -> Node | None:
+    """Answer every asked protocol for every user of the list."""
+    sync = query.require_child("usync")
+    asked = [item.tag for item in sync.require_child("query").children]
+    users = tuple(
+        user
+        for item in sync.require_child("list").all("user")
+        if (user := _user(session, asked, item))
+    )
+    attrs: Attrs = {
+        name: sync.attrs[name]
+        for name in ("sid", "index", "last", "mode", "context")
+        if name in sync.attrs
+    }
+    protocols = tuple(Node(tag) for tag in asked)
+    content = (Node("result", {}, protocols), Node("list", {}, users))
+    return result(query, Node("usync", attrs, content))
+
+
+def _user(session: DeviceSession, asked: list[str], item: Node) -> Node | None:
+    contact = item.child("contact")
+    address = item.jid("jid") or item.jid("lid") or _by_contact(contact)
+    if address is None:
+        return None
+    account = session.hub.accounts.find(address)
+    if account is not None and account is not session.account and _hidden(account):
+        account = None
+    answers = [_protocol(session, account, tag, contact) for tag in asked]
+    content = tuple(answer for answer in answers if answer is not None)
+    attrs: Attrs = {"jid": address.account}
+    if account is not None and address.is_lid:
+        attrs["pn_jid"] = account.number
+    return Node("user", attrs, content)
+
+
+def _hidden(account: Account) -> bool:
+    return account.faults.hidden or account.faults_of(account.devices[0]).hidden
+
+
+def _by_contact(contact: Node | None) -> Jid | None:
+    digits = contact.data.decode(errors="replace").lstrip("+") if contact else ""
+    return pn(digits) if digits.isdigit() else None
+
+
+def _protocol(
+    session: DeviceSession, account: Account | None, tag: str, contact: Node | None
+) -> Node | None:
+    if tag == "contact":
+        kind = "out" if account is None else "in"
+        return Node("contact", {"type": kind}, contact.data if contact else b"")
+    if account is None:
+        return None
+    if tag == "lid":
+        return Node("lid", {"val": account.lid})
+    if tag == "devices":
+        account.watchers.add(session.jid)
+        return _devices(account)
+    if tag == "status":
+        return Node("status", {"t": "0"}, b"")
+    return None
+
+
+def _devices(account: Account) -> Node:
+    devices = []
+    for number in sorted(account.devices):
+        attrs: Attrs = {"id": str(number)}
+        if number:
+            attrs["key-index"] = str(number)
+        devices.append(Node("device", attrs))
+    return Node("devices", {}, (Node("device-list", {}, tuple(devices)),))

@@ -1,0 +1,130 @@
+"""The stage of a companion that is logged in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from gateway_worker.sandbox.hub.errors import UnknownAccountError
+from gateway_worker.sandbox.server.stanzas import stream_error
+from gateway_worker.sandbox.wire.errors import WireError
+from gateway_worker.sandbox.wire.jid import SERVER
+from gateway_worker.sandbox.wire.node import Attrs, Node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gateway_worker.sandbox.hub.accounts import Account, DeviceRecord
+    from gateway_worker.sandbox.hub.faults import StreamEnd
+    from gateway_worker.sandbox.hub.local import LocalHub
+    from gateway_worker.sandbox.server.connection import Connection
+    from gateway_worker.sandbox.server.unknown import UnknownQueries
+    from gateway_worker.sandbox.wire.jid import Jid
+
+    Query = Callable[["DeviceSession", Node], Node | None]
+
+RELAYED: Final = frozenset({"message", "receipt", "ack", "chatstate", "presence"})
+SILENT: Final = frozenset({"ib"})
+"""Telemetry and hints that get no answer."""
+
+
+class DeviceSession:
+    """A `Stage` of the connection and the hub's `CompanionLink`."""
+
+    def __init__(
+        self,
+        *,
+        connection: Connection,
+        hub: LocalHub,
+        account: Account,
+        record: DeviceRecord,
+        queries: Mapping[tuple[str, str], Query],
+        unknown: UnknownQueries,
+    ) -> None:
+        """Prepare; the caller has checked who it is."""
+        self._connection = connection
+        self._queries = queries
+        self._unknown = unknown
+        self.hub = hub
+        self.account = account
+        self.record = record
+
+    @property
+    def jid(self) -> Jid:
+        """See `Device`."""
+        return self.record.lid
+
+    def deliver(self, node: Node) -> None:
+        """See `Device`."""
+        self._connection.send(node)
+
+    def drop(self) -> None:
+        """See `CompanionLink`."""
+        self._detach()
+        self._connection.abort()
+
+    def end(self, end: StreamEnd) -> None:
+        """See `CompanionLink`."""
+        self._detach()
+        self._connection.close(stream_error(end))
+
+    def leave(self) -> None:
+        """Close without a stream error: the companion has asked to go."""
+        self._detach()
+        self._connection.close()
+
+    def activate(self) -> None:
+        """The companion is ready: send what waits for it and announce the end of it."""
+        waiting = Counter(node.tag for node in self.record.mailbox.waiting())
+        total = str(waiting.total())
+        preview: Attrs = {"count": total, "appdata": "0"}
+        for tag in ("message", "receipt", "notification"):
+            preview[tag] = str(waiting[tag])
+        self._tell(Node("offline_preview", preview))
+        self.record.mailbox.open(self)
+        self._tell(Node("offline", {"count": total}))
+
+    def on_stanza(self, node: Node) -> None:
+        """See `Stage`."""
+        if node.tag in RELAYED:
+            self._relay(node)
+        elif node.tag == "iq":
+            self._answer(node)
+        elif node.tag not in SILENT:
+            self._unknown.note(node)
+
+    def on_close(self) -> None:
+        """See `Stage`."""
+        self._detach()
+
+    def _detach(self) -> None:
+        self.record.mailbox.close(self)
+        if self.record.link is self:
+            self.record.link = None
+
+    def _relay(self, node: Node) -> None:
+        try:
+            outcome = self.hub.relay.route(self.record.lid, node)
+        except UnknownAccountError as error:
+            raise WireError("the sender was unlinked") from error
+        if outcome.ack is None:
+            return
+        if outcome.delay_seconds:
+            loop = asyncio.get_running_loop()
+            loop.call_later(outcome.delay_seconds, self._connection.send, outcome.ack)
+        else:
+            self._connection.send(outcome.ack)
+
+    def _answer(self, node: Node) -> None:
+        if node.get("type") in ("result", "error"):
+            return
+        if self.account.spend_fault(self.record, "mute"):
+            return
+        query = self._queries.get((node.get("xmlns"), node.get("type")))
+        reply = query(self, node) if query is not None else self._unknown.refuse(node)
+        if reply is not None:
+            self._connection.send(reply)
+
+    def _tell(self, content: Node) -> None:
+        self._connection.send(Node("ib", {"from": SERVER}, (content,)))

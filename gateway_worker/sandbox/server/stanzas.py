@@ -1,0 +1,49 @@
+"""Replies that many modules build."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from gateway_worker.sandbox.hub.faults import StreamEnd
+from gateway_worker.sandbox.wire.jid import SERVER
+from gateway_worker.sandbox.wire.node import Attrs, Node
+
+if TYPE_CHECKING:
+    from gateway_worker.sandbox.hub.faults import LoginFailure
+
+BANNED: Final = 402
+
+
+def result(query: Node, *children: Node) -> Node:
+    """The answer to a query that went well."""
+    return Node("iq", {"from": SERVER, "id": query.get("id"), "type": "result"}, children or None)
+
+
+def error(query: Node, code: int, text: str) -> Node:
+    """The answer to a query that failed."""
+    child = Node("error", {"code": str(code), "text": text})
+    return Node("iq", {"from": SERVER, "id": query.get("id"), "type": "error"}, (child,))
+
+
+def timestamp() -> str:
+    """Seconds since the epoch, as stanzas carry them."""
+    return str(int(time.time()))
+
+
+def login_failure(failure: LoginFailure) -> Node:
+    """What a refused login gets instead of success."""
+    attrs: Attrs = {"reason": str(failure.reason), "location": "loc"}
+    if failure.reason == BANNED:
+        attrs |= {"code": str(failure.ban_code), "expire": str(failure.expire_seconds)}
+    return Node("failure", attrs)
+
+
+def stream_error(end: StreamEnd) -> Node:
+    """The last stanza of a connection that the server ends."""
+    if end is StreamEnd.REPLACED:
+        return Node("stream:error", {}, (Node("conflict", {"type": "replaced"}),))
+    if end is StreamEnd.DEVICE_REMOVED:
+        conflict = Node("conflict", {"type": "device_removed"})
+        return Node("stream:error", {"code": "401"}, (conflict,))
+    return Node("stream:error", {"code": end.value})
