@@ -132,7 +132,7 @@ class CapacityError(RetryableError):
 
 
 class DependencyError(RetryableError):
-    """A service that the worker needs cannot be used now (broker, database, cache, object store)."""
+    """A service that the worker needs (broker, database, cache, objects) cannot be used now."""
 
     code = ErrorCode.INTERNAL
 

@@ -28,8 +28,10 @@ class Refusal:
 
 
 class Delivery(Protocol):
-    """One command as the broker handed it over. After a lost connection the same command comes
-    again; the consumer then swaps the handle inside, so settling works at any time.
+    """One command as the broker handed it over.
+
+    After a lost connection the same command comes again; the consumer then swaps the handle inside,
+    so settling works at any time.
     """
 
     @property
@@ -56,8 +58,9 @@ class CommandSink(Protocol):
     """Takes deliveries from the consumer (implemented by the dispatcher)."""
 
     def accept(self, delivery: Delivery) -> None:
-        """Take one delivery. Must only queue it and return: the consumer's callback may be cancelled
-        on any connection loss.
+        """Take one delivery.
+
+        Must only queue it and return: any connection loss may cancel the consumer's callback.
         """
         ...
 

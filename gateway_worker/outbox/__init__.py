@@ -1,1 +1,1 @@
-"""Events on their way out: `recorder` commits changes in batches, `relay` publishes what they announce."""
+"""Events on their way out: `recorder` commits changes in batches, `relay` publishes their events."""

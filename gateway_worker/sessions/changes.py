@@ -1,4 +1,4 @@
-"""What is committed together: a state change, the rows behind it and the events that announce it."""
+"""What is committed together: a new state, the rows behind it and the events that announce it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,5 +1,6 @@
 """What sessions need from the outside, as small protocols; the adapters are joined in `app.py`."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,10 +10,9 @@ from typing import Protocol
 from gateway_contracts import Account, Content, ReceiptStatus
 from gateway_contracts.commands import Pairing
 from gateway_contracts.events import Participant, SessionState
-
 from gateway_worker.sessions.changes import Change, Committed, DesiredState, MessageRow
 
-# --- the session host: one WhatsApp connection in a process of its own -----------------------------
+# The session host: one WhatsApp connection in a process of its own.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +175,7 @@ HostEvent = (
     | InboundReceipt
     | HostExited
 )
-"""What a host tells. Events with `record` come from its spool: acknowledge them after the commit."""
+"""What a host tells. Those with a `record` come from its spool: acknowledge after the commit."""
 
 HostListener = Callable[[HostEvent], Awaitable[None]]
 """Called in order, one event at a time; a slow listener slows the host (back-pressure)."""
@@ -196,7 +196,7 @@ class SessionHost(Protocol):
             SessionNotConnectedError: Nothing was sent.
             RecipientNotOnWhatsAppError: Nothing was sent.
             UpstreamRejectedError: The server refused it.
-            UncertainError: No acknowledgement came, or the host died meanwhile; it may have arrived.
+            UncertainError: No acknowledgement came, or the host died; it may have arrived.
         """
         ...
 
@@ -225,7 +225,7 @@ class HostLauncher(Protocol):
         ...
 
 
-# --- rows ------------------------------------------------------------------------------------------
+# Rows.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +261,7 @@ class SessionStore(Protocol):
         ...
 
     async def claim(self, session_id: str, worker_id: str) -> SessionRow | None:
-        """Take a session that has no owner (or is ours): raises its epoch; None if it is another's."""
+        """Take a session that nobody else owns, raising its epoch; None if another has it."""
         ...
 
 
@@ -280,15 +280,16 @@ class MessageStore(Protocol):
 class Recorder(Protocol):
     """The one way in which anything is written about a session."""
 
-    async def record(self, change: Change) -> Committed:
-        """Commit a change. Calls are committed in the order in which they were made.
+    def record(self, change: Change) -> "asyncio.Future[Committed]":
+        """Queue a change and return at once; the future is done when it is committed.
 
-        Waits as long as the database is away; only cancellation ends it early.
+        Changes are committed in the order of the calls. While the database is away the future
+        waits; it is cancelled only when the worker stops.
         """
         ...
 
 
-# --- routes and snapshots --------------------------------------------------------------------------
+# Routes and snapshots.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

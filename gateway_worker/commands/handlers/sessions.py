@@ -1,0 +1,94 @@
+"""The life of a session: create, restart, stop, logout, delete, and what one may ask of it."""
+
+import base64
+import io
+
+import segno
+
+from gateway_contracts import (
+    Done,
+    QrInfo,
+    SessionCreate,
+    SessionDelete,
+    SessionGetQr,
+    SessionGetStatus,
+    SessionLogout,
+    SessionRestart,
+    SessionStop,
+    StatusReason,
+)
+from gateway_worker.commands.handlers.effect import Context, Effect, Handler
+from gateway_worker.errors import SessionExistsError
+
+
+async def create(context: Context, command: SessionCreate) -> Effect:
+    """Create the session here; QR codes follow as events."""
+    try:
+        session = await context.manager.create(command)
+    except SessionExistsError:
+        if not context.interrupted:
+            raise
+        session = await context.manager.find(command.subject)  # its own, from the first attempt
+    return Effect(result=session.info(), session=session)
+
+
+async def restart(context: Context, command: SessionRestart) -> Effect:
+    """Stop the session's host if there is one, and start another."""
+    session = await context.manager.find(command.subject)
+    await session.stop()
+    session.start(StatusReason.REQUESTED)
+    return Effect(result=session.info(), session=session)
+
+
+async def stop(context: Context, command: SessionStop) -> Effect:
+    """Disconnect the session and leave it stopped."""
+    session = await context.manager.find(command.subject)
+    await session.stop()
+    return Effect(result=session.info(), session=session)
+
+
+async def logout(context: Context, command: SessionLogout) -> Effect:
+    """Unlink the session's device from its account."""
+    session = await context.manager.find(command.subject)
+    await session.logout()
+    return Effect(result=session.info(), session=session)
+
+
+async def delete(context: Context, command: SessionDelete) -> Effect:
+    """Unlink the session and remove every trace of it."""
+    session = await context.manager.find(command.subject)
+    await session.destroy()
+    context.manager.forget(session)
+    return Effect(result=Done(), session=session, delete=True)
+
+
+async def get_status(context: Context, command: SessionGetStatus) -> Effect:
+    """Tell how the session stands."""
+    session = await context.manager.find(command.subject)
+    return Effect(result=session.info(), session=session)
+
+
+async def get_qr(context: Context, command: SessionGetQr) -> Effect:
+    """Tell the QR code that can be scanned now."""
+    session = await context.manager.find(command.subject)
+    qr = await session.current_qr()
+    png = draw_png(qr.code) if command.data.png else None
+    return Effect(result=QrInfo(code=qr.code, expires_at=qr.expires_at, png=png), session=session)
+
+
+def draw_png(code: str) -> str:
+    """Return a QR code as a PNG image in base64."""
+    image = io.BytesIO()
+    segno.make(code, error="l", boost_error=False).save(image, kind="png", scale=6, border=4)
+    return base64.b64encode(image.getvalue()).decode()
+
+
+HANDLERS: dict[str, Handler] = {
+    "wa.session.create.v1": create,
+    "wa.session.restart.v1": restart,
+    "wa.session.stop.v1": stop,
+    "wa.session.logout.v1": logout,
+    "wa.session.delete.v1": delete,
+    "wa.session.get_status.v1": get_status,
+    "wa.session.get_qr.v1": get_qr,
+}

@@ -1,0 +1,36 @@
+"""Makes each command happen once: every command enters here before anything is done."""
+
+import asyncio
+from collections.abc import Callable
+
+from gateway_worker.commands.ports import Entry, InboxStore, Received
+from gateway_worker.runtime.batcher import Batcher
+
+
+class Inbox:
+    """Enters commands into the table, in batches.
+
+    Args:
+        store: The commands table.
+        pace_seconds: Under load, transactions start at least this far apart.
+        observe: Called with the size and the seconds of each transaction.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: InboxStore,
+        pace_seconds: float = 0.004,
+        observe: Callable[[int, float], None] = lambda _size, _seconds: None,
+    ) -> None:
+        self._batcher: Batcher[Received, Entry] = Batcher(
+            flush=store.enter, name="inbox", pace_seconds=pace_seconds, observe=observe
+        )
+
+    async def enter(self, received: Received) -> Entry:
+        """Enter a command and return what is known of it. Waits while the database is away."""
+        return await self._batcher.submit(received)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write batches until `stop` is set and nothing waits."""
+        await self._batcher.run(stop)

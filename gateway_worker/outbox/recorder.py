@@ -1,0 +1,46 @@
+"""The one writer: every change of every session goes through here, in order, in batches."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from gateway_worker.outbox.ports import ChangeStore
+from gateway_worker.runtime.batcher import Batcher
+from gateway_worker.sessions.changes import Change, Committed, OutboxRow
+
+
+class Recorder:
+    """Commits changes and hands their events to the relay.
+
+    Args:
+        store: Writes a batch in one transaction.
+        offer: Takes committed events for publication, in order; must return at once.
+        pace_seconds: Under load, transactions start at least this far apart.
+        observe: Called with the size and the seconds of each transaction.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ChangeStore,
+        offer: Callable[[Sequence[OutboxRow]], None],
+        pace_seconds: float = 0.004,
+        observe: Callable[[int, float], None] = lambda _size, _seconds: None,
+    ) -> None:
+        self._store = store
+        self._offer = offer
+        self._batcher: Batcher[Change, Committed] = Batcher(
+            flush=self._commit, name="recorder", pace_seconds=pace_seconds, observe=observe
+        )
+
+    def record(self, change: Change) -> "asyncio.Future[Committed]":
+        """Queue a change; the future is done once it is committed. Never blocks."""
+        return self._batcher.submit(change)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Commit until `stop` is set and everything is written."""
+        await self._batcher.run(stop)
+
+    async def _commit(self, changes: Sequence[Change]) -> Sequence[Committed]:
+        committed = await self._store.commit(changes)
+        self._offer([row for one in committed for row in one.rows])
+        return committed

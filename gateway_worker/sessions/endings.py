@@ -1,0 +1,66 @@
+"""What becomes of a session when its host's connection ends: the table from cause to state."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway_contracts import SessionState, StatusReason
+from gateway_worker.sessions.ports import LinkEnded, PairingEnded
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why there is no connection any more.
+
+    Attributes:
+        state: The state that follows; RECONNECTING means that a new host tries again.
+        reason: The reason for programs.
+        detail: The reason for people.
+        forget: WhatsApp has unlinked the device, so its store is void.
+        retry_after_seconds: When WhatsApp would accept a login again, if known.
+    """
+
+    state: SessionState
+    reason: StatusReason
+    detail: str | None = None
+    forget: bool = False
+    retry_after_seconds: float | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether the session stays down until a command restarts it."""
+        return self.state is not SessionState.RECONNECTING
+
+    def retry_at(self, now: datetime) -> datetime | None:
+        """Return the time from which a restart makes sense, if it is known."""
+        if self.retry_after_seconds is None:
+            return None
+        return now + timedelta(seconds=self.retry_after_seconds)
+
+
+_LINK_ENDINGS: dict[str, tuple[SessionState, StatusReason]] = {
+    "logged_out": (SessionState.LOGGED_OUT, StatusReason.LOGGED_OUT_FROM_PHONE),
+    "replaced": (SessionState.STOPPED, StatusReason.STREAM_REPLACED),
+    "temporary_ban": (SessionState.BANNED, StatusReason.TEMPORARY_BAN),
+    "banned": (SessionState.BANNED, StatusReason.ACCOUNT_BANNED),
+    "client_outdated": (SessionState.FAILED, StatusReason.CLIENT_OUTDATED),
+    "refused": (SessionState.FAILED, StatusReason.CONNECT_REFUSED),
+    "store_lost": (SessionState.FAILED, StatusReason.STORE_LOST),
+    "unreachable": (SessionState.RECONNECTING, StatusReason.PROXY_UNREACHABLE),
+}
+
+
+def ending_of(event: LinkEnded | PairingEnded) -> Ending:
+    """Return what follows from the host's last word."""
+    if isinstance(event, PairingEnded):
+        reason = StatusReason.QR_TIMEOUT if event.timed_out else StatusReason.PAIRING_FAILED
+        return Ending(SessionState.FAILED, reason, event.detail)
+    state, reason = _LINK_ENDINGS.get(
+        event.reason, (SessionState.FAILED, StatusReason.CONNECT_REFUSED)
+    )
+    return Ending(
+        state,
+        reason,
+        event.detail,
+        forget=state is SessionState.LOGGED_OUT,
+        retry_after_seconds=event.retry_after_seconds,
+    )

@@ -1,0 +1,145 @@
+"""Keeps one host running for a session, with pauses between attempts, until told to halt."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+
+from gateway_contracts import SessionState, StatusReason
+from gateway_worker.errors import GatewayError
+from gateway_worker.runtime.retry import Backoff
+from gateway_worker.sessions.endings import Ending
+from gateway_worker.sessions.ports import HostExited, HostListener, HostSpec, SessionHost
+from gateway_worker.sessions.standing import Standing
+from gateway_worker.sessions.store_files import has_device_store
+from gateway_worker.sessions.surroundings import Surroundings
+
+log = structlog.get_logger(__name__)
+
+
+class HostSupervisor:
+    """One session's host, over all its lives.
+
+    Args:
+        session_id: Whose host it is.
+        around: What all sessions share.
+        standing: Told of every pause and end.
+        spec: Makes the specification of the next host.
+        listener: Gets the host's events.
+        conclude: Called when the connection has ended for good.
+    """
+
+    def __init__(
+        self,
+        *,
+        session_id: str,
+        around: Surroundings,
+        standing: Standing,
+        spec: Callable[[], HostSpec],
+        listener: HostListener,
+        conclude: Callable[[Ending], Awaitable[None]],
+    ) -> None:
+        self._session_id = session_id
+        self._log = log.bind(session_id=session_id)
+        self._around = around
+        self._standing = standing
+        self._spec = spec
+        self._listener = listener
+        self._conclude = conclude
+        self._task: asyncio.Task[None] | None = None
+        self._halting = asyncio.Event()
+        self._exited: asyncio.Future[HostExited] | None = None
+        self._ending: Ending | None = None
+        self._backoff = Backoff(
+            initial_seconds=around.limits.restart_initial_seconds,
+            maximum_seconds=around.limits.restart_maximum_seconds,
+        )
+        self.host: SessionHost | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether a host runs or is about to."""
+        return self._task is not None and not self._task.done()
+
+    def start(self) -> None:
+        """Begin to keep a host running."""
+        self._halting = asyncio.Event()
+        self._backoff.reset()
+        self._task = asyncio.create_task(self._keep(), name=f"session:{self._session_id}")
+
+    async def halt(self) -> None:
+        """Stop the host and keep none running. Idempotent; never raises."""
+        self._halting.set()
+        if self.host is not None:
+            await self.host.stop()
+        if self._task is not None:
+            await asyncio.wait((self._task,))
+
+    def healthy(self) -> None:
+        """Note that the connection stands: the next pause is a short one again."""
+        self._backoff.reset()
+
+    def ended(self, ending: Ending) -> None:
+        """Note why the connection ended; the host has nothing left to do."""
+        self._ending = ending
+        if self.host is not None:
+            self._around.background.post(f"stop:{self._session_id}", self.host.stop)
+
+    def exited(self, event: HostExited) -> None:
+        """Note that the host's process is gone."""
+        if self._exited is not None and not self._exited.done():
+            self._exited.set_result(event)
+
+    async def _keep(self) -> None:
+        try:
+            while not self._halting.is_set():
+                await self._run_host()
+                ending, self._ending = self._ending, None
+                if self._halting.is_set():
+                    return
+                if ending is not None and ending.final:
+                    await self._conclude(ending)
+                    return
+                await self._pause(ending)
+        except Exception:  # noqa: BLE001 - the root of a session's task: its failure is a state
+            self._log.exception("session.supervision_failed")
+            self._standing.enter(
+                SessionState.FAILED, StatusReason.HOST_EXITED, detail="the gateway failed"
+            )
+
+    async def _run_host(self) -> None:
+        try:
+            await self._ensure_store()
+            self._exited = asyncio.get_running_loop().create_future()
+            self.host = await self._around.launcher.launch(self._spec(), self._listener)
+        except GatewayError as error:
+            self._log.warning("session.host_not_started", reason=str(error))
+            return
+        if self._halting.is_set():  # told to while the host was being started
+            await self.host.stop()
+        left = await self._exited
+        self.host = None
+        self._log.info("session.host_exited", expected=left.expected, detail=left.detail)
+
+    async def _ensure_store(self) -> None:
+        """Bring the device store back if this machine has never had it, or has lost it."""
+        spec = self._spec()
+        if spec.resume_jid is None or has_device_store(spec.directory):
+            return
+        restored = await self._around.snapshots.restore(self._session_id, spec.directory)
+        self._log.info("session.store_restored", restored=restored)
+
+    async def _pause(self, ending: Ending | None) -> None:
+        seconds = self._backoff.next_seconds()
+        self._around.host_restarted()
+        self._standing.enter(
+            SessionState.RECONNECTING,
+            ending.reason if ending else StatusReason.HOST_EXITED,
+            detail=ending.detail if ending else None,
+            retry_at=self._around.clock.now() + timedelta(seconds=seconds),
+        )
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._halting.wait()

@@ -1,0 +1,74 @@
+"""What every session of a worker shares: the ports, the clock and the limits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway_worker.runtime.background import Background
+from gateway_worker.runtime.clock import Clock
+from gateway_worker.sessions.ports import (
+    CommandRoutes,
+    DeviceSnapshots,
+    HostLauncher,
+    MessageStore,
+    Recorder,
+    RoutingTable,
+    SessionStore,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLimits:
+    """Bounds in time and number.
+
+    Attributes:
+        connect_wait_seconds: How long a send waits for a session that is about to connect.
+        qr_wait_seconds: How long `get_qr` waits for the first code.
+        logout_seconds: How long a deletion waits for WhatsApp to unlink the device.
+        restart_initial_seconds: First pause before a dead host is started again.
+        restart_maximum_seconds: Longest such pause.
+        unacknowledged: Inbound records of one session that may await their commit.
+        remembered_sends: Sent messages whose command id is kept in memory for their receipts.
+    """
+
+    connect_wait_seconds: float = 10.0
+    qr_wait_seconds: float = 10.0
+    logout_seconds: float = 10.0
+    restart_initial_seconds: float = 0.2
+    restart_maximum_seconds: float = 60.0
+    unacknowledged: int = 256
+    remembered_sends: int = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """The outside of a session, the same for all of them.
+
+    Attributes:
+        worker_id: This worker.
+        data_dir: Where each session has its directory, under `sessions/`.
+        host_restarted: Called whenever a host has died and is started again.
+    """
+
+    worker_id: str
+    data_dir: Path
+    launcher: HostLauncher
+    recorder: Recorder
+    sessions: SessionStore
+    messages: MessageStore
+    routes: CommandRoutes
+    routing: RoutingTable
+    snapshots: DeviceSnapshots
+    background: Background
+    clock: Clock
+    limits: SessionLimits
+    host_restarted: Callable[[], None]
+
+    @property
+    def source(self) -> str:
+        """The `source` attribute of this worker's events."""
+        return f"/workers/{self.worker_id}"
+
+    def directory(self, session_id: str) -> Path:
+        """The session's own directory: device store and spool."""
+        return self.data_dir / "sessions" / session_id
