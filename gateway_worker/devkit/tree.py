@@ -1,0 +1,69 @@
+"""Checks that the repository would make sense on any machine: run as `python -m gateway_worker.devkit.tree`.
+
+Two things creep in unseen: paths of the machine that a file was written on, and the host of a package
+index (locks carry hashes and no addresses, so that any mirror will do).
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LARGEST_FILE_BYTES = 5_000_000
+
+# Written so that no pattern matches its own source line
+FORBIDDEN = {
+    "machine path": re.compile(
+        r"(?<![\w.:/-])/(?:work|root|Users|home/(?!gateway\b)[a-z]\w*)(?:/|\b(?=['\"\s]))"
+    ),
+    "package index": re.compile(
+        r"py[p]i\.org/|files\.python[h]osted|registry\.np[m]js|test\.py[p]i|--(?:extra-)?index-u[r]l"
+        r"|(?:PIP|UV)_(?:EXTRA_|DEFAULT_)?INDE[X]"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line that does not belong into the repository."""
+
+    path: Path
+    line: int
+    what: str
+    text: str
+
+
+def main() -> int:
+    """Print the findings; return 1 when there are any."""
+    findings = list(findings_in(Path.cwd()))
+    for found in findings:
+        print(f"{found.path}:{found.line}: {found.what}: {found.text}")
+    return 1 if findings else 0
+
+
+def findings_in(root: Path) -> Iterator[Finding]:
+    """Go through all files that git knows or would add, text only."""
+    for path in _files(root):
+        try:
+            text = (root / path).read_text()
+        except (OSError, UnicodeDecodeError):
+            continue  # deleted but not committed, or not text
+        for number, line in enumerate(text.splitlines(), start=1):
+            for what, pattern in FORBIDDEN.items():
+                if pattern.search(line):
+                    yield Finding(path=path, line=number, what=what, text=line.strip()[:120])
+
+
+def _files(root: Path) -> Iterator[Path]:
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, cwd=root, check=True, capture_output=True)
+    for name in sorted(set(listing.stdout.decode().split("\0")) - {""}):
+        path = Path(name)
+        if (root / path).is_file() and (root / path).stat().st_size < LARGEST_FILE_BYTES:
+            yield path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
