@@ -1,0 +1,303 @@
+"""Bodies of the control API: frozen, JSON, the same at both ends.
+
+Time stamps are ISO 8601 in UTC. Addresses are in text form (`user:device@server`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gateway_worker.sandbox.hub.faults import ALWAYS, Faults, LoginFailure, StreamEnd
+from gateway_worker.sandbox.phones.values import ReceiptKind
+
+Digits = Field(pattern=r"^[0-9]{1,15}$")
+
+
+class Body(BaseModel):
+    """Base of all bodies; unknown fields are mistakes and are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NewPhone(Body):
+    """Register an account; see `Sandbox.add_phone`."""
+
+    number: str | None = Field(default=None, pattern=r"^[0-9]{1,15}$")
+    push_name: str = ""
+    lid: str | None = Field(default=None, pattern=r"^[0-9]{1,15}$")
+
+
+class CompanionView(Body):
+    """A linked device of a phone."""
+
+    device: int
+    address: str
+    online: bool
+    pending: int = Field(description="stanzas that wait for its confirmation")
+    prekeys: int = Field(description="one-time keys left on the server")
+    logins: int
+
+
+class PhoneView(Body):
+    """A phone."""
+
+    number: str
+    lid: str
+    push_name: str
+    companions: tuple[CompanionView, ...]
+
+
+class PhoneChange(Body):
+    """Rename an account."""
+
+    push_name: str
+
+
+class Scan(Body):
+    """The text behind a QR."""
+
+    qr: str
+
+
+class EnterCode(Body):
+    """The eight characters a companion shows."""
+
+    code: str
+    timeout_seconds: float = Field(default=10.0, ge=0, le=120)
+
+
+class Linked(Body):
+    """A companion after pairing."""
+
+    device: int
+    address: str
+    number_address: str
+    platform: str
+
+
+class NewMessage(Body):
+    """Send a text; see `Phone.send_text`."""
+
+    to: str
+    text: str
+    reply_to: str | None = None
+    mentions: tuple[str, ...] = ()
+
+
+class Emoji(Body):
+    """A reaction; empty takes it back."""
+
+    emoji: str
+
+
+class NewText(Body):
+    """The text that replaces an earlier one."""
+
+    text: str
+
+
+class Sent(Body):
+    """What became of a message."""
+
+    message_id: str
+
+
+class MessageIds(Body):
+    """Messages to be confirmed."""
+
+    message_ids: tuple[str, ...] = Field(min_length=1)
+
+
+class MessageView(Body):
+    """A message as the phone shows it; see `phones.values.ChatMessage`."""
+
+    message_id: str
+    chat: str
+    sender: str
+    sender_number: str
+    from_me: bool
+    kind: str
+    text: str
+    quoted_id: str | None
+    target_id: str | None
+    mentions: tuple[str, ...]
+    sent_at: datetime
+    received_at: datetime
+
+
+class ReceiptView(Body):
+    """A receipt; see `phones.values.SeenReceipt`."""
+
+    message_ids: tuple[str, ...]
+    sender: str
+    kind: ReceiptKind
+    sent_at: datetime
+
+
+class ProblemView(Body):
+    """Something the phone could not handle."""
+
+    where: str
+    error: str
+
+
+class MessagePage(Body):
+    """Messages from a position on; ask again with `next`."""
+
+    items: tuple[MessageView, ...]
+    next: int
+
+
+class ReceiptPage(Body):
+    """Receipts from a position on; ask again with `next`."""
+
+    items: tuple[ReceiptView, ...]
+    next: int
+
+
+class ProblemPage(Body):
+    """Problems from a position on; ask again with `next`."""
+
+    items: tuple[ProblemView, ...]
+    next: int
+
+
+class ScriptBody(Body):
+    """What a phone does by itself from now on; replaces the script set before.
+
+    Attributes:
+        auto_read: read every message.
+        auto_reply: answer every text; `{text}` and `{number}` stand for what came and from whom.
+        quote: whether answers quote.
+        after_seconds: pause before reading and answering.
+    """
+
+    auto_read: bool = False
+    auto_reply: str | None = None
+    quote: bool = False
+    after_seconds: float = Field(default=0.0, ge=0, le=3600)
+
+
+class LoginFailureBody(Body):
+    """Refuse logins; see `hub.faults.LoginFailure`."""
+
+    reason: Literal[401, 402, 403, 405, 406, 409, 500, 503]
+    times: int = Field(default=ALWAYS, ge=1)
+    ban_code: int = 101
+    expire_seconds: int = 3600
+
+
+class FaultsBody(Body):
+    """What shall go wrong; see `hub.faults.Faults`."""
+
+    login_failure: LoginFailureBody | None = None
+    drop_logins: int = Field(default=0, ge=0)
+    missing_acks: int = Field(default=0, ge=0)
+    error_acks: int = Field(default=0, ge=0)
+    ack_error: int = 479
+    ack_delay_seconds: float = Field(default=0.0, ge=0)
+    lost_receipts: int = Field(default=0, ge=0)
+    mute: int = Field(default=0, ge=0)
+    hidden: bool = False
+    no_bundles: bool = False
+
+    @classmethod
+    def of(cls, faults: Faults) -> FaultsBody:
+        """Show the hub's value."""
+        return cls.model_validate(faults, from_attributes=True)
+
+    def value(self) -> Faults:
+        """Return the hub's value."""
+        fields = self.model_dump(exclude={"login_failure"})
+        failure = self.login_failure
+        return Faults(
+            login_failure=None if failure is None else LoginFailure(**failure.model_dump()),
+            **fields,
+        )
+
+
+class EndStream(Body):
+    """How connections end; without `stream` they are cut without a word."""
+
+    stream: StreamEnd | None = None
+    device: int | None = Field(default=None, ge=1)
+
+
+class Ended(Body):
+    """How many connections there were."""
+
+    connections: int
+
+
+class EgressView(Body):
+    """A request for another host, refused."""
+
+    method: str
+    target: str
+
+
+class EgressList(Body):
+    """All of them, oldest first."""
+
+    attempts: tuple[EgressView, ...]
+
+
+class Health(Body):
+    """The sandbox is up."""
+
+    status: Literal["ok"] = "ok"
+    phones: int
+    companions_online: int
+    egress_attempts: int
+    problems: int
+
+
+class WorkerEnv(Body):
+    """The three settings that point a worker at this sandbox."""
+
+    proxy_url: str
+    ca_file: str
+    root_key: str
+
+    def env(self) -> dict[str, str]:
+        """Return them under the names that the worker reads."""
+        return {
+            "SANDBOX_PROXY_URL": self.proxy_url,
+            "SANDBOX_CA_FILE": self.ca_file,
+            "SANDBOX_ROOT_KEY": self.root_key,
+        }
+
+
+class Ready(WorkerEnv):
+    """The line that the command prints once everything listens."""
+
+    control_url: str
+
+
+class Problem(Body):
+    """An error, RFC 9457; `errors` lists what is wrong with a body, by JSON pointer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+    errors: tuple[ProblemField, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_an_error(self) -> Problem:
+        if self.status < 400:  # noqa: PLR2004 - where HTTP's errors begin
+            raise ValueError("a problem has an error status")
+        return self
+
+
+class ProblemField(Body):
+    """One mistake in a body."""
+
+    pointer: str
+    detail: str

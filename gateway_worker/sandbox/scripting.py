@@ -1,0 +1,71 @@
+"""Faults by phone number: the handle behind `Sandbox.faults`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from gateway_worker.sandbox.hub.faults import NO_FAULTS, Faults, StreamEnd
+from gateway_worker.sandbox.wire.jid import pn
+
+if TYPE_CHECKING:
+    from gateway_worker.sandbox.hub.interface import LinkState, Scripting
+    from gateway_worker.sandbox.wire.jid import Jid
+
+
+class Reachability(Protocol):
+    """A server that can vanish and come back on the same port."""
+
+    async def accept_connections(self) -> None:
+        """Listen (again); a no-op while listening."""
+
+    async def refuse_connections(self) -> None:
+        """Cut every connection and stop listening."""
+
+
+class FaultControl:
+    """What shall go wrong for the companions of an account.
+
+    `device` picks one companion by its number; without it a call is about all of them. Every method
+    raises `UnknownAccountError` when the number or the device does not exist.
+    """
+
+    def __init__(self, *, hub: Scripting, server: Reachability) -> None:
+        self._hub = hub
+        self._server = server
+
+    def set(self, number: str, faults: Faults, *, device: int | None = None) -> None:
+        """Replace the faults in force."""
+        self._hub.set_faults(pn(number), faults, device=device)
+
+    def clear(self, number: str, *, device: int | None = None) -> None:
+        """End all faults; connections that were cut stay cut."""
+        self._hub.set_faults(pn(number), NO_FAULTS, device=device)
+
+    def get(self, number: str, *, device: int) -> Faults:
+        """Return the faults in force for one companion: its own, else its account's."""
+        return self._hub.faults(pn(number, device))
+
+    def links(self, number: str) -> tuple[LinkState, ...]:
+        """Return the state of each companion, lowest device first."""
+        return self._hub.links(pn(number))
+
+    def drop_link(self, number: str, *, device: int | None = None) -> int:
+        """Cut connections without a word; returns how many there were."""
+        return sum(self._hub.drop_link(one) for one in self._devices(number, device))
+
+    def end_stream(self, number: str, end: StreamEnd, *, device: int | None = None) -> int:
+        """End connections with a stream error; returns how many there were."""
+        return sum(self._hub.end_stream(one, end) for one in self._devices(number, device))
+
+    async def service_down(self) -> None:
+        """Make the whole service unreachable: every connection is cut and none is accepted."""
+        await self._server.refuse_connections()
+
+    async def service_up(self) -> None:
+        """Undo `service_down`."""
+        await self._server.accept_connections()
+
+    def _devices(self, number: str, device: int | None) -> tuple[Jid, ...]:
+        if device is not None:
+            return (pn(number, device),)
+        return tuple(link.device for link in self._hub.links(pn(number)))
