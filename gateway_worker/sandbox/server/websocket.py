@@ -78,9 +78,10 @@ class WebSocketServer(asyncio.Protocol):
         self._closing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Keep the transport and look at what came before it."""
         # Secured transports are transports in all but class.
         self._transport = transport  # type: ignore[assignment]
+        self._process()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the endpoint."""
@@ -93,6 +94,11 @@ class WebSocketServer(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes; messages are handed on at once and in order."""
         self._input += data
+        # The first bytes can be here before whoever secured the transport hands it over.
+        if self._transport is not None:
+            self._process()
+
+    def _process(self) -> None:
         try:
             if self._endpoint is None and not self._upgrade():
                 return
