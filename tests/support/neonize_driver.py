@@ -1,0 +1,192 @@
+"""The real, unmodified neonize in a process of its own, driven by JSON lines.
+
+Started by `neonize_client.NeonizeClient`, with SSL_CERT_FILE in the environment. One event or answer
+per line goes to the descriptor that was fd 1; one command per line comes in on fd 0; the end of the
+input ends the process. Arguments: store, proxy URL, root key in hex, address to resume or "".
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+OUT = os.fdopen(os.dup(1), "w", buffering=1)
+os.dup2(2, 1)  # the library prints to fd 1
+
+from neonize import client as neonize  # noqa: E402
+from neonize import events  # noqa: E402
+from neonize._binder import ProxySettings  # noqa: E402
+from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e  # noqa: E402, N813
+from neonize.utils.enum import ReceiptType  # noqa: E402
+from neonize.utils.jid import Jid2String, build_jid  # noqa: E402
+
+PUBLISHED_ROOT = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b")
+LOCK = threading.Lock()
+
+
+def emit(kind: str, **values: Any) -> None:
+    """Write one line."""
+    with LOCK:
+        OUT.write(json.dumps({"event": kind, **values}) + "\n")
+
+
+def install_root(key: bytes) -> None:
+    """Put the sandbox's root in the place of the published one in the library's data."""
+    hits = []
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, rights = line.split()[:2]
+        if "neonize-" in line and rights.startswith("rw"):
+            start, end = (int(part, 16) for part in span.split("-"))
+            offset = ctypes.string_at(start, end - start).find(PUBLISHED_ROOT)
+            hits += [start + offset] if offset >= 0 else []
+    assert len(hits) == 1, hits
+    ctypes.memmove(hits[0], key, len(key))
+
+
+def jid_of(text: str) -> Any:
+    """Parse digits, `user@server` or `user:device@server`."""
+    user, _, server = text.partition("@")
+    user, _, device = user.partition(":")
+    jid = build_jid(user, server or "s.whatsapp.net")
+    jid.Device = int(device or 0)
+    return jid
+
+
+def describe(content: Any) -> dict[str, Any]:
+    """Pick what tests compare out of a message."""
+    if content.HasField("reactionMessage"):
+        reaction = content.reactionMessage
+        return {"kind": "reaction", "text": reaction.text, "target": reaction.key.ID}
+    if content.HasField("protocolMessage"):
+        protocol = content.protocolMessage
+        edited = protocol.editedMessage
+        text = edited.conversation or edited.extendedTextMessage.text
+        return {"kind": f"protocol-{protocol.type}", "text": text, "target": protocol.key.ID}
+    context = content.extendedTextMessage.contextInfo
+    return {
+        "kind": "text",
+        "text": content.conversation or content.extendedTextMessage.text,
+        "quoted": context.stanzaID,
+        "quoted_text": context.quotedMessage.conversation
+        or context.quotedMessage.extendedTextMessage.text,
+        "mentions": list(context.mentionedJID),
+    }
+
+
+def on_message(_client: Any, event: Any) -> None:
+    """Report a message."""
+    source = event.Info.MessageSource
+    emit(
+        "message",
+        id=event.Info.ID,
+        from_me=source.IsFromMe,
+        sender=Jid2String(source.Sender),
+        sender_alt=Jid2String(source.SenderAlt),
+        chat=Jid2String(source.Chat),
+        name=event.Info.Pushname,
+        **describe(event.Message),
+    )
+
+
+def on_connected(client: Any, _event: Any) -> None:
+    """Report the own addresses; the first is what `resume` takes."""
+    me = client.get_me()
+    emit("connected", jid=Jid2String(me.JID), lid=Jid2String(me.LID))
+
+
+def watch(client: Any) -> None:
+    """Report every event that tests ask for."""
+    handlers = {
+        events.ConnectedEv: on_connected,
+        events.MessageEv: on_message,
+        events.ReceiptEv: lambda _, e: emit(
+            "receipt",
+            ids=list(e.MessageIDs),
+            type=e.Type,
+            sender=Jid2String(e.MessageSource.Sender),
+        ),
+        events.UndecryptableMessageEv: lambda _, e: emit("undecryptable", id=e.Info.ID),
+        events.LoggedOutEv: lambda _, e: emit("logged_out", on_connect=e.OnConnect),
+        events.DisconnectedEv: lambda _, _e: emit("disconnected"),
+    }
+    for kind, handler in handlers.items():
+        client.event(kind)(handler)
+    client.event.qr(lambda _, data: emit("qr", text=data.decode()))
+
+
+def compose(command: dict[str, Any]) -> Any:
+    """Build the message of a `send` command."""
+    if not (command.get("quote") or command.get("mentions")):
+        return command["text"]
+    message = e2e.Message()
+    message.extendedTextMessage.text = command["text"]
+    context = message.extendedTextMessage.contextInfo
+    context.mentionedJID.extend(command.get("mentions", ()))
+    if quote := command.get("quote"):
+        context.stanzaID, context.participant = quote["id"], quote["participant"]
+        context.quotedMessage.conversation = quote["text"]
+    return message
+
+
+def perform(client: Any, command: dict[str, Any]) -> Any:
+    """Run one command."""
+    match command["do"]:
+        case "send":
+            return client.send_message(jid_of(command["to"]), compose(command)).ID
+        case "burst":
+            to = jid_of(command["to"])
+            return [client.send_message(to, str(n)).ID for n in range(command["count"])]
+        case "pair_code":
+            return client.PairPhone(command["number"], show_push_notification=True)
+        case "read":
+            chat = jid_of(command["chat"])
+            client.mark_read(*command["ids"], chat=chat, sender=chat, receipt=ReceiptType.READ)
+        case "react":
+            chat, sender = jid_of(command["chat"]), jid_of(command["sender"])
+            built = client.build_reaction(chat, sender, command["id"], command["emoji"])
+            return client.send_message(chat, built).ID
+        case "logout":
+            client.logout()
+        case unknown:
+            raise ValueError(f"unknown command {unknown}")
+    return None
+
+
+def serve(client: Any) -> None:
+    """Take commands until the input ends, each in a thread of its own."""
+
+    def run(command: dict[str, Any]) -> None:
+        try:
+            emit("done", n=command["n"], value=perform(client, command))
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            emit("failed", n=command["n"], error=str(error))
+
+    for line in sys.stdin:
+        threading.Thread(target=run, args=(json.loads(line),), daemon=True).start()
+    client.stop()
+    os._exit(0)
+
+
+def main() -> None:
+    """Connect and stay until the input ends."""
+    store, proxy, root, resume = sys.argv[1:5]
+    install_root(bytes.fromhex(root))
+    neonize.NewClient._NewClient__onLoginStatus = lambda _self, _uuid, status: emit(
+        "login_status", status=ctypes.string_at(status).decode()
+    )
+    client = neonize.NewClient(store, jid=jid_of(resume) if resume else None, uuid="driven")
+    watch(client)
+    threading.Thread(target=serve, args=(client,), daemon=True).start()
+    try:
+        client.connect(ProxySettings(proxy_address=proxy))
+    except Exception as error:  # noqa: BLE001 - handed to the test
+        emit("connect_failed", error=str(error))
+
+
+if __name__ == "__main__":
+    main()
