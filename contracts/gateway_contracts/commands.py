@@ -7,7 +7,7 @@ from pydantic import Field
 
 from gateway_contracts.content import ContentToSend, ReplyTarget
 from gateway_contracts.envelope import CommandEnvelope
-from gateway_contracts.model import FreeText, PhoneNumber, Recipient, WireModel
+from gateway_contracts.model import FreeText, Labels, PhoneNumber, Recipient, WireModel
 
 
 class PairByQr(WireModel):
@@ -36,13 +36,7 @@ class SessionCreateData(WireModel):
         max_length=50,
         description="What the phone's list of devices shows.",
     )
-    labels: dict[
-        Annotated[FreeText, Field(max_length=63)], Annotated[FreeText, Field(max_length=255)]
-    ] = Field(
-        default_factory=dict,
-        max_length=32,
-        description="The backend's own notes, given back as they are.",
-    )
+    labels: Labels = Field(default_factory=dict)
 
 
 class SessionCreate(CommandEnvelope):

@@ -56,7 +56,11 @@ class Envelope(WireModel):
     """Attributes of CloudEvents 1.0 with this contract's extensions."""
 
     specversion: Literal["1.0"] = "1.0"
-    id: CommandId = Field(default_factory=new_id)
+    id: CommandId = Field(
+        default_factory=new_id,
+        description="Unique. Of a command: the idempotency key, a repeat gets the stored outcome "
+        "again. Of an event: what a reader tells repeats by.",
+    )
     source: str = Field(
         max_length=255,
         pattern=r"^[\x21-\x7e]+$",
@@ -117,4 +121,4 @@ class SessionEventEnvelope(Envelope):
 class WorkerEventEnvelope(Envelope):
     """What a worker says of itself; `subject` is the worker's id."""
 
-    subject: str
+    subject: str = Field(description="The worker's id.", examples=["gateway-worker-0"])

@@ -136,6 +136,20 @@ FreeText = Annotated[
 ]
 """Any characters but NUL (PostgreSQL cannot hold it)."""
 
+LabelName = Annotated[str, Field(max_length=63), AfterValidator(_without_nul)]
+"""The key of a label: at most 63 characters, without NUL."""
+
+Labels = Annotated[
+    dict[LabelName, Annotated[FreeText, Field(max_length=255)]],
+    Field(
+        max_length=32,
+        description="The backend's own notes, given back as they are.",
+        # Made from the key's own pattern this would be `patternProperties`, which forbids nothing.
+        json_schema_extra={"propertyNames": {"maxLength": 63, "pattern": r"^[^\x00]*$"}},
+    ),
+]
+"""Up to 32 short notes by name."""
+
 Text = Annotated[FreeText, Field(max_length=65_536)]
 """A message's text: at most 65,536 characters, without NUL."""
 

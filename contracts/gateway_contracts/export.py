@@ -1,0 +1,109 @@
+"""Write the contract's documents: `python -m gateway_contracts.export [--check] [--out DIR]`.
+
+JSON Schemas and the AsyncAPI document belong to the package; RabbitMQ's definitions belong to the
+repository's `deploy/rabbitmq`. All are committed, and `--check` tells when they no longer say what
+the models say.
+"""
+
+import argparse
+import difflib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway_contracts.spec.asyncapi import asyncapi_document
+from gateway_contracts.spec.catalog import MESSAGES
+from gateway_contracts.spec.definitions import VHOST, topology_definitions, user_definitions
+from gateway_contracts.spec.schemas import message_schema
+from gateway_contracts.topology import Topology
+
+_PACKAGE = Path(__file__).resolve().parent
+_DEPLOYMENT = _PACKAGE.parent.parent / "deploy"
+
+
+def documents(topology: Topology, *, vhost: str = VHOST) -> dict[str, str]:
+    """Return every document's text by its relative path, with `/` between the parts."""
+    trees: dict[str, Mapping[str, Any]] = {
+        f"schemas/{name}.json": message_schema(model) for name, model in MESSAGES.items()
+    }
+    trees["asyncapi.json"] = asyncapi_document(topology, vhost=vhost)
+    trees["rabbitmq/definitions.json"] = topology_definitions(topology, vhost=vhost)
+    trees["rabbitmq/users.json"] = user_definitions(topology, vhost=vhost)
+    return {path: _text(tree) for path, tree in trees.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check the documents; 1 if a check found a difference, 2 if they have no place."""
+    options = _parser().parse_args(arguments)
+    if options.out is None and not _DEPLOYMENT.is_dir():
+        sys.stderr.write("export: this is no checkout of the repository; say where with --out\n")
+        return 2
+    wanted = {
+        _place(path, options.out): text
+        for path, text in documents(Topology(prefix=options.prefix), vhost=options.vhost).items()
+    }
+    if options.check:
+        return _check(wanted)
+    for place, text in wanted.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+    for place in _left_over(wanted):
+        place.unlink()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m gateway_contracts.export")
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 if files differ")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="put everything under DIR instead")
+    parser.add_argument("--prefix", default="wa", help="of the broker's names (default: wa)")
+    parser.add_argument("--vhost", default=VHOST, help=f"virtual host (default: {VHOST})")
+    return parser
+
+
+def _place(path: str, out: Path | None) -> Path:
+    if out is not None:
+        return out / path
+    return (_DEPLOYMENT if path.startswith("rabbitmq/") else _PACKAGE) / path
+
+
+def _check(wanted: Mapping[Path, str]) -> int:
+    differences = [_difference(place, text) for place, text in wanted.items()]
+    differences += [f"{place}: describes no message any more\n" for place in _left_over(wanted)]
+    found = [difference for difference in differences if difference]
+    sys.stdout.writelines(found)
+    if found:
+        sys.stdout.write(
+            f"\n{len(found)} of {len(wanted)} documents differ from the models; "
+            "run python -m gateway_contracts.export\n"
+        )
+    return 1 if found else 0
+
+
+def _difference(place: Path, wanted: str) -> str:
+    if not place.exists():
+        return f"{place}: missing\n"
+    lines = difflib.unified_diff(
+        place.read_text("utf-8").splitlines(keepends=True),
+        wanted.splitlines(keepends=True),
+        fromfile=str(place),
+        tofile="what the models say",
+    )
+    return "".join(lines)
+
+
+def _left_over(wanted: Mapping[Path, str]) -> list[Path]:
+    folders = {place.parent for place in wanted if place.parent.name == "schemas"}
+    return sorted(
+        file for folder in folders for file in folder.glob("*.json") if file not in wanted
+    )
+
+
+def _text(tree: Mapping[str, Any]) -> str:
+    return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
