@@ -104,15 +104,15 @@ class Dispatcher:
 
     def accept(self, delivery: Delivery) -> None:
         """Queue a delivery behind the others of its session."""
+        command: Command | CommandRejectedError
         try:
-            command: Command | CommandRejectedError = parse_command(delivery.body)
-            key = command.subject
+            parsed = parse_command(delivery.body)
         except CommandRejectedError as rejected:
-            command = rejected
-            key = rejected.session_id or "unreadable"
-        self._mailboxes.post(
-            key, Work(delivery=delivery, command=command, arrived=time.monotonic())
-        )
+            command, key = rejected, rejected.session_id or "unreadable"
+        else:
+            command, key = parsed, parsed.subject
+        work = Work(delivery=delivery, command=command, arrived=time.monotonic())
+        self._mailboxes.post(key, work)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, finish what has begun and give back the rest."""

@@ -1,1 +1,1 @@
-"""Events on their way out: `recorder` commits changes in batches, `relay` publishes their events."""
+"""Events on their way out: `recorder` commits changes in batches, `relay` publishes them."""

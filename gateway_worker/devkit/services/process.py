@@ -73,6 +73,11 @@ class Child:
         """Whether the process exists (it may be paused)."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """The process id, or None before `spawn`."""
+        return None if self._process is None else self._process.pid
+
     def spawn(self) -> None:
         """Start the process; its output goes to the log file."""
         command = self._command

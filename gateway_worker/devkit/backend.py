@@ -1,0 +1,213 @@
+"""A small backend: publishes commands, collects events. The demo, the tests and the benches use it.
+
+It knows the contract and nothing of the worker, and does what the contract asks of a backend:
+publisher confirms, `mandatory`, a queue of its own, manual acknowledgement, deduplication by id.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import aio_pika
+import aio_pika.abc
+
+from gateway_contracts import (
+    CONTENT_TYPE,
+    CommandEnvelope,
+    CommandFailed,
+    CommandSucceeded,
+    Event,
+    SessionEventEnvelope,
+    Topology,
+    encode,
+    parse_event,
+)
+
+Wanted = TypeVar("Wanted", bound=SessionEventEnvelope)
+OutcomeEvent = CommandSucceeded | CommandFailed
+
+_TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An event as it came."""
+
+    routing_key: str
+    body: bytes
+    event: Event
+
+
+class Backend:
+    """One backend's connection; made by `Backend.open`."""
+
+    def __init__(self, *, topology: Topology, name: str) -> None:
+        self._topology = topology
+        self.source = f"/backends/{name}"
+        self.arrivals: list[Arrival] = []
+        self._seen: set[str] = set()
+        self._news = asyncio.Condition()
+        self._listeners: list[Callable[[Arrival], None]] = []
+        self._commands: aio_pika.abc.AbstractExchange | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, amqp_url: str, *, topology: Topology | None = None, name: str = "demo"
+    ) -> AsyncIterator["Backend"]:
+        """Connect, declare a queue for all events and heartbeats, and start to collect.
+
+        The exchanges are declared as well, with the contract's own arguments, so that a backend may
+        come before the first worker.
+        """
+        backend = cls(topology=topology or Topology(), name=name)
+        async with AsyncExitStack() as stack:
+            consuming = await stack.enter_async_context(await aio_pika.connect_robust(amqp_url))
+            publishing = await stack.enter_async_context(await aio_pika.connect_robust(amqp_url))
+            await backend._subscribe(await consuming.channel())
+            channel = await publishing.channel(publisher_confirms=True, on_return_raises=True)
+            backend._commands = await channel.get_exchange(backend._topology.commands)
+            yield backend
+
+    def on_arrival(self, listener: Callable[[Arrival], None]) -> None:
+        """Call `listener` with every new event, in the order of arrival."""
+        self._listeners.append(listener)
+
+    async def publish(self, command: CommandEnvelope) -> None:
+        """Publish a command; returns when the broker has confirmed it."""
+        await self.publish_raw(
+            encode(command), session_id=command.subject, message_id=command.id, kind=command.type
+        )
+
+    async def publish_raw(
+        self,
+        body: bytes,
+        *,
+        session_id: str,
+        message_id: str | None = None,
+        kind: str | None = None,
+    ) -> None:
+        """Publish any bytes as if they were a command (for tests of bad input)."""
+        if self._commands is None:
+            raise RuntimeError("the backend is not open")
+        await self._commands.publish(
+            aio_pika.Message(
+                body,
+                message_id=message_id,
+                type=kind,
+                content_type=CONTENT_TYPE,
+                delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+            ),
+            routing_key=session_id,
+            mandatory=True,
+            timeout=_TIMEOUT_SECONDS,
+        )
+
+    async def request(
+        self, command: CommandEnvelope, *, seconds: float = _TIMEOUT_SECONDS
+    ) -> OutcomeEvent:
+        """Publish a command and return the event that tells its outcome."""
+        await self.publish(command)
+        return await self.outcome(command.id, seconds=seconds)
+
+    async def outcome(self, command_id: str, *, seconds: float = _TIMEOUT_SECONDS) -> OutcomeEvent:
+        """Wait for the outcome of a command."""
+        event = await self._wait(
+            lambda event: (
+                isinstance(event, CommandSucceeded | CommandFailed)
+                and event.correlationid == command_id
+            ),
+            seconds,
+            f"no outcome of command {command_id}",
+        )
+        assert isinstance(event, CommandSucceeded | CommandFailed)
+        return event
+
+    async def expect(
+        self,
+        kind: type[Wanted],
+        session_id: str,
+        condition: Callable[[Wanted], bool] = lambda _event: True,
+        *,
+        after: int = 0,
+        seconds: float = _TIMEOUT_SECONDS,
+    ) -> Wanted:
+        """Wait for an event of a session.
+
+        Args:
+            kind: The event's class.
+            session_id: The session.
+            condition: What must hold of it.
+            after: Look only at arrivals from this index of `arrivals` on.
+            seconds: How long to wait.
+
+        Raises:
+            TimeoutError: It did not come; the message lists what did.
+        """
+        event = await self._wait(
+            lambda event: (
+                isinstance(event, kind) and event.subject == session_id and condition(event)
+            ),
+            seconds,
+            f"no {kind.__name__} of session {session_id}",
+            after=after,
+        )
+        assert isinstance(event, kind)
+        return event
+
+    def events_of(self, session_id: str) -> list[Event]:
+        """Return the session's events so far, in the order of arrival."""
+        return [one.event for one in self.arrivals if one.event.subject == session_id]
+
+    async def _wait(
+        self, condition: Callable[[Event], bool], seconds: float, what: str, *, after: int = 0
+    ) -> Event:
+        looked_at = after
+        try:
+            async with asyncio.timeout(seconds), self._news:
+                while True:
+                    while looked_at < len(self.arrivals):
+                        event = self.arrivals[looked_at].event
+                        looked_at += 1
+                        if condition(event):
+                            return event
+                    await self._news.wait()
+        except TimeoutError:
+            came = [one.routing_key for one in self.arrivals[-20:]]
+            raise TimeoutError(f"{what} within {seconds:g} s; the last to come: {came}") from None
+
+    async def _subscribe(self, channel: aio_pika.abc.AbstractChannel) -> None:
+        await channel.set_qos(prefetch_count=256)
+        await self._declare(channel)
+        queue = await channel.declare_queue(exclusive=True, auto_delete=True)
+        await queue.bind(self._topology.events, "#")
+        await queue.bind(self._topology.heartbeats, "#")
+        await queue.consume(self._on_message)
+
+    async def _declare(self, channel: aio_pika.abc.AbstractChannel) -> None:
+        for exchange in self._topology.exchanges():
+            await channel.declare_exchange(
+                exchange.name,
+                aio_pika.ExchangeType(exchange.kind),
+                durable=True,
+                arguments=exchange.arguments,
+            )
+        for queue in self._topology.queues():
+            await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
+        for binding in self._topology.bindings():
+            declared = await channel.get_queue(binding.queue)
+            await declared.bind(binding.exchange, binding.routing_key)
+
+    async def _on_message(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        event = parse_event(message.body)
+        if event.id not in self._seen:
+            self._seen.add(event.id)
+            arrival = Arrival(routing_key=message.routing_key or "", body=message.body, event=event)
+            self.arrivals.append(arrival)
+            for listener in self._listeners:
+                listener(arrival)
+            async with self._news:
+                self._news.notify_all()
+        await message.ack()

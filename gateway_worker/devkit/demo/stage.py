@@ -1,0 +1,50 @@
+"""What the conversation needs, real and on loopback: services, sandbox, worker, backend."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway_worker.devkit.backend import Backend
+from gateway_worker.devkit.services import LaunchOptions, Services, local_services
+from gateway_worker.devkit.services.loopback import PortBook
+from gateway_worker.devkit.worker import WorkerProcess
+from gateway_worker.sandbox.sandbox import Sandbox
+from gateway_worker.sandbox.settings import SandboxSettings
+
+WORKER_ID = "demo-worker"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What the story is played on."""
+
+    services: Services
+    sandbox: Sandbox
+    worker: WorkerProcess
+    backend: Backend
+
+
+@asynccontextmanager
+async def stage(directory: Path, announce: Callable[[str], None]) -> AsyncIterator[Stage]:
+    """Bring everything up, in order, and take it down again."""
+    options = LaunchOptions(data_directory=directory / "services", announce=announce)
+    ports = PortBook()
+    async with local_services(options) as running, Sandbox.open(SandboxSettings()) as sandbox:
+        announce("sandbox: speaks the WhatsApp protocol on loopback")
+        worker = WorkerProcess(
+            worker_id=WORKER_ID,
+            directory=directory / "demo",
+            health_port=ports.take(["health"], wished={})["health"],
+            environment={**running.addresses.environment(), **sandbox.worker_env},
+        )
+        async with Backend.open(running.addresses.amqp_url, name="demo") as backend:
+            try:
+                await worker.start()
+                announce("worker: ready")
+                yield Stage(
+                    services=running.addresses, sandbox=sandbox, worker=worker, backend=backend
+                )
+            finally:
+                await worker.stop()
+                ports.close()

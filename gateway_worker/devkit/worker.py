@@ -1,0 +1,144 @@
+"""A worker as a process of its own, started as an operator starts it: for demo, tests, benches."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from gateway_worker.devkit.services.loopback import LOOPBACK
+from gateway_worker.devkit.services.process import Child, Command, base_environment
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 40.0
+_PROBE_SECONDS = 2.0
+
+
+class WorkerProcess:
+    """`gateway-worker run` with settings of its own; never outlives this process.
+
+    Args:
+        worker_id: Its WORKER_ID.
+        directory: Its DATA_DIR and log are kept here.
+        health_port: Where its probes listen.
+        environment: Further settings: services, sandbox.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker_id: str,
+        directory: Path,
+        health_port: int,
+        environment: Mapping[str, str],
+    ) -> None:
+        self.worker_id = worker_id
+        self.data_dir = directory / "data"
+        self.log_path = directory / f"{worker_id}.log"
+        self._health_port = health_port
+        self._environment = {
+            **base_environment(),
+            **{
+                name: os.environ[name]
+                for name in ("PYTHONPATH", "PYTHONWARNINGS")
+                if name in os.environ
+            },
+            "WORKER_ID": worker_id,
+            "DATA_DIR": str(self.data_dir),
+            "HEALTH_HOST": LOOPBACK,
+            "HEALTH_PORT": str(health_port),
+            "AUTO_MIGRATE": "true",
+            **environment,
+        }
+        self._directory = directory
+        self._child: Child | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process exists."""
+        return self._child is not None and self._child.is_running
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        return self._process().pid
+
+    async def start(self, *, wait_ready: bool = True) -> None:
+        """Start it; returns when its readiness probe says yes (or at once).
+
+        Raises:
+            ServiceStartError: It ended or did not become ready; the message has its last output.
+        """
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._child = Child(
+            name=f"worker {self.worker_id}",
+            command=Command(
+                arguments=[sys.executable, "-m", "gateway_worker", "run"],
+                environment=self._environment,
+                directory=self._directory,
+                log_path=self.log_path,
+            ),
+        )
+        self._child.spawn()
+        if wait_ready:
+            await self._child.ready(self.is_ready, timeout_seconds=READY_SECONDS)
+
+    async def stop(self) -> None:
+        """Ask it to drain and leave (SIGTERM); killed if it takes too long."""
+        if self._child is not None:
+            await self._child.stop(with_signal=signal.SIGTERM, timeout_seconds=STOP_SECONDS)
+
+    async def kill(self) -> None:
+        """End it, its zygote and its hosts with signal 9."""
+        if self._child is not None:
+            await self._child.kill()
+
+    async def is_ready(self) -> bool:
+        """Whether its readiness probe says yes."""
+        status, _ = await self.probe("/ready")
+        return status == 200  # noqa: PLR2004 - HTTP OK
+
+    async def health(self) -> dict[str, Any]:
+        """Return what `/health` says."""
+        _, body = await self.probe("/health")
+        answer: dict[str, Any] = json.loads(body)
+        return answer
+
+    async def probe(self, path: str) -> tuple[int, bytes]:
+        """Return status and body of one of its HTTP resources; status 0 if it does not answer."""
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                reader, writer = await asyncio.open_connection(LOOPBACK, self._health_port)
+                try:
+                    request = (
+                        f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}\r\nConnection: close\r\n\r\n"
+                    )
+                    writer.write(request.encode())
+                    answer = await reader.read()
+                finally:
+                    writer.close()
+                    with contextlib.suppress(OSError):
+                        await writer.wait_closed()
+        except (OSError, TimeoutError):
+            return 0, b""
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return (int(head.split(b" ", 2)[1]), body) if head else (0, b"")
+
+    def hosts(self) -> list[psutil.Process]:
+        """Return its session hosts: the children of its zygote."""
+        return [host for zygote in self.zygotes() for host in zygote.children()]
+
+    def zygotes(self) -> list[psutil.Process]:
+        """Return its zygote (one, unless it is just being replaced)."""
+        return self._process().children()
+
+    def _process(self) -> psutil.Process:
+        if self._child is None or self._child.pid is None:
+            raise RuntimeError(f"the worker {self.worker_id} does not run")
+        return psutil.Process(self._child.pid)
