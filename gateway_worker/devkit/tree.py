@@ -1,7 +1,7 @@
-"""Checks that the repository would make sense on any machine: run as `python -m gateway_worker.devkit.tree`.
+"""Checks that the repository makes sense on any machine (`python -m gateway_worker.devkit.tree`).
 
-Two things creep in unseen: paths of the machine that a file was written on, and the host of a package
-index (locks carry hashes and no addresses, so that any mirror will do).
+Two things creep in unseen: paths of the machine that a file was written on, and the host of a
+package index (locks carry hashes and no addresses, so that any mirror will do).
 """
 
 import re

@@ -57,9 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     execute.add_argument("program", nargs=argparse.REMAINDER)
     execute.set_defaults(run=_exec)
     lease = commands.add_parser(
-        "lease", help="serve throw-away services to the holders of a socket"
+        "lease", help="serve throw-away services to whoever holds a connection to its socket"
     )
-    lease.add_argument("socket", type=Path)
+    lease.add_argument("directory", type=Path, help="for the socket; removed in the end")
     lease.add_argument("--prefix", default="", help="put before the names of the URL variables")
     lease.add_argument("--keep", action="store_true", help="leave the data on disk")
     lease.set_defaults(run=_lease)
@@ -148,7 +148,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _lease(options: argparse.Namespace) -> int:
     launch = LaunchOptions(variable_prefix=options.prefix, keep=options.keep)
     return _until_stopped(
-        lambda stop: supervisor.serve_leases(launch, socket_path=options.socket, stop=stop)
+        lambda stop: supervisor.serve_leases(launch, directory=options.directory, stop=stop)
     )
 
 

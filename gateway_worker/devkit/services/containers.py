@@ -7,8 +7,10 @@ those of compose.yaml.
 """
 
 import asyncio
+import gc
 import hashlib
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -37,8 +39,17 @@ PING_TIMEOUT_SECONDS = 2
 
 def engine_refusal() -> str | None:
     """Return why no Docker engine can be used, or None when one answers. Blocks up to 2 s."""
+    with warnings.catch_warnings():
+        # Docker's client leaves the socket that it could not connect for the garbage collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        refusal = _ping()
+        gc.collect()
+    return refusal
+
+
+def _ping() -> str | None:
     try:
-        # Imported here: a third of a second that machines without Docker need not pay elsewhere
+        # Imported here: a third of a second that only the search for an engine needs to pay
         from testcontainers.core.docker_client import DockerClient  # noqa: PLC0415
 
         DockerClient(timeout=PING_TIMEOUT_SECONDS).client.ping()

@@ -27,6 +27,7 @@ from gateway_worker.devkit.services.workspace import Workspace
 Announce = Callable[[str], None]
 
 THROW_AWAY_PREFIX = "gateway-worker-services-"
+ABANDONED_AFTER_SECONDS = 60.0  # an owner that has just begun may not hold its lock yet
 PASSABLE = 0o711  # PostgreSQL's user must get through; the files inside are private on their own
 
 
@@ -115,15 +116,15 @@ async def _started(
     for name in ("rabbitmq", "postgres", "redis", "s3"):
         if name not in given.missing:
             options.announce(f"services: {name} is given by the environment")
-    workspace = stack.enter_context(_workspace(options))
+    place = stack.enter_context(workspace(options))
     if await _use_docker(given, options):
         try:
-            return await _up(container_services(workspace), given, options, stack)
+            return await _up(container_services(place), given, options, stack)
         except ServicesError as error:
             if options.mode is Mode.DOCKER:
                 raise
             options.announce(f"services: Docker did not do it ({error}); trying processes")
-    return await _up(process_services(workspace), given, options, stack)
+    return await _up(process_services(place), given, options, stack)
 
 
 async def _use_docker(given: GivenServices, options: LaunchOptions) -> bool:
@@ -184,40 +185,36 @@ async def _stop_all(handles: Sequence[ServiceHandle]) -> None:
 
 
 @contextmanager
-def _workspace(options: LaunchOptions) -> Iterator[Workspace]:
-    """Hold the data directory, or a throw-away one, until the services have stopped."""
-    if options.data_directory is not None:
-        root = options.data_directory.resolve()
-        with state.exclusive(root):
-            workspace = Workspace(root=root, is_durable=True)
-            try:
-                yield workspace
-            finally:
-                workspace.ports.close()
-        return
-    _sweep()
-    root = Path(tempfile.mkdtemp(prefix=THROW_AWAY_PREFIX))
-    root.chmod(PASSABLE)
+def workspace(options: LaunchOptions) -> Iterator[Workspace]:
+    """Hold the data directory, or a throw-away one, for services that run inside the block."""
+    is_durable = options.data_directory is not None
+    root = options.data_directory.resolve() if options.data_directory else _throw_away()
     with state.exclusive(root):
-        workspace = Workspace(root=root, is_durable=False)
+        place = Workspace(root=root, is_durable=is_durable)
         try:
-            yield workspace
+            yield place
         finally:
-            workspace.ports.close()
+            place.ports.close()
             if options.keep:
                 options.announce(f"services: kept {root}")
-            else:
-                workspace.discard()
+            elif not is_durable:
+                place.discard()
 
 
-def _sweep() -> None:
-    """Delete throw-away directories whose owner was killed."""
-    for root in Path(tempfile.gettempdir()).glob(f"{THROW_AWAY_PREFIX}*"):
-        is_ours = root.stat().st_uid == os.geteuid()
-        if is_ours and (root / state.LOCK).exists() and not state.is_in_use(root):
-            Workspace(root=root, is_durable=False).discard()
+def _throw_away() -> Path:
+    """Make a new throw-away directory, and delete old ones whose owner was killed."""
+    for old in Path(tempfile.gettempdir()).glob(f"{THROW_AWAY_PREFIX}*"):
+        if _is_abandoned(old):
+            Workspace(root=old, is_durable=False).discard()
+    root = Path(tempfile.mkdtemp(prefix=THROW_AWAY_PREFIX))
+    root.chmod(PASSABLE)
+    return root
 
 
-def describe(services: RunningServices) -> dict[str, str]:
-    """Return the source of each service by name."""
-    return {handle.name: handle.source.value for handle in services}
+def _is_abandoned(root: Path) -> bool:
+    try:
+        lock = (root / state.LOCK).stat()
+    except OSError:
+        return False  # not there yet, or not there any more
+    is_old = time.time() - lock.st_mtime > ABANDONED_AFTER_SECONDS
+    return is_old and lock.st_uid == os.geteuid() and not state.is_in_use(root)

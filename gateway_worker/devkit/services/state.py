@@ -7,11 +7,12 @@ the file may be older than its writer's death.
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from gateway_worker.devkit.services.errors import ServicesError
 from gateway_worker.devkit.services.values import Services
@@ -45,25 +46,35 @@ def exclusive(directory: Path) -> Iterator[None]:
     """Hold the directory for this process; DataInUseError when somebody else does."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / LOCK).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _take(lock):
             owner = _text(directory / LOCK).strip() or "unknown"
             raise DataInUseError(
                 f"process {owner} runs services in {directory}. Stop it first, or start them once "
                 "for all with `./dev services up`."
-            ) from None
+            )
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         yield
 
 
+def _take(lock: IO[str]) -> bool:
+    """Lock the file; somebody may be looking at it just now, so try more than once."""
+    for pause_seconds in (0.05, 0.05, 0.1, 0.0):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(pause_seconds)
+        else:
+            return True
+    return False
+
+
 def is_in_use(directory: Path) -> bool:
     """Tell whether a live process holds the directory."""
     try:
-        with (directory / LOCK).open("a+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with (directory / LOCK).open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:

@@ -8,6 +8,7 @@ ended, the services end as well.
 
 import asyncio
 import os
+import shutil
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,6 +19,7 @@ from gateway_worker.devkit.services.errors import ServicesError
 from gateway_worker.devkit.services.launcher import LaunchOptions, local_services
 from gateway_worker.devkit.services.leases import Leases
 
+SOCKET = "leases.sock"
 IDLE_GRACE_SECONDS = 1.0  # a test process that ends may overlap badly with the one that begins
 FIRST_LEASE_SECONDS = 30.0
 
@@ -39,15 +41,19 @@ async def keep_running(options: LaunchOptions, *, stop: asyncio.Event) -> None:
             state.withdraw(directory)
 
 
-async def serve_leases(options: LaunchOptions, *, socket_path: Path, stop: asyncio.Event) -> None:
+async def serve_leases(options: LaunchOptions, *, directory: Path, stop: asyncio.Event) -> None:
     """Run services for as long as anybody holds a connection to the socket, or until `stop`.
+
+    The socket appears in `directory`, which is removed in the end.
 
     Raises:
         ServicesError: the services did not start; the clients that waited have been told why.
     """
     leases = Leases()
     async with AsyncExitStack() as stack:
-        server = await asyncio.start_unix_server(leases.accept, path=socket_path)
+        stack.enter_context(state.exclusive(directory))  # so that a sweep leaves it alone
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        server = await asyncio.start_unix_server(leases.accept, path=directory / SOCKET)
         stack.callback(server.close)
         unused = leases.none_left(
             grace_seconds=IDLE_GRACE_SECONDS, first_within_seconds=FIRST_LEASE_SECONDS
