@@ -1,0 +1,29 @@
+"""RabbitMQ: commands come in, events go out, and both survive whatever happens to the connection.
+
+Built on aiormq, the protocol layer below aio-pika. aio-pika's robust connection restores channels,
+queues and consumers behind the caller's back, at a fixed pace and in ways that cannot be seen or
+bounded from outside; here every step of a recovery is one of ours.
+
+The way through the modules: `client` opens and closes everything and is what `app.py` uses. Below
+it `link` keeps one connection up, `keeper` one channel, `topology` declares, `publisher` publishes
+through the channels of `confirms`, `consumer` holds the `subscription` of each queue, hands each
+message on as a `delivery` and remembers it in the `ledger` until `settlement` has settled it.
+`failures` turns the library's errors into ours, `stats` is what can be measured.
+"""
+
+from gateway_worker.broker.client import Broker
+from gateway_worker.broker.consumer import CommandConsumer
+from gateway_worker.broker.publisher import Publisher
+from gateway_worker.broker.settings import BrokerSettings
+from gateway_worker.broker.stats import BrokerHealth, BrokerStats
+from gateway_worker.broker.topology import Routes
+
+__all__ = [
+    "Broker",
+    "BrokerHealth",
+    "BrokerSettings",
+    "BrokerStats",
+    "CommandConsumer",
+    "Publisher",
+    "Routes",
+]

@@ -1,0 +1,152 @@
+"""Opens everything that talks to RabbitMQ, in order, and closes it in reverse."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
+
+import structlog
+
+from gateway_worker.broker.consumer import CommandConsumer
+from gateway_worker.broker.link import Link
+from gateway_worker.broker.publisher import Publisher
+from gateway_worker.broker.settings import BrokerSettings
+from gateway_worker.broker.stats import BrokerHealth, BrokerStats, Counters
+from gateway_worker.broker.topology import Declarer, Routes
+from gateway_worker.commands.ports import CommandSink
+from gateway_worker.errors import DependencyError
+
+log = structlog.get_logger(__name__)
+
+
+class Broker:
+    """The worker's side of RabbitMQ. Made by `open`.
+
+    Args:
+        settings: Where the broker is and how long to wait.
+        worker_id: Whose queue is declared and consumed.
+    """
+
+    def __init__(self, *, settings: BrokerSettings, worker_id: str) -> None:
+        self._settings = settings
+        self._worker_id = worker_id
+        self._topology = settings.topology
+        self._counters = Counters()
+        self._consuming, self._publishing = (
+            Link(name=name, worker_id=worker_id, settings=settings, counters=self._counters)
+            for name in ("consume", "publish")
+        )
+        self._declarer = Declarer(
+            link=self._consuming,
+            topology=self._topology,
+            worker_id=worker_id,
+            request_timeout_seconds=settings.request_timeout_seconds,
+        )
+        self.routes = Routes(declarer=self._declarer)
+        self.publisher = Publisher(
+            link=self._publishing,
+            declarer=self._declarer,
+            topology=self._topology,
+            worker_id=worker_id,
+            timeout_seconds=settings.publish_timeout_seconds,
+            counters=self._counters,
+        )
+        self._consumer: CommandConsumer | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: BrokerSettings, *, worker_id: str) -> AsyncIterator["Broker"]:
+        """Connect, declare the topology and be ready to publish; leaving closes everything.
+
+        Raises:
+            DependencyError: The broker cannot be reached within the time for the start.
+            ConfigurationError: It refuses the login, or something exists with other arguments.
+        """
+        broker = cls(settings=settings, worker_id=worker_id)
+        async with AsyncExitStack() as stack:
+            for link in (broker._consuming, broker._publishing):
+                stack.push_async_callback(link.close)
+                await link.open()
+            stack.push_async_callback(broker.publisher.stop)
+            await broker._prepare()
+            log.info("broker.opened", address=settings.address)
+            yield broker
+        log.info("broker.closed")
+
+    def consumer(self, sink: CommandSink) -> CommandConsumer:
+        """Return the service that consumes commands; call it once, then run it."""
+        if self._consumer is not None:
+            raise RuntimeError("there is a consumer already")
+        self._consumer = CommandConsumer(
+            sink=sink,
+            link=self._consuming,
+            declarer=self._declarer,
+            publisher=self.publisher,
+            topology=self._topology,
+            worker_id=self._worker_id,
+            settings=self._settings,
+            counters=self._counters,
+        )
+        return self._consumer
+
+    async def depth(self, queue: str | None = None) -> int:
+        """Return how many messages wait in a queue (by default the worker's own).
+
+        Messages that were handed out and not settled do not count. Raises `DependencyError`, also
+        if there is no such queue.
+        """
+        state = await self._declarer.inspect(queue or self._topology.worker_queue(self._worker_id))
+        return state.messages
+
+    def check(self) -> BrokerHealth:
+        """Tell whether the broker can be used now, and if not why. Never blocks."""
+        problems = [
+            f"{link.name}: {link.last_failure}"
+            for link in (self._consuming, self._publishing)
+            if not link.is_up
+        ]
+        if self._publishing.is_blocked():
+            problems.append("publish: blocked by a memory or disk alarm of the broker")
+        consumer = self._consumer
+        if not problems and consumer and consumer.is_wanted and not consumer.is_consuming:
+            problems.append("consume: not subscribed to the worker's queue")
+        return BrokerHealth(problems=tuple(problems))
+
+    def stats(self) -> BrokerStats:
+        """Return the figures of this moment. Never blocks."""
+        consumer = self._consumer
+        return BrokerStats(
+            **asdict(self._counters),
+            in_flight=consumer.in_flight if consumer else 0,
+            unconfirmed=self.publisher.unconfirmed,
+            oldest_unconfirmed_seconds=self.publisher.oldest_unconfirmed_seconds,
+            blocked=self._publishing.is_blocked(),
+            connected=self._consuming.is_up and self._publishing.is_up,
+            consuming=bool(consumer and consumer.is_consuming),
+        )
+
+    async def _prepare(self) -> None:
+        settings = self._settings
+        limit = None if settings.wait_for_broker else settings.startup_timeout_seconds
+        try:
+            async with asyncio.timeout(limit):
+                await self._declare()
+                self.publisher.start()
+                await self.publisher.ready()
+        except TimeoutError:
+            raise DependencyError(
+                f"RabbitMQ at {settings.address} was not ready within {limit:g} s: "
+                f"{self._consuming.last_failure}"
+            ) from None
+
+    async def _declare(self) -> None:
+        # The connection may die again at any moment; what the broker refuses is final.
+        while True:
+            try:
+                await self._declarer.ensure()
+            except DependencyError as error:
+                log.warning("broker.declaring_failed", reason=error.detail)
+                await asyncio.sleep(self._settings.reconnect_initial_seconds)
+                await self._consuming.ready()
+            else:
+                return

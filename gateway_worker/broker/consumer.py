@@ -1,0 +1,237 @@
+"""Takes commands from the worker's own queue and from the shared one; the dispatcher gets them.
+
+What runs in the library's callback only routes. Work goes on in the dispatcher's own tasks, which
+a lost connection does not touch: the same commands come again, and the ledger tells them from new
+ones.
+"""
+
+import asyncio
+
+import structlog
+from aiormq import Channel
+from aiormq.abc import DeliveredMessage
+
+from gateway_contracts import Topology
+from gateway_worker.broker.delivery import CommandDelivery, Handle
+from gateway_worker.broker.ledger import Arrival, Ledger
+from gateway_worker.broker.link import Link
+from gateway_worker.broker.publisher import Publisher
+from gateway_worker.broker.settings import BrokerSettings
+from gateway_worker.broker.settlement import Settlements
+from gateway_worker.broker.stats import Counters
+from gateway_worker.broker.subscription import Subscription
+from gateway_worker.broker.topology import Declarer
+from gateway_worker.commands.ports import CommandSink
+from gateway_worker.errors import ConfigurationError, DependencyError
+
+log = structlog.get_logger(__name__)
+
+MISSES_BEFORE_RENEWAL = 2
+
+
+class CommandConsumer:
+    """Consumes commands (a service).
+
+    Args:
+        sink: Takes each new command.
+        link: The consuming connection.
+        declarer: Makes sure that the queues are there.
+        publisher: Takes the dead letters.
+        topology: The names.
+        worker_id: Whose queue is consumed.
+        settings: Prefetch and timeouts.
+        counters: Where events are counted.
+    """
+
+    def __init__(
+        self,
+        *,
+        sink: CommandSink,
+        link: Link,
+        declarer: Declarer,
+        publisher: Publisher,
+        topology: Topology,
+        worker_id: str,
+        settings: BrokerSettings,
+        counters: Counters,
+    ) -> None:
+        self._sink = sink
+        self._link = link
+        self._declarer = declarer
+        self._counters = counters
+        self._settings = settings
+        self._ledger = Ledger(remembered=settings.remembered_commands)
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._settlements = Settlements(
+            ledger=self._ledger,
+            publisher=publisher,
+            timeout_seconds=settings.settle_timeout_seconds,
+            counters=counters,
+            on_settled=self._note_settled,
+        )
+        self._own, self._shared = (
+            Subscription(
+                queue=queue,
+                unassigned=unassigned,
+                prefetch=prefetch,
+                link=link,
+                declarer=declarer,
+                route=self._route,
+                request_timeout_seconds=settings.request_timeout_seconds,
+                counters=counters,
+            )
+            for queue, unassigned, prefetch in (
+                (topology.worker_queue(worker_id), False, settings.prefetch),
+                (topology.unassigned, True, settings.unassigned_prefetch),
+            )
+        )
+        self._is_paused = False
+        self._has_room = True
+        self._is_leaving = False
+        self._misses = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Commands handed out and not settled."""
+        return len(self._ledger)
+
+    @property
+    def is_consuming(self) -> bool:
+        """Whether commands come in from the worker's own queue."""
+        return self._own.is_active
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether commands should come in now: neither paused nor leaving."""
+        return self._own.is_wanted
+
+    def pause(self) -> None:
+        """Take no more commands (the database is away); those in hand stay. Idempotent."""
+        self._is_paused = True
+        self._apply()
+
+    def resume(self) -> None:
+        """Take commands again. Idempotent."""
+        self._is_paused = False
+        self._apply()
+
+    def pause_unassigned(self) -> None:
+        """Take no more commands of sessions without an owner (there is no room). Idempotent."""
+        self._has_room = False
+        self._apply()
+
+    def resume_unassigned(self) -> None:
+        """Take commands of sessions without an owner again. Idempotent."""
+        self._has_room = True
+        self._apply()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop` is set, then drain.
+
+        Draining stops the intake, waits until everything in hand is settled, and gives back what
+        was not (all of it at once if the wait is cancelled).
+        """
+        self._own.start()
+        self._shared.start()
+        watching = asyncio.create_task(self._watch(), name="broker:watch")
+        try:
+            await stop.wait()
+            watching.cancel()
+            await self.stop_intake()
+            await self.idle()
+        finally:
+            watching.cancel()
+            await self._leave()
+
+    async def stop_intake(self) -> None:
+        """Stop taking commands for good and return when none can come any more. Idempotent.
+
+        From here on what is settled as `REQUEUE` goes back together, in the order it had.
+        """
+        self._is_leaving = True
+        self._settlements.hold_back()
+        self._apply()
+        for subscription in (self._shared, self._own):
+            await subscription.applied(timeout_seconds=self._settings.request_timeout_seconds)
+
+    async def idle(self) -> None:
+        """Return when nothing is in hand."""
+        await self._idle.wait()
+
+    async def _leave(self) -> None:
+        self._is_leaving = True
+        self._apply()
+        undone = self.in_flight
+        for subscription in (self._shared, self._own):
+            try:
+                await subscription.give_back()
+            except (DependencyError, ConfigurationError) as error:
+                log.warning("consumer.give_back_failed", reason=error.detail)
+            await subscription.stop()
+        self._counters.given_back += undone
+        log.info("consumer.stopped", unfinished=undone)
+
+    def _apply(self) -> None:
+        takes = not self._is_paused and not self._is_leaving
+        for subscription, wanted in ((self._own, takes), (self._shared, takes and self._has_room)):
+            if wanted:
+                subscription.want()
+            else:
+                subscription.refuse()
+
+    async def _route(
+        self, subscription: Subscription, channel: Channel, message: DeliveredMessage
+    ) -> None:
+        handle = Handle(channel, message.delivery_tag or 0)
+        arrival, key = self._ledger.classify(message, handle)
+        if arrival is Arrival.IN_WORK:
+            self._counters.reattached += 1
+            return
+        if arrival is Arrival.SETTLED:
+            self._counters.acknowledged_again += 1
+            await self._settlements.acknowledge(handle)
+            return
+        delivery = CommandDelivery(
+            message=message,
+            handle=handle,
+            key=key,
+            queue=subscription.queue,
+            unassigned=subscription.unassigned,
+            settler=self._settlements,
+        )
+        self._ledger.enter(delivery)
+        self._idle.clear()
+        self._counters.delivered += 1
+        try:
+            self._sink.accept(delivery)
+        except Exception:
+            # Nobody will settle it; the broker has it until the channel closes.
+            self._ledger.forget(delivery)
+            log.exception("command.not_accepted")
+
+    def _note_settled(self) -> None:
+        if not len(self._ledger):
+            self._idle.set()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.watch_interval_seconds)
+            if not self._link.is_up or not self._own.is_active:
+                self._misses = 0
+                continue
+            try:
+                state = await self._declarer.inspect(self._own.queue)
+            except (DependencyError, ConfigurationError) as error:
+                await self._note_miss(error.detail)
+            else:
+                if state.consumers:
+                    self._misses = 0
+                else:
+                    await self._note_miss("the broker knows of no consumer")
+
+    async def _note_miss(self, reason: str) -> None:
+        self._misses += 1
+        if self._misses >= MISSES_BEFORE_RENEWAL:
+            self._misses = 0
+            await self._own.renew(reason)

@@ -1,0 +1,102 @@
+"""The library's errors, told apart and turned into the worker's own."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from aiormq.exceptions import (
+    AuthenticationError,
+    ChannelAccessRefused,
+    ChannelPreconditionFailed,
+    ProbableAuthenticationError,
+)
+
+from gateway_worker.errors import ConfigurationError, DependencyError, GatewayError
+
+Answer = TypeVar("Answer")
+
+CALLER_ERRORS = (ValueError, TypeError, AssertionError)
+"""What the library raises for our own mistakes; a repetition would fail for ever."""
+
+
+def is_cancelled() -> bool:
+    """Tell whether somebody asked the current task to stop.
+
+    aiormq lets the futures of a dead connection fail with `CancelledError`. Taken for what it seems
+    to be, that would end a task that nobody has cancelled.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def as_dependency_error(error: BaseException, what: str) -> GatewayError:
+    """Return the error to raise when `what` failed because of the broker or the way to it."""
+    if isinstance(error, GatewayError):
+        return error
+    if isinstance(error, TimeoutError):
+        return DependencyError(f"{what}: no answer in time")
+    if isinstance(error, asyncio.CancelledError):
+        return DependencyError(f"{what}: the connection was lost")
+    return DependencyError(f"{what}: {str(error) or type(error).__name__}")
+
+
+def as_refusal(error: BaseException, what: str) -> ConfigurationError | None:
+    """Return the error to raise when the broker will never do `what`, or None if it may."""
+    if isinstance(error, ChannelPreconditionFailed):
+        return ConfigurationError(
+            f"{what}: it exists with other arguments. Delete it (its messages too) or set another "
+            f"prefix. The broker says: {error}"
+        )
+    if isinstance(error, ChannelAccessRefused):
+        return ConfigurationError(f"{what}: the broker's user may not. The broker says: {error}")
+    return None
+
+
+def as_rejected_login(error: BaseException, address: str) -> ConfigurationError | None:
+    """Return the error to raise when the broker does not let us in, or None if it may later."""
+    if isinstance(error, AuthenticationError | ProbableAuthenticationError):
+        return ConfigurationError(f"RabbitMQ at {address} refuses the user or the password")
+    # Neither a missing virtual host nor one that is closed to the user has an error of its own:
+    # the library shows the unexpected frame.
+    if "NOT_ALLOWED" in str(error):
+        return ConfigurationError(
+            f"RabbitMQ at {address} has no such virtual host, or it is closed to the user"
+        )
+    return None
+
+
+async def bounded(request: Awaitable[Answer], *, seconds: float, what: str) -> Answer:
+    """Await one request to the broker, never longer than `seconds`.
+
+    The request has a task of its own that is left behind at the deadline: aiormq answers the
+    cancellation of a request by queueing a frame, and waits for ever if the connection just died.
+
+    Raises:
+        DependencyError: No answer in time, or the connection or the channel is gone.
+        ConfigurationError: The broker refuses for good.
+    """
+    task = asyncio.ensure_future(request)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        _leave(task)
+        raise
+    if not task.done():
+        _leave(task)
+        raise DependencyError(f"{what}: no answer within {seconds:g} s")
+    try:
+        return task.result()
+    except CALLER_ERRORS:
+        raise
+    except (Exception, asyncio.CancelledError) as error:
+        raise as_refusal(error, what) or as_dependency_error(error, what) from error
+
+
+def _leave(task: "asyncio.Future[Any]") -> None:
+    task.cancel()
+    task.add_done_callback(_retrieve)
+
+
+def _retrieve(task: "asyncio.Future[Any]") -> None:
+    if not task.cancelled():
+        task.exception()

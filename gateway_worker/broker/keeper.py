@@ -1,0 +1,78 @@
+"""One channel that is opened again whenever it, or its connection, is lost."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiormq import Channel
+
+from gateway_worker.broker.failures import is_cancelled
+from gateway_worker.broker.link import Link, close_channel
+from gateway_worker.runtime.retry import Backoff
+
+log = structlog.get_logger(__name__)
+
+Serve = Callable[[Channel], Awaitable[None]]
+
+
+class ChannelKeeper:
+    """Opens a channel and serves it for as long as it lives, again and again.
+
+    Args:
+        link: The connection to open it on.
+        name: For logs.
+        serve: Uses the channel; cancelled when the channel is gone. What it raises is logged, the
+            channel is closed and another one opened after a growing wait.
+        confirms: Whether the broker confirms what is published on the channel.
+    """
+
+    def __init__(self, *, link: Link, name: str, serve: Serve, confirms: bool) -> None:
+        self._link = link
+        self._name = name
+        self._serve = serve
+        self._confirms = confirms
+        self._backoff = Backoff(initial_seconds=0.05, maximum_seconds=5.0)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin. Calls after the first change nothing."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"broker:channel:{self._name}")
+
+    async def stop(self) -> None:
+        """Close the channel for good."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._link.ready()
+            opened = loop.time()
+            try:
+                await self._serve_one()
+            except (Exception, asyncio.CancelledError) as error:
+                if is_cancelled():
+                    raise
+                log.warning("broker.channel_lost", channel=self._name, reason=str(error))
+            if loop.time() - opened > self._backoff.maximum_seconds:
+                self._backoff.reset()
+            await asyncio.sleep(self._backoff.next_seconds())
+
+    async def _serve_one(self) -> None:
+        channel = await self._link.channel(confirms=self._confirms)
+        closing = channel.closing
+        serving = asyncio.ensure_future(self._serve(channel))
+        try:
+            await asyncio.wait({closing, serving}, return_when=asyncio.FIRST_COMPLETED)
+            if closing.done() and not closing.cancelled() and (error := closing.exception()):
+                raise error
+            if serving.done():
+                serving.result()
+        finally:
+            serving.cancel()
+            await asyncio.wait({serving})
+            if not serving.cancelled():
+                serving.exception()
+            await close_channel(channel)

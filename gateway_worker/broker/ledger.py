@@ -1,0 +1,85 @@
+"""Which commands are in work, and which were settled a while ago.
+
+The broker hands a command out again whenever the connection to its consumer is lost, started or
+not. Within one life of the process this is where such a redelivery is recognised: a command in
+work gets the new handle, a settled one is acknowledged again. Across lives the inbox in the
+database does it.
+"""
+
+import enum
+from collections import OrderedDict
+
+from aiormq.abc import DeliveredMessage
+
+from gateway_worker.broker.delivery import CommandDelivery, Handle
+
+Key = tuple[str, int]
+"""A message's id with a hash of its body: two commands that share an id by mistake stay two."""
+
+
+class Arrival(enum.Enum):
+    """What a message turned out to be."""
+
+    NEW = enum.auto()
+    """To be handed on."""
+    IN_WORK = enum.auto()
+    """Its command is being executed; the delivery has its handle now."""
+    SETTLED = enum.auto()
+    """Its command was settled, but the broker has not heard of it."""
+
+
+class Ledger:
+    """Deliveries by message.
+
+    Args:
+        remembered: How many settled commands are remembered.
+    """
+
+    def __init__(self, *, remembered: int) -> None:
+        self._remembered = remembered
+        self._in_work: dict[Key, CommandDelivery] = {}
+        self._anonymous: set[CommandDelivery] = set()
+        self._settled: OrderedDict[Key, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many deliveries are in work."""
+        return len(self._in_work) + len(self._anonymous)
+
+    def classify(self, message: DeliveredMessage, handle: Handle) -> tuple[Arrival, Key | None]:
+        """Recognise a message, and attach its handle to a command that is in work."""
+        message_id = message.header.properties.message_id
+        if not message_id:
+            return Arrival.NEW, None
+        key = (message_id, hash(message.body))
+        known = self._in_work.get(key)
+        if known is not None:
+            known.attach(handle)
+            return Arrival.IN_WORK, key
+        # Only a redelivery: a command that was published again wants its outcome again.
+        if message.redelivered and key in self._settled:
+            return Arrival.SETTLED, key
+        return Arrival.NEW, key
+
+    def enter(self, delivery: CommandDelivery) -> None:
+        """Note that a delivery is in work."""
+        if delivery.key is None:
+            self._anonymous.add(delivery)
+        else:
+            self._in_work[delivery.key] = delivery
+
+    def settle(self, delivery: CommandDelivery) -> None:
+        """Note that a delivery is settled and must not be executed again."""
+        self.forget(delivery)
+        if delivery.key is None:
+            return
+        self._settled[delivery.key] = None
+        self._settled.move_to_end(delivery.key)
+        if len(self._settled) > self._remembered:
+            self._settled.popitem(last=False)
+
+    def forget(self, delivery: CommandDelivery) -> None:
+        """Note that a delivery is in work no more, and new when it comes again."""
+        if delivery.key is None:
+            self._anonymous.discard(delivery)
+        else:
+            self._in_work.pop(delivery.key, None)

@@ -1,0 +1,232 @@
+"""One AMQP connection that is made again for as long as it takes.
+
+The worker has two: one to consume, one to publish, because a broker that is short of memory stops
+reading a connection that publishes, and acknowledgements on it would wait with the rest.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import aiormq
+import structlog
+from aiormq import Channel
+from aiormq.exceptions import ConnectionClosed
+from yarl import URL
+
+from gateway_worker.broker.failures import as_dependency_error, as_rejected_login, bounded
+from gateway_worker.broker.settings import BrokerSettings
+from gateway_worker.broker.stats import Counters
+from gateway_worker.errors import DependencyError
+from gateway_worker.runtime.retry import Backoff
+
+log = structlog.get_logger(__name__)
+
+CLOSE_TIMEOUT_SECONDS = 3.0
+CHECK_INTERVAL_SECONDS = 2.0
+STABLE_SECONDS = 30.0
+"""A connection that lived this long resets the waits. One that keeps dying does not: each loss
+counts as a delivery for every command in hand, and too many deliveries make a dead letter."""
+
+
+class Link:
+    """Keeps one connection up.
+
+    Args:
+        name: Its part, for logs and for the broker's list of connections.
+        worker_id: Whose connection it is, for the same list.
+        settings: Where the broker is and how long to wait.
+        counters: Where reconnects are counted.
+    """
+
+    def __init__(
+        self, *, name: str, worker_id: str, settings: BrokerSettings, counters: Counters
+    ) -> None:
+        self.name = name
+        self._settings = settings
+        self._counters = counters
+        self._url = URL(settings.url.get_secret_value()).update_query(
+            heartbeat=settings.heartbeat_seconds, name=f"{worker_id}:{name}"
+        )
+        self._backoff = Backoff(
+            initial_seconds=settings.reconnect_initial_seconds,
+            maximum_seconds=settings.reconnect_maximum_seconds,
+        )
+        self._connection: aiormq.Connection | None = None
+        self._lost: asyncio.Future[str] | None = None
+        self._up = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._last_failure = "no attempt was made"
+        self._on_change: list[Callable[[], None]] = []
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a connection that works as far as we know."""
+        return self._up.is_set()
+
+    @property
+    def last_failure(self) -> str:
+        """Why there is no connection, in words."""
+        return self._last_failure
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called, without delay, whenever the connection comes or goes."""
+        self._on_change.append(callback)
+
+    async def ready(self) -> None:
+        """Return when the connection is up."""
+        await self._up.wait()
+
+    def is_blocked(self) -> bool:
+        """Tell whether the broker has stopped reading from this connection (an alarm)."""
+        if self._connection is None:
+            return False
+        # The library shows this state only as a coroutine that goes through at once or waits.
+        step = self._connection.ready()
+        try:
+            step.send(None)
+        except StopIteration:
+            return False
+        step.close()
+        return True
+
+    async def open(self) -> None:
+        """Connect for the first time, then keep the connection up until `close`.
+
+        Raises:
+            DependencyError: No connection within the time for the start (unless told to wait).
+            ConfigurationError: The broker refuses the user, the password or the virtual host.
+        """
+        settings = self._settings
+        limit = None if settings.wait_for_broker else settings.startup_timeout_seconds
+        try:
+            async with asyncio.timeout(limit):
+                connection = await self._connect_until_done(is_start=True)
+        except TimeoutError:
+            raise DependencyError(
+                f"RabbitMQ at {settings.address} cannot be reached within {limit:g} s: "
+                f"{self._last_failure}"
+            ) from None
+        self._adopt(connection)
+        self._keeper = asyncio.create_task(self._keep(), name=f"broker:{self.name}")
+
+    async def close(self) -> None:
+        """Close the connection for good; takes a few seconds at most."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper})
+        connection = self._connection
+        self._drop("closed")
+        if connection is not None:
+            await self._dispose(connection)
+
+    async def channel(self, *, confirms: bool) -> Channel:
+        """Open a channel. Raises `DependencyError` if there is no connection or no answer."""
+        if self._connection is None:
+            raise DependencyError(f"RabbitMQ ({self.name}): {self._last_failure}")
+        channel = await bounded(
+            self._connection.channel(publisher_confirms=confirms, on_return_raises=True),
+            seconds=self._settings.request_timeout_seconds,
+            what="open a channel",
+        )
+        assert isinstance(channel, Channel)
+        return channel
+
+    def suspect(self, reason: str) -> None:
+        """Give the connection up although it has not failed by itself, and make another."""
+        if self._lost is not None and not self._lost.done():
+            self._lost.set_result(reason)
+
+    async def _keep(self) -> None:
+        while True:
+            await self._until_lost()
+            connection = self._connection
+            self._drop(self._last_failure)
+            log.warning("broker.lost", link=self.name, reason=self._last_failure)
+            if connection is not None:
+                await self._dispose(connection)
+            await asyncio.sleep(self._backoff.next_seconds())
+            self._adopt(await self._connect_until_done())
+            self._counters.reconnects += 1
+            log.info("broker.reconnected", link=self.name)
+
+    async def _until_lost(self) -> None:
+        assert self._lost is not None
+        assert self._connection is not None
+        since = asyncio.get_running_loop().time()
+        while not self._lost.done():
+            await asyncio.wait({self._lost}, timeout=CHECK_INTERVAL_SECONDS)
+            # Its tasks may have ended without the connection noticing.
+            if not self._lost.done() and not self._connection.is_opened:
+                self._lost.set_result("its reader or writer has ended")
+        self._last_failure = self._lost.result()
+        if asyncio.get_running_loop().time() - since > STABLE_SECONDS:
+            self._backoff.reset()
+
+    async def _connect_until_done(self, *, is_start: bool = False) -> aiormq.Connection:
+        while True:
+            try:
+                return await self._connect()
+            except (Exception, asyncio.CancelledError) as error:
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise
+                rejected = as_rejected_login(error, self._settings.address)
+                if rejected and is_start and not self._settings.wait_for_broker:
+                    raise rejected from error
+                failure = rejected or as_dependency_error(error, "connect")
+                self._last_failure = failure.detail
+            log.warning("broker.unreachable", link=self.name, reason=self._last_failure)
+            await asyncio.sleep(self._backoff.next_seconds())
+
+    async def _connect(self) -> aiormq.Connection:
+        connection = aiormq.Connection(self._url)
+        async with asyncio.timeout(self._settings.connect_timeout_seconds):
+            await connection.connect()
+        return connection
+
+    def _adopt(self, connection: aiormq.Connection) -> None:
+        lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def notice(closing: "asyncio.Future[None]") -> None:
+            if not lost.done():
+                lost.set_result(_reason(closing))
+
+        connection.closing.add_done_callback(notice)
+        self._connection, self._lost = connection, lost
+        self._up.set()
+        self._tell()
+
+    def _drop(self, reason: str) -> None:
+        self._connection, self._last_failure = None, reason
+        self._up.clear()
+        self._tell()
+
+    def _tell(self) -> None:
+        for callback in self._on_change:
+            callback()
+
+    @staticmethod
+    async def _dispose(connection: aiormq.Connection) -> None:
+        with contextlib.suppress(DependencyError):
+            await bounded(
+                connection.close(ConnectionClosed(200, "closed by the worker")),
+                seconds=CLOSE_TIMEOUT_SECONDS,
+                what="close the connection",
+            )
+
+
+def _reason(closing: "asyncio.Future[None]") -> str:
+    if closing.cancelled():
+        return "closed"
+    error = closing.exception()
+    if error is None or isinstance(error, asyncio.CancelledError):
+        return "the peer was silent or the connection was cancelled"
+    return str(error) or type(error).__name__
+
+
+async def close_channel(channel: Channel) -> None:
+    """Close a channel, or leave it behind after a short while."""
+    if channel.is_closed:
+        return
+    with contextlib.suppress(DependencyError):
+        await bounded(channel.close(), seconds=CLOSE_TIMEOUT_SECONDS, what="close a channel")

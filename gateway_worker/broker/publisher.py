@@ -1,0 +1,234 @@
+"""Publishes events from the outbox, dead letters, life signs and commands that belong elsewhere.
+
+Each kind has a channel, so that a missing exchange costs only its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from aiormq import spec
+
+from gateway_contracts import (
+    CONTENT_TYPE,
+    Topology,
+    WorkerEventEnvelope,
+    encode,
+    new_id,
+)
+from gateway_contracts.properties import PERSISTENT, properties_for
+from gateway_worker.broker.confirms import ConfirmingChannel
+from gateway_worker.broker.link import Link
+from gateway_worker.broker.stats import Counters
+from gateway_worker.broker.topology import Declarer
+from gateway_worker.commands.ports import Refusal
+from gateway_worker.sessions.changes import OutboxRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A command that nobody can execute, as it came, and where it came from.
+
+    Attributes:
+        body: The raw body.
+        properties: Its AMQP properties, headers included.
+        routing_key: The key it was published with; kept.
+        queue: The queue it was taken from.
+        attempts: How often it was handed out.
+        refusal: Why it ends here.
+    """
+
+    body: bytes
+    properties: spec.Basic.Properties
+    routing_key: str
+    queue: str
+    attempts: int
+    refusal: Refusal
+
+
+class Publisher:
+    """The worker's publications (the outbox's `EventPublisher` among them).
+
+    Args:
+        link: The publishing connection.
+        declarer: Declares again what turned out to be missing.
+        topology: The names.
+        worker_id: Named as the origin of what the worker says itself.
+        timeout_seconds: How long one message may wait for its confirm.
+        counters: Where outcomes are counted.
+    """
+
+    def __init__(
+        self,
+        *,
+        link: Link,
+        declarer: Declarer,
+        topology: Topology,
+        worker_id: str,
+        timeout_seconds: float,
+        counters: Counters,
+    ) -> None:
+        self._topology = topology
+        self._source = f"/workers/{worker_id}"
+        self._events, self._commands, self._signs = (
+            ConfirmingChannel(
+                name=name,
+                link=link,
+                declarer=declarer,
+                timeout_seconds=timeout_seconds,
+                counters=counters,
+            )
+            for name in ("events", "commands", "worker")
+        )
+        self._channels = (self._events, self._commands, self._signs)
+
+    @property
+    def unconfirmed(self) -> int:
+        """Messages without a confirm so far."""
+        return sum(channel.unconfirmed for channel in self._channels)
+
+    @property
+    def oldest_unconfirmed_seconds(self) -> float:
+        """Age of the oldest of them, 0 if there is none."""
+        return max(channel.oldest_unconfirmed_seconds for channel in self._channels)
+
+    def start(self) -> None:
+        """Begin to keep the channels open."""
+        for channel in self._channels:
+            channel.start()
+
+    async def ready(self) -> None:
+        """Return when everything can be published, after a lost connection for example."""
+        for channel in self._channels:
+            await channel.ready()
+
+    async def stop(self) -> None:
+        """Close the channels."""
+        for channel in self._channels:
+            await channel.stop()
+
+    async def publish(self, row: OutboxRow) -> None:
+        """Publish one event and return once the broker has confirmed it.
+
+        Calls may overlap; the broker gets them in the order of the calls. Raises `DependencyError`
+        if it is not known to be stored (then it is repeated with the same id).
+        """
+        await self._events.publish(
+            row.body,
+            exchange=self._topology.event_exchange(row.type),
+            routing_key=row.routing_key,
+            properties=spec.Basic.Properties(
+                content_type=CONTENT_TYPE,
+                delivery_mode=PERSISTENT,
+                message_id=row.event_id,
+                correlation_id=row.correlation_id,
+                message_type=row.type,
+                timestamp=datetime.now(UTC),
+                app_id=self._source,
+                headers={"traceparent": row.traceparent} if row.traceparent else None,
+            ),
+        )
+
+    async def publish_worker_event(self, message: WorkerEventEnvelope) -> None:
+        """Publish what the worker says of itself; a heartbeat is transient and expires unread.
+
+        Raises:
+            DependencyError: It is not known to be stored.
+        """
+        properties = properties_for(message)
+        expiration = properties.expiration
+        await self._signs.publish(
+            encode(message),
+            exchange=self._topology.event_exchange(message.type),
+            routing_key=self._topology.event_key(message.type, message.subject),
+            properties=spec.Basic.Properties(
+                content_type=properties.content_type,
+                delivery_mode=properties.delivery_mode,
+                message_id=properties.message_id,
+                correlation_id=properties.correlation_id,
+                message_type=properties.type,
+                timestamp=properties.timestamp,
+                app_id=properties.app_id,
+                expiration=str(int(expiration.total_seconds() * 1000)) if expiration else None,
+                headers=dict(properties.headers) or None,
+            ),
+            # A backend need not listen to heartbeats.
+            mandatory=expiration is None,
+        )
+
+    async def publish_command(
+        self,
+        body: bytes,
+        *,
+        routing_key: str,
+        headers: Mapping[str, Any] | None = None,
+        message_id: str | None = None,
+        command_type: str | None = None,
+        exchange: str | None = None,
+    ) -> None:
+        """Send a command on: to a session's owner, to one worker, or to a retry tier.
+
+        Args:
+            body: The command, unchanged.
+            routing_key: A session id or `worker.<id>`.
+            headers: Go with it; those that begin with `x-` are the broker's and stay behind.
+            message_id: The command's id; it is what the next worker recognises it by.
+            command_type: The command's type.
+            exchange: By default the commands' exchange.
+
+        Raises:
+            DependencyError: It is not known to be stored.
+        """
+        await self._commands.publish(
+            body,
+            exchange=exchange or self._topology.commands,
+            routing_key=routing_key,
+            properties=spec.Basic.Properties(
+                content_type=CONTENT_TYPE,
+                delivery_mode=PERSISTENT,
+                message_id=message_id or new_id(),
+                message_type=command_type,
+                timestamp=datetime.now(UTC),
+                app_id=self._source,
+                headers=_own_headers(headers or {}) or None,
+            ),
+        )
+
+    async def publish_dead(self, letter: DeadLetter) -> None:
+        """Publish a command to the dead letters, with the reason in its headers.
+
+        Raises:
+            DependencyError: It is not known to be stored.
+        """
+        came = letter.properties
+        await self._commands.publish(
+            letter.body,
+            exchange=self._topology.dead,
+            routing_key=letter.routing_key,
+            properties=spec.Basic.Properties(
+                content_type=came.content_type,
+                content_encoding=came.content_encoding,
+                delivery_mode=PERSISTENT,
+                message_id=came.message_id or new_id(),
+                correlation_id=came.correlation_id,
+                message_type=came.message_type,
+                timestamp=came.timestamp,
+                app_id=came.app_id,
+                headers={
+                    **_own_headers(came.headers or {}),
+                    "wa-dead-code": letter.refusal.code,
+                    "wa-dead-reason": letter.refusal.reason,
+                    "wa-dead-attempts": letter.attempts,
+                    "wa-dead-routing-key": letter.routing_key,
+                    "wa-dead-queue": letter.queue,
+                    "wa-dead-by": self._source,
+                    "wa-dead-at": datetime.now(UTC).isoformat(),
+                },
+            ),
+        )
+
+
+def _own_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    # RabbitMQ 3.x takes an inherited `x-death` for a loop and drops the message.
+    return {name: value for name, value in headers.items() if not name.startswith("x-")}

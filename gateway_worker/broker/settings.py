@@ -1,0 +1,83 @@
+"""What can be set about the broker."""
+
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from gateway_contracts import Topology
+
+
+class BrokerSettings(BaseModel):
+    """Settings of the broker. All times are in seconds.
+
+    Attributes:
+        url: AMQP URL with user, password and virtual host; `amqps` for TLS, where aiormq's query
+            parameters `cafile`, `certfile` and `keyfile` name the certificates.
+        prefix: First part of every exchange's and queue's name.
+        prefetch: Commands of this worker's own queue that are handed out before the first of them
+            is settled. Every lost connection counts as a delivery for all of them.
+        unassigned_prefetch: The same for the queue of sessions without an owner; small, so that
+            workers share it.
+        heartbeat_seconds: A peer that is silent for three times as long is given up.
+        connect_timeout_seconds: For one attempt to connect.
+        startup_timeout_seconds: How long the first connection may take, over all attempts.
+        wait_for_broker: Wait for the first connection as long as it takes.
+        request_timeout_seconds: For one answer of the broker (declare, bind, consume).
+        publish_timeout_seconds: For the confirm of one message.
+        settle_timeout_seconds: For handing one acknowledgement to the connection.
+        reconnect_initial_seconds: The first wait between attempts to connect, about.
+        reconnect_maximum_seconds: The longest wait between attempts to connect.
+        watch_interval_seconds: How often the broker is asked whether it still knows our consumer.
+        remembered_commands: How many settled commands are remembered to acknowledge them again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: SecretStr
+    prefix: str = "wa"
+    prefetch: int = Field(128, ge=64, le=256)
+    unassigned_prefetch: int = Field(16, ge=1, le=256)
+    heartbeat_seconds: int = Field(10, ge=2, le=60)
+    connect_timeout_seconds: float = Field(5.0, gt=0)
+    startup_timeout_seconds: float = Field(30.0, gt=0)
+    wait_for_broker: bool = False
+    request_timeout_seconds: float = Field(10.0, gt=0)
+    publish_timeout_seconds: float = Field(10.0, gt=0)
+    settle_timeout_seconds: float = Field(5.0, gt=0)
+    reconnect_initial_seconds: float = Field(0.2, gt=0)
+    reconnect_maximum_seconds: float = Field(10.0, gt=0)
+    watch_interval_seconds: float = Field(10.0, gt=0)
+    remembered_commands: int = Field(20_000, ge=1000)
+
+    @field_validator("url")
+    @classmethod
+    def _is_amqp(cls, url: SecretStr) -> SecretStr:
+        parts = urlsplit(url.get_secret_value())
+        if parts.scheme not in {"amqp", "amqps"} or not parts.hostname:
+            raise ValueError("not an AMQP URL: amqp://user:password@host:port/vhost is expected")
+        return url
+
+    @field_validator("prefix")
+    @classmethod
+    def _is_prefix(cls, prefix: str) -> str:
+        Topology(prefix=prefix)
+        return prefix
+
+    @model_validator(mode="after")
+    def _waits_grow(self) -> Self:
+        if self.reconnect_maximum_seconds < self.reconnect_initial_seconds:
+            raise ValueError("reconnect_maximum_seconds is below reconnect_initial_seconds")
+        return self
+
+    @property
+    def topology(self) -> Topology:
+        """The names that follow from the prefix."""
+        return Topology(prefix=self.prefix)
+
+    @property
+    def address(self) -> str:
+        """Host, port and virtual host without credentials, for messages."""
+        parts = urlsplit(self.url.get_secret_value())
+        port = parts.port or (5671 if parts.scheme == "amqps" else 5672)
+        return f"{parts.hostname}:{port}{parts.path or '/'}"

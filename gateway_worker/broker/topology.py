@@ -1,0 +1,180 @@
+"""Declares what the worker relies on, and binds the keys of the sessions it owns to its queue.
+
+Everything here runs on the consuming connection, because the broker may stop reading the other one,
+and on channels of its own, because a request that the broker refuses closes its channel.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from aiormq import Channel
+
+from gateway_contracts import BindingSpec, ExchangeSpec, QueueSpec, Topology
+from gateway_worker.broker.failures import bounded
+from gateway_worker.broker.link import Link, close_channel
+from gateway_worker.errors import ConfigurationError, DependencyError, GatewayError
+
+Answer = TypeVar("Answer")
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueState:
+    """What the broker says of a queue: messages that wait, and consumers."""
+
+    messages: int
+    consumers: int
+
+
+class Declarer:
+    """Declares exchanges, queues and bindings; idempotent.
+
+    Args:
+        link: The connection to declare on.
+        topology: The names.
+        worker_id: Whose queue is declared.
+        request_timeout_seconds: For one answer of the broker.
+    """
+
+    def __init__(
+        self, *, link: Link, topology: Topology, worker_id: str, request_timeout_seconds: float
+    ) -> None:
+        self._link = link
+        self._topology = topology
+        self._worker_id = worker_id
+        self._queue = topology.worker_queue(worker_id)
+        self._timeout_seconds = request_timeout_seconds
+        self._lock = asyncio.Lock()
+        self._channel: Channel | None = None
+        self._is_declared = False
+        self._keys: set[str] = set()
+        link.on_change(self.invalidate)
+
+    def invalidate(self) -> None:
+        """Have the next `ensure` declare everything again: something may be missing."""
+        self._is_declared = False
+
+    async def ensure(self) -> None:
+        """Declare everything, with the bindings of all owned sessions, unless that is done.
+
+        Raises:
+            ConfigurationError: Something exists with other arguments, or the user may not declare.
+            DependencyError: The broker cannot be asked now.
+        """
+        async with self._lock:
+            await self._ensure()
+
+    async def bind(self, session_id: str) -> None:
+        """Route a session's commands to the worker's queue, also after the queue was lost."""
+        async with self._lock:
+            await self._ensure()
+            await self._bind(self._own(session_id))
+            self._keys.add(session_id)
+
+    async def unbind(self, session_id: str) -> None:
+        """Stop routing a session's commands here."""
+        async with self._lock:
+            self._keys.discard(session_id)
+            await self._request(
+                f"unbind {self._queue}",
+                lambda channel: channel.queue_unbind(
+                    queue=self._queue, exchange=self._topology.commands, routing_key=session_id
+                ),
+            )
+
+    async def inspect(self, queue: str) -> QueueState:
+        """Ask for a queue's depth and consumers. Raises `DependencyError`, also if there is none.
+
+        The channel is a fresh one: asking for what does not exist closes it.
+        """
+        channel = await self._link.channel(confirms=False)
+        try:
+            answer = await bounded(
+                channel.queue_declare(queue, passive=True),
+                seconds=self._timeout_seconds,
+                what=f"inspect queue {queue}",
+            )
+        finally:
+            await close_channel(channel)
+        return QueueState(messages=answer.message_count or 0, consumers=answer.consumer_count or 0)
+
+    async def _ensure(self) -> None:
+        if self._is_declared:
+            return
+        for exchange in self._topology.exchanges():
+            await self._exchange(exchange)
+        own = self._topology.worker_queue_spec(self._worker_id)
+        for queue in (*self._topology.queues(), own):
+            await self._declare(queue)
+        for binding in self._topology.bindings():
+            await self._bind(binding)
+        for key in (self._topology.worker_key(self._worker_id), *self._keys):
+            await self._bind(self._own(key))
+        self._is_declared = True
+        log.info("broker.declared", queue=self._queue, sessions=len(self._keys))
+
+    def _own(self, key: str) -> BindingSpec:
+        return BindingSpec(exchange=self._topology.commands, queue=self._queue, routing_key=key)
+
+    async def _exchange(self, spec: ExchangeSpec) -> None:
+        await self._request(
+            f"declare exchange {spec.name}",
+            lambda channel: channel.exchange_declare(
+                spec.name, exchange_type=spec.kind, durable=True, arguments=spec.arguments
+            ),
+        )
+
+    async def _declare(self, spec: QueueSpec) -> None:
+        await self._request(
+            f"declare queue {spec.name}",
+            lambda channel: channel.queue_declare(
+                spec.name, durable=True, arguments=spec.arguments
+            ),
+        )
+
+    async def _bind(self, spec: BindingSpec) -> None:
+        await self._request(
+            f"bind queue {spec.queue} to {spec.exchange}",
+            lambda channel: channel.queue_bind(
+                queue=spec.queue, exchange=spec.exchange, routing_key=spec.routing_key
+            ),
+        )
+
+    async def _request(self, what: str, make: Callable[[Channel], Awaitable[Answer]]) -> Answer:
+        if self._channel is None or self._channel.is_closed:
+            self._channel = await self._link.channel(confirms=False)
+        try:
+            return await bounded(make(self._channel), seconds=self._timeout_seconds, what=what)
+        except GatewayError:
+            self._channel, self._is_declared = None, False
+            raise
+
+
+class Routes:
+    """The bindings from the keys of owned sessions to this worker's queue."""
+
+    def __init__(self, *, declarer: Declarer) -> None:
+        self._declarer = declarer
+
+    async def bind(self, session_id: str) -> None:
+        """Route the session's commands here. Raises `DependencyError`; idempotent."""
+        with _as_dependency():
+            await self._declarer.bind(session_id)
+
+    async def unbind(self, session_id: str) -> None:
+        """Stop routing the session's commands here. Raises `DependencyError`; idempotent."""
+        with _as_dependency():
+            await self._declarer.unbind(session_id)
+
+
+@contextlib.contextmanager
+def _as_dependency() -> Iterator[None]:
+    """At run time a refusal is for whoever runs the broker to mend; until then it is unusable."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise DependencyError(error.detail) from error
