@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.server.stanzas import result
 from gateway_worker.sandbox.wire.jid import Jid, pn
@@ -13,26 +13,22 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.server.session import DeviceSession
 
 
+ECHOED: Final = ("sid", "index", "last", "mode", "context")
+
+
 def get_users(session: DeviceSession, query: Node) -> Node | None:
     """Answer every asked protocol for every user of the list."""
     sync = query.require_child("usync")
-    asked = [item.tag for item in sync.require_child("query").children]
-    users = tuple(
-        user
-        for item in sync.require_child("list").all("user")
-        if (user := _user(session, asked, item))
-    )
-    attrs: Attrs = {
-        name: sync.attrs[name]
-        for name in ("sid", "index", "last", "mode", "context")
-        if name in sync.attrs
-    }
-    protocols = tuple(Node(tag) for tag in asked)
-    content = (Node("result", {}, protocols), Node("list", {}, users))
+    protocols = sync.require_child("query").children
+    items = sync.require_child("list").all("user")
+    users = tuple(user for item in items if (user := _user(session, protocols, item)))
+    attrs: Attrs = {name: sync.attrs[name] for name in ECHOED if name in sync.attrs}
+    answered = tuple(Node(protocol.tag) for protocol in protocols)
+    content = (Node("result", {}, answered), Node("list", {}, users))
     return result(query, Node("usync", attrs, content))
 
 
-def _user(session: DeviceSession, asked: list[str], item: Node) -> Node | None:
+def _user(session: DeviceSession, protocols: tuple[Node, ...], item: Node) -> Node | None:
     contact = item.child("contact")
     address = item.jid("jid") or item.jid("lid") or _by_contact(contact)
     if address is None:
@@ -40,12 +36,15 @@ def _user(session: DeviceSession, asked: list[str], item: Node) -> Node | None:
     account = session.hub.accounts.find(address)
     if account is not None and account is not session.account and _hidden(account):
         account = None
-    answers = [_protocol(session, account, tag, contact) for tag in asked]
-    content = tuple(answer for answer in answers if answer is not None)
+    answers = [_answer(session, account, protocol.tag, contact) for protocol in protocols]
     attrs: Attrs = {"jid": address.account}
-    if account is not None and address.is_lid:
-        attrs["pn_jid"] = account.number
-    return Node("user", attrs, content)
+    if account is not None and (address.is_lid or _wants_lid(protocols)):
+        attrs = {"jid": account.lid, "pn_jid": account.number}
+    return Node("user", attrs, tuple(answer for answer in answers if answer is not None))
+
+
+def _wants_lid(protocols: tuple[Node, ...]) -> bool:
+    return any(protocol.get("addressing_mode") == "lid" for protocol in protocols)
 
 
 def _hidden(account: Account) -> bool:
@@ -53,11 +52,13 @@ def _hidden(account: Account) -> bool:
 
 
 def _by_contact(contact: Node | None) -> Jid | None:
-    digits = contact.data.decode(errors="replace").lstrip("+") if contact else ""
+    # Written as +49…, as 49… or as 49…@c.us.
+    text = contact.data.decode(errors="replace") if contact else ""
+    digits = text.partition("@")[0].lstrip("+")
     return pn(digits) if digits.isdigit() else None
 
 
-def _protocol(
+def _answer(
     session: DeviceSession, account: Account | None, tag: str, contact: Node | None
 ) -> Node | None:
     if tag == "contact":

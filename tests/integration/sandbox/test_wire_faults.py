@@ -1,0 +1,197 @@
+"""Every fault that can be scripted, as the real library sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway_worker.sandbox.hub.faults import Faults, LoginFailure, StreamEnd
+from gateway_worker.sandbox.phones.errors import NothingHappenedError
+from tests.integration.sandbox.wire_support import (
+    ANN,
+    BOB,
+    LibraryClient,
+    World,
+    eventually,
+    open_world,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def client(world: World, tmp_path: Path) -> AsyncIterator[LibraryClient]:
+    """A running client, paired with Ann's phone."""
+    paired = world.client(tmp_path / "ann.db")
+    async with paired.run():
+        await paired.pair(world.ann)
+        yield paired
+
+
+async def test_a_dropped_link_comes_back(world: World, client: LibraryClient) -> None:
+    """Cut without a word, the client reconnects at once and goes on."""
+    assert world.hub.drop_link(world.device)
+    await client.event("disconnected")
+    await client.connected()
+
+    await world.bob.send_text(ANN, "still there?")
+    assert (await client.event("message"))["text"] == "still there?"
+
+
+@pytest.mark.parametrize("end", [StreamEnd.RESTART, StreamEnd.INTERNAL, StreamEnd.UNAVAILABLE])
+async def test_a_stream_error_that_means_come_again(
+    world: World, client: LibraryClient, end: StreamEnd
+) -> None:
+    """After 515, 500 and 503 the client logs in again by itself."""
+    world.hub.end_stream(world.device, end)
+    await client.connected()
+
+    assert world.link().online
+
+
+async def test_replaced_by_a_second_login(
+    world: World, client: LibraryClient, tmp_path: Path
+) -> None:
+    """The same session elsewhere ends the first, which stays away."""
+    twin = world.client(tmp_path / "ann.db")
+    twin.jid = client.jid
+    async with twin.run(resume=True):
+        await twin.connected()
+        await client.event("replaced")
+
+        assert world.link().online
+        assert world.server.connection_count == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "event", "values"),
+    [
+        (401, "logged_out", {"on_connect": True}),
+        (403, "logged_out", {"on_connect": True}),
+        (406, "logged_out", {"on_connect": True}),
+        (402, "banned", {}),
+        (405, "outdated", {}),
+        (409, "connect_failure", {}),
+    ],
+)
+async def test_a_refused_login(
+    world: World, client: LibraryClient, reason: int, event: str, values: dict[str, object]
+) -> None:
+    """Each reason reaches the client as its own event."""
+    world.hub.set_faults(world.ann.jid, Faults(login_failure=LoginFailure(reason=reason)))
+    world.hub.drop_link(world.device)
+
+    await client.event(event, **values)
+
+
+@pytest.mark.parametrize("reason", [500, 503])
+async def test_a_login_refused_for_now(world: World, client: LibraryClient, reason: int) -> None:
+    """After 500 and 503 the client tries again until it is let in."""
+    failure = LoginFailure(reason=reason, times=1)
+    world.hub.set_faults(world.ann.jid, Faults(login_failure=failure))
+    world.hub.drop_link(world.device)
+
+    await client.connected()
+    assert world.link().logins == 2
+
+
+async def test_logins_cut_without_an_answer(world: World, client: LibraryClient) -> None:
+    """A login that is cut is tried again."""
+    world.hub.set_faults(world.ann.jid, Faults(drop_logins=1))
+    world.hub.drop_link(world.device)
+
+    await client.connected()
+
+
+async def test_a_lost_ack_and_a_lost_link_send_once(world: World, client: LibraryClient) -> None:
+    """The library sends the same id again after the reconnect; the recipient gets it once."""
+    world.hub.set_faults(world.ann.jid, Faults(missing_acks=1))
+    call = await client.start_call("send", to=BOB, text="once")
+    await world.bob.inbox.next(timeout=10)
+    world.hub.drop_link(world.device)
+
+    assert await client.result_of(call)
+    with pytest.raises(NothingHappenedError):
+        await world.bob.inbox.next(timeout=0.3)
+
+
+async def test_a_delayed_ack_delays_nobody_else(world: World, client: LibraryClient) -> None:
+    """The message is relayed at once; only its ack is late, and other stanzas pass it."""
+    world.hub.set_faults(world.ann.jid, Faults(ack_delay_seconds=0.8))
+    call = await client.start_call("send", to=BOB, text="slow")
+    await world.bob.inbox.next(timeout=10)
+    await world.bob.send_text(ANN, "quick")
+    await client.event("message", text="quick")
+
+    assert not client.seen("done")
+    assert await client.result_of(call)
+
+
+async def test_an_ack_with_an_error(world: World, client: LibraryClient) -> None:
+    """The service refuses a message; the recipient does not get it."""
+    world.hub.set_faults(world.ann.jid, Faults(error_acks=1, ack_error=479))
+    with pytest.raises(RuntimeError, match="479"):
+        await client.call("send", to=BOB, text="refused")
+
+    await client.call("send", to=BOB, text="taken")
+    assert (await world.bob.inbox.next(timeout=10)).text == "taken"
+
+
+async def test_a_lost_receipt_repeats_the_message_unseen(
+    world: World, client: LibraryClient
+) -> None:
+    """Without its receipt a message comes again; the library swallows and confirms it."""
+    world.hub.set_faults(world.ann.jid, Faults(lost_receipts=1))
+    message_id = await world.bob.send_text(ANN, "confirmed late")
+    await client.event("message", id=message_id)
+    assert world.link().pending == 1
+    world.hub.drop_link(world.device)
+    await client.connected()
+
+    await eventually(lambda: world.link().pending == 0)
+    await world.bob.receipts.wait_for(lambda seen: seen.sender == world.device, timeout=10)
+    assert not client.seen("message")
+
+
+async def test_no_bundle_for_the_phone_of_the_recipient(
+    world: World, client: LibraryClient
+) -> None:
+    """A device without keys is left out; the send succeeds and reaches nobody."""
+    world.hub.set_faults(world.bob.jid, Faults(no_bundles=True), device=0)
+    assert await client.call("send", to=BOB, text="into the void")
+
+    with pytest.raises(NothingHappenedError):
+        await world.bob.inbox.next(timeout=0.3)
+
+
+async def test_an_unreachable_server(world: World, client: LibraryClient) -> None:
+    """While nothing listens the client keeps trying; it comes back when it can."""
+    await world.server.refuse_connections()
+    await client.event("disconnected")
+    assert not world.link().online
+    await world.server.accept_connections()
+
+    await client.connected()
+
+
+async def test_unanswered_queries(world: World, client: LibraryClient) -> None:
+    """A muted device gets no answer to a query and every message."""
+    world.hub.set_faults(world.ann.jid, Faults(mute=1))
+    call = await client.start_call("blocklist")
+    await world.bob.send_text(ANN, "speaking")
+    await client.event("message", text="speaking")
+    await asyncio.sleep(0)
+
+    assert not [event for event in client.seen("done") if event["n"] == call]

@@ -1,0 +1,182 @@
+"""Holds a real neonize client in a process of its own, and the sandbox that it talks to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gateway_worker.sandbox.hub.local import LocalHub
+from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.server.server import WireServer
+from gateway_worker.sandbox.wire.jid import Jid
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from gateway_worker.sandbox.hub.interface import LinkState
+
+CLIENT = Path(__file__).with_name("wire_client.py")
+PATIENCE_SECONDS = 20.0
+ANN = "4917000000001"
+BOB = "4917000000002"
+
+Event = dict[str, Any]
+
+
+class LibraryClient:
+    """One process with the real library; events are read in order and kept."""
+
+    def __init__(self, *, server: WireServer, store: Path) -> None:
+        """Prepare; `run` starts it."""
+        self._server = server
+        self._store = store
+        self._process: asyncio.subprocess.Process | None = None
+        self._seen: list[Event] = []
+        self._news = asyncio.Condition()
+        self._calls = 0
+        self.jid = ""
+
+    @asynccontextmanager
+    async def run(self, *, resume: bool = False) -> AsyncIterator[LibraryClient]:
+        """Run the process for the length of the block; with the stored session if asked."""
+        self._seen = []
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(CLIENT),
+            self._server.proxy_url,
+            self._server.root_key.hex(),
+            str(self._store),
+            self.jid if resume else "",
+            env={**os.environ, "SSL_CERT_FILE": str(self._server.ca_file)},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        reader = asyncio.create_task(self._read())
+        try:
+            yield self
+        finally:
+            if self._process.returncode is None:
+                self._process.kill()
+            await self._process.wait()
+            await reader
+
+    def kill(self) -> None:
+        """End the process without a chance to say anything."""
+        assert self._process is not None
+        self._process.kill()
+
+    async def event(self, kind: str, **expected: Any) -> Event:
+        """Take the first event of a kind (with these values) that was not taken yet."""
+        async with asyncio.timeout(PATIENCE_SECONDS), self._news:
+            while True:
+                for item in self._seen:
+                    if item["event"] == kind and expected.items() <= item.items():
+                        self._seen.remove(item)
+                        return item
+                await self._news.wait()
+
+    def seen(self, kind: str) -> list[Event]:
+        """The events of a kind that were not taken yet."""
+        return [item for item in self._seen if item["event"] == kind]
+
+    async def call(self, do: str, **values: Any) -> Any:
+        """Run a command and wait for its result.
+
+        Raises:
+            RuntimeError: the library raised; the message is its own.
+        """
+        number = await self.start_call(do, **values)
+        return await self.result_of(number)
+
+    async def start_call(self, do: str, **values: Any) -> int:
+        """Start a command; `result_of` gives its result."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._calls += 1
+        command = {"do": do, "n": self._calls, **values}
+        self._process.stdin.write(json.dumps(command).encode() + b"\n")
+        await self._process.stdin.drain()
+        return self._calls
+
+    async def result_of(self, number: int) -> Any:
+        """Wait for the result of a started command."""
+        async with asyncio.timeout(PATIENCE_SECONDS), self._news:
+            while True:
+                for item in self._seen:
+                    if item.get("n") == number:
+                        self._seen.remove(item)
+                        if item["event"] == "failed":
+                            raise RuntimeError(item["error"])
+                        return item["value"]
+                await self._news.wait()
+
+    async def pair(self, phone: Phone) -> None:
+        """Link this client to a phone by QR and wait until it is logged in."""
+        qr = await self.event("qr")
+        await phone.scan(qr["text"])
+        await self.connected()
+
+    async def connected(self) -> Event:
+        """Wait for the next successful login."""
+        event = await self.event("connected")
+        self.jid = event["jid"]
+        return event
+
+    async def _read(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            async with self._news:
+                self._seen.append(json.loads(line))
+                self._news.notify_all()
+
+
+class World:
+    """A server, the phones of Ann and Bob, and a place for stores."""
+
+    def __init__(self, *, hub: LocalHub, server: WireServer, ann: Phone, bob: Phone) -> None:
+        """Hold what `open_world` opened."""
+        self.hub = hub
+        self.server = server
+        self.ann = ann
+        self.bob = bob
+
+    def client(self, store: Path) -> LibraryClient:
+        """A client that is not running yet."""
+        return LibraryClient(server=self.server, store=store)
+
+    def link(self, phone: Phone | None = None) -> LinkState:
+        """The state of the only companion of a phone (Ann's if not given)."""
+        (state,) = self.hub.links((phone or self.ann).jid)
+        return state
+
+    @property
+    def device(self) -> Jid:
+        """Ann's only companion."""
+        return self.link().device
+
+
+@asynccontextmanager
+async def open_world(directory: Path) -> AsyncIterator[World]:
+    """Open a server with two phones; fails afterwards if a phone had problems."""
+    hub = LocalHub()
+    async with (
+        WireServer(hub=hub, directory=directory) as server,
+        Phone.open(network=hub, number=ANN, push_name="Ann") as ann,
+        Phone.open(network=hub, number=BOB, push_name="Bob") as bob,
+    ):
+        yield World(hub=hub, server=server, ann=ann, bob=bob)
+        problems = [*ann.problems, *bob.problems]
+        assert not problems, problems
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds that nothing announces."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():  # noqa: ASYNC110 - it is polled for want of an event
+            await asyncio.sleep(0.02)
