@@ -119,11 +119,13 @@ def _what_is_wrong(faults: list[ErrorDetails]) -> str:
 
 
 def _attributes(body: bytes) -> dict[str, Any] | None:
-    # The second reading stops where the JSON breaks or the body is too long to be read whole.
+    # Lenient, because an id is worth finding in a broken body too; the second reading stops where
+    # the JSON breaks and does not go far into a body that is too long.
     value: Any = None
     if len(body) <= MAX_COMMAND_BYTES:
         try:
-            value = json.loads(body, parse_int=_no_number, parse_float=_no_number)
+            text = body.decode(errors="replace")
+            value = json.loads(text, parse_int=_no_number, parse_float=_no_number)
         except (ValueError, RecursionError):
             value = None
     if value is None:

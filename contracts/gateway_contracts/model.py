@@ -24,6 +24,7 @@ class WireModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64")
 
 
+_WITHOUT_NUL = r"^[^\x00]*$"
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -112,7 +113,7 @@ Jid = Annotated[
     str,
     Field(
         max_length=128,
-        pattern=r"^[^\x00]*$",
+        pattern=_WITHOUT_NUL,
         description="A WhatsApp id.",
         examples=["15550100002@s.whatsapp.net"],
     ),
@@ -131,9 +132,7 @@ MessageId = Annotated[
 ]
 """A message's id on WhatsApp."""
 
-FreeText = Annotated[
-    str, AfterValidator(_without_nul), Field(json_schema_extra={"pattern": r"^[^\x00]*$"})
-]
+FreeText = Annotated[str, Field(pattern=_WITHOUT_NUL)]
 """Any characters but NUL (PostgreSQL cannot hold it)."""
 
 LabelName = Annotated[str, Field(max_length=63), AfterValidator(_without_nul)]
@@ -145,7 +144,7 @@ Labels = Annotated[
         max_length=32,
         description="The backend's own notes, given back as they are.",
         # Made from the key's own pattern this would be `patternProperties`, which forbids nothing.
-        json_schema_extra={"propertyNames": {"maxLength": 63, "pattern": r"^[^\x00]*$"}},
+        json_schema_extra={"propertyNames": {"maxLength": 63, "pattern": _WITHOUT_NUL}},
     ),
 ]
 """Up to 32 short notes by name."""

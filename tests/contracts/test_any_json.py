@@ -1,0 +1,162 @@
+"""Whatever arrives is a command or a `CommandRejectedError`, which says nothing it was told."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from gateway_contracts import CommandRejectedError, encode, parse_command
+from gateway_contracts.codec import MAX_COMMAND_BYTES
+from gateway_contracts.spec.catalog import COMMANDS
+from gateway_contracts.spec.examples import load_examples
+from gateway_contracts.spec.schemas import message_schema
+from tests.contracts.support import validator
+
+GOLDEN = [golden.payload for golden in load_examples() if golden.type in COMMANDS]
+VALIDATORS = {name: validator(message_schema(model)) for name, model in COMMANDS.items()}
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CANARIES = ("+15550177777", "15550177777@s.whatsapp.net", "meet me at noon", "sëcret 🔑", "\x00q\n")
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(min_value=10**300, max_value=10**320)
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(
+        ["2026-11-24T09:20:00Z", "2026-11-24T09:20:00+25:00", "9999-12-31T23:59:59-14:00", "qr"]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(max_size=10) | st.sampled_from(["kind", "text"]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    children = node.items() if isinstance(node, dict) else enumerate(node)
+    found = [path]
+    for key, value in children:
+        deeper = (*path, key)
+        found += places(value, deeper) if isinstance(value, dict | list) else [deeper]
+    return found
+
+
+@st.composite
+def damaged(draw: st.DrawFn, values: st.SearchStrategy[Any] = json_values) -> dict[str, Any]:
+    """Take a golden command and put something else in one to three places, or take it away."""
+    payload = copy.deepcopy(draw(st.sampled_from(GOLDEN)))
+    for _ in range(draw(st.integers(1, 3))):
+        path = draw(st.sampled_from(places(payload)[1:]))
+        node = payload
+        for part in path[:-1]:
+            node = node[part]
+        if draw(st.integers(0, 4)):
+            node[path[-1]] = draw(values)
+        else:
+            del node[path[-1]]
+    return payload
+
+
+def outcome(sent: bytes) -> CommandRejectedError | None:
+    try:
+        command = parse_command(sent)
+    except CommandRejectedError as rejected:
+        json.dumps(rejected.error.model_dump(mode="json"))
+        str(rejected)
+        return rejected
+    assert parse_command(encode(command)) == command
+    return None
+
+
+@settings(UNTIMED)
+@given(st.binary(max_size=400))
+@example(b"\xef\xbb\xbf{}")
+@example(b"[" * 100_000)
+@example(b'{"a":' * 20_000)
+@example(b'{"id":"a","subject":"s","x":' + b"[" * 5_000 + b"]" * 5_000 + b"}")
+@example(b'{"id":"a","subject":"s","x":' + b"9" * 100_000 + b"}")
+@example(b'{"id":"a","subject":"s","x":-1e99999999}')
+@example(b'{"id":"\\ud800","subject":"\\udfff\\ud800"}')
+@example(b'{"id":"a\\u0000","subject":"s\\u0000"}')
+@example(b'{"id":{"id":"a"},"subject":["s"],"type":null}')
+@example(b'{"id":"a","id":"b","type":"wa.session.stop.v1"}')
+@example(b'{"\xff\xfe":"\xc0\xaf"}')
+@example(b'{"id":"a","subject":"s","x":"' + b"\xf0\x9f\x9a\x9a" * MAX_COMMAND_BYTES)
+@example(b" " * (MAX_COMMAND_BYTES + 1))
+def test_any_bytes(sent: bytes) -> None:
+    outcome(sent)
+
+
+@settings(UNTIMED)
+@given(json_values)
+def test_any_json(value: Any) -> None:
+    assert outcome(json.dumps(value).encode()) is not None
+
+
+@settings(UNTIMED, max_examples=300)
+@given(damaged())
+def test_model_and_schema_take_the_same_damaged_commands(payload: dict[str, Any]) -> None:
+    sent = json.dumps(payload).encode()
+    rejected = outcome(sent)
+    kind = payload.get("type")
+    validate = VALIDATORS.get(kind) if isinstance(kind, str) else None
+    told = rejected is None and validate is not None
+    # The schema cannot see what is no JSON at all for a strict reader, or a date without a UTC.
+    if rejected and ("readable JSON" in str(rejected) or _out_of_range(rejected)):
+        return
+    assert told == (validate is not None and validate.is_valid(json.loads(sent)))
+
+
+def _out_of_range(rejected: CommandRejectedError) -> bool:
+    return all(fault.detail == "is out of range" for fault in rejected.error.errors)
+
+
+@settings(UNTIMED, max_examples=300)
+@given(
+    damaged(
+        st.sampled_from(CANARIES)
+        | st.sampled_from(CANARIES).map(lambda text: [text])
+        | st.sampled_from(CANARIES).map(lambda text: {text: text, "kind": text, "method": text})
+    )
+)
+def test_a_rejection_never_repeats_what_was_sent(payload: dict[str, Any]) -> None:
+    rejected = outcome(json.dumps(payload).encode())
+    if rejected is not None:
+        told = json.dumps(rejected.error.model_dump(mode="json"), ensure_ascii=False)
+        for canary in CANARIES:
+            assert canary not in told
+            assert canary not in str(rejected)
+            assert json.dumps(canary)[1:-1] not in told
+
+
+@pytest.mark.parametrize("canary", CANARIES)
+@pytest.mark.parametrize("index", range(len(GOLDEN)))
+def test_no_place_leaks(index: int, canary: str) -> None:
+    for path in places(GOLDEN[index])[1:]:
+        for value in (canary, {canary: canary}, [canary], {"method": canary, "kind": canary}):
+            payload = copy.deepcopy(GOLDEN[index])
+            node = payload
+            for part in path[:-1]:
+                node = node[part]
+            node[path[-1]] = value
+            rejected = outcome(json.dumps(payload).encode())
+            if rejected is not None:
+                assert canary not in rejected.error.model_dump_json()
+                assert canary not in repr(rejected)
+
+
+def test_a_broken_body_leaks_nothing_either() -> None:
+    whole = json.dumps(GOLDEN[-1], ensure_ascii=False).encode()
+    secrets = [GOLDEN[-1]["data"]["to"], GOLDEN[-1]["data"]["content"]["text"]]
+    for end in range(len(whole)):
+        rejected = outcome(whole[:end])
+        assert rejected is not None
+        assert not any(secret in repr(rejected.error) for secret in secrets)

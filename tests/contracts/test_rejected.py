@@ -1,0 +1,112 @@
+"""Golden bad payloads: what is wrong is said, where it is, and to whom it can be said."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway_contracts import (
+    MAX_COMMAND_BYTES,
+    CommandRejectedError,
+    ErrorBody,
+    ErrorCode,
+    MessageSend,
+    encode,
+    parse_command,
+)
+from gateway_contracts.spec.catalog import COMMANDS
+from gateway_contracts.spec.examples import load_examples
+from gateway_contracts.spec.schemas import message_schema
+from tests.contracts.support import body, validator
+
+FILES = sorted((Path(__file__).parent / "rejected").glob("*.json"))
+
+
+def read(file: Path) -> tuple[bytes, dict[str, Any]]:
+    case: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    if "base64" in case:
+        return base64.b64decode(case["base64"]), case
+    return (case["text"].encode() if "text" in case else body(case["payload"])), case
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_is_rejected_with_the_faults_at_their_places(file: Path) -> None:
+    sent, case = read(file)
+    with pytest.raises(CommandRejectedError) as caught:
+        parse_command(sent)
+    rejected = caught.value
+    assert {
+        "detail": rejected.error.detail,
+        "errors": [fault.model_dump() for fault in rejected.error.errors],
+        "command_id": rejected.command_id,
+        "session_id": rejected.session_id,
+        "command_type": rejected.command_type,
+    } == case["expected"]
+    assert rejected.error.code is ErrorCode.INVALID_COMMAND
+    assert not rejected.error.retryable
+    assert rejected.addressable == bool(
+        case["expected"]["command_id"] and case["expected"]["session_id"]
+    )
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_pointers_lead_to_what_was_sent_or_to_its_parent(file: Path) -> None:
+    _, case = read(file)
+    for fault in case["expected"]["errors"]:
+        *parents, last = fault["pointer"].split("/")[1:]
+        node = case["payload"]
+        for part in parents:
+            node = node[int(part) if isinstance(node, list) else part]
+        if fault["detail"] != "Field required":
+            assert node[int(last) if isinstance(node, list) else last] is not ...
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_schema_rejects_it_too(file: Path) -> None:
+    _, case = read(file)
+    payload = case.get("payload")
+    model = COMMANDS.get(payload.get("type", "")) if isinstance(payload, dict) else None
+    # A date at the calendar's edge is well formed; that it has no UTC no schema can say.
+    if model is not None and file.stem != "deadline_at_the_edge":
+        assert not validator(message_schema(model)).is_valid(payload)
+
+
+def test_a_command_that_is_too_long_is_not_read_but_answered() -> None:
+    example = load_examples("wa.message.send.v1")[0].payload
+    padded = body({**example, "padding": "x" * MAX_COMMAND_BYTES})
+    with pytest.raises(CommandRejectedError, match=f"at most {MAX_COMMAND_BYTES} are read") as it:
+        parse_command(padded)
+    assert (it.value.command_id, it.value.session_id) == (example["id"], example["subject"])
+
+
+def test_a_command_of_exactly_the_limit_is_read() -> None:
+    example = load_examples("wa.message.send.v1")[0].payload
+    room = MAX_COMMAND_BYTES - len(body({**example, "padding": ""}))
+    command = parse_command(body({**example, "padding": "x" * room}))
+    assert isinstance(command, MessageSend)
+    assert command.data.to == example["data"]["to"]
+
+
+def test_faults_are_told_up_to_a_number() -> None:
+    example = load_examples("wa.message.send.v1")[0].payload
+    content = {"kind": "text", "text": "hello", "mentions": ["nobody"] * 100}
+    with pytest.raises(CommandRejectedError) as caught:
+        parse_command(body({**example, "data": {**example["data"], "content": content}}))
+    assert len(caught.value.error.errors) == 20
+
+
+def test_a_rejection_travels_as_a_command_failed() -> None:
+    for file in FILES:
+        sent, _ = read(file)
+        with pytest.raises(CommandRejectedError) as caught:
+            parse_command(sent)
+        error = caught.value.error
+        assert ErrorBody.model_validate_json(error.model_dump_json()) == error
+
+
+def test_built_in_python_a_command_has_all_that_the_wire_wants() -> None:
+    example = load_examples("wa.message.send.v1")[0].payload
+    built = MessageSend(source="/backends/crm", subject="acme-support", data=example["data"])
+    assert parse_command(encode(built)) == built
