@@ -1,0 +1,112 @@
+"""A hub with three accounts whose devices only record what they get."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway_worker.sandbox.hub.accounts import DeviceRecord
+from gateway_worker.sandbox.hub.faults import StreamEnd
+from gateway_worker.sandbox.hub.interface import (
+    KeyBundle,
+    PairCodeFinish,
+    PairCodeHello,
+    PreKey,
+    SignedPreKey,
+)
+from gateway_worker.sandbox.hub.local import LocalHub
+from gateway_worker.sandbox.hub.mailbox import Mailbox
+from gateway_worker.sandbox.wire.jid import Jid, pn
+from gateway_worker.sandbox.wire.node import Node
+
+ANN, BOB, EVE = pn("111"), pn("222"), pn("333")
+
+
+def bundle() -> KeyBundle:
+    """Keys that nobody uses."""
+    signed = SignedPreKey(id=1, public=b"s" * 32, signature=b"x" * 64)
+    return KeyBundle(registration_id=7, identity=b"i" * 32, signed_prekey=signed)
+
+
+@dataclass(slots=True, eq=False)
+class Recorder:
+    """A phone or a companion's link."""
+
+    jid: Jid
+    got: list[Node] = field(default_factory=list)
+    ended: list[StreamEnd | None] = field(default_factory=list)
+    hellos: list[PairCodeHello] = field(default_factory=list)
+
+    def deliver(self, node: Node) -> None:
+        """Keep a stanza."""
+        self.got.append(node)
+
+    def drop(self) -> None:
+        """Note that the link was cut."""
+        self.ended.append(None)
+
+    def end(self, end: StreamEnd) -> None:
+        """Note how the link ended."""
+        self.ended.append(end)
+
+    def pair_code_hello(self, hello: PairCodeHello) -> None:
+        """Keep a hello."""
+        self.hellos.append(hello)
+
+    def pair_code_finish(self, finish: PairCodeFinish) -> None:
+        """Never comes in these tests."""
+        raise AssertionError(finish)
+
+    def tags(self) -> list[str]:
+        """What came, in order."""
+        return [node.tag for node in self.got]
+
+
+class Fixture:
+    """The hub and how tests reach into it."""
+
+    def __init__(self) -> None:
+        self.hub = LocalHub()
+        self.phones: dict[Jid, Recorder] = {}
+        for number in (ANN, BOB, EVE):
+            account = self.hub.add_account(
+                number=number.user,
+                push_name=f"name {number.user}",
+                bundle=bundle(),
+                prekeys=[PreKey(id=n, public=bytes([n]) * 32) for n in range(3)],
+            )
+            self.phones[number] = Recorder(account.lid)
+            self.hub.attach_phone(self.phones[number])
+
+    def lid(self, number: Jid, device: int = 0) -> Jid:
+        """The LID of an account's device."""
+        return self.hub.accounts.get(number).lid.with_device(device)
+
+    def companion(self, number: Jid, *, online: bool = True) -> Recorder:
+        """Add a companion without the ceremony."""
+        account = self.hub.accounts.get(number)
+        device = account.next_device()
+        account.last_device = device
+        record = DeviceRecord(
+            number=account.number.with_device(device),
+            lid=account.lid.with_device(device),
+            mailbox=Mailbox(confirms=True),
+            bundle=bundle(),
+            noise_public=b"n" * 32,
+        )
+        account.devices[device] = record
+        link = Recorder(record.lid)
+        if online:
+            record.link = link
+            record.mailbox.open(link)
+        return link
+
+    def record(self, device: Jid) -> DeviceRecord:
+        """The hub's record of a device."""
+        return self.hub.accounts.device(device)
+
+
+@pytest.fixture
+def world() -> Fixture:
+    return Fixture()
