@@ -8,7 +8,8 @@ The way through the modules: `client` opens and closes everything and is what `a
 it `link` keeps one connection up, `keeper` one channel, `topology` declares, `publisher` publishes
 through the channels of `confirms`, `consumer` holds the `subscription` of each queue, hands each
 message on as a `delivery` and remembers it in the `ledger` until `settlement` has settled it.
-`failures` turns the library's errors into ours, `stats` is what can be measured.
+`frames` keeps one malformed message from taking a connection down. `failures` turns the library's
+errors into ours, `stats` is what can be measured.
 """
 
 from gateway_worker.broker.client import Broker

@@ -223,15 +223,14 @@ class CommandConsumer:
             try:
                 state = await self._declarer.inspect(self._own.queue)
             except (DependencyError, ConfigurationError) as error:
-                await self._note_miss(error.detail)
-            else:
-                if state.consumers:
+                self._misses += 1
+                log.warning("consumer.watch_failed", reason=error.detail)
+                if self._misses >= MISSES_BEFORE_RENEWAL:
                     self._misses = 0
-                else:
-                    await self._note_miss("the broker knows of no consumer")
-
-    async def _note_miss(self, reason: str) -> None:
-        self._misses += 1
-        if self._misses >= MISSES_BEFORE_RENEWAL:
-            self._misses = 0
-            await self._own.renew(reason)
+                    self._declarer.invalidate()
+                    self._link.suspect(f"no answer on it: {error.detail}")
+            else:
+                self._misses = 0 if state.consumers else self._misses + 1
+                if self._misses >= MISSES_BEFORE_RENEWAL:
+                    self._misses = 0
+                    await self._own.renew("the broker knows of no consumer")

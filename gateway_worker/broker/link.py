@@ -15,6 +15,7 @@ from aiormq.exceptions import ConnectionClosed
 from yarl import URL
 
 from gateway_worker.broker.failures import as_dependency_error, as_rejected_login, bounded
+from gateway_worker.broker.frames import TolerantTransport
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
 from gateway_worker.errors import DependencyError
@@ -179,7 +180,7 @@ class Link:
             await asyncio.sleep(self._backoff.next_seconds())
 
     async def _connect(self) -> aiormq.Connection:
-        connection = aiormq.Connection(self._url)
+        connection = aiormq.Connection(self._url, transport_factory=TolerantTransport())
         async with asyncio.timeout(self._settings.connect_timeout_seconds):
             await connection.connect()
         return connection

@@ -195,6 +195,18 @@ class Publisher:
             ),
         )
 
+    async def forward(self, body: bytes, *, message_id: str, worker_id: str) -> None:
+        """Send a command on to one worker (the commands' `CommandForwarder`).
+
+        If there is no such worker any more, it goes to the sessions without an owner.
+
+        Raises:
+            DependencyError: It is not known to be stored.
+        """
+        await self.publish_command(
+            body, routing_key=self._topology.worker_key(worker_id), message_id=message_id
+        )
+
     async def publish_dead(self, letter: DeadLetter) -> None:
         """Publish a command to the dead letters, with the reason in its headers.
 

@@ -1,0 +1,93 @@
+"""Lets a message with unreadable properties through, without them.
+
+aiormq decodes a message's properties while it reads from the socket, and gives the connection up when
+that fails: a timestamp in microseconds or a routing key that is no UTF-8 is enough. The broker hands
+the message out again on the next connection, to this worker or to another, and each time counts a
+delivery for every other command in hand, until all of them are dead letters. So frames are looked at
+before the library sees them. What matters of a command is in its body.
+"""
+
+import asyncio
+from typing import Any, cast
+
+import structlog
+from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
+from pamqp.header import ContentHeader
+from yarl import URL
+
+log = structlog.get_logger(__name__)
+
+FRAME_HEAD_BYTES = 7  # type, channel and length
+METHOD_FRAME = 1
+HEADER_FRAME = 2
+BASIC_DELIVER = bytes((0, 60, 0, 60))
+PROPERTY_FLAGS = slice(12, 14)
+ASCII_END = 0x80
+
+
+class TolerantTransport(TransportFactory):
+    """Opens connections whose frames are made readable."""
+
+    async def create(
+        self, url: URL, **kwargs: Any
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect, with TLS for `amqps`."""
+        factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
+        reader, writer = await factory.create(url, **kwargs)
+        return cast("asyncio.StreamReader", FrameReader(reader)), writer
+
+
+class FrameReader:
+    """The part of a stream reader that aiormq uses, which is to read frames in three steps."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+        self._head = b""
+        self._step = 0
+
+    def at_eof(self) -> bool:
+        """Tell whether everything was read."""
+        return self._reader.at_eof()
+
+    async def read(self, size: int = -1) -> bytes:
+        """Read what there is."""
+        return await self._reader.read(size)
+
+    async def readexactly(self, size: int) -> bytes:
+        """Read a frame's type, then the rest of its head, then its content with the end mark."""
+        if self._step == 0:
+            self._head = await self._reader.readexactly(FRAME_HEAD_BYTES)
+            self._step = 1
+            return self._head[:size]
+        if self._step == 1:
+            self._step = 2
+            return self._head[1 : 1 + size]
+        self._step = 0
+        return readable(self._head[0], await self._reader.readexactly(size))
+
+
+def readable(frame_type: int, content: bytes) -> bytes:
+    """Return a frame's content, of the same length, as something that can be decoded."""
+    if frame_type == HEADER_FRAME:
+        try:
+            ContentHeader().unmarshal(content[:-1])
+        except Exception as error:  # noqa: BLE001 - whatever the sender has brought about
+            log.warning("broker.unreadable_properties", reason=str(error))
+            return content[: PROPERTY_FLAGS.start] + b"\0\0" + content[PROPERTY_FLAGS.stop :]
+    elif frame_type == METHOD_FRAME and content.startswith(BASIC_DELIVER):
+        return _with_readable_key(content)
+    return content
+
+
+def _with_readable_key(content: bytes) -> bytes:
+    consumer_tag_length = content[4]
+    exchange_at = 5 + consumer_tag_length + 9  # after the delivery tag and the redelivered bit
+    key_at = exchange_at + 1 + content[exchange_at]
+    key = content[key_at + 1 : key_at + 1 + content[key_at]]
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        log.warning("broker.unreadable_routing_key")
+        legible = bytes(byte if byte < ASCII_END else ord("?") for byte in key)
+        return content[: key_at + 1] + legible + content[key_at + 1 + len(key) :]
+    return content

@@ -1,0 +1,209 @@
+"""A backend built on another client library, and a dispatcher that notes what it was given."""
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aio_pika
+from aio_pika.abc import (
+    AbstractChannel,
+    AbstractConnection,
+    AbstractExchange,
+    AbstractIncomingMessage,
+)
+
+from gateway_contracts import Topology
+from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
+from gateway_worker.commands.ports import Delivery, Settlement
+from gateway_worker.sessions.changes import OutboxRow
+
+WORKER = "w1"
+TAKE_TIMEOUT_SECONDS = 10.0
+
+Work = Callable[[Delivery], Awaitable[None]]
+
+
+async def acknowledge(delivery: Delivery) -> None:
+    """Execute at once and acknowledge."""
+    await delivery.settle(Settlement.ACK)
+
+
+class Mill:
+    """A dispatcher: one task per session, in order. A body is `<session> <number>`."""
+
+    def __init__(self, work: Work = acknowledge) -> None:
+        self.work = work
+        self.accepted: list[Delivery] = []
+        self.executed: list[str] = []
+        self._waiting: dict[str, deque[Delivery]] = {}
+        self._runners: set[asyncio.Task[None]] = set()
+
+    def accept(self, delivery: Delivery) -> None:
+        """Queue a delivery behind the others of its session."""
+        self.accepted.append(delivery)
+        session = delivery.body.decode().partition(" ")[0]
+        if session in self._waiting:
+            self._waiting[session].append(delivery)
+            return
+        self._waiting[session] = deque((delivery,))
+        runner = asyncio.create_task(self._run(session))
+        self._runners.add(runner)
+        runner.add_done_callback(self._runners.discard)
+
+    async def stop(self) -> None:
+        """Drop everything."""
+        for runner in tuple(self._runners):
+            runner.cancel()
+        await asyncio.gather(*self._runners, return_exceptions=True)
+
+    async def _run(self, session: str) -> None:
+        waiting = self._waiting[session]
+        while waiting:
+            delivery = waiting[0]
+            self.executed.append(delivery.body.decode())
+            await self.work(delivery)
+            waiting.popleft()
+        del self._waiting[session]
+
+
+class Backend:
+    """Publishes commands, and reads or counts what is in queues."""
+
+    def __init__(
+        self,
+        *,
+        connection: AbstractConnection,
+        channel: AbstractChannel,
+        exchange: AbstractExchange,
+        topology: Topology,
+    ) -> None:
+        self.channel = channel
+        self.topology = topology
+        self.connection = connection
+        self._exchange = exchange
+
+    @classmethod
+    @asynccontextmanager
+    async def connected(cls, url: str, *, topology: Topology) -> AsyncIterator["Backend"]:
+        """Connect to the broker."""
+        async with await aio_pika.connect(url) as connection:
+            channel = await connection.channel(on_return_raises=True)
+            exchange = await channel.get_exchange(topology.commands, ensure=False)
+            yield cls(
+                connection=connection, channel=channel, exchange=exchange, topology=topology
+            )
+
+    async def send(
+        self,
+        body: str,
+        *,
+        routing_key: str | None = None,
+        message_id: str | None = None,
+        **properties: Any,
+    ) -> str:
+        """Publish one command (by default to the session that its body names); return its id."""
+        message_id = message_id or uuid.uuid4().hex
+        await self._exchange.publish(
+            aio_pika.Message(
+                body.encode(),
+                message_id=message_id,
+                delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+                **properties,
+            ),
+            routing_key=routing_key or body.partition(" ")[0],
+        )
+        return message_id
+
+    async def send_all(self, bodies: Sequence[str]) -> None:
+        """Publish commands, in order, many in flight."""
+        for start in range(0, len(bodies), 250):
+            async with asyncio.TaskGroup() as tasks:
+                for body in bodies[start : start + 250]:
+                    tasks.create_task(self.send(body))
+
+    async def collect_events(self, pattern: str = "#") -> str:
+        """Declare a queue that gets the events that match; return its name."""
+        name = f"{self.topology.prefix}.test.{uuid.uuid4().hex}"
+        await self.channel.declare_queue(name, durable=True)
+        queue = await self.channel.get_queue(name, ensure=False)
+        await queue.bind(self.topology.events, pattern)
+        return name
+
+    async def depth(self, queue: str) -> int:
+        """Return how many messages wait in a queue, as a new channel sees it."""
+        async with self.connection.channel() as channel:
+            declared = await channel.declare_queue(queue, passive=True)
+            return declared.declaration_result.message_count or 0
+
+    async def take(self, queue: str, count: int) -> list[AbstractIncomingMessage]:
+        """Take so many messages out of a queue, in order; fails if they do not come."""
+        messages: list[AbstractIncomingMessage] = []
+        async with self.connection.channel() as channel:
+            await channel.set_qos(prefetch_count=1)
+            enough = asyncio.Event()
+
+            async def on_message(message: AbstractIncomingMessage) -> None:
+                messages.append(message)
+                await message.ack()
+                if len(messages) >= count:
+                    enough.set()
+
+            tag = await (await channel.get_queue(queue, ensure=False)).consume(on_message)
+            async with asyncio.timeout(TAKE_TIMEOUT_SECONDS):
+                await enough.wait()
+            await (await channel.get_queue(queue, ensure=False)).cancel(tag)
+        return messages
+
+
+@asynccontextmanager
+async def consuming(
+    settings: BrokerSettings, mill: Mill, *sessions: str
+) -> AsyncIterator[tuple[Broker, CommandConsumer]]:
+    """Run a worker's consumer with some sessions bound to it, then stop it without a drain."""
+    async with Broker.open(settings, worker_id=WORKER) as broker:
+        for session in sessions:
+            await broker.routes.bind(session)
+        consumer = broker.consumer(mill)
+        stop = asyncio.Event()
+        running = asyncio.create_task(consumer.run(stop))
+        try:
+            yield broker, consumer
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+            await mill.stop()
+            if not running.cancelled():
+                running.result()
+
+
+def row(number: int, *, session_id: str = "s1") -> OutboxRow:
+    """Return an event to publish."""
+    return OutboxRow(
+        outbox_id=number,
+        event_id=f"event-{session_id}-{number}",
+        type="wa.message.received.v1",
+        session_id=session_id,
+        routing_key=f"message.received.{session_id}",
+        body=f"{session_id} {number}".encode(),
+    )
+
+
+def executed_twice(bodies: Sequence[str]) -> list[str]:
+    """Return what was executed more than once."""
+    seen: set[str] = set()
+    return [body for body in bodies if body in seen or seen.add(body)]  # type: ignore[func-returns-value]
+
+
+def out_of_order(bodies: Sequence[str]) -> list[str]:
+    """Return what came after a later one of its session."""
+    last: dict[str, int] = {}
+    late = []
+    for body in bodies:
+        session, _, number = body.partition(" ")
+        if int(number) < last.get(session, -1):
+            late.append(body)
+        last[session] = max(int(number), last.get(session, -1))
+    return late
