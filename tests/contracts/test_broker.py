@@ -1,0 +1,239 @@
+"""The topology and the committed definitions on a real broker: it takes them and they work."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aio_pika
+import pytest
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
+from aiormq.exceptions import ChannelAccessRefused
+
+from gateway_contracts import (
+    BackendTopology,
+    BindingSpec,
+    ExchangeSpec,
+    QueueSpec,
+    Topology,
+    new_id,
+)
+from gateway_worker.devkit.services import RunningServices
+from gateway_worker.devkit.services.rabbitmq import LocalRabbitMq
+
+DEFINITIONS = Path(__file__).parents[2] / "deploy/rabbitmq"
+PASSWORD = "only-in-this-test"
+Inbox = asyncio.Queue[AbstractIncomingMessage]
+
+
+@asynccontextmanager
+async def channel(url: str) -> AsyncIterator[AbstractChannel]:
+    connection = await aio_pika.connect(url)
+    async with connection:
+        opened = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        await opened.set_qos(prefetch_count=10)
+        yield opened
+
+
+async def declare(
+    opened: AbstractChannel,
+    exchanges: tuple[ExchangeSpec, ...],
+    queues: tuple[QueueSpec, ...],
+    bindings: tuple[BindingSpec, ...],
+) -> dict[str, AbstractQueue]:
+    for exchange in exchanges:
+        await opened.declare_exchange(
+            exchange.name, exchange.kind, durable=True, arguments=exchange.arguments
+        )
+    declared = {
+        queue.name: await opened.declare_queue(queue.name, durable=True, arguments=queue.arguments)
+        for queue in queues
+    }
+    for binding in bindings:
+        queue = declared.get(binding.queue) or await opened.get_queue(binding.queue, ensure=False)
+        await queue.bind(binding.exchange, binding.routing_key)
+    return declared
+
+
+async def publish(opened: AbstractChannel, exchange: str, key: str, text: bytes = b"{}") -> None:
+    target = await opened.get_exchange(exchange, ensure=False)
+    message = aio_pika.Message(text, message_id=new_id(), delivery_mode=2)
+    await target.publish(message, key, mandatory=True, timeout=10)
+
+
+async def read(queue: AbstractQueue) -> Inbox:
+    inbox: Inbox = asyncio.Queue()
+    await queue.consume(inbox.put)
+    return inbox
+
+
+async def test_the_whole_topology_is_declared_again_and_again(
+    amqp_url: str, topology_prefix: str
+) -> None:
+    topology = Topology(prefix=topology_prefix)
+    backend = BackendTopology(service="crm", topology=topology)
+    queues = (*topology.queues(), topology.worker_queue_spec("w-0"))
+    for _ in range(2):
+        async with channel(amqp_url) as opened:
+            await declare(opened, topology.exchanges(), queues, topology.bindings())
+            await declare(opened, backend.exchanges(), backend.queues(), backend.bindings())
+
+
+async def test_commands_reach_their_worker_or_the_unassigned(
+    amqp_url: str, topology_prefix: str
+) -> None:
+    topology = Topology(prefix=topology_prefix)
+    queue = topology.worker_queue_spec("w-0")
+    mine = tuple(
+        BindingSpec(exchange=topology.commands, queue=queue.name, routing_key=key)
+        for key in ("s1", topology.worker_key("w-0"))
+    )
+    async with channel(amqp_url) as opened:
+        queues = await declare(
+            opened,
+            topology.exchanges(),
+            (*topology.queues(), queue),
+            (*topology.bindings(), *mine),
+        )
+        worker, unassigned = await read(queues[queue.name]), await read(queues[topology.unassigned])
+        for key in ("s1", "worker.w-0", "s2"):
+            await publish(opened, topology.commands, key)
+        assert [(await worker.get()).routing_key for _ in range(2)] == ["s1", "worker.w-0"]
+        nobodys = await unassigned.get()
+        assert nobodys.routing_key == "s2"
+        await nobodys.reject(requeue=False)
+        dead = await (await read(queues[topology.dead_commands])).get()
+        assert dead.routing_key == "s2", "dead letters keep the session"
+
+
+async def test_a_retried_command_comes_back_under_its_own_key(
+    amqp_url: str, topology_prefix: str
+) -> None:
+    topology = Topology(prefix=topology_prefix)
+    async with channel(amqp_url) as opened:
+        queues = await declare(opened, topology.exchanges(), topology.queues(), topology.bindings())
+        unassigned = await read(queues[topology.unassigned])
+        await publish(opened, topology.commands, "s1", b"first")
+        for _ in range(2):
+            came = await unassigned.get()
+            assert (came.routing_key, came.body) == ("s1", b"first")
+            await publish(opened, topology.retry(1), str(came.routing_key), came.body)
+            await came.ack()
+        assert (await unassigned.get()).routing_key == "s1"
+
+
+async def test_events_without_a_reader_wait_and_those_with_one_arrive(
+    amqp_url: str, topology_prefix: str
+) -> None:
+    topology = Topology(prefix=topology_prefix)
+    backend = BackendTopology(service="crm", topology=topology, events=("message.#",))
+    async with channel(amqp_url) as opened:
+        shared = await declare(opened, topology.exchanges(), topology.queues(), topology.bindings())
+        own = await declare(opened, backend.exchanges(), backend.queues(), backend.bindings())
+        for event_type in ("wa.session.qr.v1", "wa.message.received.v1"):
+            await publish(opened, topology.events, topology.event_key(event_type, "s1"))
+        unrouted = await (await read(shared[topology.events_unrouted])).get()
+        assert unrouted.routing_key == "session.qr.s1"
+        arrived = await (await read(own[backend.events_queue().name])).get()
+        assert arrived.routing_key == "message.received.s1"
+        await arrived.reject(requeue=False)
+        assert (await (await read(own[backend.dead])).get()).routing_key == "message.received.s1"
+        await publish(opened, topology.heartbeats, "worker.heartbeat.w-0")
+        beat = await (await read(own[backend.heartbeats_queue().name])).get()
+        assert beat.routing_key == "worker.heartbeat.w-0"
+
+
+async def test_unrouted_events_stay_bounded(amqp_url: str, topology_prefix: str) -> None:
+    topology = Topology(prefix=topology_prefix)
+    async with channel(amqp_url) as opened:
+        smaller = tuple(
+            QueueSpec(name=queue.name, arguments={**queue.arguments, "x-max-length-bytes": 1000})
+            for queue in topology.queues()
+            if queue.name == topology.events_unrouted
+        )
+        bindings = tuple(
+            binding for binding in topology.bindings() if binding.queue == topology.events_unrouted
+        )
+        queues = await declare(opened, topology.exchanges(), smaller, bindings)
+        for number in range(20):
+            await publish(opened, topology.events, "session.qr.s1", b"%0100d" % number)
+        oldest = await (await read(queues[topology.events_unrouted])).get()
+        assert int(oldest.body) >= 10
+
+
+Step = Callable[[AbstractChannel], Awaitable[object]]
+
+
+def publishing(exchange: str, key: str) -> Step:
+    return lambda opened: publish(opened, exchange, key)
+
+
+def reading(name: str) -> Step:
+    async def step(opened: AbstractChannel) -> None:
+        await read(await opened.get_queue(name, ensure=False))
+
+    return step
+
+
+def declaring(queue: QueueSpec) -> Step:
+    return lambda opened: opened.declare_queue(queue.name, durable=True, arguments=queue.arguments)
+
+
+WORKER_QUEUE = Topology().worker_queue_spec("w-0")
+REFUSED: list[tuple[str, Step]] = [
+    ("backend", publishing("wa.events", "message.received.s1")),
+    ("backend", publishing("wa.heartbeats", "worker.heartbeat.w-0")),
+    ("backend", publishing("wa.dead", "s1")),
+    ("backend", publishing("wa.retry.1s", "s1")),
+    ("backend", declaring(WORKER_QUEUE)),
+    ("backend", reading(WORKER_QUEUE.name)),
+    ("backend", reading("wa.commands.dead")),
+    ("worker", publishing("wa.events", "nonsense")),
+    ("worker", publishing("wa.heartbeats", "message.received.s1")),
+    ("worker", reading("wa.backend.crm.events")),
+    ("worker", declaring(QueueSpec(name="other", arguments=WORKER_QUEUE.arguments))),
+    ("monitor", publishing("wa.commands", "s1")),
+    ("monitor", reading("wa.commands.dead")),
+]
+
+
+async def test_the_committed_definitions_give_each_user_what_it_needs_and_no_more(
+    own_services: RunningServices,
+) -> None:
+    broker = own_services.rabbitmq
+    assert isinstance(broker, LocalRabbitMq)
+    urls = await _import_definitions(broker)
+    topology, backend = Topology(), BackendTopology(service="crm")
+    async with channel(urls["worker"]) as worker, channel(urls["backend"]) as reader:
+        # Equal to what the definitions declared, or the broker would close the channel.
+        queues = (*topology.queues(), WORKER_QUEUE)
+        key = BindingSpec(exchange="wa.commands", queue=WORKER_QUEUE.name, routing_key="s1")
+        declared = await declare(worker, topology.exchanges(), queues, (*topology.bindings(), key))
+        own = await declare(reader, backend.exchanges(), backend.queues(), backend.bindings())
+        await publish(reader, "wa.commands", "s1")
+        command = await (await read(declared[WORKER_QUEUE.name])).get()
+        await publish(worker, "wa.retry.1s", str(command.routing_key))
+        await publish(worker, "wa.events", "command.succeeded.s1")
+        await command.ack()
+        assert (await (await read(own["wa.backend.crm.events"])).get()).routing_key == (
+            "command.succeeded.s1"
+        )
+        await publish(worker, "wa.heartbeats", "worker.heartbeat.w-0")
+        await reading("wa.events.unrouted")(reader)
+    for user, step in REFUSED:
+        async with channel(urls[user]) as opened:
+            with pytest.raises(ChannelAccessRefused):
+                await step(opened)
+
+
+async def _import_definitions(broker: LocalRabbitMq) -> dict[str, str]:
+    for name in ("definitions.json", "users.json"):
+        await broker._control("import_definitions", str(DEFINITIONS / name))
+    base, _, _ = broker.url.rpartition("/")
+    address = base.rpartition("@")[2]
+    for user in ("worker", "backend", "monitor"):
+        await broker._control("change_password", f"gateway-{user}", PASSWORD)
+    return {
+        user: f"amqp://gateway-{user}:{PASSWORD}@{address}/gateway"
+        for user in ("worker", "backend", "monitor")
+    }

@@ -1,0 +1,82 @@
+"""The export writes what is committed, and its check tells when the two have drifted apart."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway_contracts import Topology
+from gateway_contracts.export import documents, main
+from gateway_contracts.spec.catalog import MESSAGES
+
+
+def test_the_committed_documents_are_what_the_models_say(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--check"]) == 0, capsys.readouterr().out
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Path:
+    assert main(["--out", str(tmp_path)]) == 0
+    return tmp_path
+
+
+def test_writes_every_document(exported: Path) -> None:
+    written = {str(file.relative_to(exported)) for file in exported.rglob("*.json")}
+    assert written == {
+        "asyncapi.json",
+        "rabbitmq/definitions.json",
+        "rabbitmq/users.json",
+        *(f"schemas/{message_type}.json" for message_type in MESSAGES),
+    }
+    assert main(["--check", "--out", str(exported)]) == 0
+
+
+def test_a_change_is_shown_as_a_difference(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = exported / "schemas/wa.session.stop.v1.json"
+    file.write_text(file.read_text("utf-8").replace('"maxLength": 255', '"maxLength": 254'))
+    assert main(["--check", "--out", str(exported)]) == 1
+    told = capsys.readouterr().out
+    assert '-      "maxLength": 254' in told
+    assert '+      "maxLength": 255' in told
+    assert "1 of 23 documents differ" in told
+    assert main(["--out", str(exported)]) == 0
+    assert main(["--check", "--out", str(exported)]) == 0
+
+
+def test_a_missing_document_is_a_difference(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (exported / "asyncapi.json").unlink()
+    assert main(["--check", "--out", str(exported)]) == 1
+    assert "asyncapi.json: missing" in capsys.readouterr().out
+
+
+def test_a_schema_of_no_message_is_a_difference_and_is_removed(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = exported / "schemas/wa.session.pause.v1.json"
+    old.write_text("{}")
+    assert main(["--check", "--out", str(exported)]) == 1
+    assert "describes no message any more" in capsys.readouterr().out
+    assert main(["--out", str(exported)]) == 0
+    assert not old.exists()
+
+
+def test_another_fleets_names(tmp_path: Path) -> None:
+    arguments = ["--out", str(tmp_path), "--prefix", "fleet2", "--vhost", "shared"]
+    assert main(arguments) == 0
+    definitions = json.loads((tmp_path / "rabbitmq/definitions.json").read_text())
+    assert {queue["vhost"] for queue in definitions["queues"]} == {"shared"}
+    names = {exchange["name"] for exchange in definitions["exchanges"]}
+    assert names == {exchange.name for exchange in Topology(prefix="fleet2").exchanges()}
+
+
+def test_no_password_is_written() -> None:
+    text = documents(Topology())["rabbitmq/users.json"]
+    users = json.loads(text)["users"]
+    assert {user["password_hash"] for user in users} == {""}
+    assert '"password"' not in text

@@ -1,0 +1,225 @@
+"""Names, keys, arguments and rights: checked by value here, on a real broker in test_broker."""
+
+import re
+
+import pytest
+
+from gateway_contracts import (
+    RETRY_DELAYS,
+    BackendTopology,
+    QueueSpec,
+    Topology,
+    backend_events_queue,
+    backend_heartbeats_queue,
+)
+from gateway_contracts.permissions import UserRights, backend_rights, monitor_rights, worker_rights
+from gateway_contracts.spec.catalog import EVENTS
+
+WA = Topology()
+BACKEND = BackendTopology(service="crm")
+
+
+@pytest.mark.parametrize(
+    ("event_type", "subject", "key"),
+    [
+        ("wa.session.qr.v1", "s1", "session.qr.s1"),
+        ("wa.session.pair_code.v1", "s1", "session.pair_code.s1"),
+        ("wa.session.status.v1", "acme-support", "session.status.acme-support"),
+        ("wa.message.received.v1", "s1", "message.received.s1"),
+        ("wa.message.receipt.v1", "s_1", "message.receipt.s_1"),
+        ("wa.command.succeeded.v1", "s1", "command.succeeded.s1"),
+        ("wa.worker.heartbeat.v1", "gateway-worker-0", "worker.heartbeat.gateway-worker-0"),
+        ("wa.message.received.v2", "s1", "message.received.s1"),
+    ],
+)
+def test_event_keys(event_type: str, subject: str, key: str) -> None:
+    assert WA.event_key(event_type, subject) == key
+
+
+def test_every_event_has_a_key_of_three_words() -> None:
+    keys = {WA.event_key(event_type, "s1") for event_type in EVENTS}
+    assert len(keys) == len(EVENTS)
+    assert all(len(key.split(".")) == 3 for key in keys)
+
+
+def test_only_heartbeats_go_to_the_heartbeats_exchange() -> None:
+    elsewhere = {name for name in EVENTS if WA.event_exchange(name) != "wa.events"}
+    assert elsewhere == {"wa.worker.heartbeat.v1"}
+    assert WA.event_exchange("wa.worker.heartbeat.v1") == "wa.heartbeats"
+
+
+def test_a_worker_key_is_no_session_id() -> None:
+    assert WA.worker_key("gateway-worker-0") == "worker.gateway-worker-0"
+    assert "." in WA.worker_key("w"), "session ids have no dots, so the two never meet"
+
+
+def test_names() -> None:
+    assert {exchange.name: exchange.kind for exchange in WA.exchanges()} == {
+        "wa.commands": "direct",
+        "wa.commands.unrouted": "fanout",
+        "wa.dead": "fanout",
+        "wa.retry.1s": "fanout",
+        "wa.retry.5s": "fanout",
+        "wa.retry.30s": "fanout",
+        "wa.retry.300s": "fanout",
+        "wa.events": "topic",
+        "wa.events.unrouted": "fanout",
+        "wa.heartbeats": "topic",
+    }
+    assert {queue.name for queue in WA.queues()} == {
+        "wa.commands.unassigned",
+        "wa.commands.dead",
+        "wa.retry.1s",
+        "wa.retry.5s",
+        "wa.retry.30s",
+        "wa.retry.300s",
+        "wa.events.unrouted",
+    }
+    assert WA.worker_queue("gateway-worker-0") == "wa.worker.gateway-worker-0"
+
+
+def test_another_prefix_shares_no_name() -> None:
+    mine = {spec.name for spec in (*WA.exchanges(), *WA.queues())}
+    other = Topology(prefix="fleet2")
+    assert mine.isdisjoint(spec.name for spec in (*other.exchanges(), *other.queues()))
+    assert other.event_key("wa.message.received.v1", "s1") == "message.received.s1"
+
+
+@pytest.mark.parametrize("prefix", ["", "amq.wa", "wa fleet", "wa#", "w" * 33, ".wa"])
+def test_a_prefix_that_makes_no_names_is_refused(prefix: str) -> None:
+    with pytest.raises(ValueError, match="prefix"):
+        Topology(prefix=prefix)
+
+
+@pytest.mark.parametrize("service", ["", "crm.eu", "crm*", "a" * 65])
+def test_a_service_that_makes_no_names_is_refused(service: str) -> None:
+    with pytest.raises(ValueError, match="service"):
+        BackendTopology(service=service)
+
+
+def test_references_go_to_what_is_declared_before() -> None:
+    for exchanges, queues, bindings in (
+        (WA.exchanges(), WA.queues(), WA.bindings()),
+        (
+            (*WA.exchanges(), *BACKEND.exchanges()),
+            (*WA.queues(), *BACKEND.queues()),
+            BACKEND.bindings(),
+        ),
+    ):
+        known: set[str] = set()
+        for exchange in exchanges:
+            assert exchange.arguments.get("alternate-exchange") in (None, *known)
+            known.add(exchange.name)
+        for queue in queues:
+            assert queue.arguments.get("x-dead-letter-exchange") in (None, *known)
+        names = {queue.name for queue in queues}
+        for binding in bindings:
+            assert binding.exchange in known
+            assert binding.queue in names
+
+
+LASTING = [
+    *WA.queues(),
+    WA.worker_queue_spec("w"),
+    BACKEND.events_queue(),
+    BACKEND.dead_queue(),
+]
+
+
+@pytest.mark.parametrize("queue", LASTING, ids=lambda queue: queue.name)
+def test_lasting_queues_keep_the_rules(queue: QueueSpec) -> None:
+    arguments = queue.arguments
+    assert arguments["x-queue-type"] == "quorum"
+    assert arguments["x-delivery-limit"] == 20
+    assert "x-max-length" in arguments or "x-max-length-bytes" in arguments
+    if "x-dead-letter-exchange" in arguments:
+        assert arguments["x-dead-letter-strategy"] == "at-least-once"
+        assert arguments["x-overflow"] == "reject-publish", "else it falls back to at-most-once"
+    assert arguments["x-overflow"] in ("reject-publish", "drop-head")
+    assert "x-expires" not in arguments
+
+
+def test_only_unrouted_events_may_be_dropped() -> None:
+    dropping = [queue.name for queue in LASTING if queue.arguments["x-overflow"] == "drop-head"]
+    assert dropping == ["wa.events.unrouted"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "name"),
+    [(0, "wa.retry.1s"), (1, "wa.retry.1s"), (1.2, "wa.retry.5s"), (30, "wa.retry.30s"),
+     (31, "wa.retry.300s"), (9999, "wa.retry.300s")],
+)  # fmt: skip
+def test_the_retry_tier_waits_long_enough(seconds: float, name: str) -> None:
+    assert WA.retry_after(seconds) == name
+
+
+def test_retry_tiers_come_back_to_the_commands() -> None:
+    queues = {queue.name: queue.arguments for queue in WA.queues()}
+    for delay in RETRY_DELAYS:
+        arguments = queues[WA.retry(delay)]
+        assert arguments["x-message-ttl"] == delay * 1000
+        assert arguments["x-dead-letter-exchange"] == "wa.commands"
+        assert "x-dead-letter-routing-key" not in arguments, "the command's own key stays"
+    with pytest.raises(ValueError, match="no retry tier of 2 s"):
+        WA.retry(2)
+
+
+def test_a_backends_queues() -> None:
+    events = backend_events_queue("crm")
+    assert events.name == "wa.backend.crm.events"
+    assert events.arguments["x-single-active-consumer"] is True
+    shared = BackendTopology(service="crm", ordered=False).events_queue()
+    assert "x-single-active-consumer" not in shared.arguments
+    heartbeats = backend_heartbeats_queue("crm", topology=Topology(prefix="fleet2"))
+    assert heartbeats.name == "fleet2.backend.crm.heartbeats"
+    assert heartbeats.arguments["x-queue-type"] == "classic"
+    assert heartbeats.arguments["x-message-ttl"] == 15_000
+    chosen = BackendTopology(service="crm", events=("message.#", "session.status.*"))
+    keys = {bound.routing_key for bound in chosen.bindings() if bound.exchange == "wa.events"}
+    assert keys == {"message.#", "session.status.*"}
+
+
+def allowed(rights: UserRights, verb: str) -> set[str]:
+    backends = [BackendTopology(service=service) for service in ("crm", "billing")]
+    names = {spec.name for spec in (*WA.exchanges(), *WA.queues())}
+    names |= {spec.name for backend in backends for spec in backend.queues()}
+    names |= {WA.worker_queue("w-0"), "amq.default", "other", "wax.commands"}
+    return {name for name in names if re.search(getattr(rights, verb), name)}
+
+
+def test_a_worker_touches_no_backends_queue() -> None:
+    shared = {spec.name for spec in (*WA.exchanges(), *WA.queues())} | {"wa.worker.w-0"}
+    rights = worker_rights(WA)
+    assert allowed(rights, "configure") == shared
+    assert allowed(rights, "write") == shared
+    assert allowed(rights, "read") == shared - {"wa.heartbeats"}
+
+
+def test_a_backend_publishes_commands_and_owns_its_queues() -> None:
+    own = {f"wa.backend.crm.{name}" for name in ("events", "heartbeats", "dead")}
+    rights = backend_rights(WA, service="crm")
+    assert allowed(rights, "configure") == own
+    assert allowed(rights, "write") == own | {"wa.commands"}
+    assert allowed(rights, "read") == own | {"wa.events", "wa.events.unrouted", "wa.heartbeats"}
+    any_service = backend_rights(WA)
+    assert allowed(any_service, "configure") == own | {
+        name.replace("crm", "billing") for name in own
+    }
+
+
+def test_a_monitor_touches_nothing() -> None:
+    rights = monitor_rights()
+    assert not any(allowed(rights, verb) for verb in ("configure", "write", "read"))
+    assert rights.tags == ("monitoring",)
+
+
+def test_topic_rights() -> None:
+    events, heartbeats = worker_rights(WA, worker_id="gateway-worker-0").topics
+    for event_type in EVENTS:
+        assert re.search(events.write, WA.event_key(event_type, "acme-support"))
+    assert not re.search(events.write, "nonsense")
+    assert re.search(heartbeats.write, "worker.heartbeat.gateway-worker-0")
+    assert not re.search(heartbeats.write, "worker.heartbeat.gateway-worker-1")
+    for topic in backend_rights(WA).topics:
+        assert re.search(topic.read, "message.#")
+        assert not re.search(topic.write, "message.received.s1")
