@@ -40,22 +40,23 @@ class NeonizeClient:
 
         Args:
             env: the sandbox's `worker_env`.
-            store: the client's database file.
+            store: the client's database file; what the library prints goes to a log beside it.
             resume: the `jid` of its `connected` event, to log in again.
         """
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(DRIVER),
-            str(store),
-            env["SANDBOX_PROXY_URL"],
-            env["SANDBOX_ROOT_KEY"],
-            resume,
-            env={**os.environ, "SSL_CERT_FILE": env["SANDBOX_CA_FILE"]},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=1 << 24,
-        )
+        with store.with_suffix(".log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                str(DRIVER),
+                str(store),
+                env["SANDBOX_PROXY_URL"],
+                env["SANDBOX_ROOT_KEY"],
+                resume,
+                env={**os.environ, "SSL_CERT_FILE": env["SANDBOX_CA_FILE"]},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                limit=1 << 24,
+            )
         client = cls(process=process)
         reader = asyncio.create_task(client._read())
         try:
@@ -71,7 +72,7 @@ class NeonizeClient:
                 await process.wait()
             await reader
 
-    async def wait_for(self, kind: str, **values: Any) -> dict[str, Any]:
+    async def wait_for(self, kind: str, /, **values: Any) -> dict[str, Any]:
         """Return the first event of this kind with these values that was not returned before."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
@@ -85,7 +86,7 @@ class NeonizeClient:
         except TimeoutError:
             raise AssertionError(f"no {kind} {values} among {self.events[-20:]}") from None
 
-    async def do(self, command: str, **values: Any) -> Any:
+    async def do(self, command: str, /, **values: Any) -> Any:
         """Run a command and return its value.
 
         Raises:

@@ -1,8 +1,8 @@
 """The real, unmodified neonize in a process of its own, driven by JSON lines.
 
-Started by `neonize_client.NeonizeClient`, with SSL_CERT_FILE in the environment. One event or answer
-per line goes to the descriptor that was fd 1; one command per line comes in on fd 0; the end of the
-input ends the process. Arguments: store, proxy URL, root key in hex, address to resume or "".
+Started by `neonize_client.NeonizeClient`, with SSL_CERT_FILE in the environment. One event or
+answer per line goes to the descriptor that was fd 1; one command per line comes in on fd 0; the end
+of the input ends the process. Arguments: store, proxy URL, root key in hex, address to resume or "".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ os.dup2(2, 1)  # the library prints to fd 1
 from neonize import client as neonize  # noqa: E402
 from neonize import events  # noqa: E402
 from neonize._binder import ProxySettings  # noqa: E402
-from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e  # noqa: E402, N813
+from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e  # noqa: E402
 from neonize.utils.enum import ReceiptType  # noqa: E402
 from neonize.utils.jid import Jid2String, build_jid  # noqa: E402
 
@@ -29,7 +29,7 @@ PUBLISHED_ROOT = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6c
 LOCK = threading.Lock()
 
 
-def emit(kind: str, **values: Any) -> None:
+def emit(kind: str, /, **values: Any) -> None:
     """Write one line."""
     with LOCK:
         OUT.write(json.dumps({"event": kind, **values}) + "\n")

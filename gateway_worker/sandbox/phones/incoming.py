@@ -3,11 +3,16 @@
 Stanzas are handled strictly in order. A message is acknowledged as delivered as soon as it is
 decrypted; one that cannot be decrypted is asked for again with a retry receipt, which carries keys
 for a new session.
+
+A message key that was used before is no proof of a repetition: the real library takes the same key
+for two different messages when it encrypts and decrypts in one session at the same moment. So a
+phone remembers which messages it has read: it confirms those again, asks for the others again and
+counts them in `reused_keys`. (Whether a real phone asks or drops such a message is not known.)
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.wire.node import Node
 
 MAX_RETRY_REQUESTS: Final = 5
+REMEMBERED: Final = 20_000
 _SIGNAL_KINDS: Final = frozenset(kind.value for kind in CiphertextKind)
 _RECEIPTS: Final = {
     "": ReceiptKind.DELIVERED,
@@ -48,6 +54,9 @@ class Incoming:
     """Handles what is delivered to one phone.
 
     `on_message` and `on_receipt` are called in order and must return at once.
+
+    Attributes:
+        reused_keys: messages that came under a message key already used for another one.
     """
 
     def __init__(
@@ -67,6 +76,8 @@ class Incoming:
         self._on_message = on_message
         self._on_receipt = on_receipt
         self._retries: Counter[str] = Counter()
+        self._read: OrderedDict[tuple[Jid, str], None] = OrderedDict()
+        self.reused_keys = 0
 
     async def handle(self, node: Node) -> None:
         """Handle one stanza; kinds that a phone does not care about are ignored.
@@ -89,13 +100,27 @@ class Incoming:
             try:
                 content = read_content(unpad(self._book.decrypt(peer_of(sender), ciphertext)))
             except DuplicateMessageError:
-                await self._confirm(node, sender)
+                await self._repeated(node, sender)
             except SignalError as error:
                 log.info("sandbox.phone.undecryptable", reason=type(error).__name__)
                 await self._ask_again(node, sender)
             else:
-                self._retries.pop(node.get("id"), None)
+                self._remember(node, sender)
                 await self._accept(node, sender, content)
+
+    async def _repeated(self, node: Node, sender: Jid) -> None:
+        if (sender, node.get("id")) in self._read:
+            await self._confirm(node, sender)
+            return
+        self.reused_keys += 1
+        log.warning("sandbox.phone.message_key_reused", reused_keys=self.reused_keys)
+        await self._ask_again(node, sender)
+
+    def _remember(self, node: Node, sender: Jid) -> None:
+        self._retries.pop(node.get("id"), None)
+        self._read[sender, node.get("id")] = None
+        if len(self._read) > REMEMBERED:
+            self._read.popitem(last=False)
 
     async def _accept(self, node: Node, sender: Jid, content: Content) -> None:
         from_me = sender.user == self._me.user

@@ -129,6 +129,11 @@ class Phone(PhoneRecords):
         account = self._network.account(self.jid)
         return () if account is None else account.devices[1:]
 
+    @property
+    def reused_keys(self) -> int:
+        """Messages of others that came under a key used before, and were asked for again."""
+        return self._incoming.reused_keys
+
     # --- companions
 
     async def scan(self, qr_text: str) -> Companion:
