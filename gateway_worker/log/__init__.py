@@ -1,0 +1,21 @@
+"""Logs: structured lines on stdout, and in a file if wanted, from our code and from every library.
+
+`pipeline` configures both structlog and the standard library's logging, once, at the start;
+`redaction` is the last thing a line goes through before it is written. Code logs events, not
+sentences (`log.info("command.settled", outcome=...)`), and never hands over message text, numbers
+or keys; the redaction is there for the day when somebody does.
+"""
+
+from gateway_worker.log.pipeline import configure_logging, reset_logging
+from gateway_worker.log.redaction import redact, redact_text
+from gateway_worker.log.settings import LogFormat, LogLevel, LogSettings
+
+__all__ = [
+    "LogFormat",
+    "LogLevel",
+    "LogSettings",
+    "configure_logging",
+    "redact",
+    "redact_text",
+    "reset_logging",
+]
