@@ -37,8 +37,9 @@ _NIBBLE_8: Final = 255
 _LISTS: Final = frozenset((_LIST_EMPTY, _LIST_8, _LIST_16))
 
 _ONE_BYTE: Final = 0xFF
-_NIBBLES: Final = "0123456789-.\0\0\0\0"
-_HEX: Final = "0123456789ABCDEF"
+_DIGITS: Final = "0123456789-.\0\0\0\0"
+_NIBBLES: Final = tuple(high + low for high in _DIGITS for low in _DIGITS)
+_HEX: Final = tuple(f"{byte:02X}" for byte in range(256))
 _DOMAINS: Final = {0: PN_SERVER, 1: LID_SERVER, 128: "hosted", 129: "hosted.lid"}
 _DOMAIN_OF: Final = {server: number for number, server in _DOMAINS.items()}
 
@@ -149,6 +150,10 @@ class Decoder:
         ), at
 
     def _text(self, data: bytes, at: int) -> tuple[str, int]:
+        kind = data[at]
+        # Nearly every tag and attribute name is a one-byte token.
+        if kind < _DICTIONARY_0:
+            return self._single[kind], at + 1
         value, at = self._value(data, at)
         return (value.decode() if isinstance(value, bytes) else str(value)), at
 
@@ -217,10 +222,10 @@ def _take(data: bytes, at: int, size: int) -> tuple[bytes, int]:
     return data[at:end], end
 
 
-def _unpack(data: bytes, at: int, alphabet: str) -> tuple[str, int]:
+def _unpack(data: bytes, at: int, alphabet: tuple[str, ...]) -> tuple[str, int]:
     start = data[at]
     packed, end = _take(data, at + 1, start & 0x7F)
-    text = "".join([alphabet[byte >> 4] + alphabet[byte & 0xF] for byte in packed])
+    text = "".join(map(alphabet.__getitem__, packed))
     if start & 0x80:
         text = text[:-1]
     if "\0" in text:
