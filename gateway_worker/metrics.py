@@ -1,0 +1,317 @@
+"""Every figure that the worker counts, in one frozen object with a registry of its own.
+
+`app.py` makes one and hands its parts to whoever counts; the health sidecar renders it. Labels come
+from closed sets (types and codes of the contract, names of dependencies), never from what a backend
+sends, so the number of series has a bound that does not depend on sessions or traffic.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, get_args
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from gateway_contracts import Command, ErrorCode, Event, SessionState
+
+OTHER: Final = "other"
+"""Stands in a label for everything that is not in its set."""
+
+SUCCEEDED: Final = "succeeded"
+OUTCOMES: Final = frozenset({SUCCEEDED, "repeated", *(code.value for code in ErrorCode)})
+DEPENDENCIES: Final = ("rabbitmq", "postgresql", "redis", "s3", "whatsapp")
+HOST_EXITS: Final = ("stopped", "crashed")
+
+_FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_COMMANDS: Final = (
+    0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 20, 45, 75
+)  # fmt: skip
+_SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+def _types(union: object) -> frozenset[str]:
+    """Return the short names in a discriminated union: `message.send` of `wa.message.send.v1`."""
+    models: Iterable[Any] = get_args(get_args(union)[0])
+    return frozenset(_short(model.model_fields["type"].default) for model in models)
+
+
+def _short(message_type: str) -> str:
+    return message_type.removeprefix("wa.").rpartition(".")[0]
+
+
+COMMAND_TYPES: Final = _types(Command)
+EVENT_TYPES: Final = _types(Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """The worker's instruments.
+
+    Attributes:
+        registry: What is exposed; nothing is in prometheus_client's global one.
+        sessions: Sessions held, by state.
+        capacity: Sessions that this worker may hold.
+        commands: Commands brought to an end, by type and outcome (see `OUTCOMES`).
+        command_seconds: From delivery to acknowledgement, by type.
+        queue_wait_seconds: From delivery until a command's turn in its session's mailbox.
+        commands_waiting: Commands in mailboxes.
+        dead_letters: Commands that went to the dead letters.
+        settle_timeouts: Acknowledgements that did not get out; the broker delivers again.
+        redeliveries: Commands that the broker delivered once more.
+        events: Events confirmed by the broker, by type.
+        returned_publishes: Publications that no queue wanted or that a full one refused.
+        publish_timeouts: Publications without a confirm in time; repeated with the same id.
+        outbox_depth: Events committed and not yet confirmed.
+        relay_lag_seconds: From an event's commit to its confirm.
+        commit_batch_size: Changes per transaction.
+        commit_seconds: Duration of a transaction.
+        inbound_messages: Messages that arrived from WhatsApp.
+        spool_records: Inbound records on disk that await their commit.
+        swallowed_messages: Messages that the library acknowledged without handing them over.
+        hosts: Session hosts that run.
+        host_restarts: Hosts started again after they had died.
+        host_exits: Hosts that ended, by whether they were told to.
+        reconnects: Connections made again after a loss, by dependency.
+        dependency_up: 1 if a dependency answered its last check, else 0.
+        loop_lag_seconds: How late the event loop was, sampled.
+        worker_memory_bytes: Resident memory of the worker process.
+        hosts_memory_bytes: Proportional memory of zygote and hosts together.
+        cpu_seconds: Processor time of worker, zygote and hosts together.
+        build_info: Versions.
+    """
+
+    registry: CollectorRegistry
+    sessions: Gauge
+    capacity: Gauge
+    commands: Counter
+    command_seconds: Histogram
+    queue_wait_seconds: Histogram
+    commands_waiting: Gauge
+    dead_letters: Counter
+    settle_timeouts: Counter
+    redeliveries: Counter
+    events: Counter
+    returned_publishes: Counter
+    publish_timeouts: Counter
+    outbox_depth: Gauge
+    relay_lag_seconds: Histogram
+    commit_batch_size: Histogram
+    commit_seconds: Histogram
+    inbound_messages: Counter
+    spool_records: Gauge
+    swallowed_messages: Counter
+    hosts: Gauge
+    host_restarts: Counter
+    host_exits: Counter
+    reconnects: Counter
+    dependency_up: Gauge
+    loop_lag_seconds: Histogram
+    worker_memory_bytes: Gauge
+    hosts_memory_bytes: Gauge
+    cpu_seconds: Gauge
+    build_info: Info
+    _before_render: list[Callable[[], None]] = field(default_factory=list)
+
+    def observe_command(self, command_type: str, outcome: str, seconds: float) -> None:
+        """Count a command that has come to its end.
+
+        Args:
+            command_type: As on the wire; what is not in the contract counts as `other`.
+            outcome: `succeeded`, `repeated` or an error code.
+            seconds: From delivery to acknowledgement.
+        """
+        short = _short(command_type)
+        kind = short if short in COMMAND_TYPES else OTHER
+        self.commands.labels(kind, outcome if outcome in OUTCOMES else OTHER).inc()
+        self.command_seconds.labels(kind).observe(seconds)
+
+    def count_event(self, event_type: str) -> None:
+        """Count an event that the broker has confirmed; takes its type as on the wire."""
+        short = _short(event_type)
+        self.events.labels(short if short in EVENT_TYPES else OTHER).inc()
+
+    def observe_commit(self, size: int, seconds: float) -> None:
+        """Note a transaction with `size` changes."""
+        self.commit_batch_size.observe(size)
+        self.commit_seconds.observe(seconds)
+
+    def set_sessions(self, by_state: Mapping[SessionState, int]) -> None:
+        """Set the number of sessions of every state; states that are missing have none."""
+        for state in SessionState:
+            self.sessions.labels(state.value).set(by_state.get(state, 0))
+
+    def count_host_exit(self, *, expected: bool) -> None:
+        """Count a host that has ended, because it was told to or not."""
+        self.host_exits.labels(HOST_EXITS[0 if expected else 1]).inc()
+
+    def follow(self, counter: Counter, total: Callable[[], float]) -> None:
+        """Let a counter catch up with a total kept elsewhere, before every rendering.
+
+        A total that falls (its owner was made anew) counts from zero again.
+        """
+        last = 0.0
+
+        def catch_up() -> None:
+            nonlocal last
+            now = total()
+            counter.inc(now - last if now >= last else now)
+            last = now
+
+        self._before_render.append(catch_up)
+
+    def before_render(self, refresh: Callable[[], None]) -> None:
+        """Have `refresh` called before every rendering, to set gauges. It must be quick."""
+        self._before_render.append(refresh)
+
+    def render(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        for refresh in self._before_render:
+            refresh()
+        return generate_latest(self.registry)
+
+    @property
+    def content_type(self) -> str:
+        """The HTTP content type of what `render` returns."""
+        return CONTENT_TYPE_LATEST
+
+
+class _Maker:
+    """Makes instruments that share a prefix and a registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._common: dict[str, Any] = {"namespace": "gateway", "registry": registry}
+
+    def counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, **self._common)
+
+    def gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, **self._common)
+
+    def histogram(
+        self, name: str, text: str, *labels: str, buckets: Iterable[float] = _FAST
+    ) -> Histogram:
+        return Histogram(name, text, labels, buckets=tuple(buckets), **self._common)
+
+    def info(self, name: str, text: str) -> Info:
+        return Info(name, text, **self._common)
+
+
+def make_metrics(*, versions: Mapping[str, str]) -> Metrics:
+    """Make a fresh set of instruments at zero, with the figures of this process beside them.
+
+    Args:
+        versions: What `gateway_build_info` shows, e.g. the worker's and neonize's version.
+    """
+    registry = CollectorRegistry(auto_describe=True)
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    make = _Maker(registry)
+    metrics = Metrics(
+        registry=registry, **_sessions(make), **_commands(make), **_events(make), **_rest(make)
+    )
+    metrics.build_info.info(dict(versions))
+    _show_zeros(metrics)
+    return metrics
+
+
+def _sessions(make: _Maker) -> dict[str, Any]:
+    return {
+        "sessions": make.gauge("sessions", "Sessions held.", "state"),
+        "capacity": make.gauge("capacity_sessions", "Sessions that the worker may hold."),
+        "inbound_messages": make.counter("inbound_messages", "Messages from WhatsApp."),
+        "spool_records": make.gauge(
+            "spool_records", "Inbound records on disk that await their commit."
+        ),
+        "swallowed_messages": make.counter(
+            "swallowed_messages", "Messages acknowledged by the library and not handed over."
+        ),
+        "hosts": make.gauge("hosts", "Session hosts that run."),
+        "host_restarts": make.counter("host_restarts", "Hosts started again after they died."),
+        "host_exits": make.counter("host_exits", "Hosts that ended.", "how"),
+    }
+
+
+def _commands(make: _Maker) -> dict[str, Any]:
+    return {
+        "commands": make.counter("commands", "Commands brought to an end.", "type", "outcome"),
+        "command_seconds": make.histogram(
+            "command_duration_seconds", "From delivery to settlement.", "type", buckets=_COMMANDS
+        ),
+        "queue_wait_seconds": make.histogram(
+            "command_wait_seconds", "From delivery to the command's turn in its mailbox."
+        ),
+        "commands_waiting": make.gauge("commands_waiting", "Commands in mailboxes."),
+        "dead_letters": make.counter("dead_letters", "Commands sent to the dead letters."),
+        "settle_timeouts": make.counter(
+            "settle_timeouts", "Acknowledgements that did not get out."
+        ),
+        "redeliveries": make.counter("redeliveries", "Commands delivered once more."),
+    }
+
+
+def _events(make: _Maker) -> dict[str, Any]:
+    return {
+        "events": make.counter("events", "Events confirmed by the broker.", "type"),
+        "returned_publishes": make.counter(
+            "returned_publishes", "Publications that no queue wanted or a full one refused."
+        ),
+        "publish_timeouts": make.counter(
+            "publish_timeouts", "Publications without a confirm in time."
+        ),
+        "outbox_depth": make.gauge("outbox_depth", "Events committed and not yet confirmed."),
+        "relay_lag_seconds": make.histogram(
+            "relay_lag_seconds", "From an event's commit to the broker's confirm."
+        ),
+        "commit_batch_size": make.histogram(
+            "commit_batch_size", "Changes per transaction.", buckets=_SIZES
+        ),
+        "commit_seconds": make.histogram("commit_duration_seconds", "Duration of a transaction."),
+    }
+
+
+def _rest(make: _Maker) -> dict[str, Any]:
+    return {
+        "reconnects": make.counter(
+            "reconnects", "Connections made again after a loss.", "dependency"
+        ),
+        "dependency_up": make.gauge(
+            "dependency_up", "Whether a dependency answered its last check.", "dependency"
+        ),
+        "loop_lag_seconds": make.histogram(
+            "event_loop_lag_seconds", "How late the event loop was, sampled."
+        ),
+        "worker_memory_bytes": make.gauge(
+            "worker_memory_bytes", "Resident memory of the worker process."
+        ),
+        "hosts_memory_bytes": make.gauge(
+            "hosts_memory_bytes", "Proportional memory (PSS) of zygote and hosts together."
+        ),
+        "cpu_seconds": make.gauge(
+            "cpu_seconds", "Processor time of worker, zygote and the hosts that run."
+        ),
+        "build_info": make.info("build", "Versions."),
+    }
+
+
+def _show_zeros(metrics: Metrics) -> None:
+    """Let every series of a small set exist from the start: a rate needs a first value."""
+    metrics.set_sessions({})
+    for kind in sorted(COMMAND_TYPES):
+        metrics.commands.labels(kind, SUCCEEDED)
+        metrics.command_seconds.labels(kind)
+    for kind in sorted(EVENT_TYPES):
+        metrics.events.labels(kind)
+    for how in HOST_EXITS:
+        metrics.host_exits.labels(how)
+    for dependency in DEPENDENCIES:
+        metrics.reconnects.labels(dependency)
