@@ -18,6 +18,7 @@ from gateway_contracts.codec import (
     encode,
     parse_command,
     parse_event,
+    parse_known_event,
 )
 from gateway_contracts.commands import (
     Command,
@@ -181,6 +182,7 @@ __all__ = [
     "new_id",
     "parse_command",
     "parse_event",
+    "parse_known_event",
     "properties_for",
     "utc_now",
 ]

@@ -88,6 +88,23 @@ def parse_event(body: bytes) -> Event:
     return _EVENTS.validate_json(body)
 
 
+def parse_known_event(body: bytes) -> Event | None:
+    """Read an event, or return None for a type that only a later version knows.
+
+    Raises:
+        pydantic.ValidationError: The body is no event at all, or a known one with faults.
+    """
+    try:
+        return _EVENTS.validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        if first["type"] == "union_tag_invalid" and not first["loc"]:
+            tag: str = first["ctx"]["tag"]
+            if tag.startswith("wa."):
+                return None
+        raise
+
+
 def encode(message: Envelope) -> bytes:
     """Write a command or an event as UTF-8 JSON, absent values left out."""
     return message.__pydantic_serializer__.to_json(message, exclude_none=True)

@@ -1,70 +1,24 @@
 """The topology and the committed definitions on a real broker: it takes them and they work."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import aio_pika
 import pytest
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractChannel
 from aiormq.exceptions import ChannelAccessRefused
 
 from gateway_contracts import (
     BackendTopology,
     BindingSpec,
-    ExchangeSpec,
     QueueSpec,
     Topology,
-    new_id,
 )
 from gateway_worker.devkit.services import RunningServices
 from gateway_worker.devkit.services.rabbitmq import LocalRabbitMq
+from tests.contracts.broker import channel, declare, publish, read
 
 DEFINITIONS = Path(__file__).parents[2] / "deploy/rabbitmq"
 PASSWORD = "only-in-this-test"
-Inbox = asyncio.Queue[AbstractIncomingMessage]
-
-
-@asynccontextmanager
-async def channel(url: str) -> AsyncIterator[AbstractChannel]:
-    connection = await aio_pika.connect(url)
-    async with connection:
-        opened = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        await opened.set_qos(prefetch_count=10)
-        yield opened
-
-
-async def declare(
-    opened: AbstractChannel,
-    exchanges: tuple[ExchangeSpec, ...],
-    queues: tuple[QueueSpec, ...],
-    bindings: tuple[BindingSpec, ...],
-) -> dict[str, AbstractQueue]:
-    for exchange in exchanges:
-        await opened.declare_exchange(
-            exchange.name, exchange.kind, durable=True, arguments=exchange.arguments
-        )
-    declared = {
-        queue.name: await opened.declare_queue(queue.name, durable=True, arguments=queue.arguments)
-        for queue in queues
-    }
-    for binding in bindings:
-        queue = declared.get(binding.queue) or await opened.get_queue(binding.queue, ensure=False)
-        await queue.bind(binding.exchange, binding.routing_key)
-    return declared
-
-
-async def publish(opened: AbstractChannel, exchange: str, key: str, text: bytes = b"{}") -> None:
-    target = await opened.get_exchange(exchange, ensure=False)
-    message = aio_pika.Message(text, message_id=new_id(), delivery_mode=2)
-    await target.publish(message, key, mandatory=True, timeout=10)
-
-
-async def read(queue: AbstractQueue) -> Inbox:
-    inbox: Inbox = asyncio.Queue()
-    await queue.consume(inbox.put)
-    return inbox
 
 
 async def test_the_whole_topology_is_declared_again_and_again(

@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 import gateway_contracts
-from gateway_contracts import dataschema_for, encode
+from gateway_contracts import dataschema_for, encode, parse_known_event
 from gateway_contracts.spec.catalog import MESSAGES, is_command
 from gateway_contracts.spec.examples import Example, load_examples
 from gateway_contracts.spec.schemas import message_schema
@@ -84,3 +84,12 @@ def test_phone_numbers_are_fictional(example: Example) -> None:
 def test_ids_are_unique() -> None:
     ids = [example.payload["id"] for example in EXAMPLES]
     assert len(set(ids)) == len(ids)
+
+
+def test_a_reader_can_pass_over_types_of_later_versions() -> None:
+    status = load_examples("wa.session.status.v1")[0].payload
+    assert parse_known_event(body(status)) is not None
+    assert parse_known_event(body({**status, "type": "wa.session.mood.v1"})) is None
+    for broken in ({**status, "data": {}}, {}, [], {**status, "type": 1}, {**status, "type": "x"}):
+        with pytest.raises(ValidationError):
+            parse_known_event(body(broken))

@@ -1,0 +1,86 @@
+"""The contract's README: its table is the enum, and its code runs against a real broker."""
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import aio_pika
+
+from gateway_contracts import (
+    Account,
+    ErrorCode,
+    Event,
+    MessageSend,
+    SessionState,
+    SessionStatus,
+    SessionStatusData,
+    StatusReason,
+    Topology,
+    encode,
+    parse_command,
+)
+from tests.contracts.broker import channel, declare, publish, read
+
+TEXT = (Path(__file__).parents[2] / "contracts/README.md").read_text("utf-8")
+
+
+def test_the_table_of_errors_is_the_enum() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (yes|no) \| (.+) \|$", TEXT, re.MULTILINE)
+    assert {code: retry == "yes" for code, retry, _ in rows} == {
+        code.value: code.retryable for code in ErrorCode
+    }
+    for code, _, words in rows:
+        assert words.startswith(ErrorCode(code).summary)
+
+
+def code() -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    for block in re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL):
+        exec(compile(block, "contracts/README.md", "exec"), names)
+    return names
+
+
+async def test_its_code_publishes_commands_and_consumes_events(
+    amqp_url: str, topology_prefix: str
+) -> None:
+    names = code()
+    topology = names["TOPOLOGY"] = Topology(prefix=topology_prefix)
+    names["BACKEND"] = type(names["BACKEND"])(
+        service="crm", topology=topology, events=names["BACKEND"].events
+    )
+    async with channel(amqp_url) as opened:
+        shared = await declare(opened, topology.exchanges(), topology.queues(), topology.bindings())
+        await names["declare"](opened)
+        command = names["greeting"]()
+        await names["send"](opened, command)
+        arrived = await (await read(shared[topology.unassigned])).get()
+        assert isinstance(command, MessageSend)
+        assert parse_command(arrived.body) == command
+        assert arrived.message_id == command.id
+        await _consumes(opened, names, topology)
+
+
+async def _consumes(
+    opened: aio_pika.abc.AbstractChannel, names: dict[str, Any], topology: Topology
+) -> None:
+    status = SessionStatus(
+        source="/workers/w-0",
+        subject="acme-support",
+        data=SessionStatusData(
+            state=SessionState.CONNECTED,
+            reason=StatusReason.LOGIN_SUCCEEDED,
+            worker="w-0",
+            account=Account(jid="15550100001@s.whatsapp.net"),
+        ),
+    )
+    applied: asyncio.Queue[Event] = asyncio.Queue()
+    events = await opened.get_queue(names["BACKEND"].events_queue().name, ensure=False)
+    await events.consume(names["reader"](applied.put))
+    key = topology.event_key(status.type, status.subject)
+    await publish(opened, topology.events, key, b"no event")
+    await publish(opened, topology.events, key, encode(status).replace(b".status.v1", b".mood.v1"))
+    await publish(opened, topology.events, key, encode(status))
+    assert await applied.get() == status
+    dead = await (await read(await opened.get_queue(names["BACKEND"].dead, ensure=False))).get()
+    assert dead.body == b"no event"
