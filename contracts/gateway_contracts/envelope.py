@@ -112,7 +112,10 @@ class CommandEnvelope(Envelope):
 
 
 class SessionEventEnvelope(Envelope):
-    """What happened to one session. Its place among the session's events is `sequence`."""
+    """What happened to one session. Its place among the session's events is `sequence`.
+
+    Only the outcome of a command for a session that its worker does not own has no sequence.
+    """
 
     subject: SessionId
     sequence: Sequence | None = None
