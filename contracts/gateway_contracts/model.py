@@ -21,7 +21,7 @@ class WireModel(BaseModel):
     Unknown fields are ignored, so an older reader survives a newer writer.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 _WITHOUT_NUL = r"^[^\x00]*$"
