@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from gateway_worker.sandbox.hub.faults import ALWAYS, Faults, LoginFailure, StreamEnd
 from gateway_worker.sandbox.phones.values import ReceiptKind
 
-Digits = Field(pattern=r"^[0-9]{1,15}$")
-
 
 class Body(BaseModel):
     """Base of all bodies; unknown fields are mistakes and are refused."""
@@ -47,7 +45,14 @@ class PhoneView(Body):
     number: str
     lid: str
     push_name: str
+    reused_keys: int = Field(description="see `Phone.reused_keys`")
     companions: tuple[CompanionView, ...]
+
+
+class PhoneList(Body):
+    """All phones, in the order in which they were added."""
+
+    phones: tuple[PhoneView, ...]
 
 
 class PhoneChange(Body):
@@ -109,6 +114,19 @@ class MessageIds(Body):
     """Messages to be confirmed."""
 
     message_ids: tuple[str, ...] = Field(min_length=1)
+
+
+class Poll(Body):
+    """The query of a long poll: from which position, and how many seconds to wait for news."""
+
+    since: int = Field(default=0, ge=0)
+    timeout_seconds: float = Field(default=0.0, ge=0, le=120)
+
+
+class DeviceQuery(Body):
+    """The query that picks one companion."""
+
+    device: int | None = Field(default=None, ge=1, le=255)
 
 
 class MessageView(Body):
@@ -226,6 +244,12 @@ class EndStream(Body):
     device: int | None = Field(default=None, ge=1)
 
 
+class ServiceState(Body):
+    """Whether the service can be reached at all."""
+
+    reachable: bool
+
+
 class Ended(Body):
     """How many connections there were."""
 
@@ -277,6 +301,13 @@ class Ready(WorkerEnv):
     control_url: str
 
 
+class ProblemField(Body):
+    """One mistake in a body."""
+
+    pointer: str
+    detail: str
+
+
 class Problem(Body):
     """An error, RFC 9457; `errors` lists what is wrong with a body, by JSON pointer."""
 
@@ -294,10 +325,3 @@ class Problem(Body):
         if self.status < 400:  # noqa: PLR2004 - where HTTP's errors begin
             raise ValueError("a problem has an error status")
         return self
-
-
-class ProblemField(Body):
-    """One mistake in a body."""
-
-    pointer: str
-    detail: str

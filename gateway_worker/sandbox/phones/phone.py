@@ -242,7 +242,16 @@ class Phone(PhoneRecords):
     def on_message(self, script: Script) -> Callable[[], None]:
         """Run a script for every message from others; the result takes it off again."""
         self._scripts.append(script)
-        return lambda: self._scripts.remove(script)
+
+        def remove() -> None:
+            if script in self._scripts:
+                self._scripts.remove(script)
+
+        return remove
+
+    def set_scripts(self, scripts: Iterable[Script]) -> None:
+        """Replace all scripts, in the order in which they shall run."""
+        self._scripts[:] = scripts
 
     # --- the device, as the hub sees it
 

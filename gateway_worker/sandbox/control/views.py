@@ -1,0 +1,92 @@
+"""From the sandbox's values to the bodies of the control API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway_worker.sandbox.control import models
+
+if TYPE_CHECKING:
+    from gateway_worker.sandbox.hub.interface import LinkState
+    from gateway_worker.sandbox.phones.phone import Phone
+    from gateway_worker.sandbox.phones.records import Problem
+    from gateway_worker.sandbox.phones.values import ChatMessage, Companion, SeenReceipt
+    from gateway_worker.sandbox.sandbox import Sandbox
+
+
+def phone_view(sandbox: Sandbox, phone: Phone) -> models.PhoneView:
+    """Show a phone with its companions."""
+    return models.PhoneView(
+        number=phone.number,
+        lid=phone.jid.user,
+        push_name=phone.push_name,
+        reused_keys=phone.reused_keys,
+        companions=tuple(map(companion_view, sandbox.faults.links(phone.number))),
+    )
+
+
+def companion_view(link: LinkState) -> models.CompanionView:
+    """Show a companion's link."""
+    return models.CompanionView(
+        device=link.device.device,
+        address=str(link.device),
+        online=link.online,
+        pending=link.pending,
+        prekeys=link.prekeys,
+        logins=link.logins,
+    )
+
+
+def linked_view(companion: Companion) -> models.Linked:
+    """Show what a pairing led to."""
+    return models.Linked(
+        device=companion.device.device,
+        address=str(companion.device),
+        number_address=str(companion.number),
+        platform=companion.platform,
+    )
+
+
+def message_view(message: ChatMessage) -> models.MessageView:
+    """Show a message."""
+    return models.MessageView(
+        message_id=message.message_id,
+        chat=str(message.chat),
+        sender=str(message.sender),
+        sender_number=message.sender_number,
+        from_me=message.from_me,
+        kind=message.kind,
+        text=message.text,
+        quoted_id=message.quoted_id,
+        target_id=message.target_id,
+        mentions=tuple(map(str, message.mentions)),
+        sent_at=message.sent_at,
+        received_at=message.received_at,
+    )
+
+
+def receipt_view(receipt: SeenReceipt) -> models.ReceiptView:
+    """Show a receipt."""
+    return models.ReceiptView(
+        message_ids=receipt.message_ids,
+        sender=str(receipt.sender),
+        kind=receipt.kind,
+        sent_at=receipt.sent_at,
+    )
+
+
+def problem_view(problem: Problem) -> models.ProblemView:
+    """Show a problem of a phone."""
+    error = problem.error
+    return models.ProblemView(where=problem.where, error=f"{type(error).__name__}: {error}")
+
+
+def health_view(sandbox: Sandbox) -> models.Health:
+    """Show the sandbox as a whole."""
+    links = [link for phone in sandbox.phones for link in sandbox.faults.links(phone.number)]
+    return models.Health(
+        phones=len(sandbox.phones),
+        companions_online=sum(link.online for link in links),
+        egress_attempts=len(sandbox.egress_attempts),
+        problems=sum(len(phone.problems) for phone in sandbox.phones),
+    )

@@ -1,0 +1,282 @@
+"""The control API through its client, over real HTTP, on a real sandbox without companions."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from pydantic import SecretStr
+
+from gateway_worker.sandbox.control import models
+from gateway_worker.sandbox.control.client import ControlError, SandboxClient
+from gateway_worker.sandbox.control.server import serve
+from gateway_worker.sandbox.hub.faults import Faults, LoginFailure
+from gateway_worker.sandbox.phones.values import ReceiptKind
+from gateway_worker.sandbox.sandbox import Sandbox
+from gateway_worker.sandbox.settings import SandboxRefusedError, SandboxSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+ANNA, BEN = "4915550001", "4915550002"
+TOKEN = "correct horse"
+KEY = "A" * 43 + "="
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """Open a sandbox with two phones."""
+    async with Sandbox.open(SandboxSettings()) as sandbox:
+        await sandbox.add_phone(ANNA, push_name="Anna")
+        await sandbox.add_phone(BEN, push_name="Ben")
+        yield sandbox
+
+
+@pytest.fixture
+async def url(sandbox: Sandbox) -> AsyncIterator[str]:
+    """Serve its control API."""
+    async with serve(sandbox, token=TOKEN) as url:
+        yield url
+
+
+@pytest.fixture
+async def client(url: str) -> AsyncIterator[SandboxClient]:
+    """Connect the typed client."""
+    async with SandboxClient.connect(url=url, token=TOKEN) as client:
+        yield client
+
+
+async def test_phones_are_added_listed_and_renamed(client: SandboxClient) -> None:
+    """Without a number the sandbox chooses a free one."""
+    chosen = await client.add_phone(push_name="Carl")
+    await client.rename(chosen.number, "Charles")
+
+    phones = await client.phones()
+    assert [phone.number for phone in phones] == [ANNA, BEN, chosen.number]
+    assert (await client.phone(chosen.number)).push_name == "Charles"
+    assert (await client.health()).phones == 3
+
+
+async def test_a_conversation_with_all_its_changes(client: SandboxClient) -> None:
+    """Everything a phone can do is reachable from another process."""
+    message_id = await client.send_text(ANNA, BEN, "who comes?", mentions=(ANNA,))
+    message = await client.next_message(BEN)
+    assert (message.message_id, message.text) == (message_id, "who comes?")
+    assert message.sender_number == ANNA
+    await client.wait_for_receipt(ANNA, message_id)
+    await client.read(BEN, message_id)
+    await client.wait_for_receipt(ANNA, message_id, ReceiptKind.READ)
+    await client.play(BEN, message_id)
+    await client.wait_for_receipt(ANNA, message_id, ReceiptKind.PLAYED)
+
+    await client.send_text(BEN, message.chat, "I do", reply_to=message_id)
+    assert (await client.next_message(ANNA)).quoted_id == message_id
+    await client.react(BEN, message_id, "!")
+    await client.edit(ANNA, message_id, "who came?")
+    await client.revoke(ANNA, message_id)
+    assert (await client.next_message(ANNA)).kind == "reaction"
+    changes = [(await client.next_message(BEN)).kind for _ in range(2)]
+    assert changes == ["edit", "revoke"]
+    own = await client.own_messages(ANNA)
+    assert [item.kind for item in own.items] == ["text", "edit", "revoke"]
+    assert (await client.problems(BEN)).items == ()
+
+
+async def test_a_long_poll_returns_when_something_comes(client: SandboxClient) -> None:
+    """And empty when nothing does."""
+    assert (await client.inbox(BEN)).items == ()
+    waiting = asyncio.create_task(client.inbox(BEN, models.Poll(timeout_seconds=30)))
+    await client.send_text(ANNA, BEN, "hello")
+
+    page = await waiting
+
+    assert [item.text for item in page.items] == ["hello"]
+    assert (await client.inbox(BEN, models.Poll(since=page.next))).items == ()
+    await client.next_message(BEN)
+    with pytest.raises(TimeoutError, match=r"no message within 0\.01 s"):
+        await client.next_message(BEN, timeout=0.01)
+    with pytest.raises(TimeoutError, match=r"no such receipt within 0\.01 s"):
+        await client.wait_for_receipt(ANNA, "unknown", timeout=0.01)
+
+
+async def test_scripts_and_blocks(client: SandboxClient) -> None:
+    """A script answers with what came; a blocked contact gets no answer."""
+    script = models.ScriptBody(auto_read=True, auto_reply="{number} said {text}", quote=True)
+    await client.set_script(BEN, script)
+    message_id = await client.send_text(ANNA, BEN, "hi")
+    answer = await client.next_message(ANNA)
+    assert (answer.text, answer.quoted_id) == (f"{ANNA} said hi", message_id)
+    await client.wait_for_receipt(ANNA, message_id, ReceiptKind.READ)
+
+    await client.set_script(BEN, models.ScriptBody())
+    await client.block(BEN, ANNA)
+    await client.send_text(ANNA, BEN, "blocked")
+    await client.unblock(BEN, ANNA)
+    await client.send_text(ANNA, BEN, "unblocked")
+    assert [(await client.next_message(BEN)).text for _ in range(2)] == ["hi", "unblocked"]
+
+
+async def test_faults_are_set_for_the_hub(client: SandboxClient, sandbox: Sandbox) -> None:
+    """What is said over HTTP is what the hub follows."""
+    body = models.FaultsBody(
+        login_failure=models.LoginFailureBody(reason=402, times=3), missing_acks=2, hidden=True
+    )
+    await client.set_faults(ANNA, body)
+
+    account = sandbox.hub.accounts.get(sandbox.phone(ANNA).jid)
+    assert account.faults == Faults(
+        login_failure=LoginFailure(reason=402, times=3), missing_acks=2, hidden=True
+    )
+    assert models.FaultsBody.of(account.faults) == body
+    await client.clear_faults(ANNA)
+    assert account.faults == Faults()
+    assert await client.disconnect(ANNA) == 0
+
+
+async def test_the_service_vanishes_and_comes_back(client: SandboxClient, sandbox: Sandbox) -> None:
+    """The proxy's port refuses connections for a while, and is the same afterwards."""
+    host, port = sandbox.proxy_url.removeprefix("http://").split(":")
+    await client.set_reachable(reachable=False)
+    with pytest.raises(ConnectionError):
+        await asyncio.open_connection(host, int(port))
+
+    await client.set_reachable(reachable=True)
+
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_request_for_another_host_is_refused_and_listed(
+    client: SandboxClient, sandbox: Sandbox
+) -> None:
+    """The proof of no egress can be read from outside."""
+    assert await client.egress_attempts() == ()
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientError):
+            await session.get("https://example.com/", proxy=sandbox.proxy_url)
+
+    attempts = await client.egress_attempts()
+
+    assert [(one.method, one.target.split()[0]) for one in attempts] == [
+        ("CONNECT", "example.com:443")
+    ]
+    assert (await client.health()).egress_attempts == 1
+
+
+async def test_the_worker_gets_three_settings(client: SandboxClient, sandbox: Sandbox) -> None:
+    """Proxy, authority and root: nothing else points a worker at the sandbox."""
+    env = await client.worker_env()
+
+    assert env == sandbox.worker_env
+    assert sorted(env) == ["SANDBOX_CA_FILE", "SANDBOX_PROXY_URL", "SANDBOX_ROOT_KEY"]
+    assert len(bytes.fromhex(env["SANDBOX_ROOT_KEY"])) == 32
+    assert "BEGIN CERTIFICATE" in sandbox.ca_file.read_text()
+
+
+REFUSALS: list[tuple[str, int, Callable[[SandboxClient], Awaitable[Any]]]] = [
+    ("phone_unknown", 404, lambda c: c.phone("999")),
+    ("phone_unknown", 404, lambda c: c.inbox("999")),
+    ("phone_unknown", 404, lambda c: c.rename("999", "x")),
+    ("account_exists", 409, lambda c: c.add_phone(ANNA)),
+    ("recipient_unknown", 404, lambda c: c.send_text(ANNA, "999", "x")),
+    ("recipient_unknown", 404, lambda c: c.block(ANNA, "999")),
+    ("message_unknown", 404, lambda c: c.send_text(ANNA, BEN, "x", reply_to="?")),
+    ("message_unknown", 404, lambda c: c.read(ANNA, "no-such-id")),
+    ("device_unknown", 404, lambda c: c.unlink(ANNA, 7)),
+    ("invalid_qr", 422, lambda c: c.scan(ANNA, "hello")),
+    ("pairing_refused", 409, lambda c: c.scan(ANNA, f"ref,{KEY},{KEY},{KEY}")),
+    ("wrong_code", 422, lambda c: c.enter_code(ANNA, "12")),
+    ("nothing_to_enter", 409, lambda c: c.enter_code(ANNA, "ABCDEFGH", timeout=0.01)),
+    ("account_unknown", 404, lambda c: c.faults(ANNA, 7)),
+    ("invalid_value", 422, lambda c: c.send_text(ANNA, "1:x@lid", "x")),
+]
+
+
+@pytest.mark.parametrize(("code", "status", "call"), REFUSALS)
+async def test_every_refusal_has_a_status_and_a_code(
+    client: SandboxClient,
+    code: str,
+    status: int,
+    call: Callable[[SandboxClient], Awaitable[Any]],
+) -> None:
+    """Programs tell mistakes apart by the code, people by the text."""
+    with pytest.raises(ControlError) as caught:
+        await call(client)
+
+    assert (caught.value.problem.code, caught.value.problem.status) == (code, status)
+
+
+INVALID = "422 invalid_body"
+ONE_LOGIN = b'{"login_failure": {"reason": 1}}'
+
+
+@pytest.mark.parametrize(
+    ("request_line", "body", "answer", "pointers"),
+    [
+        ("POST /phones", b"{", "400 malformed", ["/"]),
+        ("POST /phones", b'{"number": "abc"}', INVALID, ["/number"]),
+        ("POST /phones", b'{"nummer": "1"}', INVALID, ["/nummer"]),
+        (f"POST /phones/{ANNA}/read", b'{"message_ids": []}', INVALID, ["/message_ids"]),
+        (f"GET /phones/{ANNA}/inbox?since=-1", None, INVALID, ["/since"]),
+        (f"GET /phones/{ANNA}/inbox?sinse=1", None, INVALID, ["/sinse"]),
+        (f"PUT /phones/{ANNA}/faults", ONE_LOGIN, INVALID, ["/login_failure/reason"]),
+        ("GET /nowhere", None, "404 not_found", []),
+        ("DELETE /phones", None, "405 method_not_allowed", []),
+    ],
+)
+async def test_bad_requests_get_problems(
+    url: str, request_line: str, body: bytes | None, answer: str, pointers: list[str]
+) -> None:
+    """Whatever is wrong, the answer is problem+json and says where."""
+    method, path = request_line.split()
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.request(method, url + path, data=body) as response,
+    ):
+        assert response.content_type == "application/problem+json"
+        problem = models.Problem.model_validate_json(await response.read())
+
+    assert answer == f"{response.status} {problem.code}"
+    assert problem.status == response.status
+    assert [field.pointer for field in problem.errors] == pointers
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Authorization": f"Bearer {TOKEN}", "Host": "example.com:80"}, 421),
+        ({"Authorization": f"Bearer {TOKEN}", "Content-Type": "text/plain"}, 415),
+    ],
+)
+async def test_strangers_are_kept_out(url: str, headers: dict[str, str], status: int) -> None:
+    """No token, a wrong one, a page in a browser: nothing is done for them."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{url}/phones", data=b"{}", headers=headers) as response,
+    ):
+        assert response.status == status
+        assert response.content_type == "application/problem+json"
+
+
+async def test_the_sandbox_refuses_to_run_in_production(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before anything is opened, whoever starts it and however it is spelled."""
+    monkeypatch.setenv("ENVIRONMENT", " Production ")
+
+    with pytest.raises(SandboxRefusedError, match="must not run"):
+        async with Sandbox.open(SandboxSettings(directory=tmp_path / "new")):
+            pass
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_settings_hide_the_token() -> None:
+    """A settings value may be logged."""
+    assert "secret" not in repr(SandboxSettings(control_token=SecretStr("secret")))
