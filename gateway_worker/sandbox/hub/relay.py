@@ -112,6 +112,7 @@ class StanzaRelay:
         blocked = account.lid in target.blocked
         base = _message_attrs(account, device, node)
         own = {**base, "recipient": target.lid, "peer_recipient_pn": target.number}
+        del own["sender_pn"]
         shared = tuple(child for child in node.children if child.tag in FORWARDED_CHILDREN)
         identity = node.child("device-identity")
         for address, ciphertexts in copies:

@@ -6,10 +6,12 @@ to be paired, or it is logged in as a device. Stages get stanzas one by one, syn
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
+from gateway_worker.sandbox.hub.errors import HubError
 from gateway_worker.sandbox.wire.codec import encode
 from gateway_worker.sandbox.wire.errors import WireError
 from gateway_worker.sandbox.wire.noise import HEADER, Finished, ServerHandshake
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.wire.noise import NoiseIdentity
 
 LENGTH_BYTES: Final = 3
+LAST_WORD_SECONDS: Final = 0.2
+"""Clients that see the close before they have handled the last stanza miss what it says."""
 
 log = structlog.get_logger(__name__)
 
@@ -81,11 +85,16 @@ class Connection:
         self._send_frame(self._finished.writer.encrypt(encode(node)))
 
     def close(self, last: Node | None = None) -> None:
-        """End the connection after one last stanza."""
-        if last is not None:
-            self.send(last)
+        """End the connection, after one last stanza if given; nothing is sent after it."""
+        if self._over:
+            return
+        if last is None:
+            self._over = True
+            self._socket.close()
+            return
+        self.send(last)
         self._over = True
-        self._socket.close()
+        asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, self._socket.close)
 
     def abort(self) -> None:
         """Cut the connection without a word."""
@@ -102,8 +111,9 @@ class Connection:
                     return
                 self._greet(data)
             self._read_frames(data)
-        except WireError as error:
-            log.warning("sandbox.connection_broken", error=str(error))
+        except (ValueError, HubError) as error:
+            # Bytes from outside: whatever they break ends this connection and nothing else.
+            log.warning("sandbox.connection_broken", error=f"{type(error).__name__}: {error}")
             self.abort()
 
     def on_close(self) -> None:

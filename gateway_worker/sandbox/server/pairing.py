@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.server.unknown import UnknownQueries
 
 ANSWER_TIMEOUT_SECONDS: Final = 30.0
-CLOSE_AFTER_SECONDS: Final = 0.3
-"""A client told to restart closes the connection itself; this is for those that do not."""
 
 log = structlog.get_logger(__name__)
 
@@ -106,8 +104,7 @@ class PairingStage:
 
     def finish(self) -> None:
         """See `Companion`."""
-        self._connection.send(stream_error(StreamEnd.RESTART))
-        asyncio.get_running_loop().call_later(CLOSE_AFTER_SECONDS, self._connection.close)
+        self._connection.close(stream_error(StreamEnd.RESTART))
 
     def on_stanza(self, node: Node) -> None:
         """See `Stage`."""

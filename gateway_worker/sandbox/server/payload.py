@@ -37,6 +37,14 @@ _MESSAGES: Final = build_messages(
     },
 )
 
+_SIZES: Final = {
+    "registration_id": 4,
+    "identity": 32,
+    "signed_key_id": 3,
+    "signed_key": 32,
+    "signed_key_signature": 64,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginRequest:
@@ -75,6 +83,9 @@ def read_payload(payload: bytes, noise_public: bytes) -> CompanionKeys | LoginRe
 
 
 def _companion_keys(data: Any, noise_public: bytes) -> CompanionKeys:
+    for name, size in _SIZES.items():
+        if len(getattr(data, name)) != size:
+            raise WireError(f"pairing data: {name} has not {size} bytes")
     props = _MESSAGES["DeviceProps"].FromString(data.device_props)
     return CompanionKeys(
         noise_public=noise_public,

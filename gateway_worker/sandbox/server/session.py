@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 RELAYED: Final = frozenset({"message", "receipt", "ack", "chatstate", "presence"})
 SILENT: Final = frozenset({"ib"})
 """Telemetry and hints that get no answer."""
+LEAVE_SECONDS: Final = 5.0
 
 
 class DeviceSession:
@@ -70,12 +71,14 @@ class DeviceSession:
         self._connection.close(stream_error(end))
 
     def leave(self) -> None:
-        """Close without a stream error: the companion has asked to go."""
+        """The companion has asked to go: it closes the connection itself, or is made to."""
         self._detach()
-        self._connection.close()
+        asyncio.get_running_loop().call_later(LEAVE_SECONDS, self._connection.close)
 
     def activate(self) -> None:
         """The companion is ready: send what waits for it and announce the end of it."""
+        if self.record.mailbox.sink is self:
+            return
         waiting = Counter(node.tag for node in self.record.mailbox.waiting())
         total = str(waiting.total())
         preview: Attrs = {"count": total, "appdata": "0"}

@@ -70,6 +70,17 @@ class Node:
         """The content as bytes; empty when it is elements or nothing."""
         return self.content if isinstance(self.content, bytes) else b""
 
+    def sized(self, size: int) -> bytes:
+        """The content as exactly so many bytes, such as a key.
+
+        Raises:
+            WireError: it has another length.
+        """
+        data = self.data
+        if len(data) != size:
+            raise WireError(f"<{self.tag}> holds {len(data)} bytes, not {size}")
+        return data
+
     def child(self, *path: str) -> Node | None:
         """The first descendant reached by following tags, or `None`."""
         node: Node | None = self

@@ -72,7 +72,7 @@ async def test_replaced_by_a_second_login(
         await client.event("replaced")
 
         assert world.link().online
-        assert world.server.connection_count == 1
+        await eventually(lambda: world.server.connection_count == 1)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.hub.interface import (
     FetchedBundle,
@@ -16,6 +16,11 @@ from gateway_worker.sandbox.wire.node import Node
 if TYPE_CHECKING:
     from gateway_worker.sandbox.server.session import DeviceSession
     from gateway_worker.sandbox.wire.jid import Jid
+
+REGISTRATION_BYTES: Final = 4
+ID_BYTES: Final = 3
+KEY_BYTES: Final = 32
+SIGNATURE_BYTES: Final = 64
 
 
 def get_keys(session: DeviceSession, query: Node) -> Node | None:
@@ -45,12 +50,15 @@ def set_keys(session: DeviceSession, query: Node) -> Node | None:
     session.hub.directory.publish(
         session.jid,
         KeyBundle(
-            registration_id=_number(query.require_child("registration")),
-            identity=query.require_child("identity").data,
+            registration_id=_number(query.require_child("registration"), REGISTRATION_BYTES),
+            identity=query.require_child("identity").sized(KEY_BYTES),
             signed_prekey=_signed_prekey(query.require_child("skey")),
         ),
         [
-            PreKey(id=_number(key.require_child("id")), public=key.require_child("value").data)
+            PreKey(
+                id=_number(key.require_child("id"), ID_BYTES),
+                public=key.require_child("value").sized(KEY_BYTES),
+            )
             for key in query.require_child("list").all("key")
         ],
     )
@@ -61,7 +69,7 @@ def _digest(session: DeviceSession, query: Node) -> Node:
     bundle = session.record.bundle
     if bundle is None:
         return error(query, 404, "item-not-found")
-    ids = tuple(Node("id", {}, key.id.to_bytes(3, "big")) for key in session.record.prekeys)
+    ids = tuple(Node("id", {}, key.id.to_bytes(ID_BYTES, "big")) for key in session.record.prekeys)
     content = (*_published(bundle), Node("list", {}, ids))
     return result(query, Node("digest", {}, content))
 
@@ -73,7 +81,7 @@ def _user(jid: Jid, fetched: FetchedBundle | None) -> Node:
     content = _published(fetched.bundle)
     if fetched.one_time is not None:
         key = fetched.one_time
-        parts = (Node("id", {}, key.id.to_bytes(3, "big")), Node("value", {}, key.public))
+        parts = (Node("id", {}, key.id.to_bytes(ID_BYTES, "big")), Node("value", {}, key.public))
         content += (Node("key", {}, parts),)
     return Node("user", {"jid": jid}, content)
 
@@ -81,12 +89,12 @@ def _user(jid: Jid, fetched: FetchedBundle | None) -> Node:
 def _published(bundle: KeyBundle) -> tuple[Node, ...]:
     signed = bundle.signed_prekey
     parts = (
-        Node("id", {}, signed.id.to_bytes(3, "big")),
+        Node("id", {}, signed.id.to_bytes(ID_BYTES, "big")),
         Node("value", {}, signed.public),
         Node("signature", {}, signed.signature),
     )
     return (
-        Node("registration", {}, bundle.registration_id.to_bytes(4, "big")),
+        Node("registration", {}, bundle.registration_id.to_bytes(REGISTRATION_BYTES, "big")),
         Node("type", {}, b"\x05"),
         Node("identity", {}, bundle.identity),
         Node("skey", {}, parts),
@@ -95,11 +103,11 @@ def _published(bundle: KeyBundle) -> tuple[Node, ...]:
 
 def _signed_prekey(node: Node) -> SignedPreKey:
     return SignedPreKey(
-        id=_number(node.require_child("id")),
-        public=node.require_child("value").data,
-        signature=node.require_child("signature").data,
+        id=_number(node.require_child("id"), ID_BYTES),
+        public=node.require_child("value").sized(KEY_BYTES),
+        signature=node.require_child("signature").sized(SIGNATURE_BYTES),
     )
 
 
-def _number(node: Node) -> int:
-    return int.from_bytes(node.data, "big")
+def _number(node: Node, size: int) -> int:
+    return int.from_bytes(node.sized(size), "big")

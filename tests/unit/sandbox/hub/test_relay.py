@@ -58,6 +58,7 @@ async def test_a_fan_out_becomes_one_stanza_per_device(world: Fixture) -> None:
         }.items()
     )
     assert "recipient" not in at_companion.attrs
+    assert "sender_pn" not in at_twin.attrs
     assert (at_twin.jid("recipient"), at_twin.jid("peer_recipient_pn")) == (to, BOB)
     assert sender.got == []
 
