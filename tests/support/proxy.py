@@ -180,10 +180,9 @@ class _Link:
         self.ended = asyncio.Event()
 
     async def finish(self) -> None:
-        """Close both sides, in order unless the link was cut."""
+        """Close both sides, in order unless the link was cut, and wait until they are."""
         if self.was_cut.is_set():
             self.reset()
-            return
         for writer in self._writers:
             writer.close()
         for writer in self._writers:

@@ -93,19 +93,20 @@ class LocalRabbitMq(LocalService):
     def _command(self, name: str, arguments: Sequence[str]) -> Command:
         return Command(
             arguments=arguments,
-            environment=node_environment(self._root, self._ports),
-            directory=self._root,
+            environment=node_environment(self.directory, self._ports),
+            directory=self.directory,
             log_path=self._workspace.log_path(name),
         )
 
     @property
-    def _root(self) -> Path:
+    def directory(self) -> Path:
+        """Where the node keeps all that it has."""
         return self._workspace.directory("rabbitmq")
 
     def _prepare(self) -> None:
         if not self._ports:
             self._ports = self._workspace.take_ports(self.name, ("amqp", "dist", "epmd"))
-        root = self._root
+        root = self.directory
         root.chmod(OWNER_ONLY)  # the configuration holds the password
         (root / "conf.d").mkdir(exist_ok=True)
         (root / "home").mkdir(exist_ok=True)

@@ -52,6 +52,7 @@ def exclusive(directory: Path) -> Iterator[None]:
                 f"process {owner} runs services in {directory}. Stop it first, or start them once "
                 "for all with `./dev services up`."
             )
+        withdraw(directory)  # what an owner that was killed left behind
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
@@ -104,13 +105,14 @@ def published(directory: Path) -> State | None:
     try:
         value = json.loads((directory / STATE).read_text())
         services = value["services"]
-        return State(
+        found = State(
             pid=int(value["pid"]),
             sources=dict(value["sources"]),
             services=Services.from_json(services) if services else None,
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return found if _text(directory / LOCK).strip() == str(found.pid) else None
 
 
 def _text(path: Path) -> str:
