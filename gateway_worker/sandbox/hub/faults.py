@@ -42,6 +42,7 @@ class Faults:
         ack_error: the code for `error_acks`.
         ack_delay_seconds: wait before each ack to a message of this device.
         lost_receipts: receipts sent by this device that vanish; what they confirm is sent again.
+        garbled: messages to this device whose ciphertext is damaged on the way.
         mute: pings and queries of this device that stay unanswered.
         hidden: looked up by others, the account has no LID and no devices (unknown recipient).
         no_bundles: nobody can fetch this device's keys.
@@ -54,6 +55,7 @@ class Faults:
     ack_error: int = 479
     ack_delay_seconds: float = 0.0
     lost_receipts: int = 0
+    garbled: int = 0
     mute: int = 0
     hidden: bool = False
     no_bundles: bool = False

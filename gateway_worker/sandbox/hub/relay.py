@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.hub.accounts import Account, Accounts, DeviceRecord, now, online
@@ -118,11 +118,16 @@ class StanzaRelay:
         for address, ciphertexts in copies:
             owner = self._accounts.find(address)
             record = owner.devices.get(address.device) if owner else None
-            if record is None or record is device or owner not in (account, target):
+            if owner is None or record is None or record is device:
+                continue
+            if owner not in (account, target):
                 continue
             if owner is target and blocked:
                 continue
-            content = ciphertexts + shared
+            sealed = ciphertexts
+            if owner.spend_fault(record, "garbled"):
+                sealed = tuple(_garbled(ciphertext) for ciphertext in ciphertexts)
+            content = sealed + shared
             if identity is not None and any(c.get("type") == PREKEY_MESSAGE for c in ciphertexts):
                 content += (identity,)
             attrs = own if owner is account and target is not account else base
@@ -203,6 +208,12 @@ def _message_attrs(account: Account, device: DeviceRecord, node: Node) -> Attrs:
         if name in node.attrs:
             attrs[name] = node.attrs[name]
     return attrs
+
+
+def _garbled(ciphertext: Node) -> Node:
+    # The last bytes are a MAC (or ciphertext under one), so the form stays right.
+    data = ciphertext.data
+    return replace(ciphertext, content=data[:-1] + bytes([data[-1] ^ 1]) if data else b"")
 
 
 def _items(node: Node) -> tuple[Node, ...]:

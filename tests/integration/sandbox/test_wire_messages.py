@@ -151,3 +151,20 @@ async def test_prekeys_are_refilled_after_a_notice(world: World, client: Library
     for _ in range(808):
         world.hub.fetch_bundles([world.device])
     await eventually(lambda: world.link().prekeys > 50)
+
+
+async def test_a_damaged_message_is_asked_for_again(world: World, client: LibraryClient) -> None:
+    """Both directions: a retry receipt goes back to the sender, who seals the message anew."""
+    await client.call("send", to=BOB, text="first")
+    await world.bob.send_text(ANN, "second")
+    await client.event("message", text="second")
+
+    world.hub.set_faults(world.ann.jid, Faults(garbled=1))
+    to_client = await world.bob.send_text(ANN, "damaged on the way to the client")
+    await client.event("undecryptable", id=to_client)
+    assert (await client.event("message", id=to_client))["text"].startswith("damaged")
+
+    world.hub.set_faults(world.bob.jid, Faults(garbled=1), device=0)
+    to_phone = await client.call("send", to=BOB, text="damaged on the way to the phone")
+    got = await world.bob.inbox.wait_for(lambda one: one.message_id == to_phone, timeout=15)
+    assert got.text.startswith("damaged")
