@@ -1,0 +1,86 @@
+"""Models in JSON columns: how they are written so that PostgreSQL takes them, and read again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, TypeAdapter
+
+from gateway_contracts import Account, Content, ErrorBody, Result
+from gateway_contracts.commands import Pairing
+from gateway_worker.sessions.changes import Outcome
+
+_PAIRINGS: TypeAdapter[Pairing] = TypeAdapter(Pairing)
+_CONTENTS: TypeAdapter[Content] = TypeAdapter(Content)
+_RESULTS: TypeAdapter[Result] = TypeAdapter(Result)
+
+_NUL, _REPLACEMENT = "\x00", "\ufffd"
+_ESCAPED_NUL = b"\\u0000"
+
+
+def model_text(model: BaseModel) -> str:
+    """Write a model as JSON for a `jsonb` value, absent fields left out."""
+    return _storable(model.__pydantic_serializer__.to_json(model, exclude_none=True))
+
+
+def mapping_text(value: Mapping[str, Any]) -> str:
+    """Write a mapping of plain values as JSON for a `jsonb` value."""
+    return _storable(orjson.dumps(value))
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """Write a command's end: `{"result": …}` or `{"error": …}`."""
+    if outcome.error is not None:
+        return f'{{"error":{model_text(outcome.error)}}}'
+    if outcome.result is not None:
+        return f'{{"result":{model_text(outcome.result)}}}'
+    return "{}"
+
+
+def read_outcome(
+    stored: Mapping[str, Any], *, command_id: str, command_type: str, attempts: int
+) -> Outcome:
+    """Read what `outcome_text` wrote."""
+    result, error = stored.get("result"), stored.get("error")
+    return Outcome(
+        command_id=command_id,
+        command_type=command_type,
+        result=None if result is None else _RESULTS.validate_python(result),
+        error=None if error is None else ErrorBody.model_validate(error),
+        attempts=attempts,
+    )
+
+
+def read_pairing(stored: Mapping[str, Any]) -> Pairing:
+    """Read a session's way of pairing."""
+    return _PAIRINGS.validate_python(stored)
+
+
+def read_account(stored: Mapping[str, Any] | None) -> Account | None:
+    """Read a session's account if it has one."""
+    return None if stored is None else Account.model_validate(stored)
+
+
+def read_content(stored: Mapping[str, Any]) -> Content:
+    """Read a message's content."""
+    return _CONTENTS.validate_python(stored)
+
+
+def _storable(document: bytes) -> str:
+    r"""Return JSON that `jsonb` takes: it cannot hold NUL, which a message may well contain.
+
+    One such message would otherwise be refused for ever. The event keeps the original.
+    """
+    if _ESCAPED_NUL in document:  # or the six characters themselves, after a backslash: they stay
+        document = orjson.dumps(_without_nul(orjson.loads(document)))
+    return document.decode()
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace(_NUL, _REPLACEMENT)
+    if isinstance(value, dict):
+        return {_without_nul(key): _without_nul(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_nul(each) for each in value]
+    return value

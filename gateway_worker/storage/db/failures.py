@@ -1,0 +1,99 @@
+"""Turns what the driver raises into the worker's errors.
+
+A database that is away, overloaded or failing over is a `DependencyError`: try again later. One
+that refuses a statement (a constraint, a missing table, a value it cannot hold) would refuse it
+again, so that is a `StatementRefusedError`. Its text has the SQLSTATE and the names of things,
+never the driver's own words, because those repeat the row.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import exc
+
+from gateway_worker.errors import DependencyError, PermanentError
+
+_LATER_CLASSES = frozenset(
+    {
+        "08",  # connection
+        "28",  # authorisation: a password is being changed
+        "40",  # serialisation failures and deadlocks
+        "53",  # out of disk, memory or connections
+        "57",  # shutting down, starting up, cancelled by a timeout
+        "58",  # the server's system
+    }
+)
+_LATER_STATES = frozenset(
+    {
+        "25006",  # read-only: the old primary after a failover
+        "25P03",  # idle in a transaction for too long
+        "3D000",  # no such database (yet)
+        "55P03",  # a row's lock was not to be had in time
+    }
+)
+
+
+class StatementRefusedError(PermanentError):
+    """The database understood a statement and refused it.
+
+    Attributes:
+        sqlstate: PostgreSQL's five-letter code.
+        constraint: The constraint that was violated, if it was one.
+    """
+
+    def __init__(self, *, sqlstate: str, constraint: str | None, table: str | None) -> None:
+        named = [f"SQLSTATE {sqlstate}"]
+        named += [f"constraint {constraint}"] if constraint else []
+        named += [f"table {table}"] if table else []
+        super().__init__(f"the database refused a statement ({', '.join(named)})")
+        self.sqlstate = sqlstate
+        self.constraint = constraint
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Translate what the block raises; `doing` says what failed, for the message.
+
+    Raises:
+        DependencyError: The database cannot be used now.
+        StatementRefusedError: It refused the statement.
+    """
+    try:
+        yield
+    except exc.DBAPIError as error:
+        if (refusal := _refusal(error)) is not None:
+            raise refusal from None  # the driver's text repeats the row
+        raise DependencyError(f"{doing}: {_cause(error)}") from error
+    except exc.TimeoutError as error:
+        raise DependencyError(f"{doing}: no connection became free in time") from error
+    except TimeoutError as error:
+        raise DependencyError(f"{doing}: the database did not answer in time") from error
+    except OSError as error:
+        raise DependencyError(f"{doing}: the database cannot be reached") from error
+
+
+def _refusal(error: exc.DBAPIError) -> StatementRefusedError | None:
+    """Return the refusal behind an error, or None if trying again later can help."""
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    if error.connection_invalidated or sqlstate is None:
+        # Without a state it was the driver that failed: a lost connection, or one closed under us.
+        # Only a value that the driver cannot encode is ours.
+        if isinstance(error, exc.DataError) or type(error) is exc.DBAPIError:
+            return StatementRefusedError(sqlstate="22000", constraint=None, table=None)
+        return None
+    if sqlstate[:2] in _LATER_CLASSES or sqlstate in _LATER_STATES:
+        return None
+    driver_error = getattr(error.orig, "__cause__", None)
+    return StatementRefusedError(
+        sqlstate=sqlstate,
+        constraint=getattr(driver_error, "constraint_name", None),
+        table=getattr(driver_error, "table_name", None),
+    )
+
+
+def _cause(error: exc.DBAPIError) -> str:
+    """Name the driver's error by its class and state; the rest may hold values."""
+    cause = getattr(error.orig, "__cause__", None) or error.orig
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    name = type(cause).__name__
+    return f"{name} (SQLSTATE {sqlstate})" if sqlstate else name

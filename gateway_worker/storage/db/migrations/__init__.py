@@ -1,0 +1,1 @@
+"""The schema's history, one module per step; `migrate` runs them."""

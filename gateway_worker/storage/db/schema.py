@@ -1,0 +1,136 @@
+"""The tables. The migrations build the same; a test compares the two.
+
+No foreign keys: whatever is written about a session is written under the lock of its row, and the
+check of a key would cost a look-up per message.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={"pk": "%(table_name)s_pkey", "ix": "%(table_name)s_%(column_0_N_name)s_idx"}
+)
+
+
+def _moment(name: str) -> Column[Any]:
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("desired", Text, nullable=False),
+    Column("pairing", JSONB, nullable=False),
+    Column("device_name", Text, nullable=False),
+    Column("labels", JSONB, nullable=False),
+    Column("account", JSONB),
+    # Who owns the session; `epoch` grows with each claim and fences the owner before off.
+    Column("worker_id", Text),
+    Column("epoch", BigInteger, nullable=False),
+    Column("last_sequence", BigInteger, nullable=False, server_default=text("0")),
+    Column("tenant_id", Text),
+    _moment("created_at"),
+    _moment("updated_at"),
+    Index(None, "worker_id"),
+    # `last_sequence` changes with every batch: room for the new version on the same page spares
+    # both the indexes and the vacuum.
+    postgresql_with={"fillfactor": "50"},
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("capacity", Integer, nullable=False),
+    _moment("started_at"),
+    _moment("heartbeat_at"),
+    Column("lease_expires_at", DateTime(timezone=True), nullable=False),
+    postgresql_with={"fillfactor": "50"},
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("session_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("outcome", JSONB),
+    Column("worker_id", Text),
+    Column("epoch", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    _moment("received_at"),
+    Column("finished_at", DateTime(timezone=True)),
+    Index(None, "session_id"),
+    postgresql_with={"fillfactor": "80"},  # each is inserted once and finished once
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    # In this order the key also finds a message by its id alone.
+    Column("session_id", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("chat", Text, primary_key=True),
+    Column("direction", Text, primary_key=True),
+    Column("sender", Text, nullable=False),
+    Column("content", JSONB, nullable=False),
+    Column("timestamp", DateTime(timezone=True), nullable=False),
+    Column("command_id", Text),
+    _moment("stored_at"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("participant", Text, primary_key=True),
+    Column("status", Text, primary_key=True),
+    Column("timestamp", DateTime(timezone=True), nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("session_id", Text, nullable=False),
+    Column("sequence", BigInteger),
+    Column("type", Text, nullable=False),
+    Column("routing_key", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("correlation_id", Text),
+    Column("traceparent", Text),
+    # Whose relay publishes it; a worker that takes over a dead one's sessions takes its rows too.
+    Column("worker_id", Text, nullable=False),
+    # The session is deleted: the row goes as soon as it is published, not after the retention.
+    Column("forget", Boolean, nullable=False, server_default=text("false")),
+    _moment("created_at"),
+    Column("published_at", DateTime(timezone=True)),
+    Index("outbox_pending_idx", "worker_id", "id", postgresql_where=text("published_at IS NULL")),
+    Index(
+        "outbox_published_idx", "published_at", postgresql_where=text("published_at IS NOT NULL")
+    ),
+    # For the deletion of a session, and for replaying its events in order.
+    Index(None, "session_id", "id"),
+)

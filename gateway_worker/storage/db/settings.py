@@ -1,0 +1,66 @@
+"""What can be set about the database."""
+
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+_SCHEMES = {"postgresql", "postgres", "postgresql+asyncpg"}
+
+
+class DatabaseSettings(BaseModel):
+    """Settings of the database. All times are in seconds.
+
+    Attributes:
+        url: `postgresql://user:password@host:port/database`; libpq's parameters (`sslmode`,
+            `sslrootcert`, `target_session_attrs`, …) and several hosts are understood.
+        pool_size: Connections kept open. The recorder, the inbox and the relay use one each at a
+            time; the rest is for look-ups.
+        pool_overflow: Further connections under load, closed when they are given back.
+        pool_timeout_seconds: How long a call may wait for a connection.
+        connect_timeout_seconds: For one new connection.
+        statement_timeout_seconds: The server ends a statement that takes longer.
+        lock_timeout_seconds: The server ends a statement that waits longer for a row.
+        answer_timeout_seconds: The client gives a connection up whose server is silent for so long;
+            above `statement_timeout_seconds`, so that a live server speaks first.
+        recycle_seconds: Connections older than this are replaced when they are next taken.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: SecretStr
+    pool_size: int = Field(6, ge=2, le=100)
+    pool_overflow: int = Field(4, ge=0, le=100)
+    pool_timeout_seconds: float = Field(10.0, gt=0)
+    connect_timeout_seconds: float = Field(5.0, gt=0)
+    statement_timeout_seconds: float = Field(10.0, gt=0)
+    lock_timeout_seconds: float = Field(5.0, gt=0)
+    answer_timeout_seconds: float = Field(15.0, gt=0)
+    recycle_seconds: int = Field(1800, ge=60)
+
+    @field_validator("url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr) -> SecretStr:
+        parts = urlsplit(url.get_secret_value())
+        if parts.scheme not in _SCHEMES or not parts.path.strip("/"):
+            raise ValueError(
+                "not a PostgreSQL URL: postgresql://user:password@host:port/database is expected"
+            )
+        return url
+
+    @model_validator(mode="after")
+    def _server_speaks_first(self) -> Self:
+        if self.answer_timeout_seconds <= self.statement_timeout_seconds:
+            raise ValueError("answer_timeout_seconds must be above statement_timeout_seconds")
+        return self
+
+    @property
+    def dsn(self) -> str:
+        """The URL as the driver reads it (without SQLAlchemy's driver name), with its password."""
+        return self.url.get_secret_value().replace("postgresql+asyncpg://", "postgresql://", 1)
+
+    @property
+    def address(self) -> str:
+        """Hosts, ports and database without credentials, for messages."""
+        parts = urlsplit(self.url.get_secret_value())
+        return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
