@@ -1,0 +1,162 @@
+"""The worker's requests, one after the other on a thread of their own.
+
+A send whose acknowledgement never comes occupies the library for 75 seconds; the loop goes on
+meanwhile, so stopping and acknowledging do not wait for it.
+"""
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Final
+
+from gateway_worker.whatsapp.convert.people import LID_SERVER, PHONE_SERVER
+from gateway_worker.whatsapp.host.compose import RecipientError, compose, recipient
+from gateway_worker.whatsapp.host.native import Library
+from gateway_worker.whatsapp.ipc.frames import (
+    Done,
+    Failed,
+    Failure,
+    FromHost,
+    Logout,
+    PairCode,
+    PairingFailed,
+    SendText,
+    Sent,
+)
+
+PAIR_CODE_SECONDS: Final = 160.0
+"""How long the library waits for the phone, counted from the first QR code."""
+
+_SEND_FAILURES: Final = (
+    ("websocket not connected", Failure.NOT_CONNECTED),
+    ("client is nil", Failure.NOT_CONNECTED),
+    ("not logged in", Failure.NOT_CONNECTED),
+    ("no LID found", Failure.UNKNOWN_RECIPIENT),
+    ("server returned error", Failure.REJECTED),
+    ("unknown server", Failure.INVALID),
+    ("failed to get device list", Failure.TIMED_OUT),
+    ("failed to get group members", Failure.TIMED_OUT),
+    ("failed to get LID", Failure.TIMED_OUT),
+)
+"""Errors of the library after which nothing, or nothing that was taken, was sent.
+
+After any other error, above all the one of a missing acknowledgement, the message may have arrived.
+"""
+
+
+class Commands:
+    """Runs requests in order; the thread starts with the first one.
+
+    Args:
+        library: The client.
+        send: Sends a frame to the worker; safe from every thread.
+        unlinked: Called after the device was unlinked.
+    """
+
+    def __init__(
+        self, *, library: Library, send: Callable[[FromHost], None], unlinked: Callable[[], None]
+    ) -> None:
+        self._library = library
+        self._send = send
+        self._unlinked = unlinked
+        self._jobs: SimpleQueue[tuple[int, Callable[[], None]]] = SimpleQueue()
+        self._waiting: set[int] = set()
+        self._thread: threading.Thread | None = None
+
+    def send_text(self, request: SendText) -> None:
+        """Queue a send."""
+        self._queue(request.request, lambda: self._send_text(request))
+
+    def logout(self, request: Logout) -> None:
+        """Queue the unlinking of the device."""
+        self._queue(request.request, lambda: self._logout(request))
+
+    def pair(self, number: str) -> None:
+        """Queue the request for a code."""
+        self._queue(-1, lambda: self._pair(number))
+
+    def cancel(self, request: int) -> None:
+        """Answer a request that has not begun, and never begin it."""
+        if self._take(request):
+            self._send(Failed(request=request, kind=Failure.NOT_BEGUN, detail=""))
+
+    def _queue(self, number: int, job: Callable[[], None]) -> None:
+        self._waiting.add(number)
+        self._jobs.put((number, job))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="commands", daemon=True)
+            self._thread.start()
+
+    def _take(self, number: int) -> bool:
+        try:
+            self._waiting.remove(number)  # atomic: the loop and the thread both try
+        except KeyError:
+            return False
+        return True
+
+    def _work(self) -> None:
+        while True:
+            number, job = self._jobs.get()
+            if self._take(number):
+                job()
+
+    def _send_text(self, request: SendText) -> None:
+        try:
+            to = recipient(request.to)
+            message = compose(request)
+        except RecipientError as error:
+            self._fail(request.request, Failure.INVALID, str(error))
+            return
+        try:
+            answer = self._library.send(to, message)
+        except Exception as error:  # noqa: BLE001 - the library's errors differ by their text only
+            self._fail(request.request, *_send_failure(str(error)))
+            return
+        self._send(
+            Sent(
+                request=request.request,
+                message_id=answer.ID,
+                chat=self._chat(to),
+                timestamp=answer.Timestamp,
+            )
+        )
+
+    def _chat(self, to: str) -> str:
+        user, _, server = to.partition("@")
+        if server != LID_SERVER:
+            return to
+        phone = self._library.phone_of(user)
+        return to if phone is None else f"{phone}@{PHONE_SERVER}"
+
+    def _logout(self, request: Logout) -> None:
+        try:
+            self._library.logout()
+        except Exception as error:  # noqa: BLE001 - as above
+            known = "not connected" in str(error) or "not logged in" in str(error)
+            kind = Failure.NOT_CONNECTED if known else Failure.TIMED_OUT
+            self._fail(request.request, kind, "WhatsApp did not confirm the logout")
+            return
+        self._send(Done(request=request.request))
+        self._unlinked()
+
+    def _pair(self, number: str) -> None:
+        try:
+            code = self._library.pair_phone(number)
+        except Exception as error:  # noqa: BLE001 - as above
+            detail = f"no pairing code: {type(error).__name__}"
+            self._send(PairingFailed(timed_out=False, detail=detail))
+            self._unlinked()
+            return
+        self._send(PairCode(code=code, valid_seconds=PAIR_CODE_SECONDS))
+
+    def _fail(self, request: int, kind: str, detail: str) -> None:
+        self._send(Failed(request=request, kind=kind, detail=detail))
+
+
+def _send_failure(text: str) -> tuple[str, str]:
+    """Return the kind of an error and what may be told of it: never the text, which has numbers."""
+    for part, kind in _SEND_FAILURES:
+        if part in text:
+            _, _, code = text.rpartition("server returned error ")
+            return kind, f"the server returned {code[:8]}" if kind == Failure.REJECTED else part
+    return Failure.UNCERTAIN, "no acknowledgement came"

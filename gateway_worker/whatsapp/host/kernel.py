@@ -1,0 +1,64 @@
+"""What a host asks of Linux: to die with its parent, a name, its own output, a lock."""
+
+import ctypes
+import fcntl
+import os
+import signal
+from pathlib import Path
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NAME: Final = 15
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies.
+
+    Args:
+        parent: The parent's process id; if it has died already this process ends now.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def name_process(name: str) -> None:
+    """Show a name of at most 15 bytes in process lists."""
+    buffer = ctypes.create_string_buffer(name.encode()[:15])
+    _prctl(_PR_SET_NAME, ctypes.addressof(buffer))
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl failed")
+
+
+def silence_output(errors: Path) -> None:
+    """Send standard output to nowhere and standard error to a file that is started anew.
+
+    Both Go and the library print; what Go says when it crashes is worth keeping.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    kept = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    os.dup2(kept, 2)
+    os.close(kept)
+
+
+def lock_directory(directory: Path) -> int:
+    """Wait until no other host uses the directory, and keep it until this process ends.
+
+    Two hosts on one device store would throw each other off WhatsApp. After a worker was killed,
+    its hosts live on for some milliseconds.
+    """
+    descriptor = os.open(directory / "host.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def count_threads() -> int:
+    """Return the number of this process's threads."""
+    return sum(1 for _ in Path("/proc/self/task").iterdir())

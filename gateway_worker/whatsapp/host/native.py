@@ -1,0 +1,223 @@
+"""The library in this process: loaded, pointed at a server, and run.
+
+`Library` is the only code that calls neonize. It runs the client by the native entry point and not
+by `NewClient.connect`, which would parse every event in the callback, print to the terminal, and
+keep two threads per session, one of them waking up five times a second.
+"""
+
+import ctypes
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from neonize import _binder as binder
+from neonize.client import NewClient
+from neonize.proto.Neonize_pb2 import JID, Device
+from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
+
+from gateway_worker.whatsapp.convert.people import PHONE_SERVER
+from gateway_worker.whatsapp.host.preload import Deferred
+
+PUBLISHED_ROOT: Final = bytes.fromhex(
+    "142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b"
+)
+"""Root of the certificates of WhatsApp's servers, as the library carries it: a public key."""
+CLIENT_ID: Final = "host"
+_LOG_LEVEL: Final = b"WARN"
+_DEVICE_SEPARATOR: Final = "|\x01|"
+
+
+class RootKeyError(Exception):
+    """The library's root key is not where it was expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callbacks:
+    """What the library calls, each on a thread of its own choosing; none may raise.
+
+    Attributes:
+        event: An event's code and bytes, in order; the next one waits until it returns.
+        qr: A new QR code.
+        login: How pairing ended: `success`, `timeout` or the name of an error.
+        log: The bytes of a log entry.
+    """
+
+    event: Callable[[int, bytes], None]
+    qr: Callable[[str], None]
+    login: Callable[[str], None]
+    log: Callable[[bytes], None]
+
+
+class Library:
+    """One client of the library.
+
+    Args:
+        deferred: The stand-in that `preload` made; `load` must have been called.
+        store: The device store's file.
+        resume: The device to resume; it must be in the store, or the process aborts.
+        device_name: What the phone's list of devices shows.
+    """
+
+    def __init__(
+        self, *, deferred: Deferred, store: Path, resume: str | None, device_name: str
+    ) -> None:
+        self._native: Any = deferred
+        self._props = DeviceProps(os=device_name, platformType=DeviceProps.CHROME)
+        self._client = NewClient(
+            str(store),
+            jid=None if resume is None else parse_jid(resume),
+            props=self._props,
+            uuid=CLIENT_ID,
+        )
+        self._keep: tuple[Any, ...] = ()
+
+    def run(self, *, callbacks: Callbacks, subscribe: Iterable[int], proxy: str | None) -> str:
+        """Connect and stay until `stop`; returns why it ended, "" for no error.
+
+        Args:
+            callbacks: Called all the while.
+            subscribe: The codes of the events to get.
+            proxy: URL of a proxy, or None.
+        """
+        client = self._client
+        jid = b"" if client.jid is None else client.jid.SerializeToString()
+        props = self._props.SerializeToString()
+        codes = bytearray(subscribe)
+        wanted = (ctypes.c_char * len(codes)).from_buffer(codes)
+        settings = (
+            None if proxy is None else ctypes.byref(binder.ProxySettings(proxy)._to_c_struct())  # noqa: SLF001 - what connect() does
+        )
+        # The library keeps the addresses of these, so they must live as long as it runs.
+        self._keep = (codes, wanted, settings, _wrap_all(callbacks))
+        qr, login, event, log = self._keep[-1]
+        error = self._native.Neonize(
+            client.name.encode(),
+            client.uuid,
+            jid,
+            len(jid),
+            int(client.new_device),
+            _LOG_LEVEL,
+            qr,
+            login,
+            event,
+            log,
+            wanted,
+            len(codes),
+            props,
+            len(props),
+            b"",
+            0,
+            settings,
+        )
+        return (error or b"").decode(errors="replace")
+
+    def stop(self) -> None:
+        """Disconnect; `run` returns."""
+        self._client.stop()
+
+    def me(self) -> Any:
+        """Return the linked device. Only once connected: before, it aborts the process."""
+        return self._client.get_me()
+
+    def phone_of(self, lid: str) -> str | None:
+        """Return the phone number behind a LID's user part, if the store knows it."""
+        try:
+            found = self._client.get_pn_from_lid(JID(User=lid, Server="lid", **_PLAIN))
+        except Exception:  # noqa: BLE001 - not known, or no client: the LID has to do
+            return None
+        return found.User if found.Server == PHONE_SERVER and found.User else None
+
+    def pair_phone(self, number: str) -> str:
+        """Ask for a code to type on the phone. Raises whatever the library raises."""
+        code: str = self._client.PairPhone(number, show_push_notification=True)
+        return code
+
+    def send(self, to: str, message: Any) -> Any:
+        """Send a message and return the server's answer. Raises `SendMessageError`."""
+        return self._client.send_message(parse_jid(to), message)
+
+    def logout(self) -> None:
+        """Unlink this device. Raises `LogoutError`."""
+        self._client.logout()
+
+
+_PLAIN: Final = {"Device": 0, "Integrator": 0, "IsEmpty": False, "RawAgent": 0}
+
+
+def stored_devices(deferred: Deferred, store: Path) -> list[str]:
+    """Return the device JIDs that a store holds; creates the store if there is none.
+
+    neonize's own reading of the answer fails on a push name with a comma.
+    """
+    ignore = binder.func_callback_bytes2(lambda _data, _size: None)
+    native: Any = deferred
+    answer = native.GetAllDevices(str(store).encode(), ignore).decode(errors="replace")
+    return [row.partition(",")[0] for row in answer.split(_DEVICE_SEPARATOR) if row]
+
+
+def parse_jid(text: str) -> JID:
+    """Return a JID from `user:device@server`."""
+    user, _, server = text.partition("@")
+    user, _, device = user.partition(":")
+    return JID(User=user, Server=server or PHONE_SERVER, **{**_PLAIN, "Device": int(device or 0)})
+
+
+def parse_device(data: bytes) -> Any:
+    """Return a device record from its bytes."""
+    return Device.FromString(data)
+
+
+def install_root(library: str, key: bytes) -> None:
+    """Trust another root for the certificates of the server; call it before connecting.
+
+    Args:
+        library: Path of the shared object.
+        key: 32 bytes.
+
+    Raises:
+        RootKeyError: The published root is not exactly once in the library's data.
+    """
+    hits = [
+        start + match.start()
+        for start, end in _writable(library)
+        for match in re.finditer(
+            re.escape(PUBLISHED_ROOT), (ctypes.c_char * (end - start)).from_address(start)
+        )
+    ]
+    if len(hits) != 1:
+        raise RootKeyError(f"the root key was found {len(hits)} times, once is expected")
+    if len(key) != len(PUBLISHED_ROOT):
+        raise RootKeyError(f"a root key has {len(PUBLISHED_ROOT)} bytes")
+    ctypes.memmove(hits[0], key, len(key))
+
+
+def _writable(library: str) -> Iterable[tuple[int, int]]:
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, rights, _, _, _, *path = line.split(maxsplit=5)
+        if path == [library] and rights.startswith("rw"):
+            start, end = span.split("-")
+            yield int(start, 16), int(end, 16)
+
+
+def _wrap_all(callbacks: Callbacks) -> tuple[Any, Any, Any, Any]:
+    def qr(_client: int, text: int) -> None:
+        callbacks.qr(ctypes.string_at(text).decode())
+
+    def login(_client: int, status: int) -> None:
+        callbacks.login(ctypes.string_at(status).decode(errors="replace"))
+
+    def event(_client: bytes, data: int, size: int, code: int) -> None:
+        callbacks.event(code, ctypes.string_at(data, size) if size else b"")
+
+    def log(data: int, size: int) -> None:
+        if data and size > 0:
+            callbacks.log(ctypes.string_at(data, size))
+
+    return (
+        binder.func_string(qr),
+        binder.func_string(login),
+        binder.func_callback_bytes(event),
+        binder.func_callback_bytes2(log),
+    )

@@ -1,0 +1,115 @@
+"""Imports the library's Python side once, without starting its native side.
+
+The library is a Go shared object. Go starts its threads when the object is loaded, and threads do
+not survive a fork, so the fork server must not load it, yet all of neonize's modules load it while
+they are imported. `Deferred` stands in for it meanwhile: it takes the declarations that neonize
+makes (restype, argtypes, errcheck) and applies them when a host loads the real object.
+"""
+
+import ctypes
+import importlib
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+_DECLARATIONS = ("restype", "argtypes", "errcheck")
+
+
+class _DeferredFunction:
+    """Holds the declarations of one native function until there is one."""
+
+    def __call__(self, *_: Any) -> Any:
+        raise RuntimeError("the native library is not loaded in this process")
+
+
+class Deferred:
+    """Stands in for the native library until `load`.
+
+    Args:
+        path: The shared object.
+        version: What the object will say that it is; neonize asks while it is imported.
+    """
+
+    def __init__(self, *, path: str, version: bytes) -> None:
+        self._path = path
+        self._library: ctypes.CDLL | None = None
+        self.GetVersion = _Version(version)
+
+    @property
+    def path(self) -> str:
+        """Where the shared object is."""
+        return self._path
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if self._library is not None:
+            return getattr(self._library, name)
+        function = _DeferredFunction()
+        self.__dict__[name] = function
+        return function
+
+    def load(self) -> None:
+        """Load the shared object into this process; from now on calls reach it directly."""
+        library = ctypes.CDLL(self._path)
+        for name, stand_in in list(self.__dict__.items()):
+            if not isinstance(stand_in, _DeferredFunction):
+                continue
+            del self.__dict__[name]
+            function = getattr(library, name, None)
+            if function is None:  # neonize declares some that its object does not have
+                continue
+            for declaration in _DECLARATIONS:
+                if declaration in stand_in.__dict__:
+                    setattr(function, declaration, stand_in.__dict__[declaration])
+            self.__dict__[name] = function
+        self._library = library
+
+
+class _Version:
+    """Answers neonize's check of the object's version."""
+
+    def __init__(self, version: bytes) -> None:
+        self._version = version
+
+    def __call__(self) -> bytes:
+        return self._version
+
+
+def preload() -> Deferred:
+    """Import neonize and return the stand-in for its native library.
+
+    Raises:
+        ImportError: neonize is missing, or is not the release that this was written for.
+    """
+    # Its client module loads another library (libmagic) in the same way, which is left alone.
+    real = ctypes.CDLL
+    made: list[Deferred] = []
+
+    def stand_in(name: Any, *args: Any, **kwargs: Any) -> Any:
+        if name is None or not Path(str(name)).name.startswith("neonize-"):
+            return real(name, *args, **kwargs)
+        version = vars(sys.modules["neonize.download"])["__GONEONIZE_VERSION__"]
+        made.append(Deferred(path=str(name), version=version.encode()))
+        return made[-1]
+
+    ctypes.CDLL = stand_in  # type: ignore[assignment,misc]
+    try:
+        importlib.import_module("neonize.client")
+    finally:
+        ctypes.CDLL = real  # type: ignore[misc]
+    if len(made) != 1:
+        raise ImportError(f"neonize loaded its native library {len(made)} times, once is expected")
+    _end_log_thread()
+    return made[0]
+
+
+def _end_log_thread() -> None:
+    # A fork copies only the thread that forks, so one that is alive here would be missing there.
+    # Hosts read the library's log themselves.
+    module = sys.modules["neonize.utils.log"]
+    module._log_queue.put(None)  # noqa: SLF001 - there is no public way to end it
+    module._thread.join()  # noqa: SLF001
+    logging.getLogger().handlers.clear()
+    logging.getLogger().addHandler(logging.NullHandler())

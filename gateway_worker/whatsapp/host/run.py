@@ -1,0 +1,93 @@
+"""A host from its fork to its end."""
+
+import gc
+import os
+import socket
+import sys
+import traceback
+from pathlib import Path
+from typing import Final, NoReturn
+
+from gateway_worker.whatsapp.host.kernel import lock_directory, name_process, silence_output
+from gateway_worker.whatsapp.host.native import Library, RootKeyError, install_root, stored_devices
+from gateway_worker.whatsapp.host.preload import Deferred
+from gateway_worker.whatsapp.host.session import HostSession
+from gateway_worker.whatsapp.host.spool import Spool
+from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
+from gateway_worker.whatsapp.ipc.codec import WireError
+from gateway_worker.whatsapp.ipc.frames import Ended, Start
+
+ERRORS_NAME: Final = "host.err"
+"""In the session's directory: what the native library said when it crashed; the worker reads it."""
+_FAILED: Final = 70
+
+
+def run_host(sock: socket.socket, deferred: Deferred) -> NoReturn:
+    """Be a host on this socket; never returns.
+
+    The process ends by `os._exit` in every case: the library's threads keep a usual exit waiting.
+    """
+    status = _FAILED
+    try:
+        gc.enable()
+        _serve(BlockingChannel(sock), deferred)
+        status = 0
+    except ConnectionError:
+        status = 0  # the worker is gone, and with it all reason to run
+    except BaseException:  # noqa: BLE001 - the root of the process
+        traceback.print_exc(file=sys.stderr)
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
+
+
+def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
+    start = _first_frame(channel)
+    directory = Path(start.directory)
+    os.umask(0o077)
+    silence_output(directory / ERRORS_NAME)
+    name_process("wa-host")
+    lock_directory(directory)
+    spool = Spool.open(
+        directory=directory,
+        limit_bytes=start.spool_limit_bytes,
+        segment_bytes=start.spool_segment_bytes,
+        sync=start.spool_sync,
+    )
+    deferred.load()
+    if start.root_key is not None:
+        try:
+            install_root(deferred.path, bytes.fromhex(start.root_key))
+        except RootKeyError as error:
+            channel.send(Ended(reason="refused", detail=str(error)))
+            return
+    store = directory / start.device_store
+    resume = _device_to_run(start, store, deferred)
+    if start.resume_jid is not None and resume is None:
+        detail = "the device store does not hold the linked device"
+        channel.send(Ended(reason="store_lost", detail=detail))
+        return
+    library = Library(deferred=deferred, store=store, resume=resume, device_name=start.device_name)
+    HostSession(start=start, channel=channel, spool=spool, library=library).run()
+
+
+def _first_frame(channel: BlockingChannel) -> Start:
+    while True:
+        for frame in channel.receive():
+            if isinstance(frame, Start):
+                return frame
+            raise WireError(f"{type(frame).__name__} came before Start")
+
+
+def _device_to_run(start: Start, store: Path, deferred: Deferred) -> str | None:
+    """Return the device of the store to run; None to pair one, or if the wanted one is missing.
+
+    Naming a device that the store does not hold would abort the process. A store that holds one
+    although the worker knows of none was linked just before a crash: that link is taken up.
+    """
+    if not store.exists():
+        return None
+    devices = stored_devices(deferred, store)
+    if start.resume_jid is None:
+        return devices[-1] if devices else None
+    return start.resume_jid if start.resume_jid in devices else None

@@ -1,0 +1,246 @@
+"""One host's loop: the library's events out to the worker, the worker's frames in.
+
+Three threads of ours: this loop, one that is inside the library's client for as long as it runs,
+and one for requests once there is the first. The library calls `Intake` on its own.
+"""
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from typing import Final
+
+from gateway_worker.whatsapp.convert.people import People, PhoneOf, account
+from gateway_worker.whatsapp.host import events
+from gateway_worker.whatsapp.host.commands import Commands
+from gateway_worker.whatsapp.host.events import (
+    Happening,
+    Intake,
+    LibraryReturned,
+    LinkEvent,
+    PairingDone,
+    QrShown,
+    link_news,
+)
+from gateway_worker.whatsapp.host.native import Callbacks, Library, parse_device
+from gateway_worker.whatsapp.host.shipping import Shipper
+from gateway_worker.whatsapp.host.spool import Spool
+from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
+from gateway_worker.whatsapp.ipc.codec import WireError
+from gateway_worker.whatsapp.ipc.frames import (
+    Ack,
+    Cancel,
+    Ended,
+    Frame,
+    FromHost,
+    Linked,
+    Logout,
+    Notice,
+    PairingFailed,
+    Person,
+    QrCode,
+    SendText,
+    Start,
+    Stop,
+    Up,
+)
+
+FIRST_QR_SECONDS: Final = 60.0
+NEXT_QR_SECONDS: Final = 20.0
+LONGEST_WAIT_SECONDS: Final = 60.0
+REMEMBERED_PEOPLE: Final = 1_000
+
+
+class HostSession:
+    """A host that is about to run.
+
+    Args:
+        start: What the worker wants.
+        channel: The connection to it.
+        spool: Opened already.
+        library: Ready to run.
+    """
+
+    def __init__(
+        self,
+        *,
+        start: Start,
+        channel: BlockingChannel,
+        spool: Spool,
+        library: Library,
+    ) -> None:
+        self._start = start
+        self._channel = channel
+        self._spool = spool
+        self._library = library
+        self._announced = start.resume_jid is not None
+        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._happenings: deque[Happening] = deque()
+        self._people = People(phone_of=_remembering(library.phone_of))
+        self._commands = Commands(library=library, send=self._send, unlinked=self._leave_soon)
+        self._qr_codes = 0
+        self._known = False
+        self._returned = False
+        self._leaving: float | None = None
+        self._shipper = Shipper(
+            spool=spool, people=self._people, send=self._send, in_flight=start.in_flight
+        )
+
+    def run(self) -> None:
+        """Run until the connection has ended or the worker says so; the process may end then.
+
+        Raises:
+            OSError: The worker is gone.
+        """
+        if self._spool.damaged_bytes:
+            self._send(Notice(event="spool_damaged", detail=f"{self._spool.damaged_bytes} bytes"))
+        threading.Thread(target=self._run_library, name="library", daemon=True).start()
+        poll = select.poll()
+        poll.register(self._channel.fileno(), select.POLLIN)
+        poll.register(self._wakeup, select.POLLIN)
+        while not self._done():
+            ready = dict(poll.poll(self._wait_milliseconds()))
+            if self._wakeup in ready:
+                os.eventfd_read(self._wakeup)
+            if self._channel.fileno() in ready:
+                for frame in self._channel.receive():
+                    self._on_frame(frame)
+            while self._happenings:
+                self._on_happening(self._happenings.popleft())
+            if self._known:  # else the client cannot be asked yet who is behind a LID
+                self._shipper.ship()
+
+    # From other threads.
+
+    def _tell(self, happening: Happening) -> None:
+        self._happenings.append(happening)
+        self._wake()
+
+    def _wake(self) -> None:
+        os.eventfd_write(self._wakeup, 1)
+
+    def _send(self, frame: FromHost) -> None:
+        self._channel.send(frame)
+
+    def _run_library(self) -> None:
+        intake = Intake(spool=self._spool, tell=self._tell, wake=self._wake)
+        error = self._library.run(
+            callbacks=Callbacks(
+                event=intake.event, qr=intake.qr, login=intake.login, log=intake.log
+            ),
+            subscribe=events.SUBSCRIBED,
+            proxy=self._start.proxy_url,
+        )
+        self._tell(LibraryReturned(error=error))
+
+    def _leave_soon(self) -> None:
+        self._tell(LibraryReturned(error=""))
+
+    # The loop.
+
+    def _done(self) -> bool:
+        if self._leaving is None:
+            return False
+        return not self._spool.pending or not self._known or time.monotonic() >= self._leaving
+
+    def _wait_milliseconds(self) -> int:
+        if self._leaving is None:
+            return int(LONGEST_WAIT_SECONDS * 1000)
+        return max(0, int((self._leaving - time.monotonic()) * 1000) + 1)
+
+    def _leave(self) -> None:
+        """Disconnect; what is in the spool may still be acknowledged for a moment."""
+        if self._leaving is not None:
+            return
+        self._leaving = time.monotonic() + self._start.drain_seconds
+        if self._known and not self._returned:
+            self._library.stop()
+
+    def _on_frame(self, frame: Frame) -> None:
+        match frame:
+            case Ack(record=record):
+                self._shipper.acknowledge(record)
+            case SendText():
+                self._commands.send_text(frame)
+            case Cancel(request=request):
+                self._commands.cancel(request)
+            case Logout():
+                self._commands.logout(frame)
+            case Stop():
+                self._leave()
+            case other:
+                raise WireError(f"{type(other).__name__} is not for a running host")
+
+    def _on_happening(self, happening: Happening) -> None:
+        match happening:
+            case LinkEvent(code=code, data=data):
+                self._on_link_event(code, data)
+            case QrShown(code=code):
+                self._on_qr(code)
+            case PairingDone(status=status):
+                self._on_pairing_done(status)
+            case LibraryReturned(error=error):
+                self._on_returned(error)
+            case Notice():
+                self._send(happening)
+
+    def _on_link_event(self, code: int, data: bytes) -> None:
+        if code == events.DEVICE:
+            self._on_device(account(parse_device(data)))
+        elif code == events.CONNECTED:
+            self._on_connected()
+        elif code == events.KEEP_ALIVE_RESTORED and self._people.own is not None:
+            self._send(Up(account=self._people.own))
+        elif (news := link_news(code, data)) is not None and self._leaving is None:
+            self._send(news)
+            if isinstance(news, Ended):
+                self._leave()
+
+    def _on_device(self, own: Person) -> None:
+        self._people.own = own
+        self._known = True
+        if not self._announced:
+            self._announced = True
+            self._send(Linked(account=own))
+
+    def _on_connected(self) -> None:
+        if self._leaving is not None:
+            return
+        self._people.own = account(self._library.me())
+        self._send(Up(account=self._people.own))
+
+    def _on_qr(self, code: str) -> None:
+        self._qr_codes += 1
+        if self._start.pair_number is None:
+            seconds = FIRST_QR_SECONDS if self._qr_codes == 1 else NEXT_QR_SECONDS
+            self._send(QrCode(code=code, valid_seconds=seconds))
+        elif self._qr_codes == 1:
+            self._commands.pair(self._start.pair_number)
+
+    def _on_pairing_done(self, status: str) -> None:
+        if status == "success":
+            return
+        self._send(PairingFailed(timed_out=status == "timeout", detail=f"pairing: {status}"))
+        self._leave()
+
+    def _on_returned(self, error: str) -> None:
+        self._returned = True
+        if self._leaving is None and error:
+            self._send(Ended(reason="unreachable", detail="the first connection failed"))
+        self._leave()
+
+
+def _remembering(phone_of: PhoneOf) -> PhoneOf:
+    """Ask the store once about each LID that has a number; every look-up there is a query."""
+    known: dict[str, str] = {}
+
+    def remembered(lid: str) -> str | None:
+        phone = known.get(lid)
+        if phone is None and (phone := phone_of(lid)) is not None:
+            if len(known) >= REMEMBERED_PEOPLE:
+                known.clear()
+            known[lid] = phone
+        return phone
+
+    return remembered

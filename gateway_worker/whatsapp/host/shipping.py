@@ -1,0 +1,88 @@
+"""From the spool to the worker: records become frames, acknowledgements free the spool."""
+
+from collections import deque
+from collections.abc import Callable
+
+from neonize.proto.Neonize_pb2 import Message as MessageEvent
+from neonize.proto.Neonize_pb2 import Receipt as ReceiptEvent
+
+from gateway_worker.whatsapp.convert.message import message
+from gateway_worker.whatsapp.convert.people import People
+from gateway_worker.whatsapp.convert.receipt import receipt
+from gateway_worker.whatsapp.host.events import MESSAGE, OFFLINE_FLAG, RECEIPT
+from gateway_worker.whatsapp.host.spool import Record, Spool
+from gateway_worker.whatsapp.ipc.frames import FromHost, Message, Notice, Receipt
+
+
+class Shipper:
+    """Sends records in order, a limited number ahead of their acknowledgements.
+
+    Args:
+        spool: Where the records are.
+        people: Who is who.
+        send: Sends a frame to the worker.
+        in_flight: How many records may wait for their acknowledgement.
+    """
+
+    def __init__(
+        self, *, spool: Spool, people: People, send: Callable[[FromHost], None], in_flight: int
+    ) -> None:
+        self._spool = spool
+        self._people = people
+        self._send = send
+        self._in_flight = in_flight
+        # Numbers that were read, and whether the worker will acknowledge them.
+        self._open: deque[tuple[int, bool]] = deque()
+
+    def ship(self) -> None:
+        """Send what there is and what the worker has room for.
+
+        Raises:
+            OSError: The worker is gone.
+        """
+        while len(self._open) < self._in_flight:
+            record = self._spool.read()
+            if record is None:
+                return
+            sent = self._ship(record)
+            self._open.append((record.number, sent))
+            if not sent:
+                self._settle(0)
+
+    def acknowledge(self, number: int) -> None:
+        """Take the worker's word that it needs nothing up to this number any more."""
+        self._settle(number)
+
+    def _settle(self, number: int) -> None:
+        settled = 0
+        while self._open and (self._open[0][0] <= number or not self._open[0][1]):
+            settled, _ = self._open.popleft()
+        if settled:
+            self._spool.acknowledge(settled)
+
+    def _ship(self, record: Record) -> bool:
+        """Send a record; False if there is nothing in it for the worker."""
+        try:
+            frame = self._frame(record)
+            if frame is not None:
+                self._send(frame)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad record must not hold up the rest
+            self._send(Notice(event="record_unreadable", detail=type(error).__name__))
+            return False
+        return frame is not None
+
+    def _frame(self, record: Record) -> Message | Receipt | None:
+        if record.code == MESSAGE:
+            return message(
+                MessageEvent.FromString(record.payload),
+                record=record.number,
+                offline=bool(record.flags & OFFLINE_FLAG),
+                people=self._people,
+            )
+        if record.code == RECEIPT:
+            return receipt(
+                ReceiptEvent.FromString(record.payload), record=record.number, people=self._people
+            )
+        return None

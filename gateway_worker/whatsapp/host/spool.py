@@ -1,0 +1,271 @@
+"""Events of the library that the worker has not committed yet, on disk.
+
+The callback appends and returns. Records are numbered from 1 without gaps; they are read in order
+and forgotten when acknowledged. A record that was appended survives the death of the process, and
+with `sync` that of the machine.
+
+On disk: files `spool-<number of the first record>` of records (`RECORD` header and payload), the
+last of them open for appending, and `spool.ack` with the highest acknowledged number. A file goes
+when all of it is acknowledged. A record that was being written when the process died fails its
+checksum and is cut off, with whatever follows it.
+"""
+
+import os
+import struct
+import threading
+import zlib
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+RECORD: Final = struct.Struct("<IIQBB")
+"""Checksum of the rest, length of the payload, number, code, flags."""
+ACK: Final = struct.Struct("<QI")
+"""Number and its checksum."""
+MAX_PAYLOAD_BYTES: Final = 64 * 1024 * 1024
+PREFIX: Final = "spool-"
+RETRY_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A spooled event: what the library handed over, as it was."""
+
+    number: int
+    code: int
+    flags: int
+    payload: bytes
+
+
+class SpoolClosedError(Exception):
+    """The host is leaving; nothing can be appended any more."""
+
+
+class _Segment:
+    """One file of records."""
+
+    __slots__ = ("descriptor", "first", "last", "path", "size")
+
+    def __init__(self, *, path: Path, first: int, descriptor: int) -> None:
+        self.path = path
+        self.first = first
+        self.last = first - 1
+        self.size = 0
+        self.descriptor = descriptor
+
+    def read(self, offset: int) -> tuple[Record, int] | None:
+        """Return the record at an offset and the offset after it; None if there is no whole one."""
+        header = os.pread(self.descriptor, RECORD.size, offset)
+        if len(header) < RECORD.size:
+            return None
+        checksum, length, number, code, flags = RECORD.unpack(header)
+        if length > MAX_PAYLOAD_BYTES:
+            return None
+        payload = os.pread(self.descriptor, length, offset + RECORD.size)
+        if len(payload) < length or _checksum(header, payload) != checksum:
+            return None
+        record = Record(number=number, code=code, flags=flags, payload=payload)
+        return record, offset + RECORD.size + length
+
+    def scan(self) -> int:
+        """Find the last whole record, cut off what follows, and return how many bytes that was."""
+        while (found := self.read(self.size)) is not None and found[0].number == self.last + 1:
+            self.last, self.size = self.last + 1, found[1]
+        lost = os.fstat(self.descriptor).st_size - self.size
+        if lost:
+            os.ftruncate(self.descriptor, self.size)
+        return lost
+
+
+class Spool:
+    """A bounded queue on disk: many threads append, one thread reads.
+
+    Attributes:
+        damaged_bytes: What had to be cut off when it was opened.
+        stalled: How often an append had to wait, for room or for a disk that refused.
+    """
+
+    def __init__(
+        self, *, directory: Path, limit_bytes: int, segment_bytes: int, sync: bool
+    ) -> None:
+        self._directory = directory
+        self._limit = limit_bytes
+        self._segment_bytes = segment_bytes
+        self._sync = sync
+        self._segments: deque[_Segment] = deque()
+        self._bytes = 0
+        self._ack_file = -1
+        self._acknowledged = 0
+        self._appended = 0
+        self._read = 0
+        self._reading: _Segment | None = None
+        self._offset = 0
+        self._closed = False
+        self._changed = threading.Condition()
+        self.damaged_bytes = 0
+        self.stalled = 0
+
+    @classmethod
+    def open(cls, *, directory: Path, limit_bytes: int, segment_bytes: int, sync: bool) -> Self:
+        """Open a directory's spool; reading begins at the first record not acknowledged.
+
+        Raises:
+            OSError: The files cannot be used.
+        """
+        spool = cls(
+            directory=directory, limit_bytes=limit_bytes, segment_bytes=segment_bytes, sync=sync
+        )
+        spool._recover()
+        return spool
+
+    @property
+    def pending(self) -> int:
+        """How many records are not acknowledged."""
+        return self._appended - self._acknowledged
+
+    @property
+    def acknowledged(self) -> int:
+        """The highest number that was acknowledged."""
+        return self._acknowledged
+
+    def append(self, code: int, flags: int, payload: bytes) -> int:
+        """Store an event and return its number; waits while there is no room.
+
+        A disk that refuses is tried again until it takes the record: not to return is the only
+        way to tell the library, and through it WhatsApp, to hold what comes next.
+
+        Raises:
+            SpoolClosedError: The spool was closed, perhaps while waiting.
+        """
+        with self._changed:
+            while True:
+                if self._closed:
+                    raise SpoolClosedError
+                if self._bytes <= self._limit:
+                    try:
+                        return self._write(code, flags, payload)
+                    except OSError:
+                        self._undo()
+                self.stalled += 1
+                self._changed.wait(RETRY_SECONDS)
+
+    def read(self) -> Record | None:
+        """Return the next record that was not read yet, or None; for one thread."""
+        with self._changed:
+            while self._read < self._appended:
+                segment = next(one for one in self._segments if one.last > self._read)
+                if segment is not self._reading:
+                    self._reading, self._offset = segment, 0
+                found = segment.read(self._offset)
+                if found is None:  # damaged since it was opened; the rest of the file is lost
+                    self.damaged_bytes += segment.size - self._offset
+                    self._read = segment.last
+                    continue
+                record, self._offset = found
+                self._read = record.number
+                if record.number > self._acknowledged:
+                    return record
+            return None
+
+    def acknowledge(self, number: int) -> None:
+        """Forget the records up to and including a number."""
+        with self._changed:
+            number = min(number, self._appended)
+            if number <= self._acknowledged:
+                return
+            self._acknowledged = number
+            # Not forced to the disk: after a power cut some records come twice.
+            packed = number.to_bytes(8, "little")
+            os.pwrite(self._ack_file, ACK.pack(number, zlib.crc32(packed)), 0)
+            active = self._segments[-1]
+            if active.last <= number and active.size >= self._segment_bytes:
+                self._begin_segment()
+            while len(self._segments) > 1 and self._segments[0].last <= number:
+                self._drop(self._segments.popleft())
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Refuse what comes from now on; waiting appends end. Idempotent."""
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            for segment in self._segments:
+                os.close(segment.descriptor)
+            os.close(self._ack_file)
+            self._changed.notify_all()
+
+    # Inside; the lock is held.
+
+    def _recover(self) -> None:
+        self._ack_file = _open(self._directory / "spool.ack")
+        packed = os.pread(self._ack_file, ACK.size, 0)
+        if len(packed) == ACK.size and ACK.unpack(packed)[1] == zlib.crc32(packed[:8]):
+            self._acknowledged = ACK.unpack(packed)[0]
+        for path in sorted(self._directory.glob(f"{PREFIX}*")):
+            segment = _Segment(path=path, first=_first_of(path), descriptor=_open(path))
+            self.damaged_bytes += segment.scan()
+            self._bytes += segment.size
+            if segment.size:
+                self._segments.append(segment)
+            else:
+                self._drop(segment)
+        last = max((segment.last for segment in self._segments), default=0)
+        self._appended = max(self._acknowledged, last)
+        self._read = self._acknowledged
+        while self._segments and self._segments[0].last <= self._acknowledged:
+            self._drop(self._segments.popleft())
+        self._begin_segment()
+
+    def _begin_segment(self) -> None:
+        first = self._appended + 1
+        path = self._directory / f"{PREFIX}{first:020d}"
+        self._segments.append(_Segment(path=path, first=first, descriptor=_open(path)))
+        if self._sync:
+            directory = os.open(self._directory, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+
+    def _write(self, code: int, flags: int, payload: bytes) -> int:
+        if self._segments[-1].size >= self._segment_bytes:
+            self._begin_segment()
+        segment = self._segments[-1]
+        number = self._appended + 1
+        header = RECORD.pack(0, len(payload), number, code, flags)
+        header = RECORD.pack(_checksum(header, payload), len(payload), number, code, flags)
+        size = len(header) + len(payload)
+        if os.pwritev(segment.descriptor, (header, payload), segment.size) < size:
+            raise OSError("the disk took a part of the record")
+        if self._sync:
+            os.fdatasync(segment.descriptor)
+        segment.size += size
+        segment.last = self._appended = number
+        self._bytes += size
+        return number
+
+    def _undo(self) -> None:
+        segment = self._segments[-1]
+        try:
+            os.ftruncate(segment.descriptor, segment.size)
+        except OSError:
+            return  # the next attempt writes over it
+
+    def _drop(self, segment: _Segment) -> None:
+        self._bytes -= segment.size
+        os.close(segment.descriptor)
+        segment.path.unlink(missing_ok=True)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _first_of(path: Path) -> int:
+    return int(path.name.removeprefix(PREFIX))
+
+
+def _checksum(header: bytes, payload: bytes) -> int:
+    return zlib.crc32(payload, zlib.crc32(header[4:]))

@@ -1,0 +1,123 @@
+"""The fork server: `python -m gateway_worker.whatsapp.host.zygote <socket> <parent>`.
+
+Everything is imported once and stays shared with all hosts, copy on write: nothing is imported
+after the fork, and the collector leaves what it finds here alone. The native library reads the
+environment that was there at `exec`, so the worker sets it when it starts this program.
+
+The socket is of the kind that keeps packets apart (SOCK_SEQPACKET): each is one frame and carries
+at most one descriptor, a host's socket on the way in and its pidfd on the way out.
+"""
+
+import gc
+import importlib
+import os
+import select
+import socket
+import sys
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+from gateway_worker.whatsapp.host.kernel import count_threads, die_with_parent, name_process
+from gateway_worker.whatsapp.host.preload import Deferred, preload
+from gateway_worker.whatsapp.ipc.codec import FrameDecoder, encode
+from gateway_worker.whatsapp.ipc.frames import Fork, Forked, Frame, NotForked, Ready, Reaped
+
+MAX_PACKET_BYTES: Final = 4096
+
+
+class ForkServer:
+    """Forks hosts and tells when they are gone.
+
+    Args:
+        control: The socket to the worker.
+        deferred: The native library, not loaded.
+        run_host: What a host does with its socket.
+    """
+
+    def __init__(
+        self,
+        *,
+        control: socket.socket,
+        deferred: Deferred,
+        run_host: Callable[[socket.socket, Deferred], NoReturn],
+    ) -> None:
+        self._control = control
+        self._deferred = deferred
+        self._run_host = run_host
+        self._pid = os.getpid()
+        self._poll = select.poll()
+        self._poll.register(control, select.POLLIN)
+        self._children: dict[int, int] = {}  # by pidfd
+
+    def serve(self) -> None:
+        """Serve until the worker closes its end."""
+        self._tell(Ready())
+        while True:
+            for descriptor, _ in self._poll.poll():
+                if descriptor in self._children:
+                    self._reap(descriptor)
+                elif not self._take():
+                    return
+
+    def _take(self) -> bool:
+        data, descriptors, _, _ = socket.recv_fds(self._control, MAX_PACKET_BYTES, 1)
+        if not data:
+            return False
+        for frame in FrameDecoder().feed(data):
+            assert isinstance(frame, Fork)
+            self._fork(frame.number, socket.socket(fileno=descriptors[0]))
+        return True
+
+    def _fork(self, number: int, host: socket.socket) -> None:
+        with host:
+            try:
+                pid = os.fork()
+            except OSError as error:
+                self._tell(NotForked(number=number, detail=error.strerror or "fork failed"))
+                return
+            if pid == 0:
+                self._become_host(host)
+        pidfd = os.pidfd_open(pid)
+        self._children[pidfd] = pid
+        self._poll.register(pidfd, select.POLLIN)
+        self._tell(Forked(number=number, pid=pid), pidfd)
+
+    def _become_host(self, host: socket.socket) -> NoReturn:
+        try:
+            die_with_parent(self._pid)
+            self._control.close()
+            for pidfd in self._children:
+                os.close(pidfd)
+        except BaseException:  # noqa: BLE001 - must not go on as a second fork server
+            os._exit(1)
+        self._run_host(host, self._deferred)
+
+    def _reap(self, pidfd: int) -> None:
+        pid = self._children.pop(pidfd)
+        self._poll.unregister(pidfd)
+        os.close(pidfd)
+        _, status = os.waitpid(pid, 0)
+        self._tell(Reaped(pid=pid, status=os.waitstatus_to_exitcode(status)))
+
+    def _tell(self, frame: Frame, *descriptors: int) -> None:
+        socket.send_fds(self._control, [encode(frame)], descriptors)
+
+
+def main() -> None:
+    """Import everything, then serve."""
+    control_fd, worker = (int(argument) for argument in sys.argv[1:3])
+    die_with_parent(worker)
+    name_process("wa-zygote")
+    gc.disable()  # a collection would leave holes that hosts then fill, page by page
+    deferred = preload()
+    run = importlib.import_module("gateway_worker.whatsapp.host.run")  # imports neonize: not before
+    gc.freeze()
+    if (threads := count_threads()) != 1:
+        raise RuntimeError(f"{threads} threads run, so nothing may be forked")
+    with socket.socket(fileno=control_fd) as control:
+        ForkServer(control=control, deferred=deferred, run_host=run.run_host).serve()
+    os._exit(0)  # hosts that are left die with this process
+
+
+if __name__ == "__main__":
+    main()

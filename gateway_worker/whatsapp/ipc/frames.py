@@ -1,0 +1,287 @@
+"""Every frame between the worker, the fork server and a host, as a value.
+
+Fields are plain (text, numbers, tuples of text, `Person`), so a host needs neither pydantic nor the
+contracts. Times are Unix seconds; JIDs are written `user@server`, with `:device` only where said.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody on WhatsApp: `jid` is the phone-number JID when it is known, else the LID."""
+
+    jid: str
+    lid: str | None = None
+    phone_number: str | None = None
+    push_name: str | None = None
+
+
+# The worker to a host.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The first frame to a host.
+
+    Attributes:
+        directory: The session's directory; it exists.
+        device_store: The library's database file inside it.
+        resume_jid: The device to resume (`user:device@server`); None to pair a new one.
+        pair_number: Pair by a code for this number (digits) instead of by QR code.
+        device_name: What the phone's list of devices shows.
+        proxy_url: Where the library connects instead of to WhatsApp.
+        root_key: Root of the server's certificates, 64 hexadecimal digits, if not WhatsApp's.
+        spool_limit_bytes: Above this the spool blocks the library's callback.
+        spool_segment_bytes: Size of one file of the spool.
+        spool_sync: Whether every record is forced to the disk before the callback returns.
+        in_flight: Records that may be sent to the worker and not yet be acknowledged.
+        drain_seconds: How long a host that was told to stop waits for acknowledgements.
+    """
+
+    directory: str
+    device_store: str
+    resume_jid: str | None
+    pair_number: str | None
+    device_name: str
+    proxy_url: str | None
+    root_key: str | None
+    spool_limit_bytes: int
+    spool_segment_bytes: int
+    spool_sync: bool
+    in_flight: int
+    drain_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendText:
+    """Send a text; answered by `Sent` or `Failed`."""
+
+    request: int
+    to: str
+    text: str
+    mentions: tuple[str, ...] = ()
+    quoted_id: str | None = None
+    quoted_participant: str | None = None
+    quoted_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Forget a request that has not begun; then it is answered by `Failed(not_begun)`."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logout:
+    """Unlink the device; answered by `Done` or `Failed`. The host leaves after `Done`."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Disconnect and leave."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """Spooled records up to and including this one are not needed any more."""
+
+    record: int
+
+
+# A host to the worker.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QrCode:
+    """A new QR code."""
+
+    code: str
+    valid_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairCode:
+    """A code to type on the phone."""
+
+    code: str
+    valid_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """The phone linked this device; `account.jid` has the device part."""
+
+    account: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairingFailed:
+    """Pairing ended without a link; the host leaves."""
+
+    timed_out: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Up:
+    """Logged in; `account.jid` has the device part."""
+
+    account: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Down:
+    """The connection is gone; the library reconnects."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The connection has ended for good; the host leaves. The reasons are those of the port."""
+
+    reason: str
+    detail: str
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A spooled message. `text` is None when its kind is not text; `kind` is the library's name."""
+
+    record: int
+    message_id: str
+    chat: str
+    sender: Person
+    from_me: bool
+    is_group: bool
+    timestamp: int
+    kind: str
+    text: str | None = None
+    mentions: tuple[str, ...] = ()
+    quoted_id: str | None = None
+    quoted_participant: str | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A spooled receipt; `status` is `delivered`, `read` or `played`."""
+
+    record: int
+    message_ids: tuple[str, ...]
+    chat: str
+    participant: Person
+    status: str
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """The server has taken the message of a `SendText`."""
+
+    request: int
+    message_id: str
+    chat: str
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A request without a result has taken effect."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A request failed; `kind` is one of the `Failure` texts."""
+
+    request: int
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something worth a log line; `event` is a fixed name, `detail` has no personal data."""
+
+    event: str
+    detail: str = ""
+
+
+# The worker and the fork server.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """The fork server has imported everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fork:
+    """Fork a host; its socket comes along. Answered by `Forked` or `NotForked`."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forked:
+    """A host runs; a pidfd for it comes along."""
+
+    number: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotForked:
+    """No process could be started."""
+
+    number: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaped:
+    """A host is gone; `status` is its exit code, or minus the signal that killed it."""
+
+    pid: int
+    status: int
+
+
+class Failure:
+    """Why a request failed: the texts of `Failed.kind`."""
+
+    NOT_BEGUN: Final = "not_begun"
+    NOT_CONNECTED: Final = "not_connected"
+    UNKNOWN_RECIPIENT: Final = "unknown_recipient"
+    INVALID: Final = "invalid"
+    REJECTED: Final = "rejected"
+    TIMED_OUT: Final = "timed_out"
+    UNCERTAIN: Final = "uncertain"
+
+
+ToHost = Start | SendText | Cancel | Logout | Stop | Ack
+FromHost = (
+    QrCode
+    | PairCode
+    | Linked
+    | PairingFailed
+    | Up
+    | Down
+    | Ended
+    | Message
+    | Receipt
+    | Sent
+    | Done
+    | Failed
+    | Notice
+)
+ToForkServer = Fork
+FromForkServer = Ready | Forked | NotForked | Reaped
+Frame = ToHost | FromHost | ToForkServer | FromForkServer

@@ -1,0 +1,65 @@
+"""The worker's end of a connection: an asyncio protocol."""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+from gateway_worker.whatsapp.ipc.codec import FrameDecoder, WireError, encode
+from gateway_worker.whatsapp.ipc.frames import Frame
+
+
+class FrameProtocol(asyncio.Protocol):
+    """Frames over a connected stream socket.
+
+    Args:
+        on_frame: Called with each frame as soon as it is complete; must be quick.
+        on_closed: Called once when nothing more will come, with the error if there was one.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_frame: Callable[[Frame], None],
+        on_closed: Callable[[Exception | None], None],
+    ) -> None:
+        self._on_frame = on_frame
+        self._on_closed = on_closed
+        self._decoder = FrameDecoder()
+        self._transport: asyncio.Transport | None = None
+        self._error: Exception | None = None
+
+    def send(self, frame: Frame) -> None:
+        """Queue a frame; dropped without a word when the connection is gone.
+
+        Raises:
+            WireError: It cannot be written.
+        """
+        data = encode(frame)
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the connection; `on_closed` follows."""
+        if self._transport is not None:
+            self._transport.close()
+
+    # Called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's has another base class
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on what is complete; a stream that is broken is closed."""
+        try:
+            for frame in self._decoder.feed(data):
+                self._on_frame(frame)
+        except WireError as error:
+            self._error = error
+            assert self._transport is not None
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Say that it is over."""
+        self._transport = None
+        self._on_closed(self._error or exc)

@@ -1,0 +1,132 @@
+"""Starts hosts: the sessions' `HostLauncher`, over one fork server that is replaced if it dies."""
+
+import asyncio
+from collections import Counter
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+
+from gateway_contracts.commands import PairByCode
+from gateway_worker.errors import DependencyError
+from gateway_worker.sessions.ports import HostListener, HostSpec
+from gateway_worker.sessions.store_files import DEVICE_STORE_NAME
+from gateway_worker.whatsapp.forkserver import ForkServer
+from gateway_worker.whatsapp.ipc.frames import Start
+from gateway_worker.whatsapp.process import HostProcess
+from gateway_worker.whatsapp.settings import WhatsAppSettings
+
+log = structlog.get_logger(__name__)
+
+LISTENER_SECONDS: Final = 2.0
+"""How long a listener may take for its last events when everything stops."""
+
+
+class HostProcesses:
+    """All hosts of this worker; an asynchronous context manager.
+
+    Entering starts the fork server. Leaving stops every host that still runs, in parallel.
+
+    Args:
+        settings: How hosts are run.
+
+    Attributes:
+        notices: How often each kind of notice came from a host, for metrics.
+    """
+
+    def __init__(self, settings: WhatsAppSettings) -> None:
+        self._settings = settings
+        self._server: ForkServer | None = None
+        self._starting = asyncio.Lock()
+        self._hosts: set[HostProcess] = set()
+        self._open = False
+        self.notices: Counter[str] = Counter()
+
+    @property
+    def fork_server_pid(self) -> int | None:
+        """The fork server's process id, if it runs."""
+        return self._server.pid if self._server is not None and self._server.alive else None
+
+    @property
+    def host_pids(self) -> tuple[int, ...]:
+        """The process ids of the hosts that run."""
+        return tuple(host.pid for host in self._hosts if not host.finished)
+
+    async def __aenter__(self) -> Self:
+        """Start the fork server. Raises `DependencyError`."""
+        self._open = True
+        await self._running_server()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop every host, then the fork server."""
+        self._open = False
+        async with self._starting:
+            server, self._server = self._server, None
+        hosts = tuple(self._hosts)
+        await asyncio.gather(*(host.stop() for host in hosts))
+        await asyncio.gather(*(host.finish(seconds=LISTENER_SECONDS) for host in hosts))
+        if server is not None:
+            await server.close()
+
+    async def launch(self, spec: HostSpec, listener: HostListener) -> HostProcess:
+        """Start a host and return once its process runs; see the port."""
+        try:
+            await asyncio.to_thread(spec.directory.mkdir, parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise DependencyError("the session's directory cannot be made") from error
+        forked = await (await self._running_server()).fork()
+        host = HostProcess(
+            session_id=spec.session_id,
+            directory=spec.directory,
+            forked=forked,
+            listener=listener,
+            settings=self._settings,
+            noticed=self._on_notice,
+        )
+        await host.connect()
+        # Nothing is awaited from here to the return, so the caller has the host before its first
+        # event has the caller.
+        self._hosts = {one for one in self._hosts if not one.finished} | {host}
+        host.begin(self._start_frame(spec))
+        return host
+
+    async def _running_server(self) -> ForkServer:
+        async with self._starting:
+            if not self._open:
+                raise DependencyError("no hosts are started any more")
+            if self._server is None or not self._server.alive:
+                if self._server is not None:
+                    await self._server.close()
+                self._server = await ForkServer.start(self._settings)
+            return self._server
+
+    def _on_notice(self, event: str) -> None:
+        self.notices[event] += 1
+
+    def _start_frame(self, spec: HostSpec) -> Start:
+        settings = self._settings
+        number = (
+            spec.pairing.phone_number.removeprefix("+")
+            if isinstance(spec.pairing, PairByCode)
+            else None
+        )
+        return Start(
+            directory=str(spec.directory.resolve()),
+            device_store=DEVICE_STORE_NAME,
+            resume_jid=spec.resume_jid,
+            pair_number=number,
+            device_name=spec.device_name,
+            proxy_url=settings.sandbox_proxy_url,
+            root_key=settings.sandbox_root_key,
+            spool_limit_bytes=settings.spool_limit_bytes,
+            spool_segment_bytes=settings.spool_segment_bytes,
+            spool_sync=settings.spool_sync,
+            in_flight=settings.in_flight,
+            drain_seconds=settings.drain_seconds,
+        )

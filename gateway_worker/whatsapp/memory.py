@@ -1,0 +1,20 @@
+"""How much memory processes use when what they share is divided among them."""
+
+from pathlib import Path
+
+
+def pss_bytes(pid: int) -> int | None:
+    """Return a process's proportional set size; None if it is gone or may not be looked at.
+
+    Pages that n processes share count as one nth in each, so the sum over the fork server and its
+    hosts is what they use together.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name == "Pss":
+            return int(value.split()[0]) * 1024
+    return None

@@ -1,0 +1,274 @@
+"""One host as its session sees it: requests out, events in, and an end that is always told."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from gateway_worker.errors import (
+    GatewayError,
+    InvalidCommandError,
+    SessionNotConnectedError,
+    UncertainError,
+    UpstreamTimeoutError,
+)
+from gateway_worker.sessions.ports import (
+    HostEvent,
+    HostExited,
+    HostListener,
+    OutgoingText,
+    SentMessage,
+)
+from gateway_worker.whatsapp import translate
+from gateway_worker.whatsapp.crash import crash_reason
+from gateway_worker.whatsapp.forkserver import ForkedHost
+from gateway_worker.whatsapp.ipc import frames
+from gateway_worker.whatsapp.ipc.codec import WireError
+from gateway_worker.whatsapp.ipc.frames import Frame
+from gateway_worker.whatsapp.ipc.streaming import FrameProtocol
+from gateway_worker.whatsapp.settings import WhatsAppSettings
+
+log = structlog.get_logger(__name__)
+
+STATUS_SECONDS: Final = 1.0
+"""How long to wait for the exit code of a process that is gone."""
+CANCEL_SECONDS: Final = 1.0
+"""How long to wait for the word that a request had not begun."""
+Answer = frames.Sent | frames.Done
+
+
+class HostProcess:
+    """A running host; made and started by `HostProcesses.launch`.
+
+    Args:
+        session_id: For the log.
+        directory: The session's directory.
+        forked: Its process; owned from here on.
+        listener: Gets its events.
+        settings: The times.
+        noticed: Called with the name of each notice of the host.
+    """
+
+    def __init__(
+        self,
+        *,
+        session_id: str,
+        directory: Path,
+        forked: ForkedHost,
+        listener: HostListener,
+        settings: WhatsAppSettings,
+        noticed: Callable[[str], None],
+    ) -> None:
+        self._log = log.bind(session_id=session_id, host_pid=forked.pid)
+        self._directory = directory
+        self._forked = forked
+        self._listener = listener
+        self._settings = settings
+        self._noticed = noticed
+        self._loop = asyncio.get_running_loop()
+        self._protocol = FrameProtocol(on_frame=self._on_frame, on_closed=self._on_closed)
+        self._closed = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._events: asyncio.Queue[HostEvent] = asyncio.Queue()
+        self._requests: dict[int, asyncio.Future[Answer]] = {}
+        self._numbers = 0
+        self._acknowledged = 0
+        self._ack_due = False
+        self._expected = False
+        self._unlinked = False
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._forked.pid
+
+    async def connect(self) -> None:
+        """Take over the socket and watch the process; before anything else."""
+        self._loop.add_reader(self._forked.pidfd, self._on_gone)
+        await self._loop.create_unix_connection(lambda: self._protocol, sock=self._forked.socket)
+
+    def begin(self, start: frames.Start) -> None:
+        """Tell the host what to do; from now on the listener is called."""
+        self._tasks = (
+            asyncio.create_task(self._listen(), name=f"host-events:{self.pid}"),
+            asyncio.create_task(self._conclude(), name=f"host-end:{self.pid}"),
+        )
+        self._protocol.send(start)
+
+    # The port.
+
+    async def send_text(self, message: OutgoingText) -> SentMessage:
+        """Send one message; see the port."""
+        quoted = message.quoted
+        answer = await self._request(
+            lambda number: frames.SendText(
+                request=number,
+                to=message.to,
+                text=message.text,
+                mentions=tuple(message.mentions),
+                quoted_id=quoted.message_id if quoted else None,
+                quoted_participant=quoted.participant if quoted else None,
+                quoted_text=quoted.text if quoted else None,
+            ),
+            seconds=self._settings.send_timeout_seconds,
+            late=UncertainError("no acknowledgement came in time"),
+        )
+        assert isinstance(answer, frames.Sent)
+        return translate.sent_message(answer)
+
+    async def logout(self) -> None:
+        """Unlink the device; see the port."""
+        await self._request(
+            lambda number: frames.Logout(request=number),
+            seconds=self._settings.logout_timeout_seconds,
+            late=UpstreamTimeoutError("WhatsApp did not confirm the logout in time"),
+        )
+
+    async def stop(self) -> None:
+        """Disconnect and leave; killed after a few seconds. Idempotent."""
+        self._expected = True
+        if self._gone.is_set():
+            return
+        self._protocol.send(frames.Stop())
+        try:
+            async with asyncio.timeout(self._settings.stop_seconds):
+                await self._gone.wait()
+        except TimeoutError:
+            self._log.warning("host.killed", after_seconds=self._settings.stop_seconds)
+            self.kill()
+            await self._gone.wait()
+
+    def acknowledge(self, record: int) -> None:
+        """Let the host forget records; many calls in a row become one frame."""
+        self._acknowledged = max(self._acknowledged, record)
+        if not self._ack_due:
+            self._ack_due = True
+            self._loop.call_soon(self._send_ack)
+
+    # For the launcher.
+
+    def kill(self) -> None:
+        """End the process at once."""
+        if not self._gone.is_set():
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._forked.pidfd, signal.SIGKILL)
+
+    async def finish(self, *, seconds: float) -> None:
+        """Wait until the listener has had the last event; after that long it is cancelled."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the listener has had the last event."""
+        return bool(self._tasks) and all(task.done() for task in self._tasks)
+
+    # Requests.
+
+    async def _request(
+        self, make: Callable[[int], Frame], *, seconds: float, late: GatewayError
+    ) -> Answer:
+        if self._closed.is_set():
+            raise SessionNotConnectedError("the session's process is gone")
+        self._numbers += 1
+        number = self._numbers
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        self._requests[number] = future
+        try:
+            self._protocol.send(make(number))
+            done, _ = await asyncio.wait((future,), timeout=seconds)
+            if not done:
+                self._protocol.send(frames.Cancel(request=number))
+                done, _ = await asyncio.wait((future,), timeout=CANCEL_SECONDS)
+            if not done:
+                raise late
+            return future.result()
+        except WireError as error:
+            raise InvalidCommandError("the message cannot be sent as it is") from error
+        finally:
+            self._requests.pop(number, None)
+
+    def _send_ack(self) -> None:
+        self._ack_due = False
+        self._protocol.send(frames.Ack(record=self._acknowledged))
+
+    # From the host.
+
+    def _on_frame(self, frame: Frame) -> None:
+        match frame:
+            case frames.Sent(request=number) | frames.Done(request=number):
+                self._answer(number, frame)
+            case frames.Failed(request=number):
+                self._fail(number, translate.error_of(frame))
+            case frames.Notice(event=event, detail=detail):
+                self._log.warning(f"host.{event}", detail=detail)
+                self._noticed(event)
+            case _:
+                self._on_news(frame)
+
+    def _on_news(self, frame: Frame) -> None:
+        try:
+            self._events.put_nowait(translate.host_event(frame))  # type: ignore[arg-type]
+        except ValueError as error:
+            self._log.error("host.event_unusable", reason=type(error).__name__)
+            self._noticed("event_unusable")
+            if isinstance(frame, frames.Message | frames.Receipt):
+                self.acknowledge(frame.record)
+
+    def _answer(self, number: int, answer: Answer) -> None:
+        if isinstance(answer, frames.Done):
+            self._unlinked = True
+        future = self._requests.get(number)
+        if future is not None and not future.done():
+            future.set_result(answer)
+
+    def _fail(self, number: int, error: GatewayError) -> None:
+        future = self._requests.get(number)
+        if future is not None and not future.done():
+            future.set_exception(error)
+
+    # The end.
+
+    def _on_closed(self, error: Exception | None) -> None:
+        if isinstance(error, WireError):
+            self._log.error("host.unreadable", reason=str(error))
+        self._closed.set()
+        for number, future in self._requests.items():
+            if not future.done():
+                self._fail(number, UncertainError("the session's process ended meanwhile"))
+        self.kill()  # a host that closes its socket and lives on is of no use
+
+    def _on_gone(self) -> None:
+        self._loop.remove_reader(self._forked.pidfd)
+        self._gone.set()
+
+    async def _listen(self) -> None:
+        while True:
+            event = await self._events.get()
+            try:
+                await self._listener(event)
+            except Exception:  # noqa: BLE001 - one event that fails must not end the host
+                self._log.exception("host.listener_failed", event_type=type(event).__name__)
+            if isinstance(event, HostExited):
+                return
+
+    async def _conclude(self) -> None:
+        """Put the last event behind all others, once process and connection are gone."""
+        await self._gone.wait()
+        os.close(self._forked.pidfd)
+        await self._closed.wait()
+        done, _ = await asyncio.wait((self._forked.status,), timeout=STATUS_SECONDS)
+        status = self._forked.status.result() if done else None
+        detail = await asyncio.to_thread(crash_reason, self._directory, status)
+        self._events.put_nowait(
+            HostExited(expected=self._expected or self._unlinked, detail=detail)
+        )

@@ -1,0 +1,67 @@
+"""What can be set about the processes that hold WhatsApp connections."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class WhatsAppSettings(BaseModel):
+    """Settings of the fork server and the hosts. All times are in seconds.
+
+    Attributes:
+        gogc: Go's GOGC in every host: less memory below 100, less work above.
+        malloc_arenas: glibc's MALLOC_ARENA_MAX in every host.
+        start_timeout_seconds: For the fork server to import everything.
+        launch_timeout_seconds: For one fork.
+        send_timeout_seconds: After that long without an acknowledgement a send is uncertain.
+        logout_timeout_seconds: For WhatsApp to confirm that the device is unlinked.
+        drain_seconds: How long a stopping host waits for its last records to be acknowledged.
+        stop_seconds: After that long a stopping host is killed.
+        spool_limit_bytes: Above this a host takes nothing more from WhatsApp until the worker has
+            caught up.
+        spool_segment_bytes: Size of one file of the spool.
+        spool_sync: Force every record to the disk; without, a power cut may lose some.
+        in_flight: Records of one host that may await their commit.
+        sandbox_proxy_url: Proxy of a sandbox to connect to instead of WhatsApp.
+        sandbox_ca_file: Certificate authority (PEM) of that sandbox.
+        sandbox_root_key: Root of its Noise certificates, 64 hexadecimal digits.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gogc: int = Field(50, ge=5, le=1000)
+    malloc_arenas: int = Field(1, ge=1, le=64)
+    start_timeout_seconds: float = Field(60.0, gt=0)
+    launch_timeout_seconds: float = Field(10.0, gt=0)
+    send_timeout_seconds: float = Field(30.0, gt=0)
+    logout_timeout_seconds: float = Field(10.0, gt=0)
+    drain_seconds: float = Field(2.0, ge=0)
+    stop_seconds: float = Field(5.0, gt=0)
+    spool_limit_bytes: int = Field(64 * 1024 * 1024, ge=1024)
+    spool_segment_bytes: int = Field(256 * 1024, ge=256)
+    spool_sync: bool = True
+    in_flight: int = Field(256, ge=1)
+    sandbox_proxy_url: str | None = None
+    sandbox_ca_file: Path | None = None
+    sandbox_root_key: str | None = Field(None, pattern=r"^[0-9a-fA-F]{64}$")
+
+    @property
+    def uses_sandbox(self) -> bool:
+        """Whether hosts connect to a sandbox instead of WhatsApp."""
+        return self.sandbox_proxy_url is not None
+
+    @model_validator(mode="after")
+    def _sandbox_is_whole(self) -> Self:
+        parts = (self.sandbox_proxy_url, self.sandbox_ca_file, self.sandbox_root_key)
+        if any(part is None for part in parts) and any(part is not None for part in parts):
+            raise ValueError(
+                "sandbox_proxy_url, sandbox_ca_file and sandbox_root_key belong together"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> Self:
+        if self.stop_seconds <= self.drain_seconds:
+            raise ValueError("stop_seconds must be above drain_seconds, or hosts are killed")
+        return self

@@ -1,0 +1,152 @@
+"""A host's frames as the values and errors of the sessions' port."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from gateway_contracts import Account, Content, ReceiptStatus, TextContent, UnsupportedContent
+from gateway_contracts.events import Participant
+from gateway_worker.errors import (
+    GatewayError,
+    InvalidCommandError,
+    RecipientNotOnWhatsAppError,
+    SessionNotConnectedError,
+    UncertainError,
+    UpstreamRejectedError,
+    UpstreamTimeoutError,
+)
+from gateway_worker.sessions.ports import (
+    HostEvent,
+    InboundMessage,
+    InboundReceipt,
+    LinkDown,
+    LinkEnded,
+    LinkUp,
+    PairCodeIssued,
+    Paired,
+    PairingEnded,
+    QrIssued,
+    SentMessage,
+)
+from gateway_worker.whatsapp.ipc import frames
+from gateway_worker.whatsapp.ipc.frames import Failure
+
+_ERRORS: Final[dict[str, type[GatewayError]]] = {
+    Failure.NOT_BEGUN: SessionNotConnectedError,
+    Failure.NOT_CONNECTED: SessionNotConnectedError,
+    Failure.UNKNOWN_RECIPIENT: RecipientNotOnWhatsAppError,
+    Failure.INVALID: InvalidCommandError,
+    Failure.REJECTED: UpstreamRejectedError,
+    Failure.TIMED_OUT: UpstreamTimeoutError,
+    Failure.UNCERTAIN: UncertainError,
+}
+
+EventFrame = (
+    frames.QrCode
+    | frames.PairCode
+    | frames.Linked
+    | frames.PairingFailed
+    | frames.Up
+    | frames.Down
+    | frames.Ended
+    | frames.Message
+    | frames.Receipt
+)
+"""The frames that are news for the session."""
+
+
+def error_of(failed: frames.Failed) -> GatewayError:
+    """Return the error of a request that failed; an unknown kind may have taken effect."""
+    return _ERRORS.get(failed.kind, UncertainError)(failed.detail)
+
+
+def sent_message(sent: frames.Sent) -> SentMessage:
+    """Return what the server said to a send."""
+    return SentMessage(
+        message_id=sent.message_id, chat=sent.chat, timestamp=_moment(sent.timestamp)
+    )
+
+
+def host_event(frame: EventFrame) -> HostEvent:
+    """Return a host's news.
+
+    Raises:
+        ValueError: What a stranger wrote does not fit the contract.
+    """
+    event: HostEvent
+    match frame:
+        case frames.Message():
+            event = _message(frame)
+        case frames.Receipt():
+            event = _receipt(frame)
+        case frames.QrCode(code=code, valid_seconds=seconds):
+            event = QrIssued(code=code, valid_seconds=seconds)
+        case frames.PairCode(code=code, valid_seconds=seconds):
+            event = PairCodeIssued(code=code, valid_seconds=seconds)
+        case frames.Linked(account=account):
+            event = Paired(account=_account(account))
+        case frames.PairingFailed(timed_out=timed_out, detail=detail):
+            event = PairingEnded(timed_out=timed_out, detail=detail)
+        case frames.Up(account=account):
+            event = LinkUp(account=_account(account))
+        case frames.Down(detail=detail):
+            event = LinkDown(detail=detail)
+        case frames.Ended(reason=reason, detail=detail, retry_after_seconds=wait):
+            event = LinkEnded(reason=reason, detail=detail, retry_after_seconds=wait)
+    return event
+
+
+def _message(frame: frames.Message) -> InboundMessage:
+    content: Content = (
+        UnsupportedContent(message_type=frame.kind)
+        if frame.text is None
+        else TextContent(text=frame.text, mentions=frame.mentions)
+    )
+    return InboundMessage(
+        record=frame.record,
+        message_id=frame.message_id,
+        chat=frame.chat,
+        sender=_participant(frame.sender),
+        from_me=frame.from_me,
+        is_group=frame.is_group,
+        timestamp=_moment(frame.timestamp),
+        content=content,
+        quoted_id=frame.quoted_id,
+        quoted_participant=frame.quoted_participant,
+        offline=frame.offline,
+    )
+
+
+def _receipt(frame: frames.Receipt) -> InboundReceipt:
+    return InboundReceipt(
+        record=frame.record,
+        message_ids=frame.message_ids,
+        chat=frame.chat,
+        participant=_participant(frame.participant),
+        status=ReceiptStatus(frame.status),
+        timestamp=_moment(frame.timestamp),
+    )
+
+
+def _participant(person: frames.Person) -> Participant:
+    return Participant(
+        jid=person.jid,
+        lid=person.lid,
+        phone_number=person.phone_number,
+        push_name=person.push_name,
+    )
+
+
+def _account(person: frames.Person) -> Account:
+    return Account(
+        jid=person.jid,
+        lid=person.lid,
+        phone_number=person.phone_number,
+        push_name=person.push_name,
+    )
+
+
+def _moment(seconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, tz=UTC)
+    except (OverflowError, OSError):
+        raise ValueError("a time is out of range") from None
