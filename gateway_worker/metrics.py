@@ -119,7 +119,7 @@ class Metrics:
     hosts_memory_bytes: Gauge
     cpu_seconds: Gauge
     build_info: Info
-    _before_render: list[Callable[[], None]] = field(default_factory=list)
+    _refreshers: list[Callable[[], None]] = field(default_factory=list)
 
     def observe_command(self, command_type: str, outcome: str, seconds: float) -> None:
         """Count a command that has come to its end.
@@ -154,7 +154,7 @@ class Metrics:
         self.host_exits.labels(HOST_EXITS[0 if expected else 1]).inc()
 
     def follow(self, counter: Counter, total: Callable[[], float]) -> None:
-        """Let a counter catch up with a total kept elsewhere, before every rendering.
+        """Let a counter catch up with a total kept elsewhere, at every `refresh`.
 
         A total that falls (its owner was made anew) counts from zero again.
         """
@@ -166,16 +166,19 @@ class Metrics:
             counter.inc(now - last if now >= last else now)
             last = now
 
-        self._before_render.append(catch_up)
+        self._refreshers.append(catch_up)
 
-    def before_render(self, refresh: Callable[[], None]) -> None:
-        """Have `refresh` called before every rendering, to set gauges. It must be quick."""
-        self._before_render.append(refresh)
+    def on_refresh(self, update: Callable[[], None]) -> None:
+        """Have `update` called at every `refresh`, to set gauges. It must be quick."""
+        self._refreshers.append(update)
+
+    def refresh(self) -> None:
+        """Bring in what is only read when somebody asks. Call it on the worker's event loop."""
+        for update in self._refreshers:
+            update()
 
     def render(self) -> bytes:
-        """Return everything in Prometheus' text format."""
-        for refresh in self._before_render:
-            refresh()
+        """Return everything in Prometheus' text format, as of the last `refresh`. Thread-safe."""
         return generate_latest(self.registry)
 
     @property

@@ -119,7 +119,7 @@ def test_a_counter_follows_a_total() -> None:
     seen = []
     for now in (3, 3, 5, 1):
         total = now
-        metrics.render()
+        metrics.refresh()
         seen.append(value(metrics, "gateway_dead_letters_total"))
 
     assert seen == [3, 3, 5, 6]
@@ -128,7 +128,9 @@ def test_a_counter_follows_a_total() -> None:
 def test_gauges_are_refreshed_before_a_scrape() -> None:
     """What is cheap to read need not be pushed."""
     metrics = make()
-    metrics.before_render(lambda: metrics.outbox_depth.set(7))
+    metrics.on_refresh(lambda: metrics.outbox_depth.set(7))
+
+    metrics.refresh()
 
     assert "gateway_outbox_depth 7.0" in metrics.render().decode()
 

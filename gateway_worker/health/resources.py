@@ -1,0 +1,78 @@
+"""Memory and CPU of the worker with its zygote and hosts, measured off the event loop."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import psutil
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the worker and its processes use.
+
+    Attributes:
+        worker_rss_bytes: The worker's own process.
+        hosts_pss_bytes: Zygote and hosts, shared pages counted once.
+        hosts: How many hosts there are.
+        cpu_percent: All of them together since the last measurement; 100 is one core.
+    """
+
+    worker_rss_bytes: int = 0
+    hosts_pss_bytes: int = 0
+    hosts: int = 0
+    cpu_percent: float = 0.0
+
+
+class ResourceMeter:
+    """Measures on demand.
+
+    Args:
+        host_pids: Returns the pids of the zygote and the hosts.
+        pss_bytes: Returns the proportional memory of a process; None if it is gone.
+    """
+
+    def __init__(
+        self,
+        *,
+        host_pids: Callable[[], Sequence[int]],
+        pss_bytes: Callable[[int], int | None],
+    ) -> None:
+        self._host_pids = host_pids
+        self._pss_bytes = pss_bytes
+        self._worker = psutil.Process()
+        self._cpu_seconds: dict[int, float] = {}
+        self._measured_at = time.monotonic()
+        self.last = Usage()
+
+    async def measure(self) -> Usage:
+        """Measure now; reading the memory of many processes takes milliseconds, so in a thread."""
+        self.last = await asyncio.to_thread(self._measure, tuple(self._host_pids()))
+        return self.last
+
+    def _measure(self, pids: Sequence[int]) -> Usage:
+        memory = [self._pss_bytes(pid) or 0 for pid in pids]
+        return Usage(
+            worker_rss_bytes=self._worker.memory_info().rss,
+            hosts_pss_bytes=sum(memory),
+            hosts=max(0, len(pids) - 1),
+            cpu_percent=self._cpu_percent((self._worker.pid, *pids)),
+        )
+
+    def _cpu_percent(self, pids: Sequence[int]) -> float:
+        """Return the CPU time since the last call in percent of one core."""
+        now = time.monotonic()
+        seconds = {pid: used for pid in pids if (used := _cpu_seconds(pid)) is not None}
+        spent = sum(used - self._cpu_seconds.get(pid, 0.0) for pid, used in seconds.items())
+        elapsed = max(1e-3, now - self._measured_at)
+        self._cpu_seconds, self._measured_at = seconds, now
+        return round(100 * spent / elapsed, 1)
+
+
+def _cpu_seconds(pid: int) -> float | None:
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.NoSuchProcess:
+        return None
+    return float(times.user + times.system)
