@@ -114,12 +114,18 @@ class Dispatcher:
         work = Work(delivery=delivery, command=command, arrived=time.monotonic())
         self._mailboxes.post(key, work)
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, finish what has begun and give back the rest."""
-        await stop.wait()
+    async def give_back(self) -> None:
+        """Give back what has not begun; call it when no more commands come in."""
         for work in self._mailboxes.withdraw():
             await work.delivery.settle(Settlement.REQUEUE)
-        await self._mailboxes.join()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set and what has begun is finished."""
+        try:
+            await stop.wait()
+            await self._mailboxes.join()
+        finally:
+            await self._mailboxes.cancel()
 
     async def _handle(self, session_id: str, work: Work) -> None:
         if isinstance(work.command, CommandRejectedError):

@@ -65,9 +65,11 @@ class WorkerProcess:
         return self._child is not None and self._child.is_running
 
     @property
-    def pid(self) -> int:
-        """The worker's process id."""
-        return self._process().pid
+    def process(self) -> psutil.Process:
+        """The worker's own process."""
+        if self._child is None or self._child.pid is None:
+            raise RuntimeError(f"the worker {self.worker_id} does not run")
+        return psutil.Process(self._child.pid)
 
     async def start(self, *, wait_ready: bool = True) -> None:
         """Start it; returns when its readiness probe says yes (or at once).
@@ -136,9 +138,4 @@ class WorkerProcess:
 
     def zygotes(self) -> list[psutil.Process]:
         """Return its zygote (one, unless it is just being replaced)."""
-        return self._process().children()
-
-    def _process(self) -> psutil.Process:
-        if self._child is None or self._child.pid is None:
-            raise RuntimeError(f"the worker {self.worker_id} does not run")
-        return psutil.Process(self._child.pid)
+        return self.process.children()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -39,6 +39,7 @@ class SessionManager:
     def __init__(self, *, around: Surroundings, capacity: int) -> None:
         self._around = around
         self._capacity = capacity
+        self._room_watchers: list[Callable[[bool], None]] = []
         self._sessions: dict[str, Session] = {}
 
     @property
@@ -50,6 +51,11 @@ class SessionManager:
     def has_room(self) -> bool:
         """Whether one more session fits."""
         return len(self._sessions) < self._capacity
+
+    def watch_room(self, watcher: Callable[[bool], None]) -> None:
+        """Call `watcher` with whether one more session fits, now and whenever that may change."""
+        self._room_watchers.append(watcher)
+        watcher(self.has_room)
 
     def states(self) -> dict[SessionState, int]:
         """Return how many sessions are in each state."""
@@ -115,7 +121,8 @@ class SessionManager:
         session = self._sessions.get(session_id)
         if session is not None and not session.fenced:
             return session
-        self._sessions.pop(session_id, None)
+        if session is not None:
+            self.forget(session)
         row = await self._around.sessions.get(session_id)
         if row is None:
             raise SessionNotFoundError(f"there is no session {session_id}")
@@ -137,6 +144,7 @@ class SessionManager:
     def forget(self, session: Session) -> None:
         """Drop a session that has been deleted."""
         self._sessions.pop(session.session_id, None)
+        self._tell_room()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Hold the sessions until `stop` is set, then end their hosts, all at once."""
@@ -146,8 +154,13 @@ class SessionManager:
     async def _adopt(self, row: SessionRow) -> Session:
         session = Session(row=row, around=self._around)
         self._sessions[row.session_id] = session
+        self._tell_room()
         await self._around.routes.bind(row.session_id)
         return session
+
+    def _tell_room(self) -> None:
+        for watcher in self._room_watchers:
+            watcher(self.has_room)
 
     @staticmethod
     async def _shut_down(sessions: Iterable[Session]) -> None:

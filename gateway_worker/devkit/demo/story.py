@@ -110,9 +110,7 @@ class Story:
     async def _answer(self, customer: Phone, message: ChatMessage) -> None:
         self._terminal.step("The customer replies, and the backend answers the reply")
         async with self._timed("sent on the phone → message.received"):
-            await customer.send_text(
-                SHOP, "Great, I will come at five!", reply_to=message
-            )
+            await customer.send_text(SHOP, "Great, I will come at five!", reply_to=message)
             reply = await self._backend.expect(MessageReceived, SESSION)
         if reply.data.reply_to is None or reply.data.reply_to.message_id != message.message_id:
             raise StoryError("the reply does not quote the message that it answers")
@@ -155,7 +153,7 @@ class Story:
         hosts = self._stage.worker.hosts()
         if len(hosts) != 1:
             raise StoryError(f"one session should have one host, there are {len(hosts)}")
-        self.memory_mib = pss_bytes(hosts[0].pid) / 2**20
+        self.memory_mib = (pss_bytes(hosts[0].pid) or 0) / 2**20
 
     def _check_egress(self) -> None:
         attempts = self._stage.sandbox.egress_attempts

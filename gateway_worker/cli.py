@@ -1,0 +1,112 @@
+"""The command `gateway-worker`.
+
+Exit codes: 0 done; 1 it failed; 2 wrong arguments or wrong configuration; 130 interrupted.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+
+from gateway_worker.errors import ConfigurationError, GatewayError
+from gateway_worker.version import VERSION
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parsed = _parser().parse_args(arguments)
+    command: Command = parsed.command
+    try:
+        return command(parsed)
+    except ConfigurationError as error:
+        print(f"gateway-worker: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except GatewayError as error:
+        print(f"gateway-worker: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gateway-worker",
+        description="Holds many WhatsApp connections for backends that speak RabbitMQ.",
+        epilog="Settings come from the environment; .env.example describes each of them.",
+    )
+    parser.add_argument("--version", action="version", version=f"gateway-worker {VERSION}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the worker until SIGTERM, then drain and leave")
+    run.set_defaults(command=_run)
+
+    migrate = commands.add_parser("migrate", help="bring the database's schema up to date")
+    migrate.set_defaults(command=_migrate)
+
+    check = commands.add_parser(
+        "check", help="check the settings and that every service can be reached, then leave"
+    )
+    check.add_argument(
+        "--settings-only", action="store_true", help="check the settings, contact no service"
+    )
+    check.set_defaults(command=_check)
+
+    demo = commands.add_parser(
+        "demo", help="a whole conversation on this machine, without phone or internet"
+    )
+    _defer(demo, "demo")
+    sandbox = commands.add_parser(
+        "sandbox", help="the local server that speaks the WhatsApp protocol, with simulated phones"
+    )
+    _defer(sandbox, "sandbox")
+    return parser
+
+
+def _defer(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add the options of a command from its own package, which only that command imports."""
+    if name == "demo":
+        from gateway_worker.devkit.demo import add_arguments, main  # noqa: PLC0415
+    else:
+        from gateway_worker.sandbox.cli import add_arguments, main  # noqa: PLC0415
+    add_arguments(parser)
+    parser.set_defaults(command=main)
+
+
+def _run(_arguments: argparse.Namespace) -> int:
+    import uvloop  # noqa: PLC0415
+
+    from gateway_worker.app import run  # noqa: PLC0415
+    from gateway_worker.config import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    uvloop.run(run(settings))
+    return 0
+
+
+def _migrate(_arguments: argparse.Namespace) -> int:
+    from gateway_worker.config import load_settings  # noqa: PLC0415
+    from gateway_worker.storage.db.migrate import upgrade  # noqa: PLC0415
+
+    asyncio.run(upgrade(load_settings().database.url.get_secret_value()))
+    print("the database's schema is up to date")
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from gateway_worker.app import check  # noqa: PLC0415
+    from gateway_worker.config import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    print(settings.describe())
+    if arguments.settings_only:
+        return 0
+    problems = asyncio.run(check(settings))
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return EXIT_FAILED if problems else 0

@@ -1,0 +1,95 @@
+"""`./dev bench [memory|throughput|latency|resume|all]`: figures of one run on this machine."""
+
+import argparse
+import asyncio
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.bench.measures import (
+    Plan,
+    measure_latency,
+    measure_links,
+    measure_memory,
+    measure_resume,
+    measure_throughput,
+)
+from tests.bench.rig import open_rig
+
+MEASURES = ("memory", "throughput", "latency", "resume")
+PACKAGES = ("neonize", "aio-pika", "aiormq", "sqlalchemy", "asyncpg", "redis", "pydantic", "uvloop")
+
+
+def main() -> int:
+    """Measure and print; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("measure", nargs="?", default="all", choices=("all", *MEASURES))
+    parser.add_argument("--sessions", type=int, default=Plan.sessions)
+    parser.add_argument("--messages", type=int, default=Plan.messages, help="per session and round")
+    parser.add_argument("--rounds", type=int, default=Plan.rounds)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
+    arguments = parser.parse_args()
+    plan = Plan(sessions=arguments.sessions, messages=arguments.messages, rounds=arguments.rounds)
+    wanted = MEASURES if arguments.measure == "all" else (arguments.measure,)
+    figures = asyncio.run(_measure(plan, wanted))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+    _print(figures)
+    return 0
+
+
+async def _measure(plan: Plan, wanted: tuple[str, ...]) -> dict[str, Any]:
+    figures: dict[str, Any] = {"machine": _machine()}
+    async with open_rig() as rig:
+        _say(f"linking {plan.sessions} sessions")
+        loaded = await measure_links(rig, plan)
+        if "resume" in wanted or "memory" in wanted:
+            _say("restarting the worker")
+            figures["resume"] = await measure_resume(rig, plan)
+        if "memory" in wanted:
+            _say("memory, idle and after traffic")
+            figures["memory"] = await measure_memory(rig, plan, loaded)
+        if "throughput" in wanted or "latency" in wanted:
+            _say("throughput, raw hosts and gateway in turn")
+            figures["throughput"] = await measure_throughput(rig, plan)
+        if "latency" in wanted:
+            _say("latency at half load")
+            figures["latency"] = await measure_latency(
+                rig, plan, figures["throughput"]["gateway_per_s"]
+            )
+    return figures
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+
+
+def _say(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def _print(figures: dict[str, Any]) -> None:
+    for name, value in _flat("", figures):
+        print(f"{name:<48} {value}")
+
+
+def _flat(prefix: str, value: Any) -> list[tuple[str, Any]]:
+    if not isinstance(value, dict):
+        return [(prefix, value)]
+    return [
+        line
+        for key, inner in value.items()
+        for line in _flat(f"{prefix}.{key}" if prefix else key, inner)
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

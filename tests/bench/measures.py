@@ -1,0 +1,151 @@
+"""The four measures. Each leaves the rig as it found it, so they can follow one another."""
+
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from tests.bench.raw import run_ring, start_ring
+from tests.bench.rig import Outcomes, Rig, create_sessions, link_sessions
+
+SETTLE_SECONDS = 5.0
+WARM_UP = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much to measure.
+
+    Attributes:
+        sessions: Sessions of the gateway, and raw hosts.
+        messages: Messages each of them sends per round of the throughput.
+        rounds: Rounds of the throughput, raw and gateway in turn.
+        latency_seconds: How long the load of the latency measure lasts.
+    """
+
+    sessions: int = 20
+    messages: int = 60
+    rounds: int = 3
+    latency_seconds: float = 20.0
+
+
+async def measure_links(rig: Rig, plan: Plan) -> dict[str, Any]:
+    """Create and link the sessions; memory before anyone scans is that of a loaded library."""
+    created = await create_sessions(rig, plan.sessions)
+    await asyncio.sleep(SETTLE_SECONDS)
+    loaded = rig.pss_mib() / plan.sessions
+    await link_sessions(rig, created)
+    return {"loaded": round(loaded, 2)}
+
+
+async def measure_resume(rig: Rig, plan: Plan) -> dict[str, Any]:
+    """Restart the worker; from its start to the last session's connection."""
+    await rig.worker.stop()
+    after = len(rig.backend.arrivals)
+    started = time.monotonic()
+    await rig.worker.start(wait_ready=False)
+    await rig.wait_connected(after)
+    return {"seconds": round(time.monotonic() - started, 2), "sessions": plan.sessions}
+
+
+async def measure_memory(rig: Rig, plan: Plan, loaded: dict[str, Any]) -> dict[str, Any]:
+    """Memory of resumed sessions, and after 70 messages each way."""
+    await asyncio.sleep(SETTLE_SECONDS)
+    idle = rig.pss_mib() / plan.sessions
+    await rig.send_ring(70)
+    await asyncio.sleep(SETTLE_SECONDS)
+    return {
+        "pss_mib_per_session": {
+            **loaded,
+            "idle": round(idle, 2),
+            "after_traffic": round(rig.pss_mib() / plan.sessions, 2),
+        },
+        "worker_rss_mib": round(rig.worker_rss_mib(), 1),
+        "sessions": plan.sessions,
+    }
+
+
+async def measure_throughput(rig: Rig, plan: Plan) -> dict[str, Any]:
+    """The ring through the gateway and on raw hosts, in turn, within one run."""
+    raw_rates: list[float] = []
+    gateway_rates: list[float] = []
+    async with AsyncExitStack() as stack:
+        phones = [
+            await rig.sandbox.client.add_phone(f"1303555{index:04d}", push_name=f"R{index}")
+            for index in range(plan.sessions)
+        ]
+        hosts = await start_ring(
+            stack, phones=phones, directory=rig.directory, worker_env=rig.sandbox.worker_env
+        )
+        await run_ring(hosts, WARM_UP)
+        await rig.send_ring(WARM_UP)
+        for _ in range(plan.rounds):
+            raw_rates.append(await run_ring(hosts, plan.messages))
+            gateway_rates.append(await rig.send_ring(plan.messages))
+    raw, gateway = statistics.median(raw_rates), statistics.median(gateway_rates)
+    return {
+        "gateway_per_s": round(gateway, 1),
+        "raw_per_s": round(raw, 1),
+        "ratio": round(gateway / raw, 3),
+        "rounds": {
+            "gateway_per_s": [round(rate, 1) for rate in gateway_rates],
+            "raw_per_s": [round(rate, 1) for rate in raw_rates],
+        },
+        "sessions": plan.sessions,
+    }
+
+
+async def measure_latency(rig: Rig, plan: Plan, gateway_per_s: float) -> dict[str, Any]:
+    """Half of the throughput, evenly spread; what the gateway adds to the library's own time."""
+    rate = gateway_per_s / 2
+    commands = [
+        rig.command(number % plan.sessions, f"message {number}")
+        for number in range(int(rate * plan.latency_seconds))
+    ]
+    outcomes = Outcomes(rig.backend, {command.id for command in commands})
+    published: dict[str, float] = {}
+    started = time.monotonic()
+    async with asyncio.TaskGroup() as tasks:
+        for number, command in enumerate(commands):
+            await asyncio.sleep(max(0.0, started + number / rate - time.monotonic()))
+            published[command.id] = time.monotonic()
+            tasks.create_task(rig.backend.publish(command))
+    await outcomes.all(seconds=120)
+    steps = _settled(rig, set(published))
+    added = [
+        (outcomes.at[command_id] - published[command_id] - step["library_seconds"]) * 1000
+        for command_id, step in steps.items()
+    ]
+    return {
+        "added_ms": _percentiles(added),
+        "steps_ms": {
+            name: _percentiles([step[f"{name}_seconds"] * 1000 for step in steps.values()])
+            for name in ("queue", "inbox", "execute", "library", "commit")
+        },
+        "per_s": round(rate, 1),
+        "commands": len(commands),
+        "sessions": plan.sessions,
+    }
+
+
+def _settled(rig: Rig, ids: set[str]) -> dict[str, dict[str, float]]:
+    """Read from the worker's log how long each step of each command took."""
+    steps = {}
+    with rig.worker.log_path.open() as log:
+        for line in log:
+            if '"command.settled"' in line:
+                entry = json.loads(line)
+                if entry["command_id"] in ids:
+                    steps[entry["command_id"]] = entry
+    if len(steps) != len(ids):
+        raise RuntimeError(f"the worker's log has {len(steps)} of {len(ids)} commands")
+    return steps
+
+
+def _percentiles(values: Sequence[float]) -> dict[str, float]:
+    cuts = statistics.quantiles(values, n=100, method="inclusive")
+    return {"p50": round(cuts[49], 2), "p95": round(cuts[94], 2), "p99": round(cuts[98], 2)}

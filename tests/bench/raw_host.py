@@ -1,0 +1,58 @@
+"""A raw neonize host: the library and nothing else, for the throughput to compare with.
+
+Pairs by QR (printed as a JSON line), then for each line `{"to": digits, "count": n}` on its input
+sends so many messages one after the other and says when it is done. What arrives is only counted.
+"""
+
+import json
+import os
+import sys
+import threading
+from typing import Any
+
+from tests.support.neonize_driver import ProxySettings, emit, events, install_root, jid_of, neonize
+
+
+class Counter:
+    """Counts what arrives."""
+
+    def __init__(self) -> None:
+        self.messages = 0
+
+    def message(self, _client: Any, _event: Any) -> None:
+        """Count a message."""
+        self.messages += 1
+
+    @staticmethod
+    def receipt(_client: Any, _event: Any) -> None:
+        """Take a receipt and do nothing, as a handler must."""
+
+
+def serve(client: Any, counter: Counter) -> None:
+    """Send what is asked for until the input ends."""
+    for line in sys.stdin:
+        order = json.loads(line)
+        to = jid_of(order["to"])
+        for number in range(order["count"]):
+            client.send_message(to, f"message {number}")
+        emit("sent", count=order["count"], received=counter.messages)
+    client.stop()
+    os._exit(0)
+
+
+def main() -> None:
+    """Connect, and send until told to leave."""
+    store, proxy, root = sys.argv[1:4]
+    install_root(bytes.fromhex(root))
+    counter = Counter()
+    client = neonize.NewClient(store, uuid="raw")
+    client.event(events.MessageEv)(counter.message)
+    client.event(events.ReceiptEv)(counter.receipt)
+    client.event(events.ConnectedEv)(lambda _client, _event: emit("connected"))
+    client.event.qr(lambda _client, data: emit("qr", text=data.decode()))
+    threading.Thread(target=serve, args=(client, counter), daemon=True).start()
+    client.connect(ProxySettings(proxy_address=proxy))
+
+
+if __name__ == "__main__":
+    main()

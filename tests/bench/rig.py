@@ -1,0 +1,197 @@
+"""What all benches stand on: durable services, a sandbox in its own process, a worker, a backend."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway_contracts import (
+    CommandSucceeded,
+    MessageSend,
+    MessageSendData,
+    SessionCreate,
+    SessionQr,
+    SessionState,
+    SessionStatus,
+    TextToSend,
+)
+from gateway_worker.devkit.backend import Backend
+from gateway_worker.devkit.sandbox_process import SandboxProcess
+from gateway_worker.devkit.services import LaunchOptions, local_services
+from gateway_worker.devkit.services.loopback import PortBook
+from gateway_worker.devkit.worker import WorkerProcess
+from gateway_worker.whatsapp.memory import pss_bytes
+
+MIB = 2**20
+LINK_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A session of the gateway and the simulated phone that it is linked to."""
+
+    session_id: str
+    number: str
+    phone: Any
+
+
+@dataclass(slots=True, kw_only=True)
+class Rig:
+    """Everything up, and the sessions linked so far."""
+
+    directory: Path
+    sandbox: SandboxProcess
+    worker: WorkerProcess
+    backend: Backend
+    stack: AsyncExitStack
+    accounts: list[Account]
+
+    def pss_mib(self) -> float:
+        """Return the memory of zygote and hosts together."""
+        processes = [*self.worker.zygotes(), *self.worker.hosts()]
+        return sum(pss_bytes(process.pid) or 0 for process in processes) / MIB
+
+    def worker_rss_mib(self) -> float:
+        """Return the memory of the worker's own process."""
+        return self.worker.process.memory_info().rss / MIB
+
+    def command(self, sender: int, text: str) -> MessageSend:
+        """Return the command by which a session writes to the next one of the ring."""
+        to = self.accounts[(sender + 1) % len(self.accounts)].number
+        return MessageSend(
+            source=self.backend.source,
+            subject=self.accounts[sender].session_id,
+            data=MessageSendData(to=to, content=TextToSend(text=text)),
+        )
+
+    async def send_ring(self, count: int, *, at_once: int = 64) -> float:
+        """Let each session send `count` messages to the next; returns commands per second."""
+        commands = [
+            self.command(sender, f"message {number}")
+            for number in range(count)
+            for sender in range(len(self.accounts))
+        ]
+        outcomes = Outcomes(self.backend, {command.id for command in commands})
+        started = time.monotonic()
+        gate = asyncio.Semaphore(at_once)
+
+        async def publish(command: MessageSend) -> None:
+            async with gate:
+                await self.backend.publish(command)
+
+        async with asyncio.TaskGroup() as tasks:
+            for command in commands:
+                tasks.create_task(publish(command))
+        await outcomes.all(seconds=300)
+        return len(commands) / (time.monotonic() - started)
+
+    async def wait_connected(self, after: int, seconds: float = 120) -> None:
+        """Return when every session has connected again."""
+        for account in self.accounts:
+            await self.backend.expect(
+                SessionStatus,
+                account.session_id,
+                lambda event: event.data.state is SessionState.CONNECTED,
+                after=after,
+                seconds=seconds,
+            )
+
+
+class Outcomes:
+    """Waits for the good ends of many commands and keeps when each came."""
+
+    def __init__(self, backend: Backend, ids: set[str]) -> None:
+        self._open = set(ids)
+        self._done = asyncio.Event()
+        self.at: dict[str, float] = {}
+        self._failed: list[str] = []
+        backend.on_arrival(self._on_arrival)
+
+    async def all(self, *, seconds: float) -> None:
+        """Return when every command has succeeded; raises if one failed or is missing."""
+        async with asyncio.timeout(seconds):
+            await self._done.wait()
+        if self._failed:
+            raise RuntimeError(f"{len(self._failed)} commands failed: {self._failed[:3]}")
+
+    def _on_arrival(self, arrival: Any) -> None:
+        command_id = arrival.event.correlationid
+        if command_id not in self._open or not arrival.event.type.startswith("wa.command."):
+            return
+        self._open.discard(command_id)
+        self.at[command_id] = time.monotonic()
+        if not isinstance(arrival.event, CommandSucceeded):
+            self._failed.append(str(arrival.event.data))
+        if not self._open:
+            self._done.set()
+
+
+@asynccontextmanager
+async def open_rig() -> AsyncIterator[Rig]:
+    """Bring everything up with empty stores; data is synced to disk as in production."""
+    async with AsyncExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-bench-")))
+        directory.chmod(0o711)  # PostgreSQL's own user has to pass through
+        services = await stack.enter_async_context(
+            local_services(LaunchOptions(data_directory=directory / "services"))
+        )
+        sandbox = await stack.enter_async_context(SandboxProcess.start(directory / "sandbox"))
+        ports = PortBook()
+        stack.callback(ports.close)
+        worker = WorkerProcess(
+            worker_id="bench-worker",
+            directory=directory,
+            health_port=ports.take(["health"], wished={})["health"],
+            environment={**services.addresses.environment(), **sandbox.worker_env},
+        )
+        backend = await stack.enter_async_context(Backend.open(services.addresses.amqp_url))
+        stack.push_async_callback(worker.stop)
+        await worker.start()
+        yield Rig(
+            directory=directory,
+            sandbox=sandbox,
+            worker=worker,
+            backend=backend,
+            stack=stack,
+            accounts=[],
+        )
+
+
+async def create_sessions(rig: Rig, count: int) -> list[tuple[Account, str]]:
+    """Create sessions and phones; returns each with its QR code, not scanned yet."""
+    created = []
+    for index in range(count):
+        phone = await rig.sandbox.client.add_phone(f"1202555{index:04d}", push_name=f"P{index}")
+        account = Account(session_id=f"bench-{index}", number=phone.number, phone=phone)
+        await rig.backend.publish(
+            SessionCreate(source=rig.backend.source, subject=account.session_id)
+        )
+        created.append(account)
+    codes = []
+    for account in created:
+        event = await rig.backend.expect(SessionQr, account.session_id, seconds=60)
+        codes.append((account, event.data.code))
+    return codes
+
+
+async def link_sessions(rig: Rig, created: Sequence[tuple[Account, str]]) -> None:
+    """Scan every code and wait until all sessions are connected."""
+    gate = asyncio.Semaphore(LINK_AT_ONCE)
+
+    async def link(account: Account, code: str) -> None:
+        async with gate:
+            await account.phone.scan(code)
+            await rig.backend.expect(
+                SessionStatus,
+                account.session_id,
+                lambda event: event.data.state is SessionState.CONNECTED,
+            )
+
+    async with asyncio.TaskGroup() as tasks:
+        for account, code in created:
+            tasks.create_task(link(account, code))
+    rig.accounts.extend(account for account, _ in created)

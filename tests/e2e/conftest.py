@@ -1,0 +1,97 @@
+"""A gateway per test: its own worker process, sandbox, exchanges, database, keys and prefix."""
+
+import base64
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from gateway_contracts import Topology
+from gateway_worker.devkit.backend import Backend
+from gateway_worker.devkit.services import ObjectStore
+from gateway_worker.devkit.services.loopback import PortBook
+from gateway_worker.devkit.worker import WorkerProcess
+from gateway_worker.sandbox.sandbox import Sandbox
+from gateway_worker.sandbox.settings import SandboxSettings
+
+from tests.e2e.harness import Gateway
+from tests.support.dead_letters import DeadLetters
+
+WORKER = "e2e-worker"
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """A sandbox; whatever tried to leave this machine fails the test."""
+    async with Sandbox.open(SandboxSettings()) as sandbox:
+        yield sandbox
+        assert sandbox.egress_attempts == ()
+
+
+@pytest.fixture
+def environment(
+    amqp_url: str,
+    topology_prefix: str,
+    database_url: str,
+    redis_url: str,
+    redis_prefix: str,
+    s3: ObjectStore,
+    s3_prefix: str,
+) -> dict[str, str]:
+    """Settings of a worker on the shared services, apart from all other tests."""
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    return {
+        "AMQP_URL": amqp_url,
+        "AMQP_PREFIX": topology_prefix,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "REDIS_PREFIX": redis_prefix,
+        "S3_ENDPOINT_URL": s3.endpoint_url,
+        "S3_ACCESS_KEY_ID": s3.access_key_id,
+        "S3_SECRET_ACCESS_KEY": s3.secret_access_key,
+        "S3_REGION": s3.region,
+        "S3_BUCKET": s3.bucket,
+        "S3_PREFIX": s3_prefix,
+        "SNAPSHOT_KEYS": f"test:{key}",
+    }
+
+
+@asynccontextmanager
+async def open_gateway(
+    sandbox: Sandbox, environment: Mapping[str, str], directory: Path
+) -> AsyncIterator[Gateway]:
+    """Start a worker and a backend on these settings."""
+    ports = PortBook()
+    settings = {**environment, **sandbox.worker_env}
+    worker = WorkerProcess(
+        worker_id=WORKER,
+        directory=directory,
+        health_port=ports.take(["health"], wished={})["health"],
+        environment=settings,
+    )
+    topology = Topology(prefix=environment["AMQP_PREFIX"])
+    async with Backend.open(environment["AMQP_URL"], topology=topology, name="e2e") as backend:
+        try:
+            await worker.start()
+            yield Gateway(worker=worker, backend=backend, sandbox=sandbox, environment=settings)
+        finally:
+            await worker.kill()
+            ports.close()
+
+
+@pytest.fixture
+async def gateway(
+    sandbox: Sandbox, environment: dict[str, str], tmp_path: Path
+) -> AsyncIterator[Gateway]:
+    """A running gateway."""
+    async with open_gateway(sandbox, environment, tmp_path) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def dead_letters(gateway: Gateway) -> AsyncIterator[DeadLetters]:
+    """The gateway's dead letters."""
+    topology = Topology(prefix=gateway.environment["AMQP_PREFIX"])
+    async with DeadLetters.open(gateway.environment["AMQP_URL"], topology) as letters:
+        yield letters

@@ -1,0 +1,116 @@
+"""A gateway as its users meet it: a worker process, a backend, simulated phones."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway_contracts import (
+    CommandEnvelope,
+    CommandFailed,
+    CommandSucceeded,
+    ErrorCode,
+    MessageSend,
+    MessageSendData,
+    OnUncertain,
+    PairByCode,
+    ReplyTarget,
+    SentInfo,
+    SessionCreate,
+    SessionCreateData,
+    SessionQr,
+    SessionState,
+    SessionStatus,
+    TextToSend,
+)
+from gateway_worker.devkit.backend import Backend
+from gateway_worker.devkit.worker import WorkerProcess
+from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.sandbox import Sandbox
+
+SHOP = "12025550100"
+ADA = "12025550101"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """Everything a user story needs.
+
+    Attributes:
+        environment: The settings that the worker was started with.
+    """
+
+    worker: WorkerProcess
+    backend: Backend
+    sandbox: Sandbox
+    environment: Mapping[str, str]
+
+    async def succeed(self, command: CommandEnvelope, *, seconds: float = 30) -> Any:
+        """Run a command and return its result; any other end fails the test."""
+        outcome = await self.backend.request(command, seconds=seconds)
+        assert isinstance(outcome, CommandSucceeded), outcome
+        return outcome.data.result
+
+    async def fail(self, command: CommandEnvelope, *, seconds: float = 30) -> CommandFailed:
+        """Run a command that has to fail and return the event that says so."""
+        outcome = await self.backend.request(command, seconds=seconds)
+        assert isinstance(outcome, CommandFailed), outcome
+        return outcome
+
+    async def create(self, session_id: str, *, pair_by_code_of: str | None = None) -> None:
+        """Create a session."""
+        pairing: dict[str, Any] = (
+            {"pairing": PairByCode(phone_number=pair_by_code_of)} if pair_by_code_of else {}
+        )
+        await self.succeed(
+            SessionCreate(
+                source=self.backend.source, subject=session_id, data=SessionCreateData(**pairing)
+            )
+        )
+
+    async def link(self, session_id: str, phone: Phone) -> None:
+        """Create a session, scan its QR code and wait until it is connected."""
+        await self.create(session_id)
+        qr = await self.backend.expect(SessionQr, session_id)
+        await phone.scan(qr.data.code)
+        await self.until(session_id, SessionState.CONNECTED)
+
+    async def until(
+        self, session_id: str, state: SessionState, *, after: int = 0, seconds: float = 30
+    ) -> SessionStatus:
+        """Wait for a session to announce a state."""
+        return await self.backend.expect(
+            SessionStatus,
+            session_id,
+            lambda event: event.data.state is state,
+            after=after,
+            seconds=seconds,
+        )
+
+    def text(
+        self, session_id: str, to: str, text: str, **more: Any
+    ) -> MessageSend:
+        """Return the command that sends a text."""
+        mentions = more.pop("mentions", ())
+        return MessageSend(
+            source=self.backend.source,
+            subject=session_id,
+            data=MessageSendData(
+                to=to, content=TextToSend(text=text, mentions=mentions), **more
+            ),
+        )
+
+    async def send(self, session_id: str, to: str, text: str, **more: Any) -> SentInfo:
+        """Send a text and return what WhatsApp said."""
+        result = await self.succeed(self.text(session_id, to, text, **more))
+        assert isinstance(result, SentInfo)
+        return result
+
+
+__all__ = [
+    "ADA",
+    "SHOP",
+    "ErrorCode",
+    "Gateway",
+    "OnUncertain",
+    "ReplyTarget",
+]

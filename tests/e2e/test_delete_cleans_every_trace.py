@@ -1,0 +1,75 @@
+"""`session.delete` leaves nothing behind: database, Redis, S3, disk, broker, phone."""
+
+from pathlib import Path
+
+from gateway_contracts import MessageReceived, SessionDelete, SessionGetStatus
+
+from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
+from tests.support.eventually import eventually
+from tests.support.traces import database_rows, objects, redis_keys
+
+TABLES_THAT_FORGET = ("sessions", "messages", "receipts")
+
+
+async def test_delete_cleans_every_trace(gateway: Gateway) -> None:
+    """Everything is there before, and nothing afterwards."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    ada = await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+    await gateway.send("shop", ADA, "Hello")
+    await ada.send_text(SHOP, "Hi")
+    await gateway.backend.expect(MessageReceived, "shop")
+    env = gateway.environment
+    directory = gateway.worker.data_dir / "sessions" / "shop"
+
+    assert await eventually(lambda: objects(env, "shop"), reason="a snapshot is stored")
+    before = await database_rows(env["DATABASE_URL"], "shop")
+    assert all(before[table] > 0 for table in TABLES_THAT_FORGET), before
+    assert await redis_keys(env, "shop")
+    assert _files(directory)
+
+    await gateway.succeed(SessionDelete(source=gateway.backend.source, subject="shop"))
+
+    after = await database_rows(env["DATABASE_URL"], "shop")
+    assert {table: after[table] for table in TABLES_THAT_FORGET} == dict.fromkeys(
+        TABLES_THAT_FORGET, 0
+    )
+    assert after["commands"] == 1  # the deletion's own outcome, for a repeat of it
+    assert await redis_keys(env, "shop") == []
+    assert await objects(env, "shop") == []
+    assert not directory.exists()
+    assert shop.companions == ()
+    failed = await gateway.fail(SessionGetStatus(source=gateway.backend.source, subject="shop"))
+    assert failed.data.error.code is ErrorCode.SESSION_NOT_FOUND
+
+
+async def test_a_repeated_delete_gets_its_outcome_again(gateway: Gateway) -> None:
+    """The session is gone, the answer is not."""
+    await gateway.create("shop")
+    command = SessionDelete(source=gateway.backend.source, subject="shop")
+    first = await gateway.succeed(command)
+
+    await gateway.backend.publish(command)
+    again = await eventually(
+        lambda: [
+            event
+            for event in gateway.backend.events_of("shop")
+            if event.correlationid == command.id and event.data.repeated  # type: ignore[union-attr]
+        ],
+        reason="the outcome comes again",
+    )
+
+    assert again[0].data.result == first  # type: ignore[union-attr]
+
+
+async def test_a_deleted_session_can_be_created_again(gateway: Gateway) -> None:
+    """The same id, a new session: its events count from one again."""
+    await gateway.create("shop")
+    await gateway.succeed(SessionDelete(source=gateway.backend.source, subject="shop"))
+
+    await gateway.create("shop")
+
+
+
+def _files(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.is_file()]

@@ -1,0 +1,88 @@
+"""WhatsApp or the owner ends a session: unlinked, replaced, banned, refused."""
+
+import pytest
+from gateway_contracts import SessionQr, SessionRestart, SessionState, StatusReason
+from gateway_worker.sandbox.hub.faults import Faults, LoginFailure, StreamEnd
+
+from tests.e2e.harness import SHOP, Gateway
+
+
+async def test_unlinked_from_the_phone(gateway: Gateway) -> None:
+    """The session is logged out; a restart shows new QR codes."""
+    phone = await gateway.sandbox.add_phone(SHOP)
+    await gateway.link("shop", phone)
+    after = len(gateway.backend.arrivals)
+
+    phone.unlink(phone.companions[0])
+    event = await gateway.until("shop", SessionState.LOGGED_OUT, after=after)
+    await gateway.succeed(SessionRestart(source=gateway.backend.source, subject="shop"))
+    qr = await gateway.backend.expect(SessionQr, "shop", after=after)
+    await phone.scan(qr.data.code)
+    await gateway.until("shop", SessionState.CONNECTED, after=after)
+
+    assert event.data.reason is StatusReason.LOGGED_OUT_FROM_PHONE
+
+
+async def test_unlinked_while_away(gateway: Gateway) -> None:
+    """The login is refused after the restart: logged out, not an endless retry."""
+    phone = await gateway.sandbox.add_phone(SHOP)
+    await gateway.link("shop", phone)
+    await gateway.worker.stop()
+    after = len(gateway.backend.arrivals)
+
+    phone.unlink(phone.companions[0])
+    await gateway.worker.start()
+
+    event = await gateway.until("shop", SessionState.LOGGED_OUT, after=after)
+    assert event.data.reason is StatusReason.LOGGED_OUT_FROM_PHONE
+
+
+async def test_replaced_elsewhere(gateway: Gateway) -> None:
+    """The same device logged in elsewhere: stop and say so, never fight over it."""
+    phone = await gateway.sandbox.add_phone(SHOP)
+    await gateway.link("shop", phone)
+    after = len(gateway.backend.arrivals)
+
+    gateway.sandbox.faults.end_stream(SHOP, StreamEnd.REPLACED)
+    event = await gateway.until("shop", SessionState.STOPPED, after=after)
+
+    assert event.data.reason is StatusReason.STREAM_REPLACED
+
+
+@pytest.mark.parametrize(
+    ("failure", "state", "reason"),
+    [
+        (LoginFailure.TEMPORARY_BAN, SessionState.BANNED, StatusReason.TEMPORARY_BAN),
+        (LoginFailure.CLIENT_OUTDATED, SessionState.FAILED, StatusReason.CLIENT_OUTDATED),
+    ],
+)
+async def test_a_login_that_whatsapp_refuses(
+    gateway: Gateway, failure: LoginFailure, state: SessionState, reason: StatusReason
+) -> None:
+    """The state says what it is, and a restart after the fault connects without a QR code."""
+    phone = await gateway.sandbox.add_phone(SHOP)
+    await gateway.link("shop", phone)
+    after = len(gateway.backend.arrivals)
+
+    gateway.sandbox.faults.set(SHOP, Faults(login_failure=failure))
+    gateway.sandbox.faults.drop_link(SHOP)
+    event = await gateway.until("shop", state, after=after)
+    gateway.sandbox.faults.clear(SHOP)
+    after = len(gateway.backend.arrivals)
+    await gateway.succeed(SessionRestart(source=gateway.backend.source, subject="shop"))
+    await gateway.until("shop", SessionState.CONNECTED, after=after)
+
+    assert event.data.reason is reason
+
+
+async def test_a_lost_connection_is_made_again(gateway: Gateway) -> None:
+    """The link is cut: reconnecting, then connected, by itself."""
+    phone = await gateway.sandbox.add_phone(SHOP)
+    await gateway.link("shop", phone)
+    after = len(gateway.backend.arrivals)
+
+    gateway.sandbox.faults.drop_link(SHOP)
+
+    event = await gateway.until("shop", SessionState.RECONNECTING, after=after)
+    await gateway.until("shop", SessionState.CONNECTED, after=after)
+    assert event.data.reason is StatusReason.CONNECTION_LOST

@@ -1,0 +1,140 @@
+"""A backend sends messages."""
+
+import asyncio
+from datetime import timedelta
+
+from gateway_contracts import (
+    CommandSucceeded,
+    MessageReceived,
+    ReplyTarget,
+    SentInfo,
+    SessionStop,
+    utc_now,
+)
+
+from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
+
+
+async def test_a_text_arrives_on_the_phone(gateway: Gateway) -> None:
+    """Sent to a number with a plus; the phone shows text and id as announced."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    ada = await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+
+    sent = await gateway.send("shop", f"+{ADA}", "Hello Ada 👋")
+
+    message = await ada.next_message(timeout=10)
+    assert (message.text, message.message_id) == ("Hello Ada 👋", sent.message_id)
+    assert message.sender_number == SHOP
+
+
+async def test_a_reply_quotes_and_mentions(gateway: Gateway) -> None:
+    """`reply_to` a message from the history needs only its id; mentions reach the phone."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    ada = await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+    question = await ada.send_text(SHOP, "Are you open?")
+    await gateway.backend.expect(MessageReceived, "shop")
+
+    await gateway.send(
+        "shop",
+        ADA,
+        f"Yes @{ADA}",
+        reply_to=ReplyTarget(message_id=question),
+        mentions=(f"+{ADA}",),
+    )
+
+    message = await ada.next_message(timeout=10)
+    assert message.quoted_id == question
+    assert [mention.user for mention in message.mentions] == [ADA]
+
+
+async def test_a_reply_to_a_message_nobody_has_seen_is_refused(gateway: Gateway) -> None:
+    """Without the message and without its writer there is nothing to quote."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+
+    failed = await gateway.fail(
+        gateway.text("shop", ADA, "Yes", reply_to=ReplyTarget(message_id="3EB0UNKNOWN"))
+    )
+
+    assert failed.data.error.code is ErrorCode.INVALID_COMMAND
+    assert [fault.pointer for fault in failed.data.error.errors] == ["/data/reply_to/message_id"]
+
+
+async def test_a_number_without_whatsapp_is_said_so(gateway: Gateway) -> None:
+    """The recipient is unknown to the server."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    await gateway.link("shop", shop)
+
+    failed = await gateway.fail(gateway.text("shop", "+12025559999", "Hello?"))
+
+    assert failed.data.error.code is ErrorCode.RECIPIENT_NOT_ON_WHATSAPP
+    assert failed.data.error.retryable is False
+
+
+async def test_a_repeated_command_sends_once_and_gets_its_outcome_again(gateway: Gateway) -> None:
+    """The same id a second time is answered from the inbox."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    ada = await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+    command = gateway.text("shop", ADA, "only once")
+    first = await gateway.succeed(command)
+    assert isinstance(first, SentInfo)
+
+    await gateway.backend.publish(command)
+    again = await gateway.backend.expect(
+        CommandSucceeded,
+        "shop",
+        lambda event: event.correlationid == command.id and event.data.repeated,
+    )
+    await gateway.send("shop", ADA, "the end")
+
+    assert again.data.result == first
+    texts = [(await ada.next_message(timeout=10)).text for _ in range(2)]
+    assert texts == ["only once", "the end"]
+
+
+async def test_commands_of_a_session_are_executed_in_order(gateway: Gateway) -> None:
+    """Published without waiting, they arrive in the order of publication."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    ada = await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+    commands = [gateway.text("shop", ADA, f"{number}") for number in range(25)]
+
+    for command in commands:
+        await gateway.backend.publish(command)
+    await asyncio.gather(*(gateway.backend.outcome(command.id) for command in commands))
+
+    texts = [(await ada.next_message(timeout=10)).text for _ in commands]
+    assert texts == [f"{number}" for number in range(25)]
+
+
+async def test_an_expired_command_does_nothing(gateway: Gateway) -> None:
+    """Its deadline had passed: `expired`, and the phone stays silent."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    ada = await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+    late = gateway.text("shop", ADA, "too late").model_copy(
+        update={"expirytime": utc_now() - timedelta(seconds=1)}
+    )
+
+    failed = await gateway.fail(late)
+    await gateway.send("shop", ADA, "in time")
+
+    assert failed.data.error.code is ErrorCode.EXPIRED
+    assert (await ada.next_message(timeout=10)).text == "in time"
+
+
+async def test_a_stopped_session_does_not_send(gateway: Gateway) -> None:
+    """It says that it is not connected, and that a retry may help."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+    await gateway.succeed(SessionStop(source=gateway.backend.source, subject="shop"))
+
+    failed = await gateway.fail(gateway.text("shop", ADA, "Hello?"))
+
+    assert failed.data.error.code is ErrorCode.SESSION_NOT_CONNECTED
+    assert failed.data.error.retryable is True
