@@ -40,6 +40,7 @@ OWN_SERVICES = "own_services"
 SOURCES = pytest.StashKey[dict[str, str]]()
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by what they use; those that break services share one process and one set."""
     for item in items:
