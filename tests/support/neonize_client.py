@@ -76,12 +76,14 @@ class NeonizeClient:
         """Return the first event of this kind with these values that was not returned before."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
+                position = 0
                 while True:
-                    for position, event in enumerate(self.events):
+                    for event in self.events[position:]:
                         matches = all(event.get(name) == value for name, value in values.items())
                         if position not in self._taken and event["event"] == kind and matches:
                             self._taken.add(position)
                             return event
+                        position += 1
                     await self._changed.wait()
         except TimeoutError:
             raise AssertionError(f"no {kind} {values} among {self.events[-20:]}") from None

@@ -109,6 +109,7 @@ def watch(client: Any) -> None:
             ids=list(e.MessageIDs),
             type=e.Type,
             sender=Jid2String(e.MessageSource.Sender),
+            chat=Jid2String(e.MessageSource.Chat),
         ),
         events.UndecryptableMessageEv: lambda _, e: emit("undecryptable", id=e.Info.ID),
         events.LoggedOutEv: lambda _, e: emit("logged_out", on_connect=e.OnConnect),

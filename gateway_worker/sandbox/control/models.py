@@ -219,6 +219,7 @@ class FaultsBody(Body):
     ack_delay_seconds: float = Field(default=0.0, ge=0)
     lost_receipts: int = Field(default=0, ge=0)
     mute: int = Field(default=0, ge=0)
+    garbled: int = Field(default=0, ge=0)
     hidden: bool = False
     no_bundles: bool = False
 

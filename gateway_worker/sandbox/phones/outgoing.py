@@ -106,7 +106,10 @@ class Outgoing:
         if bundle is not None:
             self._book.open(peer_of(device), bundle)
         for _, ciphertext in self._encrypt(letter, [device]):
-            stanza = resend(self._attrs(letter), device, ciphertext, count=count)
+            attrs = self._attrs(letter)
+            if device.user == self._me.user:
+                attrs["recipient"] = letter.to
+            stanza = resend(attrs, device, ciphertext, count=count)
             await self._network.submit(self._me, stanza)
 
     def _encrypt(self, letter: Letter, devices: Iterable[Jid]) -> Iterable[tuple[Jid, Ciphertext]]:

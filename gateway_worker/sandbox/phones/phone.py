@@ -214,7 +214,9 @@ class Phone(PhoneRecords):
         return await self._send(target.chat, data, edit="7")
 
     async def read(self, *messages: str | ChatMessage) -> None:
-        """Send read receipts; messages of one writer share a stanza.
+        """Send read receipts; messages of one chat share a stanza.
+
+        The companions of this account are told as well, as of something read elsewhere.
 
         Raises:
             UnknownMessageError: this phone knows no such message.
@@ -335,6 +337,9 @@ class Phone(PhoneRecords):
         for chat, message_ids in by_chat.items():
             stanza = receipt(chat, message_ids, kind=kind.value)
             await self._network.submit(self.jid, stanza)
+            for companion in self.companions:
+                copy = receipt(companion, message_ids, kind=kind.value, recipient=chat)
+                await self._network.submit(self.jid, copy)
 
     def _find(self, address: str | Jid) -> hub.AccountInfo:
         account = self._network.account(_address(address))

@@ -51,11 +51,22 @@ def resend(attrs: Attrs, device: Jid, ciphertext: Ciphertext, *, count: int) -> 
     )
 
 
-def receipt(to: Jid, message_ids: Sequence[str], *, kind: str = "") -> Node:
-    """Build a receipt; no kind means delivered."""
+def receipt(
+    to: Jid, message_ids: Sequence[str], *, kind: str = "", recipient: Jid | None = None
+) -> Node:
+    """Build a receipt.
+
+    Args:
+        to: the writer, or a companion of the own account that shall know.
+        message_ids: at least one.
+        kind: `read`, `played`, …; none means delivered.
+        recipient: for an own companion, the chat that it is about.
+    """
     attrs: Attrs = {"id": message_ids[0], "to": to}
     if kind:
         attrs["type"] = kind
+    if recipient is not None:
+        attrs["recipient"] = recipient
     items = tuple(Node("item", {"id": message_id}) for message_id in message_ids[1:])
     return Node("receipt", attrs, (Node("list", {}, items),) if items else None)
 

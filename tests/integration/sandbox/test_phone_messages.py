@@ -108,6 +108,25 @@ async def test_what_the_own_phone_writes_is_shown_on_the_library(
         assert link.pending == 0
 
 
+async def test_what_is_read_on_the_own_phone_is_told_to_the_library(
+    sandbox: Sandbox, ben: Phone, tmp_path: Path
+) -> None:
+    """Several at once; the writer hears of it too, and nothing stays queued."""
+    async with linked(sandbox, tmp_path / "a.db") as (anna, client):
+        ids = [await ben.send_text(anna.number, str(number)) for number in range(3)]
+        for message_id in ids:
+            await client.wait_for("message", id=message_id)
+        await anna.read(*[await anna.next_message() for _ in ids])
+
+        event = await client.wait_for("receipt", ids=ids, type=READ)
+        assert (event["sender"], event["chat"]) == (str(anna.jid), str(ben.jid))
+        await ben.wait_for_receipt(ids[2], ReceiptKind.READ)
+        await client.do("send", to=ben.number, text="afterwards")
+        await ben.next_message()
+        (link,) = sandbox.faults.links(anna.number)
+        assert link.pending == 0
+
+
 async def test_quotes_and_mentions_survive_both_ways(
     sandbox: Sandbox, ben: Phone, tmp_path: Path
 ) -> None:
@@ -189,6 +208,26 @@ async def test_a_library_that_cannot_read_is_sent_the_message_again(
         await ben.wait_for_receipt(message_id, ReceiptKind.RETRY)
         event = await client.wait_for("message", id=message_id)
         assert event["text"] == "three"
+
+
+async def test_a_companion_that_cannot_read_its_own_phone_is_sent_the_copy_again(
+    sandbox: Sandbox, ben: Phone, tmp_path: Path
+) -> None:
+    """The copy still belongs to the chat with the recipient."""
+    async with linked(sandbox, tmp_path / "a.db") as (anna, client):
+        await anna.send_text(ben.number, "one")
+        await client.wait_for("message", text="one")
+        await client.do("send", to=ben.number, text="two")
+        await anna.own_messages.wait_for(lambda message: message.text == "two", timeout=10)
+        (session,) = anna._book._sessions[peer_of(anna.companions[0])]
+        session.sending_chain = ChainKey(key=bytes(32), index=session.sending_chain.index)
+
+        message_id = await anna.send_text(ben.number, "three")
+
+        await client.wait_for("undecryptable", id=message_id)
+        event = await client.wait_for("message", id=message_id)
+        assert (event["text"], event["from_me"]) == ("three", True)
+        assert event["chat"] == str(ben.jid)
 
 
 async def test_two_clients_with_their_phones_hold_a_conversation(

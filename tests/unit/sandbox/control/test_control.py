@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -134,6 +135,14 @@ async def test_faults_are_set_for_the_hub(client: SandboxClient, sandbox: Sandbo
     await client.clear_faults(ANNA)
     assert account.faults == Faults()
     assert await client.disconnect(ANNA) == 0
+
+
+def test_every_fault_of_the_hub_can_be_set_over_http() -> None:
+    """A fault added to the hub must be added to the API."""
+    assert {field.name for field in fields(Faults)} == set(models.FaultsBody.model_fields)
+    assert {field.name for field in fields(LoginFailure)} == set(
+        models.LoginFailureBody.model_fields
+    )
 
 
 async def test_the_service_vanishes_and_comes_back(client: SandboxClient, sandbox: Sandbox) -> None:
