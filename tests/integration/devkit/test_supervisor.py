@@ -70,6 +70,7 @@ async def test_services_live_through_up_kill_up_down(tmp_path: Path) -> None:
     assert len(family) >= 5
     os.kill(first.pid, signal.SIGKILL)
     await eventually(lambda: not [one for one in family if is_alive(one)])
+    await eventually(lambda: not state.is_in_use(tmp_path))
     assert state.published(tmp_path) is None
 
     assert services_command("up", *where).returncode == 0
