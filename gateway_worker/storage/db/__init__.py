@@ -5,3 +5,25 @@ The stores: `changes` writes what happens to sessions together with its events (
 `inbox` makes each command happen once, `outbox` is the queue of events, `sessions`, `messages` and
 `workers` are look-ups and ownership. This package is the only user of SQLAlchemy.
 """
+
+from gateway_worker.storage.db.changes import PostgresChangeStore
+from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.failures import StatementRefusedError
+from gateway_worker.storage.db.inbox import PostgresInboxStore
+from gateway_worker.storage.db.messages import PostgresMessageStore
+from gateway_worker.storage.db.outbox import PostgresOutboxStore
+from gateway_worker.storage.db.sessions import PostgresSessionStore
+from gateway_worker.storage.db.settings import DatabaseSettings
+from gateway_worker.storage.db.workers import PostgresWorkerStore
+
+__all__ = [
+    "Database",
+    "DatabaseSettings",
+    "PostgresChangeStore",
+    "PostgresInboxStore",
+    "PostgresMessageStore",
+    "PostgresOutboxStore",
+    "PostgresSessionStore",
+    "PostgresWorkerStore",
+    "StatementRefusedError",
+]

@@ -1,0 +1,89 @@
+"""What of a batch takes effect: the state of each change on its way through the transaction."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from gateway_worker.sessions.changes import Change, Committed, OutboxRow
+from gateway_worker.storage.db.changes.bodies import Draft
+
+MessageKey = tuple[str, str, str, str]
+ReceiptKey = tuple[str, str, str, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Step:
+    """A change, its encoded events, and what has been found out about it so far."""
+
+    change: Change
+    drafts: tuple[Draft, ...]
+    fenced: bool = False
+    repeated: bool = False
+    rows: tuple[OutboxRow, ...] = field(default=())
+
+    @classmethod
+    def of(cls, change: Change) -> "Step":
+        """Check a change and encode its events.
+
+        Raises:
+            ValueError: The change cannot be written as it stands; a fault in the worker.
+        """
+        if change.message is not None and change.receipt is not None:
+            raise ValueError("a change has a message or a receipt, not both")
+        rows = change.session or change.message or change.receipt
+        if change.epoch is None and (rows or change.delete):
+            raise ValueError("a change without an epoch may have events and an outcome only")
+        if any(event.subject != change.session_id for event in change.events):
+            raise ValueError("a change announces its own session only")
+        return cls(change=change, drafts=tuple(Draft.of(event) for event in change.events))
+
+    @property
+    def live(self) -> bool:
+        """Whether it still takes effect."""
+        return not (self.fenced or self.repeated)
+
+    @property
+    def message_key(self) -> MessageKey | None:
+        """The unique key of its message."""
+        if (message := self.change.message) is None:
+            return None
+        return (self.change.session_id, message.message_id, message.chat, message.direction.value)
+
+    @property
+    def receipt_key(self) -> ReceiptKey | None:
+        """The unique key of its receipt."""
+        if (receipt := self.change.receipt) is None:
+            return None
+        return (
+            self.change.session_id,
+            receipt.message_id,
+            receipt.participant,
+            receipt.status.value,
+        )
+
+    def committed(self) -> Committed:
+        """Return the answer for the caller."""
+        return Committed(applied=self.live, fenced=self.fenced, rows=self.rows)
+
+
+def live(steps: Iterable[Step]) -> Iterator[Step]:
+    """Return those that still take effect."""
+    return (step for step in steps if step.live)
+
+
+def segments(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """Cut a batch so that no part has a change of a session behind that session's deletion.
+
+    Within a part the order of the statements is free; a deletion ends what came before it, and
+    what comes after it finds the session gone.
+    """
+    part: list[Step] = []
+    deleted: set[str] = set()
+    for step in steps:
+        if step.change.session_id in deleted:
+            yield part
+            part, deleted = [], set()
+        part.append(step)
+        if step.change.delete:
+            deleted.add(step.change.session_id)
+    if part:
+        yield part
