@@ -354,6 +354,13 @@ class Scripting(Protocol):
     def faults(self, device: Jid) -> Faults:
         """The faults in force for a device: its own if set, else its account's, else none."""
 
+    def set_pairing_refs(self, count: int) -> None:
+        """Change how many QR codes later offers hold.
+
+        With the usual `PAIRING_REFS` a client shows codes for 160 s; with fewer it shows each for
+        20 s, so that 1 makes an offer run out soon.
+        """
+
     def drop_link(self, device: Jid) -> bool:
         """Cut a companion's connection without a word. Returns whether there was one."""
 

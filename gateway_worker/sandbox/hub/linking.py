@@ -70,10 +70,11 @@ class CompanionLinking:
         """Work on the hub's accounts."""
         self._accounts = accounts
         self._offers: dict[str, Companion] = {}
+        self.refs_per_offer = PAIRING_REFS
 
     def offer(self, companion: Companion) -> tuple[str, ...]:
         """Let a companion wait behind fresh refs; the refs have no comma in them."""
-        refs = tuple(f"2@{secrets.token_urlsafe(48)}" for _ in range(PAIRING_REFS))
+        refs = tuple(f"2@{secrets.token_urlsafe(48)}" for _ in range(self.refs_per_offer))
         self._offers.update(dict.fromkeys(refs, companion))
         return refs
 

@@ -148,6 +148,10 @@ class LocalHub:
         """See `interface.Scripting`."""
         return self.accounts.get(device).faults_of(self.accounts.device(device))
 
+    def set_pairing_refs(self, count: int) -> None:
+        """See `interface.Scripting`."""
+        self.linking.refs_per_offer = count
+
     def drop_link(self, device: Jid) -> bool:
         """See `interface.Scripting`."""
         link = self._companion(device).link

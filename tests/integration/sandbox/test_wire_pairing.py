@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -129,3 +130,17 @@ async def test_several_accounts_and_several_companions(world: World, tmp_path: P
 
         assert [state.online for state in world.hub.links(world.ann.jid)] == [True, True]
         assert third.jid == f"{BOB}:1@s.whatsapp.net"
+
+
+async def test_an_offer_runs_out(world: World, tmp_path: Path) -> None:
+    """With one code left the client gives up after 20 s; its code is worth nothing then."""
+    world.hub.set_pairing_refs(1)
+    client = world.client(tmp_path / "store.db")
+    async with client.run():
+        qr = await client.event("qr")
+        async with asyncio.timeout(30):
+            await client.event("login_status", status="timeout")
+        await eventually(lambda: world.server.connection_count == 0)
+
+        with pytest.raises((PairingRefusedError, PhoneError)):
+            await world.ann.scan(qr["text"])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.hub.interface import LinkState
 
 CLIENT = Path(__file__).with_name("wire_client.py")
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0
 ANN = "4917000000001"
 BOB = "4917000000002"
 
