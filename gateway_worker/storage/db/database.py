@@ -105,7 +105,7 @@ class Database:
             await connection.execute(_PING)
 
 
-async def connect(settings: DatabaseSettings, **overrides: Any) -> asyncpg.Connection[Any]:
+async def connect(settings: DatabaseSettings, **overrides: Any) -> "asyncpg.Connection[Any]":
     """Open one connection with the settings' timeouts; the pool calls this."""
     timeouts = {
         "statement_timeout": settings.statement_timeout_seconds,
@@ -120,7 +120,7 @@ async def connect(settings: DatabaseSettings, **overrides: Any) -> asyncpg.Conne
         "server_settings": {"application_name": APPLICATION_NAME, "jit": "off"}
         | {name: f"{seconds * 1000:.0f}" for name, seconds in timeouts.items()},
     }
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(
+    connection: "asyncpg.Connection[Any]" = await asyncpg.connect(
         settings.dsn, **(options | overrides)
     )
     return connection
