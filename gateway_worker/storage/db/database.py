@@ -120,7 +120,7 @@ async def connect(settings: DatabaseSettings, **overrides: Any) -> "asyncpg.Conn
         "server_settings": {"application_name": APPLICATION_NAME, "jit": "off"}
         | {name: f"{seconds * 1000:.0f}" for name, seconds in timeouts.items()},
     }
-    connection: "asyncpg.Connection[Any]" = await asyncpg.connect(
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(
         settings.dsn, **(options | overrides)
     )
     return connection
