@@ -1,0 +1,12 @@
+"""Redis: the routing table that backends may read, the last QR codes, and who is there.
+
+The only user of redis. Nothing here is the truth: whatever it loses is written again from the rows
+in PostgreSQL, so the worker starts and works without it.
+"""
+
+from gateway_worker.storage.cache.client import Cache
+from gateway_worker.storage.cache.routing import RedisRoutes
+from gateway_worker.storage.cache.settings import CacheSettings
+from gateway_worker.storage.cache.workers import RedisWorkers
+
+__all__ = ["Cache", "CacheSettings", "RedisRoutes", "RedisWorkers"]

@@ -1,0 +1,25 @@
+"""An S3-compatible object store: encrypted copies of device stores.
+
+The only user of aioboto3, which is imported when the store is opened and not before: that takes
+about a second, and most commands of the command line never need it.
+"""
+
+from gateway_worker.storage.objects.client import Objects
+from gateway_worker.storage.objects.crypto import Keyring
+from gateway_worker.storage.objects.settings import ObjectsSettings
+from gateway_worker.storage.objects.snapshots import (
+    DisabledSnapshots,
+    ObjectSnapshots,
+    device_snapshots,
+)
+from gateway_worker.storage.objects.store import Bucket
+
+__all__ = [
+    "Bucket",
+    "DisabledSnapshots",
+    "Keyring",
+    "ObjectSnapshots",
+    "Objects",
+    "ObjectsSettings",
+    "device_snapshots",
+]

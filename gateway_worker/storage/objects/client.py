@@ -1,0 +1,181 @@
+"""The connection to the object store, and the translation of what goes wrong with it."""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import structlog
+
+from gateway_worker.errors import ConfigurationError, DependencyError, GatewayError
+from gateway_worker.storage.objects.settings import ObjectsSettings
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+log = structlog.get_logger(__name__)
+Answer = TypeVar("Answer")
+
+_MISSING: Final = frozenset({"404", "NoSuchBucket", "NotFound"})
+_REFUSED: Final = frozenset(
+    {
+        "403",
+        "AccessDenied",
+        "Forbidden",
+        "InvalidAccessKeyId",
+        "InvalidBucketName",
+        "SignatureDoesNotMatch",
+    }
+)
+_OURS_ALREADY: Final = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
+
+
+class StoreRefusedError(DependencyError):
+    """The store answered with an error; `reason` is its code, e.g. `NoSuchKey`."""
+
+    def __init__(self, detail: str, *, reason: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Objects:
+    """One client for the life of the worker. Made by `open`."""
+
+    def __init__(self, *, client: "S3Client", settings: ObjectsSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self._bucket_seen = False
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: ObjectsSettings) -> AsyncIterator["Objects"]:
+        """Make the client and look for the bucket; a store that does not answer is only logged.
+
+        Raises:
+            ConfigurationError: The store refuses us, or the bucket is missing and may not be made.
+        """
+        async with AsyncExitStack() as stack:
+            # Importing the library and reading its model of S3 takes about a second: not here.
+            context = await asyncio.to_thread(_client_context, settings)
+            client = await stack.enter_async_context(context)
+            objects = cls(client=client, settings=settings)
+            try:
+                await objects.check()
+            except DependencyError as error:
+                log.warning("objects.unavailable", detail=error.detail)
+            yield objects
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return self._settings.bucket
+
+    @property
+    def prefix(self) -> str:
+        """What stands before every key."""
+        return self._settings.prefix
+
+    async def check(self) -> None:
+        """Ask for the bucket.
+
+        Raises:
+            DependencyError: The store does not answer.
+            ConfigurationError: It refuses us, or the bucket is missing and may not be made.
+        """
+        self._bucket_seen = False
+        await self.call(_nothing)
+
+    async def call(self, do: Callable[["S3Client"], Awaitable[Answer]]) -> Answer:
+        """Do something with the store, in bounded time.
+
+        Raises:
+            StoreRefusedError: It answered with an error.
+            DependencyError: It could not be reached or took too long; it may have been done.
+        """
+        try:
+            async with asyncio.timeout(self._settings.operation_timeout_seconds):
+                if not self._bucket_seen:
+                    await self._ensure_bucket()
+                    self._bucket_seen = True
+                return await do(self._client)
+        except GatewayError:
+            raise
+        except Exception as error:
+            raise self._translated(error) from error
+
+    async def _ensure_bucket(self) -> None:
+        try:
+            await self._client.head_bucket(Bucket=self.bucket)
+        except Exception as error:
+            reason = _reason(error)
+            if reason in _MISSING:
+                await self._create_bucket()
+            elif reason in _REFUSED:
+                raise ConfigurationError(
+                    f"the object store at {self._settings.address} refuses access ({reason}):"
+                    " check the credentials and the bucket's name"
+                ) from error
+            else:
+                raise
+
+    async def _create_bucket(self) -> None:
+        if not self._settings.may_create_bucket:
+            raise ConfigurationError(
+                f"there is no bucket {self.bucket!r} at {self._settings.address}: create it, or"
+                " allow the worker to"
+            )
+        region = self._settings.region
+        place: Any = {}
+        if self._settings.endpoint_url is None and region != "us-east-1":
+            place = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        try:
+            await self._client.create_bucket(Bucket=self.bucket, **place)
+        except Exception as error:
+            if _reason(error) not in _OURS_ALREADY:
+                raise
+        else:
+            log.info("objects.bucket_created", bucket=self.bucket)
+
+    def _translated(self, error: Exception) -> DependencyError:
+        where = f"the object store at {self._settings.address}"
+        reason = _reason(error)
+        if reason is not None:
+            return StoreRefusedError(f"{where}: {reason}", reason=reason)
+        return DependencyError(f"{where}: {type(error).__name__}")
+
+
+def _reason(error: Exception) -> str | None:
+    """Return the code of an answer that is an error, or None if there was no answer."""
+    response = getattr(error, "response", None)
+    if not isinstance(response, dict):
+        return None
+    return str(response.get("Error", {}).get("Code", "unknown"))
+
+
+async def _nothing(_client: "S3Client") -> None:
+    return
+
+
+def _client_context(settings: ObjectsSettings) -> Any:
+    aioboto3 = importlib.import_module("aioboto3")
+    config = importlib.import_module("botocore.config").Config
+    custom = settings.endpoint_url is not None
+    checksums = "when_required" if custom else "when_supported"  # many stores know no others
+    secret = settings.secret_access_key
+    return aioboto3.Session().client(
+        "s3",
+        endpoint_url=settings.endpoint_url,
+        region_name=settings.region,
+        aws_access_key_id=settings.access_key_id,
+        aws_secret_access_key=None if secret is None else secret.get_secret_value(),
+        config=config(
+            connect_timeout=settings.connect_timeout_seconds,
+            read_timeout=settings.read_timeout_seconds,
+            max_pool_connections=settings.max_connections,
+            retries={"mode": "standard", "total_max_attempts": 2},
+            request_checksum_calculation=checksums,
+            response_checksum_validation=checksums,
+            s3={"addressing_style": "path" if custom else "auto"},
+        ),
+    )

@@ -1,0 +1,99 @@
+"""A device store on disk: read whole while the library writes to it, and put back in one step."""
+
+import os
+import secrets
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from gateway_worker.errors import DependencyError
+
+_BUSY_SECONDS: Final = 5.0
+_JOURNALS: Final = ("-journal", "-wal", "-shm")
+
+
+class UnusableCopyError(DependencyError):
+    """A copy of a device store is no healthy database."""
+
+
+def read_store(path: Path) -> bytes:
+    """Return a consistent copy of a SQLite database, which others may be writing to. Blocks.
+
+    Raises:
+        UnusableCopyError: It is damaged.
+        DependencyError: It cannot be read.
+    """
+    # Writable, so that what a writer left half done when it was killed is rolled back first.
+    source = f"file:{quote(str(path))}?mode=rw"
+    try:
+        with (
+            closing(sqlite3.connect(source, uri=True, timeout=_BUSY_SECONDS)) as live,
+            closing(sqlite3.connect(":memory:")) as copy,
+        ):
+            live.backup(copy)  # in one step: a backup in several starts again at every write
+            _require_health(copy)
+            return copy.serialize()
+    except sqlite3.Error as error:
+        raise DependencyError(f"the device store cannot be copied: {error}") from error
+
+
+def place_store(path: Path, data: bytes) -> None:
+    """Put a database in place, readable by its owner only, or change nothing. Blocks.
+
+    The directory is made if it is missing. Nobody may have the old file open.
+
+    Raises:
+        UnusableCopyError: It is damaged.
+        DependencyError: It cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.chmod(0o700)
+        try:
+            _write(temporary, data)
+            _check_file(temporary)
+            for suffix in _JOURNALS:  # of the old file: SQLite would replay them into the new one
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise DependencyError(f"the device store cannot be written: {error.strerror}") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _check_file(path: Path) -> None:
+    uri = f"file:{quote(str(path))}?mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as copy:
+            _require_health(copy)
+    except sqlite3.Error as error:
+        raise UnusableCopyError(f"the copy is no database: {error}") from error
+
+
+def _require_health(database: sqlite3.Connection) -> None:
+    (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise UnusableCopyError("the database is damaged")
+    (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if not tables:
+        raise UnusableCopyError("the database is empty")
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,132 @@
+"""Objects in the bucket: whole values under keys, all below the settings' prefix."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from gateway_worker.errors import DependencyError
+from gateway_worker.storage.objects.client import Objects, StoreRefusedError
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+_DIGEST: Final = "sha256"
+_MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
+_TAKEN: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"})
+_DELETE_BATCH: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """An object as a listing shows it: its key without the prefix, and its size."""
+
+    key: str
+    size_bytes: int
+
+
+class DamagedObjectError(DependencyError):
+    """An object is not what was stored."""
+
+
+class Bucket:
+    """Keyed values. Every call may raise `DependencyError`.
+
+    Args:
+        objects: Where they are.
+    """
+
+    def __init__(self, *, objects: Objects) -> None:
+        self._objects = objects
+
+    async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+        """Store a value, over whatever was there."""
+        await self._put(key, data, content_type=content_type)
+
+    async def put_new(self, key: str, data: bytes, *, content_type: str) -> bool:
+        """Store a value unless the key is taken; says whether it did.
+
+        A write whose answer was lost is repeated and then finds itself: False may mean "just now".
+        """
+        try:
+            await self._put(key, data, content_type=content_type, IfNoneMatch="*")
+        except StoreRefusedError as error:
+            if error.reason in _TAKEN:
+                return False
+            raise
+        return True
+
+    async def get(self, key: str) -> bytes | None:
+        """Return a value, or None if there is none. Raises `DamagedObjectError` if it changed."""
+
+        async def read(client: "S3Client") -> tuple[bytes, str | None]:
+            answer = await client.get_object(Bucket=self._objects.bucket, Key=self._full(key))
+            async with answer["Body"] as body:
+                return await body.read(), answer["Metadata"].get(_DIGEST)
+
+        try:
+            data, digest = await self._objects.call(read)
+        except StoreRefusedError as error:
+            if error.reason in _MISSING:
+                return None
+            raise
+        if digest is not None and digest != hashlib.sha256(data).hexdigest():
+            raise DamagedObjectError("the object is not what was stored")
+        return data
+
+    async def find(self, prefix: str) -> Sequence[ObjectInfo]:
+        """Return the objects whose keys start with `prefix`, sorted by key."""
+
+        async def read(client: "S3Client") -> list[ObjectInfo]:
+            pages = client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._objects.bucket, Prefix=self._full(prefix)
+            )
+            start = len(self._objects.prefix)
+            return [
+                ObjectInfo(key=entry["Key"][start:], size_bytes=entry["Size"])
+                async for page in pages
+                for entry in page.get("Contents", ())
+            ]
+
+        return sorted(await self._objects.call(read), key=lambda info: info.key)
+
+    async def delete(self, *keys: str) -> None:
+        """Remove objects; those that are not there count as removed."""
+        for start in range(0, len(keys), _DELETE_BATCH):
+            batch = [self._full(key) for key in keys[start : start + _DELETE_BATCH]]
+
+            async def remove(client: "S3Client", batch: Sequence[str] = batch) -> list[Any]:
+                answer = await client.delete_objects(
+                    Bucket=self._objects.bucket,
+                    Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True},
+                )
+                return list(answer.get("Errors", ()))
+
+            errors = await self._objects.call(remove)
+            if errors:
+                reason = str(errors[0].get("Code", "unknown"))
+                raise StoreRefusedError(f"{len(errors)} objects remain: {reason}", reason=reason)
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """Remove every object whose key starts with `prefix`; returns how many there were."""
+        found = await self.find(prefix)
+        await self.delete(*(info.key for info in found))
+        return len(found)
+
+    async def _put(self, key: str, data: bytes, *, content_type: str, **more: Any) -> None:
+        digest = hashlib.sha256(data).hexdigest()
+
+        async def write(client: "S3Client") -> None:
+            await client.put_object(
+                Bucket=self._objects.bucket,
+                Key=self._full(key),
+                Body=data,
+                ContentType=content_type,
+                Metadata={_DIGEST: digest},
+                **more,
+            )
+
+        await self._objects.call(write)
+
+    def _full(self, key: str) -> str:
+        return self._objects.prefix + key

@@ -1,0 +1,36 @@
+"""Objects on the real store, below a prefix of the test's own."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway_worker.devkit.services import ObjectStore
+from gateway_worker.storage.objects import Bucket, Objects, ObjectsSettings
+
+
+@pytest.fixture
+def settings(s3: ObjectStore, s3_prefix: str) -> ObjectsSettings:
+    """Return settings for the store of this run."""
+    return ObjectsSettings.model_validate(
+        {
+            "endpoint_url": s3.endpoint_url,
+            "region": s3.region,
+            "bucket": s3.bucket,
+            "access_key_id": s3.access_key_id,
+            "secret_access_key": s3.secret_access_key,
+            "prefix": s3_prefix,
+        }
+    )
+
+
+@pytest.fixture
+async def objects(settings: ObjectsSettings) -> AsyncIterator[Objects]:
+    """Return an open client."""
+    async with Objects.open(settings) as objects:
+        yield objects
+
+
+@pytest.fixture
+def bucket(objects: Objects) -> Bucket:
+    """Return the place for this test's objects."""
+    return Bucket(objects=objects)
