@@ -134,7 +134,8 @@ class WorkerProcess:
 
     def hosts(self) -> list[psutil.Process]:
         """Return its session hosts: the children of its zygote."""
-        return [host for zygote in self.zygotes() for host in zygote.children()]
+        children = [child for zygote in self.zygotes() for child in zygote.children()]
+        return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
 
     def zygotes(self) -> list[psutil.Process]:
         """Return its zygote (one, unless it is just being replaced)."""

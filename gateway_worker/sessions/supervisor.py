@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -67,7 +68,11 @@ class HostSupervisor:
         """Begin to keep a host running."""
         self._halting = asyncio.Event()
         self._backoff.reset()
-        self._task = asyncio.create_task(self._keep(), name=f"session:{self._session_id}")
+        # A context of its own: this task outlives the command that starts it, and its log lines
+        # must not carry that command's id.
+        self._task = asyncio.create_task(
+            self._keep(), name=f"session:{self._session_id}", context=contextvars.Context()
+        )
 
     async def halt(self) -> None:
         """Stop the host and keep none running. Idempotent; never raises."""

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from gateway_worker.devkit.demo.stage import Stage, stage
-from gateway_worker.devkit.demo.story import SESSION, Story, StoryError
+from gateway_worker.devkit.demo.story import Story, StoryError
 from gateway_worker.devkit.demo.terminal import Terminal
 from gateway_worker.devkit.services import ServicesError
 from gateway_worker.runtime.signals import stop_on_signals
@@ -63,7 +63,7 @@ async def _stay(ready: Stage, terminal: Terminal) -> None:
     for line in (
         f"RabbitMQ    {services.amqp_url}",
         "            commands: exchange wa.commands, routing key = session id",
-        f"            events:   exchange wa.events, routing key *.*.{SESSION}",
+        f"            events:   exchange wa.events, routing key *.*.{ready.name}",
         f"PostgreSQL  {services.database_url}",
         f"Redis       {services.redis_url}",
         f"sandbox     {ready.sandbox.proxy_url}",

@@ -1,5 +1,6 @@
 """What the conversation needs, real and on loopback: services, sandbox, worker, backend."""
 
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
 
-WORKER_ID = "demo-worker"
+_NAME_BYTES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class Stage:
     sandbox: Sandbox
     worker: WorkerProcess
     backend: Backend
+    name: str
+    """Of this run: worker and session are called by it, so nothing of an earlier run is in its way."""
 
 
 @asynccontextmanager
@@ -30,10 +33,11 @@ async def stage(directory: Path, announce: Callable[[str], None]) -> AsyncIterat
     """Bring everything up, in order, and take it down again."""
     options = LaunchOptions(data_directory=directory / "services", announce=announce)
     ports = PortBook()
+    name = f"demo-{secrets.token_hex(_NAME_BYTES)}"
     async with local_services(options) as running, Sandbox.open(SandboxSettings()) as sandbox:
         announce("sandbox: speaks the WhatsApp protocol on loopback")
         worker = WorkerProcess(
-            worker_id=WORKER_ID,
+            worker_id=name,
             directory=directory / "demo",
             health_port=ports.take(["health"], wished={})["health"],
             environment={**running.addresses.environment(), **sandbox.worker_env},
@@ -43,7 +47,11 @@ async def stage(directory: Path, announce: Callable[[str], None]) -> AsyncIterat
                 await worker.start()
                 announce("worker: ready")
                 yield Stage(
-                    services=running.addresses, sandbox=sandbox, worker=worker, backend=backend
+                    services=running.addresses,
+                    sandbox=sandbox,
+                    worker=worker,
+                    backend=backend,
+                    name=name,
                 )
             finally:
                 await worker.stop()

@@ -31,7 +31,6 @@ from gateway_worker.whatsapp.memory import pss_bytes
 
 SHOP = "12025550100"
 CUSTOMER = "12025550101"
-SESSION = "demo-shop"
 
 
 class StoryError(Exception):
@@ -50,6 +49,7 @@ class Story:
         self._stage = stage
         self._terminal = terminal
         self._backend = stage.backend
+        self._session = stage.name
         self.timings: list[Timing] = []
         self.memory_mib = 0.0
 
@@ -78,18 +78,20 @@ class Story:
             await self._run(
                 SessionCreate(
                     source=self._backend.source,
-                    subject=SESSION,
+                    subject=self._session,
                     data=SessionCreateData(device_name="Corner Shop"),
                 ),
                 "link an account by QR",
             )
-            qr = await self._backend.expect(SessionQr, SESSION)
+            qr = await self._backend.expect(SessionQr, self._session)
         self._terminal.qr(qr.data.code)
         self._terminal.step("The shop's phone scans it")
         async with self._timed("scan → connected"):
             await shop.scan(qr.data.code)
             await self._backend.expect(
-                SessionStatus, SESSION, lambda event: event.data.state is SessionState.CONNECTED
+                SessionStatus,
+                self._session,
+                lambda event: event.data.state is SessionState.CONNECTED,
             )
 
     async def _write(self, customer: Phone) -> ChatMessage:
@@ -111,7 +113,7 @@ class Story:
         self._terminal.step("The customer replies, and the backend answers the reply")
         async with self._timed("sent on the phone → message.received"):
             await customer.send_text(SHOP, "Great, I will come at five!", reply_to=message)
-            reply = await self._backend.expect(MessageReceived, SESSION)
+            reply = await self._backend.expect(MessageReceived, self._session)
         if reply.data.reply_to is None or reply.data.reply_to.message_id != message.message_id:
             raise StoryError("the reply does not quote the message that it answers")
         if not isinstance(reply.data.content, TextContent):
@@ -130,11 +132,11 @@ class Story:
             await self._stage.worker.start()
             await self._backend.expect(
                 SessionStatus,
-                SESSION,
+                self._session,
                 lambda event: event.data.state is SessionState.CONNECTED,
                 after=already,
             )
-        await self._backend.expect(MessageReceived, SESSION, after=already)
+        await self._backend.expect(MessageReceived, self._session, after=already)
         if any(isinstance(one.event, SessionQr) for one in self._backend.arrivals[already:]):
             raise StoryError("the session asked for a new QR code")
 
@@ -144,7 +146,8 @@ class Story:
         )
         async with self._timed("session.delete"):
             await self._run(
-                SessionDelete(source=self._backend.source, subject=SESSION), "unlink and forget"
+                SessionDelete(source=self._backend.source, subject=self._session),
+                "unlink and forget",
             )
         if shop.companions:
             raise StoryError("the phone still shows the gateway as a linked device")
@@ -164,7 +167,7 @@ class Story:
         outcome = await self._run(
             MessageSend(
                 source=self._backend.source,
-                subject=SESSION,
+                subject=self._session,
                 data=MessageSendData(
                     to=f"+{CUSTOMER}", content=TextToSend(text=text), reply_to=reply_to
                 ),
@@ -178,7 +181,7 @@ class Story:
     async def _receipt(self, message_id: str, status: ReceiptStatus) -> None:
         await self._backend.expect(
             MessageReceipt,
-            SESSION,
+            self._session,
             lambda event: event.data.message_id == message_id and event.data.status is status,
         )
 
