@@ -163,12 +163,7 @@ class CommandConsumer:
         self._is_leaving = True
         self._apply()
         undone = self.in_flight
-        for subscription in (self._shared, self._own):
-            try:
-                await subscription.give_back()
-            except (DependencyError, ConfigurationError) as error:
-                log.warning("consumer.give_back_failed", reason=error.detail)
-            await subscription.stop()
+        await asyncio.gather(self._shared.stop(), self._own.stop())
         self._counters.given_back += undone
         log.info("consumer.stopped", unfinished=undone)
 

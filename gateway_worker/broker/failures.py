@@ -8,6 +8,7 @@ from aiormq.exceptions import (
     AuthenticationError,
     ChannelAccessRefused,
     ChannelPreconditionFailed,
+    InvalidFrameError,
     ProbableAuthenticationError,
 )
 
@@ -56,11 +57,11 @@ def as_rejected_login(error: BaseException, address: str) -> ConfigurationError 
     """Return the error to raise when the broker does not let us in, or None if it may later."""
     if isinstance(error, AuthenticationError | ProbableAuthenticationError):
         return ConfigurationError(f"RabbitMQ at {address} refuses the user or the password")
-    # Neither a missing virtual host nor one that is closed to the user has an error of its own:
-    # the library shows the unexpected frame.
-    if "NOT_ALLOWED" in str(error):
+    # The library does not say why the broker closed the connection instead of opening it.
+    if isinstance(error, InvalidFrameError) and "Connection.OpenOk" in str(error):
         return ConfigurationError(
-            f"RabbitMQ at {address} has no such virtual host, or it is closed to the user"
+            f"RabbitMQ at {address} refuses the virtual host: there is none of this name, it is "
+            "closed to the user, or it has as many connections as it may"
         )
     return None
 

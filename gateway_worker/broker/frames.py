@@ -1,10 +1,10 @@
 """Lets a message with unreadable properties through, without them.
 
-aiormq decodes a message's properties while it reads from the socket, and gives the connection up when
-that fails: a timestamp in microseconds or a routing key that is no UTF-8 is enough. The broker hands
-the message out again on the next connection, to this worker or to another, and each time counts a
-delivery for every other command in hand, until all of them are dead letters. So frames are looked at
-before the library sees them. What matters of a command is in its body.
+aiormq decodes a message's properties while it reads from the socket, and gives the connection up
+when that fails: a timestamp in microseconds or a routing key that is no UTF-8 is enough. The broker
+hands the message out again on the next connection, to this worker or to another, and each time
+counts a delivery for every other command in hand, until all of them are dead letters. So frames are
+looked at before the library sees them. What matters of a command is in its body.
 """
 
 import asyncio

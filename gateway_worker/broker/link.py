@@ -23,7 +23,7 @@ from gateway_worker.runtime.retry import Backoff
 
 log = structlog.get_logger(__name__)
 
-CLOSE_TIMEOUT_SECONDS = 3.0
+CLOSE_TIMEOUT_SECONDS = 2.0
 CHECK_INTERVAL_SECONDS = 2.0
 STABLE_SECONDS = 30.0
 """A connection that lived this long resets the waits. One that keeps dying does not: each loss

@@ -3,6 +3,7 @@
 Each kind has a channel, so that a missing exchange costs only its own.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -105,8 +106,7 @@ class Publisher:
 
     async def stop(self) -> None:
         """Close the channels."""
-        for channel in self._channels:
-            await channel.stop()
+        await asyncio.gather(*(channel.stop() for channel in self._channels))
 
     async def publish(self, row: OutboxRow) -> None:
         """Publish one event and return once the broker has confirmed it.

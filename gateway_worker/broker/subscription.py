@@ -74,7 +74,11 @@ class Subscription:
         self._keeper.start()
 
     async def stop(self) -> None:
-        """Close the channel; what is not settled goes back to the queue."""
+        """Close the channel; the broker returns what is not settled to the queue, in its order.
+
+        A negative acknowledgement of all at once would not do: a quorum queue (RabbitMQ 3.10)
+        shuffles what it gets back that way, as soon as it is more than 32 messages.
+        """
         await self._keeper.stop()
 
     def want(self) -> None:
@@ -102,16 +106,6 @@ class Subscription:
         self._declarer.invalidate()
         if self._channel is not None:
             await close_channel(self._channel)
-
-    async def give_back(self) -> None:
-        """Return everything that is not settled to the queue, in its order."""
-        if self._channel is not None and not self._channel.is_closed:
-            # Tag 0 means every message that was handed out on the channel.
-            await bounded(
-                self._channel.basic_nack(0, multiple=True, requeue=True),
-                seconds=self._timeout_seconds,
-                what="give back",
-            )
 
     def _set_wanted(self, *, wanted: bool) -> None:
         if self._is_wanted != wanted:

@@ -14,6 +14,7 @@ from aio_pika.abc import (
     AbstractExchange,
     AbstractIncomingMessage,
 )
+from aiormq import spec
 
 from gateway_contracts import Topology
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
@@ -92,9 +93,7 @@ class Backend:
         async with await aio_pika.connect(url) as connection:
             channel = await connection.channel(on_return_raises=True)
             exchange = await channel.get_exchange(topology.commands, ensure=False)
-            yield cls(
-                connection=connection, channel=channel, exchange=exchange, topology=topology
-            )
+            yield cls(connection=connection, channel=channel, exchange=exchange, topology=topology)
 
     async def send(
         self,
@@ -118,11 +117,16 @@ class Backend:
         return message_id
 
     async def send_all(self, bodies: Sequence[str]) -> None:
-        """Publish commands, in order, many in flight."""
-        for start in range(0, len(bodies), 250):
-            async with asyncio.TaskGroup() as tasks:
-                for body in bodies[start : start + 250]:
-                    tasks.create_task(self.send(body))
+        """Publish commands in order, as fast as they can be written."""
+        async with self.connection.channel(publisher_confirms=False) as channel:
+            raw = await channel.get_underlay_channel()
+            for body in bodies:
+                await raw.basic_publish(
+                    body.encode(),
+                    exchange=self.topology.commands,
+                    routing_key=body.partition(" ")[0],
+                    properties=spec.Basic.Properties(message_id=uuid.uuid4().hex, delivery_mode=2),
+                )
 
     async def collect_events(self, pattern: str = "#") -> str:
         """Declare a queue that gets the events that match; return its name."""
@@ -141,8 +145,10 @@ class Backend:
     async def take(self, queue: str, count: int) -> list[AbstractIncomingMessage]:
         """Take so many messages out of a queue, in order; fails if they do not come."""
         messages: list[AbstractIncomingMessage] = []
+        if not count:
+            return messages
         async with self.connection.channel() as channel:
-            await channel.set_qos(prefetch_count=1)
+            await channel.set_qos(prefetch_count=min(count, 200) or 1)
             enough = asyncio.Event()
 
             async def on_message(message: AbstractIncomingMessage) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 
-from gateway_worker.broker import BrokerSettings
+import pytest
+
+from gateway_worker.broker import Broker, BrokerSettings
 from gateway_worker.commands.ports import Delivery, Settlement
 from tests.integration.broker.support import (
     WORKER,
@@ -13,17 +15,18 @@ from tests.integration.broker.support import (
     out_of_order,
 )
 from tests.support.eventually import eventually
-from tests.support.proxy import TcpProxy
+from tests.support.proxy import Direction, TcpProxy
 
 COMMANDS = 5_000
 SESSIONS = 32
 KILLS = 12
+PREFETCH = 64
 
 
 async def test_each_command_is_executed_once_and_in_order_over_lost_connections(
     settings: BrokerSettings, backend: Backend, proxy: TcpProxy
 ) -> None:
-    """Connections that are reset again and again neither lose, double nor reorder a command."""
+    """Connections that break again and again neither lose, double nor reorder a command."""
     sessions = [f"s{number}" for number in range(SESSIONS)]
     bodies = [f"{sessions[number % SESSIONS]} {number}" for number in range(COMMANDS)]
 
@@ -38,7 +41,10 @@ async def test_each_command_is_executed_once_and_in_order_over_lost_connections(
         for kill in range(1, KILLS + 1):
             threshold = kill * COMMANDS // (KILLS + 2)
             await eventually(lambda at=threshold: len(mill.executed) >= at, timeout_seconds=30)
-            await proxy.cut()
+            if kill % 2:
+                await proxy.cut()
+            else:
+                proxy.cut_after(kill * 1000, Direction.TO_CLIENT)  # in the middle of a frame
         await sending
         await eventually(lambda: len(mill.executed) >= COMMANDS, timeout_seconds=30)
         await eventually(lambda: consumer.in_flight == 0 and broker.check().ready)
@@ -49,3 +55,316 @@ async def test_each_command_is_executed_once_and_in_order_over_lost_connections(
         assert sorted(mill.executed) == sorted(bodies)
     assert await backend.depth(settings.topology.worker_queue(WORKER)) == 0
     assert await backend.depth(settings.topology.dead_commands) == 0
+
+
+async def test_acknowledging_on_a_dying_connection_ends(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """Acknowledgements that cannot leave any more give up, and the redelivery heals them."""
+    gate = asyncio.Event()
+
+    async def work(delivery: Delivery) -> None:
+        await gate.wait()
+        await delivery.settle(Settlement.ACK)
+
+    sessions = [f"s{number}" for number in range(PREFETCH)]
+    mill = Mill(work)
+    async with consuming(settings, mill, *sessions) as (broker, consumer):
+        await backend.send_all([f"{session} 1" for session in sessions])
+        await eventually(lambda: len(mill.executed) == PREFETCH)
+        connection = broker._consuming._connection
+        assert connection is not None
+        # What a dying connection does first: nothing empties the queue of outgoing frames any more.
+        connection._writer_task.cancel()
+        gate.set()
+        await eventually(lambda: broker.stats().settle_failures > 0)
+        await eventually(lambda: broker.stats().reconnects == 1 and consumer.is_consuming)
+        await backend.send("s0 2")  # comes after everything that comes again
+        await eventually(lambda: "s0 2" in mill.executed and consumer.in_flight == 0)
+
+        assert broker.stats().acknowledged_again > 0
+        assert executed_twice(mill.executed) == []
+    assert await backend.depth(settings.topology.worker_queue(WORKER)) == 0
+
+
+async def test_a_command_in_work_takes_the_handle_of_its_redelivery(
+    settings: BrokerSettings, backend: Backend, proxy: TcpProxy
+) -> None:
+    """A command that outlives its connection goes on and is acknowledged on the next one."""
+    gate = asyncio.Event()
+
+    async def work(delivery: Delivery) -> None:
+        await gate.wait()
+        await delivery.settle(Settlement.ACK)
+        await delivery.settle(Settlement.ACK)
+
+    mill = Mill(work)
+    async with consuming(settings, mill, "s1") as (broker, consumer):
+        await backend.send("s1 1")
+        await eventually(lambda: mill.executed)
+        await proxy.cut()
+        await eventually(lambda: broker.stats().reattached == 1)
+        gate.set()
+        await eventually(lambda: consumer.in_flight == 0)
+        await backend.send("s1 2")
+        await eventually(lambda: len(mill.executed) == 2 and consumer.in_flight == 0)
+
+        assert mill.executed == ["s1 1", "s1 2"]
+        assert broker.stats().settle_failures == 0
+        assert broker.stats().reconnects == 2  # a second acknowledgement would have cost a third
+    assert await backend.depth(settings.topology.worker_queue(WORKER)) == 0
+
+
+async def test_a_command_published_twice_is_executed_once_while_it_is_in_work(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """The second message joins the first, and both leave the queue with one execution."""
+    gate = asyncio.Event()
+
+    async def work(delivery: Delivery) -> None:
+        await gate.wait()
+        await delivery.settle(Settlement.ACK)
+
+    mill = Mill(work)
+    async with consuming(settings, mill, "s1") as (broker, consumer):
+        await backend.send("s1 1", message_id="same")
+        await backend.send("s1 1", message_id="same")
+        await eventually(lambda: broker.stats().reattached == 1)
+        gate.set()
+        await eventually(lambda: consumer.in_flight == 0)
+
+        assert mill.executed == ["s1 1"]
+    assert await backend.depth(settings.topology.worker_queue(WORKER)) == 0
+
+
+async def test_a_command_published_again_later_is_handed_on_again(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """Its sender wants its outcome again; only what the broker repeats is acknowledged unseen."""
+    mill = Mill()
+    async with consuming(settings, mill, "s1") as (_, consumer):
+        await backend.send("s1 1", message_id="same")
+        await eventually(lambda: len(mill.executed) == 1 and consumer.in_flight == 0)
+        await backend.send("s1 1", message_id="same")
+        await eventually(lambda: len(mill.executed) == 2)
+
+
+async def test_commands_that_share_an_id_by_mistake_are_both_handed_on(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """An id that a careless backend gives to two commands swallows neither."""
+    gate = asyncio.Event()
+
+    async def work(delivery: Delivery) -> None:
+        await gate.wait()
+        await delivery.settle(Settlement.ACK)
+
+    mill = Mill(work)
+    async with consuming(settings, mill, "s1", "s2") as (_, consumer):
+        await backend.send("s1 1", message_id="same")
+        await backend.send("s2 2", message_id="same")
+        await eventually(lambda: len(mill.executed) == 2)
+        gate.set()
+        await eventually(lambda: consumer.in_flight == 0)
+
+
+async def test_a_command_without_an_id_is_handed_on(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """Its id is in the body; nothing is asked of the AMQP property."""
+    mill = Mill()
+    async with (
+        consuming(settings, mill, "s1") as (_, consumer),
+        backend.connection.channel(publisher_confirms=False) as channel,
+    ):
+        raw = await channel.get_underlay_channel()
+        for _ in range(2):
+            await raw.basic_publish(b"s1 1", exchange=settings.topology.commands, routing_key="s1")
+        await eventually(lambda: len(mill.executed) == 2 and consumer.in_flight == 0)
+    assert await backend.depth(settings.topology.worker_queue(WORKER)) == 0
+
+
+async def test_a_deleted_queue_is_declared_bound_and_consumed_again(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """Whoever deletes the worker's queue cannot silence its sessions."""
+    queue = settings.topology.worker_queue(WORKER)
+    mill = Mill()
+    async with consuming(settings, mill, "s1", "s2") as (broker, consumer):
+        await broker.routes.unbind("s2")
+        await backend.send("s1 1")
+        await eventually(lambda: len(mill.executed) == 1 and consumer.in_flight == 0)
+        await backend.channel.queue_delete(queue, if_unused=False, if_empty=False)
+        await eventually(lambda: broker.stats().resubscribed == 1 and consumer.is_consuming)
+        await backend.send("s1 2")
+        await backend.send("s2 3")
+        await eventually(lambda: len(mill.executed) == 3)
+
+        by_body = {delivery.body: delivery.unassigned for delivery in mill.accepted}
+        assert by_body == {b"s1 1": False, b"s1 2": False, b"s2 3": True}
+
+
+async def test_a_consumer_that_is_silently_gone_is_noticed(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """If the broker knows of no consumer although we believe in one, it is subscribed again."""
+    mill = Mill()
+    async with consuming(settings, mill, "s1") as (broker, consumer):
+        await eventually(lambda: consumer.is_consuming)
+        own = consumer._own
+        assert own._channel is not None
+        assert own._tag is not None
+        await own._channel.basic_cancel(own._tag)
+        await backend.send("s1 1")
+        await eventually(lambda: mill.executed == ["s1 1"])
+
+        assert broker.stats().resubscribed == 1
+
+
+async def test_a_connection_that_answers_nothing_is_given_up(
+    settings: BrokerSettings, backend: Backend, proxy: TcpProxy
+) -> None:
+    """A peer that is gone without a reset is noticed by asking, long before TCP would."""
+    impatient = settings.model_copy(update={"request_timeout_seconds": 0.3})
+    mill = Mill()
+    async with consuming(impatient, mill, "s1") as (broker, consumer):
+        await eventually(lambda: consumer.is_consuming)
+        proxy.pause()
+        await backend.send("s1 1")
+        await eventually(lambda: not broker.check().ready)
+        proxy.resume()
+        await eventually(lambda: mill.executed == ["s1 1"] and broker.check().ready)
+
+
+async def test_pausing_stops_the_intake_and_keeps_what_is_in_hand(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """While paused nothing new comes, and what had come can still be settled."""
+    gate = asyncio.Event()
+
+    async def work(delivery: Delivery) -> None:
+        await gate.wait()
+        await delivery.settle(Settlement.ACK)
+
+    queue = settings.topology.worker_queue(WORKER)
+    mill = Mill(work)
+    async with consuming(settings, mill, "s1") as (broker, consumer):
+        await backend.send("s1 1")
+        await eventually(lambda: mill.accepted)
+        consumer.pause()
+        await eventually(lambda: not consumer.is_consuming)
+        await backend.send("s1 2")
+        await backend.send("nobody 3")
+        gate.set()
+        await eventually(lambda: consumer.in_flight == 0)
+        assert await backend.depth(queue) == 1
+        assert await backend.depth(settings.topology.unassigned) == 1
+        assert broker.check().ready
+        consumer.resume()
+        await eventually(lambda: len(mill.executed) == 3)
+
+        assert set(mill.executed) == {"s1 1", "s1 2", "nobody 3"}
+
+
+async def test_a_worker_without_room_leaves_sessions_without_an_owner_to_others(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """Commands of unknown sessions come from the shared queue, and only while they are wanted."""
+    mill = Mill()
+    async with consuming(settings, mill, "s1") as (broker, consumer):
+        consumer.pause_unassigned()
+        await backend.send("nobody 1")
+        await backend.send("s1 2")
+        await eventually(lambda: mill.executed == ["s1 2"])
+        assert await broker.depth(settings.topology.unassigned) == 1
+        consumer.resume_unassigned()
+        await eventually(lambda: len(mill.executed) == 2)
+
+        assert [delivery.unassigned for delivery in mill.accepted] == [False, True]
+
+
+async def test_a_pause_holds_over_a_lost_connection(
+    settings: BrokerSettings, backend: Backend, proxy: TcpProxy
+) -> None:
+    """A new connection does not consume what the old one was told to leave."""
+    mill = Mill()
+    async with consuming(settings, mill, "s1") as (broker, consumer):
+        consumer.pause()
+        await proxy.cut()
+        await eventually(lambda: broker.stats().reconnects == 2 and broker.check().ready)
+        await backend.send("s1 1")
+        assert await backend.depth(settings.topology.worker_queue(WORKER)) == 1
+        consumer.resume()
+        await eventually(lambda: mill.executed == ["s1 1"])
+
+
+@pytest.mark.parametrize("order", ["in order", "in reverse"])
+async def test_draining_gives_back_in_order_what_was_not_begun(
+    settings: BrokerSettings, backend: Backend, order: str
+) -> None:
+    """What has begun is finished and acknowledged; the rest waits for the next worker, in order."""
+    gate = asyncio.Event()
+
+    async def work(delivery: Delivery) -> None:
+        await gate.wait()
+        await delivery.settle(Settlement.ACK)
+
+    mill = Mill(work)
+    async with consuming(settings, mill, "s1") as (broker, consumer):
+        await backend.send_all([f"s1 {number}" for number in range(100)])
+        await eventually(lambda: len(mill.accepted) == PREFETCH)
+        await consumer.stop_intake()
+        begun, waiting = mill.accepted[0], mill.accepted[1:]
+        mill._waiting["s1"].clear()
+        mill._waiting["s1"].append(begun)
+        for delivery in waiting if order == "in order" else reversed(waiting):
+            await delivery.settle(Settlement.REQUEUE)
+        gate.set()
+        await asyncio.wait_for(consumer.idle(), timeout=10)
+        assert broker.stats().given_back == PREFETCH - 1
+    messages = await backend.take(settings.topology.worker_queue(WORKER), 99)
+
+    assert [message.body.decode() for message in messages] == [f"s1 {n}" for n in range(1, 100)]
+
+
+async def test_the_service_finishes_what_is_in_hand_when_it_is_told_to_stop(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """Stopping takes nothing new, waits for what has begun, then returns."""
+    gate = asyncio.Event()
+
+    async def work(delivery: Delivery) -> None:
+        await gate.wait()
+        await delivery.settle(Settlement.ACK)
+
+    mill = Mill(work)
+    async with Broker.open(settings, worker_id=WORKER) as broker:
+        consumer, stop = broker.consumer(mill), asyncio.Event()
+        running = asyncio.create_task(consumer.run(stop))
+        await backend.send("nobody 1")
+        await eventually(lambda: mill.accepted)
+        stop.set()
+        await eventually(lambda: not consumer.is_consuming)
+        await backend.send("nobody 2")
+        assert not running.done()
+        gate.set()
+        await asyncio.wait_for(running, timeout=10)
+    assert mill.executed == ["nobody 1"]
+    assert await backend.depth(settings.topology.unassigned) == 1
+
+
+async def test_what_is_not_done_at_the_deadline_goes_back_in_order(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """A service that is cancelled leaves everything unfinished to the next worker."""
+
+    async def work(_: Delivery) -> None:
+        await asyncio.Event().wait()
+
+    mill = Mill(work)
+    async with consuming(settings, mill, "s1"):
+        await backend.send_all([f"s1 {number}" for number in range(80)])
+        await eventually(lambda: len(mill.accepted) == PREFETCH)
+    messages = await backend.take(settings.topology.worker_queue(WORKER), 80)
+
+    assert [message.body.decode() for message in messages] == [f"s1 {n}" for n in range(80)]

@@ -78,7 +78,7 @@ async def send_raw(
 async def test_a_message_with_unreadable_properties_is_handed_on(
     settings: BrokerSettings, backend: Backend, key: str, corrupt: Callable[[bytes], bytes]
 ) -> None:
-    """Such a message reaches the dispatcher by its body, and the commands around it are unharmed."""
+    """It reaches the dispatcher by its body, and the commands around it are unharmed."""
     mill = Mill()
     async with consuming(settings, mill, "s1") as (broker, _):
         await backend.send("s1 1")

@@ -1,0 +1,262 @@
+"""Events to the broker: what is reported as published is there, and nothing else is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiormq import spec
+
+from gateway_contracts import CONTENT_TYPE, WorkerHeartbeat, WorkerLoad, WorkerStarted
+from gateway_worker.broker import Broker, BrokerSettings
+from gateway_worker.errors import DependencyError
+from gateway_worker.sessions.changes import OutboxRow
+from tests.integration.broker.support import WORKER, Backend, Mill, consuming, row
+from tests.support.eventually import eventually
+from tests.support.proxy import Direction, TcpProxy
+
+LOAD = WorkerLoad(
+    worker=WORKER, version="1", capacity=1, sessions={}, cpu_percent=0.0, memory_bytes=1
+)
+
+
+@pytest.fixture
+async def broker(settings: BrokerSettings) -> AsyncIterator[Broker]:
+    """Return an open broker."""
+    async with Broker.open(settings, worker_id=WORKER) as broker:
+        yield broker
+
+
+async def publish_until_confirmed(broker: Broker, event: OutboxRow) -> None:
+    """Do what the relay does."""
+    while True:
+        try:
+            await broker.publisher.publish(event)
+        except DependencyError:
+            await asyncio.sleep(0.02)
+        else:
+            return
+
+
+async def test_an_event_carries_what_the_contract_promises(
+    broker: Broker, backend: Backend
+) -> None:
+    """Key, body and properties arrive as a backend expects them."""
+    queue = await backend.collect_events()
+    event = OutboxRow(
+        outbox_id=1,
+        event_id="e1",
+        type="wa.command.succeeded.v1",
+        session_id="s1",
+        routing_key="command.succeeded.s1",
+        body=b"{}",
+        correlation_id="c1",
+        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    )
+    await broker.publisher.publish(event)
+    (message,) = await backend.take(queue, 1)
+
+    assert message.body == b"{}"
+    assert message.routing_key == "command.succeeded.s1"
+    assert message.message_id == "e1"
+    assert message.correlation_id == "c1"
+    assert message.type == "wa.command.succeeded.v1"
+    assert message.app_id == "/workers/w1"
+    assert message.content_type == CONTENT_TYPE
+    assert message.delivery_mode == 2
+    assert message.timestamp is not None
+    assert message.headers == {"traceparent": event.traceparent}
+
+
+async def test_overlapping_calls_keep_their_order(broker: Broker, backend: Backend) -> None:
+    """Many events in flight reach the broker in the order in which they were published."""
+    queue = await backend.collect_events()
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(300):
+            tasks.create_task(broker.publisher.publish(row(number)))
+    messages = await backend.take(queue, 300)
+
+    assert [message.body.decode() for message in messages] == [f"s1 {n}" for n in range(300)]
+    assert broker.stats().published == 300
+    assert broker.stats().unconfirmed == 0
+
+
+async def test_an_event_that_no_queue_takes_is_not_reported_as_published(
+    broker: Broker, backend: Backend, settings: BrokerSettings
+) -> None:
+    """With no backend and the safety net gone, the event stays in the outbox."""
+    net = settings.topology.events_unrouted
+    await (await backend.channel.get_queue(net, ensure=False)).unbind(net, "")
+
+    with pytest.raises(DependencyError, match="no queue takes"):
+        await broker.publisher.publish(row(1))
+    assert broker.stats().returned == 1
+    queue = await backend.collect_events()
+    await broker.publisher.publish(row(1))
+    assert await backend.depth(queue) == 1
+
+
+async def test_two_messages_with_one_id_are_never_confused(
+    broker: Broker, backend: Backend, settings: BrokerSettings
+) -> None:
+    """Of two that overlap, the one that was returned is the one that fails."""
+    net = settings.topology.events_unrouted
+    await (await backend.channel.get_queue(net, ensure=False)).unbind(net, "")
+    queue = await backend.collect_events("known")
+
+    def publish(key: str) -> asyncio.Task[None]:
+        return asyncio.create_task(
+            broker.publisher._events.publish(
+                key.encode(),
+                exchange=settings.topology.events,
+                routing_key=key,
+                properties=spec.Basic.Properties(message_id="same"),
+            )
+        )
+
+    unknown, known = publish("unknown"), publish("known")
+    await asyncio.wait({unknown, known})
+
+    assert isinstance(unknown.exception(), DependencyError)
+    assert known.exception() is None
+    assert await backend.depth(queue) == 1
+
+
+async def test_an_event_without_a_confirm_in_time_is_repeated_with_the_same_id(
+    settings: BrokerSettings, backend: Backend, proxy: TcpProxy
+) -> None:
+    """Nobody knows whether it was stored; here it was, so the repetition makes a second copy."""
+    impatient = settings.model_copy(update={"publish_timeout_seconds": 0.3})
+    async with Broker.open(impatient, worker_id=WORKER) as broker:
+        queue = await backend.collect_events()
+        proxy.pause(Direction.TO_CLIENT)
+        publishing = asyncio.create_task(broker.publisher.publish(row(1)))
+        await eventually(lambda: broker.stats().oldest_unconfirmed_seconds > 0.1)
+        with pytest.raises(DependencyError, match="no answer in time"):
+            await publishing
+        proxy.resume()
+        await publish_until_confirmed(broker, row(1))
+        messages = await backend.take(queue, 2)
+
+        assert [message.message_id for message in messages] == ["event-s1-1"] * 2
+        assert broker.stats().publish_timeouts == 1
+
+
+async def test_a_lost_connection_is_not_taken_for_a_cancellation(
+    settings: BrokerSettings, backend: Backend, proxy: TcpProxy
+) -> None:
+    """The library lets pending confirms fail as cancelled; the caller's task must live on."""
+    async with Broker.open(settings, worker_id=WORKER) as broker:
+        proxy.pause(Direction.TO_CLIENT)
+        publishing = asyncio.create_task(broker.publisher.publish(row(1)))
+        await eventually(lambda: broker.stats().unconfirmed == 1)
+        connection = broker._publishing._connection
+        assert connection is not None
+        connection._reader_task.cancel()  # what it does to a peer that is silent for too long
+        with pytest.raises(DependencyError):
+            await publishing
+        proxy.resume()
+
+
+async def test_a_cancelled_publication_is_cancelled(
+    settings: BrokerSettings, backend: Backend, proxy: TcpProxy
+) -> None:
+    """Somebody who cancels the caller gets what they asked for."""
+    async with Broker.open(settings, worker_id=WORKER) as broker:
+        proxy.pause(Direction.TO_CLIENT)
+        publishing = asyncio.create_task(broker.publisher.publish(row(1)))
+        await eventually(lambda: broker.stats().unconfirmed == 1)
+        publishing.cancel()
+        await asyncio.wait({publishing})
+        assert publishing.cancelled()
+        assert broker.stats().unconfirmed == 0
+        proxy.resume()
+
+
+async def test_no_event_is_lost_over_lost_connections(
+    settings: BrokerSettings, backend: Backend, proxy: TcpProxy
+) -> None:
+    """Every event that was confirmed, now or when repeated, is in the backend's queue."""
+    events = [row(number) for number in range(1000)]
+    async with Broker.open(settings, worker_id=WORKER) as broker:
+        queue = await backend.collect_events()
+        finished = 0
+
+        async def publish(part: list[OutboxRow]) -> None:
+            nonlocal finished
+            for event in part:
+                await publish_until_confirmed(broker, event)
+                finished += 1
+
+        async with asyncio.TaskGroup() as tasks:
+            for start in range(32):
+                tasks.create_task(publish(events[start::32]))
+            for kill in range(1, 6):
+                await eventually(lambda at=kill * 150: finished >= at)
+                if kill % 2:
+                    proxy.cut_after(kill * 100, Direction.TO_SERVER)
+                else:
+                    await proxy.cut()
+        messages = await backend.take(queue, await backend.depth(queue))
+
+    assert {message.message_id for message in messages} == {event.event_id for event in events}
+
+
+async def test_a_missing_exchange_costs_neither_consumer_nor_other_publications(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """The channel that met it is opened again, and the exchange is declared again."""
+    mill = Mill()
+    async with consuming(settings, mill, "s1") as (broker, consumer):
+        await eventually(lambda: consumer.is_consuming)
+        await backend.channel.exchange_delete(settings.topology.events)
+        with pytest.raises(DependencyError):
+            await broker.publisher.publish(row(1))
+        await broker.publisher.publish_command(b"s1 1", routing_key="s1")
+        await eventually(lambda: mill.executed == ["s1 1"])
+        await publish_until_confirmed(broker, row(1))
+
+        assert broker.stats().reconnects == 0
+        assert broker.stats().resubscribed == 0
+        assert await backend.depth(settings.topology.events_unrouted) == 1
+
+
+async def test_heartbeats_need_no_listener_and_expire(
+    broker: Broker, backend: Backend, settings: BrokerSettings
+) -> None:
+    """A sign of life is for whoever listens now; other events of the worker are kept."""
+    beat = WorkerHeartbeat(source="/workers/w1", subject=WORKER, data=LOAD)
+    await broker.publisher.publish_worker_event(beat)
+    name = f"{settings.prefix}.test.heartbeats"
+    queue = await backend.channel.declare_queue(name, durable=True)
+    await queue.bind(settings.topology.heartbeats, "worker.heartbeat.#")
+    await broker.publisher.publish_worker_event(beat)
+    await broker.publisher.publish_worker_event(
+        WorkerStarted(source="/workers/w1", subject=WORKER, data=LOAD)
+    )
+    (message,) = await backend.take(name, 1)
+    (kept,) = await backend.take(settings.topology.events_unrouted, 1)
+
+    assert message.routing_key == "worker.heartbeat.w1"
+    assert message.delivery_mode == 1
+    assert message.expiration == 15
+    assert kept.routing_key == "worker.started.w1"
+    assert kept.delivery_mode == 2
+
+
+async def test_a_forwarded_command_keeps_its_id_and_sheds_the_brokers_headers(
+    broker: Broker, backend: Backend, settings: BrokerSettings
+) -> None:
+    """The next worker recognises it; a history of deaths would make the broker drop it."""
+    await broker.publisher.forward(b"s1 1", message_id="c1", worker_id=WORKER)
+    await broker.publisher.publish_command(
+        b"s1 2",
+        routing_key="nobody",
+        message_id="c2",
+        headers={"traceparent": "t", "x-death": [], "x-delivery-count": 3},
+    )
+    (own,) = await backend.take(settings.topology.worker_queue(WORKER), 1)
+    (shared,) = await backend.take(settings.topology.unassigned, 1)
+
+    assert own.message_id == "c1"
+    assert shared.message_id == "c2"
+    assert shared.headers == {"traceparent": "t"}
