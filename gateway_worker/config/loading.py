@@ -1,0 +1,164 @@
+"""From raw text to checked settings, or to one list of everything that is wrong."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway_worker.config.environment import SECRETS_DIR, known, misspelt, read_environment
+from gateway_worker.config.settings import Environment, Settings, is_secret
+from gateway_worker.config.variables import BY_LOCATION, BY_NAME, GROUPS, SANDBOX, VARIABLES
+from gateway_worker.errors import ConfigurationError
+
+_HIDDEN: Final = "[secret]"
+_SHORTEST_SECRET: Final = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Problem:
+    """One thing that is wrong: which variable, and what about it. Never shows a secret's value."""
+
+    variable: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.variable}: {self.text}"
+
+
+class InvalidSettingsError(ConfigurationError):
+    """The settings cannot be used; the text lists every problem.
+
+    Args:
+        problems: All that was found, sorted by variable.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
+        super().__init__(f"the settings cannot be used:{lines}")
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and check the settings.
+
+    Args:
+        environ: Read instead of the process's environment, `.env` and the secrets' directory.
+
+    Raises:
+        InvalidSettingsError: Something is wrong; it names every problem at once.
+    """
+    names: Iterable[str] = os.environ if environ is None else environ
+    given = read_environment() if environ is None else known(environ)
+    problems = [
+        *_misspelt(names, given),
+        *_secrets_directory(os.environ if environ is None else environ),
+        *_sandbox(given),
+        *_files(given),
+    ]
+    try:
+        settings = Settings.model_validate(_nested(given))
+    except ValidationError as error:
+        found = {problem.variable for problem in problems}
+        for details in error.errors(include_url=False, include_input=False):
+            problems += _problems(details, given, found)
+    if problems:
+        raise InvalidSettingsError(sorted(set(problems)))
+    return settings
+
+
+def _nested(given: Mapping[str, str]) -> dict[str, Any]:
+    nested: dict[str, Any] = {group: {} for group in GROUPS}
+    for name, text in given.items():
+        variable = BY_NAME[name]
+        owner = nested[variable.group] if variable.group else nested
+        owner[variable.field] = text.lower() if name == "ENVIRONMENT" else text
+    return nested
+
+
+def _misspelt(names: Iterable[str], given: Mapping[str, str]) -> list[Problem]:
+    return [
+        Problem(variable=name, text=f"there is no such setting; is {meant} meant?")
+        for name, meant in misspelt(names, given=given).items()
+    ]
+
+
+def _secrets_directory(environ: Mapping[str, str]) -> list[Problem]:
+    directory = environ.get(SECRETS_DIR)
+    if not directory or Path(directory).is_dir():
+        return []
+    return [Problem(variable=SECRETS_DIR, text=f"there is no directory {directory}")]
+
+
+def _sandbox(given: Mapping[str, str]) -> list[Problem]:
+    """Check that the sandbox is set as a whole, and not in production."""
+    there = [name for name in SANDBOX if name in given]
+    if not there:
+        return []
+    if given.get("ENVIRONMENT", "").lower() == Environment.PRODUCTION:
+        text = "must not be set where ENVIRONMENT is production: it replaces WhatsApp"
+        return [Problem(variable=name, text=text) for name in there]
+    text = f"is not set, but belongs to {' and '.join(there)}"
+    return [Problem(variable=name, text=text) for name in SANDBOX if name not in given]
+
+
+def _files(given: Mapping[str, str]) -> list[Problem]:
+    """Check what would otherwise be found out late, in another process or with a bare OSError."""
+    problems = []
+    if (authority := given.get("SANDBOX_CA_FILE")) and not Path(authority).is_file():
+        problems.append(Problem(variable="SANDBOX_CA_FILE", text=f"there is no file {authority}"))
+    if (file := given.get("LOG_FILE")) and not Path(file).absolute().parent.is_dir():
+        text = f"there is no directory {Path(file).absolute().parent}"
+        problems.append(Problem(variable="LOG_FILE", text=text))
+    if (data := given.get("DATA_DIR")) and Path(data).exists() and not Path(data).is_dir():
+        problems.append(Problem(variable="DATA_DIR", text=f"{data} is no directory"))
+    return problems
+
+
+def _problems(details: ErrorDetails, given: Mapping[str, str], found: set[str]) -> list[Problem]:
+    """Say in an operator's words what the validation has found, unless that is known already."""
+    location = tuple(str(part) for part in details["loc"])
+    text = _named_by_variables(_wording(details), location[0] if location else "")
+    variable = BY_LOCATION.get(location[:2]) or BY_LOCATION.get(location[:1])
+    if variable is None:  # a rule between several settings of one group
+        names = [name for name in re.findall(r"\b[A-Z0-9_]{3,}\b", text) if name in BY_NAME]
+        name = names[0] if names else location[0].upper()
+        return [] if found.intersection(names) else [Problem(variable=name, text=text)]
+    if variable.name in found:
+        return []
+    if variable.name == "WORKER_ID" and "WORKER_ID" not in given:
+        text = f"is not set, and the machine's name cannot serve as one: it {text}"
+    if is_secret(variable):
+        text = _without(given.get(variable.name, ""), text)
+    return [Problem(variable=variable.name, text=text)]
+
+
+def _without(secret: str, text: str) -> str:
+    """Take a secret out of a text, and those of its parts that are long enough to be one."""
+    parts = {secret, *re.split(r"[:/@,?&=]", secret)}
+    for part in sorted(parts, key=len, reverse=True):
+        if len(part) >= _SHORTEST_SECRET:
+            text = text.replace(part, _HIDDEN)
+    return text
+
+
+def _wording(details: ErrorDetails) -> str:
+    if details["type"] == "missing":
+        return "is not set"
+    text = details["msg"].removeprefix("Value error, ")
+    text = text.replace("Input should be", "should be")
+    return text.replace("String should", "should").replace(
+        ", unable to parse string as an integer", ""
+    )
+
+
+def _named_by_variables(text: str, group: str) -> str:
+    """Replace the names of fields by those of their variables."""
+    for variable in VARIABLES:
+        if variable.group == group and "_" in variable.field:
+            text = re.sub(rf"\b{variable.field}\b", variable.name, text)
+    return text

@@ -1,0 +1,133 @@
+"""Everything that can be set, composed of what each package wants to have set."""
+
+import socket
+from enum import Enum, StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic.fields import FieldInfo
+
+from gateway_contracts.model import WorkerId
+from gateway_worker.broker.settings import BrokerSettings
+from gateway_worker.config.variables import VARIABLES, Variable
+from gateway_worker.health.settings import HealthSettings
+from gateway_worker.log.settings import LogSettings
+from gateway_worker.storage.cache.settings import CacheSettings
+from gateway_worker.storage.db.settings import DatabaseSettings
+from gateway_worker.storage.objects.settings import ObjectsSettings
+from gateway_worker.whatsapp.settings import WhatsAppSettings
+
+
+class Environment(StrEnum):
+    """What kind of deployment this is; a closed set, so that `prod` is an error and no licence."""
+
+    DEVELOPMENT = "development"
+    TEST = "test"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+def _machine_name() -> str:
+    """Return this machine's name up to the first dot."""
+    return socket.gethostname().partition(".")[0]
+
+
+class Settings(BaseModel):
+    """Settings of one worker. All times are in seconds.
+
+    Attributes:
+        worker_id: Name of the worker: part of its queue's name, stable over restarts. The
+            machine's name (a pod's name) if none is given.
+        environment: `production` refuses the sandbox.
+        data_dir: Device stores and spools, one directory per session; private to this worker.
+        capacity: Sessions that the worker holds at most.
+        heartbeat_seconds: Time between two heartbeats.
+        drain_seconds: How long commands in work may take to finish when the worker stops.
+        event_retention_seconds: How long published events stay in the outbox table.
+        auto_migrate: Bring the database's schema up to date at the start instead of refusing.
+        migrations_url: Used for migrations instead of the database's URL, where that one leads
+            through a connection pooler in transaction mode.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    worker_id: WorkerId = Field(default_factory=_machine_name, validate_default=True)
+    environment: Environment = Environment.DEVELOPMENT
+    data_dir: Path = Path("data")
+    capacity: int = Field(50, ge=0, le=5000)
+    heartbeat_seconds: float = Field(10.0, gt=0)
+    drain_seconds: float = Field(25.0, gt=0)
+    event_retention_seconds: float = Field(86_400.0, gt=0)
+    auto_migrate: bool = False
+    migrations_url: SecretStr | None = None
+    log: LogSettings
+    health: HealthSettings
+    broker: BrokerSettings
+    database: DatabaseSettings
+    cache: CacheSettings
+    objects: ObjectsSettings
+    whatsapp: WhatsAppSettings
+
+    @field_validator("migrations_url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            DatabaseSettings(url=url)
+        return url
+
+    def describe(self) -> str:
+        """Return a table of all settings by variable name, without secrets, for people."""
+        width = max(len(variable.name) for variable in VARIABLES)
+        return "\n".join(
+            f"{variable.name:<{width}}  {self._shown(variable)}" for variable in VARIABLES
+        )
+
+    def _shown(self, variable: Variable) -> str:
+        owner: BaseModel = getattr(self, variable.group) if variable.group else self
+        value = getattr(owner, variable.field)
+        text = _without_secret(value) if isinstance(value, SecretStr) else as_text(value)
+        return f"{text or '-'}{'' if variable.field in owner.model_fields_set else '  (default)'}"
+
+
+def definition(variable: Variable) -> FieldInfo:
+    """Return the definition of the field behind a variable."""
+    owner: type[BaseModel] = Settings
+    if variable.group:
+        part = Settings.model_fields[variable.group].annotation
+        assert isinstance(part, type)
+        owner = part
+    return owner.model_fields[variable.field]
+
+
+def is_secret(variable: Variable) -> bool:
+    """Tell whether a variable's value must never be shown."""
+    return "SecretStr" in str(definition(variable).annotation)
+
+
+def default_text(variable: Variable) -> str | None:
+    """Return a variable's default as it would be written; None if it has to be set."""
+    info = definition(variable)
+    if info.is_required():
+        return None
+    return "" if info.default_factory else as_text(info.default)
+
+
+def as_text(value: Any) -> str:
+    """Write a value the way it is written in the environment."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value.value) if isinstance(value, Enum) else str(value)
+
+
+def _without_secret(secret: SecretStr) -> str:
+    parts = urlsplit(secret.get_secret_value())
+    if not parts.scheme or not parts.netloc:
+        return "(set)"
+    # Neither the query: it may name keys and passwords as well.
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,138 @@
+"""Every variable of the environment, and the setting that it sets.
+
+A setting without a variable is not meant to be changed by an operator.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One variable.
+
+    Attributes:
+        name: In the environment.
+        group: The part of `Settings` that it belongs to; empty for `Settings` itself.
+        field: The field in that part.
+    """
+
+    name: str
+    group: str
+    field: str
+
+    @property
+    def location(self) -> tuple[str, ...]:
+        """Where the setting is, as a path from `Settings`."""
+        return (self.group, self.field) if self.group else (self.field,)
+
+
+def _of(group: str, fields: Mapping[str, str]) -> tuple[Variable, ...]:
+    return tuple(Variable(name=name, group=group, field=field) for name, field in fields.items())
+
+
+VARIABLES: Final = (
+    *_of(
+        "",
+        {
+            "WORKER_ID": "worker_id",
+            "ENVIRONMENT": "environment",
+            "DATA_DIR": "data_dir",
+            "CAPACITY": "capacity",
+            "HEARTBEAT_SECONDS": "heartbeat_seconds",
+            "DRAIN_SECONDS": "drain_seconds",
+            "EVENT_RETENTION_SECONDS": "event_retention_seconds",
+            "AUTO_MIGRATE": "auto_migrate",
+        },
+    ),
+    *_of(
+        "broker",
+        {
+            "AMQP_URL": "url",
+            "AMQP_PREFIX": "prefix",
+            "AMQP_PREFETCH": "prefetch",
+            "AMQP_UNASSIGNED_PREFETCH": "unassigned_prefetch",
+            "AMQP_HEARTBEAT_SECONDS": "heartbeat_seconds",
+            "AMQP_STARTUP_TIMEOUT_SECONDS": "startup_timeout_seconds",
+            "AMQP_WAIT_FOR_BROKER": "wait_for_broker",
+            "AMQP_PUBLISH_TIMEOUT_SECONDS": "publish_timeout_seconds",
+            "AMQP_RECONNECT_MAXIMUM_SECONDS": "reconnect_maximum_seconds",
+        },
+    ),
+    *_of(
+        "database",
+        {
+            "DATABASE_URL": "url",
+            "DATABASE_POOL_SIZE": "pool_size",
+            "DATABASE_POOL_OVERFLOW": "pool_overflow",
+            "DATABASE_STATEMENT_TIMEOUT_SECONDS": "statement_timeout_seconds",
+            "DATABASE_ANSWER_TIMEOUT_SECONDS": "answer_timeout_seconds",
+        },
+    ),
+    *_of("", {"MIGRATIONS_DATABASE_URL": "migrations_url"}),
+    *_of(
+        "cache",
+        {
+            "REDIS_URL": "url",
+            "REDIS_PREFIX": "prefix",
+            "REDIS_TIMEOUT_SECONDS": "operation_timeout_seconds",
+        },
+    ),
+    *_of(
+        "objects",
+        {
+            "S3_ENDPOINT_URL": "endpoint_url",
+            "S3_PUBLIC_ENDPOINT_URL": "public_endpoint_url",
+            "S3_REGION": "region",
+            "S3_BUCKET": "bucket",
+            "S3_CREATE_BUCKET": "create_bucket",
+            "S3_ACCESS_KEY_ID": "access_key_id",
+            "S3_SECRET_ACCESS_KEY": "secret_access_key",
+            "S3_PREFIX": "prefix",
+            "SNAPSHOT_KEYS": "snapshot_keys",
+        },
+    ),
+    *_of(
+        "whatsapp",
+        {
+            "SEND_TIMEOUT_SECONDS": "send_timeout_seconds",
+            "LOGOUT_TIMEOUT_SECONDS": "logout_timeout_seconds",
+            "HOST_GOGC": "gogc",
+            "HOST_MALLOC_ARENAS": "malloc_arenas",
+            "HOST_DRAIN_SECONDS": "drain_seconds",
+            "HOST_STOP_SECONDS": "stop_seconds",
+            "SPOOL_LIMIT_BYTES": "spool_limit_bytes",
+            "SPOOL_SYNC": "spool_sync",
+            "SANDBOX_PROXY_URL": "sandbox_proxy_url",
+            "SANDBOX_CA_FILE": "sandbox_ca_file",
+            "SANDBOX_ROOT_KEY": "sandbox_root_key",
+        },
+    ),
+    *_of(
+        "log",
+        {
+            "LOG_LEVEL": "level",
+            "LOG_FORMAT": "format",
+            "LOG_FILE": "file",
+            "LOG_FILE_MAX_BYTES": "file_max_bytes",
+            "LOG_FILE_BACKUPS": "file_backups",
+        },
+    ),
+    *_of(
+        "health",
+        {
+            "HEALTH_HOST": "host",
+            "HEALTH_PORT": "port",
+            "HEALTH_CHECK_INTERVAL_SECONDS": "check_interval_seconds",
+            "HEALTH_CHECK_TIMEOUT_SECONDS": "check_timeout_seconds",
+            "HEALTH_STUCK_SECONDS": "stuck_seconds",
+        },
+    ),
+)
+"""In the order in which they are described in `.env.example`."""
+
+BY_NAME: Final = {variable.name: variable for variable in VARIABLES}
+BY_LOCATION: Final = {variable.location: variable for variable in VARIABLES}
+GROUPS: Final = tuple(dict.fromkeys(v.group for v in VARIABLES if v.group))
+SANDBOX: Final = ("SANDBOX_PROXY_URL", "SANDBOX_CA_FILE", "SANDBOX_ROOT_KEY")
