@@ -1,9 +1,10 @@
 """Everything that can be set, composed of what each package wants to have set."""
 
+import re
 import socket
 from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -18,6 +19,9 @@ from gateway_worker.storage.cache.settings import CacheSettings
 from gateway_worker.storage.db.settings import DatabaseSettings
 from gateway_worker.storage.objects.settings import ObjectsSettings
 from gateway_worker.whatsapp.settings import WhatsAppSettings
+
+_HOST = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
+_HOSTS: Final = re.compile(f"{_HOST}(,{_HOST})*")
 
 
 class Environment(StrEnum):
@@ -126,8 +130,9 @@ def as_text(value: Any) -> str:
 
 
 def _without_secret(secret: SecretStr) -> str:
+    """Return where a URL leads, and nothing that could be a part of a secret instead."""
     parts = urlsplit(secret.get_secret_value())
-    if not parts.scheme or not parts.netloc:
-        return "(set)"
-    # Neither the query: it may name keys and passwords as well.
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    where = parts.netloc.rpartition("@")[2]
+    if parts.scheme and _HOSTS.fullmatch(where):
+        return f"{parts.scheme}://{where}{parts.path}"
+    return "(set)"
