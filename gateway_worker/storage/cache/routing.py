@@ -2,10 +2,17 @@
 
 `<prefix>session:<id>` is a hash of `worker`, `state`, `epoch` and `updated_at` (RFC 3339).
 `<prefix>qr:<id>` is a hash of `code` and `expires_at`; it is gone as soon as the code is void.
+
+A route that cannot be written is owed: `run` writes it when Redis answers again. So an outage
+leaves the table late but not wrong.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
+from weakref import WeakValueDictionary
 
 import structlog
 from redis.asyncio import Redis
@@ -13,12 +20,11 @@ from redis.asyncio import Redis
 from gateway_contracts.events import SessionState
 from gateway_worker.errors import DependencyError
 from gateway_worker.runtime.clock import Clock, SystemClock
+from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
 from gateway_worker.storage.cache.client import Cache
 
 log = structlog.get_logger(__name__)
-
-_CHUNK: Final = 500
 
 # The former owner of a session may still be writing when the new one already has.
 _PUT_UNLESS_OLDER: Final = """
@@ -32,13 +38,23 @@ return 1
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Route:
+    """What the table is to say of a session; without a worker, nothing at all."""
+
+    worker_id: str | None = None
+    state: SessionState = SessionState.CREATED
+    epoch: int = 0
+
+
 class RedisRoutes:
-    """The routing table. No call raises, and each ends within the cache's operation timeout.
+    """The routing table. No call raises, and each ends within twice the cache's operation timeout.
 
     Args:
         cache: Where it is.
         clock: Dates the entries and says how long a QR code has left.
         on_failure: Called with the operation's name for each write that failed, to count it.
+        backoff: Waits between the attempts to write what is owed.
     """
 
     def __init__(
@@ -47,23 +63,35 @@ class RedisRoutes:
         cache: Cache,
         clock: Clock | None = None,
         on_failure: Callable[[str], None] = lambda _operation: None,
+        backoff: Backoff | None = None,
     ) -> None:
         self._cache = cache
         self._clock = clock or SystemClock()
         self._on_failure = on_failure
+        self._backoff = backoff or Backoff(initial_seconds=0.5, maximum_seconds=10.0)
+        self._owed: dict[str, _Route] = {}
+        self._missed = asyncio.Event()
+        self._lanes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @property
+    def owed(self) -> int:
+        """Sessions of which the table does not say yet what it should."""
+        return len(self._owed)
 
     async def put(
         self, session_id: str, *, worker_id: str, state: SessionState, epoch: int
     ) -> None:
         """Say where a session lives and how it stands, unless a newer epoch has already spoken."""
+        self._owed[session_id] = _Route(worker_id=worker_id, state=state, epoch=epoch)
+        await self._settle(session_id, operation="put")
 
-        async def write(client: "Redis") -> None:
-            await self._put(client, session_id, worker_id, state, epoch)
-
-        await self._attempt("put", write)
+    async def remove(self, session_id: str) -> None:
+        """Forget a session: route and QR code."""
+        self._owed[session_id] = _Route()
+        await self._settle(session_id, operation="remove")
 
     async def put_qr(self, session_id: str, qr: CurrentQr | None) -> None:
-        """Keep the last QR code until it expires; None forgets it."""
+        """Keep the last QR code until it expires; None forgets it. Not owed: it is soon void."""
         key = self._cache.key("qr", session_id)
 
         async def write(client: "Redis") -> None:
@@ -79,40 +107,66 @@ class RedisRoutes:
 
         await self._attempt("put_qr", write)
 
-    async def remove(self, session_id: str) -> None:
-        """Forget a session: route and QR code."""
-
-        async def write(client: "Redis") -> None:
-            async with client.pipeline(transaction=False) as pipeline:
-                pipeline.unlink(self._cache.key("session", session_id))
-                pipeline.unlink(self._cache.key("qr", session_id))
-                await pipeline.execute()
-
-        await self._attempt("remove", write)
-
     async def rebuild(self, rows: Iterable[SessionRow]) -> None:
-        """Write the routes of sessions that have an owner; entries of newer epochs stay."""
-        owned = [row for row in rows if row.worker_id is not None]
-        for start in range(0, len(owned), _CHUNK):
-            chunk = owned[start : start + _CHUNK]
+        """Write the routes of sessions that have an owner; entries of newer epochs stay.
 
-            async def write(client: "Redis", chunk: list[SessionRow] = chunk) -> None:
-                async with client.pipeline(transaction=False) as pipeline:
-                    for row in chunk:
-                        await self._put(
-                            pipeline, row.session_id, str(row.worker_id), row.state, row.epoch
-                        )
-                    await pipeline.execute()
+        What a session has said of itself in the meantime goes before its row.
+        """
+        for row in rows:
+            if row.worker_id is not None:
+                route = _Route(worker_id=row.worker_id, state=row.state, epoch=row.epoch)
+                self._owed.setdefault(row.session_id, route)
+        await self._settle_all(operation="rebuild")
 
-            if not await self._attempt("rebuild", write):
-                return
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write what is owed whenever Redis answers again, until `stop` is set."""
+        stopping = asyncio.create_task(stop.wait(), name="routes:stop")
+        stopping.add_done_callback(lambda _task: self._missed.set())
+        try:
+            while not stop.is_set():
+                await self._missed.wait()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._backoff.next_seconds()):
+                        await stop.wait()
+                self._missed.clear()
+                if await self._settle_all(operation="repeat"):
+                    self._backoff.reset()
+        finally:
+            stopping.cancel()
 
-    async def _put(
-        self, client: Any, session_id: str, worker_id: str, state: SessionState, epoch: int
-    ) -> None:
+    async def _settle_all(self, *, operation: str) -> bool:
+        for session_id in list(self._owed):
+            if not await self._settle(session_id, operation=operation):
+                return False
+        return True
+
+    async def _settle(self, session_id: str, *, operation: str) -> bool:
+        """Write what is owed of a session, always the latest; one write at a time per session."""
+        lane = self._lanes.get(session_id)
+        if lane is None:
+            lane = self._lanes[session_id] = asyncio.Lock()
+        async with lane:
+            route = self._owed.get(session_id)
+            if route is None:
+                return True
+            if not await self._attempt(
+                operation, lambda client: self._write(client, session_id, route)
+            ):
+                self._missed.set()
+                return False
+            if self._owed.get(session_id) is route:
+                del self._owed[session_id]
+            return True
+
+    async def _write(self, client: "Redis", session_id: str, route: _Route) -> None:
         key = self._cache.key("session", session_id)
+        if route.worker_id is None:
+            await client.unlink(key, self._cache.key("qr", session_id))
+            return
         now = self._clock.now().isoformat()
-        await client.eval(_PUT_UNLESS_OLDER, 1, key, worker_id, state.value, epoch, now)
+        await client.eval(
+            _PUT_UNLESS_OLDER, 1, key, route.worker_id, route.state.value, str(route.epoch), now
+        )
 
     async def _attempt(self, operation: str, write: Callable[["Redis"], Awaitable[None]]) -> bool:
         try:

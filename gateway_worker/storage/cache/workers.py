@@ -27,15 +27,20 @@ class RedisWorkers:
         self._cache = cache
         self._on_failure = on_failure
 
-    async def beat(self, load: WorkerLoad) -> None:
-        """Show that a worker lives, until the cache's `worker_ttl_seconds` are over. No raise."""
+    async def beat(self, load: WorkerLoad) -> bool:
+        """Show that a worker lives, until the cache's `worker_ttl_seconds` are over. Never raises.
+
+        Returns:
+            Whether Redis knew nothing of this worker: it has just started, or Redis has lost what
+            it had. The routing table should be rebuilt then.
+        """
         key = self._cache.key("worker", load.worker)
         lifetime = int(self._cache.worker_ttl_seconds * 1000)
 
         async def write(client: "Redis") -> Any:
-            return await client.set(key, load.model_dump_json(), px=lifetime)
+            return await client.set(key, load.model_dump_json(), px=lifetime, get=True) is None
 
-        await self._attempt("beat", write)
+        return bool(await self._attempt("beat", write))
 
     async def remove(self, worker_id: str) -> None:
         """Say that a worker has left in good order. Never raises; idempotent."""
@@ -45,9 +50,10 @@ class RedisWorkers:
 
         await self._attempt("leave", write)
 
-    async def _attempt(self, operation: str, write: Callable[["Redis"], Any]) -> None:
+    async def _attempt(self, operation: str, write: Callable[["Redis"], Any]) -> Any:
         try:
-            await self._cache.call(write)
+            return await self._cache.call(write)
         except DependencyError:
             self._on_failure(operation)
             log.debug("cache.write_failed", operation=operation)
+            return None

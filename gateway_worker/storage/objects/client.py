@@ -1,14 +1,13 @@
 """The connection to the object store, and the translation of what goes wrong with it."""
 
 import asyncio
-import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import structlog
 
-from gateway_worker.errors import ConfigurationError, DependencyError, GatewayError
+from gateway_worker.errors import ConfigurationError, DependencyError
 from gateway_worker.storage.objects.settings import ObjectsSettings
 
 if TYPE_CHECKING:
@@ -20,6 +19,8 @@ Answer = TypeVar("Answer")
 _MISSING: Final = frozenset({"404", "NoSuchBucket", "NotFound"})
 _REFUSED: Final = frozenset(
     {
+        "301",
+        "400",
         "403",
         "AccessDenied",
         "Forbidden",
@@ -60,10 +61,7 @@ class Objects:
             context = await asyncio.to_thread(_client_context, settings)
             client = await stack.enter_async_context(context)
             objects = cls(client=client, settings=settings)
-            try:
-                await objects.check()
-            except DependencyError as error:
-                log.warning("objects.unavailable", detail=error.detail)
+            await objects._start()
             yield objects
 
     @property
@@ -77,12 +75,7 @@ class Objects:
         return self._settings.prefix
 
     async def check(self) -> None:
-        """Ask for the bucket.
-
-        Raises:
-            DependencyError: The store does not answer.
-            ConfigurationError: It refuses us, or the bucket is missing and may not be made.
-        """
+        """Ask for the bucket, which is made again if it may be. Raises `DependencyError`."""
         self._bucket_seen = False
         await self.call(_nothing)
 
@@ -95,16 +88,28 @@ class Objects:
         """
         try:
             async with asyncio.timeout(self._settings.operation_timeout_seconds):
-                if not self._bucket_seen:
-                    await self._ensure_bucket()
-                    self._bucket_seen = True
+                await self._ensure_bucket()
                 return await do(self._client)
-        except GatewayError:
-            raise
+        except ConfigurationError as error:  # once the worker runs, it waits for somebody to act
+            raise DependencyError(error.detail) from error
         except Exception as error:
             raise self._translated(error) from error
 
+    async def _start(self) -> None:
+        try:
+            async with asyncio.timeout(self._settings.operation_timeout_seconds):
+                await self._ensure_bucket()
+        except ConfigurationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the worker can do without for a while
+            log.warning("objects.unavailable", detail=self._translated(error).detail)
+
     async def _ensure_bucket(self) -> None:
+        if not self._bucket_seen:
+            await self._look_for_bucket()
+            self._bucket_seen = True
+
+    async def _look_for_bucket(self) -> None:
         try:
             await self._client.head_bucket(Bucket=self.bucket)
         except Exception as error:
@@ -114,7 +119,7 @@ class Objects:
             elif reason in _REFUSED:
                 raise ConfigurationError(
                     f"the object store at {self._settings.address} refuses access ({reason}):"
-                    " check the credentials and the bucket's name"
+                    " check credentials, region and bucket"
                 ) from error
             else:
                 raise
@@ -140,6 +145,8 @@ class Objects:
     def _translated(self, error: Exception) -> DependencyError:
         where = f"the object store at {self._settings.address}"
         reason = _reason(error)
+        if reason == "NoSuchBucket":
+            self._bucket_seen = False
         if reason is not None:
             return StoreRefusedError(f"{where}: {reason}", reason=reason)
         return DependencyError(f"{where}: {type(error).__name__}")
@@ -157,11 +164,15 @@ async def _nothing(_client: "S3Client") -> None:
     return
 
 
-def _client_context(settings: ObjectsSettings) -> Any:
-    aioboto3 = importlib.import_module("aioboto3")
-    config = importlib.import_module("botocore.config").Config
+def _client_context(settings: ObjectsSettings) -> "AbstractAsyncContextManager[S3Client]":
+    import aioboto3  # noqa: PLC0415 - takes a second, and few commands need it
+    from aiobotocore.config import AioConfig  # noqa: PLC0415
+
     custom = settings.endpoint_url is not None
-    checksums = "when_required" if custom else "when_supported"  # many stores know no others
+    # Many stores know no other checksums than they must.
+    checksums: Literal["when_required", "when_supported"] = (
+        "when_required" if custom else "when_supported"
+    )
     secret = settings.secret_access_key
     return aioboto3.Session().client(
         "s3",
@@ -169,7 +180,7 @@ def _client_context(settings: ObjectsSettings) -> Any:
         region_name=settings.region,
         aws_access_key_id=settings.access_key_id,
         aws_secret_access_key=None if secret is None else secret.get_secret_value(),
-        config=config(
+        config=AioConfig(
             connect_timeout=settings.connect_timeout_seconds,
             read_timeout=settings.read_timeout_seconds,
             max_pool_connections=settings.max_connections,
