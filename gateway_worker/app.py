@@ -21,7 +21,7 @@ from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.config import Settings
-from gateway_worker.errors import DependencyError, GatewayError
+from gateway_worker.errors import ConfigurationError, DependencyError, GatewayError
 from gateway_worker.health import (
     CheckResult,
     HealthSidecar,
@@ -46,17 +46,18 @@ from gateway_worker.sessions.ports import DeviceSnapshots
 from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
 from gateway_worker.storage.cache.client import Cache
 from gateway_worker.storage.cache.routing import RedisRoutes
-from gateway_worker.storage.cache.workers import WorkerRegistry
-from gateway_worker.storage.db.changes import PostgresChanges
+from gateway_worker.storage.cache.workers import RedisWorkers
+from gateway_worker.storage.db.changes.store import PostgresChangeStore
 from gateway_worker.storage.db.database import Database
-from gateway_worker.storage.db.inbox import PostgresInbox
-from gateway_worker.storage.db.messages import PostgresMessages
-from gateway_worker.storage.db.migrate import require_current, upgrade
-from gateway_worker.storage.db.outbox import PostgresOutbox
-from gateway_worker.storage.db.sessions import PostgresSessions
-from gateway_worker.storage.db.workers import PostgresWorkers
+from gateway_worker.storage.db.inbox import PostgresInboxStore
+from gateway_worker.storage.db.messages import PostgresMessageStore
+from gateway_worker.storage.db.migrate import pending_revisions, upgrade
+from gateway_worker.storage.db.outbox import PostgresOutboxStore
+from gateway_worker.storage.db.sessions import PostgresSessionStore
+from gateway_worker.storage.db.workers import PostgresWorkerStore
 from gateway_worker.storage.objects.client import Objects
-from gateway_worker.storage.objects.snapshots import open_snapshots
+from gateway_worker.storage.objects.snapshots import device_snapshots
+from gateway_worker.storage.objects.store import Bucket
 from gateway_worker.version import VERSION
 from gateway_worker.whatsapp.launcher import HostProcesses
 from gateway_worker.whatsapp.memory import pss_bytes
@@ -180,7 +181,9 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> Adapters:
         database=database,
         cache=await stack.enter_async_context(Cache.open(settings.cache)),
         objects=objects,
-        snapshots=open_snapshots(objects, settings.objects),
+        snapshots=device_snapshots(
+            bucket=Bucket(objects=objects), keyring=settings.objects.keyring()
+        ),
         broker=await stack.enter_async_context(
             Broker.open(settings.broker, worker_id=settings.worker_id)
         ),
@@ -189,12 +192,16 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> Adapters:
 
 
 async def _open_database(stack: AsyncExitStack, settings: Settings) -> Database:
-    url = (settings.database.migrations_url or settings.database.url).get_secret_value()
-    if settings.database.auto_migrate:
+    """Open the database; its schema has to be the one that this release knows."""
+    url = (settings.migrations_url or settings.database.url).get_secret_value()
+    if settings.auto_migrate:
         await upgrade(url)
-    else:
-        await require_current(url)
-    return await stack.enter_async_context(Database.open(settings.database))
+    elif missing := await pending_revisions(url):
+        raise ConfigurationError(
+            f"DATABASE_URL: the schema lacks {len(missing)} migrations; "
+            "run `gateway-worker migrate`, or set AUTO_MIGRATE=true"
+        )
+    return await stack.enter_async_context(Database(settings=settings.database))
 
 
 async def _reach_cache(stack: AsyncExitStack, settings: Settings) -> None:
@@ -205,7 +212,7 @@ async def _reach_cache(stack: AsyncExitStack, settings: Settings) -> None:
 def _build(settings: Settings, adapters: Adapters, metrics: Metrics) -> Parts:
     """Build what works inside, from the outbox up to the consumer and the heartbeat."""
     broker, worker_id = adapters.broker, settings.worker_id
-    outbox = PostgresOutbox(database=adapters.database, worker_id=worker_id)
+    outbox = PostgresOutboxStore(database=adapters.database, worker_id=worker_id)
     events, commands = Rate(), Rate()
 
     def published(event_type: str) -> None:
@@ -218,13 +225,13 @@ def _build(settings: Settings, adapters: Adapters, metrics: Metrics) -> Parts:
 
     relay = Relay(store=outbox, publisher=broker.publisher, published=published)
     recorder = Recorder(
-        store=PostgresChanges(database=adapters.database, worker_id=worker_id),
+        store=PostgresChangeStore(database=adapters.database, worker_id=worker_id),
         offer=relay.offer,
         observe=metrics.observe_commit,
     )
     around = _surroundings(settings, adapters, recorder, metrics)
     manager = SessionManager(around=around, capacity=settings.capacity)
-    inbox = Inbox(store=PostgresInbox(database=adapters.database))
+    inbox = Inbox(store=PostgresInboxStore(database=adapters.database))
     dispatcher = Dispatcher(
         worker_id=worker_id,
         context=Context(manager=manager, messages=around.messages),
@@ -253,7 +260,7 @@ def _build(settings: Settings, adapters: Adapters, metrics: Metrics) -> Parts:
         report=report,
         events=broker.publisher,
         interval_seconds=settings.heartbeat_seconds,
-        on_beat=_on_beat(adapters),
+        on_beat=_on_beat(adapters, worker_id),
     )
     return Parts(
         background=around.background,
@@ -277,8 +284,8 @@ def _surroundings(
         data_dir=settings.data_dir,
         launcher=adapters.hosts,
         recorder=recorder,
-        sessions=PostgresSessions(database=adapters.database),
-        messages=PostgresMessages(database=adapters.database),
+        sessions=PostgresSessionStore(database=adapters.database),
+        messages=PostgresMessageStore(database=adapters.database),
         routes=adapters.broker.routes,
         routing=RedisRoutes(cache=adapters.cache),
         snapshots=adapters.snapshots,
@@ -294,13 +301,14 @@ def _pids(hosts: HostProcesses) -> tuple[int, ...]:
     return () if zygote is None else (zygote, *hosts.host_pids)
 
 
-def _on_beat(adapters: Adapters) -> Callable[[WorkerLoad], Awaitable[None]]:
-    rows = PostgresWorkers(database=adapters.database)
-    registry = WorkerRegistry(cache=adapters.cache)
+def _on_beat(adapters: Adapters, worker_id: str) -> Callable[[WorkerLoad], Awaitable[None]]:
+    rows = PostgresWorkerStore(database=adapters.database, worker_id=worker_id)
+    registry = RedisWorkers(cache=adapters.cache)
 
     async def beat(load: WorkerLoad) -> None:
         await registry.beat(load)
-        await rows.beat(load)
+        if not await rows.beat():
+            await rows.register(version=load.version, capacity=load.capacity)
 
     return beat
 

@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from gateway_worker.errors import ConfigurationError, GatewayError
 from gateway_worker.version import VERSION
@@ -60,22 +61,19 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo", help="a whole conversation on this machine, without phone or internet"
     )
-    _defer(demo, "demo")
+    _defer(demo, "gateway_worker.devkit.demo")
     sandbox = commands.add_parser(
         "sandbox", help="the local server that speaks the WhatsApp protocol, with simulated phones"
     )
-    _defer(sandbox, "sandbox")
+    _defer(sandbox, "gateway_worker.sandbox.cli")
     return parser
 
 
 def _defer(parser: argparse.ArgumentParser, name: str) -> None:
-    """Add the options of a command from its own package, which only that command imports."""
-    if name == "demo":
-        from gateway_worker.devkit.demo import add_arguments, main  # noqa: PLC0415
-    else:
-        from gateway_worker.sandbox.cli import add_arguments, main  # noqa: PLC0415
-    add_arguments(parser)
-    parser.set_defaults(command=main)
+    """Add the options of a command that has a module of its own."""
+    module = import_module(name)
+    module.add_arguments(parser)
+    parser.set_defaults(command=module.main)
 
 
 def _run(_arguments: argparse.Namespace) -> int:
@@ -93,7 +91,9 @@ def _migrate(_arguments: argparse.Namespace) -> int:
     from gateway_worker.config import load_settings  # noqa: PLC0415
     from gateway_worker.storage.db.migrate import upgrade  # noqa: PLC0415
 
-    asyncio.run(upgrade(load_settings().database.url.get_secret_value()))
+    settings = load_settings()
+    url = settings.migrations_url or settings.database.url
+    asyncio.run(upgrade(url.get_secret_value()))
     print("the database's schema is up to date")
     return 0
 

@@ -1,5 +1,6 @@
 """What the conversation needs, real and on loopback: services, sandbox, worker, backend."""
 
+import base64
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -31,7 +32,7 @@ class Stage:
 @asynccontextmanager
 async def stage(directory: Path, announce: Callable[[str], None]) -> AsyncIterator[Stage]:
     """Bring everything up, in order, and take it down again."""
-    options = LaunchOptions(data_directory=directory / "services", announce=announce)
+    options = LaunchOptions(data_directory=directory, announce=announce)
     ports = PortBook()
     name = f"demo-{secrets.token_hex(_NAME_BYTES)}"
     async with local_services(options) as running, Sandbox.open(SandboxSettings()) as sandbox:
@@ -40,7 +41,11 @@ async def stage(directory: Path, announce: Callable[[str], None]) -> AsyncIterat
             worker_id=name,
             directory=directory / "demo",
             health_port=ports.take(["health"], wished={})["health"],
-            environment={**running.addresses.environment(), **sandbox.worker_env},
+            environment={
+                **running.addresses.environment(),
+                **sandbox.worker_env,
+                "SNAPSHOT_KEYS": f"demo:{base64.b64encode(secrets.token_bytes(32)).decode()}",
+            },
         )
         async with Backend.open(running.addresses.amqp_url, name="demo") as backend:
             try:

@@ -1,0 +1,1 @@
+"""Where things are kept: `db` (PostgreSQL), `cache` (Redis), `objects` (S3). None knows the others."""
