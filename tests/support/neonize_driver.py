@@ -2,7 +2,7 @@
 
 Started by `neonize_client.NeonizeClient`, with SSL_CERT_FILE in the environment. One event or
 answer per line goes to the descriptor that was fd 1; one command per line comes in on fd 0; the end
-of the input ends the process. Arguments: store, proxy URL, root key in hex, address to resume or "".
+of the input ends the process. Arguments: store, proxy URL, root key, address to resume or "".
 """
 
 from __future__ import annotations
