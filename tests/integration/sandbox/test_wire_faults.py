@@ -5,38 +5,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 
 from gateway_worker.sandbox.hub.faults import Faults, LoginFailure, StreamEnd
 from gateway_worker.sandbox.phones.errors import NothingHappenedError
 from tests.integration.sandbox.wire_support import (
     ANN,
-    BOB,
     LibraryClient,
+    SharedPair,
     World,
     eventually,
-    open_world,
 )
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
 
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with open_world(tmp_path) as opened:
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SharedPair]:
+    """A server and one paired client for all tests of this module."""
+    async with SharedPair.open(tmp_path_factory.mktemp("pair")) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(pair: SharedPair) -> AsyncIterator[World]:
+    """The shared server without faults, and a Bob of this test's own."""
+    async with pair.world() as opened:
         yield opened
 
 
 @pytest.fixture
-async def client(world: World, tmp_path: Path) -> AsyncIterator[LibraryClient]:
-    """A running client, paired with Ann's phone."""
-    paired = world.client(tmp_path / "ann.db")
-    async with paired.run():
-        await paired.pair(world.ann)
-        yield paired
+def client(pair: SharedPair, world: World) -> LibraryClient:
+    """The client that is paired with Ann's phone, connected."""
+    return pair.client
 
 
 async def test_a_dropped_link_comes_back(world: World, client: LibraryClient) -> None:
@@ -60,11 +64,9 @@ async def test_a_stream_error_that_means_come_again(
     assert world.link().online
 
 
-async def test_replaced_by_a_second_login(
-    world: World, client: LibraryClient, tmp_path: Path
-) -> None:
+async def test_replaced_by_a_second_login(world: World, client: LibraryClient) -> None:
     """The same session elsewhere ends the first, which stays away."""
-    twin = world.client(tmp_path / "ann.db")
+    twin = world.client(client.store)
     twin.jid = client.jid
     async with twin.run(resume=True):
         await twin.connected()
@@ -98,12 +100,13 @@ async def test_a_refused_login(
 @pytest.mark.parametrize("reason", [500, 503])
 async def test_a_login_refused_for_now(world: World, client: LibraryClient, reason: int) -> None:
     """After 500 and 503 the client tries again until it is let in."""
+    before = world.link().logins
     failure = LoginFailure(reason=reason, times=1)
     world.hub.set_faults(world.ann.jid, Faults(login_failure=failure))
     world.hub.drop_link(world.device)
 
     await client.connected()
-    assert world.link().logins == 2
+    assert world.link().logins == before + 1
 
 
 async def test_logins_cut_without_an_answer(world: World, client: LibraryClient) -> None:
@@ -117,9 +120,10 @@ async def test_logins_cut_without_an_answer(world: World, client: LibraryClient)
 async def test_a_lost_ack_and_a_lost_link_send_once(world: World, client: LibraryClient) -> None:
     """The library sends the same id again after the reconnect; the recipient gets it once."""
     world.hub.set_faults(world.ann.jid, Faults(missing_acks=1))
-    call = await client.start_call("send", to=BOB, text="once")
+    call = await client.start_call("send", to=world.bob.number, text="once")
     await world.bob.inbox.next(timeout=10)
     world.hub.drop_link(world.device)
+    await client.connected()
 
     assert await client.result_of(call)
     with pytest.raises(NothingHappenedError):
@@ -129,7 +133,7 @@ async def test_a_lost_ack_and_a_lost_link_send_once(world: World, client: Librar
 async def test_a_delayed_ack_delays_nobody_else(world: World, client: LibraryClient) -> None:
     """The message is relayed at once; only its ack is late, and other stanzas pass it."""
     world.hub.set_faults(world.ann.jid, Faults(ack_delay_seconds=0.8))
-    call = await client.start_call("send", to=BOB, text="slow")
+    call = await client.start_call("send", to=world.bob.number, text="slow")
     await world.bob.inbox.next(timeout=10)
     await world.bob.send_text(ANN, "quick")
     await client.event("message", text="quick")
@@ -142,9 +146,9 @@ async def test_an_ack_with_an_error(world: World, client: LibraryClient) -> None
     """The service refuses a message; the recipient does not get it."""
     world.hub.set_faults(world.ann.jid, Faults(error_acks=1, ack_error=479))
     with pytest.raises(RuntimeError, match="479"):
-        await client.call("send", to=BOB, text="refused")
+        await client.call("send", to=world.bob.number, text="refused")
 
-    await client.call("send", to=BOB, text="taken")
+    await client.call("send", to=world.bob.number, text="taken")
     assert (await world.bob.inbox.next(timeout=10)).text == "taken"
 
 
@@ -155,6 +159,7 @@ async def test_a_lost_receipt_repeats_the_message_unseen(
     world.hub.set_faults(world.ann.jid, Faults(lost_receipts=1))
     message_id = await world.bob.send_text(ANN, "confirmed late")
     await client.event("message", id=message_id)
+    await eventually(lambda: world.hub.faults(world.device).lost_receipts == 0)
     assert world.link().pending == 1
     world.hub.drop_link(world.device)
     await client.connected()
@@ -169,7 +174,7 @@ async def test_no_bundle_for_the_phone_of_the_recipient(
 ) -> None:
     """A device without keys is left out; the send succeeds and reaches nobody."""
     world.hub.set_faults(world.bob.jid, Faults(no_bundles=True), device=0)
-    assert await client.call("send", to=BOB, text="into the void")
+    assert await client.call("send", to=world.bob.number, text="into the void")
 
     with pytest.raises(NothingHappenedError):
         await world.bob.inbox.next(timeout=0.3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import sys
@@ -10,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gateway_worker.sandbox.hub.faults import NO_FAULTS
 from gateway_worker.sandbox.hub.local import LocalHub
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.server.server import WireServer
@@ -34,41 +36,53 @@ class LibraryClient:
     def __init__(self, *, server: WireServer, store: Path) -> None:
         """Prepare; `run` starts it."""
         self._server = server
-        self._store = store
+        self.store = store
         self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
         self._seen: list[Event] = []
         self._news = asyncio.Condition()
         self._calls = 0
         self.jid = ""
+        self.logged_out = False
 
     @asynccontextmanager
     async def run(self, *, resume: bool = False) -> AsyncIterator[LibraryClient]:
         """Run the process for the length of the block; with the stored session if asked."""
+        await self.start(resume=resume)
+        try:
+            yield self
+        finally:
+            await self.stop()
+
+    async def start(self, *, resume: bool = False) -> None:
+        """Start the process; with the stored session if asked."""
         self._seen = []
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(CLIENT),
             self._server.proxy_url,
             self._server.root_key.hex(),
-            str(self._store),
+            str(self.store),
             self.jid if resume else "",
             env={**os.environ, "SSL_CERT_FILE": str(self._server.ca_file)},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
-        reader = asyncio.create_task(self._read())
-        try:
-            yield self
-        finally:
-            if self._process.returncode is None:
-                self._process.kill()
-            await self._process.wait()
-            await reader
+        self._reader = asyncio.create_task(self._read())
 
-    def kill(self) -> None:
-        """End the process without a chance to say anything."""
-        assert self._process is not None
-        self._process.kill()
+    async def stop(self) -> None:
+        """End the process, if there is one, without a chance to say anything."""
+        if self._process is None or self._reader is None:
+            return
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+        await self._reader
+        self._process = self._reader = None
+
+    def forget_events(self) -> None:
+        """Drop the events that nobody took."""
+        self._seen.clear()
 
     async def event(self, kind: str, **expected: Any) -> Event:
         """Take the first event of a kind (with these values) that was not taken yet."""
@@ -132,15 +146,17 @@ class LibraryClient:
         assert self._process.stdout is not None
         async for line in self._process.stdout:
             async with self._news:
-                self._seen.append(json.loads(line))
+                event = json.loads(line)
+                self.logged_out = self.logged_out or event["event"] == "logged_out"
+                self._seen.append(event)
                 self._news.notify_all()
 
 
 class World:
-    """A server, the phones of Ann and Bob, and a place for stores."""
+    """A server, the phones of Ann and Bob, and where stores go."""
 
     def __init__(self, *, hub: LocalHub, server: WireServer, ann: Phone, bob: Phone) -> None:
-        """Hold what `open_world` opened."""
+        """Hold what was opened."""
         self.hub = hub
         self.server = server
         self.ann = ann
@@ -162,17 +178,89 @@ class World:
 
 
 @asynccontextmanager
+async def open_phone(hub: LocalHub, number: str, push_name: str) -> AsyncIterator[Phone]:
+    """Switch a phone on; fails afterwards if it had problems."""
+    async with Phone.open(network=hub, number=number, push_name=push_name) as phone:
+        yield phone
+        problems = list(phone.problems)
+        assert not problems, problems
+
+
+@asynccontextmanager
 async def open_world(directory: Path) -> AsyncIterator[World]:
-    """Open a server with two phones; fails afterwards if a phone had problems."""
+    """Open a server with two phones."""
     hub = LocalHub()
     async with (
         WireServer(hub=hub, directory=directory) as server,
-        Phone.open(network=hub, number=ANN, push_name="Ann") as ann,
-        Phone.open(network=hub, number=BOB, push_name="Bob") as bob,
+        open_phone(hub, ANN, "Ann") as ann,
+        open_phone(hub, BOB, "Bob") as bob,
     ):
         yield World(hub=hub, server=server, ann=ann, bob=bob)
-        problems = [*ann.problems, *bob.problems]
-        assert not problems, problems
+
+
+class SharedPair:
+    """A server with one paired client that a module's tests share, for pairing takes seconds.
+
+    Whatever a test leaves behind (faults, a client that is away or was logged out) is put right
+    before the next one. Each test gets a Bob of its own.
+    """
+
+    def __init__(self, *, hub: LocalHub, server: WireServer, ann: Phone, directory: Path) -> None:
+        """Hold what was opened."""
+        self.hub = hub
+        self.server = server
+        self.ann = ann
+        self._directory = directory
+        self._stores = 0
+        self._numbers = itertools.count(int(BOB))
+        self.client = self._new_client()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, directory: Path) -> AsyncIterator[SharedPair]:
+        """Open the server and Ann's phone; the client starts with the first test."""
+        hub = LocalHub()
+        async with (
+            WireServer(hub=hub, directory=directory) as server,
+            open_phone(hub, ANN, "Ann") as ann,
+        ):
+            pair = cls(hub=hub, server=server, ann=ann, directory=directory)
+            try:
+                yield pair
+            finally:
+                await pair.client.stop()
+
+    @asynccontextmanager
+    async def world(self) -> AsyncIterator[World]:
+        """One test's world: the shared client connected, no faults, a new Bob."""
+        await self._put_right()
+        number = str(next(self._numbers))
+        async with open_phone(self.hub, number, "Bob") as bob:
+            yield World(hub=self.hub, server=self.server, ann=self.ann, bob=bob)
+
+    def _new_client(self) -> LibraryClient:
+        self._stores += 1
+        store = self._directory / f"store-{self._stores}.db"
+        return LibraryClient(server=self.server, store=store)
+
+    async def _put_right(self) -> None:
+        self.hub.set_faults(self.ann.jid, NO_FAULTS)
+        await self.server.accept_connections()
+        links = self.hub.links(self.ann.jid)
+        if not links:
+            await self.client.stop()
+            self.client = self._new_client()
+            await self.client.start()
+            await self.client.pair(self.ann)
+        elif not links[0].online:
+            await self.client.stop()
+            if self.client.logged_out:
+                self.hub.unlink(links[0].device)
+                await self._put_right()
+                return
+            await self.client.start(resume=True)
+            await self.client.connected()
+        self.client.forget_events()
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway_worker.sandbox.wire.codec import Decoder, encode
@@ -46,6 +46,7 @@ nodes = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(node=nodes)
 def test_what_is_written_reads_the_same(node: Node) -> None:
     """Every stanza survives the way to bytes and back."""
@@ -139,6 +140,7 @@ def test_nonsense_is_an_error(decoder: Decoder, frame: bytes) -> None:
         decoder.decode(frame)
 
 
+@settings(deadline=None)
 @given(frame=st.binary(max_size=200))
 def test_random_bytes_raise_nothing_else(frame: bytes) -> None:
     """Reading either works or fails with the wire's own error."""
