@@ -43,8 +43,11 @@ class StoreRefusedError(DependencyError):
 class Objects:
     """One client for the life of the worker. Made by `open`."""
 
-    def __init__(self, *, client: "S3Client", settings: ObjectsSettings) -> None:
+    def __init__(
+        self, *, client: "S3Client", link_client: "S3Client", settings: ObjectsSettings
+    ) -> None:
         self._client = client
+        self._link_client = link_client
         self._settings = settings
         self._bucket_seen = False
 
@@ -58,9 +61,12 @@ class Objects:
         """
         async with AsyncExitStack() as stack:
             # Importing the library and reading its model of S3 takes about a second: not here.
-            context = await asyncio.to_thread(_client_context, settings)
-            client = await stack.enter_async_context(context)
-            objects = cls(client=client, settings=settings)
+            context = await asyncio.to_thread(_client_context, settings, settings.endpoint_url)
+            client = link_client = await stack.enter_async_context(context)
+            if settings.public_endpoint_url is not None:  # a link's signature covers its host
+                context = _client_context(settings, settings.public_endpoint_url)
+                link_client = await stack.enter_async_context(context)
+            objects = cls(client=client, link_client=link_client, settings=settings)
             await objects._start()
             yield objects
 
@@ -92,6 +98,19 @@ class Objects:
                 return await do(self._client)
         except ConfigurationError as error:  # once the worker runs, it waits for somebody to act
             raise DependencyError(error.detail) from error
+        except Exception as error:
+            raise self._translated(error) from error
+
+    async def link(self, key: str, *, valid_seconds: int) -> str:
+        """Return a URL at which anybody can read an object for a while; asks nobody.
+
+        Raises:
+            DependencyError: There are no credentials to sign with.
+        """
+        try:
+            return await self._link_client.generate_presigned_url(
+                "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=valid_seconds
+            )
         except Exception as error:
             raise self._translated(error) from error
 
@@ -164,11 +183,13 @@ async def _nothing(_client: "S3Client") -> None:
     return
 
 
-def _client_context(settings: ObjectsSettings) -> "AbstractAsyncContextManager[S3Client]":
+def _client_context(
+    settings: ObjectsSettings, endpoint_url: str | None
+) -> "AbstractAsyncContextManager[S3Client]":
     import aioboto3  # noqa: PLC0415 - takes a second, and few commands need it
     from aiobotocore.config import AioConfig  # noqa: PLC0415
 
-    custom = settings.endpoint_url is not None
+    custom = endpoint_url is not None
     # Many stores know no other checksums than they must.
     checksums: Literal["when_required", "when_supported"] = (
         "when_required" if custom else "when_supported"
@@ -176,7 +197,7 @@ def _client_context(settings: ObjectsSettings) -> "AbstractAsyncContextManager[S
     secret = settings.secret_access_key
     return aioboto3.Session().client(
         "s3",
-        endpoint_url=settings.endpoint_url,
+        endpoint_url=endpoint_url,
         region_name=settings.region,
         aws_access_key_id=settings.access_key_id,
         aws_secret_access_key=None if secret is None else secret.get_secret_value(),
@@ -187,6 +208,7 @@ def _client_context(settings: ObjectsSettings) -> "AbstractAsyncContextManager[S
             retries={"mode": "standard", "total_max_attempts": 2},
             request_checksum_calculation=checksums,
             response_checksum_validation=checksums,
+            signature_version="s3v4",
             s3={"addressing_style": "path" if custom else "auto"},
         ),
     )

@@ -3,6 +3,8 @@
 import os
 import secrets
 import sqlite3
+import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -10,19 +12,22 @@ from urllib.parse import quote
 
 from gateway_worker.errors import DependencyError
 
-_BUSY_SECONDS: Final = 5.0
+_BUSY_SECONDS: Final = 0.5
+_COPY_SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 0.05
+_DEVICES: Final = "whatsmeow_device"
 _JOURNALS: Final = ("-journal", "-wal", "-shm")
 
 
 class UnusableCopyError(DependencyError):
-    """A copy of a device store is no healthy database."""
+    """A copy of a device store is damaged, or holds no device."""
 
 
 def read_store(path: Path) -> bytes:
     """Return a consistent copy of a SQLite database, which others may be writing to. Blocks.
 
     Raises:
-        UnusableCopyError: It is damaged.
+        UnusableCopyError: It is damaged or holds no device.
         DependencyError: It cannot be read.
     """
     # Writable, so that what a writer left half done when it was killed is rolled back first.
@@ -32,10 +37,11 @@ def read_store(path: Path) -> bytes:
             closing(sqlite3.connect(source, uri=True, timeout=_BUSY_SECONDS)) as live,
             closing(sqlite3.connect(":memory:")) as copy,
         ):
-            live.backup(copy)  # in one step: a backup in several starts again at every write
+            # In one step: a backup in several starts again at every write in between.
+            live.backup(copy, progress=_give_up_after(_COPY_SECONDS), sleep=_PAUSE_SECONDS)
             _require_health(copy)
             return copy.serialize()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, TimeoutError) as error:
         raise DependencyError(f"the device store cannot be copied: {error}") from error
 
 
@@ -45,7 +51,7 @@ def place_store(path: Path, data: bytes) -> None:
     The directory is made if it is missing. Nobody may have the old file open.
 
     Raises:
-        UnusableCopyError: It is damaged.
+        UnusableCopyError: It is damaged or holds no device.
         DependencyError: It cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -53,6 +59,8 @@ def place_store(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.parent.chmod(0o700)
         try:
+            for left in path.parent.glob(f".{path.name}.*"):  # by a process that was killed
+                left.unlink()
             _write(temporary, data)
             _check_file(temporary)
             for suffix in _JOURNALS:  # of the old file: SQLite would replay them into the new one
@@ -63,6 +71,17 @@ def place_store(path: Path, data: bytes) -> None:
         _sync_directory(path.parent)
     except OSError as error:
         raise DependencyError(f"the device store cannot be written: {error.strerror}") from error
+
+
+def _give_up_after(seconds: float) -> Callable[[int, int, int], None]:
+    """Return what ends a backup: by itself it waits for a locked database without end."""
+    deadline = time.monotonic() + seconds
+
+    def progress(status: int, _remaining: int, _total: int) -> None:
+        if status != sqlite3.SQLITE_DONE and time.monotonic() > deadline:
+            raise TimeoutError("database is locked")
+
+    return progress
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -86,9 +105,12 @@ def _require_health(database: sqlite3.Connection) -> None:
     (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise UnusableCopyError("the database is damaged")
-    (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_schema")}
     if not tables:
         raise UnusableCopyError("the database is empty")
+    # The library makes a new store where it finds none; that must not push out the good copies.
+    if _DEVICES in tables and not database.execute(f"SELECT 1 FROM {_DEVICES}").fetchone():  # noqa: S608 - a constant
+        raise UnusableCopyError("the store holds no linked device")
 
 
 def _sync_directory(path: Path) -> None:

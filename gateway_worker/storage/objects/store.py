@@ -74,6 +74,10 @@ class Bucket:
             raise DamagedObjectError("the object is not what was stored")
         return data
 
+    async def link(self, key: str, *, valid_seconds: int) -> str:
+        """Return a URL at which anybody can read a value for a while, at the public endpoint."""
+        return await self._objects.link(self._full(key), valid_seconds=valid_seconds)
+
     async def find(self, prefix: str) -> Sequence[ObjectInfo]:
         """Return the objects whose keys start with `prefix`, sorted by key."""
 
