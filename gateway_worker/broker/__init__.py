@@ -7,7 +7,8 @@ bounded from outside; here every step of a recovery is one of ours.
 The way through the modules: `client` opens and closes everything and is what `app.py` uses. Below
 it `link` keeps one connection up, `keeper` one channel, `topology` declares, `publisher` publishes
 through the channels of `confirms`, `consumer` holds the `subscription` of each queue, hands each
-message on as a `delivery` and remembers it in the `ledger` until `settlement` has settled it.
+message on as a `delivery` and remembers it in the `ledger` until `settlement` has settled it;
+`receipts` tells the broker.
 `frames` keeps one malformed message from taking a connection down. `failures` turns the library's
 errors into ours, `stats` is what can be measured.
 """

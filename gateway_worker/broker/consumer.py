@@ -8,7 +8,6 @@ ones.
 import asyncio
 
 import structlog
-from aiormq import Channel
 from aiormq.abc import DeliveredMessage
 
 from gateway_contracts import Topology
@@ -16,6 +15,7 @@ from gateway_worker.broker.delivery import CommandDelivery, Handle
 from gateway_worker.broker.ledger import Arrival, Ledger
 from gateway_worker.broker.link import Link
 from gateway_worker.broker.publisher import Publisher
+from gateway_worker.broker.receipts import Receipts
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.settlement import Settlements
 from gateway_worker.broker.stats import Counters
@@ -66,7 +66,6 @@ class CommandConsumer:
         self._settlements = Settlements(
             ledger=self._ledger,
             publisher=publisher,
-            timeout_seconds=settings.settle_timeout_seconds,
             counters=counters,
             on_settled=self._note_settled,
         )
@@ -78,7 +77,7 @@ class CommandConsumer:
                 link=link,
                 declarer=declarer,
                 route=self._route,
-                request_timeout_seconds=settings.request_timeout_seconds,
+                settings=settings,
                 counters=counters,
             )
             for queue, unassigned, prefetch in (
@@ -175,17 +174,17 @@ class CommandConsumer:
             else:
                 subscription.refuse()
 
-    async def _route(
-        self, subscription: Subscription, channel: Channel, message: DeliveredMessage
+    def _route(
+        self, subscription: Subscription, receipts: Receipts, message: DeliveredMessage
     ) -> None:
-        handle = Handle(channel, message.delivery_tag or 0)
+        handle = Handle(receipts, message.delivery_tag or 0)
         arrival, key = self._ledger.classify(message, handle)
         if arrival is Arrival.IN_WORK:
             self._counters.reattached += 1
             return
         if arrival is Arrival.SETTLED:
             self._counters.acknowledged_again += 1
-            await self._settlements.acknowledge(handle)
+            receipts.acknowledge(handle.tag)
             return
         delivery = CommandDelivery(
             message=message,

@@ -2,16 +2,16 @@
 
 from typing import Any, NamedTuple, Protocol
 
-from aiormq import Channel
 from aiormq.abc import DeliveredMessage
 
+from gateway_worker.broker.receipts import Receipts
 from gateway_worker.commands.ports import Refusal, Settlement
 
 
 class Handle(NamedTuple):
     """What settles one message: a tag that is valid on one channel only."""
 
-    channel: Channel
+    receipts: Receipts
     tag: int
 
 
@@ -93,7 +93,7 @@ class CommandDelivery:
 
     def attach(self, handle: Handle) -> None:
         """Take the handle of a further message of this command; those of dead channels are void."""
-        self.handles = [known for known in self.handles if not known.channel.is_closed]
+        self.handles = [known for known in self.handles if not known.receipts.is_closed]
         self.handles.append(handle)
 
     async def settle(self, settlement: Settlement, refusal: Refusal | None = None) -> None:

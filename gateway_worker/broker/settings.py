@@ -25,7 +25,7 @@ class BrokerSettings(BaseModel):
         wait_for_broker: Wait for the first connection as long as it takes.
         request_timeout_seconds: For one answer of the broker (declare, bind, consume).
         publish_timeout_seconds: For the confirm of one message.
-        settle_timeout_seconds: For handing one acknowledgement to the connection.
+        settle_timeout_seconds: For handing the last acknowledgements to the connection at the end.
         reconnect_initial_seconds: The first wait between attempts to connect, about.
         reconnect_maximum_seconds: The longest wait between attempts to connect.
         watch_interval_seconds: How often the broker is asked whether it still knows our consumer.

@@ -36,7 +36,7 @@ class BrokerStats:
         delivered: Commands handed to the dispatcher.
         reattached: Redeliveries of commands that were still in work.
         acknowledged_again: Redeliveries of commands that had been settled.
-        settle_failures: Acknowledgements that did not get out; the broker delivers those again.
+        settle_failures: Settlements that did not get out; the broker delivers those again.
         dead_lettered: Commands sent to the dead letters.
         given_back: Commands given back to the broker.
         resubscribed: Consumers that were found gone and subscribed again.

@@ -1,6 +1,7 @@
 """One queue that is being consumed, or deliberately not, whatever is lost on the way."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -11,12 +12,14 @@ from gateway_contracts import new_id
 from gateway_worker.broker.failures import bounded
 from gateway_worker.broker.keeper import ChannelKeeper
 from gateway_worker.broker.link import Link, close_channel
+from gateway_worker.broker.receipts import Receipts
+from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
 
 log = structlog.get_logger(__name__)
 
-Route = Callable[["Subscription", Channel, DeliveredMessage], Awaitable[None]]
+Route = Callable[["Subscription", Receipts, DeliveredMessage], None]
 
 
 class Subscription:
@@ -28,8 +31,8 @@ class Subscription:
         prefetch: How many messages may be handed out and not settled.
         link: The consuming connection.
         declarer: Makes sure that the queue is there before it is consumed.
-        route: Takes each message. It must be quick: it is cancelled with the channel.
-        request_timeout_seconds: For one answer of the broker.
+        route: Takes each message, and what settles it; must not block.
+        settings: Timeouts.
         counters: Where subscriptions that had to be renewed are counted.
     """
 
@@ -42,7 +45,7 @@ class Subscription:
         link: Link,
         declarer: Declarer,
         route: Route,
-        request_timeout_seconds: float,
+        settings: BrokerSettings,
         counters: Counters,
     ) -> None:
         self.queue = queue
@@ -50,10 +53,12 @@ class Subscription:
         self._prefetch = prefetch
         self._declarer = declarer
         self._route = route
-        self._timeout_seconds = request_timeout_seconds
+        self._timeout_seconds = settings.request_timeout_seconds
+        self._flush_timeout_seconds = settings.settle_timeout_seconds
         self._counters = counters
         self._keeper = ChannelKeeper(link=link, name=queue, serve=self._serve, confirms=False)
         self._channel: Channel | None = None
+        self._receipts: Receipts | None = None
         self._tag: str | None = None
         self._is_wanted = True
         self._changed = asyncio.Event()
@@ -79,6 +84,11 @@ class Subscription:
         A negative acknowledgement of all at once would not do: a quorum queue (RabbitMQ 3.10)
         shuffles what it gets back that way, as soon as it is more than 32 messages.
         """
+        receipts = self._receipts
+        if receipts is not None and not receipts.is_closed:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._flush_timeout_seconds):
+                    await receipts.flush()
         await self._keeper.stop()
 
     def want(self) -> None:
@@ -115,7 +125,9 @@ class Subscription:
 
     async def _serve(self, channel: Channel) -> None:
         channel.on_consumer_cancel_callbacks.add(self._on_cancelled)
-        self._tag, self._channel = None, channel
+        receipts = Receipts(channel=channel)
+        self._tag, self._channel, self._receipts = None, channel, receipts
+        writing = asyncio.create_task(receipts.write(), name=f"broker:receipts:{self.queue}")
         try:
             await self._ask(
                 channel.basic_qos(prefetch_count=self._prefetch),
@@ -123,14 +135,16 @@ class Subscription:
             )
             while True:
                 self._changed.clear()
-                await self._reconcile(channel)
+                await self._reconcile(channel, receipts)
                 self._reconciled.set()
                 await self._changed.wait()
         finally:
-            self._tag, self._channel = None, None
+            writing.cancel()
+            self._counters.settle_failures += receipts.pending
+            self._tag, self._channel, self._receipts = None, None, None
             self._reconciled.clear()
 
-    async def _reconcile(self, channel: Channel) -> None:
+    async def _reconcile(self, channel: Channel, receipts: Receipts) -> None:
         if self._is_wanted and self._tag is None:
             await self._declarer.ensure()
             tag = new_id()
@@ -138,7 +152,7 @@ class Subscription:
             async def on_message(message: DeliveredMessage) -> None:
                 # A late message of an abandoned channel would overtake what comes again.
                 if self._channel is channel:
-                    await self._route(self, channel, message)
+                    self._route(self, receipts, message)
 
             self._tag = tag
             await self._ask(

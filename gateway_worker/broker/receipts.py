@@ -1,0 +1,67 @@
+"""Acknowledgements on their way to the broker, written by one task per channel.
+
+When a connection dies while its queue of outgoing frames is full, aiormq lets whoever wants to
+acknowledge wait for ever. So nobody does: settling only notes what is to be sent, and the channel's
+own writer, which ends with the channel, sends what has gathered in one go. What it did not get out
+is delivered again and recognised then.
+"""
+
+import asyncio
+
+from aiormq import Channel, spec
+from aiormq.abc import ChannelFrame
+from pamqp.base import Frame
+
+
+class Receipts:
+    """What is to be said of the messages that one channel has delivered.
+
+    Args:
+        channel: Where it is to be said. Tags are valid there and nowhere else.
+    """
+
+    def __init__(self, *, channel: Channel) -> None:
+        self._channel = channel
+        self._pending: list[Frame] = []
+        self._wake = asyncio.Event()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be said any more."""
+        return self._channel.is_closed
+
+    @property
+    def pending(self) -> int:
+        """How much has not been sent."""
+        return len(self._pending)
+
+    def acknowledge(self, tag: int) -> None:
+        """Say that a message is done with."""
+        self._note(spec.Basic.Ack(delivery_tag=tag))
+
+    def give_back(self, tag: int) -> None:
+        """Say that a message goes back to its queue."""
+        self._note(spec.Basic.Nack(delivery_tag=tag, requeue=True))
+
+    def reject(self, tag: int) -> None:
+        """Say that a message goes to the queue's dead letters."""
+        self._note(spec.Basic.Reject(delivery_tag=tag, requeue=False))
+
+    async def write(self) -> None:
+        """Send what gathers, for as long as the channel lives."""
+        while True:
+            await self._wake.wait()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Hand everything so far to the connection."""
+        self._wake.clear()
+        frames, self._pending = self._pending, []
+        if frames:
+            await self._channel.write_queue.put(
+                ChannelFrame.marshall(channel_number=self._channel.number, frames=frames)
+            )
+
+    def _note(self, frame: Frame) -> None:
+        self._pending.append(frame)
+        self._wake.set()
