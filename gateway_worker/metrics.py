@@ -85,7 +85,7 @@ class Metrics:
         loop_lag_seconds: How late the event loop was, sampled.
         worker_memory_bytes: Resident memory of the worker process.
         hosts_memory_bytes: Proportional memory of zygote and hosts together.
-        cpu_seconds: Processor time of worker, zygote and hosts together.
+        cpu_percent: Processor time of worker, zygote and hosts together; 100 is one core.
         build_info: Versions.
     """
 
@@ -117,7 +117,7 @@ class Metrics:
     loop_lag_seconds: Histogram
     worker_memory_bytes: Gauge
     hosts_memory_bytes: Gauge
-    cpu_seconds: Gauge
+    cpu_percent: Gauge
     build_info: Info
     _refreshers: list[Callable[[], None]] = field(default_factory=list)
 
@@ -299,8 +299,8 @@ def _rest(make: _Maker) -> dict[str, Any]:
         "hosts_memory_bytes": make.gauge(
             "hosts_memory_bytes", "Proportional memory (PSS) of zygote and hosts together."
         ),
-        "cpu_seconds": make.gauge(
-            "cpu_seconds", "Processor time of worker, zygote and the hosts that run."
+        "cpu_percent": make.gauge(
+            "cpu_percent", "Processor use of worker, zygote and hosts together; 100 is one core."
         ),
         "build_info": make.info("build", "Versions."),
     }

@@ -15,25 +15,22 @@ import structlog
 
 from gateway_contracts import (
     Command,
-    CommandFailed,
-    CommandFailedData,
     CommandRejectedError,
-    CommandSucceeded,
-    CommandSucceededData,
-    ErrorBody,
     ErrorCode,
     MessageSend,
     OnUncertain,
-    SessionEvent,
     parse_command,
 )
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.handlers import HANDLERS, Context, Effect
 from gateway_worker.commands.inbox import Inbox
-from gateway_worker.commands.ports import Delivery, Received, Refusal, Settlement, Verdict
-from gateway_worker.errors import ExpiredError, GatewayError, UncertainError
+from gateway_worker.commands.outcomes import Outcomes
+from gateway_worker.commands.ports import Delivery, Entry, Received, Refusal, Settlement, Verdict
+from gateway_worker.commands.stopwatch import Stopwatch
+from gateway_worker.errors import ExpiredError, GatewayError, RetryableError, UncertainError
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.runtime.mailbox import Mailboxes
+from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.changes import Change, Outcome
 from gateway_worker.sessions.manager import OwnedElsewhereError
 from gateway_worker.sessions.ports import Recorder
@@ -88,13 +85,13 @@ class Dispatcher:
         observe: Observer = lambda _type, _outcome, _seconds: None,
     ) -> None:
         self._worker_id = worker_id
-        self._source = f"/workers/{worker_id}"
         self._context = context
         self._inbox = inbox
         self._recorder = recorder
         self._forwarder = forwarder
         self._clock = clock
         self._observe = observe
+        self._outcomes = Outcomes(worker_id=worker_id)
         self._mailboxes: Mailboxes[Work] = Mailboxes(handle=self._handle, name="commands")
 
     @property
@@ -135,14 +132,26 @@ class Dispatcher:
         with structlog.contextvars.bound_contextvars(
             session_id=session_id, command_id=command.id, command_type=command.type
         ):
-            outcome = await self._bring_about(work, command)
-            seconds = time.monotonic() - work.arrived
-            if outcome is not None:
-                self._observe(command.type, outcome, seconds)
-                log.info("command.settled", outcome=outcome, duration_seconds=round(seconds, 4))
+            owner = await self._other_owner(session_id)
+            if owner is None:
+                await self._bring_about(work.delivery, command, Stopwatch(arrived=work.arrived))
+            else:  # not entered into the inbox: for the owner it is a new command
+                await self._forwarder.forward(work.delivery, command, owner)
 
-    async def _bring_about(self, work: Work, command: Command) -> str | None:
-        """Execute a command and settle its delivery; returns the outcome's name for the metrics."""
+    async def _other_owner(self, session_id: str) -> str | None:
+        """Return the other worker that owns a session, if any; waits while the database is away."""
+        backoff = Backoff(initial_seconds=0.1, maximum_seconds=5.0)
+        while True:
+            try:
+                return await self._context.manager.elsewhere(session_id)
+            except RetryableError as error:
+                log.warning("command.owner_unknown", reason=str(error))
+                await asyncio.sleep(backoff.next_seconds())
+
+    async def _bring_about(
+        self, delivery: Delivery, command: Command, stopwatch: Stopwatch
+    ) -> None:
+        stopwatch.lap("queue")
         entry = await self._inbox.enter(
             Received(
                 command_id=command.id,
@@ -151,39 +160,44 @@ class Dispatcher:
                 worker_id=self._worker_id,
             )
         )
-        if entry.verdict is Verdict.FINISHED and entry.outcome is not None:
-            change = self._repetition(command, entry.outcome)
-            name = "repeated"
-        else:
-            try:
-                effect = await self._execute(
-                    command, interrupted=entry.verdict is Verdict.INTERRUPTED
-                )
-                change, name = self._success(command, effect, entry.attempts), "succeeded"
-            except OwnedElsewhereError as elsewhere:
-                await self._forwarder.forward(work.delivery, command, elsewhere.worker_id)
-                return None
-            except GatewayError as error:
-                change, name = self._failure(command, error.body(), entry.attempts), error.code
-            except Exception:
-                log.exception("command.failed_unexpectedly")
-                body = GatewayError("the gateway failed; its log has the details").body()
-                change, name = self._failure(command, body, entry.attempts), body.code
+        stopwatch.lap("inbox")
+        try:
+            name, change = await self._end_of(command, entry, stopwatch)
+        except OwnedElsewhereError as elsewhere:
+            await self._forwarder.forward(delivery, command, elsewhere.worker_id)
+            return
+        stopwatch.lap("execute")
         committed = await self._recorder.record(change)
-        if committed.fenced:
-            await work.delivery.settle(Settlement.REQUEUE)
-            return None
-        await self._settle(work.delivery, change.outcome)
-        return str(name)
+        stopwatch.lap("commit")
+        if committed.fenced:  # its new owner decides
+            await delivery.settle(Settlement.REQUEUE)
+            return
+        await self._settle(delivery, change.outcome)
+        self._observe(command.type, name, stopwatch.total_seconds)
+        log.info("command.settled", outcome=name, **stopwatch.fields())
 
-    @staticmethod
-    async def _settle(delivery: Delivery, outcome: Outcome | None) -> None:
-        error = outcome.error if outcome else None
-        if error is not None and error.code in _DEAD:
-            refusal = Refusal(code=error.code, reason=error.detail or error.title)
-            await delivery.settle(Settlement.DEAD, refusal)
-        else:
-            await delivery.settle(Settlement.ACK)
+    async def _end_of(
+        self, command: Command, entry: Entry, stopwatch: Stopwatch
+    ) -> tuple[str, Change]:
+        """Execute a command unless it has an outcome; returns the outcome's name and its change."""
+        epoch_of = self._context.manager.epoch_of
+        if entry.verdict is Verdict.FINISHED and entry.outcome is not None:
+            epoch = epoch_of(command.subject)
+            return "repeated", self._outcomes.repetition(command, entry.outcome, epoch=epoch)
+        try:
+            effect = await self._execute(command, interrupted=entry.verdict is Verdict.INTERRUPTED)
+            stopwatch.note("library", effect.library_seconds)
+            return "succeeded", self._outcomes.success(command, effect, attempts=entry.attempts)
+        except OwnedElsewhereError:
+            raise
+        except GatewayError as error:
+            body = error.body()
+        except Exception:
+            log.exception("command.failed_unexpectedly")
+            body = GatewayError("the gateway failed; its log has the details").body()
+        return body.code, self._outcomes.failure(
+            command, body, attempts=entry.attempts, epoch=epoch_of(command.subject)
+        )
 
     async def _execute(self, command: Command, *, interrupted: bool) -> Effect:
         if command.expirytime is not None and command.expirytime <= self._clock.now():
@@ -197,93 +211,34 @@ class Dispatcher:
         context = replace(self._context, interrupted=interrupted)
         return await HANDLERS[command.type](context, command)
 
-    def _success(self, command: Command, effect: Effect, attempts: int) -> Change:
-        outcome = Outcome(
-            command_id=command.id,
-            command_type=command.type,
-            result=effect.result,
-            attempts=attempts,
-        )
-        return Change(
-            session_id=command.subject,
-            epoch=effect.session.epoch,
-            events=(self._outcome_event(command, outcome),),
-            outcome=outcome,
-            message=effect.message,
-            delete=effect.delete,
-        )
-
-    def _failure(self, command: Command, error: ErrorBody, attempts: int) -> Change:
-        outcome = Outcome(
-            command_id=command.id, command_type=command.type, error=error, attempts=attempts
-        )
-        return Change(
-            session_id=command.subject,
-            epoch=self._epoch_of(command.subject),
-            events=(self._outcome_event(command, outcome),),
-            outcome=outcome,
-        )
-
-    def _repetition(self, command: Command, outcome: Outcome) -> Change:
-        return Change(
-            session_id=command.subject,
-            epoch=self._epoch_of(command.subject),
-            events=(self._outcome_event(command, outcome, repeated=True),),
-        )
-
-    def _epoch_of(self, session_id: str) -> int | None:
-        """Return the epoch of a session of ours: its events have a sequence, others have none."""
-        return self._context.manager.epoch_of(session_id)
-
-    def _outcome_event(
-        self, command: Command, outcome: Outcome, *, repeated: bool = False
-    ) -> SessionEvent:
-        common = {
-            "source": self._source,
-            "subject": command.subject,
-            "correlationid": command.id,
-            "tenantid": command.tenantid,
-            "traceparent": command.traceparent,
-        }
-        if outcome.error is None and outcome.result is not None:
-            return CommandSucceeded(
-                **common,
-                data=CommandSucceededData(
-                    command_type=outcome.command_type, result=outcome.result, repeated=repeated
-                ),
-            )
-        return CommandFailed(
-            **common,
-            data=CommandFailedData(
-                command_type=outcome.command_type,
-                error=outcome.error or GatewayError().body(),
-                attempts=outcome.attempts,
-                repeated=repeated,
-            ),
-        )
+    @staticmethod
+    async def _settle(delivery: Delivery, outcome: Outcome | None) -> None:
+        error = outcome.error if outcome else None
+        if error is not None and error.code in _DEAD:
+            refusal = Refusal(code=error.code, reason=error.detail or error.title)
+            await delivery.settle(Settlement.DEAD, refusal)
+        else:
+            await delivery.settle(Settlement.ACK)
 
     async def _refuse(self, delivery: Delivery, rejected: CommandRejectedError) -> None:
         """Tell the sender if that is possible, and put the body to the dead letters."""
-        error = rejected.error
+        error, session_id = rejected.error, rejected.session_id
         self._observe(rejected.command_type or "unreadable", error.code, 0.0)
         log.warning(
             "command.refused",
             command_id=rejected.command_id,
-            session_id=rejected.session_id,
+            session_id=session_id,
             code=error.code,
             pointers=[fault.pointer for fault in error.errors],
         )
-        if rejected.command_id is not None and rejected.session_id is not None:
-            event = CommandFailed(
-                source=self._source,
-                subject=rejected.session_id,
-                correlationid=rejected.command_id,
-                data=CommandFailedData(command_type=rejected.command_type, error=error, attempts=0),
+        if rejected.command_id is not None and session_id is not None:
+            refusal = self._outcomes.refusal(
+                rejected,
+                command_id=rejected.command_id,
+                session_id=session_id,
+                epoch=self._context.manager.epoch_of(session_id),
             )
-            epoch = self._epoch_of(rejected.session_id)
-            await self._recorder.record(
-                Change(session_id=rejected.session_id, epoch=epoch, events=(event,))
-            )
+            await self._recorder.record(refusal)
         await delivery.settle(
             Settlement.DEAD, Refusal(code=error.code, reason=error.detail or error.code)
         )

@@ -114,9 +114,17 @@ def _files(given: Mapping[str, str]) -> list[Problem]:
     if (file := given.get("LOG_FILE")) and not Path(file).absolute().parent.is_dir():
         text = f"there is no directory {Path(file).absolute().parent}"
         problems.append(Problem(variable="LOG_FILE", text=text))
+    elif file and not _is_writable_file(Path(file)):
+        problems.append(Problem(variable="LOG_FILE", text=f"{file} cannot be written to"))
     if (data := given.get("DATA_DIR")) and Path(data).exists() and not Path(data).is_dir():
         problems.append(Problem(variable="DATA_DIR", text=f"{data} is no directory"))
     return problems
+
+
+def _is_writable_file(path: Path) -> bool:
+    if path.exists():
+        return path.is_file() and os.access(path, os.W_OK)
+    return os.access(path.absolute().parent, os.W_OK)
 
 
 def _problems(details: ErrorDetails, given: Mapping[str, str], found: set[str]) -> list[Problem]:

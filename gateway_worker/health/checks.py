@@ -19,6 +19,8 @@ from gateway_worker.runtime.clock import Clock
 log = structlog.get_logger(__name__)
 
 _CANCEL_SECONDS = 1.0
+_AGAIN_SECONDS = 0.25
+"""Time between checks of what could not be used: it is noticed soon when it comes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,7 @@ class Checks:
         self._timeout_seconds = timeout_seconds
         self._clock = clock
         self._metrics = metrics
+        self._again_seconds = min(interval_seconds, _AGAIN_SECONDS)
         self._checks: dict[str, Check] = {}
         self._states: dict[str, CheckState] = {}
         self._watchers: asyncio.TaskGroup | None = None
@@ -145,7 +148,8 @@ class Checks:
                 self._note(check, self._answer(task), self._clock.monotonic() - began)
             finally:
                 await _end(task)
-            await asyncio.sleep(self._interval_seconds)
+            ok = self._states[check.name].ok
+            await asyncio.sleep(self._interval_seconds if ok else self._again_seconds)
 
     def _answer(self, task: "asyncio.Task[CheckResult]") -> CheckResult:
         if not task.done():

@@ -43,7 +43,7 @@ class ResourceMeter:
         self._pss_bytes = pss_bytes
         self._worker = psutil.Process()
         self._cpu_seconds: dict[int, float] = {}
-        self._measured_at = time.monotonic()
+        self._measured_at: float | None = None
         self.last = Usage()
 
     async def measure(self) -> Usage:
@@ -65,9 +65,12 @@ class ResourceMeter:
         now = time.monotonic()
         seconds = {pid: used for pid in pids if (used := _cpu_seconds(pid)) is not None}
         spent = sum(used - self._cpu_seconds.get(pid, 0.0) for pid, used in seconds.items())
-        elapsed = max(1e-3, now - self._measured_at)
+        if self._measured_at is None:  # all of it was spent since the worker's start
+            elapsed = time.time() - self._worker.create_time()
+        else:
+            elapsed = now - self._measured_at
         self._cpu_seconds, self._measured_at = seconds, now
-        return round(100 * spent / elapsed, 1)
+        return round(100 * spent / max(1e-3, elapsed), 1)
 
 
 def _cpu_seconds(pid: int) -> float | None:

@@ -136,6 +136,15 @@ class SessionManager:
             session.start(StatusReason.WORKER_RESTARTED)
         return session
 
+    async def elsewhere(self, session_id: str) -> str | None:
+        """Return the other worker that owns a session; None if it is ours, free or unknown."""
+        session = self._sessions.get(session_id)
+        if session is not None and not session.fenced:
+            return None
+        row = await self._around.sessions.get(session_id)
+        owner = row.worker_id if row is not None else None
+        return None if owner == self._around.worker_id else owner
+
     def epoch_of(self, session_id: str) -> int | None:
         """Return the epoch of a session of this worker, or None."""
         session = self._sessions.get(session_id)

@@ -56,11 +56,12 @@ class OutgoingText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentMessage:
-    """WhatsApp's server took a message."""
+    """WhatsApp's server took a message; the library needed `library_seconds` for it."""
 
     message_id: str
     chat: str
     timestamp: datetime
+    library_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

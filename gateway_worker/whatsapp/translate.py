@@ -62,7 +62,10 @@ def error_of(failed: frames.Failed) -> GatewayError:
 def sent_message(sent: frames.Sent) -> SentMessage:
     """Return what the server said to a send."""
     return SentMessage(
-        message_id=sent.message_id, chat=sent.chat, timestamp=_moment(sent.timestamp)
+        message_id=sent.message_id,
+        chat=sent.chat,
+        timestamp=_moment(sent.timestamp),
+        library_seconds=sent.seconds,
     )
 
 

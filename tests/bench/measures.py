@@ -74,12 +74,11 @@ async def measure_throughput(rig: Rig, plan: Plan) -> dict[str, Any]:
     raw_rates: list[float] = []
     gateway_rates: list[float] = []
     async with AsyncExitStack() as stack:
-        phones = [
-            await rig.sandbox.client.add_phone(f"1303555{index:04d}", push_name=f"R{index}")
-            for index in range(plan.sessions)
-        ]
+        numbers = [f"1303555{index:04d}" for index in range(plan.sessions)]
+        for number in numbers:
+            await rig.sandbox.client.add_phone(number)
         hosts = await start_ring(
-            stack, phones=phones, directory=rig.directory, worker_env=rig.sandbox.worker_env
+            stack, numbers=numbers, directory=rig.directory, sandbox=rig.sandbox
         )
         await run_ring(hosts, WARM_UP)
         await rig.send_ring(WARM_UP)

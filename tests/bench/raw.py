@@ -5,10 +5,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+from gateway_worker.devkit.sandbox_process import SandboxProcess
 
 _LINK_SECONDS = 60.0
 _SEND_SECONDS = 300.0
@@ -57,10 +59,10 @@ class RawHost:
                     return event
         raise RuntimeError(f"a raw host ended before it said {kind}")
 
-    async def link(self, phone: Any) -> None:
+    async def link(self, scan: Callable[[str, str], Awaitable[Any]]) -> None:
         """Pair with a simulated phone and wait until connected."""
         qr = await self.event("qr", _LINK_SECONDS)
-        await phone.scan(qr["text"])
+        await scan(self.number, qr["text"])
         await self.event("connected", _LINK_SECONDS)
 
     async def send(self, to: str, count: int) -> None:
@@ -72,16 +74,16 @@ class RawHost:
 
 
 async def start_ring(
-    stack: AsyncExitStack, *, phones: Sequence[Any], directory: Path, worker_env: Mapping[str, str]
+    stack: AsyncExitStack, *, numbers: Sequence[str], directory: Path, sandbox: SandboxProcess
 ) -> list[RawHost]:
-    """Start and link one host per phone."""
+    """Start and link one host per number, whose phone exists."""
     hosts = []
-    for phone in phones:
-        store = directory / f"raw-{phone.number}.db"
+    for number in numbers:
+        store = directory / f"raw-{number}.db"
         host = await stack.enter_async_context(
-            RawHost.start(number=phone.number, store=store, worker_env=worker_env)
+            RawHost.start(number=number, store=store, worker_env=sandbox.worker_env)
         )
-        await host.link(phone)
+        await host.link(sandbox.client.scan)
         hosts.append(host)
     return hosts
 

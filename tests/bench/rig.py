@@ -1,4 +1,4 @@
-"""What all benches stand on: durable services, a sandbox in its own process, a worker, a backend."""
+"""What all benches stand on: durable services, sandbox and worker as processes, a backend."""
 
 import asyncio
 import tempfile
@@ -32,11 +32,10 @@ LINK_AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A session of the gateway and the simulated phone that it is linked to."""
+    """A session of the gateway and the number of the simulated phone that it is linked to."""
 
     session_id: str
     number: str
-    phone: Any
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,7 +134,7 @@ async def open_rig() -> AsyncIterator[Rig]:
     """Bring everything up with empty stores; data is synced to disk as in production."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-bench-")))
-        directory.chmod(0o711)  # PostgreSQL's own user has to pass through
+        await asyncio.to_thread(directory.chmod, 0o711)  # PostgreSQL's own user passes through
         services = await stack.enter_async_context(
             local_services(LaunchOptions(data_directory=directory / "services"))
         )
@@ -166,7 +165,7 @@ async def create_sessions(rig: Rig, count: int) -> list[tuple[Account, str]]:
     created = []
     for index in range(count):
         phone = await rig.sandbox.client.add_phone(f"1202555{index:04d}", push_name=f"P{index}")
-        account = Account(session_id=f"bench-{index}", number=phone.number, phone=phone)
+        account = Account(session_id=f"bench-{index}", number=phone.number)
         await rig.backend.publish(
             SessionCreate(source=rig.backend.source, subject=account.session_id)
         )
@@ -184,7 +183,7 @@ async def link_sessions(rig: Rig, created: Sequence[tuple[Account, str]]) -> Non
 
     async def link(account: Account, code: str) -> None:
         async with gate:
-            await account.phone.scan(code)
+            await rig.sandbox.client.scan(account.number, code)
             await rig.backend.expect(
                 SessionStatus,
                 account.session_id,

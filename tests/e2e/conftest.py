@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+
 from gateway_contracts import Topology
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.services import ObjectStore
@@ -14,7 +15,6 @@ from gateway_worker.devkit.services.loopback import PortBook
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
-
 from tests.e2e.harness import Gateway
 from tests.support.dead_letters import DeadLetters
 

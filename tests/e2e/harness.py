@@ -86,17 +86,13 @@ class Gateway:
             seconds=seconds,
         )
 
-    def text(
-        self, session_id: str, to: str, text: str, **more: Any
-    ) -> MessageSend:
+    def text(self, session_id: str, to: str, text: str, **more: Any) -> MessageSend:
         """Return the command that sends a text."""
         mentions = more.pop("mentions", ())
         return MessageSend(
             source=self.backend.source,
             subject=session_id,
-            data=MessageSendData(
-                to=to, content=TextToSend(text=text, mentions=mentions), **more
-            ),
+            data=MessageSendData(to=to, content=TextToSend(text=text, mentions=mentions), **more),
         )
 
     async def send(self, session_id: str, to: str, text: str, **more: Any) -> SentInfo:

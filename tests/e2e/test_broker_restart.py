@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from gateway_contracts import MessageReceived, TextContent
 from gateway_worker.devkit.services import RunningServices
 from gateway_worker.sandbox.sandbox import Sandbox
-
 from tests.e2e.conftest import open_gateway
 from tests.e2e.harness import ADA, SHOP, Gateway
 

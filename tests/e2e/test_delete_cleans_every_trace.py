@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from gateway_contracts import MessageReceived, SessionDelete, SessionGetStatus
-
 from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
 from tests.support.eventually import eventually
 from tests.support.traces import database_rows, objects, redis_keys
@@ -68,7 +67,6 @@ async def test_a_deleted_session_can_be_created_again(gateway: Gateway) -> None:
     await gateway.succeed(SessionDelete(source=gateway.backend.source, subject="shop"))
 
     await gateway.create("shop")
-
 
 
 def _files(directory: Path) -> list[Path]:

@@ -1,9 +1,9 @@
 """WhatsApp or the owner ends a session: unlinked, replaced, banned, refused."""
 
 import pytest
+
 from gateway_contracts import SessionQr, SessionRestart, SessionState, StatusReason
 from gateway_worker.sandbox.hub.faults import Faults, LoginFailure, StreamEnd
-
 from tests.e2e.harness import SHOP, Gateway
 
 
@@ -52,8 +52,8 @@ async def test_replaced_elsewhere(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     ("failure", "state", "reason"),
     [
-        (LoginFailure.TEMPORARY_BAN, SessionState.BANNED, StatusReason.TEMPORARY_BAN),
-        (LoginFailure.CLIENT_OUTDATED, SessionState.FAILED, StatusReason.CLIENT_OUTDATED),
+        (LoginFailure(reason=402), SessionState.BANNED, StatusReason.TEMPORARY_BAN),
+        (LoginFailure(reason=405), SessionState.FAILED, StatusReason.CLIENT_OUTDATED),
     ],
 )
 async def test_a_login_that_whatsapp_refuses(

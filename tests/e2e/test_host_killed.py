@@ -8,14 +8,13 @@ from gateway_contracts import (
     SessionStatus,
     StatusReason,
 )
-
 from tests.e2e.harness import ADA, SHOP, Gateway
 
 OTHER = "12025550102"
 
 
 async def test_a_killed_host_is_restarted_and_announced(gateway: Gateway) -> None:
-    """kill -9 of the host: `reconnecting` with its reason, then `connected`."""
+    """Kill -9 of the host: `reconnecting` with its reason, then `connected`."""
     shop = await gateway.sandbox.add_phone(SHOP)
     ada = await gateway.sandbox.add_phone(ADA)
     await gateway.link("shop", shop)

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from gateway_contracts import (
     MAX_COMMAND_BYTES,
     CommandFailed,
@@ -11,7 +12,6 @@ from gateway_contracts import (
     SessionState,
     new_id,
 )
-
 from tests.e2e.harness import SHOP, ErrorCode, Gateway
 from tests.support.dead_letters import DeadLetters
 
@@ -94,9 +94,7 @@ async def test_what_cannot_be_answered_is_kept(
     assert await gateway.worker.is_ready()
 
 
-async def test_an_oversized_command_is_refused(
-    gateway: Gateway, dead_letters: DeadLetters
-) -> None:
+async def test_an_oversized_command_is_refused(gateway: Gateway, dead_letters: DeadLetters) -> None:
     """Bytes travel by reference, never inside a command."""
     command_id = new_id()
     big = body(
@@ -115,13 +113,9 @@ async def test_an_oversized_command_is_refused(
     assert (await dead_letters.next()).code == "invalid_command"
 
 
-async def test_a_command_to_an_unknown_session(
-    gateway: Gateway, dead_letters: DeadLetters
-) -> None:
+async def test_a_command_to_an_unknown_session(gateway: Gateway, dead_letters: DeadLetters) -> None:
     """`session_not_found`, and a dead letter."""
-    failed = await gateway.fail(
-        SessionGetStatus(source=gateway.backend.source, subject="nobody")
-    )
+    failed = await gateway.fail(SessionGetStatus(source=gateway.backend.source, subject="nobody"))
 
     assert failed.data.error.code is ErrorCode.SESSION_NOT_FOUND
     assert (await dead_letters.next()).code == "session_not_found"

@@ -1,7 +1,6 @@
 """A backend links an account by a code that is typed on its phone."""
 
 from gateway_contracts import SessionGetQr, SessionPairCode, SessionState
-
 from tests.e2e.harness import SHOP, ErrorCode, Gateway
 
 

@@ -11,7 +11,6 @@ from gateway_contracts import (
     SessionState,
     SessionStatus,
 )
-
 from tests.e2e.harness import SHOP, ErrorCode, Gateway
 
 
@@ -41,9 +40,7 @@ async def test_status_names_the_linked_account(gateway: Gateway) -> None:
     phone = await gateway.sandbox.add_phone(SHOP, push_name="Shop")
     await gateway.link("shop", phone)
 
-    info = await gateway.succeed(
-        SessionGetStatus(source=gateway.backend.source, subject="shop")
-    )
+    info = await gateway.succeed(SessionGetStatus(source=gateway.backend.source, subject="shop"))
 
     assert isinstance(info, SessionInfo)
     assert info.state is SessionState.CONNECTED
@@ -57,9 +54,7 @@ async def test_the_qr_code_can_be_asked_for_as_an_image(gateway: Gateway) -> Non
     event = await gateway.backend.expect(SessionQr, "shop")
 
     info = await gateway.succeed(
-        SessionGetQr(
-            source=gateway.backend.source, subject="shop", data=SessionGetQrData(png=True)
-        )
+        SessionGetQr(source=gateway.backend.source, subject="shop", data=SessionGetQrData(png=True))
     )
 
     assert isinstance(info, QrInfo)

@@ -1,7 +1,6 @@
 """A backend learns what became of its messages."""
 
 from gateway_contracts import MessageReceipt, ReceiptStatus
-
 from tests.e2e.harness import ADA, SHOP, Gateway
 
 

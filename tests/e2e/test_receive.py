@@ -1,7 +1,6 @@
 """Customers write to a session."""
 
 from gateway_contracts import MessageReceived, MessageSent, SessionState, TextContent
-
 from tests.e2e.harness import ADA, SHOP, Gateway
 
 
@@ -35,9 +34,7 @@ async def test_messages_keep_their_order(gateway: Gateway) -> None:
     )
 
     events = [
-        event
-        for event in gateway.backend.events_of("shop")
-        if isinstance(event, MessageReceived)
+        event for event in gateway.backend.events_of("shop") if isinstance(event, MessageReceived)
     ]
     assert [event.data.content.text for event in events] == [f"{n}" for n in range(100)]  # type: ignore[union-attr]
     numbers = [int(event.sequence or 0) for event in gateway.backend.events_of("shop")]

@@ -11,7 +11,6 @@ from gateway_contracts import (
     SessionStop,
     utc_now,
 )
-
 from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
 
 

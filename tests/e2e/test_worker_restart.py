@@ -7,7 +7,6 @@ from gateway_contracts import (
     StatusReason,
     TextContent,
 )
-
 from tests.e2e.harness import ADA, SHOP, Gateway
 
 
@@ -26,13 +25,11 @@ async def test_a_restart_needs_no_new_qr(gateway: Gateway) -> None:
 
     assert draining.data.reason is StatusReason.WORKER_DRAINING
     assert (await ada.next_message(timeout=10)).text == "back again"
-    assert not [
-        one for one in gateway.backend.arrivals[after:] if isinstance(one.event, SessionQr)
-    ]
+    assert not [one for one in gateway.backend.arrivals[after:] if isinstance(one.event, SessionQr)]
 
 
 async def test_a_killed_worker_comes_back_with_its_sessions(gateway: Gateway) -> None:
-    """kill -9 takes worker, zygote and hosts; nothing is asked of the user."""
+    """Kill -9 takes worker, zygote and hosts; nothing is asked of the user."""
     shop = await gateway.sandbox.add_phone(SHOP)
     ada = await gateway.sandbox.add_phone(ADA)
     await gateway.link("shop", shop)

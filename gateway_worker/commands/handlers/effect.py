@@ -30,12 +30,14 @@ class Effect:
         session: The session whose epoch guards the commit.
         message: A message that was sent.
         delete: The session's rows are to go.
+        library_seconds: How much of the time was the WhatsApp library's.
     """
 
     result: Result
     session: Session
     message: MessageRow | None = None
     delete: bool = False
+    library_seconds: float = 0.0
 
 
 Handler = Callable[[Context, Any], Awaitable[Effect]]

@@ -24,6 +24,7 @@ async def send(context: Context, command: MessageSend) -> Effect:
     return Effect(
         result=SentInfo(message_id=sent.message_id, chat=sent.chat, timestamp=sent.timestamp),
         session=session,
+        library_seconds=sent.library_seconds,
         message=MessageRow(
             chat=sent.chat,
             message_id=sent.message_id,

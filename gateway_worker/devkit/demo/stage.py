@@ -26,7 +26,7 @@ class Stage:
     worker: WorkerProcess
     backend: Backend
     name: str
-    """Of this run: worker and session are called by it, so nothing of an earlier run is in its way."""
+    """Of worker and session: of this run only, so nothing of an earlier one is in its way."""
 
 
 @asynccontextmanager

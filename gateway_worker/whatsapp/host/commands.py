@@ -5,6 +5,7 @@ meanwhile, so stopping and acknowledging do not wait for it.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Final
@@ -107,13 +108,16 @@ class Commands:
         except RecipientError as error:
             self._fail(request.request, Failure.INVALID, str(error))
             return
+        started = time.monotonic()
         try:
             answer = self._library.send(to, message)
         except Exception as error:  # noqa: BLE001 - the library's errors differ by their text only
             self._fail(request.request, *_send_failure(str(error)))
             return
+        seconds = time.monotonic() - started
         self._send(
             Sent(
+                seconds=seconds,
                 request=request.request,
                 message_id=answer.ID,
                 chat=self._chat(to),

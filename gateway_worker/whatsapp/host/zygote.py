@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable
 from typing import Final, NoReturn
 
+from gateway_worker.whatsapp.host.heap import fill_holes
 from gateway_worker.whatsapp.host.kernel import count_threads, die_with_parent, name_process
 from gateway_worker.whatsapp.host.preload import Deferred, preload
 from gateway_worker.whatsapp.ipc.codec import FrameDecoder, encode
@@ -111,6 +112,7 @@ def main() -> None:
     gc.disable()  # a collection would leave holes that hosts then fill, page by page
     deferred = preload()
     run = importlib.import_module("gateway_worker.whatsapp.host.run")  # imports neonize: not before
+    fill_holes()
     gc.freeze()
     if (threads := count_threads()) != 1:
         raise RuntimeError(f"{threads} threads run, so nothing may be forked")

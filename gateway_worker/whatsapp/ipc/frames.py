@@ -183,12 +183,13 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """The server has taken the message of a `SendText`."""
+    """The server has taken the message of a `SendText`; the library needed `seconds` for it."""
 
     request: int
     message_id: str
     chat: str
     timestamp: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

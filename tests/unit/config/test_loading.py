@@ -246,6 +246,7 @@ def test_files_that_are_missing_are_found_at_once(sandbox: dict[str, str], tmp_p
     )
 
     assert set(found) == {"SANDBOX_CA_FILE", "LOG_FILE", "DATA_DIR"}
+    assert problems({**NEEDED, "LOG_FILE": str(tmp_path)})["LOG_FILE"].endswith("written to")
 
 
 @pytest.mark.parametrize(

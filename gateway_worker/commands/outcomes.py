@@ -1,0 +1,101 @@
+"""What is committed at a command's end: its outcome, and the event that tells it."""
+
+from gateway_contracts import (
+    Command,
+    CommandFailed,
+    CommandFailedData,
+    CommandRejectedError,
+    CommandSucceeded,
+    CommandSucceededData,
+    ErrorBody,
+    SessionEvent,
+)
+from gateway_worker.commands.handlers import Effect
+from gateway_worker.errors import GatewayError
+from gateway_worker.sessions.changes import Change, Outcome
+
+
+class Outcomes:
+    """Makes the changes that end commands.
+
+    Args:
+        worker_id: This worker, the source of the events.
+    """
+
+    def __init__(self, *, worker_id: str) -> None:
+        self._source = f"/workers/{worker_id}"
+
+    def success(self, command: Command, effect: Effect, *, attempts: int) -> Change:
+        """Return the good end of a command together with what it did."""
+        outcome = Outcome(
+            command_id=command.id,
+            command_type=command.type,
+            result=effect.result,
+            attempts=attempts,
+        )
+        return Change(
+            session_id=command.subject,
+            epoch=effect.session.epoch,
+            events=(self._event(command, outcome),),
+            outcome=outcome,
+            message=effect.message,
+            delete=effect.delete,
+        )
+
+    def failure(
+        self, command: Command, error: ErrorBody, *, attempts: int, epoch: int | None
+    ) -> Change:
+        """Return the bad end of a command; `epoch` is its session's, None if that is not ours."""
+        outcome = Outcome(
+            command_id=command.id, command_type=command.type, error=error, attempts=attempts
+        )
+        return Change(
+            session_id=command.subject,
+            epoch=epoch,
+            events=(self._event(command, outcome),),
+            outcome=outcome,
+        )
+
+    def repetition(self, command: Command, outcome: Outcome, *, epoch: int | None) -> Change:
+        """Return the announcement of an outcome that is stored already."""
+        event = self._event(command, outcome, repeated=True)
+        return Change(session_id=command.subject, epoch=epoch, events=(event,))
+
+    def refusal(
+        self, rejected: CommandRejectedError, *, command_id: str, session_id: str, epoch: int | None
+    ) -> Change:
+        """Return the announcement that a body was no command."""
+        event = CommandFailed(
+            source=self._source,
+            subject=session_id,
+            correlationid=command_id,
+            data=CommandFailedData(
+                command_type=rejected.command_type, error=rejected.error, attempts=0
+            ),
+        )
+        return Change(session_id=session_id, epoch=epoch, events=(event,))
+
+    def _event(self, command: Command, outcome: Outcome, *, repeated: bool = False) -> SessionEvent:
+        common = {
+            "source": self._source,
+            "subject": command.subject,
+            "correlationid": command.id,
+            "tenantid": command.tenantid,
+            "traceparent": command.traceparent,
+        }
+        if outcome.error is None and outcome.result is not None:
+            return CommandSucceeded(
+                **common,
+                data=CommandSucceededData(
+                    command_type=outcome.command_type, result=outcome.result, repeated=repeated
+                ),
+            )
+        return CommandFailed(
+            **common,
+            data=CommandFailedData(
+                command_type=outcome.command_type,
+                error=outcome.error or GatewayError().body(),
+                attempts=outcome.attempts,
+                repeated=repeated,
+            ),
+        )
