@@ -1,7 +1,6 @@
 """The sandbox as a process of its own, as a backend team's CI runs it. For the benches."""
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from gateway_worker.devkit.services.errors import ServiceStartError
 from gateway_worker.sandbox.control.client import SandboxClient
+from gateway_worker.sandbox.control.models import Ready
 
 READY_SECONDS = 30.0
 
@@ -47,9 +47,9 @@ class SandboxProcess:
                 stderr=log,
             )
         try:
-            ready = json.loads(await _first_line(process))
-            async with SandboxClient.connect(url=ready["control_url"]) as client:
-                yield cls(client=client, worker_env=ready["worker_env"])
+            ready = Ready.model_validate_json(await _first_line(process))
+            async with SandboxClient.connect(url=ready.control_url) as client:
+                yield cls(client=client, worker_env=ready.env())
         finally:
             assert process.stdin is not None
             process.stdin.close()

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway_worker.config import (
@@ -132,6 +132,7 @@ def test_the_error_reads_as_a_list() -> None:
 SECRETS = [variable.name for variable in VARIABLES if is_secret(variable)]
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(SECRETS),
     st.sampled_from(["", "amqp://u:", "postgresql://u:", "redis://:", "id:", "http://"]),

@@ -5,7 +5,7 @@ import contextlib
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway_worker.health.performance import Performance, quantile
@@ -34,6 +34,7 @@ class ManualClock:
         return self.seconds
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.0001, 0.999), min_size=1, max_size=200), st.floats(0.01, 1.0))
 def test_a_quantile_lies_in_the_bucket_of_the_real_one(
     values: list[float], fraction: float

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -39,6 +39,7 @@ def surrounded(secret: str, before: str, opening: str, closing: str, after: str)
     return f"{before} {opening}{secret}{closing} {after}"
 
 
+@settings(deadline=None)
 @given(NUMBERS, st.sampled_from(["", "+"]), PROSE, EDGES, EDGES, PROSE)
 def test_phone_numbers_never_pass(
     number: str, plus: str, before: str, opening: str, closing: str, after: str
@@ -47,6 +48,7 @@ def test_phone_numbers_never_pass(
     assert number not in redact_text(surrounded(plus + number, before, opening, closing, after))
 
 
+@settings(deadline=None)
 @given(NUMBERS, DEVICES, SERVERS, PROSE, EDGES, EDGES, PROSE)
 def test_jids_never_pass(
     number: str, device: str, server: str, before: str, opening: str, closing: str, after: str
@@ -60,6 +62,7 @@ def test_jids_never_pass(
     assert f"@{server}" not in written
 
 
+@settings(deadline=None)
 @given(KEYS, ENCODINGS, PROSE, EDGES, EDGES, PROSE)
 def test_keys_never_pass(
     key: bytes,
@@ -75,6 +78,7 @@ def test_keys_never_pass(
     assert text not in redact_text(surrounded(text, before, opening, closing, after))
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["amqp", "amqps", "postgresql+asyncpg", "redis", "https"]),
     st.sampled_from(["", "gateway", "a.b"]),
@@ -87,6 +91,7 @@ def test_passwords_in_urls_never_pass(scheme: str, user: str, password: str) -> 
     assert written == f"no way to {scheme}://{user}:[secret]@db.internal:5432/gateway?x=1"
 
 
+@settings(deadline=None)
 @given(KEYS, KEYS, st.sampled_from(["", "https://wa.me/settings/linked_devices#"]))
 def test_qr_codes_never_pass(reference: bytes, key: bytes, link: str) -> None:
     """The text of a QR code, bare or as a link, is gone as a whole."""
@@ -96,6 +101,7 @@ def test_qr_codes_never_pass(reference: bytes, key: bytes, link: str) -> None:
     assert redact_text(f"shown: {text} now") == "shown: [qr] now"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_redacting_twice_changes_nothing(text: str) -> None:
     """What has been redacted is not mistaken for something to redact."""

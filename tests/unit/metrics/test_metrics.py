@@ -73,7 +73,7 @@ def test_commands_are_counted_by_type_and_outcome() -> None:
     assert value(metrics, "gateway_command_duration_seconds_bucket", le="0.005", **labels) == 0
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=20)), max_size=50))
 def test_what_backends_send_does_not_make_series(unknown: list[tuple[str, str]]) -> None:
     """Unknown types and outcomes share one label."""

@@ -1,7 +1,7 @@
 """Backoff: growing, bounded, spread out."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway_worker.runtime.retry import Backoff
@@ -32,6 +32,7 @@ def test_reset_starts_again() -> None:
     assert backoff.next_seconds() == 0.5
 
 
+@settings(deadline=None)
 @given(
     initial=st.floats(0.001, 10),
     growth=st.floats(1, 1000),
