@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 
 from aiormq import Channel, spec
 from aiormq.exceptions import ChannelNotFoundEntity, DeliveryError, PublishError
@@ -161,7 +162,7 @@ class ConfirmingChannel:
             self._declarer.invalidate()
             await self._declarer.ensure()
             self._is_something_missing = False
-        channel.closing.add_done_callback(self._note_loss)
+        channel.closing.add_done_callback(partial(self._note_loss, channel))
         self._channel = channel
         self._open.set()
         try:
@@ -170,8 +171,9 @@ class ConfirmingChannel:
             self._channel = None
             self._open.clear()
 
-    def _note_loss(self, closing: "asyncio.Future[None]") -> None:
-        self._channel = None
-        self._open.clear()
+    def _note_loss(self, channel: Channel, closing: "asyncio.Future[None]") -> None:
+        if self._channel is channel:
+            self._channel = None
+            self._open.clear()
         if not closing.cancelled() and isinstance(closing.exception(), ChannelNotFoundEntity):
             self._is_something_missing = True

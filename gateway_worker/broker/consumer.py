@@ -26,7 +26,7 @@ from gateway_worker.errors import ConfigurationError, DependencyError
 
 log = structlog.get_logger(__name__)
 
-MISSES_BEFORE_RENEWAL = 2
+MISSES_BEFORE_ACTION = 2
 
 
 class CommandConsumer:
@@ -211,20 +211,29 @@ class CommandConsumer:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self._settings.watch_interval_seconds)
-            if not self._link.is_up or not self._own.is_active:
-                self._misses = 0
-                continue
             try:
-                state = await self._declarer.inspect(self._own.queue)
-            except (DependencyError, ConfigurationError) as error:
-                self._misses += 1
-                log.warning("consumer.watch_failed", reason=error.detail)
-                if self._misses >= MISSES_BEFORE_RENEWAL:
-                    self._misses = 0
-                    self._declarer.invalidate()
-                    self._link.suspect(f"no answer on it: {error.detail}")
-            else:
-                self._misses = 0 if state.consumers else self._misses + 1
-                if self._misses >= MISSES_BEFORE_RENEWAL:
-                    self._misses = 0
-                    await self._own.renew("the broker knows of no consumer")
+                await self._look()
+            except Exception:
+                log.exception("consumer.watch_failed")
+
+    async def _look(self) -> None:
+        """Ask the broker whether it has our consumer; act if it says no, or nothing, twice."""
+        if not self._link.is_up or not self._own.is_active:
+            self._misses = 0
+            return
+        try:
+            state = await self._declarer.inspect(self._own.queue)
+        except (DependencyError, ConfigurationError) as error:
+            log.warning("consumer.not_inspected", reason=error.detail)
+            if self._is_second_miss():
+                self._declarer.invalidate()
+                self._link.suspect(f"no answer on it: {error.detail}")
+        else:
+            if state.consumers:
+                self._misses = 0
+            elif self._is_second_miss():
+                await self._own.renew("the broker knows of no consumer")
+
+    def _is_second_miss(self) -> bool:
+        self._misses = (self._misses + 1) % MISSES_BEFORE_ACTION
+        return self._misses == 0

@@ -24,6 +24,7 @@ class Receipts:
         self._channel = channel
         self._pending: list[Frame] = []
         self._wake = asyncio.Event()
+        self._lock = asyncio.Lock()
 
     @property
     def is_closed(self) -> bool:
@@ -54,13 +55,15 @@ class Receipts:
             await self.flush()
 
     async def flush(self) -> None:
-        """Hand everything so far to the connection."""
+        """Hand everything so far to the connection. Waits for ever if that has just died."""
         self._wake.clear()
-        frames, self._pending = self._pending, []
-        if frames:
-            await self._channel.write_queue.put(
-                ChannelFrame.marshall(channel_number=self._channel.number, frames=frames)
-            )
+        async with self._lock:
+            frames = tuple(self._pending)
+            if frames:
+                await self._channel.write_queue.put(
+                    ChannelFrame.marshall(channel_number=self._channel.number, frames=frames)
+                )
+                del self._pending[: len(frames)]
 
     def _note(self, frame: Frame) -> None:
         self._pending.append(frame)

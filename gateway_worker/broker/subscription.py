@@ -136,7 +136,8 @@ class Subscription:
             while True:
                 self._changed.clear()
                 await self._reconcile(channel, receipts)
-                self._reconciled.set()
+                if not self._changed.is_set():
+                    self._reconciled.set()
                 await self._changed.wait()
         finally:
             writing.cancel()

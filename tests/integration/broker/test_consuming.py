@@ -1,6 +1,7 @@
 """Commands through a broken connection: each executed once, in order, none left behind."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -23,6 +24,11 @@ KILLS = 12
 PREFETCH = 64
 
 
+def has_executed(mill: Mill, count: int) -> bool:
+    """Whether so many commands were executed."""
+    return len(mill.executed) >= count
+
+
 async def test_each_command_is_executed_once_and_in_order_over_lost_connections(
     settings: BrokerSettings, backend: Backend, proxy: TcpProxy
 ) -> None:
@@ -40,7 +46,7 @@ async def test_each_command_is_executed_once_and_in_order_over_lost_connections(
         sending = asyncio.create_task(backend.send_all(bodies[1000:]))
         for kill in range(1, KILLS + 1):
             threshold = kill * COMMANDS // (KILLS + 2)
-            await eventually(lambda at=threshold: len(mill.executed) >= at, timeout_seconds=30)
+            await eventually(partial(has_executed, mill, threshold), timeout_seconds=30)
             if kill % 2:
                 await proxy.cut()
             else:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from aiormq import spec
@@ -179,19 +180,21 @@ async def test_no_event_is_lost_over_lost_connections(
     events = [row(number) for number in range(1000)]
     async with Broker.open(settings, worker_id=WORKER) as broker:
         queue = await backend.collect_events()
-        finished = 0
+        finished: list[OutboxRow] = []
+
+        def has_finished(count: int) -> bool:
+            return len(finished) >= count
 
         async def publish(part: list[OutboxRow]) -> None:
-            nonlocal finished
             for event in part:
                 await publish_until_confirmed(broker, event)
-                finished += 1
+                finished.append(event)
 
         async with asyncio.TaskGroup() as tasks:
             for start in range(32):
                 tasks.create_task(publish(events[start::32]))
             for kill in range(1, 6):
-                await eventually(lambda at=kill * 150: finished >= at)
+                await eventually(partial(has_finished, kill * 150))
                 if kill % 2:
                     proxy.cut_after(kill * 100, Direction.TO_SERVER)
                 else:

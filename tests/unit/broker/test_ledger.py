@@ -1,0 +1,154 @@
+"""How a redelivery is told from a repetition and from a new command."""
+
+from typing import Any, cast
+
+import pytest
+from aiormq import Channel, spec
+from aiormq.abc import DeliveredMessage
+from pamqp.header import ContentHeader
+
+from gateway_worker.broker.delivery import CommandDelivery, Handle
+from gateway_worker.broker.ledger import Arrival, Ledger
+from gateway_worker.broker.receipts import Receipts
+from gateway_worker.commands.ports import Refusal, Settlement
+
+
+class Line:
+    """The part of a channel that says whether it is closed."""
+
+    def __init__(self, *, is_closed: bool = False) -> None:
+        self.is_closed = is_closed
+
+
+class Clerk:
+    """A settler that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Settlement] = []
+
+    async def settle(
+        self,
+        delivery: CommandDelivery,  # noqa: ARG002 - the port's signature
+        settlement: Settlement,
+        refusal: Refusal | None,  # noqa: ARG002
+    ) -> None:
+        """Note it."""
+        self.told.append(settlement)
+
+
+def handle(tag: int, *, is_closed: bool = False) -> Handle:
+    """Return a handle on an open or closed channel."""
+    return Handle(Receipts(channel=cast("Channel", Line(is_closed=is_closed))), tag)
+
+
+def message(
+    body: bytes = b"body", *, message_id: str | None = "m1", redelivered: bool = False
+) -> DeliveredMessage:
+    """Return a message as the broker delivers it."""
+    properties: dict[str, Any] = {"message_id": message_id}
+    return DeliveredMessage(
+        delivery=spec.Basic.Deliver(
+            consumer_tag="c", delivery_tag=1, redelivered=redelivered, exchange="e", routing_key="k"
+        ),
+        header=ContentHeader(properties=spec.Basic.Properties(**properties)),
+        body=body,
+        channel=cast("Channel", Line()),
+    )
+
+
+def enter(ledger: Ledger, incoming: DeliveredMessage, first: Handle) -> CommandDelivery:
+    """Enter a new message."""
+    arrival, key = ledger.classify(incoming, first)
+    assert arrival is Arrival.NEW
+    delivery = CommandDelivery(
+        message=incoming, handle=first, key=key, queue="q", unassigned=False, settler=Clerk()
+    )
+    ledger.enter(delivery)
+    return delivery
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    """Return a ledger that remembers little."""
+    return Ledger(remembered=2)
+
+
+def test_a_redelivery_of_a_command_in_work_replaces_the_dead_handle(ledger: Ledger) -> None:
+    """Only the new connection can settle it."""
+    old, new = handle(1, is_closed=True), handle(7)
+    delivery = enter(ledger, message(), old)
+    arrival, _ = ledger.classify(message(redelivered=True), new)
+
+    assert arrival is Arrival.IN_WORK
+    assert delivery.handles == [new]
+
+
+def test_a_second_message_of_a_command_in_work_adds_its_handle(ledger: Ledger) -> None:
+    """Both messages are with the broker until both are settled."""
+    first, second = handle(1), handle(2)
+    delivery = enter(ledger, message(), first)
+    ledger.classify(message(), second)
+
+    assert delivery.handles == [first, second]
+    assert len(ledger) == 1
+
+
+def test_only_a_redelivery_of_a_settled_command_is_acknowledged_unseen(ledger: Ledger) -> None:
+    """What was published again is new: its sender wants the outcome again."""
+    ledger.settle(enter(ledger, message(), handle(1)))
+
+    assert ledger.classify(message(redelivered=True), handle(2))[0] is Arrival.SETTLED
+    assert ledger.classify(message(), handle(3))[0] is Arrival.NEW
+    assert len(ledger) == 0
+
+
+def test_a_forgotten_command_is_new_when_it_comes_again(ledger: Ledger) -> None:
+    """It was given back, or its rejection may be lost."""
+    ledger.forget(enter(ledger, message(), handle(1)))
+
+    assert ledger.classify(message(redelivered=True), handle(2))[0] is Arrival.NEW
+
+
+def test_one_id_with_two_bodies_is_two_commands(ledger: Ledger) -> None:
+    """Neither swallows the other, in work or settled."""
+    ledger.settle(enter(ledger, message(b"one"), handle(1)))
+    enter(ledger, message(b"two"), handle(2))
+
+    assert ledger.classify(message(b"three", redelivered=True), handle(3))[0] is Arrival.NEW
+
+
+@pytest.mark.parametrize("message_id", [None, ""])
+def test_messages_without_an_id_are_never_recognised(
+    ledger: Ledger, message_id: str | None
+) -> None:
+    """Each is a command of its own; the inbox knows better."""
+    first = enter(ledger, message(message_id=message_id), handle(1))
+    second = enter(ledger, message(message_id=message_id, redelivered=True), handle(2))
+    assert len(ledger) == 2
+    ledger.settle(first)
+    ledger.forget(second)
+
+    assert len(ledger) == 0
+
+
+def test_the_oldest_settled_command_is_forgotten_first(ledger: Ledger) -> None:
+    """Memory is bounded; a repetition refreshes."""
+    for name in ("a", "b", "a", "c"):
+        ledger.settle(enter(ledger, message(message_id=name), handle(1)))
+
+    assert ledger.classify(message(message_id="a", redelivered=True), handle(2))[0] is (
+        Arrival.SETTLED
+    )
+    assert ledger.classify(message(message_id="b", redelivered=True), handle(2))[0] is Arrival.NEW
+
+
+async def test_settling_twice_settles_once() -> None:
+    """The first word counts."""
+    clerk = Clerk()
+    delivery = CommandDelivery(
+        message=message(), handle=handle(1), key=None, queue="q", unassigned=False, settler=clerk
+    )
+    await delivery.settle(Settlement.ACK)
+    await delivery.settle(Settlement.DEAD)
+
+    assert clerk.told == [Settlement.ACK]

@@ -1,0 +1,48 @@
+"""Settings refuse what could not work."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from gateway_worker.broker import BrokerSettings
+
+URL = "amqp://user:secret@broker:5673/vhost"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"url": "http://broker"},
+        {"url": "amqp:///"},
+        {"url": "broker:5672"},
+        {"prefix": ""},
+        {"prefix": "amq.x"},
+        {"prefetch": 0},
+        {"prefetch": 63},
+        {"prefetch": 257},
+        {"heartbeat_seconds": 0},
+        {"publish_timeout_seconds": 0},
+        {"reconnect_initial_seconds": 5, "reconnect_maximum_seconds": 1},
+        {"prefetsch": 64},
+    ],
+)
+def test_what_cannot_work_is_refused(wrong: dict[str, Any]) -> None:
+    """And the password is in no message."""
+    with pytest.raises(ValidationError) as caught:
+        BrokerSettings.model_validate({"url": URL} | wrong)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_address_has_no_credentials() -> None:
+    """It is what logs and errors show."""
+    settings = BrokerSettings.model_validate({"url": URL})
+
+    assert settings.address == "broker:5673/vhost"
+    assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(("url", "address"), [("amqp://h", "h:5672/"), ("amqps://h/v", "h:5671/v")])
+def test_the_address_names_the_usual_port(url: str, address: str) -> None:
+    """The port may be left out."""
+    assert BrokerSettings.model_validate({"url": url}).address == address
