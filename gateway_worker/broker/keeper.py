@@ -55,7 +55,13 @@ class ChannelKeeper:
             except (Exception, asyncio.CancelledError) as error:
                 if is_cancelled():
                     raise
-                log.warning("broker.channel_lost", channel=self._name, reason=str(error))
+                if not self._link.is_dead:
+                    log.warning("broker.channel_lost", channel=self._name, reason=str(error))
+            if self._link.is_dead:
+                # The link does the waiting, and the logging.
+                self._backoff.reset()
+                await self._link.lost()
+                continue
             if loop.time() - opened > self._backoff.maximum_seconds:
                 self._backoff.reset()
             await asyncio.sleep(self._backoff.next_seconds())

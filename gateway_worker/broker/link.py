@@ -56,6 +56,7 @@ class Link:
         self._connection: aiormq.Connection | None = None
         self._lost: asyncio.Future[str] | None = None
         self._up = asyncio.Event()
+        self._down = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._last_failure = "no attempt was made"
         self._on_change: list[Callable[[], None]] = []
@@ -74,9 +75,18 @@ class Link:
         """Have `callback` called, without delay, whenever the connection comes or goes."""
         self._on_change.append(callback)
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether the connection has ended, noticed or not."""
+        return self._connection is None or not self._connection.is_opened
+
     async def ready(self) -> None:
         """Return when the connection is up."""
         await self._up.wait()
+
+    async def lost(self) -> None:
+        """Return when the loss of the connection was noticed."""
+        await self._down.wait()
 
     def is_blocked(self) -> bool:
         """Tell whether the broker has stopped reading from this connection (an alarm)."""
@@ -194,12 +204,14 @@ class Link:
 
         connection.closing.add_done_callback(notice)
         self._connection, self._lost = connection, lost
+        self._down.clear()
         self._up.set()
         self._tell()
 
     def _drop(self, reason: str) -> None:
         self._connection, self._last_failure = None, reason
         self._up.clear()
+        self._down.set()
         self._tell()
 
     def _tell(self) -> None:
