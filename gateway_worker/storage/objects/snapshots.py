@@ -53,19 +53,15 @@ class ObjectSnapshots:
         self._bucket = bucket
         self._keyring = keyring
         self._clock = clock or SystemClock()
-        self._lanes: WeakValueDictionary[str, _Lane] = WeakValueDictionary()
+        self._lanes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def save(self, session_id: str, directory: Path) -> None:
-        """Copy the session's device store; it may be in use. A deletion meanwhile wins.
+        """Copy the session's device store; it may be in use.
 
         Raises:
             DependencyError: No copy was stored; those there before still are.
         """
-        lane = self._lane(session_id)
-        deletions = lane.deletions
-        async with lane.lock:
-            if lane.deletions != deletions:
-                return
+        async with self._lane(session_id):
             older = await self._copies(session_id)
             envelope = await asyncio.to_thread(self._packed, session_id, directory)
             key = _folder(session_id) + _file_name(self._clock, older)
@@ -79,8 +75,7 @@ class ObjectSnapshots:
         Raises:
             DependencyError: The store of copies is away, or there are copies but none is usable.
         """
-        lane = self._lane(session_id)
-        async with lane.lock:
+        async with self._lane(session_id):
             copies = await self._copies(session_id)
             for copy in reversed(copies):
                 if await self._restored(session_id, directory, copy):
@@ -90,16 +85,15 @@ class ObjectSnapshots:
         return False
 
     async def delete(self, session_id: str) -> None:
-        """Remove every copy, those included that are just being made. Raises `DependencyError`."""
-        lane = self._lane(session_id)
-        lane.deletions += 1
-        async with lane.lock:
+        """Remove every copy, also of a `save` that is still at it. Raises `DependencyError`."""
+        async with self._lane(session_id):
             await self._bucket.delete_prefix(f"sessions/{session_id}/")
 
-    def _lane(self, session_id: str) -> "_Lane":
+    def _lane(self, session_id: str) -> asyncio.Lock:
+        """Return what keeps a session's calls apart, in order; it lives while one of them does."""
         lane = self._lanes.get(session_id)
         if lane is None:
-            lane = self._lanes[session_id] = _Lane()
+            lane = self._lanes[session_id] = asyncio.Lock()
         return lane
 
     async def _copies(self, session_id: str) -> Sequence[ObjectInfo]:
@@ -155,14 +149,6 @@ class DisabledSnapshots:
 
     async def delete(self, session_id: str) -> None:
         """Have nothing to remove."""
-
-
-class _Lane:
-    """What keeps the calls for one session apart; lives while one of them does."""
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.deletions = 0
 
 
 def _folder(session_id: str) -> str:

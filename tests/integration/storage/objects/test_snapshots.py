@@ -222,7 +222,7 @@ async def test_a_deleted_session_leaves_nothing(
     await snapshots.save("shop", tmp_path)
     await snapshots.save("shop2", tmp_path)
     saving = [asyncio.create_task(snapshots.save("shop", tmp_path)) for _ in range(3)]
-    await asyncio.sleep(0)  # they have begun: one is at work, the others wait for it
+    await asyncio.sleep(0)  # they have begun
     await snapshots.delete("shop")
     await asyncio.gather(*saving)
     assert await bucket.find("sessions/shop/") == []
