@@ -24,11 +24,14 @@ from gateway_contracts import (
     encode,
     parse_event,
 )
+from gateway_contracts.topology import DELIVERY_LIMIT
 
 Wanted = TypeVar("Wanted", bound=SessionEventEnvelope)
 OutcomeEvent = CommandSucceeded | CommandFailed
 
 _TIMEOUT_SECONDS = 30.0
+_ACK_EVERY = 64
+_ACK_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +48,30 @@ class Backend:
 
     def __init__(self, *, topology: Topology, name: str) -> None:
         self._topology = topology
+        self._name = name
         self.source = f"/backends/{name}"
         self.arrivals: list[Arrival] = []
         self._seen: set[str] = set()
-        self._news = asyncio.Condition()
+        self._news = asyncio.Event()
+        self._unacknowledged = 0
+        self._unacknowledged_mark: object | None = None
         self._listeners: list[Callable[[Arrival], None]] = []
         self._commands: aio_pika.abc.AbstractExchange | None = None
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, amqp_url: str, *, topology: Topology | None = None, name: str = "demo"
+        cls,
+        amqp_url: str,
+        *,
+        topology: Topology | None = None,
+        name: str = "demo",
+        durable: bool = False,
     ) -> AsyncIterator["Backend"]:
         """Connect, declare a queue for all events and heartbeats, and start to collect.
+
+        A `durable` queue keeps events while the broker or this backend is away; the other one goes
+        with the connection.
 
         The exchanges are declared as well, with the contract's own arguments, so that a backend may
         come before the first worker.
@@ -66,7 +80,7 @@ class Backend:
         async with AsyncExitStack() as stack:
             consuming = await stack.enter_async_context(await aio_pika.connect_robust(amqp_url))
             publishing = await stack.enter_async_context(await aio_pika.connect_robust(amqp_url))
-            await backend._subscribe(await consuming.channel())
+            await backend._subscribe(await consuming.channel(), durable=durable)
             channel = await publishing.channel(publisher_confirms=True, on_return_raises=True)
             backend._commands = await channel.get_exchange(backend._topology.commands)
             yield backend
@@ -166,22 +180,31 @@ class Backend:
     ) -> Event:
         looked_at = after
         try:
-            async with asyncio.timeout(seconds), self._news:
+            async with asyncio.timeout(seconds):
                 while True:
                     while looked_at < len(self.arrivals):
                         event = self.arrivals[looked_at].event
                         looked_at += 1
                         if condition(event):
                             return event
+                    self._news.clear()
                     await self._news.wait()
         except TimeoutError:
             came = [one.routing_key for one in self.arrivals[-20:]]
             raise TimeoutError(f"{what} within {seconds:g} s; the last to come: {came}") from None
 
-    async def _subscribe(self, channel: aio_pika.abc.AbstractChannel) -> None:
+    async def _subscribe(self, channel: aio_pika.abc.AbstractChannel, *, durable: bool) -> None:
         await channel.set_qos(prefetch_count=256)
         await self._declare(channel)
-        queue = await channel.declare_queue(exclusive=True, auto_delete=True)
+        queue = await (
+            channel.declare_queue(
+                f"{self._topology.prefix}.backend.{self._name}",
+                durable=True,
+                arguments={"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT},
+            )
+            if durable
+            else channel.declare_queue(exclusive=True, auto_delete=True)
+        )
         await queue.bind(self._topology.events, "#")
         await queue.bind(self._topology.heartbeats, "#")
         await queue.consume(self._on_message)
@@ -208,6 +231,17 @@ class Backend:
             self.arrivals.append(arrival)
             for listener in self._listeners:
                 listener(arrival)
-            async with self._news:
-                self._news.notify_all()
-        await message.ack()
+            self._news.set()
+        await self._acknowledge(message)
+
+    async def _acknowledge(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        """Acknowledge in bulk while events stream in; the last of them after a moment."""
+        self._unacknowledged += 1
+        if self._unacknowledged < _ACK_EVERY:
+            mark = self._unacknowledged_mark = object()
+            await asyncio.sleep(_ACK_SECONDS)
+            if mark is not self._unacknowledged_mark:
+                return  # a later one covers this
+        self._unacknowledged = 0
+        self._unacknowledged_mark = None
+        await message.ack(multiple=True)

@@ -22,6 +22,8 @@ from gateway_worker.sessions.changes import OutboxRow
 log = structlog.get_logger(__name__)
 
 _PAGE = 1_000
+_MARK_SECONDS = 0.1
+"""Between two notes of what is published: what a crash in between publishes again is this much."""
 
 
 class Relay:
@@ -48,7 +50,7 @@ class Relay:
         self._published = published
         self._mailboxes: Mailboxes[OutboxRow] = Mailboxes(handle=self._publish, name="relay")
         self._marks: Batcher[int, None] = Batcher(
-            flush=self._mark, name="relay.marks", pace_seconds=0.02
+            flush=self._mark, name="relay.marks", pace_seconds=_MARK_SECONDS, max_items=_PAGE
         )
         self._behind = asyncio.Event()
         self._behind.set()  # rows of an earlier life may wait in the table

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import structlog
 
@@ -31,6 +31,10 @@ log = structlog.get_logger(__name__)
 
 Acknowledge = Callable[[int], None]
 
+_REMEMBERED_RECEIPTS = 1_000
+_TURNS = 4
+"""A receipt may be here before the send that it is for has had its turn of the event loop."""
+
 
 class SentIndex:
     """Which command sent which message: the recent ones from memory, the rest from the database."""
@@ -49,9 +53,32 @@ class SentIndex:
 
     async def command_of(self, message_id: str) -> str | None:
         """Return the command that sent a message, or None (it was sent from the phone)."""
-        return self._recent.get(message_id) or await self._messages.command_of(
-            self._session_id, message_id
-        )
+        for _ in range(_TURNS):
+            if command_id := self._recent.get(message_id):
+                return command_id
+            await asyncio.sleep(0)
+        return await self._messages.command_of(self._session_id, message_id)
+
+
+class RecentSet:
+    """The last so many things that were added.
+
+    Args:
+        size: How many are remembered.
+    """
+
+    def __init__(self, *, size: int) -> None:
+        self._size = size
+        self._items: OrderedDict[Hashable, None] = OrderedDict()
+
+    def add(self, item: Hashable) -> bool:
+        """Add a thing; False if it was remembered already."""
+        if item in self._items:
+            return False
+        self._items[item] = None
+        if len(self._items) > self._size:
+            self._items.popitem(last=False)
+        return True
 
 
 class Inbound:
@@ -82,6 +109,7 @@ class Inbound:
         self._epoch = epoch
         self._limit = unacknowledged
         self._open: deque[asyncio.Future[Committed]] = deque()
+        self._receipts = RecentSet(size=_REMEMBERED_RECEIPTS)
 
     async def message(self, message: InboundMessage, acknowledge: Acknowledge) -> None:
         """Record a message; `acknowledge` gets its record once it is committed."""
@@ -114,46 +142,49 @@ class Inbound:
         await self._submit((change,), message.record, acknowledge)
 
     async def receipt(self, receipt: InboundReceipt, acknowledge: Acknowledge) -> None:
-        """Record a receipt: one event for each message it names."""
+        """Record a receipt: one event for each message it names.
+
+        Every device of a recipient sends its own; the second says nothing new.
+        """
         changes = [
-            Change(
-                session_id=self._session_id,
-                epoch=self._epoch,
-                events=(
-                    MessageReceipt(
-                        source=self._source,
-                        subject=self._session_id,
-                        correlationid=await self._sent.command_of(message_id),
-                        data=MessageReceiptData(
-                            message_id=message_id,
-                            chat=receipt.chat,
-                            status=receipt.status,
-                            participant=receipt.participant,
-                            timestamp=receipt.timestamp,
-                        ),
-                    ),
-                ),
-                receipt=ReceiptRow(
-                    message_id=message_id,
-                    participant=receipt.participant.jid,
-                    status=receipt.status,
-                    timestamp=receipt.timestamp,
-                ),
-            )
+            await self._receipt_change(receipt, message_id)
             for message_id in receipt.message_ids
+            if self._receipts.add((message_id, receipt.participant.jid, receipt.status))
         ]
         await self._submit(changes, receipt.record, acknowledge)
+
+    async def _receipt_change(self, receipt: InboundReceipt, message_id: str) -> Change:
+        event = MessageReceipt(
+            source=self._source,
+            subject=self._session_id,
+            correlationid=await self._sent.command_of(message_id),
+            data=MessageReceiptData(
+                message_id=message_id,
+                chat=receipt.chat,
+                status=receipt.status,
+                participant=receipt.participant,
+                timestamp=receipt.timestamp,
+            ),
+        )
+        row = ReceiptRow(
+            message_id=message_id,
+            participant=receipt.participant.jid,
+            status=receipt.status,
+            timestamp=receipt.timestamp,
+        )
+        return Change(session_id=self._session_id, epoch=self._epoch, events=(event,), receipt=row)
 
     async def _submit(
         self, changes: Sequence[Change], record: int, acknowledge: Acknowledge
     ) -> None:
-        if not changes:
+        for change in changes:
+            self._open.append(self._record(change))
+        if not self._open:
             acknowledge(record)
             return
-        futures = [self._record(change) for change in changes]
-        # Changes are committed in order, so the last one's commit covers the others.
-        futures[-1].add_done_callback(lambda done: self._committed(done, record, acknowledge))
-        self._open.append(futures[-1])
+        # Changes are committed in order: the last one's commit covers those before it, also where
+        # this record brought nothing new.
+        self._open[-1].add_done_callback(lambda done: self._committed(done, record, acknowledge))
         while len(self._open) > self._limit:
             await asyncio.wait((self._open[0],))
             while self._open and self._open[0].done():

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -37,8 +38,9 @@ log = structlog.get_logger(__name__)
 
 STATUS_SECONDS: Final = 1.0
 """How long to wait for the exit code of a process that is gone."""
-CANCEL_SECONDS: Final = 1.0
-"""How long to wait for the word that a request had not begun."""
+CANCEL_SECONDS: Final = 2.0
+"""How long before its time is up a request is given up. In that time its host says that it had not
+begun, or the library reconnects and learns what became of it."""
 Answer = frames.Sent | frames.Done
 
 
@@ -79,6 +81,8 @@ class HostProcess:
         self._numbers = 0
         self._acknowledged = 0
         self._ack_due = False
+        self._told = 0
+        self._unusable: deque[tuple[int, int]] = deque()
         self._expected = False
         self._unlinked = False
         self._tasks: tuple[asyncio.Task[None], ...] = ()
@@ -147,6 +151,8 @@ class HostProcess:
     def acknowledge(self, record: int) -> None:
         """Let the host forget records; many calls in a row become one frame."""
         self._acknowledged = max(self._acknowledged, record)
+        while self._unusable and self._unusable[0][0] <= self._acknowledged:
+            self._acknowledged = max(self._acknowledged, self._unusable.popleft()[1])
         if not self._ack_due:
             self._ack_due = True
             self._loop.call_soon(self._send_ack)
@@ -185,10 +191,11 @@ class HostProcess:
         self._requests[number] = future
         try:
             self._protocol.send(make(number))
-            done, _ = await asyncio.wait((future,), timeout=seconds)
+            reserve = min(CANCEL_SECONDS, seconds / 2)
+            done, _ = await asyncio.wait((future,), timeout=seconds - reserve)
             if not done:
                 self._protocol.send(frames.Cancel(request=number))
-                done, _ = await asyncio.wait((future,), timeout=CANCEL_SECONDS)
+                done, _ = await asyncio.wait((future,), timeout=reserve)
             if not done:
                 raise late
             return future.result()
@@ -216,13 +223,19 @@ class HostProcess:
                 self._on_news(frame)
 
     def _on_news(self, frame: Frame) -> None:
+        is_record = isinstance(frame, frames.Message | frames.Receipt)
         try:
             self._events.put_nowait(translate.host_event(frame))  # type: ignore[arg-type]
         except ValueError as error:
             self._log.error("host.event_unusable", reason=type(error).__name__)
             self._noticed("event_unusable")
-            if isinstance(frame, frames.Message | frames.Receipt):
-                self.acknowledge(frame.record)
+            if is_record:
+                # Not before those that came earlier, because an acknowledgement covers them too.
+                self._unusable.append((self._told, frame.record))
+                self.acknowledge(self._acknowledged)
+        else:
+            if is_record:
+                self._told = frame.record
 
     def _answer(self, number: int, answer: Answer) -> None:
         if isinstance(answer, frames.Done):

@@ -1,7 +1,6 @@
 """`./dev bench [memory|throughput|latency|resume|all]`: figures of one run on this machine."""
 
 import argparse
-import asyncio
 import importlib.metadata
 import json
 import os
@@ -9,6 +8,8 @@ import platform
 import sys
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from tests.bench.measures import (
     Plan,
@@ -35,7 +36,7 @@ def main() -> int:
     arguments = parser.parse_args()
     plan = Plan(sessions=arguments.sessions, messages=arguments.messages, rounds=arguments.rounds)
     wanted = MEASURES if arguments.measure == "all" else (arguments.measure,)
-    figures = asyncio.run(_measure(plan, wanted))
+    figures = uvloop.run(_measure(plan, wanted))
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
     _print(figures)

@@ -18,6 +18,7 @@ from gateway_contracts import (
     SessionState,
     SessionStatus,
     TextToSend,
+    encode,
 )
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.sandbox_process import SandboxProcess
@@ -75,12 +76,15 @@ class Rig:
             for sender in range(len(self.accounts))
         ]
         outcomes = Outcomes(self.backend, {command.id for command in commands})
+        bodies = {command.id: encode(command) for command in commands}
         started = time.monotonic()
         gate = asyncio.Semaphore(at_once)
 
         async def publish(command: MessageSend) -> None:
             async with gate:
-                await self.backend.publish(command)
+                await self.backend.publish_raw(
+                    bodies[command.id], session_id=command.subject, message_id=command.id
+                )
 
         async with asyncio.TaskGroup() as tasks:
             for command in commands:

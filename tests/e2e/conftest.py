@@ -59,7 +59,7 @@ def environment(
 
 @asynccontextmanager
 async def open_gateway(
-    sandbox: Sandbox, environment: Mapping[str, str], directory: Path
+    sandbox: Sandbox, environment: Mapping[str, str], directory: Path, *, durable: bool = False
 ) -> AsyncIterator[Gateway]:
     """Start a worker and a backend on these settings."""
     ports = PortBook()
@@ -71,7 +71,9 @@ async def open_gateway(
         environment=settings,
     )
     topology = Topology(prefix=environment["AMQP_PREFIX"])
-    async with Backend.open(environment["AMQP_URL"], topology=topology, name="e2e") as backend:
+    async with Backend.open(
+        environment["AMQP_URL"], topology=topology, name="e2e", durable=durable
+    ) as backend:
         try:
             await worker.start()
             yield Gateway(worker=worker, backend=backend, sandbox=sandbox, environment=settings)

@@ -22,7 +22,7 @@ async def own_gateway(
 ) -> AsyncIterator[Gateway]:
     """A gateway on a broker that this test may break."""
     settings = {**environment, "AMQP_URL": own_services.rabbitmq.url}
-    async with open_gateway(sandbox, settings, tmp_path) as gateway:
+    async with open_gateway(sandbox, settings, tmp_path, durable=True) as gateway:
         yield gateway
 
 

@@ -108,7 +108,7 @@ def _is_message(value: Any) -> bool:
     return hasattr(value, "DESCRIPTOR")
 
 
-def _text(text: str) -> str:
+def _text(text: str | bytes) -> str:
     return clean(text[:MAX_TEXT_CHARACTERS])
 
 

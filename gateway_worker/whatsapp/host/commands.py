@@ -1,7 +1,10 @@
 """The worker's requests, one after the other on a thread of their own.
 
-A send whose acknowledgement never comes occupies the library for 75 seconds; the loop goes on
-meanwhile, so stopping and acknowledging do not wait for it.
+The loop goes on meanwhile, so stopping and acknowledging do not wait for a send. The library does:
+it sends nothing while it waits for an acknowledgement, for 75 seconds, and has no way to give up.
+What it does have is a rule for a lost connection: it reconnects and sends the same message again
+under the same id, and so learns what became of it. So when the worker gives up on a request that
+runs, its connection is cut.
 """
 
 import threading
@@ -27,6 +30,8 @@ from gateway_worker.whatsapp.ipc.frames import (
 
 PAIR_CODE_SECONDS: Final = 160.0
 """How long the library waits for the phone, counted from the first QR code."""
+NEXT_CUT_SECONDS: Final = 3.0
+"""Until the connection is cut once more; after the second time the library stops trying."""
 
 _SEND_FAILURES: Final = (
     ("websocket not connected", Failure.NOT_CONNECTED),
@@ -52,14 +57,23 @@ class Commands:
         library: The client.
         send: Sends a frame to the worker; safe from every thread.
         unlinked: Called after the device was unlinked.
+        cut: Cuts the library's connection, which it then makes anew.
     """
 
     def __init__(
-        self, *, library: Library, send: Callable[[FromHost], None], unlinked: Callable[[], None]
+        self,
+        *,
+        library: Library,
+        send: Callable[[FromHost], None],
+        unlinked: Callable[[], None],
+        cut: Callable[[], object],
     ) -> None:
         self._library = library
         self._send = send
         self._unlinked = unlinked
+        self._cut = cut
+        self._running: int | None = None
+        self._idle = threading.Event()
         self._jobs: SimpleQueue[tuple[int, Callable[[], None]]] = SimpleQueue()
         self._waiting: set[int] = set()
         self._thread: threading.Thread | None = None
@@ -77,9 +91,18 @@ class Commands:
         self._queue(-1, lambda: self._pair(number))
 
     def cancel(self, request: int) -> None:
-        """Answer a request that has not begun, and never begin it."""
+        """Answer a request that has not begun, and never begin it; end one that runs."""
         if self._take(request):
             self._send(Failed(request=request, kind=Failure.NOT_BEGUN, detail=""))
+        elif self._running == request:
+            threading.Thread(
+                target=self._end, args=(request,), name=f"end-{request}", daemon=True
+            ).start()
+
+    def _end(self, request: int) -> None:
+        while self._running == request:
+            self._cut()
+            self._idle.wait(NEXT_CUT_SECONDS)
 
     def _queue(self, number: int, job: Callable[[], None]) -> None:
         self._waiting.add(number)
@@ -98,8 +121,15 @@ class Commands:
     def _work(self) -> None:
         while True:
             number, job = self._jobs.get()
-            if self._take(number):
+            if not self._take(number):
+                continue
+            self._idle.clear()
+            self._running = number
+            try:
                 job()
+            finally:
+                self._running = None
+                self._idle.set()
 
     def _send_text(self, request: SendText) -> None:
         try:

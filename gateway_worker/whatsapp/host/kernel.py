@@ -1,9 +1,11 @@
-"""What a host asks of Linux: to die with its parent, a name, its own output, a lock."""
+"""What a host asks of Linux: to die with its parent, a name, its own output, a lock, a cut."""
 
 import ctypes
 import fcntl
 import os
 import signal
+import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -62,3 +64,24 @@ def lock_directory(directory: Path) -> int:
 def count_threads() -> int:
     """Return the number of this process's threads."""
     return sum(1 for _ in Path("/proc/self/task").iterdir())
+
+
+def cut_connections() -> int:
+    """Shut down every internet connection of this process; returns how many there were.
+
+    Whoever reads from one finds it closed by the other side.
+    """
+    cut = 0
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # it is no socket, or is closed by now
+            descriptor = os.dup(int(entry.name))
+            try:
+                connection = socket.socket(fileno=descriptor)
+            except OSError:
+                os.close(descriptor)
+                continue
+            with connection:
+                if connection.family in (socket.AF_INET, socket.AF_INET6):
+                    connection.shutdown(socket.SHUT_RDWR)
+                    cut += 1
+    return cut

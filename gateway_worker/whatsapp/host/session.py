@@ -23,6 +23,7 @@ from gateway_worker.whatsapp.host.events import (
     QrShown,
     link_news,
 )
+from gateway_worker.whatsapp.host.kernel import cut_connections
 from gateway_worker.whatsapp.host.native import Callbacks, Library, parse_device
 from gateway_worker.whatsapp.host.shipping import Shipper
 from gateway_worker.whatsapp.host.spool import Spool
@@ -78,7 +79,9 @@ class HostSession:
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._happenings: deque[Happening] = deque()
         self._people = People(phone_of=_remembering(library.phone_of))
-        self._commands = Commands(library=library, send=self._send, unlinked=self._leave_soon)
+        self._commands = Commands(
+            library=library, send=self._send, unlinked=self._leave_soon, cut=cut_connections
+        )
         self._qr_codes = 0
         self._known = False
         self._returned = False

@@ -15,6 +15,7 @@ import struct
 import threading
 import zlib
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -25,6 +26,7 @@ ACK: Final = struct.Struct("<QI")
 """Number and its checksum."""
 MAX_PAYLOAD_BYTES: Final = 64 * 1024 * 1024
 PREFIX: Final = "spool-"
+DIGITS: Final = 20
 RETRY_SECONDS: Final = 0.5
 
 
@@ -179,8 +181,10 @@ class Spool:
             packed = number.to_bytes(8, "little")
             os.pwrite(self._ack_file, ACK.pack(number, zlib.crc32(packed)), 0)
             active = self._segments[-1]
-            if active.last <= number and active.size >= self._segment_bytes:
-                self._begin_segment()
+            full = active.size >= min(self._segment_bytes, self._limit)
+            if full and active.last <= number:
+                with suppress(OSError):  # no room on the disk: it stays until the next time
+                    self._begin_segment()
             while len(self._segments) > 1 and self._segments[0].last <= number:
                 self._drop(self._segments.popleft())
             self._changed.notify_all()
@@ -203,7 +207,7 @@ class Spool:
         packed = os.pread(self._ack_file, ACK.size, 0)
         if len(packed) == ACK.size and ACK.unpack(packed)[1] == zlib.crc32(packed[:8]):
             self._acknowledged = ACK.unpack(packed)[0]
-        for path in sorted(self._directory.glob(f"{PREFIX}*")):
+        for path in sorted(self._directory.glob(f"{PREFIX}{'[0-9]' * DIGITS}")):
             segment = _Segment(path=path, first=_first_of(path), descriptor=_open(path))
             self.damaged_bytes += segment.scan()
             self._bytes += segment.size
@@ -220,7 +224,7 @@ class Spool:
 
     def _begin_segment(self) -> None:
         first = self._appended + 1
-        path = self._directory / f"{PREFIX}{first:020d}"
+        path = self._directory / f"{PREFIX}{first:0{DIGITS}d}"
         self._segments.append(_Segment(path=path, first=first, descriptor=_open(path)))
         if self._sync:
             directory = os.open(self._directory, os.O_RDONLY)

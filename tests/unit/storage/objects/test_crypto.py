@@ -96,23 +96,23 @@ def test_what_is_sealed_is_not_to_be_seen() -> None:
     assert repr(keyring) == "Keyring(k1)"
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "entry 1 is not of the form id:base64"),
-        (encoded(NEW), "entry 1 is not of the form id:base64"),
-        (f":{encoded(NEW)}", "entry 1 is not of the form id:base64"),
-        (f"k1:{encoded(NEW)},", "entry 2 is not of the form id:base64"),
-        (f"a key:{encoded(NEW)}", "entry 1 is not of the form id:base64"),
-        (f"{'k' * 65}:{encoded(NEW)}", "entry 1 is not of the form id:base64"),
-        (f"k1:{encoded(NEW)},k1:{encoded(OLD)}", "'k1' is there twice"),
-        ("k1:!", "'k1' is not base64"),
-        (f"k1:{encoded(NEW)[:-1]}", "'k1' is not base64"),
-        ("k1:", "'k1' has 0 bytes instead of 32"),
-        (f"k1:{encoded(NEW[:16])}", "'k1' has 16 bytes instead of 32"),
-        (f"k1:{encoded(NEW + OLD)}", "'k1' has 64 bytes instead of 32"),
-    ],
-)
+WRONG_KEYS = {  # by name, because every test process draws keys of its own
+    "nothing": ("", "entry 1 is not of the form id:base64"),
+    "no id": (encoded(NEW), "entry 1 is not of the form id:base64"),
+    "empty id": (f":{encoded(NEW)}", "entry 1 is not of the form id:base64"),
+    "empty entry": (f"k1:{encoded(NEW)},", "entry 2 is not of the form id:base64"),
+    "space in id": (f"a key:{encoded(NEW)}", "entry 1 is not of the form id:base64"),
+    "long id": (f"{'k' * 65}:{encoded(NEW)}", "entry 1 is not of the form id:base64"),
+    "id twice": (f"k1:{encoded(NEW)},k1:{encoded(OLD)}", "'k1' is there twice"),
+    "not base64": ("k1:!", "'k1' is not base64"),
+    "cut base64": (f"k1:{encoded(NEW)[:-1]}", "'k1' is not base64"),
+    "empty key": ("k1:", "'k1' has 0 bytes instead of 32"),
+    "short key": (f"k1:{encoded(NEW[:16])}", "'k1' has 16 bytes instead of 32"),
+    "long key": (f"k1:{encoded(NEW + OLD)}", "'k1' has 64 bytes instead of 32"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG_KEYS.values(), ids=WRONG_KEYS.keys())
 def test_wrong_keys_are_named_but_not_shown(text: str, message: str) -> None:
     """What is wrong with which entry."""
     with pytest.raises(ValueError, match=message) as caught:
