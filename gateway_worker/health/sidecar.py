@@ -1,8 +1,8 @@
 """The health sidecar: answers over HTTP from a thread of its own, for as long as the worker lives.
 
 On the worker's event loop run the checks and the watchdog's turns; on the sidecar's thread the
-server, which reads what they have found. So `/live` can say that the loop is stuck, and `/ready` is
-answered in milliseconds, whatever the worker is busy with.
+server, which reads what they have found. So `/live` can say that the loop is stuck, and neither it
+nor `/ready` waits for a turn of that loop (a busy worker still slows them down: they share the GIL).
 """
 
 import asyncio
