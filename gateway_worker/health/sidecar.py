@@ -2,7 +2,7 @@
 
 On the worker's event loop run the checks and the watchdog's turns; on the sidecar's thread the
 server, which reads what they have found. So `/live` can say that the loop is stuck, and neither it
-nor `/ready` waits for a turn of that loop (a busy worker still slows them down: they share the GIL).
+nor `/ready` waits for a turn of that loop (a busy worker still slows both: they share the GIL).
 """
 
 import asyncio
