@@ -13,8 +13,10 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Final
 
+from gateway_worker.whatsapp.convert.failures import send_failure
 from gateway_worker.whatsapp.convert.people import LID_SERVER, PHONE_SERVER
-from gateway_worker.whatsapp.host.compose import RecipientError, compose, recipient
+from gateway_worker.whatsapp.convert.recipients import RecipientError, recipient
+from gateway_worker.whatsapp.host.compose import compose
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.ipc.frames import (
     Done,
@@ -32,22 +34,6 @@ PAIR_CODE_SECONDS: Final = 160.0
 """How long the library waits for the phone, counted from the first QR code."""
 NEXT_CUT_SECONDS: Final = 3.0
 """Until the connection is cut once more; after the second time the library stops trying."""
-
-_SEND_FAILURES: Final = (
-    ("websocket not connected", Failure.NOT_CONNECTED),
-    ("client is nil", Failure.NOT_CONNECTED),
-    ("not logged in", Failure.NOT_CONNECTED),
-    ("no LID found", Failure.UNKNOWN_RECIPIENT),
-    ("server returned error", Failure.REJECTED),
-    ("unknown server", Failure.INVALID),
-    ("failed to get device list", Failure.TIMED_OUT),
-    ("failed to get group members", Failure.TIMED_OUT),
-    ("failed to get LID", Failure.TIMED_OUT),
-)
-"""Errors of the library after which nothing, or nothing that was taken, was sent.
-
-After any other error, above all the one of a missing acknowledgement, the message may have arrived.
-"""
 
 
 class Commands:
@@ -142,7 +128,7 @@ class Commands:
         try:
             answer = self._library.send(to, message)
         except Exception as error:  # noqa: BLE001 - the library's errors differ by their text only
-            self._fail(request.request, *_send_failure(str(error)))
+            self._fail(request.request, *send_failure(str(error)))
             return
         seconds = time.monotonic() - started
         self._send(
@@ -185,12 +171,3 @@ class Commands:
 
     def _fail(self, request: int, kind: str, detail: str) -> None:
         self._send(Failed(request=request, kind=kind, detail=detail))
-
-
-def _send_failure(text: str) -> tuple[str, str]:
-    """Return the kind of an error and what may be told of it: never the text, which has numbers."""
-    for part, kind in _SEND_FAILURES:
-        if part in text:
-            _, _, code = text.rpartition("server returned error ")
-            return kind, f"the server returned {code[:8]}" if kind == Failure.REJECTED else part
-    return Failure.UNCERTAIN, "no acknowledgement came"

@@ -1,0 +1,27 @@
+"""Whom a message goes to, from what the worker wrote."""
+
+from typing import Final
+
+from gateway_worker.whatsapp.convert.people import PHONE_SERVER, without_device
+
+_GROUP_SERVER: Final = "g.us"
+_SERVERS: Final = frozenset({PHONE_SERVER, "lid", _GROUP_SERVER})
+
+
+class RecipientError(ValueError):
+    """A JID or number that nothing can be sent to."""
+
+
+def recipient(text: str) -> str:
+    """Return whom to send to as a JID without a device, from a JID or a phone number.
+
+    Raises:
+        RecipientError: It is neither.
+    """
+    user, at, server = without_device(text.removeprefix("+")).partition("@")
+    digits = user.replace("-", "", 1) if server == _GROUP_SERVER else user
+    if not (digits.isascii() and digits.isdigit()):
+        raise RecipientError("neither a JID nor a phone number")
+    if at and server not in _SERVERS:
+        raise RecipientError("the JID's server is unknown")
+    return f"{user}@{server or PHONE_SERVER}"

@@ -1,0 +1,144 @@
+"""What a message says, found under its wrappers."""
+
+from typing import Any
+
+import pytest
+
+from gateway_worker.whatsapp.convert.content import MAX_TEXT_CHARACTERS, Said, said
+from gateway_worker.whatsapp.convert.people import People
+from tests.unit.whatsapp.library_messages import e2e
+
+PEOPLE = People(phone_of={"900": "4915550009"}.get)
+
+
+def extended(text: str, **context: Any) -> Any:
+    """Return a text with a context."""
+    return e2e.Message(
+        extendedTextMessage=e2e.ExtendedTextMessage(
+            text=text, contextInfo=e2e.ContextInfo(**context)
+        )
+    )
+
+
+def wrapped(field: str, inner: Any) -> Any:
+    """Put a message into a wrapper."""
+    message = e2e.Message()
+    getattr(message, field).message.CopyFrom(inner)
+    return message
+
+
+def test_plain_text() -> None:
+    """`conversation` is text."""
+    expected = Said(kind="conversation", text="hello")
+
+    assert said(e2e.Message(conversation="hello"), PEOPLE) == expected
+
+
+def test_a_reply_with_mentions() -> None:
+    """The quoted message and the people are named; LIDs become numbers where that is known."""
+    message = extended(
+        "@900 does",
+        mentionedJID=["900@lid", "901@lid", "4915550001@s.whatsapp.net"],
+        stanzaID="3EB0Q",
+        participant="900:7@lid",
+    )
+
+    expected = Said(
+        kind="extendedTextMessage",
+        text="@900 does",
+        mentions=("4915550009@s.whatsapp.net", "901@lid", "4915550001@s.whatsapp.net"),
+        quoted_id="3EB0Q",
+        quoted_participant="4915550009@s.whatsapp.net",
+    )
+    assert said(message, PEOPLE) == expected
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    ["ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "deviceSentMessage"],
+)
+def test_wrappers_are_taken_off(wrapper: str) -> None:
+    """What disappears, may be seen once or was sent by the own phone is the text in it."""
+    message = wrapped(wrapper, wrapped("ephemeralMessage", e2e.Message(conversation="inside")))
+
+    found = said(message, PEOPLE)
+
+    assert found is not None
+    assert found.text == "inside"
+
+
+def test_wrappers_without_end() -> None:
+    """A message that is only wrapping is announced as nested and not followed for ever."""
+    message = e2e.Message(conversation="deep")
+    for _ in range(20):
+        message = wrapped("ephemeralMessage", message)
+
+    assert said(message, PEOPLE) == Said(kind="nested")
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        (e2e.Message(imageMessage=e2e.ImageMessage(caption="look")), "imageMessage"),
+        (e2e.Message(reactionMessage=e2e.ReactionMessage(text="x")), "reactionMessage"),
+        (e2e.Message(pollCreationMessage=e2e.PollCreationMessage(name="?")), "pollCreationMessage"),
+        (e2e.Message(protocolMessage=e2e.ProtocolMessage(type=0)), "protocolMessage.REVOKE"),
+        (e2e.Message(protocolMessage=e2e.ProtocolMessage(type=14)), "protocolMessage.MESSAGE_EDIT"),
+    ],
+)
+def test_other_kinds_are_named(message: Any, kind: str) -> None:
+    """What is not text is announced by the library's name of its kind."""
+    found = said(message, PEOPLE)
+
+    assert found is not None
+    assert (found.kind, found.text) == (kind, None)
+
+
+def test_an_image_that_answers() -> None:
+    """A quote is told of every kind that can have one."""
+    image = e2e.ImageMessage(contextInfo=e2e.ContextInfo(stanzaID="3EB0Q", participant="9@lid"))
+
+    expected = Said(kind="imageMessage", quoted_id="3EB0Q", quoted_participant="9@lid")
+    assert said(e2e.Message(imageMessage=image), PEOPLE) == expected
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        e2e.Message(),
+        e2e.Message(messageContextInfo=e2e.MessageContextInfo(messageSecret=b"x")),
+        e2e.Message(
+            senderKeyDistributionMessage=e2e.SenderKeyDistributionMessage(groupID="1@g.us")
+        ),
+        e2e.Message(protocolMessage=e2e.ProtocolMessage(type=6)),
+        e2e.Message(protocolMessage=e2e.ProtocolMessage(type=5)),
+        e2e.Message(deviceSentMessage=e2e.DeviceSentMessage(destinationJID="1@lid")),
+    ],
+)
+def test_what_nobody_said(message: Any) -> None:
+    """Keys, history and settings between devices are no messages."""
+    assert said(message, PEOPLE) is None
+
+
+def test_keys_beside_a_text() -> None:
+    """The first text of a writer in a group brings a key along; the text counts."""
+    message = e2e.Message(
+        senderKeyDistributionMessage=e2e.SenderKeyDistributionMessage(groupID="1@g.us"),
+        conversation="hello all",
+    )
+
+    assert said(message, PEOPLE) == Said(kind="conversation", text="hello all")
+
+
+def test_text_that_would_break_what_comes_after() -> None:
+    """NUL is replaced, endless text is cut, an impossible quote is left out."""
+    nul = said(e2e.Message(conversation="a\x00b"), PEOPLE)
+    long = said(e2e.Message(conversation="x" * (MAX_TEXT_CHARACTERS + 1)), PEOPLE)
+    quote = said(extended("re", stanzaID="not an id", participant="9@lid"), PEOPLE)
+
+    assert nul is not None
+    assert nul.text == "a\ufffdb"
+    assert long is not None
+    assert long.text is not None
+    assert len(long.text) == MAX_TEXT_CHARACTERS
+    assert quote == Said(kind="extendedTextMessage", text="re")

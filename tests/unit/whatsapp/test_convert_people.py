@@ -1,0 +1,235 @@
+"""Messages and receipts as frames: who wrote, where, and what is left out."""
+
+from typing import Any
+
+import pytest
+
+from gateway_worker.whatsapp.convert.message import message
+from gateway_worker.whatsapp.convert.people import People, account, without_device
+from gateway_worker.whatsapp.convert.receipt import receipt
+from gateway_worker.whatsapp.ipc.frames import Message, Person, Receipt
+from tests.unit.whatsapp.library_messages import GROUP, LID, arrival, e2e, events, jid, source
+
+BEN = Person(jid="4915550002@s.whatsapp.net", lid="802@lid", phone_number="+4915550002")
+BEN_NAMED = Person(
+    jid="4915550002@s.whatsapp.net", lid="802@lid", phone_number="+4915550002", push_name="Ben"
+)
+OWN = Person(jid="4915550001:3@s.whatsapp.net", lid="801:3@lid", phone_number="+4915550001")
+HELLO = e2e.Message(conversation="hello")
+
+
+def people(known: dict[str, str] | None = None) -> People:
+    """Return a world in which these LIDs have these numbers."""
+    return People(phone_of=(known or {}).get, own=OWN)
+
+
+def frame_of(origin: Any, **values: Any) -> Message | None:
+    """Convert a text that says hello."""
+    known = values.pop("known", {})
+    event = arrival(HELLO, origin=origin, **values)
+    return message(event, record=7, offline=False, people=people(known))
+
+
+def test_a_message_of_a_stranger() -> None:
+    """The person and the chat go by phone number, although WhatsApp named a LID."""
+    frame = frame_of(
+        source(Chat=jid("802", LID), Sender=jid("802", LID, 5), SenderAlt=jid("4915550002"))
+    )
+
+    assert frame == Message(
+        record=7,
+        message_id="3EB0AA",
+        chat="4915550002@s.whatsapp.net",
+        sender=BEN_NAMED,
+        from_me=False,
+        is_group=False,
+        timestamp=1_795_502_481,
+        kind="conversation",
+        text="hello",
+    )
+
+
+def test_a_number_that_only_the_store_knows() -> None:
+    """Without a second id the device store is asked."""
+    origin = source(Chat=jid("802", LID), Sender=jid("802", LID))
+
+    frame = frame_of(origin, known={"802": "4915550002"})
+
+    assert frame is not None
+    assert (frame.chat, frame.sender) == (BEN.jid, BEN_NAMED)
+
+
+def test_a_number_that_nobody_knows() -> None:
+    """The LID stands in its place; no number is made up."""
+    frame = frame_of(source(Chat=jid("802", LID), Sender=jid("802", LID)))
+
+    assert frame is not None
+    assert frame.chat == "802@lid"
+    assert frame.sender == Person(jid="802@lid", lid="802@lid", push_name="Ben")
+
+
+def test_addressing_by_phone_number() -> None:
+    """The other way round it comes out the same."""
+    frame = frame_of(
+        source(
+            Chat=jid("4915550002"), Sender=jid("4915550002", device=2), SenderAlt=jid("802", LID)
+        )
+    )
+
+    assert frame is not None
+    assert (frame.chat, frame.sender) == (BEN.jid, BEN_NAMED)
+
+
+def test_what_the_owner_wrote_on_the_phone() -> None:
+    """The writer is the account, the chat is whom it was written to."""
+    frame = frame_of(
+        source(
+            Chat=jid("802", LID),
+            Sender=jid("801", LID),
+            RecipientAlt=jid("4915550002"),
+            IsFromMe=True,
+        ),
+        name="Anna",
+    )
+
+    assert frame is not None
+    assert frame.from_me
+    assert frame.chat == BEN.jid
+    assert frame.sender == Person(
+        jid="4915550001@s.whatsapp.net", lid="801@lid", phone_number="+4915550001"
+    )
+
+
+def test_a_group() -> None:
+    """The chat is the group's id, the sender a person."""
+    frame = frame_of(
+        source(
+            Chat=jid("120363000000000001", GROUP),
+            Sender=jid("802", LID),
+            SenderAlt=jid("4915550002"),
+            IsGroup=True,
+        )
+    )
+
+    assert frame is not None
+    assert (frame.chat, frame.is_group) == ("120363000000000001@g.us", True)
+    assert frame.sender == BEN_NAMED
+
+
+def test_a_broadcast_list() -> None:
+    """It shows up in the writer's chat, as on a phone."""
+    frame = frame_of(
+        source(
+            Chat=jid("1700000000", "broadcast"),
+            Sender=jid("802", LID),
+            SenderAlt=jid("4915550002"),
+            IsGroup=True,
+        )
+    )
+
+    assert frame is not None
+    assert (frame.chat, frame.is_group) == (BEN.jid, False)
+
+
+@pytest.mark.parametrize("message_id", ["", "with space", "x" * 129, "ümlaut", "a\x00b"])
+def test_ids_that_are_none(message_id: str) -> None:
+    """A message that could not be referred to is left out."""
+    origin = source(Chat=jid("802", LID), Sender=jid("802", LID))
+
+    assert frame_of(origin, message_id=message_id) is None
+
+
+def test_stories_are_left_out() -> None:
+    """Nobody addressed them to the account."""
+    origin = source(Chat=jid("status", "broadcast"), Sender=jid("802", LID), IsGroup=True)
+
+    assert frame_of(origin) is None
+
+
+def test_names_are_cut_and_cleaned() -> None:
+    """A name may be anything; it comes out short and without NUL."""
+    origin = source(Chat=jid("802", LID), Sender=jid("802", LID))
+
+    frame = frame_of(origin, name="\x00" + "n" * 500)
+
+    assert frame is not None
+    assert frame.sender.push_name == "\ufffd" + "n" * 127
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [(1, "delivered"), (9, "delivered"), (4, "read"), (6, "played")]
+)
+def test_receipts_that_count(kind: int, status: str) -> None:
+    """Delivered to any device, read, played."""
+    event = events.Receipt(
+        MessageSource=source(Chat=jid("802", LID), Sender=jid("802", LID, 4)),
+        MessageIDs=["3EB0A", "bad id", "3EB0B"],
+        Timestamp=1_795_502_481,
+        Type=kind,
+    )
+
+    frame = receipt(event, record=9, people=people({"802": "4915550002"}))
+
+    assert frame == Receipt(
+        record=9,
+        message_ids=("3EB0A", "3EB0B"),
+        chat=BEN.jid,
+        participant=BEN,
+        status=status,
+        timestamp=1_795_502_481,
+    )
+
+
+def test_a_receipt_in_a_group() -> None:
+    """The chat is the group, the participant who read it."""
+    group = jid("120363000000000001", GROUP)
+    event = events.Receipt(
+        MessageSource=source(Chat=group, Sender=jid("802", LID), IsGroup=True),
+        MessageIDs=["3EB0A"],
+        Timestamp=1,
+        Type=4,
+    )
+
+    frame = receipt(event, record=1, people=people())
+
+    assert frame is not None
+    assert (frame.chat, frame.participant.jid) == ("120363000000000001@g.us", "802@lid")
+
+
+@pytest.mark.parametrize(
+    ("kind", "from_me", "ids"),
+    [(2, False, ["A"]), (3, False, ["A"]), (5, False, ["A"]), (4, True, ["A"]), (4, False, [])],
+)
+def test_receipts_that_say_nothing(kind: int, from_me: bool, ids: list[str]) -> None:  # noqa: FBT001
+    """Our own phone's, requests to send again, what the owner read, and empty ones."""
+    event = events.Receipt(
+        MessageSource=source(Chat=jid("802", LID), Sender=jid("802", LID), IsFromMe=from_me),
+        MessageIDs=ids,
+        Timestamp=1,
+        Type=kind,
+    )
+
+    assert receipt(event, record=1, people=people()) is None
+
+
+def test_the_account_of_a_device() -> None:
+    """The JID keeps its device: it is what a resume needs."""
+    device = events.Device(
+        JID=jid("4915550001", device=3), LID=jid("801", LID, 3), PushName="", BussinessName="Shop"
+    )
+
+    assert account(device) == Person(
+        jid="4915550001:3@s.whatsapp.net",
+        lid="801:3@lid",
+        phone_number="+4915550001",
+        push_name="Shop",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("1:2@lid", "1@lid"), ("1.0:2@s.whatsapp.net", "1@s.whatsapp.net"), ("123", "123")],
+)
+def test_devices_are_taken_off(text: str, expected: str) -> None:
+    """Of a JID that is written as text."""
+    assert without_device(text) == expected

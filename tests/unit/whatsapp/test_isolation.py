@@ -1,0 +1,37 @@
+"""The worker never loads the library, and a host never loads the worker."""
+
+import subprocess
+import sys
+
+WORKER = """
+import sys
+import gateway_worker.whatsapp.launcher, gateway_worker.whatsapp.memory
+bad = [name for name in sys.modules if name.split(".")[0] in ("neonize", "magic", "PIL")]
+bad += [name for name in sys.modules if name.startswith("gateway_worker.whatsapp.host")]
+assert not bad, bad
+assert not any("neonize" in line for line in open("/proc/self/maps"))
+"""
+
+HOST = """
+import sys
+from gateway_worker.whatsapp.host.preload import preload
+deferred = preload()
+import gateway_worker.whatsapp.host.run, gateway_worker.whatsapp.host.zygote
+ours = {name for name in sys.modules if name.startswith("gateway_worker")}
+allowed = ("gateway_worker.whatsapp",)
+assert all(name == "gateway_worker" or name.startswith(allowed) for name in ours), ours
+assert not {"pydantic", "structlog", "gateway_contracts"} & set(sys.modules)
+assert not any("neonize" in line and ".so" in line for line in open("/proc/self/maps"))
+from gateway_worker.whatsapp.host.kernel import count_threads
+assert count_threads() == 1
+"""
+
+
+def test_the_worker_does_not_import_the_library() -> None:
+    """Neither neonize nor anything that only neonize needs, nor the hosts' code."""
+    subprocess.run([sys.executable, "-c", WORKER], check=True)
+
+
+def test_the_fork_server_has_one_thread_and_no_native_library() -> None:
+    """Otherwise nothing could be forked from it; and it has nothing of the worker's."""
+    subprocess.run([sys.executable, "-c", HOST], check=True)
