@@ -13,6 +13,7 @@ class Inbox:
     Args:
         store: The commands table.
         pace_seconds: Under load, transactions start at least this far apart.
+        crowd: How many commands in one transaction count as load.
         observe: Called with the size and the seconds of each transaction.
     """
 
@@ -20,11 +21,16 @@ class Inbox:
         self,
         *,
         store: InboxStore,
-        pace_seconds: float = 0.004,
+        pace_seconds: float = 0.02,
+        crowd: int = 2,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
         self._batcher: Batcher[Received, Entry] = Batcher(
-            flush=store.enter, name="inbox", pace_seconds=pace_seconds, observe=observe
+            flush=store.enter,
+            name="inbox",
+            pace_seconds=pace_seconds,
+            crowd=crowd,
+            observe=observe,
         )
 
     async def enter(self, received: Received) -> Entry:

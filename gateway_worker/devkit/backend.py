@@ -5,7 +5,7 @@ publisher confirms, `mandatory`, a queue of its own, manual acknowledgement, ded
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -67,10 +67,12 @@ class Backend:
         topology: Topology | None = None,
         name: str = "demo",
         durable: bool = False,
+        wanted: Sequence[str] = ("#",),
     ) -> AsyncIterator["Backend"]:
-        """Connect, declare a queue for all events and heartbeats, and start to collect.
+        """Connect, declare a queue for events and heartbeats, and start to collect.
 
-        A `durable` queue keeps events while the broker or this backend is away; the other one goes
+        `wanted` are topic patterns of the events to collect; what none of them matches goes to a
+        queue that nobody reads, as if for another backend. A `durable` queue keeps events while the broker or this backend is away; the other one goes
         with the connection.
 
         The exchanges are declared as well, with the contract's own arguments, so that a backend may
@@ -80,7 +82,7 @@ class Backend:
         async with AsyncExitStack() as stack:
             consuming = await stack.enter_async_context(await aio_pika.connect_robust(amqp_url))
             publishing = await stack.enter_async_context(await aio_pika.connect_robust(amqp_url))
-            await backend._subscribe(await consuming.channel(), durable=durable)
+            await backend._subscribe(await consuming.channel(), durable=durable, wanted=wanted)
             channel = await publishing.channel(publisher_confirms=True, on_return_raises=True)
             backend._commands = await channel.get_exchange(backend._topology.commands)
             yield backend
@@ -193,7 +195,9 @@ class Backend:
             came = [one.routing_key for one in self.arrivals[-20:]]
             raise TimeoutError(f"{what} within {seconds:g} s; the last to come: {came}") from None
 
-    async def _subscribe(self, channel: aio_pika.abc.AbstractChannel, *, durable: bool) -> None:
+    async def _subscribe(
+        self, channel: aio_pika.abc.AbstractChannel, *, durable: bool, wanted: Sequence[str]
+    ) -> None:
         await channel.set_qos(prefetch_count=256)
         await self._declare(channel)
         queue = await (
@@ -205,7 +209,11 @@ class Backend:
             if durable
             else channel.declare_queue(exclusive=True, auto_delete=True)
         )
-        await queue.bind(self._topology.events, "#")
+        for pattern in wanted:
+            await queue.bind(self._topology.events, pattern)
+        if tuple(wanted) != ("#",):
+            other = await channel.declare_queue(exclusive=True, auto_delete=False)
+            await other.bind(self._topology.events, "message.#")
         await queue.bind(self._topology.heartbeats, "#")
         await queue.consume(self._on_message)
 

@@ -15,6 +15,7 @@ class Recorder:
         store: Writes a batch in one transaction.
         offer: Takes committed events for publication, in order; must return at once.
         pace_seconds: Under load, transactions start at least this far apart.
+        crowd: How many changes in one transaction count as load.
         observe: Called with the size and the seconds of each transaction.
     """
 
@@ -23,13 +24,18 @@ class Recorder:
         *,
         store: ChangeStore,
         offer: Callable[[Sequence[OutboxRow]], None],
-        pace_seconds: float = 0.004,
+        pace_seconds: float = 0.02,
+        crowd: int = 3,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
         self._store = store
         self._offer = offer
         self._batcher: Batcher[Change, Committed] = Batcher(
-            flush=self._commit, name="recorder", pace_seconds=pace_seconds, observe=observe
+            flush=self._commit,
+            name="recorder",
+            pace_seconds=pace_seconds,
+            crowd=crowd,
+            observe=observe,
         )
 
     def record(self, change: Change) -> "asyncio.Future[Committed]":

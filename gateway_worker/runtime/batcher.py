@@ -30,7 +30,9 @@ class Batcher(Generic[Item, Answer]):
             the whole batch should be tried again later.
         name: For log events.
         max_items: The largest batch.
-        pace_seconds: Under load, batches start at least this far apart, which makes them larger.
+        pace_seconds: While batches come out crowded, they start at least this far apart, which
+            makes them larger and cheaper; a quiet time pays no such wait.
+        crowd: From how many items on a batch is crowded.
         observe: Called with the size and the seconds of each flush that succeeded.
     """
 
@@ -41,12 +43,15 @@ class Batcher(Generic[Item, Answer]):
         name: str,
         max_items: int = 256,
         pace_seconds: float = 0.0,
+        crowd: int = 1,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
         self._flush = flush
         self._name = name
         self._max_items = max_items
         self._pace_seconds = pace_seconds
+        self._crowd = crowd
+        self._last_size = 0
         self._observe = observe
         self._pending: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
         self._wake = asyncio.Event()
@@ -75,7 +80,7 @@ class Batcher(Generic[Item, Answer]):
                 self._wake.clear()
                 while self._pending:
                     wait = started + self._pace_seconds - time.monotonic()
-                    if wait > 0:
+                    if wait > 0 and self._last_size >= self._crowd:
                         await asyncio.sleep(wait)
                     started = time.monotonic()
                     await self._flush_next()
@@ -84,7 +89,7 @@ class Batcher(Generic[Item, Answer]):
             self._abandon()
 
     async def _flush_next(self) -> None:
-        size = min(len(self._pending), self._max_items)
+        self._last_size = size = min(len(self._pending), self._max_items)
         batch = [self._pending.popleft() for _ in range(size)]
         try:
             await self._flush_until_done(batch)

@@ -159,6 +159,8 @@ class ForkServer:
             raise DependencyError("the fork server does not answer") from error
         except BaseException:
             ours.close()
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                os.close(answer.result()[1])  # cancelled when the answer had just come
             raise
         finally:
             self._forks.pop(number, None)

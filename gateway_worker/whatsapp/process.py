@@ -223,19 +223,18 @@ class HostProcess:
                 self._on_news(frame)
 
     def _on_news(self, frame: Frame) -> None:
-        is_record = isinstance(frame, frames.Message | frames.Receipt)
+        record = frame.record if isinstance(frame, frames.Message | frames.Receipt) else None
         try:
             self._events.put_nowait(translate.host_event(frame))  # type: ignore[arg-type]
         except ValueError as error:
             self._log.error("host.event_unusable", reason=type(error).__name__)
             self._noticed("event_unusable")
-            if is_record:
+            if record is not None:
                 # Not before those that came earlier, because an acknowledgement covers them too.
-                self._unusable.append((self._told, frame.record))
+                self._unusable.append((self._told, record))
                 self.acknowledge(self._acknowledged)
         else:
-            if is_record:
-                self._told = frame.record
+            self._told = self._told if record is None else record
 
     def _answer(self, number: int, answer: Answer) -> None:
         if isinstance(answer, frames.Done):

@@ -151,7 +151,9 @@ async def open_rig() -> AsyncIterator[Rig]:
             health_port=ports.take(["health"], wished={})["health"],
             environment={**services.addresses.environment(), **sandbox.worker_env},
         )
-        backend = await stack.enter_async_context(Backend.open(services.addresses.amqp_url))
+        backend = await stack.enter_async_context(
+            Backend.open(services.addresses.amqp_url, wanted=("session.#", "command.#", "worker.#"))
+        )
         stack.push_async_callback(worker.stop)
         await worker.start()
         yield Rig(

@@ -19,6 +19,7 @@ from neonize.proto.Neonize_pb2 import (
 )
 
 from gateway_worker.whatsapp.convert.texts import message_id
+from gateway_worker.whatsapp.host.receipts import ReceiptFilter
 from gateway_worker.whatsapp.host.spool import Spool, SpoolClosedError
 from gateway_worker.whatsapp.ipc.frames import Down, Ended, FromHost, Notice
 
@@ -124,21 +125,30 @@ class Intake:
         self._tell = tell
         self._wake = wake
         self._flags = 0
+        self._receipts = ReceiptFilter()
 
     def event(self, code: int, data: bytes) -> None:
         """Take an event. While this waits for room, WhatsApp keeps what comes next."""
-        if code in (MESSAGE, RECEIPT):
-            try:
-                self._spool.append(code, self._flags, data)
-            except SpoolClosedError:
-                return
-            self._wake()
+        if code == MESSAGE:
+            self._store(code, data)
+        elif code == RECEIPT:
+            if (key := self._receipts.key(data)) is not None and self._store(code, data):
+                self._receipts.keep(key)
         elif code == OFFLINE_PREVIEW:
             self._flags = OFFLINE_FLAG if OfflineSyncPreview.FromString(data).Message else 0
         elif code == OFFLINE_COMPLETED:
             self._flags = 0
         else:
             self._tell(LinkEvent(code=code, data=data))
+
+    def _store(self, code: int, data: bytes) -> bool:
+        try:
+            # A message is forced to the disk; a receipt that a power cut takes is not missed.
+            self._spool.append(code, self._flags, data, force=code == MESSAGE)
+        except SpoolClosedError:
+            return False
+        self._wake()
+        return True
 
     def qr(self, code: str) -> None:
         """Take a QR code."""

@@ -36,6 +36,13 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(ctypes.get_errno(), "prctl failed")
 
 
+def reap_children() -> None:
+    """Wait for every child that this process has so far; they must be about to end."""
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+
+
 def silence_output(errors: Path) -> None:
     """Send standard output to nowhere and standard error to a file that is started anew.
 

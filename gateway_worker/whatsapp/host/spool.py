@@ -131,11 +131,18 @@ class Spool:
         """The highest number that was acknowledged."""
         return self._acknowledged
 
-    def append(self, code: int, flags: int, payload: bytes) -> int:
+    def append(self, code: int, flags: int, payload: bytes, *, force: bool = True) -> int:
         """Store an event and return its number; waits while there is no room.
 
         A disk that refuses is tried again until it takes the record: not to return is the only
         way to tell the library, and through it WhatsApp, to hold what comes next.
+
+        Args:
+            code: The event's number.
+            flags: What else is to be known of it.
+            payload: The event.
+            force: Wait until it is on the disk (where the spool was opened with `sync`); without,
+                it survives the end of the process, and a power cut may take it.
 
         Raises:
             SpoolClosedError: The spool was closed, perhaps while waiting.
@@ -146,7 +153,7 @@ class Spool:
                     raise SpoolClosedError
                 if self._bytes <= self._limit:
                     try:
-                        return self._write(code, flags, payload)
+                        return self._write(code, flags, payload, force=force)
                     except OSError:
                         self._undo()
                 self.stalled += 1
@@ -233,7 +240,7 @@ class Spool:
             finally:
                 os.close(directory)
 
-    def _write(self, code: int, flags: int, payload: bytes) -> int:
+    def _write(self, code: int, flags: int, payload: bytes, *, force: bool) -> int:
         if self._segments[-1].size >= self._segment_bytes:
             self._begin_segment()
         segment = self._segments[-1]
@@ -243,7 +250,7 @@ class Spool:
         size = len(header) + len(payload)
         if os.pwritev(segment.descriptor, (header, payload), segment.size) < size:
             raise OSError("the disk took a part of the record")
-        if self._sync:
+        if self._sync and force:
             os.fdatasync(segment.descriptor)
         segment.size += size
         segment.last = self._appended = number

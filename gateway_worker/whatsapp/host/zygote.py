@@ -18,7 +18,12 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 from gateway_worker.whatsapp.host.heap import fill_holes
-from gateway_worker.whatsapp.host.kernel import count_threads, die_with_parent, name_process
+from gateway_worker.whatsapp.host.kernel import (
+    count_threads,
+    die_with_parent,
+    name_process,
+    reap_children,
+)
 from gateway_worker.whatsapp.host.preload import Deferred, preload
 from gateway_worker.whatsapp.ipc.codec import FrameDecoder, encode
 from gateway_worker.whatsapp.ipc.frames import Fork, Forked, Frame, NotForked, Ready, Reaped
@@ -112,6 +117,7 @@ def main() -> None:
     gc.disable()  # a collection would leave holes that hosts then fill, page by page
     deferred = preload()
     run = importlib.import_module("gateway_worker.whatsapp.host.run")  # imports neonize: not before
+    reap_children()  # importing neonize runs `uname` in a shell and does not wait for its end
     fill_holes()
     gc.freeze()
     if (threads := count_threads()) != 1:

@@ -1,0 +1,149 @@
+"""Real hosts against a sandbox: an account with its phone, and everything that its host tells."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from gateway_contracts.commands import PairByCode, PairByQr
+from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.sandbox import Sandbox
+from gateway_worker.sessions.ports import (
+    HostEvent,
+    HostExited,
+    HostSpec,
+    InboundMessage,
+    InboundReceipt,
+    LinkUp,
+    QrIssued,
+)
+from gateway_worker.whatsapp.launcher import HostProcesses
+from gateway_worker.whatsapp.process import HostProcess
+from gateway_worker.whatsapp.settings import WhatsAppSettings
+
+E = TypeVar("E")
+
+PATIENCE_SECONDS = 20.0
+
+
+def settings_for(sandbox: Sandbox, **values: object) -> WhatsAppSettings:
+    """Return settings that point hosts at a sandbox."""
+    return WhatsAppSettings.model_validate(
+        {
+            "sandbox_proxy_url": sandbox.proxy_url,
+            "sandbox_ca_file": sandbox.ca_file,
+            "sandbox_root_key": sandbox.root_key_hex,
+            **values,
+        }
+    )
+
+
+@dataclass(kw_only=True)
+class Account:
+    """A session of this test: its directory, its phone and the host that runs now.
+
+    Attributes:
+        events: What all hosts of this session told, in order.
+        acknowledging: Whether what arrives is acknowledged at once.
+    """
+
+    name: str
+    directory: Path
+    processes: HostProcesses
+    phone: Phone
+    jid: str | None = None
+    events: list[HostEvent] = field(default_factory=list)
+    acknowledging: bool = True
+    taken: int = 0
+    running: HostProcess | None = None
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def host(self) -> HostProcess:
+        """The host that runs."""
+        assert self.running is not None
+        return self.running
+
+    async def launch(self, *, pairing: PairByQr | PairByCode | None = None) -> HostProcess:
+        """Start a host: to resume if the account is linked, else to pair."""
+        spec = HostSpec(
+            session_id=self.name,
+            directory=self.directory,
+            resume_jid=self.jid,
+            pairing=pairing or PairByQr(),
+            device_name="Test gateway",
+        )
+        self.running = await self.processes.launch(spec, self._listen)
+        return self.running
+
+    async def link(self) -> None:
+        """Pair by QR code and wait for the connection."""
+        await self.launch()
+        await self.phone.scan((await self.next(QrIssued)).code)
+        self.jid = (await self.next(LinkUp)).account.jid
+
+    async def resume(self) -> None:
+        """Start a host for the linked device and wait for the connection."""
+        await self.launch()
+        await self.next(LinkUp)
+
+    async def stop(self) -> HostExited:
+        """Stop the host and return its last event."""
+        await self.host.stop()
+        return await self.next(HostExited)
+
+    async def next(self, kind: type[E], where: Callable[[E], bool] = lambda _: True) -> E:
+        """Return the first such event after the one that was returned last."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
+                while True:
+                    for place in range(self.taken, len(self.events)):
+                        event = self.events[place]
+                        if isinstance(event, kind) and where(event):
+                            self.taken = place + 1
+                            return event
+                    await self._changed.wait()
+        except TimeoutError:
+            raise AssertionError(f"no {kind.__name__} among {self.events[-20:]}") from None
+
+    def messages(self) -> list[InboundMessage]:
+        """Return the messages so far."""
+        return [event for event in self.events if isinstance(event, InboundMessage)]
+
+    async def _listen(self, event: HostEvent) -> None:
+        if self.acknowledging and isinstance(event, InboundMessage | InboundReceipt):
+            self.host.acknowledge(event.record)
+        async with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """A sandbox and the hosts that are pointed at it."""
+
+    sandbox: Sandbox
+    processes: HostProcesses
+    directory: Path
+    accounts: int = 0
+
+    async def account(self, *, name: str = "Anna") -> Account:
+        """Add an account that is not linked yet."""
+        self.accounts += 1
+        return Account(
+            name=f"s{self.accounts}",
+            directory=self.directory / f"s{self.accounts}",
+            processes=self.processes,
+            phone=await self.sandbox.add_phone(push_name=name),
+        )
+
+    async def linked(self) -> Account:
+        """Add an account and link it."""
+        account = await self.account()
+        await account.link()
+        return account
+
+    async def customer(self, name: str = "Ben") -> Phone:
+        """Switch on the phone of somebody without a gateway."""
+        return await self.sandbox.add_phone(push_name=name)

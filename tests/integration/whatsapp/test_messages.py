@@ -1,0 +1,190 @@
+"""Messages and receipts in both directions, as the session sees them."""
+
+import asyncio
+
+import pytest
+
+from gateway_contracts import ReceiptStatus, TextContent, UnsupportedContent
+from gateway_worker.errors import (
+    InvalidCommandError,
+    RecipientNotOnWhatsAppError,
+    UncertainError,
+    UpstreamRejectedError,
+)
+from gateway_worker.sandbox.hub.faults import Faults
+from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sessions.ports import (
+    InboundMessage,
+    InboundReceipt,
+    LinkUp,
+    OutgoingText,
+    QuotedMessage,
+)
+from gateway_worker.whatsapp.launcher import HostProcesses
+from tests.integration.whatsapp.stage import Account, Stage, settings_for
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+
+
+def jid_of(phone: Phone) -> str:
+    """Return a phone's phone-number JID."""
+    return f"{phone.number}@s.whatsapp.net"
+
+
+async def test_a_text_is_sent_delivered_and_read(stage: Stage, shop: Account) -> None:
+    """The answer names message and chat, the receipts name the person by number."""
+    ben = await stage.customer()
+
+    sent = await shop.host.send_text(OutgoingText(to=f"+{ben.number}", text="hello Ben"))
+
+    message = await ben.next_message()
+    assert (message.message_id, message.text) == (sent.message_id, "hello Ben")
+    assert sent.chat == jid_of(ben)
+    delivered = await shop.next(
+        InboundReceipt, lambda receipt: sent.message_id in receipt.message_ids
+    )
+    await ben.read(message)
+    read = await shop.next(InboundReceipt, lambda receipt: receipt.status is ReceiptStatus.READ)
+    assert delivered.status is ReceiptStatus.DELIVERED
+    for receipt in (delivered, read):
+        assert receipt.message_ids == (sent.message_id,)
+        assert receipt.chat == jid_of(ben)
+        assert receipt.participant.jid == jid_of(ben)
+        assert receipt.participant.lid == str(ben.jid)
+        assert receipt.participant.phone_number == f"+{ben.number}"
+
+
+async def test_a_text_arrives(stage: Stage, shop: Account) -> None:
+    """The sender has number, LID and name; the chat goes by number."""
+    ben = await stage.customer("Ben")
+
+    message_id = await ben.send_text(shop.phone.number, "hello shop")
+
+    message = await shop.next(InboundMessage, lambda one: one.message_id == message_id)
+    assert message.content == TextContent(text="hello shop")
+    assert (message.chat, message.from_me, message.is_group) == (jid_of(ben), False, False)
+    assert not message.offline
+    sender = message.sender
+    assert (sender.jid, sender.lid) == (jid_of(ben), str(ben.jid))
+    assert (sender.phone_number, sender.push_name) == (f"+{ben.number}", "Ben")
+
+
+async def test_a_reply_with_mentions_both_ways(stage: Stage, shop: Account) -> None:
+    """Who is quoted and who is mentioned survives, by number."""
+    ben, carl = await stage.customer(), await stage.customer("Carl")
+    question = await shop.host.send_text(OutgoingText(to=ben.number, text="who comes?"))
+    asked = await ben.next_message()
+
+    await ben.send_text(
+        shop.phone.number, f"@{carl.number} does", reply_to=asked, mentions=[carl.number]
+    )
+
+    reply = await shop.next(InboundMessage, lambda one: one.quoted_id == question.message_id)
+    assert isinstance(reply.content, TextContent)
+    assert len(reply.content.mentions) == 1
+    assert reply.quoted_participant == jid_of(shop.phone)
+    sent = await shop.host.send_text(
+        OutgoingText(
+            to=ben.number,
+            text=f"then @{carl.number}",
+            mentions=(carl.number,),
+            quoted=QuotedMessage(
+                message_id=reply.message_id, participant=reply.sender.jid, text="does"
+            ),
+        )
+    )
+    answer = await ben.inbox.wait_for(
+        lambda message: message.message_id == sent.message_id, timeout=10
+    )
+    assert answer.quoted_id == reply.message_id
+    assert [one.user for one in answer.mentions] == [carl.number]
+
+
+async def test_what_the_owner_writes_on_the_phone(stage: Stage, shop: Account) -> None:
+    """It is shown in the recipient's chat, as written by the account."""
+    ben = await stage.customer()
+
+    message_id = await shop.phone.send_text(ben.number, "from my phone")
+
+    message = await shop.next(InboundMessage, lambda one: one.message_id == message_id)
+    assert (message.from_me, message.chat) == (True, jid_of(ben))
+    assert message.sender.jid == jid_of(shop.phone)
+    assert message.content == TextContent(text="from my phone")
+
+
+async def test_what_is_no_text_is_announced(stage: Stage, shop: Account) -> None:
+    """A reaction and a revocation are named, in order."""
+    ben = await stage.customer()
+    message_id = await ben.send_text(shop.phone.number, "oops")
+    await shop.next(InboundMessage, lambda one: one.message_id == message_id)
+
+    await ben.react(message_id, "\N{OK HAND SIGN}")
+    await ben.revoke(message_id)
+
+    kinds = [(await shop.next(InboundMessage)).content for _ in range(2)]
+    assert kinds == [
+        UnsupportedContent(message_type="reactionMessage"),
+        UnsupportedContent(message_type="protocolMessage.REVOKE"),
+    ]
+
+
+async def test_a_recipient_that_is_not_on_whatsapp(shop: Account) -> None:
+    """It is said so, and nothing was sent."""
+    with pytest.raises(RecipientNotOnWhatsAppError) as caught:
+        await shop.host.send_text(OutgoingText(to="4915559999999", text="anybody?"))
+
+    assert "4915559999999" not in caught.value.detail
+
+
+@pytest.mark.parametrize("to", ["nobody", "1@example.com"])
+async def test_a_recipient_that_is_none(shop: Account, to: str) -> None:
+    """It is refused before the library is asked."""
+    with pytest.raises(InvalidCommandError):
+        await shop.host.send_text(OutgoingText(to=to, text="x"))
+
+
+async def test_text_that_is_no_text(shop: Account) -> None:
+    """Half a character is the caller's fault, and the host goes on."""
+    with pytest.raises(InvalidCommandError):
+        await shop.host.send_text(OutgoingText(to=shop.phone.number, text="\ud800"))
+
+
+async def test_a_send_that_the_server_refuses(stage: Stage, shop: Account) -> None:
+    """With the server's code."""
+    ben = await stage.customer()
+    stage.sandbox.faults.set(shop.phone.number, Faults(error_acks=1, ack_error=479))
+
+    with pytest.raises(UpstreamRejectedError, match="479"):
+        await shop.host.send_text(OutgoingText(to=ben.number, text="x"))
+
+
+async def test_many_sends_at_once_keep_their_order(stage: Stage, shop: Account) -> None:
+    """One after the other, as they were asked for."""
+    ben = await stage.customer()
+
+    sent = await asyncio.gather(
+        *(shop.host.send_text(OutgoingText(to=ben.number, text=str(n))) for n in range(30))
+    )
+
+    await ben.inbox.wait_for(lambda message: message.text == "29", timeout=20)
+    assert [message.message_id for message in ben.inbox] == [one.message_id for one in sent]
+
+
+async def test_a_missing_acknowledgement(stage: Stage) -> None:
+    """The send is uncertain after the time that was set, and the next one works."""
+    ben = await stage.customer()
+    settings = settings_for(stage.sandbox, send_timeout_seconds=3)
+    async with HostProcesses(settings) as processes:
+        account = await stage.account()
+        account.processes = processes
+        await account.link()
+        await account.host.send_text(OutgoingText(to=ben.number, text="first"))
+        stage.sandbox.faults.set(account.phone.number, Faults(missing_acks=1_000))
+
+        with pytest.raises(UncertainError):
+            await account.host.send_text(OutgoingText(to=ben.number, text="second"))
+
+        stage.sandbox.faults.clear(account.phone.number)
+        await account.next(LinkUp)
+        await account.host.send_text(OutgoingText(to=ben.number, text="third"))
+        assert (await account.stop()).expected

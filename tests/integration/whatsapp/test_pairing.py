@@ -1,0 +1,139 @@
+"""Linking an account, taking it up again, and what becomes of a store."""
+
+import shutil
+
+import pytest
+
+from gateway_contracts.commands import PairByCode
+from gateway_worker.sandbox.phones.errors import WrongCodeError
+from gateway_worker.sessions.ports import (
+    HostExited,
+    LinkEnded,
+    LinkUp,
+    PairCodeIssued,
+    Paired,
+    PairingEnded,
+    QrIssued,
+)
+from tests.integration.whatsapp.stage import Stage
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def test_pairing_by_qr_code_and_resuming(stage: Stage) -> None:
+    """The phone scans, the account is told, and another host takes the device up."""
+    account = await stage.account(name="Anna, of the shop")
+    await account.launch()
+
+    qr = await account.next(QrIssued)
+    companion = await account.phone.scan(qr.code)
+    paired = await account.next(Paired)
+    up = await account.next(LinkUp)
+
+    assert 0 < qr.valid_seconds <= 60
+    assert paired.account.jid == up.account.jid == str(companion.number)
+    assert up.account.lid == str(companion.device)
+    assert up.account.phone_number == f"+{account.phone.number}"
+    assert companion.platform == "Test gateway"
+    account.jid = up.account.jid
+    assert (await account.stop()).expected
+    await account.launch()
+    again = await account.next(LinkUp)
+    assert again.account.jid == account.jid
+    assert not any(isinstance(event, Paired) for event in account.events[account.taken - 1 :])
+    await account.stop()
+
+
+async def test_pairing_by_code(stage: Stage) -> None:
+    """A wrong code is noticed by the phone, the right one links; no QR code is shown."""
+    account = await stage.account()
+    await account.launch(pairing=PairByCode(phone_number=f"+{account.phone.number}"))
+
+    issued = await account.next(PairCodeIssued)
+    wrong = "1" * 8 if issued.code[0] != "1" else "2" * 8
+    with pytest.raises(WrongCodeError):
+        await account.phone.enter_code(wrong)
+    companion = await account.phone.enter_code(issued.code)
+
+    up = await account.next(LinkUp)
+    assert up.account.jid == str(companion.number)
+    assert len(issued.code) == 9
+    assert not any(isinstance(event, QrIssued) for event in account.events)
+    await account.stop()
+
+
+async def test_nobody_scans(stage: Stage) -> None:
+    """Pairing ends, the host leaves by itself, and the next one shows new codes."""
+    account = await stage.account()
+    stage.sandbox.hub.set_pairing_refs(1)
+    try:
+        await account.launch()
+        qr = await account.next(QrIssued)
+        ended = await account.next(PairingEnded, lambda _: True)
+        left = await account.next(HostExited)
+    finally:
+        stage.sandbox.hub.set_pairing_refs(6)
+
+    assert ended.timed_out
+    assert (left.expected, left.detail) == (False, "it left")
+    await account.launch()
+    assert (await account.next(QrIssued)).code != qr.code
+    await account.stop()
+
+
+async def test_stopping_while_pairing(stage: Stage) -> None:
+    """The host leaves at once although the library is waiting for the phone."""
+    account = await stage.account()
+    await account.launch()
+    await account.next(QrIssued)
+
+    left = await account.stop()
+
+    assert (left.expected, left.detail) == (True, "it left")
+
+
+async def test_a_link_made_just_before_a_crash_is_taken_up(stage: Stage) -> None:
+    """The store holds a device that nobody was told of: no second pairing."""
+    account = await stage.linked()
+    jid, account.jid = account.jid, None
+    account.host.kill()
+    await account.next(HostExited)
+
+    await account.launch()
+
+    assert (await account.next(Paired)).account.jid == jid
+    assert (await account.next(LinkUp)).account.jid == jid
+    await account.stop()
+
+
+@pytest.mark.parametrize("rest", ["nothing", "another device"])
+async def test_a_store_without_the_device(stage: Stage, rest: str) -> None:
+    """It is said and the host leaves; naming the device to the library would abort it."""
+    account = await stage.account()
+    account.jid = f"{account.phone.number}:1@s.whatsapp.net"
+    if rest == "another device":
+        other = await stage.linked()
+        await other.stop()
+        shutil.copytree(other.directory, account.directory)
+
+    await account.launch()
+
+    assert (await account.next(LinkEnded)).reason == "store_lost"
+    assert (await account.next(HostExited)).detail == "it left"
+
+
+async def test_an_unreachable_server(stage: Stage) -> None:
+    """The first connection fails at once; the host leaves so that the session may try again."""
+    account = await stage.linked()
+    await account.stop()
+    await stage.sandbox.faults.service_down()
+    try:
+        await account.launch()
+        ended = await account.next(LinkEnded)
+        await account.next(HostExited)
+    finally:
+        await stage.sandbox.faults.service_up()
+
+    assert ended.reason == "unreachable"
+    await account.resume()
+    await account.stop()

@@ -1,0 +1,206 @@
+"""Frames as bytes: whatever goes in comes out, and whatever is no frame is refused."""
+
+import contextlib
+from dataclasses import fields
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway_worker.whatsapp.ipc import frames
+from gateway_worker.whatsapp.ipc.codec import (
+    HEADER,
+    KINDS,
+    MAX_BODY_BYTES,
+    VERSION,
+    FrameDecoder,
+    WireError,
+    encode,
+)
+
+MESSAGE = frames.Message(
+    record=7,
+    message_id="3EB0AA",
+    chat="1@s.whatsapp.net",
+    sender=frames.Person(jid="1@s.whatsapp.net"),
+    from_me=False,
+    is_group=False,
+    timestamp=1,
+    kind="conversation",
+    text="Hello",
+)
+
+
+def values_of(hint: Any) -> st.SearchStrategy[Any]:
+    """Return values of a field's declared type."""
+    if isinstance(hint, UnionType):
+        return st.one_of(
+            *(st.none() if part is NoneType else values_of(part) for part in get_args(hint))
+        )
+    if get_origin(hint) is tuple:
+        return st.lists(st.text(), max_size=5).map(tuple)
+    if hint is frames.Person:
+        return frames_of(frames.Person)
+    plain: dict[Any, st.SearchStrategy[Any]] = {
+        int: st.integers(-(2**63), 2**64 - 1),
+        float: st.floats(allow_nan=False, allow_infinity=False),
+        str: st.text(),
+        bool: st.booleans(),
+    }
+    return plain[hint]
+
+
+def frames_of(cls: type[Any]) -> st.SearchStrategy[Any]:
+    """Return frames of one kind."""
+    hints = get_type_hints(cls)
+    return st.builds(cls, **{field.name: values_of(hints[field.name]) for field in fields(cls)})
+
+
+ANY_FRAME = st.one_of(*map(frames_of, KINDS))
+
+
+def decode(data: bytes) -> list[Any]:
+    """Return the frames in these bytes."""
+    return list(FrameDecoder().feed(data))
+
+
+def body(**changes: Any) -> bytes:
+    """Return a message frame's bytes with some fields changed; None takes one out."""
+    content = {**orjson.loads(orjson.dumps(MESSAGE)), **changes}
+    data = orjson.dumps({name: value for name, value in content.items() if value != "absent"})
+    return HEADER.pack(VERSION, KINDS.index(frames.Message), len(data)) + data
+
+
+@given(ANY_FRAME)
+@settings(deadline=None, max_examples=300)
+def test_a_frame_comes_out_as_it_went_in(frame: Any) -> None:
+    """Of every kind, with every text and number that fits."""
+    (read,) = decode(encode(frame))
+
+    assert read == frame
+    assert type(read) is type(frame)
+
+
+@given(st.lists(ANY_FRAME, max_size=6), st.data())
+@settings(deadline=None)
+def test_frames_survive_any_cutting(sent: list[Any], data: st.DataObject) -> None:
+    """A stream is cut where the kernel likes; order and content stay."""
+    stream = b"".join(map(encode, sent))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+    decoder = FrameDecoder()
+
+    read = [
+        frame
+        for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)
+        for frame in decoder.feed(stream[start:end])
+    ]
+
+    assert read == sent
+
+
+@given(ANY_FRAME, st.data())
+@settings(deadline=None)
+def test_a_torn_frame_yields_nothing(frame: Any, data: st.DataObject) -> None:
+    """What is cut short is waited for, never guessed."""
+    whole = encode(frame)
+    torn = whole[: data.draw(st.integers(0, len(whole) - 1))]
+
+    assert decode(torn) == []
+
+
+@given(st.binary(max_size=64) | st.binary(max_size=64).map(lambda body: b"\x01\x00" + body))
+@settings(deadline=None)
+def test_noise_is_refused_and_nothing_else_happens(noise: bytes) -> None:
+    """Arbitrary bytes end in frames or in a `WireError`."""
+    with contextlib.suppress(WireError):
+        decode(noise)
+
+
+@given(ANY_FRAME, st.data())
+@settings(deadline=None)
+def test_a_flipped_byte_is_refused_or_is_another_frame(frame: Any, data: st.DataObject) -> None:
+    """Damage inside a frame never escapes as another kind of error."""
+    damaged = bytearray(encode(frame))
+    damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(st.integers(1, 255))
+
+    with contextlib.suppress(WireError):
+        decode(bytes(damaged))
+
+
+def test_another_version_is_refused() -> None:
+    """A host of another release is told apart before anything of it is read."""
+    with pytest.raises(WireError, match="version 2"):
+        decode(HEADER.pack(VERSION + 1, 0, 0))
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    """Kinds end where the list ends."""
+    with pytest.raises(WireError, match="no kind"):
+        decode(HEADER.pack(VERSION, len(KINDS), 2) + b"{}")
+
+
+def test_an_oversized_frame_is_refused_before_it_is_there() -> None:
+    """The header is enough, so nothing piles up in memory."""
+    with pytest.raises(WireError, match="too many"):
+        decode(HEADER.pack(VERSION, 0, MAX_BODY_BYTES + 1))
+
+
+def test_an_oversized_frame_is_not_written() -> None:
+    """The writer finds out, not the reader."""
+    with pytest.raises(WireError, match="SendText"):
+        encode(frames.SendText(request=1, to="1", text="x" * MAX_BODY_BYTES))
+
+
+def test_text_that_is_no_unicode_is_not_written() -> None:
+    """A lone surrogate has no bytes."""
+    with pytest.raises(WireError, match="SendText"):
+        encode(frames.SendText(request=1, to="1", text="\ud800"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"record": "7"},
+        {"record": True},
+        {"record": 7.0},
+        {"record": None},
+        {"from_me": 1},
+        {"text": 5},
+        {"mentions": "all"},
+        {"mentions": [1]},
+        {"sender": None},
+        {"sender": {"jid": "1"}},
+        {"sender": {"jid": 1, "lid": None, "phone_number": None, "push_name": None}},
+        {"chat": "absent"},
+        {"more": 1},
+        {"chat": "absent", "more": 1},
+    ],
+)
+def test_a_field_of_another_type_is_refused(changes: dict[str, Any]) -> None:
+    """Every field is what it is declared to be, none is missing and none is new."""
+    with pytest.raises(WireError, match="no Message"):
+        decode(body(**changes))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{", b'{"a":', b"\xff\xfe", b"1"])
+def test_a_body_that_is_no_object_is_refused(content: bytes) -> None:
+    """JSON, and an object."""
+    with pytest.raises(WireError):
+        decode(HEADER.pack(VERSION, 0, len(content)) + content)
+
+
+def test_an_error_tells_nothing_of_what_was_written() -> None:
+    """It may be logged, so it holds no text and no number of anybody."""
+    with pytest.raises(WireError) as caught:
+        decode(body(chat=5, text="a secret"))
+
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_every_frame_has_a_kind() -> None:
+    """A frame that is missing in the list could not be sent."""
+    assert set(KINDS) == set(get_args(frames.Frame))
