@@ -75,7 +75,6 @@ class Metrics:
         commit_batch_size: Changes per transaction.
         commit_seconds: Duration of a transaction.
         inbound_messages: Messages that arrived from WhatsApp.
-        spool_records: Inbound records on disk that await their commit.
         swallowed_messages: Messages that the library acknowledged without handing them over.
         hosts: Session hosts that run.
         host_restarts: Hosts started again after they had died.
@@ -107,7 +106,6 @@ class Metrics:
     commit_batch_size: Histogram
     commit_seconds: Histogram
     inbound_messages: Counter
-    spool_records: Gauge
     swallowed_messages: Counter
     hosts: Gauge
     host_restarts: Counter
@@ -232,9 +230,6 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         "sessions": make.gauge("sessions", "Sessions held.", "state"),
         "capacity": make.gauge("capacity_sessions", "Sessions that the worker may hold."),
         "inbound_messages": make.counter("inbound_messages", "Messages from WhatsApp."),
-        "spool_records": make.gauge(
-            "spool_records", "Inbound records on disk that await their commit."
-        ),
         "swallowed_messages": make.counter(
             "swallowed_messages", "Messages acknowledged by the library and not handed over."
         ),

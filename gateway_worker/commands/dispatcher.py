@@ -47,8 +47,8 @@ _DEAD = frozenset(
 )
 """Commands that could not be executed as they are: an operator may want to see them."""
 
-Observer = Callable[[str, str, float], None]
-"""Called with a command's type, its outcome (`succeeded` or an error code) and its seconds."""
+Observer = Callable[[str, str, Stopwatch], None]
+"""Called with a command's type, its outcome (`succeeded` or an error code) and its times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Dispatcher:
         recorder: Recorder,
         forwarder: Forwarder,
         clock: Clock,
-        observe: Observer = lambda _type, _outcome, _seconds: None,
+        observe: Observer = lambda _type, _outcome, _times: None,
     ) -> None:
         self._worker_id = worker_id
         self._context = context
@@ -126,7 +126,7 @@ class Dispatcher:
 
     async def _handle(self, session_id: str, work: Work) -> None:
         if isinstance(work.command, CommandRejectedError):
-            await self._refuse(work.delivery, work.command)
+            await self._refuse(work, work.command)
             return
         command = work.command
         with structlog.contextvars.bound_contextvars(
@@ -173,7 +173,7 @@ class Dispatcher:
             await delivery.settle(Settlement.REQUEUE)
             return
         await self._settle(delivery, change.outcome)
-        self._observe(command.type, name, stopwatch.total_seconds)
+        self._observe(command.type, name, stopwatch)
         log.info("command.settled", outcome=name, **stopwatch.fields())
 
     async def _end_of(
@@ -220,10 +220,11 @@ class Dispatcher:
         else:
             await delivery.settle(Settlement.ACK)
 
-    async def _refuse(self, delivery: Delivery, rejected: CommandRejectedError) -> None:
+    async def _refuse(self, work: Work, rejected: CommandRejectedError) -> None:
         """Tell the sender if that is possible, and put the body to the dead letters."""
         error, session_id = rejected.error, rejected.session_id
-        self._observe(rejected.command_type or "unreadable", error.code, 0.0)
+        stopwatch = Stopwatch(arrived=work.arrived)
+        self._observe(rejected.command_type or "unreadable", error.code, stopwatch)
         log.warning(
             "command.refused",
             command_id=rejected.command_id,
@@ -239,6 +240,6 @@ class Dispatcher:
                 epoch=self._context.manager.epoch_of(session_id),
             )
             await self._recorder.record(refusal)
-        await delivery.settle(
+        await work.delivery.settle(
             Settlement.DEAD, Refusal(code=error.code, reason=error.detail or error.code)
         )

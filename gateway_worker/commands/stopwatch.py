@@ -30,6 +30,10 @@ class Stopwatch:
         """Note a time that was taken elsewhere."""
         self._steps[step] = seconds
 
+    def seconds(self, step: str) -> float:
+        """Return the time of a step that has ended, 0 for one that has not."""
+        return self._steps.get(step, 0.0)
+
     def fields(self) -> dict[str, float]:
         """Return the steps as fields of a log line, `<step>_seconds`, to the tenth of a ms."""
         return {f"{step}_seconds": round(seconds, 4) for step, seconds in self._steps.items()}

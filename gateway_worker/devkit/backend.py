@@ -72,8 +72,8 @@ class Backend:
         """Connect, declare a queue for events and heartbeats, and start to collect.
 
         `wanted` are topic patterns of the events to collect; what none of them matches goes to a
-        queue that nobody reads, as if for another backend. A `durable` queue keeps events while the broker or this backend is away; the other one goes
-        with the connection.
+        queue that nobody reads, as if for another backend. A `durable` queue keeps events while the
+        broker or this backend is away; the other one goes with the connection.
 
         The exchanges are declared as well, with the contract's own arguments, so that a backend may
         come before the first worker.

@@ -77,6 +77,9 @@ class LoadReport:
         outbox_depth: Asks the database for the depth of the outbox; raises `DependencyError`.
         commands: Counts commands brought to an end.
         events: Counts events published.
+
+    Attributes:
+        last: The figures of the last heartbeat.
     """
 
     def __init__(
@@ -98,11 +101,19 @@ class LoadReport:
         self._started = time.monotonic()
         self._commands = commands
         self._events = events
+        self.last = WorkerLoad(
+            worker=worker_id,
+            version=VERSION,
+            capacity=carried.capacity,
+            sessions={},
+            cpu_percent=0.0,
+            memory_bytes=0,
+        )
 
     async def load(self) -> WorkerLoad:
         """Return the figures of now; those that cannot be had are left out or zero."""
         usage = await self._resources.measure()
-        return WorkerLoad(
+        self.last = WorkerLoad(
             worker=self._worker_id,
             version=VERSION,
             capacity=self._carried.capacity,
@@ -115,6 +126,7 @@ class LoadReport:
             events_per_second=self._events.per_second(),
             uptime_seconds=round(time.monotonic() - self._started, 1),
         )
+        return self.last
 
 
 class Heartbeat:

@@ -29,12 +29,16 @@ class Pruner:
         self._keep_seconds = keep_seconds
         self._interval_seconds = interval_seconds
 
+    async def _prune(self) -> None:
+        pruned = _LIMIT
+        while pruned == _LIMIT:
+            pruned = await self._store.prune(keep_seconds=self._keep_seconds, limit=_LIMIT)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Prune until `stop` is set."""
         while not stop.is_set():
             try:
-                while await self._store.prune(keep_seconds=self._keep_seconds, limit=_LIMIT):
-                    await asyncio.sleep(0)
+                await self._prune()
             except RetryableError as error:
                 log.warning("outbox.not_pruned", reason=str(error))
             with contextlib.suppress(TimeoutError):

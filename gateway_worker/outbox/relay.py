@@ -8,6 +8,7 @@ are published side by side.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -33,7 +34,8 @@ class Relay:
         store: The outbox table.
         publisher: Publishes with confirms.
         memory_rows: How many unpublished rows to hold at most.
-        published: Called with an event's type once the broker has confirmed it.
+        published: Called with an event's type once the broker has confirmed it, and with the
+            seconds since it was taken up here, which is right after its commit.
     """
 
     def __init__(
@@ -42,13 +44,15 @@ class Relay:
         store: OutboxStore,
         publisher: EventPublisher,
         memory_rows: int = 5_000,
-        published: Callable[[str], None] = lambda _type: None,
+        published: Callable[[str, float], None] = lambda _type, _seconds: None,
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._memory_rows = memory_rows
         self._published = published
-        self._mailboxes: Mailboxes[OutboxRow] = Mailboxes(handle=self._publish, name="relay")
+        self._mailboxes: Mailboxes[tuple[OutboxRow, float]] = Mailboxes(
+            handle=self._publish, name="relay"
+        )
         self._marks: Batcher[int, None] = Batcher(
             flush=self._mark, name="relay.marks", pace_seconds=_MARK_SECONDS, max_items=_PAGE
         )
@@ -120,10 +124,12 @@ class Relay:
 
     def _post(self, rows: Sequence[OutboxRow]) -> None:
         self._held += len(rows)
+        now = time.monotonic()
         for row in rows:
-            self._mailboxes.post(row.session_id, row)
+            self._mailboxes.post(row.session_id, (row, now))
 
-    async def _publish(self, _session_id: str, row: OutboxRow) -> None:
+    async def _publish(self, _session_id: str, item: tuple[OutboxRow, float]) -> None:
+        row, since = item
         backoff = Backoff(initial_seconds=0.1, maximum_seconds=5.0)
         try:
             while True:
@@ -135,7 +141,7 @@ class Relay:
                     await asyncio.sleep(backoff.next_seconds())
         finally:
             self._held -= 1
-        self._published(row.type)
+        self._published(row.type, time.monotonic() - since)
         self._last_mark = self._marks.submit(row.outbox_id)
 
     async def _mark(self, outbox_ids: Sequence[int]) -> Sequence[None]:

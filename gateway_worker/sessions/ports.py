@@ -331,6 +331,26 @@ class CommandRoutes(Protocol):
         ...
 
 
+class SessionObserver(Protocol):
+    """Counts what happens to sessions. Cheap; never raises."""
+
+    def host_restarted(self) -> None:
+        """A host has died and is started again."""
+        ...
+
+    def host_exited(self, *, expected: bool) -> None:
+        """A host has ended, because it was told to or not."""
+        ...
+
+    def link_restored(self) -> None:
+        """A connection to WhatsApp that was lost stands again."""
+        ...
+
+    def message_arrived(self) -> None:
+        """A message came from WhatsApp."""
+        ...
+
+
 class DeviceSnapshots(Protocol):
     """Encrypted copies of device stores in the object store."""
 

@@ -242,6 +242,7 @@ class Session:
         if host is None:
             return  # not acknowledged: its spool brings it again
         if isinstance(event, InboundMessage):
+            self._around.observer.message_arrived()
             await self._inbound.message(event, host.acknowledge)
         else:
             await self._inbound.receipt(event, host.acknowledge)
@@ -265,6 +266,8 @@ class Session:
         self._supervisor.healthy()
         if self.state is SessionState.CONNECTED:
             return
+        if self.state is SessionState.RECONNECTING:
+            self._around.observer.link_restored()
         self._standing.account = account
         self._standing.enter(
             SessionState.CONNECTED,

@@ -125,6 +125,7 @@ class HostSupervisor:
         if self._halting.is_set():  # told to while the host was being started
             await self.host.stop()
         left = await self._exited
+        self._around.observer.host_exited(expected=left.expected)
         self.host = None
         self._log.info("session.host_exited", expected=left.expected, detail=left.detail)
 
@@ -138,7 +139,7 @@ class HostSupervisor:
 
     async def _pause(self, ending: Ending | None) -> None:
         seconds = self._backoff.next_seconds()
-        self._around.host_restarted()
+        self._around.observer.host_restarted()
         self._standing.enter(
             SessionState.RECONNECTING,
             ending.reason if ending else StatusReason.HOST_EXITED,

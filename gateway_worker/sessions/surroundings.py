@@ -1,6 +1,5 @@
 """What every session of a worker shares: the ports, the clock and the limits."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from gateway_worker.sessions.ports import (
     MessageStore,
     Recorder,
     RoutingTable,
+    SessionObserver,
     SessionStore,
 )
 
@@ -47,7 +47,7 @@ class Surroundings:
     Attributes:
         worker_id: This worker.
         data_dir: Where each session has its directory, under `sessions/`.
-        host_restarted: Called whenever a host has died and is started again.
+        observer: Counts what happens.
     """
 
     worker_id: str
@@ -62,7 +62,7 @@ class Surroundings:
     background: Background
     clock: Clock
     limits: SessionLimits
-    host_restarted: Callable[[], None]
+    observer: SessionObserver
 
     @property
     def source(self) -> str:

@@ -1,1 +1,1 @@
-"""Where things are kept: `db` (PostgreSQL), `cache` (Redis), `objects` (S3). None knows the others."""
+"""Where things are kept: `db` is PostgreSQL, `cache` Redis, `objects` S3; none knows the others."""

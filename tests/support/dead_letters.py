@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import aio_pika
 import aio_pika.abc
+
 from gateway_contracts import Topology
 
 

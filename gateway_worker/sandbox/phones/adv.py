@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from google.protobuf.message import DecodeError
 
 from gateway_worker.sandbox.phones.errors import ForgedCompanionError
+from gateway_worker.sandbox.protobuf import build_messages
 from gateway_worker.sandbox.signal.xeddsa import verify
-from gateway_worker.sandbox.wire.proto import build_messages
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.signal.keys import KeyPair

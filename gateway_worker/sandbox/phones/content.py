@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
+from gateway_worker.sandbox.protobuf import build_messages
 from gateway_worker.sandbox.signal.errors import MalformedMessageError
 from gateway_worker.sandbox.wire.jid import Jid
-from gateway_worker.sandbox.wire.proto import build_messages
 
 _CAPTIONED: Final = {"context": (17, "ContextInfo")}
 _PROTO: Final = build_messages(

@@ -6,8 +6,8 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
+from gateway_worker.sandbox.protobuf import build_messages
 from gateway_worker.sandbox.signal.xeddsa import verify
-from gateway_worker.sandbox.wire.proto import build_messages
 
 DEVICE_SIGNATURE_PREFIX: Final = b"\x06\x01"
 

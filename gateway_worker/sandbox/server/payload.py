@@ -9,9 +9,9 @@ from google.protobuf.message import DecodeError
 
 from gateway_worker.sandbox.hub.interface import KeyBundle, SignedPreKey
 from gateway_worker.sandbox.hub.linking import CompanionKeys
+from gateway_worker.sandbox.protobuf import build_messages
 from gateway_worker.sandbox.wire.errors import WireError
 from gateway_worker.sandbox.wire.jid import Jid, pn
-from gateway_worker.sandbox.wire.proto import build_messages
 
 _MESSAGES: Final = build_messages(
     "sandbox.payload",

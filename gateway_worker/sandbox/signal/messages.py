@@ -13,9 +13,9 @@ from typing import Any, Final, Self
 
 from google.protobuf.message import DecodeError
 
+from gateway_worker.sandbox.protobuf import build_messages
 from gateway_worker.sandbox.signal.errors import MalformedMessageError
 from gateway_worker.sandbox.signal.keys import typed, untyped
-from gateway_worker.sandbox.wire.proto import build_messages
 
 VERSION: Final = b"\x33"
 MAC_BYTES: Final = 8

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from gateway_worker.sandbox.protobuf import build_messages
 from gateway_worker.sandbox.signal.xeddsa import sign
 from gateway_worker.sandbox.wire.noise import NoiseIdentity
-from gateway_worker.sandbox.wire.proto import build_messages
 
 if TYPE_CHECKING:
     from pathlib import Path

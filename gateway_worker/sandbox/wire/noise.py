@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from google.protobuf.message import DecodeError
 
+from gateway_worker.sandbox.protobuf import build_messages
 from gateway_worker.sandbox.wire.errors import WireError
-from gateway_worker.sandbox.wire.proto import build_messages
 
 PROTOCOL: Final = b"Noise_XX_25519_AESGCM_SHA256\0\0\0\0"
 HEADER: Final = b"WA\x06\x03"

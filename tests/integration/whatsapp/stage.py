@@ -93,10 +93,16 @@ class Account:
         await self.host.stop()
         return await self.next(HostExited)
 
-    async def next(self, kind: type[E], where: Callable[[E], bool] = lambda _: True) -> E:
+    async def next(
+        self,
+        kind: type[E],
+        where: Callable[[E], bool] = lambda _: True,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> E:
         """Return the first such event after the one that was returned last."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
+            async with asyncio.timeout(patience_seconds), self._changed:
                 while True:
                     for place in range(self.taken, len(self.events)):
                         event = self.events[place]

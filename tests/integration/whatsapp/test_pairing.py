@@ -69,7 +69,7 @@ async def test_nobody_scans(stage: Stage) -> None:
     try:
         await account.launch()
         qr = await account.next(QrIssued)
-        ended = await account.next(PairingEnded, lambda _: True)
+        ended = await account.next(PairingEnded, patience_seconds=45)  # the library waits for 20
         left = await account.next(HostExited)
     finally:
         stage.sandbox.hub.set_pairing_refs(6)

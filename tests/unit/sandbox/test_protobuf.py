@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway_worker.sandbox.wire.proto import build_messages
+from gateway_worker.sandbox.protobuf import build_messages
 
 SCHEMA = {
     "Outer": {"name": (1, "string"), "inner": (2, "Inner", True), "big": (3, "uint64")},

@@ -1,0 +1,196 @@
+"""What the worker lets others see of itself: counts for Prometheus, answers for the probes."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway_worker.broker.client import Broker
+from gateway_worker.broker.consumer import CommandConsumer
+from gateway_worker.commands.dispatcher import Dispatcher
+from gateway_worker.commands.stopwatch import Stopwatch
+from gateway_worker.errors import DependencyError, GatewayError
+from gateway_worker.health import (
+    CheckResult,
+    HealthSidecar,
+    resources_section,
+    sessions_section,
+)
+from gateway_worker.health.heartbeat import LoadReport, Rate
+from gateway_worker.health.resources import ResourceMeter
+from gateway_worker.metrics import Metrics
+from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.storage.cache.client import Cache
+from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.objects.client import Objects
+from gateway_worker.whatsapp.launcher import HostProcesses
+
+
+class Counts:
+    """Counts where things happen: for the metrics, and as rates for the heartbeats.
+
+    Args:
+        metrics: The worker's instruments.
+    """
+
+    def __init__(self, *, metrics: Metrics) -> None:
+        self.metrics = metrics
+        self.commands = Rate()
+        self.events = Rate()
+
+    def command_settled(self, command_type: str, outcome: str, stopwatch: Stopwatch) -> None:
+        """Count a command that has come to its end."""
+        self.commands.add()
+        self.metrics.observe_command(command_type, outcome, stopwatch.total_seconds)
+        self.metrics.queue_wait_seconds.observe(stopwatch.seconds("queue"))
+
+    def event_published(self, event_type: str, lag_seconds: float) -> None:
+        """Count an event that the broker has confirmed, so long after its commit."""
+        self.events.add()
+        self.metrics.count_event(event_type)
+        self.metrics.relay_lag_seconds.observe(lag_seconds)
+
+    # What sessions tell (their `SessionObserver`).
+
+    def host_restarted(self) -> None:
+        """Count a host that is started again."""
+        self.metrics.host_restarts.inc()
+
+    def host_exited(self, *, expected: bool) -> None:
+        """Count a host that has ended."""
+        self.metrics.count_host_exit(expected=expected)
+
+    def link_restored(self) -> None:
+        """Count a connection to WhatsApp that came back."""
+        self.metrics.reconnects.labels("whatsapp").inc()
+
+    def message_arrived(self) -> None:
+        """Count a message from WhatsApp."""
+        self.metrics.inbound_messages.inc()
+
+
+class Observed(Protocol):
+    """The parts that are looked at."""
+
+    @property
+    def manager(self) -> SessionManager:
+        """The sessions."""
+        ...
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """The commands in work."""
+        ...
+
+    @property
+    def consumer(self) -> CommandConsumer:
+        """Where commands come in."""
+        ...
+
+    @property
+    def resources(self) -> ResourceMeter:
+        """Memory and CPU."""
+        ...
+
+    @property
+    def report(self) -> LoadReport:
+        """What heartbeats say."""
+        ...
+
+
+class Outside(Protocol):
+    """The adapters that are asked."""
+
+    @property
+    def broker(self) -> Broker:
+        """RabbitMQ."""
+        ...
+
+    @property
+    def database(self) -> Database:
+        """PostgreSQL."""
+        ...
+
+    @property
+    def cache(self) -> Cache:
+        """Redis."""
+        ...
+
+    @property
+    def objects(self) -> Objects:
+        """S3."""
+        ...
+
+    @property
+    def hosts(self) -> HostProcesses:
+        """The hosts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Check:
+    """A dependency as the probes ask it."""
+
+    name: str
+    required: bool
+    ask: Callable[[], Awaitable[None]]
+
+    async def check(self) -> CheckResult:
+        """Ask once."""
+        try:
+            await self.ask()
+        except GatewayError as error:
+            return CheckResult(ok=False, detail=str(error))
+        return CheckResult(ok=True)
+
+
+def observe(sidecar: HealthSidecar, metrics: Metrics, adapters: Outside, parts: Observed) -> None:
+    """Let the probes ask the dependencies, and the metrics follow what is counted elsewhere."""
+
+    async def ask_broker() -> None:
+        health = adapters.broker.check()
+        if not health.ready:
+            raise DependencyError("; ".join(health.problems))
+
+    async def ask_database() -> None:
+        # Without the database no command can be entered: leave them to the broker meanwhile.
+        try:
+            await adapters.database.check()
+        except BaseException:  # also when the check is given up because it hangs
+            parts.consumer.pause()
+            raise
+        parts.consumer.resume()
+
+    for name, required, ask in (
+        ("rabbitmq", True, ask_broker),
+        ("postgresql", True, ask_database),
+        ("redis", False, adapters.cache.check),
+        ("s3", False, adapters.objects.check),
+    ):
+        sidecar.add_check(_Check(name=name, required=required, ask=ask))
+    sidecar.add_section("sessions", sessions_section(parts.manager))
+    sidecar.add_section("resources", resources_section(parts.resources))
+    _follow(metrics, adapters, parts)
+
+
+def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
+    stats = adapters.broker.stats
+    metrics.follow(metrics.reconnects.labels("rabbitmq"), lambda: stats().reconnects)
+    metrics.follow(metrics.returned_publishes, lambda: stats().returned + stats().refused)
+    metrics.follow(metrics.publish_timeouts, lambda: stats().publish_timeouts)
+    metrics.follow(metrics.settle_timeouts, lambda: stats().settle_failures)
+    metrics.follow(metrics.redeliveries, lambda: stats().reattached + stats().acknowledged_again)
+    metrics.follow(metrics.dead_letters, lambda: stats().dead_lettered)
+    metrics.follow(metrics.swallowed_messages, lambda: adapters.hosts.notices["message_lost"])
+    metrics.capacity.set(parts.manager.capacity)
+
+    def gauges() -> None:
+        usage = parts.resources.last
+        metrics.set_sessions(parts.manager.states())
+        metrics.hosts.set(len(adapters.hosts.host_pids))
+        metrics.commands_waiting.set(parts.dispatcher.waiting)
+        metrics.outbox_depth.set(parts.report.last.outbox_depth)
+        metrics.cpu_percent.set(usage.cpu_percent)
+        metrics.worker_memory_bytes.set(usage.worker_rss_bytes)
+        metrics.hosts_memory_bytes.set(usage.hosts_pss_bytes)
+
+    metrics.on_refresh(gauges)

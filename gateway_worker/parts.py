@@ -1,0 +1,237 @@
+"""What the worker is made of: the adapters that lead outside, the parts that work inside.
+
+`open_adapters` and `build_parts` only make and join things; what starts when is `app.py`'s.
+"""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import structlog
+
+from gateway_contracts import WorkerLoad
+from gateway_worker.broker.client import Broker
+from gateway_worker.broker.consumer import CommandConsumer
+from gateway_worker.commands.dispatcher import Dispatcher
+from gateway_worker.commands.forwarding import Forwarder
+from gateway_worker.commands.handlers import Context
+from gateway_worker.commands.inbox import Inbox
+from gateway_worker.config import Settings
+from gateway_worker.errors import ConfigurationError, GatewayError
+from gateway_worker.health.heartbeat import Heartbeat, LoadReport
+from gateway_worker.health.resources import ResourceMeter
+from gateway_worker.observation import Counts
+from gateway_worker.outbox.pruning import Pruner
+from gateway_worker.outbox.recorder import Recorder
+from gateway_worker.outbox.relay import Relay
+from gateway_worker.runtime.background import Background
+from gateway_worker.runtime.clock import SystemClock
+from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.sessions.ports import DeviceSnapshots, SessionStore
+from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
+from gateway_worker.storage.cache.client import Cache
+from gateway_worker.storage.cache.routing import RedisRoutes
+from gateway_worker.storage.cache.workers import RedisWorkers
+from gateway_worker.storage.db.changes.store import PostgresChangeStore
+from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.inbox import PostgresInboxStore
+from gateway_worker.storage.db.messages import PostgresMessageStore
+from gateway_worker.storage.db.migrate import pending_revisions, upgrade
+from gateway_worker.storage.db.outbox import PostgresOutboxStore
+from gateway_worker.storage.db.sessions import PostgresSessionStore
+from gateway_worker.storage.db.workers import PostgresWorkerStore
+from gateway_worker.storage.objects.client import Objects
+from gateway_worker.storage.objects.snapshots import device_snapshots
+from gateway_worker.storage.objects.store import Bucket
+from gateway_worker.whatsapp.launcher import HostProcesses
+from gateway_worker.whatsapp.memory import pss_bytes
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """What leads out of the process."""
+
+    broker: Broker
+    database: Database
+    cache: Cache
+    objects: Objects
+    snapshots: DeviceSnapshots
+    hosts: HostProcesses
+
+
+class WorkerPresence:
+    """Shows in database and cache that this worker lives."""
+
+    def __init__(
+        self, *, worker_id: str, adapters: Adapters, sessions: SessionStore, routes: RedisRoutes
+    ) -> None:
+        self._worker_id = worker_id
+        self._rows = PostgresWorkerStore(database=adapters.database, worker_id=worker_id)
+        self._registry = RedisWorkers(cache=adapters.cache)
+        self._sessions = sessions
+        self._routes = routes
+
+    async def beat(self, load: WorkerLoad) -> None:
+        """Renew both; a cache that knew nothing of us gets the routes of all our sessions."""
+        if await self._registry.beat(load):
+            await self._routes.rebuild(await self._sessions.owned_by(self._worker_id))
+        if not await self._rows.beat():
+            await self._rows.register(version=load.version, capacity=load.capacity)
+
+    async def leave(self) -> None:
+        """Take both away, in good order; a store that is away forgets us by itself."""
+        await self._registry.remove(self._worker_id)
+        try:
+            await self._rows.leave()
+        except GatewayError as error:
+            log.warning("worker.not_signed_off", reason=str(error))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What works inside it."""
+
+    background: Background
+    recorder: Recorder
+    relay: Relay
+    pruner: Pruner
+    inbox: Inbox
+    manager: SessionManager
+    dispatcher: Dispatcher
+    consumer: CommandConsumer
+    heartbeat: Heartbeat
+    resources: ResourceMeter
+    report: LoadReport
+    routes: RedisRoutes
+    workers: WorkerPresence
+
+
+async def open_adapters(stack: AsyncExitStack, settings: Settings) -> Adapters:
+    """Open what leads outside; each fails with its own name if it cannot be reached."""
+    database = await open_database(stack, settings)
+    objects = await stack.enter_async_context(Objects.open(settings.objects))
+    return Adapters(
+        database=database,
+        cache=await stack.enter_async_context(Cache.open(settings.cache)),
+        objects=objects,
+        snapshots=device_snapshots(
+            bucket=Bucket(objects=objects), keyring=settings.objects.keyring()
+        ),
+        broker=await stack.enter_async_context(
+            Broker.open(settings.broker, worker_id=settings.worker_id)
+        ),
+        hosts=await stack.enter_async_context(HostProcesses(settings.whatsapp)),
+    )
+
+
+async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
+    """Open the database; its schema has to be the one that this release knows."""
+    url = (settings.migrations_url or settings.database.url).get_secret_value()
+    if settings.auto_migrate:
+        await upgrade(url)
+    elif missing := await pending_revisions(url):
+        raise ConfigurationError(
+            f"DATABASE_URL: the schema lacks {len(missing)} migrations; "
+            "run `gateway-worker migrate`, or set AUTO_MIGRATE=true"
+        )
+    return await stack.enter_async_context(Database(settings=settings.database))
+
+
+async def reach_cache(stack: AsyncExitStack, settings: Settings) -> None:
+    """Open the cache and ask it for an answer: opening alone does not need one."""
+    cache = await stack.enter_async_context(Cache.open(settings.cache))
+    await cache.check()
+
+
+def build_parts(settings: Settings, adapters: Adapters, counts: Counts) -> Parts:
+    """Build what works inside, from the outbox up to the consumer and the heartbeat."""
+    broker, worker_id = adapters.broker, settings.worker_id
+    outbox = PostgresOutboxStore(database=adapters.database, worker_id=worker_id)
+    relay = Relay(store=outbox, publisher=broker.publisher, published=counts.event_published)
+    recorder = Recorder(
+        store=PostgresChangeStore(database=adapters.database, worker_id=worker_id),
+        offer=relay.offer,
+        observe=counts.metrics.observe_commit,
+    )
+    routes = RedisRoutes(cache=adapters.cache)
+    around = _surroundings(settings, adapters, recorder, routes, counts)
+    workers = WorkerPresence(
+        worker_id=worker_id, adapters=adapters, sessions=around.sessions, routes=routes
+    )
+    manager = SessionManager(around=around, capacity=settings.capacity)
+    inbox = Inbox(store=PostgresInboxStore(database=adapters.database))
+    dispatcher = Dispatcher(
+        worker_id=worker_id,
+        context=Context(manager=manager, messages=around.messages),
+        inbox=inbox,
+        recorder=recorder,
+        forwarder=Forwarder(publisher=broker.publisher),
+        clock=around.clock,
+        observe=counts.command_settled,
+    )
+    consumer = broker.consumer(dispatcher)
+    manager.watch_room(
+        lambda has_room: consumer.resume_unassigned() if has_room else consumer.pause_unassigned()
+    )
+    resources = ResourceMeter(host_pids=lambda: _pids(adapters.hosts), pss_bytes=pss_bytes)
+    report = LoadReport(
+        worker_id=worker_id,
+        carried=manager,
+        resources=resources,
+        queue_depth=broker.depth,
+        outbox_depth=outbox.depth,
+        commands=counts.commands,
+        events=counts.events,
+    )
+    heartbeat = Heartbeat(
+        worker_id=worker_id,
+        report=report,
+        events=broker.publisher,
+        interval_seconds=settings.heartbeat_seconds,
+        on_beat=workers.beat,
+    )
+    return Parts(
+        background=around.background,
+        recorder=recorder,
+        relay=relay,
+        pruner=Pruner(store=outbox, keep_seconds=settings.event_retention_seconds),
+        inbox=inbox,
+        manager=manager,
+        dispatcher=dispatcher,
+        consumer=consumer,
+        heartbeat=heartbeat,
+        resources=resources,
+        report=report,
+        routes=routes,
+        workers=workers,
+    )
+
+
+def _surroundings(
+    settings: Settings,
+    adapters: Adapters,
+    recorder: Recorder,
+    routes: RedisRoutes,
+    counts: Counts,
+) -> Surroundings:
+    return Surroundings(
+        worker_id=settings.worker_id,
+        data_dir=settings.data_dir,
+        launcher=adapters.hosts,
+        recorder=recorder,
+        sessions=PostgresSessionStore(database=adapters.database),
+        messages=PostgresMessageStore(database=adapters.database),
+        routes=adapters.broker.routes,
+        routing=routes,
+        snapshots=adapters.snapshots,
+        background=Background(name="background"),
+        clock=SystemClock(),
+        limits=SessionLimits(),
+        observer=counts,
+    )
+
+
+def _pids(hosts: HostProcesses) -> tuple[int, ...]:
+    zygote = hosts.fork_server_pid
+    return () if zygote is None else (zygote, *hosts.host_pids)

@@ -1,0 +1,148 @@
+"""What WhatsApp and the network do to a connection, and what the session is told of it."""
+
+import pytest
+
+from gateway_worker.errors import SessionNotConnectedError
+from gateway_worker.sandbox.hub.faults import ALWAYS, Faults, LoginFailure, StreamEnd
+from gateway_worker.sessions.ports import (
+    HostExited,
+    LinkDown,
+    LinkEnded,
+    LinkUp,
+    OutgoingText,
+    QrIssued,
+)
+from tests.integration.whatsapp.stage import Account, Stage
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def test_a_cut_connection_comes_back(stage: Stage, shop: Account) -> None:
+    """Down, then up again by the same host, and sending works."""
+    pid = shop.host.pid
+
+    stage.sandbox.faults.drop_link(shop.phone.number)
+
+    await shop.next(LinkDown)
+    await shop.next(LinkUp)
+    ben = await stage.customer()
+    await shop.host.send_text(OutgoingText(to=ben.number, text="back"))
+    assert (await ben.next_message()).text == "back"
+    assert shop.host.pid == pid
+
+
+async def test_a_service_that_is_away_for_a_while(stage: Stage, shop: Account) -> None:
+    """Nothing is sent meanwhile, and that is said at once."""
+    await stage.sandbox.faults.service_down()
+    try:
+        await shop.next(LinkDown)
+        with pytest.raises(SessionNotConnectedError):
+            await shop.host.send_text(OutgoingText(to=shop.phone.number, text="x"))
+    finally:
+        await stage.sandbox.faults.service_up()
+
+    await shop.next(LinkUp)
+
+
+async def test_a_login_that_the_server_cannot_take_now(stage: Stage, shop: Account) -> None:
+    """503: the library tries again by itself."""
+    failure = LoginFailure(reason=503, times=1)
+    stage.sandbox.faults.set(shop.phone.number, Faults(login_failure=failure))
+
+    stage.sandbox.faults.drop_link(shop.phone.number)
+
+    await shop.next(LinkDown)
+    await shop.next(LinkUp)
+
+
+async def test_the_phone_unlinks_the_device(stage: Stage) -> None:
+    """It is told, the host leaves, and the next one pairs anew."""
+    account = await stage.linked()
+
+    account.phone.unlink(account.phone.companions[0])
+
+    assert (await account.next(LinkEnded)).reason == "logged_out"
+    assert (await account.next(HostExited)).detail == "it left"
+    account.jid = None
+    await account.launch()
+    await account.next(QrIssued)
+    await account.stop()
+
+
+async def test_the_same_device_logs_in_elsewhere(stage: Stage) -> None:
+    """The host leaves and does not fight; the link stays good."""
+    account = await stage.linked()
+
+    stage.sandbox.faults.end_stream(account.phone.number, StreamEnd.REPLACED)
+
+    assert (await account.next(LinkEnded)).reason == "replaced"
+    await account.next(HostExited)
+    await account.resume()
+    await account.stop()
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason", "link_survives"),
+    [
+        (LoginFailure(reason=401), "logged_out", False),
+        (LoginFailure(reason=402, expire_seconds=3600), "temporary_ban", True),
+        (LoginFailure(reason=403), "logged_out", False),
+        (LoginFailure(reason=405), "client_outdated", True),
+        (LoginFailure(reason=406), "banned", False),
+        (LoginFailure(reason=409), "refused", True),
+    ],
+    ids=lambda value: str(getattr(value, "reason", value)),
+)
+async def test_a_login_that_the_server_refuses(
+    stage: Stage,
+    failure: LoginFailure,
+    reason: str,
+    link_survives: bool,  # noqa: FBT001
+) -> None:
+    """Each refusal has its reason; the host leaves; some take the device along."""
+    account = await stage.linked()
+    await account.stop()
+    assert failure.times == ALWAYS
+    stage.sandbox.faults.set(account.phone.number, Faults(login_failure=failure))
+
+    await account.launch()
+
+    ended = await account.next(LinkEnded)
+    assert ended.reason == reason
+    assert ended.retry_after_seconds == (3600 if reason == "temporary_ban" else None)
+    assert (await account.next(HostExited)).detail == "it left"
+    stage.sandbox.faults.clear(account.phone.number)
+    await account.launch()
+    if link_survives:
+        await account.next(LinkUp)
+    else:
+        assert (await account.next(LinkEnded)).reason == "store_lost"
+    await account.host.stop()
+
+
+async def test_logging_out(stage: Stage) -> None:
+    """The phone has no companion any more, the host leaves as expected."""
+    account = await stage.linked()
+
+    await account.host.logout()
+
+    assert (await account.next(HostExited)).expected
+    assert account.phone.companions == ()
+    with pytest.raises(SessionNotConnectedError):
+        await account.host.logout()
+
+
+async def test_logging_out_without_a_connection(stage: Stage) -> None:
+    """It fails, and the device stays linked."""
+    account = await stage.linked()
+    await stage.sandbox.faults.service_down()
+    try:
+        await account.next(LinkDown)
+        with pytest.raises(SessionNotConnectedError):
+            await account.host.logout()
+    finally:
+        await stage.sandbox.faults.service_up()
+
+    await account.next(LinkUp)
+    assert len(account.phone.companions) == 1
+    await account.stop()
