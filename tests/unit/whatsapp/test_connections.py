@@ -31,7 +31,7 @@ class Worker:
 
     async def connect(self, sock: socket.socket) -> None:
         """Take over a socket."""
-        sock.setblocking(False)
+        sock.settimeout(0)
         await asyncio.get_running_loop().create_unix_connection(lambda: self.protocol, sock=sock)
 
 
@@ -52,8 +52,7 @@ async def test_frames_go_both_ways(pair: tuple[socket.socket, socket.socket]) ->
     for number in range(500):
         worker.protocol.send(Ack(record=number))
     received = await asyncio.to_thread(drain, host, 500)
-    for number in range(500):
-        host.send(Done(request=number))
+    await asyncio.to_thread(lambda: [host.send(Done(request=number)) for number in range(500)])
     theirs.close()
     await worker.closed
 
