@@ -66,7 +66,7 @@ class Library:
         self._native: Any = deferred
         self._props = DeviceProps(os=device_name, platformType=DeviceProps.CHROME)
         self._client = NewClient(
-            str(store),
+            data_source(store),
             jid=None if resume is None else parse_jid(resume),
             props=self._props,
             uuid=CLIENT_ID,
@@ -74,7 +74,7 @@ class Library:
         self._keep: tuple[Any, ...] = ()
 
     def run(self, *, callbacks: Callbacks, subscribe: Iterable[int], proxy: str | None) -> str:
-        """Connect and stay until `stop`; returns why it ended, "" for no error.
+        """Connect and stay, even disconnected; returns only if it failed, with the reason.
 
         Args:
             callbacks: Called all the while.
@@ -113,9 +113,13 @@ class Library:
         )
         return (error or b"").decode(errors="replace")
 
-    def stop(self) -> None:
-        """Disconnect; `run` returns."""
-        self._client.stop()
+    def disconnect(self) -> None:
+        """Disconnect for good; `run` goes on until the process ends.
+
+        The library's `stop` would end it too, but a send that is under way then finds no client
+        and takes the process down.
+        """
+        self._client.disconnect()
 
     def me(self) -> Any:
         """Return the linked device. Only once connected: before, it aborts the process."""
@@ -146,6 +150,16 @@ class Library:
 _PLAIN: Final = {"Device": 0, "Integrator": 0, "IsEmpty": False, "RawAgent": 0}
 
 
+def data_source(store: Path) -> str:
+    """Return a store's name for the library, with how it is to be written.
+
+    The library makes `file:NAME?_foreign_keys=on` of a name and gives that to SQLite's driver; what
+    is behind a question mark in the name are parameters of the driver. A write-ahead log needs one
+    wait for the disk per transaction where a rollback journal needs three, and is as safe.
+    """
+    return f"{store}?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=5000&_foreign_keys=on&_="
+
+
 def stored_devices(deferred: Deferred, store: Path) -> list[str]:
     """Return the device JIDs that a store holds; creates the store if there is none.
 
@@ -153,7 +167,7 @@ def stored_devices(deferred: Deferred, store: Path) -> list[str]:
     """
     ignore = binder.func_callback_bytes2(lambda _data, _size: None)
     native: Any = deferred
-    answer = native.GetAllDevices(str(store).encode(), ignore).decode(errors="replace")
+    answer = native.GetAllDevices(data_source(store).encode(), ignore).decode(errors="replace")
     return [row.partition(",")[0] for row in answer.split(_DEVICE_SEPARATOR) if row]
 
 
