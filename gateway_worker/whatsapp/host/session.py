@@ -50,6 +50,8 @@ from gateway_worker.whatsapp.ipc.frames import (
 FIRST_QR_SECONDS: Final = 60.0
 NEXT_QR_SECONDS: Final = 20.0
 LONGEST_WAIT_SECONDS: Final = 60.0
+UNLINK_SECONDS: Final = 1.0
+"""How long the library may take to delete an unlinked device; it does so after it has told it."""
 REMEMBERED_PEOPLE: Final = 1_000
 
 
@@ -86,6 +88,7 @@ class HostSession:
         self._known = False
         self._returned = False
         self._leaving: float | None = None
+        self._earliest = 0.0
         self._shipper = Shipper(
             spool=spool, people=self._people, send=self._send, in_flight=start.in_flight
         )
@@ -143,14 +146,16 @@ class HostSession:
     # The loop.
 
     def _done(self) -> bool:
-        if self._leaving is None:
+        if self._leaving is None or time.monotonic() < self._earliest:
             return False
         return not self._spool.pending or not self._known or time.monotonic() >= self._leaving
 
     def _wait_milliseconds(self) -> int:
         if self._leaving is None:
             return int(LONGEST_WAIT_SECONDS * 1000)
-        return max(0, int((self._leaving - time.monotonic()) * 1000) + 1)
+        now = time.monotonic()
+        until = self._earliest if now < self._earliest else self._leaving
+        return max(0, int((until - now) * 1000) + 1)
 
     def _leave(self) -> None:
         """Disconnect; what is in the spool may still be acknowledged for a moment."""
@@ -158,7 +163,12 @@ class HostSession:
             return
         self._leaving = time.monotonic() + self._start.drain_seconds
         if self._known and not self._returned:
-            self._library.stop()
+            self._library.disconnect()
+
+    def _leave_unlinked(self) -> None:
+        """Leave when the library, which has ended the connection itself, has deleted the device."""
+        self._earliest = time.monotonic() + UNLINK_SECONDS
+        self._leaving = self._earliest + self._start.drain_seconds
 
     def _on_frame(self, frame: Frame) -> None:
         match frame:
@@ -197,7 +207,9 @@ class HostSession:
             self._send(Up(account=self._people.own))
         elif (news := link_news(code, data)) is not None and self._leaving is None:
             self._send(news)
-            if isinstance(news, Ended):
+            if code == events.LOGGED_OUT:
+                self._leave_unlinked()
+            elif isinstance(news, Ended):
                 self._leave()
 
     def _on_device(self, own: Person) -> None:
@@ -208,6 +220,7 @@ class HostSession:
             self._send(Linked(account=own))
 
     def _on_connected(self) -> None:
+        self._commands.connected()
         if self._leaving is not None:
             return
         self._people.own = account(self._library.me())

@@ -197,7 +197,8 @@ async def main():
             )
             await processes.launch(spec, listen)
             await told.wait()
-        print(json.dumps([processes.fork_server_pid, *processes.host_pids]), flush=True)
+        pids = [processes.fork_server_pid, *processes.host_pids]
+        print(json.dumps(pids), file=sys.stderr, flush=True)
         await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -212,10 +213,11 @@ async def test_a_killed_worker_leaves_nothing(stage: Stage, tmp_path: Path) -> N
         WORKER,
         settings_for(stage.sandbox).model_dump_json(),
         str(tmp_path),
-        stdout=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
     )
-    assert process.stdout is not None
-    pids = json.loads(await process.stdout.readline())
+    assert process.stderr is not None
+    pids = json.loads(await process.stderr.readline())
     assert len(pids) == 4
     assert all(alive(pid) for pid in pids)
 
