@@ -34,6 +34,8 @@ PAIR_CODE_SECONDS: Final = 160.0
 """How long the library waits for the phone, counted from the first QR code."""
 NEXT_CUT_SECONDS: Final = 3.0
 """Until the connection is cut once more; after the second time the library stops trying."""
+RECONNECT_SECONDS: Final = 5.0
+"""How long the next request waits for the connection that was cut."""
 
 
 class Commands:
@@ -60,6 +62,8 @@ class Commands:
         self._cut = cut
         self._running: int | None = None
         self._idle = threading.Event()
+        self._up = threading.Event()
+        self._up.set()
         self._jobs: SimpleQueue[tuple[int, Callable[[], None]]] = SimpleQueue()
         self._waiting: set[int] = set()
         self._thread: threading.Thread | None = None
@@ -85,8 +89,13 @@ class Commands:
                 target=self._end, args=(request,), name=f"end-{request}", daemon=True
             ).start()
 
+    def connected(self) -> None:
+        """Take the word that the library has connected."""
+        self._up.set()
+
     def _end(self, request: int) -> None:
         while self._running == request:
+            self._up.clear()
             self._cut()
             self._idle.wait(NEXT_CUT_SECONDS)
 
@@ -107,6 +116,8 @@ class Commands:
     def _work(self) -> None:
         while True:
             number, job = self._jobs.get()
+            if not self._up.wait(RECONNECT_SECONDS):
+                self._up.set()  # it takes longer: the library says what that means
             if not self._take(number):
                 continue
             self._idle.clear()
