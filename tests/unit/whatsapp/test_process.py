@@ -1,0 +1,261 @@
+"""The worker's end of a host, spoken to by a process that does not behave like one."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway_worker.errors import (
+    InvalidCommandError,
+    SessionNotConnectedError,
+    UncertainError,
+    UpstreamTimeoutError,
+)
+from gateway_worker.sessions.ports import HostEvent, HostExited, InboundMessage, OutgoingText
+from gateway_worker.whatsapp.forkserver import ForkedHost
+from gateway_worker.whatsapp.ipc import frames
+from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
+from gateway_worker.whatsapp.ipc.frames import Failure
+from gateway_worker.whatsapp.process import HostProcess
+from gateway_worker.whatsapp.settings import WhatsAppSettings
+from tests.support.eventually import eventually
+
+START = frames.Start(
+    directory="/nowhere",
+    device_store="store.db",
+    resume_jid=None,
+    pair_number=None,
+    device_name="x",
+    proxy_url=None,
+    root_key=None,
+    spool_limit_bytes=1,
+    spool_segment_bytes=1,
+    spool_sync=False,
+    in_flight=1,
+    drain_seconds=0.0,
+)
+QUICK = WhatsAppSettings(send_timeout_seconds=0.2, logout_timeout_seconds=0.2)
+
+
+class Puppet:
+    """A host whose every word is the test's."""
+
+    def __init__(self, *, host: HostProcess, sock: socket.socket, events: list[HostEvent]) -> None:
+        self.host = host
+        self.events = events
+        self.notices: list[str] = []
+        self._socket = sock
+        self._channel = BlockingChannel(sock)
+        self._received: list[frames.Frame] = []
+
+    def say(self, *said: frames.Frame) -> None:
+        """Send frames to the worker."""
+        for frame in said:
+            self._channel.send(frame)
+
+    def say_bytes(self, data: bytes) -> None:
+        """Send anything to the worker."""
+        self._socket.sendall(data)
+
+    async def hear(self, kind: type[frames.Frame]) -> frames.Frame:
+        """Return the next frame of this kind from the worker."""
+        while True:
+            while self._received:
+                frame = self._received.pop(0)
+                if isinstance(frame, kind):
+                    return frame
+            self._received += await asyncio.to_thread(lambda: list(self._channel.receive()))
+
+    async def told(self, count: int) -> list[HostEvent]:
+        """Wait until the listener has had so many events."""
+        await eventually(lambda: len(self.events) >= count)
+        return self.events
+
+
+@asynccontextmanager
+async def puppet(
+    directory: Path,
+    *,
+    settings: WhatsAppSettings = QUICK,
+    fail_on: Callable[[HostEvent], bool] = lambda _: False,
+) -> AsyncIterator[Puppet]:
+    """Start a process that only sleeps, behind a socket that the test holds."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "import time; time.sleep(60)"
+    )
+    status: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0)
+    theirs.settimeout(10)
+    events: list[HostEvent] = []
+    notices: list[str] = []
+
+    async def listen(event: HostEvent) -> None:
+        events.append(event)
+        if fail_on(event):
+            raise RuntimeError("a listener's fault")
+
+    host = HostProcess(
+        session_id="s1",
+        directory=directory,
+        forked=ForkedHost(
+            pid=process.pid, pidfd=os.pidfd_open(process.pid), socket=ours, status=status
+        ),
+        listener=listen,
+        settings=settings,
+        noticed=notices.append,
+    )
+    await host.connect()
+    host.begin(START)
+    one = Puppet(host=host, sock=theirs, events=events)
+    one.notices = notices
+    try:
+        await one.hear(frames.Start)
+        yield one
+    finally:
+        host.kill()
+        status.set_result(await process.wait())
+        theirs.close()
+        await host.finish(seconds=5)
+
+
+def message(record: int, *, timestamp: int = 1) -> frames.Message:
+    """Return a message; with a time beyond all calendars it is one that cannot be told."""
+    return frames.Message(
+        record=record,
+        message_id=f"3EB0{record}",
+        chat="1@s.whatsapp.net",
+        sender=frames.Person(jid="1@s.whatsapp.net"),
+        from_me=False,
+        is_group=False,
+        timestamp=timestamp,
+        kind="conversation",
+        text="Hello",
+    )
+
+
+def unusable(record: int) -> frames.Message:
+    """Return a message that does not fit the contract."""
+    return message(record, timestamp=2**62)
+
+
+async def test_a_record_that_cannot_be_told_is_not_acknowledged_before_its_turn(
+    tmp_path: Path,
+) -> None:
+    """Those in front of it are not committed yet, and an acknowledgement would cover them."""
+    async with puppet(tmp_path) as host:
+        host.say(message(1), message(2), unusable(3), unusable(4), message(5))
+        await host.told(3)
+
+        host.host.acknowledge(1)
+        first = await host.hear(frames.Ack)
+        host.host.acknowledge(2)
+        second = await host.hear(frames.Ack)
+
+        assert isinstance(first, frames.Ack)
+        assert isinstance(second, frames.Ack)
+        assert first.record <= 1
+        while second.record < 4:
+            second = await host.hear(frames.Ack)
+            assert isinstance(second, frames.Ack)
+        assert second.record == 4
+        assert host.notices == ["event_unusable"] * 2
+        assert [one.record for one in host.events if isinstance(one, InboundMessage)] == [1, 2, 5]
+
+
+async def test_a_record_that_cannot_be_told_holds_up_nothing(tmp_path: Path) -> None:
+    """With nothing in front of it, it is acknowledged at once."""
+    async with puppet(tmp_path) as host:
+        host.say(unusable(7))
+
+        ack = await host.hear(frames.Ack)
+
+        assert ack == frames.Ack(record=7)
+
+
+async def test_many_acknowledgements_are_one_frame(tmp_path: Path) -> None:
+    """And never step back."""
+    async with puppet(tmp_path) as host:
+        for record in (3, 9, 4):
+            host.host.acknowledge(record)
+
+        assert await host.hear(frames.Ack) == frames.Ack(record=9)
+
+
+async def test_a_listener_that_fails_does_not_end_the_host(tmp_path: Path) -> None:
+    """The next events come as usual."""
+    failing: Callable[[HostEvent], bool] = lambda one: (  # noqa: E731
+        isinstance(one, InboundMessage) and one.record == 1
+    )
+    async with puppet(tmp_path, fail_on=failing) as host:
+        host.say(message(1), message(2))
+
+        events = await host.told(2)
+
+        assert [type(event) for event in events] == [InboundMessage] * 2
+
+
+async def test_a_send_without_an_answer_is_uncertain(tmp_path: Path) -> None:
+    """The host is asked to give it up; an answer after that is nobody's."""
+    async with puppet(tmp_path) as host:
+        sending = asyncio.create_task(host.host.send_text(OutgoingText(to="1", text="x")))
+        request = await host.hear(frames.SendText)
+        assert isinstance(request, frames.SendText)
+
+        assert await host.hear(frames.Cancel) == frames.Cancel(request=request.request)
+        with pytest.raises(UncertainError):
+            await sending
+
+        host.say(frames.Failed(request=request.request, kind=Failure.REJECTED, detail="late"))
+        host.say(message(1))
+        await host.told(1)
+
+
+async def test_a_send_that_had_not_begun_can_be_repeated(tmp_path: Path) -> None:
+    """That is another error than not knowing."""
+    async with puppet(tmp_path) as host:
+        sending = asyncio.create_task(host.host.send_text(OutgoingText(to="1", text="x")))
+        cancel = await host.hear(frames.Cancel)
+        assert isinstance(cancel, frames.Cancel)
+
+        host.say(frames.Failed(request=cancel.request, kind=Failure.NOT_BEGUN, detail=""))
+
+        with pytest.raises(SessionNotConnectedError):
+            await sending
+
+
+async def test_a_logout_without_an_answer(tmp_path: Path) -> None:
+    """It may be tried again."""
+    async with puppet(tmp_path) as host:
+        with pytest.raises(UpstreamTimeoutError):
+            await host.host.logout()
+
+
+async def test_a_text_that_has_no_bytes(tmp_path: Path) -> None:
+    """Nothing is sent, and the request is forgotten."""
+    async with puppet(tmp_path) as host:
+        with pytest.raises(InvalidCommandError):
+            await host.host.send_text(OutgoingText(to="1", text="\ud800"))
+
+
+async def test_a_host_that_speaks_nonsense_is_ended(tmp_path: Path) -> None:
+    """Requests under way are uncertain, and the last event comes after all others."""
+    async with puppet(tmp_path) as host:
+        sending = asyncio.create_task(host.host.send_text(OutgoingText(to="1", text="x")))
+        await host.hear(frames.SendText)
+
+        host.say(message(1))
+        host.say_bytes(b"\xff" * 100)
+
+        with pytest.raises(UncertainError):
+            await sending
+        with pytest.raises(SessionNotConnectedError):
+            await host.host.send_text(OutgoingText(to="1", text="y"))
+    events = await host.told(2)
+    assert isinstance(events[0], InboundMessage)
+    assert events[-1] == HostExited(expected=False, detail="killed by SIGKILL")
