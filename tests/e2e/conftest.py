@@ -7,16 +7,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from gateway_contracts import Topology
 from gateway_worker.devkit.backend import Backend
-from gateway_worker.devkit.services import ObjectStore
+from gateway_worker.devkit.services import ObjectStore, Services
 from gateway_worker.devkit.services.loopback import PortBook
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
 from tests.e2e.harness import Gateway
+from tests.support.databases import fresh_database
 from tests.support.dead_letters import DeadLetters
+from tests.support.services import random_name
 
 WORKER = "e2e-worker"
 
@@ -29,8 +32,8 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         assert sandbox.egress_attempts == ()
 
 
-@pytest.fixture
-def environment(
+def worker_environment(
+    *,
     amqp_url: str,
     topology_prefix: str,
     database_url: str,
@@ -39,7 +42,7 @@ def environment(
     s3: ObjectStore,
     s3_prefix: str,
 ) -> dict[str, str]:
-    """Settings of a worker on the shared services, apart from all other tests."""
+    """Return the settings of a worker on the shared services, apart from all others."""
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     return {
         "AMQP_URL": amqp_url,
@@ -55,6 +58,59 @@ def environment(
         "S3_PREFIX": s3_prefix,
         "SNAPSHOT_KEYS": f"test:{key}",
     }
+
+
+@pytest.fixture
+def environment(
+    amqp_url: str,
+    topology_prefix: str,
+    database_url: str,
+    redis_url: str,
+    redis_prefix: str,
+    s3: ObjectStore,
+    s3_prefix: str,
+) -> dict[str, str]:
+    """Settings of this test's own worker."""
+    return worker_environment(
+        amqp_url=amqp_url,
+        topology_prefix=topology_prefix,
+        database_url=database_url,
+        redis_url=redis_url,
+        redis_prefix=redis_prefix,
+        s3=s3,
+        s3_prefix=s3_prefix,
+    )
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_gateway(
+    services: Services,
+    database_template: str,
+    amqp_url: str,
+    s3: ObjectStore,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Gateway]:
+    """A running gateway for all tests of a module that leave nothing behind in one another's way.
+
+    They run on the module's event loop: `pytestmark = pytest.mark.asyncio(loop_scope="module")`.
+    """
+    name = random_name()
+    async with (
+        fresh_database(services.database_url, template=database_template) as database_url,
+        Sandbox.open(SandboxSettings()) as sandbox,
+    ):
+        environment = worker_environment(
+            amqp_url=amqp_url,
+            topology_prefix=name,
+            database_url=database_url,
+            redis_url=services.redis_url,
+            redis_prefix=f"{name}:",
+            s3=s3,
+            s3_prefix=f"{name}/",
+        )
+        async with open_gateway(sandbox, environment, tmp_path_factory.mktemp(name)) as gateway:
+            yield gateway
+        assert sandbox.egress_attempts == ()
 
 
 @asynccontextmanager
@@ -91,9 +147,10 @@ async def gateway(
         yield gateway
 
 
-@pytest.fixture
-async def dead_letters(gateway: Gateway) -> AsyncIterator[DeadLetters]:
-    """The gateway's dead letters."""
-    topology = Topology(prefix=gateway.environment["AMQP_PREFIX"])
-    async with DeadLetters.open(gateway.environment["AMQP_URL"], topology) as letters:
+@pytest_asyncio.fixture(loop_scope="module")
+async def dead_letters(shared_gateway: Gateway) -> AsyncIterator[DeadLetters]:
+    """The shared gateway's dead letters, those of this test only."""
+    environment = shared_gateway.environment
+    topology = Topology(prefix=environment["AMQP_PREFIX"])
+    async with DeadLetters.open(environment["AMQP_URL"], topology) as letters:
         yield letters

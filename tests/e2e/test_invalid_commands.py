@@ -30,6 +30,8 @@ def body(**changes: Any) -> bytes:
     return json.dumps({key: value for key, value in command.items() if value is not None}).encode()
 
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 ADDRESSABLE = {
     "unknown type": ({"type": "wa.message.shout.v1"}, None),
     "type of another version": ({"type": "wa.message.send.v9"}, None),
@@ -62,14 +64,14 @@ UNADDRESSABLE = {
 
 @pytest.mark.parametrize("fault", list(ADDRESSABLE))
 async def test_a_faulty_command_is_explained_and_kept(
-    gateway: Gateway, dead_letters: DeadLetters, fault: str
+    shared_gateway: Gateway, dead_letters: DeadLetters, fault: str
 ) -> None:
     """`command.failed` names the field; the dead letter has code and reason."""
     changes, pointer = ADDRESSABLE[fault]
     command_id = new_id()
 
-    await gateway.backend.publish_raw(body(id=command_id, **changes), session_id="shop")
-    failed = await gateway.backend.outcome(command_id)
+    await shared_gateway.backend.publish_raw(body(id=command_id, **changes), session_id="shop")
+    failed = await shared_gateway.backend.outcome(command_id)
 
     assert isinstance(failed, CommandFailed)
     assert failed.data.error.code is ErrorCode.INVALID_COMMAND
@@ -83,18 +85,20 @@ async def test_a_faulty_command_is_explained_and_kept(
 
 @pytest.mark.parametrize("fault", list(UNADDRESSABLE))
 async def test_what_cannot_be_answered_is_kept(
-    gateway: Gateway, dead_letters: DeadLetters, fault: str
+    shared_gateway: Gateway, dead_letters: DeadLetters, fault: str
 ) -> None:
     """Nobody can be told, so the dead letters have it; the worker goes on."""
-    await gateway.backend.publish_raw(UNADDRESSABLE[fault], session_id="shop")
+    await shared_gateway.backend.publish_raw(UNADDRESSABLE[fault], session_id="shop")
 
     dead = await dead_letters.next()
 
     assert (dead.code, dead.body) == ("invalid_command", UNADDRESSABLE[fault])
-    assert await gateway.worker.is_ready()
+    assert await shared_gateway.worker.is_ready()
 
 
-async def test_an_oversized_command_is_refused(gateway: Gateway, dead_letters: DeadLetters) -> None:
+async def test_an_oversized_command_is_refused(
+    shared_gateway: Gateway, dead_letters: DeadLetters
+) -> None:
     """Bytes travel by reference, never inside a command."""
     command_id = new_id()
     big = body(
@@ -105,30 +109,34 @@ async def test_an_oversized_command_is_refused(gateway: Gateway, dead_letters: D
         },
     )
 
-    await gateway.backend.publish_raw(big, session_id="shop")
-    failed = await gateway.backend.outcome(command_id)
+    await shared_gateway.backend.publish_raw(big, session_id="shop")
+    failed = await shared_gateway.backend.outcome(command_id)
 
     assert isinstance(failed, CommandFailed)
     assert failed.data.error.code is ErrorCode.INVALID_COMMAND
     assert (await dead_letters.next()).code == "invalid_command"
 
 
-async def test_a_command_to_an_unknown_session(gateway: Gateway, dead_letters: DeadLetters) -> None:
+async def test_a_command_to_an_unknown_session(
+    shared_gateway: Gateway, dead_letters: DeadLetters
+) -> None:
     """`session_not_found`, and a dead letter."""
-    failed = await gateway.fail(SessionGetStatus(source=gateway.backend.source, subject="nobody"))
+    failed = await shared_gateway.fail(
+        SessionGetStatus(source=shared_gateway.backend.source, subject="nobody")
+    )
 
     assert failed.data.error.code is ErrorCode.SESSION_NOT_FOUND
     assert (await dead_letters.next()).code == "session_not_found"
 
 
-async def test_the_worker_still_works_after_all_of_that(gateway: Gateway) -> None:
+async def test_the_worker_still_works_after_all_of_that(shared_gateway: Gateway) -> None:
     """A storm of bad input, then an ordinary session."""
     for broken in UNADDRESSABLE.values():
-        await gateway.backend.publish_raw(broken, session_id="shop")
+        await shared_gateway.backend.publish_raw(broken, session_id="shop")
     for changes, _ in ADDRESSABLE.values():
-        await gateway.backend.publish_raw(body(id=new_id(), **changes), session_id="shop")
+        await shared_gateway.backend.publish_raw(body(id=new_id(), **changes), session_id="shop")
 
-    phone = await gateway.sandbox.add_phone(SHOP)
-    await gateway.link("shop", phone)
+    phone = await shared_gateway.sandbox.add_phone(SHOP)
+    await shared_gateway.link("shop", phone)
 
-    await gateway.until("shop", SessionState.CONNECTED)
+    await shared_gateway.until("shop", SessionState.CONNECTED)
