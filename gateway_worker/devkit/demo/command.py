@@ -3,8 +3,11 @@
 import argparse
 import asyncio
 import contextlib
+import logging
 import shutil
 from pathlib import Path
+
+import structlog
 
 from gateway_worker.devkit.demo.stage import Stage, stage
 from gateway_worker.devkit.demo.story import Story, StoryError
@@ -33,6 +36,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 async def _play(*, keep: bool, directory: Path) -> int:
     terminal = Terminal()
+    quiet = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=quiet)  # the sandbox runs in here, and this is a show
     shutil.rmtree(directory / "demo", ignore_errors=True)
     terminal.step("Services, sandbox and worker, all on this machine")
     try:
@@ -51,7 +56,7 @@ async def _play(*, keep: bool, directory: Path) -> int:
 
 def _summarise(story: Story, terminal: Terminal) -> None:
     rows = [(timing.step, f"{timing.milliseconds:,.0f} ms") for timing in story.timings]
-    rows.append(("memory of the session's process (PSS)", f"{story.memory_mib:.1f} MiB"))
+    rows.append(("memory that the session adds", f"{story.memory_mib:.1f} MiB"))
     rows.append(("connections that tried to leave this machine", "0"))
     terminal.table("What happened", rows)
     terminal.success("Everything happened, through the real broker, stores and library.")

@@ -27,7 +27,6 @@ from gateway_worker.devkit.demo.stage import Stage
 from gateway_worker.devkit.demo.terminal import Terminal, Timing
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.phones.values import ChatMessage
-from gateway_worker.whatsapp.memory import pss_bytes
 
 SHOP = "12025550100"
 CUSTOMER = "12025550101"
@@ -42,7 +41,8 @@ class Story:
 
     Attributes:
         timings: One row per step, in order.
-        memory_mib: Memory of the session's host (PSS), measured after the conversation.
+        memory_mib: What the session adds to the worker's memory: its process's private pages,
+            measured after the conversation. The rest it shares with all others.
     """
 
     def __init__(self, *, stage: Stage, terminal: Terminal) -> None:
@@ -156,7 +156,7 @@ class Story:
         hosts = self._stage.worker.hosts()
         if len(hosts) != 1:
             raise StoryError(f"one session should have one host, there are {len(hosts)}")
-        self.memory_mib = (pss_bytes(hosts[0].pid) or 0) / 2**20
+        self.memory_mib = hosts[0].memory_full_info().uss / 2**20
 
     def _check_egress(self) -> None:
         attempts = self._stage.sandbox.egress_attempts
