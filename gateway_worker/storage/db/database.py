@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import asyncpg
 import orjson
-from sqlalchemy import text
+from sqlalchemy import event, exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from gateway_worker.storage.db.failures import translated
@@ -22,8 +22,8 @@ class Database:
     """A pool of connections, from `async with` to its end.
 
     Opening connects to nothing: a database that is away fails the calls, not the start. Connections
-    are not tested before each use; one that turns out dead fails its call with `DependencyError`,
-    and the whole pool is renewed.
+    are not tested over the network before each use. One that is known to be closed is not handed
+    out, and one that turns out dead fails its call with `DependencyError`; both renew the pool.
 
     Args:
         settings: Where the database is, and the bounds in time.
@@ -51,6 +51,7 @@ class Database:
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
         )
+        event.listen(engine.sync_engine, "checkout", _refuse_closed)
         self._stack.push_async_callback(engine.dispose)
         self._engine = engine
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -72,32 +73,54 @@ class Database:
         return self._settings.address
 
     @asynccontextmanager
-    async def transaction(self, doing: str) -> AsyncIterator[AsyncConnection]:
-        """Run the block in one transaction, committed at its end.
+    async def statement(self, doing: str) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection for look-ups; each statement is committed at once.
 
         Args:
             doing: What this is, for the message of an error.
+
+        Raises:
+            DependencyError: The database cannot be used now.
+            StatementRefusedError: The database refused the statement.
+        """
+        assert self._autocommit is not None, "the database is not open"
+        with translated(doing):
+            async with self._autocommit.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def direct(self, doing: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
+        """Lend a connection of the pool as the driver has it; each statement is committed at once.
+
+        For the hot path: SQLAlchemy's way of executing one statement takes ten times the CPU of the
+        driver's. Whatever fails in the block closes the connection, which ends what was begun.
+
+        Raises the same as `statement`.
+        """
+        assert self._engine is not None, "the database is not open"
+        with translated(doing):
+            async with self._engine.connect() as lent:
+                driver = (await lent.get_raw_connection()).driver_connection
+                assert driver is not None
+                try:
+                    yield driver
+                except BaseException:
+                    driver.terminate()
+                    raise
+
+    @asynccontextmanager
+    async def transaction(self, doing: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
+        """Lend a connection as `direct` does, for one transaction that is committed at the end.
 
         Raises:
             DependencyError: The database cannot be used now. If that came up during the commit, it
                 is not known whether the block's statements count.
             StatementRefusedError: The database refused a statement; nothing is written.
         """
-        assert self._engine is not None, "the database is not open"
-        with translated(doing):
-            async with self._engine.begin() as connection:
-                yield connection
-
-    @asynccontextmanager
-    async def statement(self, doing: str) -> AsyncIterator[AsyncConnection]:
-        """Run the block's statements each on its own, committed at once: two round trips fewer.
-
-        Raises the same as `transaction`.
-        """
-        assert self._autocommit is not None, "the database is not open"
-        with translated(doing):
-            async with self._autocommit.connect() as connection:
-                yield connection
+        async with self.direct(doing) as connection:
+            await connection.execute("BEGIN")
+            yield connection
+            await connection.execute("COMMIT")
 
     async def check(self) -> None:
         """Ask the database for one answer. Raises `DependencyError` if there is none."""
@@ -124,3 +147,8 @@ async def connect(settings: DatabaseSettings, **overrides: Any) -> "asyncpg.Conn
         settings.dsn, **(options | overrides)
     )
     return connection
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    if connection.driver_connection.is_closed():
+        raise exc.InvalidatePoolError

@@ -9,6 +9,7 @@ never the driver's own words, because those repeat the row.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import asyncpg
 from sqlalchemy import exc
 
 from gateway_worker.errors import DependencyError, PermanentError
@@ -64,6 +65,14 @@ def translated(doing: str) -> Iterator[None]:
         if (refusal := _refusal(error)) is not None:
             raise refusal from None  # the driver's text repeats the row
         raise DependencyError(f"{doing}: {_cause(error)}") from error
+    except asyncpg.PostgresError as error:
+        if (refused := _refused(error.sqlstate, error)) is not None:
+            raise refused from None
+        raise DependencyError(f"{doing}: {_named(error, error.sqlstate)}") from error
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        if isinstance(error, ValueError):  # a value that the driver cannot encode
+            raise StatementRefusedError(sqlstate="22000", constraint=None, table=None) from None
+        raise DependencyError(f"{doing}: {_named(error, None)}") from error
     except exc.TimeoutError as error:
         raise DependencyError(f"{doing}: no connection became free in time") from error
     except TimeoutError as error:
@@ -81,19 +90,28 @@ def _refusal(error: exc.DBAPIError) -> StatementRefusedError | None:
         if isinstance(error, exc.DataError) or type(error) is exc.DBAPIError:
             return StatementRefusedError(sqlstate="22000", constraint=None, table=None)
         return None
-    if sqlstate[:2] in _LATER_CLASSES or sqlstate in _LATER_STATES:
+    return _refused(sqlstate, getattr(error.orig, "__cause__", None))
+
+
+def _refused(sqlstate: str | None, error: BaseException | None) -> StatementRefusedError | None:
+    """Return the refusal that a state means, with what the driver's error names."""
+    if sqlstate is None or sqlstate[:2] in _LATER_CLASSES or sqlstate in _LATER_STATES:
         return None
-    driver_error = getattr(error.orig, "__cause__", None)
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return None  # prepared before a migration; another connection prepares it anew
     return StatementRefusedError(
         sqlstate=sqlstate,
-        constraint=getattr(driver_error, "constraint_name", None),
-        table=getattr(driver_error, "table_name", None),
+        constraint=getattr(error, "constraint_name", None),
+        table=getattr(error, "table_name", None),
     )
 
 
 def _cause(error: exc.DBAPIError) -> str:
-    """Name the driver's error by its class and state; the rest may hold values."""
     cause = getattr(error.orig, "__cause__", None) or error.orig
-    sqlstate = getattr(error.orig, "sqlstate", None)
+    return _named(cause, getattr(error.orig, "sqlstate", None))
+
+
+def _named(cause: BaseException | None, sqlstate: str | None) -> str:
+    """Name the driver's error by its class and state; the rest may hold values."""
     name = type(cause).__name__
     return f"{name} (SQLSTATE {sqlstate})" if sqlstate else name

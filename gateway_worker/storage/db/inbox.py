@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from uuid import UUID, uuid4
 
-from sqlalchemy import Row, text
+import asyncpg
 
 from gateway_contracts import ErrorBody, ErrorCode, FieldError
 from gateway_worker.commands.ports import Entry, Received, Verdict
@@ -12,23 +12,27 @@ from gateway_worker.sessions.changes import CommandState, Outcome
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.documents import read_outcome
 
-# `arrivals` is how often the batch has the id; only the session that used it first counts.
-_ENTER = text("""
-    INSERT INTO commands AS c (id, session_id, type, state, worker_id, attempts)
-    SELECT u.id, u.session_id, u.type, 'executing', u.worker_id, u.arrivals
-    FROM unnest(CAST(:ids AS text[]), CAST(:session_ids AS text[]), CAST(:types AS text[]),
-        CAST(:worker_ids AS text[]), CAST(:arrivals AS int[]))
+_ENTER = """
+    INSERT INTO commands AS c (id, session_id, type, state, worker_id, attempts, entry)
+    SELECT u.id, u.session_id, u.type, 'executing', u.worker_id, u.arrivals, $6::uuid
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[])
         AS u(id, session_id, type, worker_id, arrivals)
     ORDER BY u.id
     ON CONFLICT (id) DO UPDATE SET
         attempts = c.attempts + CASE
             WHEN c.state = 'executing' AND c.session_id = EXCLUDED.session_id
+                AND c.entry IS DISTINCT FROM EXCLUDED.entry
             THEN EXCLUDED.attempts ELSE 0 END,
         worker_id = CASE
             WHEN c.state = 'executing' AND c.session_id = EXCLUDED.session_id
-            THEN EXCLUDED.worker_id ELSE c.worker_id END
+            THEN EXCLUDED.worker_id ELSE c.worker_id END,
+        entry = EXCLUDED.entry
     RETURNING c.id, c.session_id, c.type, c.state, c.attempts, c.outcome
-""")
+"""
+"""$1-5 ids, sessions, types, workers and how often the batch has the id; $6 the batch.
+
+Only the session that used an id first counts, and a batch whose answer was lost counts once.
+"""
 
 
 @dataclass(slots=True)
@@ -52,31 +56,39 @@ class PostgresInboxStore:
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
+        self._unanswered: tuple[list[Received], UUID] | None = None
 
     async def enter(self, commands: Sequence[Received]) -> Sequence[Entry]:
         """Enter commands in one transaction, one answer each, in order.
 
         Raises:
-            DependencyError: Nothing is known to be entered. If the first attempt was, the second
-                one finds those commands INTERRUPTED.
+            DependencyError: Nothing is known to be entered. The same batch again gives the answers
+                that were lost, so that a command nobody has begun is never taken for INTERRUPTED.
         """
         if not commands:
             return ()
         arrivals = _count(commands)
         firsts = [each.first for each in arrivals.values()]
-        async with self._database.statement("entering commands") as connection:
-            rows = await connection.execute(
+        batch = self._identify(commands)
+        async with self._database.direct("entering commands") as connection:
+            rows = await connection.fetch(
                 _ENTER,
-                {
-                    "ids": [command.command_id for command in firsts],
-                    "session_ids": [command.session_id for command in firsts],
-                    "types": [command.command_type for command in firsts],
-                    "worker_ids": [command.worker_id for command in firsts],
-                    "arrivals": [each.count for each in arrivals.values()],
-                },
+                [command.command_id for command in firsts],
+                [command.session_id for command in firsts],
+                [command.command_type for command in firsts],
+                [command.worker_id for command in firsts],
+                [each.count for each in arrivals.values()],
+                batch,
             )
-            stored = {row.id: row for row in rows}
+        self._unanswered = None
+        stored = {row["id"]: row for row in rows}
         return [_entry(command, arrivals, stored[command.command_id]) for command in commands]
+
+    def _identify(self, commands: Sequence[Received]) -> UUID:
+        """Return the batch's name: the one it had if it is the one without an answer."""
+        if self._unanswered is None or self._unanswered[0] != list(commands):
+            self._unanswered = (list(commands), uuid4())
+        return self._unanswered[1]
 
 
 def _count(commands: Sequence[Received]) -> dict[str, _Arrivals]:
@@ -88,17 +100,20 @@ def _count(commands: Sequence[Received]) -> dict[str, _Arrivals]:
     return arrivals
 
 
-def _entry(command: Received, arrivals: dict[str, _Arrivals], row: Row[Any]) -> Entry:
-    if row.session_id != command.session_id:
+def _entry(command: Received, arrivals: dict[str, _Arrivals], row: asyncpg.Record) -> Entry:
+    if row["session_id"] != command.session_id:
         return Entry(verdict=Verdict.FINISHED, attempts=0, outcome=_taken(command))
-    if row.state != CommandState.EXECUTING:
+    if row["state"] != CommandState.EXECUTING:
         outcome = read_outcome(
-            row.outcome or {}, command_id=row.id, command_type=row.type, attempts=row.attempts
+            row["outcome"] or {},
+            command_id=row["id"],
+            command_type=row["type"],
+            attempts=row["attempts"],
         )
-        return Entry(verdict=Verdict.FINISHED, attempts=row.attempts, outcome=outcome)
+        return Entry(verdict=Verdict.FINISHED, attempts=row["attempts"], outcome=outcome)
     mine = arrivals[command.command_id]
     mine.answered += 1
-    attempts = row.attempts - mine.count + mine.answered
+    attempts = row["attempts"] - mine.count + mine.answered
     verdict = Verdict.NEW if attempts == 1 else Verdict.INTERRUPTED
     return Entry(verdict=verdict, attempts=attempts)
 

@@ -14,12 +14,15 @@ _PENDING = text("""
         AND id > CAST(:after AS bigint)
     ORDER BY id LIMIT CAST(:limit AS bigint)
 """)
-_MARK = text("""
-    UPDATE outbox SET published_at = now()
-    WHERE id = ANY(CAST(:ids AS bigint[])) AND published_at IS NULL
-    RETURNING id, forget
-""")
-_FORGET = text("DELETE FROM outbox WHERE id = ANY(CAST(:ids AS bigint[])) AND forget")
+_MARK = """
+    WITH marked AS (
+        UPDATE outbox SET published_at = now()
+        WHERE id = ANY($1::bigint[]) AND (published_at IS NULL OR forget)
+        RETURNING id, forget
+    )
+    SELECT id FROM marked WHERE forget
+"""
+_FORGET = "DELETE FROM outbox WHERE id = ANY($1::bigint[]) AND forget"
 _DEPTH = text("""
     SELECT count(*) FROM outbox
     WHERE worker_id = CAST(:worker_id AS text) AND published_at IS NULL
@@ -77,11 +80,10 @@ class PostgresOutboxStore:
         """Note that the broker has confirmed these rows; idempotent. Raises `DependencyError`."""
         if not outbox_ids:
             return
-        async with self._database.statement("marking events as published") as connection:
-            marked = await connection.execute(_MARK, {"ids": list(outbox_ids)})
-            forgotten = [row.id for row in marked if row.forget]
-            if forgotten:
-                await connection.execute(_FORGET, {"ids": forgotten})
+        async with self._database.direct("marking events as published") as connection:
+            gone = await connection.fetch(_MARK, list(outbox_ids))
+            if gone:
+                await connection.execute(_FORGET, [outbox_id for (outbox_id,) in gone])
 
     async def depth(self) -> int:
         """Return how many of this worker's rows wait. Raises `DependencyError`."""

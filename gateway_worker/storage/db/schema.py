@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    Uuid,
     func,
     text,
 )
@@ -80,6 +81,8 @@ commands = Table(
     Column("attempts", Integer, nullable=False),
     _moment("received_at"),
     Column("finished_at", DateTime(timezone=True)),
+    # Which batch entered it last: repeated because its answer was lost, it counts once.
+    Column("entry", Uuid),
     Index(None, "session_id"),
     postgresql_with={"fillfactor": "80"},  # each is inserted once and finished once
 )

@@ -1,7 +1,7 @@
 """The hot path: every change of every session, with its events, in a few statements per batch.
 
 `store` runs the transaction, `steps` knows what of a batch takes effect, `statements` has the SQL,
-`bodies` turns events into the bytes that go out.
+`columns` makes the arrays it takes, `bodies` turns events into the bytes that go out.
 """
 
 from gateway_worker.storage.db.changes.store import PostgresChangeStore

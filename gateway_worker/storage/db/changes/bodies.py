@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from gateway_contracts import SessionEvent, Topology, dataschema_for, encode, format_sequence
+from gateway_worker.sessions.changes import OutboxRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,20 @@ class Draft:
         if sequence is None:
             return self.opening + b"}"
         return b'%b,"sequence":"%b"}' % (self.opening, format_sequence(sequence).encode())
+
+    def row(self, outbox_id: int, body: bytes) -> OutboxRow:
+        """Return the event as it is stored."""
+        event = self.event
+        return OutboxRow(
+            outbox_id=outbox_id,
+            event_id=event.id,
+            type=event.type,
+            session_id=event.subject,
+            routing_key=self.routing_key,
+            body=body,
+            correlation_id=event.correlationid,
+            traceparent=event.traceparent,
+        )
 
 
 @cache

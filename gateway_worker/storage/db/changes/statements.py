@@ -1,106 +1,116 @@
 """The statements of the hot path: one each for any number of rows, given as arrays.
 
 Rows are taken in the order of their keys wherever two transactions could meet, so that they queue
-instead of blocking each other.
+instead of blocking each other. A round trip costs more than what is done in it, so what does not
+depend on an answer shares a statement.
 """
 
-from sqlalchemy import text
+LOCK_SESSIONS = """
+    SELECT id, epoch, last_sequence FROM sessions WHERE id = ANY($1::text[])
+    ORDER BY id FOR UPDATE
+"""
+"""$1 session ids. Returns those that exist."""
 
-LOCK_SESSIONS = text("""
-    SELECT id, epoch FROM sessions WHERE id = ANY(CAST(:ids AS text[])) ORDER BY id FOR UPDATE
-""")
+LOCK_WORKER = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7449355))"
+"""$1 the worker's id. For changes without a session to lock: one commit of a worker at a time."""
 
-FINISH_COMMANDS = text("""
-    INSERT INTO commands AS c
-        (id, session_id, type, state, outcome, epoch, attempts, worker_id, finished_at)
-    SELECT u.id, u.session_id, u.type, u.state, u.outcome::jsonb, u.epoch, u.attempts,
-        CAST(:worker_id AS text), now()
-    FROM unnest(CAST(:ids AS text[]), CAST(:session_ids AS text[]), CAST(:types AS text[]),
-        CAST(:states AS text[]), CAST(:outcomes AS text[]), CAST(:epochs AS bigint[]),
-        CAST(:attempts AS int[]))
-        AS u(id, session_id, type, state, outcome, epoch, attempts)
-    ORDER BY u.id
-    ON CONFLICT (id) DO UPDATE SET state = EXCLUDED.state, outcome = EXCLUDED.outcome,
-        epoch = EXCLUDED.epoch, attempts = EXCLUDED.attempts, worker_id = EXCLUDED.worker_id,
-        finished_at = EXCLUDED.finished_at
-    WHERE c.state = 'executing' AND c.session_id = EXCLUDED.session_id
-    RETURNING c.id
-""")
-"""A command's first outcome stays: one that has its end already is not returned."""
+TAKE_UP = """
+    WITH finished AS (
+        INSERT INTO commands AS c
+            (id, session_id, type, state, outcome, epoch, attempts, worker_id, finished_at)
+        SELECT u.id, u.session_id, u.type, u.state, u.outcome::jsonb, u.epoch, u.attempts,
+            $1::text, now()
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+            $8::int[]) AS u(id, session_id, type, state, outcome, epoch, attempts)
+        ORDER BY u.id
+        ON CONFLICT (id) DO UPDATE SET state = EXCLUDED.state, outcome = EXCLUDED.outcome,
+            epoch = EXCLUDED.epoch, attempts = EXCLUDED.attempts, worker_id = EXCLUDED.worker_id,
+            finished_at = EXCLUDED.finished_at
+        WHERE c.state = 'executing' AND c.session_id = EXCLUDED.session_id
+        RETURNING c.id
+    ), stored AS (
+        INSERT INTO messages
+            (session_id, message_id, chat, direction, sender, content, timestamp, command_id)
+        SELECT u.session_id, u.message_id, u.chat, u.direction, u.sender, u.content::jsonb,
+            u.timestamp, u.command_id
+        FROM unnest($9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
+            $15::timestamptz[], $16::text[], $17::text[])
+            AS u(session_id, message_id, chat, direction, sender, content, timestamp, command_id,
+                ends)
+        WHERE u.ends IS NULL OR u.ends IN (SELECT id FROM finished)
+        ON CONFLICT DO NOTHING
+        RETURNING session_id, message_id, chat, direction
+    ), noted AS (
+        INSERT INTO receipts (session_id, message_id, participant, status, timestamp)
+        SELECT u.session_id, u.message_id, u.participant, u.status, u.timestamp
+        FROM unnest($18::text[], $19::text[], $20::text[], $21::text[], $22::timestamptz[],
+            $23::text[]) AS u(session_id, message_id, participant, status, timestamp, ends)
+        WHERE u.ends IS NULL OR u.ends IN (SELECT id FROM finished)
+        ON CONFLICT DO NOTHING
+        RETURNING session_id, message_id, participant, status
+    )
+    SELECT id, NULL, NULL, NULL FROM finished
+    UNION ALL SELECT session_id, message_id, chat, direction FROM stored
+    UNION ALL SELECT session_id, message_id, participant, status FROM noted
+"""
+"""$1 the worker's id; $2-8 outcomes; $9-17 messages; $18-23 receipts. `ends` is the command whose
+end the row belongs to, if any: without it, no row.
 
-INSERT_MESSAGES = text("""
-    INSERT INTO messages
-        (session_id, message_id, chat, direction, sender, content, timestamp, command_id)
-    SELECT u.session_id, u.message_id, u.chat, u.direction, u.sender, u.content::jsonb,
-        u.timestamp, u.command_id
-    FROM unnest(CAST(:session_ids AS text[]), CAST(:message_ids AS text[]),
-        CAST(:chats AS text[]), CAST(:directions AS text[]), CAST(:senders AS text[]),
-        CAST(:contents AS text[]), CAST(:timestamps AS timestamptz[]),
-        CAST(:command_ids AS text[]))
-        AS u(session_id, message_id, chat, direction, sender, content, timestamp, command_id)
-    ON CONFLICT DO NOTHING
-    RETURNING session_id, message_id, chat, direction
-""")
+Returns the keys of what is new, a command's with its id alone. A command's first outcome stays: one
+that has its end already is not returned.
+"""
 
-INSERT_RECEIPTS = text("""
-    INSERT INTO receipts (session_id, message_id, participant, status, timestamp)
-    SELECT * FROM unnest(CAST(:session_ids AS text[]), CAST(:message_ids AS text[]),
-        CAST(:participants AS text[]), CAST(:statuses AS text[]),
-        CAST(:timestamps AS timestamptz[]))
-    ON CONFLICT DO NOTHING
-    RETURNING session_id, message_id, participant, status
-""")
-
-UPDATE_SESSIONS = text("""
-    UPDATE sessions AS s SET
-        last_sequence = s.last_sequence + u.events,
-        state = COALESCE(u.state, s.state),
-        desired = COALESCE(u.desired, s.desired),
-        account = CASE WHEN u.forget THEN NULL ELSE COALESCE(u.account::jsonb, s.account) END,
-        updated_at = now()
-    FROM unnest(CAST(:ids AS text[]), CAST(:events AS bigint[]), CAST(:states AS text[]),
-        CAST(:desired AS text[]), CAST(:accounts AS text[]), CAST(:forget AS boolean[]))
-        AS u(id, events, state, desired, account, forget)
-    WHERE s.id = u.id
-    RETURNING s.id, s.last_sequence
-""")
-
-INSERT_EVENTS = text("""
+WRITE_EVENTS = """
+    WITH updated AS (
+        UPDATE sessions AS s SET
+            last_sequence = u.last_sequence,
+            state = COALESCE(u.state, s.state),
+            desired = COALESCE(u.desired, s.desired),
+            account = CASE WHEN u.forget THEN NULL ELSE COALESCE(u.account::jsonb, s.account) END,
+            updated_at = now()
+        FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[])
+            AS u(id, last_sequence, state, desired, account, forget)
+        WHERE s.id = u.id
+    )
     INSERT INTO outbox (event_id, session_id, sequence, type, routing_key, body, correlation_id,
         traceparent, worker_id)
     SELECT u.event_id, u.session_id, u.sequence, u.type, u.routing_key, u.body, u.correlation_id,
-        u.traceparent, CAST(:worker_id AS text)
-    FROM unnest(CAST(:event_ids AS text[]), CAST(:session_ids AS text[]),
-        CAST(:sequences AS bigint[]), CAST(:types AS text[]), CAST(:routing_keys AS text[]),
-        CAST(:bodies AS bytea[]), CAST(:correlation_ids AS text[]), CAST(:traceparents AS text[]))
-        WITH ORDINALITY
-        AS u(event_id, session_id, sequence, type, routing_key, body, correlation_id,
-            traceparent, place)
+        u.traceparent, $7::text
+    FROM unnest($8::text[], $9::text[], $10::bigint[], $11::text[], $12::text[], $13::bytea[],
+        $14::text[], $15::text[]) WITH ORDINALITY
+        AS u(event_id, session_id, sequence, type, routing_key, body, correlation_id, traceparent,
+            place)
     ORDER BY u.place
     RETURNING id
-""")
+"""
+"""$1-6 new values of sessions that are locked; $7 the worker's id; $8-15 events in order.
 
-FIND_EVENTS = text("""
-    SELECT id, event_id, body FROM outbox
-    WHERE id > CAST(:after AS bigint) AND event_id = ANY(CAST(:event_ids AS text[]))
-""")
+Returns the events' places in the outbox.
+"""
 
-DELETE_ROWS = text("""
-    WITH owned AS (SELECT unnest(CAST(:ids AS text[])) AS id),
+FIND_EVENTS = """
+    SELECT id, event_id, body FROM outbox WHERE id > $1::bigint AND event_id = ANY($2::text[])
+"""
+
+DELETE_ROWS = """
+    WITH owned AS (SELECT unnest($1::text[]) AS id),
     gone_sessions AS (DELETE FROM sessions USING owned WHERE sessions.id = owned.id),
     gone_messages AS (DELETE FROM messages USING owned WHERE session_id = owned.id),
     gone_receipts AS (DELETE FROM receipts USING owned WHERE session_id = owned.id),
     gone_commands AS (
         DELETE FROM commands USING owned WHERE session_id = owned.id
-            AND commands.id <> ALL(CAST(:kept_commands AS text[]))
+            AND commands.id <> ALL($2::text[])
     )
     UPDATE outbox SET forget = true FROM owned WHERE outbox.session_id = owned.id
-""")
-"""Marks the events too: those on their way go out, and are then deleted instead of kept."""
+"""
+"""$1 session ids; $2 the commands that delete them, which stay.
 
-DELETE_PUBLISHED = text("""
-    DELETE FROM outbox WHERE session_id = ANY(CAST(:ids AS text[])) AND published_at IS NOT NULL
-""")
-"""A statement of its own behind DELETE_ROWS, which has waited for the relay's marks on these rows:
-only a later statement sees them.
+Marks the events too: those on their way go out, and are then deleted instead of kept.
+"""
+
+DELETE_PUBLISHED = """
+    DELETE FROM outbox WHERE session_id = ANY($1::text[]) AND published_at IS NOT NULL
+"""
+"""$1 session ids. A statement of its own behind DELETE_ROWS, which has waited for the relay's marks
+on these rows: only a later statement sees them.
 """

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from gateway_worker.sessions.changes import Change, Committed, OutboxRow
 from gateway_worker.storage.db.changes.bodies import Draft
 
-MessageKey = tuple[str, str, str, str]
-ReceiptKey = tuple[str, str, str, str]
+Key = tuple[str, str, str, str]
+"""Unique among messages and receipts; no direction is called like a status."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,23 +42,14 @@ class Step:
         return not (self.fenced or self.repeated)
 
     @property
-    def message_key(self) -> MessageKey | None:
-        """The unique key of its message."""
-        if (message := self.change.message) is None:
-            return None
-        return (self.change.session_id, message.message_id, message.chat, message.direction.value)
-
-    @property
-    def receipt_key(self) -> ReceiptKey | None:
-        """The unique key of its receipt."""
-        if (receipt := self.change.receipt) is None:
-            return None
-        return (
-            self.change.session_id,
-            receipt.message_id,
-            receipt.participant,
-            receipt.status.value,
-        )
+    def key(self) -> Key | None:
+        """The unique key of its message or receipt, if it has one."""
+        session_id = self.change.session_id
+        if (message := self.change.message) is not None:
+            return (session_id, message.message_id, message.chat, message.direction.value)
+        if (receipt := self.change.receipt) is not None:
+            return (session_id, receipt.message_id, receipt.participant, receipt.status.value)
+        return None
 
     def committed(self) -> Committed:
         """Return the answer for the caller."""

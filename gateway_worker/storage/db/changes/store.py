@@ -1,23 +1,24 @@
 """The recorder's transaction: who owns what, what is new, which numbers it gets, what goes."""
 
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+import asyncpg
 
-from gateway_worker.sessions.changes import Change, Committed, OutboxRow, SessionUpdate
+from gateway_worker.sessions.changes import Change, Committed
 from gateway_worker.storage.db.changes import statements as sql
 from gateway_worker.storage.db.changes.bodies import Draft
-from gateway_worker.storage.db.changes.steps import (
-    MessageKey,
-    ReceiptKey,
-    Step,
-    live,
-    segments,
+from gateway_worker.storage.db.changes.columns import (
+    event_columns,
+    message_columns,
+    outcome_columns,
+    receipt_columns,
+    session_columns,
 )
+from gateway_worker.storage.db.changes.steps import Step, live, segments
 from gateway_worker.storage.db.database import Database
-from gateway_worker.storage.db.documents import model_text, outcome_text
 
-_NO_UPDATE = SessionUpdate()
+Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 
 class PostgresChangeStore:
@@ -55,9 +56,7 @@ class PostgresChangeStore:
         steps = [Step.of(change) for change in changes]
         try:
             async with self._database.transaction("committing changes") as connection:
-                known = await self._recognise(connection, steps) if self._unsure else set[int]()
-                fresh = [step for index, step in enumerate(steps) if index not in known]
-                for part in segments(fresh):
+                for part in segments(steps):
                     await self._write(connection, part)
         except BaseException:
             self._unsure = True
@@ -67,222 +66,115 @@ class PostgresChangeStore:
         self._last_outbox_id = max(last, default=self._last_outbox_id)
         return [step.committed() for step in steps]
 
-    async def _recognise(self, connection: AsyncConnection, steps: Sequence[Step]) -> set[int]:
-        """Find the steps that an earlier, uncertain commit has written; their rows are set."""
-        event_ids = [draft.event.id for step in steps for draft in step.drafts]
-        found = await connection.execute(
-            sql.FIND_EVENTS, {"after": self._last_outbox_id, "event_ids": event_ids}
-        )
-        stored = {event_id: (outbox_id, body) for outbox_id, event_id, body in found}
-        known = set()
-        for index, step in enumerate(steps):
-            if step.drafts and step.drafts[0].event.id in stored:
-                step.rows = tuple(
-                    _outbox_row(*stored[draft.event.id], draft) for draft in step.drafts
-                )
-                known.add(index)
-        return known
-
-    async def _write(self, connection: AsyncConnection, steps: Sequence[Step]) -> None:
-        await self._fence(connection, steps)
-        await self._finish_commands(connection, steps)
-        await self._insert_messages(connection, steps)
-        await self._insert_receipts(connection, steps)
-        sequences = await self._update_sessions(connection, steps)
-        await self._insert_events(connection, steps, sequences)
-        await self._delete(connection, steps)
-
-    @staticmethod
-    async def _fence(connection: AsyncConnection, steps: Sequence[Step]) -> None:
-        """Lock the sessions, and drop the steps of those that this worker does not own any more."""
-        ids = {step.change.session_id for step in steps if step.change.epoch is not None}
-        if not ids:
-            return
-        locked = await connection.execute(sql.LOCK_SESSIONS, {"ids": list(ids)})
-        epochs = {row.id: row.epoch for row in locked}
+    async def _write(self, connection: Connection, steps: Sequence[Step]) -> None:
+        sessions = await self._lock(connection, steps)
+        if self._unsure:
+            steps = await self._unknown(connection, steps)
         for step in steps:
             if step.change.epoch is not None:
-                step.fenced = epochs.get(step.change.session_id) != step.change.epoch
+                epoch, _ = sessions.get(step.change.session_id, (None, 0))
+                step.fenced = epoch != step.change.epoch
+        await self._take_up(connection, steps)
+        await self._write_events(
+            connection, steps, {session_id: last for session_id, (_, last) in sessions.items()}
+        )
+        await self._delete(connection, steps)
 
-    async def _finish_commands(self, connection: AsyncConnection, steps: Sequence[Step]) -> None:
+    async def _lock(
+        self, connection: Connection, steps: Sequence[Step]
+    ) -> dict[str, tuple[int, int]]:
+        """Lock the sessions; returns the epoch and the last sequence of each that exists.
+
+        When this returns, no commit of these steps is still under way: neither another worker's nor
+        an earlier one of this worker whose answer was lost.
+        """
+        if any(step.change.epoch is None for step in steps):
+            await connection.execute(sql.LOCK_WORKER, self._worker_id)
+        ids = {step.change.session_id for step in steps if step.change.epoch is not None}
+        if not ids:
+            return {}
+        locked = await connection.fetch(sql.LOCK_SESSIONS, list(ids))
+        return {session_id: (epoch, last) for session_id, epoch, last in locked}
+
+    async def _unknown(self, connection: Connection, steps: Sequence[Step]) -> list[Step]:
+        """Return the steps that no earlier, uncertain commit has written; give the others rows."""
+        event_ids = [draft.event.id for step in steps for draft in step.drafts]
+        found = await connection.fetch(sql.FIND_EVENTS, self._last_outbox_id, event_ids)
+        stored = {event_id: (outbox_id, body) for outbox_id, event_id, body in found}
+        unknown = []
+        for step in steps:
+            if step.drafts and step.drafts[0].event.id in stored:
+                step.rows = tuple(draft.row(*stored[draft.event.id]) for draft in step.drafts)
+            else:
+                unknown.append(step)
+        return unknown
+
+    async def _take_up(self, connection: Connection, steps: Sequence[Step]) -> None:
+        """Write outcomes, messages and receipts; find out which steps are repetitions."""
         first: dict[str, Step] = {}
         for step in live(steps):
             if (outcome := step.change.outcome) is not None:
                 step.repeated = first.setdefault(outcome.command_id, step) is not step
-        if not first:
+        messages = [step.change for step in live(steps) if step.change.message is not None]
+        receipts = [step.change for step in live(steps) if step.change.receipt is not None]
+        if not (first or messages or receipts):
             return
-        pairs = [(step.change, step.change.outcome) for step in first.values()]
-        ends = [(change, outcome) for change, outcome in pairs if outcome is not None]
-        finished = await connection.execute(
-            sql.FINISH_COMMANDS,
-            {
-                "ids": [outcome.command_id for _, outcome in ends],
-                "session_ids": [change.session_id for change, _ in ends],
-                "types": [outcome.command_type for _, outcome in ends],
-                "states": [outcome.state.value for _, outcome in ends],
-                "outcomes": [outcome_text(outcome) for _, outcome in ends],
-                "epochs": [change.epoch for change, _ in ends],
-                "attempts": [outcome.attempts for _, outcome in ends],
-                "worker_id": self._worker_id,
-            },
+        taken = await connection.fetch(
+            sql.TAKE_UP,
+            self._worker_id,
+            *outcome_columns([step.change for step in first.values()]),
+            *message_columns(messages),
+            *receipt_columns(receipts),
         )
-        written = set(finished.scalars())
+        new = {tuple(row) for row in taken}
         for command_id, step in first.items():
-            step.repeated = command_id not in written
-
-    @staticmethod
-    async def _insert_messages(connection: AsyncConnection, steps: Sequence[Step]) -> None:
-        first: dict[MessageKey, Step] = {}
+            step.repeated = (command_id, None, None, None) not in new
         for step in live(steps):
-            if (key := step.message_key) is not None:
-                first_one = first.setdefault(key, step)
-                step.repeated = first_one is not step and step.change.outcome is None
-        if not first:
-            return
-        keys = list(first)
-        rows = [step.change.message for step in first.values()]
-        messages = [row for row in rows if row is not None]
-        inserted = await connection.execute(
-            sql.INSERT_MESSAGES,
-            {
-                "session_ids": [key[0] for key in keys],
-                "message_ids": [key[1] for key in keys],
-                "chats": [key[2] for key in keys],
-                "directions": [key[3] for key in keys],
-                "senders": [message.sender for message in messages],
-                "contents": [model_text(message.content) for message in messages],
-                "timestamps": [message.timestamp for message in messages],
-                "command_ids": [message.command_id for message in messages],
-            },
-        )
-        new = {tuple(row) for row in inserted}
-        for key, step in first.items():
-            step.repeated = key not in new and step.change.outcome is None
-
-    @staticmethod
-    async def _insert_receipts(connection: AsyncConnection, steps: Sequence[Step]) -> None:
-        first: dict[ReceiptKey, Step] = {}
-        for step in live(steps):
-            if (key := step.receipt_key) is not None:
-                first_one = first.setdefault(key, step)
-                step.repeated = first_one is not step and step.change.outcome is None
-        if not first:
-            return
-        keys = list(first)
-        rows = [step.change.receipt for step in first.values()]
-        inserted = await connection.execute(
-            sql.INSERT_RECEIPTS,
-            {
-                "session_ids": [key[0] for key in keys],
-                "message_ids": [key[1] for key in keys],
-                "participants": [key[2] for key in keys],
-                "statuses": [key[3] for key in keys],
-                "timestamps": [row.timestamp for row in rows if row is not None],
-            },
-        )
-        new = {tuple(row) for row in inserted}
-        for key, step in first.items():
-            step.repeated = key not in new and step.change.outcome is None
-
-    @staticmethod
-    async def _update_sessions(
-        connection: AsyncConnection, steps: Sequence[Step]
-    ) -> dict[str, int]:
-        """Write the sessions' new values and take their numbers; returns each one's first."""
-        events: dict[str, int] = {}
-        updates: dict[str, SessionUpdate] = {}
-        for step in live(steps):
-            change = step.change
-            if change.epoch is None:
+            if (key := step.key) is None:
                 continue
-            events[change.session_id] = events.get(change.session_id, 0) + len(step.drafts)
-            updates[change.session_id] = _then(
-                updates.get(change.session_id, _NO_UPDATE), change.session
-            )
-        if not any(events.values()) and all(update == _NO_UPDATE for update in updates.values()):
-            return {}
-        values = list(updates.values())
-        updated = await connection.execute(
-            sql.UPDATE_SESSIONS,
-            {
-                "ids": list(events),
-                "events": list(events.values()),
-                "states": [update.state and update.state.value for update in values],
-                "desired": [update.desired and update.desired.value for update in values],
-                "accounts": [update.account and model_text(update.account) for update in values],
-                "forget": [update.forget_account for update in values],
-            },
-        )
-        return {session_id: last - events[session_id] + 1 for session_id, last in updated}
+            if key in new:
+                new.remove(key)  # the first of several has it
+            else:
+                step.repeated = step.change.outcome is None
 
-    async def _insert_events(
-        self, connection: AsyncConnection, steps: Sequence[Step], next_sequence: dict[str, int]
+    async def _write_events(
+        self, connection: Connection, steps: Sequence[Step], last_sequence: dict[str, int]
     ) -> None:
+        """Number the events of the sessions and write them with the sessions' new values."""
         drafts: list[Draft] = []
         sequences: list[int | None] = []
         for step in live(steps):
             session_id = step.change.session_id
             for draft in step.drafts:
-                owned = step.change.epoch is not None
-                sequences.append(next_sequence[session_id] if owned else None)
                 drafts.append(draft)
-                if owned:
-                    next_sequence[session_id] += 1
-        if not drafts:
+                if step.change.epoch is None:
+                    sequences.append(None)
+                else:
+                    last_sequence[session_id] += 1
+                    sequences.append(last_sequence[session_id])
+        sessions = session_columns(live(steps), last_sequence)
+        if not (drafts or sessions[0]):
             return
         bodies = [draft.body(sequence) for draft, sequence in zip(drafts, sequences, strict=True)]
-        events = [draft.event for draft in drafts]
-        inserted = await connection.execute(
-            sql.INSERT_EVENTS,
-            {
-                "event_ids": [event.id for event in events],
-                "session_ids": [event.subject for event in events],
-                "sequences": sequences,
-                "types": [event.type for event in events],
-                "routing_keys": [draft.routing_key for draft in drafts],
-                "bodies": bodies,
-                "correlation_ids": [event.correlationid for event in events],
-                "traceparents": [event.traceparent for event in events],
-                "worker_id": self._worker_id,
-            },
+        inserted = await connection.fetch(
+            sql.WRITE_EVENTS,
+            *sessions,
+            self._worker_id,
+            *event_columns(drafts, sequences, bodies),
         )
-        rows = map(_outbox_row, inserted.scalars(), bodies, drafts)
+        rows = (
+            draft.row(id_, body)
+            for (id_,), body, draft in zip(inserted, bodies, drafts, strict=True)
+        )
         for step in live(steps):
             step.rows = tuple(next(rows) for _ in step.drafts)
 
     @staticmethod
-    async def _delete(connection: AsyncConnection, steps: Sequence[Step]) -> None:
+    async def _delete(connection: Connection, steps: Sequence[Step]) -> None:
         deletions = [step.change for step in live(steps) if step.change.delete]
         if not deletions:
             return
         ids = [change.session_id for change in deletions]
         own = [change.outcome.command_id for change in deletions if change.outcome is not None]
-        await connection.execute(sql.DELETE_ROWS, {"ids": ids, "kept_commands": own})
-        await connection.execute(sql.DELETE_PUBLISHED, {"ids": ids})
-
-
-def _then(before: SessionUpdate, after: SessionUpdate | None) -> SessionUpdate:
-    """Fold two updates of one session into one; what the later one leaves alone stays."""
-    if after is None:
-        return before
-    forget = after.forget_account or (before.forget_account and after.account is None)
-    return SessionUpdate(
-        state=after.state or before.state,
-        desired=after.desired or before.desired,
-        account=None if forget else after.account or before.account,
-        forget_account=forget,
-    )
-
-
-def _outbox_row(outbox_id: int, body: bytes, draft: Draft) -> OutboxRow:
-    event = draft.event
-    return OutboxRow(
-        outbox_id=outbox_id,
-        event_id=event.id,
-        type=event.type,
-        session_id=event.subject,
-        routing_key=draft.routing_key,
-        body=body,
-        correlation_id=event.correlationid,
-        traceparent=event.traceparent,
-    )
+        await connection.execute(sql.DELETE_ROWS, ids, own)
+        await connection.execute(sql.DELETE_PUBLISHED, ids)

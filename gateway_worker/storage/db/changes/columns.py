@@ -1,0 +1,135 @@
+"""Changes as arrays, column by column, in the order in which the statements take them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gateway_worker.sessions.changes import (
+    Change,
+    MessageRow,
+    Outcome,
+    ReceiptRow,
+    SessionUpdate,
+)
+from gateway_worker.storage.db.changes.bodies import Draft
+from gateway_worker.storage.db.changes.steps import Step
+from gateway_worker.storage.db.documents import model_text, outcome_text
+
+Columns = tuple[list[Any], ...]
+
+_NO_UPDATE = SessionUpdate()
+
+
+def outcome_columns(changes: Sequence[Change]) -> Columns:
+    """Return ids, sessions, types, states, outcomes, epochs and attempts of ends of commands."""
+    ends = [(change, change.outcome) for change in changes if change.outcome is not None]
+    return _columns(7, (_outcome(change, outcome) for change, outcome in ends))
+
+
+def _outcome(change: Change, outcome: Outcome) -> tuple[Any, ...]:
+    return (
+        outcome.command_id,
+        change.session_id,
+        outcome.command_type,
+        outcome.state.value,
+        outcome_text(outcome),
+        change.epoch,
+        outcome.attempts,
+    )
+
+
+def message_columns(changes: Sequence[Change]) -> Columns:
+    """Return sessions, ids, chats, directions, senders, contents, times, commands and ends."""
+    pairs = [(change, change.message) for change in changes if change.message is not None]
+    return _columns(9, (_message(change, message) for change, message in pairs))
+
+
+def _message(change: Change, message: MessageRow) -> tuple[Any, ...]:
+    return (
+        change.session_id,
+        message.message_id,
+        message.chat,
+        message.direction.value,
+        message.sender,
+        model_text(message.content),
+        message.timestamp,
+        message.command_id,
+        change.outcome and change.outcome.command_id,
+    )
+
+
+def receipt_columns(changes: Sequence[Change]) -> Columns:
+    """Return sessions, messages, participants, statuses, times and ends."""
+    pairs = [(change, change.receipt) for change in changes if change.receipt is not None]
+    return _columns(6, (_receipt(change, receipt) for change, receipt in pairs))
+
+
+def _receipt(change: Change, receipt: ReceiptRow) -> tuple[Any, ...]:
+    return (
+        change.session_id,
+        receipt.message_id,
+        receipt.participant,
+        receipt.status.value,
+        receipt.timestamp,
+        change.outcome and change.outcome.command_id,
+    )
+
+
+def session_columns(steps: Iterable[Step], last_sequence: Mapping[str, int]) -> Columns:
+    """Return ids, last sequences, states, desired states, accounts and whether to forget those.
+
+    A session that has neither events nor new values is left out.
+    """
+    updates: dict[str, SessionUpdate] = {}
+    for step in steps:
+        change = step.change
+        if change.epoch is not None and (step.drafts or change.session is not None):
+            before = updates.get(change.session_id, _NO_UPDATE)
+            updates[change.session_id] = _then(before, change.session)
+    return _columns(
+        6,
+        (
+            (
+                session_id,
+                last_sequence[session_id],
+                update.state and update.state.value,
+                update.desired and update.desired.value,
+                update.account and model_text(update.account),
+                update.forget_account,
+            )
+            for session_id, update in updates.items()
+        ),
+    )
+
+
+def event_columns(
+    drafts: Sequence[Draft], sequences: Sequence[int | None], bodies: Sequence[bytes]
+) -> Columns:
+    """Return ids, sessions, sequences, types, keys, bodies, correlations and traces of events."""
+    events = [draft.event for draft in drafts]
+    return (
+        [event.id for event in events],
+        [event.subject for event in events],
+        list(sequences),
+        [event.type for event in events],
+        [draft.routing_key for draft in drafts],
+        list(bodies),
+        [event.correlationid for event in events],
+        [event.traceparent for event in events],
+    )
+
+
+def _columns(width: int, rows: Iterable[tuple[Any, ...]]) -> Columns:
+    return tuple(map(list, zip(*rows, strict=True))) or tuple([] for _ in range(width))
+
+
+def _then(before: SessionUpdate, after: SessionUpdate | None) -> SessionUpdate:
+    """Fold two updates of one session into one; what the later one leaves alone stays."""
+    if after is None:
+        return before
+    forget = after.forget_account or (before.forget_account and after.account is None)
+    return SessionUpdate(
+        state=after.state or before.state,
+        desired=after.desired or before.desired,
+        account=None if forget else after.account or before.account,
+        forget_account=forget,
+    )

@@ -1,0 +1,169 @@
+"""Rows and changes to write, and short ways to see what a database has."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from gateway_contracts import (
+    CommandFailed,
+    CommandFailedData,
+    CommandSucceeded,
+    CommandSucceededData,
+    Done,
+    ErrorBody,
+    ErrorCode,
+    MessageData,
+    MessageReceipt,
+    MessageReceiptData,
+    MessageReceived,
+    PairByQr,
+    Participant,
+    ReceiptStatus,
+    SessionState,
+    SessionStatus,
+    SessionStatusData,
+    StatusReason,
+    TextContent,
+)
+from gateway_worker.commands.ports import Received
+from gateway_worker.sessions.changes import (
+    Change,
+    Committed,
+    DesiredState,
+    Direction,
+    MessageRow,
+    OutboxRow,
+    Outcome,
+    ReceiptRow,
+    SessionUpdate,
+)
+from gateway_worker.sessions.ports import SessionRow
+from gateway_worker.storage.db import Database
+
+WORKER, OTHER = "w", "other"
+SOURCE = f"/workers/{WORKER}"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CHAT = "12025550102@s.whatsapp.net"
+SEND = "wa.message.send.v1"
+
+
+def session_row(session_id: str, **values: Any) -> SessionRow:
+    """Return a session of WORKER as it is created."""
+    return SessionRow(
+        **{
+            "session_id": session_id,
+            "state": SessionState.CREATED,
+            "desired": DesiredState.RUNNING,
+            "pairing": PairByQr(),
+            "device_name": "Gateway",
+            "worker_id": WORKER,
+            "created_at": NOW,
+            **values,
+        }
+    )
+
+
+def message(number: int, *, session: str = "s", epoch: int = 1, words: str = "hi") -> Change:
+    """Return the arrival of one message."""
+    content, message_id = TextContent(text=words), f"M{number}"
+    data = MessageData(
+        message_id=message_id,
+        chat=CHAT,
+        sender=Participant(jid=CHAT),
+        timestamp=NOW,
+        content=content,
+    )
+    return Change(
+        session_id=session,
+        epoch=epoch,
+        events=(MessageReceived(source=SOURCE, subject=session, data=data),),
+        message=MessageRow(
+            chat=CHAT,
+            message_id=message_id,
+            direction=Direction.IN,
+            sender=CHAT,
+            content=content,
+            timestamp=NOW,
+        ),
+    )
+
+
+def receipt(
+    number: int, status: ReceiptStatus = ReceiptStatus.DELIVERED, *, participant: str = CHAT
+) -> Change:
+    """Return news of a message that was sent."""
+    data = MessageReceiptData(
+        message_id=f"M{number}",
+        chat=CHAT,
+        status=status,
+        participant=Participant(jid=participant),
+        timestamp=NOW,
+    )
+    return Change(
+        session_id="s",
+        epoch=1,
+        events=(MessageReceipt(source=SOURCE, subject="s", data=data),),
+        receipt=ReceiptRow(
+            message_id=f"M{number}", participant=participant, status=status, timestamp=NOW
+        ),
+    )
+
+
+def status(
+    state: SessionState = SessionState.CONNECTING, *, session: str = "s", **update: Any
+) -> Change:
+    """Return a session's step to another state."""
+    data = SessionStatusData(state=state, reason=StatusReason.REQUESTED, worker=WORKER)
+    return Change(
+        session_id=session,
+        epoch=1,
+        events=(SessionStatus(source=SOURCE, subject=session, data=data),),
+        session=SessionUpdate(state=state, **update),
+    )
+
+
+def finished(command_id: str, *, session: str = "s", epoch: int | None = 1, **more: Any) -> Change:
+    """Return the good end of a command."""
+    data = CommandSucceededData(command_type=SEND, result=Done())
+    event = CommandSucceeded(source=SOURCE, subject=session, correlationid=command_id, data=data)
+    outcome = Outcome(command_id=command_id, command_type=SEND, result=Done())
+    return Change(session_id=session, epoch=epoch, events=(event,), outcome=outcome, **more)
+
+
+def failed(command_id: str, *, session: str = "nowhere") -> Change:
+    """Return the end of a command for a session that this worker does not have."""
+    error = ErrorBody.of(ErrorCode.SESSION_NOT_FOUND, "there is no such session")
+    data = CommandFailedData(command_type=SEND, error=error, attempts=1)
+    event = CommandFailed(source=SOURCE, subject=session, correlationid=command_id, data=data)
+    outcome = Outcome(command_id=command_id, command_type=SEND, error=error)
+    return Change(session_id=session, epoch=None, events=(event,), outcome=outcome)
+
+
+def received(command_id: str, session: str = "s") -> Received:
+    """Return a command to enter."""
+    return Received(command_id=command_id, session_id=session, command_type=SEND, worker_id=WORKER)
+
+
+def numbers(rows: Sequence[OutboxRow]) -> list[int | None]:
+    """Return the sequence of each event as its body has it."""
+    sequences = [json.loads(row.body).get("sequence") for row in rows]
+    return [None if sequence is None else int(sequence) for sequence in sequences]
+
+
+def rows_of(answers: Sequence[Committed]) -> list[OutboxRow]:
+    """Return all events of a commit, in order."""
+    return [row for answer in answers for row in answer.rows]
+
+
+async def count(database: Database, table: str) -> int:
+    """Return how many rows a table has."""
+    return int(await value(database, f"SELECT count(*) FROM {table}"))
+
+
+async def value(database: Database, query: str) -> Any:
+    """Return the one value of a query."""
+    async with database.statement("looking") as connection:
+        return await connection.scalar(text(query))
