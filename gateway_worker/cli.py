@@ -18,10 +18,25 @@ EXIT_INTERRUPTED = 130
 
 Command = Callable[[argparse.Namespace], int]
 
+_WITH_MODULES = (
+    (
+        "demo",
+        "gateway_worker.devkit.demo",
+        "a whole conversation on this machine, without phone or internet",
+    ),
+    (
+        "sandbox",
+        "gateway_worker.sandbox.cli",
+        "the local server that speaks the WhatsApp protocol, with simulated phones",
+    ),
+)
+"""Commands that have a module of their own: name, module, help."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parsed = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    parsed = _parser(words).parse_args(words)
     command: Command = parsed.command
     try:
         return command(parsed)
@@ -35,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gateway-worker",
         description="Holds many WhatsApp connections for backends that speak RabbitMQ.",
@@ -58,22 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.set_defaults(command=_check)
 
-    demo = commands.add_parser(
-        "demo", help="a whole conversation on this machine, without phone or internet"
-    )
-    _defer(demo, "gateway_worker.devkit.demo")
-    sandbox = commands.add_parser(
-        "sandbox", help="the local server that speaks the WhatsApp protocol, with simulated phones"
-    )
-    _defer(sandbox, "gateway_worker.sandbox.cli")
+    for name, module, text in _WITH_MODULES:
+        further = commands.add_parser(name, help=text)
+        if name in words:  # no other command should pay for importing it
+            further.set_defaults(command=import_module(module).main)
+            import_module(module).add_arguments(further)
     return parser
-
-
-def _defer(parser: argparse.ArgumentParser, name: str) -> None:
-    """Add the options of a command that has a module of its own."""
-    module = import_module(name)
-    module.add_arguments(parser)
-    parser.set_defaults(command=module.main)
 
 
 def _run(_arguments: argparse.Namespace) -> int:
