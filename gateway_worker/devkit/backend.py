@@ -173,6 +173,11 @@ class Backend:
         assert isinstance(event, kind)
         return event
 
+    async def news(self) -> None:
+        """Return when another event has come."""
+        self._news.clear()
+        await self._news.wait()
+
     def events_of(self, session_id: str) -> list[Event]:
         """Return the session's events so far, in the order of arrival."""
         return [one.event for one in self.arrivals if one.event.subject == session_id]
@@ -189,8 +194,7 @@ class Backend:
                         looked_at += 1
                         if condition(event):
                             return event
-                    self._news.clear()
-                    await self._news.wait()
+                    await self.news()
         except TimeoutError:
             came = [one.routing_key for one in self.arrivals[-20:]]
             raise TimeoutError(f"{what} within {seconds:g} s; the last to come: {came}") from None

@@ -1,4 +1,4 @@
-"""`./dev bench [memory|throughput|latency|resume|all]`: figures of one run on this machine."""
+"""`./dev bench [all|memory|throughput|latency|resume|crash]`: figures of one run on this machine."""
 
 import argparse
 import importlib.metadata
@@ -13,6 +13,7 @@ import uvloop
 
 from tests.bench.measures import (
     Plan,
+    measure_crash,
     measure_latency,
     measure_links,
     measure_memory,
@@ -21,7 +22,7 @@ from tests.bench.measures import (
 )
 from tests.bench.rig import open_rig
 
-MEASURES = ("memory", "throughput", "latency", "resume")
+MEASURES = ("memory", "throughput", "latency", "resume", "crash")
 PACKAGES = ("neonize", "aio-pika", "aiormq", "sqlalchemy", "asyncpg", "redis", "pydantic", "uvloop")
 
 
@@ -62,6 +63,9 @@ async def _measure(plan: Plan, wanted: tuple[str, ...]) -> dict[str, Any]:
             figures["latency"] = await measure_latency(
                 rig, plan, figures["throughput"]["gateway_per_s"]
             )
+        if "crash" in wanted:
+            _say("one host killed under traffic")
+            figures["crash"] = await measure_crash(rig, plan)
     return figures
 
 

@@ -9,11 +9,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from gateway_contracts import CommandFailed, SessionState
 from tests.bench.raw import run_ring, start_ring
 from tests.bench.rig import Outcomes, Rig, create_sessions, link_sessions
 
 SETTLE_SECONDS = 5.0
 WARM_UP = 10
+CRASH_MESSAGES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,36 @@ async def measure_latency(rig: Rig, plan: Plan, gateway_per_s: float) -> dict[st
             for name in ("queue", "inbox", "execute", "library", "commit")
         },
         "per_s": round(rate, 1),
+        "commands": len(commands),
+        "sessions": plan.sessions,
+    }
+
+
+async def measure_crash(rig: Rig, plan: Plan) -> dict[str, Any]:
+    """Kill one host with signal 9 under traffic: how long it is away, what others notice."""
+    after = len(rig.backend.arrivals)
+    commands = [
+        rig.command(sender, f"message {number}")
+        for number in range(CRASH_MESSAGES)
+        for sender in range(plan.sessions)
+    ]
+    async with asyncio.TaskGroup() as tasks:
+        for command in commands:
+            tasks.create_task(rig.backend.publish(command))
+    killed = time.monotonic()
+    rig.worker.hosts()[0].kill()
+    down = await rig.next_status(SessionState.RECONNECTING, after=after)
+    await rig.next_status(SessionState.CONNECTED, after=after, session_id=down.subject)
+    back = time.monotonic() - killed
+    outcomes = [await rig.backend.outcome(command.id, seconds=120) for command in commands]
+    statuses = rig.statuses(after=after)
+    return {
+        "back_seconds": round(back, 2),
+        "others_failed": sum(
+            isinstance(outcome, CommandFailed) and outcome.subject != down.subject
+            for outcome in outcomes
+        ),
+        "others_disturbed": sum(status.subject != down.subject for status in statuses),
         "commands": len(commands),
         "sessions": plan.sessions,
     }

@@ -103,6 +103,21 @@ class Rig:
                 seconds=seconds,
             )
 
+    async def next_status(
+        self, state: SessionState, *, after: int, session_id: str | None = None
+    ) -> SessionStatus:
+        """Return the first status event with a state, of one session or of any."""
+        while True:
+            for status in self.statuses(after=after):
+                if status.data.state is state and session_id in {None, status.subject}:
+                    return status
+            await self.backend.news()
+
+    def statuses(self, *, after: int) -> list[SessionStatus]:
+        """Return the status events among the arrivals from an index on."""
+        events = [arrival.event for arrival in self.backend.arrivals[after:]]
+        return [event for event in events if isinstance(event, SessionStatus)]
+
 
 class Outcomes:
     """Waits for the good ends of many commands and keeps when each came."""

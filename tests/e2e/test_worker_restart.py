@@ -1,13 +1,15 @@
 """The worker is restarted, politely and not: sessions come back without a new QR code."""
 
 from gateway_contracts import (
+    CommandFailed,
+    CommandSucceeded,
     MessageReceived,
     SessionQr,
     SessionState,
     StatusReason,
     TextContent,
 )
-from tests.e2e.harness import ADA, SHOP, Gateway
+from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
 
 
 async def test_a_restart_needs_no_new_qr(gateway: Gateway) -> None:
@@ -59,3 +61,50 @@ async def test_commands_of_the_time_away_are_executed_after_the_start(gateway: G
         await gateway.backend.outcome(command.id)
 
     assert [(await ada.next_message(timeout=10)).text for _ in commands] == ["0", "1", "2"]
+
+
+async def test_a_restart_in_the_middle_of_sending_neither_loses_nor_doubles(
+    gateway: Gateway,
+) -> None:
+    """SIGTERM while commands stream in: what has begun is finished, the rest waits, in order."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    ada = await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+    commands = [gateway.text("shop", ADA, f"{number}") for number in range(40)]
+    for command in commands:
+        await gateway.backend.publish(command)
+
+    await gateway.backend.outcome(commands[3].id)
+    await gateway.worker.stop()
+    await gateway.worker.start()
+    outcomes = [await gateway.backend.outcome(command.id) for command in commands]
+
+    assert all(isinstance(outcome, CommandSucceeded) for outcome in outcomes)
+    texts = [(await ada.next_message(timeout=10)).text for _ in commands]
+    assert texts == [f"{number}" for number in range(40)]
+
+
+async def test_a_kill_in_the_middle_of_sending_doubles_nothing(gateway: Gateway) -> None:
+    """Kill -9 while commands stream in: at most the one in the library's hands is uncertain."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    ada = await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+    commands = [gateway.text("shop", ADA, f"{number}") for number in range(40)]
+    for command in commands:
+        await gateway.backend.publish(command)
+
+    await gateway.backend.outcome(commands[3].id)
+    await gateway.worker.kill()
+    await gateway.worker.start()
+    outcomes = [await gateway.backend.outcome(command.id) for command in commands]
+    await gateway.send("shop", ADA, "the end")
+
+    failed = [outcome for outcome in outcomes if isinstance(outcome, CommandFailed)]
+    assert [outcome.data.error.code for outcome in failed] in ([], [ErrorCode.UNCERTAIN])
+    texts: list[str] = []
+    while not texts or texts[-1] != "the end":
+        texts.append((await ada.next_message(timeout=10)).text)
+    sent = [f"{n}" for n, outcome in enumerate(outcomes) if isinstance(outcome, CommandSucceeded)]
+    assert len(texts) == len(set(texts))
+    assert set(sent) <= set(texts)
+    assert texts == [*sorted(texts[:-1], key=int), "the end"]
