@@ -1,4 +1,4 @@
-"""`./dev bench [all|memory|throughput|latency|resume|crash]`: figures of one run on this machine."""
+"""`./dev bench [all|memory|throughput|latency|resume|crash]`: figures of one run, this machine."""
 
 import argparse
 import importlib.metadata

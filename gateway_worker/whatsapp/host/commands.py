@@ -62,8 +62,9 @@ class Commands:
         self._cut = cut
         self._running: int | None = None
         self._idle = threading.Event()
-        self._up = threading.Event()
-        self._up.set()
+        self._is_up = False
+        self._up_again = threading.Event()
+        self._up_again.set()
         self._jobs: SimpleQueue[tuple[int, Callable[[], None]]] = SimpleQueue()
         self._waiting: set[int] = set()
         self._thread: threading.Thread | None = None
@@ -91,12 +92,20 @@ class Commands:
 
     def connected(self) -> None:
         """Take the word that the library has connected."""
-        self._up.set()
+        self._is_up = True
+        self._up_again.set()
+
+    def disconnected(self) -> None:
+        """Take the word that the library has lost its connection."""
+        self._is_up = False
 
     def _end(self, request: int) -> None:
         while self._running == request:
-            self._up.clear()
-            self._cut()
+            # Cut while it is being made, a connection occupies the library for 20 seconds.
+            if self._is_up:
+                self._is_up = False
+                self._up_again.clear()
+                self._cut()
             self._idle.wait(NEXT_CUT_SECONDS)
 
     def _queue(self, number: int, job: Callable[[], None]) -> None:
@@ -116,8 +125,8 @@ class Commands:
     def _work(self) -> None:
         while True:
             number, job = self._jobs.get()
-            if not self._up.wait(RECONNECT_SECONDS):
-                self._up.set()  # it takes longer: the library says what that means
+            if not self._up_again.wait(RECONNECT_SECONDS):
+                self._up_again.set()  # it takes longer: the library says what that means
             if not self._take(number):
                 continue
             self._idle.clear()

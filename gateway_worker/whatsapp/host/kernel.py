@@ -5,7 +5,7 @@ import fcntl
 import os
 import signal
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -76,19 +76,32 @@ def count_threads() -> int:
 def cut_connections() -> int:
     """Shut down every internet connection of this process; returns how many there were.
 
-    Whoever reads from one finds it closed by the other side.
+    Whoever reads from one finds it closed by the other side. Only those that are there when it
+    begins: what is made meanwhile in their place is left alone.
     """
-    cut = 0
-    for entry in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):  # it is no socket, or is closed by now
-            descriptor = os.dup(int(entry.name))
-            try:
-                connection = socket.socket(fileno=descriptor)
-            except OSError:
-                os.close(descriptor)
-                continue
-            with connection:
-                if connection.family in (socket.AF_INET, socket.AF_INET6):
-                    connection.shutdown(socket.SHUT_RDWR)
-                    cut += 1
-    return cut
+    with ExitStack() as stack:
+        found = [
+            stack.enter_context(connection)
+            for entry in Path("/proc/self/fd").iterdir()
+            if (connection := _connection(int(entry.name))) is not None
+        ]
+        for connection in found:
+            with suppress(OSError):  # it has ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
+        return len(found)
+
+
+def _connection(descriptor: int) -> socket.socket | None:
+    try:
+        copy = os.dup(descriptor)
+    except OSError:  # closed by now
+        return None
+    try:
+        found = socket.socket(fileno=copy)
+    except OSError:  # no socket
+        os.close(copy)
+        return None
+    if found.family in (socket.AF_INET, socket.AF_INET6):
+        return found
+    found.close()
+    return None

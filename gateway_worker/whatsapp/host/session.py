@@ -89,6 +89,7 @@ class HostSession:
         self._returned = False
         self._leaving: float | None = None
         self._earliest = 0.0
+        self._disconnecting = threading.Event()
         self._shipper = Shipper(
             spool=spool, people=self._people, send=self._send, in_flight=start.in_flight
         )
@@ -140,15 +141,23 @@ class HostSession:
         )
         self._tell(LibraryReturned(error=error))
 
+    def _disconnect(self) -> None:
+        # On a thread of its own: a connection that is just being made holds this up.
+        self._library.disconnect()
+        self._disconnecting.clear()
+        self._wake()
+
     def _leave_soon(self) -> None:
         self._tell(LibraryReturned(error=""))
 
     # The loop.
 
     def _done(self) -> bool:
-        if self._leaving is None or time.monotonic() < self._earliest:
+        now = time.monotonic()
+        if self._leaving is None or now < self._earliest:
             return False
-        return not self._spool.pending or not self._known or time.monotonic() >= self._leaving
+        settled = not self._spool.pending or not self._known
+        return now >= self._leaving or (settled and not self._disconnecting.is_set())
 
     def _wait_milliseconds(self) -> int:
         if self._leaving is None:
@@ -163,7 +172,8 @@ class HostSession:
             return
         self._leaving = time.monotonic() + self._start.drain_seconds
         if self._known and not self._returned:
-            self._library.disconnect()
+            self._disconnecting.set()
+            threading.Thread(target=self._disconnect, name="disconnect", daemon=True).start()
 
     def _leave_unlinked(self) -> None:
         """Leave when the library, which has ended the connection itself, has deleted the device."""
@@ -206,6 +216,8 @@ class HostSession:
         elif code == events.KEEP_ALIVE_RESTORED and self._people.own is not None:
             self._send(Up(account=self._people.own))
         elif (news := link_news(code, data)) is not None and self._leaving is None:
+            if code == events.DISCONNECTED:
+                self._commands.disconnected()
             self._send(news)
             if code == events.LOGGED_OUT:
                 self._leave_unlinked()

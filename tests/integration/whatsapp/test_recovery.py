@@ -18,6 +18,8 @@ from gateway_worker.sessions.ports import (
 )
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
+from tests.support.eventually import eventually
+from tests.support.proxy import TcpProxy
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
@@ -75,6 +77,26 @@ async def test_a_request_that_did_not_begin_in_time_was_not_executed(stage: Stag
         await account.host.send_text(OutgoingText(to=ben.number, text="c"))
         assert (await ben.inbox.wait_for(lambda message: message.text == "c", timeout=10)).text
         assert [message.text for message in ben.inbox] == ["a", "c"]
+
+
+async def test_stopping_while_a_connection_is_being_made(stage: Stage) -> None:
+    """The network swallows everything; the host leaves by itself all the same."""
+    async with TcpProxy.to(stage.sandbox.proxy_url) as network:
+        settings = settings_for(
+            stage.sandbox, sandbox_proxy_url=network.url(stage.sandbox.proxy_url), drain_seconds=0.5
+        )
+        async with HostProcesses(settings) as processes:
+            account = await stage.account()
+            account.processes = processes
+            await account.link()
+            network.pause()
+            await network.cut()
+            await account.next(LinkDown)
+            await eventually(lambda: network.connections, reason="the library tries again")
+
+            left = await account.stop()
+
+            assert (left.expected, left.detail) == (True, "it left")
 
 
 async def test_what_the_owner_reads_elsewhere_is_no_receipt(stage: Stage, shop: Account) -> None:
