@@ -1,0 +1,209 @@
+"""The stores while PostgreSQL is away, silent, busy or changing under them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from gateway_worker.errors import DependencyError
+from gateway_worker.storage.db import (
+    Database,
+    DatabaseSettings,
+    PostgresChangeStore,
+    PostgresInboxStore,
+    PostgresMessageStore,
+    PostgresOutboxStore,
+    PostgresSessionStore,
+    PostgresWorkerStore,
+)
+from tests.integration.storage.db.support import (
+    WORKER,
+    finished,
+    message,
+    numbers,
+    received,
+    rows_of,
+    session_row,
+    value,
+)
+from tests.support.databases import execute
+from tests.support.eventually import eventually
+from tests.support.proxy import TcpProxy
+
+Call = Callable[[], Awaitable[object]]
+
+
+def calls(database: Database) -> list[Call]:
+    """Return one call of each kind, that can be repeated."""
+    outbox = PostgresOutboxStore(database=database, worker_id=WORKER)
+    sessions = PostgresSessionStore(database=database)
+    workers = PostgresWorkerStore(database=database, worker_id=WORKER)
+    history = PostgresMessageStore(database=database)
+    return [
+        lambda: PostgresChangeStore(database=database, worker_id=WORKER).commit([message(1)]),
+        lambda: PostgresInboxStore(database=database).enter([received("c")]),
+        lambda: outbox.pending(after=0, limit=10),
+        lambda: outbox.mark_published([1]),
+        outbox.depth,
+        lambda: outbox.prune(keep_seconds=60, limit=10),
+        lambda: sessions.create(session_row("new")),
+        lambda: sessions.get("s"),
+        lambda: sessions.owned_by(WORKER),
+        lambda: sessions.claim("t", WORKER),
+        lambda: workers.register(version="1", capacity=1),
+        workers.beat,
+        lambda: history.find("s", "M1"),
+        lambda: history.command_of("s", "M1"),
+        database.check,
+    ]
+
+
+@asynccontextmanager
+async def locked(database: Database, session_id: str = "s") -> AsyncIterator[None]:
+    """Hold a session's row meanwhile, as another transaction would."""
+    async with database.transaction("holding a row") as other:
+        await other.execute("SELECT FROM sessions WHERE id = $1 FOR UPDATE", session_id)
+        yield
+
+
+async def someone_waits(database: Database) -> bool:
+    """Tell whether a transaction waits for another's lock."""
+    query = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+    return bool(await value(database, query))
+
+
+async def test_every_call_says_that_the_database_is_away(
+    distant: Database, proxy: TcpProxy
+) -> None:
+    """And works again as soon as it is back, with no restart of anything."""
+    for call in calls(distant):
+        await call()
+    await proxy.refuse()
+    await proxy.cut()
+    for call in calls(distant):
+        with pytest.raises(DependencyError):
+            await call()
+    await proxy.accept()
+    for call in calls(distant):
+        await call()
+
+
+async def test_connections_that_were_cut_while_idle_fail_no_call(
+    distant: Database, proxy: TcpProxy
+) -> None:
+    """They are known to be closed, so they are replaced instead of handed out."""
+    for _ in range(3):
+        await asyncio.gather(*(distant.check() for _ in range(4)))
+        await proxy.cut()
+        for call in calls(distant):
+            await call()
+
+
+async def test_a_silent_database_is_given_up(distant: Database, proxy: TcpProxy) -> None:
+    """The call ends with an error instead of hanging, and the next ones use other connections."""
+    await distant.check()
+    proxy.pause()
+    with pytest.raises(DependencyError):
+        await PostgresChangeStore(database=distant, worker_id=WORKER).commit([message(1)])
+    proxy.resume()
+    changes = PostgresChangeStore(database=distant, worker_id=WORKER)
+    assert numbers(rows_of(await changes.commit([message(1), message(2)]))) == [1, 2]
+
+
+async def test_a_transaction_that_is_cut_counts_for_nothing(
+    database: Database, distant: Database, proxy: TcpProxy
+) -> None:
+    """The same commit again is applied, once, with the first numbers."""
+    changes = PostgresChangeStore(database=distant, worker_id=WORKER)
+    async with locked(database):
+        commit = asyncio.create_task(changes.commit([message(1), finished("c")]))
+        await eventually(lambda: someone_waits(database))
+        await proxy.cut()
+        with pytest.raises(DependencyError):
+            await commit
+        await eventually(lambda: _nobody_waits(database))
+
+    answers = await changes.commit([message(1), finished("c")])
+    assert [answer.applied for answer in answers] == [True, True]
+    assert numbers(rows_of(answers)) == [1, 2]
+
+
+async def test_a_row_that_stays_locked_is_tried_again_later(
+    database: Database, distant: Database
+) -> None:
+    """It is no refusal: whoever holds the row will let it go."""
+    changes = PostgresChangeStore(database=distant, worker_id=WORKER)
+    async with locked(database):
+        with pytest.raises(DependencyError, match="SQLSTATE 55P03"):
+            await changes.commit([message(1)])
+        assert numbers(rows_of(await changes.commit([message(1, session="t")]))) == [1]
+    assert numbers(rows_of(await changes.commit([message(1)]))) == [1]
+
+
+async def test_a_cancelled_commit_leaves_nothing_locked(
+    database: Database, distant: Database
+) -> None:
+    """The worker stops in the middle of it; what it began ends with its connection."""
+    changes = PostgresChangeStore(database=distant, worker_id=WORKER)
+    async with locked(database, "t"):
+        commit = asyncio.create_task(
+            changes.commit([message(1), message(1, session="t")])  # holds s, waits for t
+        )
+        await eventually(lambda: someone_waits(database))
+        commit.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await commit
+        await eventually(lambda: _nobody_waits(database))
+        other = PostgresChangeStore(database=database, worker_id=WORKER)
+        assert numbers(rows_of(await other.commit([message(1)]))) == [1]
+
+
+async def test_the_pool_is_bounded_and_so_is_the_wait_for_it(database_url: str) -> None:
+    """Whoever gets no connection in time is told so."""
+    settings = DatabaseSettings(
+        url=SecretStr(database_url), pool_size=2, pool_overflow=0, pool_timeout_seconds=0.1
+    )
+    async with (
+        Database(settings=settings) as database,
+        database.direct("holding one"),
+        database.statement("holding another"),
+    ):
+        with pytest.raises(DependencyError, match="no connection became free in time"):
+            await database.check()
+
+
+async def test_a_primary_that_was_replaced_is_no_refusal(
+    database: Database, database_url: str
+) -> None:
+    """The old one answers still, and only reads: the next connection finds the new one."""
+    name = database_url.rpartition("/")[2]
+    set_read_only = f"ALTER DATABASE {name} SET default_transaction_read_only"
+    await execute(database_url, f"{set_read_only} = on")
+    settings = DatabaseSettings(url=SecretStr(database_url))
+    async with Database(settings=settings) as fresh:
+        changes = PostgresChangeStore(database=fresh, worker_id=WORKER)
+        with pytest.raises(DependencyError, match="SQLSTATE 25006"):
+            await changes.commit([message(1)])
+        async with database.statement("promoting") as connection:
+            await connection.execute(text(f"{set_read_only} = off"))
+        assert (await changes.commit([message(1)]))[0].applied
+
+
+async def test_a_migration_beside_a_running_worker_costs_one_repeat(
+    database: Database, changes: PostgresChangeStore
+) -> None:
+    """What the driver has prepared no longer fits; it is prepared anew."""
+    for number in range(7):
+        await changes.commit([message(number)])
+    async with database.statement("migrating") as connection:
+        await connection.execute(text("ALTER TABLE sessions ALTER COLUMN epoch TYPE integer"))
+    with pytest.raises(DependencyError, match="InvalidCachedStatementError"):
+        await changes.commit([message(8)])
+    assert numbers(rows_of(await changes.commit([message(8)]))) == [8]
+
+
+async def _nobody_waits(database: Database) -> bool:
+    return not await someone_waits(database)
