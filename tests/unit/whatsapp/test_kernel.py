@@ -1,0 +1,98 @@
+"""What a host asks of Linux, each in a process of its own that it may be done to."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+CUT = """
+import socket
+from gateway_worker.whatsapp.host.kernel import cut_connections
+local, other = socket.socketpair()
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    client = socket.create_connection(listener.getsockname())
+    server, _ = listener.accept()
+server.settimeout(5)
+client.settimeout(5)
+assert cut_connections() == 2
+assert server.recv(1) == client.recv(1) == b""
+local.sendall(b"x")
+assert other.recv(1) == b"x"
+assert cut_connections() == 2, "they are still open, only of no use"
+client.close()
+server.close()
+assert cut_connections() == 0
+"""
+
+REAP = """
+import os
+from pathlib import Path
+from gateway_worker.whatsapp.host.kernel import reap_children
+for _ in range(3):
+    if os.fork() == 0:
+        os._exit(0)
+reap_children()
+assert Path(f"/proc/self/task/{os.getpid()}/children").read_text() == ""
+reap_children()
+"""
+
+ORPHAN = """
+import os
+from gateway_worker.whatsapp.host.kernel import die_with_parent
+die_with_parent(1 if os.getppid() != 1 else 2)
+print("lived on")
+"""
+
+SILENT = """
+import os, sys
+from pathlib import Path
+from gateway_worker.whatsapp.host.kernel import silence_output
+errors = Path(sys.argv[1])
+silence_output(errors)
+os.write(1, b"to nowhere")
+os.write(2, b"kept")
+assert os.read(0, 10) == b""
+"""
+
+
+def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run code in another process."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], check=False, capture_output=True, text=True
+    )
+
+
+def test_internet_connections_are_cut_and_no_others() -> None:
+    """Both ends see the end; what goes over a local socket goes on."""
+    assert run(CUT).stderr == ""
+
+
+def test_children_are_reaped() -> None:
+    """All there are, and none is no error."""
+    assert run(REAP).stderr == ""
+
+
+def test_a_process_whose_parent_is_gone_already_ends() -> None:
+    """The kernel tells only of deaths to come."""
+    process = run(ORPHAN)
+
+    assert (process.returncode, process.stdout) == (1, "")
+
+
+def test_what_is_printed_goes_nowhere_and_errors_are_kept(tmp_path: Path) -> None:
+    """Of this run only, readable by the owner only."""
+    errors = tmp_path / "host.err"
+    errors.write_text("of the run before")
+
+    process = run(SILENT, str(errors))
+
+    assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
+    assert errors.read_text() == "kept"
+
+
+def test_a_file_of_errors_is_private(tmp_path: Path) -> None:
+    """A crash may name people."""
+    errors = tmp_path / "host.err"
+
+    run(SILENT, str(errors))
+
+    assert errors.stat().st_mode & 0o077 == 0
