@@ -1,0 +1,132 @@
+"""What strangers may write: whatever it is, it is announced or left out, and nothing breaks."""
+
+from typing import Any
+
+import pytest
+from google.protobuf.message import DecodeError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway_worker.whatsapp import translate
+from gateway_worker.whatsapp.convert.message import message
+from gateway_worker.whatsapp.convert.people import People
+from gateway_worker.whatsapp.convert.receipt import receipt
+from gateway_worker.whatsapp.ipc import frames
+from gateway_worker.whatsapp.ipc.codec import FrameDecoder, encode
+from tests.unit.whatsapp.library_messages import LID, arrival, e2e, events, jid, source
+
+PEOPLE = People(phone_of={"900": "4915550009"}.get)
+BROKEN = b"a\xff\xed\xa0\x80\x00b"
+"""No UTF-8: protobuf hands such a text over as bytes."""
+
+
+def varint(value: int) -> bytes:
+    """Return a number as protobuf writes it."""
+    head = b""
+    while value > 0x7F:
+        head += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return head + bytes([value])
+
+
+def field(number: int, value: bytes) -> bytes:
+    """Return a field of a serialized message."""
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+CONTEXT = field(1, BROKEN) + field(2, BROKEN) + field(15, BROKEN)
+CONTENTS = {
+    "conversation": field(1, BROKEN),
+    "extended text": field(6, field(1, BROKEN)),
+}
+TEXTS = st.text() | st.binary(max_size=30).map(lambda data: data.decode(errors="replace"))
+
+
+def through(frame: Any) -> Any:
+    """Send a frame over the wire and return the session's event."""
+    (read,) = FrameDecoder().feed(encode(frame))
+    assert read == frame
+    return translate.host_event(read)
+
+
+def converted(content: Any, *, name: str = "Ben", user: str = "802") -> frames.Message | None:
+    """Convert a message of somebody."""
+    who = jid(user, LID, 3)
+    event = arrival(content, origin=source(Chat=who, Sender=who), name=name)
+    return message(event, record=1, offline=False, people=PEOPLE)
+
+
+@pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS.keys())
+def test_a_text_that_is_no_unicode_arrives_all_the_same(content: bytes) -> None:
+    """What cannot be read is replaced, and so is NUL; the message is not lost."""
+    frame = converted(e2e.Message.FromString(content))
+
+    assert frame is not None
+    assert frame.text is not None
+    assert (frame.text[0], frame.text[-1]) == ("a", "b")
+    assert "\x00" not in frame.text
+    assert through(frame).content.text == frame.text
+
+
+def test_a_context_that_is_no_unicode() -> None:
+    """A quoted id of that kind is no id; who is mentioned is shown as far as it can be read."""
+    text = field(1, b"hello") + field(17, CONTEXT)
+    frame = converted(e2e.Message.FromString(field(6, text)))
+
+    assert frame is not None
+    assert (frame.text, frame.quoted_id, frame.quoted_participant) == ("hello", None, None)
+    assert len(frame.mentions) == 1
+    through(frame)
+
+
+NUMBERS = st.sampled_from([one.number for one in e2e.Message.DESCRIPTOR.fields]) | st.integers(
+    1, 20
+)
+FIELDS = st.recursive(
+    st.binary(max_size=12) | st.just(BROKEN),
+    lambda value: st.lists(st.builds(field, NUMBERS, value), max_size=4).map(b"".join),
+    max_leaves=12,
+)
+
+
+@given(st.lists(st.builds(field, NUMBERS, FIELDS), max_size=4).map(b"".join))
+@settings(deadline=None, max_examples=300)
+def test_any_bytes_that_are_a_message(data: bytes) -> None:
+    """They end as an event that the contract takes, or as nothing."""
+    try:
+        content = e2e.Message.FromString(data)
+    except DecodeError:
+        return
+    frame = converted(content)
+
+    if frame is not None:
+        through(frame)
+
+
+@given(text=TEXTS, name=TEXTS, user=TEXTS, mention=TEXTS, quoted=TEXTS)
+@settings(deadline=None)
+def test_any_texts(text: str, name: str, user: str, mention: str, quoted: str) -> None:
+    """In every place where a stranger may write: no NUL and not too long, or it is left out."""
+    context = e2e.ContextInfo(mentionedJID=[mention], stanzaID=quoted, participant=mention)
+    extended = e2e.ExtendedTextMessage(text=text, contextInfo=context)
+
+    frame = converted(e2e.Message(extendedTextMessage=extended), name=name, user=user)
+
+    assert frame is not None
+    event = through(frame)
+    assert event.content.text == text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+@given(ids=st.lists(TEXTS, max_size=5), user=TEXTS, kind=st.integers(1, 11))
+@settings(deadline=None)
+def test_any_receipt(ids: list[str], user: str, kind: int) -> None:
+    """Ids that are none are left out, and a receipt for none as well."""
+    who = jid(user, LID, 3)
+    event = events.Receipt(
+        MessageSource=source(Chat=who, Sender=who), MessageIDs=ids, Timestamp=1, Type=kind
+    )
+
+    frame = receipt(event, record=1, people=PEOPLE)
+
+    if frame is not None:
+        assert set(through(frame).message_ids) <= set(ids)
