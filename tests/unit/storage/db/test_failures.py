@@ -1,0 +1,105 @@
+"""What the driver and SQLAlchemy raise, as the worker's errors: to try again, or never."""
+
+import asyncpg
+import pytest
+from sqlalchemy import exc
+
+from gateway_worker.errors import DependencyError
+from gateway_worker.storage.db.failures import StatementRefusedError, translated
+
+PRIVATE = "Key (id)=(12025550100) already exists"
+
+
+def raised(error: BaseException, *, doing: str = "committing") -> BaseException:
+    """Return what becomes of an error."""
+    with pytest.raises((DependencyError, StatementRefusedError)) as caught, translated(doing):
+        raise error
+    return caught.value
+
+
+def wrapped(error: asyncpg.PostgresError) -> exc.DBAPIError:
+    """Return a driver's error as SQLAlchemy hands it on."""
+    original = Exception(str(error))
+    original.sqlstate = error.sqlstate  # type: ignore[attr-defined]
+    original.__cause__ = error
+    return exc.DBAPIError("INSERT", {}, original)
+
+
+LATER = [
+    asyncpg.ConnectionDoesNotExistError("gone"),
+    asyncpg.InvalidPasswordError("changed"),
+    asyncpg.DeadlockDetectedError("deadlock"),
+    asyncpg.SerializationError("again"),
+    asyncpg.TooManyConnectionsError("full"),
+    asyncpg.DiskFullError("full"),
+    asyncpg.AdminShutdownError("bye"),
+    asyncpg.CannotConnectNowError("starting"),
+    asyncpg.QueryCanceledError("statement timeout"),
+    asyncpg.LockNotAvailableError("locked"),
+    asyncpg.ReadOnlySQLTransactionError("standby"),
+    asyncpg.IdleInTransactionSessionTimeoutError("froze"),
+    asyncpg.InvalidCatalogNameError("not yet"),
+]
+
+
+@pytest.mark.parametrize("error", LATER, ids=lambda error: type(error).__name__)
+def test_a_database_that_cannot_be_used_now(error: asyncpg.PostgresError) -> None:
+    """From the driver as through SQLAlchemy; the message names the class and the state."""
+    for each in (error, wrapped(error)):
+        message = str(raised(each))
+        assert message == f"committing: {type(error).__name__} (SQLSTATE {error.sqlstate})"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.InternalClientError("lost the thread"),
+        asyncpg.InvalidCachedStatementError("migrated"),
+        TimeoutError(),
+        ConnectionRefusedError(111, "refused"),
+        OSError(113, "no route"),
+        exc.TimeoutError("QueuePool limit"),
+        exc.InterfaceError("SELECT", {}, Exception("connection is closed")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_says_that_without_a_state(error: Exception) -> None:
+    """Lost connections, silence, a full pool, and statements from before a migration."""
+    assert isinstance(raised(error), DependencyError)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.UniqueViolationError(PRIVATE),
+        asyncpg.NotNullViolationError(PRIVATE),
+        asyncpg.UndefinedTableError(PRIVATE),
+        asyncpg.CharacterNotInRepertoireError(PRIVATE),
+        asyncpg.InsufficientPrivilegeError(PRIVATE),
+        asyncpg.FeatureNotSupportedError(PRIVATE),
+        asyncpg.DataError(PRIVATE),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_statement_that_would_be_refused_again(error: asyncpg.PostgresError) -> None:
+    """Its state is named; the driver's words, which repeat the row, are nowhere."""
+    for each in (error, wrapped(error)):
+        refusal = raised(each)
+        assert isinstance(refusal, StatementRefusedError)
+        assert refusal.sqlstate == error.sqlstate
+        assert "12025550100" not in str(refusal)
+        assert refusal.__suppress_context__
+
+
+def test_a_constraint_is_named() -> None:
+    """With its table."""
+    error = asyncpg.UniqueViolationError(PRIVATE)
+    error.constraint_name, error.table_name = "commands_pkey", "commands"
+    assert str(raised(error)).endswith("(SQLSTATE 23505, constraint commands_pkey, table commands)")
+
+
+def test_faults_of_our_own_pass() -> None:
+    """They are neither the database's nor to be tried again."""
+    with pytest.raises(ValueError, match="ours"), translated("committing"):
+        raise ValueError("ours")
