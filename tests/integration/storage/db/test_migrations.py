@@ -152,7 +152,10 @@ async def test_a_worker_killed_while_it_migrates_frees_the_others(blank_database
         await blocker.execute("CREATE TABLE alembic_version (version_num varchar(32) NOT NULL)")
         await blocker.execute("BEGIN; LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE")
         dying = asyncio.create_task(upgrade(proxy.url(blank_database_url)))
-        held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        held = """
+            SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+            WHERE locktype = 'advisory' AND granted AND datname = current_database()
+        """
         await eventually(lambda: blocker.fetchval(held), reason="the lock is held")
 
         waiting = asyncio.create_task(upgrade(blank_database_url))

@@ -71,7 +71,10 @@ async def locked(database: Database, session_id: str = "s") -> AsyncIterator[Non
 
 async def someone_waits(database: Database) -> bool:
     """Tell whether a transaction waits for another's lock."""
-    query = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+    query = """
+        SELECT EXISTS (SELECT FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database())
+    """
     return bool(await value(database, query))
 
 
