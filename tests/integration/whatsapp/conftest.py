@@ -1,6 +1,7 @@
 """One sandbox and one fork server per module: starting them takes seconds."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -9,6 +10,16 @@ from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each module's tests in one process, so that its sandbox is started once."""
+    for item in items:
+        if item.path.parent == HERE:
+            item.add_marker(pytest.mark.xdist_group(f"whatsapp-{item.path.stem}"))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+import pytest_asyncio
 
 from gateway_contracts.commands import PairByCode
 from gateway_worker.sandbox.phones.errors import WrongCodeError
@@ -15,9 +16,26 @@ from gateway_worker.sessions.ports import (
     PairingEnded,
     QrIssued,
 )
-from tests.integration.whatsapp.stage import Stage
+from tests.integration.whatsapp.stage import Account, Stage
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.sandbox,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("forgotten"),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def forgotten(stage: Stage) -> Account:
+    """Show a code that nobody will scan; the library waits 20 seconds, beside the other tests."""
+    account = await stage.account()
+    stage.sandbox.hub.set_pairing_refs(1)
+    try:
+        await account.launch()
+        await account.next(QrIssued)
+    finally:
+        stage.sandbox.hub.set_pairing_refs(6)
+    return account
 
 
 async def test_pairing_by_qr_code_and_resuming(stage: Stage) -> None:
@@ -62,25 +80,6 @@ async def test_pairing_by_code(stage: Stage) -> None:
     await account.stop()
 
 
-async def test_nobody_scans(stage: Stage) -> None:
-    """Pairing ends, the host leaves by itself, and the next one shows new codes."""
-    account = await stage.account()
-    stage.sandbox.hub.set_pairing_refs(1)
-    try:
-        await account.launch()
-        qr = await account.next(QrIssued)
-        ended = await account.next(PairingEnded, patience_seconds=45)  # the library waits for 20
-        left = await account.next(HostExited)
-    finally:
-        stage.sandbox.hub.set_pairing_refs(6)
-
-    assert ended.timed_out
-    assert (left.expected, left.detail) == (False, "it left")
-    await account.launch()
-    assert (await account.next(QrIssued)).code != qr.code
-    await account.stop()
-
-
 async def test_stopping_while_pairing(stage: Stage) -> None:
     """The host leaves at once although the library is waiting for the phone."""
     account = await stage.account()
@@ -120,6 +119,19 @@ async def test_a_store_without_the_device(stage: Stage, rest: str) -> None:
 
     assert (await account.next(LinkEnded)).reason == "store_lost"
     assert (await account.next(HostExited)).detail == "it left"
+
+
+async def test_nobody_scans(forgotten: Account) -> None:
+    """Pairing ends, the host leaves by itself, and the next one shows new codes."""
+    ended = await forgotten.next(PairingEnded, patience_seconds=45)
+    left = await forgotten.next(HostExited)
+
+    assert ended.timed_out
+    assert (left.expected, left.detail) == (False, "it left")
+    first = next(event for event in forgotten.events if isinstance(event, QrIssued))
+    await forgotten.launch()
+    assert (await forgotten.next(QrIssued)).code != first.code
+    await forgotten.stop()
 
 
 async def test_an_unreachable_server(stage: Stage) -> None:
