@@ -17,10 +17,18 @@ _DECLARATIONS = ("restype", "argtypes", "errcheck")
 
 
 class _DeferredFunction:
-    """Holds the declarations of one native function until there is one."""
+    """Holds the declarations of one native function until it is called for the first time.
 
-    def __call__(self, *_: Any) -> Any:
-        raise RuntimeError("the native library is not loaded in this process")
+    neonize declares some two hundred and a host calls ten: making them all would cost every host
+    half a megabyte that it does not share.
+    """
+
+    def __init__(self, *, name: str, owner: "Deferred") -> None:
+        self._name = name
+        self._owner = owner
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._owner.resolve(self._name)(*arguments)
 
 
 class Deferred:
@@ -46,25 +54,30 @@ class Deferred:
             raise AttributeError(name)
         if self._library is not None:
             return getattr(self._library, name)
-        function = _DeferredFunction()
+        function = _DeferredFunction(name=name, owner=self)
         self.__dict__[name] = function
         return function
 
     def load(self) -> None:
         """Load the shared object into this process; from now on calls reach it directly."""
-        library = ctypes.CDLL(self._path)
-        for name, stand_in in list(self.__dict__.items()):
-            if not isinstance(stand_in, _DeferredFunction):
-                continue
-            del self.__dict__[name]
-            function = getattr(library, name, None)
-            if function is None:  # neonize declares some that its object does not have
-                continue
-            for declaration in _DECLARATIONS:
-                if declaration in stand_in.__dict__:
-                    setattr(function, declaration, stand_in.__dict__[declaration])
-            self.__dict__[name] = function
-        self._library = library
+        self._library = ctypes.CDLL(self._path)
+
+    def resolve(self, name: str) -> Any:
+        """Return a native function, declared as neonize has declared it.
+
+        Raises:
+            RuntimeError: The shared object is not loaded in this process.
+            AttributeError: It has no such function; neonize declares some that it lacks.
+        """
+        if self._library is None:
+            raise RuntimeError("the native library is not loaded in this process")
+        function = getattr(self._library, name)
+        stand_in = self.__dict__.get(name)
+        for declaration in _DECLARATIONS:
+            if stand_in is not None and declaration in vars(stand_in):
+                setattr(function, declaration, vars(stand_in)[declaration])
+        self.__dict__[name] = function
+        return function
 
 
 class _Version:
