@@ -66,7 +66,9 @@ def session_row(session_id: str, **values: Any) -> SessionRow:
     )
 
 
-def message(number: int, *, session: str = "s", epoch: int = 1, words: str = "hi") -> Change:
+def message(
+    number: int, *, session: str = "s", epoch: int = 1, words: str = "hi", chat: str = CHAT
+) -> Change:
     """Return the arrival of one message."""
     content, message_id = TextContent(text=words), f"M{number}"
     data = MessageData(
@@ -81,7 +83,7 @@ def message(number: int, *, session: str = "s", epoch: int = 1, words: str = "hi
         epoch=epoch,
         events=(MessageReceived(source=SOURCE, subject=session, data=data),),
         message=MessageRow(
-            chat=CHAT,
+            chat=chat,
             message_id=message_id,
             direction=Direction.IN,
             sender=CHAT,
