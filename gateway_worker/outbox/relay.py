@@ -8,6 +8,7 @@ are published side by side.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 
@@ -56,12 +57,14 @@ class Relay:
         self._marks: Batcher[int, None] = Batcher(
             flush=self._mark, name="relay.marks", pace_seconds=_MARK_SECONDS, max_items=_PAGE
         )
+        self._page = min(_PAGE, max(1, memory_rows // 2))
         self._behind = asyncio.Event()
         self._behind.set()  # rows of an earlier life may wait in the table
-        self._left_in_table = False
-        self._read_up_to = 0
-        self._last_mark: asyncio.Future[None] | None = None
+        self._meanwhile: list[OutboxRow] | None = None  # offered during a read, unless too many
+        self._up_to = 0
         self._held = 0
+        self._room = asyncio.Event()
+        self._room.set()
 
     @property
     def held(self) -> int:
@@ -70,20 +73,26 @@ class Relay:
 
     def offer(self, rows: Sequence[OutboxRow]) -> None:
         """Take rows that were just committed. Never blocks."""
-        if self._behind.is_set() or self._held + len(rows) > self._memory_rows:
-            self._left_in_table = True  # and read from there, in order
-            self._behind.set()
+        if not self._behind.is_set() and self._fits(rows):
+            self._post(rows)
             return
-        self._post([row for row in rows if row.outbox_id > self._read_up_to])
+        self._behind.set()  # left in the table, and read from there
+        if self._meanwhile is not None:
+            self._meanwhile.extend(rows)
+            if not self._fits(self._meanwhile):
+                self._meanwhile = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop` is set and what is held has been published and marked."""
         marks_stop = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._marks.run(marks_stop), name="relay.marks")
-            await self._until(stop)
-            await self._mailboxes.join()
-            marks_stop.set()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._marks.run(marks_stop), name="relay.marks")
+                await self._until(stop)
+                await self._mailboxes.join()
+                marks_stop.set()
+        finally:
+            await self._mailboxes.cancel()  # only if it was cancelled itself is anything left
 
     async def _until(self, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait(), name="relay.stop")
@@ -98,51 +107,80 @@ class Relay:
             stopping.cancel()
 
     async def _catch_up(self, stop: asyncio.Event) -> None:
-        """Publish from the table until it is empty, then listen to the recorder again.
+        """Publish from the table until nothing is left there, then listen to the recorder again.
 
-        An empty page proves that the table is empty only if nothing was left there while it was
-        being read.
+        A page that is not full holds all that was committed before it was read. What has been
+        committed since then was offered since then.
         """
         backoff = Backoff(initial_seconds=0.1, maximum_seconds=5.0)
         while not stop.is_set():
-            await self._mailboxes.join()
-            if self._last_mark is not None:  # an unmarked row would be read, and published, again
-                await self._last_mark
-            self._left_in_table = False
+            await self._room.wait()
             try:
-                rows = await self._store.pending(after=0, limit=_PAGE)
+                rows, meanwhile = await self._read()
             except RetryableError as error:
                 log.warning("relay.read_failed", reason=str(error))
-                await asyncio.sleep(backoff.next_seconds())
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(backoff.next_seconds()):
+                        await stop.wait()
                 continue
-            if rows:
-                self._read_up_to = rows[-1].outbox_id
-                self._post(rows)
-            elif not self._left_in_table:
+            self._post(rows)
+            if len(rows) < self._page and meanwhile is not None and self._fits(meanwhile):
+                self._post(meanwhile)
                 self._behind.clear()
                 return
 
+    async def _read(self) -> tuple[Sequence[OutboxRow], list[OutboxRow] | None]:
+        """Return a page of the table, and what was offered meanwhile unless that was too much."""
+        self._meanwhile = []
+        try:
+            rows = await self._store.pending(after=self._up_to, limit=self._page)
+            return rows, self._meanwhile
+        finally:
+            self._meanwhile = None
+
+    def _fits(self, rows: Sequence[OutboxRow]) -> bool:
+        return self._held + len(rows) <= self._memory_rows
+
     def _post(self, rows: Sequence[OutboxRow]) -> None:
-        self._held += len(rows)
+        """Queue rows that were not queued before; they come in order, by offer as by read."""
+        new = [row for row in rows if row.outbox_id > self._up_to]
+        if not new:
+            return
+        self._up_to = new[-1].outbox_id
+        self._hold(len(new))
         now = time.monotonic()
-        for row in rows:
+        for row in new:
             self._mailboxes.post(row.session_id, (row, now))
+
+    def _hold(self, change: int) -> None:
+        self._held += change
+        if self._held + self._page <= self._memory_rows:
+            self._room.set()
+        else:
+            self._room.clear()
 
     async def _publish(self, _session_id: str, item: tuple[OutboxRow, float]) -> None:
         row, since = item
-        backoff = Backoff(initial_seconds=0.1, maximum_seconds=5.0)
         try:
-            while True:
-                try:
-                    await self._publisher.publish(row)
-                    break
-                except RetryableError as error:
-                    log.warning("relay.publish_failed", event_id=row.event_id, reason=str(error))
-                    await asyncio.sleep(backoff.next_seconds())
+            await self._publish_until_confirmed(row)
         finally:
-            self._held -= 1
+            self._hold(-1)
         self._published(row.type, time.monotonic() - since)
-        self._last_mark = self._marks.submit(row.outbox_id)
+        self._marks.submit(row.outbox_id)
+
+    async def _publish_until_confirmed(self, row: OutboxRow) -> None:
+        """Publish a row, whatever happens: a later one of its session must not overtake it."""
+        backoff = Backoff(initial_seconds=0.1, maximum_seconds=5.0)
+        while True:
+            try:
+                await self._publisher.publish(row)
+            except RetryableError as error:
+                log.warning("relay.publish_failed", event_id=row.event_id, reason=str(error))
+            except Exception:
+                log.exception("relay.publish_failed_unexpectedly", event_id=row.event_id)
+            else:
+                return
+            await asyncio.sleep(backoff.next_seconds())
 
     async def _mark(self, outbox_ids: Sequence[int]) -> Sequence[None]:
         await self._store.mark_published(outbox_ids)

@@ -28,11 +28,14 @@ PACKAGES = ("neonize", "aio-pika", "aiormq", "sqlalchemy", "asyncpg", "redis", "
 
 def main() -> int:
     """Measure and print; returns the exit code."""
+    usual = Plan()
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("measure", nargs="?", default="all", choices=("all", *MEASURES))
-    parser.add_argument("--sessions", type=int, default=Plan.sessions)
-    parser.add_argument("--messages", type=int, default=Plan.messages, help="per session and round")
-    parser.add_argument("--rounds", type=int, default=Plan.rounds)
+    parser.add_argument("--sessions", type=int, default=usual.sessions)
+    parser.add_argument(
+        "--messages", type=int, default=usual.messages, help="per session and round"
+    )
+    parser.add_argument("--rounds", type=int, default=usual.rounds)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
     arguments = parser.parse_args()
     plan = Plan(sessions=arguments.sessions, messages=arguments.messages, rounds=arguments.rounds)
