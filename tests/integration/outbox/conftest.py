@@ -1,0 +1,73 @@
+"""A database with sessions, a broker behind a proxy, and a backend that listens."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic import SecretStr
+
+from gateway_worker.broker import Broker, BrokerSettings
+from gateway_worker.storage.db import Database, DatabaseSettings, PostgresSessionStore
+from tests.integration.outbox.support import Backend
+from tests.integration.storage.db.support import WORKER, session_row
+from tests.support.proxy import TcpProxy
+
+SESSIONS = tuple(f"s{number}" for number in range(5))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A database with the sessions of WORKER."""
+    async with Database(settings=DatabaseSettings(url=SecretStr(database_url))) as database:
+        for name in SESSIONS:
+            await PostgresSessionStore(database=database).create(session_row(name))
+        yield database
+
+
+@pytest.fixture
+async def database_proxy(database_url: str) -> AsyncIterator[TcpProxy]:
+    """Stand between the worker and its database."""
+    async with TcpProxy.to(database_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def distant(
+    database: Database, database_url: str, database_proxy: TcpProxy
+) -> AsyncIterator[Database]:
+    """The database through the proxy, given up soon when it is silent."""
+    settings = DatabaseSettings(
+        url=SecretStr(database_proxy.url(database_url)),
+        connect_timeout_seconds=2.0,
+        statement_timeout_seconds=2.0,
+        answer_timeout_seconds=2.5,
+    )
+    async with Database(settings=settings) as distant:
+        yield distant
+
+
+@pytest.fixture
+async def broker_proxy(amqp_url: str) -> AsyncIterator[TcpProxy]:
+    """Stand between the worker and the broker."""
+    async with TcpProxy.to(amqp_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def settings(amqp_url: str, topology_prefix: str, broker_proxy: TcpProxy) -> BrokerSettings:
+    """A broker behind the proxy, with short waits."""
+    return BrokerSettings(
+        url=SecretStr(broker_proxy.url(amqp_url)),
+        prefix=topology_prefix,
+        reconnect_initial_seconds=0.02,
+        reconnect_maximum_seconds=0.1,
+        publish_timeout_seconds=2.0,
+    )
+
+
+@pytest.fixture
+async def backend(amqp_url: str, settings: BrokerSettings) -> AsyncIterator[Backend]:
+    """Someone who listens from the start."""
+    async with Broker.open(settings, worker_id=WORKER):
+        pass  # declares the exchanges
+    async with Backend.listening(amqp_url, settings.topology) as backend:
+        yield backend

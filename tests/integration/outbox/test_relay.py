@@ -1,0 +1,177 @@
+"""The relay when the broker or the table is away, and when the worker is killed."""
+
+import asyncio
+from contextlib import suppress
+
+from gateway_worker.broker import BrokerSettings
+from gateway_worker.outbox.pruning import Pruner
+from gateway_worker.storage.db import Database, PostgresOutboxStore
+from tests.integration.outbox.support import Backend, Life, by_session, first_times, living
+from tests.integration.storage.db.support import WORKER, count, message, value
+from tests.support.eventually import eventually
+from tests.support.proxy import TcpProxy
+
+MARKED = "SELECT count(published_at) FROM outbox"
+
+
+async def test_a_long_outage_of_the_broker_does_not_fill_the_memory(
+    database: Database, settings: BrokerSettings, backend: Backend, broker_proxy: TcpProxy
+) -> None:
+    """Rows beyond the limit wait in the table and are read from there, in order."""
+    async with living(database, settings, memory_rows=25) as life:
+        await life.recorder.record(message(0, session="s0"))
+        await life.until_published()
+        await broker_proxy.refuse()
+        await broker_proxy.cut()
+        most = 0
+        for number in range(1, 400):
+            await life.recorder.record(message(number, session=f"s{number % 2}"))
+            most = max(most, life.relay.held)
+        assert 0 < most <= 25
+        assert await life.outbox.depth() == 399
+
+        await broker_proxy.accept()
+        while await life.outbox.depth():
+            assert life.relay.held <= 25
+            await asyncio.sleep(0.01)
+        await life.stop()
+
+    assert by_session(await backend.take_all()) == {
+        "s0": list(range(1, 201)),
+        "s1": list(range(1, 201)),
+    }
+
+
+async def test_the_table_is_left_alone_again_after_an_outage_under_load(
+    database: Database, settings: BrokerSettings, backend: Backend, broker_proxy: TcpProxy
+) -> None:
+    """Events that keep coming do not keep the relay at reading page after page."""
+
+    async def load(life: Life) -> None:
+        number = 0
+        while True:
+            number += 1
+            life.recorder.record(message(number, session=f"s{number % 5}"))
+            await asyncio.sleep(0.01)
+
+    async with living(database, settings, memory_rows=25) as life:
+        loading = asyncio.create_task(load(life))
+        await eventually(lambda: life.outbox.reads > 0)
+        await broker_proxy.refuse()
+        await broker_proxy.cut()
+        await eventually(lambda: count(database, "outbox"), reason="load")
+        await eventually(lambda: life.relay.held > 20, reason="the memory is full")
+        await asyncio.sleep(0.3)
+        await broker_proxy.accept()
+        await eventually(lambda: life.outbox.reads > 1, reason="the table is read")
+
+        async def quiet() -> bool:
+            before = life.outbox.reads
+            await asyncio.sleep(1.0)
+            return before == life.outbox.reads and life.relay.held < 25
+
+        await eventually(quiet, timeout_seconds=15, reason="rows come straight from the recorder")
+        loading.cancel()
+        await life.stop()
+
+    for sequences in by_session(await backend.take_all()).values():
+        assert sequences == list(range(1, len(sequences) + 1))
+
+
+async def test_a_crash_between_publication_and_mark_repeats_the_same_event(
+    database: Database,
+    distant: Database,
+    settings: BrokerSettings,
+    backend: Backend,
+    database_proxy: TcpProxy,
+) -> None:
+    """Same id, same body, same number: the backend can tell, and nothing is missing."""
+    async with living(database, settings, marks=distant) as life:
+        await eventually(lambda: life.outbox.reads > 0)
+        await life.recorder.record(message(0, session="s0"))
+        await life.until_published()
+        await database_proxy.refuse()
+        await database_proxy.cut()
+        for number in range(1, 6):
+            await life.recorder.record(message(number, session="s0"))
+        first = await backend.take(6)
+        await life.kill()
+    assert await value(database, MARKED) == 1
+
+    async with living(database, settings) as life:
+        await life.recorder.record(message(6, session="s0"))
+        await life.until_published()
+        await life.stop()
+    second = await backend.take_all()
+
+    assert [event.sequence for event in second] == [2, 3, 4, 5, 6, 7]
+    assert second[:5] == first[1:]
+    assert len(first_times([*first, *second])) == 7
+
+
+async def test_events_go_out_while_marks_have_to_wait(
+    database: Database,
+    distant: Database,
+    settings: BrokerSettings,
+    backend: Backend,
+    database_proxy: TcpProxy,
+) -> None:
+    """The table is away for the relay only; the marks are written when it is back."""
+    async with living(database, settings, marks=distant) as life:
+        await eventually(lambda: life.outbox.reads > 0)
+        await life.recorder.record(message(0, session="s0"))
+        await life.until_published()
+        await database_proxy.refuse()
+        await database_proxy.cut()
+        for number in range(1, 50):
+            await life.recorder.record(message(number, session="s0"))
+        await backend.take(50)
+        assert await value(database, MARKED) == 1
+        await database_proxy.accept()
+        await eventually(lambda: _all_marked(database, 50), reason="the marks are written")
+        await life.stop()
+
+
+async def test_a_relay_that_is_killed_leaves_nothing_running(
+    database: Database, settings: BrokerSettings, backend: Backend, broker_proxy: TcpProxy
+) -> None:
+    """While the broker is away its publications are repeated for ever; not beyond its own end."""
+    async with living(database, settings) as life:
+        await life.recorder.record(message(0, session="s0"))
+        await life.until_published()
+        await broker_proxy.refuse()
+        await broker_proxy.cut()
+        await life.recorder.record(message(1, session="s0"))
+        await eventually(lambda: life.relay.held == 1)
+        life.stops[1].set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await asyncio.shield(life.tasks[1])
+        await life.kill()
+        assert [task for task in asyncio.all_tasks() if task.get_name().startswith("relay")] == []
+        await broker_proxy.accept()
+    assert await value(database, MARKED) == 1
+
+
+async def test_what_was_published_long_ago_is_pruned(
+    database: Database, settings: BrokerSettings, backend: Backend
+) -> None:
+    """At once what is old by now, and again and again until the stop."""
+    outbox = PostgresOutboxStore(database=database, worker_id=WORKER)
+    stop = asyncio.Event()
+    pruner = Pruner(store=outbox, keep_seconds=0.0, interval_seconds=0.05)
+    async with living(database, settings) as life, asyncio.TaskGroup() as tasks:
+        tasks.create_task(pruner.run(stop))
+        for number in range(3):
+            await life.recorder.record(message(number, session="s0"))
+            await eventually(lambda: _is_empty(database), reason="published, marked, pruned")
+        stop.set()
+    assert by_session(await backend.take_all()) == {"s0": [1, 2, 3]}
+
+
+async def _all_marked(database: Database, number: int) -> bool:
+    return bool(await value(database, MARKED) == number)
+
+
+async def _is_empty(database: Database) -> bool:
+    return await count(database, "outbox") == 0
