@@ -27,10 +27,9 @@ from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.outcomes import Outcomes
 from gateway_worker.commands.ports import Delivery, Entry, Received, Refusal, Settlement, Verdict
 from gateway_worker.commands.stopwatch import Stopwatch
-from gateway_worker.errors import ExpiredError, GatewayError, RetryableError, UncertainError
+from gateway_worker.errors import ExpiredError, GatewayError, UncertainError
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.runtime.mailbox import Mailboxes
-from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.changes import Change, Outcome
 from gateway_worker.sessions.manager import OwnedElsewhereError
 from gateway_worker.sessions.ports import Recorder
@@ -132,21 +131,33 @@ class Dispatcher:
         with structlog.contextvars.bound_contextvars(
             session_id=session_id, command_id=command.id, command_type=command.type
         ):
-            owner = await self._other_owner(session_id)
-            if owner is None:
-                await self._bring_about(work.delivery, command, Stopwatch(arrived=work.arrived))
-            else:  # not entered into the inbox: for the owner it is a new command
-                await self._forwarder.forward(work.delivery, command, owner)
-
-    async def _other_owner(self, session_id: str) -> str | None:
-        """Return the other worker that owns a session, if any; waits while the database is away."""
-        backoff = Backoff(initial_seconds=0.1, maximum_seconds=5.0)
-        while True:
             try:
-                return await self._context.manager.elsewhere(session_id)
-            except RetryableError as error:
-                log.warning("command.owner_unknown", reason=str(error))
-                await asyncio.sleep(backoff.next_seconds())
+                await self._take_on(work, command)
+            except Exception:
+                log.exception("command.given_up")
+                await self._give_up(work, command)
+
+    async def _take_on(self, work: Work, command: Command) -> None:
+        owner = await self._context.manager.elsewhere(command.subject)
+        if owner is None:
+            await self._bring_about(work.delivery, command, Stopwatch(arrived=work.arrived))
+        else:  # not entered into the inbox: for the owner it is a new command
+            await self._forwarder.forward(work.delivery, command, owner)
+
+    async def _give_up(self, work: Work, command: Command) -> None:
+        """End a command that the gateway itself has failed, so that it does not come for ever."""
+        error = GatewayError("the gateway failed; its log has the details").body()
+        epoch = self._context.manager.epoch_of(command.subject)
+        try:
+            await self._recorder.record(
+                self._outcomes.failure(command, error, attempts=1, epoch=epoch)
+            )
+        except Exception:
+            log.exception("command.end_not_recorded")
+        await work.delivery.settle(
+            Settlement.DEAD, Refusal(code=error.code, reason=error.detail or error.code)
+        )
+        self._observe(command.type, error.code, Stopwatch(arrived=work.arrived))
 
     async def _bring_about(
         self, delivery: Delivery, command: Command, stopwatch: Stopwatch

@@ -1,7 +1,16 @@
 """How long to wait between attempts: twice as long each time, and never in step with the others."""
 
+import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from gateway_worker.errors import DependencyError
+
+Answer = TypeVar("Answer")
+log = structlog.get_logger(__name__)
 
 
 class Backoff:
@@ -55,3 +64,19 @@ class Backoff:
         """Start again from the shortest wait: something has worked."""
         self._ceiling_seconds = self.initial_seconds
         self._attempts = 0
+
+
+async def until_answered(ask: Callable[[], Awaitable[Answer]], *, name: str) -> Answer:
+    """Repeat a call for as long as the service that it needs is away, and return its answer.
+
+    Args:
+        ask: The call; it may have taken effect before it is repeated.
+        name: What it is, for log events.
+    """
+    backoff = Backoff(initial_seconds=0.1, maximum_seconds=5.0)
+    while True:
+        try:
+            return await ask()
+        except DependencyError as error:
+            log.warning("call.retrying", call=name, reason=str(error))
+            await asyncio.sleep(backoff.next_seconds())

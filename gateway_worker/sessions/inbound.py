@@ -14,6 +14,7 @@ from gateway_contracts import (
     MessageSent,
     Quoted,
 )
+from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import (
     Change,
     Committed,
@@ -57,7 +58,11 @@ class SentIndex:
             if command_id := self._recent.get(message_id):
                 return command_id
             await asyncio.sleep(0)
-        return await self._messages.command_of(self._session_id, message_id)
+        # Whoever asks has a record in hand, and cannot give it back if the database is away.
+        return await until_answered(
+            lambda: self._messages.command_of(self._session_id, message_id),
+            name="messages.command_of",
+        )
 
 
 class RecentSet:

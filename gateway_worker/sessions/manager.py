@@ -12,6 +12,7 @@ from gateway_worker.errors import (
     SessionExistsError,
     SessionNotFoundError,
 )
+from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.session import Session
@@ -29,7 +30,7 @@ class OwnedElsewhereError(Exception):
 
 
 class SessionManager:
-    """Holds the sessions that this worker owns.
+    """Holds the sessions that this worker owns. What commands ask for waits for the database.
 
     Args:
         around: What all sessions share.
@@ -90,7 +91,7 @@ class SessionManager:
             raise SessionExistsError(f"the session {command.subject} exists already")
         if not self.has_room:
             raise CapacityError(f"this worker holds its {self._capacity} sessions already")
-        row = await self._around.sessions.create(
+        row = await self._insert(
             SessionRow(
                 session_id=command.subject,
                 state=SessionState.CREATED,
@@ -99,6 +100,7 @@ class SessionManager:
                 device_name=command.data.device_name,
                 labels=command.data.labels,
                 worker_id=self._around.worker_id,
+                epoch=1,
                 created_at=self._around.clock.now(),
                 tenant_id=command.tenantid,
             )
@@ -123,12 +125,15 @@ class SessionManager:
             return session
         if session is not None:
             self.forget(session)
-        row = await self._around.sessions.get(session_id)
+        row = await self._look_up(session_id)
         if row is None:
             raise SessionNotFoundError(f"there is no session {session_id}")
         if not self.has_room:
             raise CapacityError(f"this worker holds its {self._capacity} sessions already")
-        claimed = await self._around.sessions.claim(session_id, self._around.worker_id)
+        claimed = await until_answered(
+            lambda: self._around.sessions.claim(session_id, self._around.worker_id),
+            name="sessions.claim",
+        )
         if claimed is None:
             raise OwnedElsewhereError(row.worker_id or "another worker")
         session = await self._adopt(claimed)
@@ -141,7 +146,7 @@ class SessionManager:
         session = self._sessions.get(session_id)
         if session is not None and not session.fenced:
             return None
-        row = await self._around.sessions.get(session_id)
+        row = await self._look_up(session_id)
         owner = row.worker_id if row is not None else None
         return None if owner == self._around.worker_id else owner
 
@@ -159,6 +164,20 @@ class SessionManager:
         """Hold the sessions until `stop` is set, then end their hosts, all at once."""
         await stop.wait()
         await self._shut_down(self._sessions.values())
+
+    async def _insert(self, row: SessionRow) -> SessionRow | None:
+        """Insert a session; None if the id is taken, unless by an attempt whose answer was lost."""
+        created = await until_answered(
+            lambda: self._around.sessions.create(row), name="sessions.create"
+        )
+        if created is None and await self._look_up(row.session_id) == row:
+            return row
+        return created
+
+    async def _look_up(self, session_id: str) -> SessionRow | None:
+        return await until_answered(
+            lambda: self._around.sessions.get(session_id), name="sessions.get"
+        )
 
     async def _adopt(self, row: SessionRow) -> Session:
         session = Session(row=row, around=self._around)

@@ -3,6 +3,7 @@
 from gateway_contracts import MessageSend, ReplyTarget, SentInfo, TextContent, TextToSend
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
 from gateway_worker.errors import InvalidCommandError
+from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Direction, MessageRow
 from gateway_worker.sessions.ports import OutgoingText, QuotedMessage
 
@@ -42,7 +43,9 @@ async def _quoted(
 ) -> QuotedMessage | None:
     if target is None:
         return None
-    known = await context.messages.find(session_id, target.message_id)
+    known = await until_answered(
+        lambda: context.messages.find(session_id, target.message_id), name="messages.find"
+    )
     participant = target.participant or (known.sender if known else None)
     if participant is None:
         raise InvalidCommandError(
