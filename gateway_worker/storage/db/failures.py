@@ -70,8 +70,6 @@ def translated(doing: str) -> Iterator[None]:
             raise refused from None
         raise DependencyError(f"{doing}: {_named(error, error.sqlstate)}") from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        if isinstance(error, ValueError):  # a value that the driver cannot encode
-            raise StatementRefusedError(sqlstate="22000", constraint=None, table=None) from None
         raise DependencyError(f"{doing}: {_named(error, None)}") from error
     except exc.TimeoutError as error:
         raise DependencyError(f"{doing}: no connection became free in time") from error
@@ -84,17 +82,16 @@ def translated(doing: str) -> Iterator[None]:
 def _refusal(error: exc.DBAPIError) -> StatementRefusedError | None:
     """Return the refusal behind an error, or None if trying again later can help."""
     sqlstate = getattr(error.orig, "sqlstate", None)
-    if error.connection_invalidated or sqlstate is None:
-        # Without a state it was the driver that failed: a lost connection, or one closed under us.
-        # Only a value that the driver cannot encode is ours.
-        if isinstance(error, exc.DataError) or type(error) is exc.DBAPIError:
-            return StatementRefusedError(sqlstate="22000", constraint=None, table=None)
+    if error.connection_invalidated:
         return None
     return _refused(sqlstate, getattr(error.orig, "__cause__", None))
 
 
 def _refused(sqlstate: str | None, error: BaseException | None) -> StatementRefusedError | None:
-    """Return the refusal that a state means, with what the driver's error names."""
+    """Return the refusal that a state means, with what the driver's error names.
+
+    Without a state it was the driver that failed: a connection lost, or closed under us.
+    """
     if sqlstate is None or sqlstate[:2] in _LATER_CLASSES or sqlstate in _LATER_STATES:
         return None
     if isinstance(error, asyncpg.InvalidCachedStatementError):

@@ -134,6 +134,26 @@ async def test_a_transaction_that_is_cut_counts_for_nothing(
     assert numbers(rows_of(answers)) == [1, 2]
 
 
+async def test_a_look_up_that_is_cut_in_the_middle(distant: Database, proxy: TcpProxy) -> None:
+    """It is no refusal, by whichever way it goes."""
+
+    async def by_sqlalchemy() -> None:
+        async with distant.statement("looking") as connection:
+            await connection.execute(text("SELECT pg_sleep(0.9)"))
+
+    async def by_the_driver() -> None:
+        async with distant.direct("looking") as connection:
+            await connection.execute("SELECT pg_sleep(0.9)")
+
+    for call in (by_sqlalchemy, by_the_driver):
+        await distant.check()
+        looking = asyncio.create_task(call())
+        await asyncio.sleep(0.2)
+        await proxy.cut()
+        with pytest.raises(DependencyError, match="looking: ConnectionDoesNotExistError"):
+            await looking
+
+
 async def test_a_row_that_stays_locked_is_tried_again_later(
     database: Database, distant: Database
 ) -> None:

@@ -61,6 +61,7 @@ def test_a_database_that_cannot_be_used_now(error: asyncpg.PostgresError) -> Non
         OSError(113, "no route"),
         exc.TimeoutError("QueuePool limit"),
         exc.InterfaceError("SELECT", {}, Exception("connection is closed")),
+        exc.DBAPIError("SELECT", {}, Exception("in the middle"), connection_invalidated=True),
     ],
     ids=lambda error: type(error).__name__,
 )
