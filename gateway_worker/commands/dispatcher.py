@@ -16,6 +16,7 @@ import structlog
 from gateway_contracts import (
     Command,
     CommandRejectedError,
+    ErrorBody,
     ErrorCode,
     MessageSend,
     OnUncertain,
@@ -27,7 +28,12 @@ from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.outcomes import Outcomes
 from gateway_worker.commands.ports import Delivery, Entry, Received, Refusal, Settlement, Verdict
 from gateway_worker.commands.stopwatch import Stopwatch
-from gateway_worker.errors import ExpiredError, GatewayError, UncertainError
+from gateway_worker.errors import (
+    ExpiredError,
+    GatewayError,
+    InvalidCommandError,
+    UncertainError,
+)
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.runtime.mailbox import Mailboxes
 from gateway_worker.sessions.changes import Change, Outcome
@@ -140,7 +146,7 @@ class Dispatcher:
     async def _take_on(self, work: Work, command: Command) -> None:
         owner = await self._context.manager.elsewhere(command.subject)
         if owner is None:
-            await self._bring_about(work.delivery, command, Stopwatch(arrived=work.arrived))
+            await self._bring_about(work, command)
         else:  # not entered into the inbox: for the owner it is a new command
             await self._forwarder.forward(work.delivery, command, owner)
 
@@ -148,20 +154,19 @@ class Dispatcher:
         """End a command that the gateway itself has failed, so that it does not come for ever."""
         error = GatewayError("the gateway failed; its log has the details").body()
         epoch = self._context.manager.epoch_of(command.subject)
-        try:
-            await self._recorder.record(
-                self._outcomes.failure(command, error, attempts=1, epoch=epoch)
-            )
-        except Exception:
-            log.exception("command.end_not_recorded")
-        await work.delivery.settle(
-            Settlement.DEAD, Refusal(code=error.code, reason=error.detail or error.code)
-        )
-        self._observe(command.type, error.code, Stopwatch(arrived=work.arrived))
+        change = self._outcomes.failure(command, error, attempts=1, epoch=epoch)
+        await self._bury(work, command.type, change, error)
 
-    async def _bring_about(
-        self, delivery: Delivery, command: Command, stopwatch: Stopwatch
-    ) -> None:
+    async def _deny(self, work: Work, command: Command) -> None:
+        detail = "another session has used this command id; an id names one command for ever"
+        error = InvalidCommandError(detail, pointer="/id").body()
+        epoch = self._context.manager.epoch_of(command.subject)
+        await self._bury(
+            work, command.type, self._outcomes.denial(command, error, epoch=epoch), error
+        )
+
+    async def _bring_about(self, work: Work, command: Command) -> None:
+        delivery, stopwatch = work.delivery, Stopwatch(arrived=work.arrived)
         stopwatch.lap("queue")
         entry = await self._inbox.enter(
             Received(
@@ -172,6 +177,9 @@ class Dispatcher:
             )
         )
         stopwatch.lap("inbox")
+        if entry.verdict is Verdict.TAKEN:
+            await self._deny(work, command)
+            return
         try:
             name, change = await self._end_of(command, entry, stopwatch)
         except OwnedElsewhereError as elsewhere:
@@ -181,6 +189,7 @@ class Dispatcher:
         committed = await self._recorder.record(change)
         stopwatch.lap("commit")
         if committed.fenced:  # its new owner decides
+            self._context.manager.fence(command.subject)
             await delivery.settle(Settlement.REQUEUE)
             return
         await self._settle(delivery, change.outcome)
@@ -234,8 +243,6 @@ class Dispatcher:
     async def _refuse(self, work: Work, rejected: CommandRejectedError) -> None:
         """Tell the sender if that is possible, and put the body to the dead letters."""
         error, session_id = rejected.error, rejected.session_id
-        stopwatch = Stopwatch(arrived=work.arrived)
-        self._observe(rejected.command_type or "unreadable", error.code, stopwatch)
         log.warning(
             "command.refused",
             command_id=rejected.command_id,
@@ -243,6 +250,7 @@ class Dispatcher:
             code=error.code,
             pointers=[fault.pointer for fault in error.errors],
         )
+        refusal = None
         if rejected.command_id is not None and session_id is not None:
             refusal = self._outcomes.refusal(
                 rejected,
@@ -250,7 +258,18 @@ class Dispatcher:
                 session_id=session_id,
                 epoch=self._context.manager.epoch_of(session_id),
             )
-            await self._recorder.record(refusal)
+        await self._bury(work, rejected.command_type or "unreadable", refusal, error)
+
+    async def _bury(
+        self, work: Work, command_type: str, end: Change | None, error: ErrorBody
+    ) -> None:
+        """Announce a command's end if that is possible, and put it to the dead letters."""
+        try:
+            if end is not None:
+                await self._recorder.record(end)
+        except Exception:
+            log.exception("command.end_not_recorded")
         await work.delivery.settle(
             Settlement.DEAD, Refusal(code=error.code, reason=error.detail or error.code)
         )
+        self._observe(command_type, error.code, Stopwatch(arrived=work.arrived))

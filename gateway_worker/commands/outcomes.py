@@ -61,6 +61,12 @@ class Outcomes:
         event = self._event(command, outcome, repeated=True)
         return Change(session_id=command.subject, epoch=epoch, events=(event,))
 
+    def denial(self, command: Command, error: ErrorBody, *, epoch: int | None) -> Change:
+        """Return the announcement that a command was not accepted: it has no row, so no outcome."""
+        outcome = Outcome(command_id=command.id, command_type=command.type, error=error, attempts=0)
+        event = self._event(command, outcome)
+        return Change(session_id=command.subject, epoch=epoch, events=(event,))
+
     def refusal(
         self, rejected: CommandRejectedError, *, command_id: str, session_id: str, epoch: int | None
     ) -> Change:

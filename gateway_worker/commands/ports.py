@@ -84,6 +84,8 @@ class Verdict(StrEnum):
     """It has an outcome already."""
     INTERRUPTED = "interrupted"
     """It was executing when a worker died or lost the thread; it may have taken effect."""
+    TAKEN = "taken"
+    """Another session has used the id; of its command nothing is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,7 @@ class InboxStore(Protocol):
     async def enter(self, commands: Sequence[Received]) -> Sequence[Entry]:
         """Enter commands in one transaction, one answer each, in order.
 
-        A command id is global: the first session to use it has it. Raises `DependencyError`.
+        A command id is global: the first session to use it has it. Raises `DependencyError`; the
+        same batch again then counts once.
         """
         ...

@@ -155,6 +155,11 @@ class SessionManager:
         session = self._sessions.get(session_id)
         return None if session is None or session.fenced else session.epoch
 
+    def fence(self, session_id: str) -> None:
+        """Note that another worker turned out to own a session: its host is to stop."""
+        if (session := self._sessions.get(session_id)) is not None:
+            session.fence()
+
     def forget(self, session: Session) -> None:
         """Drop a session that has been deleted."""
         self._sessions.pop(session.session_id, None)

@@ -122,6 +122,10 @@ class Session:
             created_at=self._row.created_at,
         )
 
+    def fence(self) -> None:
+        """Note that another worker owns the session by now."""
+        self._standing.fence()
+
     # Commands, one at a time.
 
     def announce_created(self) -> None:

@@ -133,6 +133,13 @@ class Standing:
         future.add_done_callback(self._check_fence)
         return future
 
+    def fence(self) -> None:
+        """Note that another worker owns the session by now. Idempotent."""
+        if not self.fenced:
+            self.fenced = True
+            log.warning("session.fenced", session_id=self._row.session_id, epoch=self._row.epoch)
+            self._on_fenced()
+
     def _announce(
         self,
         previous: SessionState | None,
@@ -191,12 +198,8 @@ class Standing:
         )
 
     def _check_fence(self, done: "asyncio.Future[Committed]") -> None:
-        if done.cancelled() or done.exception() is not None or not done.result().fenced:
-            return
-        if not self.fenced:
-            self.fenced = True
-            log.warning("session.fenced", session_id=self._row.session_id, epoch=self._row.epoch)
-            self._on_fenced()
+        if not done.cancelled() and done.exception() is None and done.result().fenced:
+            self.fence()
 
     def _deadline(self, seconds: float) -> datetime:
         return self._around.clock.now() + timedelta(seconds=seconds)

@@ -6,9 +6,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from gateway_contracts import ErrorBody, ErrorCode, FieldError
 from gateway_worker.commands.ports import Entry, Received, Verdict
-from gateway_worker.sessions.changes import CommandState, Outcome
+from gateway_worker.sessions.changes import CommandState
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.documents import read_outcome
 
@@ -47,8 +46,7 @@ class _Arrivals:
 class PostgresInboxStore:
     """Enters commands (the commands' `InboxStore`).
 
-    A command id belongs to the session that used it first. For another session the answer is
-    FINISHED with an `invalid_command` error, so that nobody ever reads another session's outcome.
+    A command id belongs to the session that used it first; for another one it is TAKEN.
 
     Args:
         database: Where the table is.
@@ -102,7 +100,7 @@ def _count(commands: Sequence[Received]) -> dict[str, _Arrivals]:
 
 def _entry(command: Received, arrivals: dict[str, _Arrivals], row: asyncpg.Record) -> Entry:
     if row["session_id"] != command.session_id:
-        return Entry(verdict=Verdict.FINISHED, attempts=0, outcome=_taken(command))
+        return Entry(verdict=Verdict.TAKEN, attempts=0)
     if row["state"] != CommandState.EXECUTING:
         outcome = read_outcome(
             row["outcome"] or {},
@@ -116,13 +114,3 @@ def _entry(command: Received, arrivals: dict[str, _Arrivals], row: asyncpg.Recor
     attempts = row["attempts"] - mine.count + mine.answered
     verdict = Verdict.NEW if attempts == 1 else Verdict.INTERRUPTED
     return Entry(verdict=verdict, attempts=attempts)
-
-
-def _taken(command: Received) -> Outcome:
-    detail = "another session has used this command id; an id names one command for ever"
-    error = ErrorBody.of(
-        ErrorCode.INVALID_COMMAND, detail, errors=(FieldError(pointer="/id", detail=detail),)
-    )
-    return Outcome(
-        command_id=command.command_id, command_type=command.command_type, error=error, attempts=0
-    )
