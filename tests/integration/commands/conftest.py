@@ -1,0 +1,107 @@
+"""A worker between a real broker and a real database, both behind proxies, and a backend."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from gateway_contracts import SessionState
+from gateway_worker.broker import Broker, BrokerSettings
+from gateway_worker.devkit.backend import Backend
+from gateway_worker.sessions.changes import DesiredState
+from gateway_worker.storage.db import Database, DatabaseSettings, PostgresSessionStore
+from tests.integration.commands.support import Station, working
+from tests.integration.storage.db.support import OTHER, WORKER, session_row
+from tests.support.dead_letters import DeadLetters
+from tests.support.proxy import TcpProxy
+
+MINE: Sequence[str] = ("a", "b", "c")
+THEIRS = "theirs"
+CONNECTING = "connecting"
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Stopped sessions of WORKER, one that seems to connect for ever, and one of another worker."""
+    async with Database(settings=DatabaseSettings(url=SecretStr(database_url))) as database:
+        sessions = PostgresSessionStore(database=database)
+        stopped = {"state": SessionState.STOPPED, "desired": DesiredState.STOPPED}
+        for name in MINE:
+            await sessions.create(session_row(name, **stopped))
+        await sessions.create(session_row(THEIRS, **{**stopped, "worker_id": OTHER}))
+        connecting = {**stopped, "state": SessionState.CONNECTING}
+        await sessions.create(session_row(CONNECTING, **connecting))
+        yield database
+
+
+@pytest.fixture
+async def database_proxy(database_url: str) -> AsyncIterator[TcpProxy]:
+    """Stand between the worker and its database."""
+    async with TcpProxy.to(database_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def distant(
+    database: Database, database_url: str, database_proxy: TcpProxy
+) -> AsyncIterator[Database]:
+    """The database through the proxy."""
+    url = SecretStr(database_proxy.url(database_url))
+    async with Database(settings=DatabaseSettings(url=url)) as distant:
+        yield distant
+
+
+@pytest.fixture
+async def broker_proxy(amqp_url: str) -> AsyncIterator[TcpProxy]:
+    """Stand between the worker and the broker."""
+    async with TcpProxy.to(amqp_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def settings(amqp_url: str, topology_prefix: str, broker_proxy: TcpProxy) -> BrokerSettings:
+    """A broker behind the proxy, with short waits."""
+    return BrokerSettings(
+        url=SecretStr(broker_proxy.url(amqp_url)),
+        prefix=topology_prefix,
+        reconnect_initial_seconds=0.02,
+        reconnect_maximum_seconds=0.1,
+        watch_interval_seconds=0.3,
+    )
+
+
+@pytest.fixture
+async def backend(amqp_url: str, settings: BrokerSettings) -> AsyncIterator[Backend]:
+    """A backend that listens from the start."""
+    async with Backend.open(amqp_url, topology=settings.topology, name="test") as backend:
+        yield backend
+
+
+@pytest.fixture
+async def station(
+    distant: Database, settings: BrokerSettings, backend: Backend, tmp_path: Path
+) -> AsyncIterator[Station]:
+    """The worker, running."""
+    async with working(distant, settings, tmp_path) as station:
+        yield station
+
+
+@pytest.fixture
+async def other_queue(settings: BrokerSettings) -> str:
+    """The queue of another worker that is not running; returns its name."""
+    async with Broker.open(settings, worker_id=OTHER):
+        pass
+    return settings.topology.worker_queue(OTHER)
+
+
+@pytest.fixture
+async def dead_letters(
+    amqp_url: str, station: Station, settings: BrokerSettings
+) -> AsyncIterator[DeadLetters]:
+    """What went to the dead letters."""
+    async with DeadLetters.open(amqp_url, settings.topology) as letters:
+        yield letters
+
+
+__all__ = ["CONNECTING", "MINE", "THEIRS", "WORKER"]
