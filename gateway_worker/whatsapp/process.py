@@ -41,6 +41,9 @@ STATUS_SECONDS: Final = 1.0
 CANCEL_SECONDS: Final = 2.0
 """How long before its time is up a request is given up. In that time its host says that it had not
 begun, or the library reconnects and learns what became of it."""
+ACK_SECONDS: Final = 0.2
+ACK_EVERY: Final = 64
+"""Acknowledgements are told after so long, or when there are so many."""
 Answer = frames.Sent | frames.Done
 
 
@@ -80,7 +83,9 @@ class HostProcess:
         self._requests: dict[int, asyncio.Future[Answer]] = {}
         self._numbers = 0
         self._acknowledged = 0
-        self._ack_due = False
+        self._ack_sent = 0
+        self._ack_every = max(1, min(ACK_EVERY, settings.in_flight // 4))
+        self._ack_due: asyncio.TimerHandle | None = None
         self._told = 0
         self._unusable: deque[tuple[int, int]] = deque()
         self._expected = False
@@ -139,6 +144,9 @@ class HostProcess:
         self._expected = True
         if self._gone.is_set():
             return
+        if self._ack_due is not None:
+            self._cancel_ack()
+            self._send_ack()
         self._protocol.send(frames.Stop())
         try:
             async with asyncio.timeout(self._settings.stop_seconds):
@@ -149,13 +157,19 @@ class HostProcess:
             await self._gone.wait()
 
     def acknowledge(self, record: int) -> None:
-        """Let the host forget records; many calls in a row become one frame."""
+        """Let the host forget records; the calls of a moment become one frame.
+
+        Each frame wakes the host, and nothing is lost by being late: what a crash brings again is
+        recognised.
+        """
         self._acknowledged = max(self._acknowledged, record)
         while self._unusable and self._unusable[0][0] <= self._acknowledged:
             self._acknowledged = max(self._acknowledged, self._unusable.popleft()[1])
-        if not self._ack_due:
-            self._ack_due = True
-            self._loop.call_soon(self._send_ack)
+        at_once = self._expected or self._acknowledged - self._ack_sent >= self._ack_every
+        if at_once:
+            self._cancel_ack()
+        if self._ack_due is None:
+            self._ack_due = self._loop.call_later(0 if at_once else ACK_SECONDS, self._send_ack)
 
     # For the launcher.
 
@@ -204,8 +218,14 @@ class HostProcess:
         finally:
             self._requests.pop(number, None)
 
+    def _cancel_ack(self) -> None:
+        if self._ack_due is not None:
+            self._ack_due.cancel()
+            self._ack_due = None
+
     def _send_ack(self) -> None:
-        self._ack_due = False
+        self._ack_due = None
+        self._ack_sent = self._acknowledged
         self._protocol.send(frames.Ack(record=self._acknowledged))
 
     # From the host.
