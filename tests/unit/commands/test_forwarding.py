@@ -1,0 +1,53 @@
+"""A command that another worker owns stays with the broker, whatever happens."""
+
+from gateway_contracts import SessionGetStatus, encode
+from gateway_worker.commands.forwarding import Forwarder
+from gateway_worker.commands.ports import Refusal, Settlement
+from gateway_worker.errors import DependencyError
+
+COMMAND = SessionGetStatus(source="/backends/test", subject="s")
+
+
+class Publisher:
+    """Notes what it publishes, or cannot publish."""
+
+    def __init__(self, *, away: bool = False) -> None:
+        self.away = away
+        self.published: list[tuple[bytes, str, str]] = []
+
+    async def forward(self, body: bytes, *, message_id: str, worker_id: str) -> None:
+        """Publish."""
+        if self.away:
+            raise DependencyError("away")
+        self.published.append((body, message_id, worker_id))
+
+
+class Letter:
+    """A delivery that notes how it was settled."""
+
+    unassigned = redelivered = False
+    body = encode(COMMAND)
+
+    def __init__(self) -> None:
+        self.settlements: list[Settlement] = []
+
+    async def settle(self, settlement: Settlement, refusal: Refusal | None = None) -> None:
+        """Note it."""
+        assert (refusal is None) is (settlement is Settlement.ACK)
+        self.settlements.append(settlement)
+
+
+async def test_it_is_acknowledged_once_the_broker_has_it_again() -> None:
+    """The same body and id, for the owner."""
+    publisher, letter = Publisher(), Letter()
+    await Forwarder(publisher=publisher).forward(letter, COMMAND, "other")
+    assert publisher.published == [(letter.body, COMMAND.id, "other")]
+    assert letter.settlements == [Settlement.ACK]
+
+
+async def test_it_is_given_back_if_it_cannot_be_published() -> None:
+    """After a pause, so that it does not come back at once."""
+    letter = Letter()
+    forwarder = Forwarder(publisher=Publisher(away=True), pause_seconds=0.0)
+    await forwarder.forward(letter, COMMAND, "other")
+    assert letter.settlements == [Settlement.REQUEUE]

@@ -1,0 +1,228 @@
+"""What arrives is acknowledged to the host's spool once it is committed, and never before."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from gateway_contracts import MessageReceived, MessageSent, ReceiptStatus, TextContent
+from gateway_contracts.events import Participant
+from gateway_worker.errors import DependencyError
+from gateway_worker.sessions.changes import Change, Committed, Direction, MessageRow
+from gateway_worker.sessions.inbound import Inbound, RecentSet, SentIndex
+from gateway_worker.sessions.ports import InboundMessage, InboundReceipt
+from tests.support.eventually import eventually
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CHAT = "12025550102@s.whatsapp.net"
+
+
+class Journal:
+    """A recorder whose commits the test decides."""
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.futures: list[asyncio.Future[Committed]] = []
+
+    def record(self, change: Change) -> "asyncio.Future[Committed]":
+        """Queue a change."""
+        self.changes.append(change)
+        self.futures.append(asyncio.get_running_loop().create_future())
+        return self.futures[-1]
+
+    def commit(self, count: int = 1, *, fenced: bool = False) -> None:
+        """Commit the oldest of what waits."""
+        waiting = [future for future in self.futures if not future.done()]
+        for future in waiting[:count]:
+            future.set_result(Committed(applied=not fenced, fenced=fenced))
+
+
+class History:
+    """A history that is away for the first few calls."""
+
+    def __init__(self, *, failures: int = 0, commands: dict[str, str] | None = None) -> None:
+        self.failures = failures
+        self.commands = commands or {}
+        self.asked = 0
+
+    async def find(self, session_id: str, message_id: str) -> MessageRow | None:
+        """Not asked here."""
+        raise AssertionError((session_id, message_id))
+
+    async def command_of(self, session_id: str, message_id: str) -> str | None:
+        """Look up, or fail."""
+        assert session_id == "s"
+        self.asked += 1
+        if self.failures:
+            self.failures -= 1
+            raise DependencyError("away")
+        return self.commands.get(message_id)
+
+
+def inbound(
+    journal: Journal, history: History | None = None, *, unacknowledged: int = 9
+) -> Inbound:
+    """Return the arrivals of a session."""
+    return Inbound(
+        session_id="s",
+        source="/workers/w",
+        sent=SentIndex(session_id="s", messages=history or History(), size=2),
+        record=journal.record,
+        epoch=3,
+        unacknowledged=unacknowledged,
+    )
+
+
+def message(record: int, *, from_me: bool = False) -> InboundMessage:
+    """Return an arrival."""
+    return InboundMessage(
+        record=record,
+        message_id=f"M{record}",
+        chat=CHAT,
+        sender=Participant(jid=CHAT),
+        from_me=from_me,
+        is_group=False,
+        timestamp=NOW,
+        content=TextContent(text="hi"),
+    )
+
+
+def receipt(record: int, *message_ids: str) -> InboundReceipt:
+    """Return news of some messages."""
+    return InboundReceipt(
+        record=record,
+        message_ids=message_ids,
+        chat=CHAT,
+        participant=Participant(jid=CHAT),
+        status=ReceiptStatus.DELIVERED,
+        timestamp=NOW,
+    )
+
+
+async def turns() -> None:
+    """Let callbacks run."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def test_a_record_is_acknowledged_after_its_commit() -> None:
+    """In the order of the commits."""
+    journal, acknowledged = Journal(), list[int]()
+    arrivals = inbound(journal)
+    for record in (1, 2):
+        await arrivals.message(message(record), acknowledged.append)
+    await turns()
+    assert acknowledged == []
+    journal.commit()
+    await turns()
+    assert acknowledged == [1]
+    journal.commit()
+    await turns()
+    assert acknowledged == [1, 2]
+
+
+async def test_a_record_of_a_lost_session_is_not_acknowledged() -> None:
+    """Its new owner has to get it; neither is one whose worker stops."""
+    journal, acknowledged = Journal(), list[int]()
+    arrivals = inbound(journal)
+    for record in (1, 2):
+        await arrivals.message(message(record), acknowledged.append)
+    journal.commit(fenced=True)
+    journal.futures[1].cancel()
+    await turns()
+    assert acknowledged == []
+
+
+async def test_what_the_owner_writes_on_the_phone_is_a_sent_message() -> None:
+    """Direction and event say so."""
+    journal = Journal()
+    arrivals = inbound(journal)
+    for record, from_me in ((1, False), (2, True)):
+        await arrivals.message(message(record, from_me=from_me), lambda _record: None)
+
+    found = [
+        (type(change.events[0]), change.message and change.message.direction, change.epoch)
+        for change in journal.changes
+    ]
+    assert found == [(MessageReceived, Direction.IN, 3), (MessageSent, Direction.OUT, 3)]
+
+
+async def test_a_receipt_is_acknowledged_when_its_last_message_is_committed() -> None:
+    """One change for each message."""
+    journal, acknowledged = Journal(), list[int]()
+    await inbound(journal).receipt(receipt(1, "A", "B"), acknowledged.append)
+    journal.commit()
+    await turns()
+    assert acknowledged == []
+    journal.commit()
+    await turns()
+    assert acknowledged == [1]
+    assert [change.receipt and change.receipt.message_id for change in journal.changes] == [
+        "A",
+        "B",
+    ]
+
+
+async def test_a_receipt_without_news_waits_for_those_before_it() -> None:
+    """Its acknowledgement covers them; with nothing before it, it is acknowledged at once."""
+    journal, acknowledged = Journal(), list[int]()
+    arrivals = inbound(journal)
+    await arrivals.receipt(receipt(1, "A"), acknowledged.append)
+    await arrivals.receipt(receipt(2, "A"), acknowledged.append)
+    await turns()
+    assert acknowledged == []
+    journal.commit()
+    await turns()
+    assert acknowledged == [1, 2]
+    await arrivals.receipt(receipt(3, "A"), acknowledged.append)
+    assert acknowledged == [1, 2, 3]
+    assert len(journal.changes) == 1
+
+
+async def test_a_receipt_waits_for_the_history() -> None:
+    """It cannot be given back, and the next record's acknowledgement would bury it."""
+    journal, acknowledged = Journal(), list[int]()
+    history = History(failures=2, commands={"A": "c1"})
+    await inbound(journal, history).receipt(receipt(1, "A"), acknowledged.append)
+
+    assert history.asked == 3
+    assert [change.events[0].correlationid for change in journal.changes] == ["c1"]
+
+
+async def test_too_many_records_hold_the_host_up() -> None:
+    """Until the oldest is committed."""
+    journal, acknowledged = Journal(), list[int]()
+    arrivals = inbound(journal, unacknowledged=2)
+    for record in (1, 2):
+        await arrivals.message(message(record), acknowledged.append)
+    third = asyncio.create_task(arrivals.message(message(3), acknowledged.append))
+    await turns()
+    assert not third.done()
+    journal.commit()
+    await eventually(third.done)
+    assert acknowledged == [1]
+
+
+async def test_recent_sends_are_known_without_a_look_up() -> None:
+    """The oldest is looked up again when there are too many."""
+    history = History(commands={"A": "from the table"})
+    sent = SentIndex(session_id="s", messages=history, size=2)
+    for name in "ABC":
+        sent.remember(name, f"c{name}")
+    found: Sequence[str | None] = [await sent.command_of(name) for name in "ABCD"]
+    assert found == ["from the table", "cB", "cC", None]
+    assert history.asked == 2
+
+
+async def test_a_receipt_that_is_faster_than_the_answer_to_its_send() -> None:
+    """The send is noted within a few turns of the loop."""
+    history = History()
+    sent = SentIndex(session_id="s", messages=history, size=2)
+    asyncio.get_running_loop().call_soon(sent.remember, "A", "cA")
+    assert await sent.command_of("A") == "cA"
+    assert history.asked == 0
+
+
+def test_recent_things_are_forgotten_in_order() -> None:
+    """And known again when they come again."""
+    recent = RecentSet(size=2)
+    assert [recent.add(item) for item in "ABACA"] == [True, True, False, True, True]
