@@ -25,7 +25,7 @@ class Recorder:
         store: ChangeStore,
         offer: Callable[[Sequence[OutboxRow]], None],
         pace_seconds: float = 0.012,
-        crowd: int = 6,
+        crowd: int = 9,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
         self._store = store
