@@ -56,7 +56,7 @@ async def _play(*, keep: bool, directory: Path) -> int:
 
 def _summarise(story: Story, terminal: Terminal) -> None:
     rows = [(timing.step, f"{timing.milliseconds:,.0f} ms") for timing in story.timings]
-    rows.append(("memory that the session adds", f"{story.memory_mib:.1f} MiB"))
+    rows.append(("memory that the first session adds", f"{story.memory_mib:.1f} MiB"))
     rows.append(("connections that tried to leave this machine", "0"))
     terminal.table("What happened", rows)
     terminal.success("Everything happened, through the real broker, stores and library.")
