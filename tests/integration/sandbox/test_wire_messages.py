@@ -5,43 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import pytest_asyncio
 
 from gateway_worker.sandbox.hub.faults import Faults
 from gateway_worker.sandbox.phones.values import ReceiptKind
 from tests.integration.sandbox.wire_support import (
     ANN,
     LibraryClient,
-    SharedPair,
     World,
     eventually,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SharedPair]:
-    """A server and one paired client for all tests of this module."""
-    async with SharedPair.open(tmp_path_factory.mktemp("pair")) as opened:
-        yield opened
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def world(pair: SharedPair) -> AsyncIterator[World]:
-    """The shared server without faults, and a Bob of this test's own."""
-    async with pair.world() as opened:
-        yield opened
-
-
-@pytest.fixture
-def client(pair: SharedPair, world: World) -> LibraryClient:
-    """The client that is paired with Ann's phone, connected."""
-    return pair.client
 
 
 async def test_text_to_a_customer_and_back(world: World, client: LibraryClient) -> None:

@@ -1,0 +1,33 @@
+"""A server and a paired library client for the modules that share one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.sandbox.wire_support import LibraryClient, SharedPair, World
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SharedPair]:
+    """A server and one paired client for all tests of this module."""
+    async with SharedPair.open(tmp_path_factory.mktemp("pair")) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(pair: SharedPair) -> AsyncIterator[World]:
+    """The shared server without faults, and a Bob of this test's own."""
+    async with pair.world() as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(pair: SharedPair, world: World) -> LibraryClient:
+    """The client that is paired with Ann's phone, connected."""
+    return pair.client
