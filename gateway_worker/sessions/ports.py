@@ -352,14 +352,34 @@ class SessionObserver(Protocol):
 
 
 class DeviceSnapshots(Protocol):
-    """Encrypted copies of device stores in the object store."""
+    """Copies of device stores outside of this machine, as far as they are needed."""
 
-    async def save(self, session_id: str, directory: Path) -> None:
-        """Copy the session's device store. Raises `DependencyError`."""
+    async def save(self, session_id: str, directory: Path, *, epoch: int = 0) -> None:
+        """Copy the session's files, unless a later owner has copied its own. It may be in use.
+
+        Args:
+            session_id: Whose they are.
+            directory: Where they are.
+            epoch: Under which the session is owned here.
+
+        Raises:
+            DependencyError: No copy was made; those there before still are.
+        """
         ...
 
-    async def restore(self, session_id: str, directory: Path) -> bool:
-        """Bring the newest copy back if there is one; says whether. Raises `DependencyError`."""
+    async def restore(self, session_id: str, directory: Path, *, replace: bool = False) -> bool:
+        """Bring back the newest copy of the last owner that made one; says whether it did.
+
+        Args:
+            session_id: Whose it is.
+            directory: Where to; what it lacks is brought.
+            replace: Put the copy in place of a store that is there; else that one is kept, and the
+                answer is False.
+
+        Raises:
+            DependencyError: The copies cannot be read now, none of them is usable, or a host still
+                uses the directory; nothing was changed.
+        """
         ...
 
     async def delete(self, session_id: str) -> None:

@@ -4,7 +4,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -56,8 +56,7 @@ def place_store(path: Path, data: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.parent.chmod(0o700)
+        make_private(path.parent)
         try:
             for left in path.parent.glob(f".{path.name}.*"):  # by a process that was killed
                 left.unlink()
@@ -71,6 +70,32 @@ def place_store(path: Path, data: bytes) -> None:
         _sync_directory(path.parent)
     except OSError as error:
         raise DependencyError(f"the device store cannot be written: {error.strerror}") from error
+
+
+def place_files(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a directory, which is made if it is missing, over those there. Blocks.
+
+    Raises:
+        DependencyError: They cannot be written.
+    """
+    try:
+        make_private(directory)
+        for name, data in files.items():
+            temporary = directory / f".{name}.{secrets.token_hex(4)}"
+            try:
+                _write(temporary, data)
+                temporary.replace(directory / name)
+            finally:
+                temporary.unlink(missing_ok=True)
+        _sync_directory(directory)
+    except OSError as error:
+        raise DependencyError(f"a session's files cannot be written: {error.strerror}") from error
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory for its owner only, with its parents. Raises OSError."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    directory.chmod(0o700)
 
 
 def _give_up_after(seconds: float) -> Callable[[int, int, int], None]:

@@ -1,10 +1,14 @@
-"""Copies of device stores: database → compressed → encrypted → object store, and back.
+"""Copies of device stores: files → compressed → encrypted → object store, and back.
 
-A session's copies are at `sessions/<session id>/device/<time>-<random>.snap`, whose keys sort by
-age. Two are kept: should the newest turn out to be unreadable, the one before it still pairs.
+A session's copies are at `sessions/<session id>/device/e<epoch>-<time>-<random>.snap`, whose keys
+sort by owner and then by age: what an owner uploads that has lost the session by then sorts below
+the copies of its successor, however late it arrives. (`<time>-<random>.snap`, as written by earlier
+releases, sorts below all of them.) Two are kept: should the newest turn out to be unreadable, the
+one before it still pairs.
 """
 
 import asyncio
+import re
 import secrets
 import zlib
 from collections.abc import Sequence
@@ -17,12 +21,20 @@ import structlog
 from gateway_worker.errors import DependencyError
 from gateway_worker.runtime.clock import Clock, SystemClock
 from gateway_worker.sessions.ports import DeviceSnapshots
-from gateway_worker.sessions.store_files import DEVICE_STORE_NAME
+from gateway_worker.sessions.store_files import (
+    CARRIED_NAME,
+    DEVICE_STORE_NAME,
+    has_device_store,
+    journal_files,
+    pending_records,
+    unused,
+)
+from gateway_worker.storage.objects.archive import Copy, packed, read_copy, unpacked
 from gateway_worker.storage.objects.crypto import Keyring, UnreadableError
 from gateway_worker.storage.objects.device_files import (
     UnusableCopyError,
+    place_files,
     place_store,
-    read_store,
 )
 from gateway_worker.storage.objects.store import Bucket, DamagedObjectError, ObjectInfo
 
@@ -30,7 +42,8 @@ log = structlog.get_logger(__name__)
 
 KEPT: Final = 2
 _CONTENT_TYPE: Final = "application/octet-stream"
-_STAMP_DIGITS: Final = 13
+_COMPRESSION: Final = 3
+_NAME: Final = re.compile(r"(?:e(?P<epoch>\d{12})-)?(?P<stamp>\d{13})-[0-9a-f]+\.snap")
 
 
 def device_snapshots(*, bucket: Bucket, keyring: Keyring | None) -> DeviceSnapshots:
@@ -55,26 +68,32 @@ class ObjectSnapshots:
         self._clock = clock or SystemClock()
         self._lanes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def save(self, session_id: str, directory: Path) -> None:
-        """Copy the session's device store; it may be in use.
+    async def save(self, session_id: str, directory: Path, *, epoch: int = 0) -> None:
+        """Copy the session's files; they may be in use. See the port.
 
         Raises:
             DependencyError: No copy was stored; those there before still are.
         """
         async with self._lane(session_id):
             older = await self._copies(session_id)
+            if older and _epoch_of(older[-1]) > epoch:
+                log.warning("snapshot.outdated", session_id=session_id, epoch=epoch)
+                return
             envelope = await asyncio.to_thread(self._packed, session_id, directory)
-            key = _folder(session_id) + _file_name(self._clock, older)
-            await self._bucket.put(key, envelope, content_type=_CONTENT_TYPE)
+            key = _folder(session_id) + _file_name(self._clock, epoch, older)
+            # Nobody else uses the name: one that is taken is this write, whose answer was lost.
+            await self._bucket.put_new(key, envelope, content_type=_CONTENT_TYPE)
             log.info("snapshot.saved", session_id=session_id, size_bytes=len(envelope))
             await self._prune(session_id, older[: max(0, len(older) + 1 - KEPT)])
 
-    async def restore(self, session_id: str, directory: Path) -> bool:
-        """Put the newest usable copy in place of the device store; says whether there was one.
+    async def restore(self, session_id: str, directory: Path, *, replace: bool = False) -> bool:
+        """Put the newest usable copy in place of the device store. See the port.
 
-        Raises:
-            DependencyError: The store of copies is away, or there are copies but none is usable.
+        Spooled records that came with it go where the host reads them, or, if the directory has
+        records of its own that nobody has taken, into `carried` inside it.
         """
+        if not replace and has_device_store(directory):
+            return False
         async with self._lane(session_id):
             copies = await self._copies(session_id)
             for copy in reversed(copies):
@@ -100,7 +119,7 @@ class ObjectSnapshots:
         return await self._bucket.find(_folder(session_id))
 
     def _packed(self, session_id: str, directory: Path) -> bytes:
-        plain = zlib.compress(read_store(directory / DEVICE_STORE_NAME))
+        plain = zlib.compress(packed(read_copy(directory)), _COMPRESSION)
         return self._keyring.seal(plain, context=_context(session_id))
 
     async def _prune(self, session_id: str, copies: Sequence[ObjectInfo]) -> None:
@@ -128,7 +147,7 @@ class ObjectSnapshots:
             data = zlib.decompress(plain)
         except zlib.error as error:
             raise UnusableCopyError("the copy cannot be unpacked") from error
-        place_store(directory / DEVICE_STORE_NAME, data)
+        _place(directory, unpacked(data))
 
 
 class DisabledSnapshots:
@@ -137,13 +156,13 @@ class DisabledSnapshots:
     def __init__(self) -> None:
         self._told = False
 
-    async def save(self, session_id: str, directory: Path) -> None:  # noqa: ARG002 - the port's
+    async def save(self, session_id: str, directory: Path, *, epoch: int = 0) -> None:  # noqa: ARG002 - the port's
         """Do nothing."""
         if not self._told:
             self._told = True
             log.warning("snapshots.disabled", detail="no snapshot keys: stores are on disk only")
 
-    async def restore(self, session_id: str, directory: Path) -> bool:  # noqa: ARG002 - the port's
+    async def restore(self, session_id: str, directory: Path, *, replace: bool = False) -> bool:  # noqa: ARG002 - the port's
         """Have nothing to bring back."""
         return False
 
@@ -159,11 +178,27 @@ def _context(session_id: str) -> str:
     return f"device-store:{session_id}"
 
 
-def _file_name(clock: Clock, older: Sequence[ObjectInfo]) -> str:
+def _place(directory: Path, copy: Copy) -> None:
+    with unused(directory) as free:
+        if not free:
+            raise DependencyError("a host still uses the session's directory")
+        if copy.spool:  # first: records that are there twice do no harm
+            own = pending_records(directory) > 0
+            place_files(directory / CARRIED_NAME if own else directory, copy.spool)
+        if copy.journal and not journal_files(directory):
+            place_files(directory, copy.journal)
+        place_store(directory / DEVICE_STORE_NAME, copy.store)
+
+
+def _epoch_of(copy: ObjectInfo) -> int:
+    name = _NAME.fullmatch(copy.key.rpartition("/")[2])
+    return int(name["epoch"] or 0) if name else 0
+
+
+def _file_name(clock: Clock, epoch: int, older: Sequence[ObjectInfo]) -> str:
     """Name a copy so that it sorts behind the older ones, whatever another worker's clock said."""
     stamp = int(clock.now().timestamp() * 1000)
     for copy in older:
-        digits = copy.key.rpartition("/")[2][:_STAMP_DIGITS]
-        if digits.isdecimal():
-            stamp = max(stamp, int(digits) + 1)
-    return f"{stamp:0{_STAMP_DIGITS}d}-{secrets.token_hex(4)}.snap"
+        if name := _NAME.fullmatch(copy.key.rpartition("/")[2]):
+            stamp = max(stamp, int(name["stamp"]) + 1)
+    return f"e{epoch:012d}-{stamp:013d}-{secrets.token_hex(4)}.snap"

@@ -55,10 +55,16 @@ class NoHosts(HostLauncher, DeviceSnapshots, RoutingTable, SessionObserver):
         """Start nothing."""
         raise DependencyError("no host can be started here")
 
-    async def save(self, session_id: str, directory: Path) -> None:
+    async def save(self, session_id: str, directory: Path, *, epoch: int = 0) -> None:
         """There is no store."""
 
-    async def restore(self, session_id: str, directory: Path) -> bool:  # noqa: ARG002 - the port's
+    async def restore(
+        self,
+        session_id: str,  # noqa: ARG002 - the port's
+        directory: Path,  # noqa: ARG002
+        *,
+        replace: bool = False,  # noqa: ARG002
+    ) -> bool:
         """There is no copy."""
         return False
 

@@ -177,7 +177,7 @@ async def test_copies_of_which_none_is_usable_are_not_taken_for_none(
     make_store(tmp_path / "here", "mine")
     without_the_key = ObjectSnapshots(bucket=bucket, keyring=keyring("k2"))
     with pytest.raises(DependencyError, match="none of the 1 copies"):
-        await without_the_key.restore("shop", tmp_path / "here")
+        await without_the_key.restore("shop", tmp_path / "here", replace=True)
     assert stored_rows(tmp_path / "here") == ["mine"]
     assert len(await keys(bucket)) == 1
 
