@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -22,6 +23,9 @@ LISTENER_SECONDS: Final = 2.0
 """How long a listener may take for its last events when everything stops."""
 
 
+DeviceSource = Callable[[str], Awaitable[str]]
+
+
 class HostProcesses:
     """All hosts of this worker; an asynchronous context manager.
 
@@ -29,13 +33,18 @@ class HostProcesses:
 
     Args:
         settings: How hosts are run.
+        device_source: Makes sure that a session has its place in the database of device stores,
+            and returns its URL; None if the stores are files. May raise `DependencyError`.
 
     Attributes:
         notices: How often each kind of notice came from a host, for metrics.
     """
 
-    def __init__(self, settings: WhatsAppSettings) -> None:
+    def __init__(
+        self, settings: WhatsAppSettings, *, device_source: DeviceSource | None = None
+    ) -> None:
         self._settings = settings
+        self._device_source = device_source
         self._server: ForkServer | None = None
         self._starting = asyncio.Lock()
         self._hosts: set[HostProcess] = set()
@@ -80,6 +89,7 @@ class HostProcesses:
             await asyncio.to_thread(spec.directory.mkdir, parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise DependencyError("the session's directory cannot be made") from error
+        start = await self._start_frame(spec)
         forked = await (await self._running_server()).fork()
         host = HostProcess(
             session_id=spec.session_id,
@@ -93,7 +103,7 @@ class HostProcesses:
         # Nothing is awaited from here to the return, so the caller has the host before its first
         # event has the caller.
         self._hosts = {one for one in self._hosts if not one.finished} | {host}
-        host.begin(self._start_frame(spec))
+        host.begin(start)
         return host
 
     async def _running_server(self) -> ForkServer:
@@ -109,8 +119,9 @@ class HostProcesses:
     def _on_notice(self, event: str) -> None:
         self.notices[event] += 1
 
-    def _start_frame(self, spec: HostSpec) -> Start:
+    async def _start_frame(self, spec: HostSpec) -> Start:
         settings = self._settings
+        source = self._device_source
         number = (
             spec.pairing.phone_number.removeprefix("+")
             if isinstance(spec.pairing, PairByCode)
@@ -129,4 +140,5 @@ class HostProcesses:
             spool_sync=settings.spool_sync,
             in_flight=settings.in_flight,
             drain_seconds=settings.drain_seconds,
+            device_url=None if source is None else await source(spec.session_id),
         )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from neonize import _binder as binder
 from neonize.client import NewClient
@@ -26,6 +27,7 @@ PUBLISHED_ROOT: Final = bytes.fromhex(
 """Root of the certificates of WhatsApp's servers, as the library carries it: a public key."""
 CLIENT_ID: Final = "host"
 _LOG_LEVEL: Final = b"WARN"
+_POSTGRESQL_PORT: Final = 5432
 _DEVICE_SEPARATOR: Final = "|\x01|"
 
 
@@ -55,18 +57,18 @@ class Library:
 
     Args:
         deferred: The stand-in that `preload` made; `load` must have been called.
-        store: The device store's file.
+        source: Where the device store is; see `file_source`.
         resume: The device to resume; it must be in the store, or the process aborts.
         device_name: What the phone's list of devices shows.
     """
 
     def __init__(
-        self, *, deferred: Deferred, store: Path, resume: str | None, device_name: str
+        self, *, deferred: Deferred, source: str, resume: str | None, device_name: str
     ) -> None:
         self._native: Any = deferred
         self._props = DeviceProps(os=device_name, platformType=DeviceProps.CHROME)
         self._client = NewClient(
-            data_source(store),
+            source,
             jid=None if resume is None else parse_jid(resume),
             props=self._props,
             uuid=CLIENT_ID,
@@ -150,24 +152,34 @@ class Library:
 _PLAIN: Final = {"Device": 0, "Integrator": 0, "IsEmpty": False, "RawAgent": 0}
 
 
-def data_source(store: Path) -> str:
-    """Return a store's name for the library, with how it is to be written.
+def file_source(store: Path) -> str:
+    """Return a file's name for the library, with how it is to be written.
 
-    The library makes `file:NAME?_foreign_keys=on` of a name and gives that to SQLite's driver; what
-    is behind a question mark in the name are parameters of the driver. A write-ahead log needs one
+    A name that begins with `postgres` is the URL of a PostgreSQL database to the library. Of any
+    other the library makes `file:NAME?_foreign_keys=on` and gives that to SQLite's driver; what is
+    behind a question mark in the name are parameters of the driver. A write-ahead log needs one
     wait for the disk per transaction where a rollback journal needs three, and is as safe.
     """
     return f"{store}?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=5000&_foreign_keys=on&_="
 
 
-def stored_devices(deferred: Deferred, store: Path) -> list[str]:
+def database_ports(url: str | None) -> frozenset[int]:
+    """Return the ports of the servers in the URL of a PostgreSQL database."""
+    if url is None:
+        return frozenset()
+    hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    ports = (re.search(r":(\d+)$", host) for host in hosts)
+    return frozenset(int(port[1]) if port else _POSTGRESQL_PORT for port in ports)
+
+
+def stored_devices(deferred: Deferred, source: str) -> list[str]:
     """Return the device JIDs that a store holds; creates the store if there is none.
 
     neonize's own reading of the answer fails on a push name with a comma.
     """
     ignore = binder.func_callback_bytes2(lambda _data, _size: None)
     native: Any = deferred
-    answer = native.GetAllDevices(data_source(store).encode(), ignore).decode(errors="replace")
+    answer = native.GetAllDevices(source.encode(), ignore).decode(errors="replace")
     return [row.partition(",")[0] for row in answer.split(_DEVICE_SEPARATOR) if row]
 
 

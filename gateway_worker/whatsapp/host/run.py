@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from gateway_worker.whatsapp.host.kernel import lock_directory, name_process, silence_output
-from gateway_worker.whatsapp.host.native import Library, RootKeyError, install_root, stored_devices
+from gateway_worker.whatsapp.host.native import (
+    Library,
+    RootKeyError,
+    file_source,
+    install_root,
+    stored_devices,
+)
 from gateway_worker.whatsapp.host.preload import Deferred
 from gateway_worker.whatsapp.host.session import HostSession
 from gateway_worker.whatsapp.host.spool import Spool
@@ -61,13 +67,15 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
         except RootKeyError as error:
             channel.send(Ended(reason="refused", detail=str(error)))
             return
-    store = directory / start.device_store
-    resume = _device_to_run(start, store, deferred)
+    source = start.device_url or file_source(directory / start.device_store)
+    resume = _device_to_run(start, source, deferred)
     if start.resume_jid is not None and resume is None:
         detail = "the device store does not hold the linked device"
         channel.send(Ended(reason="store_lost", detail=detail))
         return
-    library = Library(deferred=deferred, store=store, resume=resume, device_name=start.device_name)
+    library = Library(
+        deferred=deferred, source=source, resume=resume, device_name=start.device_name
+    )
     HostSession(start=start, channel=channel, spool=spool, library=library).run()
 
 
@@ -79,15 +87,15 @@ def _first_frame(channel: BlockingChannel) -> Start:
             raise WireError(f"{type(frame).__name__} came before Start")
 
 
-def _device_to_run(start: Start, store: Path, deferred: Deferred) -> str | None:
+def _device_to_run(start: Start, source: str, deferred: Deferred) -> str | None:
     """Return the device of the store to run; None to pair one, or if the wanted one is missing.
 
     Naming a device that the store does not hold would abort the process. A store that holds one
     although the worker knows of none was linked just before a crash: that link is taken up.
     """
-    if not store.exists():
+    if start.device_url is None and not (Path(start.directory) / start.device_store).exists():
         return None
-    devices = stored_devices(deferred, store)
+    devices = stored_devices(deferred, source)
     if start.resume_jid is None:
         return devices[-1] if devices else None
     return start.resume_jid if start.resume_jid in devices else None

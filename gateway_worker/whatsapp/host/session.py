@@ -9,6 +9,7 @@ import select
 import threading
 import time
 from collections import deque
+from functools import partial
 from typing import Final
 
 from gateway_worker.whatsapp.convert.people import People, PhoneOf, account
@@ -24,7 +25,7 @@ from gateway_worker.whatsapp.host.events import (
     link_news,
 )
 from gateway_worker.whatsapp.host.kernel import cut_connections
-from gateway_worker.whatsapp.host.native import Callbacks, Library, parse_device
+from gateway_worker.whatsapp.host.native import Callbacks, Library, database_ports, parse_device
 from gateway_worker.whatsapp.host.shipping import Shipper
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
@@ -82,7 +83,10 @@ class HostSession:
         self._happenings: deque[Happening] = deque()
         self._people = People(phone_of=_remembering(library.phone_of))
         self._commands = Commands(
-            library=library, send=self._send, unlinked=self._leave_soon, cut=cut_connections
+            library=library,
+            send=self._send,
+            unlinked=self._leave_soon,
+            cut=partial(cut_connections, keep_ports=database_ports(start.device_url)),
         )
         self._qr_codes = 0
         self._known = False

@@ -4,7 +4,7 @@ Fields are plain (text, numbers, tuples of text, `Person`), so a host needs neit
 contracts. Times are Unix seconds; JIDs are written `user@server`, with `:device` only where said.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 
@@ -28,6 +28,8 @@ class Start:
     Attributes:
         directory: The session's directory; it exists.
         device_store: The library's database file inside it.
+        device_url: Where the library's PostgreSQL database is, with its password; None to use the
+            file.
         resume_jid: The device to resume (`user:device@server`); None to pair a new one.
         pair_number: Pair by a code for this number (digits) instead of by QR code.
         device_name: What the phone's list of devices shows.
@@ -52,6 +54,7 @@ class Start:
     spool_sync: bool
     in_flight: int
     drain_seconds: float
+    device_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
