@@ -10,8 +10,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
-from gateway_worker.sessions.store_files import LOCK_NAME
-
+LOCK_NAME: Final = "host.lock"
+"""As the sessions know it too, of which a host imports nothing."""
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 
