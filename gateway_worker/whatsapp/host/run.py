@@ -8,7 +8,12 @@ import traceback
 from pathlib import Path
 from typing import Final, NoReturn
 
-from gateway_worker.whatsapp.host.kernel import lock_directory, name_process, silence_output
+from gateway_worker.whatsapp.host.kernel import (
+    cut_connections,
+    lock_directory,
+    name_process,
+    silence_output,
+)
 from gateway_worker.whatsapp.host.native import (
     Library,
     RootKeyError,
@@ -69,6 +74,8 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
             return
     source = start.device_url or file_source(directory / start.device_store)
     resume = _device_to_run(start, source, deferred)
+    if start.device_url is not None:
+        cut_connections()  # the library keeps the one that the question took
     if start.resume_jid is not None and resume is None:
         detail = "the device store does not hold the linked device"
         channel.send(Ended(reason="store_lost", detail=detail))
