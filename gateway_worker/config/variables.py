@@ -91,11 +91,16 @@ VARIABLES: Final = (
             "S3_SECRET_ACCESS_KEY": "secret_access_key",
             "S3_PREFIX": "prefix",
             "SNAPSHOT_KEYS": "snapshot_keys",
+            "SNAPSHOT_QUIET_SECONDS": "snapshot_quiet_seconds",
+            "SNAPSHOT_MAXIMUM_SECONDS": "snapshot_maximum_seconds",
         },
     ),
     *_of(
         "whatsapp",
         {
+            "DEVICE_STORE": "device_store",
+            "DEVICE_STORE_URL": "device_store_url",
+            "DEVICE_STORE_SCHEMA": "device_store_schema",
             "SEND_TIMEOUT_SECONDS": "send_timeout_seconds",
             "LOGOUT_TIMEOUT_SECONDS": "logout_timeout_seconds",
             "HOST_GOGC": "gogc",

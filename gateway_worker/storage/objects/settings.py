@@ -26,6 +26,8 @@ class ObjectsSettings(BaseModel):
         max_connections: Connections held at most.
         snapshot_keys: `id:base64[,id2:base64]`, 32 bytes each: the first encrypts device stores,
             all decrypt. None: no copies of device stores are made.
+        snapshot_quiet_seconds: A device store is copied when it has not changed for so long.
+        snapshot_maximum_seconds: So long after the first change it is copied in any case.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -43,6 +45,8 @@ class ObjectsSettings(BaseModel):
     operation_timeout_seconds: float = Field(30.0, gt=0)
     max_connections: int = Field(16, ge=1, le=256)
     snapshot_keys: SecretStr | None = None
+    snapshot_quiet_seconds: float = Field(5.0, gt=0)
+    snapshot_maximum_seconds: float = Field(30.0, gt=0)
 
     @field_validator("endpoint_url", "public_endpoint_url")
     @classmethod
@@ -65,6 +69,12 @@ class ObjectsSettings(BaseModel):
     def _credentials_are_whole(self) -> Self:
         if (self.access_key_id is None) is not (self.secret_access_key is None):
             raise ValueError("access_key_id and secret_access_key go together")
+        return self
+
+    @model_validator(mode="after")
+    def _quiet_comes_first(self) -> Self:
+        if self.snapshot_maximum_seconds < self.snapshot_quiet_seconds:
+            raise ValueError("snapshot_maximum_seconds must not be below snapshot_quiet_seconds")
         return self
 
     @property
