@@ -6,6 +6,7 @@ about a second, and most commands of the command line never need it.
 
 from gateway_worker.storage.objects.client import Objects
 from gateway_worker.storage.objects.crypto import Keyring
+from gateway_worker.storage.objects.rotation import Rotation, rotate
 from gateway_worker.storage.objects.settings import ObjectsSettings
 from gateway_worker.storage.objects.snapshots import (
     DisabledSnapshots,
@@ -21,5 +22,7 @@ __all__ = [
     "ObjectSnapshots",
     "Objects",
     "ObjectsSettings",
+    "Rotation",
     "device_snapshots",
+    "rotate",
 ]

@@ -69,6 +69,11 @@ class Keyring:
                 raise ValueError(f"the key {key_id!r} is not base64") from None
         return cls(keys)
 
+    @property
+    def sealing_id(self) -> str:
+        """The id of the key that encrypts."""
+        return self._sealing_id
+
     def seal(self, plain: bytes, *, context: str) -> bytes:
         """Encrypt under the first key; `context` says whose data it is and is needed to open."""
         key_id = self._sealing_id.encode()
@@ -79,15 +84,10 @@ class Keyring:
 
     def open(self, envelope: bytes, *, context: str) -> bytes:
         """Decrypt what `seal` made under any of the keys. Raises `UnreadableError`."""
-        if not envelope.startswith(_MAGIC):
-            raise UnreadableError("it is no envelope of a known version")
-        id_start = len(_MAGIC) + 1
-        id_length = envelope[len(_MAGIC)] if len(envelope) > len(_MAGIC) else 0
-        header = envelope[: id_start + id_length]
-        body = envelope[id_start + id_length :]
+        header, key_id = _header_of(envelope)
+        body = envelope[len(header) :]
         if len(body) < _NONCE_BYTES + _TAG_BYTES:
             raise UnreadableError("the envelope is cut off")
-        key_id = header[id_start:].decode("ascii", errors="replace")
         cipher = self._ciphers.get(key_id)
         if cipher is None:
             known = key_id if _KEY_ID.fullmatch(key_id) else "?"
@@ -97,3 +97,17 @@ class Keyring:
             return cipher.decrypt(nonce, sealed, header + context.encode())
         except InvalidTag:
             raise UnreadableError("the envelope is damaged, or it is not for this use") from None
+
+
+def key_id_of(envelope: bytes) -> str:
+    """Return the id of the key that an envelope is under. Raises `UnreadableError`."""
+    return _header_of(envelope)[1]
+
+
+def _header_of(envelope: bytes) -> tuple[bytes, str]:
+    if not envelope.startswith(_MAGIC):
+        raise UnreadableError("it is no envelope of a known version")
+    id_start = len(_MAGIC) + 1
+    id_length = envelope[len(_MAGIC)] if len(envelope) > len(_MAGIC) else 0
+    header = envelope[: id_start + id_length]
+    return header, header[id_start:].decode("ascii", errors="replace")

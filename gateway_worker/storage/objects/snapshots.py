@@ -41,7 +41,8 @@ from gateway_worker.storage.objects.store import Bucket, DamagedObjectError, Obj
 log = structlog.get_logger(__name__)
 
 KEPT: Final = 2
-_CONTENT_TYPE: Final = "application/octet-stream"
+ROOT: Final = "sessions/"
+CONTENT_TYPE: Final = "application/octet-stream"
 _COMPRESSION: Final = 3
 _NAME: Final = re.compile(r"(?:e(?P<epoch>\d{12})-)?(?P<stamp>\d{13})-[0-9a-f]+\.snap")
 
@@ -82,7 +83,7 @@ class ObjectSnapshots:
             envelope = await asyncio.to_thread(self._packed, session_id, directory)
             key = _folder(session_id) + _file_name(self._clock, epoch, older)
             # Nobody else uses the name: one that is taken is this write, whose answer was lost.
-            await self._bucket.put_new(key, envelope, content_type=_CONTENT_TYPE)
+            await self._bucket.put_new(key, envelope, content_type=CONTENT_TYPE)
             log.info("snapshot.saved", session_id=session_id, size_bytes=len(envelope))
             await self._prune(session_id, older[: max(0, len(older) + 1 - KEPT)])
 
@@ -106,7 +107,7 @@ class ObjectSnapshots:
     async def delete(self, session_id: str) -> None:
         """Remove every copy, also of a `save` that is still at it. Raises `DependencyError`."""
         async with self._lane(session_id):
-            await self._bucket.delete_prefix(f"sessions/{session_id}/")
+            await self._bucket.delete_prefix(f"{ROOT}{session_id}/")
 
     def _lane(self, session_id: str) -> asyncio.Lock:
         """Return what keeps a session's calls apart, in order; it lives while one of them does."""
@@ -170,8 +171,14 @@ class DisabledSnapshots:
         """Have nothing to remove."""
 
 
+def context_of(key: str) -> str | None:
+    """Return what the copy under a key was sealed for; None if the key is not that of a copy."""
+    session_id, folder, name = key.removeprefix(ROOT).rpartition("/device/")
+    return _context(session_id) if folder and _NAME.fullmatch(name) else None
+
+
 def _folder(session_id: str) -> str:
-    return f"sessions/{session_id}/device/"
+    return f"{ROOT}{session_id}/device/"
 
 
 def _context(session_id: str) -> str:

@@ -25,6 +25,14 @@ class ObjectInfo:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A value, and the tag that tells it from what is stored under its key later."""
+
+    data: bytes
+    tag: str
+
+
 class DamagedObjectError(DependencyError):
     """An object is not what was stored."""
 
@@ -56,23 +64,41 @@ class Bucket:
             raise
         return True
 
+    async def put_over(self, key: str, data: bytes, *, tag: str, content_type: str) -> bool:
+        """Replace the value that has this tag; says whether it still had.
+
+        A write whose answer was lost is repeated and then finds itself: False may mean "just now".
+        """
+        try:
+            await self._put(key, data, content_type=content_type, IfMatch=tag)
+        except StoreRefusedError as error:
+            if error.reason in _TAKEN | _MISSING:
+                return False
+            raise
+        return True
+
     async def get(self, key: str) -> bytes | None:
         """Return a value, or None if there is none. Raises `DamagedObjectError` if it changed."""
+        stored = await self.get_tagged(key)
+        return None if stored is None else stored.data
 
-        async def read(client: "S3Client") -> tuple[bytes, str | None]:
+    async def get_tagged(self, key: str) -> Stored | None:
+        """Return a value with the tag that `put_over` needs; as `get` otherwise."""
+
+        async def read(client: "S3Client") -> tuple[bytes, str | None, str]:
             answer = await client.get_object(Bucket=self._objects.bucket, Key=self._full(key))
             async with answer["Body"] as body:
-                return await body.read(), answer["Metadata"].get(_DIGEST)
+                return await body.read(), answer["Metadata"].get(_DIGEST), answer["ETag"]
 
         try:
-            data, digest = await self._objects.call(read)
+            data, digest, tag = await self._objects.call(read)
         except StoreRefusedError as error:
             if error.reason in _MISSING:
                 return None
             raise
         if digest is not None and digest != hashlib.sha256(data).hexdigest():
             raise DamagedObjectError("the object is not what was stored")
-        return data
+        return Stored(data=data, tag=tag)
 
     async def link(self, key: str, *, valid_seconds: int) -> str:
         """Return a URL at which anybody can read a value for a while, at the public endpoint."""
