@@ -67,25 +67,32 @@ class CommandSink(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A command to enter into the inbox."""
+    """A command to enter into the inbox.
+
+    `epoch` is the one under which the worker has the session; None, for a session without a row
+    known here, asks for no check.
+    """
 
     command_id: str
     session_id: str
     command_type: str
     worker_id: str
+    epoch: int | None = None
 
 
 class Verdict(StrEnum):
     """What the inbox says of a command."""
 
     NEW = "new"
-    """Never seen: it is now `executing` here."""
+    """Never seen, or suspended before it took effect: it is now `executing` here."""
     FINISHED = "finished"
     """It has an outcome already."""
     INTERRUPTED = "interrupted"
     """It was executing when a worker died or lost the thread; it may have taken effect."""
     TAKEN = "taken"
     """Another session has used the id; of its command nothing is told."""
+    FENCED = "fenced"
+    """The session has another epoch now, so another owner: the command is not entered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +103,10 @@ class Entry:
     attempts: int
     outcome: Outcome | None = None
     """The stored outcome when `verdict` is FINISHED."""
+    previous_worker: str | None = None
+    """Whose run was interrupted when `verdict` is INTERRUPTED."""
+    previous_epoch: int | None = None
+    """The epoch of the interrupted run; None also if the session had no row known there."""
 
 
 class InboxStore(Protocol):
@@ -105,6 +116,30 @@ class InboxStore(Protocol):
         """Enter commands in one transaction, one answer each, in order.
 
         A command id is global: the first session to use it has it. Raises `DependencyError`; the
-        same batch again then counts once.
+        same batch again then counts once. Each run of a command counts as an attempt.
+        """
+        ...
+
+    async def suspend(
+        self,
+        command_id: str,
+        *,
+        session_id: str,
+        worker_id: str | None = None,
+        epoch: int | None = None,
+    ) -> None:
+        """Put a command that is `executing` but has had no effect back to `received`.
+
+        Whoever gets it next finds it NEW; its attempts stay counted. To run it, `enter` it again.
+
+        Args:
+            command_id: Which.
+            session_id: Whose; another session's is left alone.
+            worker_id: With `epoch` of the run that ends, as it was entered: a later run is left
+                alone. None means any.
+            epoch: See `worker_id`; None means any.
+
+        Raises:
+            DependencyError: It may or may not be suspended; idempotent.
         """
         ...

@@ -1,6 +1,7 @@
 """What the outbox needs from database and broker."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from gateway_worker.sessions.changes import Change, Committed, OutboxRow
@@ -13,7 +14,9 @@ class ChangeStore(Protocol):
         """Write all changes in one transaction, in order; one answer each.
 
         Gives each event of an owned session its `sequence` (gapless per session) and stores it in
-        the outbox. Raises `DependencyError`: then nothing of the batch is written.
+        the outbox. Raises `DependencyError`: then nothing of the batch is written; and
+        `TransferRefusedError` for a change whose session cannot go where it should: nothing of the
+        batch is written either, so commit the others without it.
         """
         ...
 
@@ -23,6 +26,42 @@ class OutboxStore(Protocol):
 
     async def pending(self, *, after: int, limit: int) -> Sequence[OutboxRow]:
         """Return unpublished rows with an id above `after`, in order. Raises `DependencyError`."""
+        ...
+
+    async def pending_of(
+        self, session_ids: Sequence[str], *, after: int, limit: int
+    ) -> Sequence[OutboxRow]:
+        """Return this worker's unpublished rows of these sessions, as `pending` does."""
+        ...
+
+    async def adopt_strays(self) -> int:
+        """Take unpublished rows of dead workers that nobody else will publish; returns how many.
+
+        Those whose session has no row, or belongs to this worker. Raises `DependencyError`.
+        """
+        ...
+
+    async def retained(
+        self,
+        session_id: str,
+        *,
+        from_sequence: int | None = None,
+        since: datetime | None = None,
+        limit: int,
+        after_id: int = 0,
+    ) -> Sequence[OutboxRow]:
+        """Return published rows of a session's stream in order, whoever has published them.
+
+        Args:
+            session_id: Whose; events of a deleted session are not replayed.
+            from_sequence: The first sequence wanted.
+            since: The earliest time of commit wanted.
+            limit: How many at most; ask again with `after_id` for more.
+            after_id: Only rows with a greater `outbox_id`.
+
+        Raises:
+            DependencyError: The database cannot be used now.
+        """
         ...
 
     async def mark_published(self, outbox_ids: Sequence[int]) -> None:

@@ -4,8 +4,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from gateway_contracts import Account, Content, ErrorBody, ReceiptStatus, Result, SessionEvent
+from gateway_contracts import (
+    Account,
+    Content,
+    ErrorBody,
+    ErrorCode,
+    ReceiptStatus,
+    Result,
+    SessionEvent,
+)
 from gateway_contracts.events import SessionState
+from gateway_worker.errors import GatewayError
 
 
 class DesiredState(StrEnum):
@@ -60,9 +69,13 @@ class ReceiptRow:
 class CommandState(StrEnum):
     """Where a command stands in the inbox."""
 
+    RECEIVED = "received"
+    """It waits and has not begun, or its last attempt is known to have had no effect."""
     EXECUTING = "executing"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    """It ended without anybody knowing whether it took effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +91,27 @@ class Outcome:
     @property
     def state(self) -> CommandState:
         """The command's state in the inbox."""
-        return CommandState.SUCCEEDED if self.error is None else CommandState.FAILED
+        if self.error is None:
+            return CommandState.SUCCEEDED
+        uncertain = self.error.code == ErrorCode.UNCERTAIN
+        return CommandState.UNCERTAIN if uncertain else CommandState.FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """The session goes to another worker, in good order."""
+
+    to_worker: str
+
+
+class TransferRefusedError(GatewayError):
+    """The worker that should get the session has no valid lease, drains, or is full.
+
+    Nothing of the change is written; the session stays where it is. It is no `RetryableError`: a
+    recorder must not wait until the other worker has room.
+    """
+
+    code = ErrorCode.CAPACITY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +132,10 @@ class Change:
         message: A message for the history.
         receipt: News of a message.
         delete: Remove the session's rows in every table, after the events are in the outbox.
+        transfer: Give the session away behind all of that, in the same transaction: its new owner
+            has it with the next epoch and publishes what is still unpublished, these events too.
+            Later changes under this epoch are fenced. Raises `TransferRefusedError`, and nothing
+            of the change is written, if that worker cannot have it.
     """
 
     session_id: str
@@ -109,6 +146,7 @@ class Change:
     message: MessageRow | None = None
     receipt: ReceiptRow | None = None
     delete: bool = field(default=False)
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +161,8 @@ class OutboxRow:
     body: bytes
     correlation_id: str | None = None
     traceparent: str | None = None
+    sequence: int | None = None
+    """Its place in the session's stream; None for an event of nobody's session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +172,12 @@ class Committed:
     Attributes:
         applied: False if it had happened before (then `rows` is empty).
         fenced: True if another worker owns the session now: nothing was written.
-        rows: The events as stored, in order.
+        rows: The events as stored, in order, as far as this worker is to publish them.
+        transferred: Whether the session belongs to another worker now, as the change wanted; that
+            one publishes the events.
     """
 
     applied: bool = True
     fenced: bool = False
     rows: tuple[OutboxRow, ...] = ()
+    transferred: bool = False

@@ -230,8 +230,24 @@ class HostLauncher(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PendingMarker:
+    """A change of owner whose marker has not come through the former owner's queue yet.
+
+    Attributes:
+        epoch: The one that began with this change of owner; the marker has it too.
+        queue_of: The former owner, in whose queue commands of the session may still be.
+    """
+
+    epoch: int
+    queue_of: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRow:
-    """A session as the database has it."""
+    """A session as the database has it.
+
+    `worker_id` is the last owner; it may be dead. `pending` has the oldest change of owner first.
+    """
 
     session_id: str
     state: SessionState
@@ -244,6 +260,7 @@ class SessionRow:
     epoch: int = 0
     created_at: datetime
     tenant_id: str | None = None
+    pending: tuple[PendingMarker, ...] = ()
 
 
 class SessionStore(Protocol):
@@ -262,7 +279,43 @@ class SessionStore(Protocol):
         ...
 
     async def claim(self, session_id: str, worker_id: str) -> SessionRow | None:
-        """Take a session that nobody else owns, raising its epoch; None if another has it."""
+        """Take a session that nobody else owns, raising its epoch; None if another has it.
+
+        What is pending stays pending.
+        """
+        ...
+
+    async def take_over(self, worker_id: str, *, limit: int) -> Sequence[SessionRow]:
+        """Take at most `limit` sessions of workers whose lease has ended, the oldest first.
+
+        Running and stopped ones alike, with the next epoch, one more pending marker and their
+        unpublished events. Never more than the worker has room for; none if its own lease is not
+        valid, or it drains, or the database has just started. Several workers may call it at once
+        and get different sessions. After a `DependencyError` sessions may have been taken all the
+        same: `owned_by` has them.
+        """
+        ...
+
+    async def orphans(self) -> int:
+        """Return how many sessions could be taken over now."""
+        ...
+
+    async def marker_seen(self, session_id: str, *, epoch: int, marker_epoch: int) -> bool:
+        """Note that a marker came through; False if the session has another epoch than `epoch`.
+
+        Idempotent: True also if that marker is not pending (any more).
+        """
+        ...
+
+    async def place(self, *, without: str) -> str | None:
+        """Return the live worker, other than `without`, that is the least full; None if none is.
+
+        Draining and full ones do not count.
+        """
+        ...
+
+    async def room(self) -> int:
+        """Return how many more sessions all live, not draining workers together can have."""
         ...
 
 
