@@ -22,6 +22,14 @@ log = structlog.get_logger(__name__)
 
 APPLICATION_NAME: Final = "gateway-host"
 _EXISTS: Final = text("SELECT to_regnamespace(:schema) IS NOT NULL")
+# The library looks for its table of versions in all schemas, so once another session has one, it
+# would not make that of this session.
+_CREATE: Final = """
+DO $$ BEGIN
+    CREATE SCHEMA IF NOT EXISTS {schema};
+    CREATE TABLE IF NOT EXISTS {schema}.whatsmeow_version (version INTEGER, compat INTEGER);
+END $$
+"""
 _PREFIX: Final = re.compile(r"[a-z_][a-z0-9_]{0,29}")
 _DIGEST_CHARACTERS: Final = 32
 _CONNECT_SECONDS: Final = 10
@@ -63,7 +71,7 @@ class PostgresDeviceStores:
         schema = self.schema(session_id)
         async with self._database.statement("preparing a device store") as connection:
             if not await connection.scalar(_EXISTS, {"schema": schema}):
-                await connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+                await connection.execute(text(_CREATE.format(schema=schema)))
                 log.info("device_store.created", session_id=session_id, schema=schema)
         return library_url(self._url, schema=schema)
 

@@ -28,7 +28,12 @@ PUBLISHED_ROOT: Final = bytes.fromhex(
 CLIENT_ID: Final = "host"
 _LOG_LEVEL: Final = b"WARN"
 _POSTGRESQL_PORT: Final = 5432
+_DEVICE: Final = re.compile(r"[0-9]+(\.[0-9]+)?(:[0-9]+)?@[a-z.]+")
 _DEVICE_SEPARATOR: Final = "|\x01|"
+
+
+class StoreUnreadableError(Exception):
+    """The device store cannot be read, now or for good."""
 
 
 class RootKeyError(Exception):
@@ -175,12 +180,19 @@ def database_ports(url: str | None) -> frozenset[int]:
 def stored_devices(deferred: Deferred, source: str) -> list[str]:
     """Return the device JIDs that a store holds; creates the store if there is none.
 
-    neonize's own reading of the answer fails on a push name with a comma.
+    neonize's own reading of the answer fails on a push name with a comma, and takes an error, which
+    is told in the place of the devices, for one of them.
+
+    Raises:
+        StoreUnreadableError: The store could not be read; what it holds is not known.
     """
     ignore = binder.func_callback_bytes2(lambda _data, _size: None)
     native: Any = deferred
     answer = native.GetAllDevices(source.encode(), ignore).decode(errors="replace")
-    return [row.partition(",")[0] for row in answer.split(_DEVICE_SEPARATOR) if row]
+    devices = [row.partition(",")[0] for row in answer.split(_DEVICE_SEPARATOR) if row]
+    if not all(_DEVICE.fullmatch(device) for device in devices):
+        raise StoreUnreadableError("the library cannot read the device store")
+    return devices
 
 
 def parse_jid(text: str) -> JID:
