@@ -72,7 +72,7 @@ class CommandConsumer:
         self._own, self._shared = (
             Subscription(
                 queue=queue,
-                unassigned=unassigned,
+                origin=origin,
                 prefetch=prefetch,
                 link=link,
                 declarer=declarer,
@@ -80,9 +80,9 @@ class CommandConsumer:
                 settings=settings,
                 counters=counters,
             )
-            for queue, unassigned, prefetch in (
-                (topology.worker_queue(worker_id), False, settings.prefetch),
-                (topology.unassigned, True, settings.unassigned_prefetch),
+            for queue, origin, prefetch in (
+                (topology.worker_queue(worker_id), worker_id, settings.prefetch),
+                (topology.unassigned, None, settings.unassigned_prefetch),
             )
         )
         self._is_paused = False
@@ -178,7 +178,7 @@ class CommandConsumer:
         self, subscription: Subscription, receipts: Receipts, message: DeliveredMessage
     ) -> None:
         handle = Handle(receipts, message.delivery_tag or 0)
-        arrival, key = self._ledger.classify(message, handle)
+        arrival, key = self._ledger.classify(message, handle, queue=subscription.queue)
         if arrival is Arrival.IN_WORK:
             self._counters.reattached += 1
             return
@@ -191,7 +191,7 @@ class CommandConsumer:
             handle=handle,
             key=key,
             queue=subscription.queue,
-            unassigned=subscription.unassigned,
+            origin=subscription.origin,
             settler=self._settlements,
         )
         self._ledger.enter(delivery)

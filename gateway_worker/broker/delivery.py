@@ -7,6 +7,18 @@ from aiormq.abc import DeliveredMessage
 from gateway_worker.broker.receipts import Receipts
 from gateway_worker.commands.ports import Refusal, Settlement
 
+Key = tuple[str, str | None, str, int]
+"""Queue, worker it was forwarded from, message id and a hash of the body.
+
+Two commands that share an id by mistake stay two. So do a command that a worker forwards to its own
+queue and the same one on its way there: settling the first must not settle the second.
+"""
+
+FROM = "wa-from"
+HOPS = "wa-hops"
+CONTROL = "wa-control"
+ATTEMPT = "wa-attempt"
+
 
 class Handle(NamedTuple):
     """What settles one message: a tag that is valid on one channel only."""
@@ -36,20 +48,20 @@ class CommandDelivery:
         handle: What settles it.
         key: What it is recognised by, or None if it has no id.
         queue: The queue it came from.
-        unassigned: Whether that is the shared queue of sessions without an owner.
+        origin: The worker whose queue that is; None for the shared one.
         settler: Carries settlements out.
     """
 
-    __slots__ = ("_settler", "_unassigned", "handles", "is_settled", "key", "message", "queue")
+    __slots__ = ("_origin", "_settler", "handles", "is_settled", "key", "message", "queue")
 
     def __init__(
         self,
         *,
         message: DeliveredMessage,
         handle: Handle,
-        key: tuple[str, int] | None,
+        key: Key | None,
         queue: str,
-        unassigned: bool,
+        origin: str | None,
         settler: Settler,
     ) -> None:
         self.message = message
@@ -57,7 +69,7 @@ class CommandDelivery:
         self.key = key
         self.queue = queue
         self.is_settled = False
-        self._unassigned = unassigned
+        self._origin = origin
         self._settler = settler
 
     @property
@@ -68,7 +80,12 @@ class CommandDelivery:
     @property
     def unassigned(self) -> bool:
         """Whether it came from the shared queue of sessions without an owner."""
-        return self._unassigned
+        return self._origin is None
+
+    @property
+    def origin(self) -> str | None:
+        """The worker whose queue it was taken from; None for the shared queue."""
+        return self._origin
 
     @property
     def redelivered(self) -> bool:
@@ -81,6 +98,36 @@ class CommandDelivery:
         return self.message.routing_key or ""
 
     @property
+    def came_from(self) -> str | None:
+        """The worker whose queue it was first forwarded from; None if it was not."""
+        return came_from(self.message)
+
+    @property
+    def hops(self) -> int:
+        """How often it was forwarded."""
+        return self._count(HOPS)
+
+    @property
+    def control(self) -> str | None:
+        """What it says if it is a message among workers; None for a command."""
+        return _text(self.headers.get(CONTROL))
+
+    @property
+    def attempts_before(self) -> int:
+        """How often it was tried before it waited in a retry tier."""
+        return self._count(ATTEMPT)
+
+    @property
+    def message_id(self) -> str | None:
+        """The AMQP message id, if it has one."""
+        return self.message.header.properties.message_id or None
+
+    @property
+    def message_type(self) -> str | None:
+        """The AMQP type, if it has one."""
+        return self.message.header.properties.message_type or None
+
+    @property
     def headers(self) -> dict[str, Any]:
         """The headers it came with."""
         return dict(self.message.header.properties.headers or {})
@@ -88,8 +135,7 @@ class CommandDelivery:
     @property
     def attempts(self) -> int:
         """How often the broker has handed it out, this time included, as far as it says."""
-        count = self.headers.get("x-delivery-count", 0)
-        return (count if isinstance(count, int) else 0) + 1
+        return self._count("x-delivery-count") + 1
 
     def attach(self, handle: Handle) -> None:
         """Take the handle of a further message of this command; those of dead channels are void."""
@@ -102,3 +148,21 @@ class CommandDelivery:
             return
         self.is_settled = True
         await self._settler.settle(self, settlement, refusal)
+
+    def detach(self) -> None:
+        """Have nothing come of a later settlement: the message is back in its queue."""
+        self.is_settled = True
+
+    def _count(self, name: str) -> int:
+        # Whoever published it may have put anything there.
+        value = self.headers.get(name)
+        return value if isinstance(value, int) and value > 0 else 0
+
+
+def came_from(message: DeliveredMessage) -> str | None:
+    """Return the worker whose queue a message was first forwarded from, or None."""
+    return _text((message.header.properties.headers or {}).get(FROM))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

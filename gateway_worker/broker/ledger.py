@@ -8,13 +8,11 @@ database does it.
 
 import enum
 from collections import OrderedDict
+from collections.abc import Iterator
 
 from aiormq.abc import DeliveredMessage
 
-from gateway_worker.broker.delivery import CommandDelivery, Handle
-
-Key = tuple[str, int]
-"""A message's id with a hash of its body: two commands that share an id by mistake stay two."""
+from gateway_worker.broker.delivery import CommandDelivery, Handle, Key, came_from
 
 
 class Arrival(enum.Enum):
@@ -45,12 +43,14 @@ class Ledger:
         """Return how many deliveries are in work."""
         return len(self._in_work) + len(self._anonymous)
 
-    def classify(self, message: DeliveredMessage, handle: Handle) -> tuple[Arrival, Key | None]:
+    def classify(
+        self, message: DeliveredMessage, handle: Handle, *, queue: str
+    ) -> tuple[Arrival, Key | None]:
         """Recognise a message, and attach its handle to a command that is in work."""
         message_id = message.header.properties.message_id
         if not message_id:
             return Arrival.NEW, None
-        key = (message_id, hash(message.body))
+        key = (queue, came_from(message), message_id, hash(message.body))
         known = self._in_work.get(key)
         if known is not None:
             known.attach(handle)
@@ -83,3 +83,18 @@ class Ledger:
             self._anonymous.discard(delivery)
         else:
             self._in_work.pop(delivery.key, None)
+
+    def detach(self, queue: str) -> int:
+        """Forget what was taken from a queue and is there again; return how much that was.
+
+        What is done with such a delivery later changes nothing; it is new when it comes again.
+        """
+        gone = [delivery for delivery in self._deliveries() if delivery.queue == queue]
+        for delivery in gone:
+            delivery.detach()
+            self.forget(delivery)
+        return len(gone)
+
+    def _deliveries(self) -> Iterator[CommandDelivery]:
+        yield from self._in_work.values()
+        yield from self._anonymous

@@ -72,7 +72,7 @@ class Settlements:
             properties=delivery.message.header.properties,
             routing_key=delivery.routing_key,
             queue=delivery.queue,
-            attempts=delivery.attempts,
+            attempts=delivery.attempts if refusal.attempts is None else refusal.attempts,
             refusal=refusal,
         )
         try:

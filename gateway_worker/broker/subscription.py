@@ -27,7 +27,7 @@ class Subscription:
 
     Args:
         queue: What to consume.
-        unassigned: Whether it is the shared queue of sessions without an owner.
+        origin: Whose queue it is; None for the shared queue of sessions without an owner.
         prefetch: How many messages may be handed out and not settled.
         link: The consuming connection.
         declarer: Makes sure that the queue is there before it is consumed.
@@ -40,7 +40,7 @@ class Subscription:
         self,
         *,
         queue: str,
-        unassigned: bool,
+        origin: str | None,
         prefetch: int,
         link: Link,
         declarer: Declarer,
@@ -49,7 +49,7 @@ class Subscription:
         counters: Counters,
     ) -> None:
         self.queue = queue
-        self.unassigned = unassigned
+        self.origin = origin
         self._prefetch = prefetch
         self._declarer = declarer
         self._route = route

@@ -1,9 +1,9 @@
 """What commands need from broker and database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway_worker.sessions.changes import Outcome
 
@@ -25,6 +25,8 @@ class Refusal:
 
     code: str
     reason: str
+    attempts: int | None = None
+    """How often it was tried, if the caller counts; otherwise the broker's deliveries count."""
 
 
 class Delivery(Protocol):
@@ -47,6 +49,51 @@ class Delivery(Protocol):
     @property
     def redelivered(self) -> bool:
         """Whether the broker had handed it out before."""
+        ...
+
+    @property
+    def origin(self) -> str | None:
+        """The worker whose queue it was taken from; None for the shared queue."""
+        ...
+
+    @property
+    def came_from(self) -> str | None:
+        """The worker whose queue it was first forwarded from (`wa-from`); None if it was not."""
+        ...
+
+    @property
+    def hops(self) -> int:
+        """How often it was forwarded (`wa-hops`)."""
+        ...
+
+    @property
+    def control(self) -> str | None:
+        """What it says if it is a message among workers (`wa-control`); None for a command."""
+        ...
+
+    @property
+    def routing_key(self) -> str:
+        """The routing key it was published with: a session id or `worker.<id>`."""
+        ...
+
+    @property
+    def attempts_before(self) -> int:
+        """How often it was tried before it waited in a retry tier (`wa-attempt`)."""
+        ...
+
+    @property
+    def message_id(self) -> str | None:
+        """The AMQP message id, if it has one."""
+        ...
+
+    @property
+    def message_type(self) -> str | None:
+        """The AMQP type, if it has one."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, Any]:
+        """The AMQP headers, the broker's own among them."""
         ...
 
     async def settle(self, settlement: Settlement, refusal: Refusal | None = None) -> None:

@@ -58,10 +58,10 @@ def message(
 
 def enter(ledger: Ledger, incoming: DeliveredMessage, first: Handle) -> CommandDelivery:
     """Enter a new message."""
-    arrival, key = ledger.classify(incoming, first)
+    arrival, key = ledger.classify(incoming, first, queue="q")
     assert arrival is Arrival.NEW
     delivery = CommandDelivery(
-        message=incoming, handle=first, key=key, queue="q", unassigned=False, settler=Clerk()
+        message=incoming, handle=first, key=key, queue="q", origin="w1", settler=Clerk()
     )
     ledger.enter(delivery)
     return delivery
@@ -77,7 +77,7 @@ def test_a_redelivery_of_a_command_in_work_replaces_the_dead_handle(ledger: Ledg
     """Only the new connection can settle it."""
     old, new = handle(1, is_closed=True), handle(7)
     delivery = enter(ledger, message(), old)
-    arrival, _ = ledger.classify(message(redelivered=True), new)
+    arrival, _ = ledger.classify(message(redelivered=True), new, queue="q")
 
     assert arrival is Arrival.IN_WORK
     assert delivery.handles == [new]
@@ -87,7 +87,7 @@ def test_a_second_message_of_a_command_in_work_adds_its_handle(ledger: Ledger) -
     """Both messages are with the broker until both are settled."""
     first, second = handle(1), handle(2)
     delivery = enter(ledger, message(), first)
-    ledger.classify(message(), second)
+    ledger.classify(message(), second, queue="q")
 
     assert delivery.handles == [first, second]
     assert len(ledger) == 1
@@ -97,8 +97,8 @@ def test_only_a_redelivery_of_a_settled_command_is_acknowledged_unseen(ledger: L
     """What was published again is new: its sender wants the outcome again."""
     ledger.settle(enter(ledger, message(), handle(1)))
 
-    assert ledger.classify(message(redelivered=True), handle(2))[0] is Arrival.SETTLED
-    assert ledger.classify(message(), handle(3))[0] is Arrival.NEW
+    assert ledger.classify(message(redelivered=True), handle(2), queue="q")[0] is Arrival.SETTLED
+    assert ledger.classify(message(), handle(3), queue="q")[0] is Arrival.NEW
     assert len(ledger) == 0
 
 
@@ -106,7 +106,7 @@ def test_a_forgotten_command_is_new_when_it_comes_again(ledger: Ledger) -> None:
     """It was given back, or its rejection may be lost."""
     ledger.forget(enter(ledger, message(), handle(1)))
 
-    assert ledger.classify(message(redelivered=True), handle(2))[0] is Arrival.NEW
+    assert ledger.classify(message(redelivered=True), handle(2), queue="q")[0] is Arrival.NEW
 
 
 def test_one_id_with_two_bodies_is_two_commands(ledger: Ledger) -> None:
@@ -114,7 +114,9 @@ def test_one_id_with_two_bodies_is_two_commands(ledger: Ledger) -> None:
     ledger.settle(enter(ledger, message(b"one"), handle(1)))
     enter(ledger, message(b"two"), handle(2))
 
-    assert ledger.classify(message(b"three", redelivered=True), handle(3))[0] is Arrival.NEW
+    assert (
+        ledger.classify(message(b"three", redelivered=True), handle(3), queue="q")[0] is Arrival.NEW
+    )
 
 
 @pytest.mark.parametrize("message_id", [None, ""])
@@ -136,17 +138,20 @@ def test_the_oldest_settled_command_is_forgotten_first(ledger: Ledger) -> None:
     for name in ("a", "b", "a", "c"):
         ledger.settle(enter(ledger, message(message_id=name), handle(1)))
 
-    assert ledger.classify(message(message_id="a", redelivered=True), handle(2))[0] is (
+    assert ledger.classify(message(message_id="a", redelivered=True), handle(2), queue="q")[0] is (
         Arrival.SETTLED
     )
-    assert ledger.classify(message(message_id="b", redelivered=True), handle(2))[0] is Arrival.NEW
+    assert (
+        ledger.classify(message(message_id="b", redelivered=True), handle(2), queue="q")[0]
+        is Arrival.NEW
+    )
 
 
 async def test_settling_twice_settles_once() -> None:
     """The first word counts."""
     clerk = Clerk()
     delivery = CommandDelivery(
-        message=message(), handle=handle(1), key=None, queue="q", unassigned=False, settler=clerk
+        message=message(), handle=handle(1), key=None, queue="q", origin="w1", settler=clerk
     )
     await delivery.settle(Settlement.ACK)
     await delivery.settle(Settlement.DEAD)
