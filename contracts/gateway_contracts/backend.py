@@ -91,6 +91,22 @@ class BackendTopology:
             },
         )
 
+    def replay_queue(self) -> QueueSpec:
+        """Return a queue for the events of `session.replay`, apart from the stream of new ones.
+
+        It is declared when a replay is wanted, with `replay_binding`, and deleted when it is read.
+        """
+        return QueueSpec(name=f"{self.base}.replay", arguments=self.events_queue().arguments)
+
+    def replay_binding(self, queue: str | None = None) -> BindingSpec:
+        """Return the binding by which replays reach a queue: its own name is the key.
+
+        Args:
+            queue: One of this service's queues; by default `replay_queue`.
+        """
+        name = queue or self.replay_queue().name
+        return BindingSpec(exchange=self.topology.replay, queue=name, routing_key=name)
+
     def exchanges(self) -> tuple[ExchangeSpec, ...]:
         """Return the exchanges to declare, before the queues."""
         return (ExchangeSpec(name=self.dead, kind="fanout"),)

@@ -1,13 +1,23 @@
 """Commands v1. Every command is idempotent by `id`; a repeat gets the stored outcome again."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
 from gateway_contracts.content import ContentToSend, ReplyTarget
 from gateway_contracts.envelope import CommandEnvelope
-from gateway_contracts.model import FreeText, Labels, PhoneNumber, Recipient, WireModel
+from gateway_contracts.model import (
+    FreeText,
+    Labels,
+    PhoneNumber,
+    QueueName,
+    Recipient,
+    SequenceNumber,
+    Timestamp,
+    WireModel,
+    WorkerId,
+)
 
 
 class PairByQr(WireModel):
@@ -101,6 +111,82 @@ class SessionGetStatus(CommandEnvelope):
     data: NoData = Field(default_factory=NoData)
 
 
+class SessionMigrateData(WireModel):
+    """Where the session is to go."""
+
+    to: WorkerId | None = Field(
+        None,
+        description="The worker that is to have it; absent, the gateway chooses one with room.",
+    )
+
+
+class SessionMigrate(CommandEnvelope):
+    """Hand the session over to another worker, with its device: no new QR code is needed.
+
+    Commands and messages that come meanwhile are not lost and keep their order. The result tells
+    the new worker. A session that is there already stays there, which is a success.
+    """
+
+    type: Literal["wa.session.migrate.v1"] = "wa.session.migrate.v1"
+    data: SessionMigrateData = Field(default_factory=SessionMigrateData)
+
+
+class SessionReplayData(WireModel):
+    """Which events are wanted again, and where: exactly one of `from_sequence` and `since`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {
+                    "required": ["from_sequence"],
+                    "properties": {
+                        "from_sequence": {"type": "integer"},
+                        "since": {"type": "null"},
+                    },
+                },
+                {
+                    "required": ["since"],
+                    "properties": {
+                        "since": {"type": "string"},
+                        "from_sequence": {"type": "null"},
+                    },
+                },
+            ]
+        }
+    )
+
+    queue: QueueName = Field(
+        description="The backend's own queue, bound to the exchange of replays under its own name."
+    )
+    from_sequence: SequenceNumber | None = Field(
+        None, description="The first event wanted, by its place in the stream."
+    )
+    since: Timestamp | None = Field(
+        None, description="The first event wanted, by the time at which the gateway stored it."
+    )
+    until_sequence: SequenceNumber | None = Field(
+        None,
+        description="The last event wanted; absent, the last that was published when the replay "
+        "came to its end.",
+    )
+
+    @model_validator(mode="after")
+    def _has_one_beginning(self) -> Self:
+        if (self.from_sequence is None) == (self.since is None):
+            raise ValueError("give exactly one of from_sequence and since")
+        return self
+
+
+class SessionReplay(CommandEnvelope):
+    """Publish the session's stored events once more, to one queue of the backend's.
+
+    They are the same bytes under the same ids, in order, with the AMQP header `wa-replayed`.
+    """
+
+    type: Literal["wa.session.replay.v1"] = "wa.session.replay.v1"
+    data: SessionReplayData
+
+
 class OnUncertain(StrEnum):
     """What to do with a send whose first attempt may or may not have reached WhatsApp."""
 
@@ -135,6 +221,8 @@ Command = Annotated[
     | SessionDelete
     | SessionGetQr
     | SessionGetStatus
+    | SessionMigrate
+    | SessionReplay
     | MessageSend,
     Field(discriminator="type"),
 ]

@@ -8,7 +8,14 @@ from pydantic import Field
 from gateway_contracts.content import Content, Quoted
 from gateway_contracts.envelope import SessionEventEnvelope, WorkerEventEnvelope
 from gateway_contracts.errors import ErrorBody
-from gateway_contracts.model import Jid, MessageId, Timestamp, WireModel, WorkerId
+from gateway_contracts.model import (
+    Jid,
+    MessageId,
+    SequenceNumber,
+    Timestamp,
+    WireModel,
+    WorkerId,
+)
 
 
 class SessionState(StrEnum):
@@ -48,6 +55,9 @@ class StatusReason(StrEnum):
     PROXY_UNREACHABLE = "proxy_unreachable"
     STORE_LOST = "store_lost"
     DELETED = "deleted"
+    HANDED_OVER = "handed_over"
+    TAKEN_OVER = "taken_over"
+    LEASE_LOST = "lease_lost"
 
 
 class Account(WireModel):
@@ -176,6 +186,37 @@ class MessageReceipt(SessionEventEnvelope):
     data: MessageReceiptData
 
 
+class UndecryptableReason(StrEnum):
+    """Why a message cannot be read."""
+
+    OLD_COUNTER = "old_counter"
+    UNDECRYPTABLE = "undecryptable"
+
+
+class MessageUndecryptableData(WireModel):
+    """Which message it was, as far as that is known."""
+
+    message_id: MessageId
+    chat: Jid | None = None
+    sender: Jid | None = None
+    reason: UndecryptableReason = Field(
+        description="`old_counter`: its key was used before, so it is a repeat of a message that "
+        "was read, or one that was lost after its key was used. `undecryptable`: this device has "
+        "no key for it; the sender's device may send it again."
+    )
+    timestamp: Timestamp | None = Field(None, description="WhatsApp's time, if it is known.")
+
+
+class MessageUndecryptable(SessionEventEnvelope):
+    """Somebody wrote to the account and the message could not be read.
+
+    It may still come as `message.received` later, when its sender's device has sent it again.
+    """
+
+    type: Literal["wa.message.undecryptable.v1"] = "wa.message.undecryptable.v1"
+    data: MessageUndecryptableData
+
+
 class SessionInfo(WireModel):
     """A session as it stands."""
 
@@ -205,13 +246,25 @@ class SentInfo(WireModel):
     timestamp: Timestamp
 
 
+class ReplayInfo(WireModel):
+    """What a replay has published again."""
+
+    kind: Literal["replay"] = "replay"
+    events: Annotated[int, Field(ge=0)] = Field(description="How many events were published.")
+    first_sequence: SequenceNumber | None = Field(None, description="The first of them.")
+    last_sequence: SequenceNumber | None = Field(None, description="The last of them.")
+    complete: bool = Field(
+        description="False if the oldest events that were wanted are no longer stored."
+    )
+
+
 class Done(WireModel):
     """It is done; there is nothing more to tell."""
 
     kind: Literal["done"] = "done"
 
 
-Result = Annotated[SessionInfo | QrInfo | SentInfo | Done, Field(discriminator="kind")]
+Result = Annotated[SessionInfo | QrInfo | SentInfo | ReplayInfo | Done, Field(discriminator="kind")]
 """What a command returns, told apart by `kind`."""
 
 
@@ -280,6 +333,29 @@ class WorkerHeartbeat(WorkerEventEnvelope):
     data: WorkerLoad
 
 
+class WorkerCapacityData(WireModel):
+    """How many commands wait for a worker with room, and how much room there is."""
+
+    worker: WorkerId
+    waiting: Annotated[int, Field(ge=0)] = Field(
+        description="Commands that wait for a worker with room."
+    )
+    room: Annotated[int, Field(ge=0)] = Field(
+        description="Sessions that the live workers together can still take."
+    )
+
+
+class WorkerCapacity(WorkerEventEnvelope):
+    """A full worker sees commands wait that no worker has room for, or no longer.
+
+    Said once when they begin to wait and once, with `waiting` 0 or `room` above 0, when that is
+    over; each full worker says it for itself.
+    """
+
+    type: Literal["wa.worker.capacity.v1"] = "wa.worker.capacity.v1"
+    data: WorkerCapacityData
+
+
 class WorkerDraining(WorkerEventEnvelope):
     """A worker takes no more commands and hands its sessions over."""
 
@@ -301,6 +377,7 @@ SessionEvent = Annotated[
     | MessageReceived
     | MessageSent
     | MessageReceipt
+    | MessageUndecryptable
     | CommandSucceeded
     | CommandFailed,
     Field(discriminator="type"),
@@ -314,10 +391,12 @@ Event = Annotated[
     | MessageReceived
     | MessageSent
     | MessageReceipt
+    | MessageUndecryptable
     | CommandSucceeded
     | CommandFailed
     | WorkerStarted
     | WorkerHeartbeat
+    | WorkerCapacity
     | WorkerDraining
     | WorkerStopped,
     Field(discriminator="type"),

@@ -8,6 +8,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidatorFunctionWrapHandler,
@@ -44,6 +45,11 @@ def _moment(value: object, check: ValidatorFunctionWrapHandler) -> datetime:
         return moment.astimezone(UTC)
     except OverflowError:
         raise ValueError("is out of range") from None
+
+
+def _whole(value: object) -> object:
+    # JSON has one kind of number: what some languages write as 42.0 is 42, to JSON Schema too.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _read_rfc3339(text: str) -> datetime:
@@ -151,6 +157,30 @@ Labels = Annotated[
 
 Text = Annotated[FreeText, Field(max_length=65_536)]
 """A message's text: at most 65,536 characters, without NUL."""
+
+QueueName = Annotated[
+    str,
+    Field(
+        max_length=200,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\.backend\.[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+        r"(\.[A-Za-z0-9][A-Za-z0-9_-]{0,63})?$",
+        description="A backend's own queue: `<prefix>.backend.<service>`, or with one more word.",
+        examples=["wa.backend.crm.replay"],
+    ),
+]
+"""The name of a queue that a backend has declared for itself."""
+
+SequenceNumber = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=9_223_372_036_854_775_807,
+        description="A position in the session's stream of events: `sequence` as a number.",
+        examples=[42],
+    ),
+    BeforeValidator(_whole),
+]
+"""An event's `sequence` as a number, from 1."""
 
 Timestamp = Annotated[AwareDatetime, WrapValidator(_moment)]
 """A moment in time; RFC 3339, read with any offset and written in UTC."""

@@ -46,7 +46,7 @@ def worker_rights(topology: Topology, *, worker_id: str | None = None) -> UserRi
     """
     base, me = re.escape(topology.prefix), worker_id and re.escape(worker_id)
     shared = rf"commands(\.(unrouted|unassigned|dead))?|dead|retry\.[0-9]+s|worker\.{_NAME}"
-    everything = rf"^{base}\.({shared}|events(\.unrouted)?|heartbeats)$"
+    everything = rf"^{base}\.({shared}|events(\.unrouted)?|heartbeats|replay)$"
     return UserRights(
         user=worker_id or "gateway-worker",
         configure=everything,
@@ -61,6 +61,11 @@ def worker_rights(topology: Topology, *, worker_id: str | None = None) -> UserRi
                 write=rf"^worker\.heartbeat\.{me or _NAME}$",
                 read=NOTHING,
             ),
+            TopicPermission(
+                exchange=topology.replay,
+                write=rf"^{base}\.backend(\.{_NAME}){{1,2}}$",
+                read=NOTHING,
+            ),
         ),
     )
 
@@ -73,15 +78,18 @@ def backend_rights(topology: Topology, *, service: str | None = None) -> UserRig
         service: Narrows the rights to one service's own objects; otherwise any service's.
     """
     base, whose = re.escape(topology.prefix), re.escape(service) if service else _NAME
-    own = rf"{base}\.backend\.{whose}\.(events|heartbeats|dead)"
+    own = rf"{base}\.backend\.{whose}\.(events|heartbeats|dead|replay)"
     return UserRights(
         user=f"gateway-backend-{service}" if service else "gateway-backend",
         configure=rf"^{own}$",
         write=rf"^({own}|{base}\.commands)$",
-        read=rf"^({own}|{base}\.(events(\.unrouted)?|heartbeats))$",
-        topics=tuple(
-            TopicPermission(exchange=exchange, write=NOTHING, read=".*")
-            for exchange in (topology.events, topology.heartbeats)
+        read=rf"^({own}|{base}\.(events(\.unrouted)?|heartbeats|replay))$",
+        topics=(
+            *(
+                TopicPermission(exchange=exchange, write=NOTHING, read=".*")
+                for exchange in (topology.events, topology.heartbeats)
+            ),
+            TopicPermission(exchange=topology.replay, write=NOTHING, read=rf"^{own}$"),
         ),
     )
 

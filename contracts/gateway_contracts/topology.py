@@ -16,6 +16,7 @@ DELIVERY_LIMIT = 20
 RETRY_DELAYS = (1, 5, 30, 300)
 """Waiting times of the retry tiers, in whole seconds, rising."""
 
+_WORD = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 _PREFIX = re.compile(r"(?!amq\.)[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
 
@@ -95,6 +96,15 @@ class Topology:
         """Topic exchange for heartbeats; the routing key is `worker.heartbeat.<worker id>`."""
         return f"{self.prefix}.heartbeats"
 
+    @property
+    def replay(self) -> str:
+        """Topic exchange for replayed events; the routing key is the name of one backend's queue.
+
+        A backend binds its queue with that queue's own name. The workers can so reach one queue
+        without the right to publish into every queue, which the default exchange would need.
+        """
+        return f"{self.prefix}.replay"
+
     def retry(self, delay: int) -> str:
         """Name of both the fanout and the queue of the tier that waits `delay` seconds.
 
@@ -113,6 +123,12 @@ class Topology:
     def worker_queue(self, worker_id: str) -> str:
         """Queue of one worker's commands."""
         return f"{self.prefix}.worker.{worker_id}"
+
+    def is_backend_queue(self, queue: str) -> bool:
+        """Whether a queue's name is one that a backend of this fleet gives its own queues."""
+        return (
+            re.fullmatch(rf"{re.escape(self.prefix)}\.backend(\.{_WORD}){{1,2}}", queue) is not None
+        )
 
     @staticmethod
     def worker_key(worker_id: str) -> str:
@@ -144,6 +160,7 @@ class Topology:
                 arguments={"alternate-exchange": self.events_unrouted},
             ),
             ExchangeSpec(name=self.heartbeats, kind="topic"),
+            ExchangeSpec(name=self.replay, kind="topic"),
         )
 
     def queues(self) -> tuple[QueueSpec, ...]:

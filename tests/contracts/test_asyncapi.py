@@ -100,6 +100,7 @@ def test_channels_carry_names_and_arguments_of_the_topology() -> None:
             *topology.queues(),
             topology.worker_queue_spec("{workerId}"),
             *backend.queues(),
+            backend.replay_queue(),
         )
     }
     for channel in DOCUMENT["channels"].values():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from aio_pika.abc import AbstractChannel
-from aiormq.exceptions import ChannelAccessRefused
+from aiormq.exceptions import ChannelAccessRefused, PublishError
 
 from gateway_contracts import (
     BackendTopology,
@@ -115,6 +115,33 @@ async def test_unrouted_events_stay_bounded(amqp_url: str, topology_prefix: str)
         assert int(oldest.body) >= 10
 
 
+async def test_a_replay_reaches_the_queue_that_is_bound_by_its_name_and_no_other(
+    amqp_url: str, topology_prefix: str
+) -> None:
+    topology = Topology(prefix=topology_prefix)
+    backend = BackendTopology(service="crm", topology=topology)
+    other = BackendTopology(service="billing", topology=topology)
+    async with channel(amqp_url) as opened:
+        await declare(opened, topology.exchanges(), topology.queues(), topology.bindings())
+        own = await declare(
+            opened,
+            (*backend.exchanges(), *other.exchanges()),
+            (backend.replay_queue(), other.replay_queue()),
+            (backend.replay_binding(), other.replay_binding()),
+        )
+        await publish(opened, topology.replay, backend.replay_queue().name)
+        arrived = await (await read(own[backend.replay_queue().name])).get()
+        assert arrived.exchange == topology.replay
+        assert (await depth_of(opened, other.replay_queue().name)) == 0
+        with pytest.raises(PublishError):
+            await publish(opened, topology.replay, backend.events_queue().name)
+
+
+async def depth_of(opened: AbstractChannel, name: str) -> int:
+    queue = await opened.declare_queue(name, passive=True)
+    return queue.declaration_result.message_count or 0
+
+
 Step = Callable[[AbstractChannel], Awaitable[object]]
 
 
@@ -133,6 +160,13 @@ def declaring(queue: QueueSpec) -> Step:
     return lambda opened: opened.declare_queue(queue.name, durable=True, arguments=queue.arguments)
 
 
+def binding(queue: QueueSpec, exchange: str, key: str) -> Step:
+    async def step(opened: AbstractChannel) -> None:
+        await (await opened.get_queue(queue.name, ensure=False)).bind(exchange, key)
+
+    return step
+
+
 WORKER_QUEUE = Topology().worker_queue_spec("w-0")
 REFUSED: list[tuple[str, Step]] = [
     ("backend", publishing("wa.events", "message.received.s1")),
@@ -142,6 +176,9 @@ REFUSED: list[tuple[str, Step]] = [
     ("backend", declaring(WORKER_QUEUE)),
     ("backend", reading(WORKER_QUEUE.name)),
     ("backend", reading("wa.commands.dead")),
+    ("backend", publishing("wa.replay", "wa.backend.crm.events")),
+    ("backend", binding(BackendTopology(service="crm").events_queue(), "wa.replay", "#")),
+    ("worker", publishing("wa.replay", "message.received.s1")),
     ("worker", publishing("wa.events", "nonsense")),
     ("worker", publishing("wa.heartbeats", "message.received.s1")),
     ("worker", reading("wa.backend.crm.events")),
@@ -173,6 +210,10 @@ async def test_the_committed_definitions_give_each_user_what_it_needs_and_no_mor
             "command.succeeded.s1"
         )
         await publish(worker, "wa.heartbeats", "worker.heartbeat.w-0")
+        replays = await declare(reader, (), (backend.replay_queue(),), (backend.replay_binding(),))
+        await publish(worker, "wa.replay", backend.replay_queue().name)
+        replayed = await (await read(replays[backend.replay_queue().name])).get()
+        assert replayed.exchange == "wa.replay"
         await reading("wa.events.unrouted")(reader)
     for user, step in REFUSED:
         async with channel(urls[user]) as opened:

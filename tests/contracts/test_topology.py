@@ -65,6 +65,7 @@ def test_names() -> None:
         "wa.events": "topic",
         "wa.events.unrouted": "fanout",
         "wa.heartbeats": "topic",
+        "wa.replay": "topic",
     }
     assert {queue.name for queue in WA.queues()} == {
         "wa.commands.unassigned",
@@ -123,6 +124,7 @@ LASTING = [
     WA.worker_queue_spec("w"),
     BACKEND.events_queue(),
     BACKEND.dead_queue(),
+    BACKEND.replay_queue(),
 ]
 
 
@@ -182,7 +184,9 @@ def test_a_backends_queues() -> None:
 def allowed(rights: UserRights, verb: str) -> set[str]:
     backends = [BackendTopology(service=service) for service in ("crm", "billing")]
     names = {spec.name for spec in (*WA.exchanges(), *WA.queues())}
-    names |= {spec.name for backend in backends for spec in backend.queues()}
+    names |= {
+        spec.name for backend in backends for spec in (*backend.queues(), backend.replay_queue())
+    }
     names |= {WA.worker_queue("w-0"), "amq.default", "other", "wax.commands"}
     return {name for name in names if re.search(getattr(rights, verb), name)}
 
@@ -192,15 +196,16 @@ def test_a_worker_touches_no_backends_queue() -> None:
     rights = worker_rights(WA)
     assert allowed(rights, "configure") == shared
     assert allowed(rights, "write") == shared
-    assert allowed(rights, "read") == shared - {"wa.heartbeats"}
+    assert allowed(rights, "read") == shared - {"wa.heartbeats", "wa.replay"}
 
 
 def test_a_backend_publishes_commands_and_owns_its_queues() -> None:
-    own = {f"wa.backend.crm.{name}" for name in ("events", "heartbeats", "dead")}
+    own = {f"wa.backend.crm.{name}" for name in ("events", "heartbeats", "dead", "replay")}
     rights = backend_rights(WA, service="crm")
     assert allowed(rights, "configure") == own
     assert allowed(rights, "write") == own | {"wa.commands"}
-    assert allowed(rights, "read") == own | {"wa.events", "wa.events.unrouted", "wa.heartbeats"}
+    bindable = {"wa.events", "wa.events.unrouted", "wa.heartbeats", "wa.replay"}
+    assert allowed(rights, "read") == own | bindable
     any_service = backend_rights(WA)
     assert allowed(any_service, "configure") == own | {
         name.replace("crm", "billing") for name in own
@@ -214,12 +219,59 @@ def test_a_monitor_touches_nothing() -> None:
 
 
 def test_topic_rights() -> None:
-    events, heartbeats = worker_rights(WA, worker_id="gateway-worker-0").topics
+    events, heartbeats, replay = worker_rights(WA, worker_id="gateway-worker-0").topics
     for event_type in EVENTS:
         assert re.search(events.write, WA.event_key(event_type, "acme-support"))
     assert not re.search(events.write, "nonsense")
     assert re.search(heartbeats.write, "worker.heartbeat.gateway-worker-0")
     assert not re.search(heartbeats.write, "worker.heartbeat.gateway-worker-1")
-    for topic in backend_rights(WA).topics:
+    assert re.search(replay.write, "wa.backend.crm.replay")
+    assert not re.search(replay.write, "wa.worker.gateway-worker-1")
+    *lasting, own = backend_rights(WA, service="crm").topics
+    for topic in lasting:
         assert re.search(topic.read, "message.#")
         assert not re.search(topic.write, "message.received.s1")
+    assert own.exchange == "wa.replay"
+    for key in ("wa.backend.crm.replay", "wa.backend.crm.events"):
+        assert re.search(own.read, key)
+        assert not re.search(own.write, key)
+    for key in ("wa.backend.billing.replay", "#", "wa.backend.crm.*", "wa.backend.*.replay"):
+        assert not re.search(own.read, key), "another service's replays are not for it"
+
+
+def test_a_worker_serves_and_rebinds_the_queue_of_one_that_has_died() -> None:
+    rights = worker_rights(WA, worker_id="gateway-worker-0")
+    dead = WA.worker_queue("gateway-worker-1")
+    assert re.search(rights.read, dead), "to consume it"
+    assert re.search(rights.write, dead), "to bind and unbind it"
+    assert re.search(rights.read, WA.commands), "to bind and unbind to it"
+
+
+@pytest.mark.parametrize(
+    ("queue", "is_one"),
+    [
+        ("wa.backend.crm", True),
+        ("wa.backend.crm.replay", True),
+        ("wa.backend.crm.replay.more", False),
+        ("wa.backend.", False),
+        ("wa.backend.crm.#", False),
+        ("wa.backend.crm.replay\n", False),
+        ("waxbackend.crm.replay", False),
+        ("fleet2.backend.crm.replay", False),
+        ("wa.worker.gateway-worker-0", False),
+        ("wa.commands.dead", False),
+    ],
+)
+def test_which_queues_are_a_backends(*, queue: str, is_one: bool) -> None:
+    assert WA.is_backend_queue(queue) is is_one
+
+
+def test_a_queue_of_replays_is_bound_by_its_own_name() -> None:
+    queue, binding = BACKEND.replay_queue(), BACKEND.replay_binding()
+    assert (binding.exchange, binding.queue, binding.routing_key) == (
+        "wa.replay",
+        queue.name,
+        queue.name,
+    )
+    assert BACKEND.replay_binding("wa.backend.crm.events").routing_key == "wa.backend.crm.events"
+    assert WA.is_backend_queue(queue.name)

@@ -23,6 +23,7 @@ _PARAMETERS = {
     "sessionId": {"description": "The session: the command's or event's `subject`."},
     "workerId": {"description": "The worker's id."},
     "service": {"description": "The backend service's name."},
+    "queue": {"description": "The name of the backend's queue, which it has bound by that name."},
     "outcome": {"description": "How the command ended.", "enum": ["succeeded", "failed"]},
 }
 
@@ -58,6 +59,14 @@ def _keys(topology: Topology, vhost: str) -> dict[str, Any]:
             OUTCOMES,
         ),
     }
+    result["replays"] = _key_channel(
+        "{queue}",
+        "Events published once more for `session.replay`, each with the name of the queue it goes "
+        "to as its routing key and the header `wa-replayed`.",
+        exchanges[topology.replay],
+        vhost,
+        (model for model in EVENTS.values() if not is_worker_event(model)),
+    )
     for message_type, model in EVENTS.items():
         if model not in OUTCOMES:
             subject = "{workerId}" if is_worker_event(model) else "{sessionId}"
@@ -111,6 +120,12 @@ def _queues(topology: Topology, vhost: str) -> dict[str, Any]:
             backend.heartbeats_queue(),
             "Heartbeats for one backend service. Declared by the backend.",
             (WorkerHeartbeat,),
+        ),
+        (
+            "backendReplayQueue",
+            backend.replay_queue(),
+            "Replayed events for one backend service. Declared by the backend.",
+            [model for model in events if not is_worker_event(model)],
         ),
     ]
     return {key: _queue_channel(queue, text, vhost, of) for key, queue, text, of in described}

@@ -77,6 +77,10 @@ def _headers() -> dict[str, Any]:
             "traceparent": {
                 "type": "string",
                 "description": "The same as `traceparent` in the body, for tools that look here.",
-            }
+            },
+            "wa-replayed": {
+                "type": "boolean",
+                "description": "True on an event that is published again for `session.replay`.",
+            },
         },
     }
