@@ -1,46 +1,62 @@
 """The commands table as the dispatcher sees it: each command happens once."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import asyncpg
+from sqlalchemy import text
 
 from gateway_worker.commands.ports import Entry, Received, Verdict
 from gateway_worker.sessions.changes import CommandState
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.documents import read_outcome
 
-_ENTER = """
-    INSERT INTO commands AS c (id, session_id, type, state, worker_id, attempts, entry)
-    SELECT u.id, u.session_id, u.type, 'executing', u.worker_id, u.arrivals, $6::uuid
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[])
-        AS u(id, session_id, type, worker_id, arrivals)
-    ORDER BY u.id
-    ON CONFLICT (id) DO UPDATE SET
-        attempts = c.attempts + CASE
-            WHEN c.state = 'executing' AND c.session_id = EXCLUDED.session_id
-                AND c.entry IS DISTINCT FROM EXCLUDED.entry
-            THEN EXCLUDED.attempts ELSE 0 END,
-        worker_id = CASE
-            WHEN c.state = 'executing' AND c.session_id = EXCLUDED.session_id
-            THEN EXCLUDED.worker_id ELSE c.worker_id END,
-        entry = EXCLUDED.entry
-    RETURNING c.id, c.session_id, c.type, c.state, c.attempts, c.outcome
+_RUNS = """c.state IN ('executing', 'received') AND c.session_id = EXCLUDED.session_id
+    AND c.entry IS DISTINCT FROM EXCLUDED.entry"""
+_ENTER = f"""
+    WITH given AS MATERIALIZED (
+        SELECT u.*, (
+            u.epoch IS NULL
+            OR EXISTS (SELECT FROM sessions AS s WHERE s.id = u.session_id AND s.epoch = u.epoch)
+        ) AS valid
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[]) WITH ORDINALITY
+            AS u(id, session_id, type, worker_id, epoch, place)
+    ), entered AS (
+        INSERT INTO commands AS c
+            (id, session_id, type, state, worker_id, epoch, attempts, entry)
+        SELECT DISTINCT ON (id) id, session_id, type, 'executing', worker_id, epoch,
+            count(*) OVER (PARTITION BY id, session_id), $6::uuid
+        FROM given WHERE valid ORDER BY id, place
+        ON CONFLICT (id) DO UPDATE SET
+            state = CASE WHEN {_RUNS} THEN 'executing' ELSE c.state END,
+            worker_id = CASE WHEN {_RUNS} THEN EXCLUDED.worker_id ELSE c.worker_id END,
+            epoch = CASE WHEN {_RUNS} THEN EXCLUDED.epoch ELSE c.epoch END,
+            attempts = CASE WHEN {_RUNS} THEN c.attempts + EXCLUDED.attempts ELSE c.attempts END,
+            entry = CASE WHEN {_RUNS} THEN EXCLUDED.entry ELSE c.entry END,
+            previous_worker_id = CASE WHEN NOT ({_RUNS}) THEN c.previous_worker_id
+                WHEN c.state = 'executing' THEN c.worker_id END,
+            previous_epoch = CASE WHEN NOT ({_RUNS}) THEN c.previous_epoch
+                WHEN c.state = 'executing' THEN c.epoch END
+        RETURNING c.id, c.session_id, c.type, c.state, c.attempts, c.outcome,
+            c.previous_worker_id, c.previous_epoch
+    )
+    SELECT given.valid, entered.* FROM given LEFT JOIN entered ON entered.id = given.id
+    ORDER BY given.place
+"""  # noqa: S608 - constant terms
+"""$1-5 ids, sessions, types, workers and epochs; $6 the batch.
+
+Only the session that used an id first counts, and a batch whose answer was lost counts once. The
+run that a new one interrupts is kept in the row, so that it is known however often it is asked for;
+one that was suspended interrupts nothing.
 """
-"""$1-5 ids, sessions, types, workers and how often the batch has the id; $6 the batch.
 
-Only the session that used an id first counts, and a batch whose answer was lost counts once.
-"""
-
-
-@dataclass(slots=True)
-class _Arrivals:
-    """How often a batch has a command id, for the session that used it first."""
-
-    first: Received
-    count: int = 0
-    answered: int = 0
+_SUSPEND = text("""
+    UPDATE commands SET state = 'received'
+    WHERE id = :id AND session_id = :session_id AND state = 'executing'
+        AND (CAST(:worker_id AS text) IS NULL OR worker_id = CAST(:worker_id AS text))
+        AND (CAST(:epoch AS bigint) IS NULL OR epoch = CAST(:epoch AS bigint))
+""")
 
 
 class PostgresInboxStore:
@@ -65,22 +81,47 @@ class PostgresInboxStore:
         """
         if not commands:
             return ()
-        arrivals = _count(commands)
-        firsts = [each.first for each in arrivals.values()]
         batch = self._identify(commands)
         async with self._database.direct("entering commands") as connection:
             rows = await connection.fetch(
                 _ENTER,
-                [command.command_id for command in firsts],
-                [command.session_id for command in firsts],
-                [command.command_type for command in firsts],
-                [command.worker_id for command in firsts],
-                [each.count for each in arrivals.values()],
+                [command.command_id for command in commands],
+                [command.session_id for command in commands],
+                [command.command_type for command in commands],
+                [command.worker_id for command in commands],
+                [command.epoch for command in commands],
                 batch,
             )
         self._unanswered = None
-        stored = {row["id"]: row for row in rows}
-        return [_entry(command, arrivals, stored[command.command_id]) for command in commands]
+        return _entries(commands, rows)
+
+    async def suspend(
+        self,
+        command_id: str,
+        *,
+        session_id: str,
+        worker_id: str | None = None,
+        epoch: int | None = None,
+    ) -> None:
+        """Put a command that is `executing` but has had no effect back to `received`.
+
+        Args:
+            command_id: Which.
+            session_id: Whose; another session's is left alone.
+            worker_id: Of the run that ends; a later one of another worker is left alone.
+            epoch: Of the run that ends; a later one is left alone.
+
+        Raises:
+            DependencyError: It may or may not be suspended; idempotent.
+        """
+        values = {
+            "id": command_id,
+            "session_id": session_id,
+            "worker_id": worker_id,
+            "epoch": epoch,
+        }
+        async with self._database.statement("suspending a command") as connection:
+            await connection.execute(_SUSPEND, values)
 
     def _identify(self, commands: Sequence[Received]) -> UUID:
         """Return the batch's name: the one it had if it is the one without an answer."""
@@ -89,28 +130,41 @@ class PostgresInboxStore:
         return self._unanswered[1]
 
 
-def _count(commands: Sequence[Received]) -> dict[str, _Arrivals]:
-    arrivals: dict[str, _Arrivals] = {}
-    for command in commands:
-        each = arrivals.setdefault(command.command_id, _Arrivals(command))
-        if command.session_id == each.first.session_id:
-            each.count += 1
-    return arrivals
+def _entries(commands: Sequence[Received], rows: Sequence[asyncpg.Record]) -> list[Entry]:
+    """Answer the commands; of several arrivals of one in a batch only the first can be new."""
+    entered = [(command.command_id, command.session_id) for command in commands]
+    left = Counter(key for key, row in zip(entered, rows, strict=True) if row["valid"])
+    seen: dict[tuple[str, str], Received] = {}
+    entries = []
+    for key, command, row in zip(entered, commands, rows, strict=True):
+        if not row["valid"]:
+            entries.append(Entry(verdict=Verdict.FENCED, attempts=0))
+            continue
+        left[key] -= 1
+        entries.append(_entry(command, row, later=left[key], before=seen.get(key)))
+        seen[key] = command
+    return entries
 
 
-def _entry(command: Received, arrivals: dict[str, _Arrivals], row: asyncpg.Record) -> Entry:
+def _entry(command: Received, row: asyncpg.Record, *, later: int, before: Received | None) -> Entry:
+    """Answer one arrival; `later` ones come behind it in its batch, and one came right `before`."""
     if row["session_id"] != command.session_id:
         return Entry(verdict=Verdict.TAKEN, attempts=0)
+    attempts = row["attempts"]
     if row["state"] != CommandState.EXECUTING:
         outcome = read_outcome(
             row["outcome"] or {},
             command_id=row["id"],
             command_type=row["type"],
-            attempts=row["attempts"],
+            attempts=attempts,
         )
-        return Entry(verdict=Verdict.FINISHED, attempts=row["attempts"], outcome=outcome)
-    mine = arrivals[command.command_id]
-    mine.answered += 1
-    attempts = row["attempts"] - mine.count + mine.answered
-    verdict = Verdict.NEW if attempts == 1 else Verdict.INTERRUPTED
-    return Entry(verdict=verdict, attempts=attempts)
+        return Entry(verdict=Verdict.FINISHED, attempts=attempts, outcome=outcome)
+    worker, epoch = row["previous_worker_id"], row["previous_epoch"]
+    if before is not None:
+        worker, epoch = before.worker_id, before.epoch
+    return Entry(
+        verdict=Verdict.NEW if worker is None else Verdict.INTERRUPTED,
+        attempts=attempts - later,
+        previous_worker=worker,
+        previous_epoch=epoch,
+    )

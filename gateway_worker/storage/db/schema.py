@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Double,
     Identity,
     Index,
     Integer,
@@ -50,7 +51,10 @@ sessions = Table(
     Column("tenant_id", Text),
     _moment("created_at"),
     _moment("updated_at"),
+    # Changes of owner whose marker is under way: [{"epoch": …, "queue_of": …}], the oldest first.
+    Column("pending", JSONB, nullable=False, server_default=text("'[]'")),
     Index(None, "worker_id"),
+    Index("sessions_pending_idx", "id", postgresql_where=text("pending <> '[]'::jsonb")),
     # `last_sequence` changes with every batch: room for the new version on the same page spares
     # both the indexes and the vacuum.
     postgresql_with={"fillfactor": "50"},
@@ -65,6 +69,12 @@ workers = Table(
     _moment("started_at"),
     _moment("heartbeat_at"),
     Column("lease_expires_at", DateTime(timezone=True), nullable=False),
+    # New with each start: a process that finds another's has lost its name to it.
+    Column("incarnation", Uuid),
+    Column("draining", Boolean, nullable=False, server_default=text("false")),
+    Column("lease_seconds", Double, nullable=False, server_default=text("15")),
+    # When the lease was last renewed although it had ended.
+    Column("resumed_at", DateTime(timezone=True)),
     postgresql_with={"fillfactor": "50"},
 )
 
@@ -83,6 +93,9 @@ commands = Table(
     Column("finished_at", DateTime(timezone=True)),
     # Which batch entered it last: repeated because its answer was lost, it counts once.
     Column("entry", Uuid),
+    # Whose run the present one has interrupted; without a worker there was none.
+    Column("previous_worker_id", Text),
+    Column("previous_epoch", BigInteger),
     Index(None, "session_id"),
     postgresql_with={"fillfactor": "80"},  # each is inserted once and finished once
 )

@@ -3,21 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 
-from gateway_contracts import SessionState
-from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.storage.db.database import Database
-from gateway_worker.storage.db.documents import (
-    mapping_text,
-    model_text,
-    read_account,
-    read_pairing,
-)
+from gateway_worker.storage.db.documents import mapping_text, model_text
+from gateway_worker.storage.db.leases import TAKES_MORE
+from gateway_worker.storage.db.session_rows import COLUMNS, session_row
+from gateway_worker.storage.db.takeover import ORPHANED, take_over
 
-_COLUMNS = """id, state, desired, pairing, device_name, labels, account, worker_id, epoch,
-    created_at, tenant_id"""
 _CREATE = text(f"""
     INSERT INTO sessions
         (id, state, desired, pairing, device_name, labels, account, worker_id, epoch, created_at,
@@ -26,17 +20,36 @@ _CREATE = text(f"""
         CAST(CAST(:labels AS text) AS jsonb), CAST(CAST(:account AS text) AS jsonb),
         CAST(:worker_id AS text), 1, :created_at, CAST(:tenant_id AS text))
     ON CONFLICT (id) DO NOTHING
-    RETURNING {_COLUMNS}
+    RETURNING {COLUMNS}
 """)  # noqa: S608 - constant columns
-_GET = text(f"SELECT {_COLUMNS} FROM sessions WHERE id = :id")  # noqa: S608
+_GET = text(f"SELECT {COLUMNS} FROM sessions WHERE id = :id")  # noqa: S608
 _OWNED = text(f"""
-    SELECT {_COLUMNS} FROM sessions WHERE worker_id = :worker_id ORDER BY created_at, id
+    SELECT {COLUMNS} FROM sessions WHERE worker_id = :worker_id ORDER BY created_at, id
 """)  # noqa: S608
 _CLAIM = text(f"""
     UPDATE sessions SET worker_id = CAST(:worker_id AS text), epoch = epoch + 1, updated_at = now()
     WHERE id = :id AND (worker_id IS NULL OR worker_id = CAST(:worker_id AS text))
-    RETURNING {_COLUMNS}
+    RETURNING {COLUMNS}
 """)  # noqa: S608
+_MARKER_SEEN = text("""
+    UPDATE sessions SET updated_at = now(), pending = (
+        SELECT coalesce(jsonb_agg(marker ORDER BY place), '[]'::jsonb)
+        FROM jsonb_array_elements(pending) WITH ORDINALITY AS given(marker, place)
+        WHERE CAST(marker ->> 'epoch' AS bigint) <> CAST(:marker_epoch AS bigint)
+    )
+    WHERE id = :id AND epoch = CAST(:epoch AS bigint) RETURNING id
+""")
+_ORPHANS = text(f"SELECT count(*) {ORPHANED}")
+_LOADS = f"""
+    SELECT w.id, w.capacity, count(s.id) AS held
+    FROM workers AS w LEFT JOIN sessions AS s ON s.worker_id = w.id
+    WHERE {TAKES_MORE} GROUP BY w.id
+"""  # noqa: S608
+_PLACE = text(f"""
+    SELECT id FROM ({_LOADS}) AS loads WHERE held < capacity AND id <> :without
+    ORDER BY held / CAST(capacity AS float8), held, id LIMIT 1
+""")  # noqa: S608
+_ROOM = text(f"SELECT sum(greatest(capacity - held, 0)) FROM ({_LOADS}) AS loads")  # noqa: S608
 
 
 class PostgresSessionStore:
@@ -80,13 +93,13 @@ class PostgresSessionStore:
         """Return the sessions that this worker owns, the oldest first. Raises `DependencyError`."""
         async with self._database.statement("reading a worker's sessions") as connection:
             found = await connection.execute(_OWNED, {"worker_id": worker_id})
-        return [_session_row(row) for row in found.mappings()]
+        return [session_row(row) for row in found.mappings()]
 
     async def claim(self, session_id: str, worker_id: str) -> SessionRow | None:
         """Take a session that nobody else owns, raising its epoch; None if another has it.
 
         None too if there is no such session. Whatever the owner before still has on its way is
-        fenced off from here on.
+        fenced off from here on; what is pending stays pending.
 
         Raises:
             DependencyError: It is not known whether the session is claimed; claim it again.
@@ -95,23 +108,50 @@ class PostgresSessionStore:
             "claiming a session", _CLAIM, {"id": session_id, "worker_id": worker_id}
         )
 
+    async def take_over(self, worker_id: str, *, limit: int) -> Sequence[SessionRow]:
+        """Take at most `limit` sessions of workers whose lease has ended, the oldest first.
+
+        Each gets the next epoch and one more pending marker; its unpublished events become this
+        worker's. Takers that come together get different sessions. None are taken beyond the
+        worker's capacity, or if its own lease is not valid, or it drains, or has only just come
+        back after its lease had ended.
+
+        Raises:
+            DependencyError: It is not known whether sessions were taken; `owned_by` has them.
+        """
+        async with self._database.transaction("taking over sessions") as connection:
+            taken = await take_over(connection, worker_id, limit=limit)
+        return [session_row(dict(row)) for row in taken]
+
+    async def orphans(self) -> int:
+        """Return how many sessions could be taken over now. Raises `DependencyError`."""
+        async with self._database.statement("counting orphaned sessions") as connection:
+            return int(await connection.scalar(_ORPHANS) or 0)
+
+    async def marker_seen(self, session_id: str, *, epoch: int, marker_epoch: int) -> bool:
+        """Note that a marker came through; False if the session has another epoch than `epoch`.
+
+        Idempotent: True also if that marker is not pending (any more). Raises `DependencyError`.
+        """
+        values = {"id": session_id, "epoch": epoch, "marker_epoch": marker_epoch}
+        async with self._database.statement("noting a marker") as connection:
+            return await connection.scalar(_MARKER_SEEN, values) is not None
+
+    async def place(self, *, without: str) -> str | None:
+        """Return the live worker, other than `without`, that is the least full; None if none is.
+
+        It may be full or gone when a session is transferred to it. Raises `DependencyError`.
+        """
+        async with self._database.statement("looking for a worker with room") as connection:
+            found: str | None = await connection.scalar(_PLACE, {"without": without})
+        return found
+
+    async def room(self) -> int:
+        """Return how many more sessions all workers can take together. Raises `DependencyError`."""
+        async with self._database.statement("counting the workers' room") as connection:
+            return int(await connection.scalar(_ROOM) or 0)
+
     async def _one(self, doing: str, statement: Any, values: dict[str, Any]) -> SessionRow | None:
         async with self._database.statement(doing) as connection:
             row = (await connection.execute(statement, values)).mappings().one_or_none()
-        return None if row is None else _session_row(row)
-
-
-def _session_row(row: RowMapping) -> SessionRow:
-    return SessionRow(
-        session_id=row["id"],
-        state=SessionState(row["state"]),
-        desired=DesiredState(row["desired"]),
-        pairing=read_pairing(row["pairing"]),
-        device_name=row["device_name"],
-        labels=row["labels"],
-        account=read_account(row["account"]),
-        worker_id=row["worker_id"],
-        epoch=row["epoch"],
-        created_at=row["created_at"],
-        tenant_id=row["tenant_id"],
-    )
+        return None if row is None else session_row(row)

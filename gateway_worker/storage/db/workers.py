@@ -1,56 +1,154 @@
-"""The workers table: who is there, and until when it may be believed."""
+"""The workers table: who is there, until when it may be believed, and who is gone."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
 from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.leases import ENDED, LOCK_ROOM
 
 _REGISTER = text("""
-    INSERT INTO workers (id, version, capacity, lease_expires_at)
+    INSERT INTO workers (id, version, capacity, lease_expires_at, lease_seconds, incarnation)
     VALUES (:id, :version, :capacity,
-        now() + make_interval(secs => CAST(:lease_seconds AS float8)))
+        now() + make_interval(secs => CAST(:lease_seconds AS float8)), :lease_seconds, :incarnation)
     ON CONFLICT (id) DO UPDATE SET version = EXCLUDED.version, capacity = EXCLUDED.capacity,
-        started_at = now(), heartbeat_at = now(), lease_expires_at = EXCLUDED.lease_expires_at
+        started_at = now(), heartbeat_at = now(), lease_expires_at = EXCLUDED.lease_expires_at,
+        lease_seconds = EXCLUDED.lease_seconds, incarnation = EXCLUDED.incarnation,
+        draining = false, resumed_at = NULL
 """)
-_BEAT = text("""
+_RENEW = text("""
     UPDATE workers SET heartbeat_at = now(),
+        resumed_at = CASE WHEN lease_expires_at <= now() THEN now() ELSE resumed_at END,
         lease_expires_at = now() + make_interval(secs => CAST(:lease_seconds AS float8))
-    WHERE id = :id RETURNING id
+    WHERE id = :id AND incarnation = :incarnation RETURNING id
 """)
-_LEAVE = text("UPDATE workers SET lease_expires_at = now() WHERE id = :id")
+_DRAIN = "UPDATE workers SET draining = true WHERE id = $1 AND incarnation = $2"
+_LEAVE = text("""
+    UPDATE workers SET lease_expires_at = least(lease_expires_at, now())
+    WHERE id = :id AND incarnation = :incarnation
+""")
+_ENDED = text(f"""
+    SELECT given.id FROM unnest(CAST(:ids AS text[])) AS given(id)
+    WHERE NOT EXISTS (SELECT FROM workers w WHERE w.id = given.id AND NOT ({ENDED}))
+""")  # noqa: S608 - constant terms
+_LEFTOVERS = text(f"""
+    SELECT found.id FROM (
+        SELECT marker ->> 'queue_of' AS id
+        FROM sessions, jsonb_array_elements(pending) AS marker WHERE pending <> '[]'::jsonb
+        UNION SELECT id FROM workers WHERE lease_expires_at > now() - interval '1 hour'
+    ) AS found
+    WHERE NOT EXISTS (SELECT FROM workers w WHERE w.id = found.id AND NOT ({ENDED}))
+    ORDER BY found.id
+""")  # noqa: S608
+_FORGET_OLD = text("""
+    DELETE FROM workers w WHERE w.lease_expires_at < now() - interval '1 day'
+        AND NOT EXISTS (SELECT FROM sessions s WHERE s.worker_id = w.id)
+        AND NOT EXISTS (
+            SELECT FROM outbox o WHERE o.worker_id = w.id AND o.published_at IS NULL)
+        AND NOT EXISTS (
+            SELECT FROM sessions s WHERE s.pending <> '[]'::jsonb
+                AND s.pending @> jsonb_build_array(jsonb_build_object('queue_of', w.id)))
+""")
 
 
 class PostgresWorkerStore:
-    """Keeps one worker's row. Leases count by the database's clock.
+    """Keeps one worker's row and looks at the others'. Leases count by the database's clock.
+
+    The row has the incarnation of the process that has registered last. Another process of the same
+    name thereby ends this one's: it can no longer renew.
 
     Args:
         database: Where the table is.
         worker_id: This worker.
-        lease_seconds: How long after a beat the worker counts as alive.
+        lease_seconds: How long after a renewal the worker counts as alive.
     """
 
     def __init__(self, *, database: Database, worker_id: str, lease_seconds: float = 15.0) -> None:
         self._database = database
         self._worker_id = worker_id
         self._lease_seconds = lease_seconds
+        self._incarnation: UUID | None = None
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long after a renewal the worker counts as alive."""
+        return self._lease_seconds
 
     async def register(self, *, version: str, capacity: int) -> None:
-        """Enter this worker, or enter it anew after a restart. Raises `DependencyError`."""
+        """Enter this worker, or enter it anew after a restart, as a new incarnation.
+
+        Raises:
+            DependencyError: The worker may or may not be entered; register again.
+        """
+        self._incarnation = incarnation = uuid4()
         values = {
             "id": self._worker_id,
             "version": version,
             "capacity": capacity,
             "lease_seconds": self._lease_seconds,
+            "incarnation": incarnation,
         }
         async with self._database.statement("registering the worker") as connection:
             await connection.execute(_REGISTER, values)
 
-    async def beat(self) -> bool:
-        """Renew the lease; False if the worker has no row (any more). Raises `DependencyError`."""
-        values = {"id": self._worker_id, "lease_seconds": self._lease_seconds}
+    async def renew(self) -> bool:
+        """Renew the lease, also one that has ended.
+
+        Returns:
+            False if another process has registered under this name, or the row is gone.
+
+        Raises:
+            DependencyError: The lease may or may not be renewed; it counts from before the call.
+        """
+        if self._incarnation is None:
+            return False
+        values = {**self._me(), "lease_seconds": self._lease_seconds}
         async with self._database.statement("renewing the worker's lease") as connection:
-            return await connection.scalar(_BEAT, values) is not None
+            return await connection.scalar(_RENEW, values) is not None
+
+    beat = renew
+
+    async def drain(self) -> None:
+        """Take on no more sessions until the next registration.
+
+        When this returns, none is on its way here any more: `owned_by` has them all. Raises
+        `DependencyError`; idempotent.
+        """
+        async with self._database.transaction("draining the worker") as connection:
+            await connection.execute(LOCK_ROOM, self._worker_id)
+            await connection.execute(_DRAIN, self._worker_id, self._incarnation)
 
     async def leave(self) -> None:
-        """End the lease now, in good order. Raises `DependencyError`; idempotent."""
+        """End the lease now, in good order; only this incarnation's. Raises `DependencyError`."""
         async with self._database.statement("ending the worker's lease") as connection:
-            await connection.execute(_LEAVE, {"id": self._worker_id})
+            await connection.execute(_LEAVE, self._me())
+
+    async def ended(self, worker_ids: Iterable[str]) -> set[str]:
+        """Return those of the workers that are gone: no row, or a lease that has ended.
+
+        While a database that has just started waits for renewals, nobody is. Raises
+        `DependencyError`.
+        """
+        async with self._database.statement("looking for ended leases") as connection:
+            return set(await connection.scalars(_ENDED, {"ids": list(worker_ids)}))
+
+    async def dead_with_leftovers(self) -> Sequence[str]:
+        """Return the workers that are gone but in whose queues there may still be something.
+
+        Those that a pending marker names, and those gone for less than an hour, by their ids.
+        Raises `DependencyError`.
+        """
+        async with self._database.statement("looking for dead workers") as connection:
+            return list(await connection.scalars(_LEFTOVERS))
+
+    async def forget_old(self) -> int:
+        """Delete the rows of workers that are gone for a day and have nothing left; how many.
+
+        Neither sessions nor unpublished events nor a pending marker. Raises `DependencyError`.
+        """
+        async with self._database.statement("forgetting old workers") as connection:
+            return (await connection.execute(_FORGET_OLD)).rowcount
+
+    def _me(self) -> dict[str, object]:
+        return {"id": self._worker_id, "incarnation": self._incarnation}

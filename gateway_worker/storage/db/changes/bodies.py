@@ -46,7 +46,7 @@ class Draft:
             return self.opening + b"}"
         return b'%b,"sequence":"%b"}' % (self.opening, format_sequence(sequence).encode())
 
-    def row(self, outbox_id: int, body: bytes) -> OutboxRow:
+    def row(self, outbox_id: int, body: bytes, sequence: int | None) -> OutboxRow:
         """Return the event as it is stored."""
         event = self.event
         return OutboxRow(
@@ -58,6 +58,7 @@ class Draft:
             body=body,
             correlation_id=event.correlationid,
             traceparent=event.traceparent,
+            sequence=sequence,
         )
 
 

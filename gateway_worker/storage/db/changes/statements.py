@@ -5,8 +5,10 @@ instead of blocking each other. A round trip costs more than what is done in it,
 depend on an answer shares a statement.
 """
 
+from gateway_worker.storage.db.leases import TAKES_MORE
+
 LOCK_SESSIONS = """
-    SELECT id, epoch, last_sequence FROM sessions WHERE id = ANY($1::text[])
+    SELECT id, epoch, last_sequence, worker_id FROM sessions WHERE id = ANY($1::text[])
     ORDER BY id FOR UPDATE
 """
 """$1 session ids. Returns those that exist."""
@@ -26,7 +28,7 @@ TAKE_UP = """
         ON CONFLICT (id) DO UPDATE SET state = EXCLUDED.state, outcome = EXCLUDED.outcome,
             epoch = EXCLUDED.epoch, attempts = EXCLUDED.attempts, worker_id = EXCLUDED.worker_id,
             finished_at = EXCLUDED.finished_at
-        WHERE c.state = 'executing' AND c.session_id = EXCLUDED.session_id
+        WHERE c.state IN ('executing', 'received') AND c.session_id = EXCLUDED.session_id
         RETURNING c.id
     ), stored AS (
         INSERT INTO messages
@@ -89,8 +91,32 @@ Returns the events' places in the outbox.
 """
 
 FIND_EVENTS = """
-    SELECT id, event_id, body FROM outbox WHERE id > $1::bigint AND event_id = ANY($2::text[])
+    SELECT id, event_id, body, sequence, worker_id FROM outbox
+    WHERE id > $1::bigint AND event_id = ANY($2::text[])
 """
+
+TRANSFER = f"""
+    WITH target AS (
+        SELECT w.id FROM workers AS w
+        WHERE w.id = $2::text AND {TAKES_MORE}
+            AND (SELECT count(*) FROM sessions WHERE worker_id = $2::text) < w.capacity
+    )
+    UPDATE sessions AS s SET worker_id = target.id, epoch = s.epoch + 1, updated_at = now(),
+        pending = s.pending || jsonb_build_array(
+            jsonb_build_object('epoch', s.epoch + 1, 'queue_of', $3::text))
+    FROM target WHERE s.id = $1::text AND target.id <> $3::text
+    RETURNING s.id
+"""  # noqa: S608 - constant terms
+"""$1 a session that is locked; $2 who gets it, whose room is locked (`LOCK_ROOM`); $3 the worker's
+id. Returns nothing if that worker cannot have it."""
+
+HAND_OVER_EVENTS = """
+    UPDATE outbox SET worker_id = $2::text WHERE id IN (
+        SELECT id FROM outbox WHERE session_id = $1::text AND published_at IS NULL
+        ORDER BY id FOR UPDATE
+    )
+"""
+"""$1 a session; $2 who publishes what is unpublished of it, from now on."""
 
 DELETE_ROWS = """
     WITH owned AS (SELECT unnest($1::text[]) AS id),

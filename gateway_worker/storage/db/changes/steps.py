@@ -18,6 +18,7 @@ class Step:
     drafts: tuple[Draft, ...]
     fenced: bool = False
     repeated: bool = False
+    transferred: bool = False
     rows: tuple[OutboxRow, ...] = field(default=())
 
     @classmethod
@@ -29,8 +30,10 @@ class Step:
         """
         if change.message is not None and change.receipt is not None:
             raise ValueError("a change has a message or a receipt, not both")
+        if change.delete and change.transfer is not None:
+            raise ValueError("a change deletes a session or gives it away, not both")
         rows = change.session or change.message or change.receipt
-        if change.epoch is None and (rows or change.delete):
+        if change.epoch is None and (rows or change.delete or change.transfer):
             raise ValueError("a change without an epoch may have events and an outcome only")
         if any(event.subject != change.session_id for event in change.events):
             raise ValueError("a change announces its own session only")
@@ -53,7 +56,9 @@ class Step:
 
     def committed(self) -> Committed:
         """Return the answer for the caller."""
-        return Committed(applied=self.live, fenced=self.fenced, rows=self.rows)
+        return Committed(
+            applied=self.live, fenced=self.fenced, rows=self.rows, transferred=self.transferred
+        )
 
 
 def live(steps: Iterable[Step]) -> Iterator[Step]:
@@ -62,19 +67,19 @@ def live(steps: Iterable[Step]) -> Iterator[Step]:
 
 
 def segments(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """Cut a batch so that no part has a change of a session behind that session's deletion.
+    """Cut a batch so that no part has a change behind its session's deletion or transfer.
 
-    Within a part the order of the statements is free; a deletion ends what came before it, and
-    what comes after it finds the session gone.
+    Within a part the order of the statements is free; a deletion or a transfer ends what came
+    before it, and what comes after it finds the session gone.
     """
     part: list[Step] = []
-    deleted: set[str] = set()
+    gone: set[str] = set()
     for step in steps:
-        if step.change.session_id in deleted:
+        if step.change.session_id in gone:
             yield part
-            part, deleted = [], set()
+            part, gone = [], set()
         part.append(step)
-        if step.change.delete:
-            deleted.add(step.change.session_id)
+        if step.change.delete or step.change.transfer is not None:
+            gone.add(step.change.session_id)
     if part:
         yield part

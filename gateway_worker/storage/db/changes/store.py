@@ -1,11 +1,11 @@
 """The recorder's transaction: who owns what, what is new, which numbers it gets, what goes."""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 
-from gateway_worker.sessions.changes import Change, Committed
+from gateway_worker.sessions.changes import Change, Committed, TransferRefusedError
 from gateway_worker.storage.db.changes import statements as sql
 from gateway_worker.storage.db.changes.bodies import Draft
 from gateway_worker.storage.db.changes.columns import (
@@ -17,8 +17,17 @@ from gateway_worker.storage.db.changes.columns import (
 )
 from gateway_worker.storage.db.changes.steps import Step, live, segments
 from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.leases import LOCK_ROOM
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
+
+
+class Locked(NamedTuple):
+    """A session's row, locked by this transaction."""
+
+    epoch: int
+    last_sequence: int
+    worker_id: str | None
 
 
 class PostgresChangeStore:
@@ -30,7 +39,9 @@ class PostgresChangeStore:
 
     If a commit fails in a way that leaves open whether it took effect, the next one first looks for
     its events in the outbox and answers with the rows it finds, so a retried batch is not written
-    twice and no event stays unannounced.
+    twice and no event stays unannounced. Rows that another worker has taken over in between are
+    left to that one. A transfer is found out in the same way, by its events or, without any, by the
+    session's row.
 
     Args:
         database: Where to write.
@@ -49,6 +60,8 @@ class PostgresChangeStore:
         Raises:
             DependencyError: Nothing of the batch counts until it is committed again.
             StatementRefusedError: The database refuses something in the batch; nothing is written.
+            TransferRefusedError: The worker that a session should go to cannot have it; nothing of
+                the batch is written.
             ValueError: A change contradicts itself; nothing is written.
         """
         if not changes:
@@ -62,6 +75,10 @@ class PostgresChangeStore:
             self._unsure = True
             raise
         self._unsure = False
+        gone = {step.change.session_id for step in steps if step.transferred}
+        for step in steps:
+            if step.change.session_id in gone:
+                step.rows = ()  # the new owner publishes them
         last = (row.outbox_id for step in steps for row in step.rows)
         self._last_outbox_id = max(last, default=self._last_outbox_id)
         return [step.committed() for step in steps]
@@ -69,21 +86,20 @@ class PostgresChangeStore:
     async def _write(self, connection: Connection, steps: Sequence[Step]) -> None:
         sessions = await self._lock(connection, steps)
         if self._unsure:
-            steps = await self._unknown(connection, steps)
+            steps = await self._unknown(connection, steps, sessions)
         for step in steps:
             if step.change.epoch is not None:
-                epoch, _ = sessions.get(step.change.session_id, (None, 0))
-                step.fenced = epoch != step.change.epoch
+                locked = sessions.get(step.change.session_id)
+                step.fenced = locked is None or locked.epoch != step.change.epoch
         await self._take_up(connection, steps)
         await self._write_events(
-            connection, steps, {session_id: last for session_id, (_, last) in sessions.items()}
+            connection, steps, {name: locked.last_sequence for name, locked in sessions.items()}
         )
         await self._delete(connection, steps)
+        await self._transfer(connection, steps)
 
-    async def _lock(
-        self, connection: Connection, steps: Sequence[Step]
-    ) -> dict[str, tuple[int, int]]:
-        """Lock the sessions; returns the epoch and the last sequence of each that exists.
+    async def _lock(self, connection: Connection, steps: Sequence[Step]) -> dict[str, Locked]:
+        """Lock the sessions; returns those that exist.
 
         When this returns, no commit of these steps is still under way: neither another worker's nor
         an earlier one of this worker whose answer was lost.
@@ -94,20 +110,39 @@ class PostgresChangeStore:
         if not ids:
             return {}
         locked = await connection.fetch(sql.LOCK_SESSIONS, list(ids))
-        return {session_id: (epoch, last) for session_id, epoch, last in locked}
+        return {session_id: Locked(*values) for session_id, *values in locked}
 
-    async def _unknown(self, connection: Connection, steps: Sequence[Step]) -> list[Step]:
+    async def _unknown(
+        self, connection: Connection, steps: Sequence[Step], sessions: dict[str, Locked]
+    ) -> list[Step]:
         """Return the steps that no earlier, uncertain commit has written; give the others rows."""
         event_ids = [draft.event.id for step in steps for draft in step.drafts]
         found = await connection.fetch(sql.FIND_EVENTS, self._last_outbox_id, event_ids)
-        stored = {event_id: (outbox_id, body) for outbox_id, event_id, body in found}
+        stored = {row["event_id"]: row for row in found}
         unknown = []
         for step in steps:
             if step.drafts and step.drafts[0].event.id in stored:
-                step.rows = tuple(draft.row(*stored[draft.event.id]) for draft in step.drafts)
+                step.transferred = step.change.transfer is not None
+                rows = [(draft, stored[draft.event.id]) for draft in step.drafts]
+                step.rows = tuple(
+                    draft.row(row["id"], row["body"], row["sequence"])
+                    for draft, row in rows
+                    if row["worker_id"] == self._worker_id
+                )
+            elif not step.drafts and self._has_gone(step.change, sessions):
+                step.transferred = True
             else:
                 unknown.append(step)
         return unknown
+
+    @staticmethod
+    def _has_gone(change: Change, sessions: dict[str, Locked]) -> bool:
+        """Tell whether a transfer that announces nothing has been committed."""
+        locked = sessions.get(change.session_id)
+        if change.transfer is None or change.epoch is None or locked is None:
+            return False
+        now = (locked.epoch, locked.worker_id)
+        return now == (change.epoch + 1, change.transfer.to_worker)
 
     async def _take_up(self, connection: Connection, steps: Sequence[Step]) -> None:
         """Write outcomes, messages and receipts; find out which steps are repetitions."""
@@ -163,8 +198,10 @@ class PostgresChangeStore:
             *event_columns(drafts, sequences, bodies),
         )
         rows = (
-            draft.row(id_, body)
-            for (id_,), body, draft in zip(inserted, bodies, drafts, strict=True)
+            draft.row(id_, body, sequence)
+            for (id_,), body, draft, sequence in zip(
+                inserted, bodies, drafts, sequences, strict=True
+            )
         )
         for step in live(steps):
             step.rows = tuple(next(rows) for _ in step.drafts)
@@ -178,3 +215,18 @@ class PostgresChangeStore:
         own = [change.outcome.command_id for change in deletions if change.outcome is not None]
         await connection.execute(sql.DELETE_ROWS, ids, own)
         await connection.execute(sql.DELETE_PUBLISHED, ids)
+
+    async def _transfer(self, connection: Connection, steps: Sequence[Step]) -> None:
+        """Give sessions away, one room after the other, each in the order of the workers' ids."""
+        leaving = [
+            (change.transfer.to_worker, change.session_id, step)
+            for step in live(steps)
+            if (change := step.change).transfer is not None
+        ]
+        for target, session_id, step in sorted(leaving, key=lambda each: each[:2]):
+            await connection.execute(LOCK_ROOM, target)
+            gone = await connection.fetch(sql.TRANSFER, session_id, target, self._worker_id)
+            if not gone:
+                raise TransferRefusedError(f"the worker {target} cannot take the session")
+            await connection.execute(sql.HAND_OVER_EVENTS, session_id, target)
+            step.transferred = True
