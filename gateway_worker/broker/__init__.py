@@ -8,13 +8,16 @@ The way through the modules: `client` opens and closes everything and is what `a
 it `link` keeps one connection up, `keeper` one channel, `topology` declares, `publisher` publishes
 through the channels of `confirms`, `consumer` holds the `subscription` of each queue, hands each
 message on as a `delivery` and remembers it in the `ledger` until `settlement` has settled it;
-`receipts` tells the broker.
-`frames` keeps one malformed message from taking a connection down. `failures` turns the library's
-errors into ours, `stats` is what can be measured.
+`receipts` tells the broker. `headers` names what workers put on what they send on.
+`dead_letters` is for whoever runs the gateway: it goes over that queue by `reading`, and knows
+`letters`. `frames` keeps one malformed message from taking a connection down. `failures` turns the
+library's errors into ours, `stats` is what can be measured.
 """
 
 from gateway_worker.broker.client import Broker
 from gateway_worker.broker.consumer import CommandConsumer
+from gateway_worker.broker.dead_letters import DeadLetterOffice, Handled
+from gateway_worker.broker.letters import DeadLetterView
 from gateway_worker.broker.publisher import Publisher
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import BrokerHealth, BrokerStats
@@ -26,6 +29,9 @@ __all__ = [
     "BrokerSettings",
     "BrokerStats",
     "CommandConsumer",
+    "DeadLetterOffice",
+    "DeadLetterView",
+    "Handled",
     "Publisher",
     "Routes",
 ]

@@ -7,7 +7,13 @@ from functools import partial
 from aiormq import Channel, spec
 from aiormq.exceptions import ChannelNotFoundEntity, DeliveryError, PublishError
 
-from gateway_worker.broker.failures import CALLER_ERRORS, as_dependency_error, is_cancelled
+from gateway_worker.broker.failures import (
+    CALLER_ERRORS,
+    RefusedError,
+    ReturnedError,
+    as_dependency_error,
+    is_cancelled,
+)
 from gateway_worker.broker.keeper import ChannelKeeper
 from gateway_worker.broker.link import Link
 from gateway_worker.broker.stats import Counters
@@ -147,10 +153,10 @@ class ConfirmingChannel:
         counters = self._counters
         if isinstance(error, PublishError):
             counters.returned += 1
-            return DependencyError(f"{what}: no queue takes the message")
+            return ReturnedError(f"{what}: no queue takes the message")
         if isinstance(error, DeliveryError):
             counters.refused += 1
-            return DependencyError(f"{what}: the broker refused the message (a full queue)")
+            return RefusedError(f"{what}: the broker refused the message (a full queue)")
         if isinstance(error, TimeoutError):
             counters.publish_timeouts += 1
         else:

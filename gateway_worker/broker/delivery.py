@@ -4,6 +4,7 @@ from typing import Any, NamedTuple, Protocol
 
 from aiormq.abc import DeliveredMessage
 
+from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOPS
 from gateway_worker.broker.receipts import Receipts
 from gateway_worker.commands.ports import Refusal, Settlement
 
@@ -13,11 +14,6 @@ Key = tuple[str, str | None, str, int]
 Two commands that share an id by mistake stay two. So do a command that a worker forwards to its own
 queue and the same one on its way there: settling the first must not settle the second.
 """
-
-FROM = "wa-from"
-HOPS = "wa-hops"
-CONTROL = "wa-control"
-ATTEMPT = "wa-attempt"
 
 
 class Handle(NamedTuple):

@@ -16,6 +16,15 @@ from gateway_worker.errors import ConfigurationError, DependencyError, GatewayEr
 
 Answer = TypeVar("Answer")
 
+
+class ReturnedError(DependencyError):
+    """The broker gave a message back: no queue is bound for its key."""
+
+
+class RefusedError(DependencyError):
+    """The broker refused a message: a queue that should take it is full."""
+
+
 CALLER_ERRORS = (ValueError, TypeError, AssertionError)
 """What the library raises for our own mistakes; a repetition would fail for ever."""
 

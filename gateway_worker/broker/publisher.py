@@ -20,10 +20,14 @@ from gateway_contracts import (
 )
 from gateway_contracts.properties import PERSISTENT, properties_for
 from gateway_worker.broker.confirms import ConfirmingChannel
+from gateway_worker.broker.failures import RefusedError, ReturnedError
+from gateway_worker.broker.headers import own_headers
 from gateway_worker.broker.link import Link
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
 from gateway_worker.commands.ports import Refusal
+from gateway_worker.commands.replaying import QueueFullError
+from gateway_worker.errors import InvalidCommandError
 from gateway_worker.sessions.changes import OutboxRow
 
 
@@ -72,7 +76,7 @@ class Publisher:
     ) -> None:
         self._topology = topology
         self._source = f"/workers/{worker_id}"
-        self._events, self._commands, self._signs = (
+        self._events, self._commands, self._signs, self._replays = (
             ConfirmingChannel(
                 name=name,
                 link=link,
@@ -80,9 +84,9 @@ class Publisher:
                 timeout_seconds=timeout_seconds,
                 counters=counters,
             )
-            for name in ("events", "commands", "worker")
+            for name in ("events", "commands", "worker", "replays")
         )
-        self._channels = (self._events, self._commands, self._signs)
+        self._channels = (self._events, self._commands, self._signs, self._replays)
 
     @property
     def unconfirmed(self) -> int:
@@ -118,16 +122,44 @@ class Publisher:
             row.body,
             exchange=self._topology.event_exchange(row.type),
             routing_key=row.routing_key,
-            properties=spec.Basic.Properties(
-                content_type=CONTENT_TYPE,
-                delivery_mode=PERSISTENT,
-                message_id=row.event_id,
-                correlation_id=row.correlation_id,
-                message_type=row.type,
-                timestamp=datetime.now(UTC),
-                app_id=self._source,
-                headers={"traceparent": row.traceparent} if row.traceparent else None,
-            ),
+            properties=self._stored(row, {}),
+        )
+
+    async def publish_replay(self, row: OutboxRow, *, queue: str) -> None:
+        """Publish a stored event once more, to one queue only (the commands' `Replayer`).
+
+        Raises:
+            InvalidCommandError: The queue is not bound for replays, or is no backend's.
+            QueueFullError: It refuses the message.
+            DependencyError: It is not known to be stored.
+        """
+        if not self._topology.is_backend_queue(queue):
+            detail = f"not a queue of this gateway's backends: {self._topology.prefix}.backend.…"
+            raise InvalidCommandError(detail, pointer="/data/queue")
+        try:
+            await self._replays.publish(
+                row.body,
+                exchange=self._topology.replay,
+                routing_key=queue,
+                properties=self._stored(row, {"wa-replayed": True}),
+            )
+        except ReturnedError as error:
+            detail = f"the queue is not bound to {self._topology.replay} by its own name"
+            raise InvalidCommandError(detail, pointer="/data/queue") from error
+        except RefusedError as error:
+            raise QueueFullError("the queue for the replay is full") from error
+
+    def _stored(self, row: OutboxRow, headers: Mapping[str, Any]) -> spec.Basic.Properties:
+        traced = {"traceparent": row.traceparent} if row.traceparent else {}
+        return spec.Basic.Properties(
+            content_type=CONTENT_TYPE,
+            delivery_mode=PERSISTENT,
+            message_id=row.event_id,
+            correlation_id=row.correlation_id,
+            message_type=row.type,
+            timestamp=datetime.now(UTC),
+            app_id=self._source,
+            headers={**headers, **traced} or None,
         )
 
     async def publish_worker_event(self, message: WorkerEventEnvelope) -> None:
@@ -191,7 +223,7 @@ class Publisher:
                 message_type=command_type,
                 timestamp=datetime.now(UTC),
                 app_id=self._source,
-                headers=_own_headers(headers or {}) or None,
+                headers=own_headers(headers or {}) or None,
             ),
         )
 
@@ -228,7 +260,7 @@ class Publisher:
                 timestamp=came.timestamp,
                 app_id=came.app_id,
                 headers={
-                    **_own_headers(came.headers or {}),
+                    **own_headers(came.headers or {}),
                     "wa-dead-code": letter.refusal.code,
                     "wa-dead-reason": letter.refusal.reason,
                     "wa-dead-attempts": letter.attempts,
@@ -239,8 +271,3 @@ class Publisher:
                 },
             ),
         )
-
-
-def _own_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
-    # RabbitMQ 3.x takes an inherited `x-death` for a loop and drops the message.
-    return {name: value for name, value in headers.items() if not name.startswith("x-")}

@@ -1,0 +1,243 @@
+"""Looks at the dead letters, replays them and throws them away, for whoever runs the gateway.
+
+The broker counts each time it hands a letter out, and a queue without dead letters of its own drops
+what is handed out too often. So as soon as a letter that is to stay has been handed out a few
+times, the whole queue is renewed: each letter in turn is published as a copy behind the last and
+the original acknowledged, which keeps their order and starts the count again.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from aiormq import Channel, spec
+from aiormq.abc import DeliveredMessage
+from aiormq.exceptions import ChannelNotFoundEntity
+
+from gateway_contracts import new_id
+from gateway_worker.broker.failures import bounded
+from gateway_worker.broker.letters import (
+    DeadLetterView,
+    copied,
+    deliveries,
+    replayed,
+    turn,
+    view,
+)
+from gateway_worker.broker.link import Link, close_channel
+from gateway_worker.broker.reading import Reading
+from gateway_worker.broker.settings import BrokerSettings
+from gateway_worker.broker.stats import Counters
+from gateway_worker.errors import DependencyError
+
+log = structlog.get_logger(__name__)
+
+RENEW_AFTER_DELIVERIES = 8
+"""Far below the queue's limit, so that crashes and colleagues in between cost nothing either."""
+AT_ONCE = 256
+AT_MOST = 60_000
+"""How many letters can be in hand: a consumer's prefetch is a 16-bit number."""
+RETURN_CHECK_SECONDS = 0.05
+SILENCE_SECONDS = 3.0
+"""After this the letters that should be there are taken to be in someone else's hands."""
+
+Act = Callable[[DeliveredMessage], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """What came of a request: how many letters are gone, and which ids there were none of."""
+
+    done: int
+    missing: frozenset[str] = frozenset()
+
+
+class DeadLetterOffice:
+    """The queue of dead letters, with a connection of its own. Made by `open`.
+
+    Letters that are not chosen stay in their order. Ids are those of `DeadLetterView`; one id may
+    stand for several letters, and then means all of them. All methods raise `DependencyError` if
+    the broker does not answer or there is no such queue; what was done by then is done.
+
+    Args:
+        settings: Where the broker is and how long to wait.
+    """
+
+    def __init__(self, *, settings: BrokerSettings) -> None:
+        self._settings = settings
+        self._topology = settings.topology
+        self._queue = settings.topology.dead_commands
+        self._link = Link(
+            name="dead-letters", worker_id="ctl", settings=settings, counters=Counters()
+        )
+        self._publishing: Channel | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: BrokerSettings) -> AsyncIterator["DeadLetterOffice"]:
+        """Connect; leaving disconnects.
+
+        Raises:
+            DependencyError: The broker cannot be reached within the time for the start.
+            ConfigurationError: It refuses the login.
+        """
+        office = cls(settings=settings)
+        try:
+            await office._link.open()
+            yield office
+        finally:
+            await office._link.close()
+
+    async def count(self) -> int:
+        """Return how many letters there are; those that somebody looks at now do not count."""
+        channel = await self._link.channel(confirms=False)
+        try:
+            return await self._ready(channel)
+        finally:
+            await close_channel(channel)
+
+    async def peek(self, limit: int) -> list[DeadLetterView]:
+        """Return the oldest letters, `limit` at most (up to 60 000), and leave them there."""
+        if limit < 1:
+            return []
+        async with self._reading(min(limit, AT_MOST)) as reading:
+            views: list[DeadLetterView] = []
+            while len(views) < min(limit, reading.expected):
+                message = await reading.next()
+                if message is None:
+                    break
+                views.append(view(message))
+            await self._renew_if_worn(reading)
+            return views
+
+    async def replay(self, ids: Collection[str]) -> Handled:
+        """Publish the letters with these ids as the commands they were, then remove them."""
+        return await self._sweep(frozenset(ids), self._replay_one)
+
+    async def replay_all(self) -> Handled:
+        """Replay every letter that is there now; one that dies again is not replayed again."""
+        return await self._sweep(None, self._replay_one)
+
+    async def drop(self, ids: Collection[str]) -> Handled:
+        """Remove the letters with these ids for good."""
+        return await self._sweep(frozenset(ids), _nothing)
+
+    async def drop_all(self) -> Handled:
+        """Remove every letter that is there now for good."""
+        return await self._sweep(None, _nothing)
+
+    async def _sweep(self, ids: frozenset[str] | None, act: Act) -> Handled:
+        if ids is not None and not ids:
+            return Handled(done=0)
+        found: set[str] = set()
+        done = 0
+        async with self._reading(AT_ONCE if ids is None else AT_MOST) as reading:
+            for _ in range(reading.expected):
+                message = await reading.next()
+                if message is None:
+                    break
+                letter_id = view(message).id
+                if ids is None or letter_id in ids:
+                    await act(message)
+                    await reading.acknowledge(message)
+                    found.add(letter_id)
+                    done += 1
+            await self._renew_if_worn(reading)
+        log.info("dead_letters.swept", done=done)
+        return Handled(done=done, missing=(ids or frozenset()) - found)
+
+    async def _replay_one(self, message: DeliveredMessage) -> None:
+        await self._publish(
+            message,
+            exchange=self._topology.commands,
+            routing_key=view(message).routing_key,
+            properties=replayed(message),
+        )
+
+    async def _renew_if_worn(self, reading: Reading) -> None:
+        if all(deliveries(held) < RENEW_AFTER_DELIVERIES for held in reading.held.values()):
+            return
+        turn_id, renewed = new_id(), 0
+        for message in tuple(reading.held.values()):
+            await self._renew_one(reading, message, turn_id)
+            renewed += 1
+        while (next_one := await reading.next()) is not None and turn(next_one) != turn_id:
+            await self._renew_one(reading, next_one, turn_id)
+            renewed += 1
+        log.info("dead_letters.renewed", letters=renewed)
+
+    async def _renew_one(self, reading: Reading, message: DeliveredMessage, turn_id: str) -> None:
+        await self._publish(
+            message,
+            exchange=self._topology.dead,
+            routing_key=message.routing_key or "",
+            properties=copied(message, turn_id=turn_id),
+        )
+        await reading.acknowledge(message)
+
+    async def _publish(
+        self,
+        message: DeliveredMessage,
+        *,
+        exchange: str,
+        routing_key: str,
+        properties: spec.Basic.Properties,
+    ) -> None:
+        if self._publishing is None or self._publishing.is_closed:
+            self._publishing = await self._link.channel(confirms=True)
+        await bounded(
+            self._publishing.basic_publish(
+                message.body,
+                exchange=exchange,
+                routing_key=routing_key,
+                properties=properties,
+                mandatory=True,
+            ),
+            seconds=self._settings.publish_timeout_seconds,
+            what=f"publish to {exchange}",
+        )
+
+    @asynccontextmanager
+    async def _reading(self, prefetch: int) -> AsyncIterator[Reading]:
+        channel = await self._link.channel(confirms=False)
+        try:
+            reading = Reading(
+                channel=channel,
+                expected=await self._ready(channel),
+                timeout_seconds=self._settings.request_timeout_seconds,
+                silence_seconds=SILENCE_SECONDS,
+            )
+            await reading.start(self._queue, prefetch=prefetch)
+            yield reading
+        finally:
+            await close_channel(channel)
+        await self._until_returned(reading.expected - reading.acknowledged)
+
+    async def _until_returned(self, count: int) -> None:
+        """Wait a moment until the broker has what was not acknowledged; the next pass needs it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SILENCE_SECONDS):
+                while await self.count() < count:  # noqa: ASYNC110 - only the broker knows
+                    await asyncio.sleep(RETURN_CHECK_SECONDS)
+
+    async def _ready(self, channel: Channel) -> int:
+        try:
+            answer = await bounded(
+                channel.queue_declare(self._queue, passive=True),
+                seconds=self._settings.request_timeout_seconds,
+                what=f"inspect queue {self._queue}",
+            )
+        except DependencyError as error:
+            if isinstance(error.__cause__, ChannelNotFoundEntity):
+                raise DependencyError(
+                    f"there is no queue {self._queue}: no worker has declared it here yet"
+                ) from error
+            raise
+        return answer.message_count or 0
+
+
+async def _nothing(_: DeliveredMessage) -> None:
+    """The letter is only removed."""

@@ -1,0 +1,172 @@
+"""What a dead letter says of itself, and the properties with which it goes on its way again."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from aiormq import spec
+from aiormq.abc import DeliveredMessage
+
+from gateway_contracts import new_id
+from gateway_contracts.properties import PERSISTENT
+from gateway_worker.broker.headers import ATTEMPT, FROM, HOPS, own_headers
+
+LETTER = "wa-dead-"
+TURN = "wa-dead-turn"
+WORKER_KEY = "worker."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterView:
+    """One dead letter, to judge and to choose.
+
+    Attributes:
+        id: The message id; for a message without one, made of its content.
+        code: Why it is dead: a code of the contract, or what the broker calls it (`rejected`,
+            `delivery_limit`) if the broker itself has moved it here.
+        reason: The same for a person.
+        attempts: How often it was tried, if that is known.
+        routing_key: The key it was published with, and will be replayed under.
+        queue: The queue it was taken from, if that is known.
+        by: Who gave it up, as `/workers/<id>`; None for the broker.
+        at: When that was, if that is known.
+        type: The command's type, if it says.
+        session_id: The session it is for, if it says.
+        body: The raw body, with all the content of the message: not for logs.
+    """
+
+    id: str
+    code: str
+    reason: str
+    attempts: int | None
+    routing_key: str
+    queue: str | None
+    by: str | None
+    at: datetime | None
+    type: str | None
+    session_id: str | None
+    body: bytes = field(repr=False)
+
+
+def view(message: DeliveredMessage) -> DeadLetterView:
+    """Return what a message of the dead letters says, whatever is missing."""
+    properties = message.header.properties
+    headers = properties.headers or {}
+    death = _last_death(headers)
+    key = message.routing_key or ""
+    content = _content(message.body)
+    given = _text(headers.get("wa-dead-code"))
+    cause = _text(headers.get("x-first-death-reason")) or _text(death.get("reason")) or "unknown"
+    return DeadLetterView(
+        id=properties.message_id or _digest(message),
+        code=given or cause,
+        reason=_text(headers.get("wa-dead-reason")) or f"moved here by the broker: {cause}",
+        attempts=_number(headers.get("wa-dead-attempts")),
+        routing_key=_text(headers.get("wa-dead-routing-key")) or key,
+        queue=_text(headers.get("wa-dead-queue")) or _text(headers.get("x-first-death-queue")),
+        by=_text(headers.get("wa-dead-by")),
+        at=_time(headers.get("wa-dead-at")) or _time(death.get("time")),
+        type=properties.message_type or _text(content.get("type")),
+        session_id=_text(content.get("subject"))
+        or _text(content.get("session"))
+        or (key if key and not key.startswith(WORKER_KEY) else None),
+        body=message.body,
+    )
+
+
+def deliveries(message: DeliveredMessage) -> int:
+    """Return how often the broker has handed a letter out before this time."""
+    return _number((message.header.properties.headers or {}).get("x-delivery-count")) or 0
+
+
+def turn(message: DeliveredMessage) -> str | None:
+    """Return which renewal of the queue has made this copy, if one has."""
+    return _text((message.header.properties.headers or {}).get(TURN))
+
+
+def copied(message: DeliveredMessage, *, turn_id: str) -> spec.Basic.Properties:
+    """Return the properties of a copy that says the same, and was never delivered."""
+    letter = view(message)
+    told = {
+        "wa-dead-code": letter.code,
+        "wa-dead-reason": letter.reason,
+        "wa-dead-attempts": letter.attempts,
+        "wa-dead-routing-key": letter.routing_key,
+        "wa-dead-queue": letter.queue,
+        "wa-dead-by": letter.by,
+        "wa-dead-at": letter.at.isoformat() if letter.at else None,
+        TURN: turn_id,
+    }
+    headers = own_headers(message.header.properties.headers or {}) | {
+        name: value for name, value in told.items() if value is not None
+    }
+    return _sent_again(message, message_id=letter.id, headers=headers)
+
+
+def replayed(message: DeliveredMessage) -> spec.Basic.Properties:
+    """Return the properties of the command as it was first published."""
+    dropped = {ATTEMPT, FROM, HOPS}
+    headers = {
+        name: value
+        for name, value in own_headers(message.header.properties.headers or {}).items()
+        if name not in dropped and not name.startswith(LETTER)
+    }
+    message_id = message.header.properties.message_id or new_id()
+    return _sent_again(message, message_id=message_id, headers=headers)
+
+
+def _sent_again(
+    message: DeliveredMessage, *, message_id: str, headers: dict[str, Any]
+) -> spec.Basic.Properties:
+    came = message.header.properties
+    return spec.Basic.Properties(
+        content_type=came.content_type,
+        content_encoding=came.content_encoding,
+        delivery_mode=PERSISTENT,
+        message_id=message_id,
+        correlation_id=came.correlation_id,
+        reply_to=came.reply_to,
+        message_type=came.message_type,
+        timestamp=came.timestamp,
+        app_id=came.app_id,
+        headers=headers or None,
+    )
+
+
+def _last_death(headers: Mapping[str, Any]) -> Mapping[str, Any]:
+    deaths = headers.get("x-death")
+    last = deaths[0] if isinstance(deaths, list) and deaths else None
+    return last if isinstance(last, dict) else {}
+
+
+def _content(body: bytes) -> Mapping[str, Any]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _digest(message: DeliveredMessage) -> str:
+    digest = hashlib.sha256((message.routing_key or "").encode() + b"\0" + message.body)
+    return f"sha256-{digest.hexdigest()[:32]}"
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _time(value: object) -> datetime | None:
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
