@@ -15,6 +15,7 @@ from gateway_worker.commands.dispatcher import Dispatcher
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
+from gateway_worker.commands.replaying import Replays
 from gateway_worker.config import Settings
 from gateway_worker.errors import ConfigurationError, GatewayError
 from gateway_worker.health.heartbeat import Heartbeat, LoadReport
@@ -163,7 +164,11 @@ def build_parts(settings: Settings, adapters: Adapters, counts: Counts) -> Parts
     inbox = Inbox(store=PostgresInboxStore(database=adapters.database))
     dispatcher = Dispatcher(
         worker_id=worker_id,
-        context=Context(manager=manager, messages=around.messages),
+        context=Context(
+            manager=manager,
+            messages=around.messages,
+            replays=Replays(events=outbox, replayer=broker.publisher),
+        ),
         inbox=inbox,
         recorder=recorder,
         forwarder=Forwarder(publisher=broker.publisher),

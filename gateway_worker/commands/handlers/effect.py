@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway_contracts import Result
+from gateway_worker.commands.replaying import Replays
 from gateway_worker.sessions.changes import MessageRow
 from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ports import MessageStore
@@ -17,6 +18,7 @@ class Context:
 
     manager: SessionManager
     messages: MessageStore
+    replays: Replays | None = None
     interrupted: bool = False
     """This command was begun before, by a worker that then died."""
 
