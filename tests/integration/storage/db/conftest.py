@@ -27,6 +27,12 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
+def sessions(database: Database) -> PostgresSessionStore:
+    """The sessions table."""
+    return PostgresSessionStore(database=database)
+
+
+@pytest.fixture
 def changes(database: Database) -> PostgresChangeStore:
     """WORKER's changes."""
     return PostgresChangeStore(database=database, worker_id=WORKER)

@@ -39,9 +39,10 @@ from gateway_worker.sessions.changes import (
     Outcome,
     ReceiptRow,
     SessionUpdate,
+    Transfer,
 )
 from gateway_worker.sessions.ports import SessionRow
-from gateway_worker.storage.db import Database
+from gateway_worker.storage.db import Database, PostgresWorkerStore
 
 WORKER, OTHER = "w", "other"
 SOURCE = f"/workers/{WORKER}"
@@ -144,9 +145,43 @@ def failed(command_id: str, *, session: str = "nowhere") -> Change:
     return Change(session_id=session, epoch=None, events=(event,), outcome=outcome)
 
 
-def received(command_id: str, session: str = "s") -> Received:
+def received(
+    command_id: str, session: str = "s", *, worker: str = WORKER, epoch: int | None = None
+) -> Received:
     """Return a command to enter."""
-    return Received(command_id=command_id, session_id=session, command_type=SEND, worker_id=WORKER)
+    return Received(
+        command_id=command_id,
+        session_id=session,
+        command_type=SEND,
+        worker_id=worker,
+        epoch=epoch,
+    )
+
+
+def handed(to_worker: str, command_id: str = "m", *, session: str = "s", epoch: int = 1) -> Change:
+    """Return the end of a command that gives the session to another worker."""
+    return finished(
+        command_id, session=session, epoch=epoch, transfer=Transfer(to_worker=to_worker)
+    )
+
+
+async def registered(
+    database: Database, worker_id: str = WORKER, *, capacity: int = 50
+) -> PostgresWorkerStore:
+    """Return a live worker; its lease outlasts the test."""
+    workers = PostgresWorkerStore(database=database, worker_id=worker_id, lease_seconds=900)
+    await workers.register(version="1.0", capacity=capacity)
+    return workers
+
+
+async def expire(database: Database, worker_id: str = WORKER, *, ago: str = "1 s") -> None:
+    """Let a worker's lease have ended some time ago, for a database that runs for longer."""
+    changed = await value(
+        database,
+        f"""UPDATE workers SET lease_expires_at = now() - interval '{ago}', lease_seconds = 0
+        WHERE id = '{worker_id}' RETURNING id""",
+    )
+    assert changed == worker_id
 
 
 def numbers(rows: Sequence[OutboxRow]) -> list[int | None]:

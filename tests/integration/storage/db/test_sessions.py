@@ -27,12 +27,6 @@ from tests.integration.storage.db.support import (
 )
 
 
-@pytest.fixture
-def sessions(database: Database) -> PostgresSessionStore:
-    """The sessions table."""
-    return PostgresSessionStore(database=database)
-
-
 async def test_what_is_created_is_found_again(sessions: PostgresSessionStore) -> None:
     """Every field, with epoch 1; odd characters included."""
     row = session_row(

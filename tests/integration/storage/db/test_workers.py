@@ -1,7 +1,19 @@
 """Leases on a real PostgreSQL: they count by its clock."""
 
-from gateway_worker.storage.db import Database, PostgresWorkerStore
-from tests.integration.storage.db.support import WORKER, value
+from gateway_worker.storage.db import (
+    Database,
+    PostgresChangeStore,
+    PostgresSessionStore,
+    PostgresWorkerStore,
+)
+from tests.integration.storage.db.support import (
+    WORKER,
+    expire,
+    failed,
+    registered,
+    session_row,
+    value,
+)
 
 LEFT = "SELECT extract(epoch FROM lease_expires_at - now()) FROM workers"
 
@@ -9,11 +21,11 @@ LEFT = "SELECT extract(epoch FROM lease_expires_at - now()) FROM workers"
 async def test_a_worker_is_there_for_as_long_as_it_beats(database: Database) -> None:
     """A beat gives it the whole lease again; leaving ends it at once."""
     workers = PostgresWorkerStore(database=database, worker_id=WORKER, lease_seconds=900)
-    assert not await workers.beat()
+    assert not await workers.renew()
     await workers.register(version="1.0", capacity=50)
     await value(database, "UPDATE workers SET lease_expires_at = now() RETURNING 1")
 
-    assert await workers.beat()
+    assert await workers.renew()
     assert 600 < await value(database, LEFT) <= 900
     await workers.leave()
     assert await value(database, LEFT) <= 0
@@ -38,7 +50,89 @@ async def test_workers_do_not_touch_each_other(database: Database) -> None:
     mine = PostgresWorkerStore(database=database, worker_id=WORKER)
     other = PostgresWorkerStore(database=database, worker_id="other")
     await mine.register(version="1.0", capacity=1)
-    assert not await other.beat()
+    assert not await other.renew()
     await other.leave()
 
     assert await value(database, LEFT) > 0
+
+
+async def test_of_two_processes_with_one_name_the_later_has_it(database: Database) -> None:
+    """The former can neither renew nor end the lease any more."""
+    former = await registered(database)
+    later = await registered(database)
+
+    assert not await former.renew()
+    await former.leave()
+    await former.drain()
+    assert await value(database, "SELECT draining FROM workers") is False
+    assert await value(database, LEFT) > 600
+    assert await later.renew()
+
+
+async def test_a_lease_that_has_ended_can_be_renewed(database: Database) -> None:
+    """As long as the row is there; when the lease began again is noted."""
+    workers = await registered(database)
+    assert await workers.renew()
+    assert await value(database, "SELECT resumed_at FROM workers") is None
+    await expire(database)
+    assert await workers.renew()
+    resumed = await value(database, "SELECT resumed_at FROM workers")
+    assert resumed is not None
+    assert await workers.renew()
+    assert await value(database, "SELECT resumed_at FROM workers") == resumed
+
+    await value(database, "DELETE FROM workers RETURNING 1")
+    assert not await workers.renew()
+
+
+async def test_a_drain_ends_with_the_next_registration(database: Database) -> None:
+    """It may be asked for again."""
+    workers = await registered(database)
+    await workers.drain()
+    await workers.drain()
+    assert await workers.renew()
+    assert await value(database, "SELECT draining FROM workers") is True
+    await workers.register(version="1.0", capacity=50)
+    assert await value(database, "SELECT draining FROM workers") is False
+
+
+async def test_who_is_gone(database: Database) -> None:
+    """Workers without a row and those whose lease has ended; the others are not."""
+    workers = await registered(database)
+    await registered(database, "draining")
+    await registered(database, "dead")
+    await expire(database, "dead")
+
+    assert await workers.ended([WORKER, "dead", "draining", "unknown"]) == {"dead", "unknown"}
+    assert await workers.ended([]) == set()
+
+
+async def test_dead_workers_matter_while_something_may_be_left_of_them(
+    database: Database,
+) -> None:
+    """For an hour, and for as long as a marker names them; after a day without anything they go."""
+    workers = await registered(database)
+    for name, ago in (
+        ("young", "59 minutes"),
+        ("old", "2 hours"),
+        ("gone", "2 days"),
+        ("owner", "2 days"),
+        ("named", "2 days"),
+        ("publisher", "2 days"),
+    ):
+        await registered(database, name)
+        await expire(database, name, ago=ago)
+    await registered(database, "back")
+    sessions = PostgresSessionStore(database=database)
+    await sessions.create(session_row("owned", worker_id="owner"))
+    pending = '[{"epoch": 2, "queue_of": "named"}, {"epoch": 3, "queue_of": "back"}]'
+    more = '[{"epoch": 2, "queue_of": "unknown"}, {"epoch": 3, "queue_of": "named"}]'
+    await value(database, f"UPDATE sessions SET pending = '{pending}' WHERE id = 's' RETURNING 1")
+    await value(database, f"UPDATE sessions SET pending = '{more}' WHERE id = 't' RETURNING 1")
+    await PostgresChangeStore(database=database, worker_id="publisher").commit([failed("c")])
+
+    assert list(await workers.dead_with_leftovers()) == ["named", "unknown", "young"]
+    assert await workers.forget_old() == 1
+    assert await workers.forget_old() == 0
+    left = await value(database, "SELECT string_agg(id, ' ' ORDER BY id) FROM workers")
+    assert left == "back named old owner publisher w young"
