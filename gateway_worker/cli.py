@@ -20,6 +20,11 @@ Command = Callable[[argparse.Namespace], int]
 
 _WITH_MODULES = (
     (
+        "ctl",
+        "gateway_worker.ctl",
+        "look after a running fleet: dead letters, workers, sessions, snapshot keys",
+    ),
+    (
         "demo",
         "gateway_worker.devkit.demo",
         "a whole conversation on this machine, without phone or internet",

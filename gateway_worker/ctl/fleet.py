@@ -1,0 +1,98 @@
+"""Workers and sessions as the database has them: who lives, who holds what, what is under way."""
+
+import argparse
+from contextlib import AsyncExitStack
+from typing import Any
+
+from gateway_contracts import SessionState
+from gateway_worker.config import Settings
+from gateway_worker.ctl.output import as_json, complain, say, table
+from gateway_worker.storage.db import Database
+from gateway_worker.storage.db.overview import Overview, SessionLine, WorkerLine
+
+LISTED = 1000
+
+
+def add_arguments(groups: Any) -> None:
+    """Add `sessions` and `workers`."""
+    sessions = groups.add_parser("sessions", help="list the sessions and their owners")
+    sessions.add_argument("--worker", metavar="ID", help="only those of this worker")
+    sessions.add_argument(
+        "--state",
+        choices=[state.value for state in SessionState],
+        metavar="STATE",
+        help="only those in this state: " + ", ".join(SessionState),
+    )
+    sessions.add_argument(
+        "--limit", type=_number, default=LISTED, metavar="N", help=f"at most (default: {LISTED})"
+    )
+    sessions.set_defaults(action=_sessions)
+    workers = groups.add_parser("workers", help="list the workers, their leases and their load")
+    workers.set_defaults(action=_workers)
+    for parser in (sessions, workers):
+        parser.add_argument("--json", action="store_true", help="print JSON for programs")
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("a number above 0 is expected")
+    return number
+
+
+async def _sessions(settings: Settings, arguments: argparse.Namespace) -> int:
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(settings=settings.database))
+        lines = await Overview(database=database).sessions(
+            worker_id=arguments.worker, state=arguments.state, limit=arguments.limit + 1
+        )
+    shown = lines[: arguments.limit]
+    _print([_session(line) for line in shown], "there are no such sessions", arguments)
+    if len(lines) > len(shown):
+        complain("more are not shown; see --limit")
+    return 0
+
+
+async def _workers(settings: Settings, arguments: argparse.Namespace) -> int:
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(settings=settings.database))
+        lines = await Overview(database=database).workers()
+    _print([_worker(line) for line in lines], "there are no workers", arguments)
+    return 0
+
+
+def _print(rows: list[dict[str, object]], none: str, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        say(as_json(rows))
+    else:
+        say(table(rows) if rows else none)
+
+
+def _session(line: SessionLine) -> dict[str, object]:
+    return {
+        "id": line.session_id,
+        "state": line.state,
+        "desired": line.desired,
+        "worker": line.worker_id,
+        "lease": _lease(alive=line.owner_alive),
+        "epoch": line.epoch,
+        "pending": line.pending,
+        "unpublished": line.unpublished,
+    }
+
+
+def _worker(line: WorkerLine) -> dict[str, object]:
+    return {
+        "id": line.worker_id,
+        "version": line.version,
+        "lease": _lease(alive=line.lease_seconds > 0),
+        "lease_seconds": round(line.lease_seconds, 1),
+        "draining": "yes" if line.draining else "no",
+        "sessions": line.sessions,
+        "capacity": line.capacity,
+        "started_at": line.started_at,
+    }
+
+
+def _lease(*, alive: bool) -> str:
+    return "valid" if alive else "ended"
