@@ -8,7 +8,7 @@ the original acknowledged, which keeps their order and starts the count again.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -38,8 +38,6 @@ log = structlog.get_logger(__name__)
 RENEW_AFTER_DELIVERIES = 8
 """Far below the queue's limit, so that crashes and colleagues in between cost nothing either."""
 AT_ONCE = 256
-AT_MOST = 60_000
-"""How many letters can be in hand: a consumer's prefetch is a 16-bit number."""
 RETURN_CHECK_SECONDS = 0.05
 SILENCE_SECONDS = 3.0
 """After this the letters that should be there are taken to be in someone else's hands."""
@@ -100,18 +98,13 @@ class DeadLetterOffice:
             await close_channel(channel)
 
     async def peek(self, limit: int) -> list[DeadLetterView]:
-        """Return the oldest letters, `limit` at most (up to 60 000), and leave them there."""
+        """Return the oldest letters, `limit` at most, and leave them there."""
         if limit < 1:
             return []
-        async with self._reading(min(limit, AT_MOST)) as reading:
-            views: list[DeadLetterView] = []
-            while len(views) < min(limit, reading.expected):
-                message = await reading.next()
-                if message is None:
-                    break
-                views.append(view(message))
+        async with self._reading(min(limit, AT_ONCE)) as reading:
+            letters = [view(message) for message in await reading.gather(limit)]
             await self._renew_if_worn(reading)
-            return views
+            return letters[:limit]
 
     async def replay(self, ids: Collection[str]) -> Handled:
         """Publish the letters with these ids as the commands they were, then remove them."""
@@ -132,22 +125,33 @@ class DeadLetterOffice:
     async def _sweep(self, ids: frozenset[str] | None, act: Act) -> Handled:
         if ids is not None and not ids:
             return Handled(done=0)
-        found: set[str] = set()
-        done = 0
-        async with self._reading(AT_ONCE if ids is None else AT_MOST) as reading:
-            for _ in range(reading.expected):
-                message = await reading.next()
-                if message is None:
-                    break
+        found: dict[str, int] = {}
+        async with self._reading(AT_ONCE) as reading:
+            # Before anything can fail: what goes back must go back in order.
+            gathered = await reading.gather(reading.expected if ids is not None else 0)
+            async for message in self._each(reading, gathered):
                 letter_id = view(message).id
                 if ids is None or letter_id in ids:
                     await act(message)
                     await reading.acknowledge(message)
-                    found.add(letter_id)
-                    done += 1
+                    found[letter_id] = found.get(letter_id, 0) + 1
             await self._renew_if_worn(reading)
+        done = sum(found.values())
         log.info("dead_letters.swept", done=done)
-        return Handled(done=done, missing=(ids or frozenset()) - found)
+        return Handled(done=done, missing=(ids or frozenset()) - found.keys())
+
+    @staticmethod
+    async def _each(
+        reading: Reading, gathered: Sequence[DeliveredMessage]
+    ) -> AsyncIterator[DeliveredMessage]:
+        """Yield what is in hand, then the rest of what was there at the start."""
+        for message in gathered:
+            yield message
+        for _ in range(reading.expected - len(gathered)):
+            following = await reading.next()
+            if following is None:
+                return
+            yield following
 
     async def _replay_one(self, message: DeliveredMessage) -> None:
         await self._publish(
@@ -201,7 +205,7 @@ class DeadLetterOffice:
         )
 
     @asynccontextmanager
-    async def _reading(self, prefetch: int) -> AsyncIterator[Reading]:
+    async def _reading(self, window: int) -> AsyncIterator[Reading]:
         channel = await self._link.channel(confirms=False)
         try:
             reading = Reading(
@@ -210,7 +214,7 @@ class DeadLetterOffice:
                 timeout_seconds=self._settings.request_timeout_seconds,
                 silence_seconds=SILENCE_SECONDS,
             )
-            await reading.start(self._queue, prefetch=prefetch)
+            await reading.start(self._queue, window=window)
             yield reading
         finally:
             await close_channel(channel)

@@ -1,7 +1,12 @@
 """Takes messages out of a queue one by one, and leaves those that are not acknowledged in order.
 
-Through a consumer, not `basic.get`: each of those would be a consumer of its own to the broker,
-which takes back what several had in hand in any order.
+What a quorum queue gets back it keeps apart and hands out first, but what it gets back next goes
+behind that. So whoever gives messages back must have taken all that were given back before, or they
+change places: a pass takes until the first message that was never handed out.
+
+It takes them through a consumer, not `basic.get`: each of those would be a consumer of its own, and
+the broker takes back what several had in hand in the order of the consumers' tags. Where there is
+more than one, because the first had its hands full, their tags rise.
 """
 
 import asyncio
@@ -12,6 +17,9 @@ from aiormq.abc import DeliveredMessage
 
 from gateway_worker.broker.failures import bounded
 from gateway_worker.errors import DependencyError
+
+WIDEST = 60_000
+"""A consumer's prefetch is a 16-bit number."""
 
 
 class Reading:
@@ -34,14 +42,36 @@ class Reading:
         self._timeout_seconds = timeout_seconds
         self._silence_seconds = silence_seconds
         self._incoming: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
+        self._queue = ""
+        self._window = 0
+        self._in_window: set[int] = set()
+        self._consumers = 0
 
-    async def start(self, queue: str, *, prefetch: int) -> None:
-        """Begin. Raises `DependencyError`."""
-        await self._ask(self._channel.basic_qos(prefetch_count=prefetch), f"prefetch of {queue}")
-        await self._ask(self._channel.basic_consume(queue, self._incoming.put), f"consume {queue}")
+    async def start(self, queue: str, *, window: int) -> None:
+        """Begin, with so many messages in hand at first. Raises `DependencyError`."""
+        self._queue = queue
+        await self._consume(window)
+
+    async def gather(self, count: int) -> list[DeliveredMessage]:
+        """Take so many messages, or all there are, and all that were given back before.
+
+        The result may be longer than asked for. Raises `DependencyError`.
+        """
+        taken: list[DeliveredMessage] = []
+        while len(taken) < self.expected and (
+            len(taken) < count or not taken or taken[-1].redelivered
+        ):
+            message = await self.next()
+            if message is None:
+                break
+            taken.append(message)
+        return taken
 
     async def next(self) -> DeliveredMessage | None:
         """Return the next message, or None if none comes. Raises `DependencyError`."""
+        if self._incoming.empty() and len(self._in_window) >= self._window:
+            await self._ask(self._channel.basic_cancel(self._tag), "widen the window")
+            await self._consume(min(self._window * 2, WIDEST))
         waiting = asyncio.create_task(self._incoming.get())
         try:
             await asyncio.wait(
@@ -64,7 +94,26 @@ class Reading:
         tag = message.delivery_tag or 0
         await self._ask(self._channel.basic_ack(tag), "acknowledge")
         del self.held[tag]
+        self._in_window.discard(tag)
         self.acknowledged += 1
+
+    @property
+    def _tag(self) -> str:
+        return f"reading-{self._consumers:05}"
+
+    async def _consume(self, window: int) -> None:
+        self._window = window
+        self._consumers += 1
+        self._in_window = set()
+        await self._ask(self._channel.basic_qos(prefetch_count=window), "set the window")
+        await self._ask(
+            self._channel.basic_consume(self._queue, self._on_message, consumer_tag=self._tag),
+            f"consume {self._queue}",
+        )
+
+    async def _on_message(self, message: DeliveredMessage) -> None:
+        self._in_window.add(message.delivery_tag or 0)
+        self._incoming.put_nowait(message)
 
     async def _ask(self, request: Awaitable[object], what: str) -> None:
         await bounded(request, seconds=self._timeout_seconds, what=what)

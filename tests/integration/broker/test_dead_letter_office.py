@@ -103,9 +103,22 @@ async def test_looking_takes_the_oldest_and_leaves_everything_in_order(
     """More than the broker would take back in order from many readers at once."""
     await bury(backend, *range(LETTERS))
 
-    assert [letter.id for letter in await office.peek(70)] == ids(range(70))
+    for count in (70, 3, 50, 1, 90, 20):
+        assert [letter.id for letter in await office.peek(count)] == ids(range(count))
     assert await there(office) == ids(range(LETTERS))
     assert await office.count() == LETTERS
+
+
+async def test_more_letters_than_one_window_holds_keep_their_order(
+    office: DeadLetterOffice, backend: Backend
+) -> None:
+    """Several consumers have them in hand then, and the broker takes back one after the other."""
+    await bury(backend, *range(1500))
+    for count in (10_000, 1, 700):
+        await office.peek(count)
+
+    assert await office.drop(["c1000"]) == Handled(done=1)
+    assert await there(office) == ids([*range(1000), *range(1001, 1500)])
 
 
 async def test_looking_very_often_loses_nothing(office: DeadLetterOffice, backend: Backend) -> None:
