@@ -26,6 +26,8 @@ class HostSpec:
             pair a new one.
         pairing: How to pair when there is nothing to resume.
         device_name: What the phone's list of linked devices shows.
+        worker_id: Who runs it, for the journal of sends.
+        epoch: Under which epoch, likewise.
     """
 
     session_id: str
@@ -33,6 +35,8 @@ class HostSpec:
     resume_jid: str | None
     pairing: Pairing
     device_name: str
+    worker_id: str = ""
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,8 +194,14 @@ class SessionHost(Protocol):
         """The process id, for memory accounting and fault tests."""
         ...
 
-    async def send_text(self, message: OutgoingText) -> SentMessage:
+    async def send_text(
+        self, message: OutgoingText, *, command_id: str | None = None
+    ) -> SentMessage:
         """Send one message; returns when WhatsApp's server has acknowledged it.
+
+        With a `command_id` the host notes on disk when it hands the message to the library and
+        what the answer was, and a host that dies meanwhile leaves an uncertain end only between
+        these two.
 
         Raises:
             SessionNotConnectedError: Nothing was sent.

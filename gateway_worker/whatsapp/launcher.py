@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -11,9 +13,11 @@ import structlog
 from gateway_contracts.commands import PairByCode
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.ports import HostListener, HostSpec
+from gateway_worker.sessions.sends import SendTrace
 from gateway_worker.sessions.store_files import DEVICE_STORE_NAME
 from gateway_worker.whatsapp.forkserver import ForkServer
 from gateway_worker.whatsapp.ipc.frames import Start
+from gateway_worker.whatsapp.journal import Run, trace
 from gateway_worker.whatsapp.process import HostProcess
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 
@@ -21,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 LISTENER_SECONDS: Final = 2.0
 """How long a listener may take for its last events when everything stops."""
+ORPHAN_MARGIN_SECONDS: Final = 3.0
+"""What a host without a worker needs beside `orphan_seconds`, to disconnect and to leave."""
 
 
 DeviceSource = Callable[[str], Awaitable[str]]
@@ -98,6 +104,7 @@ class HostProcesses:
             listener=listener,
             settings=self._settings,
             noticed=self._on_notice,
+            is_ours=self._is_ours,
         )
         await host.connect()
         # Nothing is awaited from here to the return, so the caller has the host before its first
@@ -115,6 +122,23 @@ class HostProcesses:
                     await self._server.close()
                 self._server = await ForkServer.start(self._settings)
             return self._server
+
+    async def look_up(
+        self,
+        directory: Path,
+        command_id: str,
+        *,
+        worker_id: str,
+        epoch: int,
+        began: datetime | None = None,
+    ) -> SendTrace:
+        """Return what became of a send; see `sessions.sends`."""
+        run = Run(command_id=command_id, worker_id=worker_id, epoch=epoch, began=began)
+        seconds = self._settings.orphan_seconds + ORPHAN_MARGIN_SECONDS
+        return await trace(directory, run, is_ours=self._is_ours, seconds=seconds)
+
+    def _is_ours(self, pid: int) -> bool:
+        return pid in self.host_pids
 
     def _on_notice(self, event: str) -> None:
         self.notices[event] += 1
@@ -140,5 +164,9 @@ class HostProcesses:
             spool_sync=settings.spool_sync,
             in_flight=settings.in_flight,
             drain_seconds=settings.drain_seconds,
+            worker_id=spec.worker_id,
+            epoch=spec.epoch,
+            orphan_seconds=settings.orphan_seconds,
+            device_connections=settings.device_store_connections,
             device_url=None if source is None else await source(spec.session_id),
         )

@@ -6,6 +6,7 @@ import signal
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from gateway_worker.sessions.ports import (
     OutgoingText,
     SentMessage,
 )
+from gateway_worker.sessions.sends import Answered, NotHanded, Refused
 from gateway_worker.whatsapp import translate
 from gateway_worker.whatsapp.crash import crash_reason
 from gateway_worker.whatsapp.forkserver import ForkedHost
@@ -32,6 +34,7 @@ from gateway_worker.whatsapp.ipc import frames
 from gateway_worker.whatsapp.ipc.codec import WireError
 from gateway_worker.whatsapp.ipc.frames import Frame
 from gateway_worker.whatsapp.ipc.streaming import FrameProtocol
+from gateway_worker.whatsapp.journal import Run, trace
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 
 log = structlog.get_logger(__name__)
@@ -44,7 +47,13 @@ begun, or the library reconnects and learns what became of it."""
 ACK_SECONDS: Final = 0.2
 ACK_EVERY: Final = 64
 """Acknowledgements are told after so long, or when there are so many."""
+JOURNAL_SECONDS: Final = 2.0
+"""How long to wait until the journal of a host that is gone can be trusted."""
 Answer = frames.Sent | frames.Done
+
+
+class _HostGoneError(UncertainError):
+    """The process ended before it had answered a request."""
 
 
 class HostProcess:
@@ -57,6 +66,7 @@ class HostProcess:
         listener: Gets its events.
         settings: The times.
         noticed: Called with the name of each notice of the host.
+        is_ours: Whether a process id is that of a host of this worker that runs now.
     """
 
     def __init__(
@@ -68,6 +78,7 @@ class HostProcess:
         listener: HostListener,
         settings: WhatsAppSettings,
         noticed: Callable[[str], None],
+        is_ours: Callable[[int], bool] = lambda _pid: False,
     ) -> None:
         self._log = log.bind(session_id=session_id, host_pid=forked.pid)
         self._directory = directory
@@ -75,6 +86,9 @@ class HostProcess:
         self._listener = listener
         self._settings = settings
         self._noticed = noticed
+        self._is_ours = is_ours
+        self._worker_id = ""
+        self._epoch = 0
         self._loop = asyncio.get_running_loop()
         self._protocol = FrameProtocol(on_frame=self._on_frame, on_closed=self._on_closed)
         self._closed = asyncio.Event()
@@ -104,6 +118,7 @@ class HostProcess:
 
     def begin(self, start: frames.Start) -> None:
         """Tell the host what to do; from now on the listener is called."""
+        self._worker_id, self._epoch = start.worker_id, start.epoch
         self._tasks = (
             asyncio.create_task(self._listen(), name=f"host-events:{self.pid}"),
             asyncio.create_task(self._conclude(), name=f"host-end:{self.pid}"),
@@ -112,24 +127,39 @@ class HostProcess:
 
     # The port.
 
-    async def send_text(self, message: OutgoingText) -> SentMessage:
+    async def send_text(
+        self, message: OutgoingText, *, command_id: str | None = None
+    ) -> SentMessage:
         """Send one message; see the port."""
-        quoted = message.quoted
-        answer = await self._request(
-            lambda number: frames.SendText(
-                request=number,
-                to=message.to,
-                text=message.text,
-                mentions=tuple(message.mentions),
-                quoted_id=quoted.message_id if quoted else None,
-                quoted_participant=quoted.participant if quoted else None,
-                quoted_text=quoted.text if quoted else None,
-            ),
-            seconds=self._settings.send_timeout_seconds,
-            late=UncertainError("no acknowledgement came in time"),
-        )
+        began = datetime.now(UTC)
+        try:
+            answer = await self._request(
+                lambda number: translate.send_frame(message, number, command_id),
+                seconds=self._settings.send_timeout_seconds,
+                late=UncertainError("no acknowledgement came in time"),
+            )
+        except _HostGoneError:
+            if command_id is None:
+                raise
+            return await self._ask_journal(command_id, began)
         assert isinstance(answer, frames.Sent)
         return translate.sent_message(answer)
+
+    async def _ask_journal(self, command_id: str, began: datetime) -> SentMessage:
+        """Return or raise what became of a send whose host has died."""
+        await self._gone.wait()
+        run = Run(command_id=command_id, worker_id=self._worker_id, epoch=self._epoch, began=began)
+        found = await trace(self._directory, run, is_ours=self._is_ours, seconds=JOURNAL_SECONDS)
+        self._log.info("host.send_traced", command_id=command_id, trace=type(found).__name__)
+        match found:
+            case Answered(sent=sent):
+                return sent
+            case Refused(error=error):
+                raise error
+            case NotHanded():
+                raise SessionNotConnectedError("the session's process ended; nothing was sent")
+            case _:
+                raise UncertainError("the session's process ended while the message was sent")
 
     async def logout(self) -> None:
         """Unlink the device; see the port."""
@@ -276,7 +306,7 @@ class HostProcess:
         self._closed.set()
         for number, future in self._requests.items():
             if not future.done():
-                self._fail(number, UncertainError("the session's process ended meanwhile"))
+                self._fail(number, _HostGoneError("the session's process ended meanwhile"))
         self.kill()  # a host that closes its socket and lives on is of no use
 
     def _on_gone(self) -> None:

@@ -19,6 +19,7 @@ class WhatsAppSettings(BaseModel):
         logout_timeout_seconds: For WhatsApp to confirm that the device is unlinked.
         drain_seconds: How long a stopping host waits for its last records to be acknowledged.
         stop_seconds: After that long a stopping host is killed.
+        orphan_seconds: How long a host whose worker is gone may take to finish a send.
         spool_limit_bytes: Above this a host takes nothing more from WhatsApp until the worker has
             caught up.
         spool_segment_bytes: Size of one file of the spool.
@@ -26,6 +27,7 @@ class WhatsAppSettings(BaseModel):
         device_store: Where the library keeps devices and their keys: in a file of each session's
             directory, or in a PostgreSQL database.
         device_store_url: That database; None for the worker's own.
+        device_store_connections: Connections of one session to it, at most.
         device_store_schema: What the names of its schemas, one for each session, begin with.
         in_flight: Records of one host that may await their commit.
         sandbox_proxy_url: Proxy of a sandbox to connect to instead of WhatsApp.
@@ -43,12 +45,14 @@ class WhatsAppSettings(BaseModel):
     logout_timeout_seconds: float = Field(10.0, gt=0)
     drain_seconds: float = Field(2.0, ge=0)
     stop_seconds: float = Field(5.0, gt=0)
+    orphan_seconds: float = Field(5.0, ge=0, le=60)
     spool_limit_bytes: int = Field(64 * 1024 * 1024, ge=1024)
     spool_segment_bytes: int = Field(256 * 1024, ge=256)
     spool_sync: bool = True
     in_flight: int = Field(256, ge=1)
     device_store: Literal["files", "postgres"] = "files"
     device_store_url: SecretStr | None = None
+    device_store_connections: int = Field(4, ge=2, le=20)
     device_store_schema: str = Field("wa_devices", pattern=r"^[a-z_][a-z0-9_]{0,29}$")
     sandbox_proxy_url: str | None = None
     sandbox_ca_file: Path | None = None

@@ -21,6 +21,7 @@ from gateway_worker.sessions.ports import (
     LinkDown,
     LinkEnded,
     LinkUp,
+    OutgoingText,
     PairCodeIssued,
     Paired,
     PairingEnded,
@@ -52,6 +53,21 @@ EventFrame = (
     | frames.Receipt
 )
 """The frames that are news for the session."""
+
+
+def send_frame(message: OutgoingText, request: int, command_id: str | None) -> frames.SendText:
+    """Return the request to send a message."""
+    quoted = message.quoted
+    return frames.SendText(
+        request=request,
+        to=message.to,
+        text=message.text,
+        mentions=tuple(message.mentions),
+        quoted_id=quoted.message_id if quoted else None,
+        quoted_participant=quoted.participant if quoted else None,
+        quoted_text=quoted.text if quoted else None,
+        command_id=command_id,
+    )
 
 
 def error_of(failed: frames.Failed) -> GatewayError:

@@ -10,6 +10,7 @@ runs, its connection is cut.
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Final
 
@@ -17,6 +18,7 @@ from gateway_worker.whatsapp.convert.failures import send_failure
 from gateway_worker.whatsapp.convert.people import LID_SERVER, PHONE_SERVER
 from gateway_worker.whatsapp.convert.recipients import RecipientError, recipient
 from gateway_worker.whatsapp.host.compose import compose
+from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.ipc.frames import (
     Done,
@@ -43,6 +45,7 @@ class Commands:
 
     Args:
         library: The client.
+        journal: Told of every send before and after.
         send: Sends a frame to the worker; safe from every thread.
         unlinked: Called after the device was unlinked.
         cut: Cuts the library's connection, which it then makes anew.
@@ -52,11 +55,13 @@ class Commands:
         self,
         *,
         library: Library,
+        journal: SendJournal,
         send: Callable[[FromHost], None],
         unlinked: Callable[[], None],
         cut: Callable[[], object],
     ) -> None:
         self._library = library
+        self._journal = journal
         self._send = send
         self._unlinked = unlinked
         self._cut = cut
@@ -89,6 +94,16 @@ class Commands:
             threading.Thread(
                 target=self._end, args=(request,), name=f"end-{request}", daemon=True
             ).start()
+
+    def abandon(self) -> None:
+        """Begin nothing more; what runs goes on."""
+        self._waiting.clear()
+
+    def finish(self, seconds: float) -> None:
+        """Wait for the end of the request that runs, at most that long."""
+        deadline = time.monotonic() + seconds
+        while self._running is not None and (left := deadline - time.monotonic()) > 0:
+            self._idle.wait(min(left, 0.1))
 
     def connected(self) -> None:
         """Take the word that the library has connected."""
@@ -127,12 +142,13 @@ class Commands:
             number, job = self._jobs.get()
             if not self._up_again.wait(RECONNECT_SECONDS):
                 self._up_again.set()  # it takes longer: the library says what that means
-            if not self._take(number):
-                continue
+            # Said before it is taken, so that whoever finds nothing running can rely on that.
             self._idle.clear()
             self._running = number
             try:
-                job()
+                if self._take(number):
+                    with suppress(OSError):  # the worker is gone; the loop finds out by itself
+                        job()
             finally:
                 self._running = None
                 self._idle.set()
@@ -144,19 +160,34 @@ class Commands:
         except RecipientError as error:
             self._fail(request.request, Failure.INVALID, str(error))
             return
+        command = request.command_id
+        try:
+            if command is not None:
+                self._journal.handing(command)
+        except OSError:
+            self._fail(request.request, Failure.NOT_BEGUN, "the journal of sends is not writable")
+            return
         started = time.monotonic()
         try:
             answer = self._library.send(to, message)
         except Exception as error:  # noqa: BLE001 - the library's errors differ by their text only
-            self._fail(request.request, *send_failure(str(error)))
+            kind, detail = send_failure(str(error))
+            if command is not None:
+                self._journal.refused(command, kind, detail)
+            self._fail(request.request, kind, detail)
             return
         seconds = time.monotonic() - started
+        chat = self._chat(to)
+        if command is not None:
+            self._journal.answered(
+                command, message_id=answer.ID, chat=chat, timestamp=answer.Timestamp
+            )
         self._send(
             Sent(
                 seconds=seconds,
                 request=request.request,
                 message_id=answer.ID,
-                chat=self._chat(to),
+                chat=chat,
                 timestamp=answer.Timestamp,
             )
         )

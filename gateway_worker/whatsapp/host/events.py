@@ -5,6 +5,7 @@
 """
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -116,6 +117,10 @@ class Intake:
         spool: Where messages and receipts go.
         tell: Hands something to the loop; never blocks.
         wake: Tells the loop that there is something in the spool.
+
+    Attributes:
+        is_busy: Whether an event is being taken.
+        last_event_at: When the last one was, by the monotonic clock.
     """
 
     def __init__(
@@ -126,9 +131,19 @@ class Intake:
         self._wake = wake
         self._flags = 0
         self._receipts = ReceiptFilter()
+        self.is_busy = False
+        self.last_event_at = 0.0
 
     def event(self, code: int, data: bytes) -> None:
         """Take an event. While this waits for room, WhatsApp keeps what comes next."""
+        self.is_busy = True
+        try:
+            self._take(code, data)
+        finally:
+            self.last_event_at = time.monotonic()
+            self.is_busy = False
+
+    def _take(self, code: int, data: bytes) -> None:
         if code == MESSAGE:
             self._store(code, data)
         elif code == RECEIPT:

@@ -5,7 +5,6 @@ import fcntl
 import os
 import signal
 import socket
-from collections.abc import Collection
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
@@ -83,14 +82,14 @@ def count_threads() -> int:
     return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
-def cut_connections(*, keep_ports: Collection[int] = ()) -> int:
+def cut_connections(*, keep_ports: frozenset[int] = frozenset()) -> int:
     """Shut down this process's internet connections; returns how many there were.
 
     Whoever reads from one finds it closed by the other side. Only those that are there when it
     begins: what is made meanwhile in their place is left alone.
 
     Args:
-        keep_ports: Connections to these ports are left alone too.
+        keep_ports: Connections from or to these ports are left alone too.
     """
     with ExitStack() as stack:
         found = [
@@ -98,19 +97,18 @@ def cut_connections(*, keep_ports: Collection[int] = ()) -> int:
             for entry in Path("/proc/self/fd").iterdir()
             if (connection := _connection(int(entry.name))) is not None
         ]
-        found = [connection for connection in found if _peer_port(connection) not in keep_ports]
+        found = [connection for connection in found if not _ports(connection) & keep_ports]
         for connection in found:
             with suppress(OSError):  # it has ended by itself
                 connection.shutdown(socket.SHUT_RDWR)
         return len(found)
 
 
-def _peer_port(connection: socket.socket) -> int | None:
+def _ports(connection: socket.socket) -> set[int]:
     try:
-        port: int = connection.getpeername()[1]
+        return {connection.getsockname()[1], connection.getpeername()[1]}
     except OSError:  # not connected
-        return None
-    return port
+        return set()
 
 
 def _connection(descriptor: int) -> socket.socket | None:

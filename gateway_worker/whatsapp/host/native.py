@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from neonize import _binder as binder
 from neonize.client import NewClient
@@ -27,7 +26,6 @@ PUBLISHED_ROOT: Final = bytes.fromhex(
 """Root of the certificates of WhatsApp's servers, as the library carries it: a public key."""
 CLIENT_ID: Final = "host"
 _LOG_LEVEL: Final = b"WARN"
-_POSTGRESQL_PORT: Final = 5432
 _DEVICE: Final = re.compile(r"[0-9]+(\.[0-9]+)?(:[0-9]+)?@[a-z.]+")
 _DEVICE_SEPARATOR: Final = "|\x01|"
 
@@ -166,15 +164,6 @@ def file_source(store: Path) -> str:
     wait for the disk per transaction where a rollback journal needs three, and is as safe.
     """
     return f"{store}?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=5000&_foreign_keys=on&_="
-
-
-def database_ports(url: str | None) -> frozenset[int]:
-    """Return the ports of the servers in the URL of a PostgreSQL database."""
-    if url is None:
-        return frozenset()
-    hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
-    ports = (re.search(r":(\d+)$", host) for host in hosts)
-    return frozenset(int(port[1]) if port else _POSTGRESQL_PORT for port in ports)
 
 
 def stored_devices(deferred: Deferred, source: str) -> list[str]:

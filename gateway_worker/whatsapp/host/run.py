@@ -8,6 +8,8 @@ import traceback
 from pathlib import Path
 from typing import Final, NoReturn
 
+from gateway_worker.whatsapp.host.gate import open_gate
+from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.host.kernel import (
     cut_connections,
     lock_directory,
@@ -59,6 +61,7 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
     silence_output(directory / ERRORS_NAME)
     name_process("wa-host")
     lock_directory(directory)
+    journal = SendJournal.open(directory=directory, worker_id=start.worker_id, epoch=start.epoch)
     spool = Spool.open(
         directory=directory,
         limit_bytes=start.spool_limit_bytes,
@@ -74,8 +77,11 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
             return
     source = start.device_url or file_source(directory / start.device_store)
     resume = _device_to_run(start, source, deferred)
+    ports: frozenset[int] = frozenset()
     if start.device_url is not None:
         cut_connections()  # the library keeps the one that the question took
+        gate = open_gate(start.device_url, limit=start.device_connections)
+        source, ports = gate.url, gate.ports
     if start.resume_jid is not None and resume is None:
         detail = "the device store does not hold the linked device"
         channel.send(Ended(reason="store_lost", detail=detail))
@@ -83,7 +89,14 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
     library = Library(
         deferred=deferred, source=source, resume=resume, device_name=start.device_name
     )
-    HostSession(start=start, channel=channel, spool=spool, library=library).run()
+    HostSession(
+        start=start,
+        channel=channel,
+        spool=spool,
+        journal=journal,
+        library=library,
+        database_ports=ports,
+    ).run()
 
 
 def _first_frame(channel: BlockingChannel) -> Start:

@@ -24,8 +24,9 @@ from gateway_worker.whatsapp.host.events import (
     QrShown,
     link_news,
 )
+from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.host.kernel import cut_connections
-from gateway_worker.whatsapp.host.native import Callbacks, Library, database_ports, parse_device
+from gateway_worker.whatsapp.host.native import Callbacks, Library, parse_device
 from gateway_worker.whatsapp.host.shipping import Shipper
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
@@ -53,6 +54,10 @@ NEXT_QR_SECONDS: Final = 20.0
 LONGEST_WAIT_SECONDS: Final = 60.0
 UNLINK_SECONDS: Final = 1.0
 """How long the library may take to delete an unlinked device; it does so after it has told it."""
+QUIET_SECONDS: Final = 0.1
+"""With nothing new for so long after it has disconnected, the library has told all it had."""
+DISCONNECT_SECONDS: Final = 1.0
+QUIET_CHECK_SECONDS: Final = 0.02
 REMEMBERED_PEOPLE: Final = 1_000
 
 
@@ -63,7 +68,9 @@ class HostSession:
         start: What the worker wants.
         channel: The connection to it.
         spool: Opened already.
+        journal: Likewise.
         library: Ready to run.
+        database_ports: Connections that are not WhatsApp's have one of these.
     """
 
     def __init__(
@@ -72,7 +79,9 @@ class HostSession:
         start: Start,
         channel: BlockingChannel,
         spool: Spool,
+        journal: SendJournal,
         library: Library,
+        database_ports: frozenset[int] = frozenset(),
     ) -> None:
         self._start = start
         self._channel = channel
@@ -84,9 +93,10 @@ class HostSession:
         self._people = People(phone_of=_remembering(library.phone_of))
         self._commands = Commands(
             library=library,
+            journal=journal,
             send=self._send,
             unlinked=self._leave_soon,
-            cut=partial(cut_connections, keep_ports=database_ports(start.device_url)),
+            cut=partial(cut_connections, keep_ports=database_ports),
         )
         self._qr_codes = 0
         self._known = False
@@ -94,6 +104,8 @@ class HostSession:
         self._leaving: float | None = None
         self._earliest = 0.0
         self._disconnecting = threading.Event()
+        self._disconnected_at = 0.0
+        self._intake = Intake(spool=spool, tell=self._tell, wake=self._wake)
         self._shipper = Shipper(
             spool=spool, people=self._people, send=self._send, in_flight=start.in_flight
         )
@@ -102,8 +114,15 @@ class HostSession:
         """Run until the connection has ended or the worker says so; the process may end then.
 
         Raises:
-            OSError: The worker is gone.
+            OSError: The worker is gone; what ran is finished, as far as time allowed.
         """
+        try:
+            self._loop()
+        except OSError:
+            self._finish_alone()
+            raise
+
+    def _loop(self) -> None:
         if self._spool.damaged_bytes:
             self._send(Notice(event="spool_damaged", detail=f"{self._spool.damaged_bytes} bytes"))
         threading.Thread(target=self._run_library, name="library", daemon=True).start()
@@ -135,7 +154,7 @@ class HostSession:
         self._channel.send(frame)
 
     def _run_library(self) -> None:
-        intake = Intake(spool=self._spool, tell=self._tell, wake=self._wake)
+        intake = self._intake
         error = self._library.run(
             callbacks=Callbacks(
                 event=intake.event, qr=intake.qr, login=intake.login, log=intake.log
@@ -148,6 +167,7 @@ class HostSession:
     def _disconnect(self) -> None:
         # On a thread of its own: a connection that is just being made holds this up.
         self._library.disconnect()
+        self._disconnected_at = time.monotonic()
         self._disconnecting.clear()
         self._wake()
 
@@ -161,12 +181,14 @@ class HostSession:
         if self._leaving is None or now < self._earliest:
             return False
         settled = not self._spool.pending or not self._known
-        return now >= self._leaving or (settled and not self._disconnecting.is_set())
+        return now >= self._leaving or (settled and self._is_quiet(now))
 
     def _wait_milliseconds(self) -> int:
         if self._leaving is None:
             return int(LONGEST_WAIT_SECONDS * 1000)
         now = time.monotonic()
+        if now >= self._earliest and not self._spool.pending:
+            return int(QUIET_CHECK_SECONDS * 1000)
         until = self._earliest if now < self._earliest else self._leaving
         return max(0, int((until - now) * 1000) + 1)
 
@@ -175,9 +197,30 @@ class HostSession:
         if self._leaving is not None:
             return
         self._leaving = time.monotonic() + self._start.drain_seconds
+        self._spool.lift_limit()
         if self._known and not self._returned:
             self._disconnecting.set()
             threading.Thread(target=self._disconnect, name="disconnect", daemon=True).start()
+
+    def _is_quiet(self, now: float) -> bool:
+        """Whether the library has told all that it had when it disconnected."""
+        if self._disconnecting.is_set():
+            return False
+        since = max(self._disconnected_at, self._intake.last_event_at)
+        return not self._known or (not self._intake.is_busy and now - since >= QUIET_SECONDS)
+
+    def _finish_alone(self) -> None:
+        """End as well as possible without a worker, whose successor waits for this process.
+
+        The send that runs gets its answer, which is in the journal then. What the library has
+        taken from WhatsApp already goes to the spool.
+        """
+        self._commands.abandon()
+        self._commands.finish(self._start.orphan_seconds)
+        deadline = time.monotonic() + DISCONNECT_SECONDS
+        self._leave()
+        while (now := time.monotonic()) < deadline and not self._is_quiet(now):
+            time.sleep(QUIET_CHECK_SECONDS)
 
     def _leave_unlinked(self) -> None:
         """Leave when the library, which has ended the connection itself, has deleted the device."""

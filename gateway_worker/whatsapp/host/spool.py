@@ -104,6 +104,7 @@ class Spool:
         self._reading: _Segment | None = None
         self._offset = 0
         self._closed = False
+        self._limitless = False
         self._changed = threading.Condition()
         self.damaged_bytes = 0
         self.stalled = 0
@@ -151,13 +152,19 @@ class Spool:
             while True:
                 if self._closed:
                     raise SpoolClosedError
-                if self._bytes <= self._limit:
+                if self._limitless or self._bytes <= self._limit:
                     try:
                         return self._write(code, flags, payload, force=force)
                     except OSError:
                         self._undo()
                 self.stalled += 1
                 self._changed.wait(RETRY_SECONDS)
+
+    def lift_limit(self) -> None:
+        """Take whatever comes: the host leaves, and what is told now is told once."""
+        with self._changed:
+            self._limitless = True
+            self._changed.notify_all()
 
     def read(self) -> Record | None:
         """Return the next record that was not read yet, or None; for one thread."""

@@ -28,8 +28,12 @@ class Start:
     Attributes:
         directory: The session's directory; it exists.
         device_store: The library's database file inside it.
+        worker_id: Whose host it is, for the journal of sends.
+        epoch: Under which epoch, likewise.
+        orphan_seconds: How long a host whose worker is gone may take to finish a send.
         device_url: Where the library's PostgreSQL database is, with its password; None to use the
             file.
+        device_connections: Connections to that database, at most.
         resume_jid: The device to resume (`user:device@server`); None to pair a new one.
         pair_number: Pair by a code for this number (digits) instead of by QR code.
         device_name: What the phone's list of devices shows.
@@ -54,12 +58,16 @@ class Start:
     spool_sync: bool
     in_flight: int
     drain_seconds: float
+    worker_id: str = ""
+    epoch: int = 0
+    orphan_seconds: float = 5.0
     device_url: str | None = field(default=None, repr=False)
+    device_connections: int = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendText:
-    """Send a text; answered by `Sent` or `Failed`."""
+    """Send a text; answered by `Sent` or `Failed`. With a command's id it is journalled."""
 
     request: int
     to: str
@@ -68,6 +76,7 @@ class SendText:
     quoted_id: str | None = None
     quoted_participant: str | None = None
     quoted_text: str | None = None
+    command_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,160 @@
+"""The journal of sends: what a host writes around each, and the worker reads after the host's end.
+
+A file of lines, each with its checksum. The first one says from when on the journal is complete,
+the next ones who opened it and what became of each command. It is not forced to the disk: what was
+written survives the end of the process. After a power cut lines may be missing, so the first line
+names the boot of the machine, and only within it a missing line means that nothing happened. It
+also repeats a word that the directory's lock file holds: a copy of the journal in another directory
+tells what happened, never what did not.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+JOURNAL_NAME: Final = "sends.journal"
+LOCK_NAME: Final = "host.lock"
+"""As the sessions know it too, of which a host imports nothing."""
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+_CHECKSUM_DIGITS: Final = 8
+_BEFORE_BODY: Final = _CHECKSUM_DIGITS + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """From when on a journal is complete.
+
+    Attributes:
+        worker_id: For whose sends.
+        epoch: From this epoch on.
+        since: From this moment on, in Unix seconds.
+        boot: The machine's boot.
+        word: What the lock file in the same directory says.
+    """
+
+    worker_id: str
+    epoch: int
+    since: float
+    boot: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handing:
+    """A command's message is about to be given to the library."""
+
+    command_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The server took it."""
+
+    command_id: str
+    message_id: str
+    chat: str
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """It was not sent; `kind` is one of the `Failure` texts."""
+
+    command_id: str
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A host begins; all before it are gone."""
+
+    worker_id: str
+    epoch: int
+    pid: int
+
+
+Entry = Handing | Answer | Refusal
+Line = Header | Opened | Entry
+
+_NAMES: Final[dict[str, type[Any]]] = {
+    "journal": Header,
+    "opened": Opened,
+    "handing": Handing,
+    "answered": Answer,
+    "refused": Refusal,
+}
+_TAGS: Final = {cls: name for name, cls in _NAMES.items()}
+
+
+@dataclass(slots=True, kw_only=True)
+class Journal:
+    """A journal as it was read.
+
+    Attributes:
+        header: Its first line.
+        last: Of each command the last line, the command that was last handed over at the end.
+        opened: The host that opened it last.
+        damaged: A line is unreadable. A torn one at the end is none: whoever wrote it had not gone
+            on.
+    """
+
+    header: Header
+    last: dict[str, Entry] = field(default_factory=dict)
+    opened: Opened | None = None
+    damaged: bool = False
+
+
+def line_of(line: Line) -> bytes:
+    """Return a line's bytes."""
+    body = orjson.dumps([_TAGS[type(line)], line])
+    return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
+def parse(data: bytes) -> Journal | None:
+    """Return what a journal's bytes say; None if its first line is unreadable."""
+    lines = list(_lines(data))
+    if not lines or not isinstance(lines[0], Header):
+        return None
+    journal = Journal(header=lines[0])
+    for line in lines[1:]:
+        match line:
+            case Opened():
+                journal.opened = line
+            case Handing():
+                journal.last.pop(line.command_id, None)
+                journal.last[line.command_id] = line
+            case Answer() | Refusal():
+                journal.last[line.command_id] = line
+            case _:
+                journal.damaged = True
+    return journal
+
+
+def boot_id() -> str:
+    """Return what names the machine's boot; "" if that is not known."""
+    try:
+        return _BOOT.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _lines(data: bytes) -> Iterator[Line | None]:
+    for raw in data.split(b"\n")[:-1]:  # what is behind the last line's end is torn
+        yield _line(raw)
+
+
+def _line(raw: bytes) -> Line | None:
+    body = raw[_BEFORE_BODY:]
+    try:
+        if int(raw[:_CHECKSUM_DIGITS], 16) != zlib.crc32(body):
+            return None
+        tag, values = orjson.loads(body)
+        line: Line = _NAMES[tag](**values)
+    except (ValueError, TypeError, KeyError):  # orjson's error is a ValueError
+        return None
+    return line

@@ -1,0 +1,130 @@
+"""Reads the journals of sends that hosts keep: the worker's half of what makes a send certain.
+
+A host whose worker is gone still finishes the send that runs, so what the journal says is final
+only when that host cannot write any more: when nobody holds the directory's lock, or when a host of
+this worker has opened the journal, which it does behind the lock.
+"""
+
+import asyncio
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from gateway_worker.sessions.sends import (
+    Answered,
+    Handed,
+    NotHanded,
+    Refused,
+    SendTrace,
+    Untraced,
+)
+from gateway_worker.whatsapp import translate
+from gateway_worker.whatsapp.ipc.frames import Failed, Sent
+from gateway_worker.whatsapp.ipc.sends import (
+    JOURNAL_NAME,
+    LOCK_NAME,
+    Answer,
+    Handing,
+    Journal,
+    Refusal,
+    boot_id,
+    parse,
+)
+
+PAUSE_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A command's run, as its worker knows it."""
+
+    command_id: str
+    worker_id: str
+    epoch: int
+    began: datetime | None = None
+
+
+async def trace(
+    directory: Path, run: Run, *, is_ours: Callable[[int], bool], seconds: float
+) -> SendTrace:
+    """Return what became of a send.
+
+    Args:
+        directory: The session's directory.
+        run: The command's run.
+        is_ours: Whether a process id is that of a host of this worker that runs now.
+        seconds: How long to wait for the end of a host that another worker has left behind.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        found, is_final = await asyncio.to_thread(_look, directory, run, is_ours)
+        if is_final or isinstance(found, Answered | Refused):
+            return found
+        if time.monotonic() >= deadline:
+            return found if isinstance(found, Handed) else Untraced(detail="a host is in the way")
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _look(directory: Path, run: Run, is_ours: Callable[[int], bool]) -> tuple[SendTrace, bool]:
+    # The lock first: a host that ends in between has written all it had to say by the time of
+    # the reading.
+    is_free = _is_unlocked(directory)
+    try:
+        journal = parse((directory / JOURNAL_NAME).read_bytes())
+    except OSError:
+        return Untraced(detail="there is no journal"), is_free
+    if journal is None:
+        return Untraced(detail="the journal is damaged"), is_free
+    opened = journal.opened
+    return _trace(journal, directory, run), is_free or (opened is not None and is_ours(opened.pid))
+
+
+def _is_unlocked(directory: Path) -> bool:
+    try:
+        lock = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
+def _trace(journal: Journal, directory: Path, run: Run) -> SendTrace:
+    match journal.last.get(run.command_id):
+        case Handing():
+            return Handed()
+        case Answer(message_id=message_id, chat=chat, timestamp=timestamp):
+            sent = Sent(
+                request=0, message_id=message_id, chat=chat, timestamp=timestamp, seconds=0.0
+            )
+            return Answered(sent=translate.sent_message(sent))
+        case Refusal(kind=kind, detail=detail):
+            return Refused(error=translate.error_of(Failed(request=0, kind=kind, detail=detail)))
+        case None:
+            gap = _gap(journal, directory, run)
+            return NotHanded() if gap is None else Untraced(detail=gap)
+
+
+def _gap(journal: Journal, directory: Path, run: Run) -> str | None:
+    """Return why a command that is not in the journal may have been handed over all the same."""
+    header = journal.header
+    if journal.damaged:
+        return "the journal is damaged"
+    if header.worker_id != run.worker_id:
+        return "the journal is another worker's"
+    if header.epoch > run.epoch or (run.began is not None and run.began.timestamp() < header.since):
+        return "the journal began later"
+    if header.boot != boot_id():
+        return "the machine was started anew"
+    if (directory / LOCK_NAME).read_text("ascii", "replace") != header.word:
+        return "the journal is a copy"
+    return None
