@@ -1,11 +1,29 @@
 """The commands table on a real PostgreSQL: each command happens once, whoever asks how often."""
 
 import asyncio
+from collections import Counter
 
-from gateway_contracts import Done, ErrorCode
+from gateway_contracts import Done, ErrorBody, ErrorCode
 from gateway_worker.commands.ports import Verdict
-from gateway_worker.storage.db import Database, PostgresChangeStore, PostgresInboxStore
-from tests.integration.storage.db.support import SEND, count, failed, finished, received, value
+from gateway_worker.sessions.changes import Change, Outcome
+from gateway_worker.storage.db import (
+    Database,
+    PostgresChangeStore,
+    PostgresInboxStore,
+    PostgresSessionStore,
+)
+from tests.integration.storage.db.support import (
+    OTHER,
+    SEND,
+    WORKER,
+    count,
+    expire,
+    failed,
+    finished,
+    received,
+    registered,
+    value,
+)
 
 
 async def test_a_command_is_new_once(
@@ -96,3 +114,146 @@ async def test_nothing_to_enter(database: Database, inbox: PostgresInboxStore) -
     """Needs no answer of the database."""
     assert await inbox.enter([]) == ()
     assert await count(database, "commands") == 0
+
+
+async def test_a_suspended_command_is_new_to_whoever_gets_it(
+    database: Database, inbox: PostgresInboxStore, changes: PostgresChangeStore
+) -> None:
+    """With its attempts counted on; behind the suspension nothing was interrupted."""
+    other = PostgresInboxStore(database=database)
+    await inbox.enter([received("c", epoch=1)])
+    for attempts, store in ((2, inbox), (3, other)):
+        for _ in range(2):
+            await inbox.suspend("c", session_id="s")
+        assert await value(database, "SELECT state FROM commands") == "received"
+        (entry,) = await store.enter([received("c", epoch=1)])
+        assert (entry.verdict, entry.attempts) == (Verdict.NEW, attempts)
+        assert (entry.previous_worker, entry.previous_epoch) == (None, None)
+
+    (entry,) = await inbox.enter([received("c", epoch=1)])
+    assert (entry.verdict, entry.attempts) == (Verdict.INTERRUPTED, 4)
+    await inbox.suspend("c", session_id="s")
+    assert (await changes.commit([finished("c")]))[0].applied
+    await inbox.suspend("c", session_id="s")
+    (entry,) = await inbox.enter([received("c", epoch=1)])
+    assert entry.verdict is Verdict.FINISHED
+
+
+async def test_only_the_run_that_ends_is_suspended(
+    database: Database, inbox: PostgresInboxStore
+) -> None:
+    """Not another session's command, nor a later run of another worker or under another epoch."""
+    await inbox.enter([received("c", epoch=1)])
+    for run in (
+        {"session_id": "t"},
+        {"session_id": "s", "worker_id": OTHER},
+        {"session_id": "s", "epoch": 2},
+        {"session_id": "s", "worker_id": WORKER, "epoch": 0},
+    ):
+        await inbox.suspend("c", **run)  # type: ignore[arg-type]
+        assert await value(database, "SELECT state FROM commands") == "executing"
+    await inbox.suspend("c", session_id="s", worker_id=WORKER, epoch=1)
+    assert await value(database, "SELECT state FROM commands") == "received"
+
+
+async def test_of_a_suspended_command_that_comes_twice_one_is_new(
+    inbox: PostgresInboxStore,
+) -> None:
+    """The other one, in the same batch, has to take it for interrupted."""
+    await inbox.enter([received("c", epoch=1)])
+    await inbox.suspend("c", session_id="s")
+    entries = await inbox.enter([received("c", epoch=1)] * 2)
+
+    assert [(e.verdict, e.attempts) for e in entries] == [
+        (Verdict.NEW, 2),
+        (Verdict.INTERRUPTED, 3),
+    ]
+    assert (entries[1].previous_worker, entries[1].previous_epoch) == (WORKER, 1)
+
+
+async def test_whose_run_was_interrupted_is_told(
+    database: Database, inbox: PostgresInboxStore, sessions: PostgresSessionStore
+) -> None:
+    """The run right before: its worker, and its epoch if it had one."""
+    await inbox.enter([received("c", epoch=1), received("n", "nowhere")])
+    await registered(database)
+    await registered(database, OTHER)
+    await expire(database)
+    await sessions.take_over(OTHER, limit=10)
+    runs = []
+    for worker in (OTHER, OTHER, "third"):
+        entries = await inbox.enter(
+            [received("c", worker=worker, epoch=2), received("n", "nowhere", worker=worker)]
+        )
+        runs.append([(e.previous_worker, e.previous_epoch) for e in entries])
+
+    assert runs == [
+        [(WORKER, 1), (WORKER, None)],
+        [(OTHER, 2), (OTHER, None)],
+        [(OTHER, 2), (OTHER, None)],
+    ]
+    assert await value(database, "SELECT worker_id || epoch FROM commands WHERE id = 'c'") == (
+        "third2"
+    )
+
+
+async def test_a_former_owner_enters_nothing(
+    database: Database, inbox: PostgresInboxStore, changes: PostgresChangeStore
+) -> None:
+    """Neither a new command nor one that is there; the others of its batch are entered."""
+    await changes.commit([finished("done")])
+    await inbox.enter([received("known", epoch=1)])
+    await value(database, "UPDATE sessions SET epoch = 2 WHERE id = 's' RETURNING 1")
+    batch = [
+        received("done", epoch=1),
+        received("known", epoch=1),
+        received("new", epoch=1),
+        received("fine", "t", epoch=1),
+        received("late", "unknown", epoch=1),
+        received("early", "unknown"),
+    ]
+    entries = await inbox.enter(batch)
+
+    new = [command.command_id for command, e in zip(batch, entries, strict=True) if e.attempts]
+    assert new == ["fine", "early"]
+    assert Counter(e.verdict for e in entries) == {Verdict.FENCED: 4, Verdict.NEW: 2}
+    known = "SELECT string_agg(id || attempts, ' ' ORDER BY id) FROM commands"
+    assert await value(database, known) == "done1 early1 fine1 known1"
+
+
+async def test_one_id_under_several_epochs_and_sessions_in_one_batch(
+    inbox: PostgresInboxStore,
+) -> None:
+    """What is fenced takes no id away from what is not."""
+    entries = await inbox.enter(
+        [
+            received("c", epoch=9),
+            received("c", "t", epoch=9),
+            received("c", "t", epoch=1),
+            received("c", "s", epoch=1),
+            received("c", "t"),
+        ]
+    )
+
+    assert [e.verdict for e in entries] == [
+        Verdict.FENCED,
+        Verdict.FENCED,
+        Verdict.NEW,
+        Verdict.TAKEN,
+        Verdict.INTERRUPTED,
+    ]
+    assert [e.attempts for e in entries] == [0, 0, 1, 0, 2]
+
+
+async def test_an_uncertain_end_is_an_end_of_its_own(
+    database: Database, inbox: PostgresInboxStore, changes: PostgresChangeStore
+) -> None:
+    """It is given again like every other."""
+    await inbox.enter([received("c", epoch=1)])
+    error = ErrorBody.of(ErrorCode.UNCERTAIN, "it may have been sent")
+    outcome = Outcome(command_id="c", command_type=SEND, error=error)
+    await changes.commit([Change(session_id="s", epoch=1, outcome=outcome)])
+
+    assert await value(database, "SELECT state FROM commands") == "uncertain"
+    (entry,) = await inbox.enter([received("c", epoch=1)])
+    assert (entry.verdict, entry.outcome) == (Verdict.FINISHED, outcome)

@@ -8,22 +8,27 @@ import pytest
 
 from gateway_worker.commands.ports import Verdict
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.changes import Change, Committed
+from gateway_worker.sessions.changes import Change, Committed, Transfer
 from gateway_worker.storage.db import (
     Database,
     PostgresChangeStore,
     PostgresInboxStore,
     PostgresOutboxStore,
+    PostgresSessionStore,
 )
 from tests.integration.storage.db.support import (
+    OTHER,
     WORKER,
     count,
+    expire,
     failed,
     finished,
+    handed,
     message,
     numbers,
     receipt,
     received,
+    registered,
     rows_of,
     status,
     value,
@@ -48,6 +53,8 @@ SLOW_STEPS = """
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle();
     CREATE TRIGGER slow_entry AFTER INSERT ON commands
         FOR EACH ROW WHEN (NEW.entry IS NOT NULL) EXECUTE FUNCTION dawdle();
+    CREATE CONSTRAINT TRIGGER slow_handover AFTER UPDATE OF worker_id ON sessions
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle();
 """
 HURRY = "DROP FUNCTION dawdle() CASCADE"
 
@@ -196,3 +203,92 @@ async def test_an_entry_of_a_killed_worker_is_an_interruption(
     await eventually(lambda: count(database, "commands"))
     (entry,) = await PostgresInboxStore(database=database).enter([received("a")])
     assert (entry.verdict, entry.attempts) == (Verdict.INTERRUPTED, 2)
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "silent"])
+@pytest.mark.parametrize("overtakes", [True, False], ids=["at once", "later"])
+async def test_a_transfer_whose_answer_was_lost_is_recognised(
+    database: Database, distant: Database, proxy: TcpProxy, *, overtakes: bool, announced: bool
+) -> None:
+    """It happens once, and the new owner's events are not ours to publish."""
+    await registered(database, OTHER)
+    await run(database, SLOW_STEPS)
+    changes = PostgresChangeStore(database=distant, worker_id=WORKER)
+    silent = Change(session_id="s", epoch=1, transfer=Transfer(to_worker=OTHER))
+    batch = [message(1), handed(OTHER) if announced else silent, message(2)]
+    await cut_within(proxy, database, changes.commit(batch))
+    if not overtakes:
+        await eventually(lambda: value(database, "SELECT epoch = 2 FROM sessions WHERE id = 's'"))
+    answers = await until_done(lambda: changes.commit(batch))
+
+    assert [(answer.transferred, answer.fenced) for answer in answers] == [
+        (False, False),
+        (True, False),
+        (False, True),
+    ]
+    assert rows_of(answers) == []
+    row = await PostgresSessionStore(database=database).get("s")
+    assert row is not None
+    assert (row.worker_id, row.epoch, len(row.pending)) == (OTHER, 2, 1)
+    theirs = PostgresOutboxStore(database=database, worker_id=OTHER)
+    assert numbers(await theirs.pending(after=0, limit=9)) == [1, 2][: 1 + announced]
+
+
+async def test_what_was_taken_over_before_the_repeat_is_left_to_the_taker(
+    database: Database, distant: Database, proxy: TcpProxy
+) -> None:
+    """The commit counts, and its events are published once, by their new owner."""
+    await registered(database)
+    await registered(database, OTHER)
+    await run(database, SLOW_STEPS)
+    changes = PostgresChangeStore(database=distant, worker_id=WORKER)
+    batch = [message(1), message(2)]
+    await cut_within(proxy, database, changes.commit(batch))
+    await eventually(lambda: count(database, "outbox"))
+    await run(database, HURRY)
+    await expire(database)
+    await PostgresSessionStore(database=database).take_over(OTHER, limit=10)
+    answers = await until_done(lambda: changes.commit(batch))
+
+    assert [(answer.applied, answer.fenced) for answer in answers] == [(True, False)] * 2
+    assert rows_of(answers) == []
+
+
+async def test_a_takeover_whose_answer_was_lost_is_found_among_ones_own(
+    database: Database, distant: Database, proxy: TcpProxy
+) -> None:
+    """Asked again it takes nothing twice; the taker's sessions have what was taken."""
+    await registered(database)
+    await registered(database, OTHER)
+    await expire(database)
+    await run(database, SLOW_STEPS)
+    sessions = PostgresSessionStore(database=distant)
+    await cut_within(proxy, database, sessions.take_over(OTHER, limit=10))
+    await eventually(lambda: value(database, "SELECT min(epoch) = 2 FROM sessions"))
+
+    assert list(await until_done(lambda: sessions.take_over(OTHER, limit=10))) == []
+    owned = await sessions.owned_by(OTHER)
+    assert [(row.session_id, row.epoch, len(row.pending)) for row in owned] == [
+        ("s", 2, 1),
+        ("t", 2, 1),
+    ]
+
+
+async def test_a_re_entry_whose_answer_was_lost_is_no_interruption(
+    database: Database, distant: Database, proxy: TcpProxy
+) -> None:
+    """A command that was suspended stays new until it is known to have begun, and counts once."""
+    inbox, batch = PostgresInboxStore(database=distant), [received("a", epoch=1)]
+    await inbox.enter(batch)
+    await inbox.suspend("a", session_id="s", worker_id=WORKER, epoch=1)
+    await run(
+        database,
+        SLOW_STEPS + "CREATE TRIGGER slow_re_entry AFTER UPDATE ON commands"
+        " FOR EACH ROW EXECUTE FUNCTION dawdle();",
+    )
+    await cut_within(proxy, database, inbox.enter(batch))
+    await eventually(lambda: value(database, "SELECT attempts = 2 FROM commands"))
+    (entry,) = await until_done(lambda: inbox.enter(batch))
+    assert (entry.verdict, entry.attempts) == (Verdict.NEW, 2)
+    (entry,) = await inbox.enter(batch)
+    assert (entry.verdict, entry.attempts) == (Verdict.INTERRUPTED, 3)
