@@ -98,6 +98,10 @@ class Broker:
         state = await self._declarer.inspect(queue or self._topology.worker_queue(self._worker_id))
         return state.messages
 
+    async def unassigned_depth(self) -> int:
+        """Return how many commands wait for sessions without an owner. Like `depth`."""
+        return await self.depth(self._topology.unassigned)
+
     def check(self) -> BrokerHealth:
         """Tell whether the broker can be used now, and if not why. Never blocks."""
         problems = [

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from functools import partial
 
 from aiormq import Channel, spec
@@ -51,6 +52,7 @@ class ConfirmingChannel:
         self._keeper = ChannelKeeper(link=link, name=name, serve=self._serve, confirms=True)
         self._channel: Channel | None = None
         self._open = asyncio.Event()
+        self._on_open: list[Callable[[], None]] = []
         self._is_something_missing = False
         self._started: dict[str, float] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
@@ -65,6 +67,10 @@ class ConfirmingChannel:
         """Age of the oldest of them, 0 if there is none."""
         oldest = next(iter(self._started.values()), None)
         return 0.0 if oldest is None else time.monotonic() - oldest
+
+    def on_open(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called, without delay, whenever there is a channel again."""
+        self._on_open.append(callback)
 
     def start(self) -> None:
         """Begin to keep a channel open."""
@@ -171,6 +177,8 @@ class ConfirmingChannel:
         channel.closing.add_done_callback(partial(self._note_loss, channel))
         self._channel = channel
         self._open.set()
+        for callback in self._on_open:
+            callback()
         try:
             await asyncio.Future()
         finally:

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 import structlog
 from aiormq import Channel, spec
 from aiormq.abc import DeliveredMessage
-from aiormq.exceptions import ChannelNotFoundEntity
 
 from gateway_contracts import new_id
-from gateway_worker.broker.failures import bounded
+from gateway_worker.broker.failures import bounded, is_missing
 from gateway_worker.broker.letters import (
     DeadLetterView,
     copied,
@@ -235,7 +234,7 @@ class DeadLetterOffice:
                 what=f"inspect queue {self._queue}",
             )
         except DependencyError as error:
-            if isinstance(error.__cause__, ChannelNotFoundEntity):
+            if is_missing(error):
                 raise DependencyError(
                     f"there is no queue {self._queue}: no worker has declared it here yet"
                 ) from error

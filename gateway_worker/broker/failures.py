@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from aiormq.exceptions import (
     AuthenticationError,
     ChannelAccessRefused,
+    ChannelNotFoundEntity,
     ChannelPreconditionFailed,
     InvalidFrameError,
     ProbableAuthenticationError,
@@ -60,6 +61,11 @@ def as_refusal(error: BaseException, what: str) -> ConfigurationError | None:
     if isinstance(error, ChannelAccessRefused):
         return ConfigurationError(f"{what}: the broker's user may not. The broker says: {error}")
     return None
+
+
+def is_missing(error: GatewayError) -> bool:
+    """Tell whether a request failed because what it names does not exist."""
+    return isinstance(error.__cause__, ChannelNotFoundEntity)
 
 
 def as_rejected_login(error: BaseException, address: str) -> ConfigurationError | None:

@@ -4,7 +4,7 @@ Each kind has a channel, so that a missing exchange costs only its own.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,14 +21,16 @@ from gateway_contracts import (
 from gateway_contracts.properties import PERSISTENT, properties_for
 from gateway_worker.broker.confirms import ConfirmingChannel
 from gateway_worker.broker.failures import RefusedError, ReturnedError
-from gateway_worker.broker.headers import own_headers
+from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOPS, own_headers
 from gateway_worker.broker.link import Link
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
-from gateway_worker.commands.ports import Refusal
+from gateway_worker.commands.ports import Delivery, Refusal
 from gateway_worker.commands.replaying import QueueFullError
 from gateway_worker.errors import InvalidCommandError
 from gateway_worker.sessions.changes import OutboxRow
+
+CONTROL_CONTENT_TYPE = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,13 @@ class Publisher:
         """Return when everything can be published, after a lost connection for example."""
         for channel in self._channels:
             await channel.ready()
+
+    def on_ready(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called, without delay, whenever events can be published again.
+
+        It is called for the first time too if that is still to come. It must not raise or block.
+        """
+        self._events.on_open(callback)
 
     async def stop(self) -> None:
         """Close the channels."""
@@ -198,6 +207,7 @@ class Publisher:
         message_id: str | None = None,
         command_type: str | None = None,
         exchange: str | None = None,
+        content_type: str | None = None,
     ) -> None:
         """Send a command on: to a session's owner, to one worker, or to a retry tier.
 
@@ -208,6 +218,7 @@ class Publisher:
             message_id: The command's id; it is what the next worker recognises it by.
             command_type: The command's type.
             exchange: By default the commands' exchange.
+            content_type: By default that of a command.
 
         Raises:
             DependencyError: It is not known to be stored.
@@ -217,7 +228,7 @@ class Publisher:
             exchange=exchange or self._topology.commands,
             routing_key=routing_key,
             properties=spec.Basic.Properties(
-                content_type=CONTENT_TYPE,
+                content_type=content_type or CONTENT_TYPE,
                 delivery_mode=PERSISTENT,
                 message_id=message_id or new_id(),
                 message_type=command_type,
@@ -237,6 +248,82 @@ class Publisher:
         """
         await self.publish_command(
             body, routing_key=self._topology.worker_key(worker_id), message_id=message_id
+        )
+
+    async def pass_on(
+        self, delivery: Delivery, *, worker_id: str, message_id: str | None = None
+    ) -> None:
+        """Send a delivery, command or control, on to the worker that owns its session.
+
+        It says then from which worker's queue it came first, and how often it was sent on. If there
+        is no such worker any more, it goes to the sessions without an owner.
+
+        Args:
+            delivery: What to send on; settling it stays with the caller.
+            worker_id: Whom to.
+            message_id: By default its own, or a new one if it has none.
+
+        Raises:
+            DependencyError: It is not known to be stored.
+        """
+        headers = {**delivery.headers, HOPS: delivery.hops + 1}
+        if came_from := delivery.came_from or delivery.origin:
+            headers[FROM] = came_from
+        await self.publish_command(
+            delivery.body,
+            routing_key=self._topology.worker_key(worker_id),
+            headers=headers,
+            message_id=message_id or delivery.message_id,
+            command_type=delivery.message_type,
+            content_type=CONTROL_CONTENT_TYPE if delivery.control else None,
+        )
+
+    async def control(
+        self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
+    ) -> None:
+        """Send a message of one worker to another (`marker`, `adopt`, `late`).
+
+        It is stored like a command and takes its turn among them. If there is no such worker any
+        more, it goes to the sessions without an owner.
+
+        Args:
+            kind: What it says.
+            worker_id: Whom to.
+            body: JSON.
+            message_id: By default a new one. Whoever repeats a call gives the same again.
+
+        Raises:
+            DependencyError: It is not known to be stored.
+        """
+        await self.publish_command(
+            body,
+            routing_key=self._topology.worker_key(worker_id),
+            headers={CONTROL: kind},
+            message_id=message_id,
+            content_type=CONTROL_CONTENT_TYPE,
+        )
+
+    async def retry_later(self, delivery: Delivery, *, seconds: float, attempts: int) -> None:
+        """Have a command come again, under the key it came with, after a while.
+
+        Later commands of its session overtake it.
+
+        Args:
+            delivery: The command; settling it stays with the caller.
+            seconds: How long to wait at least; the tiers end at five minutes.
+            attempts: How often it was tried so far; it comes with that as `attempts_before`.
+
+        Raises:
+            DependencyError: It is not known to be stored.
+        """
+        await self.publish_command(
+            delivery.body,
+            exchange=self._topology.retry_after(seconds),
+            routing_key=delivery.routing_key,
+            headers={**delivery.headers, ATTEMPT: attempts},
+            message_id=delivery.message_id,
+            command_type=delivery.message_type,
+            content_type=CONTROL_CONTENT_TYPE if delivery.control else None,
         )
 
     async def publish_dead(self, letter: DeadLetter) -> None:

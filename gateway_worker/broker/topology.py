@@ -14,7 +14,7 @@ import structlog
 from aiormq import Channel
 
 from gateway_contracts import BindingSpec, ExchangeSpec, QueueSpec, Topology
-from gateway_worker.broker.failures import bounded
+from gateway_worker.broker.failures import bounded, is_missing
 from gateway_worker.broker.link import Link, close_channel
 from gateway_worker.errors import ConfigurationError, DependencyError, GatewayError
 
@@ -85,6 +85,37 @@ class Declarer:
                     queue=self._queue, exchange=self._topology.commands, routing_key=session_id
                 ),
             )
+
+    async def unbind_from(self, session_id: str, worker_id: str) -> None:
+        """Stop routing a session's commands to another worker; fine if nothing does, or can.
+
+        The channel is a fresh one: naming a queue that does not exist may close it.
+        """
+        queue = self._topology.worker_queue(worker_id)
+        channel = await self._link.channel(confirms=False)
+        try:
+            await bounded(
+                channel.queue_unbind(
+                    queue=queue, exchange=self._topology.commands, routing_key=session_id
+                ),
+                seconds=self._timeout_seconds,
+                what=f"unbind {queue}",
+            )
+        except DependencyError as error:
+            if not is_missing(error):
+                raise
+        finally:
+            await close_channel(channel)
+
+    async def exists(self, queue: str) -> bool:
+        """Ask whether there is a queue. Raises `DependencyError`."""
+        try:
+            await self.inspect(queue)
+        except DependencyError as error:
+            if not is_missing(error):
+                raise
+            return False
+        return True
 
     async def inspect(self, queue: str) -> QueueState:
         """Ask for a queue's depth and consumers. Raises `DependencyError`, also if there is none.
@@ -169,6 +200,14 @@ class Routes:
         """Stop routing the session's commands here. Raises `DependencyError`; idempotent."""
         with _as_dependency():
             await self._declarer.unbind(session_id)
+
+    async def unbind_from(self, session_id: str, worker_id: str) -> None:
+        """Stop routing the session's commands to another worker's queue, if it has one.
+
+        Raises `DependencyError`; idempotent.
+        """
+        with _as_dependency():
+            await self._declarer.unbind_from(session_id, worker_id)
 
 
 @contextlib.contextmanager
