@@ -100,6 +100,7 @@ VARIABLES: Final = (
         {
             "DEVICE_STORE": "device_store",
             "DEVICE_STORE_URL": "device_store_url",
+            "DEVICE_STORE_CONNECTIONS": "device_store_connections",
             "DEVICE_STORE_SCHEMA": "device_store_schema",
             "SEND_TIMEOUT_SECONDS": "send_timeout_seconds",
             "LOGOUT_TIMEOUT_SECONDS": "logout_timeout_seconds",
@@ -107,6 +108,7 @@ VARIABLES: Final = (
             "HOST_MALLOC_ARENAS": "malloc_arenas",
             "HOST_DRAIN_SECONDS": "drain_seconds",
             "HOST_STOP_SECONDS": "stop_seconds",
+            "HOST_ORPHAN_SECONDS": "orphan_seconds",
             "SPOOL_LIMIT_BYTES": "spool_limit_bytes",
             "SPOOL_SYNC": "spool_sync",
             "SANDBOX_PROXY_URL": "sandbox_proxy_url",

@@ -30,6 +30,8 @@ DO $$ BEGIN
     CREATE TABLE IF NOT EXISTS {schema}.whatsmeow_version (version INTEGER, compat INTEGER);
 END $$
 """
+_ENCRYPTED: Final = text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+_UNDECIDED: Final = frozenset({"prefer", "allow"})
 _PREFIX: Final = re.compile(r"[a-z_][a-z0-9_]{0,29}")
 _DIGEST_CHARACTERS: Final = 32
 _CONNECT_SECONDS: Final = 10
@@ -73,7 +75,8 @@ class PostgresDeviceStores:
             if not await connection.scalar(_EXISTS, {"schema": schema}):
                 await connection.execute(text(_CREATE.format(schema=schema)))
                 log.info("device_store.created", session_id=session_id, schema=schema)
-        return library_url(self._url, schema=schema)
+            encrypted = bool(await connection.scalar(_ENCRYPTED))
+        return library_url(self._url, schema=schema, encrypted=encrypted)
 
     async def delete(self, session_id: str) -> None:
         """Remove a session's device store. Idempotent; raises as `source`."""
@@ -99,21 +102,23 @@ class PostgresDeviceStores:
         return bool(found)
 
 
-def library_url(url: str, *, schema: str) -> str:
+def library_url(url: str, *, schema: str, encrypted: bool) -> str:
     """Return a database's URL as the library's driver reads it.
 
     The driver knows most of libpq's parameters and hands the others to the server, which takes
-    `search_path` and the timeouts so. It would insist on TLS by itself; like every other client, it
-    is told to use it where the server has it, unless the URL says more.
+    `search_path` so. Where it is to find out by itself whether the server has TLS, it holds one
+    connection while it tries another, so it is told.
+
+    Args:
+        url: As an operator writes it.
+        schema: Where its tables are.
+        encrypted: Whether the worker's own connection has TLS; counts if the URL leaves it open.
     """
     parts = urlsplit(url)
-    parameters = {
-        "sslmode": "prefer",
-        "connect_timeout": str(_CONNECT_SECONDS),
-        **dict(parse_qsl(parts.query, keep_blank_values=True)),
-        "application_name": APPLICATION_NAME,
-        "search_path": schema,
-    }
-    return urlunsplit(
-        ("postgres", parts.netloc, parts.path, urlencode(parameters, quote_via=quote), "")
-    )
+    parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if parameters.get("sslmode", "prefer") in _UNDECIDED:
+        parameters["sslmode"] = "require" if encrypted else "disable"
+    parameters.setdefault("connect_timeout", str(_CONNECT_SECONDS))
+    parameters |= {"application_name": APPLICATION_NAME, "search_path": schema}
+    query = urlencode(parameters, quote_via=quote, safe=",/")
+    return urlunsplit(("postgres", parts.netloc, parts.path, query, ""))
