@@ -1,0 +1,98 @@
+"""Workers, sessions and the keys of snapshots from the command line."""
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from gateway_worker.devkit.services import ObjectStore
+from gateway_worker.storage.db import (
+    Database,
+    DatabaseSettings,
+    PostgresSessionStore,
+    PostgresWorkerStore,
+)
+from gateway_worker.storage.objects import (
+    Bucket,
+    Keyring,
+    Objects,
+    ObjectsSettings,
+    device_snapshots,
+)
+from tests.integration.ctl.conftest import KEYS, Ctl
+from tests.integration.storage.db.support import session_row
+from tests.integration.storage.objects.support import make_store
+
+
+async def test_workers_and_sessions_are_listed(ctl: Ctl, database_url: str) -> None:
+    """With their leases and owners; filters choose among the sessions."""
+    async with Database(settings=DatabaseSettings(url=SecretStr(database_url))) as database:
+        sessions = PostgresSessionStore(database=database)
+        for name in ("a", "b"):
+            await sessions.create(session_row(name, worker_id="alive"))
+        await sessions.create(session_row("c", worker_id="gone"))
+        for name, capacity in (("alive", 7), ("gone", 9)):
+            worker = PostgresWorkerStore(database=database, worker_id=name, lease_seconds=300)
+            await worker.register(version="1.2.3", capacity=capacity)
+        await worker.leave()
+
+    workers = await ctl("workers", "--json")
+    assert workers.code == 0, workers.err
+    alive, gone = workers.json
+    assert (alive["id"], alive["lease"], alive["sessions"], alive["capacity"]) == (
+        *("alive", "valid", 2, 7),
+    )
+    assert (gone["id"], gone["lease"], gone["sessions"]) == ("gone", "ended", 1)
+    listed = await ctl("sessions")
+    assert [line.split()[:5] for line in listed.out.splitlines()] == [
+        ["ID", "STATE", "DESIRED", "WORKER", "LEASE"],
+        ["a", "created", "running", "alive", "valid"],
+        ["b", "created", "running", "alive", "valid"],
+        ["c", "created", "running", "gone", "ended"],
+    ]
+    one = await ctl("sessions", "--worker", "gone", "--json")
+    assert [(line["id"], line["epoch"], line["pending"]) for line in one.json] == [("c", 1, 0)]
+    assert (await ctl("sessions", "--state", "connected")).out == "there are no such sessions\n"
+    first = await ctl("sessions", "--limit", "1")
+    assert "more are not shown" in first.err
+    assert (await ctl("sessions", "--state", "asleep")).code == 2
+
+
+async def test_a_database_that_does_not_answer_is_told(ctl: Ctl) -> None:
+    """In a line."""
+    answer = await ctl("workers", DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert answer.code == 1
+    assert answer.err.splitlines()[-1].startswith("gateway-worker: ")
+    assert "Traceback" not in answer.err
+
+
+async def test_copies_are_sealed_again_under_the_first_key(
+    ctl: Ctl, s3: ObjectStore, s3_prefix: str, tmp_path: Path
+) -> None:
+    """And a copy whose key is not given makes it a failure."""
+    first, second = (f"{name}:{key}" for name, key in KEYS.items())
+    settings = ObjectsSettings.model_validate(
+        {
+            "endpoint_url": s3.endpoint_url,
+            "region": s3.region,
+            "bucket": s3.bucket,
+            "access_key_id": s3.access_key_id,
+            "secret_access_key": s3.secret_access_key,
+            "prefix": s3_prefix,
+        }
+    )
+    make_store(tmp_path / "shop", "row")
+    async with Objects.open(settings) as objects:
+        bucket = Bucket(objects=objects)
+        snapshots = device_snapshots(bucket=bucket, keyring=Keyring.parse(first))
+        await snapshots.save("shop", tmp_path / "shop", epoch=1)
+
+    without = await ctl("snapshots", "rotate")
+    assert without.code == 2
+    assert "SNAPSHOT_KEYS" in without.err
+    lost = await ctl("snapshots", "rotate", SNAPSHOT_KEYS=second)
+    assert lost.code == 1
+    assert "1 copies cannot be read" in lost.err
+    done = await ctl("snapshots", "rotate", "--json", SNAPSHOT_KEYS=f"{second},{first}")
+    assert (done.code, done.json["rotated"], done.json["unreadable"]) == (0, 1, 0)
+    again = await ctl("snapshots", "rotate", SNAPSHOT_KEYS=second)
+    assert again.out.startswith("rotated 0 of 1; 1 had the key already")
