@@ -14,7 +14,15 @@ import structlog
 import gateway_worker
 from gateway_worker.errors import DependencyError
 from gateway_worker.whatsapp.ipc.codec import FrameDecoder, WireError, encode
-from gateway_worker.whatsapp.ipc.frames import Fork, Forked, Frame, NotForked, Ready, Reaped
+from gateway_worker.whatsapp.ipc.frames import (
+    Fork,
+    Forked,
+    Frame,
+    Lease,
+    NotForked,
+    Ready,
+    Reaped,
+)
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 
 log = structlog.get_logger(__name__)
@@ -22,6 +30,8 @@ log = structlog.get_logger(__name__)
 PROGRAM: Final = "gateway_worker.whatsapp.host.zygote"
 MAX_PACKET_BYTES: Final = 4096
 EXIT_SECONDS: Final = 2.0
+ORPHAN_MARGIN_SECONDS: Final = 3.0
+"""What a host without a worker needs beside `orphan_seconds`, to disconnect and to leave."""
 _PASSED_ON: Final = (
     "PATH",
     "HOME",
@@ -112,6 +122,7 @@ class ForkServer:
                 PROGRAM,
                 str(theirs.fileno()),
                 str(os.getpid()),
+                str(settings.orphan_seconds + ORPHAN_MARGIN_SECONDS),
                 env=_environment(settings),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
@@ -165,6 +176,15 @@ class ForkServer:
         finally:
             self._forks.pop(number, None)
         return ForkedHost(pid=pid, pidfd=pidfd, socket=ours, status=status)
+
+    def extend_lease(self, deadline: float | None) -> None:
+        """Let hosts live until a moment of the monotonic clock, or without end. Never blocks."""
+        if not self._open:
+            return
+        try:
+            self._control.send(encode(Lease(deadline=deadline)))
+        except OSError as error:  # not extended, which is the safe side
+            log.warning("fork_server.lease_not_extended", reason=repr(error))
 
     async def close(self) -> None:
         """End it; hosts that still run are killed. Idempotent."""

@@ -1,6 +1,7 @@
 """Starts hosts: the sessions' `HostLauncher`, over one fork server that is replaced if it dies."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -15,7 +16,7 @@ from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.ports import HostListener, HostSpec
 from gateway_worker.sessions.sends import SendTrace
 from gateway_worker.sessions.store_files import DEVICE_STORE_NAME
-from gateway_worker.whatsapp.forkserver import ForkServer
+from gateway_worker.whatsapp.forkserver import ORPHAN_MARGIN_SECONDS, ForkServer
 from gateway_worker.whatsapp.ipc.frames import Start
 from gateway_worker.whatsapp.journal import Run, trace
 from gateway_worker.whatsapp.process import HostProcess
@@ -25,8 +26,6 @@ log = structlog.get_logger(__name__)
 
 LISTENER_SECONDS: Final = 2.0
 """How long a listener may take for its last events when everything stops."""
-ORPHAN_MARGIN_SECONDS: Final = 3.0
-"""What a host without a worker needs beside `orphan_seconds`, to disconnect and to leave."""
 
 
 DeviceSource = Callable[[str], Awaitable[str]]
@@ -55,6 +54,8 @@ class HostProcesses:
         self._starting = asyncio.Lock()
         self._hosts: set[HostProcess] = set()
         self._open = False
+        self._kills = 0
+        self._lease_end: float | None = None
         self.notices: Counter[str] = Counter()
 
     @property
@@ -89,8 +90,31 @@ class HostProcesses:
         if server is not None:
             await server.close()
 
+    def extend_lease(self, seconds: float) -> None:
+        """Let the hosts live for so long from now; without an extension they are killed then.
+
+        The fork server does that, even while this process stands still, and it starts no host
+        until the next extension. Cheap, never raises.
+
+        Args:
+            seconds: Zero or less: no end, as before the first call.
+        """
+        self._lease_end = time.monotonic() + seconds if seconds > 0 else None
+        if self._server is not None:
+            self._server.extend_lease(self._lease_end)
+
+    def kill_all(self) -> None:
+        """End every host at once, those too that are just being started. Never raises.
+
+        Each is told as a `HostExited` that was not expected; new ones can be started.
+        """
+        self._kills += 1
+        for host in self._hosts:
+            host.kill()
+
     async def launch(self, spec: HostSpec, listener: HostListener) -> HostProcess:
         """Start a host and return once its process runs; see the port."""
+        kills = self._kills
         try:
             await asyncio.to_thread(spec.directory.mkdir, parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -111,6 +135,8 @@ class HostProcesses:
         # event has the caller.
         self._hosts = {one for one in self._hosts if not one.finished} | {host}
         host.begin(start)
+        if kills != self._kills:
+            host.kill()
         return host
 
     async def _running_server(self) -> ForkServer:
@@ -121,6 +147,7 @@ class HostProcesses:
                 if self._server is not None:
                     await self._server.close()
                 self._server = await ForkServer.start(self._settings)
+                self._server.extend_lease(self._lease_end)
             return self._server
 
     async def look_up(

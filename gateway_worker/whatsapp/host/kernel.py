@@ -26,6 +26,11 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def outlive_parent() -> None:
+    """Take back `die_with_parent`."""
+    _prctl(_PR_SET_PDEATHSIG, 0)
+
+
 def name_process(name: str) -> None:
     """Show a name of at most 15 bytes in process lists."""
     buffer = ctypes.create_string_buffer(name.encode()[:15])

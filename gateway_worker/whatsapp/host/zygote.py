@@ -1,8 +1,12 @@
-"""The fork server: `python -m gateway_worker.whatsapp.host.zygote <socket> <parent>`.
+"""The fork server: `python -m gateway_worker.whatsapp.host.zygote <socket> <parent> <seconds>`.
 
 Everything is imported once and stays shared with all hosts, copy on write: nothing is imported
 after the fork, and the collector leaves what it finds here alone. The native library reads the
 environment that was there at `exec`, so the worker sets it when it starts this program.
+
+It is also the hosts' dead man's switch. When the lease that the worker gave it ends, they are
+killed, whatever has become of the worker. When the worker is gone they get the last argument's
+seconds to finish what they are at; they notice by themselves.
 
 The socket is of the kind that keeps packets apart (SOCK_SEQPACKET): each is one frame and carries
 at most one descriptor, a host's socket on the way in and its pidfd on the way out.
@@ -10,11 +14,15 @@ at most one descriptor, a host's socket on the way in and its pidfd on the way o
 
 import gc
 import importlib
+import math
 import os
 import select
+import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, NoReturn
 
 from gateway_worker.whatsapp.host.heap import fill_holes
@@ -22,11 +30,20 @@ from gateway_worker.whatsapp.host.kernel import (
     count_threads,
     die_with_parent,
     name_process,
+    outlive_parent,
     reap_children,
 )
 from gateway_worker.whatsapp.host.preload import Deferred, preload
 from gateway_worker.whatsapp.ipc.codec import FrameDecoder, encode
-from gateway_worker.whatsapp.ipc.frames import Fork, Forked, Frame, NotForked, Ready, Reaped
+from gateway_worker.whatsapp.ipc.frames import (
+    Fork,
+    Forked,
+    Frame,
+    Lease,
+    NotForked,
+    Ready,
+    Reaped,
+)
 
 MAX_PACKET_BYTES: Final = 4096
 
@@ -38,6 +55,7 @@ class ForkServer:
         control: The socket to the worker.
         deferred: The native library, not loaded.
         run_host: What a host does with its socket.
+        orphan_seconds: How long hosts may live on without the worker.
     """
 
     def __init__(
@@ -46,36 +64,69 @@ class ForkServer:
         control: socket.socket,
         deferred: Deferred,
         run_host: Callable[[socket.socket, Deferred], NoReturn],
+        orphan_seconds: float,
     ) -> None:
         self._control = control
         self._deferred = deferred
         self._run_host = run_host
+        self._orphan_seconds = orphan_seconds
+        self._deadline = math.inf
+        self._lease_ended = False
         self._pid = os.getpid()
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
         self._children: dict[int, int] = {}  # by pidfd
 
     def serve(self) -> None:
-        """Serve until the worker closes its end."""
+        """Serve until the worker has closed its end and the hosts have left."""
         self._tell(Ready())
-        while True:
-            for descriptor, _ in self._poll.poll():
+        is_open = True
+        while is_open:
+            # Nothing to do and no time left: a lease that has come in the meantime counts.
+            ready = self._poll.poll(_milliseconds(self._next_deadline()))
+            if not ready and time.monotonic() >= self._next_deadline():
+                self._end_lease()
+            for descriptor, _ in ready:
                 if descriptor in self._children:
                     self._reap(descriptor)
-                elif not self._take():
-                    return
+                else:
+                    is_open = self._take()
+        self._wait_for_orphans()
+
+    def _next_deadline(self) -> float:
+        return math.inf if self._lease_ended else self._deadline
+
+    def _end_lease(self) -> None:
+        self._lease_ended = True
+        for pidfd in self._children:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+
+    def _wait_for_orphans(self) -> None:
+        self._poll.unregister(self._control)
+        until = min(time.monotonic() + self._orphan_seconds, self._deadline)
+        while self._children and time.monotonic() < until:
+            for pidfd, _ in self._poll.poll(_milliseconds(until)):
+                self._reap(pidfd)
 
     def _take(self) -> bool:
         data, descriptors, _, _ = socket.recv_fds(self._control, MAX_PACKET_BYTES, 1)
         if not data:
             return False
         for frame in FrameDecoder().feed(data):
-            assert isinstance(frame, Fork)
-            self._fork(frame.number, socket.socket(fileno=descriptors[0]))
+            if isinstance(frame, Lease):
+                self._deadline = math.inf if frame.deadline is None else frame.deadline
+                self._lease_ended = False
+            else:
+                assert isinstance(frame, Fork)
+                self._fork(frame.number, socket.socket(fileno=descriptors[0]))
         return True
 
     def _fork(self, number: int, host: socket.socket) -> None:
         with host:
+            if time.monotonic() >= self._deadline:
+                self._tell(NotForked(number=number, detail="the worker's lease has ended"))
+                return
             try:
                 pid = os.fork()
             except OSError as error:
@@ -106,12 +157,19 @@ class ForkServer:
         self._tell(Reaped(pid=pid, status=os.waitstatus_to_exitcode(status)))
 
     def _tell(self, frame: Frame, *descriptors: int) -> None:
-        socket.send_fds(self._control, [encode(frame)], descriptors)
+        with suppress(OSError):  # the worker is gone, which is found out by itself
+            socket.send_fds(self._control, [encode(frame)], descriptors)
+
+
+def _milliseconds(until: float) -> int | None:
+    """Return a timeout for `poll` that does not end before a moment of the monotonic clock."""
+    return None if until == math.inf else max(0, math.ceil((until - time.monotonic()) * 1000))
 
 
 def main() -> None:
     """Import everything, then serve."""
     control_fd, worker = (int(argument) for argument in sys.argv[1:3])
+    orphan_seconds = float(sys.argv[3])
     die_with_parent(worker)
     name_process("wa-zygote")
     gc.disable()  # a collection would leave holes that hosts then fill, page by page
@@ -122,8 +180,14 @@ def main() -> None:
     gc.freeze()
     if (threads := count_threads()) != 1:
         raise RuntimeError(f"{threads} threads run, so nothing may be forked")
+    outlive_parent()  # its end of the socket is closed then, and hosts get their time
     with socket.socket(fileno=control_fd) as control:
-        ForkServer(control=control, deferred=deferred, run_host=run.run_host).serve()
+        ForkServer(
+            control=control,
+            deferred=deferred,
+            run_host=run.run_host,
+            orphan_seconds=orphan_seconds,
+        ).serve()
     os._exit(0)  # hosts that are left die with this process
 
 

@@ -44,6 +44,7 @@ KINDS: Final[tuple[type[Any], ...]] = (
     frames.Forked,
     frames.NotForked,
     frames.Reaped,
+    frames.Lease,
 )
 """A frame's kind on the wire is its place in here, so a change of order is a new `VERSION`."""
 

@@ -244,6 +244,17 @@ class Fork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Kill every host at `deadline` (monotonic clock), and fork none after it; None: never.
+
+    The next one replaces it. The clock is the machine's, so a frame that was long under way, or a
+    worker that stands still, makes nothing longer.
+    """
+
+    deadline: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forked:
     """A host runs; a pidfd for it comes along."""
 
@@ -295,6 +306,6 @@ FromHost = (
     | Failed
     | Notice
 )
-ToForkServer = Fork
+ToForkServer = Fork | Lease
 FromForkServer = Ready | Forked | NotForked | Reaped
 Frame = ToHost | FromHost | ToForkServer | FromForkServer

@@ -57,6 +57,8 @@ class Account:
     acknowledging: bool = True
     taken: int = 0
     running: HostProcess | None = None
+    worker_id: str = ""
+    epoch: int = 0
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
@@ -73,6 +75,8 @@ class Account:
             resume_jid=self.jid,
             pairing=pairing or PairByQr(),
             device_name="Test gateway",
+            worker_id=self.worker_id,
+            epoch=self.epoch,
         )
         self.running = await self.processes.launch(spec, self._listen)
         return self.running

@@ -208,7 +208,7 @@ async def test_it_stays_small_and_keeps_the_last_ones(directory: Path) -> None:
         answer(journal, f"c{number}")
 
     assert (directory / JOURNAL_NAME).stat().st_size < LIMIT_BYTES + 1_000
-    assert sorted(os.listdir(directory)) == [LOCK_NAME, JOURNAL_NAME]
+    assert not (directory / ".sends.draft").exists()
     for number in range(2_500, 3_000):
         assert isinstance(await look(directory, f"c{number}"), Answered)
     assert isinstance(await look(directory, "c0", began=began), Untraced)

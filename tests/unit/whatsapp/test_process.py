@@ -14,13 +14,22 @@ from gateway_worker.errors import (
     InvalidCommandError,
     SessionNotConnectedError,
     UncertainError,
+    UpstreamRejectedError,
     UpstreamTimeoutError,
 )
-from gateway_worker.sessions.ports import HostEvent, HostExited, InboundMessage, OutgoingText
+from gateway_worker.sessions.ports import (
+    HostEvent,
+    HostExited,
+    InboundMessage,
+    OutgoingText,
+    SentMessage,
+)
 from gateway_worker.whatsapp.forkserver import ForkedHost
+from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.ipc import frames
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 from gateway_worker.whatsapp.ipc.frames import Failure
+from gateway_worker.whatsapp.ipc.sends import LOCK_NAME
 from gateway_worker.whatsapp.process import HostProcess
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 from tests.support.eventually import eventually
@@ -61,6 +70,10 @@ class Puppet:
     def say_bytes(self, data: bytes) -> None:
         """Send anything to the worker."""
         self._socket.sendall(data)
+
+    def hang_up(self) -> None:
+        """Close the connection."""
+        self._socket.close()
 
     async def hear(self, kind: type[frames.Frame]) -> frames.Frame:
         """Return the next frame of this kind from the worker."""
@@ -259,3 +272,45 @@ async def test_a_host_that_speaks_nonsense_is_ended(tmp_path: Path) -> None:
     events = await host.told(2)
     assert isinstance(events[0], InboundMessage)
     assert events[-1] == HostExited(expected=False, detail="killed by SIGKILL")
+
+
+async def _send_and_die(directory: Path, note: Callable[[SendJournal], None]) -> object:
+    """Send a text over a host that notes something and then dies without a word."""
+    (directory / LOCK_NAME).touch()
+    journal = SendJournal.open(directory=directory, worker_id="", epoch=0)
+    async with puppet(directory) as host:
+        sending = asyncio.create_task(
+            host.host.send_text(OutgoingText(to="1", text="x"), command_id="c")
+        )
+        await host.hear(frames.SendText)
+        note(journal)
+        host.host.kill()
+        host.hang_up()
+        return (await asyncio.gather(sending, return_exceptions=True))[0]
+
+
+async def test_a_host_that_dies_between_its_note_and_its_answer(tmp_path: Path) -> None:
+    """The note is the answer."""
+
+    def note(journal: SendJournal) -> None:
+        journal.handing("c")
+        journal.answered("c", message_id="3EB0", chat="1@s.whatsapp.net", timestamp=1)
+
+    sent = await _send_and_die(tmp_path, note)
+
+    assert isinstance(sent, SentMessage)
+    assert (sent.message_id, sent.chat) == ("3EB0", "1@s.whatsapp.net")
+
+
+async def test_a_host_that_dies_before_or_while_it_sends(tmp_path: Path) -> None:
+    """Before, nothing was sent; while, nobody knows; a refusal is one."""
+    before = await _send_and_die(tmp_path, lambda _: None)
+    assert isinstance(before, SessionNotConnectedError)
+
+    during = await _send_and_die(tmp_path, lambda journal: journal.handing("c"))
+    assert isinstance(during, UncertainError)
+
+    refused = await _send_and_die(
+        tmp_path, lambda journal: journal.refused("c", Failure.REJECTED, "479")
+    )
+    assert isinstance(refused, UpstreamRejectedError)
