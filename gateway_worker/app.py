@@ -77,6 +77,7 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(parts.consumer.stop_intake)
         stack.push_async_callback(parts.heartbeat.farewell, WorkerDraining)
         await _start(stack, parts.heartbeat, stop=stop, grace_seconds=5)
+        await _start(stack, parts.capacity, stop=stop, grace_seconds=5)
         lifecycle.enter(Phase.RUNNING)
         log.info("worker.started", worker_id=settings.worker_id, sessions=resumed, version=VERSION)
         await stop.wait()

@@ -60,6 +60,8 @@ class Metrics:
         registry: What is exposed; nothing is in prometheus_client's global one.
         sessions: Sessions held, by state.
         capacity: Sessions that this worker may hold.
+        unassigned_waiting: Commands of the whole fleet that wait for a worker with room.
+        fleet_room: Sessions that all live workers together can still take.
         commands: Commands brought to an end, by type and outcome (see `OUTCOMES`).
         command_seconds: From delivery to acknowledgement, by type.
         queue_wait_seconds: From delivery until a command's turn in its session's mailbox.
@@ -91,6 +93,8 @@ class Metrics:
     registry: CollectorRegistry
     sessions: Gauge
     capacity: Gauge
+    unassigned_waiting: Gauge
+    fleet_room: Gauge
     commands: Counter
     command_seconds: Histogram
     queue_wait_seconds: Histogram
@@ -229,6 +233,10 @@ def _sessions(make: _Maker) -> dict[str, Any]:
     return {
         "sessions": make.gauge("sessions", "Sessions held.", "state"),
         "capacity": make.gauge("capacity_sessions", "Sessions that the worker may hold."),
+        "unassigned_waiting": make.gauge(
+            "unassigned_waiting", "Commands that wait for a worker with room, of the whole fleet."
+        ),
+        "fleet_room": make.gauge("fleet_room", "Sessions that all live workers can still take."),
         "inbound_messages": make.counter("inbound_messages", "Messages from WhatsApp."),
         "swallowed_messages": make.counter(
             "swallowed_messages", "Messages acknowledged by the library and not handed over."

@@ -15,6 +15,7 @@ from gateway_worker.health import (
     resources_section,
     sessions_section,
 )
+from gateway_worker.health.capacity import CapacityWatch
 from gateway_worker.health.heartbeat import LoadReport, Rate
 from gateway_worker.health.resources import ResourceMeter
 from gateway_worker.metrics import Metrics
@@ -94,6 +95,11 @@ class Observed(Protocol):
     @property
     def report(self) -> LoadReport:
         """What heartbeats say."""
+        ...
+
+    @property
+    def capacity(self) -> CapacityWatch:
+        """The room of the fleet."""
         ...
 
 
@@ -189,6 +195,8 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
         metrics.hosts.set(len(adapters.hosts.host_pids))
         metrics.commands_waiting.set(parts.dispatcher.waiting)
         metrics.outbox_depth.set(parts.report.last.outbox_depth)
+        metrics.unassigned_waiting.set(parts.capacity.last.waiting)
+        metrics.fleet_room.set(parts.capacity.last.free)
         metrics.cpu_percent.set(usage.cpu_percent)
         metrics.worker_memory_bytes.set(usage.worker_rss_bytes)
         metrics.hosts_memory_bytes.set(usage.hosts_pss_bytes)

@@ -18,6 +18,7 @@ from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.config import Settings
 from gateway_worker.errors import ConfigurationError, GatewayError
+from gateway_worker.health.capacity import CapacityWatch
 from gateway_worker.health.heartbeat import Heartbeat, LoadReport
 from gateway_worker.health.resources import ResourceMeter
 from gateway_worker.observation import Counts
@@ -102,6 +103,7 @@ class Parts:
     dispatcher: Dispatcher
     consumer: CommandConsumer
     heartbeat: Heartbeat
+    capacity: CapacityWatch
     resources: ResourceMeter
     report: LoadReport
     routes: RedisRoutes
@@ -206,6 +208,14 @@ def build_parts(settings: Settings, adapters: Adapters, counts: Counts) -> Parts
         dispatcher=dispatcher,
         consumer=consumer,
         heartbeat=heartbeat,
+        capacity=CapacityWatch(
+            worker_id=worker_id,
+            is_full=lambda: not manager.has_room,
+            waiting=broker.unassigned_depth,
+            free=around.sessions.room,
+            events=broker.publisher,
+            interval_seconds=settings.heartbeat_seconds,
+        ),
         resources=resources,
         report=report,
         routes=routes,

@@ -4,7 +4,7 @@ The way through the modules: `sidecar` is what `app.py` starts; it answers HTTP 
 on a thread of its own, because a probe has to be answered when the worker's event loop cannot.
 `checks` asks the dependencies in the background, `watchdog` watches the loop, `lifecycle` knows
 whether the worker starts, runs or drains, `report` and `performance` put figures together.
-`heartbeat` and `resources` serve the worker's events on RabbitMQ.
+`heartbeat`, `resources` and `capacity` serve the worker's events on RabbitMQ.
 """
 
 from gateway_worker.health.checks import Check, CheckResult, Checks, CheckState
