@@ -150,7 +150,7 @@ async def test_only_the_run_that_ends_is_suspended(
         {"session_id": "s", "epoch": 2},
         {"session_id": "s", "worker_id": WORKER, "epoch": 0},
     ):
-        await inbox.suspend("c", **run)  # type: ignore[arg-type]
+        await inbox.suspend("c", **run)
         assert await value(database, "SELECT state FROM commands") == "executing"
     await inbox.suspend("c", session_id="s", worker_id=WORKER, epoch=1)
     assert await value(database, "SELECT state FROM commands") == "received"
