@@ -9,14 +9,19 @@ nothing behind.
 
 import hashlib
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import structlog
+from pydantic import SecretStr
 from sqlalchemy import text
 
+from gateway_worker.errors import ConfigurationError, DependencyError
 from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.settings import DatabaseSettings
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +36,7 @@ DO $$ BEGIN
 END $$
 """
 _ENCRYPTED: Final = text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+_MAY_CREATE: Final = text("SELECT has_database_privilege(current_database(), 'CREATE')")
 _UNDECIDED: Final = frozenset({"prefer", "allow"})
 _PREFIX: Final = re.compile(r"[a-z_][a-z0-9_]{0,29}")
 _DIGEST_CHARACTERS: Final = 32
@@ -55,6 +61,32 @@ class PostgresDeviceStores:
         self._database = database
         self._url = url
         self._prefix = schema
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, *, url: SecretStr, schema: str) -> AsyncIterator["PostgresDeviceStores"]:
+        """Open a small pool of connections, and see that schemas can be made.
+
+        A database that does not answer is only logged.
+
+        Raises:
+            ConfigurationError: The user may not create schemas.
+        """
+        settings = DatabaseSettings(url=url, pool_size=2, pool_overflow=2)
+        async with Database(settings=settings) as database:
+            stores = cls(database=database, url=url.get_secret_value(), schema=schema)
+            try:
+                async with database.statement("looking at the database") as connection:
+                    allowed = await connection.scalar(_MAY_CREATE)
+            except DependencyError as error:
+                log.warning("device_stores.unavailable", detail=error.detail)
+            else:
+                if not allowed:
+                    raise ConfigurationError(
+                        f"the user of the database of device stores at {database.address} may not"
+                        " create schemas: GRANT CREATE ON DATABASE"
+                    )
+            yield stores
 
     def schema(self, session_id: str) -> str:
         """Return the name of a session's schema; a digest, for any text may be a session's id."""
