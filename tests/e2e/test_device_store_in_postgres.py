@@ -1,0 +1,54 @@
+"""`DEVICE_STORE=postgres`: nothing on the worker's disk is needed to go on."""
+
+import shutil
+from pathlib import Path
+
+import asyncpg
+
+from gateway_contracts import MessageReceived, SessionDelete, SessionQr, SessionState
+from gateway_worker.sandbox.sandbox import Sandbox
+from tests.e2e.conftest import open_gateway
+from tests.e2e.harness import ADA, SHOP, Gateway
+from tests.support.traces import objects
+
+
+async def schemas(gateway: Gateway) -> list[str]:
+    """Return the schemas of device stores."""
+    connection: asyncpg.Connection = await asyncpg.connect(gateway.environment["DATABASE_URL"])
+    try:
+        rows = await connection.fetch(
+            "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'wa\\_%'"
+        )
+    finally:
+        await connection.close()
+    return [str(row["nspname"]) for row in rows]
+
+
+async def test_a_worker_that_lost_its_disk_needs_no_new_qr(
+    sandbox: Sandbox, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """And a deleted session's store is gone, as if it were a file."""
+    settings = {**environment, "DEVICE_STORE": "postgres"}
+    async with open_gateway(sandbox, settings, tmp_path) as gateway:
+        shop = await sandbox.add_phone(SHOP)
+        ada = await sandbox.add_phone(ADA)
+        await gateway.link("shop", shop)
+        await gateway.send("shop", ADA, "before")
+        after = len(gateway.backend.arrivals)
+
+        await gateway.worker.kill()
+        await ada.send_text(SHOP, "are you there?")
+        shutil.rmtree(gateway.worker.data_dir / "sessions")
+        await gateway.worker.start()
+
+        await gateway.until("shop", SessionState.CONNECTED, after=after)
+        await gateway.send("shop", ADA, "after")
+        await gateway.backend.expect(MessageReceived, "shop", after=after)
+        assert [message.text for message in ada.inbox] == ["before", "after"]
+        later = gateway.backend.arrivals[after:]
+        assert not [one for one in later if isinstance(one.event, SessionQr)]
+        assert len(await schemas(gateway)) == 1
+        assert await objects(gateway.environment, "shop") == []
+
+        await gateway.succeed(SessionDelete(source=gateway.backend.source, subject="shop"))
+        assert await schemas(gateway) == []
