@@ -11,6 +11,7 @@ import structlog
 from aiormq.abc import DeliveredMessage
 
 from gateway_contracts import Topology
+from gateway_worker.broker.attendance import Attendance
 from gateway_worker.broker.delivery import CommandDelivery, Handle
 from gateway_worker.broker.ledger import Arrival, Ledger
 from gateway_worker.broker.link import Link
@@ -21,6 +22,7 @@ from gateway_worker.broker.settlement import Settlements
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.subscription import Subscription
 from gateway_worker.broker.topology import Declarer
+from gateway_worker.broker.window import Window, wide_enough
 from gateway_worker.commands.ports import CommandSink
 from gateway_worker.errors import ConfigurationError, DependencyError
 
@@ -69,22 +71,14 @@ class CommandConsumer:
             counters=counters,
             on_settled=self._note_settled,
         )
-        self._own, self._shared = (
-            Subscription(
-                queue=queue,
-                origin=origin,
-                prefetch=prefetch,
-                link=link,
-                declarer=declarer,
-                route=self._route,
-                settings=settings,
-                counters=counters,
-            )
-            for queue, origin, prefetch in (
-                (topology.worker_queue(worker_id), worker_id, settings.prefetch),
-                (topology.unassigned, None, settings.unassigned_prefetch),
-            )
-        )
+        self._topology = topology
+        self._worker_id = worker_id
+        self._attendance = Attendance(subscribe=self._subscribe_to, retire=self._retire)
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._own, self._shared = self._subscribe_to(worker_id), self._subscribe_to(None)
+        self._own_size = settings.prefetch
+        self._is_running = False
+        self._is_suspended = False
         self._is_paused = False
         self._has_room = True
         self._is_leaving = False
@@ -105,8 +99,16 @@ class CommandConsumer:
         """Whether commands should come in now: neither paused nor leaving."""
         return self._own.is_wanted
 
+    @property
+    def attended(self) -> frozenset[str]:
+        """The dead workers whose queues are consumed too."""
+        return self._attendance.workers
+
     def pause(self) -> None:
-        """Take no more commands (the database is away); those in hand stay. Idempotent."""
+        """Take no more commands (the database is away); those in hand stay. Idempotent.
+
+        Only those of attended queues go back, so that another worker gets them.
+        """
         self._is_paused = True
         self._apply()
 
@@ -114,6 +116,66 @@ class CommandConsumer:
         """Take commands again. Idempotent."""
         self._is_paused = False
         self._apply()
+
+    async def suspend(self) -> None:
+        """Give back everything in hand and take nothing more: this worker may not execute now.
+
+        What is done with those deliveries later changes nothing; they are new when they come again.
+        Independent of `pause` and `resume`. Idempotent; returns when the broker has everything.
+        """
+        if not self._is_suspended:
+            self._is_suspended = True
+            own, shared = self._own, self._shared
+            self._own, self._shared = self._subscribe_to(self._worker_id), self._subscribe_to(None)
+            self._own_size = self._settings.prefetch
+            self._apply()
+            self._retire(own)
+            self._retire(shared)
+            log.warning("consumer.suspended")
+        await self._retired()
+
+    def reinstate(self) -> None:
+        """Take commands again after `suspend`. Idempotent."""
+        if self._is_suspended:
+            self._is_suspended = False
+            self._start()
+            self._apply()
+            log.info("consumer.reinstated")
+
+    def attend(self, worker_id: str) -> None:
+        """Consume a dead worker's queue too. Idempotent.
+
+        Its deliveries have its id as their origin. A queue that does not exist is waited for.
+        """
+        if worker_id == self._worker_id:
+            raise ValueError("a worker's own queue needs no attendance")
+        self._attendance.attend(worker_id)
+
+    async def dismiss(self, worker_id: str) -> None:
+        """Stop consuming a dead worker's queue; what is not settled goes back in its order.
+
+        What is done with those deliveries later changes nothing; they are new when they come again.
+        Idempotent; returns when the broker has everything, or cannot be told.
+        """
+        await self._attendance.dismiss(worker_id)
+
+    def widen(self, held: int, *, worker_id: str | None = None) -> None:
+        """Let commands come past those that are held without being settled.
+
+        Cheap to call with every change: the window grows by doubling, and is normal again when
+        nothing is held.
+
+        Args:
+            held: How many deliveries of the queue are held now.
+            worker_id: Whose queue; by default the own one. Of an attended queue the wider window
+                lasts until it is closed.
+        """
+        if worker_id is None or worker_id == self._worker_id:
+            self._own_size = wide_enough(self._settings.prefetch, held, now=self._own_size)
+            self._own.resize(self._own_size)
+        else:
+            size = wide_enough(self._settings.attended_prefetch, held, now=0)
+            self._attendance.resize(worker_id, size)
 
     def pause_unassigned(self) -> None:
         """Take no more commands of sessions without an owner (there is no room). Idempotent."""
@@ -131,8 +193,9 @@ class CommandConsumer:
         Draining stops the intake, waits until everything in hand is settled, and gives back what
         was not (all of it at once if the wait is cancelled).
         """
-        self._own.start()
-        self._shared.start()
+        self._is_running = True
+        self._start()
+        self._apply()
         watching = asyncio.create_task(self._watch(), name="broker:watch")
         try:
             await stop.wait()
@@ -153,6 +216,7 @@ class CommandConsumer:
         self._apply()
         for subscription in (self._shared, self._own):
             await subscription.applied(timeout_seconds=self._settings.request_timeout_seconds)
+        await self._retired()
 
     async def idle(self) -> None:
         """Return when nothing is in hand."""
@@ -162,12 +226,52 @@ class CommandConsumer:
         self._is_leaving = True
         self._apply()
         undone = self.in_flight
-        await asyncio.gather(self._shared.stop(), self._own.stop())
+        await asyncio.gather(self._shared.stop(), self._own.stop(), self._retired())
         self._counters.given_back += undone
         log.info("consumer.stopped", unfinished=undone)
 
+    def _start(self) -> None:
+        if self._is_running and not self._is_suspended:
+            self._own.start()
+            self._shared.start()
+
+    def _subscribe_to(self, worker_id: str | None) -> Subscription:
+        settings = self._settings
+        if worker_id is None:
+            queue, size = self._topology.unassigned, settings.unassigned_prefetch
+        elif worker_id == self._worker_id:
+            queue, size = self._topology.worker_queue(worker_id), settings.prefetch
+        else:
+            queue, size = self._topology.worker_queue(worker_id), settings.attended_prefetch
+        return Subscription(
+            queue=queue,
+            origin=worker_id,
+            window=Window(size=size, follows=worker_id is not None),
+            link=self._link,
+            declarer=self._declarer,
+            route=self._route,
+            settings=settings,
+            counters=self._counters,
+        )
+
+    def _retire(self, subscription: Subscription) -> asyncio.Task[None]:
+        subscription.ignore()
+        self._counters.given_back += self._ledger.detach(subscription.queue)
+        self._note_settled()
+        closing = asyncio.create_task(
+            subscription.stop(), name=f"broker:retire:{subscription.queue}"
+        )
+        self._retiring.add(closing)
+        closing.add_done_callback(self._retiring.discard)
+        return closing
+
+    async def _retired(self) -> None:
+        if self._retiring:
+            await asyncio.wait(self._retiring)
+
     def _apply(self) -> None:
-        takes = not self._is_paused and not self._is_leaving
+        takes = not self._is_paused and not self._is_suspended and not self._is_leaving
+        self._attendance.apply(is_allowed=takes and self._is_running)
         for subscription, wanted in ((self._own, takes), (self._shared, takes and self._has_room)):
             if wanted:
                 subscription.want()

@@ -7,6 +7,7 @@ is delivered again and recognised then.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from aiormq import Channel, spec
 from aiormq.abc import ChannelFrame
@@ -18,10 +19,14 @@ class Receipts:
 
     Args:
         channel: Where it is to be said. Tags are valid there and nowhere else.
+        on_settled: Told the tag of each message that is done with.
     """
 
-    def __init__(self, *, channel: Channel) -> None:
+    def __init__(
+        self, *, channel: Channel, on_settled: Callable[[int], None] | None = None
+    ) -> None:
         self._channel = channel
+        self._on_settled = on_settled
         self._pending: list[Frame] = []
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
@@ -38,15 +43,15 @@ class Receipts:
 
     def acknowledge(self, tag: int) -> None:
         """Say that a message is done with."""
-        self._note(spec.Basic.Ack(delivery_tag=tag))
+        self._note(tag, spec.Basic.Ack(delivery_tag=tag))
 
     def give_back(self, tag: int) -> None:
         """Say that a message goes back to its queue."""
-        self._note(spec.Basic.Nack(delivery_tag=tag, requeue=True))
+        self._note(tag, spec.Basic.Nack(delivery_tag=tag, requeue=True))
 
     def reject(self, tag: int) -> None:
         """Say that a message goes to the queue's dead letters."""
-        self._note(spec.Basic.Reject(delivery_tag=tag, requeue=False))
+        self._note(tag, spec.Basic.Reject(delivery_tag=tag, requeue=False))
 
     async def write(self) -> None:
         """Send what gathers, for as long as the channel lives."""
@@ -65,6 +70,8 @@ class Receipts:
                 )
                 del self._pending[: len(frames)]
 
-    def _note(self, frame: Frame) -> None:
+    def _note(self, tag: int, frame: Frame) -> None:
         self._pending.append(frame)
         self._wake.set()
+        if self._on_settled is not None:
+            self._on_settled(tag)

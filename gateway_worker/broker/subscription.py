@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 from aiormq import Channel, spec
@@ -16,10 +17,14 @@ from gateway_worker.broker.receipts import Receipts
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
+from gateway_worker.broker.window import Window
 
 log = structlog.get_logger(__name__)
 
 Route = Callable[["Subscription", Receipts, DeliveredMessage], None]
+
+MISSING_PAUSE_SECONDS = 5.0
+"""How often a queue is looked for that its owner has not declared."""
 
 
 class Subscription:
@@ -28,9 +33,10 @@ class Subscription:
     Args:
         queue: What to consume.
         origin: Whose queue it is; None for the shared queue of sessions without an owner.
-        prefetch: How many messages may be handed out and not settled.
+        window: How many messages may be handed out and not settled.
         link: The consuming connection.
-        declarer: Makes sure that the queue is there before it is consumed.
+        declarer: Makes sure that the queue is there before it is consumed; another worker's is
+            waited for.
         route: Takes each message, and what settles it; must not block.
         settings: Timeouts.
         counters: Where subscriptions that had to be renewed are counted.
@@ -41,7 +47,7 @@ class Subscription:
         *,
         queue: str,
         origin: str | None,
-        prefetch: int,
+        window: Window,
         link: Link,
         declarer: Declarer,
         route: Route,
@@ -50,7 +56,7 @@ class Subscription:
     ) -> None:
         self.queue = queue
         self.origin = origin
-        self._prefetch = prefetch
+        self._window = window
         self._declarer = declarer
         self._route = route
         self._timeout_seconds = settings.request_timeout_seconds
@@ -60,7 +66,10 @@ class Subscription:
         self._channel: Channel | None = None
         self._receipts: Receipts | None = None
         self._tag: str | None = None
+        self._consumers = 0
         self._is_wanted = True
+        self._is_deaf = False
+        self._is_known_missing = False
         self._changed = asyncio.Event()
         self._reconciled = asyncio.Event()
 
@@ -99,6 +108,15 @@ class Subscription:
         """Ask for no more messages; those in hand can still be settled."""
         self._set_wanted(wanted=False)
 
+    def resize(self, size: int) -> None:
+        """Let so many messages be in hand from now on."""
+        self._window.resize(size)
+        self._note_outdated()
+
+    def ignore(self) -> None:
+        """Hand on nothing more: the channel is about to close, and all that comes goes back."""
+        self._is_deaf = True
+
     async def applied(self, *, timeout_seconds: float) -> None:
         """Return when the broker knows what is wanted, or after the timeout."""
         if self._channel is None:
@@ -125,14 +143,11 @@ class Subscription:
 
     async def _serve(self, channel: Channel) -> None:
         channel.on_consumer_cancel_callbacks.add(self._on_cancelled)
-        receipts = Receipts(channel=channel)
+        receipts = Receipts(channel=channel, on_settled=partial(self._on_settled, channel))
         self._tag, self._channel, self._receipts = None, channel, receipts
         writing = asyncio.create_task(receipts.write(), name=f"broker:receipts:{self.queue}")
         try:
-            await self._ask(
-                channel.basic_qos(prefetch_count=self._prefetch),
-                f"set the prefetch of {self.queue}",
-            )
+            self._window.reset()
             while True:
                 self._changed.clear()
                 await self._reconcile(channel, receipts)
@@ -147,24 +162,66 @@ class Subscription:
 
     async def _reconcile(self, channel: Channel, receipts: Receipts) -> None:
         if self._is_wanted and self._tag is None:
-            await self._declarer.ensure()
-            tag = new_id()
-
-            async def on_message(message: DeliveredMessage) -> None:
-                # A late message of an abandoned channel would overtake what comes again.
-                if self._channel is channel:
-                    self._route(self, receipts, message)
-
-            self._tag = tag
-            await self._ask(
-                channel.basic_consume(self.queue, on_message, consumer_tag=tag),
-                f"consume {self.queue}",
-            )
-            log.info("consumer.subscribed", queue=self.queue)
+            if await self._is_there():
+                await self._consume(channel, receipts)
+                log.info("consumer.subscribed", queue=self.queue)
         elif not self._is_wanted and self._tag is not None:
             tag, self._tag = self._tag, None
-            await self._ask(channel.basic_cancel(tag), f"stop consuming {self.queue}")
+            await self._cancel(channel, tag)
             log.info("consumer.paused", queue=self.queue)
+        elif self._tag is not None and self._window.is_outdated:
+            # What is in hand stays in hand, and in its place if it has to go back.
+            await self._cancel(channel, self._tag)
+            await self._consume(channel, receipts)
+            log.debug("consumer.resized", queue=self.queue, size=self._window.size)
+
+    async def _is_there(self) -> bool:
+        if self._declarer.declares(self.queue):
+            await self._declarer.ensure()
+            return True
+        is_there = await self._declarer.exists(self.queue)
+        if not is_there and not self._is_known_missing:
+            log.warning("consumer.queue_missing", queue=self.queue)
+        self._is_known_missing = not is_there
+        if not is_there:
+            asyncio.get_running_loop().call_later(MISSING_PAUSE_SECONDS, self._changed.set)
+        return is_there
+
+    async def _consume(self, channel: Channel, receipts: Receipts) -> None:
+        # The broker takes back what several consumers had in the order of their tags.
+        self._consumers += 1
+        tag = f"{self._consumers:06}-{new_id()}"
+
+        async def on_message(message: DeliveredMessage) -> None:
+            # A late message of an abandoned channel would overtake what comes again.
+            if self._channel is channel and not self._is_deaf:
+                self._window.delivered(
+                    message.delivery_tag or 0, redelivered=bool(message.redelivered)
+                )
+                self._route(self, receipts, message)
+                self._note_outdated()
+
+        self._tag = tag
+        await self._ask(
+            channel.basic_qos(prefetch_count=self._window.grant()),
+            f"set the prefetch of {self.queue}",
+        )
+        await self._ask(
+            channel.basic_consume(self.queue, on_message, consumer_tag=tag),
+            f"consume {self.queue}",
+        )
+
+    async def _cancel(self, channel: Channel, tag: str) -> None:
+        await self._ask(channel.basic_cancel(tag), f"stop consuming {self.queue}")
+
+    def _on_settled(self, channel: Channel, tag: int) -> None:
+        if self._channel is channel:
+            self._window.settled(tag)
+            self._note_outdated()
+
+    def _note_outdated(self) -> None:
+        if self._window.is_outdated:
+            self._changed.set()
 
     def _on_cancelled(self, frame: spec.Basic.Cancel) -> None:
         if frame.consumer_tag == self._tag:

@@ -58,6 +58,10 @@ class Declarer:
         """Have the next `ensure` declare everything again: something may be missing."""
         self._is_declared = False
 
+    def declares(self, queue: str) -> bool:
+        """Tell whether a queue is this worker's to declare; other workers' are not."""
+        return queue == self._queue or any(queue == spec.name for spec in self._topology.queues())
+
     async def ensure(self) -> None:
         """Declare everything, with the bindings of all owned sessions, unless that is done.
 

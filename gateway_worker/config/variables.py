@@ -53,6 +53,7 @@ VARIABLES: Final = (
             "AMQP_PREFIX": "prefix",
             "AMQP_PREFETCH": "prefetch",
             "AMQP_UNASSIGNED_PREFETCH": "unassigned_prefetch",
+            "AMQP_ATTENDED_PREFETCH": "attended_prefetch",
             "AMQP_HEARTBEAT_SECONDS": "heartbeat_seconds",
             "AMQP_STARTUP_TIMEOUT_SECONDS": "startup_timeout_seconds",
             "AMQP_WAIT_FOR_BROKER": "wait_for_broker",

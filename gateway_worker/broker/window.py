@@ -1,0 +1,106 @@
+"""How many messages of one queue may be in hand, and when a consumer must be replaced to change it.
+
+AMQP fixes that number for each consumer when it starts. To change it, another consumer takes the
+place of the first on the same channel; what the first has handed out stays in hand.
+
+There is a second reason to take more. What a quorum queue gets back it hands out first, but puts
+behind what it has got back before. If a consumer with a wide window dies, and then one with a
+narrower that has taken only a part of what was given back, that part goes behind the rest. So as
+long as everything that comes is a redelivery, the window grows, a little at a time.
+"""
+
+WIDEST = 65_000
+"""AMQP has 16 bits for it."""
+
+
+class Window:
+    """Counts what is in hand on one channel after another.
+
+    Args:
+        size: How many messages may be in hand.
+        follows: Whether it grows with redeliveries, which is of use to a queue's only consumer.
+    """
+
+    def __init__(self, *, size: int, follows: bool) -> None:
+        self._size = size
+        self._follows = follows
+        self.reset()
+
+    @property
+    def size(self) -> int:
+        """How many messages may be in hand."""
+        return self._size
+
+    @property
+    def in_hand(self) -> int:
+        """How many messages are in hand on this channel."""
+        return self._current + self._older
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether another consumer should take the place of the present one."""
+        return self._is_outdated
+
+    def reset(self) -> None:
+        """Begin with a new channel, on which nothing is in hand."""
+        self._current = self._older = 0
+        self._last_tag = self._boundary = 0
+        self._granted = 0
+        self._is_following = self._follows
+        self._come = self._given_back = 0
+        self._is_full_of_old = False
+        self._is_outdated = self._is_settled_down = False
+
+    def resize(self, size: int) -> None:
+        """Change the size."""
+        if size != self._size:
+            self._size = size
+            self._is_outdated = self._granted > 0
+
+    def grant(self) -> int:
+        """Return how many messages the next consumer may have in hand, and count from there."""
+        self._older, self._current = self.in_hand, 0
+        self._boundary = self._last_tag
+        room = self._size - self._older
+        if self._is_settled_down:
+            room = self._size
+        elif self._is_full_of_old:
+            room = max(1, (self._given_back - self._size) // 2)
+        self._granted = max(1, min(room, WIDEST))
+        self._come = 0
+        self._is_outdated = self._is_settled_down = self._is_full_of_old = False
+        return self._granted
+
+    def delivered(self, tag: int, *, redelivered: bool) -> None:
+        """Count a message that has come."""
+        self._last_tag = tag
+        self._current += 1
+        self._come += 1
+        self._given_back += 1
+        self._is_following &= redelivered
+        if self._is_following and self._come >= self._granted and self.in_hand < WIDEST:
+            self._is_outdated = self._is_full_of_old = True
+
+    def settled(self, tag: int) -> None:
+        """Count a message that is done with."""
+        if tag > self._boundary:
+            self._current -= 1
+        else:
+            self._older -= 1
+        if not self._is_outdated and self._granted < self._size:
+            in_reach = self._granted + self._older
+            self._is_settled_down = self._is_outdated = in_reach <= self._size // 2
+
+
+def wide_enough(normal: int, held: int, *, now: int) -> int:
+    """Return the size of a window that so many held messages leave room in.
+
+    It doubles, and only grows while anything is held: each change needs another consumer, and the
+    broker keeps few consumers of a channel in order.
+    """
+    if held <= 0:
+        return normal
+    size = max(normal, now)
+    while size < normal + held:
+        size *= 2
+    return min(size, WIDEST)
