@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 
 import structlog
 
@@ -12,6 +13,8 @@ from gateway_contracts import (
     MessageReceiptData,
     MessageReceived,
     MessageSent,
+    MessageUndecryptable,
+    MessageUndecryptableData,
     Quoted,
 )
 from gateway_worker.runtime.retry import until_answered
@@ -26,6 +29,7 @@ from gateway_worker.sessions.ports import (
     InboundMessage,
     InboundReceipt,
     MessageStore,
+    UndecryptableMessage,
 )
 
 log = structlog.get_logger(__name__)
@@ -33,6 +37,7 @@ log = structlog.get_logger(__name__)
 Acknowledge = Callable[[int], None]
 
 _REMEMBERED_RECEIPTS = 1_000
+_REMEMBERED_UNREADABLE = 1_000
 _TURNS = 4
 """A receipt may be here before the send that it is for has had its turn of the event loop."""
 
@@ -95,6 +100,7 @@ class Inbound:
         sent: For the `correlationid` of receipts.
         record: Queues a change under the session's epoch.
         unacknowledged: How many records may await their commit before the caller has to wait.
+        keep_refused: Keeps a change that the database refuses for good, or raises OSError.
     """
 
     def __init__(
@@ -106,6 +112,7 @@ class Inbound:
         record: Callable[[Change], "asyncio.Future[Committed]"],
         epoch: int,
         unacknowledged: int,
+        keep_refused: Callable[[Change], None],
     ) -> None:
         self._session_id = session_id
         self._source = source
@@ -115,6 +122,9 @@ class Inbound:
         self._limit = unacknowledged
         self._open: deque[asyncio.Future[Committed]] = deque()
         self._receipts = RecentSet(size=_REMEMBERED_RECEIPTS)
+        self._unreadable = RecentSet(size=_REMEMBERED_UNREADABLE)
+        self._keep_refused = keep_refused
+        self._stuck = False
 
     async def message(self, message: InboundMessage, acknowledge: Acknowledge) -> None:
         """Record a message; `acknowledge` gets its record once it is committed."""
@@ -158,6 +168,25 @@ class Inbound:
         ]
         await self._submit(changes, receipt.record, acknowledge)
 
+    async def undecryptable(self, word: UndecryptableMessage, acknowledge: Acknowledge) -> None:
+        """Record that a message could not be read: once, however often WhatsApp sends it."""
+        if not self._unreadable.add((word.message_id, word.reason)):
+            await self._submit((), word.record, acknowledge)
+            return
+        event = MessageUndecryptable(
+            source=self._source,
+            subject=self._session_id,
+            data=MessageUndecryptableData(
+                message_id=word.message_id,
+                chat=word.chat,
+                sender=None if word.sender is None else word.sender.jid,
+                reason=word.reason,
+                timestamp=word.timestamp,
+            ),
+        )
+        change = Change(session_id=self._session_id, epoch=self._epoch, events=(event,))
+        await self._submit((change,), word.record, acknowledge)
+
     async def _receipt_change(self, receipt: InboundReceipt, message_id: str) -> Change:
         event = MessageReceipt(
             source=self._source,
@@ -183,9 +212,12 @@ class Inbound:
         self, changes: Sequence[Change], record: int, acknowledge: Acknowledge
     ) -> None:
         for change in changes:
-            self._open.append(self._record(change))
+            future = self._record(change)
+            future.add_done_callback(partial(self._settle, change))
+            self._open.append(future)
         if not self._open:
-            acknowledge(record)
+            if not self._stuck:
+                acknowledge(record)
             return
         # Changes are committed in order: the last one's commit covers those before it, also where
         # this record brought nothing new.
@@ -195,6 +227,25 @@ class Inbound:
             while self._open and self._open[0].done():
                 self._open.popleft()
 
+    def _settle(self, change: Change, done: "asyncio.Future[Committed]") -> None:
+        """Keep what the database refuses for good: the next acknowledgement covers it too."""
+        if done.cancelled() or not (error := done.exception()):
+            return
+        ids = [event.id for event in change.events]
+        try:
+            self._keep_refused(change)
+        except OSError:
+            # Not kept, so nothing is acknowledged from here on, and a restart tries it again.
+            self._stuck = True
+            log.exception("inbound.refusal_not_kept", session_id=self._session_id, events=ids)
+        else:
+            log.error(
+                "inbound.refused",
+                session_id=self._session_id,
+                events=ids,
+                reason=type(error).__name__,
+            )
+
     def _committed(
         self, done: "asyncio.Future[Committed]", record: int, acknowledge: Acknowledge
     ) -> None:
@@ -202,8 +253,6 @@ class Inbound:
             self._open.popleft()
         if done.cancelled():
             return  # the worker stops; the spool replays it
-        if error := done.exception():
-            log.error("inbound.not_recorded", session_id=self._session_id, reason=repr(error))
-            return
-        if not done.result().fenced:
+        is_fenced = done.exception() is None and done.result().fenced
+        if not is_fenced and not self._stuck:
             acknowledge(record)

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from gateway_contracts import Account, Content, ReceiptStatus
+from gateway_contracts import Account, Content, ReceiptStatus, UndecryptableReason
 from gateway_contracts.commands import Pairing
 from gateway_contracts.events import Participant, SessionState
 from gateway_worker.sessions.changes import Change, Committed, DesiredState, MessageRow
@@ -161,6 +161,18 @@ class InboundReceipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UndecryptableMessage:
+    """A message that could not be read; told each time that it comes."""
+
+    record: int
+    message_id: str
+    chat: str | None
+    sender: Participant | None
+    timestamp: datetime | None
+    reason: UndecryptableReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostExited:
     """The host's process is gone; always the last event. `expected` after `stop` or `logout`."""
 
@@ -178,6 +190,7 @@ HostEvent = (
     | LinkEnded
     | InboundMessage
     | InboundReceipt
+    | UndecryptableMessage
     | HostExited
 )
 """What a host tells. Those with a `record` come from its spool: acknowledge after the commit."""

@@ -6,6 +6,7 @@ both change, `HostSupervisor` keeps the host alive, `Inbound` records what arriv
 """
 
 import asyncio
+from functools import partial
 
 import structlog
 
@@ -36,7 +37,9 @@ from gateway_worker.sessions.ports import (
     SentMessage,
     SessionHost,
     SessionRow,
+    UndecryptableMessage,
 )
+from gateway_worker.sessions.refusals import keep_refused
 from gateway_worker.sessions.standing import Standing
 from gateway_worker.sessions.states import is_running
 from gateway_worker.sessions.store_files import forget_device, has_device_store, remove_directory
@@ -80,6 +83,7 @@ class Session:
             record=self._standing.record,
             epoch=row.epoch,
             unacknowledged=around.limits.unacknowledged,
+            keep_refused=partial(keep_refused, around.directory(row.session_id)),
         )
 
     @property
@@ -234,20 +238,24 @@ class Session:
 
     async def _on_host_event(self, event: HostEvent) -> None:
         match event:
-            case InboundMessage() | InboundReceipt():
+            case InboundMessage() | InboundReceipt() | UndecryptableMessage():
                 await self._on_arrival(event)
             case LinkUp() | LinkDown() | LinkEnded() | HostExited():
                 self._on_link(event)
             case QrIssued() | PairCodeIssued() | Paired() | PairingEnded():
                 self._on_pairing(event)
 
-    async def _on_arrival(self, event: InboundMessage | InboundReceipt) -> None:
+    async def _on_arrival(
+        self, event: InboundMessage | InboundReceipt | UndecryptableMessage
+    ) -> None:
         host = self._supervisor.host
         if host is None:
             return  # not acknowledged: its spool brings it again
         if isinstance(event, InboundMessage):
             self._around.observer.message_arrived()
             await self._inbound.message(event, host.acknowledge)
+        elif isinstance(event, UndecryptableMessage):
+            await self._inbound.undecryptable(event, host.acknowledge)
         else:
             await self._inbound.receipt(event, host.acknowledge)
 

@@ -273,7 +273,7 @@ class HostProcess:
                 self._on_news(frame)
 
     def _on_news(self, frame: Frame) -> None:
-        record = frame.record if isinstance(frame, frames.Message | frames.Receipt) else None
+        record = frame.record if isinstance(frame, translate.SpooledFrame) else None
         try:
             self._events.put_nowait(translate.host_event(frame))  # type: ignore[arg-type]
         except ValueError as error:

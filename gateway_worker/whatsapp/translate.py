@@ -3,7 +3,14 @@
 from datetime import UTC, datetime
 from typing import Final
 
-from gateway_contracts import Account, Content, ReceiptStatus, TextContent, UnsupportedContent
+from gateway_contracts import (
+    Account,
+    Content,
+    ReceiptStatus,
+    TextContent,
+    UndecryptableReason,
+    UnsupportedContent,
+)
 from gateway_contracts.events import Participant
 from gateway_worker.errors import (
     GatewayError,
@@ -27,6 +34,7 @@ from gateway_worker.sessions.ports import (
     PairingEnded,
     QrIssued,
     SentMessage,
+    UndecryptableMessage,
 )
 from gateway_worker.whatsapp.ipc import frames
 from gateway_worker.whatsapp.ipc.frames import Failure
@@ -41,6 +49,9 @@ _ERRORS: Final[dict[str, type[GatewayError]]] = {
     Failure.UNCERTAIN: UncertainError,
 }
 
+SpooledFrame = frames.Message | frames.Receipt | frames.Undecryptable
+"""The frames that have a number in the spool."""
+
 EventFrame = (
     frames.QrCode
     | frames.PairCode
@@ -49,8 +60,7 @@ EventFrame = (
     | frames.Up
     | frames.Down
     | frames.Ended
-    | frames.Message
-    | frames.Receipt
+    | SpooledFrame
 )
 """The frames that are news for the session."""
 
@@ -93,10 +103,8 @@ def host_event(frame: EventFrame) -> HostEvent:
     """
     event: HostEvent
     match frame:
-        case frames.Message():
-            event = _message(frame)
-        case frames.Receipt():
-            event = _receipt(frame)
+        case frames.Message() | frames.Receipt() | frames.Undecryptable():
+            event = _spooled(frame)
         case frames.QrCode(code=code, valid_seconds=seconds):
             event = QrIssued(code=code, valid_seconds=seconds)
         case frames.PairCode(code=code, valid_seconds=seconds):
@@ -112,6 +120,16 @@ def host_event(frame: EventFrame) -> HostEvent:
         case frames.Ended(reason=reason, detail=detail, retry_after_seconds=wait):
             event = LinkEnded(reason=reason, detail=detail, retry_after_seconds=wait)
     return event
+
+
+def _spooled(frame: SpooledFrame) -> HostEvent:
+    match frame:
+        case frames.Message():
+            return _message(frame)
+        case frames.Receipt():
+            return _receipt(frame)
+        case frames.Undecryptable():
+            return _undecryptable(frame)
 
 
 def _message(frame: frames.Message) -> InboundMessage:
@@ -143,6 +161,17 @@ def _receipt(frame: frames.Receipt) -> InboundReceipt:
         participant=_participant(frame.participant),
         status=ReceiptStatus(frame.status),
         timestamp=_moment(frame.timestamp),
+    )
+
+
+def _undecryptable(frame: frames.Undecryptable) -> UndecryptableMessage:
+    return UndecryptableMessage(
+        record=frame.record,
+        message_id=frame.message_id,
+        chat=frame.chat,
+        sender=None if frame.sender is None else _participant(frame.sender),
+        timestamp=None if frame.timestamp is None else _moment(frame.timestamp),
+        reason=UndecryptableReason(frame.reason),
     )
 
 

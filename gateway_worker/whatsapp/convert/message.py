@@ -25,7 +25,7 @@ def message(event: Any, *, record: int, offline: bool, people: People) -> Messag
     info = event.Info
     source = info.MessageSource
     identity = message_id(info.ID)
-    chat = _chat(source, people)
+    chat = chat_of(source, people)
     if identity is None or chat == STATUS_CHAT:
         return None
     content = said(event.Message, people)
@@ -57,7 +57,8 @@ def _is_group(source: Any) -> bool:
     return bool(source.Chat.Server == "g.us")
 
 
-def _chat(source: Any, people: People) -> str:
+def chat_of(source: Any, people: People) -> str:
+    """Return the conversation that a message belongs to, as backends know it."""
     if _is_group(source) or address(source.Chat) == STATUS_CHAT:
         return address(source.Chat)
     if source.IsFromMe:

@@ -20,6 +20,7 @@ from neonize.proto.Neonize_pb2 import (
 )
 
 from gateway_worker.whatsapp.convert.texts import message_id
+from gateway_worker.whatsapp.convert.undecryptable import swallowed
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
 from gateway_worker.whatsapp.host.spool import Spool, SpoolClosedError
 from gateway_worker.whatsapp.ipc.frames import Down, Ended, FromHost, Notice
@@ -41,6 +42,9 @@ RECEIPT: Final = 18
 OFFLINE_PREVIEW: Final = 26
 OFFLINE_COMPLETED: Final = 27
 UNDECRYPTABLE: Final = 44
+
+SWALLOWED: Final = 200
+"""A record that is no event of the library: a line of its log; see `convert.undecryptable`."""
 
 SUBSCRIBED: Final = (
     CONNECTED,
@@ -146,6 +150,9 @@ class Intake:
     def _take(self, code: int, data: bytes) -> None:
         if code == MESSAGE:
             self._store(code, data)
+        elif code == UNDECRYPTABLE:
+            self._tell(_undecryptable(data))
+            self._store(code, data)
         elif code == RECEIPT:
             if (key := self._receipts.key(data)) is not None and self._store(code, data):
                 self._receipts.keep(key)
@@ -159,7 +166,7 @@ class Intake:
     def _store(self, code: int, data: bytes) -> bool:
         try:
             # A message is forced to the disk; a receipt that a power cut takes is not missed.
-            self._spool.append(code, self._flags, data, force=code == MESSAGE)
+            self._spool.append(code, self._flags, data, force=code != RECEIPT)
         except SpoolClosedError:
             return False
         self._wake()
@@ -175,6 +182,8 @@ class Intake:
 
     def log(self, data: bytes) -> None:
         """Take a log entry: most are nothing to anybody."""
+        if (payload := swallowed(data)) is not None:
+            self._store(SWALLOWED, payload)
         for pattern, event in _LOG_NOTICES:
             if match := pattern.search(data):
                 self._tell(Notice(event=event, detail=match[1].decode(errors="replace")))
@@ -230,5 +239,4 @@ _NEWS: Final[dict[int, Callable[[bytes], FromHost]]] = {
     ),
     CONNECT_FAILURE: _refused,
     STREAM_ERROR: _stream_error,
-    UNDECRYPTABLE: _undecryptable,
 }

@@ -5,13 +5,21 @@ from collections.abc import Callable
 
 from neonize.proto.Neonize_pb2 import Message as MessageEvent
 from neonize.proto.Neonize_pb2 import Receipt as ReceiptEvent
+from neonize.proto.Neonize_pb2 import UndecryptableMessage
 
 from gateway_worker.whatsapp.convert.message import message
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.receipt import receipt
-from gateway_worker.whatsapp.host.events import MESSAGE, OFFLINE_FLAG, RECEIPT
+from gateway_worker.whatsapp.convert.undecryptable import old_counter, undecryptable
+from gateway_worker.whatsapp.host.events import (
+    MESSAGE,
+    OFFLINE_FLAG,
+    RECEIPT,
+    SWALLOWED,
+    UNDECRYPTABLE,
+)
 from gateway_worker.whatsapp.host.spool import Record, Spool
-from gateway_worker.whatsapp.ipc.frames import FromHost, Message, Notice, Receipt
+from gateway_worker.whatsapp.ipc.frames import FromHost, Message, Notice, Receipt, Undecryptable
 
 
 class Shipper:
@@ -73,16 +81,20 @@ class Shipper:
             return False
         return frame is not None
 
-    def _frame(self, record: Record) -> Message | Receipt | None:
+    def _frame(self, record: Record) -> Message | Receipt | Undecryptable | None:
+        number, people = record.number, self._people
         if record.code == MESSAGE:
             return message(
                 MessageEvent.FromString(record.payload),
-                record=record.number,
+                record=number,
                 offline=bool(record.flags & OFFLINE_FLAG),
-                people=self._people,
+                people=people,
             )
         if record.code == RECEIPT:
-            return receipt(
-                ReceiptEvent.FromString(record.payload), record=record.number, people=self._people
-            )
+            return receipt(ReceiptEvent.FromString(record.payload), record=number, people=people)
+        if record.code == UNDECRYPTABLE:
+            event = UndecryptableMessage.FromString(record.payload)
+            return undecryptable(event, record=number, people=people)
+        if record.code == SWALLOWED:
+            return old_counter(record.payload, record=number, people=people)
         return None

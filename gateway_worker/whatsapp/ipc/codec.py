@@ -45,6 +45,7 @@ KINDS: Final[tuple[type[Any], ...]] = (
     frames.NotForked,
     frames.Reaped,
     frames.Lease,
+    frames.Undecryptable,
 )
 """A frame's kind on the wire is its place in here, so a change of order is a new `VERSION`."""
 

@@ -194,6 +194,18 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undecryptable:
+    """A spooled word of a message that cannot be read; `reason` is one of the contract's."""
+
+    record: int
+    message_id: str
+    chat: str | None
+    sender: Person | None
+    timestamp: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
     """The server has taken the message of a `SendText`; the library needed `seconds` for it."""
 
@@ -301,6 +313,7 @@ FromHost = (
     | Ended
     | Message
     | Receipt
+    | Undecryptable
     | Sent
     | Done
     | Failed
