@@ -17,6 +17,7 @@ from gateway_worker.sessions.ports import (
     InboundReceipt,
     LinkUp,
     QrIssued,
+    UndecryptableMessage,
 )
 from gateway_worker.whatsapp.launcher import HostProcesses
 from gateway_worker.whatsapp.process import HostProcess
@@ -122,7 +123,9 @@ class Account:
         return [event for event in self.events if isinstance(event, InboundMessage)]
 
     async def _listen(self, event: HostEvent) -> None:
-        if self.acknowledging and isinstance(event, InboundMessage | InboundReceipt):
+        if self.acknowledging and isinstance(
+            event, InboundMessage | InboundReceipt | UndecryptableMessage
+        ):
             self.host.acknowledge(event.record)
         async with self._changed:
             self.events.append(event)

@@ -1,15 +1,26 @@
 """What arrives is acknowledged to the host's spool once it is committed, and never before."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
-from gateway_contracts import MessageReceived, MessageSent, ReceiptStatus, TextContent
+from gateway_contracts import (
+    MessageReceived,
+    MessageSent,
+    MessageUndecryptable,
+    ReceiptStatus,
+    TextContent,
+    UndecryptableReason,
+    parse_event,
+)
 from gateway_contracts.events import Participant
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.changes import Change, Committed, Direction, MessageRow
 from gateway_worker.sessions.inbound import Inbound, RecentSet, SentIndex
-from gateway_worker.sessions.ports import InboundMessage, InboundReceipt
+from gateway_worker.sessions.ports import InboundMessage, InboundReceipt, UndecryptableMessage
+from gateway_worker.sessions.refusals import REFUSED_NAME, keep_refused
 from tests.support.eventually import eventually
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,6 +46,11 @@ class Journal:
         for future in waiting[:count]:
             future.set_result(Committed(applied=not fenced, fenced=fenced))
 
+    def refuse(self) -> None:
+        """Refuse the oldest of what waits."""
+        waiting = [future for future in self.futures if not future.done()]
+        waiting[0].set_exception(ValueError("refused"))
+
 
 class History:
     """A history that is away for the first few calls."""
@@ -59,7 +75,11 @@ class History:
 
 
 def inbound(
-    journal: Journal, history: History | None = None, *, unacknowledged: int = 9
+    journal: Journal,
+    history: History | None = None,
+    *,
+    unacknowledged: int = 9,
+    keep_refused: Callable[[Change], None] = lambda _change: None,
 ) -> Inbound:
     """Return the arrivals of a session."""
     return Inbound(
@@ -69,6 +89,7 @@ def inbound(
         record=journal.record,
         epoch=3,
         unacknowledged=unacknowledged,
+        keep_refused=keep_refused,
     )
 
 
@@ -186,6 +207,81 @@ async def test_a_receipt_waits_for_the_history() -> None:
 
     assert history.asked == 3
     assert [change.events[0].correlationid for change in journal.changes] == ["c1"]
+
+
+def unreadable(
+    record: int, *, reason: UndecryptableReason = UndecryptableReason.OLD_COUNTER
+) -> UndecryptableMessage:
+    """Return the word of a message that cannot be read."""
+    return UndecryptableMessage(
+        record=record,
+        message_id="M1",
+        chat=CHAT,
+        sender=Participant(jid=CHAT),
+        timestamp=None,
+        reason=reason,
+    )
+
+
+async def test_an_unreadable_message_is_told_once_for_each_reason() -> None:
+    """However often WhatsApp sends it; if it then can be read it is a message like any other."""
+    journal, acknowledged = Journal(), list[int]()
+    arrivals = inbound(journal)
+    await arrivals.undecryptable(unreadable(1), acknowledged.append)
+    await arrivals.undecryptable(unreadable(2), acknowledged.append)
+    other = unreadable(3, reason=UndecryptableReason.UNDECRYPTABLE)
+    await arrivals.undecryptable(other, acknowledged.append)
+    await arrivals.message(message(1), acknowledged.append)
+    assert acknowledged == []
+    journal.commit(3)
+    await turns()
+
+    events = [change.events[0] for change in journal.changes]
+    assert [type(event) for event in events] == [
+        MessageUndecryptable,
+        MessageUndecryptable,
+        MessageReceived,
+    ]
+    assert isinstance(events[0], MessageUndecryptable)
+    assert (events[0].data.message_id, events[0].data.chat) == ("M1", CHAT)
+    assert (events[0].data.sender, events[0].data.reason) == (CHAT, "old_counter")
+    assert acknowledged == [1, 2, 3, 1]
+
+
+async def test_what_the_database_refuses_is_kept_in_a_file(tmp_path: Path) -> None:
+    """Also in the middle of a receipt; the rest goes on, and the record is acknowledged."""
+    journal, acknowledged = Journal(), list[int]()
+    arrivals = inbound(journal, keep_refused=partial(keep_refused, tmp_path))
+    await arrivals.message(message(1), acknowledged.append)
+    await arrivals.receipt(receipt(2, "A", "B"), acknowledged.append)
+
+    journal.refuse()
+    journal.refuse()
+    await turns()
+    assert acknowledged == [1]
+    journal.commit()
+    await turns()
+
+    assert acknowledged == [1, 2]
+    path = tmp_path / REFUSED_NAME
+    kept = [parse_event(line) for line in path.read_bytes().splitlines()]
+    assert kept == [journal.changes[0].events[0], journal.changes[1].events[0]]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_what_cannot_be_kept_is_not_acknowledged(tmp_path: Path) -> None:
+    """Nor is anything after it, because an acknowledgement covers all before it."""
+    journal, acknowledged = Journal(), list[int]()
+    arrivals = inbound(journal, keep_refused=partial(keep_refused, tmp_path / "missing"))
+    for record in (1, 2, 3):
+        await arrivals.message(message(record), acknowledged.append)
+    journal.commit()
+    journal.refuse()
+    journal.commit()
+    await turns()
+    await arrivals.receipt(receipt(4), acknowledged.append)
+
+    assert acknowledged == [1]
 
 
 async def test_too_many_records_hold_the_host_up() -> None:
