@@ -56,11 +56,6 @@ class Attendance:
         if subscription := self._open.pop(worker_id, None):
             await asyncio.wait({self._retire(subscription)})
 
-    def resize(self, worker_id: str, size: int) -> None:
-        """Let so many messages of a worker's queue be in hand, if it is attended now."""
-        if subscription := self._open.get(worker_id):
-            subscription.resize(size)
-
     def apply(self, *, is_allowed: bool) -> None:
         """Open the queues or, so that somebody else gets their messages, close them."""
         self._is_allowed = is_allowed

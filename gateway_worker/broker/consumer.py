@@ -159,23 +159,17 @@ class CommandConsumer:
         """
         await self._attendance.dismiss(worker_id)
 
-    def widen(self, held: int, *, worker_id: str | None = None) -> None:
-        """Let commands come past those that are held without being settled.
+    def widen(self, held: int) -> None:
+        """Let commands of the own queue come past those that are held without being settled.
 
         Cheap to call with every change: the window grows by doubling, and is normal again when
         nothing is held.
 
         Args:
-            held: How many deliveries of the queue are held now.
-            worker_id: Whose queue; by default the own one. Of an attended queue the wider window
-                lasts until it is closed.
+            held: How many deliveries of the own queue are held now.
         """
-        if worker_id is None or worker_id == self._worker_id:
-            self._own_size = wide_enough(self._settings.prefetch, held, now=self._own_size)
-            self._own.resize(self._own_size)
-        else:
-            size = wide_enough(self._settings.attended_prefetch, held, now=0)
-            self._attendance.resize(worker_id, size)
+        self._own_size = wide_enough(self._settings.prefetch, held, now=self._own_size)
+        self._own.resize(self._own_size)
 
     def pause_unassigned(self) -> None:
         """Take no more commands of sessions without an owner (there is no room). Idempotent."""
@@ -246,7 +240,8 @@ class CommandConsumer:
         return Subscription(
             queue=queue,
             origin=worker_id,
-            window=Window(size=size, follows=worker_id is not None),
+            # Where others wait in line, another consumer's turn would come with each change.
+            window=Window(size=size, follows=worker_id == self._worker_id),
             link=self._link,
             declarer=self._declarer,
             route=self._route,

@@ -66,6 +66,7 @@ class Subscription:
         self._channel: Channel | None = None
         self._receipts: Receipts | None = None
         self._tag: str | None = None
+        self._has_consumer = False
         self._consumers = 0
         self._is_wanted = True
         self._is_deaf = False
@@ -81,7 +82,7 @@ class Subscription:
     @property
     def is_active(self) -> bool:
         """Whether there is a consumer, as far as we know."""
-        return self._tag is not None and self._channel is not None and not self._channel.is_closed
+        return self._has_consumer and self._channel is not None and not self._channel.is_closed
 
     def start(self) -> None:
         """Begin to consume, or to be ready to."""
@@ -158,6 +159,7 @@ class Subscription:
             writing.cancel()
             self._counters.settle_failures += receipts.pending
             self._tag, self._channel, self._receipts = None, None, None
+            self._has_consumer = False
             self._reconciled.clear()
 
     async def _reconcile(self, channel: Channel, receipts: Receipts) -> None:
@@ -166,7 +168,7 @@ class Subscription:
                 await self._consume(channel, receipts)
                 log.info("consumer.subscribed", queue=self.queue)
         elif not self._is_wanted and self._tag is not None:
-            tag, self._tag = self._tag, None
+            tag, self._tag, self._has_consumer = self._tag, None, False
             await self._cancel(channel, tag)
             log.info("consumer.paused", queue=self.queue)
         elif self._tag is not None and self._window.is_outdated:
@@ -201,15 +203,16 @@ class Subscription:
                 self._route(self, receipts, message)
                 self._note_outdated()
 
-        self._tag = tag
         await self._ask(
             channel.basic_qos(prefetch_count=self._window.grant()),
             f"set the prefetch of {self.queue}",
         )
+        self._tag = tag
         await self._ask(
             channel.basic_consume(self.queue, on_message, consumer_tag=tag),
             f"consume {self.queue}",
         )
+        self._has_consumer = self._tag == tag
 
     async def _cancel(self, channel: Channel, tag: str) -> None:
         await self._ask(channel.basic_cancel(tag), f"stop consuming {self.queue}")
@@ -228,7 +231,7 @@ class Subscription:
             log.warning("consumer.cancelled_by_broker", queue=self.queue)
             self._counters.resubscribed += 1
             self._declarer.invalidate()
-            self._tag = None
+            self._tag, self._has_consumer = None, False
             self._reconciled.clear()
             self._changed.set()
 

@@ -18,7 +18,7 @@ class Window:
 
     Args:
         size: How many messages may be in hand.
-        follows: Whether it grows with redeliveries, which is of use to a queue's only consumer.
+        follows: Whether it grows with redeliveries; only for a queue's only consumer.
     """
 
     def __init__(self, *, size: int, follows: bool) -> None:
