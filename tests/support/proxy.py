@@ -33,6 +33,7 @@ class TcpProxy:
         for event in self._flowing.values():
             event.set()
         self._delay_seconds = 0.0
+        self._bytes_per_second = 0.0
         self._budget: dict[Direction, int | None] = dict.fromkeys(Direction)
         self.port = 0
         self.accepted = 0
@@ -96,12 +97,28 @@ class TcpProxy:
         """Hold each chunk back for a while, in order."""
         self._delay_seconds = seconds
 
+    def throttle(self, bytes_per_second: float) -> None:
+        """Let no more than so many bytes per second pass on each connection, each way; 0 ends it.
+
+        They pass in pieces of a tenth of a second's worth: large frames arrive bit by bit.
+        """
+        self._bytes_per_second = bytes_per_second
+
     def cut_after(self, size_bytes: int, direction: Direction) -> None:
         """Let so many more bytes pass that way, over all connections, then reset the connection.
 
         A frame that straddles the limit arrives in part.
         """
         self._budget[direction] = size_bytes
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether a connection is still to be cut in mid-stream."""
+        return any(budget is not None for budget in self._budget.values())
+
+    def disarm(self) -> None:
+        """Cut no connection any more in mid-stream."""
+        self._budget = dict.fromkeys(Direction)
 
     async def close(self) -> None:
         """Stop listening and end all connections."""
@@ -135,9 +152,11 @@ class TcpProxy:
         writer: asyncio.StreamWriter,
     ) -> None:
         with contextlib.suppress(OSError):
-            while chunk := await reader.read(CHUNK_BYTES):
+            while chunk := await reader.read(self._piece_bytes()):
                 if self._delay_seconds:
                     await asyncio.sleep(self._delay_seconds)
+                if self._bytes_per_second:
+                    await asyncio.sleep(len(chunk) / self._bytes_per_second)
                 if not self._flowing[direction].is_set():
                     await self._held_back(link, direction)
                 allowed = self._spend(direction, len(chunk))
@@ -150,6 +169,11 @@ class TcpProxy:
                 writer.write_eof()
                 return
         link.reset()
+
+    def _piece_bytes(self) -> int:
+        if not self._bytes_per_second:
+            return CHUNK_BYTES
+        return max(1, int(self._bytes_per_second / 10))
 
     async def _held_back(self, link: "_Link", direction: Direction) -> None:
         """Wait until bytes may flow, or until the link is cut meanwhile."""
