@@ -249,6 +249,29 @@ class HostLauncher(Protocol):
         ...
 
 
+class LeftoverSpools(Protocol):
+    """What hosts had received and nobody has committed, of sessions that live elsewhere by now."""
+
+    def leftovers(self, directory: Path) -> bool:
+        """Whether a directory's spool holds such records. Reads files; for a directory at rest.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        ...
+
+    async def replay(self, spec: HostSpec, listener: HostListener) -> SessionHost:
+        """Start a host that tells what is in a directory's spool, and nothing else.
+
+        It has no connection. When all records are acknowledged it leaves, as expected. It waits for
+        the directory's lock like any other host.
+
+        Raises:
+            DependencyError: No process could be started.
+        """
+        ...
+
+
 # Rows.
 
 

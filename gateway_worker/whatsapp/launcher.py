@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ from gateway_contracts.commands import PairByCode
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.ports import HostListener, HostSpec
 from gateway_worker.sessions.sends import SendTrace
-from gateway_worker.sessions.store_files import DEVICE_STORE_NAME
+from gateway_worker.sessions.store_files import DEVICE_STORE_NAME, pending_records
 from gateway_worker.whatsapp.forkserver import ORPHAN_MARGIN_SECONDS, ForkServer
 from gateway_worker.whatsapp.ipc.frames import Start
 from gateway_worker.whatsapp.journal import Run, trace
@@ -114,12 +115,22 @@ class HostProcesses:
 
     async def launch(self, spec: HostSpec, listener: HostListener) -> HostProcess:
         """Start a host and return once its process runs; see the port."""
+        return await self._launch(spec, listener, await self._start_frame(spec))
+
+    async def replay(self, spec: HostSpec, listener: HostListener) -> HostProcess:
+        """Start a host that only tells what is in a directory's spool; see the port."""
+        return await self._launch(spec, listener, self._bare_start(spec, replay=True))
+
+    def leftovers(self, directory: Path) -> bool:
+        """Whether a directory's spool holds what nobody has acknowledged; see the port."""
+        return pending_records(directory) > 0
+
+    async def _launch(self, spec: HostSpec, listener: HostListener, start: Start) -> HostProcess:
         kills = self._kills
         try:
             await asyncio.to_thread(spec.directory.mkdir, parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise DependencyError("the session's directory cannot be made") from error
-        start = await self._start_frame(spec)
         forked = await (await self._running_server()).fork()
         host = HostProcess(
             session_id=spec.session_id,
@@ -171,8 +182,13 @@ class HostProcesses:
         self.notices[event] += 1
 
     async def _start_frame(self, spec: HostSpec) -> Start:
+        start = self._bare_start(spec)
+        if self._device_source is None:
+            return start
+        return replace(start, device_url=await self._device_source(spec.session_id))
+
+    def _bare_start(self, spec: HostSpec, *, replay: bool = False) -> Start:
         settings = self._settings
-        source = self._device_source
         number = (
             spec.pairing.phone_number.removeprefix("+")
             if isinstance(spec.pairing, PairByCode)
@@ -195,5 +211,5 @@ class HostProcesses:
             epoch=spec.epoch,
             orphan_seconds=settings.orphan_seconds,
             device_connections=settings.device_store_connections,
-            device_url=None if source is None else await source(spec.session_id),
+            replay=replay,
         )

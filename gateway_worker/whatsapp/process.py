@@ -89,6 +89,7 @@ class HostProcess:
         self._is_ours = is_ours
         self._worker_id = ""
         self._epoch = 0
+        self._only_replays = False
         self._loop = asyncio.get_running_loop()
         self._protocol = FrameProtocol(on_frame=self._on_frame, on_closed=self._on_closed)
         self._closed = asyncio.Event()
@@ -119,6 +120,7 @@ class HostProcess:
     def begin(self, start: frames.Start) -> None:
         """Tell the host what to do; from now on the listener is called."""
         self._worker_id, self._epoch = start.worker_id, start.epoch
+        self._only_replays = start.replay
         self._tasks = (
             asyncio.create_task(self._listen(), name=f"host-events:{self.pid}"),
             asyncio.create_task(self._conclude(), name=f"host-end:{self.pid}"),
@@ -331,6 +333,7 @@ class HostProcess:
         done, _ = await asyncio.wait((self._forked.status,), timeout=STATUS_SECONDS)
         status = self._forked.status.result() if done else None
         detail = await asyncio.to_thread(crash_reason, self._directory, status)
+        is_done = self._only_replays and status == 0
         self._events.put_nowait(
-            HostExited(expected=self._expected or self._unlinked, detail=detail)
+            HostExited(expected=self._expected or self._unlinked or is_done, detail=detail)
         )

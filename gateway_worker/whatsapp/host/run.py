@@ -1,6 +1,7 @@
 """A host from its fork to its end."""
 
 import gc
+import importlib
 import os
 import socket
 import sys
@@ -32,6 +33,7 @@ from gateway_worker.whatsapp.ipc.frames import Ended, Start
 
 ERRORS_NAME: Final = "host.err"
 """In the session's directory: what the native library said when it crashed; the worker reads it."""
+REPLAY: Final = "gateway_worker.whatsapp.host.replay"
 _FAILED: Final = 70
 
 
@@ -61,13 +63,16 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
     silence_output(directory / ERRORS_NAME)
     name_process("wa-host")
     lock_directory(directory)
-    journal = SendJournal.open(directory=directory, worker_id=start.worker_id, epoch=start.epoch)
     spool = Spool.open(
         directory=directory,
         limit_bytes=start.spool_limit_bytes,
         segment_bytes=start.spool_segment_bytes,
         sync=start.spool_sync,
     )
+    if start.replay:
+        importlib.import_module(REPLAY).replay(start=start, channel=channel, spool=spool)
+        return
+    journal = SendJournal.open(directory=directory, worker_id=start.worker_id, epoch=start.epoch)
     deferred.load()
     if start.root_key is not None:
         try:

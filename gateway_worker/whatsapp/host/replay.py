@@ -1,0 +1,102 @@
+"""A host that only empties a spool: no network, no library, and then it leaves.
+
+What a session had received and nobody had committed when it went elsewhere is told by the same
+conversion as it would have been, so that it is recognised where it is known already. Imported after
+the fork, by such a host only.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from gateway_worker.whatsapp.convert.people import People, PhoneOf, without_device
+from gateway_worker.whatsapp.host.shipping import Shipper
+from gateway_worker.whatsapp.host.spool import Spool
+from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
+from gateway_worker.whatsapp.ipc.frames import (
+    Ack,
+    Failed,
+    Failure,
+    Frame,
+    Logout,
+    Person,
+    SendText,
+    Start,
+    Stop,
+)
+
+_PHONE: Final = "SELECT pn FROM whatsmeow_lid_map WHERE lid = ?"
+_DEVICES: Final = "SELECT jid, lid, push_name, business_name FROM whatsmeow_device"
+
+
+def replay(*, start: Start, channel: BlockingChannel, spool: Spool) -> None:
+    """Tell all that is in the spool and return when it is acknowledged, or when told to stop.
+
+    Raises:
+        OSError: The worker is gone.
+    """
+    store = _store_of(Path(start.directory), start.device_store)
+    people = People(phone_of=_phone_of(store), own=_own(store, start.resume_jid))
+    shipper = Shipper(spool=spool, people=people, send=channel.send, in_flight=start.in_flight)
+    shipper.ship()
+    while spool.pending:
+        for frame in channel.receive():
+            if isinstance(frame, Stop):
+                return
+            _answer(frame, channel, shipper)
+        shipper.ship()
+
+
+def _answer(frame: Frame, channel: BlockingChannel, shipper: Shipper) -> None:
+    match frame:
+        case Ack(record=record):
+            shipper.acknowledge(record)
+        case SendText(request=request) | Logout(request=request):
+            channel.send(
+                Failed(request=request, kind=Failure.NOT_CONNECTED, detail="there is no connection")
+            )
+        case _:
+            pass
+
+
+def _store_of(directory: Path, name: str) -> Path | None:
+    """Return the device store of a directory, or of the one that it is in."""
+    for place in (directory, directory.parent):
+        if (place / name).exists():
+            return place / name
+    return None
+
+
+def _rows(store: Path | None, query: str, *values: str) -> list[tuple[str | None, ...]]:
+    if store is None:
+        return []
+    try:
+        with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as database:
+            return database.execute(query, values).fetchall()
+    except sqlite3.Error:  # damaged, or of another release: the LID has to do
+        return []
+
+
+def _phone_of(store: Path | None) -> PhoneOf:
+    known: dict[str, str | None] = {}
+
+    def phone_of(lid: str) -> str | None:
+        if lid not in known:
+            rows = _rows(store, _PHONE, lid)
+            known[lid] = rows[0][0] if rows else None
+        return known[lid]
+
+    return phone_of
+
+
+def _own(store: Path | None, resume_jid: str | None) -> Person | None:
+    for jid, lid, push_name, business_name in _rows(store, _DEVICES):
+        if jid is not None and resume_jid in (None, jid):
+            return Person(
+                jid=jid,
+                lid=lid or None,
+                phone_number=f"+{without_device(jid).partition('@')[0]}",
+                push_name=push_name or business_name or None,
+            )
+    return None

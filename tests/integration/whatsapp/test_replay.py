@@ -1,0 +1,150 @@
+"""What a dead host has left in its spool, told without WhatsApp and without the library."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gateway_contracts.commands import PairByQr
+from gateway_worker.errors import SessionNotConnectedError
+from gateway_worker.sessions.ports import (
+    HostEvent,
+    HostExited,
+    HostSpec,
+    InboundMessage,
+    InboundReceipt,
+    OutgoingText,
+)
+from gateway_worker.whatsapp.launcher import HostProcesses
+from gateway_worker.whatsapp.process import HostProcess
+from gateway_worker.whatsapp.settings import WhatsAppSettings
+from tests.integration.whatsapp.stage import Account, Stage
+from tests.support.eventually import eventually
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+
+Spooled = InboundMessage | InboundReceipt
+
+
+class Replay:
+    """One replay: what it tells, acknowledged one by one or not at all."""
+
+    def __init__(self, *, processes: HostProcesses, directory: Path, acknowledging: bool) -> None:
+        self.processes = processes
+        self.directory = directory
+        self.acknowledging = acknowledging
+        self.events: list[HostEvent] = []
+        self.host: HostProcess | None = None
+
+    async def start(self) -> HostProcess:
+        """Start the host."""
+        spec = HostSpec(
+            session_id="s",
+            directory=self.directory,
+            resume_jid=None,
+            pairing=PairByQr(),
+            device_name="x",
+        )
+        self.host = await self.processes.replay(spec, self._listen)
+        return self.host
+
+    async def end(self) -> HostExited:
+        """Wait for the last event."""
+        await eventually(lambda: bool(self.events) and isinstance(self.events[-1], HostExited))
+        last = self.events[-1]
+        assert isinstance(last, HostExited)
+        return last
+
+    def told(self) -> list[Spooled]:
+        """Return what it told."""
+        return [event for event in self.events if isinstance(event, Spooled)]
+
+    async def _listen(self, event: HostEvent) -> None:
+        self.events.append(event)
+        if self.acknowledging and isinstance(event, Spooled):
+            assert self.host is not None
+            self.host.acknowledge(event.record)
+
+
+async def left_behind(stage: Stage) -> tuple[Account, list[Spooled]]:
+    """Kill a host with messages in both directions that nobody acknowledged; returns those."""
+    account = await stage.linked()
+    ben = await stage.customer()
+    account.acknowledging = False
+    for number in range(5):
+        await ben.send_text(account.phone.number, f"{number}")
+    sent = await account.host.send_text(OutgoingText(to=ben.number, text="back"))
+    await account.phone.send_text(ben.number, "from the phone")
+    await account.next(InboundMessage, lambda message: message.from_me)
+    await eventually(
+        lambda: any(
+            isinstance(event, InboundReceipt) and sent.message_id in event.message_ids
+            for event in account.events
+        )
+    )
+    account.host.kill()
+    await account.next(HostExited)
+    return account, [event for event in account.events if isinstance(event, Spooled)]
+
+
+async def test_it_is_told_as_it_would_have_been(stage: Stage) -> None:
+    """Equal in every field, first to a host that dies, then to one that is acknowledged."""
+    account, told = await left_behind(stage)
+    assert len(told) >= 7
+    # No sandbox, no certificates: there is nothing to connect to.
+    async with HostProcesses(WhatsAppSettings()) as processes:
+        assert processes.leftovers(account.directory)
+        first = Replay(processes=processes, directory=account.directory, acknowledging=False)
+        host = await first.start()
+        await eventually(lambda: len(first.told()) == len(told))
+        assert first.told() == told
+        with pytest.raises(SessionNotConnectedError):
+            await host.send_text(OutgoingText(to="4915500001", text="no"), command_id="c")
+        host.kill()
+        assert not (await first.end()).expected
+        assert processes.leftovers(account.directory)
+
+        second = Replay(processes=processes, directory=account.directory, acknowledging=True)
+        await second.start()
+
+        left = await second.end()
+        assert (left.expected, left.detail) == (True, "it left")
+        assert second.told() == told
+        assert not processes.leftovers(account.directory)
+
+
+async def test_a_spool_beside_its_store(stage: Stage, tmp_path: Path) -> None:
+    """In a directory below that of the store, people are found all the same."""
+    account, told = await left_behind(stage)
+    below = account.directory / "carried"
+    below.mkdir()
+    for path in account.directory.glob("spool*"):
+        shutil.move(path, below / path.name)
+    assert not stage.processes.leftovers(account.directory)
+    assert stage.processes.leftovers(below)
+
+    one = Replay(processes=stage.processes, directory=below, acknowledging=True)
+    await one.start()
+
+    assert (await one.end()).expected
+    assert one.told() == told
+    assert not stage.processes.leftovers(tmp_path)
+
+
+async def test_a_replay_that_is_stopped(stage: Stage) -> None:
+    """It leaves at once, and keeps what was not acknowledged; an empty one leaves by itself."""
+    account, told = await left_behind(stage)
+    one = Replay(processes=stage.processes, directory=account.directory, acknowledging=False)
+    host = await one.start()
+    await eventually(lambda: len(one.told()) == len(told))
+
+    await host.stop()
+
+    assert (await one.end()).expected
+    assert stage.processes.leftovers(account.directory)
+    empty = Replay(
+        processes=stage.processes, directory=account.directory / "new", acknowledging=True
+    )
+    await empty.start()
+    assert (await empty.end()).expected
+    assert not stage.processes.leftovers(account.directory / "new")
