@@ -6,7 +6,8 @@ bounded from outside; here every step of a recovery is one of ours.
 
 The way through the modules: `client` opens and closes everything and is what `app.py` uses. Below
 it `link` keeps one connection up, `keeper` one channel, `topology` declares, `publisher` publishes
-through the channels of `confirms`, `consumer` holds the `subscription` of each queue, hands each
+through the channels of `confirms`, `consumer` holds the `subscription` of each queue (those of dead
+workers by `attendance`), which lets as many messages in as its `window` is wide. It hands each
 message on as a `delivery` and remembers it in the `ledger` until `settlement` has settled it;
 `receipts` tells the broker. `headers` names what workers put on what they send on.
 `dead_letters` is for whoever runs the gateway: it goes over that queue by `reading`, and knows

@@ -152,7 +152,7 @@ class CommandDelivery:
     def _count(self, name: str) -> int:
         # Whoever published it may have put anything there.
         value = self.headers.get(name)
-        return value if isinstance(value, int) and value > 0 else 0
+        return int(value) if isinstance(value, int) and value > 0 else 0
 
 
 def came_from(message: DeliveredMessage) -> str | None:

@@ -12,6 +12,9 @@ from gateway_worker.runtime.retry import Backoff
 
 log = structlog.get_logger(__name__)
 
+CLOSE_TIMEOUT_SECONDS = 5.0
+"""Long, because the connection is given up for it."""
+
 Serve = Callable[[Channel], Awaitable[None]]
 
 
@@ -81,4 +84,7 @@ class ChannelKeeper:
             await asyncio.wait({serving})
             if not serving.cancelled():
                 serving.exception()
-            await close_channel(channel)
+            is_closed = await close_channel(channel, timeout_seconds=CLOSE_TIMEOUT_SECONDS)
+            if not is_closed and not self._link.is_dead:
+                # What it has in hand would never come to anybody again.
+                self._link.suspect(f"channel {self._name} does not close")

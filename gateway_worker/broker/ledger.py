@@ -81,8 +81,9 @@ class Ledger:
         """Note that a delivery is in work no more, and new when it comes again."""
         if delivery.key is None:
             self._anonymous.discard(delivery)
-        else:
-            self._in_work.pop(delivery.key, None)
+        elif self._in_work.get(delivery.key) is delivery:
+            # Otherwise the same command has come again, and this is its forgotten past.
+            del self._in_work[delivery.key]
 
     def detach(self, queue: str) -> int:
         """Forget what was taken from a queue and is there again; return how much that was.

@@ -237,9 +237,14 @@ def _reason(closing: "asyncio.Future[None]") -> str:
     return str(error) or type(error).__name__
 
 
-async def close_channel(channel: Channel) -> None:
-    """Close a channel, or leave it behind after a short while."""
+async def close_channel(
+    channel: Channel, *, timeout_seconds: float = CLOSE_TIMEOUT_SECONDS
+) -> bool:
+    """Close a channel, or leave it behind after a short while; tell whether it is closed."""
     if channel.is_closed:
-        return
-    with contextlib.suppress(DependencyError):
-        await bounded(channel.close(), seconds=CLOSE_TIMEOUT_SECONDS, what="close a channel")
+        return True
+    try:
+        await bounded(channel.close(), seconds=timeout_seconds, what="close a channel")
+    except DependencyError:
+        return False
+    return True

@@ -42,10 +42,14 @@ def handle(tag: int, *, is_closed: bool = False) -> Handle:
 
 
 def message(
-    body: bytes = b"body", *, message_id: str | None = "m1", redelivered: bool = False
+    body: bytes = b"body",
+    *,
+    message_id: str | None = "m1",
+    redelivered: bool = False,
+    headers: dict[str, Any] | None = None,
 ) -> DeliveredMessage:
     """Return a message as the broker delivers it."""
-    properties: dict[str, Any] = {"message_id": message_id}
+    properties: dict[str, Any] = {"message_id": message_id, "headers": headers}
     return DeliveredMessage(
         delivery=spec.Basic.Deliver(
             consumer_tag="c", delivery_tag=1, redelivered=redelivered, exchange="e", routing_key="k"
@@ -157,3 +161,36 @@ async def test_settling_twice_settles_once() -> None:
     await delivery.settle(Settlement.DEAD)
 
     assert clerk.told == [Settlement.ACK]
+
+
+async def test_what_is_detached_is_new_again_and_settling_it_changes_nothing(
+    ledger: Ledger,
+) -> None:
+    """Its message is back in the queue; what comes of it now is another delivery's business."""
+    old = enter(ledger, message(), handle(1, is_closed=True))
+    enter(ledger, message(message_id=None), handle(2))
+
+    assert ledger.detach("another queue") == 0
+    assert ledger.detach("q") == 2
+    assert len(ledger) == 0
+    again = enter(ledger, message(redelivered=True), handle(3))
+    await old.settle(Settlement.ACK)
+    ledger.settle(old)
+    assert len(ledger) == 1
+    ledger.settle(again)
+    assert len(ledger) == 0
+
+
+@pytest.mark.parametrize("queue", ["q", "another"])
+@pytest.mark.parametrize("origin", [None, "w0"])
+def test_only_a_message_of_the_same_way_is_the_same(
+    ledger: Ledger, queue: str, origin: str | None
+) -> None:
+    """What a worker forwards to its own queue must outlive the delivery that it came from."""
+    enter(ledger, message(), handle(1))
+    headers = {"wa-from": origin} if origin else {}
+    copy = message(redelivered=True, headers=headers)
+    arrival, _ = ledger.classify(copy, handle(2), queue=queue)
+
+    is_same = queue == "q" and origin is None
+    assert arrival is (Arrival.IN_WORK if is_same else Arrival.NEW)

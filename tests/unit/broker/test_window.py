@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway_worker.broker.window import WIDEST, Window
+from gateway_worker.broker.window import WIDEST, Window, wide_enough
 
 
 def take(window: Window, count: int, *, redelivered: bool = False) -> None:
@@ -112,3 +112,23 @@ def test_a_new_channel_begins_anew(window: Window) -> None:
 
     assert not window.is_outdated
     assert window.grant() == 100
+
+
+@pytest.mark.parametrize(
+    ("held", "now", "size"),
+    [
+        (0, 128, 128),
+        (0, 4096, 128),
+        (1, 128, 256),
+        (128, 128, 256),
+        (129, 256, 512),
+        (5, 4096, 4096),
+        (1000, 128, 2048),
+        (1_000_000, 128, WIDEST),
+    ],
+)
+def test_a_window_for_held_commands_doubles_and_ends_with_them(
+    held: int, now: int, size: int
+) -> None:
+    """Few changes, never a narrower one while anything is held."""
+    assert wide_enough(128, held, now=now) == size
