@@ -204,3 +204,12 @@ async def value(database: Database, query: str) -> Any:
     """Return the one value of a query."""
     async with database.statement("looking") as connection:
         return await connection.scalar(text(query))
+
+
+async def waiting(database: Database, what: str) -> bool:
+    """Tell whether a statement with these words waits for another transaction."""
+    query = f"""
+        SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+        AND datname = current_database() AND query LIKE '%{what}%')
+    """
+    return bool(await value(database, query))

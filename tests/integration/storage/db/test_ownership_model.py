@@ -309,7 +309,7 @@ class Ownership(RuleBasedStateMachine):
         return rows, streams, await self.sessions.orphans(), await self.sessions.room()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)  # a failure is shortened for minutes
 def test_ownership_follows_its_model(database_url: str) -> None:
     """One owner at a time, epochs that grow, markers that nobody forgets, no overfull worker."""
     runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)

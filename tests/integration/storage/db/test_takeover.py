@@ -27,6 +27,7 @@ from tests.integration.storage.db.support import (
     rows_of,
     session_row,
     value,
+    waiting,
 )
 from tests.support.eventually import eventually
 
@@ -198,9 +199,9 @@ async def test_a_renewal_waits_for_a_takeover_that_is_under_way(
     async with database.transaction("holding a session's events") as holder:
         await holder.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
         taking = asyncio.create_task(sessions.take_over(OTHER, limit=10))
-        await eventually(lambda: _waiting(database, "outbox"))
+        await eventually(lambda: waiting(database, "outbox"))
         renewing = asyncio.create_task(owner.renew())
-        await eventually(lambda: _waiting(database, "UPDATE workers"))
+        await eventually(lambda: waiting(database, "UPDATE workers"))
         assert not renewing.done()
     assert len(await taking) == 2
     assert await renewing
@@ -307,11 +308,3 @@ async def test_where_there_is_room(database: Database, sessions: PostgresSession
         await sessions.create(session_row(f"more{n}", worker_id="b"))
     assert await sessions.place(without=WORKER) == "a"
     assert await sessions.place(without="a") == WORKER
-
-
-async def _waiting(database: Database, what: str) -> bool:
-    query = f"""
-        SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-        AND datname = current_database() AND query LIKE '%{what}%')
-    """
-    return bool(await value(database, query))

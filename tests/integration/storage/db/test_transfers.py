@@ -34,7 +34,9 @@ from tests.integration.storage.db.support import (
     rows_of,
     session_row,
     value,
+    waiting,
 )
+from tests.support.eventually import eventually
 
 
 async def test_a_transfer_takes_everything_along(
@@ -212,25 +214,24 @@ async def test_transfers_and_takeovers_never_overfill_a_worker(
 
 
 async def test_nothing_arrives_after_a_drain_has_begun(
-    database: Database, sessions: PostgresSessionStore
+    database: Database, sessions: PostgresSessionStore, changes: PostgresChangeStore
 ) -> None:
-    """What a draining worker finds to be its own when `drain` returns is all there will be."""
+    """It waits for a transfer that is under way: what is owned behind it is all there will be."""
     target = await registered(database, OTHER)
-    for n in range(6):
-        await sessions.create(session_row(f"x{n}"))
-
-    async def give(n: int) -> bool:
-        store = PostgresChangeStore(database=database, worker_id=WORKER)
-        try:
-            (answer,) = await store.commit([handed(OTHER, f"x{n}", session=f"x{n}")])
-        except TransferRefusedError:
-            return False
-        return answer.transferred
-
-    giving = asyncio.gather(*(give(n) for n in range(6)))
-    await target.drain()
-    held = len(await sessions.owned_by(OTHER))
-    assert sum(await giving) == held == len(await sessions.owned_by(OTHER))
+    silent = Change(session_id="s", epoch=1, transfer=Transfer(to_worker=OTHER))
+    async with database.transaction("holding the events") as holder:
+        await holder.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
+        giving = asyncio.create_task(changes.commit([silent]))
+        await eventually(lambda: waiting(database, "UPDATE outbox"))
+        draining = asyncio.create_task(target.drain())
+        await eventually(lambda: waiting(database, "pg_advisory_xact_lock"))
+        assert await target.renew()
+        assert not draining.done()
+    await draining
+    assert [row.session_id for row in await sessions.owned_by(OTHER)] == ["s"]
+    assert (await giving)[0].transferred
+    with pytest.raises(TransferRefusedError):
+        await changes.commit([handed(OTHER, session="t")])
 
 
 async def test_a_transfer_contradicts_a_deletion_and_needs_an_owner(
