@@ -22,7 +22,7 @@ from gateway_worker.health import HealthSidecar, Lifecycle, Phase
 from gateway_worker.log import configure_logging
 from gateway_worker.metrics import make_metrics
 from gateway_worker.observation import Counts, observe
-from gateway_worker.parts import build_parts, open_adapters, open_database, reach_cache
+from gateway_worker.parts import Parts, build_parts, open_adapters, open_database, reach_cache
 from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.runtime.service import Service, running
 from gateway_worker.runtime.signals import stop_on_signals
@@ -30,6 +30,11 @@ from gateway_worker.storage.objects.client import Objects
 from gateway_worker.version import VERSION
 
 log = structlog.get_logger(__name__)
+
+_ASK_SECONDS = 3.0
+"""How long a question to the database may hold up the end."""
+_DRAIN_PART = 0.6
+"""How much of the time for draining goes to the handover of sessions."""
 
 
 async def run(settings: Settings) -> None:
@@ -61,7 +66,7 @@ async def run(settings: Settings) -> None:
         parts = build_parts(settings, adapters, Counts(metrics=metrics))
         observe(sidecar, metrics, adapters, parts)
 
-        stack.push_async_callback(parts.workers.leave)
+        stack.push_async_callback(_leave, parts)
         stack.push_async_callback(parts.heartbeat.farewell, WorkerStopped)
         await _start(stack, parts.routes, stop=stop, grace_seconds=3)
         await _start(stack, parts.relay, stop=stop, grace_seconds=10)
@@ -69,12 +74,18 @@ async def run(settings: Settings) -> None:
         await _start(stack, parts.pruner, stop=stop, grace_seconds=1)
         stack.push_async_callback(parts.background.join)
         await _start(stack, parts.inbox, stop=stop, grace_seconds=5)
+        await parts.lease.begin()
+        await _start(stack, parts.lease, stop=stop, grace_seconds=1)
         resumed = await parts.manager.resume()
         await _start(stack, parts.manager, stop=stop, grace_seconds=20)
+        await _start(stack, parts.copies, stop=stop, grace_seconds=2)
         await _start(stack, parts.dispatcher, stop=stop, grace_seconds=settings.drain_seconds)
         await _start(stack, parts.consumer, stop=stop, grace_seconds=settings.drain_seconds)
         stack.push_async_callback(parts.dispatcher.give_back)
         stack.push_async_callback(parts.consumer.stop_intake)
+        stack.push_async_callback(_hand_over, parts, settings)
+        await _start(stack, parts.leftovers, stop=stop, grace_seconds=2)
+        await _start(stack, parts.caretaker, stop=stop, grace_seconds=5)
         stack.push_async_callback(parts.heartbeat.farewell, WorkerDraining)
         await _start(stack, parts.heartbeat, stop=stop, grace_seconds=5)
         await _start(stack, parts.capacity, stop=stop, grace_seconds=5)
@@ -84,6 +95,28 @@ async def run(settings: Settings) -> None:
         lifecycle.enter(Phase.DRAINING)
         log.info("worker.draining")
     log.info("worker.stopped")
+
+
+async def _hand_over(parts: Parts, settings: Settings) -> None:
+    """Give the sessions to other workers, and their commands with them."""
+    parts.manager.take_no_more()
+    try:
+        async with asyncio.timeout(_ASK_SECONDS):
+            await parts.leases.drain()
+    except (GatewayError, TimeoutError) as error:
+        log.warning("drain.not_announced", reason=repr(error))
+        return  # nobody could be given a session now; they are taken over later
+    await parts.drain.run(seconds=settings.drain_seconds * _DRAIN_PART)
+
+
+async def _leave(parts: Parts) -> None:
+    """Sign off: what is still ours may be taken over at once."""
+    try:
+        async with asyncio.timeout(_ASK_SECONDS):
+            await parts.leases.leave()
+    except (GatewayError, TimeoutError) as error:
+        log.warning("worker.not_signed_off", reason=repr(error))
+    await parts.workers.leave()
 
 
 def _settle_memory() -> None:

@@ -66,6 +66,7 @@ class Metrics:
         command_seconds: From delivery to acknowledgement, by type.
         queue_wait_seconds: From delivery until a command's turn in its session's mailbox.
         commands_waiting: Commands in mailboxes.
+        commands_held: Commands that wait for those in a former owner's queue.
         dead_letters: Commands that went to the dead letters.
         settle_timeouts: Acknowledgements that did not get out; the broker delivers again.
         redeliveries: Commands that the broker delivered once more.
@@ -78,6 +79,9 @@ class Metrics:
         commit_seconds: Duration of a transaction.
         inbound_messages: Messages that arrived from WhatsApp.
         swallowed_messages: Messages that the library acknowledged without handing them over.
+        lease_lapses: Times that the lease could not be renewed, so that all hosts were stopped.
+        taken_over: Sessions taken over from dead workers.
+        handed_over: Sessions given to other workers in good order.
         hosts: Session hosts that run.
         host_restarts: Hosts started again after they had died.
         host_exits: Hosts that ended, by whether they were told to.
@@ -99,6 +103,7 @@ class Metrics:
     command_seconds: Histogram
     queue_wait_seconds: Histogram
     commands_waiting: Gauge
+    commands_held: Gauge
     dead_letters: Counter
     settle_timeouts: Counter
     redeliveries: Counter
@@ -111,6 +116,9 @@ class Metrics:
     commit_seconds: Histogram
     inbound_messages: Counter
     swallowed_messages: Counter
+    lease_lapses: Counter
+    taken_over: Counter
+    handed_over: Counter
     hosts: Gauge
     host_restarts: Counter
     host_exits: Counter
@@ -241,6 +249,9 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         "swallowed_messages": make.counter(
             "swallowed_messages", "Messages acknowledged by the library and not handed over."
         ),
+        "lease_lapses": make.counter("lease_lapses", "Leases that could not be renewed in time."),
+        "taken_over": make.counter("sessions_taken_over", "Sessions taken from dead workers."),
+        "handed_over": make.counter("sessions_handed_over", "Sessions given to other workers."),
         "hosts": make.gauge("hosts", "Session hosts that run."),
         "host_restarts": make.counter("host_restarts", "Hosts started again after they died."),
         "host_exits": make.counter("host_exits", "Hosts that ended.", "how"),
@@ -257,6 +268,9 @@ def _commands(make: _Maker) -> dict[str, Any]:
             "command_wait_seconds", "From delivery to the command's turn in its mailbox."
         ),
         "commands_waiting": make.gauge("commands_waiting", "Commands in mailboxes."),
+        "commands_held": make.gauge(
+            "commands_held", "Commands that wait for those in a former owner's queue."
+        ),
         "dead_letters": make.counter("dead_letters", "Commands sent to the dead letters."),
         "settle_timeouts": make.counter(
             "settle_timeouts", "Acknowledgements that did not get out."

@@ -20,6 +20,8 @@ from gateway_worker.health.heartbeat import LoadReport, Rate
 from gateway_worker.health.resources import ResourceMeter
 from gateway_worker.metrics import Metrics
 from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.sessions.ownership.lease import LeaseKeeper
+from gateway_worker.sessions.ownership.takeover import Caretaker
 from gateway_worker.storage.cache.client import Cache
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.objects.client import Objects
@@ -90,6 +92,16 @@ class Observed(Protocol):
     @property
     def resources(self) -> ResourceMeter:
         """Memory and CPU."""
+        ...
+
+    @property
+    def lease(self) -> LeaseKeeper:
+        """The worker's lease."""
+        ...
+
+    @property
+    def caretaker(self) -> Caretaker:
+        """Who takes sessions over."""
         ...
 
     @property
@@ -187,6 +199,9 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
     metrics.follow(metrics.redeliveries, lambda: stats().reattached + stats().acknowledged_again)
     metrics.follow(metrics.dead_letters, lambda: stats().dead_lettered)
     metrics.follow(metrics.swallowed_messages, lambda: adapters.hosts.notices["message_lost"])
+    metrics.follow(metrics.lease_lapses, lambda: parts.lease.lapses)
+    metrics.follow(metrics.taken_over, lambda: parts.caretaker.taken)
+    metrics.follow(metrics.handed_over, lambda: parts.manager.handed_over)
     metrics.capacity.set(parts.manager.capacity)
 
     def gauges() -> None:
@@ -194,6 +209,7 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
         metrics.set_sessions(parts.manager.states())
         metrics.hosts.set(len(adapters.hosts.host_pids))
         metrics.commands_waiting.set(parts.dispatcher.waiting)
+        metrics.commands_held.set(parts.dispatcher.held)
         metrics.outbox_depth.set(parts.report.last.outbox_depth)
         metrics.unassigned_waiting.set(parts.capacity.last.waiting)
         metrics.fleet_room.set(parts.capacity.last.free)

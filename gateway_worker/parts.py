@@ -12,12 +12,13 @@ from gateway_contracts import WorkerLoad
 from gateway_worker.broker.client import Broker
 from gateway_worker.broker.consumer import CommandConsumer
 from gateway_worker.commands.dispatcher import Dispatcher
+from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.config import Settings
-from gateway_worker.errors import ConfigurationError, GatewayError
+from gateway_worker.errors import ConfigurationError
 from gateway_worker.health.capacity import CapacityWatch
 from gateway_worker.health.heartbeat import Heartbeat, LoadReport
 from gateway_worker.health.resources import ResourceMeter
@@ -27,8 +28,13 @@ from gateway_worker.outbox.recorder import Recorder
 from gateway_worker.outbox.relay import Relay
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import SystemClock
+from gateway_worker.sessions.draining import Drain
+from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.sessions.ownership.lease import LeaseKeeper, Tenure
+from gateway_worker.sessions.ownership.takeover import Caretaker
 from gateway_worker.sessions.ports import DeviceSnapshots, SessionStore
+from gateway_worker.sessions.snapshotting import SnapshotSchedule, SnapshotTiming
 from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
 from gateway_worker.storage.cache.client import Cache
 from gateway_worker.storage.cache.routing import RedisRoutes
@@ -45,6 +51,7 @@ from gateway_worker.storage.db.workers import PostgresWorkerStore
 from gateway_worker.storage.objects.client import Objects
 from gateway_worker.storage.objects.snapshots import device_snapshots
 from gateway_worker.storage.objects.store import Bucket
+from gateway_worker.version import VERSION
 from gateway_worker.whatsapp.launcher import HostProcesses
 from gateway_worker.whatsapp.memory import pss_bytes
 
@@ -64,31 +71,24 @@ class Adapters:
 
 
 class WorkerPresence:
-    """Shows in database and cache that this worker lives."""
+    """Shows in the cache that this worker lives."""
 
     def __init__(
         self, *, worker_id: str, adapters: Adapters, sessions: SessionStore, routes: RedisRoutes
     ) -> None:
         self._worker_id = worker_id
-        self._rows = PostgresWorkerStore(database=adapters.database, worker_id=worker_id)
         self._registry = RedisWorkers(cache=adapters.cache)
         self._sessions = sessions
         self._routes = routes
 
     async def beat(self, load: WorkerLoad) -> None:
-        """Renew both; a cache that knew nothing of us gets the routes of all our sessions."""
+        """Renew it; a cache that knew nothing of us gets the routes of all our sessions."""
         if await self._registry.beat(load):
             await self._routes.rebuild(await self._sessions.owned_by(self._worker_id))
-        if not await self._rows.beat():
-            await self._rows.register(version=load.version, capacity=load.capacity)
 
     async def leave(self) -> None:
-        """Take both away, in good order; a store that is away forgets us by itself."""
+        """Take it away, in good order; a cache that is away forgets us by itself."""
         await self._registry.remove(self._worker_id)
-        try:
-            await self._rows.leave()
-        except GatewayError as error:
-            log.warning("worker.not_signed_off", reason=str(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +109,12 @@ class Parts:
     report: LoadReport
     routes: RedisRoutes
     workers: WorkerPresence
+    lease: LeaseKeeper
+    leases: PostgresWorkerStore
+    caretaker: Caretaker
+    leftovers: Leftovers
+    copies: SnapshotSchedule
+    drain: Drain
 
 
 async def open_adapters(stack: AsyncExitStack, settings: Settings) -> Adapters:
@@ -175,29 +181,26 @@ def build_parts(settings: Settings, adapters: Adapters, counts: Counts) -> Parts
         observe=counts.metrics.observe_commit,
     )
     routes = RedisRoutes(cache=adapters.cache)
-    around = _surroundings(settings, adapters, recorder, routes, counts)
+    around = _surroundings(settings, adapters, recorder, relay, routes, counts)
     workers = WorkerPresence(
         worker_id=worker_id, adapters=adapters, sessions=around.sessions, routes=routes
     )
-    manager = SessionManager(around=around, capacity=settings.capacity)
+    manager = SessionManager(around=around, capacity=settings.capacity, controls=broker.publisher)
     inbox = Inbox(store=PostgresInboxStore(database=adapters.database))
-    dispatcher = Dispatcher(
-        worker_id=worker_id,
-        context=Context(
-            manager=manager,
-            messages=around.messages,
-            replays=Replays(events=outbox, replayer=broker.publisher),
-        ),
-        inbox=inbox,
-        recorder=recorder,
-        forwarder=Forwarder(publisher=broker.publisher),
-        clock=around.clock,
-        observe=counts.command_settled,
+    context = Context(
+        manager=manager,
+        messages=around.messages,
+        replays=Replays(events=outbox, replayer=broker.publisher),
     )
-    consumer = broker.consumer(dispatcher)
+    dispatcher, consumer = _commands(settings, adapters, around, context, inbox, counts)
+    manager.when_left(dispatcher.flush)
     manager.watch_room(
         lambda has_room: consumer.resume_unassigned() if has_room else consumer.pause_unassigned()
     )
+
+    async def backlog() -> int:
+        return await broker.depth() + consumer.in_flight
+
     resources = ResourceMeter(host_pids=lambda: _pids(adapters.hosts), pss_bytes=pss_bytes)
     report = LoadReport(
         worker_id=worker_id,
@@ -214,6 +217,9 @@ def build_parts(settings: Settings, adapters: Adapters, counts: Counts) -> Parts
         events=broker.publisher,
         interval_seconds=settings.heartbeat_seconds,
         on_beat=workers.beat,
+    )
+    leases = PostgresWorkerStore(
+        database=adapters.database, worker_id=worker_id, lease_seconds=settings.lease_seconds
     )
     return Parts(
         background=around.background,
@@ -237,13 +243,120 @@ def build_parts(settings: Settings, adapters: Adapters, counts: Counts) -> Parts
         report=report,
         routes=routes,
         workers=workers,
+        lease=_lease(settings, adapters, around, leases, manager, consumer),
+        leases=leases,
+        caretaker=_caretaker(settings, around, leases, manager, consumer),
+        leftovers=_leftovers(adapters, around, manager),
+        copies=SnapshotSchedule(
+            snapshots=adapters.snapshots,
+            running=manager.store_files if adapters.snapshots.are_needed else tuple,
+            timing=SnapshotTiming(
+                quiet_seconds=settings.objects.snapshot_quiet_seconds,
+                maximum_seconds=settings.objects.snapshot_maximum_seconds,
+            ),
+        ),
+        drain=Drain(
+            worker_id=worker_id,
+            manager=manager,
+            sessions=around.sessions,
+            recorder=recorder,
+            commands=dispatcher,
+            is_portable=adapters.snapshots.are_portable,
+            backlog=backlog,
+        ),
     )
+
+
+def _commands(
+    settings: Settings,
+    adapters: Adapters,
+    around: Surroundings,
+    context: Context,
+    inbox: Inbox,
+    counts: Counts,
+) -> tuple[Dispatcher, CommandConsumer]:
+    publisher = adapters.broker.publisher
+    executor = Executor(
+        worker_id=settings.worker_id,
+        context=context,
+        inbox=inbox,
+        recorder=around.recorder,
+        postponer=publisher,
+        clock=around.clock,
+        observe=counts.command_settled,
+    )
+    dispatcher = Dispatcher(
+        worker_id=settings.worker_id,
+        manager=context.manager,
+        executor=executor,
+        forwarder=Forwarder(publisher=publisher),
+        on_held=lambda held: consumer.widen(held),  # noqa: PLW0108 - made below
+    )
+    consumer = adapters.broker.consumer(dispatcher)
+    return dispatcher, consumer
+
+
+def _lease(
+    settings: Settings,
+    adapters: Adapters,
+    around: Surroundings,
+    leases: PostgresWorkerStore,
+    manager: SessionManager,
+    consumer: CommandConsumer,
+) -> LeaseKeeper:
+    async def regained() -> None:
+        await manager.check_ownership()
+        consumer.reinstate()
+
+    return LeaseKeeper(
+        leases=leases,
+        hosts=adapters.hosts,
+        tenure=around.tenure,
+        on_lapsed=consumer.suspend,
+        on_regained=regained,
+        version=VERSION,
+        capacity=settings.capacity,
+    )
+
+
+def _caretaker(
+    settings: Settings,
+    around: Surroundings,
+    leases: PostgresWorkerStore,
+    manager: SessionManager,
+    consumer: CommandConsumer,
+) -> Caretaker:
+    return Caretaker(
+        worker_id=settings.worker_id,
+        tenure=around.tenure,
+        settle_seconds=settings.lease_seconds / 2,
+        leases=leases,
+        sessions=around.sessions,
+        intake=consumer,
+        here=manager,
+    )
+
+
+def _leftovers(adapters: Adapters, around: Surroundings, manager: SessionManager) -> Leftovers:
+    leftovers = Leftovers(
+        worker_id=around.worker_id,
+        directory=around.data_dir,
+        launcher=adapters.hosts,
+        sessions=around.sessions,
+        messages=around.messages,
+        snapshots=adapters.snapshots,
+        controls=adapters.broker.publisher,
+        held=manager.is_held,
+    )
+    manager.when_lost(leftovers.clear)
+    return leftovers
 
 
 def _surroundings(
     settings: Settings,
     adapters: Adapters,
     recorder: Recorder,
+    relay: Relay,
     routes: RedisRoutes,
     counts: Counts,
 ) -> Surroundings:
@@ -257,10 +370,13 @@ def _surroundings(
         routes=adapters.broker.routes,
         routing=routes,
         snapshots=adapters.snapshots,
+        journals=adapters.hosts,
         background=Background(name="background"),
         clock=SystemClock(),
         limits=SessionLimits(),
         observer=counts,
+        tenure=Tenure(),
+        relay=relay,
     )
 
 

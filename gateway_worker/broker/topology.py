@@ -121,6 +121,10 @@ class Declarer:
             return False
         return True
 
+    def disown(self, session_id: str) -> None:
+        """Do not bind a session's key again; its new owner takes care of the binding."""
+        self._keys.discard(session_id)
+
     async def inspect(self, queue: str) -> QueueState:
         """Ask for a queue's depth and consumers. Raises `DependencyError`, also if there is none.
 
@@ -212,6 +216,10 @@ class Routes:
         """
         with _as_dependency():
             await self._declarer.unbind_from(session_id, worker_id)
+
+    def disown(self, session_id: str) -> None:
+        """Leave a session's binding to its new owner: never make it again here."""
+        self._declarer.disown(session_id)
 
 
 @contextlib.contextmanager

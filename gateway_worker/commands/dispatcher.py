@@ -1,67 +1,45 @@
-"""From delivery to settlement: parse, order, enter, execute, commit the outcome, acknowledge.
+"""From delivery to settlement: whose command it is, whose turn it is, then its execution.
 
-    accept ──► mailbox of the session ──► inbox ──► handler ──► recorder ──► settle
-                                            │ seen before ────────────┘
-A command is acknowledged only after its outcome and the event that tells it are committed; a crash
-before that brings the command back, and the inbox knows how far it had come.
+    accept ──► mailbox of the session ──► ours? ──► its turn? ──► executor ──► settle
+                                            │ no       │ no
+                                            ▼          ▼
+                                       forwarded     held
+While a session moves from worker to worker, its commands keep their order: see `hold`.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 
-from gateway_contracts import (
-    Command,
-    CommandRejectedError,
-    ErrorBody,
-    ErrorCode,
-    MessageSend,
-    OnUncertain,
-    parse_command,
-)
+from gateway_contracts import Command, CommandRejectedError, parse_command
+from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
-from gateway_worker.commands.handlers import HANDLERS, Context, Effect
-from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.outcomes import Outcomes
-from gateway_worker.commands.ports import Delivery, Entry, Received, Refusal, Settlement, Verdict
-from gateway_worker.commands.stopwatch import Stopwatch
-from gateway_worker.errors import (
-    ExpiredError,
-    GatewayError,
-    InvalidCommandError,
-    UncertainError,
-)
-from gateway_worker.runtime.clock import Clock
+from gateway_worker.commands.ports import Delivery, Refusal, Settlement
+from gateway_worker.commands.turns import Turns
+from gateway_worker.errors import SessionNotFoundError
 from gateway_worker.runtime.mailbox import Mailboxes
-from gateway_worker.sessions.changes import Change, Outcome
-from gateway_worker.sessions.manager import OwnedElsewhereError
-from gateway_worker.sessions.ports import Recorder
+from gateway_worker.sessions.manager import OwnedElsewhereError, SessionManager
+from gateway_worker.sessions.ownership.control import Control, ControlError, ControlKind
 
 log = structlog.get_logger(__name__)
 
-_DEAD = frozenset(
-    {
-        ErrorCode.INVALID_COMMAND,
-        ErrorCode.UNAUTHORIZED,
-        ErrorCode.SESSION_NOT_FOUND,
-        ErrorCode.EXPIRED,
-    }
-)
-"""Commands that could not be executed as they are: an operator may want to see them."""
+_OWNER_PAUSE_SECONDS = 0.3
+"""Between two looks at who owns a session that nobody has taken over yet."""
 
-Observer = Callable[[str, str, Stopwatch], None]
-"""Called with a command's type, its outcome (`succeeded` or an error code) and its times."""
+Errand = Callable[[], Awaitable[None]]
+"""Something of the worker's own to be done between two commands of a session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A delivery with the command in it, or with the reason why there is none."""
+    """A delivery with what is in it, or with the reason why that cannot be read."""
 
     delivery: Delivery
-    command: Command | CommandRejectedError
+    content: Command | Control | CommandRejectedError | ControlError
     arrived: float
 
 
@@ -70,56 +48,77 @@ class Dispatcher:
 
     Args:
         worker_id: This worker.
-        context: What handlers work with.
-        inbox: Makes each command happen once.
-        recorder: Commits outcomes.
+        manager: The sessions of this worker, and who owns the others.
+        executor: Executes commands of this worker's sessions.
         forwarder: Sends on what another worker owns.
-        clock: For deadlines.
-        observe: For metrics.
+        on_held: Called with the number of commands that are held back, whenever it changes.
     """
 
     def __init__(
         self,
         *,
         worker_id: str,
-        context: Context,
-        inbox: Inbox,
-        recorder: Recorder,
+        manager: SessionManager,
+        executor: Executor,
         forwarder: Forwarder,
-        clock: Clock,
-        observe: Observer = lambda _type, _outcome, _times: None,
+        on_held: Callable[[int], None] = lambda _held: None,
     ) -> None:
         self._worker_id = worker_id
-        self._context = context
-        self._inbox = inbox
-        self._recorder = recorder
+        self._manager = manager
+        self._executor = executor
         self._forwarder = forwarder
-        self._clock = clock
-        self._observe = observe
         self._outcomes = Outcomes(worker_id=worker_id)
-        self._mailboxes: Mailboxes[Work] = Mailboxes(handle=self._handle, name="commands")
+        self._turns: Turns[Work] = Turns(manager=manager, on_held=on_held)
+        self._mailboxes: Mailboxes[Work | Errand] = Mailboxes(handle=self._handle, name="commands")
 
     @property
     def waiting(self) -> int:
         """Commands that wait in mailboxes."""
         return self._mailboxes.waiting
 
+    @property
+    def held(self) -> int:
+        """Commands that wait for those in a former owner's queue."""
+        return self._turns.held
+
     def accept(self, delivery: Delivery) -> None:
         """Queue a delivery behind the others of its session."""
-        command: Command | CommandRejectedError
-        try:
-            parsed = parse_command(delivery.body)
-        except CommandRejectedError as rejected:
-            command, key = rejected, rejected.session_id or "unreadable"
-        else:
-            command, key = parsed, parsed.subject
-        work = Work(delivery=delivery, command=command, arrived=time.monotonic())
-        self._mailboxes.post(key, work)
+        key, content = _read(delivery)
+        self._mailboxes.post(
+            key, Work(delivery=delivery, content=content, arrived=time.monotonic())
+        )
+
+    def between_commands(self, session_id: str, errand: Errand) -> None:
+        """Do something after the session's current command and those that wait already."""
+        self._mailboxes.post(session_id, errand)
+
+    async def after_current_command(self, session_id: str, errand: Errand) -> None:
+        """Do something right after the session's current command, before those that wait."""
+        done = asyncio.Event()
+
+        async def run() -> None:
+            try:
+                await errand()
+            finally:
+                done.set()
+
+        self._mailboxes.post_first(session_id, run)
+        await done.wait()
+
+    def flush(self, session_id: str) -> None:
+        """Send on what is held for a session that has gone to another worker."""
+
+        async def send_on() -> None:
+            for work in self._turns.withdraw(session_id):
+                await self._proceed(session_id, work)
+
+        self._mailboxes.post_first(session_id, send_on)
 
     async def give_back(self) -> None:
         """Give back what has not begun; call it when no more commands come in."""
         for work in self._mailboxes.withdraw():
-            await work.delivery.settle(Settlement.REQUEUE)
+            if isinstance(work, Work):
+                await work.delivery.settle(Settlement.REQUEUE)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set and what has begun is finished."""
@@ -129,118 +128,83 @@ class Dispatcher:
         finally:
             await self._mailboxes.cancel()
 
-    async def _handle(self, session_id: str, work: Work) -> None:
-        if isinstance(work.command, CommandRejectedError):
-            await self._refuse(work, work.command)
-            return
-        command = work.command
-        with structlog.contextvars.bound_contextvars(
-            session_id=session_id, command_id=command.id, command_type=command.type
-        ):
+    async def _handle(self, session_id: str, work: Work | Errand) -> None:
+        if not isinstance(work, Work):
+            await work()
+        elif isinstance(work.content, CommandRejectedError):
+            await self._refuse(work.delivery, work.content, arrived=work.arrived)
+        elif isinstance(work.content, ControlError):
+            log.error("control.unreadable", reason=str(work.content))
+            refusal = Refusal(code="internal", reason=str(work.content))
+            await work.delivery.settle(Settlement.DEAD, refusal)
+        else:
+            await self._proceed(session_id, work)
+
+    async def _proceed(self, session_id: str, work: Work) -> None:
+        """Forward, hold, obey or execute, until one of them settles it or it waits for its turn."""
+        content = work.content
+        assert not isinstance(content, CommandRejectedError | ControlError)
+        names = (
+            {"control": content.kind.value}
+            if isinstance(content, Control)
+            else {"command_id": content.id, "command_type": content.type}
+        )
+        with structlog.contextvars.bound_contextvars(session_id=session_id, **names):
             try:
-                await self._take_on(work, command)
+                while not await self._try(session_id, work):  # noqa: ASYNC110 - it asks others
+                    await asyncio.sleep(_OWNER_PAUSE_SECONDS)
             except Exception:
                 log.exception("command.given_up")
-                await self._give_up(work, command)
+                if isinstance(content, Control):
+                    refusal = Refusal(code="internal", reason="the gateway failed")
+                    await work.delivery.settle(Settlement.DEAD, refusal)
+                else:
+                    await self._executor.give_up(work.delivery, content, arrived=work.arrived)
 
-    async def _take_on(self, work: Work, command: Command) -> None:
-        owner = await self._context.manager.elsewhere(command.subject)
-        if owner is None:
-            await self._bring_about(work, command)
-        else:  # not entered into the inbox: for the owner it is a new command
-            await self._forwarder.forward(work.delivery, command, owner)
+    async def _try(self, session_id: str, work: Work) -> bool:
+        """Deal with a delivery as things stand; False if they have changed meanwhile."""
+        delivery, content = work.delivery, work.content
+        if delivery.is_settled:
+            return True  # it has gone back to the broker with the rest of its queue
+        is_attended = delivery.origin not in (None, self._worker_id)
+        owner = await self._manager.owner_of(session_id)
+        if owner is not None and (is_attended or owner != self._worker_id):
+            if owner == delivery.origin:
+                return False  # its worker is dead and nobody has taken the session over yet
+            return await self._forwarder.forward(delivery, worker_id=owner)
+        if isinstance(content, Control):
+            return await self._obey(session_id, work, content)
+        assert not isinstance(content, CommandRejectedError | ControlError)
+        queue_of = delivery.came_from or delivery.origin
+        if not self._turns.admit(session_id, work, queue_of=queue_of):
+            return True
+        return await self._executor.run(delivery, content, arrived=work.arrived)
 
-    async def _give_up(self, work: Work, command: Command) -> None:
-        """End a command that the gateway itself has failed, so that it does not come for ever."""
-        error = GatewayError("the gateway failed; its log has the details").body()
-        epoch = self._context.manager.epoch_of(command.subject)
-        change = self._outcomes.failure(command, error, attempts=1, epoch=epoch)
-        await self._bury(work, command.type, change, error)
-
-    async def _deny(self, work: Work, command: Command) -> None:
-        detail = "another session has used this command id; an id names one command for ever"
-        error = InvalidCommandError(detail, pointer="/id").body()
-        epoch = self._context.manager.epoch_of(command.subject)
-        await self._bury(
-            work, command.type, self._outcomes.denial(command, error, epoch=epoch), error
-        )
-
-    async def _bring_about(self, work: Work, command: Command) -> None:
-        delivery, stopwatch = work.delivery, Stopwatch(arrived=work.arrived)
-        stopwatch.lap("queue")
-        entry = await self._inbox.enter(
-            Received(
-                command_id=command.id,
-                session_id=command.subject,
-                command_type=command.type,
-                worker_id=self._worker_id,
-            )
-        )
-        stopwatch.lap("inbox")
-        if entry.verdict is Verdict.TAKEN:
-            await self._deny(work, command)
-            return
+    async def _obey(self, session_id: str, work: Work, control: Control) -> bool:
+        """Do what another worker asks of the owner of a session; False if that is not us."""
+        released: list[Work] = []
         try:
-            name, change = await self._end_of(command, entry, stopwatch)
-        except OwnedElsewhereError as elsewhere:
-            await self._forwarder.forward(delivery, command, elsewhere.worker_id)
-            return
-        stopwatch.lap("execute")
-        committed = await self._recorder.record(change)
-        stopwatch.lap("commit")
-        if committed.fenced:  # its new owner decides
-            self._context.manager.fence(command.subject)
-            await delivery.settle(Settlement.REQUEUE)
-            return
-        await self._settle(delivery, change.outcome)
-        self._observe(command.type, name, stopwatch)
-        log.info("command.settled", outcome=name, **stopwatch.fields())
-
-    async def _end_of(
-        self, command: Command, entry: Entry, stopwatch: Stopwatch
-    ) -> tuple[str, Change]:
-        """Execute a command unless it has an outcome; returns the outcome's name and its change."""
-        epoch_of = self._context.manager.epoch_of
-        if entry.verdict is Verdict.FINISHED and entry.outcome is not None:
-            epoch = epoch_of(command.subject)
-            return "repeated", self._outcomes.repetition(command, entry.outcome, epoch=epoch)
-        try:
-            effect = await self._execute(command, interrupted=entry.verdict is Verdict.INTERRUPTED)
-            stopwatch.note("library", effect.library_seconds)
-            return "succeeded", self._outcomes.success(command, effect, attempts=entry.attempts)
+            match control.kind:
+                case ControlKind.ADOPT:
+                    await self._manager.adopt_given(session_id)
+                case ControlKind.MARKER:
+                    await self._manager.find(session_id)
+                    released = await self._turns.pass_marker(session_id, control.epoch)
+                case ControlKind.LATE:
+                    if not await self._manager.record_late(session_id, control.events):
+                        return False
         except OwnedElsewhereError:
-            raise
-        except GatewayError as error:
-            body = error.body()
-        except Exception:
-            log.exception("command.failed_unexpectedly")
-            body = GatewayError("the gateway failed; its log has the details").body()
-        return body.code, self._outcomes.failure(
-            command, body, attempts=entry.attempts, epoch=epoch_of(command.subject)
-        )
+            return False
+        except SessionNotFoundError:
+            log.info("control.session_gone")
+        await work.delivery.settle(Settlement.ACK)
+        for waiting in released:
+            await self._proceed(session_id, waiting)
+        return True
 
-    async def _execute(self, command: Command, *, interrupted: bool) -> Effect:
-        if command.expirytime is not None and command.expirytime <= self._clock.now():
-            raise ExpiredError("its deadline had passed before it was executed")
-        if (
-            interrupted
-            and isinstance(command, MessageSend)
-            and command.data.on_uncertain is OnUncertain.FAIL
-        ):
-            raise UncertainError("the worker stopped while it was sending; it may have been sent")
-        context = replace(self._context, interrupted=interrupted)
-        return await HANDLERS[command.type](context, command)
-
-    @staticmethod
-    async def _settle(delivery: Delivery, outcome: Outcome | None) -> None:
-        error = outcome.error if outcome else None
-        if error is not None and error.code in _DEAD:
-            refusal = Refusal(code=error.code, reason=error.detail or error.title)
-            await delivery.settle(Settlement.DEAD, refusal)
-        else:
-            await delivery.settle(Settlement.ACK)
-
-    async def _refuse(self, work: Work, rejected: CommandRejectedError) -> None:
+    async def _refuse(
+        self, delivery: Delivery, rejected: CommandRejectedError, *, arrived: float
+    ) -> None:
         """Tell the sender if that is possible, and put the body to the dead letters."""
         error, session_id = rejected.error, rejected.session_id
         log.warning(
@@ -256,20 +220,24 @@ class Dispatcher:
                 rejected,
                 command_id=rejected.command_id,
                 session_id=session_id,
-                epoch=self._context.manager.epoch_of(session_id),
+                epoch=self._manager.epoch_of(session_id),
             )
-        await self._bury(work, rejected.command_type or "unreadable", refusal, error)
+        kind = rejected.command_type or "unreadable"
+        await self._executor.bury(delivery, kind, refusal, error, arrived=arrived)
 
-    async def _bury(
-        self, work: Work, command_type: str, end: Change | None, error: ErrorBody
-    ) -> None:
-        """Announce a command's end if that is possible, and put it to the dead letters."""
+
+def _read(
+    delivery: Delivery,
+) -> tuple[str, Command | Control | CommandRejectedError | ControlError]:
+    """Return the mailbox of a delivery and what is in it."""
+    if delivery.control is not None:
         try:
-            if end is not None:
-                await self._recorder.record(end)
-        except Exception:
-            log.exception("command.end_not_recorded")
-        await work.delivery.settle(
-            Settlement.DEAD, Refusal(code=error.code, reason=error.detail or error.code)
-        )
-        self._observe(command_type, error.code, Stopwatch(arrived=work.arrived))
+            control = Control.decode(delivery.control, delivery.body)
+        except ControlError as error:
+            return "unreadable", error
+        return control.session_id, control
+    try:
+        command = parse_command(delivery.body)
+    except CommandRejectedError as rejected:
+        return rejected.session_id or "unreadable", rejected
+    return command.subject, command

@@ -25,6 +25,7 @@ class Inbox:
         crowd: int = 3,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
+        self._store = store
         self._batcher: Batcher[Received, Entry] = Batcher(
             flush=store.enter,
             name="inbox",
@@ -36,6 +37,15 @@ class Inbox:
     async def enter(self, received: Received) -> Entry:
         """Enter a command and return what is known of it. Waits while the database is away."""
         return await self._batcher.submit(received)
+
+    async def suspend(self, received: Received) -> None:
+        """Note that a command waits: nothing of it is under way. Raises `DependencyError`."""
+        await self._store.suspend(
+            received.command_id,
+            session_id=received.session_id,
+            worker_id=received.worker_id,
+            epoch=received.epoch,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write batches until `stop` is set and nothing waits."""

@@ -40,6 +40,7 @@ class Outcomes:
             outcome=outcome,
             message=effect.message,
             delete=effect.delete,
+            transfer=effect.transfer,
         )
 
     def failure(

@@ -96,8 +96,25 @@ class Delivery(Protocol):
         """The AMQP headers, the broker's own among them."""
         ...
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing can come of it any more: settled, or back with the rest of its queue."""
+        ...
+
     async def settle(self, settlement: Settlement, refusal: Refusal | None = None) -> None:
         """Acknowledge, dead-letter or give back. Bounded in time, never raises, idempotent."""
+        ...
+
+
+class Postponer(Protocol):
+    """Puts commands that have no order into the delay queues."""
+
+    async def retry_later(self, delivery: Delivery, *, seconds: float, attempts: int) -> None:
+        """Have a command come again after about `seconds`, counted as tried `attempts` times.
+
+        Raises:
+            DependencyError: The broker has not confirmed it.
+        """
         ...
 
 

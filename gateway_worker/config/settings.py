@@ -48,7 +48,10 @@ class Settings(BaseModel):
         data_dir: Device stores and spools, one directory per session; private to this worker.
         capacity: Sessions that the worker holds at most.
         heartbeat_seconds: Time between two heartbeats.
-        drain_seconds: How long commands in work may take to finish when the worker stops.
+        lease_seconds: After how long without a word from it a worker's sessions are taken over.
+            Cut off from the database for three quarters of that, it stops its hosts.
+        drain_seconds: How long the worker may take to hand its sessions over and to finish the
+            commands in work when it stops.
         event_retention_seconds: How long published events stay in the outbox table.
         auto_migrate: Bring the database's schema up to date at the start instead of refusing.
         migrations_url: Used for migrations instead of the database's URL, where that one leads
@@ -62,6 +65,7 @@ class Settings(BaseModel):
     data_dir: Path = Path("data")
     capacity: int = Field(50, ge=0, le=5000)
     heartbeat_seconds: float = Field(10.0, gt=0)
+    lease_seconds: float = Field(15.0, ge=2, le=300)
     drain_seconds: float = Field(25.0, gt=0)
     event_retention_seconds: float = Field(86_400.0, gt=0)
     auto_migrate: bool = False

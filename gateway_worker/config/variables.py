@@ -41,6 +41,7 @@ VARIABLES: Final = (
             "DATA_DIR": "data_dir",
             "CAPACITY": "capacity",
             "HEARTBEAT_SECONDS": "heartbeat_seconds",
+            "LEASE_SECONDS": "lease_seconds",
             "DRAIN_SECONDS": "drain_seconds",
             "EVENT_RETENTION_SECONDS": "event_retention_seconds",
             "AUTO_MIGRATE": "auto_migrate",

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 
@@ -18,7 +19,7 @@ from gateway_worker.errors import RetryableError
 from gateway_worker.outbox.ports import EventPublisher, OutboxStore
 from gateway_worker.runtime.batcher import Batcher
 from gateway_worker.runtime.mailbox import Mailboxes
-from gateway_worker.runtime.retry import Backoff
+from gateway_worker.runtime.retry import Backoff, until_answered
 from gateway_worker.sessions.changes import OutboxRow
 
 log = structlog.get_logger(__name__)
@@ -82,6 +83,21 @@ class Relay:
             if not self._fits(self._meanwhile):
                 self._meanwhile = None
 
+    async def adopt(self, session_ids: Sequence[str]) -> None:
+        """Publish what former owners of these sessions have left, before anything newer of them.
+
+        Returns when it is queued; waits while the database is away or too many rows are held.
+        """
+        after = 0
+        while True:
+            page = partial(self._store.pending_of, session_ids, after=after, limit=self._page)
+            rows = await until_answered(page, name="outbox.pending_of")
+            self._queue(rows)
+            if len(rows) < self._page:
+                return
+            after = rows[-1].outbox_id
+            await self._room.wait()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop` is set and what is held has been published and marked."""
         marks_stop = asyncio.Event()
@@ -144,12 +160,14 @@ class Relay:
     def _post(self, rows: Sequence[OutboxRow]) -> None:
         """Queue rows that were not queued before; they come in order, by offer as by read."""
         new = [row for row in rows if row.outbox_id > self._up_to]
-        if not new:
-            return
-        self._up_to = new[-1].outbox_id
-        self._hold(len(new))
+        if new:
+            self._up_to = new[-1].outbox_id
+            self._queue(new)
+
+    def _queue(self, rows: Sequence[OutboxRow]) -> None:
+        self._hold(len(rows))
         now = time.monotonic()
-        for row in new:
+        for row in rows:
             self._mailboxes.post(row.session_id, (row, now))
 
     def _hold(self, change: int) -> None:

@@ -54,6 +54,15 @@ class Mailboxes(Generic[Item]):
         self._idle.clear()
         self._runners[key] = asyncio.create_task(self._run(key), name=f"{self._name}:{key}")
 
+    def post_first(self, key: str, item: Item) -> None:
+        """Queue an item before all others of its key, behind what is in work. Never blocks."""
+        queue = self._queues.get(key)
+        if queue is None:
+            self.post(key, item)
+            return
+        self._waiting += 1
+        queue.appendleft(item)
+
     def withdraw(self) -> list[Item]:
         """Take back everything that has not been started, in order within each key."""
         items = [item for queue in self._queues.values() for item in queue]

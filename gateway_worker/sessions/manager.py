@@ -1,21 +1,26 @@
-"""The sessions of this worker: taken up at the start, found for commands, left at the end."""
+"""The sessions of this worker: taken up at the start, found for commands, given away, left."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
 
 from gateway_contracts import SessionCreate, SessionState, StatusReason
 from gateway_worker.errors import (
     CapacityError,
+    GatewayError,
     SessionExistsError,
     SessionNotFoundError,
 )
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import DesiredState
-from gateway_worker.sessions.ports import SessionRow
+from gateway_worker.sessions.ownership.control import Control, ControlKind
+from gateway_worker.sessions.ownership.ports import Controls
+from gateway_worker.sessions.ownership.routing import Routing
+from gateway_worker.sessions.ports import PendingMarker, SessionRow
 from gateway_worker.sessions.session import Session
+from gateway_worker.sessions.snapshotting import StoreFiles
 from gateway_worker.sessions.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
@@ -35,13 +40,44 @@ class SessionManager:
     Args:
         around: What all sessions share.
         capacity: How many sessions this worker takes on.
+        controls: Tells other workers of sessions that go to them.
+        on_left: Called with the id of each session that has gone to another worker.
+
+    Attributes:
+        handed_over: How many sessions were given to other workers in good order.
     """
 
-    def __init__(self, *, around: Surroundings, capacity: int) -> None:
+    def __init__(
+        self,
+        *,
+        around: Surroundings,
+        capacity: int,
+        controls: Controls,
+        on_left: Callable[[str], None] = lambda _session_id: None,
+    ) -> None:
         self._around = around
         self._capacity = capacity
+        self._controls = controls
+        self._on_left = on_left
+        self._clear: Callable[[str], Awaitable[None]] | None = None
         self._room_watchers: list[Callable[[bool], None]] = []
         self._sessions: dict[str, Session] = {}
+        self._coming: set[str] = set()
+        self._takes_more = True
+        self.handed_over = 0
+        self._routing = Routing(
+            worker_id=around.worker_id,
+            routes=around.routes,
+            controls=controls,
+            pending=lambda session_id: self.pending_of(session_id)[1],
+        )
+
+    # What there is.
+
+    @property
+    def worker_id(self) -> str:
+        """This worker."""
+        return self._around.worker_id
 
     @property
     def capacity(self) -> int:
@@ -51,33 +87,105 @@ class SessionManager:
     @property
     def has_room(self) -> bool:
         """Whether one more session fits."""
-        return len(self._sessions) < self._capacity
+        return self._takes_more and len(self._sessions) < self._capacity
+
+    def when_left(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with the id of each session that has gone to another worker."""
+        self._on_left = listener
+
+    def when_lost(self, clear: Callable[[str], Awaitable[None]]) -> None:
+        """Call `clear` with a session that another worker has taken, once its host is gone."""
+        self._clear = clear
 
     def watch_room(self, watcher: Callable[[bool], None]) -> None:
         """Call `watcher` with whether one more session fits, now and whenever that may change."""
         self._room_watchers.append(watcher)
         watcher(self.has_room)
 
+    def take_no_more(self) -> None:
+        """Take on no more sessions: the worker drains."""
+        self._takes_more = False
+        self._tell_room()
+
     def states(self) -> dict[SessionState, int]:
         """Return how many sessions are in each state."""
         return dict(Counter(session.state for session in self._sessions.values()))
+
+    def session_ids(self) -> tuple[str, ...]:
+        """Return the ids of the sessions that this worker holds."""
+        return tuple(self._sessions)
+
+    def sessions(self) -> tuple[Session, ...]:
+        """Return the sessions that this worker holds."""
+        return tuple(self._sessions.values())
+
+    def store_files(self) -> list[StoreFiles]:
+        """Return where the device stores of the linked sessions that run here are."""
+        return [
+            session.store_files
+            for session in self._sessions.values()
+            if session.is_linked and session.is_running and not session.is_leaving
+        ]
 
     def host_pids(self) -> list[int]:
         """Return the process ids of all running hosts."""
         pids = (session.host_pid for session in self._sessions.values())
         return [pid for pid in pids if pid is not None]
 
+    def is_held(self, session_id: str) -> bool:
+        """Whether a session is here, or is just being made."""
+        return session_id in self._sessions or session_id in self._coming
+
+    def held_session(self, session_id: str) -> Session | None:
+        """Return a session of this worker, or None."""
+        session = self._sessions.get(session_id)
+        return None if session is None or session.fenced else session
+
+    def is_running(self, session_id: str) -> bool:
+        """Whether a session of this worker is connected or about to be."""
+        session = self.held_session(session_id)
+        return session is not None and session.is_running
+
+    def epoch_of(self, session_id: str) -> int | None:
+        """Return the epoch of a session of this worker, or None."""
+        session = self.held_session(session_id)
+        return None if session is None else session.epoch
+
+    def pending_of(self, session_id: str) -> tuple[int, tuple[PendingMarker, ...]]:
+        """Return the epoch of a session of this worker and the markers that it waits for."""
+        session = self.held_session(session_id)
+        return (0, ()) if session is None else (session.epoch, session.pending)
+
+    @property
+    def is_portable(self) -> bool:
+        """Whether another worker could have the device stores of this one's sessions."""
+        return self._around.snapshots.are_portable
+
+    async def place(self) -> str | None:
+        """Return another worker that has room, or None."""
+        return await until_answered(
+            lambda: self._around.sessions.place(without=self.worker_id), name="sessions.place"
+        )
+
+    async def owner_of(self, session_id: str) -> str | None:
+        """Return the worker that owns a session; None if there is no such session."""
+        if self.held_session(session_id) is not None:
+            return self.worker_id
+        row = await self._look_up(session_id)
+        return row.worker_id if row is not None else None
+
+    # How sessions come.
+
     async def resume(self) -> int:
         """Take up the sessions that this worker owned in its last life; returns how many."""
-        rows = await self._around.sessions.owned_by(self._around.worker_id)
+        rows = await until_answered(
+            lambda: self._around.sessions.owned_by(self.worker_id), name="sessions.owned_by"
+        )
         for row in rows:
             # A higher epoch fences off whatever the last life may still have on its way.
-            claimed = await self._around.sessions.claim(row.session_id, self._around.worker_id)
-            if claimed is None:
-                continue
-            session = await self._adopt(claimed)
-            if claimed.desired is DesiredState.RUNNING:
-                session.start(StatusReason.WORKER_RESTARTED)
+            claimed = await self._claim(row.session_id)
+            if claimed is not None:
+                await self._adopt(claimed, StatusReason.WORKER_RESTARTED, local_epoch=row.epoch)
         return len(self._sessions)
 
     async def create(self, command: SessionCreate) -> Session:
@@ -89,25 +197,29 @@ class SessionManager:
         """
         if command.subject in self._sessions:
             raise SessionExistsError(f"the session {command.subject} exists already")
-        if not self.has_room:
-            raise CapacityError(f"this worker holds its {self._capacity} sessions already")
-        row = await self._insert(
-            SessionRow(
-                session_id=command.subject,
-                state=SessionState.CREATED,
-                desired=DesiredState.RUNNING,
-                pairing=command.data.pairing,
-                device_name=command.data.device_name,
-                labels=command.data.labels,
-                worker_id=self._around.worker_id,
-                epoch=1,
-                created_at=self._around.clock.now(),
-                tenant_id=command.tenantid,
+        self._check_room()
+        self._coming.add(command.subject)
+        try:
+            row = await self._insert(
+                SessionRow(
+                    session_id=command.subject,
+                    state=SessionState.CREATED,
+                    desired=DesiredState.RUNNING,
+                    pairing=command.data.pairing,
+                    device_name=command.data.device_name,
+                    labels=command.data.labels,
+                    worker_id=self.worker_id,
+                    epoch=1,
+                    created_at=self._around.clock.now(),
+                    tenant_id=command.tenantid,
+                )
             )
-        )
-        if row is None:
-            raise SessionExistsError(f"the session {command.subject} exists already")
-        session = await self._adopt(row)
+            if row is None:
+                raise SessionExistsError(f"the session {command.subject} exists already")
+            session = self._enter(row, local_epoch=None)
+        finally:
+            self._coming.discard(command.subject)
+        await self._routing.take(row.session_id)
         session.announce_created()
         session.start(StatusReason.REQUESTED)
         return session
@@ -120,55 +232,124 @@ class SessionManager:
             OwnedElsewhereError: Another worker has it.
             CapacityError: Nobody has it, and this worker is full.
         """
-        session = self._sessions.get(session_id)
-        if session is not None and not session.fenced:
-            return session
+        session = self.held_session(session_id)
         if session is not None:
-            self.forget(session)
+            return session
         row = await self._look_up(session_id)
         if row is None:
             raise SessionNotFoundError(f"there is no session {session_id}")
-        if not self.has_room:
-            raise CapacityError(f"this worker holds its {self._capacity} sessions already")
-        claimed = await until_answered(
-            lambda: self._around.sessions.claim(session_id, self._around.worker_id),
-            name="sessions.claim",
-        )
+        if row.worker_id not in (None, self.worker_id):
+            raise OwnedElsewhereError(row.worker_id or "another worker")
+        self._check_room()
+        claimed = await self._claim(session_id)
         if claimed is None:
             raise OwnedElsewhereError(row.worker_id or "another worker")
-        session = await self._adopt(claimed)
-        if claimed.desired is DesiredState.RUNNING:
-            session.start(StatusReason.WORKER_RESTARTED)
-        return session
+        await self._around.relay.adopt([session_id])
+        return await self._adopt(claimed, StatusReason.WORKER_RESTARTED, local_epoch=row.epoch)
 
-    async def elsewhere(self, session_id: str) -> str | None:
-        """Return the other worker that owns a session; None if it is ours, free or unknown."""
-        session = self._sessions.get(session_id)
-        if session is not None and not session.fenced:
-            return None
+    async def adopt_given(self, session_id: str) -> None:
+        """Begin with a session that its former owner has given to this worker."""
+        if self.is_held(session_id):
+            return
         row = await self._look_up(session_id)
-        owner = row.worker_id if row is not None else None
-        return None if owner == self._around.worker_id else owner
+        if row is None or row.worker_id != self.worker_id or self.is_held(session_id):
+            return
+        await self._around.relay.adopt([session_id])
+        await self._adopt(row, StatusReason.HANDED_OVER, local_epoch=None)
 
-    def epoch_of(self, session_id: str) -> int | None:
-        """Return the epoch of a session of this worker, or None."""
-        session = self._sessions.get(session_id)
-        return None if session is None or session.fenced else session.epoch
+    async def adopt_taken(self, rows: Sequence[SessionRow]) -> None:
+        """Begin with sessions whose former owners are dead, or that nobody has told us of."""
+        await self._around.relay.adopt([row.session_id for row in rows])
+        async with asyncio.TaskGroup() as beginning:
+            for row in rows:
+                if not self.is_held(row.session_id):
+                    beginning.create_task(self._adopt_quietly(row), name=f"adopt:{row.session_id}")
+
+    # How they go.
 
     def fence(self, session_id: str) -> None:
         """Note that another worker turned out to own a session: its host is to stop."""
         if (session := self._sessions.get(session_id)) is not None:
             session.fence()
 
+    def lose(self, session: Session) -> None:
+        """Let go of a session that another worker has taken; its host is stopping already."""
+        if self._sessions.get(session.session_id) is not session:
+            return
+        self._forget(session.session_id)
+        self._around.background.post(f"lost:{session.session_id}", lambda: self._clean_up(session))
+        self._on_left(session.session_id)
+
+    async def depart(self, session_id: str, to_worker: str) -> None:
+        """Let go of a session that has been given to another worker, and tell that one."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            return
+        self._forget(session_id)
+        self.handed_over += 1
+        log.info("session.handed_over", session_id=session_id, worker=to_worker)
+        body = Control(kind=ControlKind.ADOPT, session_id=session_id).encode()
+        try:
+            await self._controls.control(ControlKind.ADOPT, worker_id=to_worker, body=body)
+        except GatewayError as error:  # it finds the session at its next look
+            log.warning("session.not_announced", session_id=session_id, reason=str(error))
+        self._around.background.post(f"left:{session_id}", lambda: self._clean_up(session))
+        self._on_left(session_id)
+
+    async def stay(self, session_id: str) -> None:
+        """Go on with a session that was ready to leave."""
+        session = self.held_session(session_id)
+        if session is not None:
+            session.unpack()
+
     def forget(self, session: Session) -> None:
         """Drop a session that has been deleted."""
-        self._sessions.pop(session.session_id, None)
-        self._tell_room()
+        self._forget(session.session_id)
+
+    async def check_ownership(self) -> None:
+        """Find out which sessions were taken while the lease was not held."""
+        rows = await until_answered(
+            lambda: self._around.sessions.owned_by(self.worker_id), name="sessions.owned_by"
+        )
+        ours = {row.session_id: row.epoch for row in rows}
+        for session in self.sessions():
+            if ours.get(session.session_id) != session.epoch:
+                session.fence()
+
+    async def note_marker(self, session_id: str, epoch: int) -> None:
+        """Note, in the database too, that a marker of a session has come."""
+        session = self.held_session(session_id)
+        if session is None:
+            return
+        await until_answered(
+            lambda: self._around.sessions.marker_seen(
+                session_id, epoch=session.epoch, marker_epoch=epoch
+            ),
+            name="sessions.marker_seen",
+        )
+        session.pending = tuple(marker for marker in session.pending if marker.epoch != epoch)
+
+    async def record_late(self, session_id: str, events: Sequence[bytes]) -> bool:
+        """Record messages that arrived at a former owner; False if the session was just lost."""
+        session = await self.find(session_id)
+        return await session.record_late(events)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Hold the sessions until `stop` is set, then end their hosts, all at once."""
         await stop.wait()
+        await self._routing.close()
         await self._shut_down(self._sessions.values())
+
+    # Inside.
+
+    def _check_room(self) -> None:
+        if not self.has_room:
+            raise CapacityError(f"this worker holds its {self._capacity} sessions already")
+
+    async def _claim(self, session_id: str) -> SessionRow | None:
+        return await until_answered(
+            lambda: self._around.sessions.claim(session_id, self.worker_id), name="sessions.claim"
+        )
 
     async def _insert(self, row: SessionRow) -> SessionRow | None:
         """Insert a session; None if the id is taken, unless by an attempt whose answer was lost."""
@@ -184,12 +365,45 @@ class SessionManager:
             lambda: self._around.sessions.get(session_id), name="sessions.get"
         )
 
-    async def _adopt(self, row: SessionRow) -> Session:
-        session = Session(row=row, around=self._around)
+    async def _adopt_quietly(self, row: SessionRow) -> None:
+        try:
+            await self._adopt(row, StatusReason.TAKEN_OVER, local_epoch=None)
+        except Exception:
+            log.exception("session.not_adopted", session_id=row.session_id)
+
+    async def _adopt(
+        self, row: SessionRow, reason: StatusReason, *, local_epoch: int | None
+    ) -> Session:
+        """Begin with a session that is ours in the database.
+
+        Args:
+            row: The session.
+            reason: Why it comes.
+            local_epoch: The epoch under which this machine may have its device store; None if
+                another worker had it since.
+        """
+        session = self._enter(row, local_epoch=local_epoch)
+        if row.desired is DesiredState.RUNNING:
+            session.start(reason)
+        await self._routing.take(row.session_id)
+        return session
+
+    def _enter(self, row: SessionRow, *, local_epoch: int | None) -> Session:
+        session = Session(row=row, around=self._around, local_epoch=local_epoch, on_lost=self.lose)
         self._sessions[row.session_id] = session
         self._tell_room()
-        await self._around.routes.bind(row.session_id)
         return session
+
+    def _forget(self, session_id: str) -> None:
+        self._sessions.pop(session_id, None)
+        self._routing.release(session_id)
+        self._tell_room()
+
+    async def _clean_up(self, session: Session) -> None:
+        """End what a session still has here that another worker owns by now."""
+        await session.close()
+        if self._clear is not None:
+            await self._clear(session.session_id)
 
     def _tell_room(self) -> None:
         for watcher in self._room_watchers:

@@ -232,6 +232,10 @@ class SessionHost(Protocol):
         """Disconnect and leave; killed after a few seconds. Never raises; idempotent."""
         ...
 
+    def kill(self) -> None:
+        """End the process at once. Never raises; idempotent."""
+        ...
+
     def acknowledge(self, record: int) -> None:
         """Let the host forget spooled events up to and including `record`. Cheap, never blocks."""
         ...
@@ -429,6 +433,14 @@ class CommandRoutes(Protocol):
         """Stop routing the session's commands here. Raises `DependencyError`; idempotent."""
         ...
 
+    async def unbind_from(self, session_id: str, worker_id: str) -> None:
+        """Stop routing them to another worker. Raises `DependencyError`; idempotent."""
+        ...
+
+    def disown(self, session_id: str) -> None:
+        """Leave the binding to the session's new owner: never make it again here."""
+        ...
+
 
 class SessionObserver(Protocol):
     """Counts what happens to sessions. Cheap; never raises."""
@@ -452,6 +464,16 @@ class SessionObserver(Protocol):
 
 class DeviceSnapshots(Protocol):
     """Copies of device stores outside of this machine, as far as they are needed."""
+
+    @property
+    def are_needed(self) -> bool:
+        """Whether a session that comes from another worker needs its copy to go on."""
+        ...
+
+    @property
+    def are_portable(self) -> bool:
+        """Whether sessions can go to other workers at all."""
+        ...
 
     async def save(self, session_id: str, directory: Path, *, epoch: int = 0) -> None:
         """Copy the session's files, unless a later owner has copied its own. It may be in use.

@@ -6,6 +6,7 @@ both change, `HostSupervisor` keeps the host alive, `Inbound` records what arriv
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
@@ -17,8 +18,10 @@ from gateway_worker.errors import (
     SessionNotConnectedError,
 )
 from gateway_worker.sessions.changes import DesiredState, SessionUpdate
+from gateway_worker.sessions.device_store import DeviceStore
 from gateway_worker.sessions.endings import Ending, ending_of
 from gateway_worker.sessions.inbound import Inbound, SentIndex
+from gateway_worker.sessions.late import late_change
 from gateway_worker.sessions.ports import (
     CurrentQr,
     HostEvent,
@@ -40,9 +43,11 @@ from gateway_worker.sessions.ports import (
     UndecryptableMessage,
 )
 from gateway_worker.sessions.refusals import keep_refused
+from gateway_worker.sessions.sends import Answered, NotHanded, Refused
+from gateway_worker.sessions.snapshotting import StoreFiles
 from gateway_worker.sessions.standing import Standing
 from gateway_worker.sessions.states import is_running
-from gateway_worker.sessions.store_files import forget_device, has_device_store, remove_directory
+from gateway_worker.sessions.store_files import forget_device, remove_directory
 from gateway_worker.sessions.supervisor import HostSupervisor
 from gateway_worker.sessions.surroundings import Surroundings
 
@@ -55,13 +60,31 @@ class Session:
     Args:
         row: The session as the database has it.
         around: What all sessions share.
+        local_epoch: See `DeviceStore`.
+        on_lost: Called once if another worker turns out to own the session.
+
+    Attributes:
+        pending: The markers that its commands wait for, after it came from another worker.
     """
 
-    def __init__(self, *, row: SessionRow, around: Surroundings) -> None:
+    def __init__(
+        self,
+        *,
+        row: SessionRow,
+        around: Surroundings,
+        local_epoch: int | None = None,
+        on_lost: Callable[["Session"], None] = lambda _session: None,
+    ) -> None:
         self._row = row
         self._around = around
+        self._on_lost = on_lost
+        self.pending = row.pending
+        self._store = DeviceStore(
+            session_id=row.session_id, epoch=row.epoch, local_epoch=local_epoch, around=around
+        )
         self._log = log.bind(session_id=row.session_id)
         self._snapshot_due = False
+        self._is_packed = False
         self._standing = Standing(row=row, around=around, on_fenced=self._on_fenced)
         self._supervisor = HostSupervisor(
             session_id=row.session_id,
@@ -70,6 +93,7 @@ class Session:
             spec=self._spec,
             listener=self._on_host_event,
             conclude=self._conclude,
+            ensure_store=lambda: self._store.ensure(linked=self.account is not None),
         )
         self.sent = SentIndex(
             session_id=row.session_id,
@@ -112,9 +136,36 @@ class Session:
         return self._standing.fenced
 
     @property
+    def is_connected(self) -> bool:
+        """Whether messages can be sent now."""
+        return self.state is SessionState.CONNECTED and self._supervisor.host is not None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is connected or about to be."""
+        return is_running(self.state)
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether it has an account."""
+        return self.account is not None
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it is on its way to another worker, or has been lost to one."""
+        return self._is_packed or self.fenced
+
+    @property
     def host_pid(self) -> int | None:
         """The process id of the session's host, if one runs."""
         return self._supervisor.host.pid if self._supervisor.host else None
+
+    @property
+    def store_files(self) -> StoreFiles:
+        """Where its device store is, for copies."""
+        return StoreFiles(
+            session_id=self.session_id, directory=self._store.directory, epoch=self.epoch
+        )
 
     def info(self) -> SessionInfo:
         """Return the session as a backend sees it."""
@@ -157,14 +208,37 @@ class Session:
                 StatusReason.REQUESTED,
                 update=SessionUpdate(desired=DesiredState.STOPPED),
             )
-        await self._snapshot()
+        await self._store.save_if_possible()
 
     async def shut_down(self) -> None:
         """Leave because the worker stops: the session goes on when a worker takes it up again."""
         await self._halt()
         if not self.fenced and is_running(self.state):
             self._standing.enter(SessionState.RECONNECTING, StatusReason.WORKER_DRAINING)
-            await self._snapshot()
+            await self._store.save_if_possible()
+
+    async def pack(self, reason: StatusReason) -> None:
+        """Get ready to go to another worker: no host, and the store where that one can have it.
+
+        Raises:
+            DependencyError: The store could not be copied, so the session must not go.
+        """
+        if is_running(self.state) and not self._is_packed:
+            self._standing.enter(SessionState.RECONNECTING, reason)
+        self._is_packed = True
+        await self._halt()
+        if self.account is not None:
+            await self._store.save()
+
+    def unpack(self) -> None:
+        """Go on here after all."""
+        self._is_packed = False
+        if is_running(self.state):
+            self.start(StatusReason.REQUESTED)
+
+    async def close(self) -> None:
+        """End the host of a session that another worker owns. Idempotent."""
+        await self._halt()
 
     async def logout(self) -> None:
         """Unlink the device at WhatsApp and forget it here.
@@ -176,8 +250,7 @@ class Session:
         """
         if self.account is None:
             raise InvalidCommandError("the session is not linked to an account")
-        host = await self._connected_host()
-        await host.logout()
+        await self._connected_host().logout()
         await self._halt()
         await self._conclude(
             Ending(SessionState.LOGGED_OUT, StatusReason.LOGGED_OUT_BY_COMMAND, forget=True)
@@ -204,15 +277,51 @@ class Session:
         )
         await asyncio.to_thread(remove_directory, self._around.directory(self.session_id))
 
-    async def send_text(self, message: OutgoingText) -> SentMessage:
-        """Send a text, after a bounded wait if the session is about to connect.
+    async def until_connected(self) -> None:
+        """Return when it is connected, when it will not be, or after the time for that."""
+        await self._standing.wait_until(
+            lambda: self.is_connected or not is_running(self.state),
+            self._around.limits.connect_wait_seconds,
+        )
+
+    async def send_text(self, message: OutgoingText, *, command_id: str) -> SentMessage:
+        """Send a text.
 
         Raises:
-            SessionNotConnectedError: It did not connect in time; nothing was sent.
+            SessionNotConnectedError: It is not connected; nothing was sent.
             GatewayError: As the host says.
         """
-        host = await self._connected_host()
-        return await host.send_text(message)
+        return await self._connected_host().send_text(message, command_id=command_id)
+
+    async def trace_of(
+        self, command_id: str, *, worker_id: str | None, epoch: int | None
+    ) -> tuple[SentMessage | None, bool]:
+        """Return what the host has noted of a send that an earlier run began.
+
+        Args:
+            command_id: The command.
+            worker_id: The worker of that run.
+            epoch: The epoch of that run.
+
+        Returns:
+            The message if WhatsApp's server has taken it; and whether it is certain that nothing
+            is left open. Neither: it was handed over, and nobody knows what became of it.
+        """
+        if worker_id is None or epoch is None:
+            return None, False
+        trace = await self._around.journals.look_up(
+            self._store.directory, command_id, worker_id=worker_id, epoch=epoch
+        )
+        sent = trace.sent if isinstance(trace, Answered) else None
+        return sent, isinstance(trace, Answered | NotHanded | Refused)
+
+    async def record_late(self, events: Sequence[bytes]) -> bool:
+        """Record messages that arrived at a former owner; False if another worker has it now."""
+        changes = [
+            late_change(event, session_id=self.session_id, epoch=self.epoch) for event in events
+        ]
+        committed = [await self._standing.record(change) for change in changes]
+        return not any(one.fenced for one in committed)
 
     async def current_qr(self) -> CurrentQr:
         """Return the QR code to scan, after a bounded wait for the first one.
@@ -241,6 +350,8 @@ class Session:
             case InboundMessage() | InboundReceipt() | UndecryptableMessage():
                 await self._on_arrival(event)
             case LinkUp() | LinkDown() | LinkEnded() | HostExited():
+                if isinstance(event, LinkUp) and self._snapshot_due:
+                    await self._first_copy()
                 self._on_link(event)
             case QrIssued() | PairCodeIssued() | Paired() | PairingEnded():
                 self._on_pairing(event)
@@ -276,7 +387,7 @@ class Session:
 
     def _on_link_up(self, account: Account) -> None:
         self._supervisor.healthy()
-        if self.state is SessionState.CONNECTED:
+        if self.state is SessionState.CONNECTED or self._is_packed:
             return
         if self.state is SessionState.RECONNECTING:
             self._around.observer.link_restored()
@@ -286,9 +397,18 @@ class Session:
             StatusReason.LOGIN_SUCCEEDED,
             update=SessionUpdate(account=account),
         )
-        if self._snapshot_due:
-            self._snapshot_due = False
-            self._around.background.post(f"snapshot:{self.session_id}", self._snapshot)
+
+    async def _first_copy(self) -> None:
+        """Copy the store of a device that was just linked, before it counts as connected.
+
+        A worker that died before would leave a link that only its own disk knows of.
+        """
+        self._snapshot_due = False
+        try:
+            async with asyncio.timeout(self._around.limits.first_copy_seconds):
+                await self._store.save_if_possible()
+        except TimeoutError:
+            self._log.warning("session.first_copy_late")
 
     def _on_pairing(self, event: QrIssued | PairCodeIssued | Paired | PairingEnded) -> None:
         match event:
@@ -317,6 +437,8 @@ class Session:
             resume_jid=self.account.jid if self.account else None,
             pairing=self._row.pairing,
             device_name=self._row.device_name,
+            worker_id=self._around.worker_id,
+            epoch=self.epoch,
         )
 
     async def _halt(self) -> None:
@@ -333,24 +455,13 @@ class Session:
                 self._log.warning("session.snapshot_not_deleted", reason=str(error))
         self._standing.end(ending)
 
-    async def _connected_host(self) -> SessionHost:
-        await self._standing.wait_until(
-            lambda: self.state is SessionState.CONNECTED or not is_running(self.state),
-            self._around.limits.connect_wait_seconds,
-        )
+    def _connected_host(self) -> SessionHost:
         host = self._supervisor.host
         if self.state is not SessionState.CONNECTED or host is None:
             raise SessionNotConnectedError(f"the session is {self.state}")
         return host
 
-    async def _snapshot(self) -> None:
-        directory = self._around.directory(self.session_id)
-        if self.account is None or not has_device_store(directory):
-            return
-        try:
-            await self._around.snapshots.save(self.session_id, directory)
-        except GatewayError as error:
-            self._log.warning("session.snapshot_failed", reason=str(error))
-
     def _on_fenced(self) -> None:
+        self._supervisor.kill()
         self._around.background.post(f"fence:{self.session_id}", self._halt)
+        self._on_lost(self)

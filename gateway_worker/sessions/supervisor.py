@@ -14,7 +14,6 @@ from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.endings import Ending
 from gateway_worker.sessions.ports import HostExited, HostListener, HostSpec, SessionHost
 from gateway_worker.sessions.standing import Standing
-from gateway_worker.sessions.store_files import has_device_store
 from gateway_worker.sessions.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
@@ -30,6 +29,7 @@ class HostSupervisor:
         spec: Makes the specification of the next host.
         listener: Gets the host's events.
         conclude: Called when the connection has ended for good.
+        ensure_store: Brings the newest device store here before a host starts.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class HostSupervisor:
         spec: Callable[[], HostSpec],
         listener: HostListener,
         conclude: Callable[[Ending], Awaitable[None]],
+        ensure_store: Callable[[], Awaitable[None]],
     ) -> None:
         self._session_id = session_id
         self._log = log.bind(session_id=session_id)
@@ -49,6 +50,7 @@ class HostSupervisor:
         self._spec = spec
         self._listener = listener
         self._conclude = conclude
+        self._ensure_store = ensure_store
         self._task: asyncio.Task[None] | None = None
         self._halting = asyncio.Event()
         self._exited: asyncio.Future[HostExited] | None = None
@@ -81,6 +83,12 @@ class HostSupervisor:
             await self.host.stop()
         if self._task is not None:
             await asyncio.wait((self._task,))
+
+    def kill(self) -> None:
+        """End the host at once: it must not go on for another moment."""
+        self._halting.set()
+        if self.host is not None:
+            self.host.kill()
 
     def healthy(self) -> None:
         """Note that the connection stands: the next pause is a short one again."""
@@ -116,6 +124,8 @@ class HostSupervisor:
 
     async def _run_host(self) -> None:
         try:
+            if not await self._until_permitted():
+                return
             await self._ensure_store()
             self._exited = asyncio.get_running_loop().create_future()
             self.host = await self._around.launcher.launch(self._spec(), self._listener)
@@ -129,13 +139,17 @@ class HostSupervisor:
         self.host = None
         self._log.info("session.host_exited", expected=left.expected, detail=left.detail)
 
-    async def _ensure_store(self) -> None:
-        """Bring the device store back if this machine has never had it, or has lost it."""
-        spec = self._spec()
-        if spec.resume_jid is None or has_device_store(spec.directory):
-            return
-        restored = await self._around.snapshots.restore(self._session_id, spec.directory)
-        self._log.info("session.store_restored", restored=restored)
+    async def _until_permitted(self) -> bool:
+        """Wait for the worker's lease; False if the host is not wanted any more."""
+        if self._around.tenure.is_held:
+            return True
+        either = (self._around.tenure.held(), self._halting.wait())
+        waits = {asyncio.ensure_future(one) for one in either}
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for one in waits:
+            one.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+        return not self._halting.is_set()
 
     async def _pause(self, ending: Ending | None) -> None:
         seconds = self._backoff.next_seconds()

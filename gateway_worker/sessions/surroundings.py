@@ -5,6 +5,8 @@ from pathlib import Path
 
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock
+from gateway_worker.sessions.ownership.lease import Tenure
+from gateway_worker.sessions.ownership.ports import EventRelay
 from gateway_worker.sessions.ports import (
     CommandRoutes,
     DeviceSnapshots,
@@ -15,6 +17,7 @@ from gateway_worker.sessions.ports import (
     SessionObserver,
     SessionStore,
 )
+from gateway_worker.sessions.sends import SendJournals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,7 @@ class SessionLimits:
         logout_seconds: How long a deletion waits for WhatsApp to unlink the device.
         restart_initial_seconds: First pause before a dead host is started again.
         restart_maximum_seconds: Longest such pause.
+        first_copy_seconds: How long a newly linked session waits for the first copy of its store.
         unacknowledged: Inbound records of one session that may await their commit.
         remembered_sends: Sent messages whose command id is kept in memory for their receipts.
     """
@@ -36,6 +40,7 @@ class SessionLimits:
     logout_seconds: float = 10.0
     restart_initial_seconds: float = 0.2
     restart_maximum_seconds: float = 60.0
+    first_copy_seconds: float = 5.0
     unacknowledged: int = 256
     remembered_sends: int = 1_000
 
@@ -59,10 +64,13 @@ class Surroundings:
     routes: CommandRoutes
     routing: RoutingTable
     snapshots: DeviceSnapshots
+    journals: SendJournals
     background: Background
     clock: Clock
     limits: SessionLimits
     observer: SessionObserver
+    tenure: Tenure
+    relay: EventRelay
 
     @property
     def source(self) -> str:

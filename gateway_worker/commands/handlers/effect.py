@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway_contracts import Result
 from gateway_worker.commands.replaying import Replays
-from gateway_worker.sessions.changes import MessageRow
+from gateway_worker.sessions.changes import MessageRow, Transfer
 from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ports import MessageStore
 from gateway_worker.sessions.session import Session
@@ -32,6 +32,7 @@ class Effect:
         session: The session whose epoch guards the commit.
         message: A message that was sent.
         delete: The session's rows are to go.
+        transfer: The session goes to another worker.
         library_seconds: How much of the time was the WhatsApp library's.
     """
 
@@ -39,6 +40,7 @@ class Effect:
     session: Session
     message: MessageRow | None = None
     delete: bool = False
+    transfer: Transfer | None = None
     library_seconds: float = 0.0
 
 

@@ -5,13 +5,14 @@ from gateway_worker.commands.handlers.effect import Context, Effect, Handler
 from gateway_worker.errors import InvalidCommandError
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Direction, MessageRow
-from gateway_worker.sessions.ports import OutgoingText, QuotedMessage
+from gateway_worker.sessions.ports import OutgoingText, QuotedMessage, SentMessage
+from gateway_worker.sessions.session import Session
 
 
 async def send(context: Context, command: MessageSend) -> Effect:
     """Send one message; it is in the history once its outcome is committed."""
     session = await context.manager.find(command.subject)
-    content: TextToSend = command.data.content
+    content = command.data.content
     quoted = await _quoted(context, command.subject, command.data.reply_to)
     sent = await session.send_text(
         OutgoingText(
@@ -19,8 +20,15 @@ async def send(context: Context, command: MessageSend) -> Effect:
             text=content.text,
             mentions=tuple(mention.removeprefix("+") for mention in content.mentions),
             quoted=quoted,
-        )
+        ),
+        command_id=command.id,
     )
+    return sent_effect(session, command, sent)
+
+
+def sent_effect(session: Session, command: MessageSend, sent: SentMessage) -> Effect:
+    """Return what is to be committed for a message that WhatsApp's server has taken."""
+    content: TextToSend = command.data.content
     session.sent.remember(sent.message_id, command.id)
     return Effect(
         result=SentInfo(message_id=sent.message_id, chat=sent.chat, timestamp=sent.timestamp),

@@ -13,12 +13,19 @@ from gateway_contracts import (
     SessionGetQr,
     SessionGetStatus,
     SessionLogout,
+    SessionMigrate,
     SessionRestart,
     SessionStop,
     StatusReason,
 )
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
-from gateway_worker.errors import SessionExistsError
+from gateway_worker.errors import (
+    CapacityError,
+    GatewayError,
+    InvalidCommandError,
+    SessionExistsError,
+)
+from gateway_worker.sessions.changes import Transfer
 
 
 async def create(context: Context, command: SessionCreate) -> Effect:
@@ -62,6 +69,26 @@ async def delete(context: Context, command: SessionDelete) -> Effect:
     return Effect(result=Done(), session=session, delete=True)
 
 
+async def migrate(context: Context, command: SessionMigrate) -> Effect:
+    """Give the session to another worker, which connects it without a new QR code."""
+    manager = context.manager
+    session = await manager.find(command.subject)
+    target = command.data.to or await manager.place()
+    if target == manager.worker_id:
+        return Effect(result=session.info(), session=session)
+    if target is None:
+        raise CapacityError("no other worker has room")
+    if not manager.is_portable:
+        raise InvalidCommandError("sessions cannot move: set SNAPSHOT_KEYS or DEVICE_STORE")
+    try:
+        await session.pack(StatusReason.HANDED_OVER)
+    except GatewayError:
+        session.unpack()
+        raise
+    info = session.info().model_copy(update={"worker": target})
+    return Effect(result=info, session=session, transfer=Transfer(to_worker=target))
+
+
 async def get_status(context: Context, command: SessionGetStatus) -> Effect:
     """Tell how the session stands."""
     session = await context.manager.find(command.subject)
@@ -89,6 +116,7 @@ HANDLERS: dict[str, Handler] = {
     "wa.session.stop.v1": stop,
     "wa.session.logout.v1": logout,
     "wa.session.delete.v1": delete,
+    "wa.session.migrate.v1": migrate,
     "wa.session.get_status.v1": get_status,
     "wa.session.get_qr.v1": get_qr,
 }

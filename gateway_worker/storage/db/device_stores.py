@@ -118,6 +118,16 @@ class PostgresDeviceStores:
 
     # Copies, which the database's own take the place of.
 
+    @property
+    def are_needed(self) -> bool:
+        """Whether a session that comes from another worker needs its copy to go on."""
+        return False
+
+    @property
+    def are_portable(self) -> bool:
+        """Whether sessions can go to other workers at all."""
+        return True
+
     async def save(self, session_id: str, directory: Path, *, epoch: int = 0) -> None:
         """Do nothing: every worker reaches the store itself."""
 

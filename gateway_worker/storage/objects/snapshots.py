@@ -69,6 +69,16 @@ class ObjectSnapshots:
         self._clock = clock or SystemClock()
         self._lanes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
+    @property
+    def are_needed(self) -> bool:
+        """Whether a session that comes from another worker needs its copy to go on."""
+        return True
+
+    @property
+    def are_portable(self) -> bool:
+        """Whether sessions can go to other workers at all."""
+        return True
+
     async def save(self, session_id: str, directory: Path, *, epoch: int = 0) -> None:
         """Copy the session's files; they may be in use. See the port.
 
@@ -156,6 +166,16 @@ class DisabledSnapshots:
 
     def __init__(self) -> None:
         self._told = False
+
+    @property
+    def are_needed(self) -> bool:
+        """Whether a session that comes from another worker needs its copy to go on."""
+        return False
+
+    @property
+    def are_portable(self) -> bool:
+        """Whether sessions can go to other workers at all."""
+        return False
 
     async def save(self, session_id: str, directory: Path, *, epoch: int = 0) -> None:  # noqa: ARG002 - the port's
         """Do nothing."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -11,6 +12,7 @@ import structlog
 from gateway_contracts import SessionState
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
 from gateway_worker.commands.dispatcher import Dispatcher
+from gateway_worker.commands.execution import Executor, Patience
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
@@ -20,6 +22,7 @@ from gateway_worker.outbox.relay import Relay
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.sessions.ownership.lease import Tenure
 from gateway_worker.sessions.ports import (
     CurrentQr,
     DeviceSnapshots,
@@ -30,6 +33,7 @@ from gateway_worker.sessions.ports import (
     SessionHost,
     SessionObserver,
 )
+from gateway_worker.sessions.sends import SendJournals, SendTrace, Untraced
 from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
 from gateway_worker.storage.db import (
     Database,
@@ -44,8 +48,22 @@ from tests.integration.storage.db.support import WORKER
 log = structlog.get_logger(__name__)
 
 
-class NoHosts(HostLauncher, DeviceSnapshots, RoutingTable, SessionObserver):
+class NoHosts(HostLauncher, DeviceSnapshots, RoutingTable, SessionObserver, SendJournals):
     """What only sessions with a connection to WhatsApp need: here none gets one."""
+
+    are_needed = are_portable = False
+
+    async def look_up(
+        self,
+        directory: Path,  # noqa: ARG002 - the port's
+        command_id: str,  # noqa: ARG002
+        *,
+        worker_id: str,  # noqa: ARG002
+        epoch: int,  # noqa: ARG002
+        began: datetime | None = None,  # noqa: ARG002
+    ) -> SendTrace:
+        """No host has kept one."""
+        return Untraced(detail="there is no journal")
 
     async def launch(
         self,
@@ -148,19 +166,27 @@ async def working(
         recorder = Recorder(
             store=PostgresChangeStore(database=database, worker_id=worker_id), offer=relay.offer
         )
-        around = _surroundings(database, broker, recorder, directory, worker_id, limits)
-        manager = SessionManager(around=around, capacity=capacity)
+        around = _surroundings(database, broker, recorder, relay, directory, worker_id, limits)
+        manager = SessionManager(around=around, capacity=capacity, controls=broker.publisher)
         inbox = Inbox(store=PostgresInboxStore(database=database))
         settled: list[tuple[str, str]] = []
-        dispatcher = Dispatcher(
+        executor = Executor(
             worker_id=worker_id,
             context=Context(manager=manager, messages=around.messages),
             inbox=inbox,
             recorder=recorder,
-            forwarder=Forwarder(publisher=broker.publisher, pause_seconds=0.1),
+            postponer=broker.publisher,
             clock=around.clock,
+            patience=Patience(attempts=2, initial_seconds=0.1, maximum_seconds=0.1),
             observe=lambda kind, outcome, _times: settled.append((kind, outcome)),
         )
+        dispatcher = Dispatcher(
+            worker_id=worker_id,
+            manager=manager,
+            executor=executor,
+            forwarder=Forwarder(publisher=broker.publisher),
+        )
+        manager.when_left(dispatcher.flush)
         station = Station(
             worker_id=worker_id,
             broker=broker,
@@ -183,11 +209,14 @@ def _surroundings(
     database: Database,
     broker: Broker,
     recorder: Recorder,
+    relay: Relay,
     directory: Path,
     worker_id: str,
     limits: SessionLimits | None,
 ) -> Surroundings:
     nothing = NoHosts()
+    tenure = Tenure()
+    tenure.extend(float("inf"))
     return Surroundings(
         worker_id=worker_id,
         data_dir=directory,
@@ -202,4 +231,7 @@ def _surroundings(
         clock=SystemClock(),
         limits=limits or SessionLimits(connect_wait_seconds=0.5, restart_maximum_seconds=0.5),
         observer=nothing,
+        journals=nothing,
+        tenure=tenure,
+        relay=relay,
     )

@@ -43,7 +43,9 @@ async def test_commands_wait_for_the_database(
     for session in MINE:
         ids = [command.id for command in commands if command.subject == session]
         assert outcomes(backend, session)[-len(ids) :] == ids
-    assert await value(database, "SELECT max(attempts) FROM commands") == 1
+    # Those of a session that nobody knows look for it again: another worker may just create it.
+    attempts = "SELECT max(attempts) FROM commands WHERE session_id <> 'unheard-of'"
+    assert await value(database, attempts) == 1
     await nothing_is_left(station)
 
 

@@ -221,21 +221,22 @@ async def test_another_command_that_a_killed_worker_had_begun(
     assert await value(database, "SELECT attempts FROM commands") == 2
 
 
-async def test_a_worker_killed_in_the_middle_of_a_send(
+async def test_a_worker_killed_while_a_send_waits_for_its_session(
     database: Database, settings: BrokerSettings, backend: Backend, tmp_path: Path
 ) -> None:
-    """Its successor gets the command again and ends it as uncertain, once."""
+    """Nothing of it had begun, so nothing is uncertain: its successor tries for itself."""
     command = send(CONNECTING)
+    waits = "SELECT count(*) FROM commands WHERE state = 'received'"
     async with working(database, settings, tmp_path) as first:
         await backend.publish(command)
-        await eventually(lambda: count(database, "commands"), reason="the command is entered")
+        await eventually(lambda: value(database, waits), reason="the command waits")
         await first.kill()
     async with working(database, settings, tmp_path) as second:
         outcome = await backend.outcome(command.id)
         await nothing_is_left(second)
 
     assert isinstance(outcome, CommandFailed)
-    assert outcome.data.error.code is ErrorCode.UNCERTAIN
+    assert outcome.data.error.code is ErrorCode.SESSION_NOT_CONNECTED
     assert await value(database, "SELECT state FROM commands") == "failed"
 
 

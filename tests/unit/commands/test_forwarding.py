@@ -2,7 +2,7 @@
 
 from gateway_contracts import SessionGetStatus, encode
 from gateway_worker.commands.forwarding import Forwarder
-from gateway_worker.commands.ports import Refusal, Settlement
+from gateway_worker.commands.ports import Delivery, Refusal, Settlement
 from gateway_worker.errors import DependencyError
 
 COMMAND = SessionGetStatus(source="/backends/test", subject="s")
@@ -13,13 +13,13 @@ class Publisher:
 
     def __init__(self, *, away: bool = False) -> None:
         self.away = away
-        self.published: list[tuple[bytes, str, str]] = []
+        self.published: list[tuple[bytes, str]] = []
 
-    async def forward(self, body: bytes, *, message_id: str, worker_id: str) -> None:
+    async def pass_on(self, delivery: Delivery, *, worker_id: str) -> None:
         """Publish."""
         if self.away:
             raise DependencyError("away")
-        self.published.append((body, message_id, worker_id))
+        self.published.append((delivery.body, worker_id))
 
 
 class Letter:
@@ -38,16 +38,15 @@ class Letter:
 
 
 async def test_it_is_acknowledged_once_the_broker_has_it_again() -> None:
-    """The same body and id, for the owner."""
+    """The same body, for the owner."""
     publisher, letter = Publisher(), Letter()
-    await Forwarder(publisher=publisher).forward(letter, COMMAND, "other")
-    assert publisher.published == [(letter.body, COMMAND.id, "other")]
+    assert await Forwarder(publisher=publisher).forward(letter, worker_id="other")
+    assert publisher.published == [(letter.body, "other")]
     assert letter.settlements == [Settlement.ACK]
 
 
-async def test_it_is_given_back_if_it_cannot_be_published() -> None:
-    """After a pause, so that it does not come back at once."""
+async def test_it_stays_in_hand_if_it_cannot_be_published() -> None:
+    """Given back, it would come behind what is later."""
     letter = Letter()
-    forwarder = Forwarder(publisher=Publisher(away=True), pause_seconds=0.0)
-    await forwarder.forward(letter, COMMAND, "other")
-    assert letter.settlements == [Settlement.REQUEUE]
+    assert not await Forwarder(publisher=Publisher(away=True)).forward(letter, worker_id="other")
+    assert letter.settlements == []

@@ -1,0 +1,75 @@
+"""The holds of all sessions that have just come to this worker."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import structlog
+
+from gateway_worker.commands.hold import Hold
+from gateway_worker.sessions.manager import SessionManager
+
+Item = TypeVar("Item")
+log = structlog.get_logger(__name__)
+
+
+class Turns(Generic[Item]):
+    """Says of each command whether it is its turn, and keeps those whose turn it is not.
+
+    Args:
+        manager: Knows which markers a session still waits for.
+        on_held: Called with the number of commands that are held, whenever it changes.
+    """
+
+    def __init__(self, *, manager: SessionManager, on_held: Callable[[int], None]) -> None:
+        self._manager = manager
+        self._on_held = on_held
+        self._holds: dict[str, tuple[int, Hold[Item]]] = {}
+        self.held = 0
+
+    def admit(self, session_id: str, item: Item, *, queue_of: str | None) -> bool:
+        """Tell whether it is a command's turn; if not, it is kept until a marker comes."""
+        hold = self._hold(session_id)
+        if hold is None or hold.admit(item, queue_of=queue_of):
+            return True
+        self._count()
+        return False
+
+    async def pass_marker(self, session_id: str, epoch: int) -> list[Item]:
+        """Note a marker, in the database too; returns the commands whose turn it is now."""
+        hold = self._hold(session_id)
+        await self._manager.note_marker(session_id, epoch)
+        if hold is None:
+            return []
+        released = hold.pass_marker(epoch)
+        if hold.is_over:
+            self._holds.pop(session_id, None)
+            log.info("session.order_restored", session_id=session_id, released=len(released))
+        self._count()
+        return released
+
+    def withdraw(self, session_id: str) -> list[Item]:
+        """Take back what is held for a session that is not ours any more, in order."""
+        _, hold = self._holds.pop(session_id, (0, None))
+        items = hold.withdraw() if hold is not None else []
+        self._count()
+        return items
+
+    def _hold(self, session_id: str) -> Hold[Item] | None:
+        """Return the session's hold if it waits for markers; a new epoch makes a new one."""
+        epoch, pending = self._manager.pending_of(session_id)
+        known_epoch, known = self._holds.get(session_id, (0, None))
+        if known is not None and known_epoch == epoch:
+            return known
+        if not pending and known is None:
+            return None
+        hold: Hold[Item] = Hold(pending=pending, owner=self._manager.worker_id)
+        for item in known.withdraw() if known is not None else ():
+            hold.admit(item, queue_of=self._manager.worker_id)
+        self._holds[session_id] = (epoch, hold)
+        return hold
+
+    def _count(self) -> None:
+        held = sum(hold.held for _, hold in self._holds.values())
+        if held != self.held:
+            self.held = held
+            self._on_held(held)

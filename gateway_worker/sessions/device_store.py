@@ -1,0 +1,102 @@
+"""The device store of a session on this machine: whether it is the newest, and how it is copied.
+
+A file beside it names the epoch under which it was last used here. A store from before another
+worker had the session is out of date: a copy from the object store replaces it.
+"""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import structlog
+
+from gateway_worker.errors import DependencyError, GatewayError
+from gateway_worker.sessions.store_files import has_device_store
+from gateway_worker.sessions.surroundings import Surroundings
+
+log = structlog.get_logger(__name__)
+
+OWNER_NAME = "epoch"
+
+
+class DeviceStore:
+    """One session's store.
+
+    Args:
+        session_id: Whose it is.
+        epoch: Under which this worker owns the session.
+        local_epoch: The epoch under which the store here was used if no other worker has had the
+            session since; None if one has, or if that is not known.
+        around: What all sessions share.
+    """
+
+    def __init__(
+        self, *, session_id: str, epoch: int, local_epoch: int | None, around: Surroundings
+    ) -> None:
+        self._session_id = session_id
+        self._epoch = epoch
+        self._local_epoch = local_epoch
+        self._around = around
+        self._log = log.bind(session_id=session_id)
+
+    @property
+    def directory(self) -> Path:
+        """The session's directory."""
+        return self._around.directory(self._session_id)
+
+    async def ensure(self, *, linked: bool) -> None:
+        """Have the newest store here before a host starts.
+
+        Args:
+            linked: Whether there is an account to resume.
+
+        Raises:
+            DependencyError: It would have to be restored, and the object store is away or has no
+                copy yet.
+        """
+        noted = await asyncio.to_thread(read_epoch, self.directory)
+        if noted == self._epoch:
+            return
+        if linked and not self._is_current(noted):
+            restored = await self._around.snapshots.restore(
+                self._session_id, self.directory, replace=True
+            )
+            self._log.info("session.store_restored", restored=restored)
+            if not restored and self._is_missing():
+                raise DependencyError("no copy of the device store; its former owner may have it")
+        await asyncio.to_thread(_write_epoch, self.directory, self._epoch)
+
+    async def save(self) -> None:
+        """Copy the store to the object store. Raises `DependencyError`."""
+        if has_device_store(self.directory):
+            await self._around.snapshots.save(self._session_id, self.directory, epoch=self._epoch)
+
+    async def save_if_possible(self) -> None:
+        """Copy the store; a failure is logged, the next copy comes in time."""
+        try:
+            await self.save()
+        except GatewayError as error:
+            self._log.warning("session.snapshot_failed", reason=str(error))
+
+    def _is_missing(self) -> bool:
+        """Whether the store must be elsewhere: this machine never had it."""
+        return self._local_epoch is None and not has_device_store(self.directory)
+
+    def _is_current(self, noted: int | None) -> bool:
+        if not has_device_store(self.directory) and self._around.snapshots.are_needed:
+            return False
+        if self._local_epoch is None:
+            return not self._around.snapshots.are_needed
+        return noted in (None, self._local_epoch)
+
+
+def read_epoch(directory: Path) -> int | None:
+    """Return the epoch under which the store in a directory was last used, if it is noted."""
+    with contextlib.suppress(OSError, ValueError):
+        return int((directory / OWNER_NAME).read_text())
+    return None
+
+
+def _write_epoch(directory: Path, epoch: int) -> None:
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (directory / OWNER_NAME).write_text(str(epoch))

@@ -1,0 +1,235 @@
+"""What a session has left on this machine's disk after it went to another worker (a service).
+
+Messages that WhatsApp takes for delivered, and that no commit has covered, may still be in the
+spool: they are sent to the session's present owner, which records them. Then the directory goes,
+with the device's keys in it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from gateway_contracts import encode, new_id
+from gateway_worker.errors import GatewayError
+from gateway_worker.runtime.retry import until_answered
+from gateway_worker.sessions.changes import Change, Committed
+from gateway_worker.sessions.device_store import read_epoch
+from gateway_worker.sessions.inbound import Inbound, SentIndex
+from gateway_worker.sessions.ownership.control import Control, ControlKind
+from gateway_worker.sessions.ownership.ports import Controls
+from gateway_worker.sessions.ports import (
+    DeviceSnapshots,
+    HostEvent,
+    HostExited,
+    HostSpec,
+    InboundMessage,
+    InboundReceipt,
+    LeftoverSpools,
+    MessageStore,
+    SessionHost,
+    SessionRow,
+    SessionStore,
+    UndecryptableMessage,
+)
+from gateway_worker.sessions.refusals import keep_refused
+from gateway_worker.sessions.store_files import forget_local, has_device_store, pending_records
+
+log = structlog.get_logger(__name__)
+
+_LOOK_SECONDS = 30.0
+_REPLAY_SECONDS = 60.0
+_REMEMBERED_SENDS = 100
+_SEPARATOR = "~"
+"""Between session and number in the name of a parked directory; no session id has it."""
+
+
+class Leftovers:
+    """Clears the directories of sessions that other workers have.
+
+    Args:
+        worker_id: This worker.
+        directory: The worker's own, in which `sessions/` is.
+        launcher: Reads spools.
+        sessions: Says who owns a session.
+        messages: For the `correlationid` of receipts.
+        snapshots: Gets the device store, unless it has a newer one.
+        controls: Sends late messages to the owner.
+        held: Tells whether a session is here.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker_id: str,
+        directory: Path,
+        launcher: LeftoverSpools,
+        sessions: SessionStore,
+        messages: MessageStore,
+        snapshots: DeviceSnapshots,
+        controls: Controls,
+        held: Callable[[str], bool],
+    ) -> None:
+        self._worker_id = worker_id
+        self._directory = directory / "sessions"
+        self._parking = directory / "leftovers"
+        self._launcher = launcher
+        self._sessions = sessions
+        self._messages = messages
+        self._snapshots = snapshots
+        self._controls = controls
+        self._held = held
+        self._busy = asyncio.Lock()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Clear what is there, and look again now and then, until `stop` is set."""
+        while not stop.is_set():
+            for session_id in await asyncio.to_thread(self._found):
+                if stop.is_set():
+                    return
+                await self.clear(session_id)
+            await self._send_parked()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await stop.wait()
+
+    async def clear(self, session_id: str) -> None:
+        """Clear one session's directory, unless the session is here. Never raises."""
+        async with self._busy:
+            try:
+                parked = await self._park(session_id)
+            except (GatewayError, OSError) as error:  # the next look tries again
+                log.warning("leftovers.kept", session_id=session_id, reason=repr(error))
+                return
+            if parked is not None:
+                await self._attempt(session_id, parked)
+
+    async def _send_parked(self) -> None:
+        for directory in await asyncio.to_thread(_directories, self._parking):
+            async with self._busy:
+                await self._attempt(directory.name.partition(_SEPARATOR)[0], directory)
+
+    def _found(self) -> list[str]:
+        names = (path.name for path in _directories(self._directory))
+        return [name for name in names if not self._held(name)]
+
+    async def _park(self, session_id: str) -> Path | None:
+        """Move a directory aside: the session may come back at any moment, and have a new one."""
+        directory = self._directory / session_id
+        if not directory.is_dir():
+            return None
+        row = await self._sessions.get(session_id)
+        if self._held(session_id) or (row is not None and row.worker_id == self._worker_id):
+            return None
+        parked = self._parking / f"{session_id}{_SEPARATOR}{new_id()}"
+        self._parking.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return directory.rename(parked)
+
+    async def _attempt(self, session_id: str, directory: Path) -> None:
+        try:
+            await self._clear(session_id, directory)
+        except (GatewayError, TimeoutError, OSError) as error:  # the next look tries again
+            log.warning("leftovers.kept", session_id=session_id, reason=repr(error))
+        except Exception:
+            log.exception("leftovers.failed", session_id=session_id)
+
+    async def _clear(self, session_id: str, directory: Path) -> None:
+        row = await self._sessions.get(session_id)
+        waiting = await asyncio.to_thread(pending_records, directory)
+        if row is not None and waiting:
+            await self._send_on(row, directory)
+        if row is not None and has_device_store(directory):
+            # It may be the only one: its owner died before the first copy was made.
+            epoch = await asyncio.to_thread(read_epoch, directory)
+            await self._snapshots.save(session_id, directory, epoch=epoch or 0)
+        if not await asyncio.to_thread(forget_local, directory):
+            raise TimeoutError("a host still uses it")
+        log.info("leftovers.cleared", session_id=session_id)
+
+    async def _send_on(self, row: SessionRow, directory: Path) -> None:
+        """Send what the spool holds to the session's owner; returns when all of it is sent."""
+        sending = _Sending(
+            row=row, directory=directory, controls=self._controls, messages=self._messages
+        )
+        spec = HostSpec(
+            session_id=row.session_id,
+            directory=directory,
+            resume_jid=None,
+            pairing=row.pairing,
+            device_name=row.device_name,
+        )
+        sending.host = host = await self._launcher.replay(spec, sending.on_event)
+        try:
+            async with asyncio.timeout(_REPLAY_SECONDS):
+                await sending.done.wait()
+        finally:
+            await host.stop()
+        log.info("leftovers.sent_on", session_id=row.session_id, events=sending.sent)
+        if await asyncio.to_thread(pending_records, directory):
+            raise TimeoutError("the spool was not read to its end")
+
+
+def _directories(parent: Path) -> list[Path]:
+    if not parent.is_dir():
+        return []
+    return sorted(path for path in parent.iterdir() if path.is_dir())
+
+
+class _Sending:
+    """Sends the arrivals of one spool to the session's owner instead of recording them."""
+
+    def __init__(
+        self, *, row: SessionRow, directory: Path, controls: Controls, messages: MessageStore
+    ) -> None:
+        self._row = row
+        self._controls = controls
+        self._inbound = Inbound(
+            session_id=row.session_id,
+            source=f"/workers/{row.worker_id}",
+            sent=SentIndex(session_id=row.session_id, messages=messages, size=_REMEMBERED_SENDS),
+            record=self._record,
+            epoch=row.epoch,
+            unacknowledged=1,
+            keep_refused=partial(keep_refused, directory),
+        )
+        self._tasks: set[asyncio.Task[Committed]] = set()
+        self.host: SessionHost | None = None
+        self.done = asyncio.Event()
+        self.sent = 0
+
+    async def on_event(self, event: HostEvent) -> None:
+        """Take an event of the host that reads the spool."""
+        if isinstance(event, HostExited):
+            self.done.set()
+        elif self.host is None:
+            return
+        elif isinstance(event, InboundMessage):
+            await self._inbound.message(event, self.host.acknowledge)
+        elif isinstance(event, InboundReceipt):
+            await self._inbound.receipt(event, self.host.acknowledge)
+        elif isinstance(event, UndecryptableMessage):
+            await self._inbound.undecryptable(event, self.host.acknowledge)
+
+    def _record(self, change: Change) -> "asyncio.Future[Committed]":
+        task = asyncio.create_task(self._send(change), name=f"late:{self._row.session_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _send(self, change: Change) -> Committed:
+        body = Control(
+            kind=ControlKind.LATE,
+            session_id=self._row.session_id,
+            events=tuple(encode(event) for event in change.events),
+        ).encode()
+        await until_answered(
+            lambda: self._controls.control(
+                ControlKind.LATE, worker_id=self._row.worker_id or "", body=body
+            ),
+            name="leftovers.send",
+        )
+        self.sent += len(change.events)
+        return Committed()

@@ -1,0 +1,62 @@
+"""What workers tell each other through their queues, in order with the commands of a session."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import orjson
+
+
+class ControlKind(StrEnum):
+    """What a control message says; it travels in the header `wa-control`."""
+
+    MARKER = "marker"
+    """The former owner's queue holds nothing of the session before this."""
+    ADOPT = "adopt"
+    """The session is yours now."""
+    LATE = "late"
+    """Messages that arrived for the session at a former owner, and were not recorded there."""
+
+
+class ControlError(ValueError):
+    """A control message cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """A control message.
+
+    Attributes:
+        kind: What it says.
+        session_id: Whom it is about.
+        epoch: Of a marker: the handover that it belongs to.
+        events: Of late messages: the events that announce them, as JSON.
+    """
+
+    kind: ControlKind
+    session_id: str
+    epoch: int = 0
+    events: Sequence[bytes] = field(default=())
+
+    def encode(self) -> bytes:
+        """Return the body; the kind is not in it."""
+        events = [orjson.Fragment(event) for event in self.events]
+        return orjson.dumps({"session": self.session_id, "epoch": self.epoch, "events": events})
+
+    @classmethod
+    def decode(cls, kind: str, body: bytes) -> "Control":
+        """Read a control message.
+
+        Raises:
+            ControlError: It is none, or one of a later release.
+        """
+        try:
+            values = orjson.loads(body)
+            return cls(
+                kind=ControlKind(kind),
+                session_id=str(values["session"]),
+                epoch=int(values["epoch"]),
+                events=tuple(orjson.dumps(event) for event in values["events"]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise ControlError(f"an unreadable control message: {type(error).__name__}") from error

@@ -1,0 +1,174 @@
+"""This worker's lease: while it is held, hosts may run; before it can be taken, they are dead."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from gateway_worker.errors import GatewayError, PermanentError
+from gateway_worker.runtime.retry import until_answered
+from gateway_worker.sessions.ownership.ports import Hosts, WorkerLeases
+
+log = structlog.get_logger(__name__)
+
+BEATS_PER_LEASE = 3
+SAFE_PART = 0.75
+"""How much of a lease is used. What is left is for clocks of different speed, and for the kill."""
+_RETRY_SECONDS = 0.5
+
+
+class LeaseLostError(PermanentError):
+    """Another process runs under this worker's name."""
+
+
+class Tenure:
+    """Whether hosts may run now."""
+
+    def __init__(self) -> None:
+        self._held = asyncio.Event()
+        self._until = 0.0
+        self._since = 0.0
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the lease is good at this moment."""
+        return self._held.is_set() and time.monotonic() < self._until
+
+    @property
+    def held_seconds(self) -> float:
+        """For how long it has been held without a break."""
+        return time.monotonic() - self._since if self.is_held else 0.0
+
+    @property
+    def left_seconds(self) -> float:
+        """How long it can still be relied on."""
+        return max(0.0, self._until - time.monotonic())
+
+    async def held(self) -> None:
+        """Return when the lease is held."""
+        while not self.is_held:
+            await self._held.wait()
+            if not self.is_held:  # it has just run out, and the keeper has not had its turn
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    def extend(self, until: float) -> bool:
+        """Hold it until then; True if it was not held before."""
+        was_held = self.is_held
+        self._until = until
+        self._held.set()
+        if not was_held:
+            self._since = time.monotonic()
+        return not was_held
+
+    def lapse(self) -> bool:
+        """Note that it is not held any more; False if that was known."""
+        was_held = self._held.is_set()
+        self._held.clear()
+        return was_held
+
+
+class LeaseKeeper:
+    """Renews the lease at every beat (a service), whatever the number of sessions.
+
+    A worker that cannot renew kills its hosts well before the lease ends, gives its queue back and
+    goes on trying. When it succeeds, `on_regained` finds out which sessions are still its own.
+
+    Args:
+        leases: The workers table.
+        hosts: What must not run without a lease.
+        tenure: Told how long hosts may run.
+        on_lapsed: Called when the lease could not be renewed in time; the hosts are dead.
+        on_regained: Called when it is held again after that.
+        version: Of this worker, for the table.
+        capacity: Of this worker, for the table.
+    """
+
+    def __init__(
+        self,
+        *,
+        leases: WorkerLeases,
+        hosts: Hosts,
+        tenure: Tenure,
+        on_lapsed: Callable[[], Awaitable[None]],
+        on_regained: Callable[[], Awaitable[None]],
+        version: str,
+        capacity: int,
+    ) -> None:
+        self._leases = leases
+        self._hosts = hosts
+        self._tenure = tenure
+        self._on_lapsed = on_lapsed
+        self._on_regained = on_regained
+        self._version = version
+        self._capacity = capacity
+        self.lapses = 0
+
+    async def begin(self) -> None:
+        """Register this worker and hold its first lease. Waits while the database is away."""
+
+        async def register() -> float:
+            started = time.monotonic()
+            await self._leases.register(version=self._version, capacity=self._capacity)
+            return started
+
+        self._extend(await until_answered(register, name="workers.register"))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Renew until `stop` is set.
+
+        Raises:
+            LeaseLostError: Another process has registered under this worker's name.
+        """
+        beat = self._leases.lease_seconds / BEATS_PER_LEASE
+        pause = beat
+        while not await _stopped(stop, pause):
+            renewed = await self._renew()
+            if renewed:
+                pause = beat
+                continue
+            pause = min(_RETRY_SECONDS, beat)
+            if self._tenure.left_seconds <= pause:
+                await self._lapse()
+
+    async def _renew(self) -> bool:
+        started = time.monotonic()
+        # Never longer than the lease can still be relied on.
+        patience = max(_RETRY_SECONDS, min(self._tenure.left_seconds, self._leases.lease_seconds))
+        try:
+            async with asyncio.timeout(patience):
+                is_mine = await self._leases.renew()
+        except (GatewayError, TimeoutError) as error:
+            log.warning("lease.not_renewed", reason=repr(error))
+            return False
+        if not is_mine:
+            await self._lapse()
+            raise LeaseLostError(
+                "another process has registered under this WORKER_ID; each worker needs its own"
+            )
+        if self._extend(started):
+            log.warning("lease.regained")
+            await self._on_regained()
+        return True
+
+    def _extend(self, started: float) -> bool:
+        """Use the lease from the moment on at which its renewal was asked for."""
+        until = started + self._leases.lease_seconds * SAFE_PART
+        self._hosts.extend_lease(until - time.monotonic())
+        return self._tenure.extend(until)
+
+    async def _lapse(self) -> None:
+        if not self._tenure.lapse():
+            return
+        self._hosts.kill_all()
+        self.lapses += 1
+        log.error("lease.lapsed")
+        await self._on_lapsed()
+
+
+async def _stopped(stop: asyncio.Event, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    return stop.is_set()

@@ -1,0 +1,111 @@
+"""Takes up what dead workers have left: their sessions, their events, their queues (a service)."""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from gateway_worker.errors import GatewayError
+from gateway_worker.sessions.ownership.lease import Tenure
+from gateway_worker.sessions.ownership.ports import Intake, SessionsHere, WorkerLeases
+from gateway_worker.sessions.ports import SessionStore
+
+log = structlog.get_logger(__name__)
+
+_SMALLEST_SHARE = 4
+
+
+class Caretaker:
+    """Looks after the sessions that nobody runs.
+
+    At each look it takes half of what there is, so that several workers share it out. It keeps
+    still for a while after this worker's own lease began: the others may only have been cut off
+    from the database as it was, and come back with it.
+
+    Args:
+        worker_id: This worker.
+        tenure: Its lease.
+        settle_seconds: For how long the lease must have been held.
+        leases: The workers table.
+        sessions: The sessions table.
+        intake: Consumes dead workers' queues.
+        here: The sessions of this worker.
+        look_seconds: Time between two looks.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker_id: str,
+        tenure: Tenure,
+        settle_seconds: float,
+        leases: WorkerLeases,
+        sessions: SessionStore,
+        intake: Intake,
+        here: SessionsHere,
+        look_seconds: float = 1.0,
+    ) -> None:
+        self._worker_id = worker_id
+        self._tenure = tenure
+        self._settle_seconds = settle_seconds
+        self._leases = leases
+        self._sessions = sessions
+        self._intake = intake
+        self._here = here
+        self._look_seconds = look_seconds
+        self.taken = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look until `stop` is set."""
+        while not stop.is_set():
+            try:
+                if self._tenure.is_held:
+                    await self._look()
+            except GatewayError as error:
+                log.warning("takeover.look_failed", reason=str(error))
+            except Exception:
+                log.exception("takeover.failed")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._look_seconds):
+                    await stop.wait()
+        for worker_id in tuple(self._intake.attended):
+            await self._intake.dismiss(worker_id)
+
+    async def _look(self) -> None:
+        await self._attend()
+        await self._take_up_strays()
+        if self._tenure.held_seconds >= self._settle_seconds:
+            await self._take_over()
+
+    async def _take_over(self) -> None:
+        orphans = await self._sessions.orphans()
+        while orphans and self._here.has_room and self._here.is_portable:
+            share = max(_SMALLEST_SHARE, orphans // 2)
+            rows = await self._sessions.take_over(self._worker_id, limit=share)
+            if not rows:
+                return
+            log.warning("takeover.sessions_taken", sessions=len(rows))
+            self.taken += len(rows)
+            await self._here.adopt_taken(rows)
+            if orphans > share:
+                return  # the rest is for the others, or for the next look
+            orphans = await self._sessions.orphans()
+
+    async def _take_up_strays(self) -> None:
+        """Begin with sessions that are ours by the table, but that nobody has told us of."""
+        rows = await self._sessions.owned_by(self._worker_id)
+        strays = [row for row in rows if not self._here.is_held(row.session_id)]
+        if strays:
+            log.warning("takeover.strays_found", sessions=len(strays))
+            await self._here.adopt_taken(strays)
+
+    async def _attend(self) -> None:
+        """Consume the queues of the dead, until they come back."""
+        dead = set(await self._leases.dead_with_leftovers()) - {self._worker_id}
+        attended = set(self._intake.attended)
+        for worker_id in attended - dead:
+            log.info("takeover.queue_dismissed", worker=worker_id)
+            await self._intake.dismiss(worker_id)
+        for worker_id in dead - attended:
+            log.info("takeover.queue_attended", worker=worker_id)
+            self._intake.attend(worker_id)

@@ -1,0 +1,118 @@
+"""A worker dies for good, or seems to: its sessions go on elsewhere, and nothing is lost."""
+
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway_contracts import CommandSucceeded, MessageReceived, SessionState, TextContent
+from gateway_worker.sandbox.sandbox import Sandbox
+from tests.e2e.fleet import Fleet, open_fleet
+from tests.e2e.harness import ADA, SHOP
+from tests.support.eventually import eventually
+
+
+@pytest.fixture
+async def fleet(
+    sandbox: Sandbox, environment: dict[str, str], tmp_path: Path
+) -> AsyncIterator[Fleet]:
+    """Two workers."""
+    async with open_fleet(sandbox, environment, tmp_path, ("alpha", "beta")) as fleet:
+        yield fleet
+
+
+async def test_a_dead_workers_session_goes_on_elsewhere(fleet: Fleet) -> None:
+    """With its commands of the time between, in order, and with what was sent to it."""
+    shop = await fleet.sandbox.add_phone(SHOP)
+    ada = await fleet.sandbox.add_phone(ADA)
+    await fleet.link("shop", shop)
+    home = fleet.home("shop")
+    after = len(fleet.backend.arrivals)
+
+    await fleet.workers[home].kill()
+    commands = [fleet.text("shop", ADA, f"{number}") for number in range(10)]
+    for command in commands[:5]:
+        await fleet.backend.publish(command)
+    await ada.send_text(SHOP, "are you there?")
+    await fleet.until_at("shop", fleet.other(home), after=after)
+    for command in commands[5:]:
+        await fleet.backend.publish(command)
+    for command in commands:
+        outcome = await fleet.backend.outcome(command.id)
+        assert isinstance(outcome, CommandSucceeded), outcome
+
+    texts = [(await ada.next_message(timeout=10)).text for _ in commands]
+    assert texts == [f"{number}" for number in range(10)]
+    received = await fleet.backend.expect(MessageReceived, "shop", after=after)
+    assert received.data.content == TextContent(text="are you there?")
+    fleet.assert_whole("shop", after=after)
+
+
+async def test_it_stays_there_when_the_dead_worker_comes_back(fleet: Fleet) -> None:
+    """What still comes to the old queue is sent on."""
+    shop = await fleet.sandbox.add_phone(SHOP)
+    ada = await fleet.sandbox.add_phone(ADA)
+    await fleet.link("shop", shop)
+    home = fleet.home("shop")
+    after = len(fleet.backend.arrivals)
+
+    await fleet.workers[home].kill()
+    await fleet.until_at("shop", fleet.other(home), after=after)
+    await fleet.workers[home].start()
+    for number in range(5):
+        await fleet.send("shop", ADA, f"{number}")
+
+    assert [(await ada.next_message(timeout=10)).text for _ in range(5)] == list("01234")
+    assert fleet.home("shop") == fleet.other(home)
+    assert not fleet.workers[home].hosts()
+    await eventually(lambda: not (fleet.workers[home].data_dir / "sessions" / "shop").exists())
+    fleet.assert_whole("shop", after=after)
+
+
+async def test_a_frozen_worker_loses_its_hosts_before_it_loses_its_sessions(fleet: Fleet) -> None:
+    """And drops them when it wakes up."""
+    shop = await fleet.sandbox.add_phone(SHOP)
+    ada = await fleet.sandbox.add_phone(ADA)
+    await fleet.link("shop", shop)
+    home = fleet.home("shop")
+    frozen = fleet.workers[home]
+    hosts = frozen.hosts()
+    after = len(fleet.backend.arrivals)
+
+    frozen.process.send_signal(signal.SIGSTOP)
+    try:
+        commands = [fleet.text("shop", ADA, f"{number}") for number in range(6)]
+        for command in commands[:3]:
+            await fleet.backend.publish(command)
+        await fleet.until_at("shop", fleet.other(home), after=after)
+        assert not [host for host in hosts if host.is_running() and host.status() != "zombie"]
+    finally:
+        frozen.process.send_signal(signal.SIGCONT)
+    for command in commands[3:]:
+        await fleet.backend.publish(command)
+    for command in commands:
+        assert isinstance(await fleet.backend.outcome(command.id, seconds=60), CommandSucceeded)
+
+    texts = [(await ada.next_message(timeout=10)).text for _ in commands]
+    assert texts == [f"{number}" for number in range(6)]
+    await eventually(
+        lambda: not (frozen.data_dir / "sessions" / "shop").exists(), timeout_seconds=30
+    )
+    fleet.assert_whole("shop", after=after)
+
+
+async def test_a_worker_that_comes_back_in_time_keeps_its_sessions(
+    sandbox: Sandbox, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """A restart within the lease moves nothing."""
+    lease = {"LEASE_SECONDS": "30"}
+    async with open_fleet(sandbox, environment, tmp_path, ("alpha", "beta"), lease) as fleet:
+        shop = await sandbox.add_phone(SHOP)
+        await fleet.link("shop", shop)
+        home = fleet.home("shop")
+        after = len(fleet.backend.arrivals)
+        await fleet.workers[home].kill()
+        await fleet.workers[home].start()
+        status = await fleet.until("shop", SessionState.CONNECTED, after=after)
+        assert status.data.worker == home

@@ -1,0 +1,115 @@
+"""The lease: hosts run only while it is held."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway_worker.errors import DependencyError
+from gateway_worker.sessions.ownership.lease import LeaseKeeper, LeaseLostError, Tenure
+from tests.support.eventually import eventually
+
+
+@dataclass
+class Table:
+    """A workers table that can be away."""
+
+    lease_seconds: float = 1.5
+    away: bool = False
+    mine: bool = True
+    renewals: int = 0
+
+    async def register(self, **_values: object) -> None:
+        """Enter the worker."""
+        if self.away:
+            raise DependencyError("away")
+
+    async def renew(self) -> bool:
+        """Renew its lease."""
+        if self.away:
+            raise DependencyError("away")
+        self.renewals += 1
+        return self.mine
+
+
+@dataclass
+class Hosts:
+    """Hosts that are told how long they may run."""
+
+    leases: list[float] = field(default_factory=list)
+    kills: int = 0
+
+    def extend_lease(self, seconds: float) -> None:
+        """Note it."""
+        self.leases.append(seconds)
+
+    def kill_all(self) -> None:
+        """Count it."""
+        self.kills += 1
+
+
+class Keeping:
+    """A keeper that runs."""
+
+    def __init__(self) -> None:
+        self.table, self.hosts, self.tenure = Table(), Hosts(), Tenure()
+        self.lapsed = self.regained = 0
+        self.keeper = LeaseKeeper(
+            leases=self.table,  # type: ignore[arg-type]
+            hosts=self.hosts,
+            tenure=self.tenure,
+            on_lapsed=self._on_lapsed,
+            on_regained=self._on_regained,
+            version="1",
+            capacity=1,
+        )
+
+    async def _on_lapsed(self) -> None:
+        self.lapsed += 1
+
+    async def _on_regained(self) -> None:
+        self.regained += 1
+
+
+async def test_a_lease_that_is_renewed_is_never_lost() -> None:
+    keeping, stop = Keeping(), asyncio.Event()
+    await keeping.keeper.begin()
+    task = asyncio.create_task(keeping.keeper.run(stop))
+    await eventually(lambda: keeping.table.renewals >= 3)
+    assert keeping.tenure.is_held
+    stop.set()
+    await task
+    assert (keeping.hosts.kills, keeping.lapsed, keeping.regained) == (0, 0, 0)
+    assert all(0 < seconds < keeping.table.lease_seconds for seconds in keeping.hosts.leases)
+
+
+async def test_hosts_are_killed_when_it_cannot_be_renewed_and_may_run_again_when_it_can() -> None:
+    keeping, stop = Keeping(), asyncio.Event()
+    await keeping.keeper.begin()
+    task = asyncio.create_task(keeping.keeper.run(stop))
+    keeping.table.away = True
+    await eventually(lambda: keeping.lapsed == 1)
+    assert keeping.hosts.kills == 1
+    assert not keeping.tenure.is_held
+    keeping.table.away = False
+    await eventually(lambda: keeping.regained == 1)
+    assert keeping.tenure.is_held
+    await asyncio.wait_for(keeping.tenure.held(), 1)
+    stop.set()
+    await task
+
+
+async def test_a_second_process_of_the_same_name_ends_the_first() -> None:
+    keeping = Keeping()
+    await keeping.keeper.begin()
+    keeping.table.mine = False
+    with pytest.raises(LeaseLostError):
+        await keeping.keeper.run(asyncio.Event())
+    assert keeping.hosts.kills == 1
+    assert not keeping.tenure.is_held
+
+
+async def test_nothing_is_held_before_the_first_lease() -> None:
+    tenure = Tenure()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(tenure.held(), 0.05)

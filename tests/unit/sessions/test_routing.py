@@ -1,0 +1,113 @@
+"""How a session's commands are brought along: bound, unbound, marked, until the marker comes."""
+
+import asyncio
+
+import orjson
+import pytest
+
+from gateway_worker.errors import DependencyError
+from gateway_worker.sessions.ownership import routing
+from gateway_worker.sessions.ownership.routing import Routing
+from gateway_worker.sessions.ports import PendingMarker
+from tests.support.eventually import eventually
+
+
+class Broker:
+    """Notes what it is asked for, in order, and can be away."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.asked: list[str] = []
+
+    def _note(self, what: str) -> None:
+        if self.away:
+            raise DependencyError("away")
+        self.asked.append(what)
+
+    async def bind(self, session_id: str) -> None:
+        """Note it."""
+        self._note(f"bind {session_id}")
+
+    async def unbind(self, session_id: str) -> None:
+        """Note it."""
+        self._note(f"unbind {session_id}")
+
+    async def unbind_from(self, session_id: str, worker_id: str) -> None:
+        """Note it."""
+        self._note(f"unbind {session_id} from {worker_id}")
+
+    def disown(self, session_id: str) -> None:
+        """Note it."""
+        self.asked.append(f"disown {session_id}")
+
+    async def control(self, kind: str, *, worker_id: str, body: bytes) -> None:
+        """Note it."""
+        self._note(f"{kind} {orjson.loads(body)['epoch']} to {worker_id}")
+
+
+class Taking:
+    """The routing of a worker `me`."""
+
+    def __init__(self, *pending: PendingMarker) -> None:
+        self.broker = Broker()
+        self.pending = pending
+        self.routing = Routing(
+            worker_id="me",
+            routes=self.broker,
+            controls=self.broker,
+            pending=lambda _session_id: self.pending,
+        )
+
+
+async def test_a_new_session_is_only_bound() -> None:
+    taking = Taking()
+    await taking.routing.take("s")
+    assert taking.broker.asked == ["bind s"]
+
+
+async def test_one_that_came_is_bound_before_it_is_unbound_and_marked() -> None:
+    taking = Taking(
+        PendingMarker(epoch=2, queue_of="alpha"), PendingMarker(epoch=3, queue_of="beta")
+    )
+    await taking.routing.take("s")
+    assert taking.broker.asked == [
+        "bind s",
+        "unbind s from alpha",
+        "marker 2 to alpha",
+        "unbind s from beta",
+        "marker 3 to beta",
+    ]
+    await taking.routing.close()
+
+
+async def test_a_worker_does_not_unbind_its_own_queue() -> None:
+    taking = Taking(PendingMarker(epoch=2, queue_of="me"))
+    await taking.routing.take("s")
+    assert taking.broker.asked == ["bind s", "marker 2 to me"]
+    await taking.routing.close()
+
+
+async def test_a_broker_that_is_away_is_asked_until_it_answers() -> None:
+    taking = Taking(PendingMarker(epoch=2, queue_of="alpha"))
+    taking.broker.away = True
+    await taking.routing.take("s")
+    assert taking.broker.asked == []
+    taking.broker.away = False
+    await eventually(lambda: "marker 2 to alpha" in taking.broker.asked)
+    await taking.routing.close()
+
+
+async def test_a_marker_that_does_not_come_is_sent_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(routing, "REMINDER_SECONDS", 0.05)
+    taking = Taking(PendingMarker(epoch=2, queue_of="alpha"))
+    await taking.routing.take("s")
+    await eventually(lambda: taking.broker.asked.count("marker 2 to alpha") >= 2)
+    taking.pending = ()
+    await asyncio.sleep(0.2)
+    sent = len(taking.broker.asked)
+    await asyncio.sleep(0.2)
+    assert len(taking.broker.asked) == sent
+    taking.routing.release("s")
+    assert taking.broker.asked[-1] == "disown s"
