@@ -23,7 +23,8 @@ class WhatsAppSettings(BaseModel):
         spool_limit_bytes: Above this a host takes nothing more from WhatsApp until the worker has
             caught up.
         spool_segment_bytes: Size of one file of the spool.
-        spool_sync: Force every record to the disk; without, a power cut may lose some.
+        spool_sync: Force records to the disk within milliseconds; without, a power cut takes what
+            came in the last seconds.
         device_store: Where the library keeps devices and their keys: in a file of each session's
             directory, or in a PostgreSQL database.
         device_store_url: That database; None for the worker's own.

@@ -165,7 +165,7 @@ class Intake:
 
     def _store(self, code: int, data: bytes) -> bool:
         try:
-            # A message is forced to the disk; a receipt that a power cut takes is not missed.
+            # A receipt that a power cut takes is not missed.
             self._spool.append(code, self._flags, data, force=code != RECEIPT)
         except SpoolClosedError:
             return False

@@ -2,7 +2,9 @@
 
 The callback appends and returns. Records are numbered from 1 without gaps; they are read in order
 and forgotten when acknowledged. A record that was appended survives the death of the process, and
-with `sync` that of the machine.
+with `sync`, some milliseconds later, that of the machine. Nobody waits for that: the library
+confirms a message to WhatsApp whether the callback returns or not, so to wait would only let
+confirmed ones pile up in its memory, where the death of the process takes them.
 
 On disk: files `spool-<number of the first record>` of records (`RECORD` header and payload), the
 last of them open for appending, and `spool.ack` with the highest acknowledged number. A file goes
@@ -13,6 +15,7 @@ checksum and is cut off, with whatever follows it.
 import os
 import struct
 import threading
+import time
 import zlib
 from collections import deque
 from contextlib import suppress
@@ -28,6 +31,10 @@ MAX_PAYLOAD_BYTES: Final = 64 * 1024 * 1024
 PREFIX: Final = "spool-"
 DIGITS: Final = 20
 RETRY_SECONDS: Final = 0.5
+FORCE_PAUSE_SECONDS: Final = 0.005
+"""Between two waits for the disk: what comes meanwhile shares the next one."""
+FORCED_SEGMENTS: Final = 2
+"""The file being written, and the one before it, whose end may have been written since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +112,8 @@ class Spool:
         self._offset = 0
         self._closed = False
         self._limitless = False
+        self._unforced = threading.Event()
+        self._new_file = False
         self._changed = threading.Condition()
         self.damaged_bytes = 0
         self.stalled = 0
@@ -120,6 +129,8 @@ class Spool:
             directory=directory, limit_bytes=limit_bytes, segment_bytes=segment_bytes, sync=sync
         )
         spool._recover()
+        if sync:
+            threading.Thread(target=spool._force, name="spool", daemon=True).start()
         return spool
 
     @property
@@ -142,8 +153,7 @@ class Spool:
             code: The event's number.
             flags: What else is to be known of it.
             payload: The event.
-            force: Wait until it is on the disk (where the spool was opened with `sync`); without,
-                it survives the end of the process, and a power cut may take it.
+            force: Have it forced to the disk soon (where the spool was opened with `sync`).
 
         Raises:
             SpoolClosedError: The spool was closed, perhaps while waiting.
@@ -209,6 +219,7 @@ class Spool:
             if self._closed:
                 return
             self._closed = True
+            self._unforced.set()
             for segment in self._segments:
                 os.close(segment.descriptor)
             os.close(self._ack_file)
@@ -240,12 +251,24 @@ class Spool:
         first = self._appended + 1
         path = self._directory / f"{PREFIX}{first:0{DIGITS}d}"
         self._segments.append(_Segment(path=path, first=first, descriptor=_open(path)))
-        if self._sync:
-            directory = os.open(self._directory, os.O_RDONLY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+        self._new_file = True
+
+    def _force(self) -> None:
+        """Force to the disk what has come, in a thread of its own, until the spool is closed."""
+        while self._unforced.wait() and not self._closed:
+            self._unforced.clear()
+            with self._changed:
+                if self._closed:
+                    return
+                is_new, self._new_file = self._new_file, False
+                files = [os.dup(one.descriptor) for one in list(self._segments)[-FORCED_SEGMENTS:]]
+            if is_new:
+                files.append(os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC))
+            for file in files:
+                with suppress(OSError):  # the next time again, with all that is not there yet
+                    os.fsync(file)
+                os.close(file)
+            time.sleep(FORCE_PAUSE_SECONDS)
 
     def _write(self, code: int, flags: int, payload: bytes, *, force: bool) -> int:
         if self._segments[-1].size >= self._segment_bytes:
@@ -257,11 +280,11 @@ class Spool:
         size = len(header) + len(payload)
         if os.pwritev(segment.descriptor, (header, payload), segment.size) < size:
             raise OSError("the disk took a part of the record")
-        if self._sync and force:
-            os.fdatasync(segment.descriptor)
         segment.size += size
         segment.last = self._appended = number
         self._bytes += size
+        if self._sync and force:
+            self._unforced.set()
         return number
 
     def _undo(self) -> None:

@@ -42,7 +42,7 @@ class Start:
         root_key: Root of the server's certificates, 64 hexadecimal digits, if not WhatsApp's.
         spool_limit_bytes: Above this the spool blocks the library's callback.
         spool_segment_bytes: Size of one file of the spool.
-        spool_sync: Whether every record is forced to the disk before the callback returns.
+        spool_sync: Whether records are forced to the disk, soon after the callback has returned.
         in_flight: Records that may be sent to the worker and not yet be acknowledged.
         drain_seconds: How long a host that was told to stop waits for acknowledgements.
     """
