@@ -1,0 +1,242 @@
+"""A worker whose every dependency is behind a faulty link, two linked accounts and a customer."""
+
+import asyncio
+import base64
+import json
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+
+from gateway_contracts import SessionState, Topology
+from gateway_worker.devkit.backend import Backend
+from gateway_worker.devkit.services.loopback import PortBook
+from gateway_worker.devkit.services.values import ObjectStore
+from gateway_worker.devkit.worker import WorkerProcess
+from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.sandbox import Sandbox
+from gateway_worker.sandbox.settings import SandboxSettings
+from tests.e2e.failures.audit import faults_of, unsettled
+from tests.e2e.failures.links import Links
+from tests.e2e.failures.traffic import Traffic
+from tests.e2e.harness import Gateway
+from tests.support.eventually import eventually
+
+WORKER: Final = "failing"
+ACCOUNTS: Final = {"12025550110": "shop", "12025550111": "cafe"}
+CUSTOMER: Final = "12025550120"
+SETTLE_SECONDS: Final = 40.0
+
+IMPATIENT: Final = {
+    "AMQP_HEARTBEAT_SECONDS": "2",
+    "AMQP_PUBLISH_TIMEOUT_SECONDS": "2",
+    "AMQP_RECONNECT_MAXIMUM_SECONDS": "0.5",
+    "DATABASE_STATEMENT_TIMEOUT_SECONDS": "1",
+    "DATABASE_ANSWER_TIMEOUT_SECONDS": "1.5",
+    "HEALTH_CHECK_INTERVAL_SECONDS": "0.2",
+    "HEALTH_CHECK_TIMEOUT_SECONDS": "1",
+    "HEARTBEAT_SECONDS": "0.5",
+    "REDIS_TIMEOUT_SECONDS": "0.5",
+    "SNAPSHOT_QUIET_SECONDS": "0.3",
+    "SNAPSHOT_MAXIMUM_SECONDS": "0.6",
+    "LOG_FORMAT": "json",
+}
+"""Notice within a second what takes operators' settings a minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Everything that a failure test needs.
+
+    Attributes:
+        environment: Where the services really are.
+    """
+
+    gateway: Gateway
+    links: Links
+    customer: Phone
+    environment: Mapping[str, str]
+
+    def traffic(self, label: str) -> Traffic:
+        """Return a source of traffic for one test."""
+        return Traffic(gateway=self.gateway, accounts=ACCOUNTS, customer=self.customer, label=label)
+
+    async def settled(self, traffic: Traffic) -> None:
+        """Wait until all that was sent has come to its end."""
+
+        def nothing_waits() -> bool:
+            waiting = unsettled(self.gateway.backend, self.customer, traffic.book)
+            assert waiting == []
+            return True
+
+        await eventually(nothing_waits, timeout_seconds=SETTLE_SECONDS, reason="all has settled")
+
+    def audit(self, traffic: Traffic, *, since: int) -> None:
+        """Fail with every promise that was broken since that arrival."""
+        backend = self.gateway.backend
+        faults = faults_of(backend, self.customer, traffic.book, since=since)
+        assert faults == [], "\n".join(faults)
+
+    async def restored(self) -> None:
+        """Wait until the worker is ready and all sessions are connected."""
+
+        async def whole() -> bool:
+            assert await self.gateway.worker.is_ready()
+            states = (await self.gateway.worker.health())["sessions"]["by_state"]
+            assert states[SessionState.CONNECTED] == len(ACCOUNTS), states
+            return True
+
+        await eventually(whole, timeout_seconds=SETTLE_SECONDS, reason="the gateway is whole")
+
+    async def ready(self) -> tuple[bool, dict[str, Any]]:
+        """Return what the readiness probe says."""
+        status, body = await self.gateway.worker.probe("/ready")
+        return status == 200, json.loads(body or b"{}")
+
+    async def until_noticed(self, dependency: str, *, required: bool) -> None:
+        """Wait until the readiness probe tells that a dependency is away, by its name."""
+
+        async def told() -> bool:
+            ready, report = await self.ready()
+            state = report["dependencies"][dependency]
+            assert not state["ok"], report
+            assert state["detail"], report
+            named = [reason for reason in report["reasons"] if reason.startswith(f"{dependency}:")]
+            assert bool(named) is required, report
+            assert ready is not required, report
+            return True
+
+        await eventually(told, timeout_seconds=20, reason=f"{dependency} is told to be away")
+
+    @property
+    def arrivals(self) -> int:
+        """How many events have come so far."""
+        return len(self.gateway.backend.arrivals)
+
+    def log_lines(self, offset: int = 0) -> list[dict[str, Any]]:
+        """Return the worker's log from a byte offset on."""
+        with self.gateway.worker.log_path.open("rb") as log:
+            log.seek(offset)
+            lines = log.read().decode(errors="replace").splitlines()
+        return [
+            json.loads(line) if line.startswith("{") else {"event": line, "level": "raw"}
+            for line in lines
+        ]
+
+    @property
+    def log_size(self) -> int:
+        """The present length of the worker's log, in bytes."""
+        return self.gateway.worker.log_path.stat().st_size
+
+    async def sql(self, query: str, *arguments: object) -> Any:
+        """Ask the database directly, past its link."""
+        connection = await asyncpg.connect(self.environment["DATABASE_URL"])
+        try:
+            return await connection.fetchval(query, *arguments)
+        finally:
+            await connection.close()
+
+
+class LiveWatch:
+    """Asks the liveness probe all the time; the answers are judged at the end."""
+
+    def __init__(self, worker: WorkerProcess) -> None:
+        self._worker = worker
+        self.answers: list[tuple[int, bytes]] = []
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Ask as long as the block lasts; fails if the worker was ever said to be dead."""
+
+        async def ask() -> None:
+            while True:
+                self.answers.append(await self._worker.probe("/live"))
+                await asyncio.sleep(0.2)
+
+        task = asyncio.create_task(ask(), name="live")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        # an answer that did not come in time says more about the machine than about the worker
+        wrong = [answer for answer in self.answers if answer[0] not in (0, 200)]
+        assert wrong == []
+        assert any(status == 200 for status, _ in self.answers)
+
+
+def settings_for(
+    *, amqp_url: str, database_url: str, redis_url: str, s3: ObjectStore, name: str
+) -> dict[str, str]:
+    """Return the settings of a worker that leads straight to the services."""
+    return {
+        "AMQP_URL": amqp_url,
+        "AMQP_PREFIX": name,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "REDIS_PREFIX": f"{name}:",
+        "S3_ENDPOINT_URL": s3.endpoint_url,
+        "S3_ACCESS_KEY_ID": s3.access_key_id,
+        "S3_SECRET_ACCESS_KEY": s3.secret_access_key,
+        "S3_REGION": s3.region,
+        "S3_BUCKET": s3.bucket,
+        "S3_PREFIX": f"{name}/",
+        "SNAPSHOT_KEYS": f"test:{base64.b64encode(secrets.token_bytes(32)).decode()}",
+        **IMPATIENT,
+    }
+
+
+@asynccontextmanager
+async def open_stage(
+    environment: Mapping[str, str], directory: Path, *, durable: bool = False
+) -> AsyncIterator[Stage]:
+    """Start the sandbox, the links, the worker and the backend; link the accounts."""
+    async with AsyncExitStack() as stack:
+        sandbox = await stack.enter_async_context(Sandbox.open(SandboxSettings()))
+        direct = {**environment, **sandbox.worker_env}
+        links = await stack.enter_async_context(Links.to(direct))
+        ports = PortBook()
+        stack.callback(ports.close)
+        worker = WorkerProcess(
+            worker_id=WORKER,
+            directory=directory,
+            health_port=ports.take(["health"], wished={})["health"],
+            environment=links.environment(direct),
+        )
+        backend = await stack.enter_async_context(
+            Backend.open(
+                direct["AMQP_URL"],
+                topology=Topology(prefix=direct["AMQP_PREFIX"]),
+                name="e2e",
+                durable=durable,
+            )
+        )
+        stack.push_async_callback(worker.kill)
+        await worker.start()
+        gateway = Gateway(worker=worker, backend=backend, sandbox=sandbox, environment=direct)
+        for number, session_id in ACCOUNTS.items():
+            await gateway.link(session_id, await sandbox.add_phone(number))
+        yield Stage(
+            gateway=gateway,
+            links=links,
+            customer=await sandbox.add_phone(CUSTOMER),
+            environment=direct,
+        )
+        assert sandbox.egress_attempts == ()
+
+
+def complaints(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return what a worker should never have to say, whatever is away.
+
+    The broker's library calls it an error when a broker cannot be reached; that is its own affair.
+    """
+    return [
+        line
+        for line in lines
+        if line.get("level") in {"error", "critical", "raw"}
+        and not str(line.get("logger")).startswith("aiormq")
+    ]

@@ -1,0 +1,67 @@
+"""Each dependency fails alone, in every way, while messages go both ways through two sessions."""
+
+import asyncio
+
+import pytest
+
+from tests.e2e.failures.links import (
+    ABSENT,
+    CUTS,
+    DEPENDENCIES,
+    FAULTS,
+    HARMLESS,
+    REQUIRED,
+    WHATSAPP,
+)
+from tests.e2e.failures.stage import LiveWatch, Stage, complaints
+from tests.support.eventually import eventually
+from tests.support.proxy import Direction
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OUTAGE_SECONDS = 1.5
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("dependency", DEPENDENCIES)
+async def test_a_dependency_fails(stage: Stage, dependency: str, fault: str) -> None:
+    """Nothing is lost, doubled or out of order, and the probes tell what is away."""
+    traffic, since, log = stage.traffic(f"{dependency} {fault}"), stage.arrivals, stage.log_size
+    async with LiveWatch(stage.gateway.worker).watching():
+        await traffic.once()
+        async with traffic.flowing(), FAULTS[fault](stage.links[dependency]):
+            await asyncio.sleep(OUTAGE_SECONDS)
+            if fault in ABSENT and dependency != WHATSAPP:
+                await stage.until_noticed(dependency, required=dependency in REQUIRED)
+            if fault in HARMLESS:
+                ready, report = await stage.ready()
+                assert ready, report
+        await traffic.once()
+        await stage.settled(traffic)
+        await stage.restored()
+    stage.audit(traffic, since=since)
+    assert complaints(stage.log_lines(log)) == []
+
+
+@pytest.mark.parametrize(
+    ("direction", "size_bytes"), CUTS, ids=[f"{way.value}-{size}" for way, size in CUTS]
+)
+@pytest.mark.parametrize("dependency", DEPENDENCIES)
+async def test_a_connection_is_cut_in_mid_frame(
+    stage: Stage, dependency: str, direction: Direction, size_bytes: int
+) -> None:
+    """The rest of a frame never comes, or what answers it: three times in a row."""
+    label = f"{dependency} cut {direction.value} {size_bytes}"
+    traffic, since, log = stage.traffic(label), stage.arrivals, stage.log_size
+    link = stage.links[dependency]
+    async with LiveWatch(stage.gateway.worker).watching():
+        async with traffic.flowing():
+            for _ in range(3):
+                link.cut_after(size_bytes, direction)
+                await eventually(
+                    lambda: not link.is_armed, timeout_seconds=20, reason="a frame was cut"
+                )
+        await stage.settled(traffic)
+        await stage.restored()
+    stage.audit(traffic, since=since)
+    assert complaints(stage.log_lines(log)) == []
