@@ -175,6 +175,7 @@ def build_parts(settings: Settings, adapters: Adapters, counts: Counts) -> Parts
     broker, worker_id = adapters.broker, settings.worker_id
     outbox = PostgresOutboxStore(database=adapters.database, worker_id=worker_id)
     relay = Relay(store=outbox, publisher=broker.publisher, published=counts.event_published)
+    broker.publisher.on_ready(relay.nudge)
     recorder = Recorder(
         store=PostgresChangeStore(database=adapters.database, worker_id=worker_id),
         offer=relay.offer,
@@ -333,6 +334,7 @@ def _caretaker(
         leases=leases,
         sessions=around.sessions,
         intake=consumer,
+        relay=around.relay,
         here=manager,
     )
 

@@ -62,6 +62,7 @@ class Relay:
         self._behind = asyncio.Event()
         self._behind.set()  # rows of an earlier life may wait in the table
         self._meanwhile: list[OutboxRow] | None = None  # offered during a read, unless too many
+        self._nudged = asyncio.Event()
         self._up_to = 0
         self._held = 0
         self._room = asyncio.Event()
@@ -97,6 +98,21 @@ class Relay:
                 return
             after = rows[-1].outbox_id
             await self._room.wait()
+
+    async def adopt_strays(self) -> None:
+        """Publish what dead workers have left of sessions that are gone. Raises `DependencyError`.
+
+        Everything that waits is read again, so rows in memory may be published twice.
+        """
+        if strays := await self._store.adopt_strays():
+            log.info("relay.strays_adopted", events=strays)
+            self._up_to = 0
+            self._behind.set()
+
+    def nudge(self) -> None:
+        """Try again at once: the broker may be back."""
+        waiting, self._nudged = self._nudged, asyncio.Event()
+        waiting.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop` is set and what is held has been published and marked."""
@@ -198,7 +214,9 @@ class Relay:
                 log.exception("relay.publish_failed_unexpectedly", event_id=row.event_id)
             else:
                 return
-            await asyncio.sleep(backoff.next_seconds())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(backoff.next_seconds()):
+                    await self._nudged.wait()
 
     async def _mark(self, outbox_ids: Sequence[int]) -> Sequence[None]:
         await self._store.mark_published(outbox_ids)

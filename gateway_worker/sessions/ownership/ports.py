@@ -117,3 +117,11 @@ class EventRelay(Protocol):
         Returns when it is queued before anything that is recorded from now on.
         """
         ...
+
+    async def adopt_strays(self) -> None:
+        """Publish what dead workers have left of sessions that are gone.
+
+        Raises:
+            DependencyError: The database cannot be asked now.
+        """
+        ...

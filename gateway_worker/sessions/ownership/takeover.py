@@ -7,11 +7,12 @@ import structlog
 
 from gateway_worker.errors import GatewayError
 from gateway_worker.sessions.ownership.lease import Tenure
-from gateway_worker.sessions.ownership.ports import Intake, SessionsHere, WorkerLeases
+from gateway_worker.sessions.ownership.ports import EventRelay, Intake, SessionsHere, WorkerLeases
 from gateway_worker.sessions.ports import SessionStore
 
 log = structlog.get_logger(__name__)
 
+_LOOK_SECONDS = 1.0
 _SMALLEST_SHARE = 4
 
 
@@ -29,8 +30,8 @@ class Caretaker:
         leases: The workers table.
         sessions: The sessions table.
         intake: Consumes dead workers' queues.
+        relay: Publishes dead workers' events.
         here: The sessions of this worker.
-        look_seconds: Time between two looks.
     """
 
     def __init__(
@@ -42,8 +43,8 @@ class Caretaker:
         leases: WorkerLeases,
         sessions: SessionStore,
         intake: Intake,
+        relay: EventRelay,
         here: SessionsHere,
-        look_seconds: float = 1.0,
     ) -> None:
         self._worker_id = worker_id
         self._tenure = tenure
@@ -52,7 +53,7 @@ class Caretaker:
         self._sessions = sessions
         self._intake = intake
         self._here = here
-        self._look_seconds = look_seconds
+        self._relay = relay
         self.taken = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -66,7 +67,7 @@ class Caretaker:
             except Exception:
                 log.exception("takeover.failed")
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._look_seconds):
+                async with asyncio.timeout(_LOOK_SECONDS):
                     await stop.wait()
         for worker_id in tuple(self._intake.attended):
             await self._intake.dismiss(worker_id)
@@ -76,6 +77,7 @@ class Caretaker:
         await self._take_up_strays()
         if self._tenure.held_seconds >= self._settle_seconds:
             await self._take_over()
+            await self._relay.adopt_strays()
 
     async def _take_over(self) -> None:
         orphans = await self._sessions.orphans()
