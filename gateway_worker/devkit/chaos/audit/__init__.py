@@ -1,0 +1,11 @@
+"""Judges a history: every promise that was broken, with the ids of who was concerned.
+
+Pure: lists in, a verdict out. `sends` looks at commands, `arrivals` at what the phones wrote,
+`order` at the order of both and of the events, `continuity` at gaps and at sessions that were lost,
+`moves` measures how long sessions were away.
+"""
+
+from gateway_worker.devkit.chaos.audit.judge import audit
+from gateway_worker.devkit.chaos.audit.verdict import Breach, Offence, Spread, Verdict
+
+__all__ = ["Breach", "Offence", "Spread", "Verdict", "audit"]

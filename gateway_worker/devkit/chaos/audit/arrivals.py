@@ -1,0 +1,103 @@
+"""One event for each message that a phone wrote, unless the library had it when its host died."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from gateway_worker.devkit.chaos.audit.verdict import Breach, Inbound, Offence
+from gateway_worker.devkit.chaos.history import Blow, History, Kind, Told, Written
+
+WINDOW_SECONDS = 2.0
+"""How long after a message its host's death may be the cause of its loss."""
+_SECOND = 1.0
+"""Receipts tell their time in whole seconds."""
+_Key = tuple[str, str]
+
+
+def judge_inbound(history: History) -> Inbound:
+    """Look at every message that the phones wrote."""
+    arrived: Counter[_Key] = Counter(
+        (told.session_id, told.message_id) for told in history.told if told.kind is Kind.RECEIVED
+    )
+    unreadable = {
+        (told.session_id, told.message_id): told
+        for told in history.told
+        if told.kind is Kind.UNDECRYPTABLE
+    }
+    blows: dict[str, list[Blow]] = defaultdict(list)
+    for blow in history.blows:
+        blows[blow.session_id].append(blow)
+    missing = [one for one in history.written if not arrived[_key(one)]]
+    inside = [
+        one
+        for one in missing
+        if _is_in_window(one, unreadable.get(_key(one)), blows[one.session_id])
+    ]
+    outside = [one for one in missing if one not in inside]
+    return Inbound(
+        sent=len(history.written),
+        delivered=len(history.written) - len(missing),
+        lost_in_window=tuple(_lost(one, unreadable) for one in inside),
+        unreadable=len(unreadable),
+        offences=(
+            *(_lost(one, unreadable) for one in outside),
+            *_doubled(history.written, arrived),
+            *_unwritten(history),
+        ),
+    )
+
+
+def _is_in_window(one: Written, unreadable: Told | None, blows: Iterable[Blow]) -> bool:
+    """Whether the library had decrypted a message when its process died.
+
+    Either it was confirmed just before, or WhatsApp sent it again and the library, whose store says
+    that its key is used, announced it.
+    """
+    kills = [blow for blow in blows if blow.harm.is_kill]
+    if unreadable is not None:
+        return any(one.at - _SECOND <= kill.until and kill.at <= unreadable.at for kill in kills)
+    if one.confirmed_at is None:
+        return False
+    return any(
+        one.confirmed_at - _SECOND <= kill.until
+        and kill.at <= one.confirmed_at + WINDOW_SECONDS + _SECOND
+        for kill in kills
+    )
+
+
+def _lost(one: Written, unreadable: dict[_Key, Told]) -> Offence:
+    announced = "announced as unreadable" if _key(one) in unreadable else "not announced"
+    confirmed = "never" if one.confirmed_at is None else f"{one.confirmed_at:.0f}"
+    return Offence(
+        breach=Breach.MESSAGE_LOST,
+        session_id=one.session_id,
+        identity=one.message_id,
+        detail=f"written at {one.at:.2f}, confirmed at {confirmed}, {announced}",
+    )
+
+
+def _doubled(written: Iterable[Written], arrived: Counter[_Key]) -> Iterable[Offence]:
+    for one in written:
+        if arrived[_key(one)] > 1:
+            yield Offence(
+                breach=Breach.MESSAGE_DOUBLED,
+                session_id=one.session_id,
+                identity=one.message_id,
+                detail=f"{arrived[_key(one)]} events",
+            )
+
+
+def _unwritten(history: History) -> Iterable[Offence]:
+    """Name what was announced and nobody has written."""
+    known = {_key(one) for one in history.written}
+    for told in history.told:
+        if told.kind is Kind.RECEIVED and (told.session_id, told.message_id) not in known:
+            yield Offence(
+                breach=Breach.MESSAGE_DOUBLED,
+                session_id=told.session_id,
+                identity=told.message_id,
+                detail="nobody has written it",
+            )
+
+
+def _key(one: Written) -> _Key:
+    return (one.session_id, one.message_id)

@@ -1,0 +1,49 @@
+"""Puts the judgements together, and adds what can be said of the run as a whole."""
+
+from collections.abc import Iterator
+
+from gateway_worker.devkit.chaos.audit.arrivals import judge_inbound
+from gateway_worker.devkit.chaos.audit.continuity import judge_continuity
+from gateway_worker.devkit.chaos.audit.moves import handover_times, takeover_times
+from gateway_worker.devkit.chaos.audit.order import judge_order
+from gateway_worker.devkit.chaos.audit.sends import judge_commands
+from gateway_worker.devkit.chaos.audit.verdict import Breach, Commands, Inbound, Offence, Verdict
+from gateway_worker.devkit.chaos.history import History
+
+KILLS_PER_UNCERTAIN = 20
+KILLS_PER_LOST = 10
+
+
+def audit(history: History) -> Verdict:
+    """Judge a run."""
+    commands, inbound = judge_commands(history), judge_inbound(history)
+    host_kills = sum(blow.harm.is_kill for blow in history.blows)
+    return Verdict(
+        commands=commands,
+        inbound=inbound,
+        host_kills=host_kills,
+        takeover=takeover_times(history),
+        handover=handover_times(history),
+        strikes=history.strikes,
+        offences=(
+            *commands.offences,
+            *inbound.offences,
+            *judge_order(history),
+            *judge_continuity(history),
+            *_excesses(commands, inbound, host_kills),
+        ),
+    )
+
+
+def _excesses(commands: Commands, inbound: Inbound, host_kills: int) -> Iterator[Offence]:
+    """Judge what may happen, but rarely; in a run with few kills it may happen once."""
+    if commands.uncertain > max(1, host_kills // KILLS_PER_UNCERTAIN):
+        yield Offence(
+            breach=Breach.TOO_MANY_UNCERTAIN,
+            detail=f"{commands.uncertain} in {host_kills} kills of hosts",
+        )
+    if len(inbound.lost_in_window) > max(1, host_kills // KILLS_PER_LOST):
+        yield Offence(
+            breach=Breach.TOO_MANY_LOST,
+            detail=f"{len(inbound.lost_in_window)} in {host_kills} kills of hosts",
+        )

@@ -1,0 +1,94 @@
+"""Order: outcomes and messages follow the commands, events their numbers, arrivals the writer."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from gateway_worker.devkit.chaos.audit.verdict import Breach, Offence
+from gateway_worker.devkit.chaos.history import History, Kind, Purpose
+
+_Step = tuple[int, str]
+"""A place in the order that should be, and the id of what has it."""
+
+
+def judge_order(history: History) -> tuple[Offence, ...]:
+    """Look at every stream of every session."""
+    return (
+        *_judge("outcome", _outcomes(history)),
+        *_judge("message at the phone", _at_phones(history)),
+        *_judge("event", _events(history)),
+        *_judge("message received", _received(history)),
+    )
+
+
+def _judge(what: str, streams: dict[str, list[_Step]]) -> Iterator[Offence]:
+    """Name everything that came after something that should have followed it."""
+    for session_id, steps in streams.items():
+        highest = -1
+        for place, identity in steps:
+            if place < highest:
+                detail = f"{what}: {place} came after {highest}"
+                yield Offence(
+                    breach=Breach.OUT_OF_ORDER,
+                    session_id=session_id,
+                    identity=identity,
+                    detail=detail,
+                )
+            highest = max(highest, place)
+
+
+def _outcomes(history: History) -> dict[str, list[_Step]]:
+    places = {one.command_id: one.place for one in history.issued}
+    return _grouped(
+        (told.session_id, (places[told.command_id], told.command_id))
+        for told in history.told
+        if told.kind in {Kind.SUCCEEDED, Kind.FAILED}
+        and not told.repeated
+        and told.command_id in places
+    )
+
+
+def _at_phones(history: History) -> dict[str, list[_Step]]:
+    """Each text where it is first shown."""
+    places = {
+        one.text: (one.place, one.command_id)
+        for one in history.issued
+        if one.purpose is Purpose.SEND
+    }
+    firsts = {message.text: message for message in reversed(history.shown)}
+    return _grouped(
+        (message.session_id, places[message.text])
+        for message in history.shown
+        if firsts[message.text] is message and message.text in places
+    )
+
+
+def _events(history: History) -> dict[str, list[_Step]]:
+    return _grouped(
+        (told.session_id, (told.sequence, told.event_id))
+        for told in history.told
+        if told.sequence is not None
+    )
+
+
+def _received(history: History) -> dict[str, list[_Step]]:
+    """What was unreadable at first comes when the writer's phone has sent it again: no order."""
+    unreadable = {
+        (told.session_id, told.message_id)
+        for told in history.told
+        if told.kind is Kind.UNDECRYPTABLE
+    }
+    places = {(one.session_id, one.message_id): one.place for one in history.written}
+    return _grouped(
+        (told.session_id, (places[told.session_id, told.message_id], told.message_id))
+        for told in history.told
+        if told.kind is Kind.RECEIVED
+        and (told.session_id, told.message_id) in places
+        and (told.session_id, told.message_id) not in unreadable
+    )
+
+
+def _grouped(steps: Iterable[tuple[str, _Step]]) -> dict[str, list[_Step]]:
+    streams: dict[str, list[_Step]] = defaultdict(list)
+    for session_id, step in steps:
+        streams[session_id].append(step)
+    return streams

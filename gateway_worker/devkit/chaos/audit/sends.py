@@ -1,0 +1,124 @@
+"""One outcome for each command, and as many messages at the phone as the outcome says."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from gateway_contracts import ErrorCode
+from gateway_worker.devkit.chaos.audit.verdict import Breach, Commands, Offence
+from gateway_worker.devkit.chaos.history import Blow, History, Issued, Kind, Purpose, Shown, Told
+
+_OUTCOMES = frozenset({Kind.SUCCEEDED, Kind.FAILED})
+_SLACK_SECONDS = 1.0
+"""Between the moment that a fault is noted and the moment that it strikes."""
+
+
+def judge_commands(history: History) -> Commands:
+    """Look at every command."""
+    outcomes: dict[str, list[Told]] = defaultdict(list)
+    for told in history.told:
+        if told.kind in _OUTCOMES:
+            outcomes[told.command_id].append(told)
+    shown: dict[str, set[str]] = defaultdict(set)
+    for message in history.shown:
+        shown[message.text].add(message.message_id)
+    blows = _by_session(history.blows)
+    ends = {one.command_id: _first(outcomes[one.command_id]) for one in history.issued}
+    uncertain = [one for one in history.issued if _is_uncertain(ends[one.command_id])]
+    causes = {one.command_id: _cause(one, ends[one.command_id], blows) for one in uncertain}
+    offences = [
+        offence
+        for one in history.issued
+        for offence in _offences(one, outcomes[one.command_id], shown.get(one.text, set()))
+    ]
+    offences += [
+        _offence(Breach.UNCERTAIN_UNEXPLAINED, one, "nothing hit the session's host meanwhile")
+        for one in uncertain
+        if not causes[one.command_id]
+    ]
+    certain = [end for end in ends.values() if end is not None and not _is_uncertain(end)]
+    return Commands(
+        issued=len(history.issued),
+        succeeded=sum(end.kind is Kind.SUCCEEDED for end in certain),
+        failed=Counter(end.code for end in certain if end.kind is Kind.FAILED),
+        uncertain=len(uncertain),
+        explained=Counter(cause for cause in causes.values() if cause),
+        offences=(*offences, *_unasked(history.issued, history.shown)),
+    )
+
+
+def _offences(one: Issued, outcomes: Sequence[Told], copies: set[str]) -> Iterable[Offence]:
+    """Hold the outcomes of one command against each other and against the phone."""
+    firsts = [told for told in outcomes if not told.repeated]
+    if not firsts:
+        yield _offence(Breach.COMMAND_LOST, one, f"no outcome, {len(copies)} at the phone")
+        return
+    if len(firsts) > 1:
+        ends = ", ".join(_name(told) for told in firsts)
+        yield _offence(Breach.COMMAND_DOUBLED, one, f"{len(firsts)} outcomes: {ends}")
+    elif any(_end(told) != _end(firsts[0]) for told in outcomes):
+        ends = ", ".join(sorted({_name(told) for told in outcomes}))
+        yield _offence(Breach.COMMAND_DOUBLED, one, f"told differently when repeated: {ends}")
+    if one.purpose is Purpose.SEND:
+        yield from _against_phone(one, firsts[0], copies)
+
+
+def _against_phone(one: Issued, end: Told, copies: set[str]) -> Iterable[Offence]:
+    if len(copies) > 1:
+        yield _offence(Breach.COMMAND_DOUBLED, one, f"at the phone as {', '.join(sorted(copies))}")
+    elif end.kind is Kind.SUCCEEDED and not copies:
+        detail = f"succeeded as {end.message_id}, not at the phone"
+        yield _offence(Breach.COMMAND_LOST, one, detail)
+    elif end.kind is Kind.FAILED and copies and not _is_uncertain(end):
+        yield _offence(Breach.COMMAND_CONTRADICTED, one, f"{_name(end)}, but at the phone")
+
+
+def _unasked(issued: Iterable[Issued], shown: Iterable[Shown]) -> Iterable[Offence]:
+    """Name what a phone shows and nobody has asked for."""
+    known = {one.text for one in issued}
+    return [
+        Offence(
+            breach=Breach.COMMAND_CONTRADICTED,
+            session_id=message.session_id,
+            identity=message.message_id,
+            detail="at the phone without a command",
+        )
+        for message in shown
+        if message.text not in known
+    ]
+
+
+def _cause(one: Issued, end: Told | None, blows: dict[str, list[Blow]]) -> str:
+    """Return what hit the session's host between a command's publication and its outcome."""
+    assert end is not None
+    for blow in blows.get(one.session_id, ()):
+        if blow.at <= end.at + _SLACK_SECONDS and blow.until >= one.at - _SLACK_SECONDS:
+            return blow.harm.value
+    return ""
+
+
+def _by_session(blows: Iterable[Blow]) -> dict[str, list[Blow]]:
+    """Sort them: kills first, as the plainest explanation."""
+    sorted_blows: dict[str, list[Blow]] = defaultdict(list)
+    for blow in sorted(blows, key=lambda blow: (not blow.harm.is_kill, blow.at)):
+        sorted_blows[blow.session_id].append(blow)
+    return sorted_blows
+
+
+def _first(outcomes: Sequence[Told]) -> Told | None:
+    return next((told for told in outcomes if not told.repeated), None)
+
+
+def _is_uncertain(end: Told | None) -> bool:
+    return end is not None and end.code == ErrorCode.UNCERTAIN
+
+
+def _end(told: Told) -> tuple[Kind, str, str]:
+    return (told.kind, told.code, told.message_id)
+
+
+def _name(told: Told) -> str:
+    return told.code or told.kind.value
+
+
+def _offence(breach: Breach, one: Issued, detail: str) -> Offence:
+    return Offence(breach=breach, session_id=one.session_id, identity=one.command_id, detail=detail)

@@ -1,0 +1,124 @@
+"""What the audit finds."""
+
+import enum
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+class Breach(enum.StrEnum):
+    """A promise that may be broken."""
+
+    COMMAND_LOST = "command lost"
+    COMMAND_DOUBLED = "command doubled"
+    COMMAND_CONTRADICTED = "command failed, but took effect"
+    UNCERTAIN_UNEXPLAINED = "uncertain without a cause"
+    TOO_MANY_UNCERTAIN = "too many uncertain"
+    MESSAGE_LOST = "message lost outside the library's window"
+    TOO_MANY_LOST = "too many messages lost in the library's window"
+    MESSAGE_DOUBLED = "message doubled"
+    OUT_OF_ORDER = "out of order"
+    EVENT_GAP = "gap in the events"
+    NEW_QR = "new QR code needed"
+    NOT_CONNECTED = "not connected at the end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offence:
+    """One promise broken once.
+
+    Attributes:
+        session_id: Whose promise; empty where it is about the whole run.
+        identity: The command, message or event.
+        detail: What was seen, without texts and numbers of people.
+    """
+
+    breach: Breach
+    session_id: str = ""
+    identity: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Durations, in seconds, in rising order."""
+
+    seconds: tuple[float, ...]
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> "Spread":
+        """Sort them."""
+        return cls(seconds=tuple(sorted(seconds)))
+
+    def percentile(self, share: float) -> float | None:
+        """Return the smallest that `share` of them do not exceed; None if there are none."""
+        if not self.seconds:
+            return None
+        place = max(0, math.ceil(share * len(self.seconds)) - 1)
+        return round(self.seconds[place], 3)
+
+    @property
+    def maximum(self) -> float | None:
+        """The longest; None if there are none."""
+        return self.percentile(1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commands:
+    """Of commands.
+
+    Attributes:
+        failed: With a certain end, by error code; no breach by itself.
+        explained: Uncertain ones by what hit the session's host meanwhile.
+    """
+
+    issued: int
+    succeeded: int
+    failed: Mapping[str, int]
+    uncertain: int
+    explained: Mapping[str, int]
+    offences: tuple[Offence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """Of what the phones wrote.
+
+    Attributes:
+        lost_in_window: Lost when a host was killed, as far as the library leaves no choice.
+        unreadable: Announced by `message.undecryptable`, whether or not they came later.
+    """
+
+    sent: int
+    delivered: int
+    lost_in_window: tuple[Offence, ...]
+    unreadable: int
+    offences: tuple[Offence, ...]
+
+    @property
+    def lost(self) -> int:
+        """How many never arrived."""
+        outside = sum(one.breach is Breach.MESSAGE_LOST for one in self.offences)
+        return len(self.lost_in_window) + outside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The result of an audit; passed if there are no offences."""
+
+    commands: Commands
+    inbound: Inbound
+    host_kills: int
+    takeover: Spread
+    handover: Spread
+    strikes: Mapping[str, int]
+    offences: tuple[Offence, ...] = field(default=())
+
+    @property
+    def passed(self) -> bool:
+        """Whether every promise was kept."""
+        return not self.offences
+
+    def count(self, breach: Breach) -> int:
+        """Return how often a promise was broken."""
+        return sum(one.breach is breach for one in self.offences)

@@ -1,0 +1,170 @@
+"""Faults of processes: hosts, fork servers and workers are killed, frozen, drained, moved."""
+
+import asyncio
+import contextlib
+import random
+import signal
+import time
+
+import psutil
+
+from gateway_worker.devkit.chaos.fleet import Crewman, Fleet
+from gateway_worker.devkit.chaos.history import Harm
+from gateway_worker.devkit.chaos.journal import Journal
+from gateway_worker.devkit.chaos.plan import Strike
+from gateway_worker.devkit.chaos.traffic import Traffic
+
+ORPHAN_SECONDS = 5.0
+"""How long the hosts of a worker that is gone may live on (HOST_ORPHAN_SECONDS)."""
+DRAIN_SECONDS = 60.0
+DUPLICATES = 10
+
+
+class CrewFaults:
+    """What can happen to the workers of a fleet."""
+
+    def __init__(
+        self, *, fleet: Fleet, sessions: tuple[str, ...], traffic: Traffic, journal: Journal
+    ) -> None:
+        self._fleet = fleet
+        self._sessions = sessions
+        self._traffic = traffic
+        self._journal = journal
+
+    async def host_kill(self, strike: Strike) -> None:
+        """Kill one session's host."""
+        session_id = self._sessions[strike.session]
+        found = await self._fleet.host_of(session_id)
+        if found is None:
+            self._journal.missed_target(strike, f"{session_id} has no host")
+            return
+        member, host = found
+        at = time.time()
+        with contextlib.suppress(psutil.Error):
+            host.kill()
+        self._journal.hit([session_id], Harm.HOST_KILLED, at=at)
+        self._journal.struck(strike, session=session_id, worker=member.name)
+
+    async def zygote_kill(self, strike: Strike) -> None:
+        """Kill a worker's fork server; its hosts die with it."""
+        member = self._member(strike)
+        sessions = await self._held(member)
+        at = time.time()
+        with contextlib.suppress(psutil.Error, RuntimeError):
+            for zygote in member.process.zygotes():
+                zygote.kill()
+        self._journal.hit(sessions, Harm.HOST_KILLED, at=at)
+        self._journal.struck(strike, worker=member.name, sessions=len(sessions))
+
+    async def worker_kill(self, strike: Strike) -> None:
+        """Kill a worker with all its processes; it is started again at once."""
+        member = self._member(strike)
+        await self._kill(member, strike)
+        member.want()
+
+    async def worker_kill_away(self, strike: Strike) -> None:
+        """The same, but it stays away until others have its sessions."""
+        member = self._member(strike)
+        sessions, at = await self._kill(member, strike)
+        self._journal.lost(member.name, sessions, at=at)
+        await asyncio.sleep(strike.seconds)
+        member.want()
+
+    async def worker_main_kill(self, strike: Strike) -> None:
+        """Kill only a worker's own process; it is started again while its hosts may still run."""
+        member = self._member(strike)
+        await self._kill_main(member, strike)
+        await asyncio.sleep(strike.seconds)
+        member.want()
+
+    async def worker_main_kill_away(self, strike: Strike) -> None:
+        """The same, but it stays away until others have its sessions."""
+        member = self._member(strike)
+        sessions, at = await self._kill_main(member, strike)
+        self._journal.lost(member.name, sessions, at=at)
+        await asyncio.sleep(strike.seconds)
+        member.want()
+
+    async def worker_freeze(self, strike: Strike) -> None:
+        """Freeze a worker's own process for longer than its lease."""
+        member = self._member(strike)
+        sessions, at = await self._held(member), time.time()
+        member.signal_main(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(strike.seconds)
+        finally:
+            member.signal_main(signal.SIGCONT)
+        self._frozen(member, strike, sessions, at)
+
+    async def machine_freeze(self, strike: Strike) -> None:
+        """Freeze a worker with all its processes, as a machine that is paused."""
+        member = self._member(strike)
+        sessions, at = await self._held(member), time.time()
+        member.signal_all(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(strike.seconds)
+        finally:
+            member.signal_all(signal.SIGCONT)
+        self._frozen(member, strike, sessions, at)
+
+    async def worker_drain(self, strike: Strike) -> None:
+        """Ask a worker to leave in good order, and start it again later."""
+        member = self._member(strike)
+        member.unwant()
+        began = time.monotonic()
+        member.signal_main(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(_until_ended(member), DRAIN_SECONDS)
+        if member.process.is_running:
+            self._journal.surprise(f"{member.name} did not leave within {DRAIN_SECONDS:g} s")
+            await self._kill(member, strike)
+        self._journal.struck(strike, worker=member.name, seconds=round(time.monotonic() - began, 2))
+        await asyncio.sleep(strike.seconds)
+        member.want()
+
+    async def migrate(self, strike: Strike) -> None:
+        """Move a session, to a worker of choice or of the gateway's choice."""
+        session_id = self._sessions[strike.session]
+        names = [member.name for member in self._fleet.crew]
+        to = names[int(strike.dice * 2 * len(names)) // 2] if strike.dice < 1 / 2 else None
+        command_id = await self._traffic.migrate(session_id, to=to)
+        self._journal.struck(strike, session=session_id, to=to, command=command_id)
+
+    async def duplicates(self, strike: Strike) -> None:
+        """Publish some of the last commands once more."""
+        dice = random.Random(strike.dice)  # noqa: S311 - no secret
+        count = await self._traffic.repeat_recent(DUPLICATES, dice)
+        self._journal.struck(strike, commands=count)
+
+    def _member(self, strike: Strike) -> Crewman:
+        return self._fleet.crew[strike.worker]
+
+    async def _held(self, member: Crewman) -> tuple[str, ...]:
+        return tuple(await asyncio.to_thread(member.hosts))
+
+    async def _kill(self, member: Crewman, strike: Strike) -> tuple[tuple[str, ...], float]:
+        sessions, at = await self._held(member), time.time()
+        member.unwant()
+        await member.kill()
+        self._journal.hit(sessions, Harm.WORKER_KILLED, at=at, until=time.time())
+        self._journal.struck(strike, worker=member.name, sessions=sessions)
+        return sessions, at
+
+    async def _kill_main(self, member: Crewman, strike: Strike) -> tuple[tuple[str, ...], float]:
+        sessions, at = await self._held(member), time.time()
+        member.unwant()
+        member.kill_main()
+        self._journal.hit(sessions, Harm.WORKER_KILLED, at=at, until=at + ORPHAN_SECONDS)
+        self._journal.struck(strike, worker=member.name, sessions=sessions)
+        return sessions, at
+
+    def _frozen(
+        self, member: Crewman, strike: Strike, sessions: tuple[str, ...], at: float
+    ) -> None:
+        self._journal.hit(sessions, Harm.FROZEN, at=at, until=time.time())
+        self._journal.struck(strike, worker=member.name, sessions=sessions)
+
+
+async def _until_ended(member: Crewman) -> None:
+    while member.process.is_running:  # noqa: ASYNC110 - it is another process
+        await asyncio.sleep(0.1)

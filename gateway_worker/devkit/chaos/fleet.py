@@ -1,0 +1,169 @@
+"""The workers, and what an orchestrator does for them: whoever ended is started again."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+
+from gateway_worker.devkit.chaos.journal import Journal
+from gateway_worker.devkit.worker import WorkerProcess
+
+_LOOK_SECONDS = 0.5
+_LOCK_NAME = "host.lock"
+"""Every host keeps the lock file in its session's directory open."""
+
+
+class Crewman:
+    """One worker of the fleet.
+
+    Args:
+        process: The worker.
+        journal: Is told when it ends by itself.
+    """
+
+    def __init__(self, *, process: WorkerProcess, journal: Journal) -> None:
+        self.process = process
+        self._journal = journal
+        self._wanted = False
+        self._is_ours = False  # its end
+
+    @property
+    def name(self) -> str:
+        """Its WORKER_ID."""
+        return self.process.worker_id
+
+    def hosts(self) -> dict[str, psutil.Process]:
+        """Return the running session hosts by session. Reads /proc; call it in a thread."""
+        found: dict[str, psutil.Process] = {}
+        if not self.process.is_running:
+            return found
+        with contextlib.suppress(psutil.Error, RuntimeError):
+            for host in self.process.hosts():
+                session_id = _session_of(host)
+                if session_id is not None:
+                    found[session_id] = host
+        return found
+
+    async def start(self) -> None:
+        """Want it, and wait until it is ready for the first time."""
+        await self.process.start()
+        self._wanted = True
+
+    def want(self) -> None:
+        """Have it started again, by the next look."""
+        self._wanted = True
+
+    def unwant(self) -> None:
+        """Leave it alone when it ends, which is meant to happen."""
+        self._wanted = False
+        self._is_ours = True
+
+    async def kill(self) -> None:
+        """Kill it with its fork server and its hosts."""
+        self._is_ours = True
+        await self.process.kill()
+
+    def kill_main(self) -> None:
+        """Kill its own process only; the rest has to notice."""
+        self._is_ours = True
+        with contextlib.suppress(psutil.Error, RuntimeError):
+            self.process.process.kill()
+
+    def signal_main(self, which: signal.Signals) -> None:
+        """Send a signal to its own process."""
+        with contextlib.suppress(psutil.Error, RuntimeError):
+            self.process.process.send_signal(which)
+
+    def signal_all(self, which: signal.Signals) -> None:
+        """Send a signal to it, its fork server and its hosts."""
+        with contextlib.suppress(psutil.Error, RuntimeError):
+            head = self.process.process
+            for member in (head, *head.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    member.send_signal(which)
+
+    async def keep(self) -> None:
+        """Start it whenever it is wanted and does not run, for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if not self._wanted or self.process.is_running:
+                continue
+            if not self._is_ours:
+                self._journal.surprise(f"{self.name} ended by itself")
+            self._is_ours = False
+            await self.process.start(wait_ready=False)
+
+
+class Fleet:
+    """All workers; made by `open`."""
+
+    def __init__(self, crew: Sequence[Crewman]) -> None:
+        self.crew = tuple(crew)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, crew: Sequence[Crewman]) -> AsyncIterator["Fleet"]:
+        """Start all at once and keep them running; killed in the end."""
+        fleet = cls(crew)
+        try:
+            await asyncio.gather(*(member.start() for member in crew))
+            keepers = [
+                asyncio.create_task(member.keep(), name=f"keeper:{member.name}") for member in crew
+            ]
+            try:
+                yield fleet
+            finally:
+                for keeper in keepers:
+                    keeper.cancel()
+                await asyncio.gather(*keepers, return_exceptions=True)
+        finally:
+            for member in crew:
+                member.signal_all(signal.SIGCONT)
+            await asyncio.gather(*(member.kill() for member in crew))
+
+    async def host_of(
+        self, session_id: str, *, seconds: float = 2.0
+    ) -> tuple[Crewman, psutil.Process] | None:
+        """Return the session's host and its worker; None if there is none for a while."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for member in self.crew:
+                hosts = await asyncio.to_thread(member.hosts)
+                if session_id in hosts:
+                    return member, hosts[session_id]
+            await asyncio.sleep(0.2)
+        return None
+
+    async def restore(self) -> None:
+        """Want all of them, and wait until all are ready.
+
+        Raises:
+            TimeoutError: One of them does not get ready.
+        """
+        for member in self.crew:
+            member.signal_all(signal.SIGCONT)
+            member.want()
+        async with asyncio.timeout(90):
+            await asyncio.gather(*(_until_ready(member) for member in self.crew))
+
+
+async def _until_ready(member: Crewman) -> None:
+    while not await member.process.is_ready():  # noqa: ASYNC110 - it is another process
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _session_of(host: psutil.Process) -> str | None:
+    """Return the session whose directory a host has locked; None if it has not got so far."""
+    directory = Path(f"/proc/{host.pid}/fd")
+    with contextlib.suppress(OSError):
+        for entry in directory.iterdir():
+            with contextlib.suppress(OSError):
+                target = entry.readlink()
+                if target.name == _LOCK_NAME:
+                    return target.parent.name
+    return None

@@ -1,0 +1,169 @@
+"""What a run has left behind, as plain values: the auditor reads this and nothing else.
+
+All moments are seconds since 1970. Texts are the traffic's own labels, different for each message.
+"""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway_contracts import SessionState, StatusReason
+
+
+class Purpose(enum.StrEnum):
+    """What a command was for."""
+
+    SEND = "send"
+    MIGRATE = "migrate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A command that the backend has published at least once.
+
+    Attributes:
+        place: Its place among all commands of its session; publication follows it.
+        text: What it was to send; empty for other commands.
+        at: When its publication began.
+    """
+
+    command_id: str
+    session_id: str
+    purpose: Purpose
+    place: int
+    text: str
+    at: float
+
+
+class Kind(enum.StrEnum):
+    """Events as far as they are told apart."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    RECEIVED = "received"
+    UNDECRYPTABLE = "undecryptable"
+    STATUS = "status"
+    QR = "qr"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An event as it first came; one that comes again is left out.
+
+    Attributes:
+        sequence: Its place among the session's events; None where it has none.
+        at: The worker's time of it.
+        command_id: Of outcomes: the command.
+        code: Of failures: the error code.
+        repeated: Of outcomes: it is told again because the command came again.
+        message_id: Of messages, and of sends that succeeded: WhatsApp's id.
+        text: Of messages: the text.
+        state: Of changes of state: the new one.
+        reason: Of changes of state: why.
+        worker: Of changes of state: who says so.
+    """
+
+    event_id: str
+    session_id: str
+    kind: Kind
+    sequence: int | None
+    at: float
+    command_id: str = ""
+    code: str = ""
+    repeated: bool = False
+    message_id: str = ""
+    text: str = ""
+    state: SessionState | None = None
+    reason: StatusReason | None = None
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A message from a session on the phone that it was sent to, in the order of the phone."""
+
+    session_id: str
+    message_id: str
+    text: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A message that a phone wrote to a session.
+
+    Attributes:
+        place: Its place among all that this phone wrote.
+        at: When WhatsApp's server had taken it.
+        confirmed_at: When the session's device confirmed it, to the second; None if it never did.
+    """
+
+    session_id: str
+    message_id: str
+    place: int
+    at: float
+    confirmed_at: float | None
+
+
+class Harm(enum.StrEnum):
+    """What a fault did to the process that holds a session's connection."""
+
+    HOST_KILLED = "host_killed"
+    WORKER_KILLED = "worker_killed"
+    FROZEN = "frozen"
+    LEASE_ENDED = "lease_ended"
+    """Cut off from the database for so long that the worker has to kill its hosts."""
+
+    @property
+    def is_kill(self) -> bool:
+        """Whether a fault killed the host's process with signal 9."""
+        return self in {Harm.HOST_KILLED, Harm.WORKER_KILLED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blow:
+    """A fault hit one session's host.
+
+    Attributes:
+        at: From when on.
+        until: Until when; a kill takes a moment, too.
+    """
+
+    session_id: str
+    harm: Harm
+    at: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLoss:
+    """A worker was killed and not started again at once: its sessions have to move.
+
+    Attributes:
+        sessions: Those whose host ran there.
+    """
+
+    worker: str
+    at: float
+    sessions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """A whole run.
+
+    Attributes:
+        told: In the order of their first arrival.
+        shown: In the order of each phone.
+        strikes: How many faults were done, by kind.
+    """
+
+    sessions: Sequence[str]
+    issued: Sequence[Issued]
+    told: Sequence[Told]
+    shown: Sequence[Shown]
+    written: Sequence[Written]
+    blows: Sequence[Blow] = ()
+    losses: Sequence[WorkerLoss] = ()
+    strikes: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,58 @@
+"""Notes what is done to the fleet, and what each blow hits, while the run goes on."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from gateway_worker.devkit.chaos.history import Blow, Harm, WorkerLoss
+from gateway_worker.devkit.chaos.plan import Strike
+
+
+class Journal:
+    """Everything that was done on purpose.
+
+    Args:
+        path: Gets one JSON line for each fault; for whoever looks into a failed run.
+    """
+
+    def __init__(self, *, path: Path) -> None:
+        self._path = path
+        self.blows: list[Blow] = []
+        self.losses: list[WorkerLoss] = []
+        self.strikes: Counter[str] = Counter()
+        self.missed: Counter[str] = Counter()
+        self.surprises: list[str] = []
+
+    def struck(self, strike: Strike, **details: object) -> None:
+        """Note a fault that was done."""
+        self.strikes[strike.kind] += 1
+        self._write(event=strike.kind, number=strike.number, **details)
+
+    def missed_target(self, strike: Strike, reason: str) -> None:
+        """Note a fault that found nothing to hit."""
+        self.missed[strike.kind] += 1
+        self._write(event="missed", kind=strike.kind, number=strike.number, reason=reason)
+
+    def surprise(self, what: str) -> None:
+        """Note something that nobody did on purpose."""
+        self.surprises.append(what)
+        self._write(event="surprise", what=what)
+
+    def hit(
+        self, sessions: Iterable[str], harm: Harm, *, at: float, until: float | None = None
+    ) -> None:
+        """Note what a fault did to the hosts of these sessions."""
+        end = at if until is None else until
+        self.blows.extend(
+            Blow(session_id=session_id, harm=harm, at=at, until=end) for session_id in sessions
+        )
+
+    def lost(self, worker: str, sessions: Iterable[str], *, at: float) -> None:
+        """Note that a worker is gone, and for a while."""
+        self.losses.append(WorkerLoss(worker=worker, at=at, sessions=tuple(sessions)))
+
+    def _write(self, **line: object) -> None:
+        with self._path.open("a") as file:
+            file.write(json.dumps({"at": round(time.time(), 3), **line}, default=str) + "\n")

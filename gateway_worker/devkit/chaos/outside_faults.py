@@ -1,0 +1,200 @@
+"""Faults of what the workers depend on: services, the links to them, and WhatsApp."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from gateway_worker.devkit.chaos.fleet import Fleet
+from gateway_worker.devkit.chaos.history import Harm
+from gateway_worker.devkit.chaos.journal import Journal
+from gateway_worker.devkit.chaos.plan import Strike
+from gateway_worker.devkit.chaos.witness import Cast
+from gateway_worker.devkit.proxy import TcpProxy
+from gateway_worker.devkit.services import RunningServices, ServiceHandle
+from gateway_worker.sandbox.control.client import SandboxClient
+from gateway_worker.sandbox.control.models import FaultsBody
+from gateway_worker.sandbox.hub.faults import StreamEnd
+
+Links = Sequence[Mapping[str, TcpProxy]]
+"""For each worker, the link to each of its dependencies."""
+
+STREAM_ENDS = (None, StreamEnd.RESTART, StreamEnd.INTERNAL, StreamEnd.UNAVAILABLE)
+LOST_RECEIPTS = 5
+SLOW_SECONDS = (0.02, 0.2)
+NARROW_BYTES_PER_SECOND = 30_000
+LEASE_PART = 0.5
+"""Of a lease: who is cut off from the database for longer may have to kill its hosts."""
+
+
+class OutsideFaults:
+    """What can happen around the workers.
+
+    Args:
+        lease_seconds: The workers' lease.
+    """
+
+    def __init__(
+        self,
+        *,
+        services: RunningServices,
+        links: Links,
+        fleet: Fleet,
+        phones: SandboxClient,
+        cast: Sequence[Cast],
+        journal: Journal,
+        lease_seconds: float,
+    ) -> None:
+        self._services = services
+        self._links = links
+        self._fleet = fleet
+        self._phones = phones
+        self._cast = tuple(cast)
+        self._journal = journal
+        self._lease_seconds = lease_seconds
+
+    async def broker_restart(self, strike: Strike) -> None:
+        """Stop RabbitMQ in good order and start it again."""
+        await self._restart(strike, self._services.rabbitmq)
+
+    async def broker_kill(self, strike: Strike) -> None:
+        """Kill RabbitMQ and start it again."""
+        await self._kill(strike, self._services.rabbitmq)
+
+    async def postgres_restart(self, strike: Strike) -> None:
+        """Stop PostgreSQL in good order and start it again."""
+        await self._restart(strike, self._services.postgres)
+
+    async def postgres_kill(self, strike: Strike) -> None:
+        """Kill PostgreSQL and start it again."""
+        await self._kill(strike, self._services.postgres)
+
+    async def postgres_stall(self, strike: Strike) -> None:
+        """Freeze PostgreSQL for a while."""
+        at = time.time()
+        await self._services.postgres.pause()
+        try:
+            await asyncio.sleep(strike.seconds)
+        finally:
+            await self._services.postgres.resume()
+        self._cut_off(self._all_sessions(), at)
+        self._journal.struck(strike, seconds=strike.seconds)
+
+    async def redis_kill(self, strike: Strike) -> None:
+        """Kill Redis and start it again, empty."""
+        await self._kill(strike, self._services.redis)
+
+    async def s3_kill(self, strike: Strike) -> None:
+        """Kill the object store and start it again."""
+        await self._kill(strike, self._services.s3)
+
+    async def link_cut(self, strike: Strike) -> None:
+        """Reset one connection of one link in mid-frame, and then all others."""
+        link = self._link(strike)
+        link.cut_after(strike.size_bytes, strike.direction)
+        await asyncio.sleep(strike.seconds)
+        link.disarm()
+        await link.cut()
+        self._journal.struck(strike, link=strike.service, worker=strike.worker)
+
+    async def link_stall(self, strike: Strike) -> None:
+        """Let nothing pass through one link for a while."""
+        link, at = self._link(strike), time.time()
+        sessions = await asyncio.to_thread(self._fleet.crew[strike.worker].hosts)
+        link.pause()
+        try:
+            await asyncio.sleep(strike.seconds)
+        finally:
+            link.resume()
+        if strike.service == "postgres":
+            self._cut_off(sessions, at)
+        self._journal.struck(
+            strike, link=strike.service, worker=strike.worker, seconds=strike.seconds
+        )
+
+    async def link_slow(self, strike: Strike) -> None:
+        """Delay what passes through one link."""
+        link = self._link(strike)
+        low, high = SLOW_SECONDS
+        link.delay(low + strike.dice * (high - low))
+        try:
+            await asyncio.sleep(strike.seconds)
+        finally:
+            link.delay(0)
+        self._journal.struck(strike, link=strike.service, worker=strike.worker)
+
+    async def link_narrow(self, strike: Strike) -> None:
+        """Let little pass at a time."""
+        link = self._link(strike)
+        link.throttle(NARROW_BYTES_PER_SECOND)
+        try:
+            await asyncio.sleep(strike.seconds)
+        finally:
+            link.throttle(0)
+        self._journal.struck(strike, link=strike.service, worker=strike.worker)
+
+    async def whatsapp_drop(self, strike: Strike) -> None:
+        """End one session's connection, without a word or with one of WhatsApp's."""
+        cast = self._cast[strike.session]
+        stream = STREAM_ENDS[int(strike.dice * len(STREAM_ENDS))]
+        count = await self._phones.disconnect(cast.account, stream)
+        self._journal.struck(strike, session=cast.session_id, stream=stream, connections=count)
+
+    async def whatsapp_redelivery(self, strike: Strike) -> None:
+        """Lose some receipts of one session and drop its connection: messages come again."""
+        cast = self._cast[strike.session]
+        await self._phones.set_faults(cast.account, FaultsBody(lost_receipts=LOST_RECEIPTS))
+        await asyncio.sleep(1 + 2 * strike.dice)
+        await self._phones.clear_faults(cast.account)
+        await self._phones.disconnect(cast.account)
+        self._journal.struck(strike, session=cast.session_id)
+
+    async def whatsapp_outage(self, strike: Strike) -> None:
+        """Make WhatsApp unreachable for a while."""
+        await self._phones.set_reachable(reachable=False)
+        try:
+            await asyncio.sleep(strike.seconds)
+        finally:
+            await self._phones.set_reachable(reachable=True)
+        self._journal.struck(strike, seconds=strike.seconds)
+
+    async def heal(self) -> None:
+        """End whatever is wrong; connections that were lost stay lost."""
+        for links in self._links:
+            for link in links.values():
+                link.delay(0)
+                link.throttle(0)
+                link.disarm()
+                link.resume()
+        await self._phones.set_reachable(reachable=True)
+        for cast in self._cast:
+            await self._phones.clear_faults(cast.account)
+        await asyncio.gather(*(service.start() for service in self._services))
+
+    async def _restart(self, strike: Strike, service: ServiceHandle) -> None:
+        at = time.time()
+        await service.stop()
+        await self._start_again(strike, service, at)
+
+    async def _kill(self, strike: Strike, service: ServiceHandle) -> None:
+        at = time.time()
+        await service.kill()
+        await self._start_again(strike, service, at)
+
+    async def _start_again(self, strike: Strike, service: ServiceHandle, at: float) -> None:
+        await asyncio.sleep(strike.seconds)
+        await service.start()
+        if service is self._services.postgres:
+            self._cut_off(self._all_sessions(), at)
+        self._journal.struck(strike, seconds=round(time.time() - at, 2))
+
+    def _link(self, strike: Strike) -> TcpProxy:
+        return self._links[strike.worker][strike.service]
+
+    def _all_sessions(self) -> list[str]:
+        return [one.session_id for one in self._cast]
+
+    def _cut_off(self, sessions: Iterable[str], at: float) -> None:
+        """Note whose host may have been killed, because its worker's lease could not be renewed."""
+        now = time.time()
+        if now - at >= LEASE_PART * self._lease_seconds:
+            self._journal.hit(sessions, Harm.LEASE_ENDED, at=at, until=now + self._lease_seconds)

@@ -1,0 +1,254 @@
+"""Draws the schedule of faults from a seed: the same seed, the same plan.
+
+Every kind is one row of `KINDS`. Targets are places (the third worker, the tenth session): what is
+there when the moment comes is hit. A worker or a service that is being hit is left alone until it
+had time to come back, and one worker at least always stays.
+"""
+
+import enum
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway_worker.devkit.proxy import Direction
+
+SERVICES: Final = ("rabbitmq", "postgres", "redis", "s3")
+LINKS: Final = (*SERVICES, "whatsapp")
+
+
+class Target(enum.Enum):
+    """What a kind of fault hits."""
+
+    SESSION = "session"
+    WORKER = "worker"
+    SERVICE = "service"
+    LINK = "link"
+    EVERYTHING = "everything"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of fault.
+
+    Attributes:
+        weight: How often it is drawn, against the others.
+        seconds: How long it lasts, at least and at most; of a worker that is killed or stopped: how
+            long it stays away.
+        of_lease: Added to that, in leases.
+        back_seconds: How long what was hit is left alone afterwards.
+        service: Of faults of one service: its name.
+        is_away: The worker does no work meanwhile.
+        earliest_seconds: Not before so much of the run has passed.
+    """
+
+    name: str
+    target: Target
+    weight: float
+    seconds: tuple[float, float] = (0.0, 0.0)
+    of_lease: float = 0.0
+    back_seconds: float = 1.0
+    service: str = ""
+    is_away: bool = False
+    earliest_seconds: float = 0.0
+
+
+def _worker(name: str, weight: float, **more: object) -> Kind:
+    return Kind(name=name, target=Target.WORKER, weight=weight, is_away=True, **more)  # type: ignore[arg-type]
+
+
+def _service(name: str, weight: float, service: str, **more: object) -> Kind:
+    return Kind(name=name, target=Target.SERVICE, weight=weight, service=service, **more)  # type: ignore[arg-type]
+
+
+KINDS: Final = (
+    Kind(name="host_kill", target=Target.SESSION, weight=14),
+    Kind(name="whatsapp_drop", target=Target.SESSION, weight=8),
+    Kind(name="whatsapp_redelivery", target=Target.SESSION, weight=4),
+    Kind(name="migrate", target=Target.SESSION, weight=12),
+    Kind(name="duplicates", target=Target.EVERYTHING, weight=5),
+    Kind(name="whatsapp_outage", target=Target.EVERYTHING, weight=2, seconds=(1, 4)),
+    _worker("zygote_kill", 4, back_seconds=3),
+    _worker("worker_kill", 4, back_seconds=8),
+    _worker("worker_kill_away", 4, seconds=(4, 9), of_lease=1.5, back_seconds=8),
+    _worker("worker_main_kill", 3, seconds=(0, 1), back_seconds=8),
+    _worker("worker_main_kill_away", 2, seconds=(4, 9), of_lease=1.5, back_seconds=8),
+    _worker("worker_freeze", 3, seconds=(1, 4), of_lease=1, back_seconds=8),
+    _worker("machine_freeze", 2, seconds=(1, 4), of_lease=1, back_seconds=8),
+    _worker("worker_drain", 5, seconds=(0, 6), back_seconds=10),
+    _service("broker_restart", 2, "rabbitmq", seconds=(0, 3), back_seconds=12, earliest_seconds=15),
+    _service("broker_kill", 2, "rabbitmq", seconds=(0, 3), back_seconds=12, earliest_seconds=15),
+    _service("postgres_restart", 2, "postgres", seconds=(0, 3), back_seconds=6),
+    _service("postgres_kill", 2, "postgres", seconds=(0, 3), back_seconds=6),
+    _service("postgres_stall", 1, "postgres", seconds=(1, 5), back_seconds=6),
+    _service("redis_kill", 3, "redis", seconds=(0, 4), back_seconds=2),
+    _service("s3_kill", 3, "s3", seconds=(0, 6), back_seconds=6),
+    Kind(name="link_cut", target=Target.LINK, weight=12, seconds=(2, 5)),
+    Kind(name="link_stall", target=Target.LINK, weight=7, seconds=(2, 10), back_seconds=4),
+    Kind(name="link_slow", target=Target.LINK, weight=5, seconds=(3, 10)),
+    Kind(name="link_narrow", target=Target.LINK, weight=2, seconds=(3, 8)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strike:
+    """One fault of the plan.
+
+    Attributes:
+        at_seconds: After the beginning of the faults.
+        worker: Place of a worker.
+        session: Place of a session.
+        service: A service, or the one that a link leads to.
+        seconds: How long it lasts.
+        dice: A number from 0 to 1, for whatever else has to be drawn.
+        direction: Of cuts.
+        size_bytes: Of cuts: after how many more bytes.
+    """
+
+    number: int
+    at_seconds: float
+    kind: str
+    worker: int
+    session: int
+    service: str
+    seconds: float
+    dice: float
+    direction: Direction
+    size_bytes: int
+
+    def __str__(self) -> str:
+        target = next(kind.target for kind in KINDS if kind.name == self.kind)
+        what = {
+            Target.SESSION: f"session {self.session}",
+            Target.WORKER: f"worker {self.worker}",
+            Target.SERVICE: self.service,
+            Target.LINK: f"worker {self.worker} to {self.service}",
+            Target.EVERYTHING: "",
+        }[target]
+        lasts = f"for {self.seconds:.1f} s" if self.seconds else ""
+        return f"{self.number:4} {self.at_seconds:8.1f} s  {self.kind:<22} {what} {lasts}".rstrip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """What a plan is made for.
+
+    Attributes:
+        seconds: How long faults happen.
+        per_minute: How many of them.
+        only: The kinds to draw from; all if empty.
+    """
+
+    seed: int
+    seconds: float
+    workers: int
+    sessions: int
+    lease_seconds: float
+    per_minute: float = 13.0
+    only: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class _Board:
+    """What is being hit, and until when it is left alone."""
+
+    busy: dict[str, float] = field(default_factory=dict)
+    away: dict[int, float] = field(default_factory=dict)
+
+    def is_free(self, name: str, now: float) -> bool:
+        return self.busy.get(name, 0.0) <= now
+
+    def workers_there(self, workers: int, now: float) -> list[int]:
+        return [place for place in range(workers) if self.away.get(place, 0.0) <= now]
+
+
+def draw_plan(options: PlanOptions) -> tuple[Strike, ...]:
+    """Draw the whole schedule.
+
+    Raises:
+        ValueError: `only` names a kind that does not exist.
+    """
+    if unknown := set(options.only) - {kind.name for kind in KINDS}:
+        raise ValueError(f"no such faults: {', '.join(sorted(unknown))}")
+    return tuple(_draw(options))
+
+
+def _draw(options: PlanOptions) -> Iterator[Strike]:
+    dice = random.Random(options.seed)  # noqa: S311 - to be repeated, not to be secret
+    board = _Board()
+    pause = 60.0 / options.per_minute
+    now, number = pause, 0
+    while now < options.seconds:
+        strike = _strike(options, dice, board, now, number + 1)
+        if strike is not None:
+            number += 1
+            yield strike
+        now += pause * dice.uniform(0.5, 1.5)
+
+
+def _strike(
+    options: PlanOptions, dice: random.Random, board: _Board, now: float, number: int
+) -> Strike | None:
+    """Draw a kind until one finds a target that can be hit now."""
+    kinds = [kind for kind in KINDS if not options.only or kind.name in options.only]
+    while kinds:
+        kind = dice.choices(kinds, [one.weight for one in kinds])[0]
+        seconds = dice.uniform(*kind.seconds) + kind.of_lease * options.lease_seconds
+        target = _target(kind, options, dice, board, now)
+        if target is None or now < kind.earliest_seconds:
+            kinds.remove(kind)
+            continue
+        worker, service = target
+        _occupy(board, kind, worker, service, now + seconds + kind.back_seconds)
+        return Strike(
+            number=number,
+            at_seconds=round(now, 2),
+            kind=kind.name,
+            worker=worker,
+            session=dice.randrange(options.sessions),
+            service=service,
+            seconds=round(seconds, 2),
+            dice=dice.random(),
+            direction=dice.choice(list(Direction)),
+            size_bytes=dice.choice((1, 6, 60, 600, 4000)),
+        )
+    return None
+
+
+def _target(
+    kind: Kind, options: PlanOptions, dice: random.Random, board: _Board, now: float
+) -> tuple[int, str] | None:
+    """Return a worker and a service to hit; None if all that might be are busy."""
+    there = board.workers_there(options.workers, now)
+    match kind.target:
+        case Target.WORKER:
+            # one that stays, unless there is only one anyway and it comes back by itself
+            if len(there) < min(2, options.workers):
+                return None
+            return dice.choice(there), ""
+        case Target.SERVICE:
+            return (0, kind.service) if board.is_free(kind.service, now) else None
+        case Target.LINK:
+            free = [
+                (worker, service)
+                for worker in there
+                for service in LINKS
+                if board.is_free(f"{worker}-{service}", now)
+            ]
+            return dice.choice(free) if free else None
+        case _:
+            return (0, "") if board.is_free(kind.name, now) else None
+
+
+def _occupy(board: _Board, kind: Kind, worker: int, service: str, until: float) -> None:
+    match kind.target:
+        case Target.WORKER:
+            board.away[worker] = until
+        case Target.SERVICE:
+            board.busy[service] = until
+        case Target.LINK:
+            board.busy[f"{worker}-{service}"] = until
+        case Target.EVERYTHING:
+            board.busy[kind.name] = until
+        case Target.SESSION:
+            pass

@@ -1,0 +1,127 @@
+"""The verdict as a table for people and as JSON for programs."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gateway_worker.devkit.chaos.audit import Breach, Offence, Verdict
+from gateway_worker.devkit.chaos.options import Options
+
+SHOWN_OFFENDERS = 40
+
+
+def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
+    """Return the result as plain values."""
+    commands, inbound = verdict.commands, verdict.inbound
+    return {
+        "passed": verdict.passed,
+        "seed": options.plan.seed,
+        "minutes": options.plan.seconds / 60,
+        "workers": options.plan.workers,
+        "sessions": options.plan.sessions,
+        "lease_seconds": options.plan.lease_seconds,
+        "device_store": options.device_store,
+        "faults": sum(verdict.strikes.values()),
+        "faults_by_kind": dict(sorted(verdict.strikes.items())),
+        "host_kills": verdict.host_kills,
+        "commands": {
+            "issued": commands.issued,
+            "succeeded": commands.succeeded,
+            "failed": dict(commands.failed),
+            "lost": verdict.count(Breach.COMMAND_LOST),
+            "doubled": verdict.count(Breach.COMMAND_DOUBLED),
+            "contradicted": verdict.count(Breach.COMMAND_CONTRADICTED),
+            "uncertain": commands.uncertain,
+            "uncertain_explained": dict(commands.explained),
+            "uncertain_unexplained": verdict.count(Breach.UNCERTAIN_UNEXPLAINED),
+        },
+        "inbound": {
+            "sent": inbound.sent,
+            "delivered": inbound.delivered,
+            "lost": inbound.lost,
+            "lost_outside_window": verdict.count(Breach.MESSAGE_LOST),
+            "doubled": verdict.count(Breach.MESSAGE_DOUBLED),
+            "announced_unreadable": inbound.unreadable,
+        },
+        "order_violations": verdict.count(Breach.OUT_OF_ORDER),
+        "event_gaps": verdict.count(Breach.EVENT_GAP),
+        "new_qr_needed": verdict.count(Breach.NEW_QR),
+        "not_connected": verdict.count(Breach.NOT_CONNECTED),
+        "takeover_seconds": {
+            "p50": verdict.takeover.percentile(0.5),
+            "max": verdict.takeover.maximum,
+            "count": len(verdict.takeover.seconds),
+        },
+        "handover_seconds": {
+            "p50": verdict.handover.percentile(0.5),
+            "p99": verdict.handover.percentile(0.99),
+            "count": len(verdict.handover.seconds),
+        },
+        "offenders": [_offender(one) for one in verdict.offences],
+        "lost_in_window": [_offender(one) for one in inbound.lost_in_window],
+    }
+
+
+def table(result: dict[str, Any]) -> Iterator[str]:
+    """Write the result for people, a line each."""
+    commands, inbound = result["commands"], result["inbound"]
+    takeover, handover = result["takeover_seconds"], result["handover_seconds"]
+    rows: Sequence[tuple[str, object]] = (
+        ("faults; hosts killed by them", f"{result['faults']}; {result['host_kills']}"),
+        ("commands issued / succeeded", f"{commands['issued']} / {commands['succeeded']}"),
+        ("  failed for certain", _counts(commands["failed"])),
+        ("  lost", commands["lost"]),
+        ("  doubled", commands["doubled"]),
+        ("  failed, but took effect", commands["contradicted"]),
+        ("  uncertain", f"{commands['uncertain']} {_counts(commands['uncertain_explained'], '')}"),
+        ("  uncertain without a cause", commands["uncertain_unexplained"]),
+        ("messages sent / delivered", f"{inbound['sent']} / {inbound['delivered']}"),
+        (
+            "  lost; of those outside the window",
+            f"{inbound['lost']}; {inbound['lost_outside_window']}",
+        ),
+        ("  doubled", inbound["doubled"]),
+        ("  announced as unreadable", inbound["announced_unreadable"]),
+        ("order violations", result["order_violations"]),
+        ("gaps in the events", result["event_gaps"]),
+        ("sessions that need a new QR code", result["new_qr_needed"]),
+        ("sessions not connected at the end", result["not_connected"]),
+        (
+            f"takeover, p50 / max of {takeover['count']}",
+            f"{_seconds(takeover['p50'])} / {_seconds(takeover['max'])}",
+        ),
+        (
+            f"handover, p50 / p99 of {handover['count']}",
+            f"{_seconds(handover['p50'])} / {_seconds(handover['p99'])}",
+        ),
+    )
+    yield "─" * 70
+    for name, value in rows:
+        yield f"{name:<38} {value}"
+    yield "─" * 70
+    yield f"faults: {_counts(result['faults_by_kind'])}"
+    yield from _offenders(result["offenders"])
+    yield "passed" if result["passed"] else f"FAILED: {len(result['offenders'])} offences"
+
+
+def _offenders(offenders: Sequence[dict[str, str]]) -> Iterator[str]:
+    for one in offenders[:SHOWN_OFFENDERS]:
+        yield f"  {one['breach']}: {one['session']} {one['id']}: {one['detail']}"
+    if len(offenders) > SHOWN_OFFENDERS:
+        yield f"  … and {len(offenders) - SHOWN_OFFENDERS} more (--json has them all)"
+
+
+def _offender(one: Offence) -> dict[str, str]:
+    return {
+        "breach": one.breach.value,
+        "session": one.session_id,
+        "id": one.identity,
+        "detail": one.detail,
+    }
+
+
+def _counts(counts: dict[str, int], none: str = "0") -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or none
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} s"

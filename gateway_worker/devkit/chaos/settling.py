@@ -1,0 +1,65 @@
+"""Waits until everything that has begun has come to its end; bounded: it may never happen."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway_contracts import SessionState
+from gateway_worker.devkit.chaos.stage import Stage
+from gateway_worker.devkit.chaos.traffic import Book
+
+QUIET_SECONDS = 8.0
+"""So long nothing may have been told: what was to come has come, or never will."""
+_LOOK_SECONDS = 1.0
+_SAY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is still to come.
+
+    Attributes:
+        outcomes: Commands without an outcome.
+        messages: Messages of phones without an event.
+        away: Sessions that are not connected.
+    """
+
+    outcomes: int
+    messages: int
+    away: int
+
+    def __str__(self) -> str:
+        return f"to come: {self.outcomes} outcomes, {self.messages} messages, {self.away} sessions"
+
+
+def standing(stage: Stage, book: Book) -> Standing:
+    """Count what is still to come."""
+    witness = stage.witness
+    return Standing(
+        outcomes=sum(one.command_id not in witness.ended for one in book.issued),
+        messages=sum(
+            (note.session_id, note.message_id) not in witness.received for note in book.written
+        ),
+        away=sum(witness.state(one.session_id) is not SessionState.CONNECTED for one in stage.cast),
+    )
+
+
+async def settle(
+    stage: Stage, book: Book, *, seconds: float, announce: Callable[[str], None]
+) -> bool:
+    """Return True once all outcomes are there and all sessions connected and quiet.
+
+    Messages that the library has lost never come: they are waited for until it is quiet.
+    """
+    deadline, told = time.monotonic() + seconds, 0.0
+    while time.monotonic() < deadline:
+        await asyncio.sleep(_LOOK_SECONDS)
+        now = standing(stage, book)
+        quiet_seconds = time.monotonic() - stage.witness.last_news
+        if not now.outcomes and not now.away and quiet_seconds >= QUIET_SECONDS:
+            return True
+        if time.monotonic() - told >= _SAY_SECONDS:
+            told = time.monotonic()
+            announce(f"settling: {now}")
+    return False

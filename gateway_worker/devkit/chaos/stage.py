@@ -1,0 +1,186 @@
+"""Brings up all that a run needs, private to it: services, links, sandbox, backend, workers."""
+
+import asyncio
+import base64
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gateway_contracts import SessionCreate, SessionQr, SessionState, SessionStatus
+from gateway_worker.devkit.backend import Backend
+from gateway_worker.devkit.chaos.fleet import Crewman, Fleet
+from gateway_worker.devkit.chaos.journal import Journal
+from gateway_worker.devkit.chaos.options import Options
+from gateway_worker.devkit.chaos.outside_faults import Links
+from gateway_worker.devkit.chaos.witness import Cast, Witness
+from gateway_worker.devkit.proxy import TcpProxy
+from gateway_worker.devkit.sandbox_process import SandboxProcess
+from gateway_worker.devkit.services import LaunchOptions, RunningServices, local_services
+from gateway_worker.devkit.services.loopback import PortBook
+from gateway_worker.devkit.worker import WorkerProcess
+
+Announce = Callable[[str], None]
+
+NAME: Final = "chaos"
+LINK_AT_ONCE: Final = 4
+LINK_SECONDS: Final = 90.0
+_VARIABLES: Final = {
+    "rabbitmq": "AMQP_URL",
+    "postgres": "DATABASE_URL",
+    "redis": "REDIS_URL",
+    "s3": "S3_ENDPOINT_URL",
+    "whatsapp": "SANDBOX_PROXY_URL",
+}
+_PASSABLE: Final = 0o711  # PostgreSQL's own user passes through
+_IMPATIENT: Final = {
+    "AMQP_HEARTBEAT_SECONDS": "5",
+    "AMQP_RECONNECT_MAXIMUM_SECONDS": "2",
+    "AMQP_WAIT_FOR_BROKER": "true",
+    "DATABASE_STATEMENT_TIMEOUT_SECONDS": "3",
+    "DATABASE_ANSWER_TIMEOUT_SECONDS": "4",
+    "LOG_FORMAT": "json",
+}
+"""Faults come every few seconds, so what notices them may not take a minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Everything that plays a part; the sessions are linked and connected."""
+
+    services: RunningServices
+    sandbox: SandboxProcess
+    links: Links
+    fleet: Fleet
+    backend: Backend
+    cast: tuple[Cast, ...]
+    witness: Witness
+    journal: Journal
+
+
+@asynccontextmanager
+async def open_stage(options: Options, directory: Path, announce: Announce) -> AsyncIterator[Stage]:
+    """Bring everything up, in order, and take it down again.
+
+    Raises:
+        ServicesError: A service, the sandbox or a worker does not start.
+        TimeoutError: A session cannot be linked.
+    """
+    await asyncio.to_thread(directory.chmod, _PASSABLE)
+    journal = Journal(path=directory / "faults.jsonl")
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(local_services(_launch(directory, announce)))
+        sandbox = await stack.enter_async_context(SandboxProcess.start(directory / "sandbox"))
+        direct = {**services.addresses.environment(), **sandbox.worker_env}
+        links = [await _open_links(stack, direct) for _ in range(options.plan.workers)]
+        backend = await stack.enter_async_context(
+            Backend.open(services.addresses.amqp_url, name=NAME, durable=True)
+        )
+        cast = _cast(options.plan.sessions)
+        witness = Witness(
+            backend=backend, phones=sandbox.client, cast=cast, path=directory / "events.jsonl"
+        )
+        stack.callback(witness.close)
+        crew = _crew(stack, options, directory, direct, links, journal)
+        fleet = await stack.enter_async_context(Fleet.open(crew))
+        announce(f"workers: {len(crew)} ready")
+        await _link_all(backend, sandbox, cast)
+        announce(f"sessions: {len(cast)} connected")
+        yield Stage(
+            services=services,
+            sandbox=sandbox,
+            links=links,
+            fleet=fleet,
+            backend=backend,
+            cast=cast,
+            witness=witness,
+            journal=journal,
+        )
+
+
+def _launch(directory: Path, announce: Announce) -> LaunchOptions:
+    """Services of our own, whatever the environment names: they are going to be killed."""
+    mode = {name: os.environ[name] for name in ("WA_SERVICES",) if name in os.environ}
+    return LaunchOptions(data_directory=directory / "services", environment=mode, announce=announce)
+
+
+async def _open_links(stack: AsyncExitStack, environment: Mapping[str, str]) -> dict[str, TcpProxy]:
+    return {
+        name: await stack.enter_async_context(TcpProxy.to(environment[variable]))
+        for name, variable in _VARIABLES.items()
+    }
+
+
+def _crew(
+    stack: AsyncExitStack,
+    options: Options,
+    directory: Path,
+    direct: Mapping[str, str],
+    links: Links,
+    journal: Journal,
+) -> list[Crewman]:
+    """Make the workers, each with its own links, data and name."""
+    ports = PortBook()
+    stack.callback(ports.close)
+    settings = {
+        **direct,
+        **_IMPATIENT,
+        "SNAPSHOT_KEYS": f"{NAME}:{base64.b64encode(secrets.token_bytes(32)).decode()}",
+        "LEASE_SECONDS": f"{options.plan.lease_seconds:g}",
+        "CAPACITY": str(options.plan.sessions),
+        "DEVICE_STORE": options.device_store,
+    }
+    names = [f"{NAME}-{place}" for place in range(len(links))]
+    found = ports.take(names, wished={})
+    return [
+        Crewman(
+            process=WorkerProcess(
+                worker_id=name,
+                directory=directory / name,
+                health_port=found[name],
+                environment=settings
+                | {
+                    variable: own[service].url(direct[variable])
+                    for service, variable in _VARIABLES.items()
+                },
+            ),
+            journal=journal,
+        )
+        for name, own in zip(names, links, strict=True)
+    ]
+
+
+def _cast(sessions: int) -> tuple[Cast, ...]:
+    return tuple(
+        Cast(
+            session_id=f"s{place:03}",
+            account=f"1202555{place:04}",
+            reader=f"1202556{place:04}",
+            writer=f"1202557{place:04}",
+        )
+        for place in range(sessions)
+    )
+
+
+async def _link_all(backend: Backend, sandbox: SandboxProcess, cast: Sequence[Cast]) -> None:
+    """Create the sessions and the phones, scan every code, wait until all are connected."""
+    gate = asyncio.Semaphore(LINK_AT_ONCE)
+
+    async def link(one: Cast) -> None:
+        async with gate:
+            for number in (one.account, one.reader, one.writer):
+                await sandbox.client.add_phone(number)
+            await backend.publish(SessionCreate(source=backend.source, subject=one.session_id))
+            qr = await backend.expect(SessionQr, one.session_id, seconds=LINK_SECONDS)
+            await sandbox.client.scan(one.account, qr.data.code)
+            await backend.expect(
+                SessionStatus,
+                one.session_id,
+                lambda event: event.data.state is SessionState.CONNECTED,
+                seconds=LINK_SECONDS,
+            )
+
+    await asyncio.gather(*(link(one) for one in cast))

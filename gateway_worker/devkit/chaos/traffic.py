@@ -1,0 +1,207 @@
+"""Messages in both directions, all the time, and the book of what was written."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from gateway_contracts import (
+    CommandEnvelope,
+    MessageSend,
+    MessageSendData,
+    SessionMigrate,
+    SessionMigrateData,
+    TextToSend,
+)
+from gateway_worker.devkit.backend import Backend
+from gateway_worker.devkit.chaos.history import Issued, Purpose
+from gateway_worker.devkit.chaos.witness import Cast
+from gateway_worker.sandbox.control.client import SandboxClient
+
+log = structlog.get_logger(__name__)
+
+BURST: Final = 5
+BURST_SHARE: Final = 0.05
+FLOOD: Final = 30
+FLOOD_SHARE: Final = 0.01
+DUPLICATE_SHARE: Final = 0.03
+REMEMBERED: Final = 200
+_PUBLISH_SECONDS: Final = 10.0
+_RETRY_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A message that WhatsApp's server has taken from a phone."""
+
+    session_id: str
+    message_id: str
+    place: int
+    at: float
+
+
+@dataclass(slots=True)
+class Book:
+    """All that was written, in the order of writing for each session."""
+
+    issued: list[Issued] = field(default_factory=list)
+    written: list[Note] = field(default_factory=list)
+
+
+class Traffic:
+    """Writes as a backend and as the phones, until it is told to stop.
+
+    Args:
+        rate: Messages per second and session, each way.
+        seed: Of the pauses and bursts.
+    """
+
+    def __init__(
+        self,
+        *,
+        backend: Backend,
+        phones: SandboxClient,
+        cast: Sequence[Cast],
+        rate: float,
+        seed: int,
+    ) -> None:
+        self._backend = backend
+        self._phones = phones
+        self._cast = tuple(cast)
+        self._pause_seconds = 1.0 / rate
+        self._seed = seed
+        self._stop = asyncio.Event()
+        self._gates = {one.session_id: asyncio.Lock() for one in cast}
+        self._places = dict.fromkeys(self._gates, 0)
+        self._recent: deque[CommandEnvelope] = deque(maxlen=REMEMBERED)
+        self._repeats: set[asyncio.Task[None]] = set()
+        self.duplicates = 0
+        self.book = Book()
+
+    async def flow(self) -> None:
+        """Write until `stop`; returns when the broker has confirmed the last command."""
+        async with asyncio.TaskGroup() as tasks:
+            for cast in self._cast:
+                tasks.create_task(self._send_all(cast), name=f"sends:{cast.session_id}")
+                tasks.create_task(self._write_all(cast), name=f"writes:{cast.session_id}")
+        await asyncio.gather(*self._repeats)
+
+    def stop(self) -> None:
+        """Write no more."""
+        self._stop.set()
+
+    async def migrate(self, session_id: str, *, to: str | None) -> str:
+        """Ask for a session to be moved; returns the command's id."""
+        command = SessionMigrate(
+            source=self._backend.source, subject=session_id, data=SessionMigrateData(to=to)
+        )
+        await self._issue(command, Purpose.MIGRATE)
+        return command.id
+
+    async def repeat_recent(self, count: int, dice: random.Random) -> int:
+        """Publish some of the last commands once more; returns how many."""
+        chosen = dice.sample(list(self._recent), min(count, len(self._recent)))
+        for command in chosen:
+            await self._publish(command)
+        self.duplicates += len(chosen)
+        return len(chosen)
+
+    async def _send_all(self, cast: Cast) -> None:
+        dice = random.Random(f"{self._seed}:{cast.session_id}:sends")  # noqa: S311 - no secret
+        count = 0
+        while not await self._pause(dice):
+            for _ in range(BURST if dice.random() < BURST_SHARE else 1):
+                text = f"out {cast.session_id} {count}"
+                count += 1
+                command = MessageSend(
+                    source=self._backend.source,
+                    subject=cast.session_id,
+                    data=MessageSendData(to=cast.reader, content=TextToSend(text=text)),
+                )
+                await self._issue(command, Purpose.SEND, text)
+                if dice.random() < DUPLICATE_SHARE:
+                    self._repeat_later(command, dice)
+
+    async def _write_all(self, cast: Cast) -> None:
+        dice = random.Random(f"{self._seed}:{cast.session_id}:writes")  # noqa: S311 - no secret
+        place = 0
+        while not await self._pause(dice):
+            for _ in range(FLOOD if dice.random() < FLOOD_SHARE else 1):
+                message_id = await self._phones.send_text(
+                    cast.writer, cast.account, f"in {cast.session_id} {place}"
+                )
+                self.book.written.append(
+                    Note(
+                        session_id=cast.session_id,
+                        message_id=message_id,
+                        place=place,
+                        at=time.time(),
+                    )
+                )
+                place += 1
+
+    async def _issue(self, command: CommandEnvelope, purpose: Purpose, text: str = "") -> None:
+        """Publish a command behind all earlier ones of its session, however long that takes."""
+        async with self._gates[command.subject]:
+            place = self._places[command.subject]
+            self._places[command.subject] += 1
+            self.book.issued.append(
+                Issued(
+                    command_id=command.id,
+                    session_id=command.subject,
+                    purpose=purpose,
+                    place=place,
+                    text=text,
+                    at=time.time(),
+                )
+            )
+            await self._publish(command)
+            self._recent.append(command)
+
+    async def _publish(self, command: CommandEnvelope) -> None:
+        await until_done(lambda: self._backend.publish(command))
+
+    def _repeat_later(self, command: CommandEnvelope, dice: random.Random) -> None:
+        seconds = dice.uniform(0, 2) if dice.random() < 0.5 else dice.uniform(10, 40)  # noqa: PLR2004 - even odds
+
+        async def repeat() -> None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), seconds)
+            await self._publish(command)
+            self.duplicates += 1
+
+        task = asyncio.create_task(repeat(), name=f"repeat:{command.id}")
+        self._repeats.add(task)
+        task.add_done_callback(self._repeats.discard)
+
+    async def _pause(self, dice: random.Random) -> bool:
+        """Wait for the next message's turn; True when there is none any more."""
+        seconds = self._pause_seconds * dice.uniform(0.2, 1.8)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        return self._stop.is_set()
+
+
+async def until_done(attempt: Callable[[], Awaitable[None]]) -> None:
+    """Try until it succeeds, as a backend does whose broker is away; what was done may be repeated.
+
+    The AMQP library cancels what waits on a connection that it gives up, so a cancellation that
+    nobody has asked this task for is a failure as well.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(_PUBLISH_SECONDS):
+                return await attempt()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the command has to get there
+            log.info("chaos.publish_failed", reason=repr(error))
+        await asyncio.sleep(_RETRY_SECONDS)

@@ -1,0 +1,174 @@
+"""Collects what a backend and the phones see, as the auditor wants it."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway_contracts import (
+    CommandFailed,
+    CommandSucceeded,
+    MessageReceived,
+    MessageUndecryptable,
+    SentInfo,
+    SessionEventEnvelope,
+    SessionQr,
+    SessionState,
+    SessionStatus,
+    TextContent,
+)
+from gateway_worker.devkit.backend import Arrival, Backend
+from gateway_worker.devkit.chaos.history import Kind, Shown, Told
+from gateway_worker.sandbox.control.client import SandboxClient
+from gateway_worker.sandbox.control.models import Poll
+from gateway_worker.sandbox.phones.values import ReceiptKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """A session and the phones that it has to do with, by their numbers.
+
+    Two contacts, because a library that writes to a device and hears from it in the same instant
+    sometimes uses a key twice.
+
+    Attributes:
+        account: The account that the session is linked to.
+        reader: Whom the session writes to.
+        writer: Who writes to the session.
+    """
+
+    session_id: str
+    account: str
+    reader: str
+    writer: str
+
+
+class Witness:
+    """What has been seen so far.
+
+    Args:
+        path: Gets a JSON line for each event, without texts; for whoever looks into a failed run.
+    """
+
+    def __init__(
+        self, *, backend: Backend, phones: SandboxClient, cast: Sequence[Cast], path: Path
+    ) -> None:
+        self._backend = backend
+        self._phones = phones
+        self._cast = tuple(cast)
+        self._file = path.open("w")
+        self._positions: dict[tuple[str, str], int] = {}
+        self.told: list[Told] = []
+        self.shown: list[Shown] = []
+        self.confirmed: dict[tuple[str, str], float] = {}
+        self.ended: set[str] = set()
+        self.received: set[tuple[str, str]] = set()
+        self.states: dict[str, tuple[int, SessionState]] = {}
+        self.last_news = time.monotonic()
+        backend.on_arrival(self._on_arrival)
+
+    def close(self) -> None:
+        """Write out what is left."""
+        self._file.close()
+
+    def state(self, session_id: str) -> SessionState | None:
+        """Return the state that a session has told last."""
+        return self.states[session_id][1] if session_id in self.states else None
+
+    async def look(self) -> None:
+        """Ask all phones for what is new."""
+        for cast in self._cast:
+            await self._read_inbox(cast)
+            await self._read_receipts(cast)
+
+    async def keep_looking(self, *, every_seconds: float = 4.0) -> None:
+        """Ask again and again, for ever."""
+        while True:
+            await asyncio.sleep(every_seconds)
+            await self.look()
+
+    def _on_arrival(self, arrival: Arrival) -> None:
+        if not isinstance(arrival.event, SessionEventEnvelope):
+            return
+        told = told_by(arrival.event)
+        self.told.append(told)
+        self.last_news = time.monotonic()
+        self._file.write(json.dumps(_line(told)) + "\n")
+        if told.kind in {Kind.SUCCEEDED, Kind.FAILED} and not told.repeated:
+            self.ended.add(told.command_id)
+        elif told.kind is Kind.RECEIVED:
+            self.received.add((told.session_id, told.message_id))
+        elif told.state is not None:
+            number = told.sequence or 0
+            if number >= self.states.get(told.session_id, (0, told.state))[0]:
+                self.states[told.session_id] = (number, told.state)
+
+    async def _read_inbox(self, cast: Cast) -> None:
+        key = (cast.reader, "inbox")
+        page = await self._phones.inbox(cast.reader, Poll(since=self._positions.get(key, 0)))
+        self._positions[key] = page.next
+        self.shown.extend(
+            Shown(
+                session_id=cast.session_id,
+                message_id=message.message_id,
+                text=message.text,
+                at=message.received_at.timestamp(),
+            )
+            for message in page.items
+        )
+
+    async def _read_receipts(self, cast: Cast) -> None:
+        key = (cast.writer, "receipts")
+        page = await self._phones.receipts(cast.writer, Poll(since=self._positions.get(key, 0)))
+        self._positions[key] = page.next
+        for receipt in page.items:
+            is_companion = ":" in receipt.sender.partition("@")[0]
+            if receipt.kind is ReceiptKind.DELIVERED and is_companion:
+                for message_id in receipt.message_ids:
+                    self.confirmed.setdefault(
+                        (cast.session_id, message_id), receipt.sent_at.timestamp()
+                    )
+
+
+def told_by(event: SessionEventEnvelope) -> Told:
+    """Return what an event tells the auditor."""
+    more: Mapping[str, object]
+    match event:
+        case CommandSucceeded(data=data):
+            sent = data.result.message_id if isinstance(data.result, SentInfo) else ""
+            more = {"kind": Kind.SUCCEEDED, "repeated": data.repeated, "message_id": sent}
+        case CommandFailed(data=data):
+            more = {"kind": Kind.FAILED, "repeated": data.repeated, "code": data.error.code.value}
+        case MessageReceived(data=data):
+            text = data.content.text if isinstance(data.content, TextContent) else ""
+            more = {"kind": Kind.RECEIVED, "message_id": data.message_id, "text": text}
+        case MessageUndecryptable(data=data):
+            more = {"kind": Kind.UNDECRYPTABLE, "message_id": data.message_id}
+        case SessionStatus(data=data):
+            more = {
+                "kind": Kind.STATUS,
+                "state": data.state,
+                "reason": data.reason,
+                "worker": data.worker,
+            }
+        case SessionQr():
+            more = {"kind": Kind.QR}
+        case _:
+            more = {"kind": Kind.OTHER}
+    return Told(
+        event_id=event.id,
+        session_id=event.subject,
+        sequence=None if event.sequence is None else int(event.sequence),
+        at=event.time.timestamp(),
+        command_id=event.correlationid or "",
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def _line(told: Told) -> dict[str, object]:
+    names = ("session_id", "sequence", "at", "kind", "command_id", "code", "repeated")
+    more = ("message_id", "state", "reason", "worker", "event_id")
+    values = {name: getattr(told, name) for name in (*names, *more)}
+    return {name: value for name, value in values.items() if value not in ("", None, False)}
