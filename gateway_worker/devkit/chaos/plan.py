@@ -7,6 +7,7 @@ had time to come back, and one worker at least always stays.
 
 import enum
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -154,6 +155,11 @@ class _Board:
 
     busy: dict[str, float] = field(default_factory=dict)
     away: dict[int, float] = field(default_factory=dict)
+    drawn: Counter[str] = field(default_factory=Counter)
+
+    def weight(self, kind: Kind) -> float:
+        """What has not come yet becomes likelier, so that a long run has everything."""
+        return kind.weight * (1 if self.drawn[kind.name] else 1 + self.drawn.total() / 30)
 
     def is_free(self, name: str, now: float) -> bool:
         return self.busy.get(name, 0.0) <= now
@@ -192,13 +198,14 @@ def _strike(
     """Draw a kind until one finds a target that can be hit now."""
     kinds = [kind for kind in KINDS if not options.only or kind.name in options.only]
     while kinds:
-        kind = dice.choices(kinds, [one.weight for one in kinds])[0]
+        kind = dice.choices(kinds, [board.weight(one) for one in kinds])[0]
         seconds = dice.uniform(*kind.seconds) + kind.of_lease * options.lease_seconds
         target = _target(kind, options, dice, board, now)
         if target is None or now < kind.earliest_seconds:
             kinds.remove(kind)
             continue
         worker, service = target
+        board.drawn[kind.name] += 1
         _occupy(board, kind, worker, service, now + seconds + kind.back_seconds)
         return Strike(
             number=number,

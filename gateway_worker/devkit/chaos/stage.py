@@ -2,10 +2,13 @@
 
 import asyncio
 import base64
+import contextlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -35,6 +38,7 @@ _VARIABLES: Final = {
     "s3": "S3_ENDPOINT_URL",
     "whatsapp": "SANDBOX_PROXY_URL",
 }
+_PREFIX: Final = "gateway-chaos-"
 _PASSABLE: Final = 0o711  # PostgreSQL's own user passes through
 _IMPATIENT: Final = {
     "AMQP_HEARTBEAT_SECONDS": "5",
@@ -69,10 +73,10 @@ async def open_stage(options: Options, directory: Path, announce: Announce) -> A
         ServicesError: A service, the sandbox or a worker does not start.
         TimeoutError: A session cannot be linked.
     """
-    await asyncio.to_thread(directory.chmod, _PASSABLE)
     journal = Journal(path=directory / "faults.jsonl")
     async with AsyncExitStack() as stack:
-        services = await stack.enter_async_context(local_services(_launch(directory, announce)))
+        place = stack.enter_context(_service_directory(directory))
+        services = await stack.enter_async_context(local_services(_launch(place, announce)))
         sandbox = await stack.enter_async_context(SandboxProcess.start(directory / "sandbox"))
         direct = {**services.addresses.environment(), **sandbox.worker_env}
         links = [await _open_links(stack, direct) for _ in range(options.plan.workers)]
@@ -101,10 +105,23 @@ async def open_stage(options: Options, directory: Path, announce: Announce) -> A
         )
 
 
-def _launch(directory: Path, announce: Announce) -> LaunchOptions:
+@contextmanager
+def _service_directory(directory: Path) -> Iterator[Path]:
+    """Give the services a place of their own; of what they leave, only the logs are kept."""
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name:
+        place = Path(name)
+        place.chmod(_PASSABLE)
+        try:
+            yield place
+        finally:
+            with contextlib.suppress(OSError, shutil.Error):
+                shutil.copytree(place / "log", directory / "services", dirs_exist_ok=True)
+
+
+def _launch(place: Path, announce: Announce) -> LaunchOptions:
     """Services of our own, whatever the environment names: they are going to be killed."""
     mode = {name: os.environ[name] for name in ("WA_SERVICES",) if name in os.environ}
-    return LaunchOptions(data_directory=directory / "services", environment=mode, announce=announce)
+    return LaunchOptions(data_directory=place, environment=mode, announce=announce)
 
 
 async def _open_links(stack: AsyncExitStack, environment: Mapping[str, str]) -> dict[str, TcpProxy]:

@@ -203,5 +203,5 @@ async def until_done(attempt: Callable[[], Awaitable[None]]) -> None:
             if task is None or task.cancelling():
                 raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the command has to get there
-            log.info("chaos.publish_failed", reason=repr(error))
+            log.debug("chaos.publish_failed", reason=repr(error))
         await asyncio.sleep(_RETRY_SECONDS)

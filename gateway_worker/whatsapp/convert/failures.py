@@ -8,6 +8,8 @@ _SEND_FAILURES: Final = (
     ("websocket not connected", Failure.NOT_CONNECTED),
     ("client is nil", Failure.NOT_CONNECTED),
     ("not logged in", Failure.NOT_CONNECTED),
+    # The connection was lost while the message was written to it: the server has no whole frame.
+    ("failed to send message node", Failure.NOT_CONNECTED),
     ("no LID found", Failure.UNKNOWN_RECIPIENT),
     ("server returned error", Failure.REJECTED),
     ("unknown server", Failure.INVALID),

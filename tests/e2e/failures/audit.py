@@ -65,6 +65,16 @@ def faults_of(backend: Backend, phone: Phone, book: Book, *, since: int) -> list
     ]
 
 
+def failures_of(backend: Backend, book: Book) -> list[str]:
+    """Return the commands that failed, one line each, with the reason."""
+    texts = {sent.identity: sent.text for sent in book.outbound}
+    return [
+        f"{texts[one.event.correlationid]}: {_named(one.event)}"
+        for one in backend.arrivals
+        if isinstance(one.event, CommandFailed) and one.event.correlationid in texts
+    ]
+
+
 def _outcome_faults(events: Sequence[Event], phone: Phone, sent: Sequence[Sent]) -> list[str]:
     """One outcome each, and as many messages at the phone as it says."""
     faults = []

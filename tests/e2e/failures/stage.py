@@ -20,8 +20,8 @@ from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
-from tests.e2e.failures.audit import faults_of, unsettled
-from tests.e2e.failures.links import Links
+from tests.e2e.failures.audit import failures_of, faults_of, unsettled
+from tests.e2e.failures.links import REQUIRED, Links
 from tests.e2e.failures.traffic import Traffic
 from tests.e2e.harness import Gateway
 from tests.support.eventually import eventually
@@ -75,10 +75,15 @@ class Stage:
 
         await eventually(nothing_waits, timeout_seconds=SETTLE_SECONDS, reason="all has settled")
 
-    def audit(self, traffic: Traffic, *, since: int) -> None:
-        """Fail with every promise that was broken since that arrival."""
+    def audit(self, traffic: Traffic, *, since: int, may_fail: bool = False) -> None:
+        """Fail with every promise that was broken since that arrival.
+
+        Commands may fail only where WhatsApp was away: everything else is waited for.
+        """
         backend = self.gateway.backend
         faults = faults_of(backend, self.customer, traffic.book, since=since)
+        if not may_fail:
+            faults += failures_of(backend, traffic.book)
         assert faults == [], "\n".join(faults)
 
     async def restored(self) -> None:
@@ -97,20 +102,24 @@ class Stage:
         status, body = await self.gateway.worker.probe("/ready")
         return status == 200, json.loads(body or b"{}")
 
-    async def until_noticed(self, dependency: str, *, required: bool) -> None:
-        """Wait until the readiness probe tells that a dependency is away, by its name."""
+    async def until_noticed(self, *dependencies: str) -> None:
+        """Wait until the readiness probe tells by their names which dependencies are away.
+
+        The worker is ready if it can do without all of them.
+        """
 
         async def told() -> bool:
             ready, report = await self.ready()
-            state = report["dependencies"][dependency]
-            assert not state["ok"], report
-            assert state["detail"], report
-            named = [reason for reason in report["reasons"] if reason.startswith(f"{dependency}:")]
-            assert bool(named) is required, report
-            assert ready is not required, report
+            for dependency in dependencies:
+                state = report["dependencies"][dependency]
+                assert not state["ok"], report
+                assert state["detail"], report
+            named = {reason.partition(":")[0] for reason in report["reasons"]}
+            assert named == REQUIRED.intersection(dependencies), report
+            assert ready is not bool(named), report
             return True
 
-        await eventually(told, timeout_seconds=20, reason=f"{dependency} is told to be away")
+        await eventually(told, timeout_seconds=20, reason=f"{dependencies} are told to be away")
 
     @property
     def arrivals(self) -> int:

@@ -10,7 +10,6 @@ from tests.e2e.failures.links import (
     DEPENDENCIES,
     FAULTS,
     HARMLESS,
-    REQUIRED,
     WHATSAPP,
 )
 from tests.e2e.failures.stage import LiveWatch, Stage, complaints
@@ -32,7 +31,7 @@ async def test_a_dependency_fails(stage: Stage, dependency: str, fault: str) -> 
         async with traffic.flowing(), FAULTS[fault](stage.links[dependency]):
             await asyncio.sleep(OUTAGE_SECONDS)
             if fault in ABSENT and dependency != WHATSAPP:
-                await stage.until_noticed(dependency, required=dependency in REQUIRED)
+                await stage.until_noticed(dependency)
             if fault in HARMLESS:
                 ready, report = await stage.ready()
                 assert ready, report

@@ -37,6 +37,11 @@ def test_what_nothing_can_be_sent_to(text: str) -> None:
     [
         ("failed to send message node: websocket not connected", Failure.NOT_CONNECTED),
         ("client is nil", Failure.NOT_CONNECTED),
+        (
+            "failed to send message node: failed to write msg: write: connection reset by peer",
+            Failure.NOT_CONNECTED,
+        ),
+        ("failed to write msg: write: connection reset by peer", Failure.UNCERTAIN),
         ("no LID found for 4915550009@s.whatsapp.net from server", Failure.UNKNOWN_RECIPIENT),
         ("server returned error 479", Failure.REJECTED),
         ("failed to get device list: info query timed out", Failure.TIMED_OUT),

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Offence
-from gateway_worker.devkit.chaos.history import History, Kind, Purpose
+from gateway_worker.devkit.chaos.history import History, Kind, Purpose, Shown
 
 _Step = tuple[int, str]
 """A place in the order that should be, and the id of what has it."""
@@ -54,11 +54,11 @@ def _at_phones(history: History) -> dict[str, list[_Step]]:
         for one in history.issued
         if one.purpose is Purpose.SEND
     }
-    firsts = {message.text: message for message in reversed(history.shown)}
+    firsts: dict[str, Shown] = {}
+    for message in history.shown:
+        firsts.setdefault(message.text, message)
     return _grouped(
-        (message.session_id, places[message.text])
-        for message in history.shown
-        if firsts[message.text] is message and message.text in places
+        (message.session_id, places[text]) for text, message in firsts.items() if text in places
     )
 
 

@@ -1,0 +1,72 @@
+"""A short run of `./dev chaos`: a fleet under traffic, a fault of most kinds, and the audit."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway_worker.devkit.chaos.history import Kind, Purpose
+from gateway_worker.devkit.chaos.options import Options
+from gateway_worker.devkit.chaos.plan import PlanOptions, Strike
+from gateway_worker.devkit.chaos.report import as_json, table
+from gateway_worker.devkit.chaos.run import play
+from gateway_worker.devkit.proxy import Direction
+from tests.conftest import OWN_SERVICES
+
+LEASE_SECONDS = 4.0
+OPTIONS = Options(
+    plan=PlanOptions(seed=3, seconds=27, workers=2, sessions=4, lease_seconds=LEASE_SECONDS),
+    rate=1.0,
+    settle_seconds=90.0,
+)
+
+
+def strike(at_seconds: float, kind: str, **more: object) -> Strike:
+    """Return a fault of the plan."""
+    values: dict[str, object] = {
+        "number": round(at_seconds),
+        "worker": 0,
+        "session": 0,
+        "service": "",
+        "seconds": 0.0,
+        "dice": 0.7,
+        "direction": Direction.TO_CLIENT,
+        "size_bytes": 60,
+    }
+    return Strike(at_seconds=at_seconds, kind=kind, **{**values, **more})  # type: ignore[arg-type]
+
+
+PLAN = (
+    strike(1, "migrate", session=0),
+    strike(2, "host_kill", session=1),
+    strike(3, "link_cut", service="rabbitmq", seconds=1.0),
+    strike(4, "duplicates"),
+    strike(5, "worker_kill_away", worker=0, seconds=LEASE_SECONDS + 4),
+    strike(6, "whatsapp_drop", session=2),
+    strike(11, "zygote_kill", worker=1),
+    strike(12, "link_stall", worker=1, service="postgres", seconds=1.5),
+    strike(13, "redis_kill", service="redis"),
+    strike(14, "whatsapp_redelivery", session=2),
+    strike(20, "migrate", session=3),
+    strike(21, "worker_drain", worker=1),
+    strike(24, "broker_restart", service="rabbitmq"),
+)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.services
+@pytest.mark.xdist_group(OWN_SERVICES)
+async def test_nothing_is_lost_doubled_or_reordered(tmp_path: Path) -> None:
+    """Hosts and workers die, sessions move, links break: every promise is kept."""
+    said: list[str] = []
+
+    verdict, history = await play(OPTIONS, PLAN, tmp_path, said.append)
+
+    report = "\n".join([*said, *table(as_json(verdict, OPTIONS))])
+    assert verdict.passed, report
+    assert sum(history.strikes.values()) == len(PLAN), report
+    assert len(verdict.takeover.seconds) > 0, report
+    assert len(verdict.handover.seconds) > 0, report
+    assert verdict.inbound.delivered > 0
+    moves = [one.command_id for one in history.issued if one.purpose is Purpose.MIGRATE]
+    ends = [told.kind for told in history.told if told.command_id in moves and not told.repeated]
+    assert ends == [Kind.SUCCEEDED] * 2, report

@@ -1,0 +1,143 @@
+"""Makes histories by hand: a clean one of two sessions, and what a test wants to be different."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway_contracts import SessionState, StatusReason
+from gateway_worker.devkit.chaos.history import (
+    Blow,
+    Harm,
+    History,
+    Issued,
+    Kind,
+    Purpose,
+    Shown,
+    Told,
+    WorkerLoss,
+    Written,
+)
+
+START = 1_000.0
+
+
+@dataclass(slots=True)
+class Story:
+    """A history that is still being written; time passes by a second with each step."""
+
+    session_id: str = "one"
+    now: float = START
+    sequence: int = 0
+    issued: list[Issued] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
+    written: list[Written] = field(default_factory=list)
+    blows: list[Blow] = field(default_factory=list)
+    losses: list[WorkerLoss] = field(default_factory=list)
+
+    @classmethod
+    def linked(cls) -> "Story":
+        """A session that was paired and is connected."""
+        story = cls()
+        story.tell(kind=Kind.QR)
+        story.status(SessionState.CONNECTED, StatusReason.PAIRED)
+        return story
+
+    @classmethod
+    def clean(cls) -> "Story":
+        """Three sends that succeeded and three messages that arrived."""
+        story = cls.linked()
+        for number in range(3):
+            story.send(f"c{number}")
+            story.succeed(f"c{number}")
+            story.receive(f"m{number}")
+        return story
+
+    def tell(self, *, kind: Kind, **values: Any) -> Told:
+        """Let the session's next event arrive."""
+        self.now += 1
+        self.sequence += 1
+        told = Told(
+            **{
+                "event_id": f"e{self.sequence}",
+                "session_id": self.session_id,
+                "sequence": self.sequence,
+                "at": self.now,
+                "kind": kind,
+                **values,
+            }
+        )
+        self.told.append(told)
+        return told
+
+    def status(self, state: SessionState, reason: StatusReason, worker: str = "a") -> Told:
+        """Let the session change its state."""
+        return self.tell(kind=Kind.STATUS, state=state, reason=reason, worker=worker)
+
+    def send(self, command_id: str) -> None:
+        """Issue a send."""
+        self.now += 1
+        self.issued.append(
+            Issued(
+                command_id=command_id,
+                session_id=self.session_id,
+                purpose=Purpose.SEND,
+                place=len(self.issued),
+                text=f"text of {command_id}",
+                at=self.now,
+            )
+        )
+
+    def show(self, command_id: str, message_id: str | None = None) -> None:
+        """Let a send's message appear at the phone."""
+        self.shown.append(
+            Shown(
+                session_id=self.session_id,
+                message_id=message_id or f"wa-{command_id}",
+                text=f"text of {command_id}",
+                at=self.now,
+            )
+        )
+
+    def succeed(self, command_id: str) -> None:
+        """Let a send's message and its outcome arrive."""
+        self.show(command_id)
+        self.tell(kind=Kind.SUCCEEDED, command_id=command_id, message_id=f"wa-{command_id}")
+
+    def fail(self, command_id: str, code: str, **values: Any) -> Told:
+        """Let the outcome of a command be a failure."""
+        return self.tell(kind=Kind.FAILED, command_id=command_id, code=code, **values)
+
+    def write(self, message_id: str, *, confirmed: bool = True) -> None:
+        """Let a phone write a message."""
+        self.now += 1
+        self.written.append(
+            Written(
+                session_id=self.session_id,
+                message_id=message_id,
+                place=len(self.written),
+                at=self.now,
+                confirmed_at=self.now if confirmed else None,
+            )
+        )
+
+    def receive(self, message_id: str) -> None:
+        """Let a phone write a message that arrives."""
+        self.write(message_id)
+        self.tell(kind=Kind.RECEIVED, message_id=message_id)
+
+    def blow(self, harm: Harm = Harm.HOST_KILLED, *, session_id: str = "one") -> None:
+        """Let a fault hit the session's host now."""
+        self.blows.append(Blow(session_id=session_id, harm=harm, at=self.now, until=self.now))
+
+    def history(self) -> History:
+        """Return what the auditor reads."""
+        return History(
+            sessions=(self.session_id,),
+            issued=tuple(self.issued),
+            told=tuple(self.told),
+            shown=tuple(self.shown),
+            written=tuple(self.written),
+            blows=tuple(self.blows),
+            losses=tuple(self.losses),
+            strikes={"host_kill": len(self.blows)},
+        )
