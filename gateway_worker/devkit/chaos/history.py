@@ -114,6 +114,8 @@ class Harm(enum.StrEnum):
     FROZEN = "frozen"
     LEASE_ENDED = "lease_ended"
     """Cut off from the database for so long that the worker has to kill its hosts."""
+    SILENCED = "silenced"
+    """WhatsApp cannot be reached, or its answers are held back; nothing happens to the process."""
 
     @property
     def is_kill(self) -> bool:

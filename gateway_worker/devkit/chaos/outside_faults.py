@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from gateway_worker.devkit.chaos.fleet import Fleet
 from gateway_worker.devkit.chaos.history import Harm
@@ -89,48 +90,33 @@ class OutsideFaults:
 
     async def link_cut(self, strike: Strike) -> None:
         """Reset one connection of one link in mid-frame, and then all others."""
-        link = self._link(strike)
-        link.cut_after(strike.size_bytes, strike.direction)
-        await asyncio.sleep(strike.seconds)
-        link.disarm()
-        await link.cut()
-        self._journal.struck(strike, link=strike.service, worker=strike.worker)
+        async with self._link(strike) as link:
+            link.cut_after(strike.size_bytes, strike.direction)
+            await asyncio.sleep(strike.seconds)
+            link.disarm()
+            await link.cut()
 
     async def link_stall(self, strike: Strike) -> None:
         """Let nothing pass through one link for a while."""
-        link, at = self._link(strike), time.time()
-        sessions = await asyncio.to_thread(self._fleet.crew[strike.worker].hosts)
-        link.pause()
-        try:
+        async with self._link(strike) as link:
+            link.pause()
             await asyncio.sleep(strike.seconds)
-        finally:
             link.resume()
-        if strike.service == "postgres":
-            self._cut_off(sessions, at)
-        self._journal.struck(
-            strike, link=strike.service, worker=strike.worker, seconds=strike.seconds
-        )
 
     async def link_slow(self, strike: Strike) -> None:
         """Delay what passes through one link."""
-        link = self._link(strike)
-        low, high = SLOW_SECONDS
-        link.delay(low + strike.dice * (high - low))
-        try:
+        async with self._link(strike) as link:
+            low, high = SLOW_SECONDS
+            link.delay(low + strike.dice * (high - low))
             await asyncio.sleep(strike.seconds)
-        finally:
             link.delay(0)
-        self._journal.struck(strike, link=strike.service, worker=strike.worker)
 
     async def link_narrow(self, strike: Strike) -> None:
         """Let little pass at a time."""
-        link = self._link(strike)
-        link.throttle(NARROW_BYTES_PER_SECOND)
-        try:
+        async with self._link(strike) as link:
+            link.throttle(NARROW_BYTES_PER_SECOND)
             await asyncio.sleep(strike.seconds)
-        finally:
             link.throttle(0)
-        self._journal.struck(strike, link=strike.service, worker=strike.worker)
 
     async def whatsapp_drop(self, strike: Strike) -> None:
         """End one session's connection, without a word or with one of WhatsApp's."""
@@ -150,11 +136,13 @@ class OutsideFaults:
 
     async def whatsapp_outage(self, strike: Strike) -> None:
         """Make WhatsApp unreachable for a while."""
+        at = time.time()
         await self._phones.set_reachable(reachable=False)
         try:
             await asyncio.sleep(strike.seconds)
         finally:
             await self._phones.set_reachable(reachable=True)
+        self._journal.hit(self._all_sessions(), Harm.SILENCED, at=at, until=time.time())
         self._journal.struck(strike, seconds=strike.seconds)
 
     async def heal(self) -> None:
@@ -187,8 +175,19 @@ class OutsideFaults:
             self._cut_off(self._all_sessions(), at)
         self._journal.struck(strike, seconds=round(time.time() - at, 2))
 
-    def _link(self, strike: Strike) -> TcpProxy:
-        return self._links[strike.worker][strike.service]
+    @asynccontextmanager
+    async def _link(self, strike: Strike) -> AsyncIterator[TcpProxy]:
+        """Give one link for a fault, and note afterwards whom it may have hit how."""
+        at = time.time()
+        sessions = await asyncio.to_thread(self._fleet.crew[strike.worker].hosts)
+        yield self._links[strike.worker][strike.service]
+        if strike.service == "postgres":
+            self._cut_off(sessions, at)
+        if strike.service == "whatsapp":
+            self._journal.hit(sessions, Harm.SILENCED, at=at, until=time.time())
+        self._journal.struck(
+            strike, link=strike.service, worker=strike.worker, seconds=strike.seconds
+        )
 
     def _all_sessions(self) -> list[str]:
         return [one.session_id for one in self._cast]

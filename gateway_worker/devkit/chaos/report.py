@@ -32,6 +32,7 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
             "contradicted": verdict.count(Breach.COMMAND_CONTRADICTED),
             "uncertain": commands.uncertain,
             "uncertain_explained": dict(commands.explained),
+            "uncertain_while_whatsapp_was_silent": commands.unanswered,
             "uncertain_unexplained": verdict.count(Breach.UNCERTAIN_UNEXPLAINED),
         },
         "inbound": {
@@ -40,6 +41,7 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
             "lost": inbound.lost,
             "lost_outside_window": verdict.count(Breach.MESSAGE_LOST),
             "doubled": verdict.count(Breach.MESSAGE_DOUBLED),
+            "late": inbound.late,
             "announced_unreadable": inbound.unreadable,
         },
         "order_violations": verdict.count(Breach.OUT_OF_ORDER),
@@ -73,6 +75,7 @@ def table(result: dict[str, Any]) -> Iterator[str]:
         ("  doubled", commands["doubled"]),
         ("  failed, but took effect", commands["contradicted"]),
         ("  uncertain", f"{commands['uncertain']} {_counts(commands['uncertain_explained'], '')}"),
+        ("    of those while WhatsApp was silent", commands["uncertain_while_whatsapp_was_silent"]),
         ("  uncertain without a cause", commands["uncertain_unexplained"]),
         ("messages sent / delivered", f"{inbound['sent']} / {inbound['delivered']}"),
         (
@@ -80,6 +83,7 @@ def table(result: dict[str, Any]) -> Iterator[str]:
             f"{inbound['lost']}; {inbound['lost_outside_window']}",
         ),
         ("  doubled", inbound["doubled"]),
+        ("  late, from a dead worker's disk", inbound["late"]),
         ("  announced as unreadable", inbound["announced_unreadable"]),
         ("order violations", result["order_violations"]),
         ("gaps in the events", result["event_gaps"]),

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+from gateway_contracts import StatusReason
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Inbound, Offence
 from gateway_worker.devkit.chaos.history import Blow, History, Kind, Told, Written
 
@@ -38,12 +39,41 @@ def judge_inbound(history: History) -> Inbound:
         delivered=len(history.written) - len(missing),
         lost_in_window=tuple(_lost(one, unreadable) for one in inside),
         unreadable=len(unreadable),
+        late=len(late_arrivals(history)),
         offences=(
             *(_lost(one, unreadable) for one in outside),
             *_doubled(history.written, arrived),
             *_unwritten(history),
         ),
     )
+
+
+def late_arrivals(history: History) -> frozenset[_Key]:
+    """Return what one worker's host had confirmed when another worker took the session over.
+
+    It is on the first one's disk, and is announced when that worker is back.
+    """
+    takeovers: dict[str, list[Told]] = defaultdict(list)
+    arrivals: dict[_Key, Told] = {}
+    for told in history.told:
+        if told.reason is StatusReason.TAKEN_OVER:
+            takeovers[told.session_id].append(told)
+        elif told.kind is Kind.RECEIVED:
+            arrivals.setdefault((told.session_id, told.message_id), told)
+    return frozenset(
+        _key(one)
+        for one in history.written
+        if one.confirmed_at is not None
+        and (arrival := arrivals.get(_key(one))) is not None
+        and any(
+            one.confirmed_at - _SECOND <= taken.at and _place(taken) < _place(arrival)
+            for taken in takeovers[one.session_id]
+        )
+    )
+
+
+def _place(told: Told) -> int:
+    return told.sequence or 0
 
 
 def _is_in_window(one: Written, unreadable: Told | None, blows: Iterable[Blow]) -> bool:

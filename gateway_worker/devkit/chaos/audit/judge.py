@@ -37,10 +37,11 @@ def audit(history: History) -> Verdict:
 
 def _excesses(commands: Commands, inbound: Inbound, host_kills: int) -> Iterator[Offence]:
     """Judge what may happen, but rarely; in a run with few kills it may happen once."""
-    if commands.uncertain > max(1, host_kills // KILLS_PER_UNCERTAIN):
+    uncertain = commands.uncertain - commands.unanswered
+    if uncertain > max(1, host_kills // KILLS_PER_UNCERTAIN):
         yield Offence(
             breach=Breach.TOO_MANY_UNCERTAIN,
-            detail=f"{commands.uncertain} in {host_kills} kills of hosts",
+            detail=f"{uncertain} in {host_kills} kills of hosts",
         )
     if len(inbound.lost_in_window) > max(1, host_kills // KILLS_PER_LOST):
         yield Offence(

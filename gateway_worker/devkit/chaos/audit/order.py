@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from gateway_worker.devkit.chaos.audit.arrivals import late_arrivals
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Offence
 from gateway_worker.devkit.chaos.history import History, Kind, Purpose, Shown
 
@@ -71,8 +72,8 @@ def _events(history: History) -> dict[str, list[_Step]]:
 
 
 def _received(history: History) -> dict[str, list[_Step]]:
-    """What was unreadable at first comes when the writer's phone has sent it again: no order."""
-    unreadable = {
+    """What was unreadable at first, or on the disk of a dead worker, comes when it can."""
+    late = late_arrivals(history) | {
         (told.session_id, told.message_id)
         for told in history.told
         if told.kind is Kind.UNDECRYPTABLE
@@ -83,7 +84,7 @@ def _received(history: History) -> dict[str, list[_Step]]:
         for told in history.told
         if told.kind is Kind.RECEIVED
         and (told.session_id, told.message_id) in places
-        and (told.session_id, told.message_id) not in unreadable
+        and (told.session_id, told.message_id) not in late
     )
 
 

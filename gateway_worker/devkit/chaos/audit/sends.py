@@ -5,7 +5,16 @@ from collections.abc import Iterable, Sequence
 
 from gateway_contracts import ErrorCode
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Commands, Offence
-from gateway_worker.devkit.chaos.history import Blow, History, Issued, Kind, Purpose, Shown, Told
+from gateway_worker.devkit.chaos.history import (
+    Blow,
+    Harm,
+    History,
+    Issued,
+    Kind,
+    Purpose,
+    Shown,
+    Told,
+)
 
 _OUTCOMES = frozenset({Kind.SUCCEEDED, Kind.FAILED})
 _SLACK_SECONDS = 1.0
@@ -21,7 +30,8 @@ def judge_commands(history: History) -> Commands:
     shown: dict[str, set[str]] = defaultdict(set)
     for message in history.shown:
         shown[message.text].add(message.message_id)
-    blows = _by_session(history.blows)
+    blows = _by_session(blow for blow in history.blows if blow.harm is not Harm.SILENCED)
+    silences = _by_session(blow for blow in history.blows if blow.harm is Harm.SILENCED)
     ends = {one.command_id: _first(outcomes[one.command_id]) for one in history.issued}
     uncertain = [one for one in history.issued if _is_uncertain(ends[one.command_id])]
     causes = {one.command_id: _cause(one, ends[one.command_id], blows) for one in uncertain}
@@ -42,6 +52,11 @@ def judge_commands(history: History) -> Commands:
         failed=Counter(end.code for end in certain if end.kind is Kind.FAILED),
         uncertain=len(uncertain),
         explained=Counter(cause for cause in causes.values() if cause),
+        unanswered=sum(
+            any(_overlaps(blow, one, ends[one.command_id]) for blow in silences[one.session_id])
+            for one in uncertain
+            if causes[one.command_id]
+        ),
         offences=(*offences, *_unasked(history.issued, history.shown)),
     )
 
@@ -89,11 +104,13 @@ def _unasked(issued: Iterable[Issued], shown: Iterable[Shown]) -> Iterable[Offen
 
 def _cause(one: Issued, end: Told | None, blows: dict[str, list[Blow]]) -> str:
     """Return what hit the session's host between a command's publication and its outcome."""
+    hits = (blow.harm.value for blow in blows[one.session_id] if _overlaps(blow, one, end))
+    return next(hits, "")
+
+
+def _overlaps(blow: Blow, one: Issued, end: Told | None) -> bool:
     assert end is not None
-    for blow in blows.get(one.session_id, ()):
-        if blow.at <= end.at + _SLACK_SECONDS and blow.until >= one.at - _SLACK_SECONDS:
-            return blow.harm.value
-    return ""
+    return blow.at <= end.at + _SLACK_SECONDS and blow.until >= one.at - _SLACK_SECONDS
 
 
 def _by_session(blows: Iterable[Blow]) -> dict[str, list[Blow]]:

@@ -70,6 +70,8 @@ class Commands:
     Attributes:
         failed: With a certain end, by error code; no breach by itself.
         explained: Uncertain ones by what hit the session's host meanwhile.
+        unanswered: Of the uncertain ones those that had been handed over when WhatsApp's answers
+            were held back: how many there are says nothing about the gateway.
     """
 
     issued: int
@@ -77,6 +79,7 @@ class Commands:
     failed: Mapping[str, int]
     uncertain: int
     explained: Mapping[str, int]
+    unanswered: int
     offences: tuple[Offence, ...]
 
 
@@ -87,12 +90,15 @@ class Inbound:
     Attributes:
         lost_in_window: Lost when a host was killed, as far as the library leaves no choice.
         unreadable: Announced by `message.undecryptable`, whether or not they came later.
+        late: Were on the disk of a worker that was cut off when its session was taken over, and
+            came from there when it was back. They cannot be in order.
     """
 
     sent: int
     delivered: int
     lost_in_window: tuple[Offence, ...]
     unreadable: int
+    late: int
     offences: tuple[Offence, ...]
 
     @property

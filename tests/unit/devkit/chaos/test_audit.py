@@ -5,7 +5,7 @@ import pytest
 from gateway_contracts import SessionState, StatusReason
 from gateway_worker.devkit.chaos.audit import Breach, audit
 from gateway_worker.devkit.chaos.audit.arrivals import WINDOW_SECONDS
-from gateway_worker.devkit.chaos.history import Harm, Kind, WorkerLoss
+from gateway_worker.devkit.chaos.history import Blow, Harm, Kind, WorkerLoss
 from tests.unit.devkit.chaos.builder import Story
 
 
@@ -155,6 +155,31 @@ def test_more_than_one_uncertain_in_twenty_kills_is_too_many() -> None:
     assert breaches(story) == [Breach.TOO_MANY_UNCERTAIN]
 
 
+def test_uncertain_sends_while_whatsapp_was_silent_are_not_too_many() -> None:
+    """They had been handed over and waited for an answer when their host was killed."""
+    story = Story.clean()
+    silence = Blow(session_id="one", harm=Harm.SILENCED, at=story.now, until=story.now + 100)
+    story.blows.append(silence)
+    for number in range(3, 6):
+        story.send(f"c{number}")
+        story.blow()
+        story.fail(f"c{number}", "uncertain")
+    verdict = audit(story.history())
+
+    assert verdict.passed
+    assert (verdict.commands.uncertain, verdict.commands.unanswered) == (3, 3)
+
+
+def test_silence_alone_explains_no_uncertain_send() -> None:
+    """A host that lives has to wait for the answer."""
+    story = Story.clean()
+    story.send("c3")
+    story.blow(Harm.SILENCED)
+    story.fail("c3", "uncertain")
+
+    assert breaches(story) == [Breach.UNCERTAIN_UNEXPLAINED]
+
+
 def test_an_uncertain_send_at_the_phone_twice_is_doubled() -> None:
     """Uncertain is one message or none."""
     story = Story.clean()
@@ -288,6 +313,34 @@ def test_messages_are_announced_in_the_order_of_writing() -> None:
     story.tell(kind=Kind.UNDECRYPTABLE, message_id="m0")
 
     assert breaches(story) == [], "what its phone had to send again has no order"
+
+
+def test_messages_from_a_dead_workers_disk_have_no_order() -> None:
+    """Confirmed before the session was taken over, announced after newer ones."""
+    story = Story.clean()
+    story.write("m3")
+    story.status(SessionState.CONNECTING, StatusReason.TAKEN_OVER, worker="b")
+    story.status(SessionState.CONNECTED, StatusReason.LOGIN_SUCCEEDED, worker="b")
+    story.receive("m4")
+    story.tell(kind=Kind.RECEIVED, message_id="m3")
+    verdict = audit(story.history())
+
+    assert verdict.passed
+    assert verdict.inbound.late == 1
+
+
+@pytest.mark.parametrize("case", ["handed over", "not confirmed"])
+def test_other_moves_are_no_excuse_for_disorder(case: str) -> None:
+    """Who hands over takes the disk along; what was not confirmed is WhatsApp's to send."""
+    story = Story.clean()
+    reason = StatusReason.TAKEN_OVER if case == "not confirmed" else StatusReason.HANDED_OVER
+    story.write("m3", confirmed=case != "not confirmed")
+    story.status(SessionState.CONNECTING, reason, worker="b")
+    story.status(SessionState.CONNECTED, StatusReason.LOGIN_SUCCEEDED, worker="b")
+    story.receive("m4")
+    story.tell(kind=Kind.RECEIVED, message_id="m3")
+
+    assert breaches(story) == [Breach.OUT_OF_ORDER]
 
 
 @pytest.mark.parametrize("event", [0, 3])
