@@ -105,13 +105,13 @@ class HostProcesses:
             self._server.extend_lease(self._lease_end)
 
     def kill_all(self) -> None:
-        """End every host at once, those too that are just being started. Never raises.
+        """End every host within a moment, those too that are just being started. Never raises.
 
         Each is told as a `HostExited` that was not expected; new ones can be started.
         """
         self._kills += 1
         for host in self._hosts:
-            host.kill()
+            host.forbid()
 
     async def launch(self, spec: HostSpec, listener: HostListener) -> HostProcess:
         """Start a host and return once its process runs; see the port."""

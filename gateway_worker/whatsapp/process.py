@@ -211,6 +211,13 @@ class HostProcess:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._forked.pidfd, signal.SIGKILL)
 
+    def forbid(self) -> None:
+        """Have the process leave at once, and kill it if it has not after a moment."""
+        if not self._gone.is_set():
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._forked.pidfd, signal.SIGTERM)
+            self._loop.call_later(frames.LEAVE_SECONDS, self.kill)
+
     async def finish(self, *, seconds: float) -> None:
         """Wait until the listener has had the last event; after that long it is cancelled."""
         if self._tasks:

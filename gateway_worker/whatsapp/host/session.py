@@ -6,6 +6,7 @@ and one for requests once there is the first. The library calls `Intake` on its 
 
 import os
 import select
+import signal
 import threading
 import time
 from collections import deque
@@ -52,6 +53,9 @@ from gateway_worker.whatsapp.ipc.frames import (
 FIRST_QR_SECONDS: Final = 60.0
 NEXT_QR_SECONDS: Final = 20.0
 LONGEST_WAIT_SECONDS: Final = 60.0
+FORBIDDEN_SECONDS: Final = 0.3
+"""How long a host that may not run any more has for what the library has decrypted already: killed
+at once, it would take with it what WhatsApp believes to be delivered."""
 UNLINK_SECONDS: Final = 1.0
 """How long the library may take to delete an unlinked device; it does so after it has told it."""
 QUIET_SECONDS: Final = 0.1
@@ -103,6 +107,7 @@ class HostSession:
         self._returned = False
         self._leaving: float | None = None
         self._earliest = 0.0
+        self._is_forbidden = False
         self._disconnecting = threading.Event()
         self._disconnected_at = 0.0
         self._intake = Intake(spool=spool, tell=self._tell, wake=self._wake)
@@ -126,6 +131,7 @@ class HostSession:
         if self._spool.damaged_bytes:
             self._send(Notice(event="spool_damaged", detail=f"{self._spool.damaged_bytes} bytes"))
         threading.Thread(target=self._run_library, name="library", daemon=True).start()
+        signal.signal(signal.SIGTERM, lambda _number, _frame: self._lose_permission())
         poll = select.poll()
         poll.register(self._channel.fileno(), select.POLLIN)
         poll.register(self._wakeup, select.POLLIN)
@@ -133,6 +139,8 @@ class HostSession:
             ready = dict(poll.poll(self._wait_milliseconds()))
             if self._wakeup in ready:
                 os.eventfd_read(self._wakeup)
+            if self._is_forbidden:
+                self._leave(within=FORBIDDEN_SECONDS)
             if self._channel.fileno() in ready:
                 for frame in self._channel.receive():
                     self._on_frame(frame)
@@ -145,6 +153,10 @@ class HostSession:
 
     def _tell(self, happening: Happening) -> None:
         self._happenings.append(happening)
+        self._wake()
+
+    def _lose_permission(self) -> None:
+        self._is_forbidden = True
         self._wake()
 
     def _wake(self) -> None:
@@ -180,7 +192,7 @@ class HostSession:
         now = time.monotonic()
         if self._leaving is None or now < self._earliest:
             return False
-        settled = not self._spool.pending or not self._known
+        settled = self._is_forbidden or not self._spool.pending or not self._known
         return now >= self._leaving or (settled and self._is_quiet(now))
 
     def _wait_milliseconds(self) -> int:
@@ -192,11 +204,12 @@ class HostSession:
         until = self._earliest if now < self._earliest else self._leaving
         return max(0, int((until - now) * 1000) + 1)
 
-    def _leave(self) -> None:
+    def _leave(self, *, within: float | None = None) -> None:
         """Disconnect; what is in the spool may still be acknowledged for a moment."""
         if self._leaving is not None:
             return
-        self._leaving = time.monotonic() + self._start.drain_seconds
+        seconds = self._start.drain_seconds if within is None else within
+        self._leaving = time.monotonic() + seconds
         self._spool.lift_limit()
         if self._known and not self._returned:
             self._disconnecting.set()

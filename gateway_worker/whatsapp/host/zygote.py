@@ -36,6 +36,7 @@ from gateway_worker.whatsapp.host.kernel import (
 from gateway_worker.whatsapp.host.preload import Deferred, preload
 from gateway_worker.whatsapp.ipc.codec import FrameDecoder, encode
 from gateway_worker.whatsapp.ipc.frames import (
+    LEAVE_SECONDS,
     Fork,
     Forked,
     Frame,
@@ -72,6 +73,7 @@ class ForkServer:
         self._orphan_seconds = orphan_seconds
         self._deadline = math.inf
         self._lease_ended = False
+        self._kill_at = math.inf
         self._pid = os.getpid()
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
@@ -94,13 +96,18 @@ class ForkServer:
         self._wait_for_orphans()
 
     def _next_deadline(self) -> float:
-        return math.inf if self._lease_ended else self._deadline
+        if self._lease_ended:
+            return self._kill_at if self._children else math.inf
+        return self._deadline
 
     def _end_lease(self) -> None:
+        """Tell the hosts to leave, and kill those that have not after a moment."""
+        order = signal.SIGKILL if self._lease_ended else signal.SIGTERM
+        self._kill_at = math.inf if self._lease_ended else time.monotonic() + LEAVE_SECONDS
         self._lease_ended = True
         for pidfd in self._children:
             with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                signal.pidfd_send_signal(pidfd, order)
 
     def _wait_for_orphans(self) -> None:
         self._poll.unregister(self._control)

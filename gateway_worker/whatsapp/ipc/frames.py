@@ -7,6 +7,9 @@ contracts. Times are Unix seconds; JIDs are written `user@server`, with `:device
 from dataclasses import dataclass, field
 from typing import Final
 
+LEAVE_SECONDS: Final = 0.4
+"""How long a host that may not run any more (SIGTERM) has before it is killed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
