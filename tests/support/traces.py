@@ -37,8 +37,23 @@ async def redis_keys(environment: Mapping[str, str], session_id: str) -> list[st
         await client.aclose()
 
 
+async def route(environment: Mapping[str, str], session_id: str) -> dict[str, str]:
+    """Return what the routing table says of a session; nothing if it has no entry."""
+    client = redis.asyncio.from_url(environment["REDIS_URL"], decode_responses=True)
+    try:
+        found = await client.hgetall(f"{environment['REDIS_PREFIX']}session:{session_id}")
+        return {str(name): str(value) for name, value in found.items()}
+    finally:
+        await client.aclose()
+
+
 async def objects(environment: Mapping[str, str], session_id: str) -> list[str]:
     """Return the keys of the objects that name a session."""
+    return sorted(await object_versions(environment, session_id))
+
+
+async def object_versions(environment: Mapping[str, str], session_id: str) -> dict[str, str]:
+    """Return the objects that name a session: their keys, and what changes with their content."""
     session = aioboto3.Session()
     async with session.client(
         "s3",
@@ -50,5 +65,8 @@ async def objects(environment: Mapping[str, str], session_id: str) -> list[str]:
         listing = await client.list_objects_v2(
             Bucket=environment["S3_BUCKET"], Prefix=environment["S3_PREFIX"]
         )
-        keys = [entry["Key"] for entry in listing.get("Contents", ())]
-        return [key for key in keys if f"/{session_id}/" in key]
+        return {
+            entry["Key"]: entry["ETag"]
+            for entry in listing.get("Contents", ())
+            if f"/{session_id}/" in entry["Key"]
+        }

@@ -25,6 +25,10 @@ class Journal:
         self.missed: Counter[str] = Counter()
         self.surprises: list[str] = []
 
+    def begun(self, strike: Strike) -> None:
+        """Note that a fault is about to be done."""
+        self._write(event="begun", kind=strike.kind, number=strike.number)
+
     def struck(self, strike: Strike, **details: object) -> None:
         """Note a fault that was done."""
         self.strikes[strike.kind] += 1

@@ -41,7 +41,7 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
             "lost": inbound.lost,
             "lost_outside_window": verdict.count(Breach.MESSAGE_LOST),
             "doubled": verdict.count(Breach.MESSAGE_DOUBLED),
-            "late": inbound.late,
+            "late": len(verdict.late),
             "announced_unreadable": inbound.unreadable,
         },
         "order_violations": verdict.count(Breach.OUT_OF_ORDER),
@@ -59,6 +59,7 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
             "count": len(verdict.handover.seconds),
         },
         "offenders": [_offender(one) for one in verdict.offences],
+        "late": [_offender(one) for one in verdict.late],
         "lost_in_window": [_offender(one) for one in inbound.lost_in_window],
     }
 

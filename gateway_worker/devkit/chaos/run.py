@@ -86,6 +86,7 @@ async def _strike_all(
 
     async def strike(one: Strike) -> None:
         await asyncio.sleep(max(0.0, began + one.at_seconds - time.monotonic()))
+        stage.journal.begun(one)
         fault = getattr(crew, one.kind, None) or getattr(outside, one.kind)
         try:
             async with asyncio.timeout(_FAULT_SECONDS):

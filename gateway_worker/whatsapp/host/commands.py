@@ -46,6 +46,7 @@ class Commands:
     Args:
         library: The client.
         journal: Told of every send before and after.
+        settle: Called when the library has sent something, before anybody is told.
         send: Sends a frame to the worker; safe from every thread.
         unlinked: Called after the device was unlinked.
         cut: Cuts the library's connection, which it then makes anew.
@@ -56,12 +57,14 @@ class Commands:
         *,
         library: Library,
         journal: SendJournal,
+        settle: Callable[[], None],
         send: Callable[[FromHost], None],
         unlinked: Callable[[], None],
         cut: Callable[[], object],
     ) -> None:
         self._library = library
         self._journal = journal
+        self._settle = settle
         self._send = send
         self._unlinked = unlinked
         self._cut = cut
@@ -182,6 +185,7 @@ class Commands:
             self._journal.answered(
                 command, message_id=answer.ID, chat=chat, timestamp=answer.Timestamp
             )
+        self._settle()
         self._send(
             Sent(
                 seconds=seconds,

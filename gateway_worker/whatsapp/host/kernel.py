@@ -82,6 +82,16 @@ def lock_directory(directory: Path) -> int:
         os.close(descriptor)  # the directory was removed meanwhile, and perhaps made again
 
 
+def force_to_disk(path: Path) -> None:
+    """Wait until a file or directory is on the disk; nothing if it cannot be."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def count_threads() -> int:
     """Return the number of this process's threads."""
     return sum(1 for _ in Path("/proc/self/task").iterdir())

@@ -160,10 +160,18 @@ def file_source(store: Path) -> str:
 
     A name that begins with `postgres` is the URL of a PostgreSQL database to the library. Of any
     other the library makes `file:NAME?_foreign_keys=on` and gives that to SQLite's driver; what is
-    behind a question mark in the name are parameters of the driver. A write-ahead log needs one
-    wait for the disk per transaction where a rollback journal needs three, and is as safe.
+    behind a question mark in the name are parameters of the driver.
+
+    The driver does not wait for the disk: while it did, a message whose key is used up already
+    would be nowhere but in the memory of a process that may be killed. Whoever uses this forces the
+    write-ahead log to the disk, behind arrivals and before the answer to a send.
     """
-    return f"{store}?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=5000&_foreign_keys=on&_="
+    return f"{store}?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000&_foreign_keys=on&_="
+
+
+def log_of(store: Path) -> Path:
+    """Return the write-ahead log of a store."""
+    return store.with_name(store.name + "-wal")
 
 
 def stored_devices(deferred: Deferred, source: str) -> list[str]:

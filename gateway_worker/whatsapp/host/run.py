@@ -22,6 +22,7 @@ from gateway_worker.whatsapp.host.native import (
     RootKeyError,
     file_source,
     install_root,
+    log_of,
     stored_devices,
 )
 from gateway_worker.whatsapp.host.preload import Deferred
@@ -68,6 +69,7 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
         limit_bytes=start.spool_limit_bytes,
         segment_bytes=start.spool_segment_bytes,
         sync=start.spool_sync,
+        beside=log_of(directory / start.device_store),
     )
     if start.replay:
         importlib.import_module(REPLAY).replay(start=start, channel=channel, spool=spool)

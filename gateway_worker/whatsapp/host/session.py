@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from gateway_worker.whatsapp.convert.people import People, PhoneOf, account
@@ -26,8 +27,8 @@ from gateway_worker.whatsapp.host.events import (
     link_news,
 )
 from gateway_worker.whatsapp.host.journal import SendJournal
-from gateway_worker.whatsapp.host.kernel import cut_connections
-from gateway_worker.whatsapp.host.native import Callbacks, Library, parse_device
+from gateway_worker.whatsapp.host.kernel import cut_connections, force_to_disk
+from gateway_worker.whatsapp.host.native import Callbacks, Library, log_of, parse_device
 from gateway_worker.whatsapp.host.shipping import Shipper
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
@@ -98,6 +99,7 @@ class HostSession:
         self._commands = Commands(
             library=library,
             journal=journal,
+            settle=partial(force_to_disk, log_of(Path(start.directory) / start.device_store)),
             send=self._send,
             unlinked=self._leave_soon,
             cut=partial(cut_connections, keep_ports=database_ports),
@@ -287,6 +289,7 @@ class HostSession:
     def _on_device(self, own: Person) -> None:
         self._people.own = own
         self._known = True
+        self._spool.force_soon()  # a new link must not be lost to a power cut
         if not self._announced:
             self._announced = True
             self._send(Linked(account=own))

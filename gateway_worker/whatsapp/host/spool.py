@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from gateway_worker.whatsapp.host.kernel import force_to_disk
+
 RECORD: Final = struct.Struct("<IIQBB")
 """Checksum of the rest, length of the payload, number, code, flags."""
 ACK: Final = struct.Struct("<QI")
@@ -96,12 +98,19 @@ class Spool:
     """
 
     def __init__(
-        self, *, directory: Path, limit_bytes: int, segment_bytes: int, sync: bool
+        self,
+        *,
+        directory: Path,
+        limit_bytes: int,
+        segment_bytes: int,
+        sync: bool,
+        beside: Path | None = None,
     ) -> None:
         self._directory = directory
         self._limit = limit_bytes
         self._segment_bytes = segment_bytes
         self._sync = sync
+        self._beside = beside
         self._segments: deque[_Segment] = deque()
         self._bytes = 0
         self._ack_file = -1
@@ -119,14 +128,33 @@ class Spool:
         self.stalled = 0
 
     @classmethod
-    def open(cls, *, directory: Path, limit_bytes: int, segment_bytes: int, sync: bool) -> Self:
+    def open(
+        cls,
+        *,
+        directory: Path,
+        limit_bytes: int,
+        segment_bytes: int,
+        sync: bool,
+        beside: Path | None = None,
+    ) -> Self:
         """Open a directory's spool; reading begins at the first record not acknowledged.
+
+        Args:
+            directory: The session's directory.
+            limit_bytes: Above this, appending waits.
+            segment_bytes: The size of one file.
+            sync: Whether what is appended is forced to the disk.
+            beside: Another file that is forced along, if it is there.
 
         Raises:
             OSError: The files cannot be used.
         """
         spool = cls(
-            directory=directory, limit_bytes=limit_bytes, segment_bytes=segment_bytes, sync=sync
+            directory=directory,
+            limit_bytes=limit_bytes,
+            segment_bytes=segment_bytes,
+            sync=sync,
+            beside=beside,
         )
         spool._recover()
         if sync:
@@ -175,6 +203,10 @@ class Spool:
         with self._changed:
             self._limitless = True
             self._changed.notify_all()
+
+    def force_soon(self) -> None:
+        """Have what there is forced to the disk, where the spool was opened with `sync`."""
+        self._unforced.set()
 
     def read(self) -> Record | None:
         """Return the next record that was not read yet, or None; for one thread."""
@@ -255,19 +287,17 @@ class Spool:
 
     def _force(self) -> None:
         """Force to the disk what has come, in a thread of its own, until the spool is closed."""
-        while self._unforced.wait() and not self._closed:
+        while self._unforced.wait():
             self._unforced.clear()
             with self._changed:
                 if self._closed:
                     return
                 is_new, self._new_file = self._new_file, False
-                files = [os.dup(one.descriptor) for one in list(self._segments)[-FORCED_SEGMENTS:]]
-            if is_new:
-                files.append(os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC))
-            for file in files:
-                with suppress(OSError):  # the next time again, with all that is not there yet
-                    os.fsync(file)
-                os.close(file)
+                paths = [one.path for one in list(self._segments)[-FORCED_SEGMENTS:]]
+            paths += [self._directory] if is_new else []
+            paths += [self._beside] if self._beside is not None else []
+            for path in paths:
+                force_to_disk(path)  # what fails is tried again with what comes next
             time.sleep(FORCE_PAUSE_SECONDS)
 
     def _write(self, code: int, flags: int, payload: bytes, *, force: bool) -> int:

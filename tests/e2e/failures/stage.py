@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import aiormq
 import asyncpg
+import redis.asyncio
 
 from gateway_contracts import SessionState, Topology
 from gateway_worker.devkit.backend import Backend
@@ -25,6 +27,7 @@ from tests.e2e.failures.links import REQUIRED, Links
 from tests.e2e.failures.traffic import Traffic
 from tests.e2e.harness import Gateway
 from tests.support.eventually import eventually
+from tests.support.publishing import Publisher
 
 WORKER: Final = "failing"
 ACCOUNTS: Final = {"12025550110": "shop", "12025550111": "cafe"}
@@ -54,16 +57,24 @@ class Stage:
 
     Attributes:
         environment: Where the services really are.
+        publisher: Publishes commands where the broker itself comes and goes; else the backend does.
     """
 
     gateway: Gateway
     links: Links
     customer: Phone
     environment: Mapping[str, str]
+    publisher: Publisher | None = None
 
     def traffic(self, label: str) -> Traffic:
         """Return a source of traffic for one test."""
-        return Traffic(gateway=self.gateway, accounts=ACCOUNTS, customer=self.customer, label=label)
+        return Traffic(
+            gateway=self.gateway,
+            accounts=ACCOUNTS,
+            customer=self.customer,
+            label=label,
+            publish=(self.publisher or self.gateway.backend).publish,
+        )
 
     async def settled(self, traffic: Traffic) -> None:
         """Wait until all that was sent has come to its end."""
@@ -141,6 +152,25 @@ class Stage:
         """The present length of the worker's log, in bytes."""
         return self.gateway.worker.log_path.stat().st_size
 
+    async def ready_at_broker(self, queue: str, *, at_least: int) -> bool:
+        """Whether so many messages wait in a queue without being handed out."""
+        connection = await aiormq.connect(self.environment["AMQP_URL"])
+        try:
+            channel = await connection.channel()
+            declared = await channel.queue_declare(queue, passive=True)
+            return (declared.message_count or 0) >= at_least
+        finally:
+            await connection.close()
+
+    async def forget_route(self, session_id: str) -> None:
+        """Delete a session's entry in the routing table, and the worker's."""
+        client = redis.asyncio.from_url(self.environment["REDIS_URL"])
+        try:
+            prefix = self.environment["REDIS_PREFIX"]
+            await client.delete(f"{prefix}session:{session_id}", f"{prefix}worker:{WORKER}")
+        finally:
+            await client.aclose()
+
     async def sql(self, query: str, *arguments: object) -> Any:
         """Ask the database directly, past its link."""
         connection = await asyncpg.connect(self.environment["DATABASE_URL"])
@@ -201,9 +231,13 @@ def settings_for(
 
 @asynccontextmanager
 async def open_stage(
-    environment: Mapping[str, str], directory: Path, *, durable: bool = False
+    environment: Mapping[str, str], directory: Path, *, broker_breaks: bool = False
 ) -> AsyncIterator[Stage]:
-    """Start the sandbox, the links, the worker and the backend; link the accounts."""
+    """Start the sandbox, the links, the worker and the backend; link the accounts.
+
+    Where the broker itself breaks, and not only the worker's link to it, the backend has a queue
+    that outlives its connection.
+    """
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(Sandbox.open(SandboxSettings()))
         direct = {**environment, **sandbox.worker_env}
@@ -216,13 +250,9 @@ async def open_stage(
             health_port=ports.take(["health"], wished={})["health"],
             environment=links.environment(direct),
         )
+        topology = Topology(prefix=direct["AMQP_PREFIX"])
         backend = await stack.enter_async_context(
-            Backend.open(
-                direct["AMQP_URL"],
-                topology=Topology(prefix=direct["AMQP_PREFIX"]),
-                name="e2e",
-                durable=durable,
-            )
+            Backend.open(direct["AMQP_URL"], topology=topology, name="e2e", durable=broker_breaks)
         )
         stack.push_async_callback(worker.kill)
         await worker.start()
@@ -234,6 +264,7 @@ async def open_stage(
             links=links,
             customer=await sandbox.add_phone(CUSTOMER),
             environment=direct,
+            publisher=Publisher(direct["AMQP_URL"], topology=topology) if broker_breaks else None,
         )
         assert sandbox.egress_attempts == ()
 

@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from gateway_contracts import MessageSend
-from gateway_worker.devkit.backend import Backend
+from gateway_contracts import CommandEnvelope, MessageSend
 from gateway_worker.sandbox.phones.phone import Phone
 from tests.e2e.harness import Gateway
 
@@ -50,12 +49,20 @@ class Traffic:
         accounts: The session's id for every account's number.
         customer: Who writes to the accounts, and is written to.
         label: Part of every text, so that two tests have no text in common.
+        publish: How commands are published; returns when the broker has confirmed.
     """
 
     def __init__(
-        self, *, gateway: Gateway, accounts: dict[str, str], customer: Phone, label: str
+        self,
+        *,
+        gateway: Gateway,
+        accounts: dict[str, str],
+        customer: Phone,
+        label: str,
+        publish: Callable[[CommandEnvelope], Awaitable[None]],
     ) -> None:
         self._gateway = gateway
+        self._publish = publish
         self._accounts = accounts
         self._customer = customer
         self._label = label
@@ -72,6 +79,12 @@ class Traffic:
         self._count += 1
         for number, session_id in self._accounts.items():
             await self._write(session_id)
+            await self._answer(number, session_id)
+
+    async def answer(self) -> None:
+        """Send one message to every session, and no command."""
+        self._count += 1
+        for number, session_id in self._accounts.items():
             await self._answer(number, session_id)
 
     @asynccontextmanager
@@ -97,14 +110,10 @@ class Traffic:
     async def _write(self, session_id: str) -> None:
         text = f"{self._label} out {session_id} {self._count}"
         command = self.command(session_id, text)
-        await self._backend.publish(command)
+        await self._publish(command)
         self.book.outbound.append(Sent(session_id=session_id, identity=command.id, text=text))
 
     async def _answer(self, number: str, session_id: str) -> None:
         text = f"{self._label} in {session_id} {self._count}"
         message_id = await self._customer.send_text(number, text)
         self.book.inbound.append(Sent(session_id=session_id, identity=message_id, text=text))
-
-    @property
-    def _backend(self) -> Backend:
-        return self._gateway.backend

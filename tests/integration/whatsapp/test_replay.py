@@ -67,7 +67,10 @@ class Replay:
 
 
 async def left_behind(stage: Stage) -> tuple[Account, list[Spooled]]:
-    """Kill a host with messages in both directions that nobody acknowledged; returns those."""
+    """Kill a host with messages in both directions that nobody acknowledged.
+
+    Returns what it told; its spool may have something more by then.
+    """
     account = await stage.linked()
     ben = await stage.customer()
     account.acknowledging = False
@@ -96,8 +99,8 @@ async def test_it_is_told_as_it_would_have_been(stage: Stage) -> None:
         assert processes.leftovers(account.directory)
         first = Replay(processes=processes, directory=account.directory, acknowledging=False)
         host = await first.start()
-        await eventually(lambda: len(first.told()) == len(told))
-        assert first.told() == told
+        await eventually(lambda: len(first.told()) >= len(told))
+        assert first.told()[: len(told)] == told
         with pytest.raises(SessionNotConnectedError):
             await host.send_text(OutgoingText(to="4915500001", text="no"), command_id="c")
         host.kill()
@@ -109,7 +112,7 @@ async def test_it_is_told_as_it_would_have_been(stage: Stage) -> None:
 
         left = await second.end()
         assert (left.expected, left.detail) == (True, "it left")
-        assert second.told() == told
+        assert second.told()[: len(told)] == told
         assert not processes.leftovers(account.directory)
 
 
@@ -127,7 +130,7 @@ async def test_a_spool_beside_its_store(stage: Stage, tmp_path: Path) -> None:
     await one.start()
 
     assert (await one.end()).expected
-    assert one.told() == told
+    assert one.told()[: len(told)] == told
     assert not stage.processes.leftovers(tmp_path)
 
 
@@ -136,7 +139,7 @@ async def test_a_replay_that_is_stopped(stage: Stage) -> None:
     account, told = await left_behind(stage)
     one = Replay(processes=stage.processes, directory=account.directory, acknowledging=False)
     host = await one.start()
-    await eventually(lambda: len(one.told()) == len(told))
+    await eventually(lambda: len(one.told()) >= len(told))
 
     await host.stop()
 

@@ -39,7 +39,6 @@ def judge_inbound(history: History) -> Inbound:
         delivered=len(history.written) - len(missing),
         lost_in_window=tuple(_lost(one, unreadable) for one in inside),
         unreadable=len(unreadable),
-        late=len(late_arrivals(history)),
         offences=(
             *(_lost(one, unreadable) for one in outside),
             *_doubled(history.written, arrived),
@@ -48,10 +47,10 @@ def judge_inbound(history: History) -> Inbound:
     )
 
 
-def late_arrivals(history: History) -> frozenset[_Key]:
+def held_on_disk(history: History) -> frozenset[_Key]:
     """Return what one worker's host had confirmed when another worker took the session over.
 
-    It is on the first one's disk, and is announced when that worker is back.
+    It may be on the first one's disk, and is then announced when that worker is back.
     """
     takeovers: dict[str, list[Told]] = defaultdict(list)
     arrivals: dict[_Key, Told] = {}

@@ -17,10 +17,12 @@ KILLS_PER_LOST = 10
 def audit(history: History) -> Verdict:
     """Judge a run."""
     commands, inbound = judge_commands(history), judge_inbound(history)
+    order = judge_order(history)
     host_kills = sum(blow.harm.is_kill for blow in history.blows)
     return Verdict(
         commands=commands,
         inbound=inbound,
+        late=order.late,
         host_kills=host_kills,
         takeover=takeover_times(history),
         handover=handover_times(history),
@@ -28,7 +30,7 @@ def audit(history: History) -> Verdict:
         offences=(
             *commands.offences,
             *inbound.offences,
-            *judge_order(history),
+            *order.offences,
             *judge_continuity(history),
             *_excesses(commands, inbound, host_kills),
         ),

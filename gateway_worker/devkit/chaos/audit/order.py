@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from gateway_worker.devkit.chaos.audit.arrivals import late_arrivals
+from gateway_worker.devkit.chaos.audit.arrivals import held_on_disk
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Offence
 from gateway_worker.devkit.chaos.history import History, Kind, Purpose, Shown
 
@@ -11,13 +12,32 @@ _Step = tuple[int, str]
 """A place in the order that should be, and the id of what has it."""
 
 
-def judge_order(history: History) -> tuple[Offence, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What came after something that should have followed it.
+
+    Attributes:
+        late: Messages out of order that could not have come earlier: they were on the disk of a
+            worker whose session another one had taken over.
+    """
+
+    offences: tuple[Offence, ...]
+    late: tuple[Offence, ...]
+
+
+def judge_order(history: History) -> Order:
     """Look at every stream of every session."""
-    return (
-        *_judge("outcome", _outcomes(history)),
-        *_judge("message at the phone", _at_phones(history)),
-        *_judge("event", _events(history)),
-        *_judge("message received", _received(history)),
+    received = list(_judge("message received", _received(history)))
+    from_disk = held_on_disk(history)
+    late = [one for one in received if (one.session_id, one.identity) in from_disk]
+    return Order(
+        offences=(
+            *_judge("outcome", _outcomes(history)),
+            *_judge("message at the phone", _at_phones(history)),
+            *_judge("event", _events(history)),
+            *(one for one in received if one not in late),
+        ),
+        late=tuple(late),
     )
 
 
@@ -72,8 +92,8 @@ def _events(history: History) -> dict[str, list[_Step]]:
 
 
 def _received(history: History) -> dict[str, list[_Step]]:
-    """What was unreadable at first, or on the disk of a dead worker, comes when it can."""
-    late = late_arrivals(history) | {
+    """What was unreadable at first comes when the writer's phone has sent it again: no order."""
+    unreadable = {
         (told.session_id, told.message_id)
         for told in history.told
         if told.kind is Kind.UNDECRYPTABLE
@@ -84,7 +104,7 @@ def _received(history: History) -> dict[str, list[_Step]]:
         for told in history.told
         if told.kind is Kind.RECEIVED
         and (told.session_id, told.message_id) in places
-        and (told.session_id, told.message_id) not in late
+        and (told.session_id, told.message_id) not in unreadable
     )
 
 

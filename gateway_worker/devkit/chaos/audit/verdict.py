@@ -90,15 +90,12 @@ class Inbound:
     Attributes:
         lost_in_window: Lost when a host was killed, as far as the library leaves no choice.
         unreadable: Announced by `message.undecryptable`, whether or not they came later.
-        late: Were on the disk of a worker that was cut off when its session was taken over, and
-            came from there when it was back. They cannot be in order.
     """
 
     sent: int
     delivered: int
     lost_in_window: tuple[Offence, ...]
     unreadable: int
-    late: int
     offences: tuple[Offence, ...]
 
     @property
@@ -110,10 +107,17 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The result of an audit; passed if there are no offences."""
+    """The result of an audit; passed if there are no offences.
+
+    Attributes:
+        late: Messages that came behind newer ones, from the disk of a worker whose session another
+            one had taken over.
+        host_kills: Hosts that a fault killed, alone or with their worker.
+    """
 
     commands: Commands
     inbound: Inbound
+    late: tuple[Offence, ...]
     host_kills: int
     takeover: Spread
     handover: Spread

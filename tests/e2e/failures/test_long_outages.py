@@ -1,0 +1,133 @@
+"""Outages that outlast leases and many attempts: whoever waits, waits for ever, and comes back."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from gateway_contracts import SessionState, SessionStatus
+from gateway_worker.devkit.services import ObjectStore, Services
+from tests.e2e.failures.links import FAULTS, POSTGRESQL, RABBITMQ, WHATSAPP
+from tests.e2e.failures.stage import (
+    ACCOUNTS,
+    LiveWatch,
+    Stage,
+    complaints,
+    open_stage,
+    settings_for,
+)
+from tests.support.databases import fresh_database
+from tests.support.eventually import eventually
+from tests.support.services import random_name
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+STOPPED = FAULTS["stopped"]
+ATTEMPTS = 30
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def short_lease(
+    services: Services,
+    database_template: str,
+    amqp_url: str,
+    s3: ObjectStore,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Stage]:
+    """A stage whose worker has a short lease and tries again soon."""
+    name = random_name()
+    async with fresh_database(services.database_url, template=database_template) as database_url:
+        settings = settings_for(
+            amqp_url=amqp_url,
+            database_url=database_url,
+            redis_url=services.redis_url,
+            s3=s3,
+            name=name,
+        )
+        settings |= {"LEASE_SECONDS": "2", "AMQP_RECONNECT_MAXIMUM_SECONDS": "0.2"}
+        async with open_stage(settings, tmp_path_factory.mktemp(name)) as stage:
+            yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(short_lease: Stage) -> AsyncIterator[Stage]:
+    """The module's stage, whole, also after a test that has failed."""
+    await short_lease.links.heal()
+    await short_lease.restored()
+    yield short_lease
+    await short_lease.links.heal()
+
+
+async def test_postgresql_is_away_for_longer_than_the_lease(stage: Stage) -> None:
+    """The worker ends its hosts, for another may own the sessions now, and starts them again."""
+    traffic, since, log = stage.traffic("lapse"), stage.arrivals, stage.log_size
+    worker = stage.gateway.worker
+    async with LiveWatch(worker).watching():
+        await traffic.once()
+        async with traffic.flowing(), STOPPED(stage.links[POSTGRESQL]):
+            await eventually(
+                lambda: "lease.lapsed" in _counted(stage, log), timeout_seconds=20, reason="lapsed"
+            )
+            await eventually(lambda: worker.hosts() == [], reason="no host runs")
+            await stage.until_noticed(POSTGRESQL)
+            await traffic.once()
+        await stage.restored()
+        await traffic.once()
+        await stage.settled(traffic)
+    stage.audit(traffic, since=since)
+    said = [line for line in complaints(stage.log_lines(log)) if line["event"] != "lease.lapsed"]
+    assert said == []
+
+
+async def test_rabbitmq_is_away_for_many_attempts(stage: Stage) -> None:
+    """Both connections are tried again and again, and work in the end."""
+    traffic, since, log = stage.traffic("attempts"), stage.arrivals, stage.log_size
+    async with LiveWatch(stage.gateway.worker).watching(), STOPPED(stage.links[RABBITMQ]):
+        await traffic.once()
+        await eventually(
+            lambda: _counted(stage, log)["broker.unreachable"] >= 2 * ATTEMPTS,
+            timeout_seconds=40,
+            reason="many attempts were made",
+        )
+    await stage.settled(traffic)
+    await stage.restored()
+    stage.audit(traffic, since=since)
+    assert complaints(stage.log_lines(log)) == []
+
+
+async def test_hosts_that_cannot_reach_whatsapp_are_started_again(stage: Stage) -> None:
+    """At growing intervals that no two sessions share; commands wait for the connection."""
+    traffic, since, log = stage.traffic("hosts"), stage.arrivals, stage.log_size
+    async with LiveWatch(stage.gateway.worker).watching(), STOPPED(stage.links[WHATSAPP]):
+        for host in stage.gateway.worker.hosts():
+            host.kill()
+        await eventually(
+            lambda: all(len(_waits(stage, name, since)) >= 4 for name in ACCOUNTS.values()),
+            timeout_seconds=40,
+            reason="every host was started several times",
+        )
+    waits = [wait for name in ACCOUNTS.values() for wait in _waits(stage, name, since)]
+    assert len({round(wait, 3) for wait in waits}) > len(waits) / 2, waits
+    await stage.restored()
+    await traffic.once()
+    await stage.settled(traffic)
+    stage.audit(traffic, since=since)
+    assert complaints(stage.log_lines(log)) == []
+
+
+def _counted(stage: Stage, log: int) -> Counter[str]:
+    """Return how often each event was logged since that offset."""
+    return Counter(str(line["event"]) for line in stage.log_lines(log))
+
+
+def _waits(stage: Stage, session_id: str, since: int) -> list[float]:
+    """Return the announced pauses before a session's next attempts, in seconds."""
+    return [
+        (one.event.data.retry_at - one.event.time).total_seconds()
+        for one in stage.gateway.backend.arrivals[since:]
+        if isinstance(one.event, SessionStatus)
+        and one.event.subject == session_id
+        and one.event.data.state is SessionState.RECONNECTING
+        and one.event.data.retry_at is not None
+    ]

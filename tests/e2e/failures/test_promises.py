@@ -1,0 +1,150 @@
+"""What the worker does while one dependency is away, as an operator and a backend can see it."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway_contracts import MessageReceived, SessionState, SessionStatus, StatusReason
+from tests.e2e.failures.links import (
+    FAULTS,
+    POSTGRESQL,
+    RABBITMQ,
+    REDIS,
+    S3,
+    WHATSAPP,
+)
+from tests.e2e.failures.stage import ACCOUNTS, Stage
+from tests.support.eventually import eventually
+from tests.support.traces import object_versions, route
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+STOPPED = FAULTS["stopped"]
+
+
+async def test_without_rabbitmq_the_outbox_grows(stage: Stage) -> None:
+    """Arrivals are committed and wait, in order, until the broker is back."""
+    traffic, since = stage.traffic("outbox"), stage.arrivals
+    waiting = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
+    async with STOPPED(stage.links[RABBITMQ]):
+        await stage.until_noticed(RABBITMQ)
+        before = await stage.sql(waiting)
+        for _ in range(3):
+            await traffic.answer()
+
+        async def grown() -> bool:
+            return bool(await stage.sql(waiting) >= before + 3 * len(ACCOUNTS))
+
+        await eventually(grown, reason="the arrivals wait in the outbox")
+        assert _received(stage, since) == 0
+    await stage.settled(traffic)
+    stage.audit(traffic, since=since)
+
+
+async def test_without_postgresql_arrivals_wait_on_the_disk_and_commands_at_the_broker(
+    stage: Stage,
+) -> None:
+    """The intake pauses, the spools fill, and WhatsApp has its acknowledgements all the same."""
+    traffic, since = stage.traffic("spool"), stage.arrivals
+    async with STOPPED(stage.links[POSTGRESQL]):
+        await stage.until_noticed(POSTGRESQL)
+        before = _spooled(stage)
+        await traffic.once()
+        await eventually(lambda: _spooled(stage) > before, reason="the arrivals are on the disk")
+        queue = f"{stage.environment['AMQP_PREFIX']}.worker.{stage.gateway.worker.worker_id}"
+        await eventually(
+            lambda: stage.ready_at_broker(queue, at_least=len(ACCOUNTS)),
+            reason="the commands wait at the broker",
+        )
+        assert _received(stage, since) == 0
+    await stage.settled(traffic)
+    stage.audit(traffic, since=since)
+
+
+async def test_without_redis_everything_works_and_the_table_is_late(stage: Stage) -> None:
+    """Commands and arrivals do not wait for Redis; what the table missed is written afterwards."""
+    traffic, since = stage.traffic("table"), stage.arrivals
+    gateway = stage.gateway
+    async with STOPPED(stage.links[REDIS]):
+        await stage.until_noticed(REDIS)
+        await traffic.once()
+        await stage.settled(traffic)
+        after = stage.arrivals
+        gateway.sandbox.faults.drop_link(next(iter(ACCOUNTS)))
+        await gateway.until("shop", SessionState.RECONNECTING, after=after)
+        await gateway.until("shop", SessionState.CONNECTED, after=after)
+        await stage.forget_route("shop")  # as a Redis that lost its memory
+
+    async def written() -> bool:
+        found = await route(stage.environment, "shop")
+        return found.get("state") == SessionState.CONNECTED
+
+    await eventually(written, timeout_seconds=30, reason="the table is right again")
+    stage.audit(traffic, since=since)
+
+
+async def test_without_s3_snapshots_wait(stage: Stage) -> None:
+    """Messages flow meanwhile; the store that they have changed is copied when S3 is back."""
+    traffic, since = stage.traffic("copies"), stage.arrivals
+    async with STOPPED(stage.links[S3]):
+        await stage.until_noticed(S3)
+        before = await object_versions(stage.environment, "shop")
+        await traffic.once()
+        await stage.settled(traffic)
+        await asyncio.sleep(1)
+        assert await object_versions(stage.environment, "shop") == before
+
+    async def copied() -> bool:
+        return await object_versions(stage.environment, "shop") != before
+
+    await eventually(copied, timeout_seconds=40, reason="the device store was copied")
+    stage.audit(traffic, since=since)
+
+
+async def test_without_whatsapp_the_status_says_so(stage: Stage) -> None:
+    """Both sessions are reconnecting, the worker stays ready; commands wait and then succeed."""
+    traffic, since = stage.traffic("status"), stage.arrivals
+    gateway = stage.gateway
+    async with STOPPED(stage.links[WHATSAPP]):
+        for session_id in ACCOUNTS.values():
+            lost = await gateway.until(session_id, SessionState.RECONNECTING, after=since)
+            assert lost.data.reason is StatusReason.CONNECTION_LOST
+        await traffic.once()
+        assert await gateway.worker.is_ready()
+        states = (await gateway.worker.health())["sessions"]["by_state"]
+        assert states[SessionState.RECONNECTING] == len(ACCOUNTS), states
+    await stage.settled(traffic)
+    for session_id in ACCOUNTS.values():
+        await gateway.until(session_id, SessionState.CONNECTED, after=since)
+    stage.audit(traffic, since=since)
+
+
+async def test_status_events_alternate_over_many_losses(stage: Stage) -> None:
+    """Every loss of a connection is told once, and so is every return."""
+    since, gateway = stage.arrivals, stage.gateway
+    number, session_id = next(iter(ACCOUNTS.items()))
+    for _ in range(3):
+        after = stage.arrivals
+        gateway.sandbox.faults.drop_link(number)
+        await gateway.until(session_id, SessionState.RECONNECTING, after=after)
+        await gateway.until(session_id, SessionState.CONNECTED, after=after)
+    states = [
+        one.event.data.state
+        for one in gateway.backend.arrivals[since:]
+        if isinstance(one.event, SessionStatus) and one.event.subject == session_id
+    ]
+    assert states == 3 * [SessionState.RECONNECTING, SessionState.CONNECTED]
+
+
+def _received(stage: Stage, since: int) -> int:
+    """Return how many messages have been announced since that arrival."""
+    return sum(
+        isinstance(one.event, MessageReceived) for one in stage.gateway.backend.arrivals[since:]
+    )
+
+
+def _spooled(stage: Stage) -> int:
+    """Return how many bytes the spools hold."""
+    spools: list[Path] = list(stage.gateway.worker.data_dir.glob("sessions/*/spool-*"))
+    return sum(path.stat().st_size for path in spools)
