@@ -53,6 +53,10 @@ from gateway_worker.sessions.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
 
+_CONTESTS = 5
+_CONTEST_SECONDS = 60.0
+"""How often within how long a session that came from elsewhere takes its connection back."""
+
 
 class Session:
     """A session that this worker owns.
@@ -84,6 +88,8 @@ class Session:
         )
         self._log = log.bind(session_id=row.session_id)
         self._snapshot_due = False
+        self._came = bool(row.pending)
+        self._replaced: list[float] = []
         self._is_packed = False
         self._standing = Standing(row=row, around=around, on_fenced=self._on_fenced)
         self._supervisor = HostSupervisor(
@@ -380,7 +386,7 @@ class Session:
                         SessionState.RECONNECTING, StatusReason.CONNECTION_LOST, detail=event.detail
                     )
             case LinkEnded():
-                self._supervisor.ended(ending_of(event))
+                self._supervisor.ended(self._ending_of(event))
             case HostExited():
                 self._standing.clear_qr()
                 self._supervisor.exited(event)
@@ -397,6 +403,21 @@ class Session:
             StatusReason.LOGIN_SUCCEEDED,
             update=SessionUpdate(account=account),
         )
+
+    def _ending_of(self, event: LinkEnded) -> Ending:
+        """Return what follows from the end of the connection.
+
+        The one who replaced the connection of a session that came from another worker may be that
+        worker, waking up after it was given up for dead: then this one has to insist.
+        """
+        ending = ending_of(event)
+        if ending.reason is not StatusReason.STREAM_REPLACED or not self._came:
+            return ending
+        now = self._around.clock.monotonic()
+        self._replaced = [at for at in self._replaced if now - at < _CONTEST_SECONDS] + [now]
+        if len(self._replaced) > _CONTESTS:
+            return ending
+        return Ending(SessionState.RECONNECTING, ending.reason, ending.detail)
 
     async def _first_copy(self) -> None:
         """Copy the store of a device that was just linked, before it counts as connected.
