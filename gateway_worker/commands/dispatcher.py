@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from gateway_contracts import Command, CommandRejectedError, parse_command
+from gateway_contracts import Command, CommandRejectedError, SessionMigrate, parse_command
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.outcomes import Outcomes
@@ -176,6 +176,8 @@ class Dispatcher:
             return await self._obey(session_id, work, content)
         assert not isinstance(content, CommandRejectedError | ControlError)
         queue_of = delivery.came_from or delivery.origin
+        if isinstance(content, SessionMigrate):
+            queue_of = self._worker_id  # no session moves on before it has arrived with everything
         if not self._turns.admit(session_id, work, queue_of=queue_of):
             return True
         return await self._executor.run(delivery, content, arrived=work.arrived)

@@ -80,7 +80,13 @@ class Drain:
         async def move_on() -> None:
             nonlocal moved
             while waiting:
-                moved += await self._move(waiting.pop(0))
+                session_id = waiting.pop(0)
+                if self._manager.pending_of(session_id)[1]:
+                    # It has just come, and not yet with everything: later.
+                    waiting.append(session_id)
+                    await asyncio.sleep(_LOOK_SECONDS)
+                else:
+                    moved += await self._move(session_id)
 
         workers = [asyncio.create_task(move_on()) for _ in range(_SIDE_BY_SIDE)]
         _, late = await asyncio.wait(workers, timeout=seconds)
