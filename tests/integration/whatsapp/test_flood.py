@@ -138,3 +138,27 @@ async def test_a_full_spool_is_a_brake_and_no_drop(stage: Stage) -> None:
         assert [message.message_id for message in account.messages()] == ids
         assert spool_bytes(account.directory) < limit + 2_000
         await account.stop()
+
+
+async def test_a_host_that_leaves_with_a_full_spool_stores_what_it_has(stage: Stage) -> None:
+    """What the library has confirmed already is told once, so it is stored above the limit."""
+    settings = settings_for(
+        stage.sandbox, spool_limit_bytes=2_000, spool_segment_bytes=1_000, in_flight=2
+    )
+    async with HostProcesses(settings) as processes:
+        account = await stage.account()
+        account.processes = processes
+        await account.link()
+        account.acknowledging = False
+        ben = await stage.customer()
+        ids = await write(ben, account, 60)
+        number = account.phone.number
+        await eventually(
+            lambda: not stage.sandbox.faults.links(number)[0].pending,
+            reason="the library has confirmed all of them",
+        )
+        assert spool_bytes(account.directory) < 4_000
+
+        await account.stop()
+
+        assert spooled(account.directory) == ids

@@ -237,6 +237,26 @@ def test_closing_frees_a_writer_that_waits(open_spool: OpenSpool) -> None:
     assert len(caught) == 1
 
 
+def test_a_host_that_leaves_takes_everything(open_spool: OpenSpool) -> None:
+    """The writer that waits goes on, and no other one waits any more."""
+    spool = open_spool(limit_bytes=100)
+    while spool.append(17, 0, b"x" * 60) < 2:
+        pass
+    writer = threading.Thread(target=lambda: spool.append(17, 0, b"y" * 60), daemon=True)
+    writer.start()
+    writer.join(0.1)
+    assert writer.is_alive()
+
+    spool.lift_limit()
+
+    writer.join(10)
+    assert not writer.is_alive()
+    for _ in range(20):
+        spool.append(17, 0, b"z" * 60)
+    assert numbers(spool) == list(range(1, 24))
+    spool.close()
+
+
 def test_one_record_above_the_limit(open_spool: OpenSpool) -> None:
     """It is taken, and once it is acknowledged there is room again."""
     spool = open_spool(limit_bytes=100)
