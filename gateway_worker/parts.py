@@ -11,6 +11,7 @@ import structlog
 from gateway_contracts import WorkerLoad
 from gateway_worker.broker.client import Broker
 from gateway_worker.broker.consumer import CommandConsumer
+from gateway_worker.commands.attempts import Attempts
 from gateway_worker.commands.dispatcher import Dispatcher
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
@@ -280,10 +281,14 @@ def _commands(
     executor = Executor(
         worker_id=settings.worker_id,
         context=context,
-        inbox=inbox,
+        attempts=Attempts(
+            worker_id=settings.worker_id,
+            manager=context.manager,
+            inbox=inbox,
+            postponer=publisher,
+            clock=around.clock,
+        ),
         recorder=around.recorder,
-        postponer=publisher,
-        clock=around.clock,
         observe=counts.command_settled,
     )
     dispatcher = Dispatcher(

@@ -7,8 +7,7 @@ before that brings the command back, and the inbox knows how far it had come. Wh
 for something, it is not `executing`: a crash meanwhile leaves nothing uncertain.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -19,37 +18,31 @@ from gateway_contracts import (
     ErrorCode,
     MessageSend,
     OnUncertain,
-    SessionCreate,
     SessionLogout,
 )
+from gateway_worker.commands.attempts import Attempts, PostponedError
 from gateway_worker.commands.handlers import HANDLERS, Context, Effect
 from gateway_worker.commands.handlers.messages import sent_effect
-from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.outcomes import Outcomes
 from gateway_worker.commands.ports import (
     Delivery,
     Entry,
-    Postponer,
-    Received,
     Refusal,
     Settlement,
     Verdict,
 )
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.errors import (
-    ExpiredError,
     GatewayError,
     InvalidCommandError,
     RetryableError,
-    SessionNotConnectedError,
     SessionNotFoundError,
     UncertainError,
 )
-from gateway_worker.runtime.clock import Clock
-from gateway_worker.runtime.retry import Backoff, until_answered
 from gateway_worker.sessions.changes import Change, Committed, TransferRefusedError
+from gateway_worker.sessions.hosting import SentMessage
 from gateway_worker.sessions.manager import OwnedElsewhereError
-from gateway_worker.sessions.ports import Recorder, SentMessage
+from gateway_worker.sessions.ports import Recorder
 
 log = structlog.get_logger(__name__)
 
@@ -63,31 +56,8 @@ _DEAD = frozenset(
 )
 """Commands that could not be executed as they are: an operator may want to see them."""
 
-_UNKNOWN_SESSION_ATTEMPTS = 3
-"""How often a command from the shared queue looks for its session: another worker may just be
-creating it."""
-
 Observer = Callable[[str, str, Stopwatch], None]
 """Called with a command's type, its outcome (`succeeded` or an error code) and its times."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a command is tried.
-
-    Attributes:
-        attempts: How often at most, the first time included.
-        initial_seconds: The longest first pause between two attempts.
-        maximum_seconds: The longest pause.
-    """
-
-    attempts: int = 5
-    initial_seconds: float = 0.5
-    maximum_seconds: float = 15.0
-
-    def backoff(self) -> Backoff:
-        """Return the pauses of one command."""
-        return Backoff(initial_seconds=self.initial_seconds, maximum_seconds=self.maximum_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,21 +71,14 @@ class _End:
     exhausted: bool = False
 
 
-class _PostponedError(Exception):
-    """The command comes again after a while; it has been put into a delay queue."""
-
-
 class Executor:
     """Brings commands of this worker's sessions to their outcome.
 
     Args:
         worker_id: This worker.
         context: What handlers work with.
-        inbox: Makes each command happen once.
+        attempts: Enters each attempt, and waits between them.
         recorder: Commits outcomes.
-        postponer: Puts commands without an order into the delay queues.
-        clock: For deadlines.
-        patience: How long to try.
         observe: For metrics.
     """
 
@@ -124,21 +87,14 @@ class Executor:
         *,
         worker_id: str,
         context: Context,
-        inbox: Inbox,
+        attempts: Attempts,
         recorder: Recorder,
-        postponer: Postponer,
-        clock: Clock,
-        patience: Patience | None = None,
         observe: Observer = lambda _type, _outcome, _times: None,
     ) -> None:
-        self._worker_id = worker_id
         self._context = context
         self._manager = context.manager
-        self._inbox = inbox
+        self._attempts = attempts
         self._recorder = recorder
-        self._postponer = postponer
-        self._clock = clock
-        self._patience = patience or Patience()
         self._observe = observe
         self._outcomes = Outcomes(worker_id=worker_id)
 
@@ -150,7 +106,7 @@ class Executor:
             end = await self._bring_about(delivery, command, stopwatch)
         except OwnedElsewhereError:
             return False
-        except _PostponedError:
+        except PostponedError:
             await delivery.settle(Settlement.ACK)
             return True
         if end is None:
@@ -206,9 +162,9 @@ class Executor:
         self, delivery: Delivery, command: Command, stopwatch: Stopwatch
     ) -> _End | None:
         """Try until there is an end; None if another worker turns out to own the session."""
-        backoff = self._patience.backoff()
+        backoff = self._attempts.patience.backoff()
         while True:
-            entry = await self._enter(command)
+            entry = await self._attempts.enter(command)
             stopwatch.lap("inbox")
             if entry.verdict is Verdict.FENCED:
                 self._manager.fence(command.subject)
@@ -216,29 +172,17 @@ class Executor:
             try:
                 end = await self._attempt(command, entry, stopwatch)
             except RetryableError as error:
-                last = backoff.attempts + 1 >= self._patience.attempts
-                if not await self._wait(delivery, command, error, backoff, last=last):
+                last = backoff.attempts + 1 >= self._attempts.patience.attempts
+                if not await self._attempts.again(delivery, command, error, backoff, last=last):
                     end = self._failure(command, error, entry, exhausted=last)
                 else:
                     continue
             except SessionNotFoundError as error:
-                if await self._session_may_come(delivery, command):
-                    raise _PostponedError from error
+                if await self._attempts.session_may_come(delivery, command):
+                    raise PostponedError from error
                 end = self._failure(command, error, entry)
             stopwatch.lap("execute")
             return end
-
-    async def _enter(self, command: Command) -> Entry:
-        return await self._inbox.enter(self._received(command))
-
-    def _received(self, command: Command) -> Received:
-        return Received(
-            command_id=command.id,
-            session_id=command.subject,
-            command_type=command.type,
-            worker_id=self._worker_id,
-            epoch=self._manager.epoch_of(command.subject),
-        )
 
     async def _attempt(self, command: Command, entry: Entry, stopwatch: Stopwatch) -> _End:
         """Execute a command unless it has an outcome.
@@ -279,7 +223,7 @@ class Executor:
             if answered is not None:
                 session = await self._manager.find(command.subject)
                 return sent_effect(session, command, answered)
-        self._check_deadline(command)
+        self._attempts.check_deadline(command)
         if isinstance(command, MessageSend | SessionLogout):
             await self._await_link(command)
         context = replace(self._context, interrupted=interrupted)
@@ -313,81 +257,12 @@ class Executor:
         session = await self._manager.find(command.subject)
         if session.is_connected or not session.is_running:
             return
-        await self._suspended(command, session.until_connected())
-        self._check_deadline(command)
-        entry = await self._enter(command)
+        await self._attempts.suspended(command, session.until_connected())
+        self._attempts.check_deadline(command)
+        entry = await self._attempts.enter(command)
         if entry.verdict is Verdict.FENCED:
             self._manager.fence(command.subject)
             raise OwnedElsewhereError("another worker")
-
-    async def _suspended(self, command: Command, waiting: Awaitable[None]) -> None:
-        await until_answered(
-            lambda: self._inbox.suspend(self._received(command)), name="inbox.suspend"
-        )
-        await waiting
-
-    async def _wait(
-        self,
-        delivery: Delivery,
-        command: Command,
-        error: RetryableError,
-        backoff: Backoff,
-        *,
-        last: bool,
-    ) -> bool:
-        """Pause before the next attempt; False if there is none."""
-        if isinstance(command, SessionCreate):
-            return await self._postpone_creation(delivery, command, error)
-        if last or not self._may_recover(command, error):
-            return False
-        seconds = max(backoff.next_seconds(), error.retry_after_seconds or 0.0)
-        if command.expirytime is not None:
-            left = (command.expirytime - self._clock.now()).total_seconds()
-            seconds = max(0.0, min(seconds, left))
-        log.info("command.retrying", code=error.code, attempt=backoff.attempts, seconds=seconds)
-        await self._suspended(command, asyncio.sleep(seconds))
-        return True
-
-    def _may_recover(self, command: Command, error: RetryableError) -> bool:
-        """Whether waiting can help: not for a session that somebody has stopped."""
-        if not isinstance(error, SessionNotConnectedError):
-            return error.code is not ErrorCode.CAPACITY
-        return isinstance(command, MessageSend | SessionLogout) and self._manager.is_running(
-            command.subject
-        )
-
-    async def _postpone_creation(
-        self, delivery: Delivery, command: SessionCreate, error: RetryableError
-    ) -> bool:
-        """Put a creation, which has no order, into a delay queue; False if it was often enough."""
-        attempts = delivery.attempts_before + 1
-        if attempts >= self._patience.attempts:
-            return False
-        await self._postpone(
-            delivery,
-            command,
-            seconds=max(error.retry_after_seconds or 0.0, float(2**attempts)),
-            attempts=attempts,
-        )
-        raise _PostponedError
-
-    async def _session_may_come(self, delivery: Delivery, command: Command) -> bool:
-        """Postpone a command that came before its session has a worker."""
-        attempts = delivery.attempts_before + 1
-        if not delivery.unassigned or attempts >= _UNKNOWN_SESSION_ATTEMPTS:
-            return False
-        await self._postpone(delivery, command, seconds=1.0, attempts=attempts)
-        return True
-
-    async def _postpone(
-        self, delivery: Delivery, command: Command, *, seconds: float, attempts: int
-    ) -> None:
-        await self._suspended(command, asyncio.sleep(0))
-        await until_answered(
-            lambda: self._postponer.retry_later(delivery, seconds=seconds, attempts=attempts),
-            name="command.postpone",
-        )
-        log.info("command.postponed", attempts=attempts, seconds=seconds)
 
     async def _stay(self, command: Command, change: Change, refused: TransferRefusedError) -> _End:
         """End a move that came to nothing: the session goes on here."""
@@ -413,10 +288,6 @@ class Executor:
             attempts=entry.attempts,
             exhausted=exhausted,
         )
-
-    def _check_deadline(self, command: Command) -> None:
-        if command.expirytime is not None and command.expirytime <= self._clock.now():
-            raise ExpiredError("its deadline had passed before it was executed")
 
     @staticmethod
     async def _settle(delivery: Delivery, end: _End) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway_contracts import SessionState, StatusReason
-from gateway_worker.sessions.ports import LinkEnded, PairingEnded
+from gateway_worker.sessions.hosting import LinkEnded, PairingEnded
 
 
 @dataclass(frozen=True, slots=True)

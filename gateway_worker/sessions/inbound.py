@@ -25,12 +25,8 @@ from gateway_worker.sessions.changes import (
     MessageRow,
     ReceiptRow,
 )
-from gateway_worker.sessions.ports import (
-    InboundMessage,
-    InboundReceipt,
-    MessageStore,
-    UndecryptableMessage,
-)
+from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, UndecryptableMessage
+from gateway_worker.sessions.ports import MessageStore
 
 log = structlog.get_logger(__name__)
 

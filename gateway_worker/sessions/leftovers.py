@@ -18,23 +18,20 @@ from gateway_worker.errors import GatewayError
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Change, Committed
 from gateway_worker.sessions.device_store import read_epoch
-from gateway_worker.sessions.inbound import Inbound, SentIndex
-from gateway_worker.sessions.ownership.control import Control, ControlKind
-from gateway_worker.sessions.ownership.ports import Controls
-from gateway_worker.sessions.ports import (
-    DeviceSnapshots,
+from gateway_worker.sessions.hosting import (
     HostEvent,
     HostExited,
     HostSpec,
     InboundMessage,
     InboundReceipt,
     LeftoverSpools,
-    MessageStore,
     SessionHost,
-    SessionRow,
-    SessionStore,
     UndecryptableMessage,
 )
+from gateway_worker.sessions.inbound import Inbound, SentIndex
+from gateway_worker.sessions.ownership.control import Control, ControlKind
+from gateway_worker.sessions.ownership.ports import Controls
+from gateway_worker.sessions.ports import DeviceSnapshots, MessageStore, SessionRow, SessionStore
 from gateway_worker.sessions.refusals import keep_refused
 from gateway_worker.sessions.store_files import forget_local, has_device_store, pending_records
 

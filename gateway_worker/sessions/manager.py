@@ -1,7 +1,6 @@
 """The sessions of this worker: taken up at the start, found for commands, given away, left."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
@@ -18,9 +17,9 @@ from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.ownership.control import Control, ControlKind
 from gateway_worker.sessions.ownership.ports import Controls
 from gateway_worker.sessions.ownership.routing import Routing
-from gateway_worker.sessions.ports import PendingMarker, SessionRow
+from gateway_worker.sessions.ports import SessionRow
+from gateway_worker.sessions.roster import Roster
 from gateway_worker.sessions.session import Session
-from gateway_worker.sessions.snapshotting import StoreFiles
 from gateway_worker.sessions.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
@@ -34,7 +33,7 @@ class OwnedElsewhereError(Exception):
         self.worker_id = worker_id
 
 
-class SessionManager:
+class SessionManager(Roster):
     """Holds the sessions that this worker owns. What commands ask for waits for the database.
 
     Args:
@@ -55,15 +54,11 @@ class SessionManager:
         controls: Controls,
         on_left: Callable[[str], None] = lambda _session_id: None,
     ) -> None:
+        super().__init__(capacity=capacity)
         self._around = around
-        self._capacity = capacity
         self._controls = controls
         self._on_left = on_left
         self._clear: Callable[[str], Awaitable[None]] | None = None
-        self._room_watchers: list[Callable[[bool], None]] = []
-        self._sessions: dict[str, Session] = {}
-        self._coming: set[str] = set()
-        self._takes_more = True
         self.handed_over = 0
         self._routing = Routing(
             worker_id=around.worker_id,
@@ -72,22 +67,10 @@ class SessionManager:
             pending=lambda session_id: self.pending_of(session_id)[1],
         )
 
-    # What there is.
-
     @property
     def worker_id(self) -> str:
         """This worker."""
         return self._around.worker_id
-
-    @property
-    def capacity(self) -> int:
-        """How many sessions this worker may hold."""
-        return self._capacity
-
-    @property
-    def has_room(self) -> bool:
-        """Whether one more session fits."""
-        return self._takes_more and len(self._sessions) < self._capacity
 
     def when_left(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with the id of each session that has gone to another worker."""
@@ -96,65 +79,6 @@ class SessionManager:
     def when_lost(self, clear: Callable[[str], Awaitable[None]]) -> None:
         """Call `clear` with a session that another worker has taken, once its host is gone."""
         self._clear = clear
-
-    def watch_room(self, watcher: Callable[[bool], None]) -> None:
-        """Call `watcher` with whether one more session fits, now and whenever that may change."""
-        self._room_watchers.append(watcher)
-        watcher(self.has_room)
-
-    def take_no_more(self) -> None:
-        """Take on no more sessions: the worker drains."""
-        self._takes_more = False
-        self._tell_room()
-
-    def states(self) -> dict[SessionState, int]:
-        """Return how many sessions are in each state."""
-        return dict(Counter(session.state for session in self._sessions.values()))
-
-    def session_ids(self) -> tuple[str, ...]:
-        """Return the ids of the sessions that this worker holds."""
-        return tuple(self._sessions)
-
-    def sessions(self) -> tuple[Session, ...]:
-        """Return the sessions that this worker holds."""
-        return tuple(self._sessions.values())
-
-    def store_files(self) -> list[StoreFiles]:
-        """Return where the device stores of the linked sessions that run here are."""
-        return [
-            session.store_files
-            for session in self._sessions.values()
-            if session.is_linked and session.is_running and not session.is_leaving
-        ]
-
-    def host_pids(self) -> list[int]:
-        """Return the process ids of all running hosts."""
-        pids = (session.host_pid for session in self._sessions.values())
-        return [pid for pid in pids if pid is not None]
-
-    def is_held(self, session_id: str) -> bool:
-        """Whether a session is here, or is just being made."""
-        return session_id in self._sessions or session_id in self._coming
-
-    def held_session(self, session_id: str) -> Session | None:
-        """Return a session of this worker, or None."""
-        session = self._sessions.get(session_id)
-        return None if session is None or session.fenced else session
-
-    def is_running(self, session_id: str) -> bool:
-        """Whether a session of this worker is connected or about to be."""
-        session = self.held_session(session_id)
-        return session is not None and session.is_running
-
-    def epoch_of(self, session_id: str) -> int | None:
-        """Return the epoch of a session of this worker, or None."""
-        session = self.held_session(session_id)
-        return None if session is None else session.epoch
-
-    def pending_of(self, session_id: str) -> tuple[int, tuple[PendingMarker, ...]]:
-        """Return the epoch of a session of this worker and the markers that it waits for."""
-        session = self.held_session(session_id)
-        return (0, ()) if session is None else (session.epoch, session.pending)
 
     @property
     def is_portable(self) -> bool:
@@ -404,10 +328,6 @@ class SessionManager:
         await session.close()
         if self._clear is not None:
             await self._clear(session.session_id)
-
-    def _tell_room(self) -> None:
-        for watcher in self._room_watchers:
-            watcher(self.has_room)
 
     @staticmethod
     async def _shut_down(sessions: Iterable[Session]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway_worker.errors import GatewayError
-from gateway_worker.sessions.ports import SentMessage
+from gateway_worker.sessions.hosting import SentMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

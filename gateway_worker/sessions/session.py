@@ -1,8 +1,8 @@
 """One WhatsApp account on this worker.
 
 A session is driven from two sides. Commands come one at a time from its mailbox (`start`, `stop`,
-`send_text` …). The host's events come in order to `_on_host_event`. `Standing` holds the state that
-both change, `HostSupervisor` keeps the host alive, `Inbound` records what arrives.
+`send_text` …), the host's events in order to `Happenings`. `Standing` holds the state that both
+change, `HostSupervisor` keeps the host alive, `Inbound` records what arrives.
 """
 
 import asyncio
@@ -19,29 +19,17 @@ from gateway_worker.errors import (
 )
 from gateway_worker.sessions.changes import DesiredState, SessionUpdate
 from gateway_worker.sessions.device_store import DeviceStore
-from gateway_worker.sessions.endings import Ending, ending_of
-from gateway_worker.sessions.inbound import Inbound, SentIndex
-from gateway_worker.sessions.late import late_change
-from gateway_worker.sessions.ports import (
-    CurrentQr,
-    HostEvent,
-    HostExited,
+from gateway_worker.sessions.endings import Ending
+from gateway_worker.sessions.happenings import Happenings
+from gateway_worker.sessions.hosting import (
     HostSpec,
-    InboundMessage,
-    InboundReceipt,
-    LinkDown,
-    LinkEnded,
-    LinkUp,
     OutgoingText,
-    PairCodeIssued,
-    Paired,
-    PairingEnded,
-    QrIssued,
     SentMessage,
     SessionHost,
-    SessionRow,
-    UndecryptableMessage,
 )
+from gateway_worker.sessions.inbound import Inbound, SentIndex
+from gateway_worker.sessions.late import late_change
+from gateway_worker.sessions.ports import CurrentQr, SessionRow
 from gateway_worker.sessions.refusals import keep_refused
 from gateway_worker.sessions.sends import Answered, NotHanded, Refused
 from gateway_worker.sessions.snapshotting import StoreFiles
@@ -52,10 +40,6 @@ from gateway_worker.sessions.supervisor import HostSupervisor
 from gateway_worker.sessions.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
-
-_CONTESTS = 5
-_CONTEST_SECONDS = 60.0
-"""How often within how long a session that came from elsewhere takes its connection back."""
 
 
 class Session:
@@ -87,33 +71,28 @@ class Session:
             session_id=row.session_id, epoch=row.epoch, local_epoch=local_epoch, around=around
         )
         self._log = log.bind(session_id=row.session_id)
-        self._snapshot_due = False
-        self._came = bool(row.pending)
-        self._replaced: list[float] = []
-        self._is_packed = False
         self._standing = Standing(row=row, around=around, on_fenced=self._on_fenced)
-        self._supervisor = HostSupervisor(
-            session_id=row.session_id,
-            around=around,
-            standing=self._standing,
-            spec=self._spec,
-            listener=self._on_host_event,
-            conclude=self._conclude,
-            ensure_store=lambda: self._store.ensure(linked=self.account is not None),
-        )
         self.sent = SentIndex(
             session_id=row.session_id,
             messages=around.messages,
             size=around.limits.remembered_sends,
         )
-        self._inbound = Inbound(
+        self._happenings = Happenings(
             session_id=row.session_id,
-            source=around.source,
-            sent=self.sent,
-            record=self._standing.record,
-            epoch=row.epoch,
-            unacknowledged=around.limits.unacknowledged,
-            keep_refused=partial(keep_refused, around.directory(row.session_id)),
+            around=around,
+            standing=self._standing,
+            inbound=self._make_inbound(),
+            store=self._store,
+            came=bool(row.pending),
+        )
+        self._supervisor = self._happenings.supervisor = HostSupervisor(
+            session_id=row.session_id,
+            around=around,
+            standing=self._standing,
+            spec=self._spec,
+            listener=self._happenings.on_event,
+            conclude=self._conclude,
+            ensure_store=lambda: self._store.ensure(linked=self.account is not None),
         )
 
     @property
@@ -159,7 +138,7 @@ class Session:
     @property
     def is_leaving(self) -> bool:
         """Whether it is on its way to another worker, or has been lost to one."""
-        return self._is_packed or self.fenced
+        return self._happenings.is_closing or self.fenced
 
     @property
     def host_pid(self) -> int | None:
@@ -229,16 +208,16 @@ class Session:
         Raises:
             DependencyError: The store could not be copied, so the session must not go.
         """
-        if is_running(self.state) and not self._is_packed:
+        if is_running(self.state) and not self._happenings.is_closing:
             self._standing.enter(SessionState.RECONNECTING, reason)
-        self._is_packed = True
+        self._happenings.is_closing = True
         await self._halt()
         if self.account is not None:
             await self._store.save()
 
     def unpack(self) -> None:
         """Go on here after all."""
-        self._is_packed = False
+        self._happenings.is_closing = False
         if is_running(self.state):
             self.start(StatusReason.REQUESTED)
 
@@ -349,107 +328,18 @@ class Session:
             raise SessionNotConnectedError(f"there is no QR code; the session is {self.state}")
         return qr
 
-    # The host's events, in order.
-
-    async def _on_host_event(self, event: HostEvent) -> None:
-        match event:
-            case InboundMessage() | InboundReceipt() | UndecryptableMessage():
-                await self._on_arrival(event)
-            case LinkUp() | LinkDown() | LinkEnded() | HostExited():
-                if isinstance(event, LinkUp) and self._snapshot_due:
-                    await self._first_copy()
-                self._on_link(event)
-            case QrIssued() | PairCodeIssued() | Paired() | PairingEnded():
-                self._on_pairing(event)
-
-    async def _on_arrival(
-        self, event: InboundMessage | InboundReceipt | UndecryptableMessage
-    ) -> None:
-        host = self._supervisor.host
-        if host is None:
-            return  # not acknowledged: its spool brings it again
-        if isinstance(event, InboundMessage):
-            self._around.observer.message_arrived()
-            await self._inbound.message(event, host.acknowledge)
-        elif isinstance(event, UndecryptableMessage):
-            await self._inbound.undecryptable(event, host.acknowledge)
-        else:
-            await self._inbound.receipt(event, host.acknowledge)
-
-    def _on_link(self, event: LinkUp | LinkDown | LinkEnded | HostExited) -> None:
-        match event:
-            case LinkUp():
-                self._on_link_up(event.account)
-            case LinkDown():
-                if self.state is SessionState.CONNECTED:
-                    self._standing.enter(
-                        SessionState.RECONNECTING, StatusReason.CONNECTION_LOST, detail=event.detail
-                    )
-            case LinkEnded():
-                self._supervisor.ended(self._ending_of(event))
-            case HostExited():
-                self._standing.clear_qr()
-                self._supervisor.exited(event)
-
-    def _on_link_up(self, account: Account) -> None:
-        self._supervisor.healthy()
-        if self.state is SessionState.CONNECTED or self._is_packed:
-            return
-        if self.state is SessionState.RECONNECTING:
-            self._around.observer.link_restored()
-        self._standing.account = account
-        self._standing.enter(
-            SessionState.CONNECTED,
-            StatusReason.LOGIN_SUCCEEDED,
-            update=SessionUpdate(account=account),
-        )
-
-    def _ending_of(self, event: LinkEnded) -> Ending:
-        """Return what follows from the end of the connection.
-
-        The one who replaced the connection of a session that came from another worker may be that
-        worker, waking up after it was given up for dead: then this one has to insist.
-        """
-        ending = ending_of(event)
-        if ending.reason is not StatusReason.STREAM_REPLACED or not self._came:
-            return ending
-        now = self._around.clock.monotonic()
-        self._replaced = [at for at in self._replaced if now - at < _CONTEST_SECONDS] + [now]
-        if len(self._replaced) > _CONTESTS:
-            return ending
-        return Ending(SessionState.RECONNECTING, ending.reason, ending.detail)
-
-    async def _first_copy(self) -> None:
-        """Copy the store of a device that was just linked, before it counts as connected.
-
-        A worker that died before would leave a link that only its own disk knows of.
-        """
-        self._snapshot_due = False
-        try:
-            async with asyncio.timeout(self._around.limits.first_copy_seconds):
-                await self._store.save_if_possible()
-        except TimeoutError:
-            self._log.warning("session.first_copy_late")
-
-    def _on_pairing(self, event: QrIssued | PairCodeIssued | Paired | PairingEnded) -> None:
-        match event:
-            case QrIssued():
-                self._standing.show_qr(event.code, event.valid_seconds)
-            case PairCodeIssued():
-                self._standing.show_pair_code(event.code, event.valid_seconds)
-            case PairingEnded():
-                self._supervisor.ended(ending_of(event))
-            case Paired():
-                self._snapshot_due = True
-                self._standing.clear_qr()
-                self._standing.account = event.account
-                self._standing.enter(
-                    SessionState.CONNECTING,
-                    StatusReason.PAIRED,
-                    update=SessionUpdate(account=event.account),
-                )
-
     # Inside.
+
+    def _make_inbound(self) -> Inbound:
+        return Inbound(
+            session_id=self.session_id,
+            source=self._around.source,
+            sent=self.sent,
+            record=self._standing.record,
+            epoch=self.epoch,
+            unacknowledged=self._around.limits.unacknowledged,
+            keep_refused=partial(keep_refused, self._store.directory),
+        )
 
     def _spec(self) -> HostSpec:
         return HostSpec(

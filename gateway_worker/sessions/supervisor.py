@@ -12,7 +12,7 @@ from gateway_contracts import SessionState, StatusReason
 from gateway_worker.errors import GatewayError
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.endings import Ending
-from gateway_worker.sessions.ports import HostExited, HostListener, HostSpec, SessionHost
+from gateway_worker.sessions.hosting import HostExited, HostListener, HostSpec, SessionHost
 from gateway_worker.sessions.standing import Standing
 from gateway_worker.sessions.surroundings import Surroundings
 

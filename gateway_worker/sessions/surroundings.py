@@ -5,12 +5,12 @@ from pathlib import Path
 
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock
+from gateway_worker.sessions.hosting import HostLauncher
 from gateway_worker.sessions.ownership.lease import Tenure
 from gateway_worker.sessions.ownership.ports import EventRelay
 from gateway_worker.sessions.ports import (
     CommandRoutes,
     DeviceSnapshots,
-    HostLauncher,
     MessageStore,
     Recorder,
     RoutingTable,

@@ -14,7 +14,7 @@ import structlog
 
 from gateway_contracts.commands import PairByCode
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.ports import HostListener, HostSpec
+from gateway_worker.sessions.hosting import HostListener, HostSpec
 from gateway_worker.sessions.sends import SendTrace
 from gateway_worker.sessions.store_files import DEVICE_STORE_NAME, pending_records
 from gateway_worker.whatsapp.forkserver import ORPHAN_MARGIN_SECONDS, ForkServer

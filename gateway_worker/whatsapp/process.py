@@ -19,7 +19,7 @@ from gateway_worker.errors import (
     UncertainError,
     UpstreamTimeoutError,
 )
-from gateway_worker.sessions.ports import (
+from gateway_worker.sessions.hosting import (
     HostEvent,
     HostExited,
     HostListener,

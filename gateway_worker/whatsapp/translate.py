@@ -21,7 +21,7 @@ from gateway_worker.errors import (
     UpstreamRejectedError,
     UpstreamTimeoutError,
 )
-from gateway_worker.sessions.ports import (
+from gateway_worker.sessions.hosting import (
     HostEvent,
     InboundMessage,
     InboundReceipt,

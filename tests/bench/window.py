@@ -19,7 +19,7 @@ from typing import Any
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
-from gateway_worker.sessions.ports import HostExited, LinkUp, UndecryptableMessage
+from gateway_worker.sessions.hosting import HostExited, LinkUp, UndecryptableMessage
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
 from tests.support.eventually import eventually

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from gateway_contracts import PairByQr, SessionState, SessionStatus, StatusReason
 from gateway_worker.sessions.changes import Change, Committed, DesiredState
 from gateway_worker.sessions.endings import ending_of
-from gateway_worker.sessions.ports import LinkEnded, PairingEnded, SessionRow
+from gateway_worker.sessions.hosting import LinkEnded, PairingEnded
+from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.standing import Standing
 from gateway_worker.sessions.states import IllegalTransitionError, is_running
 from gateway_worker.sessions.surroundings import Surroundings

@@ -5,7 +5,7 @@ from gateway_worker.commands.handlers.effect import Context, Effect, Handler
 from gateway_worker.errors import InvalidCommandError
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Direction, MessageRow
-from gateway_worker.sessions.ports import OutgoingText, QuotedMessage, SentMessage
+from gateway_worker.sessions.hosting import OutgoingText, QuotedMessage, SentMessage
 from gateway_worker.sessions.session import Session
 
 

@@ -11,8 +11,9 @@ import structlog
 
 from gateway_contracts import SessionState
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
+from gateway_worker.commands.attempts import Attempts, Patience
 from gateway_worker.commands.dispatcher import Dispatcher
-from gateway_worker.commands.execution import Executor, Patience
+from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
@@ -21,18 +22,10 @@ from gateway_worker.outbox.recorder import Recorder
 from gateway_worker.outbox.relay import Relay
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import SystemClock
+from gateway_worker.sessions.hosting import HostLauncher, HostListener, HostSpec, SessionHost
 from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ownership.lease import Tenure
-from gateway_worker.sessions.ports import (
-    CurrentQr,
-    DeviceSnapshots,
-    HostLauncher,
-    HostListener,
-    HostSpec,
-    RoutingTable,
-    SessionHost,
-    SessionObserver,
-)
+from gateway_worker.sessions.ports import CurrentQr, DeviceSnapshots, RoutingTable, SessionObserver
 from gateway_worker.sessions.sends import SendJournals, SendTrace, Untraced
 from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
 from gateway_worker.storage.db import (
@@ -173,11 +166,15 @@ async def working(
         executor = Executor(
             worker_id=worker_id,
             context=Context(manager=manager, messages=around.messages),
-            inbox=inbox,
+            attempts=Attempts(
+                worker_id=worker_id,
+                manager=manager,
+                inbox=inbox,
+                postponer=broker.publisher,
+                clock=around.clock,
+                patience=Patience(attempts=2, initial_seconds=0.1, maximum_seconds=0.1),
+            ),
             recorder=recorder,
-            postponer=broker.publisher,
-            clock=around.clock,
-            patience=Patience(attempts=2, initial_seconds=0.1, maximum_seconds=0.1),
             observe=lambda kind, outcome, _times: settled.append((kind, outcome)),
         )
         dispatcher = Dispatcher(

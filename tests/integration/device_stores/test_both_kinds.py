@@ -9,13 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway_worker.errors import GatewayError
-from gateway_worker.sessions.ports import (
-    HostExited,
-    LinkEnded,
-    LinkUp,
-    OutgoingText,
-    QrIssued,
-)
+from gateway_worker.sessions.hosting import HostExited, LinkEnded, LinkUp, OutgoingText, QrIssued
 from gateway_worker.sessions.store_files import forget_local
 from tests.integration.device_stores.conftest import Devices
 from tests.integration.device_stores.traffic import arrived, receive, send, shows, talk, texts

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from gateway_worker.sandbox.sandbox import Sandbox
-from gateway_worker.sessions.ports import HostExited, LinkEnded, OutgoingText
+from gateway_worker.sessions.hosting import HostExited, LinkEnded, OutgoingText
 from gateway_worker.storage.db.device_stores import APPLICATION_NAME
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.device_stores.kinds import Postgres

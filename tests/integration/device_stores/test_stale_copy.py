@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sessions.ports import HostExited, OutgoingText, QrIssued
+from gateway_worker.sessions.hosting import HostExited, OutgoingText, QrIssued
 from tests.integration.device_stores.conftest import Devices
 from tests.integration.device_stores.traffic import arrived, shows, talk, texts
 from tests.integration.whatsapp.stage import Account

@@ -1,7 +1,7 @@
 """Messages both ways between an account and somebody's phone."""
 
 from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sessions.ports import OutgoingText
+from gateway_worker.sessions.hosting import OutgoingText
 from tests.integration.whatsapp.stage import Account
 from tests.support.eventually import eventually
 

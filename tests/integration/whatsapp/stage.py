@@ -9,7 +9,7 @@ from typing import TypeVar
 from gateway_contracts.commands import PairByCode, PairByQr
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
-from gateway_worker.sessions.ports import (
+from gateway_worker.sessions.hosting import (
     HostEvent,
     HostExited,
     HostSpec,

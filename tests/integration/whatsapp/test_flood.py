@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sessions.ports import HostExited, InboundMessage, OutgoingText
+from gateway_worker.sessions.hosting import HostExited, InboundMessage, OutgoingText
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for

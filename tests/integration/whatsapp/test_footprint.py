@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway_worker.sessions.ports import OutgoingText
+from gateway_worker.sessions.hosting import OutgoingText
 from gateway_worker.whatsapp.memory import pss_bytes
 from tests.integration.whatsapp.stage import Account, Stage
 

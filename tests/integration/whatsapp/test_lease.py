@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.ports import HostExited
+from gateway_worker.sessions.hosting import HostExited
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Stage, settings_for
 from tests.integration.whatsapp.test_processes import alive

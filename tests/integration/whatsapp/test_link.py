@@ -4,7 +4,7 @@ import pytest
 
 from gateway_worker.errors import SessionNotConnectedError
 from gateway_worker.sandbox.hub.faults import ALWAYS, Faults, LoginFailure, StreamEnd
-from gateway_worker.sessions.ports import (
+from gateway_worker.sessions.hosting import (
     HostExited,
     LinkDown,
     LinkEnded,

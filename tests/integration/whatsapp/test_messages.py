@@ -14,7 +14,7 @@ from gateway_worker.errors import (
 )
 from gateway_worker.sandbox.hub.faults import Faults
 from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sessions.ports import (
+from gateway_worker.sessions.hosting import (
     InboundMessage,
     InboundReceipt,
     OutgoingText,

@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from gateway_contracts.commands import PairByCode
 from gateway_worker.sandbox.phones.errors import WrongCodeError
-from gateway_worker.sessions.ports import (
+from gateway_worker.sessions.hosting import (
     HostExited,
     LinkEnded,
     LinkUp,

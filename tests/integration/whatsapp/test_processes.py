@@ -12,7 +12,7 @@ import pytest
 
 from gateway_worker.errors import DependencyError, SessionNotConnectedError, UncertainError
 from gateway_worker.sandbox.hub.faults import Faults
-from gateway_worker.sessions.ports import HostExited, InboundMessage, LinkUp, OutgoingText
+from gateway_worker.sessions.hosting import HostExited, InboundMessage, LinkUp, OutgoingText
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Stage, settings_for
 from tests.support.eventually import eventually
@@ -179,7 +179,7 @@ WORKER = """
 import asyncio, json, os, sys
 from pathlib import Path
 from gateway_contracts.commands import PairByQr
-from gateway_worker.sessions.ports import HostSpec
+from gateway_worker.sessions.hosting import HostSpec
 from gateway_worker.whatsapp.launcher import HostProcesses
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 

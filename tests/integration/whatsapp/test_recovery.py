@@ -9,7 +9,7 @@ import pytest
 from gateway_contracts import ReceiptStatus
 from gateway_worker.errors import SessionNotConnectedError, UncertainError
 from gateway_worker.sandbox.hub.faults import ALWAYS, Faults
-from gateway_worker.sessions.ports import (
+from gateway_worker.sessions.hosting import (
     InboundMessage,
     InboundReceipt,
     LinkDown,

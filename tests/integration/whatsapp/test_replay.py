@@ -7,7 +7,7 @@ import pytest
 
 from gateway_contracts.commands import PairByQr
 from gateway_worker.errors import SessionNotConnectedError
-from gateway_worker.sessions.ports import (
+from gateway_worker.sessions.hosting import (
     HostEvent,
     HostExited,
     HostSpec,

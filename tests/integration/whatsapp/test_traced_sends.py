@@ -18,7 +18,7 @@ from gateway_worker.errors import (
     UncertainError,
 )
 from gateway_worker.sandbox.hub.faults import Faults
-from gateway_worker.sessions.ports import HostExited, LinkUp, OutgoingText
+from gateway_worker.sessions.hosting import HostExited, LinkUp, OutgoingText
 from gateway_worker.sessions.sends import Answered, Handed, NotHanded, Refused
 from gateway_worker.whatsapp.ipc.sends import JOURNAL_NAME
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
@@ -33,7 +33,7 @@ WORKER = """
 import asyncio, json, sys
 from pathlib import Path
 from gateway_contracts.commands import PairByQr
-from gateway_worker.sessions.ports import HostSpec, LinkUp, OutgoingText
+from gateway_worker.sessions.hosting import HostSpec, LinkUp, OutgoingText
 from gateway_worker.whatsapp.launcher import HostProcesses
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 

@@ -4,7 +4,7 @@ import pytest
 
 from gateway_contracts import UndecryptableReason
 from gateway_worker.sandbox.hub.faults import Faults
-from gateway_worker.sessions.ports import (
+from gateway_worker.sessions.hosting import (
     HostExited,
     InboundMessage,
     OutgoingText,

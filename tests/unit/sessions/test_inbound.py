@@ -18,8 +18,8 @@ from gateway_contracts import (
 from gateway_contracts.events import Participant
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.changes import Change, Committed, Direction, MessageRow
+from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, UndecryptableMessage
 from gateway_worker.sessions.inbound import Inbound, RecentSet, SentIndex
-from gateway_worker.sessions.ports import InboundMessage, InboundReceipt, UndecryptableMessage
 from gateway_worker.sessions.refusals import REFUSED_NAME, keep_refused
 from tests.support.eventually import eventually
 

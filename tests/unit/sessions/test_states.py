@@ -6,7 +6,7 @@ import pytest
 
 from gateway_contracts import SessionState, StatusReason
 from gateway_worker.sessions.endings import ending_of
-from gateway_worker.sessions.ports import LinkEnded, PairingEnded
+from gateway_worker.sessions.hosting import LinkEnded, PairingEnded
 from gateway_worker.sessions.states import (
     TRANSITIONS,
     IllegalTransitionError,

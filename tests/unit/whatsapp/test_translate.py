@@ -14,7 +14,7 @@ from gateway_worker.errors import (
     UpstreamRejectedError,
     UpstreamTimeoutError,
 )
-from gateway_worker.sessions.ports import InboundMessage, InboundReceipt, LinkEnded
+from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, LinkEnded
 from gateway_worker.whatsapp.ipc import frames
 from gateway_worker.whatsapp.ipc.frames import Failure
 from gateway_worker.whatsapp.translate import error_of, host_event

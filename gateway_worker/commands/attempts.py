@@ -1,0 +1,170 @@
+"""The attempts of a command: entered one by one, with pauses in which nothing is under way.
+
+A command of a session is tried again in its mailbox, so that nothing overtakes it. One that has no
+order, because its session does not exist yet, waits in a delay queue of the broker instead.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+import structlog
+
+from gateway_contracts import Command, ErrorCode, MessageSend, SessionCreate, SessionLogout
+from gateway_worker.commands.inbox import Inbox
+from gateway_worker.commands.ports import Delivery, Entry, Postponer, Received
+from gateway_worker.errors import ExpiredError, RetryableError, SessionNotConnectedError
+from gateway_worker.runtime.clock import Clock
+from gateway_worker.runtime.retry import Backoff, until_answered
+from gateway_worker.sessions.manager import SessionManager
+
+log = structlog.get_logger(__name__)
+
+_UNKNOWN_SESSION_ATTEMPTS = 3
+"""How often a command from the shared queue looks for its session: another worker may just be
+creating it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a command is tried.
+
+    Attributes:
+        attempts: How often at most, the first time included.
+        initial_seconds: The longest first pause between two attempts.
+        maximum_seconds: The longest pause.
+    """
+
+    attempts: int = 5
+    initial_seconds: float = 0.5
+    maximum_seconds: float = 15.0
+
+    def backoff(self) -> Backoff:
+        """Return the pauses of one command."""
+        return Backoff(initial_seconds=self.initial_seconds, maximum_seconds=self.maximum_seconds)
+
+
+class PostponedError(Exception):
+    """The command comes again after a while; it has been put into a delay queue."""
+
+
+class Attempts:
+    """Enters attempts into the inbox and waits between them.
+
+    Args:
+        worker_id: This worker.
+        manager: Its sessions.
+        inbox: Makes each command happen once.
+        postponer: Puts commands without an order into the delay queues.
+        clock: For deadlines.
+        patience: How long to try.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker_id: str,
+        manager: SessionManager,
+        inbox: Inbox,
+        postponer: Postponer,
+        clock: Clock,
+        patience: Patience | None = None,
+    ) -> None:
+        self._worker_id = worker_id
+        self._manager = manager
+        self._inbox = inbox
+        self._postponer = postponer
+        self._clock = clock
+        self.patience = patience or Patience()
+
+    async def enter(self, command: Command) -> Entry:
+        """Enter an attempt under the session's present epoch."""
+        return await self._inbox.enter(self._received(command))
+
+    def _received(self, command: Command) -> Received:
+        return Received(
+            command_id=command.id,
+            session_id=command.subject,
+            command_type=command.type,
+            worker_id=self._worker_id,
+            epoch=self._manager.epoch_of(command.subject),
+        )
+
+    async def suspended(self, command: Command, waiting: Awaitable[None]) -> None:
+        """Wait for something; the command is not `executing` meanwhile."""
+        await until_answered(
+            lambda: self._inbox.suspend(self._received(command)), name="inbox.suspend"
+        )
+        await waiting
+
+    async def again(
+        self,
+        delivery: Delivery,
+        command: Command,
+        error: RetryableError,
+        backoff: Backoff,
+        *,
+        last: bool,
+    ) -> bool:
+        """Pause before the next attempt; False if there is none.
+
+        Raises:
+            PostponedError: It comes again through the broker.
+        """
+        if isinstance(command, SessionCreate):
+            return await self._postpone_creation(delivery, command, error)
+        if last or not self._may_recover(command, error):
+            return False
+        seconds = max(backoff.next_seconds(), error.retry_after_seconds or 0.0)
+        if command.expirytime is not None:
+            left = (command.expirytime - self._clock.now()).total_seconds()
+            seconds = max(0.0, min(seconds, left))
+        log.info("command.retrying", code=error.code, attempt=backoff.attempts, seconds=seconds)
+        await self.suspended(command, asyncio.sleep(seconds))
+        return True
+
+    def _may_recover(self, command: Command, error: RetryableError) -> bool:
+        """Whether waiting can help: not for a session that somebody has stopped."""
+        if not isinstance(error, SessionNotConnectedError):
+            return error.code is not ErrorCode.CAPACITY
+        return isinstance(command, MessageSend | SessionLogout) and self._manager.is_running(
+            command.subject
+        )
+
+    async def _postpone_creation(
+        self, delivery: Delivery, command: SessionCreate, error: RetryableError
+    ) -> bool:
+        """Put a creation, which has no order, into a delay queue; False if it was often enough."""
+        attempts = delivery.attempts_before + 1
+        if attempts >= self.patience.attempts:
+            return False
+        await self._postpone(
+            delivery,
+            command,
+            seconds=max(error.retry_after_seconds or 0.0, float(2**attempts)),
+            attempts=attempts,
+        )
+        raise PostponedError
+
+    async def session_may_come(self, delivery: Delivery, command: Command) -> bool:
+        """Postpone a command that came before its session has a worker."""
+        attempts = delivery.attempts_before + 1
+        if not delivery.unassigned or attempts >= _UNKNOWN_SESSION_ATTEMPTS:
+            return False
+        await self._postpone(delivery, command, seconds=1.0, attempts=attempts)
+        return True
+
+    async def _postpone(
+        self, delivery: Delivery, command: Command, *, seconds: float, attempts: int
+    ) -> None:
+        await self.suspended(command, asyncio.sleep(0))
+        await until_answered(
+            lambda: self._postponer.retry_later(delivery, seconds=seconds, attempts=attempts),
+            name="command.postpone",
+        )
+        log.info("command.postponed", attempts=attempts, seconds=seconds)
+
+    def check_deadline(self, command: Command) -> None:
+        """Raise `ExpiredError` if the command's deadline has passed."""
+        if command.expirytime is not None and command.expirytime <= self._clock.now():
+            raise ExpiredError("its deadline had passed before it was executed")
