@@ -51,6 +51,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(OWN_SERVICES))
 
 
+@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
+def pytest_keep_groups_together(items: list[pytest.Item]) -> None:
+    """Give effect to xdist's groups: from pytest 9.2 on an item's id is not where xdist sets it."""
+    for item in items:
+        grouped = getattr(item, "_nodeid", item.nodeid)
+        if grouped != item.nodeid:
+            item._id = type(item.id).parse(grouped)  # type: ignore[attr-defined]
+
+
 @pytest.fixture(scope="session")
 def shared(request: pytest.FixtureRequest) -> Iterator[SharedServices]:
     """Hold a lease on the services that all test processes of this run share."""

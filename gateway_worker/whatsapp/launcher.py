@@ -91,16 +91,17 @@ class HostProcesses:
         if server is not None:
             await server.close()
 
-    def extend_lease(self, seconds: float) -> None:
+    def extend_lease(self, seconds: float | None) -> None:
         """Let the hosts live for so long from now; without an extension they are killed then.
 
         The fork server does that, even while this process stands still, and it starts no host
         until the next extension. Cheap, never raises.
 
         Args:
-            seconds: Zero or less: no end, as before the first call.
+            seconds: None: no end, as before the first call. Zero or less: it has ended already, as
+                when an answer from the database took longer than the lease that it confirms.
         """
-        self._lease_end = time.monotonic() + seconds if seconds > 0 else None
+        self._lease_end = None if seconds is None else time.monotonic() + seconds
         if self._server is not None:
             self._server.extend_lease(self._lease_end)
 

@@ -61,7 +61,7 @@ async def test_nothing_is_lost_doubled_or_reordered(tmp_path: Path) -> None:
 
     verdict, history = await play(OPTIONS, PLAN, tmp_path, said.append)
 
-    report = "\n".join([*said, *table(as_json(verdict, OPTIONS))])
+    report = "\n".join(["", *said, *table(as_json(verdict, OPTIONS))])
     assert verdict.passed, report
     assert sum(history.strikes.values()) == len(PLAN), report
     assert len(verdict.takeover.seconds) > 0, report

@@ -25,7 +25,7 @@ async def test_a_lease_that_is_extended_kills_nothing(stage: Stage) -> None:
         for _ in range(10):
             processes.extend_lease(1.0)
             await asyncio.sleep(0.2)
-        processes.extend_lease(0)
+        processes.extend_lease(None)
         await asyncio.sleep(1.2)
         assert alive(account.host.pid)
 
@@ -79,3 +79,18 @@ async def test_killing_all(stage: Stage) -> None:
         await eventually(lambda: not any(alive(pid) for pid in pids))
         await accounts[0].resume()
         await accounts[0].stop()
+
+
+@pytest.mark.parametrize("seconds", [0.0, -3.0])
+async def test_a_lease_that_is_over_when_it_comes(stage: Stage, seconds: float) -> None:
+    """The database's answer took too long: that is an end, and no end to the switch."""
+    async with HostProcesses(settings_for(stage.sandbox)) as processes:
+        account = await stage.account()
+        account.processes = processes
+        await account.link()
+
+        processes.extend_lease(seconds)
+
+        assert not (await account.next(HostExited)).expected
+        with pytest.raises(DependencyError, match="lease"):
+            await account.launch()

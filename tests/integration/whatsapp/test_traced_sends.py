@@ -66,7 +66,7 @@ asyncio.run(main())
 
 @asynccontextmanager
 async def worker(
-    stage: Stage, account: Account, *, sends: list[tuple[str, str]], lease: float = 0.0
+    stage: Stage, account: Account, *, sends: list[tuple[str, str]], lease: float | None = None
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, list[int]]]:
     """Run another worker that resumes an account's device and sends; yields it and its pids."""
     options: dict[str, Any] = {

@@ -12,6 +12,8 @@ from gateway_worker.devkit.chaos.history import History
 
 KILLS_PER_UNCERTAIN = 20
 KILLS_PER_LOST = 10
+FEWEST_KILLS = 20
+"""A run with fewer says nothing about how often something happens."""
 
 
 def audit(history: History) -> Verdict:
@@ -38,15 +40,14 @@ def audit(history: History) -> Verdict:
 
 
 def _excesses(commands: Commands, inbound: Inbound, host_kills: int) -> Iterator[Offence]:
-    """Judge what may happen, but rarely; in a run with few kills it may happen once."""
-    uncertain = commands.uncertain - commands.unanswered
-    if uncertain > max(1, host_kills // KILLS_PER_UNCERTAIN):
+    """Judge how often happens what may happen."""
+    if host_kills < FEWEST_KILLS:
+        return
+    uncertain, lost = commands.uncertain - commands.unanswered, len(inbound.lost_in_window)
+    if uncertain * KILLS_PER_UNCERTAIN > host_kills:
         yield Offence(
             breach=Breach.TOO_MANY_UNCERTAIN,
             detail=f"{uncertain} in {host_kills} kills of hosts",
         )
-    if len(inbound.lost_in_window) > max(1, host_kills // KILLS_PER_LOST):
-        yield Offence(
-            breach=Breach.TOO_MANY_LOST,
-            detail=f"{len(inbound.lost_in_window)} in {host_kills} kills of hosts",
-        )
+    if lost * KILLS_PER_LOST > host_kills:
+        yield Offence(breach=Breach.TOO_MANY_LOST, detail=f"{lost} in {host_kills} kills of hosts")

@@ -144,15 +144,32 @@ def test_an_uncertain_send_without_a_cause_is_a_breach(moment: str) -> None:
     assert breaches(story) == [Breach.UNCERTAIN_UNEXPLAINED]
 
 
-def test_more_than_one_uncertain_in_twenty_kills_is_too_many() -> None:
+@pytest.mark.parametrize(("kills", "expected"), [(39, [Breach.TOO_MANY_UNCERTAIN]), (40, [])])
+def test_more_than_one_uncertain_in_twenty_kills_is_too_many(
+    kills: int, expected: list[Breach]
+) -> None:
     """Each explained, but together too many."""
     story = Story.clean()
-    for number in range(3, 6):
+    for number in range(3, 5):
         story.send(f"c{number}")
         story.blow()
         story.fail(f"c{number}", "uncertain")
+    for _ in range(kills - 2):
+        story.blow()
 
-    assert breaches(story) == [Breach.TOO_MANY_UNCERTAIN]
+    assert breaches(story) == expected
+
+
+def test_a_run_with_few_kills_says_nothing_about_rates() -> None:
+    """One kill in the wrong moment is no rate."""
+    story = Story.clean()
+    story.send("c3")
+    story.blow()
+    story.fail("c3", "uncertain")
+    story.write("m3")
+    story.blow()
+
+    assert breaches(story) == []
 
 
 def test_uncertain_sends_while_whatsapp_was_silent_are_not_too_many() -> None:
@@ -160,14 +177,14 @@ def test_uncertain_sends_while_whatsapp_was_silent_are_not_too_many() -> None:
     story = Story.clean()
     silence = Blow(session_id="one", harm=Harm.SILENCED, at=story.now, until=story.now + 100)
     story.blows.append(silence)
-    for number in range(3, 6):
+    for number in range(3, 23):
         story.send(f"c{number}")
         story.blow()
         story.fail(f"c{number}", "uncertain")
     verdict = audit(story.history())
 
     assert verdict.passed
-    assert (verdict.commands.uncertain, verdict.commands.unanswered) == (3, 3)
+    assert (verdict.commands.uncertain, verdict.commands.unanswered) == (20, 20)
 
 
 def test_silence_alone_explains_no_uncertain_send() -> None:
@@ -242,15 +259,19 @@ def test_an_announced_loss_needs_a_killed_host_too() -> None:
     assert breaches(story) == []
 
 
-def test_more_than_one_message_lost_in_ten_kills_is_too_many() -> None:
+@pytest.mark.parametrize(("kills", "expected"), [(29, [Breach.TOO_MANY_LOST]), (30, [])])
+def test_more_than_one_message_lost_in_ten_kills_is_too_many(
+    kills: int, expected: list[Breach]
+) -> None:
     """Each inside the window, but together too many."""
     story = Story.clean()
     for number in range(3, 6):
         story.write(f"m{number}")
         story.blow()
-        story.now += 10
+    for _ in range(kills - 3):
+        story.blow()
 
-    assert breaches(story) == [Breach.TOO_MANY_LOST]
+    assert breaches(story) == expected
 
 
 def test_a_message_with_two_events_is_doubled() -> None:
