@@ -32,7 +32,7 @@ from gateway_worker.sessions.inbound import Inbound, SentIndex
 from gateway_worker.sessions.ownership.control import Control, ControlKind
 from gateway_worker.sessions.ownership.ports import Controls
 from gateway_worker.sessions.ports import DeviceSnapshots, MessageStore, SessionRow, SessionStore
-from gateway_worker.sessions.refusals import keep_refused
+from gateway_worker.sessions.refusals import REFUSED_NAME, keep_refused
 from gateway_worker.sessions.store_files import forget_local, has_device_store, pending_records
 
 log = structlog.get_logger(__name__)
@@ -73,6 +73,7 @@ class Leftovers:
         self._worker_id = worker_id
         self._directory = directory / "sessions"
         self._parking = directory / "leftovers"
+        self._refused = directory / "refused"
         self._launcher = launcher
         self._sessions = sessions
         self._messages = messages
@@ -142,9 +143,17 @@ class Leftovers:
             # It may be the only one: its owner died before the first copy was made.
             epoch = await asyncio.to_thread(read_epoch, directory)
             await self._snapshots.save(session_id, directory, epoch=epoch or 0)
+        await asyncio.to_thread(self._keep_refused, session_id, directory)
         if not await asyncio.to_thread(forget_local, directory):
             raise TimeoutError("a host still uses it")
         log.info("leftovers.cleared", session_id=session_id)
+
+    def _keep_refused(self, session_id: str, directory: Path) -> None:
+        """Put aside what the database has refused: nobody else has it, and people may want it."""
+        found = directory / REFUSED_NAME
+        if found.exists():
+            self._refused.mkdir(parents=True, exist_ok=True, mode=0o700)
+            found.rename(self._refused / f"{session_id}{_SEPARATOR}{new_id()}")
 
     async def _send_on(self, row: SessionRow, directory: Path) -> None:
         """Send what the spool holds to the session's owner; returns when all of it is sent."""
