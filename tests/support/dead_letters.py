@@ -18,6 +18,7 @@ class DeadLetter:
     body: bytes
     code: str
     reason: str
+    attempts: int
 
 
 class DeadLetters:
@@ -50,6 +51,7 @@ class DeadLetters:
                 body=message.body,
                 code=headers.get("wa-dead-code", ""),
                 reason=headers.get("wa-dead-reason", ""),
+                attempts=int(headers.get("wa-dead-attempts", 0)),
             )
         )
         await message.ack()
