@@ -159,6 +159,8 @@ class History:
         told: In the order of their first arrival.
         shown: In the order of each phone.
         strikes: How many faults were done, by kind.
+        reused_keys: Messages that a phone had to ask for again, because the session had encrypted
+            them with a key that it had used before.
     """
 
     sessions: Sequence[str]
@@ -169,3 +171,4 @@ class History:
     blows: Sequence[Blow] = ()
     losses: Sequence[WorkerLoss] = ()
     strikes: Mapping[str, int] = field(default_factory=dict)
+    reused_keys: int = 0

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from gateway_worker.devkit.chaos.audit import Verdict, audit
@@ -57,7 +58,7 @@ async def play(
                 task.cancel()
             await asyncio.gather(flow, looks, return_exceptions=True)
         await stage.witness.look()
-        history = _history(stage, traffic)
+        history = replace(_history(stage, traffic), reused_keys=await stage.witness.reused_keys())
         for surprise in stage.journal.surprises:
             announce(f"surprise: {surprise}")
         return audit(history), history

@@ -83,6 +83,11 @@ class Witness:
             await self._read_inbox(cast)
             await self._read_receipts(cast)
 
+    async def reused_keys(self) -> int:
+        """Return how many messages came to the phones under a key that had been used before."""
+        views = [await self._phones.phone(cast.reader) for cast in self._cast]
+        return sum(view.reused_keys for view in views)
+
     async def keep_looking(self, *, every_seconds: float = 4.0) -> None:
         """Ask again and again, for ever."""
         while True:

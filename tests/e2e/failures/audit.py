@@ -144,7 +144,7 @@ def _order_faults(events: Sequence[Event], phone: Phone, book: Book, session_id:
 def _sequence_faults(backend: Backend, session_id: str, since: int) -> list[str]:
     """The session's events have no gap and come in order, from the one before this test on."""
     told = [
-        (place, int(one.event.sequence))
+        (place, int(one.event.sequence or 0))
         for place, one in enumerate(backend.arrivals)
         if isinstance(one.event, SessionEventEnvelope) and one.event.subject == session_id
     ]

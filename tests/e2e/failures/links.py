@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Final
-from urllib.parse import urlsplit
 
 from tests.support.proxy import Direction, TcpProxy
 
@@ -29,7 +28,7 @@ REQUIRED: Final = frozenset({RABBITMQ, POSTGRESQL})
 Fault = Callable[[TcpProxy], AbstractAsyncContextManager[None]]
 """A fault that lasts as long as the block."""
 
-DELAY_SECONDS: Final = 0.1
+DELAY_SECONDS: Final = 0.05
 NARROW_BYTES_PER_SECOND: Final = 40_000
 FLAP_SECONDS: Final = 0.3
 
@@ -156,8 +155,3 @@ CUTS: Final = tuple(
     # in the header of a frame, right behind an AMQP or a PostgreSQL header, within the payload
     for size in (1, 6, 60)
 )
-
-
-def host_of(url: str) -> str:
-    """Return host and port of a URL."""
-    return urlsplit(url).netloc.rpartition("@")[2]

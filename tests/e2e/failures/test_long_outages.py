@@ -1,5 +1,6 @@
 """Outages that outlast leases and many attempts: whoever waits, waits for ever, and comes back."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -24,6 +25,7 @@ from tests.support.services import random_name
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STOPPED = FAULTS["stopped"]
+STALLED = FAULTS["stalled"]
 ATTEMPTS = 30
 
 
@@ -45,7 +47,11 @@ async def short_lease(
             s3=s3,
             name=name,
         )
-        settings |= {"LEASE_SECONDS": "2", "AMQP_RECONNECT_MAXIMUM_SECONDS": "0.2"}
+        settings |= {
+            "AMQP_RECONNECT_MAXIMUM_SECONDS": "0.2",
+            "LEASE_SECONDS": "2",
+            "SEND_TIMEOUT_SECONDS": "1.5",
+        }
         async with open_stage(settings, tmp_path_factory.mktemp(name)) as stage:
             yield stage
 
@@ -113,6 +119,24 @@ async def test_hosts_that_cannot_reach_whatsapp_are_started_again(stage: Stage) 
     await traffic.once()
     await stage.settled(traffic)
     stage.audit(traffic, since=since)
+    assert complaints(stage.log_lines(log)) == []
+
+
+async def test_whatsapp_is_silent_for_longer_than_a_send_may_take(stage: Stage) -> None:
+    """Every command ends in bounded time, at worst as uncertain, and no send is doubled."""
+    traffic, since, log = stage.traffic("silent"), stage.arrivals, stage.log_size
+    async with LiveWatch(stage.gateway.worker).watching():
+        async with STALLED(stage.links[WHATSAPP]):
+            await traffic.once()
+            await asyncio.sleep(3)
+            assert await stage.gateway.worker.is_ready()
+        await stage.restored()
+        await stage.settled(traffic)
+        afterwards = stage.traffic("heard")
+        await afterwards.once()
+        await stage.settled(afterwards)
+    stage.audit(traffic, since=since, may_fail=True)
+    stage.audit(afterwards, since=since)
     assert complaints(stage.log_lines(log)) == []
 
 

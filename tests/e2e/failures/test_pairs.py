@@ -34,9 +34,14 @@ PAIRS = (
 )
 
 
-@pytest.mark.parametrize("fault", ["stopped", "vanished"])
+CASES = [
+    *(("stopped", pair) for both in PAIRS for pair in (both, both[::-1])),
+    *(("vanished", pair) for pair in PAIRS),
+]
+
+
 @pytest.mark.parametrize(
-    "back", [pair for both in PAIRS for pair in (both, both[::-1])], ids=" then ".join
+    ("fault", "back"), CASES, ids=[f"{fault}-{' then '.join(back)}" for fault, back in CASES]
 )
 async def test_two_fail_and_come_back(stage: Stage, back: tuple[str, str], fault: str) -> None:
     """Whichever comes back first: nothing is lost, doubled or out of order."""

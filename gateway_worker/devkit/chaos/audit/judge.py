@@ -26,6 +26,7 @@ def audit(history: History) -> Verdict:
         inbound=inbound,
         late=order.late,
         host_kills=host_kills,
+        reused_keys=history.reused_keys,
         takeover=takeover_times(history),
         handover=handover_times(history),
         strikes=history.strikes,

@@ -113,12 +113,14 @@ class Verdict:
         late: Messages that came behind newer ones, from the disk of a worker whose session another
             one had taken over.
         host_kills: Hosts that a fault killed, alone or with their worker.
+        reused_keys: Messages that phones had to ask for again; see `History`.
     """
 
     commands: Commands
     inbound: Inbound
     late: tuple[Offence, ...]
     host_kills: int
+    reused_keys: int
     takeover: Spread
     handover: Spread
     strikes: Mapping[str, int]
