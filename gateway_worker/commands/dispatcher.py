@@ -175,10 +175,11 @@ class Dispatcher:
         if isinstance(content, Control):
             return await self._obey(session_id, work, content)
         assert not isinstance(content, CommandRejectedError | ControlError)
-        queue_of = delivery.came_from or delivery.origin
+        queue_of, forwarded = delivery.came_from or delivery.origin, delivery.came_from is not None
         if isinstance(content, SessionMigrate):
-            queue_of = self._worker_id  # no session moves on before it has arrived with everything
-        if not self._turns.admit(session_id, work, queue_of=queue_of):
+            # No session moves on before it has arrived with everything.
+            queue_of, forwarded = self._worker_id, False
+        if not self._turns.admit(session_id, work, queue_of=queue_of, forwarded=forwarded):
             return True
         return await self._executor.run(delivery, content, arrived=work.arrived)
 

@@ -46,14 +46,15 @@ class Hold(Generic[Item]):
         """How many commands wait."""
         return len(self._direct) + sum(len(stage.held) for stage in self._stages)
 
-    def admit(self, item: Item, *, queue_of: str | None) -> bool:
+    def admit(self, item: Item, *, queue_of: str | None, forwarded: bool = False) -> bool:
         """Tell whether it is a command's turn; if not, keep it.
 
         Args:
             item: The command.
             queue_of: The worker in whose queue it was first; None for a queue of nobody.
+            forwarded: Whether it has come from there by another queue.
         """
-        place = self._place(queue_of)
+        place = self._place(queue_of, forwarded=forwarded)
         if place == 0:
             return True
         (self._stages[place].held if place < len(self._stages) else self._direct).append(item)
@@ -80,11 +81,12 @@ class Hold(Generic[Item]):
         self._direct.clear()
         return items
 
-    def _place(self, queue_of: str | None) -> int:
+    def _place(self, queue_of: str | None, *, forwarded: bool) -> int:
         """Return the stage that a command belongs to; the last one is the owner's own queue."""
         for index, stage in enumerate(self._stages):
             if stage.marker.queue_of == queue_of and not stage.seen:
                 return index
-        # A former owner whose queue is done with: a straggler, older than all that waits.
-        is_straggler = queue_of is not None and queue_of != self._owner
+        # A former owner whose queue is done with: a straggler, older than all that waits. The
+        # former owner may be the present one, which got the session back.
+        is_straggler = forwarded or (queue_of is not None and queue_of != self._owner)
         return 0 if is_straggler else len(self._stages)

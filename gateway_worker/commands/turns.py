@@ -26,10 +26,10 @@ class Turns(Generic[Item]):
         self._holds: dict[str, tuple[int, Hold[Item]]] = {}
         self.held = 0
 
-    def admit(self, session_id: str, item: Item, *, queue_of: str | None) -> bool:
+    def admit(self, session_id: str, item: Item, *, queue_of: str | None, forwarded: bool) -> bool:
         """Tell whether it is a command's turn; if not, it is kept until a marker comes."""
         hold = self._hold(session_id)
-        if hold is None or hold.admit(item, queue_of=queue_of):
+        if hold is None or hold.admit(item, queue_of=queue_of, forwarded=forwarded):
             return True
         self._count()
         return False

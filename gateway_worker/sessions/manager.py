@@ -1,7 +1,8 @@
 """The sessions of this worker: taken up at the start, found for commands, given away, left."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 import structlog
 
@@ -23,6 +24,8 @@ from gateway_worker.sessions.session import Session
 from gateway_worker.sessions.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
+
+_ARRIVAL_SECONDS = 0.02
 
 
 class OwnedElsewhereError(Exception):
@@ -122,8 +125,7 @@ class SessionManager(Roster):
         if command.subject in self._sessions:
             raise SessionExistsError(f"the session {command.subject} exists already")
         self._check_room()
-        self._coming.add(command.subject)
-        try:
+        with self._arriving(command.subject):
             row = await self._insert(
                 SessionRow(
                     session_id=command.subject,
@@ -141,8 +143,6 @@ class SessionManager(Roster):
             if row is None:
                 raise SessionExistsError(f"the session {command.subject} exists already")
             session = self._enter(row, local_epoch=None)
-        finally:
-            self._coming.discard(command.subject)
         await self._routing.take(row.session_id)
         session.announce_created()
         session.start(StatusReason.REQUESTED)
@@ -156,9 +156,14 @@ class SessionManager(Roster):
             OwnedElsewhereError: Another worker has it.
             CapacityError: Nobody has it, and this worker is full.
         """
+        await self._until_arrived(session_id)
         session = self.held_session(session_id)
         if session is not None:
             return session
+        with self._arriving(session_id):
+            return await self._fetch(session_id)
+
+    async def _fetch(self, session_id: str) -> Session:
         row = await self._look_up(session_id)
         if row is None:
             raise SessionNotFoundError(f"there is no session {session_id}")
@@ -173,20 +178,24 @@ class SessionManager(Roster):
 
     async def adopt_given(self, session_id: str) -> None:
         """Begin with a session that its former owner has given to this worker."""
+        await self._until_arrived(session_id)
         if self.is_held(session_id):
             return
-        row = await self._look_up(session_id)
-        if row is None or row.worker_id != self.worker_id or self.is_held(session_id):
-            return
-        await self._around.relay.adopt([session_id])
-        await self._adopt(row, StatusReason.HANDED_OVER, local_epoch=None)
+        with self._arriving(session_id):
+            row = await self._look_up(session_id)
+            if row is not None and row.worker_id == self.worker_id:
+                await self._around.relay.adopt([session_id])
+                await self._adopt(row, StatusReason.HANDED_OVER, local_epoch=None)
 
     async def adopt_taken(self, rows: Sequence[SessionRow]) -> None:
         """Begin with sessions whose former owners are dead, or that nobody has told us of."""
-        await self._around.relay.adopt([row.session_id for row in rows])
-        async with asyncio.TaskGroup() as beginning:
-            for row in rows:
-                if not self.is_held(row.session_id):
+        coming = [row for row in rows if not self.is_held(row.session_id)]
+        with contextlib.ExitStack() as arriving:
+            for row in coming:
+                arriving.enter_context(self._arriving(row.session_id))
+            await self._around.relay.adopt([row.session_id for row in coming])
+            async with asyncio.TaskGroup() as beginning:
+                for row in coming:
                     beginning.create_task(self._adopt_quietly(row), name=f"adopt:{row.session_id}")
 
     # How they go.
@@ -265,6 +274,19 @@ class SessionManager(Roster):
         await self._shut_down(self._sessions.values())
 
     # Inside.
+
+    @contextlib.contextmanager
+    def _arriving(self, session_id: str) -> Iterator[None]:
+        """Keep others from beginning with a session too, while this one does."""
+        self._coming.add(session_id)
+        try:
+            yield
+        finally:
+            self._coming.discard(session_id)
+
+    async def _until_arrived(self, session_id: str) -> None:
+        while session_id in self._coming:  # noqa: ASYNC110 - a matter of milliseconds
+            await asyncio.sleep(_ARRIVAL_SECONDS)
 
     def _check_room(self) -> None:
         if not self.has_room:

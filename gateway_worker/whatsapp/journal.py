@@ -125,6 +125,8 @@ def _gap(journal: Journal, directory: Path, run: Run) -> str | None:
         return "the journal began later"
     if header.boot != boot_id():
         return "the machine was started anew"
-    if (directory / LOCK_NAME).read_text("ascii", "replace") != header.word:
-        return "the journal is a copy"
-    return None
+    try:
+        word = (directory / LOCK_NAME).read_text("ascii", "replace")
+    except OSError:
+        return "no host has used the directory"
+    return None if word == header.word else "the journal is a copy"

@@ -50,6 +50,14 @@ def test_a_worker_that_gets_a_session_back_tells_its_old_commands_from_its_new_o
     assert held.pass_marker(3) == ["new"]
 
 
+def test_what_was_forwarded_from_a_worker_that_got_the_session_back_is_old() -> None:
+    """It has been at the worker in between."""
+    held = hold((3, "b"), owner="a")
+    assert held.admit("old", queue_of="a", forwarded=True)
+    assert not held.admit("new", queue_of="a")
+    assert held.pass_marker(3) == ["new"]
+
+
 def test_a_straggler_of_a_queue_that_is_done_with_goes_first() -> None:
     held = hold((3, "b"))
     assert held.admit("straggler", queue_of="a")
