@@ -130,6 +130,11 @@ class Library:
         """Return the linked device. Only once connected: before, it aborts the process."""
         return self._client.get_me()
 
+    def is_up(self) -> bool:
+        """Whether there is a connection that has been logged in. Only once there is a device."""
+        # "Logged in" alone outlasts the connection.
+        return bool(self._client.is_connected and self._client.is_logged_in)
+
     def phone_of(self, lid: str) -> str | None:
         """Return the phone number behind a LID's user part, if the store knows it."""
         try:

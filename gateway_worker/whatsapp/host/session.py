@@ -295,6 +295,8 @@ class HostSession:
             self._send(Linked(account=own))
 
     def _on_connected(self) -> None:
+        if not self._library.is_up():
+            return  # lost while it was made: the library has told of that, and tells of this later
         self._commands.connected()
         if self._leaving is not None:
             return

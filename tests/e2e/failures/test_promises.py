@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway_contracts import MessageReceived, SessionState, SessionStatus, StatusReason
+from gateway_worker.sandbox.hub.faults import ALWAYS, Faults
 from tests.e2e.failures.links import (
     FAULTS,
     POSTGRESQL,
@@ -135,6 +136,34 @@ async def test_status_events_alternate_over_many_losses(stage: Stage) -> None:
         if isinstance(one.event, SessionStatus) and one.event.subject == session_id
     ]
     assert states == 3 * [SessionState.RECONNECTING, SessionState.CONNECTED]
+
+
+async def test_a_connection_that_is_lost_while_it_is_made_is_no_connection(stage: Stage) -> None:
+    """The library tells of the loss first and of the login afterwards; commands must wait."""
+    traffic, gateway = stage.traffic("half"), stage.gateway
+    number, session_id = next(iter(ACCOUNTS.items()))
+    faults = gateway.sandbox.faults
+    since = stage.arrivals
+    faults.set(number, Faults(mute=ALWAYS))  # logged in, but not through with what follows
+    logins = faults.links(number)[0].logins
+    faults.drop_link(number)
+    await eventually(
+        lambda: faults.links(number)[0].online and faults.links(number)[0].logins > logins,
+        timeout_seconds=20,
+        reason="the library has logged in again",
+    )
+    async with STOPPED(stage.links[WHATSAPP]):
+        faults.clear(number)
+        await traffic.once()
+        await asyncio.sleep(6)  # the library waits 5 s for what followed the login
+        states = [
+            one.event.data.state
+            for one in gateway.backend.arrivals[since:]
+            if isinstance(one.event, SessionStatus) and one.event.subject == session_id
+        ]
+        assert states == [SessionState.RECONNECTING]
+    await stage.settled(traffic)
+    stage.audit(traffic, since=since)
 
 
 def _received(stage: Stage, since: int) -> int:
