@@ -79,7 +79,8 @@ class LeaseKeeper:
         leases: The workers table.
         hosts: What must not run without a lease.
         tenure: Told how long hosts may run.
-        on_lapsed: Called when the lease could not be renewed in time; the hosts are dead.
+        on_lapsed: Called when the lease could not be renewed in time, the hosts being dead, and
+            again, in case of a standstill, before `on_regained`. Idempotent.
         on_regained: Called when it is held again after that.
         version: Of this worker, for the table.
         capacity: Of this worker, for the table.
@@ -149,6 +150,9 @@ class LeaseKeeper:
             )
         if self._extend(started):
             log.warning("lease.regained")
+            # After a standstill nobody has noted the end. What is in hand has to go back all the
+            # same: another worker waits at our queue already, and would get what comes next.
+            await self._on_lapsed()
             await self._on_regained()
         return True
 

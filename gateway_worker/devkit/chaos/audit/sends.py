@@ -30,7 +30,7 @@ def judge_commands(history: History) -> Commands:
     shown: dict[str, set[str]] = defaultdict(set)
     for message in history.shown:
         shown[message.text].add(message.message_id)
-    blows = _by_session(blow for blow in history.blows if blow.harm is not Harm.SILENCED)
+    blows = _by_session(history.blows)
     silences = _by_session(blow for blow in history.blows if blow.harm is Harm.SILENCED)
     ends = {one.command_id: _first(outcomes[one.command_id]) for one in history.issued}
     uncertain = [one for one in history.issued if _is_uncertain(ends[one.command_id])]
@@ -103,7 +103,10 @@ def _unasked(issued: Iterable[Issued], shown: Iterable[Shown]) -> Iterable[Offen
 
 
 def _cause(one: Issued, end: Told | None, blows: dict[str, list[Blow]]) -> str:
-    """Return what hit the session's host between a command's publication and its outcome."""
+    """Return what hit the session's host between a command's publication and its outcome.
+
+    If nothing did, WhatsApp may have been away: an answer that it could not deliver is lost.
+    """
     hits = (blow.harm.value for blow in blows[one.session_id] if _overlaps(blow, one, end))
     return next(hits, "")
 
@@ -114,9 +117,11 @@ def _overlaps(blow: Blow, one: Issued, end: Told | None) -> bool:
 
 
 def _by_session(blows: Iterable[Blow]) -> dict[str, list[Blow]]:
-    """Sort them: kills first, as the plainest explanation."""
+    """Sort them: kills first, as the plainest explanation, silence last."""
     sorted_blows: dict[str, list[Blow]] = defaultdict(list)
-    for blow in sorted(blows, key=lambda blow: (not blow.harm.is_kill, blow.at)):
+    for blow in sorted(
+        blows, key=lambda blow: (not blow.harm.is_kill, blow.harm is Harm.SILENCED, blow.at)
+    ):
         sorted_blows[blow.session_id].append(blow)
     return sorted_blows
 

@@ -187,14 +187,14 @@ def test_uncertain_sends_while_whatsapp_was_silent_are_not_too_many() -> None:
     assert (verdict.commands.uncertain, verdict.commands.unanswered) == (20, 20)
 
 
-def test_silence_alone_explains_no_uncertain_send() -> None:
-    """A host that lives has to wait for the answer."""
+def test_silence_explains_an_uncertain_send() -> None:
+    """An answer that WhatsApp could not deliver in time is lost; it counts apart from kills."""
     story = Story.clean()
     story.send("c3")
     story.blow(Harm.SILENCED)
     story.fail("c3", "uncertain")
 
-    assert breaches(story) == [Breach.UNCERTAIN_UNEXPLAINED]
+    assert breaches(story) == []
 
 
 def test_an_uncertain_send_at_the_phone_twice_is_doubled() -> None:
