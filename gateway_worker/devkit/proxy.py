@@ -38,6 +38,7 @@ class TcpProxy:
         self._budget: dict[Direction, int | None] = dict.fromkeys(Direction)
         self.port = 0
         self.accepted = 0
+        self._cuts = 0
 
     @classmethod
     @asynccontextmanager
@@ -80,6 +81,7 @@ class TcpProxy:
 
     async def cut(self) -> None:
         """Reset all open connections, as a router that lost its state would."""
+        self._cuts += 1
         for link in tuple(self._links):
             link.reset()
         await asyncio.gather(*(link.ended.wait() for link in tuple(self._links)))
@@ -129,10 +131,15 @@ class TcpProxy:
 
     async def _on_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
+        cuts = self._cuts
         try:
             upstream = await asyncio.open_connection(*self._target)
         except OSError:
             _abort(writer)
+            return
+        if self._cuts != cuts or self._server is None:  # it was still being made then
+            _abort(writer)
+            _abort(upstream[1])
             return
         link = _Link(client=writer, server=upstream[1])
         self._links.add(link)
