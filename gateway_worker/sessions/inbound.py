@@ -1,8 +1,9 @@
 """What arrives from WhatsApp: recorded, and acknowledged to the host's spool after the commit."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 
 import structlog
@@ -34,6 +35,8 @@ Acknowledge = Callable[[int], None]
 
 _REMEMBERED_RECEIPTS = 1_000
 _REMEMBERED_UNREADABLE = 1_000
+_SEND_SECONDS = 2.0
+"""How long a receipt waits for the send that is under way, whose message it may be about."""
 _TURNS = 4
 """A receipt may be here before the send that it is for has had its turn of the event loop."""
 
@@ -46,6 +49,8 @@ class SentIndex:
         self._messages = messages
         self._size = size
         self._recent: OrderedDict[str, str] = OrderedDict()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def remember(self, message_id: str, command_id: str) -> None:
         """Note a message that was just sent."""
@@ -53,17 +58,37 @@ class SentIndex:
         if len(self._recent) > self._size:
             self._recent.popitem(last=False)
 
+    @contextlib.contextmanager
+    def sending(self) -> Iterator[None]:
+        """Note that a message is being sent: its receipt may be here before its id is known."""
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._idle.set()
+
     async def command_of(self, message_id: str) -> str | None:
         """Return the command that sent a message, or None (it was sent from the phone)."""
-        for _ in range(_TURNS):
-            if command_id := self._recent.get(message_id):
+        if (command_id := await self._recently(message_id)) is not None:
+            return command_id
+        if not self._idle.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_SEND_SECONDS):
+                    await self._idle.wait()
+            if (command_id := await self._recently(message_id)) is not None:
                 return command_id
-            await asyncio.sleep(0)
         # Whoever asks has a record in hand, and cannot give it back if the database is away.
         return await until_answered(
             lambda: self._messages.command_of(self._session_id, message_id),
             name="messages.command_of",
         )
+
+    async def _recently(self, message_id: str) -> str | None:
+        for _ in range(_TURNS):
+            if command_id := self._recent.get(message_id):
+                return command_id
+            await asyncio.sleep(0)
+        return None
 
 
 class RecentSet:

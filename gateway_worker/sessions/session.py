@@ -276,7 +276,8 @@ class Session:
             SessionNotConnectedError: It is not connected; nothing was sent.
             GatewayError: As the host says.
         """
-        return await self._connected_host().send_text(message, command_id=command_id)
+        with self.sent.sending():
+            return await self._connected_host().send_text(message, command_id=command_id)
 
     async def trace_of(
         self, command_id: str, *, worker_id: str | None, epoch: int | None
