@@ -39,7 +39,8 @@ async def test_a_dependency_fails(stage: Stage, dependency: str, fault: str) -> 
         await traffic.once()
         await stage.settled(traffic)
         await stage.restored()
-    stage.audit(traffic, since=since)
+    # An acknowledgement that WhatsApp could not deliver in time leaves a send uncertain.
+    stage.audit(traffic, since=since, may_fail=dependency == WHATSAPP)
     assert complaints(stage.log_lines(log)) == []
 
 
@@ -63,5 +64,6 @@ async def test_a_connection_is_cut_in_mid_frame(
                 )
         await stage.settled(traffic)
         await stage.restored()
-    stage.audit(traffic, since=since)
+    # An acknowledgement that WhatsApp could not deliver in time leaves a send uncertain.
+    stage.audit(traffic, since=since, may_fail=dependency == WHATSAPP)
     assert complaints(stage.log_lines(log)) == []

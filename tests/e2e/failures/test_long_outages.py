@@ -118,7 +118,7 @@ async def test_hosts_that_cannot_reach_whatsapp_are_started_again(stage: Stage) 
     await stage.restored()
     await traffic.once()
     await stage.settled(traffic)
-    stage.audit(traffic, since=since)
+    stage.audit(traffic, since=since, may_fail=True)
     assert complaints(stage.log_lines(log)) == []
 
 

@@ -118,7 +118,7 @@ async def test_without_whatsapp_the_status_says_so(stage: Stage) -> None:
     await stage.settled(traffic)
     for session_id in ACCOUNTS.values():
         await gateway.until(session_id, SessionState.CONNECTED, after=since)
-    stage.audit(traffic, since=since)
+    stage.audit(traffic, since=since, may_fail=True)
 
 
 async def test_status_events_alternate_over_many_losses(stage: Stage) -> None:
@@ -163,7 +163,7 @@ async def test_a_connection_that_is_lost_while_it_is_made_is_no_connection(stage
         ]
         assert states == [SessionState.RECONNECTING]
     await stage.settled(traffic)
-    stage.audit(traffic, since=since)
+    stage.audit(traffic, since=since, may_fail=True)
 
 
 def _received(stage: Stage, since: int) -> int:

@@ -95,7 +95,9 @@ async def test_forwarding_to_the_own_queue_loses_nothing(
     async with consuming(settings, mill, "s2") as (broker, consumer):
         consumer.attend(DEAD)
         await backend.send_all(numbered(20))
-        await eventually(lambda: len(mill.accepted) == 40 and consumer.in_flight == 0)
+        await eventually(
+            lambda: len(mill.accepted) == 40 and consumer.in_flight == 0, timeout_seconds=40
+        )
         own = [delivery for delivery in mill.accepted if delivery.origin == WORKER]
 
         assert bodies(own) == numbered(20)
