@@ -88,10 +88,6 @@ class Dispatcher:
             key, Work(delivery=delivery, content=content, arrived=time.monotonic())
         )
 
-    def between_commands(self, session_id: str, errand: Errand) -> None:
-        """Do something after the session's current command and those that wait already."""
-        self._mailboxes.post(session_id, errand)
-
     async def after_current_command(self, session_id: str, errand: Errand) -> None:
         """Do something right after the session's current command, before those that wait."""
         done = asyncio.Event()

@@ -43,7 +43,6 @@ class SessionManager(Roster):
         around: What all sessions share.
         capacity: How many sessions this worker takes on.
         controls: Tells other workers of sessions that go to them.
-        on_left: Called with the id of each session that has gone to another worker.
 
     Attributes:
         handed_over: How many sessions were given to other workers in good order.
@@ -55,12 +54,11 @@ class SessionManager(Roster):
         around: Surroundings,
         capacity: int,
         controls: Controls,
-        on_left: Callable[[str], None] = lambda _session_id: None,
     ) -> None:
         super().__init__(capacity=capacity)
         self._around = around
         self._controls = controls
-        self._on_left = on_left
+        self._on_left: Callable[[str], None] = lambda _session_id: None
         self._clear: Callable[[str], Awaitable[None]] | None = None
         self.handed_over = 0
         self._routing = Routing(
