@@ -67,6 +67,7 @@ class Traffic:
         self._customer = customer
         self._label = label
         self._count = 0
+        self._one_at_a_time = asyncio.Lock()
         self.book = Book()
 
     @property
@@ -75,17 +76,19 @@ class Traffic:
         return tuple(self._accounts.values())
 
     async def once(self) -> None:
-        """Send one message each way through every session."""
-        self._count += 1
-        for number, session_id in self._accounts.items():
-            await self._write(session_id)
-            await self._answer(number, session_id)
+        """Send one message each way through every session; may run while `flowing` does."""
+        async with self._one_at_a_time:  # else the book's order would be a guess
+            self._count += 1
+            for number, session_id in self._accounts.items():
+                await self._write(session_id)
+                await self._answer(number, session_id)
 
     async def answer(self) -> None:
         """Send one message to every session, and no command."""
-        self._count += 1
-        for number, session_id in self._accounts.items():
-            await self._answer(number, session_id)
+        async with self._one_at_a_time:
+            self._count += 1
+            for number, session_id in self._accounts.items():
+                await self._answer(number, session_id)
 
     @asynccontextmanager
     async def flowing(self) -> AsyncIterator[None]:
