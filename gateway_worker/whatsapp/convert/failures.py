@@ -23,8 +23,15 @@ After any other error, above all the one of a missing acknowledgement, the messa
 """
 
 
+_SENT_AGAIN: Final = "websocket not connected"
+"""The whole text if the library lost its second connection too while it sent a message again that
+it had written to the first one."""
+
+
 def send_failure(text: str) -> tuple[str, str]:
     """Return the kind of an error and what may be told of it: never the text, which has numbers."""
+    if text == _SENT_AGAIN:
+        return Failure.UNCERTAIN, "no acknowledgement came"
     for part, kind in _SEND_FAILURES:
         if part in text:
             _, _, code = text.rpartition("server returned error ")

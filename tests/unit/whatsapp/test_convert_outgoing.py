@@ -36,6 +36,7 @@ def test_what_nothing_can_be_sent_to(text: str) -> None:
     ("text", "kind"),
     [
         ("failed to send message node: websocket not connected", Failure.NOT_CONNECTED),
+        ("websocket not connected", Failure.UNCERTAIN),
         ("client is nil", Failure.NOT_CONNECTED),
         (
             "failed to send message node: failed to write msg: write: connection reset by peer",
