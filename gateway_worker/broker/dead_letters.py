@@ -42,6 +42,8 @@ SILENCE_SECONDS = 3.0
 """After this the letters that should be there are taken to be in someone else's hands."""
 
 Act = Callable[[DeliveredMessage], Awaitable[None]]
+Prepare = Callable[[DeadLetterView], Awaitable[None]]
+"""Called with a letter right before it is replayed; if it raises, the letter stays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,8 @@ class DeadLetterOffice:
 
     Letters that are not chosen stay in their order. Ids are those of `DeadLetterView`; one id may
     stand for several letters, and then means all of them. All methods raise `DependencyError` if
-    the broker does not answer or there is no such queue; what was done by then is done.
+    the broker does not answer or there is no such queue, and what `prepare` raises; what was done
+    by then is done.
 
     Args:
         settings: Where the broker is and how long to wait.
@@ -105,13 +108,13 @@ class DeadLetterOffice:
             await self._renew_if_worn(reading)
             return letters[:limit]
 
-    async def replay(self, ids: Collection[str]) -> Handled:
+    async def replay(self, ids: Collection[str], *, prepare: Prepare | None = None) -> Handled:
         """Publish the letters with these ids as the commands they were, then remove them."""
-        return await self._sweep(frozenset(ids), self._replay_one)
+        return await self._sweep(frozenset(ids), self._replaying(prepare))
 
-    async def replay_all(self) -> Handled:
+    async def replay_all(self, *, prepare: Prepare | None = None) -> Handled:
         """Replay every letter that is there now; one that dies again is not replayed again."""
-        return await self._sweep(None, self._replay_one)
+        return await self._sweep(None, self._replaying(prepare))
 
     async def drop(self, ids: Collection[str]) -> Handled:
         """Remove the letters with these ids for good."""
@@ -152,13 +155,19 @@ class DeadLetterOffice:
                 return
             yield following
 
-    async def _replay_one(self, message: DeliveredMessage) -> None:
-        await self._publish(
-            message,
-            exchange=self._topology.commands,
-            routing_key=view(message).routing_key,
-            properties=replayed(message),
-        )
+    def _replaying(self, prepare: Prepare | None) -> Act:
+        async def replay(message: DeliveredMessage) -> None:
+            letter = view(message)
+            if prepare is not None:
+                await prepare(letter)
+            await self._publish(
+                message,
+                exchange=self._topology.commands,
+                routing_key=letter.routing_key,
+                properties=replayed(message),
+            )
+
+        return replay
 
     async def _renew_if_worn(self, reading: Reading) -> None:
         if all(deliveries(held) < RENEW_AFTER_DELIVERIES for held in reading.held.values()):

@@ -1,11 +1,15 @@
 """The dead letters: commands that nobody could execute, kept for a person to decide about."""
 
 import argparse
+from contextlib import AsyncExitStack
 from typing import Any
 
 from gateway_worker.broker import DeadLetterOffice, DeadLetterView, Handled
 from gateway_worker.config import Settings
 from gateway_worker.ctl.output import as_json, body_text, body_value, complain, plain, say, table
+from gateway_worker.ctl.reopening import Reopening
+from gateway_worker.sessions.changes import CommandState
+from gateway_worker.storage.db import Database, PostgresInboxStore
 
 LISTED = 100
 ALL = 60_000
@@ -15,6 +19,12 @@ _PRIVACY = (
     "The body is shown by `show` only: it is what the backend sent, with message text and phone "
     "numbers. Treat the output as personal data."
 )
+
+_KEPT = {
+    CommandState.SUCCEEDED: "it has succeeded",
+    CommandState.UNCERTAIN: "it may have taken effect (see --resend-uncertain)",
+}
+"""Why a command keeps its end."""
 
 
 def add_arguments(groups: Any) -> None:
@@ -38,10 +48,19 @@ def add_arguments(groups: Any) -> None:
         "replay",
         help="publish them as the commands they were",
         description="Publish dead letters as the commands they were, under their own ids. A "
-        "command that has an outcome already is not executed again: its backend gets that outcome "
-        "once more.",
+        "command that has failed is executed again; its backend has been told of the failure, and "
+        "now gets a second outcome, the one that counts. One that has succeeded is not executed "
+        "again: its backend gets that outcome once more. A deadline that has passed stays passed. "
+        "The database has to be there: without it nothing is published.",
     )
     _which(replay)
+    replay.add_argument(
+        "--resend-uncertain",
+        action="store_true",
+        help="execute also what ended with `uncertain`. WARNING: WhatsApp may have such a message "
+        "already, so its recipient may get it TWICE. Without this its backend is only told "
+        "`uncertain` once more",
+    )
     replay.set_defaults(action=_replay, check=_check_choice)
 
     drop = words.add_parser("drop", help="remove them for good")
@@ -107,11 +126,22 @@ async def _show(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 async def _replay(settings: Settings, arguments: argparse.Namespace) -> int:
-    async with DeadLetterOffice.open(settings.broker) as office:
-        handled = await (
-            office.replay_all() if arguments.all else office.replay(set(arguments.ids))
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(settings=settings.database))
+        await database.check()  # before anything is taken from the queue
+        reopening = Reopening(
+            inbox=PostgresInboxStore(database=database), resend_uncertain=arguments.resend_uncertain
         )
-    return _report(handled, "replayed", arguments)
+        office = await stack.enter_async_context(DeadLetterOffice.open(settings.broker))
+        handled = await (
+            office.replay_all(prepare=reopening.prepare)
+            if arguments.all
+            else office.replay(set(arguments.ids), prepare=reopening.prepare)
+        )
+    code = _report(handled, "replayed", arguments, reopened=reopening.reopened)
+    for letter_id, state in reopening.told_only.items():
+        complain(f"{plain(letter_id)} is not executed again, only told: {_KEPT[state]}")
+    return code
 
 
 async def _drop(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -120,10 +150,10 @@ async def _drop(settings: Settings, arguments: argparse.Namespace) -> int:
     return _report(handled, "dropped", arguments)
 
 
-def _report(handled: Handled, verb: str, arguments: argparse.Namespace) -> int:
+def _report(handled: Handled, verb: str, arguments: argparse.Namespace, **counts: int) -> int:
     missing = sorted(handled.missing)
     if arguments.json:
-        say(as_json({verb: handled.done, "missing": missing}))
+        say(as_json({verb: handled.done, "missing": missing, **counts}))
     else:
         say(f"{verb} {handled.done}")
     for letter_id in missing:

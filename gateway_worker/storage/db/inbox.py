@@ -1,7 +1,7 @@
 """The commands table as the dispatcher sees it: each command happens once."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -62,9 +62,16 @@ _SUSPEND = text("""
         AND (CAST(:epoch AS bigint) IS NULL OR epoch = CAST(:epoch AS bigint))
 """)
 
+_LOCK = "SELECT state FROM commands WHERE id = $1 AND session_id = $2 FOR UPDATE"
+_REOPEN = """
+    UPDATE commands SET state = 'received', outcome = NULL, finished_at = NULL, attempts = 0,
+        entry = NULL, previous_worker_id = NULL, previous_epoch = NULL
+    WHERE id = $1
+"""
+
 
 class PostgresInboxStore:
-    """Enters commands (the commands' `InboxStore`).
+    """Enters commands (the commands' `InboxStore`), and reopens them for whoever runs the gateway.
 
     A command id belongs to the session that used it first; for another one it is TAKEN.
 
@@ -126,6 +133,31 @@ class PostgresInboxStore:
         }
         async with self._database.statement("suspending a command") as connection:
             await connection.execute(_SUSPEND, values)
+
+    async def reopen(
+        self, command_id: str, *, session_id: str, states: Collection[CommandState]
+    ) -> CommandState | None:
+        """Forget a command's end, so that the command is executed when it comes again.
+
+        Its attempts are counted anew. One that is `received` by then was reopened before, or waits
+        for its next attempt: it will be executed in any case.
+
+        Args:
+            command_id: Which.
+            session_id: Whose; another session's is left alone.
+            states: The ends that are forgotten; a command in another state is left alone.
+
+        Returns:
+            The state it had, None if there is no such command.
+
+        Raises:
+            DependencyError: It may or may not be reopened; idempotent.
+        """
+        async with self._database.transaction("reopening a command") as connection:
+            found = await connection.fetchval(_LOCK, command_id, session_id)
+            if found in states:
+                await connection.execute(_REOPEN, command_id)
+        return None if found is None else CommandState(found)
 
     def _identify(self, commands: Sequence[Received]) -> UUID:
         """Return the batch's name: the one it had if it is the one without an answer."""

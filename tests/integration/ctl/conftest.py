@@ -1,12 +1,7 @@
 """The command as an operator runs it, on real services."""
 
-import asyncio
 import base64
-import json
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
 
 import aio_pika
 import pytest
@@ -17,22 +12,9 @@ from gateway_contracts import Topology
 from gateway_worker.broker import Broker, BrokerSettings
 from gateway_worker.devkit.services import ObjectStore
 from gateway_worker.devkit.services.process import base_environment
+from tests.support.ctl import Answer, run_ctl
 
 KEYS = {name: base64.b64encode(name.encode() * 16).decode() for name in ("k1", "k2")}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """What it printed for programs."""
-        return json.loads(self.out)
 
 
 Ctl = Callable[..., Awaitable[Answer]]
@@ -68,15 +50,7 @@ def ctl(environment: dict[str, str]) -> Ctl:
     """Run `gateway-worker ctl …`."""
 
     async def run(*words: str, **settings: str) -> Answer:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-W", "error", "-m", "gateway_worker", "ctl", *words),
-            env={**environment, **settings},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        return Answer(code=process.returncode or 0, out=out.decode(), err=err.decode())
+        return await run_ctl({**environment, **settings}, *words)
 
     return run
 

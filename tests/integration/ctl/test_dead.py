@@ -97,7 +97,8 @@ async def test_what_is_replayed_is_a_command_again(
     command = await unassigned.get(timeout=5)
     assert command is not None
     assert (command.message_id, command.routing_key, command.body) == ("c2", "s1", SECRET)
-    assert (await ctl("dead", "replay", "--all", "--json")).json == {"replayed": 2, "missing": []}
+    everything = await ctl("dead", "replay", "--all", "--json")
+    assert everything.json == {"replayed": 2, "missing": [], "reopened": 0}
     assert await ids_of(ctl) == []
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 from gateway_contracts import Done, ErrorBody, ErrorCode
 from gateway_worker.commands.ports import Verdict
-from gateway_worker.sessions.changes import Change, Outcome
+from gateway_worker.sessions.changes import Change, CommandState, Outcome
 from gateway_worker.storage.db import (
     Database,
     PostgresChangeStore,
@@ -257,3 +257,36 @@ async def test_an_uncertain_end_is_an_end_of_its_own(
     assert await value(database, "SELECT state FROM commands") == "uncertain"
     (entry,) = await inbox.enter([received("c", epoch=1)])
     assert (entry.verdict, entry.outcome) == (Verdict.FINISHED, outcome)
+
+
+async def test_a_reopened_command_is_new(
+    database: Database, inbox: PostgresInboxStore, changes: PostgresChangeStore
+) -> None:
+    """With no memory of its attempts, and its next end counts."""
+    await inbox.enter([received("c", "nowhere")] * 3)
+    await changes.commit([failed("c")])
+    failure = {CommandState.FAILED}
+
+    assert await inbox.reopen("c", session_id="nowhere", states=failure) is CommandState.FAILED
+    assert await inbox.reopen("c", session_id="nowhere", states=failure) is CommandState.RECEIVED
+    (entry,) = await inbox.enter([received("c", "nowhere")])
+    assert (entry.verdict, entry.attempts, entry.outcome) == (Verdict.NEW, 1, None)
+    (done,) = await changes.commit([finished("c", session="nowhere", epoch=None)])
+    assert done.applied
+    assert await value(database, "SELECT state FROM commands") == "succeeded"
+
+
+async def test_only_the_named_ends_of_the_session_itself_are_reopened(
+    database: Database, inbox: PostgresInboxStore, changes: PostgresChangeStore
+) -> None:
+    """Neither another session's, nor what runs, nor what has succeeded."""
+    await inbox.enter([received("runs", epoch=1)])
+    await changes.commit([failed("failed"), finished("done")])
+    failure = {CommandState.FAILED}
+
+    assert await inbox.reopen("failed", session_id="s", states=failure) is None
+    assert await inbox.reopen("runs", session_id="s", states=failure) is CommandState.EXECUTING
+    assert await inbox.reopen("done", session_id="s", states=failure) is CommandState.SUCCEEDED
+    assert await inbox.reopen("none", session_id="s", states=failure) is None
+    states = "SELECT string_agg(state, ' ' ORDER BY id) FROM commands"
+    assert await value(database, states) == "succeeded failed executing"
