@@ -238,22 +238,8 @@ class Publisher:
             ),
         )
 
-    async def forward(self, body: bytes, *, message_id: str, worker_id: str) -> None:
-        """Send a command on to one worker (the commands' `CommandForwarder`).
-
-        If there is no such worker any more, it goes to the sessions without an owner.
-
-        Raises:
-            DependencyError: It is not known to be stored.
-        """
-        await self.publish_command(
-            body, routing_key=self._topology.worker_key(worker_id), message_id=message_id
-        )
-
-    async def pass_on(
-        self, delivery: Delivery, *, worker_id: str, message_id: str | None = None
-    ) -> None:
-        """Send a delivery, command or control, on to the worker that owns its session.
+    async def pass_on(self, delivery: Delivery, *, worker_id: str) -> None:
+        """Send a delivery, command or control, on to one worker (the commands' `CommandForwarder`).
 
         It says then from which worker's queue it came first, and how often it was sent on. If there
         is no such worker any more, it goes to the sessions without an owner.
@@ -261,7 +247,6 @@ class Publisher:
         Args:
             delivery: What to send on; settling it stays with the caller.
             worker_id: Whom to.
-            message_id: By default its own, or a new one if it has none.
 
         Raises:
             DependencyError: It is not known to be stored.
@@ -273,7 +258,7 @@ class Publisher:
             delivery.body,
             routing_key=self._topology.worker_key(worker_id),
             headers=headers,
-            message_id=message_id or delivery.message_id,
+            message_id=delivery.message_id,
             command_type=delivery.message_type,
             content_type=CONTROL_CONTENT_TYPE if delivery.control else None,
         )

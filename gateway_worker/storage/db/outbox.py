@@ -118,18 +118,7 @@ class PostgresOutboxStore:
         limit: int,
         after_id: int = 0,
     ) -> Sequence[OutboxRow]:
-        """Return published rows of a session's stream in order, whoever has published them.
-
-        Args:
-            session_id: Whose; events of a deleted session are not replayed.
-            from_sequence: The first sequence wanted.
-            since: The earliest time of commit wanted.
-            limit: How many at most; ask again with `after_id` for more.
-            after_id: Only rows with a greater `outbox_id`.
-
-        Raises:
-            DependencyError: The database cannot be used now.
-        """
+        """Return published rows of a session's stream; see the port."""
         values = {"session_id": session_id, "from_sequence": from_sequence, "since": since}
         return await self._read(_RETAINED, {**values, "after": after_id, "limit": limit})
 

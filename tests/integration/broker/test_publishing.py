@@ -9,12 +9,14 @@ from aiormq import spec
 
 from gateway_contracts import CONTENT_TYPE, WorkerHeartbeat, WorkerLoad, WorkerStarted
 from gateway_worker.broker import Broker, BrokerSettings
+from gateway_worker.commands.ports import Delivery, Settlement
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.changes import OutboxRow
 from tests.integration.broker.support import WORKER, Backend, Mill, consuming, row
 from tests.support.eventually import eventually
 from tests.support.proxy import Direction, TcpProxy
 
+OTHER = "w2"
 LOAD = WorkerLoad(
     worker=WORKER, version="1", capacity=1, sessions={}, cpu_percent=0.0, memory_bytes=1
 )
@@ -247,19 +249,36 @@ async def test_heartbeats_need_no_listener_and_expire(
 
 
 async def test_a_forwarded_command_keeps_its_id_and_sheds_the_brokers_headers(
-    broker: Broker, backend: Backend, settings: BrokerSettings
+    settings: BrokerSettings, backend: Backend
 ) -> None:
     """The next worker recognises it; a history of deaths would make the broker drop it."""
-    await broker.publisher.forward(b"s1 1", message_id="c1", worker_id=WORKER)
+    async with Broker.open(settings, worker_id=OTHER):
+        pass  # declares the queue
+
+    async def forward(delivery: Delivery) -> None:
+        await broker.publisher.pass_on(delivery, worker_id=OTHER)
+        await delivery.settle(Settlement.ACK)
+
+    async with consuming(settings, Mill(forward), "s1") as (broker, _):
+        headers = {"traceparent": "t", "x-first-death-queue": "q", "x-delivery-count": 3}
+        await backend.send("s1 1", message_id="c1", type="wa.x.v1", headers=headers)
+        (forwarded,) = await backend.take(settings.topology.worker_queue(OTHER), 1)
+
+    assert (forwarded.message_id, forwarded.type) == ("c1", "wa.x.v1")
+    assert forwarded.headers == {"traceparent": "t", "wa-from": WORKER, "wa-hops": 1}
+
+
+async def test_a_command_for_nobody_goes_to_the_sessions_without_an_owner(
+    broker: Broker, backend: Backend, settings: BrokerSettings
+) -> None:
+    """Without the broker's headers too."""
     await broker.publisher.publish_command(
         b"s1 2",
         routing_key="nobody",
         message_id="c2",
         headers={"traceparent": "t", "x-death": [], "x-delivery-count": 3},
     )
-    (own,) = await backend.take(settings.topology.worker_queue(WORKER), 1)
     (shared,) = await backend.take(settings.topology.unassigned, 1)
 
-    assert own.message_id == "c1"
     assert shared.message_id == "c2"
     assert shared.headers == {"traceparent": "t"}
