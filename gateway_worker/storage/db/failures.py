@@ -33,6 +33,10 @@ _LATER_STATES = frozenset(
     }
 )
 
+_HANDLER_CLOSED = "the handler is closed"
+"""So uvloop ends the RuntimeError of whoever writes to a connection that has just been closed, and
+the driver lets it pass."""
+
 
 class StatementRefusedError(PermanentError):
     """The database understood a statement and refused it.
@@ -77,6 +81,10 @@ def translated(doing: str) -> Iterator[None]:
         raise DependencyError(f"{doing}: the database did not answer in time") from error
     except OSError as error:
         raise DependencyError(f"{doing}: the database cannot be reached") from error
+    except RuntimeError as error:
+        if _HANDLER_CLOSED not in str(error):
+            raise
+        raise DependencyError(f"{doing}: the connection was closed") from error
 
 
 def _refusal(error: exc.DBAPIError) -> StatementRefusedError | None:

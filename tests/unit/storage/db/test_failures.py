@@ -1,7 +1,11 @@
 """What the driver and SQLAlchemy raise, as the worker's errors: to try again, or never."""
 
+import asyncio
+import socket
+
 import asyncpg
 import pytest
+import uvloop
 from sqlalchemy import exc
 
 from gateway_worker.errors import DependencyError
@@ -100,7 +104,36 @@ def test_a_constraint_is_named() -> None:
     assert str(raised(error)).endswith("(SQLSTATE 23505, constraint commands_pkey, table commands)")
 
 
-def test_faults_of_our_own_pass() -> None:
+def test_writing_to_a_connection_that_is_closed_under_us() -> None:
+    """The worker's event loop has an error of its own for that."""
+
+    class Peer(asyncio.Protocol):
+        def __init__(self) -> None:
+            self.lost = asyncio.Event()
+
+        def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the port's
+            self.lost.set()
+
+    async def write() -> None:
+        loop = asyncio.get_running_loop()
+        left, right = socket.socketpair()
+        ours, peer = await loop.create_connection(Peer, sock=left)
+        other, _ = await loop.create_connection(Peer, sock=right)
+        ours.abort()
+        await peer.lost.wait()
+        other.abort()
+        with translated("committing"):
+            ours.write(b"COMMIT")
+
+    with (
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        pytest.raises(DependencyError, match=r"^committing: the connection was closed$"),
+    ):
+        runner.run(write())
+
+
+@pytest.mark.parametrize("error", [ValueError("ours"), RuntimeError("ours")], ids=repr)
+def test_faults_of_our_own_pass(error: Exception) -> None:
     """They are neither the database's nor to be tried again."""
-    with pytest.raises(ValueError, match="ours"), translated("committing"):
-        raise ValueError("ours")
+    with pytest.raises(type(error), match="ours"), translated("committing"):
+        raise error
