@@ -35,12 +35,6 @@ STOPPED = {"state": SessionState.STOPPED, "desired": DesiredState.STOPPED}
 
 
 @pytest.fixture
-def settings(amqp_url: str, topology_prefix: str) -> BrokerSettings:
-    """The broker of this test's fleet."""
-    return BrokerSettings(url=SecretStr(amqp_url), prefix=topology_prefix)
-
-
-@pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """One with the stopped session `a` of WORKER."""
     async with Database(settings=DatabaseSettings(url=SecretStr(database_url))) as database:

@@ -19,7 +19,6 @@ from gateway_worker.storage.db import (
 )
 from tests.integration.replay.support import EVENTS, ReplayQueue
 from tests.integration.storage.db.support import WORKER, message, session_row
-from tests.support.proxy import TcpProxy
 
 
 @pytest.fixture
@@ -48,25 +47,6 @@ async def published(database: Database, outbox: PostgresOutboxStore) -> list[Out
         rows += [row for done in await changes.commit(batch) for row in done.rows]
     await outbox.mark_published([row.outbox_id for row in rows])
     return [row for row in rows if row.session_id == "s"]
-
-
-@pytest.fixture
-async def proxy(amqp_url: str) -> AsyncIterator[TcpProxy]:
-    """Stand between the worker and its broker."""
-    async with TcpProxy.to(amqp_url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def settings(amqp_url: str, topology_prefix: str, proxy: TcpProxy) -> BrokerSettings:
-    """A broker behind the proxy, with short waits."""
-    return BrokerSettings(
-        url=SecretStr(proxy.url(amqp_url)),
-        prefix=topology_prefix,
-        reconnect_initial_seconds=0.02,
-        reconnect_maximum_seconds=0.1,
-        watch_interval_seconds=0.3,
-    )
 
 
 @pytest.fixture

@@ -114,14 +114,14 @@ async def test_only_a_bound_queue_of_a_backend_is_served(
 
 
 async def test_a_broken_connection_costs_nothing(
-    replays: Replays, published: list[OutboxRow], queue: ReplayQueue, proxy: TcpProxy
+    replays: Replays, published: list[OutboxRow], queue: ReplayQueue, broker_proxy: TcpProxy
 ) -> None:
     """What comes twice has the same id, and nothing comes before what it follows."""
     wanted = SessionReplayData(queue=queue.name, from_sequence=1)
     replay = asyncio.create_task(replays.run("s", wanted, check=still_mine))
     for count in (20, 150, 400):
         await queue.until(count)
-        await proxy.cut()
+        await broker_proxy.cut()
     info = await replay
     assert (info.events, info.complete) == (EVENTS, True)
     await queue.until(EVENTS)
