@@ -312,7 +312,7 @@ class CommandConsumer:
             await asyncio.sleep(self._settings.watch_interval_seconds)
             try:
                 await self._look()
-            except Exception:
+            except Exception:  # the watch is for what goes wrong: it must not end of it
                 log.exception("consumer.watch_failed")
 
     async def _look(self) -> None:

@@ -57,7 +57,7 @@ class Settlements:
                     await self._bury(delivery, refusal or NO_REASON)
                 case Settlement.REQUEUE:
                     self._give_back(delivery)
-        except Exception:
+        except Exception:  # the broker hands out again what it is not told of
             log.exception("command.settling_failed", settlement=settlement.value)
         finally:
             self._on_settled()

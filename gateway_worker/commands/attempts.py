@@ -92,10 +92,13 @@ class Attempts:
 
     async def suspended(self, command: Command, waiting: Awaitable[None]) -> None:
         """Wait for something; the command is not `executing` meanwhile."""
+        await self._suspend(command)
+        await waiting
+
+    async def _suspend(self, command: Command) -> None:
         await until_answered(
             lambda: self._inbox.suspend(self._received(command)), name="inbox.suspend"
         )
-        await waiting
 
     async def again(
         self,
@@ -157,7 +160,7 @@ class Attempts:
     async def _postpone(
         self, delivery: Delivery, command: Command, *, seconds: float, attempts: int
     ) -> None:
-        await self.suspended(command, asyncio.sleep(0))
+        await self._suspend(command)
         await until_answered(
             lambda: self._postponer.retry_later(delivery, seconds=seconds, attempts=attempts),
             name="command.postpone",

@@ -145,7 +145,7 @@ class Executor:
         try:
             if end is not None:
                 await self._recorder.record(end)
-        except Exception:
+        except Exception:  # whatever it was, the dead letter below still tells of the command
             log.exception("command.end_not_recorded")
         refusal = Refusal(code=error.code, reason=error.detail or error.code)
         await delivery.settle(Settlement.DEAD, refusal)
@@ -208,7 +208,7 @@ class Executor:
             raise
         except GatewayError as error:
             return self._failure(command, error, entry)
-        except Exception:
+        except Exception:  # a fault of ours is the command's end, too
             log.exception("command.failed_unexpectedly")
             failed = GatewayError("the gateway failed; its log has the details")
             return self._failure(command, failed, entry)

@@ -88,7 +88,7 @@ async def _errors_as_json(
         return _json({"error": "not_found", "paths": PATHS}, HTTPStatus.NOT_FOUND)
     except web.HTTPException as error:
         return _json({"error": error.reason}, HTTPStatus(error.status))
-    except Exception:
+    except Exception:  # the root of a request
         log.exception("health.request_failed", path=request.path)
         return _json({"error": "internal"}, HTTPStatus.INTERNAL_SERVER_ERROR)
 

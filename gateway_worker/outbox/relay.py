@@ -210,7 +210,7 @@ class Relay:
                 await self._publisher.publish(row)
             except RetryableError as error:
                 log.warning("relay.publish_failed", event_id=row.event_id, reason=str(error))
-            except Exception:
+            except Exception:  # even a fault of our own must not let a later one overtake
                 log.exception("relay.publish_failed_unexpectedly", event_id=row.event_id)
             else:
                 return

@@ -91,7 +91,7 @@ class Mailboxes(Generic[Item]):
                 self._waiting -= 1
                 try:
                     await self._handle(key, item)
-                except Exception:
+                except Exception:  # the root of the item's work: the next one has its turn
                     log.exception("mailbox.handler_failed", mailbox=self._name)
         finally:
             # Only reached with an empty queue or on cancellation: a later post starts a new runner.

@@ -312,7 +312,7 @@ class SessionManager(Roster):
     async def _adopt_quietly(self, row: SessionRow) -> None:
         try:
             await self._adopt(row, StatusReason.TAKEN_OVER, local_epoch=None)
-        except Exception:
+        except Exception:  # it is taken up as a stray later; the others must not wait for that
             log.exception("session.not_adopted", session_id=row.session_id)
 
     async def _adopt(

@@ -168,7 +168,7 @@ class ForkServer:
         except (OSError, TimeoutError) as error:
             ours.close()
             raise DependencyError("the fork server does not answer") from error
-        except BaseException:
+        except BaseException:  # also when cancelled: the descriptors are ours
             ours.close()
             if answer.done() and not answer.cancelled() and answer.exception() is None:
                 os.close(answer.result()[1])  # cancelled when the answer had just come

@@ -118,7 +118,7 @@ class ContainerService:
                 await asyncio.to_thread(self._create)
             else:
                 await self._engine("start")
-        except Exception as error:
+        except Exception as error:  # the client's own, its HTTP library's, the system's
             raise ServiceStartError(f"{self._name}: {self._recipe.image}: {error}") from error
         probe = self._make_probe(self._port)
         deadline = time.monotonic() + READY_TIMEOUT_SECONDS

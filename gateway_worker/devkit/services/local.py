@@ -69,6 +69,6 @@ class LocalService:
         child.spawn()
         try:
             await child.ready(probe, timeout_seconds=self.start_timeout_seconds)
-        except BaseException:
+        except BaseException:  # also when cancelled
             await self.kill()
             raise

@@ -59,7 +59,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         return response(_problem(415, "not_json", "Send application/json", str(error)))
     except ValidationError as error:
         return response(invalid_body(error))
-    except Exception as error:
+    except Exception as error:  # the root of a request
         for kind, (status, code, title) in _KNOWN.items():
             if isinstance(error, kind):
                 return response(_problem(status, code, title, str(error)))

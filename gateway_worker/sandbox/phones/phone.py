@@ -277,7 +277,7 @@ class Phone(PhoneRecords):
             try:
                 await self._incoming.handle(node)
                 self._refill()
-            except Exception as error:
+            except Exception as error:  # the phone goes on; whoever looks at it is told
                 log.warning("sandbox.phone.stanza_failed", tag=node.tag, exc_info=True)
                 self.problems.append(Problem(where=node.tag, error=error))
 
@@ -287,7 +287,7 @@ class Phone(PhoneRecords):
             for script in tuple(self._scripts):
                 try:
                     await script(self, message)
-                except Exception as error:
+                except Exception as error:  # a test's own code; the phone goes on
                     log.warning("sandbox.phone.script_failed", exc_info=True)
                     self.problems.append(Problem(where="script", error=error))
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import time
 
 import structlog
 
 from gateway_worker.errors import GatewayError
-from gateway_worker.sessions.ownership.lease import Tenure
+from gateway_worker.sessions.ownership.lease import BEATS_PER_LEASE, Tenure
 from gateway_worker.sessions.ownership.ports import EventRelay, Intake, SessionsHere, WorkerLeases
 from gateway_worker.sessions.ports import SessionStore
 
@@ -54,6 +55,7 @@ class Caretaker:
         self._intake = intake
         self._here = here
         self._relay = relay
+        self._strays_due = time.monotonic()
         self.taken = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -64,7 +66,7 @@ class Caretaker:
                     await self._look()
             except GatewayError as error:
                 log.warning("takeover.look_failed", reason=str(error))
-            except Exception:
+            except Exception:  # the root of the service: the next look may go better
                 log.exception("takeover.failed")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
@@ -94,12 +96,18 @@ class Caretaker:
             orphans = await self._sessions.orphans()
 
     async def _take_up_strays(self) -> None:
-        """Begin with sessions that are ours by the table, but that nobody has told us of."""
+        """Begin with sessions that are ours by the table, but that nobody has told us of.
+
+        Once a beat: they are rare, and finding them takes a look at all of ours.
+        """
+        if time.monotonic() < self._strays_due:
+            return
         rows = await self._sessions.owned_by(self._worker_id)
         strays = [row for row in rows if not self._here.is_held(row.session_id)]
         if strays:
             log.warning("takeover.strays_found", sessions=len(strays))
             await self._here.adopt_taken(strays)
+        self._strays_due = time.monotonic() + self._leases.lease_seconds / BEATS_PER_LEASE
 
     async def _attend(self) -> None:
         """Consume the queues of the dead, until they come back."""

@@ -75,16 +75,21 @@ def translated(doing: str) -> Iterator[None]:
         raise DependencyError(f"{doing}: {_named(error, error.sqlstate)}") from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise DependencyError(f"{doing}: {_named(error, None)}") from error
-    except exc.TimeoutError as error:
-        raise DependencyError(f"{doing}: no connection became free in time") from error
-    except TimeoutError as error:
-        raise DependencyError(f"{doing}: the database did not answer in time") from error
-    except OSError as error:
-        raise DependencyError(f"{doing}: the database cannot be reached") from error
-    except RuntimeError as error:
-        if _HANDLER_CLOSED not in str(error):
+    except (exc.TimeoutError, OSError, RuntimeError) as error:
+        if (reason := _reason(error)) is None:
             raise
-        raise DependencyError(f"{doing}: the connection was closed") from error
+        raise DependencyError(f"{doing}: {reason}") from error
+
+
+def _reason(error: Exception) -> str | None:
+    """Say how the way to the database failed, None if it is something else that did."""
+    if isinstance(error, exc.TimeoutError):
+        return "no connection became free in time"
+    if isinstance(error, TimeoutError):
+        return "the database did not answer in time"
+    if isinstance(error, OSError):
+        return "the database cannot be reached"
+    return "the connection was closed" if _HANDLER_CLOSED in str(error) else None
 
 
 def _refusal(error: exc.DBAPIError) -> StatementRefusedError | None:

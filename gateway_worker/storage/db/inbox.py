@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from sqlalchemy import text
 
+from gateway_contracts import ErrorCode
 from gateway_worker.commands.ports import Entry, Received, Verdict
 from gateway_worker.sessions.changes import CommandState
 from gateway_worker.storage.db.database import Database
@@ -64,10 +65,14 @@ _SUSPEND = text("""
 
 _LOCK = "SELECT state FROM commands WHERE id = $1 AND session_id = $2 FOR UPDATE"
 _REOPEN = """
-    UPDATE commands SET state = 'received', outcome = NULL, finished_at = NULL, attempts = 0,
+    UPDATE commands SET
+        state = CASE outcome->'error'->>'code' WHEN $2 THEN 'executing' ELSE 'received' END,
+        outcome = NULL, finished_at = NULL, attempts = 0,
         entry = NULL, previous_worker_id = NULL, previous_epoch = NULL
     WHERE id = $1
 """
+"""$1 a command that is locked; $2 the code of what may have ended after it took effect: that begins
+as if its run had been interrupted."""
 
 
 class PostgresInboxStore:
@@ -139,8 +144,9 @@ class PostgresInboxStore:
     ) -> CommandState | None:
         """Forget a command's end, so that the command is executed when it comes again.
 
-        Its attempts are counted anew. One that is `received` by then was reopened before, or waits
-        for its next attempt: it will be executed in any case.
+        It is NEW then, or INTERRUPTED if the gateway itself had failed, which may have been after
+        it took effect. Its attempts are counted anew. One that is `received` or `executing` by now
+        was reopened before, or has its run still before it: it needs nothing.
 
         Args:
             command_id: Which.
@@ -156,7 +162,7 @@ class PostgresInboxStore:
         async with self._database.transaction("reopening a command") as connection:
             found = await connection.fetchval(_LOCK, command_id, session_id)
             if found in states:
-                await connection.execute(_REOPEN, command_id)
+                await connection.execute(_REOPEN, command_id, ErrorCode.INTERNAL.value)
         return None if found is None else CommandState(found)
 
     def _identify(self, commands: Sequence[Received]) -> UUID:

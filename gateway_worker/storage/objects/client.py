@@ -98,7 +98,7 @@ class Objects:
                 return await do(self._client)
         except ConfigurationError as error:  # once the worker runs, it waits for somebody to act
             raise DependencyError(error.detail) from error
-        except Exception as error:
+        except Exception as error:  # the library, its HTTP client and the loop have one each
             raise self._translated(error) from error
 
     async def link(self, key: str, *, valid_seconds: int) -> str:
@@ -111,7 +111,7 @@ class Objects:
             return await self._link_client.generate_presigned_url(
                 "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=valid_seconds
             )
-        except Exception as error:
+        except Exception as error:  # the library, its HTTP client and the loop have one each
             raise self._translated(error) from error
 
     async def _start(self) -> None:
@@ -131,7 +131,7 @@ class Objects:
     async def _look_for_bucket(self) -> None:
         try:
             await self._client.head_bucket(Bucket=self.bucket)
-        except Exception as error:
+        except Exception as error:  # only the reason in it says what to do
             reason = _reason(error)
             if reason in _MISSING:
                 await self._create_bucket()
@@ -155,7 +155,7 @@ class Objects:
             place = {"CreateBucketConfiguration": {"LocationConstraint": region}}
         try:
             await self._client.create_bucket(Bucket=self.bucket, **place)
-        except Exception as error:
+        except Exception as error:  # as above
             if _reason(error) not in _OURS_ALREADY:
                 raise
         else:

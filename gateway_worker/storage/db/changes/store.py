@@ -71,7 +71,7 @@ class PostgresChangeStore:
             async with self._database.transaction("committing changes") as connection:
                 for part in segments(steps):
                     await self._write(connection, part)
-        except BaseException:
+        except BaseException:  # also when cancelled: the commit may be on its way
             self._unsure = True
             raise
         self._unsure = False

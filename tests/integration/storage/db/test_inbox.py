@@ -276,6 +276,24 @@ async def test_a_reopened_command_is_new(
     assert await value(database, "SELECT state FROM commands") == "succeeded"
 
 
+async def test_what_the_gateway_has_failed_at_is_interrupted_when_it_is_reopened(
+    inbox: PostgresInboxStore, changes: PostgresChangeStore
+) -> None:
+    """It may have taken effect before; whoever ran it is known, and the uncertain is different."""
+    for command_id, code in (("c", ErrorCode.INTERNAL), ("u", ErrorCode.UNCERTAIN)):
+        outcome = Outcome(command_id=command_id, command_type=SEND, error=ErrorBody.of(code))
+        await changes.commit([Change(session_id="s", epoch=1, outcome=outcome)])
+        ends = {CommandState.FAILED, CommandState.UNCERTAIN}
+        assert await inbox.reopen(command_id, session_id="s", states=ends) in ends
+    entries = await inbox.enter([received("c", epoch=1), received("u", epoch=1)])
+
+    assert [(entry.verdict, entry.attempts) for entry in entries] == [
+        (Verdict.INTERRUPTED, 1),
+        (Verdict.NEW, 1),
+    ]
+    assert (entries[0].previous_worker, entries[0].previous_epoch) == (WORKER, 1)
+
+
 async def test_only_the_named_ends_of_the_session_itself_are_reopened(
     database: Database, inbox: PostgresInboxStore, changes: PostgresChangeStore
 ) -> None:
