@@ -9,21 +9,15 @@ for a while as if nothing had happened. Whatever they do, in any order:
 - the events of a session are numbered without a gap, and its owner is to publish those that wait.
 """
 
-import asyncio
 import itertools
-from collections.abc import Coroutine, Iterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from pydantic import SecretStr
 
 from gateway_contracts import (
-    CommandSucceeded,
-    CommandSucceededData,
     Done,
     SentInfo,
 )
@@ -37,103 +31,29 @@ from gateway_worker.sessions.changes import (
     TransferRefusedError,
 )
 from gateway_worker.storage.db import (
-    Database,
-    DatabaseSettings,
     PostgresChangeStore,
     PostgresInboxStore,
     PostgresSessionStore,
     PostgresWorkerStore,
 )
 from tests.integration.storage.db.support import CHAT, NOW, SEND, session_row
+from tests.property.command_model import (
+    EVERYTHING,
+    Bench,
+    Known,
+    Owned,
+    Run,
+    Worker,
+    ending,
+    open_bench,
+)
 from tests.property.support import run
-from tests.support.databases import fresh_database
 
-Answer = TypeVar("Answer")
 NUMBERS = itertools.count(1)
 WORKERS, SESSIONS = 3, 2
-EVERYTHING = """
-    SELECT json_build_object(
-        'sessions', (SELECT json_agg(s) FROM sessions s WHERE starts_with(s.id, $1 || 's')),
-        'commands', (SELECT json_agg(c) FROM commands c WHERE starts_with(c.session_id, $1 || 's')),
-        'events', (
-            SELECT json_agg(e ORDER BY e.id) FROM (
-                SELECT id, session_id, sequence, correlation_id, worker_id FROM outbox
-            ) e WHERE starts_with(e.session_id, $1 || 's')
-        )
-    )
-"""
-"""$1 the prefix of an example's names."""
-
 workers = st.integers(0, WORKERS - 1)
 endings = st.sampled_from(("ended", "ended", "suspended", "restarted", "failed over"))
 commands = st.sampled_from(("a", "a", "b", "shared"))
-
-
-@dataclass(slots=True, kw_only=True)
-class Bench:
-    """A database, and an event loop for everything that asks it."""
-
-    runner: asyncio.Runner
-    database: Database
-
-    def do(self, work: Coroutine[Any, Any, Answer]) -> Answer:
-        """Run to the end."""
-        return self.runner.run(work)
-
-    def ask(self, query: str, *values: str) -> Any:
-        """Run a statement and return what it says."""
-
-        async def asked() -> Any:
-            async with self.database.direct("looking") as connection:
-                return await connection.fetchval(query, *values)
-
-        return self.do(asked())
-
-
-@dataclass(slots=True, kw_only=True)
-class Run:
-    """What a worker executes now."""
-
-    command: str
-    epoch: int
-    attempts: int
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Worker:
-    """A worker and what it believes: its sessions with their epochs, and what runs in them."""
-
-    name: str
-    changes: PostgresChangeStore
-    row: PostgresWorkerStore
-    leased: bool = True
-    epochs: dict[str, int] = field(default_factory=dict)
-    runs: dict[str, Run] = field(default_factory=dict)
-
-    def forget(self, session: str) -> None:
-        """The session is not ours any more, and what ran in it is over."""
-        self.epochs.pop(session, None)
-        self.runs.pop(session, None)
-
-
-@dataclass(slots=True, kw_only=True)
-class Owned:
-    """A session as it should be."""
-
-    owner: str
-    epoch: int = 1
-    events: int = 0
-    pending: list[tuple[int, str]] = field(default_factory=list)
-
-
-@dataclass(slots=True, kw_only=True)
-class Known:
-    """A command as it should be."""
-
-    session: str
-    attempts: int = 0
-    run_of: tuple[str, int] | None = None
-    outcome: Outcome | None = None
 
 
 class CommandLife(RuleBasedStateMachine):
@@ -461,33 +381,11 @@ class CommandLife(RuleBasedStateMachine):
         self.bench.ask("DELETE FROM sessions WHERE starts_with(id, $1 || 's')", self.prefix)
 
 
-def ending(worker: Worker, session: str, outcome: Outcome, epoch: int, **more: Any) -> Change:
-    """Return the good end of a command."""
-    assert outcome.result is not None
-    event = CommandSucceeded(
-        source=f"/workers/{worker.name}",
-        subject=session,
-        correlationid=outcome.command_id,
-        data=CommandSucceededData(command_type=SEND, result=outcome.result),
-    )
-    return Change(session_id=session, epoch=epoch, events=(event,), outcome=outcome, **more)
-
-
 @pytest.fixture
 def bench(services: Services, database_template: str) -> Iterator[Bench]:
     """Open a database for all examples: each has names of its own."""
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-
-        async def opened() -> Database:
-            url = await stack.enter_async_context(
-                fresh_database(services.database_url, template=database_template)
-            )
-            settings = DatabaseSettings(url=SecretStr(url))
-            return await stack.enter_async_context(Database(settings=settings))
-
-        yield Bench(runner=runner, database=runner.run(opened()))
-        runner.run(stack.aclose())
+    with open_bench(services.database_url, database_template) as bench:
+        yield bench
 
 
 def test_a_command_happens_once_whoever_owns_its_session(bench: Bench) -> None:

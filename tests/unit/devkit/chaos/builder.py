@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway_contracts import SessionState, StatusReason
+from gateway_worker.devkit.chaos.audit import Breach, audit
 from gateway_worker.devkit.chaos.history import (
     Blow,
     Harm,
@@ -141,3 +142,8 @@ class Story:
             losses=tuple(self.losses),
             strikes={"host_kill": len(self.blows)},
         )
+
+
+def breaches(story: Story) -> list[Breach]:
+    """Return what the auditor finds, each once."""
+    return list(dict.fromkeys(one.breach for one in audit(story.history()).offences))

@@ -1,0 +1,111 @@
+"""The auditor finds what is out of order or missing in a session's stream."""
+
+import pytest
+
+from gateway_contracts import SessionState, StatusReason
+from gateway_worker.devkit.chaos.audit import Breach, audit
+from gateway_worker.devkit.chaos.history import Kind
+from tests.unit.devkit.chaos.builder import Story, breaches
+
+
+def test_outcomes_follow_the_order_of_publication() -> None:
+    """The second command's outcome comes before the first one's."""
+    story = Story.linked()
+    story.send("c0")
+    story.send("c1")
+    story.show("c0")
+    story.succeed("c1")
+    story.tell(kind=Kind.SUCCEEDED, command_id="c0", message_id="wa-c0")
+    (offence,) = audit(story.history()).offences
+
+    assert (offence.breach, offence.identity) == (Breach.OUT_OF_ORDER, "c0")
+
+
+def test_messages_appear_at_the_phone_in_the_order_of_publication() -> None:
+    """Where each is first shown counts."""
+    story = Story.clean()
+    story.shown.append(story.shown[0])
+    assert breaches(story) == []
+    story.shown[0], story.shown[1] = story.shown[1], story.shown[0]
+
+    assert breaches(story) == [Breach.OUT_OF_ORDER]
+
+
+def test_events_arrive_in_the_order_of_their_numbers() -> None:
+    """Two events that changed places on their way."""
+    story = Story.clean()
+    story.status(SessionState.RECONNECTING, StatusReason.CONNECTION_LOST)
+    story.status(SessionState.CONNECTED, StatusReason.LOGIN_SUCCEEDED)
+    story.told[-1], story.told[-2] = story.told[-2], story.told[-1]
+
+    assert breaches(story) == [Breach.OUT_OF_ORDER]
+
+
+def test_messages_are_announced_in_the_order_of_writing() -> None:
+    """The events are in order, but not what they tell."""
+    story = Story.linked()
+    for name in ("m0", "m1"):
+        story.write(name)
+    for name in ("m1", "m0"):
+        story.tell(kind=Kind.RECEIVED, message_id=name)
+    assert breaches(story) == [Breach.OUT_OF_ORDER]
+    story.tell(kind=Kind.UNDECRYPTABLE, message_id="m0")
+
+    assert breaches(story) == [], "what its phone had to send again has no order"
+
+
+def test_messages_from_a_dead_workers_disk_have_no_order() -> None:
+    """Confirmed before the session was taken over, announced after newer ones."""
+    story = Story.clean()
+    story.write("m3")
+    story.status(SessionState.CONNECTING, StatusReason.TAKEN_OVER, worker="b")
+    story.status(SessionState.CONNECTED, StatusReason.LOGIN_SUCCEEDED, worker="b")
+    story.receive("m4")
+    story.tell(kind=Kind.RECEIVED, message_id="m3")
+    verdict = audit(story.history())
+
+    assert verdict.passed
+    assert [one.identity for one in verdict.late] == ["m3"]
+
+
+@pytest.mark.parametrize("case", ["handed over", "not confirmed"])
+def test_other_moves_are_no_excuse_for_disorder(case: str) -> None:
+    """Who hands over takes the disk along; what was not confirmed is WhatsApp's to send."""
+    story = Story.clean()
+    reason = StatusReason.TAKEN_OVER if case == "not confirmed" else StatusReason.HANDED_OVER
+    story.write("m3", confirmed=case != "not confirmed")
+    story.status(SessionState.CONNECTING, reason, worker="b")
+    story.status(SessionState.CONNECTED, StatusReason.LOGIN_SUCCEEDED, worker="b")
+    story.receive("m4")
+    story.tell(kind=Kind.RECEIVED, message_id="m3")
+
+    assert breaches(story) == [Breach.OUT_OF_ORDER]
+
+
+@pytest.mark.parametrize("event", [0, 3])
+def test_an_event_that_never_came_is_a_gap(event: int) -> None:
+    """The first as well as one in the middle: the numbers begin at 1."""
+    story = Story.clean()
+    del story.told[event]
+
+    assert Breach.EVENT_GAP in breaches(story)
+
+
+def test_a_number_that_two_events_have_is_a_gap() -> None:
+    """Two writers for one session would do that."""
+    story = Story.clean()
+    story.status(SessionState.CONNECTED, StatusReason.LOGIN_SUCCEEDED)
+    story.sequence -= 1
+    story.status(SessionState.CONNECTED, StatusReason.LOGIN_SUCCEEDED)
+
+    assert breaches(story) == [Breach.EVENT_GAP]
+
+
+def test_an_event_without_a_number_is_no_gap() -> None:
+    """The outcome of a command that the session's worker did not run."""
+    story = Story.clean()
+    story.send("c3")
+    story.sequence -= 1
+    story.fail("c3", "session_not_found", sequence=None)
+
+    assert breaches(story) == []

@@ -1,0 +1,202 @@
+"""The auditor finds whatever was promised of commands and not kept, and nothing else."""
+
+import pytest
+
+from gateway_worker.devkit.chaos.audit import Breach, audit
+from gateway_worker.devkit.chaos.history import Blow, Harm, Kind
+from tests.unit.devkit.chaos.builder import Story, breaches
+
+
+def test_a_clean_history_passes() -> None:
+    """Everything kept: no offence, and the counts are right."""
+    verdict = audit(Story.clean().history())
+
+    assert verdict.offences == ()
+    assert verdict.passed
+    assert (verdict.commands.issued, verdict.commands.succeeded) == (3, 3)
+    assert (verdict.inbound.sent, verdict.inbound.delivered, verdict.inbound.lost) == (3, 3, 0)
+
+
+def test_a_command_without_an_outcome_is_lost() -> None:
+    """Also if its message has reached the phone."""
+    story = Story.clean()
+    story.send("c3")
+    story.show("c3")
+
+    (offence,) = audit(story.history()).offences
+    assert (offence.breach, offence.identity) == (Breach.COMMAND_LOST, "c3")
+
+
+def test_a_repeated_outcome_alone_is_no_outcome() -> None:
+    """What is told again must have been told."""
+    story = Story.clean()
+    story.send("c3")
+    story.show("c3")
+    story.tell(kind=Kind.SUCCEEDED, command_id="c3", message_id="wa-c3", repeated=True)
+
+    assert breaches(story) == [Breach.COMMAND_LOST]
+
+
+def test_a_success_that_the_phone_never_shows_is_lost() -> None:
+    """The outcome is not believed."""
+    story = Story.clean()
+    story.send("c3")
+    story.tell(kind=Kind.SUCCEEDED, command_id="c3", message_id="wa-c3")
+
+    assert breaches(story) == [Breach.COMMAND_LOST]
+
+
+def test_a_text_that_the_phone_shows_twice_is_doubled() -> None:
+    """Under two message ids; the same id twice is one message."""
+    story = Story.clean()
+    story.show("c2")
+    assert breaches(story) == []
+    story.show("c2", "wa-other")
+
+    assert breaches(story) == [Breach.COMMAND_DOUBLED]
+
+
+def test_two_outcomes_are_doubled() -> None:
+    """Even if they say the same."""
+    story = Story.clean()
+    story.tell(kind=Kind.SUCCEEDED, command_id="c2", message_id="wa-c2")
+
+    assert breaches(story) == [Breach.COMMAND_DOUBLED]
+
+
+def test_an_outcome_told_again_is_no_second_one() -> None:
+    """As long as it says the same."""
+    story = Story.clean()
+    story.tell(kind=Kind.SUCCEEDED, command_id="c0", message_id="wa-c0", repeated=True)
+    assert breaches(story) == []
+    story.fail("c1", "internal", repeated=True)
+
+    assert breaches(story) == [Breach.COMMAND_DOUBLED]
+
+
+def test_a_failure_that_took_effect_is_a_contradiction() -> None:
+    """Only an uncertain send may have reached the phone."""
+    story = Story.clean()
+    story.send("c3")
+    story.show("c3")
+    story.fail("c3", "upstream_timeout")
+
+    assert breaches(story) == [Breach.COMMAND_CONTRADICTED]
+
+
+def test_a_certain_failure_is_counted_and_no_breach() -> None:
+    """A command may fail; it has one outcome."""
+    story = Story.clean()
+    story.send("c3")
+    story.fail("c3", "session_not_connected")
+    verdict = audit(story.history())
+
+    assert verdict.passed
+    assert verdict.commands.failed == {"session_not_connected": 1}
+
+
+def test_a_message_at_the_phone_that_nobody_has_ordered_is_a_contradiction() -> None:
+    """A text that belongs to no command."""
+    story = Story.clean()
+    story.show("stranger")
+
+    assert breaches(story) == [Breach.COMMAND_CONTRADICTED]
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_an_uncertain_send_with_a_killed_host_is_explained(*, shown: bool) -> None:
+    """Whether it reached the phone or not."""
+    story = Story.clean()
+    story.send("c3")
+    story.blow()
+    if shown:
+        story.show("c3")
+    story.fail("c3", "uncertain")
+    verdict = audit(story.history())
+
+    assert verdict.passed
+    assert verdict.commands.uncertain == 1
+    assert verdict.commands.explained == {"host_killed": 1}
+
+
+@pytest.mark.parametrize("moment", ["before", "after", "never", "elsewhere"])
+def test_an_uncertain_send_without_a_cause_is_a_breach(moment: str) -> None:
+    """A blow explains only what was under way, in its own session."""
+    story = Story.clean()
+    if moment == "before":
+        story.blow()
+        story.now += 10
+    story.send("c3")
+    if moment == "elsewhere":
+        story.blow(session_id="two")
+    story.fail("c3", "uncertain")
+    if moment == "after":
+        story.now += 10
+        story.blow()
+
+    assert breaches(story) == [Breach.UNCERTAIN_UNEXPLAINED]
+
+
+@pytest.mark.parametrize(("kills", "expected"), [(39, [Breach.TOO_MANY_UNCERTAIN]), (40, [])])
+def test_more_than_one_uncertain_in_twenty_kills_is_too_many(
+    kills: int, expected: list[Breach]
+) -> None:
+    """Each explained, but together too many."""
+    story = Story.clean()
+    for number in range(3, 5):
+        story.send(f"c{number}")
+        story.blow()
+        story.fail(f"c{number}", "uncertain")
+    for _ in range(kills - 2):
+        story.blow()
+
+    assert breaches(story) == expected
+
+
+def test_a_run_with_few_kills_says_nothing_about_rates() -> None:
+    """One kill in the wrong moment is no rate."""
+    story = Story.clean()
+    story.send("c3")
+    story.blow()
+    story.fail("c3", "uncertain")
+    story.write("m3")
+    story.blow()
+
+    assert breaches(story) == []
+
+
+def test_uncertain_sends_while_whatsapp_was_silent_are_not_too_many() -> None:
+    """They had been handed over and waited for an answer when their host was killed."""
+    story = Story.clean()
+    silence = Blow(session_id="one", harm=Harm.SILENCED, at=story.now, until=story.now + 100)
+    story.blows.append(silence)
+    for number in range(3, 23):
+        story.send(f"c{number}")
+        story.blow()
+        story.fail(f"c{number}", "uncertain")
+    verdict = audit(story.history())
+
+    assert verdict.passed
+    assert (verdict.commands.uncertain, verdict.commands.unanswered) == (20, 20)
+
+
+def test_silence_explains_an_uncertain_send() -> None:
+    """An answer that WhatsApp could not deliver in time is lost; it counts apart from kills."""
+    story = Story.clean()
+    story.send("c3")
+    story.blow(Harm.SILENCED)
+    story.fail("c3", "uncertain")
+
+    assert breaches(story) == []
+
+
+def test_an_uncertain_send_at_the_phone_twice_is_doubled() -> None:
+    """Uncertain is one message or none."""
+    story = Story.clean()
+    story.send("c3")
+    story.blow()
+    story.show("c3")
+    story.show("c3", "wa-other")
+    story.fail("c3", "uncertain")
+
+    assert breaches(story) == [Breach.COMMAND_DOUBLED]
