@@ -1,4 +1,4 @@
-"""Faulty links to the services, and settings that go through them with short waits."""
+"""Faulty links to the services, settings that go through them with short waits, an operator."""
 
 from collections.abc import AsyncIterator
 
@@ -6,6 +6,9 @@ import pytest
 from pydantic import SecretStr
 
 from gateway_worker.broker import BrokerSettings
+from gateway_worker.devkit.services import ObjectStore
+from gateway_worker.devkit.services.process import base_environment
+from tests.support.ctl import Answer, Ctl, run_ctl
 from tests.support.proxy import TcpProxy
 
 
@@ -33,3 +36,38 @@ def settings(amqp_url: str, topology_prefix: str, broker_proxy: TcpProxy) -> Bro
         reconnect_maximum_seconds=0.1,
         watch_interval_seconds=0.3,
     )
+
+
+@pytest.fixture
+def environment(
+    amqp_url: str,
+    topology_prefix: str,
+    database_url: str,
+    redis_url: str,
+    s3: ObjectStore,
+    s3_prefix: str,
+) -> dict[str, str]:
+    """Settings of this test's own fleet."""
+    return {
+        **base_environment(),
+        "AMQP_URL": amqp_url,
+        "AMQP_PREFIX": topology_prefix,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "S3_ENDPOINT_URL": s3.endpoint_url,
+        "S3_ACCESS_KEY_ID": s3.access_key_id,
+        "S3_SECRET_ACCESS_KEY": s3.secret_access_key,
+        "S3_REGION": s3.region,
+        "S3_BUCKET": s3.bucket,
+        "S3_PREFIX": s3_prefix,
+    }
+
+
+@pytest.fixture
+def ctl(environment: dict[str, str]) -> Ctl:
+    """Run `gateway-worker ctl …`."""
+
+    async def run(*words: str, **settings: str) -> Answer:
+        return await run_ctl({**environment, **settings}, *words)
+
+    return run

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,9 @@ class Answer:
     def json(self) -> Any:
         """What it printed for programs."""
         return json.loads(self.out)
+
+
+Ctl = Callable[..., Awaitable[Answer]]
 
 
 async def run_ctl(environment: Mapping[str, str], *words: str) -> Answer:

@@ -24,13 +24,11 @@ def message(event: Any, *, record: int, offline: bool, people: People) -> Messag
     """
     info = event.Info
     source = info.MessageSource
-    identity = message_id(info.ID)
-    chat = chat_of(source, people)
-    if identity is None or chat == STATUS_CHAT:
+    if (place := place_of(info, people)) is None:
         return None
-    content = said(event.Message, people)
-    if content is None:
+    if (content := said(event.Message, people)) is None:
         return None
+    identity, chat = place
     sender = (
         people.myself(source.Sender, source.SenderAlt)
         if source.IsFromMe
@@ -57,8 +55,18 @@ def _is_group(source: Any) -> bool:
     return bool(source.Chat.Server == "g.us")
 
 
-def chat_of(source: Any, people: People) -> str:
-    """Return the conversation that a message belongs to, as backends know it."""
+def place_of(info: Any, people: People) -> tuple[str, str] | None:
+    """Return a message's id and its conversation as backends know it; None if it is not for them.
+
+    Args:
+        info: The library's `MessageInfo`.
+        people: Who is who.
+    """
+    identity, chat = message_id(info.ID), _chat_of(info.MessageSource, people)
+    return None if identity is None or chat == STATUS_CHAT else (identity, chat)
+
+
+def _chat_of(source: Any, people: People) -> str:
     if _is_group(source) or address(source.Chat) == STATUS_CHAT:
         return address(source.Chat)
     if source.IsFromMe:

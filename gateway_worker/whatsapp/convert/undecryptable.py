@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway_worker.whatsapp.convert.message import MILLISECONDS, STATUS_CHAT, chat_of
+from gateway_worker.whatsapp.convert.message import MILLISECONDS, STATUS_CHAT, place_of
 from gateway_worker.whatsapp.convert.people import People, address
 from gateway_worker.whatsapp.convert.texts import message_id
 from gateway_worker.whatsapp.ipc.frames import Undecryptable
@@ -67,10 +67,9 @@ def undecryptable(event: Any, *, record: int, people: People) -> Undecryptable |
     """
     info = event.Info
     source = info.MessageSource
-    identity = message_id(info.ID)
-    chat = chat_of(source, people)
-    if identity is None or chat == STATUS_CHAT:
+    if (place := place_of(info, people)) is None:
         return None
+    identity, chat = place
     return Undecryptable(
         record=record,
         message_id=identity,

@@ -4,34 +4,33 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from gateway_contracts import SessionState
 from gateway_worker.broker import Broker, BrokerSettings
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.sessions.changes import DesiredState
-from gateway_worker.storage.db import Database, DatabaseSettings, PostgresSessionStore
+from gateway_worker.storage.db import Database
 from tests.integration.commands.support import Station, working
-from tests.integration.storage.db.support import OTHER, WORKER, session_row
+from tests.integration.storage.db.support import OTHER, WORKER, opened, session_row
 from tests.support.dead_letters import DeadLetters
 from tests.support.proxy import TcpProxy
 
 MINE: Sequence[str] = ("a", "b", "c")
 THEIRS = "theirs"
 CONNECTING = "connecting"
+STOPPED = {"state": SessionState.STOPPED, "desired": DesiredState.STOPPED}
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """Stopped sessions of WORKER, one that seems to connect for ever, and one of another worker."""
-    async with Database(settings=DatabaseSettings(url=SecretStr(database_url))) as database:
-        sessions = PostgresSessionStore(database=database)
-        stopped = {"state": SessionState.STOPPED, "desired": DesiredState.STOPPED}
-        for name in MINE:
-            await sessions.create(session_row(name, **stopped))
-        await sessions.create(session_row(THEIRS, **{**stopped, "worker_id": OTHER}))
-        connecting = {**stopped, "state": SessionState.CONNECTING}
-        await sessions.create(session_row(CONNECTING, **connecting))
+    connecting = {**STOPPED, "state": SessionState.CONNECTING}
+    async with opened(
+        database_url,
+        *(session_row(name, **STOPPED) for name in MINE),
+        session_row(THEIRS, **STOPPED, worker_id=OTHER),
+        session_row(CONNECTING, **connecting),
+    ) as database:
         yield database
 
 
@@ -40,8 +39,7 @@ async def distant(
     database: Database, database_url: str, database_proxy: TcpProxy
 ) -> AsyncIterator[Database]:
     """The database through the proxy."""
-    url = SecretStr(database_proxy.url(database_url))
-    async with Database(settings=DatabaseSettings(url=url)) as distant:
+    async with opened(database_proxy.url(database_url)) as distant:
         yield distant
 
 
@@ -78,4 +76,4 @@ async def dead_letters(
         yield letters
 
 
-__all__ = ["CONNECTING", "MINE", "THEIRS", "WORKER"]
+__all__ = ["CONNECTING", "MINE", "STOPPED", "THEIRS", "WORKER"]

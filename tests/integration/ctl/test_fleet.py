@@ -18,9 +18,10 @@ from gateway_worker.storage.objects import (
     ObjectsSettings,
     device_snapshots,
 )
-from tests.integration.ctl.conftest import KEYS, Ctl
+from tests.integration.ctl.conftest import KEYS
 from tests.integration.storage.db.support import session_row
 from tests.integration.storage.objects.support import make_store
+from tests.support.ctl import Ctl
 
 
 async def test_workers_and_sessions_are_listed(ctl: Ctl, database_url: str) -> None:

@@ -3,12 +3,11 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from pydantic import SecretStr
 
 from gateway_worker.broker import Broker, BrokerSettings
-from gateway_worker.storage.db import Database, DatabaseSettings, PostgresSessionStore
+from gateway_worker.storage.db import Database
 from tests.integration.outbox.support import Backend
-from tests.integration.storage.db.support import WORKER, session_row
+from tests.integration.storage.db.support import WORKER, opened, session_row
 from tests.support.proxy import TcpProxy
 
 SESSIONS = tuple(f"s{number}" for number in range(5))
@@ -17,9 +16,7 @@ SESSIONS = tuple(f"s{number}" for number in range(5))
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """A database with the sessions of WORKER."""
-    async with Database(settings=DatabaseSettings(url=SecretStr(database_url))) as database:
-        for name in SESSIONS:
-            await PostgresSessionStore(database=database).create(session_row(name))
+    async with opened(database_url, *map(session_row, SESSIONS)) as database:
         yield database
 
 
@@ -28,13 +25,12 @@ async def distant(
     database: Database, database_url: str, database_proxy: TcpProxy
 ) -> AsyncIterator[Database]:
     """The database through the proxy, given up soon when it is silent."""
-    settings = DatabaseSettings(
-        url=SecretStr(database_proxy.url(database_url)),
+    async with opened(
+        database_proxy.url(database_url),
         connect_timeout_seconds=2.0,
         statement_timeout_seconds=2.0,
         answer_timeout_seconds=2.5,
-    )
-    async with Database(settings=settings) as distant:
+    ) as distant:
         yield distant
 
 

@@ -87,11 +87,7 @@ async def test_a_crash_between_publication_and_mark_repeats_the_same_event(
 ) -> None:
     """Same id, same body, same number: the backend can tell, and nothing is missing."""
     async with living(database, settings, marks=distant) as life:
-        await eventually(lambda: life.outbox.reads > 0)
-        await life.recorder.record(message(0, session="s0"))
-        await life.until_published()
-        await database_proxy.refuse()
-        await database_proxy.cut()
+        await _lose_the_table_after_one(life, database_proxy)
         for number in range(1, 6):
             await life.recorder.record(message(number, session="s0"))
         first = await backend.take(6)
@@ -118,11 +114,7 @@ async def test_events_go_out_while_marks_have_to_wait(
 ) -> None:
     """The table is away for the relay only; the marks are written when it is back."""
     async with living(database, settings, marks=distant) as life:
-        await eventually(lambda: life.outbox.reads > 0)
-        await life.recorder.record(message(0, session="s0"))
-        await life.until_published()
-        await database_proxy.refuse()
-        await database_proxy.cut()
+        await _lose_the_table_after_one(life, database_proxy)
         for number in range(1, 50):
             await life.recorder.record(message(number, session="s0"))
         await backend.take(50)
@@ -167,6 +159,15 @@ async def test_what_was_published_long_ago_is_pruned(
             await eventually(lambda: _is_empty(database), reason="published, marked, pruned")
         stop.set()
     assert by_session(await backend.take_all()) == {"s0": [1, 2, 3]}
+
+
+async def _lose_the_table_after_one(life: Life, database_proxy: TcpProxy) -> None:
+    """Publish an event and mark it, then let no later mark through."""
+    await eventually(lambda: life.outbox.reads > 0)
+    await life.recorder.record(message(0, session="s0"))
+    await life.until_published()
+    await database_proxy.refuse()
+    await database_proxy.cut()
 
 
 async def _all_marked(database: Database, number: int) -> bool:

@@ -5,28 +5,23 @@ from collections.abc import AsyncIterator
 import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
-from pydantic import SecretStr
 
 from gateway_contracts import BackendTopology
 from gateway_worker.broker import Broker, BrokerSettings
 from gateway_worker.sessions.changes import OutboxRow
 from gateway_worker.storage.db import (
     Database,
-    DatabaseSettings,
     PostgresChangeStore,
     PostgresOutboxStore,
-    PostgresSessionStore,
 )
 from tests.integration.replay.support import EVENTS, ReplayQueue
-from tests.integration.storage.db.support import WORKER, message, session_row
+from tests.integration.storage.db.support import WORKER, message, opened, session_row
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """The sessions `s` and `t` of WORKER."""
-    async with Database(settings=DatabaseSettings(url=SecretStr(database_url))) as database:
-        for name in ("s", "t"):
-            await PostgresSessionStore(database=database).create(session_row(name))
+    async with opened(database_url, session_row("s"), session_row("t")) as database:
         yield database
 
 

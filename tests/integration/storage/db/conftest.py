@@ -3,26 +3,22 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from pydantic import SecretStr
 
 from gateway_worker.storage.db import (
     Database,
-    DatabaseSettings,
     PostgresChangeStore,
     PostgresInboxStore,
     PostgresOutboxStore,
     PostgresSessionStore,
 )
-from tests.integration.storage.db.support import WORKER, session_row
+from tests.integration.storage.db.support import WORKER, opened, session_row
 from tests.support.proxy import TcpProxy
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """A migrated database with the sessions `s` and `t` of WORKER, epoch 1."""
-    async with Database(settings=DatabaseSettings(url=SecretStr(database_url))) as database:
-        for name in ("s", "t"):
-            await PostgresSessionStore(database=database).create(session_row(name))
+    async with opened(database_url, session_row("s"), session_row("t")) as database:
         yield database
 
 
@@ -62,12 +58,11 @@ async def distant(
     database: Database, database_url: str, proxy: TcpProxy
 ) -> AsyncIterator[Database]:
     """The same database through the proxy, given up soon when it is silent."""
-    settings = DatabaseSettings(
-        url=SecretStr(proxy.url(database_url)),
+    async with opened(
+        proxy.url(database_url),
         connect_timeout_seconds=1.0,
         statement_timeout_seconds=1.0,
         lock_timeout_seconds=0.5,
         answer_timeout_seconds=1.5,
-    )
-    async with Database(settings=settings) as distant:
+    ) as distant:
         yield distant

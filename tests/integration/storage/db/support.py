@@ -1,7 +1,8 @@
 """Rows and changes to write, and short ways to see what a database has."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,13 +43,28 @@ from gateway_worker.sessions.changes import (
     Transfer,
 )
 from gateway_worker.sessions.ports import SessionRow
-from gateway_worker.storage.db import Database, PostgresWorkerStore
+from gateway_worker.storage.db import (
+    Database,
+    DatabaseSettings,
+    PostgresSessionStore,
+    PostgresWorkerStore,
+)
 
 WORKER, OTHER = "w", "other"
 SOURCE = f"/workers/{WORKER}"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CHAT = "12025550102@s.whatsapp.net"
 SEND = "wa.message.send.v1"
+
+
+@asynccontextmanager
+async def opened(url: str, *rows: SessionRow, **seconds: float) -> AsyncIterator[Database]:
+    """Open a database with these sessions in it; `seconds` are settings."""
+    settings = DatabaseSettings.model_validate({"url": url, **seconds})
+    async with Database(settings=settings) as database:
+        for row in rows:
+            await PostgresSessionStore(database=database).create(row)
+        yield database
 
 
 def session_row(session_id: str, **values: Any) -> SessionRow:

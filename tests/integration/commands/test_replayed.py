@@ -1,11 +1,9 @@
 """What becomes of a command that is replayed from the dead letters while a worker runs."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import aio_pika
 import pytest
-from pydantic import SecretStr
 
 from gateway_contracts import (
     CommandEnvelope,
@@ -13,49 +11,23 @@ from gateway_contracts import (
     CommandSucceeded,
     ErrorBody,
     ErrorCode,
-    SessionState,
     encode,
 )
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.devkit.backend import Backend
-from gateway_worker.sessions.changes import Change, DesiredState, Outcome
+from gateway_worker.sessions.changes import Change, Outcome
 from gateway_worker.storage.db import (
     Database,
-    DatabaseSettings,
     PostgresChangeStore,
     PostgresSessionStore,
 )
-from tests.integration.commands.support import Station, working
+from tests.integration.commands.conftest import STOPPED
+from tests.integration.commands.support import Station
 from tests.integration.commands.test_outcomes import get_status, nothing_is_left
-from tests.integration.ctl.conftest import Ctl
 from tests.integration.storage.db.support import WORKER, session_row, value
+from tests.support.ctl import Ctl
 
 Bury = Callable[[CommandEnvelope], Awaitable[None]]
-STOPPED = {"state": SessionState.STOPPED, "desired": DesiredState.STOPPED}
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """One with the stopped session `a` of WORKER."""
-    async with Database(settings=DatabaseSettings(url=SecretStr(database_url))) as database:
-        await PostgresSessionStore(database=database).create(session_row("a", **STOPPED))
-        yield database
-
-
-@pytest.fixture
-async def backend(amqp_url: str, settings: BrokerSettings) -> AsyncIterator[Backend]:
-    """A backend that listens from the start."""
-    async with Backend.open(amqp_url, topology=settings.topology, name="test") as backend:
-        yield backend
-
-
-@pytest.fixture
-async def station(
-    database: Database, settings: BrokerSettings, backend: Backend, tmp_path: Path
-) -> AsyncIterator[Station]:
-    """A worker without hosts, running."""
-    async with working(database, settings, tmp_path) as station:
-        yield station
 
 
 @pytest.fixture
