@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import aio_pika
 import aio_pika.abc
+import aio_pika.exceptions
 
 from gateway_contracts import (
     CONTENT_TYPE,
@@ -25,11 +26,13 @@ from gateway_contracts import (
     parse_event,
 )
 from gateway_contracts.topology import DELIVERY_LIMIT
+from gateway_worker.devkit.insisting import until_done
 
 Wanted = TypeVar("Wanted", bound=SessionEventEnvelope)
 OutcomeEvent = CommandSucceeded | CommandFailed
 
 _TIMEOUT_SECONDS = 30.0
+_PUBLISH_SECONDS = 90.0
 _ACK_EVERY = 64
 _ACK_SECONDS = 0.02
 
@@ -91,11 +94,27 @@ class Backend:
         """Call `listener` with every new event, in the order of arrival."""
         self._listeners.append(listener)
 
-    async def publish(self, command: CommandEnvelope) -> None:
-        """Publish a command; returns when the broker has confirmed it."""
-        await self.publish_raw(
-            encode(command), session_id=command.subject, message_id=command.id, kind=command.type
-        )
+    async def publish(
+        self, command: CommandEnvelope, *, seconds: float | None = _PUBLISH_SECONDS
+    ) -> None:
+        """Publish a command; returns when the broker has confirmed it.
+
+        If the connection is lost meanwhile it is published again, under the same id, for so many
+        seconds; None is for ever.
+
+        Raises:
+            TimeoutError: The broker has not confirmed it; it may have it.
+            PublishError: The broker has no queue for it.
+        """
+        body = encode(command)
+
+        async def attempt() -> None:
+            await self.publish_raw(
+                body, session_id=command.subject, message_id=command.id, kind=command.type
+            )
+
+        async with asyncio.timeout(seconds):
+            await until_done(attempt, unless=(aio_pika.exceptions.PublishError,))
 
     async def publish_raw(
         self,
@@ -105,7 +124,7 @@ class Backend:
         message_id: str | None = None,
         kind: str | None = None,
     ) -> None:
-        """Publish any bytes as if they were a command (for tests of bad input)."""
+        """Publish any bytes, once, as if they were a command (for tests of bad input)."""
         if self._commands is None:
             raise RuntimeError("the backend is not open")
         await self._commands.publish(

@@ -5,7 +5,7 @@ import contextlib
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,8 +32,6 @@ FLOOD: Final = 30
 FLOOD_SHARE: Final = 0.01
 DUPLICATE_SHARE: Final = 0.03
 REMEMBERED: Final = 200
-_PUBLISH_SECONDS: Final = 10.0
-_RETRY_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +163,7 @@ class Traffic:
             self._recent.append(command)
 
     async def _publish(self, command: CommandEnvelope) -> None:
-        await until_done(lambda: self._backend.publish(command))
+        await self._backend.publish(command, seconds=None)
 
     def _repeat_later(self, command: CommandEnvelope, dice: random.Random) -> None:
         seconds = dice.uniform(0, 2) if dice.random() < 0.5 else dice.uniform(10, 40)  # noqa: PLR2004 - even odds
@@ -186,22 +184,3 @@ class Traffic:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
         return self._stop.is_set()
-
-
-async def until_done(attempt: Callable[[], Awaitable[None]]) -> None:
-    """Try until it succeeds, as a backend does whose broker is away; what was done may be repeated.
-
-    The AMQP library cancels what waits on a connection that it gives up, so a cancellation that
-    nobody has asked this task for is a failure as well.
-    """
-    while True:
-        try:
-            async with asyncio.timeout(_PUBLISH_SECONDS):
-                return await attempt()
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the command has to get there
-            log.debug("chaos.publish_failed", reason=repr(error))
-        await asyncio.sleep(_RETRY_SECONDS)

@@ -1,0 +1,76 @@
+"""The devkit's backend does what the contract asks of one: what it has published has got there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aio_pika
+
+from gateway_contracts import SessionGetStatus, Topology
+from gateway_worker.devkit.backend import Backend
+from gateway_worker.devkit.services import RunningServices
+from tests.support.eventually import eventually
+from tests.support.proxy import TcpProxy
+
+COMMANDS, PUBLISHERS = 200, 4
+
+
+async def stored(amqp_url: str, topology: Topology) -> set[str]:
+    """Return the ids of the commands that wait for a worker."""
+    found = set()
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        queue = await channel.get_queue(topology.unassigned)
+        while (message := await queue.get(no_ack=True, fail=False)) is not None:
+            found.add(str(message.message_id))
+    return found
+
+
+@asynccontextmanager
+async def publishing(backend: Backend) -> AsyncIterator[list[str]]:
+    """Publish commands side by side; yields the ids of those that are confirmed so far."""
+    published: list[str] = []
+
+    async def publish() -> None:
+        for _ in range(COMMANDS // PUBLISHERS):
+            command = SessionGetStatus(source=backend.source, subject="s")
+            await backend.publish(command)
+            published.append(command.id)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(PUBLISHERS):
+            group.create_task(publish())
+        yield published
+
+
+async def test_cut_links_cost_no_command(amqp_url: str, topology_prefix: str) -> None:
+    """What was not confirmed is published again under the same id."""
+    topology = Topology(prefix=topology_prefix)
+    async with (
+        TcpProxy.to(amqp_url) as proxy,
+        Backend.open(proxy.url(amqp_url), topology=topology) as backend,
+        publishing(backend) as published,
+    ):
+        for count in (20, 60, 120):
+            await eventually(lambda count=count: len(published) >= count)
+            await proxy.cut()
+
+    assert len(published) == COMMANDS
+    assert await stored(amqp_url, topology) == set(published)
+
+
+async def test_a_killed_broker_costs_no_command(
+    own_services: RunningServices, topology_prefix: str
+) -> None:
+    """Nobody has to connect again by hand."""
+    broker, topology = own_services.rabbitmq, Topology(prefix=topology_prefix)
+    async with (
+        Backend.open(broker.url, topology=topology) as backend,
+        publishing(backend) as published,
+    ):
+        await eventually(lambda: len(published) >= 20)
+        await broker.kill()
+        await broker.start()
+
+    assert len(published) == COMMANDS
+    assert await stored(broker.url, topology) == set(published)
