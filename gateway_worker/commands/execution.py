@@ -18,6 +18,7 @@ from gateway_contracts import (
     ErrorCode,
     MessageSend,
     OnUncertain,
+    SessionCreate,
     SessionLogout,
 )
 from gateway_worker.commands.attempts import Attempts, PostponedError
@@ -174,7 +175,9 @@ class Executor:
             except RetryableError as error:
                 last = backoff.attempts + 1 >= self._attempts.patience.attempts
                 if not await self._attempts.again(delivery, command, error, backoff, last=last):
-                    end = self._failure(command, error, entry, exhausted=last)
+                    # A creation counts its attempts by its turns in the broker.
+                    exhausted = last or isinstance(command, SessionCreate)
+                    end = self._failure(command, error, entry, exhausted=exhausted)
                 else:
                     continue
             except SessionNotFoundError as error:
