@@ -135,13 +135,7 @@ class Publisher:
         )
 
     async def publish_replay(self, row: OutboxRow, *, queue: str) -> None:
-        """Publish a stored event once more, to one queue only (the commands' `Replayer`).
-
-        Raises:
-            InvalidCommandError: The queue is not bound for replays, or is no backend's.
-            QueueFullError: It refuses the message.
-            DependencyError: It is not known to be stored.
-        """
+        """Publish a stored event once more, to one queue only; see the commands' `Replayer`."""
         if not self._topology.is_backend_queue(queue):
             detail = f"not a queue of this gateway's backends: {self._topology.prefix}.backend.…"
             raise InvalidCommandError(detail, pointer="/data/queue")

@@ -40,7 +40,18 @@ class RetainedEvents(Protocol):
         limit: int,
         after_id: int = 0,
     ) -> Sequence[OutboxRow]:
-        """Return a page of a session's published events, in order. Raises `DependencyError`."""
+        """Return a page of a session's published events, in order, whoever has published them.
+
+        Args:
+            session_id: Whose; events of a deleted session are not replayed.
+            from_sequence: The first sequence wanted.
+            since: The earliest time of commit wanted.
+            limit: How many at most; ask again with `after_id` for more.
+            after_id: Only rows with a greater `outbox_id`.
+
+        Raises:
+            DependencyError: The database cannot be used now.
+        """
         ...
 
 

@@ -1,7 +1,6 @@
 """What the outbox needs from database and broker."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Protocol
 
 from gateway_worker.sessions.changes import Change, Committed, OutboxRow
@@ -38,29 +37,6 @@ class OutboxStore(Protocol):
         """Take unpublished rows of dead workers that nobody else will publish; returns how many.
 
         Those whose session has no row, or belongs to this worker. Raises `DependencyError`.
-        """
-        ...
-
-    async def retained(
-        self,
-        session_id: str,
-        *,
-        from_sequence: int | None = None,
-        since: datetime | None = None,
-        limit: int,
-        after_id: int = 0,
-    ) -> Sequence[OutboxRow]:
-        """Return published rows of a session's stream in order, whoever has published them.
-
-        Args:
-            session_id: Whose; events of a deleted session are not replayed.
-            from_sequence: The first sequence wanted.
-            since: The earliest time of commit wanted.
-            limit: How many at most; ask again with `after_id` for more.
-            after_id: Only rows with a greater `outbox_id`.
-
-        Raises:
-            DependencyError: The database cannot be used now.
         """
         ...
 

@@ -119,17 +119,7 @@ class PostgresInboxStore:
         worker_id: str | None = None,
         epoch: int | None = None,
     ) -> None:
-        """Put a command that is `executing` but has had no effect back to `received`.
-
-        Args:
-            command_id: Which.
-            session_id: Whose; another session's is left alone.
-            worker_id: Of the run that ends; a later one of another worker is left alone.
-            epoch: Of the run that ends; a later one is left alone.
-
-        Raises:
-            DependencyError: It may or may not be suspended; idempotent.
-        """
+        """Put what is `executing` but has had no effect back to `received`; see the port."""
         values = {
             "id": command_id,
             "session_id": session_id,

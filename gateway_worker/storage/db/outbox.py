@@ -79,7 +79,9 @@ _PRUNE = text("""
 
 
 class PostgresOutboxStore:
-    """The events that wait for publication (the outbox's `OutboxStore`).
+    """The events that wait for publication, and those that are published.
+
+    The outbox's `OutboxStore`, and the commands' `RetainedEvents`.
 
     Published rows stay for a while, so that a session's events can be replayed; those of a deleted
     session go at once. All calls but `prune` and `retained` are about the events of one worker.
@@ -118,7 +120,7 @@ class PostgresOutboxStore:
         limit: int,
         after_id: int = 0,
     ) -> Sequence[OutboxRow]:
-        """Return published rows of a session's stream; see the port."""
+        """Return published rows of a session's stream; see `RetainedEvents`."""
         values = {"session_id": session_id, "from_sequence": from_sequence, "since": since}
         return await self._read(_RETAINED, {**values, "after": after_id, "limit": limit})
 
