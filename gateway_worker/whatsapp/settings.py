@@ -59,11 +59,6 @@ class WhatsAppSettings(BaseModel):
     sandbox_ca_file: Path | None = None
     sandbox_root_key: str | None = Field(None, pattern=r"^[0-9a-fA-F]{64}$")
 
-    @property
-    def uses_sandbox(self) -> bool:
-        """Whether hosts connect to a sandbox instead of WhatsApp."""
-        return self.sandbox_proxy_url is not None
-
     @field_validator("device_store_url")
     @classmethod
     def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:

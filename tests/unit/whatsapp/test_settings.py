@@ -16,12 +16,12 @@ SANDBOX = {
 
 def test_defaults_speak_to_whatsapp() -> None:
     """Nobody gets a sandbox without asking."""
-    assert not WhatsAppSettings().uses_sandbox
+    assert WhatsAppSettings().sandbox_proxy_url is None
 
 
 def test_a_whole_sandbox() -> None:
     """All three parts."""
-    assert WhatsAppSettings.model_validate(SANDBOX).uses_sandbox
+    assert WhatsAppSettings.model_validate(SANDBOX).sandbox_proxy_url is not None
 
 
 @pytest.mark.parametrize("missing", sorted(SANDBOX))
