@@ -336,7 +336,7 @@ def _caretaker(
         worker_id=settings.worker_id,
         tenure=around.tenure,
         settle_seconds=settings.lease_seconds / 2,
-        leases=leases,
+        workers=leases,
         sessions=around.sessions,
         intake=consumer,
         relay=around.relay,

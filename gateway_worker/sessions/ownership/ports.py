@@ -30,12 +30,21 @@ class WorkerLeases(Protocol):
         """End the lease now. Idempotent."""
         ...
 
-    async def ended(self, worker_ids: Sequence[str]) -> Collection[str]:
-        """Return which of these workers have no valid lease."""
+
+class DeadWorkers(Protocol):
+    """The workers table, as to those who are gone. Every call may raise `DependencyError`."""
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long this worker's lease lasts."""
         ...
 
     async def dead_with_leftovers(self) -> Sequence[str]:
         """Return the workers without a lease whose queues may still hold commands."""
+        ...
+
+    async def forget_old(self) -> int:
+        """Delete the rows of workers that are long gone and have left nothing; returns how many."""
         ...
 
 

@@ -8,13 +8,14 @@ import structlog
 
 from gateway_worker.errors import GatewayError
 from gateway_worker.sessions.ownership.lease import BEATS_PER_LEASE, Tenure
-from gateway_worker.sessions.ownership.ports import EventRelay, Intake, SessionsHere, WorkerLeases
+from gateway_worker.sessions.ownership.ports import DeadWorkers, EventRelay, Intake, SessionsHere
 from gateway_worker.sessions.ports import SessionStore
 
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 1.0
 _SMALLEST_SHARE = 4
+_FORGET_SECONDS = 3600.0
 
 
 class Caretaker:
@@ -28,7 +29,7 @@ class Caretaker:
         worker_id: This worker.
         tenure: Its lease.
         settle_seconds: For how long the lease must have been held.
-        leases: The workers table.
+        workers: The workers table.
         sessions: The sessions table.
         intake: Consumes dead workers' queues.
         relay: Publishes dead workers' events.
@@ -41,7 +42,7 @@ class Caretaker:
         worker_id: str,
         tenure: Tenure,
         settle_seconds: float,
-        leases: WorkerLeases,
+        workers: DeadWorkers,
         sessions: SessionStore,
         intake: Intake,
         relay: EventRelay,
@@ -50,12 +51,12 @@ class Caretaker:
         self._worker_id = worker_id
         self._tenure = tenure
         self._settle_seconds = settle_seconds
-        self._leases = leases
+        self._workers = workers
         self._sessions = sessions
         self._intake = intake
         self._here = here
         self._relay = relay
-        self._strays_due = time.monotonic()
+        self._strays_due = self._forgetting_due = time.monotonic()
         self.taken = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -80,6 +81,7 @@ class Caretaker:
         if self._tenure.held_seconds >= self._settle_seconds:
             await self._take_over()
             await self._relay.adopt_strays()
+            await self._forget_old()
 
     async def _take_over(self) -> None:
         orphans = await self._sessions.orphans()
@@ -107,11 +109,19 @@ class Caretaker:
         if strays:
             log.warning("takeover.strays_found", sessions=len(strays))
             await self._here.adopt_taken(strays)
-        self._strays_due = time.monotonic() + self._leases.lease_seconds / BEATS_PER_LEASE
+        self._strays_due = time.monotonic() + self._workers.lease_seconds / BEATS_PER_LEASE
+
+    async def _forget_old(self) -> None:
+        """Let the table of workers hold those only that matter, whatever names they come under."""
+        if time.monotonic() < self._forgetting_due:
+            return
+        if forgotten := await self._workers.forget_old():
+            log.info("takeover.workers_forgotten", workers=forgotten)
+        self._forgetting_due = time.monotonic() + _FORGET_SECONDS
 
     async def _attend(self) -> None:
         """Consume the queues of the dead, until they come back."""
-        dead = set(await self._leases.dead_with_leftovers()) - {self._worker_id}
+        dead = set(await self._workers.dead_with_leftovers()) - {self._worker_id}
         attended = set(self._intake.attended)
         for worker_id in attended - dead:
             log.info("takeover.queue_dismissed", worker=worker_id)

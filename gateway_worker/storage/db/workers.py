@@ -1,6 +1,6 @@
 """The workers table: who is there, until when it may be believed, and who is gone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
@@ -28,10 +28,6 @@ _LEAVE = text("""
     UPDATE workers SET lease_expires_at = least(lease_expires_at, now())
     WHERE id = :id AND incarnation = :incarnation
 """)
-_ENDED = text(f"""
-    SELECT given.id FROM unnest(CAST(:ids AS text[])) AS given(id)
-    WHERE NOT EXISTS (SELECT FROM workers w WHERE w.id = given.id AND NOT ({ENDED}))
-""")  # noqa: S608 - constant terms
 _LEFTOVERS = text(f"""
     SELECT found.id FROM (
         SELECT marker ->> 'queue_of' AS id
@@ -40,7 +36,7 @@ _LEFTOVERS = text(f"""
     ) AS found
     WHERE NOT EXISTS (SELECT FROM workers w WHERE w.id = found.id AND NOT ({ENDED}))
     ORDER BY found.id
-""")  # noqa: S608
+""")  # noqa: S608 - constant terms
 _FORGET_OLD = text("""
     DELETE FROM workers w WHERE w.lease_expires_at < now() - interval '1 day'
         AND NOT EXISTS (SELECT FROM sessions s WHERE s.worker_id = w.id)
@@ -124,20 +120,11 @@ class PostgresWorkerStore:
         async with self._database.statement("ending the worker's lease") as connection:
             await connection.execute(_LEAVE, self._me())
 
-    async def ended(self, worker_ids: Iterable[str]) -> set[str]:
-        """Return those of the workers that are gone: no row, or a lease that has ended.
-
-        While a database that has just started waits for renewals, nobody is. Raises
-        `DependencyError`.
-        """
-        async with self._database.statement("looking for ended leases") as connection:
-            return set(await connection.scalars(_ENDED, {"ids": list(worker_ids)}))
-
     async def dead_with_leftovers(self) -> Sequence[str]:
         """Return the workers that are gone but in whose queues there may still be something.
 
-        Those that a pending marker names, and those gone for less than an hour, by their ids.
-        Raises `DependencyError`.
+        Those that a pending marker names, and those gone for less than an hour, by their ids. While
+        a database that has just started waits for renewals, nobody is. Raises `DependencyError`.
         """
         async with self._database.statement("looking for dead workers") as connection:
             return list(await connection.scalars(_LEFTOVERS))

@@ -22,7 +22,7 @@ class Around:
     def __init__(self, *, lease_seconds: float) -> None:
         self.lease_seconds = lease_seconds
         self.refusals = 0
-        self.looks = self.reads = 0
+        self.looks = self.reads = self.cleanings = 0
 
     async def dead_with_leftovers(self) -> Sequence[str]:
         """Nobody is dead."""
@@ -37,6 +37,18 @@ class Around:
             raise DependencyError("away")
         return ()
 
+    async def orphans(self) -> int:
+        """There are none."""
+        return 0
+
+    async def adopt_strays(self) -> None:
+        """There are no events either."""
+
+    async def forget_old(self) -> int:
+        """Nobody is gone for long."""
+        self.cleanings += 1
+        return 0
+
 
 async def look(around: Around, looks: int) -> None:
     """Let a caretaker look around so many times."""
@@ -45,8 +57,8 @@ async def look(around: Around, looks: int) -> None:
     caretaker = Caretaker(
         worker_id="w",
         tenure=tenure,
-        settle_seconds=float("inf"),
-        leases=around,  # type: ignore[arg-type]
+        settle_seconds=0,
+        workers=around,  # type: ignore[arg-type]
         sessions=around,  # type: ignore[arg-type]
         intake=around,  # type: ignore[arg-type]
         relay=around,  # type: ignore[arg-type]
@@ -88,3 +100,11 @@ async def test_each_beat_has_its_look() -> None:
     await look(around, 10)
 
     assert around.reads >= 9
+
+
+async def test_old_workers_are_cleared_away_now_and_then() -> None:
+    """Not at each look: there is hardly ever one."""
+    around = Around(lease_seconds=0)
+    await look(around, 10)
+
+    assert around.cleanings == 1

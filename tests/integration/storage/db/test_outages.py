@@ -66,7 +66,6 @@ def calls(database: Database) -> list[Call]:
         workers.renew,
         workers.drain,
         workers.leave,
-        lambda: workers.ended([WORKER]),
         workers.dead_with_leftovers,
         workers.forget_old,
         lambda: history.find("s", "M1"),

@@ -234,7 +234,6 @@ async def test_a_database_that_has_just_started_waits_for_renewals(
 
     assert list(await sessions.take_over(OTHER, limit=10)) == []
     assert await sessions.orphans() == 0
-    assert await other.ended([WORKER]) == set()
     assert list(await other.dead_with_leftovers()) == []
 
 

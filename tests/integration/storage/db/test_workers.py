@@ -96,17 +96,6 @@ async def test_a_drain_ends_with_the_next_registration(database: Database) -> No
     assert await value(database, "SELECT draining FROM workers") is False
 
 
-async def test_who_is_gone(database: Database) -> None:
-    """Workers without a row and those whose lease has ended; the others are not."""
-    workers = await registered(database)
-    await registered(database, "draining")
-    await registered(database, "dead")
-    await expire(database, "dead")
-
-    assert await workers.ended([WORKER, "dead", "draining", "unknown"]) == {"dead", "unknown"}
-    assert await workers.ended([]) == set()
-
-
 async def test_dead_workers_matter_while_something_may_be_left_of_them(
     database: Database,
 ) -> None:
@@ -123,6 +112,7 @@ async def test_dead_workers_matter_while_something_may_be_left_of_them(
         await registered(database, name)
         await expire(database, name, ago=ago)
     await registered(database, "back")
+    await (await registered(database, "draining")).drain()
     sessions = PostgresSessionStore(database=database)
     await sessions.create(session_row("owned", worker_id="owner"))
     pending = '[{"epoch": 2, "queue_of": "named"}, {"epoch": 3, "queue_of": "back"}]'
@@ -135,4 +125,4 @@ async def test_dead_workers_matter_while_something_may_be_left_of_them(
     assert await workers.forget_old() == 1
     assert await workers.forget_old() == 0
     left = await value(database, "SELECT string_agg(id, ' ' ORDER BY id) FROM workers")
-    assert left == "back named old owner publisher w young"
+    assert left == "back draining named old owner publisher w young"
