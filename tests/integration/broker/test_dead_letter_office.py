@@ -6,7 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 import aio_pika
 import pytest
 
-from gateway_worker.broker import Broker, BrokerSettings, DeadLetterOffice, Handled
+from gateway_worker.broker import (
+    Broker,
+    BrokerSettings,
+    DeadLetterOffice,
+    DeadLetterView,
+    Handled,
+)
 from gateway_worker.errors import DependencyError
 from tests.integration.broker.support import WORKER, Backend
 
@@ -172,6 +178,24 @@ async def test_replaying_everything_ends_though_it_dies_again(
     assert await office.replay_all() == Handled(done=LETTERS)
     assert await office.count() == 0
     assert await backend.depth(settings.topology.unassigned) == LETTERS
+
+
+async def test_a_letter_that_could_not_be_prepared_stays_with_those_behind_it(
+    office: DeadLetterOffice, backend: Backend, settings: BrokerSettings
+) -> None:
+    """What went before is done; nothing that was not prepared is published."""
+    await bury(backend, *range(4))
+
+    async def prepare(letter: DeadLetterView) -> None:
+        if letter.id == "c2":
+            raise DependencyError("the database is away")
+
+    with pytest.raises(DependencyError, match="the database is away"):
+        await office.replay_all(prepare=prepare)
+
+    assert await there(office) == ["c2", "c3"]
+    replayed = await backend.take(settings.topology.unassigned, 2)
+    assert [message.message_id for message in replayed] == ["c0", "c1"]
 
 
 async def test_a_letter_that_cannot_be_replayed_stays(
