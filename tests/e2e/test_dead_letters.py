@@ -1,14 +1,30 @@
 """An operator sees why a command died, sets it right, and replays the command."""
 
-from gateway_contracts import CommandSucceeded, SentInfo
+import aio_pika
+import asyncpg
+
+from gateway_contracts import (
+    CommandEnvelope,
+    CommandSucceeded,
+    ErrorBody,
+    SentInfo,
+    Topology,
+    encode,
+)
 from gateway_worker.devkit.services.process import base_environment
 from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
 from tests.support.ctl import run_ctl
 
 
+async def replay_all(gateway: Gateway) -> None:
+    """Replay the one letter that there is."""
+    environment = {**base_environment(), **gateway.environment}
+    replayed = await run_ctl(environment, "dead", "replay", "--all")
+    assert (replayed.code, replayed.out, replayed.err) == (0, "replayed 1\n", "")
+
+
 async def test_a_replayed_message_arrives_once(gateway: Gateway) -> None:
     """It was for a session that nobody had created; a repeat then only tells how it ended."""
-    environment = {**base_environment(), **gateway.environment}
     shop = await gateway.sandbox.add_phone(SHOP)
     ada = await gateway.sandbox.add_phone(ADA)
     early = gateway.text("shop", ADA, "Hello Ada")
@@ -17,8 +33,7 @@ async def test_a_replayed_message_arrives_once(gateway: Gateway) -> None:
     await gateway.link("shop", shop)
 
     after = len(gateway.backend.arrivals)
-    replayed = await run_ctl(environment, "dead", "replay", "--all")
-    assert (replayed.code, replayed.out) == (0, "replayed 1\n"), replayed.err
+    await replay_all(gateway)
     sent = await gateway.backend.expect(CommandSucceeded, "shop", after=after)
     message = await ada.next_message(timeout=10)
     assert isinstance(sent.data.result, SentInfo)
@@ -29,3 +44,48 @@ async def test_a_replayed_message_arrives_once(gateway: Gateway) -> None:
     repeated = await gateway.backend.expect(CommandSucceeded, "shop", after=after)
     assert repeated.data.repeated
     assert repeated.data.result == sent.data.result
+
+
+async def test_what_the_gateway_failed_at_after_it_was_sent_is_not_sent_again(
+    gateway: Gateway,
+) -> None:
+    """The host's notes know better than the failure that was told."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    ada = await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+    command = gateway.text("shop", ADA, "Hello Ada")
+    sent = await gateway.succeed(command)
+    await pretend_a_failure(gateway, command)
+
+    after = len(gateway.backend.arrivals)
+    await replay_all(gateway)
+    again = await gateway.backend.expect(CommandSucceeded, "shop", after=after)
+    assert (again.data.result, again.data.repeated) == (sent, False)
+    await gateway.send("shop", ADA, "And that was all")
+    texts = [(await ada.next_message(timeout=10)).text for _ in range(2)]
+    assert texts == ["Hello Ada", "And that was all"]
+
+
+async def pretend_a_failure(gateway: Gateway, command: CommandEnvelope) -> None:
+    """Let a command look as if the worker had not got beyond it: a failure, and a dead letter."""
+    error = ErrorBody.of(ErrorCode.INTERNAL).model_dump_json()
+    connection = await asyncpg.connect(gateway.environment["DATABASE_URL"])
+    try:
+        await connection.execute(
+            "UPDATE commands SET state = 'failed',"
+            " outcome = jsonb_build_object('error', $2::text::jsonb) WHERE id = $1",
+            command.id,
+            error,
+        )
+    finally:
+        await connection.close()
+    topology = Topology(prefix=gateway.environment["AMQP_PREFIX"])
+    async with await aio_pika.connect(gateway.environment["AMQP_URL"]) as broker:
+        channel = await broker.channel()
+        exchange = await channel.get_exchange(topology.dead, ensure=False)
+        letter = aio_pika.Message(
+            encode(command),
+            message_id=command.id,
+            headers={"wa-dead-routing-key": command.subject},
+        )
+        await exchange.publish(letter, routing_key=command.subject)
