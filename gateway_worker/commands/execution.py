@@ -249,7 +249,10 @@ class Executor:
         """
         session = await self._manager.find(command.subject)
         sent, known = await session.trace_of(
-            command.id, worker_id=entry.previous_worker, epoch=entry.previous_epoch
+            command.id,
+            worker_id=entry.previous_worker,
+            epoch=entry.previous_epoch,
+            began=entry.received_at,
         )
         if sent is not None or known or command.data.on_uncertain is OnUncertain.RESEND:
             return sent

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -171,6 +172,8 @@ class Entry:
     """Whose run was interrupted when `verdict` is INTERRUPTED."""
     previous_epoch: int | None = None
     """The epoch of the interrupted run; None also if the session had no row known there."""
+    received_at: datetime | None = None
+    """When it came for the first time, by the database's clock, unless it has an end."""
 
 
 class InboxStore(Protocol):

@@ -1,6 +1,7 @@
 """What became of a send that nobody answered: the port to the journals that hosts keep on disk."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -52,17 +53,18 @@ class SendJournals(Protocol):
         *,
         worker_id: str,
         epoch: int,
+        began: datetime | None = None,
     ) -> SendTrace:
         """Return what became of a send. Never raises.
 
-        Waits, for some seconds at most, while a host whose worker is gone still finishes it. Ask
-        before the session sends anything else: the journal forgets all but its last few hundred
-        commands.
+        Waits, for some seconds at most, while a host whose worker is gone still finishes it.
 
         Args:
             directory: The session's directory.
             command_id: The command that sends.
             worker_id: Who ran it.
             epoch: Under which epoch.
+            began: Not later than the run began. Without it a run is taken for a recent one: the
+                journal forgets all but the last few hundred commands.
         """
         ...

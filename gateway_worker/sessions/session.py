@@ -7,6 +7,7 @@ change, `HostSupervisor` keeps the host alive, `Inbound` records what arrives.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -280,7 +281,12 @@ class Session:
             return await self._connected_host().send_text(message, command_id=command_id)
 
     async def trace_of(
-        self, command_id: str, *, worker_id: str | None, epoch: int | None
+        self,
+        command_id: str,
+        *,
+        worker_id: str | None,
+        epoch: int | None,
+        began: datetime | None,
     ) -> tuple[SentMessage | None, bool]:
         """Return what the host has noted of a send that an earlier run began.
 
@@ -288,6 +294,7 @@ class Session:
             command_id: The command.
             worker_id: The worker of that run.
             epoch: The epoch of that run.
+            began: Not later than that run began.
 
         Returns:
             The message if WhatsApp's server has taken it; and whether it is certain that nothing
@@ -296,7 +303,7 @@ class Session:
         if worker_id is None or epoch is None:
             return None, False
         trace = await self._around.journals.look_up(
-            self._store.directory, command_id, worker_id=worker_id, epoch=epoch
+            self._store.directory, command_id, worker_id=worker_id, epoch=epoch, began=began
         )
         sent = trace.sent if isinstance(trace, Answered) else None
         return sent, isinstance(trace, Answered | NotHanded | Refused)

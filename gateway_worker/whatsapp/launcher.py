@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -168,9 +169,10 @@ class HostProcesses:
         *,
         worker_id: str,
         epoch: int,
+        began: datetime | None = None,
     ) -> SendTrace:
         """Return what became of a send; see `sessions.sends`."""
-        run = Run(command_id=command_id, worker_id=worker_id, epoch=epoch)
+        run = Run(command_id=command_id, worker_id=worker_id, epoch=epoch, began=began)
         seconds = self._settings.orphan_seconds + ORPHAN_MARGIN_SECONDS
         return await trace(directory, run, is_ours=self._is_ours, seconds=seconds)
 

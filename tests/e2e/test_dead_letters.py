@@ -1,10 +1,14 @@
 """An operator sees why a command died, sets it right, and replays the command."""
 
+import time
+from dataclasses import replace
+
 import aio_pika
 import asyncpg
 
 from gateway_contracts import (
     CommandEnvelope,
+    CommandFailed,
     CommandSucceeded,
     ErrorBody,
     SentInfo,
@@ -12,6 +16,7 @@ from gateway_contracts import (
     encode,
 )
 from gateway_worker.devkit.services.process import base_environment
+from gateway_worker.whatsapp.ipc.sends import JOURNAL_NAME, line_of, parse
 from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
 from tests.support.ctl import run_ctl
 
@@ -64,6 +69,29 @@ async def test_what_the_gateway_failed_at_after_it_was_sent_is_not_sent_again(
     await gateway.send("shop", ADA, "And that was all")
     texts = [(await ada.next_message(timeout=10)).text for _ in range(2)]
     assert texts == ["Hello Ada", "And that was all"]
+
+
+async def test_what_the_hosts_notes_have_forgotten_is_not_sent_again_either(
+    gateway: Gateway,
+) -> None:
+    """They keep the last few hundred commands; of an older one nobody knows."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+    command = gateway.text("shop", ADA, "Hello Ada")
+    await gateway.succeed(command)
+    await pretend_a_failure(gateway, command)
+    (path,) = gateway.worker.data_dir.rglob(JOURNAL_NAME)
+    journal = parse(path.read_bytes())
+    assert journal is not None
+    assert journal.opened is not None
+    shortened = [replace(journal.header, since=time.time()), journal.opened]
+    path.write_bytes(b"".join(map(line_of, shortened)))
+
+    after = len(gateway.backend.arrivals)
+    await replay_all(gateway)
+    again = await gateway.backend.expect(CommandFailed, "shop", after=after)
+    assert again.data.error.code is ErrorCode.UNCERTAIN
 
 
 async def pretend_a_failure(gateway: Gateway, command: CommandEnvelope) -> None:

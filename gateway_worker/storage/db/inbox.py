@@ -41,7 +41,7 @@ _ENTER = f"""
             previous_epoch = CASE WHEN NOT ({_RUNS}) THEN c.previous_epoch
                 WHEN c.state = 'executing' THEN c.epoch END
         RETURNING c.id, c.session_id, c.type, c.state, c.attempts, c.outcome,
-            c.previous_worker_id, c.previous_epoch
+            c.previous_worker_id, c.previous_epoch, c.received_at
     )
     SELECT given.valid, entered.* FROM given LEFT JOIN entered ON entered.id = given.id
     ORDER BY given.place
@@ -199,4 +199,5 @@ def _entry(command: Received, row: asyncpg.Record, *, later: int, before: Receiv
         attempts=attempts - later,
         previous_worker=worker,
         previous_epoch=epoch,
+        received_at=row["received_at"],
     )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -52,6 +53,7 @@ class NoHosts(HostLauncher, DeviceSnapshots, RoutingTable, SessionObserver, Send
         *,
         worker_id: str,  # noqa: ARG002
         epoch: int,  # noqa: ARG002
+        began: datetime | None = None,  # noqa: ARG002
     ) -> SendTrace:
         """No host has kept one."""
         return Untraced(detail="there is no journal")
