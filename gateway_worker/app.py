@@ -8,6 +8,7 @@ parts are made of is in `parts.py`, what can be seen of them in `observation.py`
 
 import asyncio
 import gc
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from gateway_worker.metrics import make_metrics
 from gateway_worker.observation import Counts, observe
 from gateway_worker.parts import Parts, build_parts, open_adapters, open_database, reach_cache
 from gateway_worker.runtime.clock import SystemClock
+from gateway_worker.runtime.retry import Backoff
 from gateway_worker.runtime.service import Service, running
 from gateway_worker.runtime.signals import stop_on_signals
 from gateway_worker.storage.objects.client import Objects
@@ -98,15 +100,32 @@ async def run(settings: Settings) -> None:
 
 
 async def _hand_over(parts: Parts, settings: Settings) -> None:
-    """Give the sessions to other workers, and their commands with them."""
+    """Give the sessions to other workers, and their commands with them.
+
+    While the database is away nobody can be given a session: they stay connected until it is back,
+    or until the time for that is over; then they are taken over later.
+    """
     parts.manager.take_no_more()
+    end = time.monotonic() + settings.drain_seconds * _DRAIN_PART
+    backoff = Backoff(initial_seconds=0.2, maximum_seconds=1.0)
+    while not await _announced(parts):
+        pause = backoff.next_seconds()
+        if not parts.drain.has_work or time.monotonic() + pause >= end:
+            return
+        await asyncio.sleep(pause)
+    seconds = max(0.0, end - time.monotonic())
+    await parts.drain.run(seconds=seconds, after_outage=backoff.attempts > 0)
+
+
+async def _announced(parts: Parts) -> bool:
+    """Say that this worker takes no more sessions."""
     try:
         async with asyncio.timeout(_ASK_SECONDS):
             await parts.leases.drain()
     except (GatewayError, TimeoutError) as error:
         log.warning("drain.not_announced", reason=repr(error))
-        return  # nobody could be given a session now; they are taken over later
-    await parts.drain.run(seconds=settings.drain_seconds * _DRAIN_PART)
+        return False
+    return True
 
 
 async def _leave(parts: Parts) -> None:

@@ -111,6 +111,7 @@ VARIABLES: Final = (
             "HOST_DRAIN_SECONDS": "drain_seconds",
             "HOST_STOP_SECONDS": "stop_seconds",
             "HOST_ORPHAN_SECONDS": "orphan_seconds",
+            "HOST_UNREACHABLE_SECONDS": "unreachable_seconds",
             "SPOOL_LIMIT_BYTES": "spool_limit_bytes",
             "SPOOL_SYNC": "spool_sync",
             "SANDBOX_PROXY_URL": "sandbox_proxy_url",

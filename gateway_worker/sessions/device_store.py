@@ -66,10 +66,16 @@ class DeviceStore:
                 raise DependencyError("no copy of the device store; its former owner may have it")
         await asyncio.to_thread(_write_epoch, self.directory, self._epoch)
 
-    async def save(self) -> None:
-        """Copy the store to the object store. Raises `DependencyError`."""
+    async def save(self, *, again: bool = False) -> None:
+        """Copy the store to the object store. Raises `DependencyError`.
+
+        Args:
+            again: There is a copy from just before; see `DeviceSnapshots.save`.
+        """
         if has_device_store(self.directory):
-            await self._around.snapshots.save(self._session_id, self.directory, epoch=self._epoch)
+            await self._around.snapshots.save(
+                self._session_id, self.directory, epoch=self._epoch, again=again
+            )
 
     async def save_if_possible(self) -> None:
         """Copy the store; a failure is logged, the next copy comes in time."""

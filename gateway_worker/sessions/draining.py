@@ -2,21 +2,26 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+import enum
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import structlog
 
 from gateway_contracts import StatusReason
-from gateway_worker.errors import GatewayError
+from gateway_worker.errors import DependencyError, GatewayError
 from gateway_worker.sessions.changes import Change, Transfer, TransferRefusedError
 from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ports import Recorder, SessionStore
+from gateway_worker.sessions.session import Session
 
 log = structlog.get_logger(__name__)
 
-_SIDE_BY_SIDE = 4
-"""Sessions on the move at once: few, so that each of them is away for a short time only."""
+_SIDE_BY_SIDE = (2, 4)
+_EACH = 16
+"""Sessions on the move at once: few, so that each of them is away for a short time only; one more
+for so many that there are, so that there is time enough for all."""
+_RETRY_SECONDS = 0.3
 _SENDING_ON_SECONDS = 5.0
 _LOOK_SECONDS = 0.1
 _QUIET_LOOKS = 5
@@ -32,6 +37,15 @@ class BetweenCommands(Protocol):
     ) -> None:
         """Run it before the commands that wait, and return when it is done."""
         ...
+
+
+class _End(enum.Enum):
+    """What became of an attempt to hand a session over."""
+
+    MOVED = "moved"
+    STAYS = "stays"
+    LATER = "later"
+    """Something that it needs is away; the session is as it was."""
 
 
 class Drain:
@@ -65,15 +79,28 @@ class Drain:
         self._commands = commands
         self._is_portable = is_portable
         self._backlog = backlog
+        self._is_patient = False
 
-    async def run(self, *, seconds: float) -> int:
+    @property
+    def has_work(self) -> bool:
+        """Whether there are sessions that could move."""
+        return self._is_portable and bool(self._manager.session_ids())
+
+    async def run(self, *, seconds: float, after_outage: bool = False) -> int:
         """Hand over what others have room for; returns how many were. Bounded in time.
 
+        A session that cannot go because something is away is tried again until the time is over.
         Afterwards what still comes for them is sent on, until their new owners have it all. What
         stays is shut down with the worker, and taken over once somebody has room.
+
+        Args:
+            seconds: How long sessions are handed over.
+            after_outage: The database was away just now: other workers may not have their leases
+                back yet, so nobody with room is no answer.
         """
-        if not self._is_portable or not self._manager.session_ids():
+        if not self.has_work:
             return 0
+        self._is_patient = after_outage
         waiting = list(self._manager.session_ids())
         moved = 0
 
@@ -85,10 +112,16 @@ class Drain:
                     # It has just come, and not yet with everything: later.
                     waiting.append(session_id)
                     await asyncio.sleep(_LOOK_SECONDS)
-                else:
-                    moved += await self._move(session_id)
+                    continue
+                end = await self._move(session_id)
+                moved += end is _End.MOVED
+                if end is _End.LATER:
+                    waiting.append(session_id)
+                    await asyncio.sleep(_RETRY_SECONDS)
 
-        workers = [asyncio.create_task(move_on()) for _ in range(_SIDE_BY_SIDE)]
+        fewest, most = _SIDE_BY_SIDE
+        side_by_side = min(max(fewest, len(waiting) // _EACH), most)
+        workers = [asyncio.create_task(move_on()) for _ in range(side_by_side)]
         _, late = await asyncio.wait(workers, timeout=seconds)
         for task in late:
             task.cancel()
@@ -107,46 +140,63 @@ class Drain:
                     await asyncio.sleep(_LOOK_SECONDS)
                     quiet = quiet + 1 if await self._backlog() == 0 else 0
 
-    async def _move(self, session_id: str) -> bool:
-        moved = False
+    async def _move(self, session_id: str) -> _End:
+        end = _End.STAYS
 
         async def errand() -> None:
-            nonlocal moved
-            moved = await self._hand_over(session_id)
+            nonlocal end
+            end = await self._hand_over(session_id)
 
         try:
             await self._commands.after_current_command(session_id, errand)
         except Exception:
             log.exception("drain.session_failed", session_id=session_id)
-        return moved
+        return end
 
-    async def _hand_over(self, session_id: str) -> bool:
+    async def _hand_over(self, session_id: str) -> _End:
         session = self._manager.held_session(session_id)
         if session is None:
-            return False
-        refused: Sequence[GatewayError] = ()
+            return _End.STAYS
+        refused = 0
         for _ in range(_TARGETS):
-            target = await self._sessions.place(without=self._worker_id)
-            if target is None:
-                break
             try:
+                target = await self._sessions.place(without=self._worker_id)
+                if target is None:
+                    return self._without_target(session)
                 await session.pack(StatusReason.WORKER_DRAINING)
-                change = Change(
-                    session_id=session_id,
-                    epoch=session.epoch,
-                    transfer=Transfer(to_worker=target),
-                )
-                committed = await self._recorder.record(change)
-            except TransferRefusedError as error:
-                refused = (*refused, error)
-                continue
-            except GatewayError as error:  # its store could not be copied: it must not move
+            except DependencyError as error:
+                log.warning("drain.session_waits", session_id=session_id, reason=str(error))
+                session.unpack()
+                self._is_patient = True
+                return _End.LATER
+            except GatewayError as error:  # its store cannot be copied: it must not move
                 log.warning("drain.session_stays", session_id=session_id, reason=str(error))
-                return False
-            if committed.fenced:
-                self._manager.fence(session_id)
-                return False
-            await self._manager.depart(session_id, target)
-            return True
-        log.info("drain.session_stays", session_id=session_id, refused=len(refused))
-        return False
+                return _End.STAYS
+            try:
+                return await self._give(session, target)
+            except TransferRefusedError:
+                refused += 1
+        log.info("drain.session_stays", session_id=session_id, refused=refused)
+        session.unpack()
+        return _End.STAYS
+
+    def _without_target(self, session: Session) -> _End:
+        session.unpack()
+        if self._is_patient:
+            return _End.LATER
+        log.info("drain.session_stays", session_id=session.session_id, refused=0)
+        return _End.STAYS
+
+    async def _give(self, session: Session, target: str) -> _End:
+        """Commit that another worker has the session, and let go of it."""
+        change = Change(
+            session_id=session.session_id,
+            epoch=session.epoch,
+            transfer=Transfer(to_worker=target),
+        )
+        committed = await self._recorder.record(change)
+        if committed.fenced:
+            self._manager.fence(session.session_id)
+            return _End.STAYS
+        await self._manager.depart(session.session_id, target)
+        return _End.MOVED

@@ -94,8 +94,13 @@ class Leftovers:
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await stop.wait()
 
-    async def clear(self, session_id: str) -> None:
-        """Clear one session's directory, unless the session is here. Never raises."""
+    async def clear(self, session_id: str, copied: int | None = None) -> None:
+        """Clear one session's directory, unless the session is here. Never raises.
+
+        Args:
+            session_id: Whose it is.
+            copied: The epoch of a store that has been copied as it is; None if it may not have.
+        """
         async with self._busy:
             try:
                 parked = await self._park(session_id)
@@ -103,7 +108,7 @@ class Leftovers:
                 log.warning("leftovers.kept", session_id=session_id, reason=repr(error))
                 return
             if parked is not None:
-                await self._attempt(session_id, parked)
+                await self._attempt(session_id, parked, copied)
 
     async def _send_parked(self) -> None:
         for directory in await asyncio.to_thread(_directories, self._parking):
@@ -126,15 +131,15 @@ class Leftovers:
         self._parking.mkdir(parents=True, exist_ok=True, mode=0o700)
         return directory.rename(parked)
 
-    async def _attempt(self, session_id: str, directory: Path) -> None:
+    async def _attempt(self, session_id: str, directory: Path, copied: int | None = None) -> None:
         try:
-            await self._clear(session_id, directory)
+            await self._clear(session_id, directory, copied)
         except (GatewayError, TimeoutError, OSError) as error:  # the next look tries again
             log.warning("leftovers.kept", session_id=session_id, reason=repr(error))
         except Exception:
             log.exception("leftovers.failed", session_id=session_id)
 
-    async def _clear(self, session_id: str, directory: Path) -> None:
+    async def _clear(self, session_id: str, directory: Path, copied: int | None) -> None:
         row = await self._sessions.get(session_id)
         waiting = await asyncio.to_thread(pending_records, directory)
         if row is not None and waiting:
@@ -142,7 +147,8 @@ class Leftovers:
         if row is not None and has_device_store(directory):
             # It may be the only one: its owner died before the first copy was made.
             epoch = await asyncio.to_thread(read_epoch, directory)
-            await self._snapshots.save(session_id, directory, epoch=epoch or 0)
+            if epoch is None or epoch != copied:
+                await self._snapshots.save(session_id, directory, epoch=epoch or 0)
         await asyncio.to_thread(self._keep_refused, session_id, directory)
         if not await asyncio.to_thread(forget_local, directory):
             raise TimeoutError("a host still uses it")

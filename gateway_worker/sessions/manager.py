@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import structlog
 
@@ -59,7 +60,7 @@ class SessionManager(Roster):
         self._around = around
         self._controls = controls
         self._on_left: Callable[[str], None] = lambda _session_id: None
-        self._clear: Callable[[str], Awaitable[None]] | None = None
+        self._clear: Callable[[str, int | None], Awaitable[None]] | None = None
         self.handed_over = 0
         self._routing = Routing(
             worker_id=around.worker_id,
@@ -77,8 +78,11 @@ class SessionManager(Roster):
         """Call `listener` with the id of each session that has gone to another worker."""
         self._on_left = listener
 
-    def when_lost(self, clear: Callable[[str], Awaitable[None]]) -> None:
-        """Call `clear` with a session that another worker has taken, once its host is gone."""
+    def when_lost(self, clear: Callable[[str, int | None], Awaitable[None]]) -> None:
+        """Call `clear` with a session that another worker has, once its host is gone.
+
+        And with the epoch of its store, if that has been copied as it is.
+        """
         self._clear = clear
 
     @property
@@ -192,9 +196,16 @@ class SessionManager(Roster):
             for row in coming:
                 arriving.enter_context(self._arriving(row.session_id))
             await self._around.relay.adopt([row.session_id for row in coming])
-            async with asyncio.TaskGroup() as beginning:
-                for row in coming:
-                    beginning.create_task(self._adopt_quietly(row), name=f"adopt:{row.session_id}")
+            for row in coming:
+                try:
+                    self._begin(row, StatusReason.TAKEN_OVER, local_epoch=None)
+                except Exception:  # taken up as a stray later; the others must not wait for that
+                    log.exception("session.not_adopted", session_id=row.session_id)
+                    continue
+                # Nobody waits for the broker, or those that come next would have to.
+                self._around.background.post(
+                    f"route:{row.session_id}", partial(self._route, row.session_id)
+                )
 
     # How they go.
 
@@ -309,16 +320,16 @@ class SessionManager(Roster):
             lambda: self._around.sessions.get(session_id), name="sessions.get"
         )
 
-    async def _adopt_quietly(self, row: SessionRow) -> None:
-        try:
-            await self._adopt(row, StatusReason.TAKEN_OVER, local_epoch=None)
-        except Exception:  # it is taken up as a stray later; the others must not wait for that
-            log.exception("session.not_adopted", session_id=row.session_id)
-
     async def _adopt(
         self, row: SessionRow, reason: StatusReason, *, local_epoch: int | None
     ) -> Session:
-        """Begin with a session that is ours in the database.
+        """Begin with a session that is ours in the database, and route its commands here."""
+        session = self._begin(row, reason, local_epoch=local_epoch)
+        await self._routing.take(row.session_id)
+        return session
+
+    def _begin(self, row: SessionRow, reason: StatusReason, *, local_epoch: int | None) -> Session:
+        """Have a session that is ours in the database connect.
 
         Args:
             row: The session.
@@ -329,8 +340,11 @@ class SessionManager(Roster):
         session = self._enter(row, local_epoch=local_epoch)
         if row.desired is DesiredState.RUNNING:
             session.start(reason)
-        await self._routing.take(row.session_id)
         return session
+
+    async def _route(self, session_id: str) -> None:
+        if self.held_session(session_id) is not None:
+            await self._routing.take(session_id)
 
     def _enter(self, row: SessionRow, *, local_epoch: int | None) -> Session:
         session = Session(row=row, around=self._around, local_epoch=local_epoch, on_lost=self.lose)
@@ -347,7 +361,7 @@ class SessionManager(Roster):
         """End what a session still has here that another worker owns by now."""
         await session.close()
         if self._clear is not None:
-            await self._clear(session.session_id)
+            await self._clear(session.session_id, session.epoch if session.is_packed else None)
 
     @staticmethod
     async def _shut_down(sessions: Iterable[Session]) -> None:

@@ -209,13 +209,17 @@ class DeviceSnapshots(Protocol):
         """Whether sessions can go to other workers at all."""
         ...
 
-    async def save(self, session_id: str, directory: Path, *, epoch: int = 0) -> None:
+    async def save(
+        self, session_id: str, directory: Path, *, epoch: int = 0, again: bool = False
+    ) -> None:
         """Copy the session's files, unless a later owner has copied its own. It may be in use.
 
         Args:
             session_id: Whose they are.
             directory: Where they are.
             epoch: Under which the session is owned here.
+            again: This process has made a copy under this epoch just now, and only the newest is
+                missing: it is made in as few steps as possible, for the session waits.
 
         Raises:
             DependencyError: No copy was made; those there before still are.

@@ -30,6 +30,7 @@ from gateway_worker.sessions.hosting import (
 )
 from gateway_worker.sessions.inbound import Inbound, SentIndex
 from gateway_worker.sessions.late import late_change
+from gateway_worker.sessions.packing import Packing
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
 from gateway_worker.sessions.refusals import keep_refused
 from gateway_worker.sessions.sends import Answered, NotHanded, Refused
@@ -96,6 +97,14 @@ class Session:
             ensure_store=lambda: self._store.ensure(linked=self.account is not None),
         )
 
+        self._packing = Packing(
+            session_id=row.session_id,
+            around=around,
+            standing=self._standing,
+            happenings=self._happenings,
+            store=self._store,
+        )
+
     @property
     def session_id(self) -> str:
         """The session's id."""
@@ -140,6 +149,11 @@ class Session:
     def is_leaving(self) -> bool:
         """Whether it is on its way to another worker, or has been lost to one."""
         return self._happenings.is_closing or self.fenced
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is ready to go to another worker: all of it has been copied."""
+        return self._packing.is_packed
 
     @property
     def host_pid(self) -> int | None:
@@ -204,22 +218,17 @@ class Session:
             await self._store.save_if_possible()
 
     async def pack(self, reason: StatusReason) -> None:
-        """Get ready to go to another worker: no host, and the store where that one can have it.
+        """Get ready to go to another worker; see `Packing`.
 
         Raises:
-            DependencyError: The store could not be copied, so the session must not go.
+            GatewayError: It must not go, and goes on here.
         """
-        if is_running(self.state) and not self._happenings.is_closing:
-            self._standing.enter(SessionState.RECONNECTING, reason)
-        self._happenings.is_closing = True
-        await self._halt()
-        if self.account is not None:
-            await self._store.save()
+        await self._packing.pack(reason, halt=self._halt, resume=self.unpack)
 
     def unpack(self) -> None:
         """Go on here after all."""
-        self._happenings.is_closing = False
-        if is_running(self.state):
+        self._packing.undo()
+        if is_running(self.state) and not self.fenced:
             self.start(StatusReason.REQUESTED)
 
     async def close(self) -> None:

@@ -46,6 +46,7 @@ class Standing:
         self._on_fenced = on_fenced
         self._changed = asyncio.Event()
         self._qr_attempt = 0
+        self._last: asyncio.Future[Committed] | None = None
         self.state = row.state
         self.account = row.account
         self.qr: CurrentQr | None = None
@@ -129,9 +130,14 @@ class Standing:
 
     def record(self, change: Change) -> "asyncio.Future[Committed]":
         """Queue a change of this session; notices if another worker owns it by now."""
-        future = self._around.recorder.record(change)
+        future = self._last = self._around.recorder.record(change)
         future.add_done_callback(self._check_fence)
         return future
+
+    async def until_written(self) -> None:
+        """Return when all that was recorded so far is committed."""
+        if self._last is not None:
+            await asyncio.wait((self._last,))
 
     def fence(self) -> None:
         """Note that another worker owns the session by now. Idempotent."""

@@ -135,9 +135,11 @@ class HostSupervisor:
         if self._halting.is_set():  # told to while the host was being started
             await self.host.stop()
         left = await self._exited
-        self._around.observer.host_exited(expected=left.expected)
+        # One that has said why it leaves may be gone before it could be told to.
+        expected = left.expected or self._ending is not None
+        self._around.observer.host_exited(expected=expected)
         self.host = None
-        self._log.info("session.host_exited", expected=left.expected, detail=left.detail)
+        self._log.info("session.host_exited", expected=expected, detail=left.detail)
 
     async def _until_permitted(self) -> bool:
         """Wait for the worker's lease; False if the host is not wanted any more."""
@@ -153,7 +155,8 @@ class HostSupervisor:
 
     async def _pause(self, ending: Ending | None) -> None:
         seconds = self._backoff.next_seconds()
-        self._around.observer.host_restarted()
+        if ending is None:
+            self._around.observer.host_restarted()
         self._standing.enter(
             SessionState.RECONNECTING,
             ending.reason if ending else StatusReason.HOST_EXITED,

@@ -31,6 +31,10 @@ class SessionLimits:
         restart_initial_seconds: First pause before a dead host is started again.
         restart_maximum_seconds: Longest such pause.
         first_copy_seconds: How long a newly linked session waits for the first copy of its store.
+        rehearsal_seconds: How long, before a session leaves, what its handover needs may take to
+            answer; it is connected meanwhile.
+        away_seconds: How long a session that is about to leave, and is not connected any more, is
+            kept waiting for the same; then it goes on here.
         unacknowledged: Inbound records of one session that may await their commit.
         remembered_sends: Sent messages whose command id is kept in memory for their receipts.
     """
@@ -41,6 +45,8 @@ class SessionLimits:
     restart_initial_seconds: float = 0.2
     restart_maximum_seconds: float = 60.0
     first_copy_seconds: float = 5.0
+    rehearsal_seconds: float = 3.0
+    away_seconds: float = 1.0
     unacknowledged: int = 256
     remembered_sends: int = 1_000
 

@@ -1,6 +1,7 @@
 """Starts hosts: the sessions' `HostLauncher`, over one fork server that is replaced if it dies."""
 
 import asyncio
+import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -25,6 +26,8 @@ from gateway_worker.whatsapp.settings import WhatsAppSettings
 
 log = structlog.get_logger(__name__)
 
+_SPREAD: Final = 0.25
+"""How much less or more than set each host waits for WhatsApp: they must not leave in step."""
 LISTENER_SECONDS: Final = 2.0
 """How long a listener may take for its last events when everything stops."""
 
@@ -211,6 +214,9 @@ class HostProcesses:
             worker_id=spec.worker_id,
             epoch=spec.epoch,
             orphan_seconds=settings.orphan_seconds,
+            # Drawn here, for forked processes might all draw the same.
+            unreachable_seconds=settings.unreachable_seconds
+            * random.uniform(1 - _SPREAD, 1 + _SPREAD),  # noqa: S311 - no secret
             device_connections=settings.device_store_connections,
             replay=replay,
         )

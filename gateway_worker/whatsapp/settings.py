@@ -20,6 +20,8 @@ class WhatsAppSettings(BaseModel):
         drain_seconds: How long a stopping host waits for its last records to be acknowledged.
         stop_seconds: After that long a stopping host is killed.
         orphan_seconds: How long a host whose worker is gone may take to finish a send.
+        unreachable_seconds: After so long without a connection a host leaves, and another one is
+            started after a pause; each draws its own time, up to a quarter less or more.
         spool_limit_bytes: Above this a host takes nothing more from WhatsApp until the worker has
             caught up.
         spool_segment_bytes: Size of one file of the spool.
@@ -47,6 +49,7 @@ class WhatsAppSettings(BaseModel):
     drain_seconds: float = Field(2.0, ge=0)
     stop_seconds: float = Field(5.0, gt=0)
     orphan_seconds: float = Field(5.0, ge=0, le=60)
+    unreachable_seconds: float = Field(20.0, gt=0)
     spool_limit_bytes: int = Field(64 * 1024 * 1024, ge=1024)
     spool_segment_bytes: int = Field(256 * 1024, ge=256)
     spool_sync: bool = True

@@ -128,7 +128,9 @@ class PostgresDeviceStores:
         """Whether sessions can go to other workers at all."""
         return True
 
-    async def save(self, session_id: str, directory: Path, *, epoch: int = 0) -> None:
+    async def save(
+        self, session_id: str, directory: Path, *, epoch: int = 0, again: bool = False
+    ) -> None:
         """Do nothing: every worker reaches the store itself."""
 
     async def restore(

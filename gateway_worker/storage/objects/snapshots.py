@@ -68,6 +68,7 @@ class ObjectSnapshots:
         self._keyring = keyring
         self._clock = clock or SystemClock()
         self._lanes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._newest: dict[str, tuple[int, int]] = {}
 
     @property
     def are_needed(self) -> bool:
@@ -79,22 +80,27 @@ class ObjectSnapshots:
         """Whether sessions can go to other workers at all."""
         return True
 
-    async def save(self, session_id: str, directory: Path, *, epoch: int = 0) -> None:
+    async def save(
+        self, session_id: str, directory: Path, *, epoch: int = 0, again: bool = False
+    ) -> None:
         """Copy the session's files; they may be in use. See the port.
 
         Raises:
             DependencyError: No copy was stored; those there before still are.
         """
         async with self._lane(session_id):
+            known_epoch, stamp = self._newest.get(session_id, (-1, 0))
+            if again and known_epoch == epoch:
+                # No look at what is there: the name alone puts it behind our last one, and before
+                # those of a later owner. The next look removes one more.
+                await self._put(session_id, directory, epoch=epoch, after=stamp)
+                return
             older = await self._copies(session_id)
             if older and _epoch_of(older[-1]) > epoch:
                 log.warning("snapshot.outdated", session_id=session_id, epoch=epoch)
                 return
-            envelope = await asyncio.to_thread(self._packed, session_id, directory)
-            key = _folder(session_id) + _file_name(self._clock, epoch, older)
-            # Nobody else uses the name: one that is taken is this write, whose answer was lost.
-            await self._bucket.put_new(key, envelope, content_type=CONTENT_TYPE)
-            log.info("snapshot.saved", session_id=session_id, size_bytes=len(envelope))
+            after = max((_stamp_of(copy) for copy in older), default=0)
+            await self._put(session_id, directory, epoch=epoch, after=after)
             await self._prune(session_id, older[: max(0, len(older) + 1 - KEPT)])
 
     async def restore(self, session_id: str, directory: Path, *, replace: bool = False) -> bool:
@@ -117,6 +123,7 @@ class ObjectSnapshots:
     async def delete(self, session_id: str) -> None:
         """Remove every copy, also of a `save` that is still at it. Raises `DependencyError`."""
         async with self._lane(session_id):
+            self._newest.pop(session_id, None)
             await self._bucket.delete_prefix(f"{ROOT}{session_id}/")
 
     def _lane(self, session_id: str) -> asyncio.Lock:
@@ -128,6 +135,17 @@ class ObjectSnapshots:
 
     async def _copies(self, session_id: str) -> Sequence[ObjectInfo]:
         return await self._bucket.find(_folder(session_id))
+
+    async def _put(self, session_id: str, directory: Path, *, epoch: int, after: int) -> None:
+        """Store a copy under a name behind that stamp, whatever another worker's clock said."""
+        envelope = await asyncio.to_thread(self._packed, session_id, directory)
+        stamp = max(int(self._clock.now().timestamp() * 1000), after + 1)
+        # Noted first: a copy that is given up here may still arrive there.
+        self._newest[session_id] = (epoch, stamp)
+        key = f"{_folder(session_id)}e{epoch:012d}-{stamp:013d}-{secrets.token_hex(4)}.snap"
+        # Nobody else uses the name: one that is taken is this write, whose answer was lost.
+        await self._bucket.put_new(key, envelope, content_type=CONTENT_TYPE)
+        log.info("snapshot.saved", session_id=session_id, size_bytes=len(envelope))
 
     def _packed(self, session_id: str, directory: Path) -> bytes:
         plain = zlib.compress(packed(read_copy(directory)), _COMPRESSION)
@@ -177,7 +195,14 @@ class DisabledSnapshots:
         """Whether sessions can go to other workers at all."""
         return False
 
-    async def save(self, session_id: str, directory: Path, *, epoch: int = 0) -> None:  # noqa: ARG002 - the port's
+    async def save(
+        self,
+        session_id: str,  # noqa: ARG002 - the port's
+        directory: Path,  # noqa: ARG002
+        *,
+        epoch: int = 0,  # noqa: ARG002
+        again: bool = False,  # noqa: ARG002
+    ) -> None:
         """Do nothing."""
         if not self._told:
             self._told = True
@@ -222,10 +247,6 @@ def _epoch_of(copy: ObjectInfo) -> int:
     return int(name["epoch"] or 0) if name else 0
 
 
-def _file_name(clock: Clock, epoch: int, older: Sequence[ObjectInfo]) -> str:
-    """Name a copy so that it sorts behind the older ones, whatever another worker's clock said."""
-    stamp = int(clock.now().timestamp() * 1000)
-    for copy in older:
-        if name := _NAME.fullmatch(copy.key.rpartition("/")[2]):
-            stamp = max(stamp, int(name["stamp"]) + 1)
-    return f"e{epoch:012d}-{stamp:013d}-{secrets.token_hex(4)}.snap"
+def _stamp_of(copy: ObjectInfo) -> int:
+    name = _NAME.fullmatch(copy.key.rpartition("/")[2])
+    return int(name["stamp"]) if name else 0

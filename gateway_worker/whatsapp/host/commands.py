@@ -98,6 +98,12 @@ class Commands:
                 target=self._end, args=(request,), name=f"end-{request}", daemon=True
             ).start()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request runs or waits."""
+        # In this order: a request is not taken from those that wait before it is known to run.
+        return not self._waiting and self._running is None
+
     def abandon(self) -> None:
         """Begin nothing more; what runs goes on."""
         self._waiting.clear()

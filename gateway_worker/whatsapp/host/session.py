@@ -16,6 +16,7 @@ from typing import Final
 
 from gateway_worker.whatsapp.convert.people import People, PhoneOf, account
 from gateway_worker.whatsapp.host import events
+from gateway_worker.whatsapp.host.absence import Absence
 from gateway_worker.whatsapp.host.commands import Commands
 from gateway_worker.whatsapp.host.events import (
     Happening,
@@ -36,6 +37,7 @@ from gateway_worker.whatsapp.ipc.codec import WireError
 from gateway_worker.whatsapp.ipc.frames import (
     Ack,
     Cancel,
+    Down,
     Ended,
     Frame,
     FromHost,
@@ -107,6 +109,7 @@ class HostSession:
         self._qr_codes = 0
         self._known = False
         self._returned = False
+        self._absence = Absence(patience_seconds=start.unreachable_seconds)
         self._leaving: float | None = None
         self._earliest = 0.0
         self._is_forbidden = False
@@ -148,6 +151,7 @@ class HostSession:
                     self._on_frame(frame)
             while self._happenings:
                 self._on_happening(self._happenings.popleft())
+            self._leave_if_unreachable()
             if self._known:  # else the client cannot be asked yet who is behind a LID
                 self._shipper.ship()
 
@@ -198,9 +202,9 @@ class HostSession:
         return now >= self._leaving or (settled and self._is_quiet(now))
 
     def _wait_milliseconds(self) -> int:
-        if self._leaving is None:
-            return int(LONGEST_WAIT_SECONDS * 1000)
         now = time.monotonic()
+        if self._leaving is None:
+            return int(1000 * min(LONGEST_WAIT_SECONDS, self._absence.look_in_seconds(now))) + 1
         if now >= self._earliest and not self._spool.pending:
             return int(QUIET_CHECK_SECONDS * 1000)
         until = self._earliest if now < self._earliest else self._leaving
@@ -236,6 +240,18 @@ class HostSession:
         self._leave()
         while (now := time.monotonic()) < deadline and not self._is_quiet(now):
             time.sleep(QUIET_CHECK_SECONDS)
+
+    def _leave_if_unreachable(self) -> None:
+        """Leave a connection to another host, which the worker starts after a pause of its own.
+
+        The library tries again for ever, at times that all sessions share and that grow without a
+        bound. A request that runs is waited for: its answer comes with the next connection.
+        """
+        if self._leaving is None and self._absence.is_too_long(
+            time.monotonic(), is_busy=not self._commands.is_idle
+        ):
+            self._send(Ended(reason="unreachable", detail="WhatsApp was away for too long"))
+            self._leave()
 
     def _leave_unlinked(self) -> None:
         """Leave when the library, which has ended the connection itself, has deleted the device."""
@@ -276,10 +292,13 @@ class HostSession:
         elif code == events.CONNECTED:
             self._on_connected()
         elif code == events.KEEP_ALIVE_RESTORED and self._people.own is not None:
+            self._absence.over()
             self._send(Up(account=self._people.own))
         elif (news := link_news(code, data)) is not None and self._leaving is None:
             if code == events.DISCONNECTED:
                 self._commands.disconnected()
+            if isinstance(news, Down) and self._known:
+                self._absence.began(time.monotonic())
             self._send(news)
             if code == events.LOGGED_OUT:
                 self._leave_unlinked()
@@ -298,6 +317,7 @@ class HostSession:
         if not self._library.is_up():
             return  # lost while it was made: the library has told of that, and tells of this later
         self._commands.connected()
+        self._absence.over()
         if self._leaving is not None:
             return
         self._people.own = account(self._library.me())

@@ -34,6 +34,7 @@ class Start:
         worker_id: Whose host it is, for the journal of sends.
         epoch: Under which epoch, likewise.
         orphan_seconds: How long a host whose worker is gone may take to finish a send.
+        unreachable_seconds: After so long without a connection the host leaves; 0: it never does.
         replay: Only tell what is in the spool, without the library, and leave.
         device_url: Where the library's PostgreSQL database is, with its password; None to use the
             file.
@@ -65,6 +66,7 @@ class Start:
     worker_id: str = ""
     epoch: int = 0
     orphan_seconds: float = 5.0
+    unreachable_seconds: float = 0.0
     replay: bool = False
     device_url: str | None = field(default=None, repr=False)
     device_connections: int = 4

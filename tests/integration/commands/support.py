@@ -66,7 +66,9 @@ class NoHosts(HostLauncher, DeviceSnapshots, RoutingTable, SessionObserver, Send
         """Start nothing."""
         raise DependencyError("no host can be started here")
 
-    async def save(self, session_id: str, directory: Path, *, epoch: int = 0) -> None:
+    async def save(
+        self, session_id: str, directory: Path, *, epoch: int = 0, again: bool = False
+    ) -> None:
         """There is no store."""
 
     async def restore(

@@ -35,7 +35,14 @@ class Copies:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def save(self, session_id: str, directory: Path, *, epoch: int = 0) -> None:
+    async def save(
+        self,
+        session_id: str,
+        directory: Path,
+        *,
+        epoch: int = 0,
+        again: bool = False,  # noqa: ARG002 - the port's
+    ) -> None:
         """Make a copy once the gate is open."""
         assert directory.name == session_id
         self.at_once += 1
