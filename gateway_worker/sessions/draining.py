@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import enum
+import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -22,6 +23,10 @@ _EACH = 16
 """Sessions on the move at once: few, so that each of them is away for a short time only; one more
 for so many that there are, so that there is time enough for all."""
 _RETRY_SECONDS = 0.3
+_BROKER_SECONDS = 2.0
+_BROKER_PART = 0.5
+"""For so much of the time a session waits for the broker, which tells its new owner of it at once;
+then it goes without: its new owner finds it when it looks next."""
 _SENDING_ON_SECONDS = 5.0
 _LOOK_SECONDS = 0.1
 _QUIET_LOOKS = 5
@@ -80,6 +85,7 @@ class Drain:
         self._is_portable = is_portable
         self._backlog = backlog
         self._is_patient = False
+        self._broker_until = 0.0
 
     @property
     def has_work(self) -> bool:
@@ -101,6 +107,7 @@ class Drain:
         if not self.has_work:
             return 0
         self._is_patient = after_outage
+        self._broker_until = time.monotonic() + seconds * _BROKER_PART
         waiting = list(self._manager.session_ids())
         moved = 0
 
@@ -163,6 +170,7 @@ class Drain:
                 target = await self._sessions.place(without=self._worker_id)
                 if target is None:
                     return self._without_target(session)
+                await self._until_announceable()
                 await session.pack(StatusReason.WORKER_DRAINING)
             except DependencyError as error:
                 log.warning("drain.session_waits", session_id=session_id, reason=str(error))
@@ -179,6 +187,16 @@ class Drain:
         log.info("drain.session_stays", session_id=session_id, refused=refused)
         session.unpack()
         return _End.STAYS
+
+    async def _until_announceable(self) -> None:
+        """Ask the broker for an answer. Raises `DependencyError`."""
+        if time.monotonic() >= self._broker_until:
+            return
+        try:
+            async with asyncio.timeout(_BROKER_SECONDS):
+                await self._backlog()
+        except TimeoutError as error:
+            raise DependencyError("the broker does not answer") from error
 
     def _without_target(self, session: Session) -> _End:
         session.unpack()
