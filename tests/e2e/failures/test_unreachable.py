@@ -1,0 +1,85 @@
+"""WhatsApp is away for longer than a session's process waits for it, and comes back."""
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from gateway_contracts import SessionState, SessionStatus, StatusReason
+from gateway_worker.devkit.services import ObjectStore, Services
+from tests.e2e.failures.links import FAULTS, WHATSAPP
+from tests.e2e.failures.stage import (
+    ACCOUNTS,
+    LiveWatch,
+    Stage,
+    complaints,
+    open_stage,
+    settings_for,
+)
+from tests.support.databases import fresh_database
+from tests.support.eventually import eventually
+from tests.support.services import random_name
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+RESTARTS = re.compile(rb"^\w*host_restarts_total (\S+)$", re.MULTILINE)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(
+    services: Services,
+    database_template: str,
+    amqp_url: str,
+    s3: ObjectStore,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Stage]:
+    """A stage whose hosts wait for one second."""
+    name = random_name()
+    async with fresh_database(services.database_url, template=database_template) as database_url:
+        settings = settings_for(
+            amqp_url=amqp_url,
+            database_url=database_url,
+            redis_url=services.redis_url,
+            s3=s3,
+            name=name,
+        )
+        settings["HOST_UNREACHABLE_SECONDS"] = "1"
+        async with open_stage(settings, tmp_path_factory.mktemp(name)) as stage:
+            yield stage
+
+
+async def test_hosts_without_a_connection_are_replaced(stage: Stage) -> None:
+    """Their sessions are reconnecting all the while, none has crashed, and all come back."""
+    traffic, since, log = stage.traffic("unreachable"), stage.arrivals, stage.log_size
+    worker = stage.gateway.worker
+    before = {host.pid for host in worker.hosts()}
+    async with LiveWatch(worker).watching():
+        await traffic.once()
+        await stage.settled(traffic)
+        async with FAULTS["stopped"](stage.links[WHATSAPP]):
+            await eventually(
+                lambda: not before & {host.pid for host in worker.hosts()},
+                timeout_seconds=20,
+                reason="every host has left",
+            )
+            assert await worker.is_ready()
+        await stage.restored()
+        await traffic.once()
+        await stage.settled(traffic)
+    for session_id in ACCOUNTS.values():
+        told = [
+            (one.event.data.state, one.event.data.reason)
+            for one in stage.gateway.backend.arrivals[since:]
+            if isinstance(one.event, SessionStatus) and one.event.subject == session_id
+        ]
+        assert told[0] == (SessionState.RECONNECTING, StatusReason.CONNECTION_LOST)
+        assert told[-1] == (SessionState.CONNECTED, StatusReason.LOGIN_SUCCEEDED)
+        assert set(told[1:-1]) == {(SessionState.RECONNECTING, StatusReason.PROXY_UNREACHABLE)}
+    _, metrics = await worker.probe("/metrics")
+    assert RESTARTS.search(metrics)[1] == b"0.0"  # type: ignore[index]
+    left = [line for line in stage.log_lines(log) if line["event"] == "session.host_exited"]
+    assert left
+    assert all(line["expected"] for line in left)
+    stage.audit(traffic, since=since)
+    assert complaints(stage.log_lines(log)) == []

@@ -1,0 +1,81 @@
+"""WhatsApp is away for longer than a host waits: it leaves by itself, and another one goes on."""
+
+import asyncio
+
+import pytest
+
+from gateway_worker.sandbox.hub.faults import Faults
+from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded, LinkUp, OutgoingText
+from gateway_worker.whatsapp.launcher import HostProcesses
+from tests.integration.whatsapp.stage import Stage, settings_for
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+
+PATIENCE_SECONDS = 0.4
+
+
+async def test_a_host_leaves_and_says_why(stage: Stage) -> None:
+    """The device stays linked: the next host resumes it."""
+    settings = settings_for(stage.sandbox, unreachable_seconds=PATIENCE_SECONDS)
+    async with HostProcesses(settings) as processes:
+        account = await stage.account()
+        account.processes = processes
+        await account.link()
+        pid = account.host.pid
+        await stage.sandbox.faults.service_down()
+        try:
+            await account.next(LinkDown)
+            assert (await account.next(LinkEnded)).reason == "unreachable"
+            assert (await account.next(HostExited)).detail == "it left"
+        finally:
+            await stage.sandbox.faults.service_up()
+
+        await account.resume()
+
+        assert account.host.pid != pid
+        await account.stop()
+
+
+async def test_a_host_whose_connection_comes_back_in_time_stays(stage: Stage) -> None:
+    """Also for longer than it would have waited."""
+    settings = settings_for(stage.sandbox, unreachable_seconds=PATIENCE_SECONDS)
+    async with HostProcesses(settings) as processes:
+        account = await stage.account()
+        account.processes = processes
+        await account.link()
+        stage.sandbox.faults.drop_link(account.phone.number)
+        await account.next(LinkDown)
+        await account.next(LinkUp)
+        await asyncio.sleep(2 * PATIENCE_SECONDS)
+        assert not [event for event in account.events if isinstance(event, LinkEnded)]
+        await account.stop()
+
+
+async def test_a_send_that_is_under_way_is_not_given_up(stage: Stage) -> None:
+    """An idle host leaves; the one that sends stays, and has its answer from the same process."""
+    settings = settings_for(stage.sandbox, unreachable_seconds=PATIENCE_SECONDS)
+    async with HostProcesses(settings) as processes:
+        busy, idle = await stage.account(), await stage.account()
+        for account in (busy, idle):
+            account.processes = processes
+            await account.link()
+        ben = await stage.customer()
+        await busy.host.send_text(OutgoingText(to=ben.number, text="first"))
+        pid = busy.host.pid
+        stage.sandbox.faults.set(busy.phone.number, Faults(missing_acks=1))
+        sending = asyncio.create_task(
+            busy.host.send_text(OutgoingText(to=ben.number, text="second"))
+        )
+        await ben.inbox.wait_for(lambda message: message.text == "second", timeout=10)
+        await stage.sandbox.faults.service_down()
+        try:
+            await idle.next(LinkEnded)
+            await asyncio.sleep(PATIENCE_SECONDS)
+            assert not [event for event in busy.events if isinstance(event, LinkEnded)]
+        finally:
+            await stage.sandbox.faults.service_up()
+
+        await sending
+
+        assert busy.host.pid == pid
+        await busy.stop()

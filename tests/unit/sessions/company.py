@@ -1,0 +1,237 @@
+"""One linked session of a worker whose surroundings do what a test says."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from gateway_contracts import Account, SessionState, StatusReason
+from gateway_contracts.commands import PairByQr
+from gateway_worker.errors import DependencyError
+from gateway_worker.runtime.background import Background
+from gateway_worker.runtime.clock import SystemClock
+from gateway_worker.sessions.changes import Change, Committed, DesiredState
+from gateway_worker.sessions.hosting import HostExited, HostListener, HostSpec, LinkUp
+from gateway_worker.sessions.ownership.lease import Tenure
+from gateway_worker.sessions.ports import SessionRow
+from gateway_worker.sessions.session import Session
+from gateway_worker.sessions.store_files import DEVICE_STORE_NAME
+from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
+
+ACCOUNT = Account(jid="12025550100:1@s.whatsapp.net", phone_number="+12025550100")
+LIMITS = SessionLimits(
+    restart_initial_seconds=0.001,
+    restart_maximum_seconds=0.01,
+    rehearsal_seconds=0.2,
+    away_seconds=0.2,
+)
+
+
+class Host:
+    """A host that is connected until it is told to stop."""
+
+    def __init__(self, listener: HostListener) -> None:
+        self._listener = listener
+        self.runs = True
+        self.pid = 1
+
+    async def stop(self) -> None:
+        """Leave."""
+        if self.runs:
+            self.runs = False
+            await self._listener(HostExited(expected=True, detail="it left"))
+
+    def kill(self) -> None:
+        """Leave at once."""
+        self.runs = False
+        self._task = asyncio.ensure_future(
+            self._listener(HostExited(expected=False, detail="killed"))
+        )
+
+
+class Launcher:
+    """Starts hosts that connect at once; fails if there were ever two."""
+
+    def __init__(self) -> None:
+        self.hosts: list[Host] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def running(self) -> list[Host]:
+        """The hosts that run."""
+        return [host for host in self.hosts if host.runs]
+
+    async def launch(self, _spec: HostSpec, listener: HostListener) -> Host:
+        """Start one."""
+        assert not self.running, "two hosts at once"
+        host = Host(listener)
+        self.hosts.append(host)
+        self._tasks.append(asyncio.ensure_future(self._connect(listener)))
+        return host
+
+    @staticmethod
+    async def _connect(listener: HostListener) -> None:
+        await listener(LinkUp(account=ACCOUNT))
+
+
+class Copies:
+    """Counts copies; may be away, or slow, from a certain copy on."""
+
+    are_needed = are_portable = True
+
+    def __init__(self) -> None:
+        self.made: list[bool] = []
+        self.away_from = 1_000
+        self.silent_from = 1_000
+
+    async def save(
+        self,
+        session_id: str,  # noqa: ARG002 - the port's
+        directory: Path,  # noqa: ARG002
+        *,
+        epoch: int = 0,  # noqa: ARG002
+        again: bool = False,
+    ) -> None:
+        """Make one, or do not."""
+        number = len(self.made)
+        if number >= self.away_from:
+            raise DependencyError("away")
+        if number >= self.silent_from:
+            await asyncio.Event().wait()
+        self.made.append(again)
+
+    async def restore(self, *_: object, **__: object) -> bool:
+        """Have none."""
+        return False
+
+
+class Database:
+    """Sessions table and recorder: commits at once, or not while it is away."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.fences = False
+        self.changes: list[Change] = []
+        self.asked = 0
+
+    async def get(self, _session_id: str) -> None:
+        """Answer, or do not."""
+        if self.away:
+            raise DependencyError("away")
+        self.asked += 1
+
+    def record(self, change: Change) -> "asyncio.Future[Committed]":
+        """Commit a change."""
+        self.changes.append(change)
+        future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+        if not self.away:
+            future.set_result(Committed(fenced=self.fences))
+        return future
+
+
+class Quiet:
+    """What is told and asked of whom nobody cares about here."""
+
+    def __getattr__(self, _name: str) -> Any:
+        return self._do
+
+    async def _nothing(self) -> None:
+        return
+
+    def _do(self, *_: object, **__: object) -> Any:
+        return self._nothing()
+
+
+class Observer:
+    """Counts restarts and ends of hosts."""
+
+    def __init__(self) -> None:
+        self.restarts = 0
+        self.exits: list[bool] = []
+
+    def host_restarted(self) -> None:
+        """Count it."""
+        self.restarts += 1
+
+    def host_exited(self, *, expected: bool) -> None:
+        """Note it."""
+        self.exits.append(expected)
+
+    def link_restored(self) -> None:
+        """Do nothing."""
+
+    def message_arrived(self) -> None:
+        """Do nothing."""
+
+
+class Company:
+    """A session and those around it."""
+
+    def __init__(self, directory: Path, limits: SessionLimits = LIMITS) -> None:
+        self.launcher = Launcher()
+        self.copies = Copies()
+        self.database = Database()
+        self.observer = Observer()
+        self.tenure = Tenure()
+        self.tenure.extend(float("inf"))
+        self.lost: list[Session] = []
+        self.around = Surroundings(
+            worker_id="me",
+            data_dir=directory,
+            launcher=cast("Any", self.launcher),
+            recorder=self.database,
+            sessions=cast("Any", self.database),
+            messages=cast("Any", Quiet()),
+            routes=cast("Any", Quiet()),
+            routing=cast("Any", Quiet()),
+            snapshots=cast("Any", self.copies),
+            journals=cast("Any", Quiet()),
+            background=Background(name="test"),
+            clock=SystemClock(),
+            limits=limits,
+            observer=self.observer,
+            tenure=self.tenure,
+            relay=cast("Any", Quiet()),
+        )
+        home = self.around.directory("shop")
+        home.mkdir(parents=True)
+        (home / DEVICE_STORE_NAME).write_bytes(b"keys")
+        (home / "epoch").write_text("3")
+        self.session = Session(
+            row=SessionRow(
+                session_id="shop",
+                state=SessionState.RECONNECTING,
+                desired=DesiredState.RUNNING,
+                pairing=PairByQr(),
+                device_name="Test",
+                account=ACCOUNT,
+                worker_id="me",
+                epoch=3,
+                created_at=datetime.now(UTC),
+            ),
+            around=self.around,
+            local_epoch=3,
+            on_lost=self.lost.append,
+        )
+
+    def states(self) -> Sequence[SessionState]:
+        """Return the states that were recorded, in order."""
+        updates = [change.session for change in self.database.changes]
+        return [update.state for update in updates if update is not None and update.state]
+
+    async def begin(self) -> None:
+        """Have the session connect, and forget what was recorded of that."""
+        self.session.start(StatusReason.WORKER_RESTARTED)
+        await self.connected()
+        self.database.changes.clear()
+
+    async def connected(self) -> None:
+        """Wait for the connection."""
+        await self.session.until_connected()
+        assert self.session.is_connected
+
+    async def end(self) -> None:
+        """Leave nothing behind."""
+        await self.session.close()
+        await self.around.background.join()
