@@ -1,0 +1,191 @@
+"""A worker that leaves gives its sessions away: those that can go, once they can, within its time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from gateway_worker.errors import DependencyError
+from gateway_worker.sessions.changes import Change, Committed, TransferRefusedError
+from gateway_worker.sessions.draining import Drain
+from tests.unit.sessions.company import Company
+
+SECONDS = 10.0
+
+
+class Others:
+    """The other workers: who has room, and whether the one that is named takes the session."""
+
+    def __init__(self) -> None:
+        self.answers: list[str | Exception | None] = []
+        self.refuses = 0
+        self.asked = 0
+
+    async def place(self, *, without: str) -> str | None:
+        """Name one; the last answer is repeated."""
+        assert without == "me"
+        self.asked += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Fleet:
+    """A worker with one session, and others."""
+
+    def __init__(self, company: Company) -> None:
+        self.company = company
+        self.others = Others()
+        self.gone: list[tuple[str, str]] = []
+        self.broker_is_away = False
+        self.backlogs = 0
+        self.drain = Drain(
+            worker_id="me",
+            manager=cast("Any", self),
+            sessions=cast("Any", self.others),
+            recorder=self,
+            commands=self,
+            is_portable=True,
+            backlog=self.backlog,
+        )
+
+    # What a drain needs of the manager.
+
+    def session_ids(self) -> tuple[str, ...]:
+        """Name the session while it is here."""
+        return () if self.gone else ("shop",)
+
+    def held_session(self, _session_id: str) -> object:
+        """Return it."""
+        return self.company.session
+
+    def pending_of(self, _session_id: str) -> tuple[int, tuple[()]]:
+        """Wait for no marker."""
+        return 3, ()
+
+    async def depart(self, session_id: str, to_worker: str) -> None:
+        """Let it go."""
+        self.gone.append((session_id, to_worker))
+
+    # And of others.
+
+    async def after_current_command(
+        self, _session_id: str, errand: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Run it now."""
+        await errand()
+
+    def record(self, change: Change) -> "asyncio.Future[Committed]":
+        """Commit a change of owner."""
+        future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+        assert change.transfer is not None
+        if self.others.refuses:
+            self.others.refuses -= 1
+            future.set_exception(TransferRefusedError("full"))
+        else:
+            future.set_result(Committed(transferred=True))
+        return future
+
+    async def backlog(self) -> int:
+        """Have none, if the broker can be asked."""
+        self.backlogs += 1
+        if self.broker_is_away:
+            raise DependencyError("away")
+        return 0
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
+    """Its session is connected."""
+    company = Company(tmp_path)
+    await company.begin()
+    yield Fleet(company)
+    await company.end()
+
+
+async def test_a_session_goes_to_the_one_with_room(fleet: Fleet) -> None:
+    """At once."""
+    fleet.others.answers = ["beta"]
+
+    assert await fleet.drain.run(seconds=SECONDS) == 1
+
+    assert fleet.gone == [("shop", "beta")]
+
+
+async def test_a_session_stays_if_nobody_has_room(fleet: Fleet) -> None:
+    """That is not waited for: a worker that is alone leaves at once."""
+    fleet.others.answers = [None]
+
+    assert await fleet.drain.run(seconds=SECONDS) == 0
+
+    assert fleet.others.asked == 1
+    assert fleet.company.session.is_connected
+
+
+async def test_after_an_outage_of_the_database_the_others_may_be_late(fleet: Fleet) -> None:
+    """They have to renew their leases first."""
+    fleet.others.answers = [None, None, "beta"]
+
+    assert await fleet.drain.run(seconds=SECONDS, after_outage=True) == 1
+
+
+@pytest.mark.parametrize("which", ["database", "objects"])
+async def test_a_session_goes_when_what_it_needs_is_back(fleet: Fleet, which: str) -> None:
+    """It is tried again; meanwhile it is connected."""
+    if which == "database":
+        fleet.others.answers = [DependencyError("away"), DependencyError("away"), "beta"]
+    else:
+        fleet.others.answers = ["beta"]
+        fleet.company.copies.away_from = 0
+    moving = asyncio.create_task(fleet.drain.run(seconds=SECONDS))
+    while fleet.others.asked < 2:
+        assert fleet.company.session.is_connected
+        await asyncio.sleep(0.01)
+    fleet.company.copies.away_from = 1_000
+
+    assert await moving == 1
+
+
+async def test_a_session_that_was_refused_goes_elsewhere(fleet: Fleet) -> None:
+    """It is ready already: no other copy is made."""
+    fleet.others.answers = ["beta", "gamma"]
+    fleet.others.refuses = 1
+
+    assert await fleet.drain.run(seconds=SECONDS) == 1
+
+    assert fleet.gone == [("shop", "gamma")]
+    assert fleet.company.copies.made == [False, True]
+
+
+async def test_a_session_that_all_refuse_goes_on(fleet: Fleet) -> None:
+    """Until the worker ends its host with the rest."""
+    fleet.others.answers = ["beta"]
+    fleet.others.refuses = 1_000
+
+    assert await fleet.drain.run(seconds=SECONDS) == 0
+
+    await fleet.company.connected()
+
+
+async def test_the_time_is_over_while_something_is_away(fleet: Fleet) -> None:
+    """The worker leaves all the same, with its sessions connected to the end."""
+    fleet.others.answers = ["beta"]
+    fleet.company.copies.away_from = 0
+
+    assert await fleet.drain.run(seconds=0.05) == 0
+
+    assert fleet.gone == []
+    assert fleet.company.session.is_connected
+
+
+async def test_the_broker_is_not_waited_for_to_the_end(fleet: Fleet) -> None:
+    """A new owner finds its session without being told."""
+    fleet.others.answers = ["beta"]
+    fleet.broker_is_away = True
+
+    assert await fleet.drain.run(seconds=2.0) == 1
+
+    assert fleet.backlogs > 1

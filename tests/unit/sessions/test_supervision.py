@@ -1,0 +1,58 @@
+"""Hosts that end: what is counted as a crash, and that another one follows."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway_contracts import SessionState, StatusReason
+from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded
+from tests.support.eventually import eventually
+from tests.unit.sessions.company import Company
+
+
+@pytest.fixture
+async def company(tmp_path: Path) -> AsyncIterator[Company]:
+    """A session that is connected."""
+    company = Company(tmp_path)
+    await company.begin()
+    yield company
+    await company.end()
+
+
+async def test_a_host_that_could_not_reach_whatsapp_has_not_crashed(company: Company) -> None:
+    """It may be gone before it was told to stop; its session is reconnecting until it is back."""
+    host = company.launcher.hosts[0]
+    host.runs = False
+    for event in (
+        LinkDown(detail="lost"),
+        LinkEnded(reason="unreachable", detail="away"),
+        HostExited(expected=False, detail="it left"),
+    ):
+        await host._listener(event)
+    await eventually(lambda: len(company.launcher.hosts) == 2, reason="another host is started")
+    await company.connected()
+
+    assert company.observer.exits == [True]
+    assert company.observer.restarts == 0
+    assert company.states() == [
+        SessionState.RECONNECTING,
+        SessionState.RECONNECTING,
+        SessionState.CONNECTED,
+    ]
+    events = [event for change in company.database.changes for event in change.events]
+    assert [event.data.reason for event in events] == [  # type: ignore[union-attr]
+        StatusReason.CONNECTION_LOST,
+        StatusReason.PROXY_UNREACHABLE,
+        StatusReason.LOGIN_SUCCEEDED,
+    ]
+
+
+async def test_a_host_that_was_killed_has(company: Company) -> None:
+    """And is started again."""
+    company.launcher.hosts[0].kill()
+    await eventually(lambda: len(company.launcher.hosts) == 2, reason="another host is started")
+    await company.connected()
+
+    assert company.observer.exits == [False]
+    assert company.observer.restarts == 1
