@@ -1,4 +1,4 @@
-"""A worker that leaves gives its sessions away: those that can go, once they can, within its time."""
+"""A worker that leaves gives its sessions away: those that can go, once they can."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

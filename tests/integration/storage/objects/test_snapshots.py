@@ -121,6 +121,44 @@ async def test_two_copies_are_kept(
     assert await keys(bucket, "shop2") == before
 
 
+async def test_a_copy_right_after_another_one_takes_one_step(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the newest although the clock stands still; the next copy removes those behind it."""
+    clock = StoppedClock(datetime(2031, 1, 1, tzinfo=UTC))
+    snapshots = ObjectSnapshots(bucket=bucket, keyring=keyring("k1"), clock=clock)
+    make_store(tmp_path / "live", "first")
+    await snapshots.save("shop", tmp_path / "live", epoch=4)
+    with monkeypatch.context() as patched:
+        for step in ("find", "delete"):
+            patched.setattr(bucket, step, None)
+        for text in ("second", "third"):
+            make_store(tmp_path / "live", text)
+            await snapshots.save("shop", tmp_path / "live", epoch=4, again=True)
+    assert await snapshots.restore("shop", tmp_path / "copy")
+    assert stored_rows(tmp_path / "copy") == ["first", "second", "third"]
+    assert len(await keys(bucket)) == 3
+    await snapshots.save("shop", tmp_path / "live", epoch=4)
+    assert len(await keys(bucket)) == 2
+
+
+async def test_the_first_copy_under_an_epoch_looks_at_what_is_there(
+    bucket: Bucket, snapshots: ObjectSnapshots, tmp_path: Path
+) -> None:
+    """Whatever it is called: a later owner may have made one."""
+    make_store(tmp_path / "mine", "mine")
+    make_store(tmp_path / "theirs", "theirs")
+    await snapshots.save("shop", tmp_path / "mine", epoch=4)
+    other = ObjectSnapshots(bucket=bucket, keyring=keyring("k1"))
+    await other.save("shop", tmp_path / "theirs", epoch=6)
+    await snapshots.save("shop", tmp_path / "mine", epoch=5, again=True)
+    assert len(await keys(bucket)) == 2
+    # A quick one, by a worker that does not know yet that it has lost the session, changes nothing.
+    await snapshots.save("shop", tmp_path / "mine", epoch=4, again=True)
+    assert await snapshots.restore("shop", tmp_path / "copy")
+    assert stored_rows(tmp_path / "copy") == ["theirs"]
+
+
 async def test_a_worker_whose_clock_is_behind_makes_the_newest_copy(
     bucket: Bucket, tmp_path: Path
 ) -> None:
