@@ -77,6 +77,9 @@ class ForkServer:
         process: The program.
         control: The socket to it.
         launch_timeout_seconds: For one fork.
+
+    Attributes:
+        gone: Set when it cannot fork any more.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class ForkServer:
         self._statuses: dict[int, _Status] = {}
         self._numbers = 0
         self._open = True
+        self.gone = asyncio.Event()
 
     @property
     def pid(self) -> int:
@@ -243,6 +247,7 @@ class ForkServer:
         if not self._open:
             return
         self._open = False
+        self.gone.set()
         self._loop.remove_reader(self._control)
         self._control.close()
         lost = DependencyError("the fork server is gone")

@@ -15,6 +15,7 @@ import structlog
 
 from gateway_contracts.commands import PairByCode
 from gateway_worker.errors import DependencyError
+from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.hosting import HostListener, HostSpec
 from gateway_worker.sessions.sends import SendTrace
 from gateway_worker.sessions.store_files import DEVICE_STORE_NAME, pending_records
@@ -26,6 +27,9 @@ from gateway_worker.whatsapp.settings import WhatsAppSettings
 
 log = structlog.get_logger(__name__)
 
+STEADY_SECONDS: Final = 60.0
+"""A fork server that has lived for so long is replaced at once when it dies; others later and
+later, or as soon as a host is to be started."""
 _SPREAD: Final = 0.25
 """How much less or more than set each host waits for WhatsApp: they must not leave in step."""
 LISTENER_SECONDS: Final = 2.0
@@ -56,6 +60,7 @@ class HostProcesses:
         self._device_source = device_source
         self._server: ForkServer | None = None
         self._starting = asyncio.Lock()
+        self._keeper: asyncio.Task[None] | None = None
         self._hosts: set[HostProcess] = set()
         self._open = False
         self._kills = 0
@@ -76,6 +81,7 @@ class HostProcesses:
         """Start the fork server. Raises `DependencyError`."""
         self._open = True
         await self._running_server()
+        self._keeper = asyncio.create_task(self._keep(), name="fork-server")
         return self
 
     async def __aexit__(
@@ -86,6 +92,9 @@ class HostProcesses:
     ) -> None:
         """Stop every host, then the fork server."""
         self._open = False
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
         async with self._starting:
             server, self._server = self._server, None
         hosts = tuple(self._hosts)
@@ -153,6 +162,20 @@ class HostProcesses:
         if kills != self._kills:
             host.kill()
         return host
+
+    async def _keep(self) -> None:
+        """Replace a fork server that dies at once: its start would hold the next session up."""
+        backoff = Backoff(initial_seconds=0.1, maximum_seconds=60.0)
+        while (server := self._server) is not None:
+            started = time.monotonic()
+            await server.gone.wait()
+            if time.monotonic() - started >= STEADY_SECONDS:
+                backoff.reset()
+            await asyncio.sleep(backoff.next_seconds())
+            try:
+                await self._running_server()
+            except (DependencyError, OSError) as error:
+                log.warning("fork_server.not_started", reason=str(error))
 
     async def _running_server(self) -> ForkServer:
         async with self._starting:

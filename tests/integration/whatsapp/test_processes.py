@@ -159,6 +159,20 @@ async def test_a_worker_that_lags_behind_is_not_flooded(stage: Stage) -> None:
         assert [message.message_id for message in account.messages()] == ids
 
 
+async def test_a_fork_server_that_died_is_replaced_before_it_is_needed(stage: Stage) -> None:
+    """Its start takes a second or more, for which no session should have to wait."""
+    async with HostProcesses(settings_for(stage.sandbox)) as processes:
+        for _ in range(2):
+            first = processes.fork_server_pid
+            assert first is not None
+            os.kill(first, signal.SIGKILL)
+            await eventually(
+                lambda first=first: processes.fork_server_pid not in (None, first),
+                timeout_seconds=30,
+                reason="another one is there",
+            )
+
+
 async def test_the_fork_server_dies(stage: Stage) -> None:
     """Its hosts die with it, that is told, and the next launch starts another one."""
     async with HostProcesses(settings_for(stage.sandbox)) as processes:
