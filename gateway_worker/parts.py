@@ -19,7 +19,7 @@ from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.config import Settings
-from gateway_worker.errors import ConfigurationError
+from gateway_worker.errors import ConfigurationError, DependencyError
 from gateway_worker.health.capacity import CapacityWatch
 from gateway_worker.health.heartbeat import Heartbeat, LoadReport
 from gateway_worker.health.resources import ResourceMeter
@@ -203,6 +203,11 @@ def build_parts(settings: Settings, adapters: Adapters, counts: Counts) -> Parts
     async def backlog() -> int:
         return await broker.depth() + consumer.in_flight
 
+    async def ask_broker() -> None:
+        if problems := broker.check().problems:
+            raise DependencyError("; ".join(problems))
+        await broker.depth()
+
     resources = ResourceMeter(host_pids=lambda: _pids(adapters.hosts), pss_bytes=pss_bytes)
     report = LoadReport(
         worker_id=worker_id,
@@ -265,6 +270,7 @@ def build_parts(settings: Settings, adapters: Adapters, counts: Counts) -> Parts
             commands=dispatcher,
             is_portable=adapters.snapshots.are_portable,
             backlog=backlog,
+            ask_broker=ask_broker,
         ),
     )
 

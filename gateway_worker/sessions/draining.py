@@ -64,6 +64,7 @@ class Drain:
         commands: Finds the moment between two commands.
         is_portable: Whether sessions can move at all: their device stores can be had elsewhere.
         backlog: Asks how many messages are in this worker's queue or in hand.
+        ask_broker: Raises `DependencyError` if other workers could not be told anything now.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Drain:
         commands: BetweenCommands,
         is_portable: bool,
         backlog: Callable[[], Awaitable[int]],
+        ask_broker: Callable[[], Awaitable[None]],
     ) -> None:
         self._worker_id = worker_id
         self._manager = manager
@@ -84,6 +86,7 @@ class Drain:
         self._commands = commands
         self._is_portable = is_portable
         self._backlog = backlog
+        self._ask_broker = ask_broker
         self._is_patient = False
         self._broker_until = 0.0
 
@@ -194,7 +197,7 @@ class Drain:
             return
         try:
             async with asyncio.timeout(_BROKER_SECONDS):
-                await self._backlog()
+                await self._ask_broker()
         except TimeoutError as error:
             raise DependencyError("the broker does not answer") from error
 
