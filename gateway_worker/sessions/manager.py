@@ -27,6 +27,7 @@ from gateway_worker.sessions.surroundings import Surroundings
 log = structlog.get_logger(__name__)
 
 _ARRIVAL_SECONDS = 0.02
+_ANNOUNCE_SECONDS = 5.0
 
 
 class OwnedElsewhereError(Exception):
@@ -230,13 +231,27 @@ class SessionManager(Roster):
         self._forget(session_id)
         self.handed_over += 1
         log.info("session.handed_over", session_id=session_id, worker=to_worker)
-        body = Control(kind=ControlKind.ADOPT, session_id=session_id).encode()
         try:
-            await self._controls.control(ControlKind.ADOPT, worker_id=to_worker, body=body)
-        except GatewayError as error:  # it finds the session at its next look
+            await self._announce(session_id, to_worker)
+        except GatewayError as error:
             log.warning("session.not_announced", session_id=session_id, reason=str(error))
+            self._around.background.post(
+                f"announce:{session_id}", lambda: self._announce_later(session_id, to_worker)
+            )
         self._around.background.post(f"left:{session_id}", lambda: self._clean_up(session))
         self._on_left(session_id)
+
+    async def _announce(self, session_id: str, to_worker: str) -> None:
+        body = Control(kind=ControlKind.ADOPT, session_id=session_id).encode()
+        await self._controls.control(ControlKind.ADOPT, worker_id=to_worker, body=body)
+
+    async def _announce_later(self, session_id: str, to_worker: str) -> None:
+        """Tell the new owner as soon as the broker is back; after a while it has found out."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ANNOUNCE_SECONDS):
+                await until_answered(
+                    lambda: self._announce(session_id, to_worker), name="session.announce"
+                )
 
     async def stay(self, session_id: str) -> None:
         """Go on with a session that was ready to leave."""

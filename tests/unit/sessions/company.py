@@ -143,6 +143,16 @@ class Quiet:
         return self._nothing()
 
 
+class Routes:
+    """A broker that is never away."""
+
+    async def bind(self, session_id: str) -> None:
+        """Do nothing."""
+
+    def disown(self, session_id: str) -> None:
+        """Do nothing."""
+
+
 class Observer:
     """Counts restarts and ends of hosts."""
 
@@ -183,7 +193,7 @@ class Company:
             recorder=self.database,
             sessions=cast("Any", self.database),
             messages=cast("Any", Quiet()),
-            routes=cast("Any", Quiet()),
+            routes=cast("Any", Routes()),
             routing=cast("Any", Quiet()),
             snapshots=cast("Any", self.copies),
             journals=cast("Any", Quiet()),

@@ -11,6 +11,7 @@ import pytest
 
 from gateway_contracts import SessionState
 from gateway_contracts.commands import PairByQr
+from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.manager import SessionManager
@@ -78,6 +79,38 @@ async def test_a_store_is_copied_unless_it_has_been(
     assert snapshots.epochs == copies
     assert not directory.exists()
     assert list((tmp_path / "leftovers").iterdir()) == []
+
+
+class AbsentBroker:
+    """Takes a message at the third attempt."""
+
+    def __init__(self) -> None:
+        self.attempts: list[tuple[str, str]] = []
+
+    async def control(self, kind: str, *, worker_id: str, **_: object) -> None:
+        """Take it, or do not."""
+        self.attempts.append((kind, worker_id))
+        if len(self.attempts) < 3:
+            raise DependencyError("away")
+
+
+async def test_a_new_owner_is_told_when_the_broker_is_back(company: Company) -> None:
+    """The session has gone meanwhile: nobody waits for that here."""
+    controls = AbsentBroker()
+    left: list[str] = []
+    manager = SessionManager(around=company.around, capacity=10, controls=cast("Any", controls))
+    manager.when_left(left.append)
+    directory = company.around.directory("cafe")
+    directory.mkdir()
+    (directory / "epoch").write_text("7")
+    await manager.adopt_taken([ROW])
+
+    await manager.depart("cafe", "beta")
+
+    assert left == ["cafe"]
+    assert len(controls.attempts) == 1
+    await company.around.background.join()
+    assert controls.attempts == [("adopt", "beta")] * 3
 
 
 class SilentBroker:
