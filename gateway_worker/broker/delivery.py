@@ -4,15 +4,15 @@ from typing import Any, NamedTuple, Protocol
 
 from aiormq.abc import DeliveredMessage
 
-from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOPS
+from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, STAGE
 from gateway_worker.broker.receipts import Receipts
 from gateway_worker.commands.ports import Refusal, Settlement
 
-Key = tuple[str, str | None, str, int]
-"""Queue, worker it was forwarded from, message id and a hash of the body.
+Key = tuple[str, str | None, int | None, str, int]
+"""Queue, worker it was forwarded from, last hop, message id and a hash of the body.
 
-Two commands that share an id by mistake stay two. So do a command that a worker forwards to its own
-queue and the same one on its way there: settling the first must not settle the second.
+Two commands that share an id by mistake stay two. So do a command that a worker forwards and the
+same one on its way back to that worker's queue: settling the first must not settle the second.
 """
 
 
@@ -99,6 +99,16 @@ class CommandDelivery:
         return came_from(self.message)
 
     @property
+    def stage(self) -> int | None:
+        """The change of owner that ended the stint in whose queue it was first, as it says."""
+        return _epoch(self.headers.get(STAGE))
+
+    @property
+    def hop(self) -> int | None:
+        """The change of owner along which it was forwarded last; None if it was not."""
+        return hop(self.message)
+
+    @property
     def hops(self) -> int:
         """How often it was forwarded."""
         return self._count(HOPS)
@@ -158,6 +168,15 @@ class CommandDelivery:
 def came_from(message: DeliveredMessage) -> str | None:
     """Return the worker whose queue a message was first forwarded from, or None."""
     return _text((message.header.properties.headers or {}).get(FROM))
+
+
+def hop(message: DeliveredMessage) -> int | None:
+    """Return the change of owner along which a message was forwarded last, or None."""
+    return _epoch((message.header.properties.headers or {}).get(HOP))
+
+
+def _epoch(value: object) -> int | None:
+    return value if type(value) is int and value >= 0 else None
 
 
 def _text(value: object) -> str | None:

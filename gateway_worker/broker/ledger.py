@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from aiormq.abc import DeliveredMessage
 
-from gateway_worker.broker.delivery import CommandDelivery, Handle, Key, came_from
+from gateway_worker.broker.delivery import CommandDelivery, Handle, Key, came_from, hop
 
 
 class Arrival(enum.Enum):
@@ -50,7 +50,7 @@ class Ledger:
         message_id = message.header.properties.message_id
         if not message_id:
             return Arrival.NEW, None
-        key = (queue, came_from(message), message_id, hash(message.body))
+        key = (queue, came_from(message), hop(message), message_id, hash(message.body))
         known = self._in_work.get(key)
         if known is not None:
             known.attach(handle)

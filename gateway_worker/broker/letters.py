@@ -12,7 +12,7 @@ from aiormq.abc import DeliveredMessage
 
 from gateway_contracts import new_id
 from gateway_contracts.properties import PERSISTENT
-from gateway_worker.broker.headers import ATTEMPT, FROM, HOPS, own_headers
+from gateway_worker.broker.headers import ATTEMPT, FROM, HOP, HOPS, STAGE, own_headers
 
 LETTER = "wa-dead-"
 TURN = "wa-dead-turn"
@@ -108,7 +108,7 @@ def copied(message: DeliveredMessage, *, turn_id: str) -> spec.Basic.Properties:
 
 def replayed(message: DeliveredMessage) -> spec.Basic.Properties:
     """Return the properties of the command as it was first published."""
-    dropped = {ATTEMPT, FROM, HOPS}
+    dropped = {ATTEMPT, FROM, HOP, HOPS, STAGE}
     headers = {
         name: value
         for name, value in own_headers(message.header.properties.headers or {}).items()

@@ -21,7 +21,7 @@ from gateway_contracts import (
 from gateway_contracts.properties import PERSISTENT, properties_for
 from gateway_worker.broker.confirms import ConfirmingChannel
 from gateway_worker.broker.failures import RefusedError, ReturnedError
-from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOPS, own_headers
+from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, STAGE, own_headers
 from gateway_worker.broker.link import Link
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
@@ -232,8 +232,12 @@ class Publisher:
             ),
         )
 
-    async def pass_on(self, delivery: Delivery, *, worker_id: str) -> None:
-        """Send a delivery, command or control, on to one worker (the commands' `CommandForwarder`).
+    async def pass_on(
+        self, delivery: Delivery, *, worker_id: str, stage: int | None = None, hop: int
+    ) -> None:
+        """Send a delivery on to one worker (the commands' `CommandForwarder`).
+
+        A command or control goes to a worker that owns its session, or owned it.
 
         It says then from which worker's queue it came first, and how often it was sent on. If there
         is no such worker any more, it goes to the sessions without an owner.
@@ -241,11 +245,16 @@ class Publisher:
         Args:
             delivery: What to send on; settling it stays with the caller.
             worker_id: Whom to.
+            stage: What it says of the queue that it was first in; see `commands/chain.py`.
+            hop: What it says of the way that it goes now.
 
         Raises:
             DependencyError: It is not known to be stored.
         """
-        headers = {**delivery.headers, HOPS: delivery.hops + 1}
+        headers = {**delivery.headers, HOPS: delivery.hops + 1, HOP: hop}
+        headers.pop(STAGE, None)
+        if stage is not None:
+            headers[STAGE] = stage
         if came_from := delivery.came_from or delivery.origin:
             headers[FROM] = came_from
         await self.publish_command(

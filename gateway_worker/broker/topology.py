@@ -90,6 +90,18 @@ class Declarer:
                 ),
             )
 
+    async def unbind_disowned(self, session_id: str) -> None:
+        """Stop routing a session's commands here, unless they are meant to come here."""
+        async with self._lock:
+            if session_id in self._keys:
+                return
+            await self._request(
+                f"unbind {self._queue}",
+                lambda channel: channel.queue_unbind(
+                    queue=self._queue, exchange=self._topology.commands, routing_key=session_id
+                ),
+            )
+
     async def unbind_from(self, session_id: str, worker_id: str) -> None:
         """Stop routing a session's commands to another worker; fine if nothing does, or can.
 
@@ -216,6 +228,14 @@ class Routes:
         """
         with _as_dependency():
             await self._declarer.unbind_from(session_id, worker_id)
+
+    async def unbind_disowned(self, session_id: str) -> None:
+        """Stop routing the session's commands here if it was disowned, or never bound here.
+
+        Raises `DependencyError`; idempotent.
+        """
+        with _as_dependency():
+            await self._declarer.unbind_disowned(session_id)
 
     def disown(self, session_id: str) -> None:
         """Leave a session's binding to its new owner: never make it again here."""

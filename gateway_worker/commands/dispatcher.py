@@ -1,10 +1,11 @@
 """From delivery to settlement: whose command it is, whose turn it is, then its execution.
 
-    accept ──► mailbox of the session ──► ours? ──► its turn? ──► executor ──► settle
-                                            │ no       │ no
-                                            ▼          ▼
-                                       forwarded     held
-While a session moves from worker to worker, its commands keep their order: see `hold`.
+    accept ──► mailbox of the session ──► for us? ──► its turn? ──► executor ──► settle
+                                            │ no         │ no
+                                            ▼            ▼
+                                        forwarded       held
+While a session moves from worker to worker, its commands keep their order: see `chain`, which says
+where they go, and `hold`, where they wait for what is older.
 """
 
 import asyncio
@@ -14,13 +15,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from gateway_contracts import Command, CommandRejectedError, SessionMigrate, parse_command
+from gateway_contracts import Command, CommandRejectedError, parse_command
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.outcomes import Outcomes
+from gateway_worker.commands.pilot import Course, Pilot
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
 from gateway_worker.commands.turns import Turns
-from gateway_worker.errors import SessionNotFoundError
+from gateway_worker.errors import GatewayError, SessionNotFoundError
 from gateway_worker.runtime.mailbox import Mailboxes
 from gateway_worker.sessions.manager import OwnedElsewhereError, SessionManager
 from gateway_worker.sessions.ownership.control import Control, ControlError, ControlKind
@@ -63,10 +65,10 @@ class Dispatcher:
         forwarder: Forwarder,
         on_held: Callable[[int], None] = lambda _held: None,
     ) -> None:
-        self._worker_id = worker_id
         self._manager = manager
         self._executor = executor
         self._forwarder = forwarder
+        self._pilot = Pilot(manager=manager)
         self._outcomes = Outcomes(worker_id=worker_id)
         self._turns: Turns[Work] = Turns(manager=manager, on_held=on_held)
         self._mailboxes: Mailboxes[Work | Errand] = Mailboxes(handle=self._handle, name="commands")
@@ -105,7 +107,7 @@ class Dispatcher:
         """Send on what is held for a session that has gone to another worker."""
 
         async def send_on() -> None:
-            for work in self._turns.withdraw(session_id):
+            for work in self._turns.outdated(session_id):
                 await self._proceed(session_id, work)
 
         self._mailboxes.post_first(session_id, send_on)
@@ -162,31 +164,56 @@ class Dispatcher:
         delivery, content = work.delivery, work.content
         if delivery.is_settled:
             return True  # it has gone back to the broker with the rest of its queue
-        is_attended = delivery.origin not in (None, self._worker_id)
-        owner = await self._manager.owner_of(session_id)
-        if owner is not None and (is_attended or owner != self._worker_id):
-            if owner == delivery.origin:
-                return False  # its worker is dead and nobody has taken the session over yet
-            return await self._forwarder.forward(delivery, worker_id=owner)
-        if isinstance(content, Control):
-            return await self._obey(session_id, work, content)
-        assert not isinstance(content, CommandRejectedError | ControlError)
-        queue_of, forwarded = delivery.came_from or delivery.origin, delivery.came_from is not None
-        if isinstance(content, SessionMigrate):
-            # No session moves on before it has arrived with everything.
-            queue_of, forwarded = self._worker_id, False
-        if not self._turns.admit(session_id, work, queue_of=queue_of, forwarded=forwarded):
-            return True
-        return await self._executor.run(delivery, content, arrived=work.arrived)
+        control = content if isinstance(content, Control) else None
+        course = await self._pilot.look(session_id, delivery, control)
+        if outdated := self._turns.outdated(session_id):
+            # What was held while the session was ours goes on before what came later.
+            for held in outdated:
+                await self._proceed(session_id, held)
+            return await self._try(session_id, work)
+        if course.is_blocked:
+            return False  # its worker is dead and nobody has taken the session over yet
+        if course.is_leaving and control is not None:
+            await self._manager.note_left(session_id, control.epoch)
+        if course.step is not None and not course.is_here:
+            is_on_its_way = await self._forwarder.forward(delivery, course.step)
+            if course.is_astray:
+                await self._manager.turn_away(session_id)
+            return is_on_its_way
+        if control is None:
+            return await self._take(session_id, work, course)
+        return await self._obey(session_id, work, control, is_over=course.is_over)
 
-    async def _obey(self, session_id: str, work: Work, control: Control) -> bool:
+    async def _take(self, session_id: str, work: Work, course: Course) -> bool:
+        """Execute a command that is for us, or hold it; False if it turns out not to be."""
+        content = work.content
+        assert not isinstance(content, CommandRejectedError | Control | ControlError)
+        if course.where.pending and not await self._has_arrived(session_id):
+            return False
+        stage = course.step.stage if course.step is not None else None
+        if not self._turns.admit(session_id, work, stage=stage):
+            return True
+        return await self._executor.run(work.delivery, content, arrived=work.arrived)
+
+    async def _has_arrived(self, session_id: str) -> bool:
+        """Begin with a session of ours whose commands come before it; False if it is not ours."""
+        if self._manager.epoch_of(session_id) is None:
+            try:
+                await self._manager.find(session_id)
+            except OwnedElsewhereError:
+                return False
+            except GatewayError as error:  # the command will be told so
+                log.info("session.not_begun", reason=str(error))
+        return True
+
+    async def _obey(self, session_id: str, work: Work, control: Control, *, is_over: bool) -> bool:
         """Do what another worker asks of the owner of a session; False if that is not us."""
         released: list[Work] = []
         try:
             match control.kind:
                 case ControlKind.ADOPT:
                     await self._manager.adopt_given(session_id)
-                case ControlKind.MARKER:
+                case ControlKind.MARKER if not is_over:
                     await self._manager.find(session_id)
                     released = await self._turns.pass_marker(session_id, control.epoch)
                 case ControlKind.LATE:

@@ -1,9 +1,10 @@
-"""Commands that reached this worker although another one owns the session."""
+"""Commands and markers that reached this worker on their way to the owner of their session."""
 
 from typing import Protocol
 
 import structlog
 
+from gateway_worker.commands.chain import Step
 from gateway_worker.commands.ports import Delivery, Settlement
 from gateway_worker.errors import RetryableError
 
@@ -11,12 +12,14 @@ log = structlog.get_logger(__name__)
 
 
 class CommandForwarder(Protocol):
-    """Publishes a command to the worker that can execute it."""
+    """Publishes a delivery to the worker that it belongs to next."""
 
-    async def pass_on(self, delivery: Delivery, *, worker_id: str) -> None:
+    async def pass_on(
+        self, delivery: Delivery, *, worker_id: str, stage: int | None, hop: int
+    ) -> None:
         """Publish to the worker's own key, with confirms. Raises `DependencyError`.
 
-        The body, the id and the first queue that it was in go with it.
+        The body, the id and the first queue that it was in go with it; see `chain` for the rest.
         """
         ...
 
@@ -31,17 +34,19 @@ class Forwarder:
     def __init__(self, *, publisher: CommandForwarder) -> None:
         self._publisher = publisher
 
-    async def forward(self, delivery: Delivery, *, worker_id: str) -> bool:
-        """Send a delivery on to `worker_id` and settle it.
+    async def forward(self, delivery: Delivery, step: Step) -> bool:
+        """Send a delivery on and settle it.
 
         Returns False if the broker has not confirmed it: it has to be tried again before anything
         later of its session, which must not overtake it.
         """
         try:
-            await self._publisher.pass_on(delivery, worker_id=worker_id)
+            await self._publisher.pass_on(
+                delivery, worker_id=step.worker_id, stage=step.stage, hop=step.hop
+            )
         except RetryableError as error:
-            log.warning("command.not_forwarded", worker=worker_id, reason=str(error))
+            log.warning("command.not_forwarded", worker=step.worker_id, reason=str(error))
             return False
-        log.info("command.forwarded", worker=worker_id)
+        log.info("command.forwarded", worker=step.worker_id)
         await delivery.settle(Settlement.ACK)
         return True

@@ -1,8 +1,9 @@
 """Whose turn it is while a session moves: the commands of its queues in the order of its owners.
 
 A session that went from worker A to B to C may have commands in three queues. Those in A's come
-first, then those in B's, then those that come to C directly. The end of each former owner's queue
-is a marker; until it has come, what is later waits here. Nothing is acknowledged while it waits.
+first, then those in B's, then those that come to C directly. Each of the former owners' queues is a
+stage; `chain` says which one a command belongs to. A marker ends it; until it has come, what is
+later waits here. Nothing is acknowledged while it waits.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ Item = TypeVar("Item")
 class _Stage(Generic[Item]):
     """The commands of one former owner's queue, up to its marker."""
 
-    marker: PendingMarker
+    epoch: int
     seen: bool = False
     held: list[Item] = field(default_factory=list)
 
@@ -28,12 +29,10 @@ class Hold(Generic[Item]):
 
     Args:
         pending: The handovers whose markers have not come, the oldest first.
-        owner: The present owner, whose own queue comes last.
     """
 
-    def __init__(self, *, pending: Sequence[PendingMarker], owner: str) -> None:
-        self._owner = owner
-        self._stages: list[_Stage[Item]] = [_Stage(marker) for marker in pending]
+    def __init__(self, *, pending: Sequence[PendingMarker]) -> None:
+        self._stages: list[_Stage[Item]] = [_Stage(marker.epoch) for marker in pending]
         self._direct: list[Item] = []
 
     @property
@@ -46,32 +45,39 @@ class Hold(Generic[Item]):
         """How many commands wait."""
         return len(self._direct) + sum(len(stage.held) for stage in self._stages)
 
-    def admit(self, item: Item, *, queue_of: str | None, forwarded: bool = False) -> bool:
+    def admit(self, item: Item, *, stage: int | None) -> bool:
         """Tell whether it is a command's turn; if not, keep it.
 
         Args:
             item: The command.
-            queue_of: The worker in whose queue it was first; None for a queue of nobody.
-            forwarded: Whether it has come from there by another queue.
+            stage: The epoch of the handover that ended the queue it was first in; None if that is
+                the present owner's own. One that is over is older than all that waits.
         """
-        place = self._place(queue_of, forwarded=forwarded)
+        place = self._place(stage)
         if place == 0:
             return True
         (self._stages[place].held if place < len(self._stages) else self._direct).append(item)
         return False
 
-    def pass_marker(self, epoch: int) -> list[Item]:
-        """Note that a marker has come; returns the commands whose turn it is now, in order."""
+    def pass_marker(self, epoch: int) -> tuple[list[Item], int | None]:
+        """Note that a marker has come.
+
+        Returns:
+            The commands whose turn it is now, in order, and the epoch of the last stage that is
+            over now; None if none is, because an older one is not.
+        """
         for stage in self._stages:
-            if stage.marker.epoch == epoch:
+            if stage.epoch == epoch:
                 stage.seen = True
         released: list[Item] = []
+        passed: int | None = None
         while self._stages and self._stages[0].seen:
+            passed = self._stages[0].epoch
             del self._stages[0]
             following = self._stages[0].held if self._stages else self._direct
             released.extend(following)
             following.clear()
-        return released
+        return released, passed
 
     def withdraw(self) -> list[Item]:
         """Take back everything that waits, in order."""
@@ -81,12 +87,10 @@ class Hold(Generic[Item]):
         self._direct.clear()
         return items
 
-    def _place(self, queue_of: str | None, *, forwarded: bool) -> int:
-        """Return the stage that a command belongs to; the last one is the owner's own queue."""
-        for index, stage in enumerate(self._stages):
-            if stage.marker.queue_of == queue_of and not stage.seen:
-                return index
-        # A former owner whose queue is done with: a straggler, older than all that waits. The
-        # former owner may be the present one, which got the session back.
-        is_straggler = forwarded or (queue_of is not None and queue_of != self._owner)
-        return 0 if is_straggler else len(self._stages)
+    def _place(self, stage: int | None) -> int:
+        """Return the place of a stage among those that are not over; the owner's own is last."""
+        if stage is None:
+            return len(self._stages)
+        # Also if its marker has come already, before an older one: then it is a repetition.
+        epochs = [one.epoch for one in self._stages]
+        return epochs.index(stage) if stage in epochs else 0

@@ -63,6 +63,19 @@ class Delivery(Protocol):
         ...
 
     @property
+    def stage(self) -> int | None:
+        """The change of owner that ended the stint in whose queue it was first (`wa-stage`).
+
+        None if it says nothing of that; see `chain`.
+        """
+        ...
+
+    @property
+    def hop(self) -> int | None:
+        """The change of owner along which it was forwarded last (`wa-hop`); None if it was not."""
+        ...
+
+    @property
     def hops(self) -> int:
         """How often it was forwarded (`wa-hops`)."""
         ...

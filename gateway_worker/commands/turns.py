@@ -26,10 +26,16 @@ class Turns(Generic[Item]):
         self._holds: dict[str, tuple[int, Hold[Item]]] = {}
         self.held = 0
 
-    def admit(self, session_id: str, item: Item, *, queue_of: str | None, forwarded: bool) -> bool:
-        """Tell whether it is a command's turn; if not, it is kept until a marker comes."""
+    def admit(self, session_id: str, item: Item, *, stage: int | None) -> bool:
+        """Tell whether it is a command's turn; if not, it is kept until a marker comes.
+
+        Args:
+            session_id: A session of this worker; nothing of it is `outdated`.
+            item: The command.
+            stage: See `Hold.admit`.
+        """
         hold = self._hold(session_id)
-        if hold is None or hold.admit(item, queue_of=queue_of, forwarded=forwarded):
+        if hold is None or hold.admit(item, stage=stage):
             return True
         self._count()
         return False
@@ -37,34 +43,34 @@ class Turns(Generic[Item]):
     async def pass_marker(self, session_id: str, epoch: int) -> list[Item]:
         """Note a marker, in the database too; returns the commands whose turn it is now."""
         hold = self._hold(session_id)
-        await self._manager.note_marker(session_id, epoch)
         if hold is None:
             return []
-        released = hold.pass_marker(epoch)
+        released, passed = hold.pass_marker(epoch)
         if hold.is_over:
             self._holds.pop(session_id, None)
             log.info("session.order_restored", session_id=session_id, released=len(released))
         self._count()
+        if passed is not None:
+            await self._manager.note_passed(session_id, passed)
         return released
 
-    def withdraw(self, session_id: str) -> list[Item]:
-        """Take back what is held for a session that is not ours any more, in order."""
-        _, hold = self._holds.pop(session_id, (0, None))
-        items = hold.withdraw() if hold is not None else []
+    def outdated(self, session_id: str) -> list[Item]:
+        """Take back, in order, what is held for a session that is not ours, or is ours anew."""
+        epoch, hold = self._holds.get(session_id, (None, None))
+        if hold is None or epoch == self._manager.epoch_of(session_id):
+            return []
+        del self._holds[session_id]
+        items = hold.withdraw()
         self._count()
         return items
 
     def _hold(self, session_id: str) -> Hold[Item] | None:
-        """Return the session's hold if it waits for markers; a new epoch makes a new one."""
+        """Return the session's hold if it waits for markers."""
         epoch, pending = self._manager.pending_of(session_id)
-        known_epoch, known = self._holds.get(session_id, (0, None))
-        if known is not None and known_epoch == epoch:
+        _, known = self._holds.get(session_id, (0, None))
+        if known is not None or not pending:
             return known
-        if not pending and known is None:
-            return None
-        hold: Hold[Item] = Hold(pending=pending, owner=self._manager.worker_id)
-        for item in known.withdraw() if known is not None else ():
-            hold.admit(item, queue_of=self._manager.worker_id)
+        hold: Hold[Item] = Hold(pending=pending)
         self._holds[session_id] = (epoch, hold)
         return hold
 

@@ -118,11 +118,6 @@ class Drain:
             nonlocal moved
             while waiting:
                 session_id = waiting.pop(0)
-                if self._manager.pending_of(session_id)[1]:
-                    # It has just come, and not yet with everything: later.
-                    waiting.append(session_id)
-                    await asyncio.sleep(_LOOK_SECONDS)
-                    continue
                 end = await self._move(session_id)
                 moved += end is _End.MOVED
                 if end is _End.LATER:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -19,7 +20,7 @@ from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.ownership.control import Control, ControlKind
 from gateway_worker.sessions.ownership.ports import Controls
 from gateway_worker.sessions.ownership.routing import Routing
-from gateway_worker.sessions.ports import SessionRow
+from gateway_worker.sessions.ports import SessionRow, Whereabouts
 from gateway_worker.sessions.roster import Roster
 from gateway_worker.sessions.session import Session
 from gateway_worker.sessions.surroundings import Surroundings
@@ -68,6 +69,7 @@ class SessionManager(Roster):
             routes=around.routes,
             controls=controls,
             pending=lambda session_id: self.pending_of(session_id)[1],
+            tenure=around.tenure,
         )
 
     @property
@@ -97,12 +99,28 @@ class SessionManager(Roster):
             lambda: self._around.sessions.place(without=self.worker_id), name="sessions.place"
         )
 
-    async def owner_of(self, session_id: str) -> str | None:
-        """Return the worker that owns a session; None if there is no such session."""
-        if self.held_session(session_id) is not None:
-            return self.worker_id
-        row = await self._look_up(session_id)
-        return row.worker_id if row is not None else None
+    async def whereabouts(self, session_id: str, *, known_to: int | None = None) -> Whereabouts:
+        """Say who owns a session and which markers it waits for.
+
+        Of a session that is here it is what this worker knows itself, unless there may be more.
+
+        Args:
+            session_id: Which.
+            known_to: An epoch that somebody has heard of; 0 asks the database in any case. If the
+                session turns out to be somebody else's by now, it is gone from here.
+        """
+        session = self.held_session(session_id)
+        if session is None or known_to == 0 or (known_to or 0) > session.epoch:
+            row = await self._look_up(session_id)
+            session = self.held_session(session_id)
+            if session is None:
+                return row.whereabouts if row is not None else Whereabouts()
+            if row is not None and row.epoch > session.epoch:
+                session.fence()
+                return row.whereabouts
+            if row is not None and row.epoch == session.epoch:
+                session.pending = row.pending
+        return Whereabouts(worker_id=self.worker_id, epoch=session.epoch, pending=session.pending)
 
     # How sessions come.
 
@@ -273,18 +291,34 @@ class SessionManager(Roster):
             if ours.get(session.session_id) != session.epoch:
                 session.fence()
 
-    async def note_marker(self, session_id: str, epoch: int) -> None:
-        """Note, in the database too, that a marker of a session has come."""
+    async def note_left(self, session_id: str, epoch: int) -> None:
+        """Note that a marker has come out of the queue that it ends, whoever owns the session."""
+        await until_answered(
+            lambda: self._around.sessions.marker_left(session_id, marker_epoch=epoch),
+            name="sessions.marker_left",
+        )
+        if (session := self.held_session(session_id)) is not None:
+            session.pending = tuple(
+                replace(entry, left=True) if entry.epoch == epoch else entry
+                for entry in session.pending
+            )
+
+    async def note_passed(self, session_id: str, epoch: int) -> None:
+        """Note that all of a session's markers up to this one have come."""
         session = self.held_session(session_id)
         if session is None:
             return
         await until_answered(
-            lambda: self._around.sessions.marker_seen(
-                session_id, epoch=session.epoch, marker_epoch=epoch
+            lambda: self._around.sessions.markers_passed(
+                session_id, epoch=session.epoch, up_to=epoch
             ),
-            name="sessions.marker_seen",
+            name="sessions.markers_passed",
         )
-        session.pending = tuple(marker for marker in session.pending if marker.epoch != epoch)
+        session.pending = tuple(entry for entry in session.pending if entry.epoch > epoch)
+
+    async def turn_away(self, session_id: str) -> None:
+        """Have another worker's session not be routed here any more; never raises."""
+        await self._routing.turn_away(session_id)
 
     async def record_late(self, session_id: str, events: Sequence[bytes]) -> bool:
         """Record messages that arrived at a former owner; False if the session was just lost."""

@@ -20,10 +20,26 @@ class PendingMarker:
     Attributes:
         epoch: The one that began with this change of owner; the marker has it too.
         queue_of: The former owner, in whose queue commands of the session may still be.
+        left: The marker has been there: nothing of the session in that queue is older than it.
     """
 
     epoch: int
     queue_of: str
+    left: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """Who owns a session, and what of its former owners' queues has not arrived.
+
+    `worker_id` is None if there is no such session, or if nobody has ever owned it. `pending` has
+    the oldest change of owner first; each one's session went to the worker that the next one names,
+    the last one's to the owner.
+    """
+
+    worker_id: str | None = None
+    epoch: int = 0
+    pending: tuple[PendingMarker, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +61,11 @@ class SessionRow:
     created_at: datetime
     tenant_id: str | None = None
     pending: tuple[PendingMarker, ...] = ()
+
+    @property
+    def whereabouts(self) -> Whereabouts:
+        """Who owns it, and what has not arrived."""
+        return Whereabouts(worker_id=self.worker_id, epoch=self.epoch, pending=self.pending)
 
 
 class SessionStore(Protocol):
@@ -84,10 +105,15 @@ class SessionStore(Protocol):
         """Return how many sessions could be taken over now."""
         ...
 
-    async def marker_seen(self, session_id: str, *, epoch: int, marker_epoch: int) -> bool:
-        """Note that a marker came through; False if the session has another epoch than `epoch`.
+    async def marker_left(self, session_id: str, *, marker_epoch: int) -> None:
+        """Note that a marker has come out of the queue of its entry. Idempotent."""
+        ...
 
-        Idempotent: True also if that marker is not pending (any more).
+    async def markers_passed(self, session_id: str, *, epoch: int, up_to: int) -> bool:
+        """Note that all markers up to the epoch `up_to` have come; their entries go.
+
+        False if the session has another epoch than `epoch`. Idempotent: True also if none of them
+        is pending (any more).
         """
         ...
 
@@ -169,6 +195,10 @@ class CommandRoutes(Protocol):
 
     async def unbind_from(self, session_id: str, worker_id: str) -> None:
         """Stop routing them to another worker. Raises `DependencyError`; idempotent."""
+        ...
+
+    async def unbind_disowned(self, session_id: str) -> None:
+        """Stop routing them here if the session was disowned. Raises `DependencyError`."""
         ...
 
     def disown(self, session_id: str) -> None:

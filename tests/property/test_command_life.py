@@ -319,9 +319,9 @@ class CommandLife(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(self.moved()))
         owned = self.sessions[name]
         marker = owned.pending[0][0]
-        stale = self.store.marker_seen(name, epoch=owned.epoch - 1, marker_epoch=marker)
+        stale = self.store.markers_passed(name, epoch=owned.epoch - 1, up_to=marker)
         assert not self.bench.do(stale)
-        seen = self.store.marker_seen(name, epoch=owned.epoch, marker_epoch=marker)
+        seen = self.store.markers_passed(name, epoch=owned.epoch, up_to=marker)
         assert self.bench.do(seen)
         del owned.pending[0]
 

@@ -13,6 +13,7 @@ import structlog
 from gateway_worker.errors import DependencyError
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.ownership.control import Control, ControlKind
+from gateway_worker.sessions.ownership.lease import Tenure
 from gateway_worker.sessions.ownership.ports import Controls
 from gateway_worker.sessions.ports import CommandRoutes, PendingMarker
 
@@ -30,6 +31,8 @@ class Routing:
         routes: The broker's bindings.
         controls: Sends the markers.
         pending: Tells which markers a session waits for now; none if it is not ours any more.
+        tenure: The worker's lease. Without it nothing is routed: a worker that stood still in the
+            middle of this may wake up when others have the session, and would undo what they did.
     """
 
     def __init__(
@@ -39,11 +42,13 @@ class Routing:
         routes: CommandRoutes,
         controls: Controls,
         pending: Callable[[str], tuple[PendingMarker, ...]],
+        tenure: Tenure,
     ) -> None:
         self._worker_id = worker_id
         self._routes = routes
         self._controls = controls
         self._pending = pending
+        self._tenure = tenure
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def take(self, session_id: str) -> None:
@@ -73,6 +78,19 @@ class Routing:
             task.cancel()
         self._routes.disown(session_id)
 
+    async def turn_away(self, session_id: str) -> None:
+        """Stop routing here what another worker owns, and gets as well.
+
+        A worker that had lost a session without hearing of it, and its connection with it, has made
+        the binding anew.
+        """
+        try:
+            await self._routes.unbind_disowned(session_id)
+        except DependencyError as error:
+            log.warning("session.not_turned_away", session_id=session_id, reason=str(error))
+        else:
+            log.info("session.turned_away", session_id=session_id)
+
     def _go_on(self, session_id: str, *, routed: bool) -> None:
         if (task := self._tasks.get(session_id)) is not None and not task.done():
             return
@@ -94,16 +112,30 @@ class Routing:
         self._tasks.pop(session_id, None)
 
     async def _route(self, session_id: str) -> None:
-        # Bound before unbound: a command that is routed to both is recognised by its id, one that
-        # is routed to neither would have to be fetched from the queue of the unassigned.
+        # The own queue is marked before it is bound: what comes directly from then on is new, what
+        # was in it is from an earlier stint. Bound before unbound: a command that is routed to both
+        # is recognised by its id, one that is routed to neither would have to be fetched from the
+        # queue of the unassigned.
+        pending = self._pending(session_id)
+        others = [marker for marker in pending if marker.queue_of != self._worker_id]
+        for marker in pending:
+            if marker not in others:
+                await self._mark(session_id, marker)
+        self._check_lease()
         await self._routes.bind(session_id)
-        for marker in self._pending(session_id):
-            if marker.queue_of != self._worker_id:
-                await self._routes.unbind_from(session_id, marker.queue_of)
-            await self._controls.control(
-                ControlKind.MARKER,
-                worker_id=marker.queue_of,
-                body=Control(
-                    kind=ControlKind.MARKER, session_id=session_id, epoch=marker.epoch
-                ).encode(),
-            )
+        for worker_id in dict.fromkeys(marker.queue_of for marker in others):
+            self._check_lease()
+            await self._routes.unbind_from(session_id, worker_id)
+        for marker in others:
+            await self._mark(session_id, marker)
+
+    def _check_lease(self) -> None:
+        if not self._tenure.is_held:
+            raise DependencyError("the lease is not held")
+
+    async def _mark(self, session_id: str, marker: PendingMarker) -> None:
+        self._check_lease()
+        control = Control(kind=ControlKind.MARKER, session_id=session_id, epoch=marker.epoch)
+        await self._controls.control(
+            ControlKind.MARKER, worker_id=marker.queue_of, body=control.encode()
+        )

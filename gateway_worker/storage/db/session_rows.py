@@ -28,7 +28,11 @@ def session_row(row: Mapping[Any, Any]) -> SessionRow:
         created_at=row["created_at"],
         tenant_id=row["tenant_id"],
         pending=tuple(
-            PendingMarker(epoch=marker["epoch"], queue_of=marker["queue_of"])
+            PendingMarker(
+                epoch=marker["epoch"],
+                queue_of=marker["queue_of"],
+                left=marker.get("left", False),
+            )
             for marker in row["pending"]
         ),
     )

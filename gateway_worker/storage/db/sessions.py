@@ -31,11 +31,22 @@ _CLAIM = text(f"""
     WHERE id = :id AND (worker_id IS NULL OR worker_id = CAST(:worker_id AS text))
     RETURNING {COLUMNS}
 """)  # noqa: S608
-_MARKER_SEEN = text("""
+_MARKER_LEFT = text("""
+    UPDATE sessions SET updated_at = now(), pending = (
+        SELECT jsonb_agg(
+            CASE WHEN CAST(marker ->> 'epoch' AS bigint) = CAST(:marker_epoch AS bigint)
+                THEN marker || '{"left": true}'::jsonb ELSE marker END
+            ORDER BY place)
+        FROM jsonb_array_elements(pending) WITH ORDINALITY AS given(marker, place)
+    )
+    WHERE id = :id AND pending @> jsonb_build_array(
+        jsonb_build_object('epoch', CAST(:marker_epoch AS bigint)))
+""")
+_MARKERS_PASSED = text("""
     UPDATE sessions SET updated_at = now(), pending = (
         SELECT coalesce(jsonb_agg(marker ORDER BY place), '[]'::jsonb)
         FROM jsonb_array_elements(pending) WITH ORDINALITY AS given(marker, place)
-        WHERE CAST(marker ->> 'epoch' AS bigint) <> CAST(:marker_epoch AS bigint)
+        WHERE CAST(marker ->> 'epoch' AS bigint) > CAST(:up_to AS bigint)
     )
     WHERE id = :id AND epoch = CAST(:epoch AS bigint) RETURNING id
 """)
@@ -128,14 +139,23 @@ class PostgresSessionStore:
         async with self._database.statement("counting orphaned sessions") as connection:
             return int(await connection.scalar(_ORPHANS) or 0)
 
-    async def marker_seen(self, session_id: str, *, epoch: int, marker_epoch: int) -> bool:
-        """Note that a marker came through; False if the session has another epoch than `epoch`.
+    async def marker_left(self, session_id: str, *, marker_epoch: int) -> None:
+        """Note that a marker has come out of the queue of its entry.
 
-        Idempotent: True also if that marker is not pending (any more). Raises `DependencyError`.
+        Idempotent; does nothing if that marker is not pending (any more). Raises `DependencyError`.
         """
-        values = {"id": session_id, "epoch": epoch, "marker_epoch": marker_epoch}
-        async with self._database.statement("noting a marker") as connection:
-            return await connection.scalar(_MARKER_SEEN, values) is not None
+        values = {"id": session_id, "marker_epoch": marker_epoch}
+        async with self._database.statement("noting a marker that left") as connection:
+            await connection.execute(_MARKER_LEFT, values)
+
+    async def markers_passed(self, session_id: str, *, epoch: int, up_to: int) -> bool:
+        """Note that all markers up to `up_to` came; False if the session's epoch is not `epoch`.
+
+        Idempotent: True also if none of them is pending (any more). Raises `DependencyError`.
+        """
+        values = {"id": session_id, "epoch": epoch, "up_to": up_to}
+        async with self._database.statement("noting markers that came") as connection:
+            return await connection.scalar(_MARKERS_PASSED, values) is not None
 
     async def place(self, *, without: str) -> str | None:
         """Return the live worker, other than `without`, that is the least full; None if none is.

@@ -88,7 +88,7 @@ async def test_forwarding_to_the_own_queue_loses_nothing(
 
     async def work(delivery: Delivery) -> None:
         if delivery.origin == DEAD:
-            await broker.publisher.pass_on(delivery, worker_id=WORKER)
+            await broker.publisher.pass_on(delivery, worker_id=WORKER, stage=2, hop=2)
         await delivery.settle(Settlement.ACK)
 
     mill = Mill(work)
@@ -112,7 +112,7 @@ async def test_forwarded_commands_keep_their_order_over_lost_connections(
     async def forward(delivery: Delivery) -> None:
         while True:
             try:
-                await broker.publisher.pass_on(delivery, worker_id=OTHER)
+                await broker.publisher.pass_on(delivery, worker_id=OTHER, stage=2, hop=2)
             except Exception:  # noqa: BLE001 - a connection is away; for ever, as a worker does
                 await asyncio.sleep(0.02)
             else:
@@ -405,7 +405,7 @@ async def test_workers_tell_each_other_things_in_turn(
     async with consuming(settings, mill, "s1") as (broker, _):
         await broker.publisher.control("marker", worker_id=WORKER, body=b'{"session": "s1"}')
         await eventually(lambda: len(mill.accepted) == 1)
-        await broker.publisher.pass_on(mill.accepted[0], worker_id="gone")
+        await broker.publisher.pass_on(mill.accepted[0], worker_id="gone", hop=3)
         await eventually(lambda: len(mill.accepted) == 2)
         sent, passed = mill.accepted
 

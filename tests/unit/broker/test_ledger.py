@@ -182,15 +182,23 @@ async def test_what_is_detached_is_new_again_and_settling_it_changes_nothing(
 
 
 @pytest.mark.parametrize("queue", ["q", "another"])
-@pytest.mark.parametrize("origin", [None, "w0"])
+@pytest.mark.parametrize("headers", [{}, {"wa-from": "w0"}, {"wa-from": "w1", "wa-hop": 4}])
 def test_only_a_message_of_the_same_way_is_the_same(
-    ledger: Ledger, queue: str, origin: str | None
+    ledger: Ledger, queue: str, headers: dict[str, Any]
 ) -> None:
-    """What a worker forwards to its own queue must outlive the delivery that it came from."""
+    """What comes back to a worker's queue must outlive the delivery that was sent on from there."""
     enter(ledger, message(), handle(1))
-    headers = {"wa-from": origin} if origin else {}
     copy = message(redelivered=True, headers=headers)
     arrival, _ = ledger.classify(copy, handle(2), queue=queue)
 
-    is_same = queue == "q" and origin is None
+    is_same = queue == "q" and not headers
     assert arrival is (Arrival.IN_WORK if is_same else Arrival.NEW)
+
+
+def test_each_round_of_a_message_that_goes_in_circles_is_its_own(ledger: Ledger) -> None:
+    """The session moved to and fro: sent on from here again, it must not be settled with itself."""
+    first = message(headers={"wa-from": "w1", "wa-stage": 2, "wa-hop": 3})
+    enter(ledger, first, handle(1))
+    again = message(headers={"wa-from": "w1", "wa-stage": 2, "wa-hop": 5})
+    assert ledger.classify(again, handle(2), queue="q")[0] is Arrival.NEW
+    assert ledger.classify(first, handle(3), queue="q")[0] is Arrival.IN_WORK

@@ -1,11 +1,13 @@
 """A command that another worker owns stays with the broker, whatever happens."""
 
 from gateway_contracts import SessionGetStatus, encode
+from gateway_worker.commands.chain import Step
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
 from gateway_worker.errors import DependencyError
 
 COMMAND = SessionGetStatus(source="/backends/test", subject="s")
+STEP = Step(worker_id="other", stage=2, hop=5)
 
 
 class Publisher:
@@ -13,13 +15,15 @@ class Publisher:
 
     def __init__(self, *, away: bool = False) -> None:
         self.away = away
-        self.published: list[tuple[bytes, str]] = []
+        self.published: list[tuple[bytes, str, int | None, int]] = []
 
-    async def pass_on(self, delivery: Delivery, *, worker_id: str) -> None:
+    async def pass_on(
+        self, delivery: Delivery, *, worker_id: str, stage: int | None, hop: int
+    ) -> None:
         """Publish."""
         if self.away:
             raise DependencyError("away")
-        self.published.append((delivery.body, worker_id))
+        self.published.append((delivery.body, worker_id, stage, hop))
 
 
 class Letter:
@@ -40,13 +44,13 @@ class Letter:
 async def test_it_is_acknowledged_once_the_broker_has_it_again() -> None:
     """The same body, for the owner."""
     publisher, letter = Publisher(), Letter()
-    assert await Forwarder(publisher=publisher).forward(letter, worker_id="other")
-    assert publisher.published == [(letter.body, "other")]
+    assert await Forwarder(publisher=publisher).forward(letter, STEP)
+    assert publisher.published == [(letter.body, "other", 2, 5)]
     assert letter.settlements == [Settlement.ACK]
 
 
 async def test_it_stays_in_hand_if_it_cannot_be_published() -> None:
     """Given back, it would come behind what is later."""
     letter = Letter()
-    assert not await Forwarder(publisher=Publisher(away=True)).forward(letter, worker_id="other")
+    assert not await Forwarder(publisher=Publisher(away=True)).forward(letter, STEP)
     assert letter.settlements == []

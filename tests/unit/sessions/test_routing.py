@@ -1,12 +1,14 @@
 """How a session's commands are brought along: bound, unbound, marked, until the marker comes."""
 
 import asyncio
+from collections.abc import Callable
 
 import orjson
 import pytest
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.ownership import routing
+from gateway_worker.sessions.ownership.lease import Tenure
 from gateway_worker.sessions.ownership.routing import Routing
 from gateway_worker.sessions.ports import PendingMarker
 from tests.support.eventually import eventually
@@ -18,6 +20,7 @@ class Broker:
     def __init__(self) -> None:
         self.away = False
         self.asked: list[str] = []
+        self.when_bound: Callable[[], object] = lambda: None
 
     def _note(self, what: str) -> None:
         if self.away:
@@ -27,6 +30,7 @@ class Broker:
     async def bind(self, session_id: str) -> None:
         """Note it."""
         self._note(f"bind {session_id}")
+        self.when_bound()
 
     async def unbind(self, session_id: str) -> None:
         """Note it."""
@@ -35,6 +39,10 @@ class Broker:
     async def unbind_from(self, session_id: str, worker_id: str) -> None:
         """Note it."""
         self._note(f"unbind {session_id} from {worker_id}")
+
+    async def unbind_disowned(self, session_id: str) -> None:
+        """Note it."""
+        self._note(f"turn {session_id} away")
 
     def disown(self, session_id: str) -> None:
         """Note it."""
@@ -51,11 +59,14 @@ class Taking:
     def __init__(self, *pending: PendingMarker) -> None:
         self.broker = Broker()
         self.pending = pending
+        self.tenure = Tenure()
+        self.tenure.extend(float("inf"))
         self.routing = Routing(
             worker_id="me",
             routes=self.broker,
             controls=self.broker,
             pending=lambda _session_id: self.pending,
+            tenure=self.tenure,
         )
 
 
@@ -73,17 +84,30 @@ async def test_one_that_came_is_bound_before_it_is_unbound_and_marked() -> None:
     assert taking.broker.asked == [
         "bind s",
         "unbind s from alpha",
-        "marker 2 to alpha",
         "unbind s from beta",
+        "marker 2 to alpha",
         "marker 3 to beta",
     ]
     await taking.routing.close()
 
 
-async def test_a_worker_does_not_unbind_its_own_queue() -> None:
-    taking = Taking(PendingMarker(epoch=2, queue_of="me"))
+async def test_a_worker_marks_its_own_queue_before_anything_new_comes_into_it() -> None:
+    """And does not unbind it."""
+    taking = Taking(
+        PendingMarker(epoch=2, queue_of="me"),
+        PendingMarker(epoch=3, queue_of="beta"),
+        PendingMarker(epoch=5, queue_of="me"),
+        PendingMarker(epoch=7, queue_of="beta"),
+    )
     await taking.routing.take("s")
-    assert taking.broker.asked == ["bind s", "marker 2 to me"]
+    assert taking.broker.asked == [
+        "marker 2 to me",
+        "marker 5 to me",
+        "bind s",
+        "unbind s from beta",
+        "marker 3 to beta",
+        "marker 7 to beta",
+    ]
     await taking.routing.close()
 
 
@@ -111,3 +135,16 @@ async def test_a_marker_that_does_not_come_is_sent_once_more(
     assert len(taking.broker.asked) == sent
     taking.routing.release("s")
     assert taking.broker.asked[-1] == "disown s"
+
+
+async def test_a_worker_whose_lease_has_ended_meanwhile_takes_nothing_from_others() -> None:
+    """It stood still in the middle of routing; once it has the lease again, it begins anew."""
+    taking = Taking(PendingMarker(epoch=2, queue_of="alpha"))
+    taking.broker.when_bound = taking.tenure.lapse
+    await taking.routing.take("s")
+    assert taking.broker.asked == ["bind s"]
+    taking.broker.when_bound = lambda: None
+    taking.tenure.extend(float("inf"))
+    await eventually(lambda: "marker 2 to alpha" in taking.broker.asked)
+    assert taking.broker.asked == ["bind s", "bind s", "unbind s from alpha", "marker 2 to alpha"]
+    await taking.routing.close()

@@ -6,7 +6,7 @@ a real PostgreSQL, and shortens what goes wrong.
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
 from typing import Any, ClassVar, TypeVar
@@ -271,14 +271,26 @@ class Ownership(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule(place=places, marker=places, age=st.integers(0, 1))
     def see_marker(self, place: int, marker: int, age: int) -> None:
-        """A marker comes through, any one of those that are pending or one that is not."""
+        """A marker comes through, with all older ones that are pending, or one that is not."""
         session_id, session = self.pick(place)
         epochs = [each.epoch for each in session.pending] + [0]
         epoch = epochs[marker % len(epochs)]
-        call = self.sessions.marker_seen(session_id, epoch=session.epoch - age, marker_epoch=epoch)
+        call = self.sessions.markers_passed(session_id, epoch=session.epoch - age, up_to=epoch)
         assert self.run(call) is (age == 0)
         if age == 0:
-            session.pending = [each for each in session.pending if each.epoch != epoch]
+            session.pending = [each for each in session.pending if each.epoch > epoch]
+
+    @precondition(lambda self: self.held)
+    @rule(place=places, marker=places)
+    def leave_queue(self, place: int, marker: int) -> None:
+        """A marker comes out of the queue that it ends, or one does that is not pending."""
+        session_id, session = self.pick(place)
+        epochs = [each.epoch for each in session.pending] + [0]
+        epoch = epochs[marker % len(epochs)]
+        self.run(self.sessions.marker_left(session_id, marker_epoch=epoch))
+        session.pending = [
+            replace(each, left=True) if each.epoch == epoch else each for each in session.pending
+        ]
 
     # What must hold.
 

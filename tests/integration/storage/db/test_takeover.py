@@ -255,10 +255,10 @@ async def test_a_worker_that_was_cut_off_itself_waits_for_the_others(
     assert len(await sessions.take_over(OTHER, limit=10)) == 2
 
 
-async def test_markers_are_kept_until_they_are_seen(
+async def test_markers_are_kept_until_they_have_come(
     database: Database, sessions: PostgresSessionStore
 ) -> None:
-    """Over any number of owners, the oldest first; only the owner's epoch may note one."""
+    """Over any number of owners, the oldest first; only the owner's epoch may let one go."""
     for owner in (WORKER, "b", "c"):
         await registered(database, owner)
     await expire(database)
@@ -272,18 +272,24 @@ async def test_markers_are_kept_until_they_are_seen(
     )
     assert row.pending == (first, second)
 
-    assert not await sessions.marker_seen(name, epoch=2, marker_epoch=2)
-    assert not await sessions.marker_seen("unknown", epoch=3, marker_epoch=2)
-    assert await sessions.marker_seen(name, epoch=3, marker_epoch=9)
+    assert not await sessions.markers_passed(name, epoch=2, up_to=2)
+    assert not await sessions.markers_passed("unknown", epoch=3, up_to=2)
+    assert await sessions.markers_passed(name, epoch=3, up_to=1)
     claimed = await sessions.claim(name, "c")
     assert claimed is not None
     assert claimed.pending == (first, second)
     for _ in range(2):
-        assert await sessions.marker_seen(name, epoch=4, marker_epoch=3)
+        assert await sessions.markers_passed(name, epoch=4, up_to=2)
         found = await sessions.get(name)
         assert found is not None
-        assert found.pending == (first,)
-    assert await sessions.marker_seen(name, epoch=4, marker_epoch=2)
+        assert found.pending == (second,)
+    left = PendingMarker(epoch=3, queue_of="b", left=True)
+    for epoch in (3, 2, 3):
+        await sessions.marker_left(name, marker_epoch=epoch)
+        found = await sessions.get(name)
+        assert found is not None
+        assert found.pending == (left,)
+    assert await sessions.markers_passed(name, epoch=4, up_to=3)
     found = await sessions.get(name)
     assert found is not None
     assert found.pending == ()

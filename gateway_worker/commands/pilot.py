@@ -1,0 +1,101 @@
+"""Finds out where a session is, and what that means for a delivery of it that is in hand here."""
+
+from dataclasses import dataclass, replace
+
+from gateway_worker.commands.chain import Step, Way, find_entry, next_step, next_step_of_marker
+from gateway_worker.commands.ports import Delivery
+from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.sessions.ownership.control import Control, ControlKind
+from gateway_worker.sessions.ports import Whereabouts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """What is to be done with a delivery.
+
+    Attributes:
+        where: Where its session is.
+        step: Where the delivery goes; None if there is nowhere to go to.
+        is_over: It is a marker that nobody waits for any more.
+        is_here: It has arrived: this worker is to deal with it.
+        is_blocked: Its way ends in the queue of a dead worker that still owns the session.
+        is_leaving: It is a marker that comes out of the queue that it ends: that is to be noted
+            before it goes on, but after all that was held here.
+        is_astray: It is a command that was routed to this worker after the session had gone; its
+            owner gets what is published now as well.
+    """
+
+    where: Whereabouts
+    step: Step | None
+    is_over: bool = False
+    is_here: bool
+    is_blocked: bool = False
+    is_leaving: bool = False
+    is_astray: bool = False
+
+
+class Pilot:
+    """Tells the way of deliveries, with one look at the database at most.
+
+    Args:
+        manager: The sessions of this worker, and who owns the others.
+    """
+
+    def __init__(self, *, manager: SessionManager) -> None:
+        self._manager = manager
+
+    async def look(self, session_id: str, delivery: Delivery, control: Control | None) -> Course:
+        """Return what is to be done with a delivery, as things stand.
+
+        If the session turns out to be somebody else's, it is no longer held here afterwards.
+        """
+        way = Way(
+            queue_of=delivery.origin,
+            came_from=delivery.came_from,
+            stage=delivery.stage,
+            hop=delivery.hop,
+        )
+        if control is None:
+            return await self._course_of_command(session_id, delivery, way)
+        where = await self._manager.whereabouts(session_id, known_to=0)
+        if where.worker_id is None:
+            return self._course(delivery, where, None)
+        if control.kind is not ControlKind.MARKER:
+            step = Step(worker_id=where.worker_id, stage=None, hop=where.epoch)
+            return self._course(delivery, where, step)
+        entry = find_entry(control.epoch, where.pending)
+        step_on = next_step_of_marker(way, control.epoch, where.worker_id, where)
+        is_leaving = entry is not None and not entry.left and way.hop is None
+        return replace(
+            self._course(delivery, where, step_on), is_over=step_on is None, is_leaving=is_leaving
+        )
+
+    async def _course_of_command(self, session_id: str, delivery: Delivery, way: Way) -> Course:
+        known_to = max(way.stage or 0, way.hop or 0) or None
+        where = await self._manager.whereabouts(session_id, known_to=known_to)
+        course = self._course(delivery, where, _step(way, where))
+        if where.worker_id == self._manager.worker_id and not course.is_here:
+            # As far as this worker knows, a marker has not come out of its own queue yet. Somebody
+            # else may have attended the queue meanwhile.
+            where = await self._manager.whereabouts(session_id, known_to=0)
+            course = self._course(delivery, where, _step(way, where))
+        return course
+
+    def _course(self, delivery: Delivery, where: Whereabouts, step: Step | None) -> Course:
+        here, owner = self._manager.worker_id, where.worker_id
+        is_attended = delivery.origin not in (None, here)
+        if step is None:
+            return Course(where=where, step=None, is_here=True)
+        is_last = step.worker_id == owner
+        is_direct = step.stage is None and delivery.hop is None and delivery.control is None
+        return Course(
+            where=where,
+            step=step,
+            is_astray=is_direct and owner != here == delivery.origin,
+            is_here=is_last and owner == here and not is_attended,
+            is_blocked=is_last and is_attended and owner == delivery.origin,
+        )
+
+
+def _step(way: Way, where: Whereabouts) -> Step | None:
+    return None if where.worker_id is None else next_step(way, where.worker_id, where)
