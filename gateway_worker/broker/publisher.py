@@ -235,9 +235,7 @@ class Publisher:
     async def pass_on(
         self, delivery: Delivery, *, worker_id: str, stage: int | None = None, hop: int
     ) -> None:
-        """Send a delivery on to one worker (the commands' `CommandForwarder`).
-
-        A command or control goes to a worker that owns its session, or owned it.
+        """Send a command or control on to one worker (the commands' `CommandForwarder`).
 
         It says then from which worker's queue it came first, and how often it was sent on. If there
         is no such worker any more, it goes to the sessions without an owner.
