@@ -256,7 +256,7 @@ async def test_a_forwarded_command_keeps_its_id_and_sheds_the_brokers_headers(
         pass  # declares the queue
 
     async def forward(delivery: Delivery) -> None:
-        await broker.publisher.pass_on(delivery, worker_id=OTHER)
+        await broker.publisher.pass_on(delivery, worker_id=OTHER, hop=1)
         await delivery.settle(Settlement.ACK)
 
     async with consuming(settings, Mill(forward), "s1") as (broker, _):
