@@ -81,12 +81,17 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A message from a session on the phone that it was sent to, in the order of the phone."""
+    """A message from a session on the phone that it was sent to, in the order of the phone.
+
+    Attributes:
+        asked_again: The phone could not read it at first and asked for it again.
+    """
 
     session_id: str
     message_id: str
     text: str
     at: float
+    asked_again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

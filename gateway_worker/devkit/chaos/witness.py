@@ -120,6 +120,7 @@ class Witness:
                 message_id=message.message_id,
                 text=message.text,
                 at=message.received_at.timestamp(),
+                asked_again=message.asked_again > 0,
             )
             for message in page.items
         )

@@ -144,6 +144,7 @@ class MessageView(Body):
     mentions: tuple[str, ...]
     sent_at: datetime
     received_at: datetime
+    asked_again: int
 
 
 class ReceiptView(Body):

@@ -62,6 +62,7 @@ def message_view(message: ChatMessage) -> models.MessageView:
         mentions=tuple(map(str, message.mentions)),
         sent_at=message.sent_at,
         received_at=message.received_at,
+        asked_again=message.asked_again,
     )
 
 

@@ -105,8 +105,7 @@ class Incoming:
                 log.info("sandbox.phone.undecryptable", reason=type(error).__name__)
                 await self._ask_again(node, sender)
             else:
-                self._remember(node, sender)
-                await self._accept(node, sender, content)
+                await self._accept(node, sender, content, asked=self._remember(node, sender))
 
     async def _repeated(self, node: Node, sender: Jid) -> None:
         if (sender, node.get("id")) in self._read:
@@ -116,20 +115,24 @@ class Incoming:
         log.warning("sandbox.phone.message_key_reused", reused_keys=self.reused_keys)
         await self._ask_again(node, sender)
 
-    def _remember(self, node: Node, sender: Jid) -> None:
-        self._retries.pop(node.get("id"), None)
+    def _remember(self, node: Node, sender: Jid) -> int:
+        """Note that a message is read; returns how often it was asked for again."""
+        asked = self._retries.pop(node.get("id"), 0)
         self._read[sender, node.get("id")] = None
         if len(self._read) > REMEMBERED:
             self._read.popitem(last=False)
+        return asked
 
-    async def _accept(self, node: Node, sender: Jid, content: Content) -> None:
+    async def _accept(self, node: Node, sender: Jid, content: Content, *, asked: int) -> None:
         from_me = sender.user == self._me.user
         chat = (content.destination or node.jid("recipient")) if from_me else sender.account
         if content.kind != "protocol" and chat is not None:
-            self._on_message(self._shown(node, sender, chat, content))
+            self._on_message(self._shown(node, sender, chat, content, asked=asked))
         await self._confirm(node, sender)
 
-    def _shown(self, node: Node, sender: Jid, chat: Jid, content: Content) -> ChatMessage:
+    def _shown(
+        self, node: Node, sender: Jid, chat: Jid, content: Content, *, asked: int
+    ) -> ChatMessage:
         writer, other = self._network.account(sender), self._network.account(chat)
         return ChatMessage(
             message_id=node.require("id"),
@@ -144,6 +147,7 @@ class Incoming:
             mentions=content.mentions,
             sent_at=_time(node),
             received_at=datetime.now(UTC),
+            asked_again=asked,
             raw=content.raw,
         )
 

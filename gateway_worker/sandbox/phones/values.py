@@ -39,6 +39,7 @@ class ChatMessage:
         mentions: addresses named in the text.
         sent_at: the service's time stamp, whole seconds.
         received_at: when this phone had decrypted it.
+        asked_again: how often this phone had to ask for it again before it could.
         raw: serialized content; quoted by replies.
     """
 
@@ -54,6 +55,7 @@ class ChatMessage:
     mentions: tuple[Jid, ...]
     sent_at: datetime
     received_at: datetime
+    asked_again: int = 0
     raw: bytes = field(repr=False)
 
 

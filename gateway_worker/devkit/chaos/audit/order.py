@@ -69,7 +69,11 @@ def _outcomes(history: History) -> dict[str, list[_Step]]:
 
 
 def _at_phones(history: History) -> dict[str, list[_Step]]:
-    """Each text where it is first shown."""
+    """Each text where it is first shown.
+
+    What the phone could not read at first comes when the session has sent it again: no order. That
+    happens when a session goes on with a store that is older than its last sends.
+    """
     places = {
         one.text: (one.place, one.command_id)
         for one in history.issued
@@ -79,7 +83,9 @@ def _at_phones(history: History) -> dict[str, list[_Step]]:
     for message in history.shown:
         firsts.setdefault(message.text, message)
     return _grouped(
-        (message.session_id, places[text]) for text, message in firsts.items() if text in places
+        (message.session_id, places[text])
+        for text, message in firsts.items()
+        if text in places and not message.asked_again
     )
 
 

@@ -88,7 +88,9 @@ class Story:
             )
         )
 
-    def show(self, command_id: str, message_id: str | None = None) -> None:
+    def show(
+        self, command_id: str, message_id: str | None = None, *, asked_again: bool = False
+    ) -> None:
         """Let a send's message appear at the phone."""
         self.shown.append(
             Shown(
@@ -96,6 +98,7 @@ class Story:
                 message_id=message_id or f"wa-{command_id}",
                 text=f"text of {command_id}",
                 at=self.now,
+                asked_again=asked_again,
             )
         )
 

@@ -1,5 +1,7 @@
 """The auditor finds what is out of order or missing in a session's stream."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway_contracts import SessionState, StatusReason
@@ -29,6 +31,22 @@ def test_messages_appear_at_the_phone_in_the_order_of_publication() -> None:
     story.shown[0], story.shown[1] = story.shown[1], story.shown[0]
 
     assert breaches(story) == [Breach.OUT_OF_ORDER]
+
+
+def test_what_a_phone_has_asked_for_again_has_no_order() -> None:
+    """It was sent in its place, and shown when it could be read; its outcome has its order."""
+    story = Story.linked()
+    for command_id in ("c0", "c1"):
+        story.send(command_id)
+    for command_id in ("c0", "c1"):
+        story.tell(kind=Kind.SUCCEEDED, command_id=command_id, message_id=f"wa-{command_id}")
+    story.show("c1")
+    story.show("c0", asked_again=True)
+    assert breaches(story) == []
+
+    story.told[-2:] = reversed(story.told[-2:])
+    story.shown[-1] = replace(story.shown[-1], asked_again=False)
+    assert set(breaches(story)) == {Breach.OUT_OF_ORDER}
 
 
 def test_events_arrive_in_the_order_of_their_numbers() -> None:

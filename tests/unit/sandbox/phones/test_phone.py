@@ -102,7 +102,7 @@ async def test_a_lost_session_is_healed_by_a_retry(phones: Pair) -> None:
     """The receiver cannot read, asks again, and gets the message in a new session."""
     anna, ben = phones
     await anna.send_text(ben.number, "one")
-    await ben.next_message()
+    assert (await ben.next_message()).asked_again == 0
     await ben.send_text(anna.number, "two")
     await anna.next_message()
     ben._book.forget(peer_of(anna.jid))
@@ -111,6 +111,7 @@ async def test_a_lost_session_is_healed_by_a_retry(phones: Pair) -> None:
 
     message = await ben.next_message()
     assert (message.message_id, message.text) == (message_id, "three")
+    assert message.asked_again == 1
     await anna.wait_for_receipt(message_id, ReceiptKind.RETRY)
     await anna.wait_for_receipt(message_id, ReceiptKind.DELIVERED)
     await ben.send_text(anna.number, "four")
