@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -17,11 +16,11 @@ from gateway_worker.errors import (
 )
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import DesiredState
+from gateway_worker.sessions.handovers import Handovers
 from gateway_worker.sessions.ownership.control import Control, ControlKind
 from gateway_worker.sessions.ownership.ports import Controls
 from gateway_worker.sessions.ownership.routing import Routing
-from gateway_worker.sessions.ports import SessionRow, Whereabouts
-from gateway_worker.sessions.roster import Roster
+from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.session import Session
 from gateway_worker.sessions.surroundings import Surroundings
 
@@ -39,7 +38,7 @@ class OwnedElsewhereError(Exception):
         self.worker_id = worker_id
 
 
-class SessionManager(Roster):
+class SessionManager(Handovers):
     """Holds the sessions that this worker owns. What commands ask for waits for the database.
 
     Args:
@@ -58,7 +57,7 @@ class SessionManager(Roster):
         capacity: int,
         controls: Controls,
     ) -> None:
-        super().__init__(capacity=capacity)
+        super().__init__(worker_id=around.worker_id, capacity=capacity, sessions=around.sessions)
         self._around = around
         self._controls = controls
         self._on_left: Callable[[str], None] = lambda _session_id: None
@@ -71,11 +70,6 @@ class SessionManager(Roster):
             pending=lambda session_id: self.pending_of(session_id)[1],
             tenure=around.tenure,
         )
-
-    @property
-    def worker_id(self) -> str:
-        """This worker."""
-        return self._around.worker_id
 
     def when_left(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with the id of each session that has gone to another worker."""
@@ -98,29 +92,6 @@ class SessionManager(Roster):
         return await until_answered(
             lambda: self._around.sessions.place(without=self.worker_id), name="sessions.place"
         )
-
-    async def whereabouts(self, session_id: str, *, known_to: int | None = None) -> Whereabouts:
-        """Say who owns a session and which markers it waits for.
-
-        Of a session that is here it is what this worker knows itself, unless there may be more.
-
-        Args:
-            session_id: Which.
-            known_to: An epoch that somebody has heard of; 0 asks the database in any case. If the
-                session turns out to be somebody else's by now, it is gone from here.
-        """
-        session = self.held_session(session_id)
-        if session is None or known_to == 0 or (known_to or 0) > session.epoch:
-            row = await self._look_up(session_id)
-            session = self.held_session(session_id)
-            if session is None:
-                return row.whereabouts if row is not None else Whereabouts()
-            if row is not None and row.epoch > session.epoch:
-                session.fence()
-                return row.whereabouts
-            if row is not None and row.epoch == session.epoch:
-                session.pending = row.pending
-        return Whereabouts(worker_id=self.worker_id, epoch=session.epoch, pending=session.pending)
 
     # How sessions come.
 
@@ -291,31 +262,6 @@ class SessionManager(Roster):
             if ours.get(session.session_id) != session.epoch:
                 session.fence()
 
-    async def note_left(self, session_id: str, epoch: int) -> None:
-        """Note that a marker has come out of the queue that it ends, whoever owns the session."""
-        await until_answered(
-            lambda: self._around.sessions.marker_left(session_id, marker_epoch=epoch),
-            name="sessions.marker_left",
-        )
-        if (session := self.held_session(session_id)) is not None:
-            session.pending = tuple(
-                replace(entry, left=True) if entry.epoch == epoch else entry
-                for entry in session.pending
-            )
-
-    async def note_passed(self, session_id: str, epoch: int) -> None:
-        """Note that all of a session's markers up to this one have come."""
-        session = self.held_session(session_id)
-        if session is None:
-            return
-        await until_answered(
-            lambda: self._around.sessions.markers_passed(
-                session_id, epoch=session.epoch, up_to=epoch
-            ),
-            name="sessions.markers_passed",
-        )
-        session.pending = tuple(entry for entry in session.pending if entry.epoch > epoch)
-
     async def turn_away(self, session_id: str) -> None:
         """Have another worker's session not be routed here any more; never raises."""
         await self._routing.turn_away(session_id)
@@ -363,11 +309,6 @@ class SessionManager(Roster):
         if created is None and await self._look_up(row.session_id) == row:
             return row
         return created
-
-    async def _look_up(self, session_id: str) -> SessionRow | None:
-        return await until_answered(
-            lambda: self._around.sessions.get(session_id), name="sessions.get"
-        )
 
     async def _adopt(
         self, row: SessionRow, reason: StatusReason, *, local_epoch: int | None

@@ -63,10 +63,6 @@ class Fleet:
         """Return it."""
         return self.company.session
 
-    def pending_of(self, _session_id: str) -> tuple[int, tuple[()]]:
-        """Wait for no marker."""
-        return 3, ()
-
     async def depart(self, session_id: str, to_worker: str) -> None:
         """Let it go."""
         self.gone.append((session_id, to_worker))
