@@ -87,8 +87,13 @@ class SessionManager(Handovers):
         """Whether another worker could have the device stores of this one's sessions."""
         return self._around.snapshots.are_portable
 
-    async def place(self) -> str | None:
-        """Return another worker that has room, or None."""
+    async def place(self, wished: str | None = None) -> str | None:
+        """Return another worker that has room, or None; the `wished` one or none at all."""
+        if wished is not None:
+            takes = await until_answered(
+                lambda: self._around.sessions.takes(wished), name="sessions.takes"
+            )
+            return wished if takes else None
         return await until_answered(
             lambda: self._around.sessions.place(without=self.worker_id), name="sessions.place"
         )

@@ -124,6 +124,10 @@ class SessionStore(Protocol):
         """
         ...
 
+    async def takes(self, worker_id: str) -> bool:
+        """Whether a worker is live, not draining, and has room for one more session."""
+        ...
+
     async def room(self) -> int:
         """Return how many more sessions all live, not draining workers together can have."""
         ...

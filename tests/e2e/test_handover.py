@@ -12,6 +12,7 @@ from gateway_contracts import (
     SessionInfo,
     SessionMigrate,
     SessionMigrateData,
+    SessionStatus,
     TextContent,
 )
 from gateway_worker.sandbox.sandbox import Sandbox
@@ -99,16 +100,19 @@ async def test_the_answer_names_the_new_worker(fleet: Fleet) -> None:
 
 
 async def test_a_session_stays_if_its_new_worker_cannot_have_it(fleet: Fleet) -> None:
-    """A worker that does not exist, for example."""
+    """A worker that does not exist, for example; and it is connected all the time."""
     shop = await fleet.sandbox.add_phone(SHOP)
     ada = await fleet.sandbox.add_phone(ADA)
     await fleet.link("shop", shop)
     home = fleet.home("shop")
+    after = len(fleet.backend.arrivals)
     failed = await fleet.fail(migration(fleet, "nobody"))
     assert failed.data.error.code is ErrorCode.CAPACITY
     await fleet.send("shop", ADA, "still here")
     assert (await ada.next_message(timeout=10)).text == "still here"
     assert fleet.home("shop") == home
+    told = [one.event for one in fleet.backend.arrivals[after:]]
+    assert not [event for event in told if isinstance(event, SessionStatus)]
 
 
 async def test_a_worker_that_leaves_hands_its_sessions_over(fleet: Fleet) -> None:

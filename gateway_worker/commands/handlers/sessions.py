@@ -73,11 +73,14 @@ async def migrate(context: Context, command: SessionMigrate) -> Effect:
     """Give the session to another worker, which connects it without a new QR code."""
     manager = context.manager
     session = await manager.find(command.subject)
-    target = command.data.to or await manager.place()
-    if target == manager.worker_id:
+    wished = command.data.to
+    if wished == manager.worker_id:
         return Effect(result=session.info(), session=session)
+    target = await manager.place(wished)  # asked first: it stays connected if nobody takes it
     if target is None:
-        raise CapacityError("no other worker has room")
+        raise CapacityError(
+            f"the worker {wished} cannot take the session" if wished else "no other worker has room"
+        )
     if not manager.is_portable:
         raise InvalidCommandError("sessions cannot move: set SNAPSHOT_KEYS or DEVICE_STORE")
     try:

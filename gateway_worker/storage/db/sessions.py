@@ -60,6 +60,7 @@ _PLACE = text(f"""
     SELECT id FROM ({_LOADS}) AS loads WHERE held < capacity AND id <> :without
     ORDER BY held / CAST(capacity AS float8), held, id LIMIT 1
 """)  # noqa: S608
+_TAKES = text(f"SELECT id FROM ({_LOADS}) AS loads WHERE held < capacity AND id = :id")  # noqa: S608
 _ROOM = text(f"SELECT sum(greatest(capacity - held, 0)) FROM ({_LOADS}) AS loads")  # noqa: S608
 
 
@@ -165,6 +166,14 @@ class PostgresSessionStore:
         async with self._database.statement("looking for a worker with room") as connection:
             found: str | None = await connection.scalar(_PLACE, {"without": without})
         return found
+
+    async def takes(self, worker_id: str) -> bool:
+        """Whether a worker has room now; it may be full or gone a moment later.
+
+        Raises `DependencyError`.
+        """
+        async with self._database.statement("asking for a worker's room") as connection:
+            return await connection.scalar(_TAKES, {"id": worker_id}) is not None
 
     async def room(self) -> int:
         """Return how many more sessions all workers can take together. Raises `DependencyError`."""

@@ -309,6 +309,8 @@ async def test_where_there_is_room(database: Database, sessions: PostgresSession
     assert await sessions.place(without="nobody") == WORKER
     assert await sessions.place(without=WORKER) == "b"
     assert await sessions.room() == 48 + 5 + 3
+    taking = [name for name in ("a", "b", "c", "d", "e", "nobody") if await sessions.takes(name)]
+    assert taking == ["a", "b"]
     for n in range(2):
         await sessions.create(session_row(f"more{n}", worker_id="b"))
     assert await sessions.place(without=WORKER) == "a"
