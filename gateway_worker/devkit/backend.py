@@ -6,8 +6,9 @@ publisher confirms, `mandatory`, a queue of its own, manual acknowledgement, ded
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import aio_pika
@@ -27,6 +28,7 @@ from gateway_contracts import (
 )
 from gateway_contracts.topology import DELIVERY_LIMIT
 from gateway_worker.devkit.insisting import until_done
+from gateway_worker.devkit.lasting import LastingChannel
 
 Wanted = TypeVar("Wanted", bound=SessionEventEnvelope)
 OutcomeEvent = CommandSucceeded | CommandFailed
@@ -82,12 +84,11 @@ class Backend:
         come before the first worker.
         """
         backend = cls(topology=topology or Topology(), name=name)
-        async with AsyncExitStack() as stack:
-            consuming = await stack.enter_async_context(await aio_pika.connect_robust(amqp_url))
-            publishing = await stack.enter_async_context(await aio_pika.connect_robust(amqp_url))
-            await backend._subscribe(await consuming.channel(), durable=durable, wanted=wanted)
-            channel = await publishing.channel(publisher_confirms=True, on_return_raises=True)
-            backend._commands = await channel.get_exchange(backend._topology.commands)
+        subscribe = partial(backend._subscribe, durable=durable, wanted=wanted)
+        async with (
+            LastingChannel.open(amqp_url, prepare=subscribe),
+            LastingChannel.open(amqp_url, prepare=backend._prepare_to_publish),
+        ):
             yield backend
 
     def on_arrival(self, listener: Callable[[Arrival], None]) -> None:
@@ -218,6 +219,9 @@ class Backend:
             came = [one.routing_key for one in self.arrivals[-20:]]
             raise TimeoutError(f"{what} within {seconds:g} s; the last to come: {came}") from None
 
+    async def _prepare_to_publish(self, channel: aio_pika.abc.AbstractChannel) -> None:
+        self._commands = await channel.get_exchange(self._topology.commands)
+
     async def _subscribe(
         self, channel: aio_pika.abc.AbstractChannel, *, durable: bool, wanted: Sequence[str]
     ) -> None:
@@ -275,4 +279,5 @@ class Backend:
                 return  # a later one covers this
         self._unacknowledged = 0
         self._unacknowledged_mark = None
-        await message.ack(multiple=True)
+        with suppress(aio_pika.exceptions.AMQPError):  # its channel is lost: it comes again
+            await message.ack(multiple=True)

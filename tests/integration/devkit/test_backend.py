@@ -3,11 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import aio_pika
 
-from gateway_contracts import SessionGetStatus, Topology
+from gateway_contracts import (
+    Event,
+    SessionGetStatus,
+    SessionState,
+    SessionStatus,
+    SessionStatusData,
+    StatusReason,
+    Topology,
+    encode,
+)
 from gateway_worker.devkit.backend import Backend
+from gateway_worker.devkit.insisting import until_done
 from gateway_worker.devkit.services import RunningServices
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
@@ -24,6 +35,15 @@ async def stored(amqp_url: str, topology: Topology) -> set[str]:
         while (message := await queue.get(no_ack=True, fail=False)) is not None:
             found.add(str(message.message_id))
     return found
+
+
+async def tell(amqp_url: str, topology: Topology, event: Event) -> None:
+    """Publish an event as a worker does; fails if no queue is bound for it."""
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel(on_return_raises=True)
+        exchange = await channel.get_exchange(topology.events)
+        message = aio_pika.Message(encode(event), message_id=event.id)
+        await exchange.publish(message, routing_key="session.status.s", mandatory=True)
 
 
 @asynccontextmanager
@@ -74,3 +94,29 @@ async def test_a_killed_broker_costs_no_command(
 
     assert len(published) == COMMANDS
     assert await stored(broker.url, topology) == set(published)
+
+
+async def test_events_go_on_after_the_broker_was_killed(
+    own_services: RunningServices, topology_prefix: str
+) -> None:
+    """Again and again: the queue that went with the connection is there anew."""
+    broker, topology = own_services.rabbitmq, Topology(prefix=topology_prefix)
+    async with Backend.open(broker.url, topology=topology) as backend:
+        for count in (1, 2, 3):
+            event = SessionStatus(
+                source="/workers/w",
+                subject="s",
+                sequence=format(count, "020"),
+                data=SessionStatusData(
+                    state=SessionState.CONNECTED,
+                    reason=StatusReason.LOGIN_SUCCEEDED,
+                    worker="w",
+                ),
+            )
+            await until_done(partial(tell, broker.url, topology, event))
+            await eventually(lambda count=count: len(backend.arrivals) == count)
+            await broker.kill()
+            await broker.start()
+        assert [one.event.sequence for one in backend.arrivals] == [
+            format(count, "020") for count in (1, 2, 3)
+        ]

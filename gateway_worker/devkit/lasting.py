@@ -1,0 +1,73 @@
+"""A broker's channel that is opened anew whenever it is lost, with all that belongs to it.
+
+aio-pika's own robust connection restores piece by piece what it remembers, and sometimes stops on
+the way when the broker is killed; then nothing comes any more and nobody is told.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import aio_pika
+import aio_pika.abc
+
+from gateway_worker.devkit.insisting import until_done
+
+_LOOK_SECONDS: Final = 1.0
+
+Prepare = Callable[[aio_pika.abc.AbstractChannel], Awaitable[None]]
+
+
+class LastingChannel:
+    """One channel on a connection of its own; made by `LastingChannel.open`.
+
+    Args:
+        amqp_url: Where the broker is.
+        prepare: Called with each new channel; keeps it if it wants it.
+    """
+
+    def __init__(self, *, amqp_url: str, prepare: Prepare) -> None:
+        self._amqp_url = amqp_url
+        self._prepare = prepare
+        self._connection: aio_pika.abc.AbstractConnection | None = None
+        self._channel: aio_pika.abc.AbstractChannel | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, amqp_url: str, *, prepare: Prepare) -> AsyncIterator[None]:
+        """Connect, and stay connected until the block is left. The first attempt may raise."""
+        lasting = cls(amqp_url=amqp_url, prepare=prepare)
+        try:
+            await lasting._connect()
+            task = asyncio.create_task(lasting._keep(), name="devkit-channel")
+            try:
+                yield
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        finally:
+            await lasting._close()
+
+    async def _connect(self) -> None:
+        await self._close()  # what an attempt that failed has left
+        self._connection = await aio_pika.connect(self._amqp_url)
+        channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+        await self._prepare(channel)
+        self._channel = channel
+
+    async def _keep(self) -> None:
+        while True:
+            assert self._channel is not None
+            while not self._channel.is_closed:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_SECONDS):
+                        await self._channel.closed()
+            await until_done(self._connect)
+
+    async def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # it is given up, whatever state it is in
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await connection.close()
