@@ -45,6 +45,7 @@ _LINK_ENDINGS: dict[str, tuple[SessionState, StatusReason]] = {
     "client_outdated": (SessionState.FAILED, StatusReason.CLIENT_OUTDATED),
     "refused": (SessionState.FAILED, StatusReason.CONNECT_REFUSED),
     "store_lost": (SessionState.FAILED, StatusReason.STORE_LOST),
+    "store_unreachable": (SessionState.RECONNECTING, StatusReason.CONNECTION_LOST),
     "unreachable": (SessionState.RECONNECTING, StatusReason.PROXY_UNREACHABLE),
 }
 

@@ -4,6 +4,10 @@
 phones, with R messages a second together or as fast as they can, and kills it again and again. A
 message is lost when WhatsApp has forgotten it, because the library has confirmed it, and no host
 has ever told it. Records are acknowledged at once, as by a fast database.
+
+Those lost with a used key had not been confirmed: WhatsApp has sent them again, the library could
+not read them a second time, and they were told as undecryptable. The others WhatsApp takes for
+delivered: they were in the library's queue, behind its confirmation and before the spool.
 """
 
 import argparse
@@ -98,8 +102,18 @@ def _figures(account: Account, sent: list[str], *, kills: int, seconds: float) -
         "sent_per_s": round(len(sent) / seconds, 1),
         "lost": len(lost),
         "lost_per_kill": round(len(lost) / kills, 3),
-        "lost_and_told_as_undecryptable": len(warned.intersection(lost)),
+        "lost_with_used_key": len(warned.intersection(lost)),
+        "lost_confirmed": len(set(lost) - warned),
+        "lost_confirmed_at_once_at_most": _longest_run(sent, set(lost) - warned),
     }
+
+
+def _longest_run(sent: list[str], lost: set[str]) -> int:
+    longest = run = 0
+    for one in sent:
+        run = run + 1 if one in lost else 0
+        longest = max(longest, run)
+    return longest
 
 
 def main() -> int:

@@ -35,7 +35,7 @@ DIAGRAM: dict[SessionState, set[SessionState]] = {
 
 LINK_ENDINGS = (
     "logged_out", "replaced", "temporary_ban", "banned", "client_outdated", "refused",
-    "store_lost", "unreachable", "something new",
+    "store_lost", "store_unreachable", "unreachable", "something new",
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from gateway_worker.whatsapp.convert.texts import message_id
 from gateway_worker.whatsapp.convert.undecryptable import swallowed
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
 from gateway_worker.whatsapp.host.spool import Spool, SpoolClosedError
+from gateway_worker.whatsapp.host.store_watch import StoreWatch
 from gateway_worker.whatsapp.ipc.frames import Down, Ended, FromHost, Notice
 
 DEVICE: Final = 0
@@ -111,7 +112,12 @@ class LibraryReturned:
     error: str
 
 
-Happening = LinkEvent | QrShown | PairingDone | LibraryReturned | Notice
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFailed:
+    """The device store has failed a message; the connection is cut."""
+
+
+Happening = LinkEvent | QrShown | PairingDone | LibraryReturned | StoreFailed | Notice
 
 
 class Intake:
@@ -121,6 +127,8 @@ class Intake:
         spool: Where messages and receipts go.
         tell: Hands something to the loop; never blocks.
         wake: Tells the loop that there is something in the spool.
+        handed: Told of each message that is in the spool.
+        watch: Sees to it that a failing device store costs no message; None where it is a file.
 
     Attributes:
         is_busy: Whether an event is being taken.
@@ -128,11 +136,19 @@ class Intake:
     """
 
     def __init__(
-        self, *, spool: Spool, tell: Callable[[Happening], None], wake: Callable[[], None]
+        self,
+        *,
+        spool: Spool,
+        tell: Callable[[Happening], None],
+        wake: Callable[[], None],
+        handed: Callable[[], None],
+        watch: StoreWatch | None = None,
     ) -> None:
         self._spool = spool
         self._tell = tell
         self._wake = wake
+        self._handed = handed
+        self._watch = watch
         self._flags = 0
         self._receipts = ReceiptFilter()
         self.is_busy = False
@@ -149,10 +165,10 @@ class Intake:
 
     def _take(self, code: int, data: bytes) -> None:
         if code == MESSAGE:
-            self._store(code, data)
+            if self._store(code, data):
+                self._handed()
         elif code == UNDECRYPTABLE:
-            self._tell(_undecryptable(data))
-            self._store(code, data)
+            self._on_undecryptable(code, data)
         elif code == RECEIPT:
             if (key := self._receipts.key(data)) is not None and self._store(code, data):
                 self._receipts.keep(key)
@@ -162,6 +178,12 @@ class Intake:
             self._flags = 0
         else:
             self._tell(LinkEvent(code=code, data=data))
+
+    def _on_undecryptable(self, code: int, data: bytes) -> None:
+        identity = UndecryptableMessage.FromString(data).Info.ID
+        if self._watch is None or not self._watch.is_kept(identity):
+            self._tell(_undecryptable(identity))
+            self._store(code, data)
 
     def _store(self, code: int, data: bytes) -> bool:
         try:
@@ -182,6 +204,8 @@ class Intake:
 
     def log(self, data: bytes) -> None:
         """Take a log entry: most are nothing to anybody."""
+        if self._watch is not None:
+            self._watch.log(data)
         if (payload := swallowed(data)) is not None:
             self._store(SWALLOWED, payload)
         for pattern, event in _LOG_NOTICES:
@@ -221,9 +245,8 @@ def _stream_error(data: bytes) -> Notice:
     return Notice(event="stream_error", detail=StreamError.FromString(data).Code[:16])
 
 
-def _undecryptable(data: bytes) -> Notice:
-    event = UndecryptableMessage.FromString(data)
-    return Notice(event="message_undecryptable", detail=message_id(event.Info.ID) or "")
+def _undecryptable(identity: str) -> Notice:
+    return Notice(event="message_undecryptable", detail=message_id(identity) or "")
 
 
 _NEWS: Final[dict[int, Callable[[bytes], FromHost]]] = {

@@ -20,21 +20,26 @@ from gateway_worker.whatsapp.host.kernel import (
 from gateway_worker.whatsapp.host.native import (
     Library,
     RootKeyError,
+    StoreUnreadableError,
     file_source,
     install_root,
     log_of,
     stored_devices,
 )
 from gateway_worker.whatsapp.host.preload import Deferred
+from gateway_worker.whatsapp.host.rewind import Rewind
 from gateway_worker.whatsapp.host.session import HostSession
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 from gateway_worker.whatsapp.ipc.codec import WireError
-from gateway_worker.whatsapp.ipc.frames import Ended, Start
+from gateway_worker.whatsapp.ipc.frames import Ended, Notice, Start
 
 ERRORS_NAME: Final = "host.err"
 """In the session's directory: what the native library said when it crashed; the worker reads it."""
 REPLAY: Final = "gateway_worker.whatsapp.host.replay"
+SWITCH_SECONDS: Final = 0.0002
+"""How long the library's thread may have to wait for the interpreter. Meanwhile what it has to
+store piles up in the library, which has confirmed it already."""
 _FAILED: Final = 70
 
 
@@ -46,6 +51,7 @@ def run_host(sock: socket.socket, deferred: Deferred) -> NoReturn:
     status = _FAILED
     try:
         gc.enable()
+        sys.setswitchinterval(SWITCH_SECONDS)
         _serve(BlockingChannel(sock), deferred)
         status = 0
     except ConnectionError:
@@ -64,6 +70,9 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
     silence_output(directory / ERRORS_NAME)
     name_process("wa-host")
     lock_directory(directory)
+    rewind = _rewind(start, channel, deferred)
+    if not start.replay:
+        rewind.start()
     spool = Spool.open(
         directory=directory,
         limit_bytes=start.spool_limit_bytes,
@@ -83,7 +92,15 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
             channel.send(Ended(reason="refused", detail=str(error)))
             return
     source = start.device_url or file_source(directory / start.device_store)
-    resume = _device_to_run(start, source, deferred)
+    try:
+        resume = _device_to_run(start, source, deferred)
+    except StoreUnreadableError:
+        if start.device_url is None:
+            raise
+        channel.send(
+            Ended(reason="store_unreachable", detail="the device store cannot be read now")
+        )
+        return
     ports: frozenset[int] = frozenset()
     if start.device_url is not None:
         cut_connections()  # the library keeps the one that the question took
@@ -102,8 +119,19 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
         spool=spool,
         journal=journal,
         library=library,
+        rewind=rewind,
         database_ports=ports,
     ).run()
+
+
+def _rewind(start: Start, channel: BlockingChannel, deferred: Deferred) -> Rewind:
+    directory = Path(start.directory)
+    return Rewind(
+        library=deferred.path,
+        store=None if start.device_url is not None else directory / start.device_store,
+        directory=directory,
+        failed=lambda reason: channel.send(Notice(event="rewind_failed", detail=reason)),
+    )
 
 
 def _first_frame(channel: BlockingChannel) -> Start:

@@ -4,6 +4,7 @@ Three threads of ours: this loop, one that is inside the library's client for as
 and one for requests once there is the first. The library calls `Intake` on its own.
 """
 
+import math
 import os
 import select
 import signal
@@ -25,13 +26,16 @@ from gateway_worker.whatsapp.host.events import (
     LinkEvent,
     PairingDone,
     QrShown,
+    StoreFailed,
     link_news,
 )
 from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.host.kernel import cut_connections, force_to_disk
 from gateway_worker.whatsapp.host.native import Callbacks, Library, log_of, parse_device
+from gateway_worker.whatsapp.host.rewind import Rewind
 from gateway_worker.whatsapp.host.shipping import Shipper
 from gateway_worker.whatsapp.host.spool import Spool
+from gateway_worker.whatsapp.host.store_watch import StoreWatch
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 from gateway_worker.whatsapp.ipc.codec import WireError
 from gateway_worker.whatsapp.ipc.frames import (
@@ -77,6 +81,7 @@ class HostSession:
         spool: Opened already.
         journal: Likewise.
         library: Ready to run.
+        rewind: Keeps what the next host needs if this one is killed.
         database_ports: Connections that are not WhatsApp's have one of these.
     """
 
@@ -88,15 +93,18 @@ class HostSession:
         spool: Spool,
         journal: SendJournal,
         library: Library,
+        rewind: Rewind,
         database_ports: frozenset[int] = frozenset(),
     ) -> None:
         self._start = start
         self._channel = channel
         self._spool = spool
         self._library = library
+        self._rewind = rewind
         self._announced = start.resume_jid is not None
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._happenings: deque[Happening] = deque()
+        self._cut = partial(cut_connections, keep_ports=database_ports)
         self._people = People(phone_of=_remembering(library.phone_of))
         self._commands = Commands(
             library=library,
@@ -104,7 +112,7 @@ class HostSession:
             settle=partial(force_to_disk, log_of(Path(start.directory) / start.device_store)),
             send=self._send,
             unlinked=self._leave_soon,
-            cut=partial(cut_connections, keep_ports=database_ports),
+            cut=self._cut,
         )
         self._qr_codes = 0
         self._known = False
@@ -115,7 +123,15 @@ class HostSession:
         self._is_forbidden = False
         self._disconnecting = threading.Event()
         self._disconnected_at = 0.0
-        self._intake = Intake(spool=spool, tell=self._tell, wake=self._wake)
+        self._has_failed_store = False
+        watch = StoreWatch(cut=self._cut, failed=lambda: self._tell(StoreFailed()))
+        self._intake = Intake(
+            spool=spool,
+            tell=self._tell,
+            wake=self._wake,
+            handed=rewind.handed,
+            watch=None if start.device_url is None else watch,
+        )
         self._shipper = Shipper(
             spool=spool, people=self._people, send=self._send, in_flight=start.in_flight
         )
@@ -144,6 +160,8 @@ class HostSession:
             ready = dict(poll.poll(self._wait_milliseconds()))
             if self._wakeup in ready:
                 os.eventfd_read(self._wakeup)
+            if self._has_failed_store:
+                self._cut()  # the library makes a new one until it is told not to
             if self._is_forbidden:
                 self._leave(within=FORBIDDEN_SECONDS)
             if self._channel.fileno() in ready:
@@ -154,6 +172,7 @@ class HostSession:
             self._leave_if_unreachable()
             if self._known:  # else the client cannot be asked yet who is behind a LID
                 self._shipper.ship()
+            self._settle_keys()
 
     # From other threads.
 
@@ -204,7 +223,8 @@ class HostSession:
     def _wait_milliseconds(self) -> int:
         now = time.monotonic()
         if self._leaving is None:
-            return int(1000 * min(LONGEST_WAIT_SECONDS, self._absence.look_in_seconds(now))) + 1
+            looks = (self._absence.look_in_seconds(now), self._seconds_to_settle())
+            return int(1000 * min(LONGEST_WAIT_SECONDS, *looks)) + 1
         if now >= self._earliest and not self._spool.pending:
             return int(QUIET_CHECK_SECONDS * 1000)
         until = self._earliest if now < self._earliest else self._leaving
@@ -258,6 +278,16 @@ class HostSession:
         self._earliest = time.monotonic() + UNLINK_SECONDS
         self._leaving = self._earliest + self._start.drain_seconds
 
+    def _seconds_to_settle(self) -> float:
+        intake = self._intake
+        return self._rewind.seconds_to_settle(intake.last_event_at, is_busy=intake.is_busy)
+
+    def _settle_keys(self) -> None:
+        due = self._seconds_to_settle()
+        has_left = self._leaving is not None and self._is_quiet(time.monotonic())
+        if self._known and (due == 0 or (has_left and due < math.inf)):
+            self._rewind.settle()
+
     def _on_frame(self, frame: Frame) -> None:
         match frame:
             case Ack(record=record):
@@ -283,6 +313,8 @@ class HostSession:
                 self._on_pairing_done(status)
             case LibraryReturned(error=error):
                 self._on_returned(error)
+            case StoreFailed():
+                self._on_store_failed()
             case Notice():
                 self._send(happening)
 
@@ -308,6 +340,7 @@ class HostSession:
     def _on_device(self, own: Person) -> None:
         self._people.own = own
         self._known = True
+        self._rewind.start_late()
         self._spool.force_soon()  # a new link must not be lost to a power cut
         if not self._announced:
             self._announced = True
@@ -341,6 +374,13 @@ class HostSession:
         self._returned = True
         if self._leaving is None and error:
             self._send(Ended(reason="unreachable", detail="the first connection failed"))
+        self._leave()
+
+    def _on_store_failed(self) -> None:
+        """Leave: WhatsApp keeps what comes, until a host finds the store in order."""
+        if self._leaving is None:
+            self._send(Ended(reason="store_unreachable", detail="the device store does not answer"))
+        self._has_failed_store = True
         self._leave()
 
 

@@ -88,6 +88,11 @@ class _Segment:
             os.ftruncate(self.descriptor, self.size)
         return lost
 
+    def remove(self) -> None:
+        """Delete the file."""
+        os.close(self.descriptor)
+        self.path.unlink(missing_ok=True)
+
 
 class Spool:
     """A bounded queue on disk: many threads append, one thread reads.
@@ -209,41 +214,49 @@ class Spool:
         self._unforced.set()
 
     def read(self) -> Record | None:
-        """Return the next record that was not read yet, or None; for one thread."""
-        with self._changed:
-            while self._read < self._appended:
-                segment = next(one for one in self._segments if one.last > self._read)
-                if segment is not self._reading:
-                    self._reading, self._offset = segment, 0
-                found = segment.read(self._offset)
-                if found is None:  # damaged since it was opened; the rest of the file is lost
+        """Return the next record that was not read yet, or None; for the thread that acknowledges.
+
+        Not under the lock: the library's thread must not wait for a file that is read.
+        """
+        while (segment := self._next_to_read()) is not None:
+            if segment is not self._reading:
+                self._reading, self._offset = segment, 0
+            found = segment.read(self._offset)
+            if found is None:  # damaged since it was opened; the rest of the file is lost
+                with self._changed:
                     self.damaged_bytes += segment.size - self._offset
                     self._read = segment.last
-                    continue
-                record, self._offset = found
-                self._read = record.number
-                if record.number > self._acknowledged:
-                    return record
-            return None
+                    self._offset = segment.size
+                continue
+            record, self._offset = found
+            self._read = record.number
+            if record.number > self._acknowledged:
+                return record
+        return None
 
     def acknowledge(self, number: int) -> None:
-        """Forget the records up to and including a number."""
+        """Forget the records up to and including a number; for the thread that reads."""
         with self._changed:
             number = min(number, self._appended)
             if number <= self._acknowledged:
                 return
             self._acknowledged = number
-            # Not forced to the disk: after a power cut some records come twice.
-            packed = number.to_bytes(8, "little")
-            os.pwrite(self._ack_file, ACK.pack(number, zlib.crc32(packed)), 0)
+        # Not forced to the disk: after a power cut some records come twice.
+        packed = number.to_bytes(8, "little")
+        os.pwrite(self._ack_file, ACK.pack(number, zlib.crc32(packed)), 0)
+        gone: list[_Segment] = []
+        with self._changed:
             active = self._segments[-1]
             full = active.size >= min(self._segment_bytes, self._limit)
             if full and active.last <= number:
                 with suppress(OSError):  # no room on the disk: it stays until the next time
                     self._begin_segment()
             while len(self._segments) > 1 and self._segments[0].last <= number:
-                self._drop(self._segments.popleft())
+                gone.append(self._segments.popleft())
+                self._bytes -= gone[-1].size
             self._changed.notify_all()
+        for segment in gone:  # the disk may take its time, for which no append has to wait
+            segment.remove()
 
     def close(self) -> None:
         """Refuse what comes from now on; waiting appends end. Idempotent."""
@@ -256,6 +269,12 @@ class Spool:
                 os.close(segment.descriptor)
             os.close(self._ack_file)
             self._changed.notify_all()
+
+    def _next_to_read(self) -> _Segment | None:
+        with self._changed:
+            if self._read >= self._appended:
+                return None
+            return next(one for one in self._segments if one.last > self._read)
 
     # Inside; the lock is held.
 
@@ -326,8 +345,7 @@ class Spool:
 
     def _drop(self, segment: _Segment) -> None:
         self._bytes -= segment.size
-        os.close(segment.descriptor)
-        segment.path.unlink(missing_ok=True)
+        segment.remove()
 
 
 def _open(path: Path) -> int:

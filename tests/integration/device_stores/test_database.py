@@ -11,12 +11,19 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
-from gateway_worker.sessions.hosting import HostExited, LinkEnded, OutgoingText
+from gateway_worker.sessions.hosting import (
+    HostExited,
+    LinkEnded,
+    LinkUp,
+    OutgoingText,
+    UndecryptableMessage,
+)
 from gateway_worker.storage.db.device_stores import APPLICATION_NAME
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.device_stores.kinds import Postgres
-from tests.integration.device_stores.traffic import arrived, shows, talk
+from tests.integration.device_stores.traffic import arrived, receive, shows, talk
 from tests.integration.whatsapp.stage import Account, settings_for
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
@@ -111,11 +118,10 @@ async def test_a_database_that_is_away_does_not_count_as_a_lost_device(
     """A lost device has to be linked again; this one goes on when the database is back."""
     os.kill(account.host.pid, signal.SIGKILL)
     await account.next(HostExited)
-    known = len(account.events)
     await proxy.refuse()
     await account.launch()
+    assert (await account.next(LinkEnded)).reason == "store_unreachable"
     await account.next(HostExited)
-    assert not any(isinstance(event, LinkEnded) for event in account.events[known:])
     await proxy.accept()
     await account.resume()
 
@@ -128,3 +134,41 @@ async def test_a_database_that_goes_away_for_a_while_costs_nothing(
     await talk(account, ben, "before", times=1)
     await proxy.cut()
     await talk(account, ben, "after", times=3)
+
+
+async def test_messages_stay_at_whatsapp_while_the_database_is_away(
+    sandbox: Sandbox, account: Account, proxy: TcpProxy
+) -> None:
+    """The library would confirm and give up every one that it has no key for."""
+    ben, cara = [await sandbox.add_phone(push_name=name) for name in ("Ben", "Cara")]
+    await talk(account, ben, "before", times=1)
+    await receive(account, cara, "before")
+    stop = asyncio.Event()
+    sent: list[str] = []
+
+    async def write(phone: Phone) -> None:
+        while not stop.is_set():
+            sent.append(await phone.send_text(account.phone.number, f"{len(sent)}"))
+            await asyncio.sleep(0.01)
+
+    async with asyncio.TaskGroup() as writers:
+        for phone in (ben, cara):
+            writers.create_task(write(phone))
+        await eventually(lambda: len(sent) > 20, reason="messages come")
+        await proxy.refuse()
+        await proxy.cut()
+        assert (await account.next(LinkEnded)).reason == "store_unreachable"
+        await account.next(HostExited)
+        missed = len(sent)
+        await eventually(lambda: len(sent) > missed + 20, reason="messages wait")
+        stop.set()
+    await account.launch()
+    assert (await account.next(LinkEnded)).reason == "store_unreachable"
+    await account.next(HostExited)
+    await proxy.accept()
+    await account.launch()
+
+    await account.next(LinkUp)
+    for message_id in sent:
+        await arrived(account, message_id)
+    assert not any(isinstance(event, UndecryptableMessage) for event in account.events)
