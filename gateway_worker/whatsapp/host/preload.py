@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gateway_worker.whatsapp.host.relocations import Relocations
+
 _DECLARATIONS = ("restype", "argtypes", "errcheck")
 
 
@@ -42,6 +44,7 @@ class Deferred:
     def __init__(self, *, path: str, version: bytes) -> None:
         self._path = path
         self._library: ctypes.CDLL | None = None
+        self._relocations: Relocations | None = None
         self.GetVersion = _Version(version)
 
     @property
@@ -58,9 +61,16 @@ class Deferred:
         self.__dict__[name] = function
         return function
 
+    def record(self) -> None:
+        """Prepare for the processes that this one forks to share what loading writes."""
+        self._relocations = Relocations.record(self._path)
+
     def load(self) -> None:
         """Load the shared object into this process; from now on calls reach it directly."""
-        self._library = ctypes.CDLL(self._path)
+        if self._relocations is None:
+            self._library = ctypes.CDLL(self._path)
+        else:
+            self._library = self._relocations.load()
 
     def resolve(self, name: str) -> Any:
         """Return a native function, declared as neonize has declared it.

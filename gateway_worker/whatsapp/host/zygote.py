@@ -183,6 +183,7 @@ def main() -> None:
     deferred = preload()
     run = importlib.import_module("gateway_worker.whatsapp.host.run")  # imports neonize: not before
     reap_children()  # importing neonize runs `uname` in a shell and does not wait for its end
+    deferred.record()
     fill_holes()
     gc.freeze()
     if (threads := count_threads()) != 1:
