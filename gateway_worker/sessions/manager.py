@@ -68,6 +68,7 @@ class SessionManager(Handovers):
             routes=around.routes,
             controls=controls,
             pending=lambda session_id: self.pending_of(session_id)[1],
+            is_ours=lambda session_id: self.held_session(session_id) is not None,
             tenure=around.tenure,
         )
 

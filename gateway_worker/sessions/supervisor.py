@@ -53,6 +53,7 @@ class HostSupervisor:
         self._ensure_store = ensure_store
         self._task: asyncio.Task[None] | None = None
         self._halting = asyncio.Event()
+        self._is_killed = False
         self._exited: asyncio.Future[HostExited] | None = None
         self._ending: Ending | None = None
         self._backoff = Backoff(
@@ -69,6 +70,7 @@ class HostSupervisor:
     def start(self) -> None:
         """Begin to keep a host running."""
         self._halting = asyncio.Event()
+        self._is_killed = False
         self._backoff.reset()
         # A context of its own: this task outlives the command that starts it, and its log lines
         # must not carry that command's id.
@@ -86,6 +88,7 @@ class HostSupervisor:
 
     def kill(self) -> None:
         """End the host at once: it must not go on for another moment."""
+        self._is_killed = True
         self._halting.set()
         if self.host is not None:
             self.host.kill()
@@ -132,7 +135,9 @@ class HostSupervisor:
         except GatewayError as error:
             self._log.warning("session.host_not_started", reason=str(error))
             return
-        if self._halting.is_set():  # told to while the host was being started
+        if self._is_killed:  # while the host was being started
+            self.host.kill()
+        elif self._halting.is_set():
             await self.host.stop()
         left = await self._exited
         # One that has said why it leaves may be gone before it could be told to.

@@ -53,14 +53,13 @@ class Tenure:
             if not self.is_held:  # it has just run out, and the keeper has not had its turn
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    def extend(self, until: float) -> bool:
-        """Hold it until then; True if it was not held before."""
+    def extend(self, until: float) -> None:
+        """Hold it until then."""
         was_held = self.is_held
         self._until = until
         self._held.set()
         if not was_held:
             self._since = time.monotonic()
-        return not was_held
 
     def lapse(self) -> bool:
         """Note that it is not held any more; False if that was known."""
@@ -81,7 +80,7 @@ class LeaseKeeper:
         tenure: Told how long hosts may run.
         on_lapsed: Called when the lease could not be renewed in time, the hosts being dead, and
             again, in case of a standstill, before `on_regained`. Idempotent.
-        on_regained: Called when it is held again after that.
+        on_regained: Called when it is renewed after that, before it is used.
         version: Of this worker, for the table.
         capacity: Of this worker, for the table.
     """
@@ -148,19 +147,21 @@ class LeaseKeeper:
             raise LeaseLostError(
                 "another process has registered under this WORKER_ID; each worker needs its own"
             )
-        if self._extend(started):
+        if not self._tenure.is_held:
             log.warning("lease.regained")
             # After a standstill nobody has noted the end. What is in hand has to go back all the
-            # same: another worker waits at our queue already, and would get what comes next.
+            # same: another worker waits at our queue already, and would get what comes next. And
+            # no host may start before it is known which sessions are still ours.
             await self._on_lapsed()
             await self._on_regained()
-        return True
+        self._extend(started)
+        return self._tenure.is_held
 
-    def _extend(self, started: float) -> bool:
+    def _extend(self, started: float) -> None:
         """Use the lease from the moment on at which its renewal was asked for."""
         until = started + self._leases.lease_seconds * SAFE_PART
         self._hosts.extend_lease(until - time.monotonic())
-        return self._tenure.extend(until)
+        self._tenure.extend(until)
 
     async def _lapse(self) -> None:
         if not self._tenure.lapse():

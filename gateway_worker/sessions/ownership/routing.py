@@ -31,6 +31,7 @@ class Routing:
         routes: The broker's bindings.
         controls: Sends the markers.
         pending: Tells which markers a session waits for now; none if it is not ours any more.
+        is_ours: Whether this worker has a session. One that it has lost is not routed here again.
         tenure: The worker's lease. Without it nothing is routed: a worker that stood still in the
             middle of this may wake up when others have the session, and would undo what they did.
     """
@@ -42,12 +43,14 @@ class Routing:
         routes: CommandRoutes,
         controls: Controls,
         pending: Callable[[str], tuple[PendingMarker, ...]],
+        is_ours: Callable[[str], bool],
         tenure: Tenure,
     ) -> None:
         self._worker_id = worker_id
         self._routes = routes
         self._controls = controls
         self._pending = pending
+        self._is_ours = is_ours
         self._tenure = tenure
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -121,20 +124,28 @@ class Routing:
         for marker in pending:
             if marker not in others:
                 await self._mark(session_id, marker)
-        self._check_lease()
+        if not self._may_route(session_id):
+            return
         await self._routes.bind(session_id)
+        if not self._may_route(session_id):  # lost meanwhile: nobody else takes the binding back
+            self._routes.disown(session_id)
+            await self._routes.unbind_disowned(session_id)
+            return
         for worker_id in dict.fromkeys(marker.queue_of for marker in others):
-            self._check_lease()
-            await self._routes.unbind_from(session_id, worker_id)
+            if self._may_route(session_id):
+                await self._routes.unbind_from(session_id, worker_id)
         for marker in others:
             await self._mark(session_id, marker)
 
-    def _check_lease(self) -> None:
+    def _may_route(self, session_id: str) -> bool:
+        """Whether the session is still ours; raises `DependencyError` without the lease."""
         if not self._tenure.is_held:
             raise DependencyError("the lease is not held")
+        return self._is_ours(session_id)
 
     async def _mark(self, session_id: str, marker: PendingMarker) -> None:
-        self._check_lease()
+        if not self._may_route(session_id):
+            return
         control = Control(kind=ControlKind.MARKER, session_id=session_id, epoch=marker.epoch)
         await self._controls.control(
             ControlKind.MARKER, worker_id=marker.queue_of, body=control.encode()

@@ -34,6 +34,7 @@ class Host:
     def __init__(self, listener: HostListener) -> None:
         self._listener = listener
         self.runs = True
+        self.killed = False
         self.pid = 1
 
     async def stop(self) -> None:
@@ -45,6 +46,7 @@ class Host:
     def kill(self) -> None:
         """Leave at once."""
         self.runs = False
+        self.killed = True
         self._task = asyncio.ensure_future(
             self._listener(HostExited(expected=False, detail="killed"))
         )
@@ -55,6 +57,9 @@ class Launcher:
 
     def __init__(self) -> None:
         self.hosts: list[Host] = []
+        self.may_start = asyncio.Event()
+        self.may_start.set()
+        self.waiting = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -63,7 +68,10 @@ class Launcher:
         return [host for host in self.hosts if host.runs]
 
     async def launch(self, _spec: HostSpec, listener: HostListener) -> Host:
-        """Start one."""
+        """Start one, as soon as that is possible."""
+        self.waiting += 1
+        await self.may_start.wait()
+        self.waiting -= 1
         assert not self.running, "two hosts at once"
         host = Host(listener)
         self.hosts.append(host)

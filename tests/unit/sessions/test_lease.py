@@ -69,6 +69,8 @@ class Keeping:
 
     async def _on_regained(self) -> None:
         self.regained += 1
+        self.held_when_regained = self.tenure.is_held
+        self.leases_when_regained = len(self.hosts.leases)
 
 
 async def test_a_lease_that_is_renewed_is_never_lost() -> None:
@@ -95,6 +97,21 @@ async def test_hosts_are_killed_when_it_cannot_be_renewed_and_may_run_again_when
     await eventually(lambda: keeping.regained == 1)
     assert keeping.tenure.is_held
     await asyncio.wait_for(keeping.tenure.held(), 1)
+    stop.set()
+    await task
+
+
+async def test_no_host_starts_before_it_is_known_whose_the_sessions_are() -> None:
+    """A worker that stood still for longer than its lease has not even noted its end."""
+    keeping, stop = Keeping(), asyncio.Event()
+    await keeping.keeper.begin()
+    keeping.tenure.extend(0.0)
+    task = asyncio.create_task(keeping.keeper.run(stop))
+    await eventually(lambda: keeping.regained == 1)
+    assert (keeping.lapsed, keeping.held_when_regained) == (1, False)
+    assert keeping.leases_when_regained == 1, "of the beginning"
+    await eventually(lambda: keeping.tenure.is_held)
+    assert len(keeping.hosts.leases) > 1
     stop.set()
     await task
 

@@ -59,13 +59,15 @@ class Taking:
     def __init__(self, *pending: PendingMarker) -> None:
         self.broker = Broker()
         self.pending = pending
+        self.is_ours = True
         self.tenure = Tenure()
         self.tenure.extend(float("inf"))
         self.routing = Routing(
             worker_id="me",
             routes=self.broker,
             controls=self.broker,
-            pending=lambda _session_id: self.pending,
+            pending=lambda _session_id: self.pending if self.is_ours else (),
+            is_ours=lambda _session_id: self.is_ours,
             tenure=self.tenure,
         )
 
@@ -148,3 +150,26 @@ async def test_a_worker_whose_lease_has_ended_meanwhile_takes_nothing_from_other
     await eventually(lambda: "marker 2 to alpha" in taking.broker.asked)
     assert taking.broker.asked == ["bind s", "bind s", "unbind s from alpha", "marker 2 to alpha"]
     await taking.routing.close()
+
+
+async def test_a_session_that_was_lost_is_not_routed_again() -> None:
+    """Neither at all, nor in the background once the broker answers."""
+    taking = Taking(PendingMarker(epoch=2, queue_of="alpha"))
+    taking.broker.away = True
+    await taking.routing.take("s")
+    taking.is_ours = taking.broker.away = False
+    await eventually(lambda: "route:s" not in {task.get_name() for task in asyncio.all_tasks()})
+    await taking.routing.take("s")
+    assert taking.broker.asked == []
+
+
+async def test_a_session_that_is_lost_while_it_is_bound_is_unbound_again() -> None:
+    """Nobody else would: its new owner has looked after that already."""
+    taking = Taking(PendingMarker(epoch=2, queue_of="alpha"))
+
+    def lose() -> None:
+        taking.is_ours = False
+
+    taking.broker.when_bound = lose
+    await taking.routing.take("s")
+    assert taking.broker.asked == ["bind s", "disown s", "turn s away"]

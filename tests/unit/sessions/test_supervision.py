@@ -56,3 +56,16 @@ async def test_a_host_that_was_killed_has(company: Company) -> None:
 
     assert company.observer.exits == [False]
     assert company.observer.restarts == 1
+
+
+async def test_a_host_that_is_started_for_a_session_that_was_lost_is_killed(
+    company: Company,
+) -> None:
+    """It must not take the time to leave in good order: another worker's host runs."""
+    company.launcher.may_start.clear()
+    company.launcher.hosts[0].kill()
+    await eventually(lambda: company.launcher.waiting == 1, reason="another host is being started")
+    company.session.fence()
+    company.launcher.may_start.set()
+    await eventually(lambda: len(company.launcher.hosts) == 2, reason="it has started")
+    await eventually(lambda: company.launcher.hosts[1].killed, reason="it is killed")

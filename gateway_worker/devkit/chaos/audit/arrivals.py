@@ -1,9 +1,10 @@
 """One event for each message that a phone wrote, unless the library had it when its host died."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from gateway_contracts import StatusReason
+from gateway_contracts import SessionState, StatusReason
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Inbound, Offence
 from gateway_worker.devkit.chaos.history import Blow, History, Kind, Told, Written
 
@@ -48,15 +49,19 @@ def judge_inbound(history: History) -> Inbound:
 
 
 def held_on_disk(history: History) -> frozenset[_Key]:
-    """Return what one worker's host had confirmed when another worker took the session over.
+    """Return what a former owner's host may have confirmed of a session that was taken over.
 
-    It may be on the first one's disk, and is then announced when that worker is back.
+    That is then on the former owner's disk, and announced when it is back. If it only stood still,
+    its host goes on when it wakes up, until the new owner's has connected.
     """
-    takeovers: dict[str, list[Told]] = defaultdict(list)
+    takeovers: dict[str, list[tuple[Told, float]]] = defaultdict(list)
     arrivals: dict[_Key, Told] = {}
     for told in history.told:
         if told.reason is StatusReason.TAKEN_OVER:
-            takeovers[told.session_id].append(told)
+            takeovers[told.session_id].append((told, math.inf))
+        elif told.state is SessionState.CONNECTED and takeovers[told.session_id]:
+            taken, until = takeovers[told.session_id][-1]
+            takeovers[told.session_id][-1] = (taken, min(until, told.at))
         elif told.kind is Kind.RECEIVED:
             arrivals.setdefault((told.session_id, told.message_id), told)
     return frozenset(
@@ -65,8 +70,8 @@ def held_on_disk(history: History) -> frozenset[_Key]:
         if one.confirmed_at is not None
         and (arrival := arrivals.get(_key(one))) is not None
         and any(
-            one.confirmed_at - _SECOND <= taken.at and _place(taken) < _place(arrival)
-            for taken in takeovers[one.session_id]
+            one.confirmed_at - _SECOND <= until and _place(taken) < _place(arrival)
+            for taken, until in takeovers[one.session_id]
         )
     )
 

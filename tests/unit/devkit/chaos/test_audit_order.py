@@ -86,6 +86,24 @@ def test_messages_from_a_dead_workers_disk_have_no_order() -> None:
     assert [one.identity for one in verdict.late] == ["m3"]
 
 
+@pytest.mark.parametrize("moment", ["before it is connected", "afterwards"])
+def test_a_host_that_wakes_up_confirms_until_the_new_one_is_connected(moment: str) -> None:
+    """What comes later cannot be on a former owner's disk."""
+    story = Story.clean()
+    story.status(SessionState.CONNECTING, StatusReason.TAKEN_OVER, worker="b")
+    story.now += 5
+    if moment == "afterwards":
+        story.status(SessionState.CONNECTED, StatusReason.LOGIN_SUCCEEDED, worker="b")
+        story.now += 5
+    story.write("m3")
+    if moment != "afterwards":
+        story.status(SessionState.CONNECTED, StatusReason.LOGIN_SUCCEEDED, worker="b")
+    story.receive("m4")
+    story.tell(kind=Kind.RECEIVED, message_id="m3")
+
+    assert breaches(story) == ([Breach.OUT_OF_ORDER] if moment == "afterwards" else [])
+
+
 @pytest.mark.parametrize("case", ["handed over", "not confirmed"])
 def test_other_moves_are_no_excuse_for_disorder(case: str) -> None:
     """Who hands over takes the disk along; what was not confirmed is WhatsApp's to send."""
