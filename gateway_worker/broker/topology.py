@@ -123,6 +123,11 @@ class Declarer:
         finally:
             await close_channel(channel)
 
+    async def is_consumed(self, worker_id: str) -> bool:
+        """Ask whether a worker's queue has a consumer. Raises `DependencyError`."""
+        queue = self._topology.worker_queue(worker_id)
+        return await self.exists(queue) and (await self.inspect(queue)).consumers > 0
+
     async def exists(self, queue: str) -> bool:
         """Ask whether there is a queue. Raises `DependencyError`."""
         try:
@@ -240,6 +245,11 @@ class Routes:
     def disown(self, session_id: str) -> None:
         """Leave a session's binding to its new owner: never make it again here."""
         self._declarer.disown(session_id)
+
+    async def is_listening(self, worker_id: str) -> bool:
+        """Whether anybody consumes a worker's queue now. Raises `DependencyError`."""
+        with _as_dependency():
+            return await self._declarer.is_consumed(worker_id)
 
 
 @contextlib.contextmanager

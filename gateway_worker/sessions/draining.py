@@ -164,20 +164,9 @@ class Drain:
             return _End.STAYS
         refused = 0
         for _ in range(_TARGETS):
-            try:
-                target = await self._sessions.place(without=self._worker_id)
-                if target is None:
-                    return self._without_target(session)
-                await self._until_announceable()
-                await session.pack(StatusReason.WORKER_DRAINING)
-            except DependencyError as error:
-                log.warning("drain.session_waits", session_id=session_id, reason=str(error))
-                session.unpack()
-                self._is_patient = True
-                return _End.LATER
-            except GatewayError as error:  # its store cannot be copied: it must not move
-                log.warning("drain.session_stays", session_id=session_id, reason=str(error))
-                return _End.STAYS
+            target = await self._pack(session)
+            if isinstance(target, _End):
+                return target
             try:
                 return await self._give(session, target)
             except TransferRefusedError:
@@ -186,13 +175,37 @@ class Drain:
         session.unpack()
         return _End.STAYS
 
-    async def _until_announceable(self) -> None:
-        """Ask the broker for an answer. Raises `DependencyError`."""
+    async def _pack(self, session: Session) -> str | _End:
+        """Get a session ready to go to another worker, which is returned, or say how it ends."""
+        try:
+            target = await self._sessions.place(without=self._worker_id)
+            if target is None:
+                return self._without_target(session)
+            if await self._can_be_told(target):
+                await session.pack(StatusReason.WORKER_DRAINING)
+                return target
+            log.info("drain.worker_silent", session_id=session.session_id, worker=target)
+        except DependencyError as error:
+            log.warning("drain.session_waits", session_id=session.session_id, reason=str(error))
+            self._is_patient = True
+        except GatewayError as error:  # its store cannot be copied: it must not move
+            log.warning("drain.session_stays", session_id=session.session_id, reason=str(error))
+            return _End.STAYS
+        session.unpack()
+        return _End.LATER
+
+    async def _can_be_told(self, target: str) -> bool:
+        """Whether the other worker listens; one that has just died does not.
+
+        Raises:
+            DependencyError: The broker cannot be asked.
+        """
         if time.monotonic() >= self._broker_until:
-            return
+            return True
         try:
             async with asyncio.timeout(_BROKER_SECONDS):
                 await self._ask_broker()
+                return await self._manager.is_listening(target)
         except TimeoutError as error:
             raise DependencyError("the broker does not answer") from error
 

@@ -99,6 +99,14 @@ class SessionManager(Handovers):
             lambda: self._around.sessions.place(without=self.worker_id), name="sessions.place"
         )
 
+    async def is_listening(self, worker_id: str) -> bool:
+        """Whether a worker takes what comes for it. Raises `DependencyError`.
+
+        The lease of one that has died may be good for some seconds more. A session that goes to it
+        then is away until somebody takes it over.
+        """
+        return await self._around.routes.is_listening(worker_id)
+
     # How sessions come.
 
     async def resume(self) -> int:

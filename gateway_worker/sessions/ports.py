@@ -209,6 +209,13 @@ class CommandRoutes(Protocol):
         """Leave the binding to the session's new owner: never make it again here."""
         ...
 
+    async def is_listening(self, worker_id: str) -> bool:
+        """Whether a worker takes what comes for it; one that has just died does not.
+
+        Raises `DependencyError`.
+        """
+        ...
+
 
 class SessionObserver(Protocol):
     """Counts what happens to sessions. Cheap; never raises."""

@@ -13,6 +13,7 @@ from gateway_contracts import (
     SessionMigrate,
     SessionMigrateData,
     SessionStatus,
+    StatusReason,
     TextContent,
 )
 from gateway_worker.sandbox.sandbox import Sandbox
@@ -149,3 +150,26 @@ async def test_a_worker_that_leaves_hands_its_sessions_over(fleet: Fleet) -> Non
         after=after,
     )
     fleet.assert_whole("shop", after=after)
+
+
+async def test_a_session_does_not_go_to_a_worker_that_has_just_died(
+    sandbox: Sandbox, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Its lease says that it lives; the session stays connected, and goes to the third worker."""
+    names = ("alpha", "beta", "gamma")
+    async with open_fleet(sandbox, environment, tmp_path, names) as fleet:
+        await fleet.link("shop", await fleet.sandbox.add_phone(SHOP))
+        home = fleet.home("shop")
+        dead, alive = (name for name in names if name != home)
+        after = len(fleet.backend.arrivals)
+        await fleet.workers[dead].kill()
+        failed = await fleet.fail(migration(fleet, dead))
+        assert failed.data.error.code is ErrorCode.CAPACITY
+        told = [one.event for one in fleet.backend.arrivals[after:]]
+        assert not [event for event in told if isinstance(event, SessionStatus)]
+
+        await fleet.workers[home].stop()
+        await fleet.until_at("shop", alive, after=after)
+        told = [one.event for one in fleet.backend.arrivals[after:]]
+        reasons = [event.data.reason for event in told if isinstance(event, SessionStatus)]
+        assert StatusReason.TAKEN_OVER not in reasons

@@ -21,6 +21,7 @@ from gateway_contracts import (
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
 from gateway_worker.errors import (
     CapacityError,
+    DependencyError,
     GatewayError,
     InvalidCommandError,
     SessionExistsError,
@@ -83,6 +84,9 @@ async def migrate(context: Context, command: SessionMigrate) -> Effect:
         )
     if not manager.is_portable:
         raise InvalidCommandError("sessions cannot move: set SNAPSHOT_KEYS or DEVICE_STORE")
+    if not await manager.is_listening(target):
+        silent = f"the worker {target} does not answer"
+        raise CapacityError(silent) if wished else DependencyError(silent)
     try:
         await session.pack(StatusReason.HANDED_OVER)
     except GatewayError:

@@ -52,13 +52,14 @@ _MARKERS_PASSED = text("""
 """)
 _ORPHANS = text(f"SELECT count(*) {ORPHANED}")
 _LOADS = f"""
-    SELECT w.id, w.capacity, count(s.id) AS held
+    SELECT w.id, w.capacity, count(s.id) AS held,
+        w.lease_expires_at > now() + make_interval(secs => w.lease_seconds / 2) AS renewed
     FROM workers AS w LEFT JOIN sessions AS s ON s.worker_id = w.id
     WHERE {TAKES_MORE} GROUP BY w.id
 """  # noqa: S608
 _PLACE = text(f"""
     SELECT id FROM ({_LOADS}) AS loads WHERE held < capacity AND id <> :without
-    ORDER BY held / CAST(capacity AS float8), held, id LIMIT 1
+    ORDER BY renewed DESC, held / CAST(capacity AS float8), held, id LIMIT 1
 """)  # noqa: S608
 _TAKES = text(f"SELECT id FROM ({_LOADS}) AS loads WHERE held < capacity AND id = :id")  # noqa: S608
 _ROOM = text(f"SELECT sum(greatest(capacity - held, 0)) FROM ({_LOADS}) AS loads")  # noqa: S608
@@ -161,7 +162,8 @@ class PostgresSessionStore:
     async def place(self, *, without: str) -> str | None:
         """Return the live worker, other than `without`, that is the least full; None if none is.
 
-        It may be full or gone when a session is transferred to it. Raises `DependencyError`.
+        One that is late with its lease is the last choice. It may be full or gone when a session is
+        transferred to it. Raises `DependencyError`.
         """
         async with self._database.statement("looking for a worker with room") as connection:
             found: str | None = await connection.scalar(_PLACE, {"without": without})

@@ -41,6 +41,7 @@ class Fleet:
         self.others = Others()
         self.gone: list[tuple[str, str]] = []
         self.broker_is_away = False
+        self.deaf = 0
         self.asked_broker = 0
         self.drain = Drain(
             worker_id="me",
@@ -66,6 +67,12 @@ class Fleet:
     async def depart(self, session_id: str, to_worker: str) -> None:
         """Let it go."""
         self.gone.append((session_id, to_worker))
+
+    async def is_listening(self, worker_id: str) -> bool:
+        """Find it there, or just dead."""
+        assert worker_id != "me"
+        self.deaf -= 1
+        return self.deaf < 0
 
     # And of others.
 
@@ -130,6 +137,31 @@ async def test_after_an_outage_of_the_database_the_others_may_be_late(fleet: Fle
     fleet.others.answers = [None, None, "beta"]
 
     assert await fleet.drain.run(seconds=SECONDS, after_outage=True) == 1
+
+
+async def test_a_session_does_not_go_to_one_that_has_just_died(fleet: Fleet) -> None:
+    """Its lease is good for some seconds more; meanwhile the session is connected."""
+    fleet.others.answers = ["beta"]
+    fleet.deaf = 2
+    moving = asyncio.create_task(fleet.drain.run(seconds=SECONDS))
+    while fleet.deaf > 0:
+        assert fleet.company.session.is_connected
+        await asyncio.sleep(0.01)
+
+    assert await moving == 1
+
+
+async def test_a_worker_that_is_left_alone_leaves_when_the_lease_of_the_dead_one_ends(
+    fleet: Fleet,
+) -> None:
+    """It does not wait for somebody who never comes."""
+    fleet.others.answers = ["beta", None]
+    fleet.deaf = 1
+
+    assert await fleet.drain.run(seconds=SECONDS) == 0
+
+    assert fleet.others.asked == 2
+    assert fleet.company.session.is_connected
 
 
 @pytest.mark.parametrize("which", ["database", "objects"])

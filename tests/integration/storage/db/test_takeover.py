@@ -315,3 +315,18 @@ async def test_where_there_is_room(database: Database, sessions: PostgresSession
         await sessions.create(session_row(f"more{n}", worker_id="b"))
     assert await sessions.place(without=WORKER) == "a"
     assert await sessions.place(without="a") == WORKER
+
+
+async def test_a_worker_that_is_late_with_its_lease_is_the_last_choice(
+    database: Database, sessions: PostgresSessionStore
+) -> None:
+    """It may have died a moment ago; its lease tells nobody yet."""
+    for name, held in (("a", 0), ("b", 3)):
+        await registered(database, name, capacity=4)
+        await many(sessions, held, name)
+    assert await sessions.place(without=WORKER) == "a"
+    late = "UPDATE workers SET lease_expires_at = now() + make_interval(secs => lease_seconds / 3)"
+    await value(database, f"{late} WHERE id = 'a' RETURNING id")
+
+    assert await sessions.place(without=WORKER) == "b"
+    assert await sessions.place(without="b") == "a"
