@@ -316,10 +316,10 @@ async def test_a_window_that_widens_lets_everything_past_what_is_held(
         while len(mill.accepted) < 1000:
             held = len(mill.accepted)
             consumer.widen(held)
-            await eventually(lambda: len(mill.accepted) > held)  # noqa: B023
+            await eventually(lambda: len(mill.accepted) > held, timeout_seconds=30)  # noqa: B023
         assert len(mill.accepted) < 1200 + 1
         consumer.widen(1200)
-        await eventually(lambda: len(mill.accepted) == 1200)
+        await eventually(lambda: len(mill.accepted) == 1200, timeout_seconds=30)
         assert bodies(mill.accepted) == numbered(1200)
         assert not any(delivery.redelivered for delivery in mill.accepted)
         for delivery in mill.accepted:
@@ -327,7 +327,7 @@ async def test_a_window_that_widens_lets_everything_past_what_is_held(
         consumer.widen(0)
         mill.accepted.clear()
         await backend.send_all(numbered(500, start=1200))
-        await eventually(lambda: len(mill.accepted) >= settings.prefetch)
+        await eventually(lambda: len(mill.accepted) >= settings.prefetch, timeout_seconds=30)
         await eventually_depth(backend, queue, 500 - settings.prefetch)
         assert len(mill.accepted) == settings.prefetch
         assert broker.stats().settle_failures == 0
