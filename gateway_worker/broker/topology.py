@@ -83,24 +83,13 @@ class Declarer:
         """Stop routing a session's commands here."""
         async with self._lock:
             self._keys.discard(session_id)
-            await self._request(
-                f"unbind {self._queue}",
-                lambda channel: channel.queue_unbind(
-                    queue=self._queue, exchange=self._topology.commands, routing_key=session_id
-                ),
-            )
+            await self._unbind(session_id)
 
     async def unbind_disowned(self, session_id: str) -> None:
         """Stop routing a session's commands here, unless they are meant to come here."""
         async with self._lock:
-            if session_id in self._keys:
-                return
-            await self._request(
-                f"unbind {self._queue}",
-                lambda channel: channel.queue_unbind(
-                    queue=self._queue, exchange=self._topology.commands, routing_key=session_id
-                ),
-            )
+            if session_id not in self._keys:
+                await self._unbind(session_id)
 
     async def unbind_from(self, session_id: str, worker_id: str) -> None:
         """Stop routing a session's commands to another worker; fine if nothing does, or can.
@@ -125,18 +114,20 @@ class Declarer:
 
     async def is_consumed(self, worker_id: str) -> bool:
         """Ask whether a worker's queue has a consumer. Raises `DependencyError`."""
-        queue = self._topology.worker_queue(worker_id)
-        return await self.exists(queue) and (await self.inspect(queue)).consumers > 0
+        state = await self._find(self._topology.worker_queue(worker_id))
+        return state is not None and state.consumers > 0
 
     async def exists(self, queue: str) -> bool:
         """Ask whether there is a queue. Raises `DependencyError`."""
+        return await self._find(queue) is not None
+
+    async def _find(self, queue: str) -> QueueState | None:
         try:
-            await self.inspect(queue)
+            return await self.inspect(queue)
         except DependencyError as error:
             if not is_missing(error):
                 raise
-            return False
-        return True
+            return None
 
     def disown(self, session_id: str) -> None:
         """Do not bind a session's key again; its new owner takes care of the binding."""
@@ -197,6 +188,14 @@ class Declarer:
             f"bind queue {spec.queue} to {spec.exchange}",
             lambda channel: channel.queue_bind(
                 queue=spec.queue, exchange=spec.exchange, routing_key=spec.routing_key
+            ),
+        )
+
+    async def _unbind(self, session_id: str) -> None:
+        await self._request(
+            f"unbind {self._queue}",
+            lambda channel: channel.queue_unbind(
+                queue=self._queue, exchange=self._topology.commands, routing_key=session_id
             ),
         )
 

@@ -28,18 +28,21 @@ class Handovers(Roster):
         """This worker."""
         return self._worker_id
 
-    async def whereabouts(self, session_id: str, *, known_to: int | None = None) -> Whereabouts:
+    async def whereabouts(
+        self, session_id: str, *, known_to: int = 0, anew: bool = False
+    ) -> Whereabouts:
         """Say who owns a session and which markers it waits for.
 
         Of a session that is here it is what this worker knows itself, unless there may be more.
 
         Args:
             session_id: Which.
-            known_to: An epoch that somebody has heard of; 0 asks the database in any case. If the
-                session turns out to be somebody else's by now, it is gone from here.
+            known_to: An epoch that somebody has heard of.
+            anew: Ask the database in any case. If the session turns out to be somebody else's by
+                now, it is gone from here.
         """
         session = self.held_session(session_id)
-        if session is None or known_to == 0 or (known_to or 0) > session.epoch:
+        if session is None or anew or known_to > session.epoch:
             row = await self._look_up(session_id)
             session = self.held_session(session_id)
             if session is None:

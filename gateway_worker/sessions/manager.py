@@ -208,7 +208,7 @@ class SessionManager(Handovers):
                     continue
                 # Nobody waits for the broker, or those that come next would have to.
                 self._around.background.post(
-                    f"route:{row.session_id}", partial(self._route, row.session_id)
+                    f"route:{row.session_id}", partial(self._routing.take, row.session_id)
                 )
 
     # How they go.
@@ -345,10 +345,6 @@ class SessionManager(Handovers):
         if row.desired is DesiredState.RUNNING:
             session.start(reason)
         return session
-
-    async def _route(self, session_id: str) -> None:
-        if self.held_session(session_id) is not None:
-            await self._routing.take(session_id)
 
     def _enter(self, row: SessionRow, *, local_epoch: int | None) -> Session:
         session = Session(row=row, around=self._around, local_epoch=local_epoch, on_lost=self.lose)
