@@ -1,6 +1,8 @@
 """Commands keep their order while their session goes from worker to worker, several times over."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,9 @@ import pytest
 from gateway_contracts import CommandEnvelope, SessionMigrate, SessionMigrateData, encode
 from gateway_worker.broker import Broker, BrokerSettings
 from gateway_worker.devkit.backend import Backend
+from gateway_worker.sessions.ports import PendingMarker
 from gateway_worker.storage.db import Database, PostgresSessionStore
-from tests.integration.commands.support import working
+from tests.integration.commands.support import Station, working
 from tests.integration.commands.test_order import outcomes
 from tests.integration.commands.test_outcomes import get_status, nothing_is_left
 from tests.integration.storage.db.support import OTHER, WORKER
@@ -80,246 +83,227 @@ class Queues:
         return taken
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moves:
+    """A session `a` that goes from worker to worker, and the workers' queues."""
+
+    database: Database
+    settings: BrokerSettings
+    backend: Backend
+    queues: Queues
+    directory: Path
+
+    def working(self, worker_id: str = WORKER) -> AbstractAsyncContextManager[Station]:
+        """Run a worker."""
+        return working(
+            self.database, self.settings, self.directory / worker_id, worker_id=worker_id
+        )
+
+    async def own(self, owner: str, *handovers: tuple[int, str]) -> None:
+        """Give the session an owner, and handovers that are not through."""
+        pending = [{"epoch": epoch, "queue_of": worker} for epoch, worker in handovers]
+        epoch = handovers[-1][0] if handovers else 1
+        async with self.database.direct("moving") as connection:
+            await connection.execute(
+                "UPDATE sessions SET worker_id = $1, epoch = $2, pending = $3::text::jsonb"
+                " WHERE id = 'a'",
+                owner,
+                epoch,
+                orjson.dumps(pending).decode(),
+            )
+
+    async def until_arrived(self, ids: Sequence[str]) -> None:
+        """Wait until commands have ended and no handover is under way any more."""
+        for command_id in ids:
+            await self.backend.outcome(command_id)
+
+        async def is_through() -> bool:
+            return not await self._pending()
+
+        await eventually(is_through, reason="every marker has come")
+
+    async def has_left(self, epoch: int) -> bool:
+        """Whether the marker of an epoch has left the queue that it ends."""
+        return all(entry.left for entry in await self._pending() if entry.epoch == epoch)
+
+    async def _pending(self) -> Sequence[PendingMarker]:
+        row = await PostgresSessionStore(database=self.database).get("a")
+        assert row is not None
+        return row.pending
+
+
 @pytest.fixture
-async def queues(amqp_url: str, settings: BrokerSettings) -> Any:
+async def moves(
+    amqp_url: str, database: Database, settings: BrokerSettings, backend: Backend, tmp_path: Path
+) -> AsyncIterator[Moves]:
     """The queues of three workers, none of which runs."""
     for worker in (WORKER, OTHER, THIRD):
         async with Broker.open(settings, worker_id=worker):
             pass
     async with await aio_pika.connect(amqp_url) as connection:
-        yield Queues(await connection.channel(), settings)
-
-
-async def own(database: Database, owner: str, *handovers: tuple[int, str]) -> None:
-    """Give session `a` an owner, and handovers that are not through."""
-    pending = orjson.dumps([{"epoch": epoch, "queue_of": worker} for epoch, worker in handovers])
-    epoch = handovers[-1][0] if handovers else 1
-    async with database.direct("moving") as connection:
-        await connection.execute(
-            "UPDATE sessions SET worker_id = $1, epoch = $2, pending = $3::text::jsonb"
-            " WHERE id = 'a'",
-            owner,
-            epoch,
-            pending.decode(),
+        yield Moves(
+            database=database,
+            settings=settings,
+            backend=backend,
+            queues=Queues(await connection.channel(), settings),
+            directory=tmp_path,
         )
 
 
-async def until_arrived(database: Database, backend: Backend, ids: Sequence[str]) -> None:
-    """Wait until commands have ended and no handover is under way any more."""
-    sessions = PostgresSessionStore(database=database)
-    for command_id in ids:
-        await backend.outcome(command_id)
-
-    async def is_through() -> bool:
-        row = await sessions.get("a")
-        return row is not None and not row.pending
-
-    await eventually(is_through, reason="every marker has come")
-
-
-async def has_left(database: Database, epoch: int) -> bool:
-    """Whether the marker of an epoch has left the queue that it ends."""
-    row = await PostgresSessionStore(database=database).get("a")
-    assert row is not None
-    return all(entry.left for entry in row.pending if entry.epoch == epoch)
-
-
-async def test_what_is_still_at_a_former_owner_is_not_overtaken_by_its_marker(
-    database: Database,
-    settings: BrokerSettings,
-    backend: Backend,
-    queues: Queues,
-    tmp_path: Path,
-) -> None:
+async def test_what_is_still_at_a_former_owner_is_not_overtaken_by_its_marker(moves: Moves) -> None:
     """The session went on while commands of its first owner were in its second owner's queue."""
-    await own(database, WORKER, (2, OTHER), (3, THIRD))
+    await moves.own(WORKER, (2, OTHER), (3, THIRD))
     old, new, newest = (get_status("a") for _ in range(3))
-    await queues.put(THIRD, new)
-    await queues.put(THIRD, old, **{"wa-from": OTHER, "wa-stage": 2, "wa-hop": 2, "wa-hops": 1})
+    await moves.queues.put(THIRD, new)
+    await moves.queues.put(
+        THIRD, old, **{"wa-from": OTHER, "wa-stage": 2, "wa-hop": 2, "wa-hops": 1}
+    )
     async with (
-        working(database, settings, tmp_path / "1") as owner,
-        working(database, settings, tmp_path / "2", worker_id=OTHER) as first,
+        moves.working() as owner,
+        moves.working(OTHER) as first,
     ):
         await nothing_is_left(first)  # its marker is on its way
-        await backend.publish(newest)
-        async with working(database, settings, tmp_path / "3", worker_id=THIRD):
-            await until_arrived(database, backend, [newest.id])
-        assert outcomes(backend, "a") == [old.id, new.id, newest.id]
+        await moves.backend.publish(newest)
+        async with moves.working(THIRD):
+            await moves.until_arrived([newest.id])
+        assert outcomes(moves.backend, "a") == [old.id, new.id, newest.id]
         await nothing_is_left(owner)
 
 
-async def test_a_worker_that_gets_a_session_back_tells_its_two_stints_apart(
-    database: Database,
-    settings: BrokerSettings,
-    backend: Backend,
-    queues: Queues,
-    tmp_path: Path,
-) -> None:
+async def test_a_worker_that_gets_a_session_back_tells_its_two_stints_apart(moves: Moves) -> None:
     """It has commands from before, another one has some from between, and new ones come."""
-    await own(database, WORKER, (2, WORKER), (3, OTHER))
+    await moves.own(WORKER, (2, WORKER), (3, OTHER))
     old, between, new = (get_status("a") for _ in range(3))
-    await queues.put(WORKER, old)
-    await queues.put(OTHER, between)
-    async with working(database, settings, tmp_path / "1"):
-        await eventually(lambda: has_left(database, 2), reason="its own marker has come out")
-        await backend.publish(new)
-        async with working(database, settings, tmp_path / "2", worker_id=OTHER):
-            await until_arrived(database, backend, [old.id, between.id, new.id])
-    assert outcomes(backend, "a") == [old.id, between.id, new.id]
+    await moves.queues.put(WORKER, old)
+    await moves.queues.put(OTHER, between)
+    async with moves.working():
+        await eventually(lambda: moves.has_left(2), reason="its own marker has come out")
+        await moves.backend.publish(new)
+        async with moves.working(OTHER):
+            await moves.until_arrived([old.id, between.id, new.id])
+    assert outcomes(moves.backend, "a") == [old.id, between.id, new.id]
 
 
-async def test_what_was_held_goes_on_before_the_marker_that_ends_it(
-    database: Database,
-    settings: BrokerSettings,
-    backend: Backend,
-    queues: Queues,
-    tmp_path: Path,
-) -> None:
+async def test_what_was_held_goes_on_before_the_marker_that_ends_it(moves: Moves) -> None:
     """A worker learns by the marker of its own queue that the session is somebody else's."""
-    await own(database, WORKER, (2, OTHER))
+    await moves.own(WORKER, (2, OTHER))
     commands = [get_status("a") for _ in range(3)]
-    async with working(database, settings, tmp_path) as station:
+    async with moves.working() as station:
         for command in commands:
-            await backend.publish(command)
+            await moves.backend.publish(command)
         await eventually(lambda: station.dispatcher.held == len(commands))
-        await own(database, THIRD, (2, OTHER), (9, WORKER))
-        await queues.mark(WORKER, "a", 9)
-        sent_on = await queues.take(THIRD, 4)
+        await moves.own(THIRD, (2, OTHER), (9, WORKER))
+        await moves.queues.mark(WORKER, "a", 9)
+        sent_on = await moves.queues.take(THIRD, 4)
         assert sent_on == [*((command.id, 9) for command in commands), ("marker 9", 9)]
         assert station.dispatcher.held == 0
         await nothing_is_left(station)
-    assert outcomes(backend, "a") == []
+    assert outcomes(moves.backend, "a") == []
 
 
 async def test_a_command_that_is_published_again_while_its_session_moves_keeps_its_place(
-    database: Database,
-    settings: BrokerSettings,
-    backend: Backend,
-    queues: Queues,
-    tmp_path: Path,
+    moves: Moves,
 ) -> None:
     """The copies come to the owner, one of them through the shared queue; the first is to come."""
-    await own(database, WORKER, (2, OTHER))
+    await moves.own(WORKER, (2, OTHER))
     first, second, third = (get_status("a") for _ in range(3))
-    await queues.put(OTHER, first)
-    await queues.put(OTHER, second)
-    async with working(database, settings, tmp_path / "1") as owner:
+    await moves.queues.put(OTHER, first)
+    await moves.queues.put(OTHER, second)
+    async with moves.working() as owner:
         for command in (third, second, first):
-            await backend.publish(command)
-        await queues.put(WORKER, second, **{"wa-from": "unknown", "wa-hop": 1})
+            await moves.backend.publish(command)
+        await moves.queues.put(WORKER, second, **{"wa-from": "unknown", "wa-hop": 1})
         await eventually(lambda: owner.dispatcher.held == 4)
-        async with working(database, settings, tmp_path / "2", worker_id=OTHER):
-            await until_arrived(database, backend, [third.id])
+        async with moves.working(OTHER):
+            await moves.until_arrived([third.id])
         await nothing_is_left(owner)
-    assert list(dict.fromkeys(outcomes(backend, "a"))) == [first.id, second.id, third.id]
+    assert list(dict.fromkeys(outcomes(moves.backend, "a"))) == [first.id, second.id, third.id]
 
 
-async def test_a_move_takes_its_turn_among_the_commands_from_former_owners(
-    database: Database,
-    settings: BrokerSettings,
-    backend: Backend,
-    queues: Queues,
-    tmp_path: Path,
-) -> None:
+async def test_a_move_takes_its_turn_among_the_commands_from_former_owners(moves: Moves) -> None:
     """It does not wait for those that were published after it."""
-    await own(database, WORKER, (2, OTHER))
-    stay = SessionMigrate(source=backend.source, subject="a", data=SessionMigrateData(to=WORKER))
+    await moves.own(WORKER, (2, OTHER))
+    stay = SessionMigrate(
+        source=moves.backend.source, subject="a", data=SessionMigrateData(to=WORKER)
+    )
     commands = [get_status("a"), stay, get_status("a")]
     for command in commands:
-        await queues.put(OTHER, command)
+        await moves.queues.put(OTHER, command)
     async with (
-        working(database, settings, tmp_path / "1"),
-        working(database, settings, tmp_path / "2", worker_id=OTHER),
+        moves.working(),
+        moves.working(OTHER),
     ):
-        await until_arrived(database, backend, [command.id for command in commands])
-    assert outcomes(backend, "a") == [command.id for command in commands]
+        await moves.until_arrived([command.id for command in commands])
+    assert outcomes(moves.backend, "a") == [command.id for command in commands]
 
 
-async def test_a_command_that_comes_before_its_session_waits_for_its_turn(
-    database: Database,
-    settings: BrokerSettings,
-    backend: Backend,
-    queues: Queues,
-    tmp_path: Path,
-) -> None:
+async def test_a_command_that_comes_before_its_session_waits_for_its_turn(moves: Moves) -> None:
     """Sent on to the owner before that has begun with the session."""
-    await own(database, OTHER)
+    await moves.own(OTHER)
     old, new = get_status("a"), get_status("a")
-    await queues.put(OTHER, old)
-    async with working(database, settings, tmp_path / "1") as owner:
-        await own(database, WORKER, (2, OTHER), (3, THIRD))
-        await queues.put(
+    await moves.queues.put(OTHER, old)
+    async with moves.working() as owner:
+        await moves.own(WORKER, (2, OTHER), (3, THIRD))
+        await moves.queues.put(
             WORKER, new, **{"wa-from": THIRD, "wa-stage": 3, "wa-hop": 3, "wa-hops": 1}
         )
         await eventually(lambda: owner.dispatcher.held == 1)
         async with (
-            working(database, settings, tmp_path / "2", worker_id=OTHER),
-            working(database, settings, tmp_path / "3", worker_id=THIRD),
+            moves.working(OTHER),
+            moves.working(THIRD),
         ):
-            await until_arrived(database, backend, [new.id])
-    assert outcomes(backend, "a") == [old.id, new.id]
+            await moves.until_arrived([new.id])
+    assert outcomes(moves.backend, "a") == [old.id, new.id]
 
 
-async def test_a_marker_that_nobody_waits_for_any_more_is_dropped(
-    database: Database,
-    settings: BrokerSettings,
-    backend: Backend,
-    queues: Queues,
-    tmp_path: Path,
-) -> None:
+async def test_a_marker_that_nobody_waits_for_any_more_is_dropped(moves: Moves) -> None:
     """It was sent once more while it was on its way; what is behind it goes on."""
-    await own(database, WORKER)
+    await moves.own(WORKER)
     command = get_status("a")
-    await queues.mark(OTHER, "a", 1)
-    await queues.put(OTHER, command)
+    await moves.queues.mark(OTHER, "a", 1)
+    await moves.queues.put(OTHER, command)
     async with (
-        working(database, settings, tmp_path / "1") as owner,
-        working(database, settings, tmp_path / "2", worker_id=OTHER) as other,
+        moves.working() as owner,
+        moves.working(OTHER) as other,
     ):
-        await backend.outcome(command.id)
+        await moves.backend.outcome(command.id)
         await nothing_is_left(other)
         await nothing_is_left(owner)
 
 
 async def test_a_session_that_is_routed_to_a_former_owner_as_well_is_turned_away_there(
-    database: Database,
-    settings: BrokerSettings,
-    backend: Backend,
-    queues: Queues,
-    tmp_path: Path,
+    moves: Moves,
 ) -> None:
     """A worker that did not know yet that it had lost the session has bound it once more."""
-    await own(database, WORKER)
-    await queues.bind(OTHER, "a")
+    await moves.own(WORKER)
+    await moves.queues.bind(OTHER, "a")
     commands = [get_status("a") for _ in range(3)]
-    async with working(database, settings, tmp_path / "1") as owner:
-        async with working(database, settings, tmp_path / "2", worker_id=OTHER) as other:
+    async with moves.working() as owner:
+        async with moves.working(OTHER) as other:
             for command in commands:
-                await backend.publish(command)
+                await moves.backend.publish(command)
             for command in commands:
-                await backend.outcome(command.id)
+                await moves.backend.outcome(command.id)
             await nothing_is_left(other)
             await other.stop()
         last = get_status("a")
-        await backend.request(last)
-        assert await queues.depth(OTHER) == 0
+        await moves.backend.request(last)
+        assert await moves.queues.depth(OTHER) == 0
         await nothing_is_left(owner)
-    told = list(dict.fromkeys(outcomes(backend, "a")))
+    told = list(dict.fromkeys(outcomes(moves.backend, "a")))
     assert told == [command.id for command in (*commands, last)]
 
 
-async def test_a_session_that_is_here_again_is_not_turned_away(
-    settings: BrokerSettings, backend: Backend, queues: Queues
-) -> None:
+async def test_a_session_that_is_here_again_is_not_turned_away(moves: Moves) -> None:
     """What is left of its last stay may be found after it has come back."""
-    async with Broker.open(settings, worker_id=OTHER) as broker:
+    async with Broker.open(moves.settings, worker_id=OTHER) as broker:
         await broker.routes.bind("a")
         broker.routes.disown("a")
         await broker.routes.bind("a")
         await broker.routes.unbind_disowned("a")
-        await backend.publish(get_status("a"))
-        assert await queues.depth(OTHER) == 1
+        await moves.backend.publish(get_status("a"))
+        assert await moves.queues.depth(OTHER) == 1
         broker.routes.disown("a")
         await broker.routes.unbind_disowned("a")
-        await backend.publish(get_status("a"))
-        assert await queues.depth(OTHER) == 1
+        await moves.backend.publish(get_status("a"))
+        assert await moves.queues.depth(OTHER) == 1

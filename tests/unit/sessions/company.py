@@ -28,6 +28,21 @@ LIMITS = SessionLimits(
 )
 
 
+def linked_row(session_id: str, *, epoch: int) -> SessionRow:
+    """Return a session of the worker `me` that is linked and wants to be connected."""
+    return SessionRow(
+        session_id=session_id,
+        state=SessionState.RECONNECTING,
+        desired=DesiredState.RUNNING,
+        pairing=PairByQr(),
+        device_name="Test",
+        account=ACCOUNT,
+        worker_id="me",
+        epoch=epoch,
+        created_at=datetime.now(UTC),
+    )
+
+
 class Host:
     """A host that is connected until it is told to stop."""
 
@@ -217,17 +232,7 @@ class Company:
         (home / DEVICE_STORE_NAME).write_bytes(b"keys")
         (home / "epoch").write_text("3")
         self.session = Session(
-            row=SessionRow(
-                session_id="shop",
-                state=SessionState.RECONNECTING,
-                desired=DesiredState.RUNNING,
-                pairing=PairByQr(),
-                device_name="Test",
-                account=ACCOUNT,
-                worker_id="me",
-                epoch=3,
-                created_at=datetime.now(UTC),
-            ),
+            row=linked_row("shop", epoch=3),
             around=self.around,
             local_epoch=3,
             on_lost=self.lost.append,

@@ -3,33 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from gateway_contracts import SessionState
-from gateway_contracts.commands import PairByQr
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.store_files import DEVICE_STORE_NAME
-from tests.unit.sessions.company import ACCOUNT, Company, Quiet
+from tests.unit.sessions.company import Company, Quiet, linked_row
 
-ROW = SessionRow(
-    session_id="cafe",
-    state=SessionState.RECONNECTING,
-    desired=DesiredState.RUNNING,
-    pairing=PairByQr(),
-    device_name="Test",
-    account=ACCOUNT,
-    worker_id="me",
-    epoch=7,
-    created_at=datetime.now(UTC),
-)
+ROW = linked_row("cafe", epoch=7)
 
 
 class Copied:

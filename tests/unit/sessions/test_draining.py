@@ -1,8 +1,7 @@
 """A worker that leaves gives its sessions away: those that can go, once they can."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import pytest
@@ -105,12 +104,9 @@ class Fleet:
 
 
 @pytest.fixture
-async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
+async def fleet(company: Company) -> Fleet:
     """Its session is connected."""
-    company = Company(tmp_path)
-    await company.begin()
-    yield Fleet(company)
-    await company.end()
+    return Fleet(company)
 
 
 async def test_a_session_goes_to_the_one_with_room(fleet: Fleet) -> None:

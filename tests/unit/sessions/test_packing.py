@@ -1,22 +1,10 @@
 """A session leaves only if what its handover needs is there; else it stays, or comes back soon."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from gateway_contracts import SessionState, StatusReason
 from gateway_worker.errors import DependencyError
 from tests.unit.sessions.company import Company
-
-
-@pytest.fixture
-async def company(tmp_path: Path) -> AsyncIterator[Company]:
-    """A session that is connected."""
-    company = Company(tmp_path)
-    await company.begin()
-    yield company
-    await company.end()
 
 
 async def test_a_session_that_is_packed_has_no_host(company: Company) -> None:

@@ -1,23 +1,9 @@
 """Hosts that end: what is counted as a crash, and that another one follows."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from gateway_contracts import SessionState, StatusReason
 from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded
 from tests.support.eventually import eventually
 from tests.unit.sessions.company import Company
-
-
-@pytest.fixture
-async def company(tmp_path: Path) -> AsyncIterator[Company]:
-    """A session that is connected."""
-    company = Company(tmp_path)
-    await company.begin()
-    yield company
-    await company.end()
 
 
 async def test_a_host_that_could_not_reach_whatsapp_has_not_crashed(company: Company) -> None:
