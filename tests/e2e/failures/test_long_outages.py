@@ -8,19 +8,15 @@ import pytest
 import pytest_asyncio
 
 from gateway_contracts import SessionState, SessionStatus
-from gateway_worker.devkit.services import ObjectStore, Services
+from tests.e2e.failures.conftest import OpenStage
 from tests.e2e.failures.links import FAULTS, POSTGRESQL, RABBITMQ, WHATSAPP
 from tests.e2e.failures.stage import (
     ACCOUNTS,
     LiveWatch,
     Stage,
     complaints,
-    open_stage,
-    settings_for,
 )
-from tests.support.databases import fresh_database
 from tests.support.eventually import eventually
-from tests.support.services import random_name
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -30,39 +26,15 @@ ATTEMPTS = 30
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def short_lease(
-    services: Services,
-    database_template: str,
-    amqp_url: str,
-    s3: ObjectStore,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Stage]:
+async def shared_stage(stage_with: OpenStage) -> AsyncIterator[Stage]:
     """A stage whose worker has a short lease and tries again soon."""
-    name = random_name()
-    async with fresh_database(services.database_url, template=database_template) as database_url:
-        settings = settings_for(
-            amqp_url=amqp_url,
-            database_url=database_url,
-            redis_url=services.redis_url,
-            s3=s3,
-            name=name,
-        )
-        settings |= {
-            "AMQP_RECONNECT_MAXIMUM_SECONDS": "0.2",
-            "LEASE_SECONDS": "2",
-            "SEND_TIMEOUT_SECONDS": "1.5",
-        }
-        async with open_stage(settings, tmp_path_factory.mktemp(name)) as stage:
-            yield stage
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def stage(short_lease: Stage) -> AsyncIterator[Stage]:
-    """The module's stage, whole, also after a test that has failed."""
-    await short_lease.links.heal()
-    await short_lease.restored()
-    yield short_lease
-    await short_lease.links.heal()
+    impatient = {
+        "AMQP_RECONNECT_MAXIMUM_SECONDS": "0.2",
+        "LEASE_SECONDS": "2",
+        "SEND_TIMEOUT_SECONDS": "1.5",
+    }
+    async with stage_with(impatient) as stage:
+        yield stage
 
 
 async def test_postgresql_is_away_for_longer_than_the_lease(stage: Stage) -> None:

@@ -7,19 +7,15 @@ import pytest
 import pytest_asyncio
 
 from gateway_contracts import SessionState, SessionStatus, StatusReason
-from gateway_worker.devkit.services import ObjectStore, Services
+from tests.e2e.failures.conftest import OpenStage
 from tests.e2e.failures.links import FAULTS, WHATSAPP
 from tests.e2e.failures.stage import (
     ACCOUNTS,
     LiveWatch,
     Stage,
     complaints,
-    open_stage,
-    settings_for,
 )
-from tests.support.databases import fresh_database
 from tests.support.eventually import eventually
-from tests.support.services import random_name
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,26 +23,10 @@ RESTARTS = re.compile(rb"^\w*host_restarts_total (\S+)$", re.MULTILINE)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def stage(
-    services: Services,
-    database_template: str,
-    amqp_url: str,
-    s3: ObjectStore,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Stage]:
+async def stage(stage_with: OpenStage) -> AsyncIterator[Stage]:
     """A stage whose hosts wait for one second."""
-    name = random_name()
-    async with fresh_database(services.database_url, template=database_template) as database_url:
-        settings = settings_for(
-            amqp_url=amqp_url,
-            database_url=database_url,
-            redis_url=services.redis_url,
-            s3=s3,
-            name=name,
-        )
-        settings["HOST_UNREACHABLE_SECONDS"] = "1"
-        async with open_stage(settings, tmp_path_factory.mktemp(name)) as stage:
-            yield stage
+    async with stage_with({"HOST_UNREACHABLE_SECONDS": "1"}) as stage:
+        yield stage
 
 
 async def test_hosts_without_a_connection_are_replaced(stage: Stage) -> None:

@@ -20,6 +20,7 @@ from gateway_contracts import Topology
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
 from gateway_worker.commands.ports import Delivery, Settlement
 from gateway_worker.sessions.changes import OutboxRow
+from tests.support.eventually import eventually
 
 WORKER = "w1"
 TAKE_TIMEOUT_SECONDS = 10.0
@@ -213,3 +214,35 @@ def out_of_order(bodies: Sequence[str]) -> list[str]:
             late.append(body)
         last[session] = max(int(number), last.get(session, -1))
     return late
+
+
+async def hold(_: Delivery) -> None:
+    """Keep it in hand."""
+
+
+def numbered(count: int, *, start: int = 0) -> list[str]:
+    """Return commands of one session."""
+    return [f"s1 {number}" for number in range(start, start + count)]
+
+
+def bodies(deliveries: Sequence[Delivery]) -> list[str]:
+    """Return what came."""
+    return [delivery.body.decode() for delivery in deliveries]
+
+
+async def left(backend: Backend, queue: str, count: int) -> list[str]:
+    """Return what is in a queue, in order."""
+    return [message.body.decode() for message in await backend.take(queue, count)]
+
+
+async def eventually_depth(
+    backend: Backend, queue: str, depth: int, *, at_most: int | None = None
+) -> int:
+    """Wait until the broker has so many messages ready, and return how many they are."""
+
+    async def is_right() -> int:
+        now = await backend.depth(queue)
+        assert depth <= now <= (at_most or depth)
+        return now
+
+    return await eventually(is_right) if depth else 0

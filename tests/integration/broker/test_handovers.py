@@ -1,7 +1,8 @@
 """Queues of workers that have died, forwards, held commands: nothing lost, nothing out of order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import contextlib
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -9,7 +10,18 @@ from pydantic import SecretStr
 
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
-from tests.integration.broker.support import WORKER, Backend, Mill, consuming
+from gateway_worker.errors import DependencyError
+from tests.integration.broker.support import (
+    WORKER,
+    Backend,
+    Mill,
+    bodies,
+    consuming,
+    eventually_depth,
+    hold,
+    left,
+    numbered,
+)
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
 
@@ -39,25 +51,6 @@ async def working(
             running.cancel()
             await asyncio.wait({running})
             await mill.stop()
-
-
-async def hold(_: Delivery) -> None:
-    """Keep it in hand."""
-
-
-def numbered(count: int, *, start: int = 0) -> list[str]:
-    """Return commands of one session."""
-    return [f"s1 {number}" for number in range(start, start + count)]
-
-
-def bodies(deliveries: Sequence[Delivery]) -> list[str]:
-    """Return what came."""
-    return [delivery.body.decode() for delivery in deliveries]
-
-
-async def left(backend: Backend, queue: str, count: int) -> list[str]:
-    """Return what is in a queue, in order."""
-    return [message.body.decode() for message in await backend.take(queue, count)]
 
 
 async def test_an_attended_queue_tells_whose_it_is(
@@ -305,53 +298,6 @@ async def test_suspending_gives_back_everything_until_the_worker_is_reinstated(
     assert await backend.depth(queue) == 0
 
 
-async def test_a_window_that_widens_lets_everything_past_what_is_held(
-    settings: BrokerSettings, backend: Backend
-) -> None:
-    """A thousand held, none of them redelivered, all settled on the channel that brought them."""
-    queue = settings.topology.worker_queue(WORKER)
-    mill = Mill(hold)
-    async with consuming(settings, mill, "s1") as (broker, consumer):
-        await backend.send_all(numbered(1200))
-        while len(mill.accepted) < 1000:
-            held = len(mill.accepted)
-            consumer.widen(held)
-            await eventually(lambda: len(mill.accepted) > held, timeout_seconds=30)  # noqa: B023
-        assert len(mill.accepted) < 1200 + 1
-        consumer.widen(1200)
-        await eventually(lambda: len(mill.accepted) == 1200, timeout_seconds=30)
-        assert bodies(mill.accepted) == numbered(1200)
-        assert not any(delivery.redelivered for delivery in mill.accepted)
-        for delivery in mill.accepted:
-            await delivery.settle(Settlement.ACK)
-        consumer.widen(0)
-        mill.accepted.clear()
-        await backend.send_all(numbered(500, start=1200))
-        await eventually(lambda: len(mill.accepted) >= settings.prefetch, timeout_seconds=30)
-        await eventually_depth(backend, queue, 500 - settings.prefetch)
-        assert len(mill.accepted) == settings.prefetch
-        assert broker.stats().settle_failures == 0
-        assert consumer.is_consuming
-    await eventually_depth(backend, queue, 500)
-    assert await left(backend, queue, 500) == numbered(500, start=1200)
-
-
-async def test_what_several_windows_held_goes_back_in_order(
-    settings: BrokerSettings, backend: Backend
-) -> None:
-    """Several consumers have it in hand then; a crash must not mix their parts."""
-    mill = Mill(hold)
-    async with consuming(settings, mill, "s1") as (_, consumer):
-        await backend.send_all(numbered(3000))
-        while len(mill.accepted) < 3000:
-            held = len(mill.accepted)
-            consumer.widen(held)
-            await eventually(lambda: len(mill.accepted) > held)  # noqa: B023
-    queue = settings.topology.worker_queue(WORKER)
-    await eventually_depth(backend, queue, 3000)
-    assert await left(backend, queue, 3000) == numbered(3000)
-
-
 async def test_unbinding_from_another_worker_needs_neither_binding_nor_queue(
     settings: BrokerSettings, backend: Backend, dead_queue: str
 ) -> None:
@@ -425,17 +371,11 @@ async def test_whoever_waits_for_the_broker_is_told_that_it_is_back(
         assert told == []
         await proxy.cut()
         await eventually(lambda: told == [True])
-        assert broker._publishing.is_up
+        await eventually(lambda: is_empty(broker), reason="the other connection is back as well")
 
 
-async def eventually_depth(
-    backend: Backend, queue: str, depth: int, *, at_most: int | None = None
-) -> int:
-    """Wait until the broker has so many messages ready, and return how many they are."""
-
-    async def is_right() -> int:
-        now = await backend.depth(queue)
-        assert depth <= now <= (at_most or depth)
-        return now
-
-    return await eventually(is_right) if depth else 0
+async def is_empty(broker: Broker) -> bool:
+    """Whether the broker answers, and nothing waits for a worker."""
+    with contextlib.suppress(DependencyError):
+        return await broker.unassigned_depth() == 0
+    return False
