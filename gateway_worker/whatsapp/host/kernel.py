@@ -126,15 +126,22 @@ def _ports(connection: socket.socket) -> set[int]:
         return set()
 
 
+class _Borrowed(socket.socket):
+    """A socket that somebody else will close.
+
+    Nothing is duplicated: closing a duplicate of a file would give up all locks that the process
+    has on it, and then another that reads SQLite's file takes itself for its only user, and removes
+    the write-ahead log from under the library.
+    """
+
+    def close(self) -> None:
+        self.detach()
+
+
 def _connection(descriptor: int) -> socket.socket | None:
     try:
-        copy = os.dup(descriptor)
-    except OSError:  # closed by now
-        return None
-    try:
-        found = socket.socket(fileno=copy)
-    except OSError:  # no socket
-        os.close(copy)
+        found = _Borrowed(fileno=descriptor)
+    except OSError:  # no socket, or closed by now
         return None
     if found.family in (socket.AF_INET, socket.AF_INET6):
         return found

@@ -23,6 +23,18 @@ server.close()
 assert cut_connections() == 0
 """
 
+LOCKED = """
+import fcntl, socket, subprocess, sys
+from gateway_worker.whatsapp.host.kernel import cut_connections
+file = open(sys.argv[1], "w+b")
+fcntl.lockf(file, fcntl.LOCK_SH, 1, 100)
+with socket.create_server(("127.0.0.1", 0)):
+    assert cut_connections() == 1
+other = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+errors = subprocess.run([sys.executable, "-c", other, sys.argv[1]], capture_output=True).stderr
+assert b"BlockingIOError" in errors, errors
+"""
+
 REAP = """
 import os
 from pathlib import Path
@@ -64,6 +76,11 @@ def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_internet_connections_are_cut_and_no_others() -> None:
     """Both ends see the end; what goes over a local socket goes on."""
     assert run(CUT).stderr == ""
+
+
+def test_locks_on_files_are_kept_when_connections_are_cut(tmp_path: Path) -> None:
+    """Without them, who copies a device store would remove its write-ahead log."""
+    assert run(LOCKED, str(tmp_path / "file")).stderr == ""
 
 
 def test_children_are_reaped() -> None:
