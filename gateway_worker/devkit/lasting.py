@@ -11,6 +11,7 @@ from typing import Final
 
 import aio_pika
 import aio_pika.abc
+from yarl import URL
 
 from gateway_worker.devkit.insisting import until_done
 
@@ -51,8 +52,9 @@ class LastingChannel:
 
     async def _connect(self) -> None:
         await self._close()  # what an attempt that failed has left
-        self._connection = await aio_pika.connect(self._amqp_url)
-        channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+        self._connection = connection = aio_pika.Connection(URL(self._amqp_url))
+        await connection.connect()
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         await self._prepare(channel)
         self._channel = channel
 
@@ -71,3 +73,5 @@ class LastingChannel:
             with suppress(Exception):  # it is given up, whatever state it is in
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await connection.close()
+            # Again, which only marks it as closed: its finalizer would try it without a loop.
+            await connection.close()

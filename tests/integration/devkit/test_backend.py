@@ -1,11 +1,13 @@
 """The devkit's backend does what the contract asks of one: what it has published has got there."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
 import aio_pika
+from yarl import URL
 
 from gateway_contracts import (
     Event,
@@ -77,6 +79,25 @@ async def test_cut_links_cost_no_command(amqp_url: str, topology_prefix: str) ->
 
     assert len(published) == COMMANDS
     assert await stored(amqp_url, topology) == set(published)
+
+
+async def test_attempts_that_fail_leave_no_connection_open(
+    amqp_url: str, topology_prefix: str
+) -> None:
+    """One that is found when no loop runs could not be closed any more, and complains."""
+    async with TcpProxy.to(amqp_url) as proxy:
+        url = URL(proxy.url(amqp_url))
+        async with Backend.open(str(url), topology=Topology(prefix=topology_prefix)):
+            await proxy.refuse()
+            await proxy.cut()
+            await asyncio.sleep(1)
+            await proxy.accept()
+
+    made = [
+        one for one in gc.get_objects() if isinstance(one, aio_pika.Connection) and one.url == url
+    ]
+    assert made
+    assert [one for one in made if not one.is_closed] == []
 
 
 async def test_a_killed_broker_costs_no_command(

@@ -11,6 +11,7 @@ import asyncpg
 import psutil
 import pytest
 import redis.asyncio
+from yarl import URL
 
 from gateway_worker.devkit.services import RunningServices, ServiceControlError
 from gateway_worker.devkit.services.buckets import bucket_exists
@@ -25,8 +26,9 @@ async def ask(services: RunningServices, name: str) -> object:
     """Do one small piece of work with a service over a new connection."""
     match name:
         case "rabbitmq":
-            async with await aio_pika.connect(services.rabbitmq.url) as connection:
-                return connection.is_closed
+            async with aio_pika.Connection(URL(services.rabbitmq.url)) as broker:  # also unconnected
+                await broker.connect()
+                return broker.is_closed
         case "postgres":
             connection = await asyncpg.connect(services.postgres.url)
             try:
