@@ -26,7 +26,7 @@ async def ask(services: RunningServices, name: str) -> object:
     """Do one small piece of work with a service over a new connection."""
     match name:
         case "rabbitmq":
-            async with aio_pika.Connection(URL(services.rabbitmq.url)) as broker:  # also unconnected
+            async with aio_pika.Connection(URL(services.rabbitmq.url)) as broker:
                 await broker.connect()
                 return broker.is_closed
         case "postgres":

@@ -16,6 +16,7 @@ from gateway_worker.sessions.hosting import (
     LinkUp,
     OutgoingText,
 )
+from gateway_worker.storage.objects.device_files import read_store
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
 from tests.support.eventually import eventually
@@ -28,6 +29,17 @@ def environment_of(pid: int) -> dict[str, str]:
     """Return the environment that a process was started with."""
     entries = Path(f"/proc/{pid}/environ").read_text().split("\0")
     return dict(entry.split("=", 1) for entry in entries if entry)
+
+
+def store_of(account: Account) -> Path:
+    """Return an account's device store."""
+    (store,) = Path(account.directory).glob("*.db")
+    return store
+
+
+def log_of(store: Path) -> int:
+    """Return the inode of a store's write-ahead log."""
+    return store.with_name(store.name + "-wal").stat().st_ino
 
 
 def children_of(pid: int) -> set[int]:
@@ -53,6 +65,25 @@ async def test_a_lost_acknowledgement_is_asked_for_again(stage: Stage) -> None:
         await ben.inbox.wait_for(lambda message: message.text == "third", timeout=10)
         assert [message.text for message in ben.inbox] == ["first", "second", "third"]
         assert list(ben.inbox)[1].message_id == sent.message_id
+
+
+async def test_a_copy_leaves_the_write_ahead_log_to_the_library_after_a_cut(stage: Stage) -> None:
+    """To cut its connections a host must not give up its locks on the store."""
+    ben = await stage.customer()
+    async with HostProcesses(settings_for(stage.sandbox, send_timeout_seconds=4)) as processes:
+        account = await stage.account()
+        account.processes = processes
+        await account.link()
+        store = store_of(account)
+        before = log_of(store)
+        stage.sandbox.faults.set(account.phone.number, Faults(missing_acks=1))
+        await account.host.send_text(OutgoingText(to=ben.number, text="first"))
+        await account.next(LinkDown)
+
+        await asyncio.to_thread(read_store, store)
+
+        assert log_of(store) == before
+        await account.next(LinkUp)
 
 
 async def test_a_request_that_did_not_begin_in_time_was_not_executed(stage: Stage) -> None:
