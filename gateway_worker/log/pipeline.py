@@ -28,6 +28,7 @@ from gateway_worker.log.settings import LogFormat, LogSettings
 EventDict = MutableMapping[str, Any]
 
 _LIBRARY_LEVEL: Final = logging.WARNING
+_TRANSPORTS: Final = ("aiormq",)
 _JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
@@ -94,13 +95,16 @@ class EventLogger:
 class LibraryHandler(logging.Handler):
     """Takes the records of the standard library's loggers into the pipeline."""
 
-    def __init__(self, sinks: Sinks, fields: Mapping[str, str]) -> None:
-        super().__init__()
+    def __init__(self, sinks: Sinks, fields: Mapping[str, str], level: int) -> None:
+        super().__init__(level)
         self._sinks = sinks
         self._fields = fields
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record; a broken one is written with what can be read of it."""
+        level = _severity(record)
+        if level < self.level:
+            return
         try:
             message = record.getMessage()
         except Exception:  # noqa: BLE001 - the caller's format and arguments do not fit
@@ -112,7 +116,7 @@ class LibraryHandler(logging.Handler):
             **structlog.contextvars.get_contextvars(),
             **self._fields,
         }
-        head = _head(record.levelname.lower(), record.name)
+        head = _head(logging.getLevelName(level).lower(), record.name)
         self._sinks.write(redact(_with_exception({**head, **event})))
 
     def close(self) -> None:
@@ -152,7 +156,7 @@ def configure_logging(
         logger_factory=lambda *names: EventLogger(names[0] if names else "gateway_worker", sinks),
         cache_logger_on_first_use=True,
     )
-    _replace_handlers(LibraryHandler(sinks, constant), max(_LIBRARY_LEVEL, level))
+    _replace_handlers(LibraryHandler(sinks, constant, max(_LIBRARY_LEVEL, level)))
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
 
@@ -180,6 +184,17 @@ def to_json(fields: dict[str, Any]) -> str:
 def _head(level: str, name: str) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {"timestamp": now, "level": level, "event": "", "logger": name}
+
+
+def _severity(record: logging.LogRecord) -> int:
+    """Return a record's level: that a connection has ended is no error of the worker's.
+
+    What it means for the worker, the worker says itself.
+    """
+    error = _exception_of(record.exc_info) if record.exc_info else None
+    if record.name.startswith(_TRANSPORTS) or isinstance(error, ConnectionError):
+        return min(record.levelno, logging.WARNING)
+    return record.levelno
 
 
 def _with_exception(event: dict[str, Any]) -> dict[str, Any]:
@@ -211,13 +226,13 @@ def _console_renderer(
     )
 
 
-def _replace_handlers(handler: logging.Handler, level: int) -> None:
+def _replace_handlers(handler: logging.Handler) -> None:
     root = logging.getLogger()
     for old in root.handlers[:]:  # among them what a library's basicConfig has installed
         root.removeHandler(old)
         old.close()
     root.addHandler(handler)
-    root.setLevel(level)
+    root.setLevel(handler.level)
 
 
 def _log_uncaught(

@@ -270,15 +270,5 @@ async def open_stage(
 
 
 def complaints(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return what a worker should never have to say, whatever is away.
-
-    The broker's library calls it an error when a broker cannot be reached, and the one of the
-    object store forgets a task whose connection is reset; that is their own affair.
-    """
-    return [
-        line
-        for line in lines
-        if line.get("level") in {"error", "critical", "raw"}
-        and not str(line.get("logger")).startswith("aiormq")
-        and "ClientConnectionResetError" not in str(line.get("message"))
-    ]
+    """Return what a worker should never have to say, whatever is away."""
+    return [line for line in lines if line.get("level") in {"error", "critical", "raw"}]

@@ -120,6 +120,36 @@ def test_libraries_go_the_same_way(stream: io.StringIO) -> None:
     assert second["message"] == "broken %d"
 
 
+@pytest.mark.parametrize(
+    ("name", "error", "level"),
+    [
+        ("aiormq.connection", None, "warning"),
+        ("asyncio", ConnectionResetError("by peer"), "warning"),
+        ("asyncio", PermissionError("denied"), "error"),
+        ("asyncio", None, "error"),
+    ],
+)
+def test_the_end_of_a_connection_is_no_error(
+    stream: io.StringIO, name: str, error: Exception | None, level: str
+) -> None:
+    """Libraries call it one; what it means the worker says itself. Any other error stays one."""
+    configure_logging(LogSettings(), stream=stream)
+
+    logging.getLogger(name).error("it failed", exc_info=error)
+
+    assert [line["level"] for line in lines(stream)] == [level]
+
+
+def test_what_is_less_than_it_was_called_may_be_too_little(stream: io.StringIO) -> None:
+    """Who wants errors only gets no warnings."""
+    configure_logging(LogSettings(level=LogLevel.ERROR), stream=stream)
+
+    logging.getLogger("aiormq.connection").error("it failed")
+    logging.getLogger("asyncio").error("it failed")
+
+    assert [line["logger"] for line in lines(stream)] == ["asyncio"]
+
+
 def test_warnings_of_python_are_events(stream: io.StringIO) -> None:
     """A deprecation in a library is visible in production."""
     configure_logging(LogSettings(), stream=stream)
