@@ -26,7 +26,7 @@ from gateway_worker.sandbox.phones.scripts import auto_read, auto_reply
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.phones.journal import Journal
-    from gateway_worker.sandbox.phones.scripts import Script
+    from gateway_worker.sandbox.phones.phone import Script
     from gateway_worker.sandbox.phones.values import ChatMessage
 
 EntryT = TypeVar("EntryT")

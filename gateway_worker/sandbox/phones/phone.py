@@ -8,6 +8,7 @@ receiving; and the calls of whoever holds it. All of it belongs to one event loo
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -30,15 +31,17 @@ from gateway_worker.sandbox.signal.sessions import SessionBook
 from gateway_worker.sandbox.wire.jid import Jid, pn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from gateway_worker.sandbox.hub import interface as hub
     from gateway_worker.sandbox.phones.ports import Network
-    from gateway_worker.sandbox.phones.scripts import Script
     from gateway_worker.sandbox.wire.node import Attrs, Node
 
 PUBLISHED_KEYS: Final = 100
 REFILL_BELOW: Final = 25
+
+Script = Callable[["Phone", ChatMessage], Awaitable[None]]
+"""What a phone does by itself when a message comes in; see `scripts` for some."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

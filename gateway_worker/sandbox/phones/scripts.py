@@ -8,15 +8,13 @@ recorded in the phone's `problems`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from gateway_worker.sandbox.phones.values import ChatMessage
-
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.phones.phone import Phone
+    from collections.abc import Callable
 
-Script = Callable[["Phone", ChatMessage], Awaitable[None]]
+    from gateway_worker.sandbox.phones.phone import Phone, Script
+    from gateway_worker.sandbox.phones.values import ChatMessage
 
 
 def auto_reply(
