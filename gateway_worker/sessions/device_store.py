@@ -52,7 +52,7 @@ class DeviceStore:
 
         Raises:
             DependencyError: It would have to be restored, and the object store is away or has no
-                copy yet.
+                copy yet; or the disk does not take it.
         """
         noted = await asyncio.to_thread(read_epoch, self.directory)
         if noted == self._epoch:
@@ -64,7 +64,10 @@ class DeviceStore:
             self._log.info("session.store_restored", restored=restored)
             if not restored and self._is_missing():
                 raise DependencyError("no copy of the device store; its former owner may have it")
-        await asyncio.to_thread(_write_epoch, self.directory, self._epoch)
+        try:
+            await asyncio.to_thread(_write_epoch, self.directory, self._epoch)
+        except OSError as error:
+            raise DependencyError(f"the session's directory: {error.strerror}") from error
 
     async def save(self, *, again: bool = False) -> None:
         """Copy the store to the object store. Raises `DependencyError`.

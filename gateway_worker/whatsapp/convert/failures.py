@@ -16,6 +16,10 @@ _SEND_FAILURES: Final = (
     ("failed to get device list", Failure.TIMED_OUT),
     ("failed to get group members", Failure.TIMED_OUT),
     ("failed to get LID", Failure.TIMED_OUT),
+    # The device store did not give or take the keys, which is before the message is written.
+    ("failed to fetch LID mappings", Failure.NOT_BEGUN),
+    ("failed to prefetch sessions", Failure.NOT_BEGUN),
+    ("failed to save cached sessions", Failure.NOT_BEGUN),
 )
 """Errors of the library after which nothing, or nothing that was taken, was sent.
 

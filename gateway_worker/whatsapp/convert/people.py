@@ -14,8 +14,25 @@ PHONE_SERVER: Final = "s.whatsapp.net"
 LID_SERVER: Final = "lid"
 _SAME_SERVER: Final = {"hosted": PHONE_SERVER, "c.us": PHONE_SERVER, "hosted.lid": LID_SERVER}
 
+REMEMBERED_PEOPLE: Final = 1_000
+
 PhoneOf = Callable[[str], str | None]
 """Returns the phone number (digits) that belongs to a LID's user part, if that is known."""
+
+
+def remembering(phone_of: PhoneOf) -> PhoneOf:
+    """Ask the store once about each LID that has a number; every look-up there is a query."""
+    known: dict[str, str] = {}
+
+    def remembered(lid: str) -> str | None:
+        phone = known.get(lid)
+        if phone is None and (phone := phone_of(lid)) is not None:
+            if len(known) >= REMEMBERED_PEOPLE:
+                known.clear()
+            known[lid] = phone
+        return phone
+
+    return remembered
 
 
 class People:

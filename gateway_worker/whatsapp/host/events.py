@@ -128,7 +128,7 @@ class Intake:
         tell: Hands something to the loop; never blocks.
         wake: Tells the loop that there is something in the spool.
         handed: Told of each message that is in the spool.
-        watch: Sees to it that a failing device store costs no message; None where it is a file.
+        watch: Sees to it that a failing device store costs no message.
 
     Attributes:
         is_busy: Whether an event is being taken.
@@ -142,7 +142,7 @@ class Intake:
         tell: Callable[[Happening], None],
         wake: Callable[[], None],
         handed: Callable[[], None],
-        watch: StoreWatch | None = None,
+        watch: StoreWatch,
     ) -> None:
         self._spool = spool
         self._tell = tell
@@ -181,7 +181,7 @@ class Intake:
 
     def _on_undecryptable(self, code: int, data: bytes) -> None:
         identity = UndecryptableMessage.FromString(data).Info.ID
-        if self._watch is None or not self._watch.is_kept(identity):
+        if not self._watch.is_kept(identity):
             self._tell(_undecryptable(identity))
             self._store(code, data)
 
@@ -204,8 +204,7 @@ class Intake:
 
     def log(self, data: bytes) -> None:
         """Take a log entry: most are nothing to anybody."""
-        if self._watch is not None:
-            self._watch.log(data)
+        self._watch.log(data)
         if (payload := swallowed(data)) is not None:
             self._store(SWALLOWED, payload)
         for pattern, event in _LOG_NOTICES:

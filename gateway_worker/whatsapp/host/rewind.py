@@ -187,8 +187,8 @@ class Rewind:
         """Forget everything: the library is quiet, so all has been handed over."""
         if self._counter is not None:
             self._settled_at = time.monotonic()
-            self._execute("BEGIN IMMEDIATE;" + _FORGET + "COMMIT;")
-            self._count(0)  # last: who counts too few goes back too far, which is harmless
+            if self._execute("BEGIN IMMEDIATE;" + _FORGET + "COMMIT;"):
+                self._count(0)  # last: who counts too few goes back too far, which is harmless
 
     def _count(self, handed: int) -> None:
         self._handed = handed

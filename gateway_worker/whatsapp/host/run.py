@@ -95,8 +95,6 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
     try:
         resume = _device_to_run(start, source, deferred)
     except StoreUnreadableError:
-        if start.device_url is None:
-            raise
         channel.send(
             Ended(reason="store_unreachable", detail="the device store cannot be read now")
         )

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from gateway_worker.whatsapp.convert.people import People, PhoneOf, account
+from gateway_worker.whatsapp.convert.people import People, account, remembering
 from gateway_worker.whatsapp.host import events
 from gateway_worker.whatsapp.host.absence import Absence
 from gateway_worker.whatsapp.host.commands import Commands
@@ -69,7 +69,6 @@ QUIET_SECONDS: Final = 0.1
 """With nothing new for so long after it has disconnected, the library has told all it had."""
 DISCONNECT_SECONDS: Final = 1.0
 QUIET_CHECK_SECONDS: Final = 0.02
-REMEMBERED_PEOPLE: Final = 1_000
 
 
 class HostSession:
@@ -105,7 +104,7 @@ class HostSession:
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._happenings: deque[Happening] = deque()
         self._cut = partial(cut_connections, keep_ports=database_ports)
-        self._people = People(phone_of=_remembering(library.phone_of))
+        self._people = People(phone_of=remembering(library.phone_of))
         self._commands = Commands(
             library=library,
             journal=journal,
@@ -122,15 +121,19 @@ class HostSession:
         self._earliest = 0.0
         self._is_forbidden = False
         self._disconnecting = threading.Event()
+        self._disconnected = threading.Event()
         self._disconnected_at = 0.0
         self._has_failed_store = False
-        watch = StoreWatch(cut=self._cut, failed=lambda: self._tell(StoreFailed()))
         self._intake = Intake(
             spool=spool,
             tell=self._tell,
             wake=self._wake,
             handed=rewind.handed,
-            watch=None if start.device_url is None else watch,
+            watch=StoreWatch(
+                cut=self._cut,
+                failed=lambda: self._tell(StoreFailed()),
+                disconnected=self._disconnected,
+            ),
         )
         self._shipper = Shipper(
             spool=spool, people=self._people, send=self._send, in_flight=start.in_flight
@@ -205,6 +208,7 @@ class HostSession:
         # On a thread of its own: a connection that is just being made holds this up.
         self._library.disconnect()
         self._disconnected_at = time.monotonic()
+        self._disconnected.set()
         self._disconnecting.clear()
         self._wake()
 
@@ -382,18 +386,3 @@ class HostSession:
             self._send(Ended(reason="store_unreachable", detail="the device store does not answer"))
         self._has_failed_store = True
         self._leave()
-
-
-def _remembering(phone_of: PhoneOf) -> PhoneOf:
-    """Ask the store once about each LID that has a number; every look-up there is a query."""
-    known: dict[str, str] = {}
-
-    def remembered(lid: str) -> str | None:
-        phone = known.get(lid)
-        if phone is None and (phone := phone_of(lid)) is not None:
-            if len(known) >= REMEMBERED_PEOPLE:
-                known.clear()
-            known[lid] = phone
-        return phone
-
-    return remembered

@@ -241,9 +241,11 @@ class Spool:
             if number <= self._acknowledged:
                 return
             self._acknowledged = number
-        # Not forced to the disk: after a power cut some records come twice.
+        # Neither forced to the disk nor tried again: after a power cut, or if the disk is full when
+        # the host is killed, some records come twice.
         packed = number.to_bytes(8, "little")
-        os.pwrite(self._ack_file, ACK.pack(number, zlib.crc32(packed)), 0)
+        with suppress(OSError):
+            os.pwrite(self._ack_file, ACK.pack(number, zlib.crc32(packed)), 0)
         gone: list[_Segment] = []
         with self._changed:
             active = self._segments[-1]

@@ -1,60 +1,88 @@
-"""Keeps a device store that fails from costing messages.
+"""Keeps a device store that fails harmless: a database that is away, a disk that is full.
 
 The library takes a message whose keys it cannot load or store for one that cannot be read: it
 confirms it to WhatsApp, asks the sender for another, and after the fifth such failure never again.
-But before all that it writes a warning, and waits until the warning is taken: the connection is cut
-there, so that WhatsApp hears nothing and keeps the message, with all that come behind it.
+One that it cannot encrypt for a device it sends without that device, and calls it sent. But before
+either it writes a warning, and waits until the warning is taken. There the connection is cut, and
+the library held until it has none, so that WhatsApp hears nothing: it keeps what came, with all
+that come behind it, and what was to go has not gone.
 """
 
 import re
+import threading
 from collections.abc import Callable
 from typing import Final
 
 # What comes behind the last "failed to decrypt" is the library's own; a message's id is not.
-_LINE: Final = re.compile(
+_RECEIVING: Final = re.compile(
     rb"Error decrypting message (\S+) from .*failed to decrypt (?:prekey|normal|group) message: "
     rb"(?P<cause>[^\n\x12]+)",
     re.DOTALL,
 )
+_SENDING: Final = re.compile(rb"Failed to encrypt \S+ for \S+: (?P<cause>[^\n\x12]+)")
 _STORE_ERROR: Final = re.compile(
     rb"\bpq: |driver: bad connection|sql: |(?:read|write|dial) (?:tcp|unix) |: EOF$"
     rb"|broken pipe|i/o timeout|context deadline exceeded|\btls: "
+    rb"|database or disk is full|disk I/O error|unable to open database file|database is locked"
+    rb"|readonly database|database disk image is malformed|file is not a database"
 )
 
 
-def store_failure(line: bytes) -> str | None:
+def failed_to_read(line: bytes) -> str | None:
     """Return the id of a message that was given up because its keys could not be had, else None.
 
     Args:
         line: The bytes of a log entry, in which the text is followed by other fields.
     """
-    match = _LINE.search(line)
+    match = _RECEIVING.search(line)
     if match is None or not _STORE_ERROR.search(match["cause"]):
         return None
     return match[1].decode(errors="replace")
 
 
+def failed_to_encrypt(line: bytes) -> bool:
+    """Whether a log entry says that a device is left out because its keys could not be had."""
+    match = _SENDING.search(line)
+    return match is not None and _STORE_ERROR.search(match["cause"]) is not None
+
+
+HOLD_SECONDS: Final = 5.0
+"""How long the library is held at most."""
+
+
 class StoreWatch:
-    """Cuts the connection at the first message that the device store fails.
+    """Cuts the connection when the device store fails a message.
 
     Called on the library's threads.
 
     Args:
         cut: Cuts the connections to WhatsApp; done when it returns.
         failed: Told after that, once for each message.
+        disconnected: Set once the library has no connection and makes none any more.
     """
 
-    def __init__(self, *, cut: Callable[[], object], failed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        cut: Callable[[], object],
+        failed: Callable[[], None],
+        disconnected: threading.Event,
+    ) -> None:
         self._cut = cut
         self._failed = failed
+        self._disconnected = disconnected
         self._kept: set[str] = set()
 
     def log(self, line: bytes) -> None:
         """Take a log entry, at the moment that it is written."""
-        if (message_id := store_failure(line)) is not None:
+        message_id = failed_to_read(line)
+        if message_id is not None:
             self._kept.add(message_id)
-            self._cut()
-            self._failed()
+        elif not failed_to_encrypt(line):
+            return
+        self._cut()
+        self._failed()
+        self._disconnected.wait(HOLD_SECONDS)
 
     def is_kept(self, message_id: str) -> bool:
         """Whether a message that could not be read will be sent again by WhatsApp."""

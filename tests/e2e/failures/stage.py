@@ -81,7 +81,7 @@ class Stage:
 
         def nothing_waits() -> bool:
             waiting = unsettled(self.gateway.backend, self.customer, traffic.book)
-            assert waiting == []
+            assert waiting == [], waiting[:5]
             return True
 
         await eventually(nothing_waits, timeout_seconds=SETTLE_SECONDS, reason="all has settled")

@@ -1,6 +1,10 @@
 """Hosts that end: what is counted as a crash, and that another one follows."""
 
+import asyncio
+from pathlib import Path
+
 from gateway_contracts import SessionState, StatusReason
+from gateway_worker.sessions.device_store import OWNER_NAME
 from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded
 from tests.support.eventually import eventually
 from tests.unit.sessions.company import Company
@@ -55,3 +59,25 @@ async def test_a_host_that_is_started_for_a_session_that_was_lost_is_killed(
     company.launcher.may_start.set()
     await eventually(lambda: len(company.launcher.hosts) == 2, reason="it has started")
     await eventually(lambda: company.launcher.hosts[1].killed, reason="it is killed")
+
+
+async def test_a_disk_that_does_not_take_the_epoch_is_asked_again(company: Company) -> None:
+    """The session is reconnecting meanwhile, not failed for good."""
+    note = company.around.directory("shop") / OWNER_NAME
+    await asyncio.to_thread(block, note)
+    company.launcher.hosts[0].kill()
+    await eventually(
+        lambda: company.states().count(SessionState.RECONNECTING) >= 2,
+        reason="it was tried more than once",
+    )
+    await asyncio.to_thread(note.rmdir)
+    await company.connected()
+
+    assert set(company.states()) == {SessionState.RECONNECTING, SessionState.CONNECTED}
+    assert len(company.launcher.hosts) == 2
+
+
+def block(path: Path) -> None:
+    """Put a directory where a file has to be."""
+    path.unlink()
+    path.mkdir()

@@ -46,6 +46,12 @@ def test_what_nothing_can_be_sent_to(text: str) -> None:
         ("no LID found for 4915550009@s.whatsapp.net from server", Failure.UNKNOWN_RECIPIENT),
         ("server returned error 479", Failure.REJECTED),
         ("failed to get device list: info query timed out", Failure.TIMED_OUT),
+        ("failed to prefetch sessions: failed to prefetch sessions: EOF", Failure.NOT_BEGUN),
+        (
+            "failed to save cached sessions: failed to store cached sessions: disk I/O error",
+            Failure.NOT_BEGUN,
+        ),
+        ("failed to fetch LID mappings: database is locked", Failure.NOT_BEGUN),
         ("timed out waiting for message send response", Failure.UNCERTAIN),
         ("websocket disconnected before info query returned response", Failure.UNCERTAIN),
         ("something that a later release says", Failure.UNCERTAIN),

@@ -300,6 +300,34 @@ def test_a_disk_that_refuses_is_asked_again(open_spool: OpenSpool, tmp_path: Pat
     spool.close()
 
 
+ACKNOWLEDGE_ON_A_FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from gateway_worker.whatsapp.host.spool import Spool
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+spool = Spool.open(
+    directory=Path(sys.argv[1]), limit_bytes=10**9, segment_bytes=10**9, sync=False
+)
+spool.append(17, 0, b"one")
+spool.append(17, 0, b"two")
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+spool.acknowledge(spool.read().number)
+assert spool.pending == 1
+assert spool.read().payload == b"two"
+"""
+
+
+def test_an_acknowledgement_that_the_disk_refuses(open_spool: OpenSpool, tmp_path: Path) -> None:
+    """It is good until the process ends; afterwards the record comes once more."""
+    code = ACKNOWLEDGE_ON_A_FULL_DISK
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    spool = open_spool()
+
+    assert [record.payload for record in read_all(spool)] == [b"one", b"two"]
+    spool.close()
+
+
 WRITE_AND_TELL = """
 import os, sys
 from pathlib import Path

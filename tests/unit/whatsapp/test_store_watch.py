@@ -1,8 +1,10 @@
 """Which lines of the library's log mean that the device store has failed a message."""
 
+import threading
+
 import pytest
 
-from gateway_worker.whatsapp.host.store_watch import StoreWatch, store_failure
+from gateway_worker.whatsapp.host.store_watch import StoreWatch, failed_to_encrypt, failed_to_read
 
 LOADING = b"failed to load session with 7_1:0: "
 PREKEY = b"failed to decrypt prekey message: "
@@ -26,11 +28,14 @@ TAIL = b"\x12\x04WARN\x1a\x06Client"
         NORMAL + b"failed to store session: pq: the database system is shutting down (57P03)",
         NORMAL + b"failed to check if store has session for 7_1:0: driver: bad connection",
         b"failed to decrypt group message: write tcp 127.0.0.1:1->127.0.0.1:2: broken pipe",
+        NORMAL + b"failed to store session with 7_1:0: database or disk is full",
+        NORMAL + b"failed to store session with 7_1:0: disk I/O error: file too large",
+        PREKEY + b"failed to remove prekey 3: attempt to write a readonly database",
     ],
 )
 def test_a_store_that_fails(cause: bytes) -> None:
     """It is told by its driver's errors."""
-    assert store_failure(entry(cause)) == "3EB0"
+    assert failed_to_read(entry(cause)) == "3EB0"
 
 
 @pytest.mark.parametrize(
@@ -46,17 +51,78 @@ def test_a_store_that_fails(cause: bytes) -> None:
 )
 def test_a_message_that_cannot_be_read(line: bytes) -> None:
     """Whatever its writer calls it: a store that is in order has no part in that."""
-    assert store_failure(line) is None
+    assert failed_to_read(line) is None
 
 
-def test_the_cut_comes_first() -> None:
-    """Then the loop hears of it; the event of the same message is not for anybody."""
-    heard: list[str] = []
-    watch = StoreWatch(cut=lambda: heard.append("cut"), failed=lambda: heard.append("failed"))
+def refused(cause: bytes) -> bytes:
+    """Return a log entry about a device that gets no message."""
+    return b"\n\x99\x01Failed to encrypt 3EB0 for 7:1@lid: " + cause + TAIL
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (refused(b"failed to process prekey bundle: database or disk is full"), True),
+        (refused(b"cipher encryption failed: pq: the database system is shutting down"), True),
+        (refused(b"can't encrypt message for device: no signal session established"), False),
+        (entry(NORMAL + b"database or disk is full"), False),
+        (b"", False),
+    ],
+)
+def test_a_device_that_is_left_out(line: bytes, *, expected: bool) -> None:
+    """Because of the store, or for reasons of its own."""
+    assert failed_to_encrypt(line) is expected
+
+
+class Watched:
+    """A watch, and what it has done."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.disconnected = threading.Event()
+        self.watch = StoreWatch(
+            cut=lambda: self.heard.append("cut"),
+            failed=self.failed,
+            disconnected=self.disconnected,
+        )
+
+    def failed(self) -> None:
+        """Be the host's loop, which disconnects the library, on another thread."""
+        self.heard.append("failed")
+        threading.Timer(0.05, self.disconnect).start()
+
+    def disconnect(self) -> None:
+        """Be done with that."""
+        self.heard.append("disconnected")
+        self.disconnected.set()
+
+
+def test_the_cut_comes_first_and_the_library_waits_for_the_end() -> None:
+    """Between them the loop hears of it; the event of the same message is not for anybody."""
+    watched = Watched()
+    watch = watched.watch
 
     watch.log(entry(NORMAL + b"pq: gone"))
-    watch.log(entry(NORMAL + b"message MAC mismatch", message_id=b"OTHER"))
 
-    assert heard == ["cut", "failed"]
+    assert watched.heard == ["cut", "failed", "disconnected"]
     assert watch.is_kept("3EB0")
-    assert not watch.is_kept("OTHER")
+
+
+def test_what_is_not_the_stores_fault_goes_on() -> None:
+    """It is told like any message that cannot be read."""
+    watched = Watched()
+
+    watched.watch.log(entry(NORMAL + b"message MAC mismatch", message_id=b"OTHER"))
+
+    assert watched.heard == []
+    assert not watched.watch.is_kept("OTHER")
+
+
+def test_a_message_that_the_store_keeps_from_going_is_held_too() -> None:
+    """It is nobody's event, so there is none to keep back."""
+    watched = Watched()
+
+    watched.watch.log(refused(b"cipher encryption failed: database or disk is full"))
+
+    assert watched.heard == ["cut", "failed", "disconnected"]
+    assert not watched.watch.is_kept("3EB0")

@@ -1,0 +1,108 @@
+"""A disk that takes nothing more: no message is given up, and none is called sent that was not."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from gateway_worker.errors import SessionNotConnectedError
+from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.sandbox import Sandbox
+from gateway_worker.sessions.hosting import (
+    HostExited,
+    LinkEnded,
+    OutgoingText,
+    UndecryptableMessage,
+)
+from gateway_worker.whatsapp.launcher import HostProcesses
+from tests.integration.device_stores.traffic import arrived, talk, texts
+from tests.integration.whatsapp.stage import Account, settings_for
+from tests.support.services import random_name
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+
+ROOM_BYTES = 16 * 1024
+"""Less than the store's write-ahead log has after a pairing, and more than a small spool needs."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hosts(sandbox: Sandbox) -> AsyncIterator[HostProcesses]:
+    """Open hosts with files."""
+    async with HostProcesses(settings_for(sandbox)) as processes:
+        yield processes
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def account(sandbox: Sandbox, hosts: HostProcesses, tmp_path: Path) -> AsyncIterator[Account]:
+    """Link an account."""
+    account = Account(
+        name=random_name(),
+        directory=tmp_path / "session",
+        processes=hosts,
+        phone=await sandbox.add_phone(push_name="Anna"),
+    )
+    await account.link()
+    yield account
+    await account.stop()
+
+
+@contextmanager
+def full_disk(account: Account) -> Iterator[None]:
+    """Have the system refuse to the account's host what makes a file longer than a little."""
+    host = psutil.Process(account.host.pid)
+    host.rlimit(psutil.RLIMIT_FSIZE, (ROOM_BYTES, psutil.RLIM_INFINITY))
+    yield
+    if host.is_running():
+        host.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+
+
+async def test_messages_stay_at_whatsapp(sandbox: Sandbox, account: Account) -> None:
+    """The library would confirm and give up each one whose key it cannot store."""
+    ben, cara = [await sandbox.add_phone(push_name=name) for name in ("Ben", "Cara")]
+    await talk(account, ben, "before", times=1)
+    with full_disk(account):
+        sent = [
+            await phone.send_text(account.phone.number, f"{number}")
+            for number in range(8)
+            for phone in (ben, cara)
+        ]
+        assert (await account.next(LinkEnded)).reason == "store_unreachable"
+        await account.next(HostExited)
+
+    await account.resume()
+
+    for message_id in sent:
+        await arrived(account, message_id)
+    assert not any(isinstance(event, UndecryptableMessage) for event in account.events)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_what_cannot_be_encrypted_is_not_called_sent(
+    sandbox: Sandbox, account: Account, *, is_known: bool
+) -> None:
+    """The library would send it without those whose keys it cannot store."""
+    ben = await sandbox.add_phone(push_name="Ben")
+    if is_known:
+        await talk(account, ben, "before", times=1)
+    shown = texts(ben)
+    with full_disk(account):
+        with pytest.raises(SessionNotConnectedError):
+            await account.host.send_text(OutgoingText(to=ben.number, text="too early"))
+        await asyncio.sleep(0.5)
+    assert texts(ben) == shown
+    if account.host.finished:
+        await account.resume()
+
+    await account.host.send_text(OutgoingText(to=ben.number, text="now"))
+
+    await shows_last(ben, "now")
+    assert texts(ben) == [*shown, "now"]
+
+
+async def shows_last(phone: Phone, text: str) -> None:
+    """Wait for a text."""
+    await phone.inbox.wait_for(lambda message: message.text == text, timeout=20)
