@@ -7,7 +7,8 @@ is delivered again and recognised then.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from aiormq import Channel, spec
 from aiormq.abc import ChannelFrame
@@ -69,6 +70,12 @@ class Receipts:
                     ChannelFrame.marshall(channel_number=self._channel.number, frames=frames)
                 )
                 del self._pending[: len(frames)]
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Send nothing meanwhile; what gathers goes out afterwards."""
+        async with self._lock:
+            yield
 
     def _note(self, tag: int, frame: Frame) -> None:
         self._pending.append(frame)

@@ -32,7 +32,9 @@ class Subscription:
 
     Args:
         queue: What to consume.
-        origin: Whose queue it is; None for the shared queue of sessions without an owner.
+        origin: Whose queue it is; None for the shared queue of sessions without an owner. Only
+            there order does not matter: elsewhere a consumer stays for as long as its channel does,
+            for what was on its way to one that is cancelled would come late.
         window: How many messages may be handed out and not settled.
         link: The consuming connection.
         declarer: Makes sure that the queue is there before it is consumed; another worker's is
@@ -56,6 +58,7 @@ class Subscription:
     ) -> None:
         self.queue = queue
         self.origin = origin
+        self._keeps_order = origin is not None
         self._window = window
         self._declarer = declarer
         self._route = route
@@ -69,6 +72,7 @@ class Subscription:
         self._has_consumer = False
         self._consumers = 0
         self._is_wanted = True
+        self._kept: list[tuple[Receipts, DeliveredMessage]] = []
         self._is_deaf = False
         self._is_known_missing = False
         self._changed = asyncio.Event()
@@ -81,8 +85,9 @@ class Subscription:
 
     @property
     def is_active(self) -> bool:
-        """Whether there is a consumer, as far as we know."""
-        return self._has_consumer and self._channel is not None and not self._channel.is_closed
+        """Whether messages come, as far as we know."""
+        is_open = self._channel is not None and not self._channel.is_closed
+        return self._is_wanted and self._has_consumer and is_open
 
     def start(self) -> None:
         """Begin to consume, or to be ready to."""
@@ -102,11 +107,17 @@ class Subscription:
         await self._keeper.stop()
 
     def want(self) -> None:
-        """Ask for messages."""
+        """Hand messages on."""
         self._set_wanted(wanted=True)
+        kept, self._kept = self._kept, []
+        for receipts, message in kept:
+            self._route(self, receipts, message)
 
     def refuse(self) -> None:
-        """Ask for no more messages; those in hand can still be settled."""
+        """Hand on no more messages; those in hand can still be settled.
+
+        Where the order matters, a window full of them is kept here meanwhile.
+        """
         self._set_wanted(wanted=False)
 
     def resize(self, size: int) -> None:
@@ -159,6 +170,7 @@ class Subscription:
             writing.cancel()
             self._counters.settle_failures += receipts.pending
             self._tag, self._channel, self._receipts = None, None, None
+            self._kept.clear()  # the broker has them
             self._has_consumer = False
             self._reconciled.clear()
 
@@ -167,15 +179,22 @@ class Subscription:
             if await self._is_there():
                 await self._consume(channel, receipts)
                 log.info("consumer.subscribed", queue=self.queue)
-        elif not self._is_wanted and self._tag is not None:
+        elif not self._is_wanted and self._tag is not None and not self._keeps_order:
             tag, self._tag, self._has_consumer = self._tag, None, False
             await self._cancel(channel, tag)
             log.info("consumer.paused", queue=self.queue)
         elif self._tag is not None and self._window.is_outdated:
+            await self._resize(channel, receipts, self._tag)
+
+    async def _resize(self, channel: Channel, receipts: Receipts, tag: str) -> None:
+        """Replace the consumer as soon as nothing can be on its way to it."""
+        async with receipts.held():
+            if not self._window.is_full:
+                return
             # What is in hand stays in hand, and in its place if it has to go back.
-            await self._cancel(channel, self._tag)
+            await self._cancel(channel, tag)
             await self._consume(channel, receipts)
-            log.debug("consumer.resized", queue=self.queue, size=self._window.size)
+        log.debug("consumer.resized", queue=self.queue, size=self._window.size)
 
     async def _is_there(self) -> bool:
         if self._declarer.declares(self.queue):
@@ -200,7 +219,10 @@ class Subscription:
                 self._window.delivered(
                     message.delivery_tag or 0, redelivered=bool(message.redelivered)
                 )
-                self._route(self, receipts, message)
+                if self._is_wanted or not self._keeps_order:
+                    self._route(self, receipts, message)
+                else:
+                    self._kept.append((receipts, message))
                 self._note_outdated()
 
         await self._ask(

@@ -1,7 +1,9 @@
 """How many messages of one queue may be in hand, and when a consumer must be replaced to change it.
 
 AMQP fixes that number for each consumer when it starts. To change it, another consumer takes the
-place of the first on the same channel; what the first has handed out stays in hand.
+place of the first on the same channel; what the first has handed out stays in hand. That may only
+be while the window is full: what a quorum queue (RabbitMQ 3.10) has sent to a consumer that is
+cancelled before it comes goes back, and comes after younger messages.
 
 There is a second reason to take more. What a quorum queue gets back it hands out first, but puts
 behind what it has got back before. If a consumer with a wide window dies, and then one with a
@@ -40,6 +42,11 @@ class Window:
     def is_outdated(self) -> bool:
         """Whether another consumer should take the place of the present one."""
         return self._is_outdated
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the broker can send nothing more to the present consumer, and all has come."""
+        return 0 < self._granted <= self._current
 
     def reset(self) -> None:
         """Begin with a new channel, on which nothing is in hand."""

@@ -119,9 +119,9 @@ class LinkEnded:
     Attributes:
         reason: `logged_out` (unlinked: the store is void), `replaced` (the same device logged in
             elsewhere), `temporary_ban`, `banned`, `client_outdated`, `refused`, `store_lost`
-            (the store does not hold the device to resume), `store_unreachable` (its database does
-            not answer) or `unreachable` (the first connection could not be made). After the last
-            two a new host may try again.
+            (the store does not hold the device to resume), `store_unreachable` (its database or
+            disk does not do what is asked of it) or `unreachable` (the first connection could not
+            be made). After the last two a new host may try again.
         detail: For people.
         retry_after_seconds: When a temporary ban ends, if known.
     """

@@ -99,10 +99,15 @@ class Commands:
             ).start()
 
     @property
+    def is_running(self) -> bool:
+        """Whether the library has a request that it has not answered."""
+        return self._running is not None
+
+    @property
     def is_idle(self) -> bool:
         """Whether no request runs or waits."""
         # In this order: a request is not taken from those that wait before it is known to run.
-        return not self._waiting and self._running is None
+        return not self._waiting and not self.is_running
 
     def abandon(self) -> None:
         """Begin nothing more; what runs goes on."""

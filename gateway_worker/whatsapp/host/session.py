@@ -246,8 +246,8 @@ class HostSession:
             threading.Thread(target=self._disconnect, name="disconnect", daemon=True).start()
 
     def _is_quiet(self, now: float) -> bool:
-        """Whether the library has told all that it had when it disconnected."""
-        if self._disconnecting.is_set():
+        """Whether the library has told all that it had when it disconnected, an answer too."""
+        if self._disconnecting.is_set() or self._commands.is_running:
             return False
         since = max(self._disconnected_at, self._intake.last_event_at)
         return not self._known or (not self._intake.is_busy and now - since >= QUIET_SECONDS)

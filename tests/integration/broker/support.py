@@ -117,11 +117,21 @@ class Backend:
         )
         return message_id
 
-    async def send_all(self, bodies: Sequence[str]) -> None:
-        """Publish commands in order, as fast as they can be written."""
+    async def send_all(
+        self, bodies: Sequence[str], *, at_once: int | None = None, pause_seconds: float = 0.0
+    ) -> None:
+        """Publish commands in order, as fast as they can be written.
+
+        Args:
+            bodies: The commands.
+            at_once: After so many there is a pause.
+            pause_seconds: How long it is.
+        """
         async with self.connection.channel(publisher_confirms=False) as channel:
             raw = await channel.get_underlay_channel()
-            for body in bodies:
+            for number, body in enumerate(bodies, 1):
+                if at_once and number % at_once == 0:
+                    await asyncio.sleep(pause_seconds)
                 await raw.basic_publish(
                     body.encode(),
                     exchange=self.topology.commands,

@@ -1,7 +1,9 @@
 """Windows that grow with what is held: nothing comes twice, or out of turn."""
 
+import asyncio
+
 from gateway_worker.broker import BrokerSettings
-from gateway_worker.commands.ports import Settlement
+from gateway_worker.commands.ports import Delivery, Settlement
 from tests.integration.broker.support import (
     WORKER,
     Backend,
@@ -37,14 +39,27 @@ async def test_a_window_that_widens_lets_everything_past_what_is_held(
             await delivery.settle(Settlement.ACK)
         consumer.widen(0)
         mill.accepted.clear()
-        await backend.send_all(numbered(500, start=1200))
-        await eventually(lambda: len(mill.accepted) >= settings.prefetch, timeout_seconds=30)
-        await eventually_depth(backend, queue, 500 - settings.prefetch)
-        assert len(mill.accepted) == settings.prefetch
+        await backend.send_all(numbered(4000, start=1200))
+        come = await come_to_rest(mill)
+        assert settings.prefetch < come < 4000, "it is wide until it has been full once"
+        for delivery in mill.accepted:
+            await delivery.settle(Settlement.ACK)
+        mill.accepted.clear()
+        assert await come_to_rest(mill) == settings.prefetch
         assert broker.stats().settle_failures == 0
         assert consumer.is_consuming
-    await eventually_depth(backend, queue, 500)
-    assert await left(backend, queue, 500) == numbered(500, start=1200)
+    rest = 4000 - come
+    await eventually_depth(backend, queue, rest)
+    assert await left(backend, queue, rest) == numbered(rest, start=1200 + come)
+
+
+async def come_to_rest(mill: Mill) -> int:
+    """Return how many deliveries have come when no more come."""
+    come = -1
+    while come < len(mill.accepted):
+        come = len(mill.accepted)
+        await asyncio.sleep(0.5)
+    return come
 
 
 async def test_what_several_windows_held_goes_back_in_order(
@@ -61,3 +76,51 @@ async def test_what_several_windows_held_goes_back_in_order(
     queue = settings.topology.worker_queue(WORKER)
     await eventually_depth(backend, queue, 3000)
     assert await left(backend, queue, 3000) == numbered(3000)
+
+
+async def acknowledge_later(delivery: Delivery) -> None:
+    """Be done with a command soon, not at once, so that there is always one on its way."""
+    await asyncio.sleep(0.002)
+    await delivery.settle(Settlement.ACK)
+
+
+async def acknowledge_others(delivery: Delivery) -> None:
+    """Hold the commands of one session, and be done with those of another."""
+    if delivery.routing_key != "s1":
+        await delivery.settle(Settlement.ACK)
+
+
+async def test_what_is_on_its_way_when_a_window_changes_keeps_its_place(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """What was sent to a consumer that is cancelled would come after what follows."""
+    mill = Mill(acknowledge_others)
+    numbers = [f"s{1 + number % 2} {number}" for number in range(3000)]
+    async with consuming(settings, mill, "s1", "s2") as (_, consumer):
+        sending = asyncio.create_task(backend.send_all(numbers, at_once=10, pause_seconds=0.01))
+        while len(mill.accepted) < len(numbers):
+            consumer.widen(sum(one.routing_key == "s1" for one in mill.accepted))
+            await asyncio.sleep(0.01)
+        await sending
+        assert bodies(mill.accepted) == numbers
+        assert not any(delivery.redelivered for delivery in mill.accepted)
+
+
+async def test_a_pause_keeps_what_is_on_its_way_in_its_place(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """However often there is one, while commands stream in."""
+    mill = Mill(acknowledge_later)
+    numbers = numbered(1500)
+    async with consuming(settings, mill, "s1") as (broker, consumer):
+        sending = asyncio.create_task(backend.send_all(numbers, at_once=5, pause_seconds=0.01))
+        while not sending.done():
+            consumer.pause()
+            await asyncio.sleep(0.01)
+            consumer.resume()
+            await asyncio.sleep(0.03)
+        await sending
+        await eventually(lambda: len(mill.executed) == len(numbers), timeout_seconds=30)
+        assert mill.executed == numbers
+        assert not any(delivery.redelivered for delivery in mill.accepted)
+        assert broker.stats().settle_failures == 0

@@ -29,6 +29,22 @@ def test_fresh_messages_change_nothing(window: Window) -> None:
     assert window.in_hand == 0
 
 
+def test_a_full_window_gets_nothing_more(window: Window) -> None:
+    """Only what is in hand of the present consumer counts, and only until something is settled."""
+    take(window, 99)
+    assert not window.is_full
+    take(window, 1)
+    assert window.is_full
+    window.settled(100)
+    assert not window.is_full
+    take(window, 1)
+    window.resize(200)
+    window.grant()
+    assert not window.is_full, "it is another consumer's"
+    window.reset()
+    assert not window.is_full, "there is no consumer"
+
+
 def test_a_wider_window_counts_what_is_in_hand(window: Window) -> None:
     """The next consumer gets the difference only."""
     take(window, 100)
