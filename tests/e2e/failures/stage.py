@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import aiormq
 import asyncpg
 import redis.asyncio
 
@@ -151,16 +150,6 @@ class Stage:
     def log_size(self) -> int:
         """The present length of the worker's log, in bytes."""
         return self.gateway.worker.log_path.stat().st_size
-
-    async def ready_at_broker(self, queue: str, *, at_least: int) -> bool:
-        """Whether so many messages wait in a queue without being handed out."""
-        connection = await aiormq.connect(self.environment["AMQP_URL"])
-        try:
-            channel = await connection.channel()
-            declared = await channel.queue_declare(queue, passive=True)
-            return (declared.message_count or 0) >= at_least
-        finally:
-            await connection.close()
 
     async def forget_route(self, session_id: str) -> None:
         """Delete a session's entry in the routing table, and the worker's."""

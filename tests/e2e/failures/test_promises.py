@@ -7,6 +7,7 @@ import pytest
 
 from gateway_contracts import MessageReceived, SessionState, SessionStatus, StatusReason
 from gateway_worker.sandbox.hub.faults import ALWAYS, Faults
+from tests.e2e.failures.audit import unsettled
 from tests.e2e.failures.links import (
     FAULTS,
     POSTGRESQL,
@@ -43,7 +44,7 @@ async def test_without_rabbitmq_the_outbox_grows(stage: Stage) -> None:
     stage.audit(traffic, since=since)
 
 
-async def test_without_postgresql_arrivals_wait_on_the_disk_and_commands_at_the_broker(
+async def test_without_postgresql_arrivals_wait_on_the_disk_and_commands_are_not_begun(
     stage: Stage,
 ) -> None:
     """The intake pauses, the spools fill, and WhatsApp has its acknowledgements all the same."""
@@ -53,12 +54,9 @@ async def test_without_postgresql_arrivals_wait_on_the_disk_and_commands_at_the_
         before = _spooled(stage)
         await traffic.once()
         await eventually(lambda: _spooled(stage) > before, reason="the arrivals are on the disk")
-        queue = f"{stage.environment['AMQP_PREFIX']}.worker.{stage.gateway.worker.worker_id}"
-        await eventually(
-            lambda: stage.ready_at_broker(queue, at_least=len(ACCOUNTS)),
-            reason="the commands wait at the broker",
-        )
         assert _received(stage, since) == 0
+        waiting = unsettled(stage.gateway.backend, stage.customer, traffic.book)
+        assert waiting == [*traffic.book.outbound, *traffic.book.inbound]
     await stage.settled(traffic)
     stage.audit(traffic, since=since)
 

@@ -260,7 +260,7 @@ async def test_pausing_stops_the_intake_and_keeps_what_is_in_hand(
         await backend.send("s1 1")
         await eventually(lambda: mill.accepted)
         consumer.pause()
-        await eventually(lambda: not consumer.is_consuming)
+        await consumer._shared.applied(timeout_seconds=5)
         await backend.send("s1 2")
         await backend.send("nobody 3")
         gate.set()
