@@ -222,6 +222,7 @@ async def test_the_committed_definitions_give_each_user_what_it_needs_and_no_mor
 
 
 async def _import_definitions(broker: LocalRabbitMq) -> dict[str, str]:
+    await broker._control("await_startup")  # it takes connections before all of it runs
     for name in ("definitions.json", "users.json"):
         await broker._control("import_definitions", str(DEFINITIONS / name))
     base, _, _ = broker.url.rpartition("/")
