@@ -13,6 +13,9 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+HOLD_SECONDS: Final = 5.0
+"""How long the library is held at most."""
+
 # What comes behind the last "failed to decrypt" is the library's own; a message's id is not.
 _RECEIVING: Final = re.compile(
     rb"Error decrypting message (\S+) from .*failed to decrypt (?:prekey|normal|group) message: "
@@ -44,10 +47,6 @@ def failed_to_encrypt(line: bytes) -> bool:
     """Whether a log entry says that a device is left out because its keys could not be had."""
     match = _SENDING.search(line)
     return match is not None and _STORE_ERROR.search(match["cause"]) is not None
-
-
-HOLD_SECONDS: Final = 5.0
-"""How long the library is held at most."""
 
 
 class StoreWatch:

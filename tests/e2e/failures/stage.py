@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -145,6 +146,10 @@ class Stage:
             json.loads(line) if line.startswith("{") else {"event": line, "level": "raw"}
             for line in lines
         ]
+
+    def counted(self, offset: int) -> Counter[str]:
+        """Return how often the worker has logged each event since that offset."""
+        return Counter(str(line["event"]) for line in self.log_lines(offset))
 
     @property
     def log_size(self) -> int:

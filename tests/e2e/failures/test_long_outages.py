@@ -1,7 +1,6 @@
 """Outages that outlast leases and many attempts: whoever waits, waits for ever, and comes back."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
@@ -45,7 +44,7 @@ async def test_postgresql_is_away_for_longer_than_the_lease(stage: Stage) -> Non
         await traffic.once()
         async with traffic.flowing(), STOPPED(stage.links[POSTGRESQL]):
             await eventually(
-                lambda: "lease.lapsed" in _counted(stage, log), timeout_seconds=20, reason="lapsed"
+                lambda: "lease.lapsed" in stage.counted(log), timeout_seconds=20, reason="lapsed"
             )
             await eventually(lambda: worker.hosts() == [], reason="no host runs")
             await stage.until_noticed(POSTGRESQL)
@@ -64,7 +63,7 @@ async def test_rabbitmq_is_away_for_many_attempts(stage: Stage) -> None:
     async with LiveWatch(stage.gateway.worker).watching(), STOPPED(stage.links[RABBITMQ]):
         await traffic.once()
         await eventually(
-            lambda: _counted(stage, log)["broker.unreachable"] >= 2 * ATTEMPTS,
+            lambda: stage.counted(log)["broker.unreachable"] >= 2 * ATTEMPTS,
             timeout_seconds=40,
             reason="many attempts were made",
         )
@@ -110,11 +109,6 @@ async def test_whatsapp_is_silent_for_longer_than_a_send_may_take(stage: Stage) 
     stage.audit(traffic, since=since, may_fail=True)
     stage.audit(afterwards, since=since)
     assert complaints(stage.log_lines(log)) == []
-
-
-def _counted(stage: Stage, log: int) -> Counter[str]:
-    """Return how often each event was logged since that offset."""
-    return Counter(str(line["event"]) for line in stage.log_lines(log))
 
 
 def _waits(stage: Stage, session_id: str, since: int) -> list[float]:

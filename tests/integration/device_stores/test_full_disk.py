@@ -1,8 +1,7 @@
 """A disk that takes nothing more: no message is given up, and none is called sent that was not."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
@@ -10,7 +9,6 @@ import pytest
 import pytest_asyncio
 
 from gateway_worker.errors import SessionNotConnectedError
-from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sessions.hosting import (
     HostExited,
@@ -19,14 +17,12 @@ from gateway_worker.sessions.hosting import (
     UndecryptableMessage,
 )
 from gateway_worker.whatsapp.launcher import HostProcesses
-from tests.integration.device_stores.traffic import arrived, talk, texts
+from tests.integration.device_stores.traffic import arrived, send, talk, texts
 from tests.integration.whatsapp.stage import Account, settings_for
+from tests.support.disks import full_disk
 from tests.support.services import random_name
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
-
-ROOM_BYTES = 16 * 1024
-"""Less than the store's write-ahead log has after a pairing, and more than a small spool needs."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -50,21 +46,17 @@ async def account(sandbox: Sandbox, hosts: HostProcesses, tmp_path: Path) -> Asy
     await account.stop()
 
 
-@contextmanager
-def full_disk(account: Account) -> Iterator[None]:
-    """Have the system refuse to the account's host what makes a file longer than a little."""
-    host = psutil.Process(account.host.pid)
-    host.rlimit(psutil.RLIMIT_FSIZE, (ROOM_BYTES, psutil.RLIM_INFINITY))
-    yield
-    if host.is_running():
-        host.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+def host_of(account: Account) -> list[psutil.Process]:
+    """Return the account's host, if it still runs."""
+    pid = account.host.pid
+    return [psutil.Process(pid)] if psutil.pid_exists(pid) else []
 
 
 async def test_messages_stay_at_whatsapp(sandbox: Sandbox, account: Account) -> None:
     """The library would confirm and give up each one whose key it cannot store."""
     ben, cara = [await sandbox.add_phone(push_name=name) for name in ("Ben", "Cara")]
     await talk(account, ben, "before", times=1)
-    with full_disk(account):
+    with full_disk(lambda: host_of(account)):
         sent = [
             await phone.send_text(account.phone.number, f"{number}")
             for number in range(8)
@@ -89,7 +81,7 @@ async def test_what_cannot_be_encrypted_is_not_called_sent(
     if is_known:
         await talk(account, ben, "before", times=1)
     shown = texts(ben)
-    with full_disk(account):
+    with full_disk(lambda: host_of(account)):
         with pytest.raises(SessionNotConnectedError):
             await account.host.send_text(OutgoingText(to=ben.number, text="too early"))
         await asyncio.sleep(0.5)
@@ -97,12 +89,6 @@ async def test_what_cannot_be_encrypted_is_not_called_sent(
     if account.host.finished:
         await account.resume()
 
-    await account.host.send_text(OutgoingText(to=ben.number, text="now"))
+    await send(account, ben, "now")
 
-    await shows_last(ben, "now")
     assert texts(ben) == [*shown, "now"]
-
-
-async def shows_last(phone: Phone, text: str) -> None:
-    """Wait for a text."""
-    await phone.inbox.wait_for(lambda message: message.text == text, timeout=20)
