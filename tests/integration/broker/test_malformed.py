@@ -32,27 +32,28 @@ async def send_raw(
     backend: Backend, body: str, *, key: str, corrupt: Callable[[bytes], bytes]
 ) -> None:
     """Publish a message after a change to its bytes."""
-    async with backend.connection.channel(publisher_confirms=False) as channel:
-        raw = await channel.get_underlay_channel()
-        frame = ChannelFrame.marshall(
-            raw.number,
-            [
-                spec.Basic.Publish(exchange=backend.topology.commands, routing_key=key),
-                ContentHeader(
-                    body_size=len(body),
-                    properties=spec.Basic.Properties(
-                        message_id="the-id",
-                        timestamp=TIMESTAMP,
-                        delivery_mode=2,
-                        headers={"name": "value"},
-                    ),
+    # Open until the connection closes: what nobody confirms may get lost with its channel.
+    channel = await backend.connection.channel(publisher_confirms=False)
+    raw = await channel.get_underlay_channel()
+    frame = ChannelFrame.marshall(
+        raw.number,
+        [
+            spec.Basic.Publish(exchange=backend.topology.commands, routing_key=key),
+            ContentHeader(
+                body_size=len(body),
+                properties=spec.Basic.Properties(
+                    message_id="the-id",
+                    timestamp=TIMESTAMP,
+                    delivery_mode=2,
+                    headers={"name": "value"},
                 ),
-                ContentBody(body.encode()),
-            ],
-        )
-        await raw.connection.write_queue.put(
-            ChannelFrame(payload=corrupt(frame.payload), should_close=False)
-        )
+            ),
+            ContentBody(body.encode()),
+        ],
+    )
+    await raw.connection.write_queue.put(
+        ChannelFrame(payload=corrupt(frame.payload), should_close=False)
+    )
 
 
 @pytest.mark.parametrize(
