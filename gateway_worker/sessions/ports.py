@@ -105,6 +105,10 @@ class SessionStore(Protocol):
         """Return how many sessions could be taken over now."""
         ...
 
+    async def fair_share(self, worker_id: str) -> int:
+        """Return how many of them would make a worker as full as the others that take some."""
+        ...
+
     async def marker_left(self, session_id: str, *, marker_epoch: int) -> None:
         """Note that a marker has come out of the queue of its entry. Idempotent."""
         ...

@@ -103,6 +103,7 @@ class LeaseKeeper:
         self._on_regained = on_regained
         self._version = version
         self._capacity = capacity
+        self._patience = _RETRY_SECONDS
         self.lapses = 0
 
     async def begin(self) -> None:
@@ -134,14 +135,13 @@ class LeaseKeeper:
 
     async def _renew(self) -> bool:
         started = time.monotonic()
-        # Never longer than the lease can still be relied on.
-        patience = max(_RETRY_SECONDS, min(self._tenure.left_seconds, self._leases.lease_seconds))
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(self._next_patience()):
                 is_mine = await self._leases.renew()
         except (GatewayError, TimeoutError) as error:
             log.warning("lease.not_renewed", reason=repr(error))
             return False
+        self._patience = _RETRY_SECONDS
         if not is_mine:
             await self._lapse()
             raise LeaseLostError(
@@ -156,6 +156,18 @@ class LeaseKeeper:
             await self._on_regained()
         self._extend(started)
         return self._tenure.is_held
+
+    def _next_patience(self) -> float:
+        """Return for how long to wait for an answer.
+
+        While the lease is held, not longer than it can still be relied on. Then ever longer: there
+        may be no connection left but one that takes its time to be made.
+        """
+        if self._tenure.is_held:
+            return max(_RETRY_SECONDS, self._tenure.left_seconds)
+        patience = self._patience
+        self._patience = min(2 * patience, self._leases.lease_seconds)
+        return patience
 
     def _extend(self, started: float) -> None:
         """Use the lease from the moment on at which its renewal was asked for."""

@@ -21,7 +21,8 @@ _FORGET_SECONDS = 3600.0
 class Caretaker:
     """Looks after the sessions that nobody runs.
 
-    At each look it takes half of what there is, so that several workers share it out. It keeps
+    At the first look it takes its fair share, so that all workers together take everything at once.
+    What the others have left by the next look, because they cannot, is taken by halves. It keeps
     still for a while after this worker's own lease began: the others may only have been cut off
     from the database as it was, and come back with it.
 
@@ -57,6 +58,7 @@ class Caretaker:
         self._here = here
         self._relay = relay
         self._strays_due = self._forgetting_due = time.monotonic()
+        self._has_left_some = False
         self.taken = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -85,17 +87,22 @@ class Caretaker:
 
     async def _take_over(self) -> None:
         orphans = await self._sessions.orphans()
-        while orphans and self._here.has_room and self._here.is_portable:
-            share = max(_SMALLEST_SHARE, orphans // 2)
-            rows = await self._sessions.take_over(self._worker_id, limit=share)
-            if not rows:
-                return
+        taken = 0
+        if orphans and self._here.has_room and self._here.is_portable:
+            taken = await self._take(await self._share(orphans))
+        self._has_left_some = taken < orphans
+
+    async def _share(self, orphans: int) -> int:
+        share = await self._sessions.fair_share(self._worker_id)
+        return max(share, _SMALLEST_SHARE, orphans // 2) if self._has_left_some else share
+
+    async def _take(self, limit: int) -> int:
+        rows = await self._sessions.take_over(self._worker_id, limit=limit) if limit else ()
+        if rows:
             log.warning("takeover.sessions_taken", sessions=len(rows))
             self.taken += len(rows)
             await self._here.adopt_taken(rows)
-            if orphans > share:
-                return  # the rest is for the others, or for the next look
-            orphans = await self._sessions.orphans()
+        return len(rows)
 
     async def _take_up_strays(self) -> None:
         """Begin with sessions that are ours by the table, but that nobody has told us of.

@@ -13,9 +13,10 @@ TAKES_MORE: Final = f"{LIVE} AND NOT w.draining"
 """Whether the worker `w` takes on sessions, as long as it has room."""
 
 ENDED: Final = """greatest(w.lease_expires_at,
-    pg_postmaster_start_time() + make_interval(secs => w.lease_seconds)) <= now()"""
+    pg_postmaster_start_time() + make_interval(secs => w.lease_seconds / 3)) <= now()"""
 """Whether the worker `w` is gone for good. A database that has just started gives each worker the
-length of a lease to renew its own, or a restart would make all sessions change their owners."""
+time of a beat to renew its own, or a restart would make all sessions change their owners: who lives
+has failed to renew it meanwhile, and tries again more often than that."""
 
 LOCK_ROOM: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7449356))"
 """$1 a worker's id. Held by whoever gives it sessions, until they are committed.

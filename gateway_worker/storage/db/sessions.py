@@ -62,6 +62,13 @@ _PLACE = text(f"""
     ORDER BY renewed DESC, held / CAST(capacity AS float8), held, id LIMIT 1
 """)  # noqa: S608
 _TAKES = text(f"SELECT id FROM ({_LOADS}) AS loads WHERE held < capacity AND id = :id")  # noqa: S608
+_FAIR_SHARE = text(f"""
+    WITH takers AS (SELECT * FROM ({_LOADS}) AS loads WHERE renewed)
+    SELECT ceil((fleet.held + orphans.held) * mine.capacity / nullif(fleet.capacity, 0)) - mine.held
+    FROM (SELECT sum(held) AS held, sum(capacity) AS capacity FROM takers) AS fleet,
+        (SELECT count(*) AS held {ORPHANED}) AS orphans, takers AS mine
+    WHERE mine.id = :id
+""")  # noqa: S608
 _ROOM = text(f"SELECT sum(greatest(capacity - held, 0)) FROM ({_LOADS}) AS loads")  # noqa: S608
 
 
@@ -140,6 +147,15 @@ class PostgresSessionStore:
         """Return how many sessions could be taken over now. Raises `DependencyError`."""
         async with self._database.statement("counting orphaned sessions") as connection:
             return int(await connection.scalar(_ORPHANS) or 0)
+
+    async def fair_share(self, worker_id: str) -> int:
+        """Return how many orphans would make this worker as full as the others that take some.
+
+        Nothing for one that is late with its lease. Raises `DependencyError`.
+        """
+        async with self._database.statement("counting a worker's share") as connection:
+            share = await connection.scalar(_FAIR_SHARE, {"id": worker_id})
+        return max(0, int(share or 0))
 
     async def marker_left(self, session_id: str, *, marker_epoch: int) -> None:
         """Note that a marker has come out of the queue of its entry.

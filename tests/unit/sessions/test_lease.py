@@ -17,6 +17,7 @@ class Table:
     lease_seconds: float = 1.5
     away: bool = False
     mine: bool = True
+    slowness: float = 0.0
     renewals: int = 0
 
     async def register(self, **_values: object) -> None:
@@ -28,6 +29,7 @@ class Table:
         """Renew its lease."""
         if self.away:
             raise DependencyError("away")
+        await asyncio.sleep(self.slowness)
         self.renewals += 1
         return self.mine
 
@@ -97,6 +99,18 @@ async def test_hosts_are_killed_when_it_cannot_be_renewed_and_may_run_again_when
     await eventually(lambda: keeping.regained == 1)
     assert keeping.tenure.is_held
     await asyncio.wait_for(keeping.tenure.held(), 1)
+    stop.set()
+    await task
+
+
+async def test_a_database_that_has_become_slow_does_not_keep_a_worker_without_its_lease() -> None:
+    """To make a connection anew takes a while over a long way; cut short, it would never be one."""
+    keeping, stop = Keeping(), asyncio.Event()
+    await keeping.keeper.begin()
+    keeping.tenure.extend(0.0)
+    keeping.table.slowness = 0.8
+    task = asyncio.create_task(keeping.keeper.run(stop))
+    await eventually(lambda: keeping.tenure.is_held)
     stop.set()
     await task
 

@@ -1,4 +1,4 @@
-"""The caretaker: how often it asks the database for what."""
+"""The caretaker: how often it asks the database for what, and how much it takes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,11 +18,15 @@ class Around:
     """Everything around a caretaker: a fleet in which nothing happens. Counts what it is asked."""
 
     attended: tuple[str, ...] = ()
+    has_room = is_portable = True
 
     def __init__(self, *, lease_seconds: float) -> None:
         self.lease_seconds = lease_seconds
         self.refusals = 0
         self.looks = self.reads = self.cleanings = 0
+        self.left = self.share = 0
+        self.asked: list[int] = []
+        self.adopted: list[str] = []
 
     async def dead_with_leftovers(self) -> Sequence[str]:
         """Nobody is dead."""
@@ -38,8 +42,24 @@ class Around:
         return ()
 
     async def orphans(self) -> int:
-        """There are none."""
-        return 0
+        """There are none, usually."""
+        return self.left
+
+    async def fair_share(self, _worker_id: str) -> int:
+        """As it was set, less what was taken."""
+        return max(0, self.share)
+
+    async def take_over(self, _worker_id: str, *, limit: int) -> Sequence[str]:
+        """As many as are asked for, as far as they go."""
+        self.asked.append(limit)
+        taken = [f"s{self.left - n}" for n in range(min(limit, self.left))]
+        self.left -= len(taken)
+        self.share -= len(taken)
+        return taken
+
+    async def adopt_taken(self, rows: Sequence[str]) -> None:
+        """Note them."""
+        self.adopted += rows
 
     async def adopt_strays(self) -> None:
         """There are no events either."""
@@ -108,3 +128,35 @@ async def test_old_workers_are_cleared_away_now_and_then() -> None:
     await look(around, 10)
 
     assert around.cleanings == 1
+
+
+async def test_the_first_look_takes_the_fair_share_and_the_next_ones_half_of_what_is_left() -> None:
+    """The others take theirs; if they cannot, somebody has to."""
+    around = Around(lease_seconds=3600)
+    around.left, around.share = 30, 10
+    await look(around, 6)
+
+    assert around.asked == [10, 10, 5, 4, 4]
+    assert sorted(around.adopted) == sorted(f"s{n}" for n in range(1, 31))
+
+
+async def test_who_has_more_than_the_others_leaves_them_the_first_look() -> None:
+    around = Around(lease_seconds=3600)
+    around.left, around.share = 3, 0
+    await look(around, 4)
+
+    assert around.asked == [4]
+    assert sorted(around.adopted) == ["s1", "s2", "s3"]
+
+
+async def test_what_comes_later_is_shared_anew() -> None:
+    """That something was left once says nothing of the next time."""
+    around = Around(lease_seconds=3600)
+    around.left, around.share = 3, 1
+    await look(around, 4)
+    assert around.asked == [1, 4]
+
+    around.left, around.share = 20, 7
+    around.looks = 0
+    await look(around, 1)
+    assert around.asked[2] == 7

@@ -127,6 +127,26 @@ async def test_sessions_of_a_worker_without_a_row_are_orphans(
     assert list(await taker.dead_with_leftovers()) == [WORKER]
 
 
+async def test_what_is_fair(database: Database, sessions: PostgresSessionStore) -> None:
+    """So many that all who take some are equally full, rounded up so that nothing is left."""
+    await registered(database)
+    await expire(database)
+    await many(sessions, 18)  # with "s" and "t" 20
+    for name, capacity, held in (("a", 40, 5), ("b", 40, 0), ("c", 20, 2), ("d", 20, 9)):
+        await registered(database, name, capacity=capacity)
+        await many(sessions, held, name)
+    await (await registered(database, "leaving")).drain()
+    fair = {name: await sessions.fair_share(name) for name in ("a", "b", "c", "d", "leaving")}
+    assert fair == {"a": 7, "b": 12, "c": 4, "d": 0, "leaving": 0}, "of 36 in 120: 12, 12, 6, 6"
+
+    late = (
+        "UPDATE workers SET lease_expires_at = now() + 0.4 * make_interval(secs => lease_seconds)"
+    )
+    await value(database, f"{late} WHERE id = 'b' RETURNING 1")
+    assert await sessions.fair_share("b") == 0, "it may have died"
+    assert await sessions.fair_share("a") == 13, "of 36 in 80: 18"
+
+
 @pytest.mark.parametrize("round_", range(3))
 async def test_takers_at_once_share_without_overlap(
     database: Database, other_database: Database, sessions: PostgresSessionStore, round_: int
@@ -226,7 +246,7 @@ async def test_a_session_with_a_commit_under_way_is_left_for_later(
 async def test_a_database_that_has_just_started_waits_for_renewals(
     database: Database, sessions: PostgresSessionStore
 ) -> None:
-    """For the length of each worker's lease; nobody counts as gone meanwhile."""
+    """For the time of each worker's beat; nobody counts as gone meanwhile."""
     await registered(database)
     other = await registered(database, OTHER)
     await expire(database)
