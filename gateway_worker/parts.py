@@ -29,6 +29,7 @@ from gateway_worker.outbox.recorder import Recorder
 from gateway_worker.outbox.relay import Relay
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import SystemClock
+from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.draining import Drain
 from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.manager import SessionManager
@@ -120,7 +121,11 @@ class Parts:
 
 async def open_adapters(stack: AsyncExitStack, settings: Settings) -> Adapters:
     """Open what leads outside; each fails with its own name if it cannot be reached."""
-    database = await open_database(stack, settings)
+    database = await until_answered(
+        lambda: open_database(stack, settings),
+        name="database.open",
+        within_seconds=settings.database.startup_timeout_seconds,
+    )
     objects = await stack.enter_async_context(Objects.open(settings.objects))
     devices = await open_device_stores(stack, settings)
     return Adapters(

@@ -66,6 +66,7 @@ VARIABLES: Final = (
         "database",
         {
             "DATABASE_URL": "url",
+            "DATABASE_STARTUP_TIMEOUT_SECONDS": "startup_timeout_seconds",
             "DATABASE_POOL_SIZE": "pool_size",
             "DATABASE_POOL_OVERFLOW": "pool_overflow",
             "DATABASE_STATEMENT_TIMEOUT_SECONDS": "statement_timeout_seconds",

@@ -1,7 +1,9 @@
 """How long to wait between attempts: twice as long each time, and never in step with the others."""
 
 import asyncio
+import math
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -66,17 +68,27 @@ class Backoff:
         self._attempts = 0
 
 
-async def until_answered(ask: Callable[[], Awaitable[Answer]], *, name: str) -> Answer:
+async def until_answered(
+    ask: Callable[[], Awaitable[Answer]], *, name: str, within_seconds: float = math.inf
+) -> Answer:
     """Repeat a call for as long as the service that it needs is away, and return its answer.
 
     Args:
         ask: The call; it may have taken effect before it is repeated.
         name: What it is, for log events.
+        within_seconds: After so long it is not begun again.
+
+    Raises:
+        DependencyError: The service was away for the whole time.
     """
+    end = time.monotonic() + within_seconds
     backoff = Backoff(initial_seconds=0.1, maximum_seconds=5.0)
     while True:
         try:
             return await ask()
         except DependencyError as error:
+            pause = backoff.next_seconds()
+            if time.monotonic() + pause >= end:
+                raise
             log.warning("call.retrying", call=name, reason=str(error))
-            await asyncio.sleep(backoff.next_seconds())
+            await asyncio.sleep(pause)

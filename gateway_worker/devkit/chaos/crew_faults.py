@@ -5,6 +5,7 @@ import contextlib
 import random
 import signal
 import time
+from collections.abc import Callable, Iterable
 
 import psutil
 
@@ -21,13 +22,28 @@ DUPLICATES = 10
 
 
 class CrewFaults:
-    """What can happen to the workers of a fleet."""
+    """What can happen to the workers of a fleet.
+
+    Args:
+        fleet: The workers.
+        sessions: All sessions, by place.
+        at: Returns the sessions that are at a worker, as far as a backend knows.
+        traffic: Sends commands.
+        journal: Is told what is done.
+    """
 
     def __init__(
-        self, *, fleet: Fleet, sessions: tuple[str, ...], traffic: Traffic, journal: Journal
+        self,
+        *,
+        fleet: Fleet,
+        sessions: tuple[str, ...],
+        at: Callable[[str], Iterable[str]],
+        traffic: Traffic,
+        journal: Journal,
     ) -> None:
         self._fleet = fleet
         self._sessions = sessions
+        self._at = at
         self._traffic = traffic
         self._journal = journal
 
@@ -146,7 +162,7 @@ class CrewFaults:
         sessions, at = await self._held(member), time.time()
         member.unwant()
         await member.kill()
-        self._journal.hit(sessions, Harm.WORKER_KILLED, at=at, until=time.time())
+        self._worker_killed(member, sessions, at=at, until=time.time())
         self._journal.struck(strike, worker=member.name, sessions=sessions)
         return sessions, at
 
@@ -154,9 +170,16 @@ class CrewFaults:
         sessions, at = await self._held(member), time.time()
         member.unwant()
         member.kill_main()
-        self._journal.hit(sessions, Harm.WORKER_KILLED, at=at, until=at + ORPHAN_SECONDS)
+        self._worker_killed(member, sessions, at=at, until=at + ORPHAN_SECONDS)
         self._journal.struck(strike, worker=member.name, sessions=sessions)
         return sessions, at
+
+    def _worker_killed(
+        self, member: Crewman, sessions: tuple[str, ...], *, at: float, until: float
+    ) -> None:
+        self._journal.hit(sessions, Harm.WORKER_KILLED, at=at, until=until)
+        without_host = set(self._at(member.name)) - set(sessions)
+        self._journal.hit(without_host, Harm.NOTES_GONE, at=at, until=until)
 
     def _frozen(
         self, member: Crewman, strike: Strike, sessions: tuple[str, ...], at: float

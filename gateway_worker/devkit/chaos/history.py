@@ -116,6 +116,8 @@ class Harm(enum.StrEnum):
 
     HOST_KILLED = "host_killed"
     WORKER_KILLED = "worker_killed"
+    NOTES_GONE = "notes_gone"
+    """Its worker was killed when it had no host: what that host had noted is on that disk."""
     FROZEN = "frozen"
     LEASE_ENDED = "lease_ended"
     """Cut off from the database for so long that the worker has to kill its hosts."""

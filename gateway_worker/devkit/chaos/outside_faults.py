@@ -23,8 +23,9 @@ STREAM_ENDS = (None, StreamEnd.RESTART, StreamEnd.INTERNAL, StreamEnd.UNAVAILABL
 LOST_RECEIPTS = 5
 SLOW_SECONDS = (0.02, 0.2)
 NARROW_BYTES_PER_SECOND = 30_000
-LEASE_PART = 0.5
-"""Of a lease: who is cut off from the database for longer may have to kill its hosts."""
+LEASE_PART = 0.3
+"""Of a lease: who is cut off from the database for longer may have to kill its hosts, for three
+quarters of it may be used, and a third may have passed since it was renewed."""
 
 
 class OutsideFaults:

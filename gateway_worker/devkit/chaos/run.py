@@ -71,6 +71,7 @@ async def _strike_all(
     crew = CrewFaults(
         fleet=stage.fleet,
         sessions=tuple(one.session_id for one in stage.cast),
+        at=stage.witness.at,
         traffic=traffic,
         journal=stage.journal,
     )

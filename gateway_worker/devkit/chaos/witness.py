@@ -66,6 +66,7 @@ class Witness:
         self.ended: set[str] = set()
         self.received: set[tuple[str, str]] = set()
         self.states: dict[str, tuple[int, SessionState]] = {}
+        self._workers: dict[str, str | None] = {}
         self.last_news = time.monotonic()
         backend.on_arrival(self._on_arrival)
 
@@ -76,6 +77,10 @@ class Witness:
     def state(self, session_id: str) -> SessionState | None:
         """Return the state that a session has told last."""
         return self.states[session_id][1] if session_id in self.states else None
+
+    def at(self, worker_id: str) -> list[str]:
+        """Return the sessions that have told last that they are at a worker."""
+        return [session_id for session_id, at in self._workers.items() if at == worker_id]
 
     async def look(self) -> None:
         """Ask all phones for what is new."""
@@ -109,6 +114,7 @@ class Witness:
             number = told.sequence or 0
             if number >= self.states.get(told.session_id, (0, told.state))[0]:
                 self.states[told.session_id] = (number, told.state)
+                self._workers[told.session_id] = told.worker
 
     async def _read_inbox(self, cast: Cast) -> None:
         key = (cast.reader, "inbox")

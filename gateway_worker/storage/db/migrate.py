@@ -86,7 +86,7 @@ async def _engine(database_url: str) -> AsyncIterator[AsyncEngine]:
         hide_parameters=True,
     )
     try:
-        with translated("migrating the database"):
+        with translated(f"PostgreSQL at {settings.address}"):
             yield engine
     finally:
         await engine.dispose()

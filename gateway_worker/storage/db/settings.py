@@ -23,6 +23,7 @@ class DatabaseSettings(BaseModel):
         lock_timeout_seconds: The server ends a statement that waits longer for a row.
         answer_timeout_seconds: The client gives a connection up whose server is silent for so long;
             above `statement_timeout_seconds`, so that a live server speaks first.
+        startup_timeout_seconds: How long it may be away when a worker starts.
         recycle_seconds: Connections older than this are replaced when they are next taken.
     """
 
@@ -36,6 +37,7 @@ class DatabaseSettings(BaseModel):
     statement_timeout_seconds: float = Field(10.0, gt=0)
     lock_timeout_seconds: float = Field(5.0, gt=0)
     answer_timeout_seconds: float = Field(15.0, gt=0)
+    startup_timeout_seconds: float = Field(30.0, ge=0)
     recycle_seconds: int = Field(1800, ge=60)
 
     @field_validator("url")
