@@ -40,7 +40,7 @@ class WhatsAppSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    gogc: int = Field(50, ge=5, le=1000)
+    gogc: int = Field(75, ge=5, le=1000)
     malloc_arenas: int = Field(1, ge=1, le=64)
     start_timeout_seconds: float = Field(60.0, gt=0)
     launch_timeout_seconds: float = Field(10.0, gt=0)
