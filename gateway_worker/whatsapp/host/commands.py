@@ -38,6 +38,8 @@ NEXT_CUT_SECONDS: Final = 3.0
 """Until the connection is cut once more; after the second time the library stops trying."""
 RECONNECT_SECONDS: Final = 5.0
 """How long the next request waits for the connection that was cut."""
+PAIRING: Final = -1
+"""The request for a pairing code, which no worker has numbered."""
 
 
 class Commands:
@@ -69,6 +71,7 @@ class Commands:
         self._unlinked = unlinked
         self._cut = cut
         self._running: int | None = None
+        self._is_closed = False
         self._idle = threading.Event()
         self._is_up = False
         self._up_again = threading.Event()
@@ -78,7 +81,10 @@ class Commands:
         self._thread: threading.Thread | None = None
 
     def send_text(self, request: SendText) -> None:
-        """Queue a send."""
+        """Queue a send; one that comes after `close` is answered as not begun."""
+        if self._is_closed:
+            self._refuse(request.request)
+            return
         self._queue(request.request, lambda: self._send_text(request))
 
     def logout(self, request: Logout) -> None:
@@ -87,12 +93,12 @@ class Commands:
 
     def pair(self, number: str) -> None:
         """Queue the request for a code."""
-        self._queue(-1, lambda: self._pair(number))
+        self._queue(PAIRING, lambda: self._pair(number))
 
     def cancel(self, request: int) -> None:
         """Answer a request that has not begun, and never begin it; end one that runs."""
         if self._take(request):
-            self._send(Failed(request=request, kind=Failure.NOT_BEGUN, detail=""))
+            self._refuse(request)
         elif self._running == request:
             threading.Thread(
                 target=self._end, args=(request,), name=f"end-{request}", daemon=True
@@ -109,8 +115,20 @@ class Commands:
         # In this order: a request is not taken from those that wait before it is known to run.
         return not self._waiting and not self.is_running
 
+    def close(self) -> None:
+        """Begin nothing more, and answer what waits as not begun; what runs goes on.
+
+        A library that leaves its connection may hold a message for longer than this process lives,
+        and nobody would know what became of it.
+        """
+        self._is_closed = True
+        for request in tuple(self._waiting):
+            if self._take(request):
+                self._refuse(request)
+
     def abandon(self) -> None:
-        """Begin nothing more; what runs goes on."""
+        """Begin nothing more, and answer nobody: the worker is gone. What runs goes on."""
+        self._is_closed = True
         self._waiting.clear()
 
     def finish(self, seconds: float) -> None:
@@ -234,6 +252,10 @@ class Commands:
             self._unlinked()
             return
         self._send(PairCode(code=code, valid_seconds=PAIR_CODE_SECONDS))
+
+    def _refuse(self, request: int) -> None:
+        if request != PAIRING:
+            self._fail(request, Failure.NOT_BEGUN, "")
 
     def _fail(self, request: int, kind: str, detail: str) -> None:
         self._send(Failed(request=request, kind=kind, detail=detail))

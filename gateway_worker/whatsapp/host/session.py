@@ -65,6 +65,8 @@ FORBIDDEN_SECONDS: Final = 0.3
 at once, it would take with it what WhatsApp believes to be delivered."""
 UNLINK_SECONDS: Final = 1.0
 """How long the library may take to delete an unlinked device; it does so after it has told it."""
+ANSWER_SECONDS: Final = 0.3
+"""How long a send may still wait for its answer when the device store has failed."""
 QUIET_SECONDS: Final = 0.1
 """With nothing new for so long after it has disconnected, the library has told all it had."""
 DISCONNECT_SECONDS: Final = 1.0
@@ -130,7 +132,8 @@ class HostSession:
             wake=self._wake,
             handed=rewind.handed,
             watch=StoreWatch(
-                cut=self._cut,
+                answered=partial(self._commands.finish, ANSWER_SECONDS),
+                cut=self._cut_what_is_up,
                 failed=lambda: self._tell(StoreFailed()),
                 disconnected=self._disconnected,
             ),
@@ -163,8 +166,6 @@ class HostSession:
             ready = dict(poll.poll(self._wait_milliseconds()))
             if self._wakeup in ready:
                 os.eventfd_read(self._wakeup)
-            if self._has_failed_store:
-                self._cut()  # the library makes a new one until it is told not to
             if self._is_forbidden:
                 self._leave(within=FORBIDDEN_SECONDS)
             if self._channel.fileno() in ready:
@@ -204,6 +205,12 @@ class HostSession:
         )
         self._tell(LibraryReturned(error=error))
 
+    def _cut_what_is_up(self) -> None:
+        # The question waits while a connection is being made. Cut in that moment, it would occupy
+        # the library for 20 seconds, which could not even be told to disconnect.
+        if self._library.is_up():
+            self._cut()
+
     def _disconnect(self) -> None:
         # On a thread of its own: a connection that is just being made holds this up.
         self._library.disconnect()
@@ -238,6 +245,7 @@ class HostSession:
         """Disconnect; what is in the spool may still be acknowledged for a moment."""
         if self._leaving is not None:
             return
+        self._commands.close()
         seconds = self._start.drain_seconds if within is None else within
         self._leaving = time.monotonic() + seconds
         self._spool.lift_limit()
@@ -351,6 +359,8 @@ class HostSession:
             self._send(Linked(account=own))
 
     def _on_connected(self) -> None:
+        if self._has_failed_store:
+            self._cut()  # the library makes new ones until it is told not to
         if not self._library.is_up():
             return  # lost while it was made: the library has told of that, and tells of this later
         self._commands.connected()

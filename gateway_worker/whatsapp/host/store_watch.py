@@ -5,7 +5,8 @@ confirms it to WhatsApp, asks the sender for another, and after the fifth such f
 One that it cannot encrypt for a device it sends without that device, and calls it sent. But before
 either it writes a warning, and waits until the warning is taken. There the connection is cut, and
 the library held until it has none, so that WhatsApp hears nothing: it keeps what came, with all
-that come behind it, and what was to go has not gone.
+that come behind it, and what was to go has not gone. What is on its way to WhatsApp when a message
+cannot be read is answered first; cut off from its answer, nobody would know what became of it.
 """
 
 import re
@@ -55,6 +56,7 @@ class StoreWatch:
     Called on the library's threads.
 
     Args:
+        answered: Waits for the answer to what was sent, for a moment at most.
         cut: Cuts the connections to WhatsApp; done when it returns.
         failed: Told after that, once for each message.
         disconnected: Set once the library has no connection and makes none any more.
@@ -63,10 +65,12 @@ class StoreWatch:
     def __init__(
         self,
         *,
+        answered: Callable[[], object],
         cut: Callable[[], object],
         failed: Callable[[], None],
         disconnected: threading.Event,
     ) -> None:
+        self._answered = answered
         self._cut = cut
         self._failed = failed
         self._disconnected = disconnected
@@ -77,6 +81,7 @@ class StoreWatch:
         message_id = failed_to_read(line)
         if message_id is not None:
             self._kept.add(message_id)
+            self._answered()
         elif not failed_to_encrypt(line):
             return
         self._cut()

@@ -81,6 +81,7 @@ class Watched:
         self.heard: list[str] = []
         self.disconnected = threading.Event()
         self.watch = StoreWatch(
+            answered=lambda: self.heard.append("answered"),
             cut=lambda: self.heard.append("cut"),
             failed=self.failed,
             disconnected=self.disconnected,
@@ -97,14 +98,14 @@ class Watched:
         self.disconnected.set()
 
 
-def test_the_cut_comes_first_and_the_library_waits_for_the_end() -> None:
+def test_what_was_sent_is_answered_then_comes_the_cut_and_the_library_waits_for_the_end() -> None:
     """Between them the loop hears of it; the event of the same message is not for anybody."""
     watched = Watched()
     watch = watched.watch
 
     watch.log(entry(NORMAL + b"pq: gone"))
 
-    assert watched.heard == ["cut", "failed", "disconnected"]
+    assert watched.heard == ["answered", "cut", "failed", "disconnected"]
     assert watch.is_kept("3EB0")
 
 

@@ -1,0 +1,76 @@
+"""A host's requests run one by one, and none is begun by a host that leaves."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCENE = """
+import sys, threading, time
+from pathlib import Path
+from queue import Queue
+from types import SimpleNamespace
+from gateway_worker.whatsapp.host.commands import Commands
+from gateway_worker.whatsapp.host.journal import SendJournal
+from gateway_worker.whatsapp.ipc.frames import SendText
+
+class Library:
+    sending, may_end = Queue(), threading.Event()
+    def send(self, to, message):
+        self.sending.put(to)
+        self.may_end.wait()
+        return SimpleNamespace(ID="3EB0", Timestamp=1)
+
+def hear(frame):
+    print(type(frame).__name__, frame.request, getattr(frame, "kind", ""))
+
+library = Library()
+commands = Commands(
+    library=library,
+    journal=SendJournal.open(directory=Path(sys.argv[1]), worker_id="w", epoch=1),
+    settle=lambda: None,
+    send=hear,
+    unlinked=lambda: None,
+    cut=lambda: None,
+)
+
+def ask(request):
+    commands.send_text(SendText(request=request, to="12025550101@s.whatsapp.net", text="x"))
+
+ask(1)
+library.sending.get()
+ask(2)
+{leave}
+library.may_end.set()
+while not commands.is_idle: time.sleep(0.01)
+print("begun:", 1 + library.sending.qsize())
+"""
+"""In a process of its own, because it imports the library."""
+
+
+@pytest.mark.parametrize(
+    ("leave", "heard"),
+    [
+        ("commands.close(); ask(3)", ["Failed 2 not_begun", "Failed 3 not_begun", "Sent 1"]),
+        ("commands.abandon()", ["Sent 1"]),
+        ("", ["Sent 1", "Sent 2"]),
+    ],
+    ids=["leaves", "without a worker", "stays"],
+)
+def test_a_host_that_leaves_begins_nothing_more(
+    tmp_path: Path, leave: str, heard: list[str]
+) -> None:
+    """What runs gets its answer; what waits and what comes is known not to have been sent."""
+    (tmp_path / "host.lock").touch()
+    code = SCENE.replace("{leave}", leave)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    *told, begun = done.stdout.splitlines()
+    assert [line.strip() for line in told] == heard
+    assert begun == f"begun: {sum(line.startswith('Sent') for line in heard)}"
