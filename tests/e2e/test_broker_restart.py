@@ -8,6 +8,7 @@ import pytest
 
 from gateway_contracts import MessageReceived, TextContent
 from gateway_worker.devkit.services import RunningServices
+from gateway_worker.devkit.services.rabbitmq import REGISTERED_SECONDS
 from gateway_worker.sandbox.sandbox import Sandbox
 from tests.e2e.conftest import open_gateway
 from tests.e2e.harness import ADA, SHOP, Gateway
@@ -34,6 +35,7 @@ async def test_the_broker_is_killed_and_started_again(
     shop = await gateway.sandbox.add_phone(SHOP)
     ada = await gateway.sandbox.add_phone(ADA)
     await gateway.link("shop", shop)
+    await asyncio.sleep(REGISTERED_SECONDS)
 
     await own_services.rabbitmq.kill()
     for number in range(5):

@@ -20,6 +20,9 @@ CONTROL_TIMEOUT_SECONDS = 60.0
 NODE = "gateway@localhost"  # unique because the epmd that knows it is ours
 COOKIE_MODE = 0o400
 OWNER_ONLY = 0o700
+REGISTERED_SECONDS = 4.0
+"""How long a quorum queue has to be there before the node is killed. A younger one is unusable
+afterwards (seen on 3.10.8): the node notes only then where the queue's log is."""
 
 CONFIGURATION = """\
 listeners.tcp.1 = {host}:{port}
@@ -70,11 +73,7 @@ class LocalRabbitMq(LocalService):
         )
 
     async def kill(self) -> None:
-        """End the node with signal 9.
-
-        A quorum queue that was declared in the last three seconds or so is unusable afterwards
-        (seen on 3.10.8): the node notes only then where the queue's log is. Let it settle first.
-        """
+        """End the node with signal 9; mind `REGISTERED_SECONDS`."""
         await super().kill()
 
     async def add_vhost(self, name: str) -> str:

@@ -7,16 +7,13 @@ import pytest
 
 from gateway_worker.broker import Broker, BrokerSettings
 from gateway_worker.devkit.services import RunningServices
-from gateway_worker.devkit.services.rabbitmq import LocalRabbitMq
+from gateway_worker.devkit.services.rabbitmq import REGISTERED_SECONDS, LocalRabbitMq
 from gateway_worker.errors import DependencyError
 from tests.integration.broker.support import WORKER, Backend, Mill, consuming, row
 from tests.support.eventually import eventually
 from tests.support.services import random_name
 
 RESTART_SECONDS = 45.0
-REGISTERED_SECONDS = 1.5
-"""A quorum queue (RabbitMQ 3.10) whose node is killed within half a second of its declaration is
-forgotten by the node's registry: it has no leader ever after."""
 
 
 @pytest.fixture
