@@ -208,6 +208,9 @@ class _Sending:
             keep_refused=partial(keep_refused, directory),
         )
         self._tasks: set[asyncio.Task[Committed]] = set()
+        # One after the other, also over an outage of the broker: the end of a change is taken for
+        # the end of all before it, and what is acknowledged is gone from the disk.
+        self._turn = asyncio.Lock()
         self.host: SessionHost | None = None
         self.done = asyncio.Event()
         self.sent = 0
@@ -237,11 +240,12 @@ class _Sending:
             session_id=self._row.session_id,
             events=tuple(encode(event) for event in change.events),
         ).encode()
-        await until_answered(
-            lambda: self._controls.control(
-                ControlKind.LATE, worker_id=self._row.worker_id or "", body=body
-            ),
-            name="leftovers.send",
-        )
+        async with self._turn:
+            await until_answered(
+                lambda: self._controls.control(
+                    ControlKind.LATE, worker_id=self._row.worker_id or "", body=body
+                ),
+                name="leftovers.send",
+            )
         self.sent += len(change.events)
         return Committed()
