@@ -1,6 +1,5 @@
 """A worker starts while something that it needs is away: a fleet comes up in any order."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -64,9 +63,7 @@ async def test_a_worker_waits_for_what_it_cannot_do_without(
         assert (await worker.probe("/live"))[0] == 200
         assert (await worker.probe("/ready"))[0] == 503
         await links[away].accept()
-        async with asyncio.timeout(30):
-            while not await worker.is_ready():  # noqa: ASYNC110 - another process
-                await asyncio.sleep(0.05)
+        await eventually(worker.is_ready, timeout_seconds=30)
 
 
 @pytest.mark.parametrize("away", sorted(set(DEPENDENCIES) - REQUIRED))

@@ -65,8 +65,7 @@ class Witness:
         self.confirmed: dict[tuple[str, str], float] = {}
         self.ended: set[str] = set()
         self.received: set[tuple[str, str]] = set()
-        self.states: dict[str, tuple[int, SessionState]] = {}
-        self._workers: dict[str, str | None] = {}
+        self._standing: dict[str, Told] = {}
         self.last_news = time.monotonic()
         backend.on_arrival(self._on_arrival)
 
@@ -76,11 +75,12 @@ class Witness:
 
     def state(self, session_id: str) -> SessionState | None:
         """Return the state that a session has told last."""
-        return self.states[session_id][1] if session_id in self.states else None
+        told = self._standing.get(session_id)
+        return None if told is None else told.state
 
     def at(self, worker_id: str) -> list[str]:
         """Return the sessions that have told last that they are at a worker."""
-        return [session_id for session_id, at in self._workers.items() if at == worker_id]
+        return [told.session_id for told in self._standing.values() if told.worker == worker_id]
 
     async def look(self) -> None:
         """Ask all phones for what is new."""
@@ -111,10 +111,9 @@ class Witness:
         elif told.kind is Kind.RECEIVED:
             self.received.add((told.session_id, told.message_id))
         elif told.state is not None:
-            number = told.sequence or 0
-            if number >= self.states.get(told.session_id, (0, told.state))[0]:
-                self.states[told.session_id] = (number, told.state)
-                self._workers[told.session_id] = told.worker
+            known = self._standing.get(told.session_id, told)
+            if (told.sequence or 0) >= (known.sequence or 0):
+                self._standing[told.session_id] = told
 
     async def _read_inbox(self, cast: Cast) -> None:
         key = (cast.reader, "inbox")

@@ -6,14 +6,17 @@ database was away. Such a worker gets nothing new, and loses nothing either.
 
 from typing import Final
 
+from gateway_worker.sessions.ownership.lease import BEATS_PER_LEASE
+
 LIVE: Final = "w.lease_expires_at > clock_timestamp()"
 """Whether the row `w` of `workers` has a lease now."""
 
 TAKES_MORE: Final = f"{LIVE} AND NOT w.draining"
 """Whether the worker `w` takes on sessions, as long as it has room."""
 
-ENDED: Final = """greatest(w.lease_expires_at,
-    pg_postmaster_start_time() + make_interval(secs => w.lease_seconds / 3)) <= now()"""
+ENDED: Final = f"""greatest(w.lease_expires_at,
+    pg_postmaster_start_time() + make_interval(secs => w.lease_seconds / {BEATS_PER_LEASE})
+    ) <= now()"""
 """Whether the worker `w` is gone for good. A database that has just started gives each worker the
 time of a beat to renew its own, or a restart would make all sessions change their owners: who lives
 has failed to renew it meanwhile, and tries again more often than that."""
