@@ -43,7 +43,6 @@ from gateway_worker.storage.cache.routing import RedisRoutes
 from gateway_worker.storage.cache.workers import RedisWorkers
 from gateway_worker.storage.db.changes.store import PostgresChangeStore
 from gateway_worker.storage.db.database import Database
-from gateway_worker.storage.db.device_stores import PostgresDeviceStores
 from gateway_worker.storage.db.inbox import PostgresInboxStore
 from gateway_worker.storage.db.messages import PostgresMessageStore
 from gateway_worker.storage.db.migrate import pending_revisions, upgrade
@@ -127,33 +126,17 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings) -> Adapters:
         within_seconds=settings.database.startup_timeout_seconds,
     )
     objects = await stack.enter_async_context(Objects.open(settings.objects))
-    devices = await open_device_stores(stack, settings)
     return Adapters(
         database=database,
         cache=await stack.enter_async_context(Cache.open(settings.cache)),
         objects=objects,
-        snapshots=devices
-        or device_snapshots(bucket=Bucket(objects=objects), keyring=settings.objects.keyring()),
+        snapshots=device_snapshots(
+            bucket=Bucket(objects=objects), keyring=settings.objects.keyring()
+        ),
         broker=await stack.enter_async_context(
             Broker.open(settings.broker, worker_id=settings.worker_id)
         ),
-        hosts=await stack.enter_async_context(
-            HostProcesses(settings.whatsapp, device_source=devices.source if devices else None)
-        ),
-    )
-
-
-async def open_device_stores(
-    stack: AsyncExitStack, settings: Settings
-) -> PostgresDeviceStores | None:
-    """Open the database of device stores; None if they are files."""
-    if settings.whatsapp.device_store == "files":
-        return None
-    return await stack.enter_async_context(
-        PostgresDeviceStores.open(
-            url=settings.whatsapp.device_store_url or settings.database.url,
-            schema=settings.whatsapp.device_store_schema,
-        )
+        hosts=await stack.enter_async_context(HostProcesses(settings.whatsapp)),
     )
 
 

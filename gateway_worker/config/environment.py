@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import create_model
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from gateway_worker.config.variables import BY_NAME
+from gateway_worker.config.variables import BY_NAME, REMOVED
 
 ENV_FILE: Final = ".env"
 SECRETS_DIR: Final = "SECRETS_DIR"
@@ -31,7 +31,7 @@ class _Sources(BaseSettings):
 
 def read_environment() -> dict[str, str]:
     """Return the raw text of every variable that is set."""
-    fields: dict[str, Any] = dict.fromkeys(BY_NAME, (str | None, None))
+    fields: dict[str, Any] = dict.fromkeys([*BY_NAME, *REMOVED], (str | None, None))
     sources = create_model("Sources", __base__=_Sources, **fields)
     directory = os.environ.get(SECRETS_DIR)
     found = sources(
@@ -42,8 +42,12 @@ def read_environment() -> dict[str, str]:
 
 
 def known(environ: Mapping[str, str | None]) -> dict[str, str]:
-    """Keep the worker's variables that have a value, without space around it."""
-    return {name: text.strip() for name in BY_NAME if (text := environ.get(name) or "").strip()}
+    """Keep the worker's variables that have a value, without space around it.
+
+    Those that an earlier release had are among them.
+    """
+    names = (*BY_NAME, *REMOVED)
+    return {name: text.strip() for name in names if (text := environ.get(name) or "").strip()}
 
 
 def misspelt(names: Iterable[str], *, given: Iterable[str]) -> dict[str, str]:
@@ -56,7 +60,12 @@ def misspelt(names: Iterable[str], *, given: Iterable[str]) -> dict[str, str]:
     missing = BY_NAME.keys() - set(given)
     result = {}
     for name in names:
-        if name in BY_NAME or not name.startswith(_PREFIXES) or _SERVICE_LINK.fullmatch(name):
+        if (
+            name in BY_NAME
+            or name in REMOVED
+            or not name.startswith(_PREFIXES)
+            or _SERVICE_LINK.fullmatch(name)
+        ):
             continue
         if close := difflib.get_close_matches(name, sorted(missing), n=1, cutoff=0.8):
             result[name] = close[0]

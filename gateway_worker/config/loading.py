@@ -12,7 +12,14 @@ from pydantic_core import ErrorDetails
 
 from gateway_worker.config.environment import SECRETS_DIR, known, misspelt, read_environment
 from gateway_worker.config.settings import Environment, Settings, is_secret
-from gateway_worker.config.variables import BY_LOCATION, BY_NAME, GROUPS, SANDBOX, VARIABLES
+from gateway_worker.config.variables import (
+    BY_LOCATION,
+    BY_NAME,
+    GROUPS,
+    REMOVED,
+    SANDBOX,
+    VARIABLES,
+)
 from gateway_worker.errors import ConfigurationError
 
 _HIDDEN: Final = "[secret]"
@@ -54,7 +61,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     names: Iterable[str] = os.environ if environ is None else environ
     given = read_environment() if environ is None else known(environ)
+    removed = [name for name in REMOVED if given.pop(name, None) is not None]
     problems = [
+        *(Problem(variable=name, text=REMOVED[name]) for name in removed),
         *_misspelt(names, given),
         *_secrets_directory(os.environ if environ is None else environ),
         *_sandbox(given),

@@ -101,10 +101,6 @@ VARIABLES: Final = (
     *_of(
         "whatsapp",
         {
-            "DEVICE_STORE": "device_store",
-            "DEVICE_STORE_URL": "device_store_url",
-            "DEVICE_STORE_CONNECTIONS": "device_store_connections",
-            "DEVICE_STORE_SCHEMA": "device_store_schema",
             "SEND_TIMEOUT_SECONDS": "send_timeout_seconds",
             "LOGOUT_TIMEOUT_SECONDS": "logout_timeout_seconds",
             "HOST_GOGC": "gogc",
@@ -146,4 +142,17 @@ VARIABLES: Final = (
 BY_NAME: Final = {variable.name: variable for variable in VARIABLES}
 BY_LOCATION: Final = {variable.location: variable for variable in VARIABLES}
 GROUPS: Final = tuple(dict.fromkeys(v.group for v in VARIABLES if v.group))
+REMOVED: Final = {
+    "DEVICE_STORE": (
+        "there is no such setting any more, device stores are files in DATA_DIR. Take it away, and"
+        " set SNAPSHOT_KEYS for copies of them. Accounts whose devices are in PostgreSQL have to be"
+        " linked again: session.restart shows a QR code"
+    ),
+    **dict.fromkeys(
+        ("DEVICE_STORE_URL", "DEVICE_STORE_CONNECTIONS", "DEVICE_STORE_SCHEMA"),
+        "there is no such setting any more, as there is no DEVICE_STORE. Take it away",
+    ),
+}
+"""Variables of earlier releases that must not be ignored, and what is to be done about each."""
+
 SANDBOX: Final = ("SANDBOX_PROXY_URL", "SANDBOX_CA_FILE", "SANDBOX_ROOT_KEY")

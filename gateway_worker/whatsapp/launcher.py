@@ -4,8 +4,6 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -36,9 +34,6 @@ LISTENER_SECONDS: Final = 2.0
 """How long a listener may take for its last events when everything stops."""
 
 
-DeviceSource = Callable[[str], Awaitable[str]]
-
-
 class HostProcesses:
     """All hosts of this worker; an asynchronous context manager.
 
@@ -46,18 +41,13 @@ class HostProcesses:
 
     Args:
         settings: How hosts are run.
-        device_source: Makes sure that a session has its place in the database of device stores,
-            and returns its URL; None if the stores are files. May raise `DependencyError`.
 
     Attributes:
         notices: How often each kind of notice came from a host, for metrics.
     """
 
-    def __init__(
-        self, settings: WhatsAppSettings, *, device_source: DeviceSource | None = None
-    ) -> None:
+    def __init__(self, settings: WhatsAppSettings) -> None:
         self._settings = settings
-        self._device_source = device_source
         self._server: ForkServer | None = None
         self._starting = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
@@ -128,11 +118,11 @@ class HostProcesses:
 
     async def launch(self, spec: HostSpec, listener: HostListener) -> HostProcess:
         """Start a host and return once its process runs; see the port."""
-        return await self._launch(spec, listener, await self._start_frame(spec))
+        return await self._launch(spec, listener, self._start_frame(spec))
 
     async def replay(self, spec: HostSpec, listener: HostListener) -> HostProcess:
         """Start a host that only tells what is in a directory's spool; see the port."""
-        return await self._launch(spec, listener, self._bare_start(spec, replay=True))
+        return await self._launch(spec, listener, self._start_frame(spec, replay=True))
 
     def leftovers(self, directory: Path) -> bool:
         """Whether a directory's spool holds what nobody has acknowledged; see the port."""
@@ -208,13 +198,7 @@ class HostProcesses:
     def _on_notice(self, event: str) -> None:
         self.notices[event] += 1
 
-    async def _start_frame(self, spec: HostSpec) -> Start:
-        start = self._bare_start(spec)
-        if self._device_source is None:
-            return start
-        return replace(start, device_url=await self._device_source(spec.session_id))
-
-    def _bare_start(self, spec: HostSpec, *, replay: bool = False) -> Start:
+    def _start_frame(self, spec: HostSpec, *, replay: bool = False) -> Start:
         settings = self._settings
         number = (
             spec.pairing.phone_number.removeprefix("+")
@@ -240,6 +224,5 @@ class HostProcesses:
             # Drawn here, for forked processes might all draw the same.
             unreachable_seconds=settings.unreachable_seconds
             * random.uniform(1 - _SPREAD, 1 + _SPREAD),  # noqa: S311 - no secret
-            device_connections=settings.device_store_connections,
             replay=replay,
         )

@@ -1,10 +1,9 @@
 """What can be set about the processes that hold WhatsApp connections."""
 
 from pathlib import Path
-from typing import Literal, Self
-from urllib.parse import urlsplit
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class WhatsAppSettings(BaseModel):
@@ -27,11 +26,6 @@ class WhatsAppSettings(BaseModel):
         spool_segment_bytes: Size of one file of the spool.
         spool_sync: Force records to the disk within milliseconds; without, a power cut takes what
             came in the last seconds.
-        device_store: Where the library keeps devices and their keys: in a file of each session's
-            directory, or in a PostgreSQL database.
-        device_store_url: That database; None for the worker's own.
-        device_store_connections: Connections of one session to it, at most.
-        device_store_schema: What the names of its schemas, one for each session, begin with.
         in_flight: Records of one host that may await their commit.
         sandbox_proxy_url: Proxy of a sandbox to connect to instead of WhatsApp.
         sandbox_ca_file: Certificate authority (PEM) of that sandbox.
@@ -54,22 +48,9 @@ class WhatsAppSettings(BaseModel):
     spool_segment_bytes: int = Field(256 * 1024, ge=256)
     spool_sync: bool = True
     in_flight: int = Field(256, ge=1)
-    device_store: Literal["files", "postgres"] = "files"
-    device_store_url: SecretStr | None = None
-    device_store_connections: int = Field(4, ge=2, le=20)
-    device_store_schema: str = Field("wa_devices", pattern=r"^[a-z_][a-z0-9_]{0,29}$")
     sandbox_proxy_url: str | None = None
     sandbox_ca_file: Path | None = None
     sandbox_root_key: str | None = Field(None, pattern=r"^[0-9a-fA-F]{64}$")
-
-    @field_validator("device_store_url")
-    @classmethod
-    def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None:
-            parts = urlsplit(url.get_secret_value())
-            if not parts.scheme.startswith("postgres") or not parts.path.strip("/"):
-                raise ValueError("not a PostgreSQL URL: postgresql://user:password@host/database")
-        return url
 
     @model_validator(mode="after")
     def _sandbox_is_whole(self) -> Self:

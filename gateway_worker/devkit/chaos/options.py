@@ -22,7 +22,6 @@ class Options:
 
     plan: PlanOptions
     rate: float = 0.5
-    device_store: str = "files"
     settle_seconds: float = 180.0
     json_path: Path | None = None
     logs: Path | None = None
@@ -43,7 +42,6 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
             only=tuple(found.only.split(",")) if found.only else (),
         ),
         rate=found.rate,
-        device_store=found.device_store,
         settle_seconds=found.settle,
         json_path=found.json,
         logs=found.keep_logs,
@@ -63,7 +61,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=_count, default=3, metavar="W", help="default: 3")
     add("--sessions", type=_count, default=6, metavar="N", help="default: 6")
     add("--json", type=Path, metavar="FILE", help="write the result there too")
-    add("--device-store", choices=("files", "postgres"), default="files", help="default: files")
     add(
         "--rate",
         type=_above_zero,

@@ -19,7 +19,6 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
         "workers": options.plan.workers,
         "sessions": options.plan.sessions,
         "lease_seconds": options.plan.lease_seconds,
-        "device_store": options.device_store,
         "faults": sum(verdict.strikes.values()),
         "faults_by_kind": dict(sorted(verdict.strikes.items())),
         "host_kills": verdict.host_kills,

@@ -148,7 +148,6 @@ def _crew(
         "SNAPSHOT_KEYS": f"{NAME}:{base64.b64encode(secrets.token_bytes(32)).decode()}",
         "LEASE_SECONDS": f"{options.plan.lease_seconds:g}",
         "CAPACITY": str(options.plan.sessions),
-        "DEVICE_STORE": options.device_store,
     }
     names = [f"{NAME}-{place}" for place in range(len(links))]
     found = ports.take(names, wished={})

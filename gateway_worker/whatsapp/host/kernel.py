@@ -97,14 +97,11 @@ def count_threads() -> int:
     return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
-def cut_connections(*, keep_ports: frozenset[int] = frozenset()) -> int:
+def cut_connections() -> int:
     """Shut down this process's internet connections; returns how many there were.
 
     Whoever reads from one finds it closed by the other side. Only those that are there when it
     begins: what is made meanwhile in their place is left alone.
-
-    Args:
-        keep_ports: Connections from or to these ports are left alone too.
     """
     with ExitStack() as stack:
         found = [
@@ -112,18 +109,10 @@ def cut_connections(*, keep_ports: frozenset[int] = frozenset()) -> int:
             for entry in Path("/proc/self/fd").iterdir()
             if (connection := _connection(int(entry.name))) is not None
         ]
-        found = [connection for connection in found if not _ports(connection) & keep_ports]
         for connection in found:
             with suppress(OSError):  # it has ended by itself
                 connection.shutdown(socket.SHUT_RDWR)
         return len(found)
-
-
-def _ports(connection: socket.socket) -> set[int]:
-    try:
-        return {connection.getsockname()[1], connection.getpeername()[1]}
-    except OSError:  # not connected
-        return set()
 
 
 class _Borrowed(socket.socket):

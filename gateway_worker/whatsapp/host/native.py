@@ -163,8 +163,7 @@ _PLAIN: Final = {"Device": 0, "Integrator": 0, "IsEmpty": False, "RawAgent": 0}
 def file_source(store: Path) -> str:
     """Return a file's name for the library, with how it is to be written.
 
-    A name that begins with `postgres` is the URL of a PostgreSQL database to the library. Of any
-    other the library makes `file:NAME?_foreign_keys=on` and gives that to SQLite's driver; what is
+    The library makes `file:NAME?_foreign_keys=on` of it and gives that to SQLite's driver; what is
     behind a question mark in the name are parameters of the driver.
 
     The driver does not wait for the disk: while it did, a message whose key is used up already

@@ -122,7 +122,7 @@ class Rewind:
 
     Args:
         library: Path of the native library, loaded into this process.
-        store: The device store, a file; None for another kind, of which nothing is kept.
+        store: The device store.
         directory: Where the counter is.
         failed: Told why the store did not take something; the session goes on without.
     """
@@ -131,7 +131,7 @@ class Rewind:
         self,
         *,
         library: str,
-        store: Path | None,
+        store: Path,
         directory: Path,
         failed: Callable[[str], None],
     ) -> None:
@@ -150,12 +150,12 @@ class Rewind:
         For a process that has one thread and has not loaded the library. Nothing is done if there
         is no store yet; see `start_late`.
         """
-        if self._store is not None and self._store.exists():
+        if self._store.exists():
             self._start(self._execute_apart)
 
     def start_late(self) -> None:
         """Keep steps from now on, in a store that the library has just made. Idempotent."""
-        if self._store is not None and self._counter is None:
+        if self._counter is None:
             self._start(self._execute)
 
     def _start(self, execute: Callable[[str], bool]) -> None:

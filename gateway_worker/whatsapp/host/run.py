@@ -9,14 +9,8 @@ import traceback
 from pathlib import Path
 from typing import Final, NoReturn
 
-from gateway_worker.whatsapp.host.gate import open_gate
 from gateway_worker.whatsapp.host.journal import SendJournal
-from gateway_worker.whatsapp.host.kernel import (
-    cut_connections,
-    lock_directory,
-    name_process,
-    silence_output,
-)
+from gateway_worker.whatsapp.host.kernel import lock_directory, name_process, silence_output
 from gateway_worker.whatsapp.host.native import (
     Library,
     RootKeyError,
@@ -91,7 +85,7 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
         except RootKeyError as error:
             channel.send(Ended(reason="refused", detail=str(error)))
             return
-    source = start.device_url or file_source(directory / start.device_store)
+    source = file_source(directory / start.device_store)
     try:
         resume = _device_to_run(start, source, deferred)
     except StoreUnreadableError:
@@ -99,11 +93,6 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
             Ended(reason="store_unreachable", detail="the device store cannot be read now")
         )
         return
-    ports: frozenset[int] = frozenset()
-    if start.device_url is not None:
-        cut_connections()  # the library keeps the one that the question took
-        gate = open_gate(start.device_url, limit=start.device_connections)
-        source, ports = gate.url, gate.ports
     if start.resume_jid is not None and resume is None:
         detail = "the device store does not hold the linked device"
         channel.send(Ended(reason="store_lost", detail=detail))
@@ -118,7 +107,6 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
         journal=journal,
         library=library,
         rewind=rewind,
-        database_ports=ports,
     ).run()
 
 
@@ -126,7 +114,7 @@ def _rewind(start: Start, channel: BlockingChannel, deferred: Deferred) -> Rewin
     directory = Path(start.directory)
     return Rewind(
         library=deferred.path,
-        store=None if start.device_url is not None else directory / start.device_store,
+        store=directory / start.device_store,
         directory=directory,
         failed=lambda reason: channel.send(Notice(event="rewind_failed", detail=reason)),
     )
@@ -146,7 +134,7 @@ def _device_to_run(start: Start, source: str, deferred: Deferred) -> str | None:
     Naming a device that the store does not hold would abort the process. A store that holds one
     although the worker knows of none was linked just before a crash: that link is taken up.
     """
-    if start.device_url is None and not (Path(start.directory) / start.device_store).exists():
+    if not (Path(start.directory) / start.device_store).exists():
         return None
     devices = stored_devices(deferred, source)
     if start.resume_jid is None:

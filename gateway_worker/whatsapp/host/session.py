@@ -83,7 +83,6 @@ class HostSession:
         journal: Likewise.
         library: Ready to run.
         rewind: Keeps what the next host needs if this one is killed.
-        database_ports: Connections that are not WhatsApp's have one of these.
     """
 
     def __init__(
@@ -95,7 +94,6 @@ class HostSession:
         journal: SendJournal,
         library: Library,
         rewind: Rewind,
-        database_ports: frozenset[int] = frozenset(),
     ) -> None:
         self._start = start
         self._channel = channel
@@ -105,7 +103,6 @@ class HostSession:
         self._announced = start.resume_jid is not None
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._happenings: deque[Happening] = deque()
-        self._cut = partial(cut_connections, keep_ports=database_ports)
         self._people = People(phone_of=remembering(library.phone_of))
         self._commands = Commands(
             library=library,
@@ -113,7 +110,7 @@ class HostSession:
             settle=partial(force_to_disk, log_of(Path(start.directory) / start.device_store)),
             send=self._send,
             unlinked=self._leave_soon,
-            cut=self._cut,
+            cut=cut_connections,
         )
         self._qr_codes = 0
         self._known = False
@@ -209,7 +206,7 @@ class HostSession:
         # The question waits while a connection is being made. Cut in that moment, it would occupy
         # the library for 20 seconds, which could not even be told to disconnect.
         if self._library.is_up():
-            self._cut()
+            cut_connections()
 
     def _disconnect(self) -> None:
         # On a thread of its own: a connection that is just being made holds this up.
@@ -360,7 +357,7 @@ class HostSession:
 
     def _on_connected(self) -> None:
         if self._has_failed_store:
-            self._cut()  # the library makes new ones until it is told not to
+            cut_connections()  # the library makes new ones until it is told not to
         if not self._library.is_up():
             return  # lost while it was made: the library has told of that, and tells of this later
         self._commands.connected()

@@ -1,4 +1,4 @@
-"""Keeps a device store that fails harmless: a database that is away, a disk that is full.
+"""Keeps a device store that fails harmless, for instance on a disk that is full.
 
 The library takes a message whose keys it cannot load or store for one that cannot be read: it
 confirms it to WhatsApp, asks the sender for another, and after the fifth such failure never again.
@@ -25,8 +25,7 @@ _RECEIVING: Final = re.compile(
 )
 _SENDING: Final = re.compile(rb"Failed to encrypt \S+ for \S+: (?P<cause>[^\n\x12]+)")
 _STORE_ERROR: Final = re.compile(
-    rb"\bpq: |driver: bad connection|sql: |(?:read|write|dial) (?:tcp|unix) |: EOF$"
-    rb"|broken pipe|i/o timeout|context deadline exceeded|\btls: "
+    rb"driver: bad connection|sql: |context deadline exceeded"
     rb"|database or disk is full|disk I/O error|unable to open database file|database is locked"
     rb"|readonly database|database disk image is malformed|file is not a database"
 )

@@ -4,7 +4,7 @@ Fields are plain (text, numbers, tuples of text, `Person`), so a host needs neit
 contracts. Times are Unix seconds; JIDs are written `user@server`, with `:device` only where said.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 LEAVE_SECONDS: Final = 0.4
@@ -36,9 +36,6 @@ class Start:
         orphan_seconds: How long a host whose worker is gone may take to finish a send.
         unreachable_seconds: After so long without a connection the host leaves; 0: it never does.
         replay: Only tell what is in the spool, without the library, and leave.
-        device_url: Where the library's PostgreSQL database is, with its password; None to use the
-            file.
-        device_connections: Connections to that database, at most.
         resume_jid: The device to resume (`user:device@server`); None to pair a new one.
         pair_number: Pair by a code for this number (digits) instead of by QR code.
         device_name: What the phone's list of devices shows.
@@ -68,8 +65,6 @@ class Start:
     orphan_seconds: float = 5.0
     unreachable_seconds: float = 0.0
     replay: bool = False
-    device_url: str | None = field(default=None, repr=False)
-    device_connections: int = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,25 +1,20 @@
-"""One sandbox per module, and a fork server for each kind of device store."""
+"""One sandbox and one fork server per module."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
 
-from gateway_worker.devkit.services import ObjectStore, Services
+from gateway_worker.devkit.services import ObjectStore
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
-from gateway_worker.storage.db import Database, DatabaseSettings
-from gateway_worker.storage.db.device_stores import PostgresDeviceStores
 from gateway_worker.storage.objects import Bucket, Objects, ObjectSnapshots, ObjectsSettings
 from gateway_worker.whatsapp.launcher import HostProcesses
-from tests.integration.device_stores.kinds import Files, Postgres, StoreKind
+from tests.integration.device_stores.stores import Files
 from tests.integration.storage.objects.support import keyring
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
-from tests.support import databases
 from tests.support.services import random_name
 
 HERE = Path(__file__).parent
@@ -35,9 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(kw_only=True)
 class Devices(Stage):
-    """A stage whose hosts keep their devices in one kind of store."""
+    """A stage with the copies of its hosts' devices."""
 
-    kind: StoreKind
+    stores: Files
 
     async def account(self, *, name: str = "Anna") -> Account:
         """Add an account whose session nobody else has in this run."""
@@ -56,7 +51,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def files(s3: ObjectStore) -> AsyncIterator[Files]:
-    """Keep devices in files."""
+    """Keep copies of the files."""
     settings = ObjectsSettings.model_validate(
         {
             "endpoint_url": s3.endpoint_url,
@@ -72,30 +67,14 @@ async def files(s3: ObjectStore) -> AsyncIterator[Files]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def postgres(services: Services) -> AsyncIterator[Postgres]:
-    """Keep devices in a database."""
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(databases.fresh_database(services.database_url))
-        settings = DatabaseSettings(url=SecretStr(url))
-        database = await stack.enter_async_context(Database(settings=settings))
-        stores = PostgresDeviceStores(database=database, url=url, schema="wa_devices")
-        yield Postgres(stores=stores, url=url)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["files", "postgres"])
 async def devices(
-    request: pytest.FixtureRequest,
-    sandbox: Sandbox,
-    files: Files,
-    postgres: Postgres,
-    tmp_path_factory: pytest.TempPathFactory,
+    sandbox: Sandbox, files: Files, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Devices]:
-    """Open hosts for one kind of store, then for the other."""
-    kind: StoreKind = files if request.param == "files" else postgres
-    async with HostProcesses(settings_for(sandbox), device_source=kind.device_source) as processes:
+    """Open hosts."""
+    async with HostProcesses(settings_for(sandbox)) as processes:
         yield Devices(
             sandbox=sandbox,
             processes=processes,
             directory=tmp_path_factory.mktemp("sessions"),
-            kind=kind,
+            stores=files,
         )

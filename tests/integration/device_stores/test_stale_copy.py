@@ -44,14 +44,14 @@ async def test_everything_arrives_although_keys_are_used_twice(
     """Once each, whoever speaks first, and also with somebody of whom the copy knows nothing."""
     account, ben = await devices.linked(), await devices.customer()
     await talk(account, ben, "before")
-    await devices.kind.secure(account.name, account.directory, epoch=1)
+    await devices.stores.secure(account.name, account.directory, epoch=1)
     other = ben if whom == "friend" else await devices.customer("Cara")
     await talk(account, other, "since", times=exchanged)
     os.kill(account.host.pid, signal.SIGKILL)
     await account.next(HostExited)
     missed = [await other.send_text(account.phone.number, f"missed {one}") for one in range(3)]
     account.directory = account.directory.with_name(f"{account.directory.name}-b")
-    await devices.kind.take_over(account.name, account.directory)
+    await devices.stores.take_over(account.name, account.directory)
     await account.resume()
 
     if first == "out":

@@ -16,7 +16,7 @@ from gateway_worker.config import (
     load_settings,
 )
 from gateway_worker.config.settings import is_secret
-from gateway_worker.config.variables import BY_NAME, VARIABLES
+from gateway_worker.config.variables import BY_NAME, REMOVED, VARIABLES
 from gateway_worker.errors import ConfigurationError
 from gateway_worker.log import LogLevel
 
@@ -267,6 +267,28 @@ def test_misspelt_names_are_noticed(wrong: str, meant: str) -> None:
     }
 
 
+@pytest.mark.parametrize("value", ["postgres", "files"])
+def test_a_setting_of_an_earlier_release_is_not_ignored(value: str) -> None:
+    """Whoever had devices in the database must hear that they are looked for elsewhere now."""
+    found = problems({**NEEDED, "DEVICE_STORE": value, "DEVICE_STORE_URL": "postgresql://h/d"})
+
+    assert set(found) == {"DEVICE_STORE", "DEVICE_STORE_URL"}
+    assert "SNAPSHOT_KEYS" in found["DEVICE_STORE"]
+    assert "session.restart" in found["DEVICE_STORE"]
+
+
+@pytest.mark.parametrize("name", REMOVED)
+def test_a_setting_of_an_earlier_release_is_found_in_every_place(
+    surroundings: Path, name: str
+) -> None:
+    """A file is where most have it."""
+    lines = [f"{each}={value}" for each, value in {**NEEDED, name: "x"}.items()]
+    (surroundings / ".env").write_text("\n".join(lines))
+
+    with pytest.raises(InvalidSettingsError, match=f"{name}: there is no such setting any more"):
+        load_settings()
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -295,7 +317,7 @@ def test_an_empty_value_counts_as_not_set() -> None:
 @pytest.fixture
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Work in an empty directory, with no variable set."""
-    for name in (*BY_NAME, "SECRETS_DIR"):
+    for name in (*BY_NAME, *REMOVED, "SECRETS_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path

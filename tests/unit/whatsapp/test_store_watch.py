@@ -22,12 +22,9 @@ TAIL = b"\x12\x04WARN\x1a\x06Client"
 @pytest.mark.parametrize(
     "cause",
     [
-        PREKEY + LOADING + b"read tcp 127.0.0.1:1->127.0.0.1:2: read: connection reset by peer",
-        PREKEY + LOADING + b"EOF",
-        NORMAL + LOADING + b"dial tcp 127.0.0.1:2: connect: connection refused",
-        NORMAL + b"failed to store session: pq: the database system is shutting down (57P03)",
-        NORMAL + b"failed to check if store has session for 7_1:0: driver: bad connection",
-        b"failed to decrypt group message: write tcp 127.0.0.1:1->127.0.0.1:2: broken pipe",
+        PREKEY + LOADING + b"unable to open database file: no such file or directory",
+        NORMAL + b"failed to check if store has session for 7_1:0: sql: database is closed",
+        b"failed to decrypt group message: database is locked",
         NORMAL + b"failed to store session with 7_1:0: database or disk is full",
         NORMAL + b"failed to store session with 7_1:0: disk I/O error: file too large",
         PREKEY + b"failed to remove prekey 3: attempt to write a readonly database",
@@ -44,8 +41,8 @@ def test_a_store_that_fails(cause: bytes) -> None:
         entry(NORMAL + b"message MAC mismatch"),
         entry(NORMAL + b"no valid sessions"),
         entry(b"failed to parse prekey message: unexpected EOF"),
-        entry(NORMAL + b"no sender key", message_id=b"pq: x from 7@lid: " + NORMAL + b"pq: "),
-        b"\n\x10Failed to get LID: pq: gone" + TAIL,
+        entry(NORMAL + b"no sender key", message_id=b"sql: x from 7@lid: " + NORMAL + b"sql: "),
+        b"\n\x10Failed to get LID: sql: gone" + TAIL,
         b"",
     ],
 )
@@ -63,7 +60,7 @@ def refused(cause: bytes) -> bytes:
     ("line", "expected"),
     [
         (refused(b"failed to process prekey bundle: database or disk is full"), True),
-        (refused(b"cipher encryption failed: pq: the database system is shutting down"), True),
+        (refused(b"cipher encryption failed: attempt to write a readonly database"), True),
         (refused(b"can't encrypt message for device: no signal session established"), False),
         (entry(NORMAL + b"database or disk is full"), False),
         (b"", False),
@@ -103,7 +100,7 @@ def test_what_was_sent_is_answered_then_comes_the_cut_and_the_library_waits_for_
     watched = Watched()
     watch = watched.watch
 
-    watch.log(entry(NORMAL + b"pq: gone"))
+    watch.log(entry(NORMAL + b"disk I/O error"))
 
     assert watched.heard == ["answered", "cut", "failed", "disconnected"]
     assert watch.is_kept("3EB0")

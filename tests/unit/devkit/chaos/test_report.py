@@ -48,7 +48,7 @@ def test_the_command_line_is_read() -> None:
     options = read_options(
         [
             *("--minutes", "20", "--seed", "4", "--workers", "3", "--sessions", "30"),
-            *("--json", "out.json", "--rate", "2", "--device-store", "postgres"),
+            *("--json", "out.json", "--rate", "2"),
             *("--keep-logs", "logs"),
         ]
     )
@@ -56,4 +56,4 @@ def test_the_command_line_is_read() -> None:
     assert (options.plan.seconds, options.plan.seed) == (1200, 4)
     assert (options.plan.workers, options.plan.sessions) == (3, 30)
     assert (options.json_path, options.logs) == (Path("out.json"), Path("logs"))
-    assert (options.rate, options.device_store) == (2, "postgres")
+    assert options.rate == 2

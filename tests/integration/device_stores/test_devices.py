@@ -1,10 +1,9 @@
-"""What a device store owes a session, whichever kind it is."""
+"""What a device store owes a session."""
 
 import asyncio
 import os
 import signal
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -93,12 +92,12 @@ async def test_a_device_moves_to_another_worker(devices: Devices) -> None:
     await talk(account, ben, "at home")
     for epoch, directory in enumerate([home.with_name(f"{home.name}-b"), home], start=1):
         await account.stop()
-        await devices.kind.secure(account.name, account.directory, epoch=epoch)
+        await devices.stores.secure(account.name, account.directory, epoch=epoch)
         if epoch == 2:  # the first one forgets at the handover; the second has crashed
             assert await asyncio.to_thread(forget_local, home)
         missed = await ben.send_text(account.phone.number, f"on the way {epoch}")
         account.directory = directory
-        await devices.kind.take_over(account.name, directory)
+        await devices.stores.take_over(account.name, directory)
         await account.resume()
         await arrived(account, missed)
         await talk(account, ben, f"moved {epoch}")
@@ -144,25 +143,11 @@ async def test_a_deleted_device_leaves_nothing(devices: Devices) -> None:
     await talk(account, ben, "hello", times=1)
     await account.host.logout()
     await account.next(HostExited)
-    await devices.kind.secure(other.name, other.directory, epoch=1)
-    await devices.kind.delete(account.name, account.directory)
-    assert await devices.kind.traces(account.name, account.directory) == []
-    assert await devices.kind.traces(other.name, other.directory) != []
+    await devices.stores.secure(other.name, other.directory, epoch=1)
+    await devices.stores.delete(account.name, account.directory)
+    assert await devices.stores.traces(account.name, account.directory) == []
+    assert await devices.stores.traces(other.name, other.directory) != []
     await talk(other, ben, "still here", times=1)
     await other.stop()
-    await devices.kind.delete(other.name, other.directory)
-    await devices.kind.delete(other.name, other.directory)
-
-
-async def test_a_host_shows_no_secret(devices: Devices) -> None:
-    """Neither on its command line, nor in its environment, nor in what it says when it fails."""
-    account = await devices.linked()
-    source = devices.kind.device_source
-    secret = (await source(account.name)) if source else "postgres://"
-    password = secret.rpartition("@")[0].rpartition(":")[2] or "postgres://"
-    process = Path(f"/proc/{account.host.pid}")
-    for name in ("cmdline", "environ"):
-        assert password.encode() not in (process / name).read_bytes()
-    for path in account.directory.iterdir():
-        assert password.encode() not in path.read_bytes()
-    await account.stop()
+    await devices.stores.delete(other.name, other.directory)
+    await devices.stores.delete(other.name, other.directory)
