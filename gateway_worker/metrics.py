@@ -85,6 +85,7 @@ class Metrics:
         hosts: Session hosts that run.
         host_restarts: Hosts started again after they had died.
         host_exits: Hosts that ended, by whether they were told to.
+        library_stops: Times that the library gave a connection up over a value it does not know.
         reconnects: Connections made again after a loss, by dependency.
         dependency_up: 1 if a dependency answered its last check, else 0.
         loop_lag_seconds: How late the event loop was, sampled.
@@ -122,6 +123,7 @@ class Metrics:
     hosts: Gauge
     host_restarts: Counter
     host_exits: Counter
+    library_stops: Counter
     reconnects: Counter
     dependency_up: Gauge
     loop_lag_seconds: Histogram
@@ -255,6 +257,9 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         "hosts": make.gauge("hosts", "Session hosts that run."),
         "host_restarts": make.counter("host_restarts", "Hosts started again after they died."),
         "host_exits": make.counter("host_exits", "Hosts that ended.", "how"),
+        "library_stops": make.counter(
+            "library_stops", "Connections that the library gave up over an unknown value."
+        ),
     }
 
 

@@ -62,6 +62,10 @@ class Counts:
         """Count a host that has ended."""
         self.metrics.count_host_exit(expected=expected)
 
+    def library_stopped(self) -> None:
+        """Count a library that has given its connection up."""
+        self.metrics.library_stops.inc()
+
     def link_restored(self) -> None:
         """Count a connection to WhatsApp that came back."""
         self.metrics.reconnects.labels("whatsapp").inc()

@@ -58,6 +58,7 @@ class StatusReason(StrEnum):
     HANDED_OVER = "handed_over"
     TAKEN_OVER = "taken_over"
     LEASE_LOST = "lease_lost"
+    LIBRARY_STOPPED = "library_stopped"
 
 
 class Account(WireModel):

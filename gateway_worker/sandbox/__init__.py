@@ -19,7 +19,7 @@ experiment; the service's limits, policies and moods are not simulated.
 
 A phone can be left alone with scripts: `ada.on_message(auto_reply("ok"))`, `auto_read()`. What
 shall go wrong is said by `sandbox.faults`: `set(number, Faults(missing_acks=1))`, `drop_link`,
-`end_stream`, `service_down`.
+`end_stream`, `service_down`; `inject` sends a companion any stanza, also one that no client knows.
 
 **As a process** (`gateway-worker sandbox --control-port 8700 --phone 4915550001:Shop`)
 
@@ -39,6 +39,7 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     PUT  /phones/N/script             {auto_read, auto_reply, quote, after_seconds}
     PUT  /phones/N/faults?device=D    see `hub.faults.Faults`; DEL ends them
     POST /phones/N/disconnect         {stream?, device?}
+    POST /phones/N/stanza             {tag, attrs, children | text | data, device?}
     PUT  /service                     {reachable}
 
 `control.client.SandboxClient` is the typed client of all that; `pytest_plugin` has the fixtures.

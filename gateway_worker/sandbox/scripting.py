@@ -10,6 +10,7 @@ from gateway_worker.sandbox.wire.jid import pn
 if TYPE_CHECKING:
     from gateway_worker.sandbox.hub.interface import LinkState, Scripting
     from gateway_worker.sandbox.wire.jid import Jid
+    from gateway_worker.sandbox.wire.node import Node
 
 
 class Reachability(Protocol):
@@ -56,6 +57,14 @@ class FaultControl:
     def end_stream(self, number: str, end: StreamEnd, *, device: int | None = None) -> int:
         """End connections with a stream error; returns how many there were."""
         return sum(self._hub.end_stream(one, end) for one in self._devices(number, device))
+
+    def inject(self, number: str, node: Node, *, device: int | None = None) -> int:
+        """Send any stanza, as it stands, to companions that are connected; returns to how many.
+
+        Nothing is checked or kept: what a client makes of it is the question. Addresses among the
+        attributes are `Jid`, the rest is text.
+        """
+        return sum(self._hub.inject(one, node) for one in self._devices(number, device))
 
     async def service_down(self) -> None:
         """Make the whole service unreachable: every connection is cut and none is accepted."""

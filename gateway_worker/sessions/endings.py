@@ -47,6 +47,7 @@ _LINK_ENDINGS: dict[str, tuple[SessionState, StatusReason]] = {
     "store_lost": (SessionState.FAILED, StatusReason.STORE_LOST),
     "store_unreachable": (SessionState.RECONNECTING, StatusReason.CONNECTION_LOST),
     "unreachable": (SessionState.RECONNECTING, StatusReason.PROXY_UNREACHABLE),
+    "library_stopped": (SessionState.RECONNECTING, StatusReason.LIBRARY_STOPPED),
 }
 
 

@@ -120,8 +120,10 @@ class LinkEnded:
         reason: `logged_out` (unlinked: the store is void), `replaced` (the same device logged in
             elsewhere), `temporary_ban`, `banned`, `client_outdated`, `refused`, `store_lost`
             (the store does not hold the device to resume), `store_unreachable` (its database or
-            disk does not do what is asked of it) or `unreachable` (the first connection could not
-            be made). After the last two a new host may try again.
+            disk does not do what is asked of it), `unreachable` (the first connection could not
+            be made) or `library_stopped` (it tells no more events, over something that WhatsApp
+            has said and that it does not know). After the last three a new host may try again,
+            after the last one at once: each moment without one is a moment without messages.
         detail: For people.
         retry_after_seconds: When a temporary ban ends, if known.
     """

@@ -232,6 +232,10 @@ class SessionObserver(Protocol):
         """A host has ended, because it was told to or not."""
         ...
 
+    def library_stopped(self) -> None:
+        """The library has given a connection up over something that it does not know."""
+        ...
+
     def link_restored(self) -> None:
         """A connection to WhatsApp that was lost stands again."""
         ...

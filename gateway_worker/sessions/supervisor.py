@@ -18,6 +18,11 @@ from gateway_worker.sessions.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
 
+_URGENT = 5
+_URGENT_SECONDS = 60.0
+"""How often within how long a host is started without a pause after its library has stopped: what
+stops it may come with every login."""
+
 
 class HostSupervisor:
     """One session's host, over all its lives.
@@ -56,6 +61,7 @@ class HostSupervisor:
         self._is_killed = False
         self._exited: asyncio.Future[HostExited] | None = None
         self._ending: Ending | None = None
+        self._urgent: list[float] = []
         self._backoff = Backoff(
             initial_seconds=around.limits.restart_initial_seconds,
             maximum_seconds=around.limits.restart_maximum_seconds,
@@ -158,16 +164,28 @@ class HostSupervisor:
         await asyncio.gather(*waits, return_exceptions=True)
         return not self._halting.is_set()
 
+    def _is_urgent(self, ending: Ending | None) -> bool:
+        """Whether the next host is to start at once; not if that has been tried too often."""
+        if ending is None or ending.reason is not StatusReason.LIBRARY_STOPPED:
+            return False
+        now = self._around.clock.monotonic()
+        self._urgent = [at for at in self._urgent if now - at < _URGENT_SECONDS] + [now]
+        return len(self._urgent) <= _URGENT
+
     async def _pause(self, ending: Ending | None) -> None:
-        seconds = self._backoff.next_seconds()
+        seconds = 0.0 if self._is_urgent(ending) else self._backoff.next_seconds()
         if ending is None:
             self._around.observer.host_restarted()
+        elif ending.reason is StatusReason.LIBRARY_STOPPED:
+            self._around.observer.library_stopped()
         self._standing.enter(
             SessionState.RECONNECTING,
             ending.reason if ending else StatusReason.HOST_EXITED,
             detail=ending.detail if ending else None,
             retry_at=self._around.clock.now() + timedelta(seconds=seconds),
         )
+        if not seconds:
+            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._halting.wait()

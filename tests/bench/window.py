@@ -1,9 +1,11 @@
 """The window that stays open: what a host has confirmed to WhatsApp and has not stored when killed.
 
-`python -m tests.bench.window [--kills N] [--writers W] [--rate R]` floods one real host from W
-phones, with R messages a second together or as fast as they can, and kills it again and again. A
-message is lost when WhatsApp has forgotten it, because the library has confirmed it, and no host
-has ever told it. Records are acknowledged at once, as by a fast database.
+`python -m tests.bench.window [--kills N] [--writers W] [--rate R] [--stops]` floods one real
+host from W phones, with R messages a second together or as fast as they can, and kills it again
+and again. With `--stops` no host is killed: the library stops over a receipt of a type that it does
+not know, and the host leaves. A message is lost when WhatsApp has forgotten it, because the library
+has confirmed it, and no host has ever told it. Records are acknowledged at once, as by a fast
+database.
 
 Those lost with a used key had not been confirmed: WhatsApp has sent them again, the library could
 not read them a second time, and they were told as undecryptable. The others WhatsApp takes for
@@ -23,6 +25,7 @@ from typing import Any
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
+from gateway_worker.sandbox.wire.node import Attrs, Node
 from gateway_worker.sessions.hosting import HostExited, LinkUp, UndecryptableMessage
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
@@ -34,9 +37,9 @@ _SETTLE_SECONDS = 60.0
 
 
 async def measure(
-    *, kills: int, writers: int, rate: float, seed: int, **settings: object
+    *, kills: int, writers: int, rate: float, seed: int, stops: bool, **settings: object
 ) -> dict[str, Any]:
-    """Flood and kill; returns the figures."""
+    """Flood, and kill hosts or have their library stop; returns the figures."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as directory:
         async with (
@@ -55,7 +58,10 @@ async def measure(
             ]
             for number in range(kills):
                 await asyncio.sleep(chance.uniform(_SHORTEST_LIFE_SECONDS, _LONGEST_LIFE_SECONDS))
-                account.host.kill()
+                if stops:
+                    sandbox.faults.inject(account.phone.number, _unknown_receipt(phones[0]))
+                else:
+                    account.host.kill()
                 await account.next(HostExited)
                 await account.launch()
                 await account.next(LinkUp)
@@ -67,6 +73,12 @@ async def measure(
             figures = _figures(account, sent, kills=kills, seconds=seconds)
             await account.stop()
     return figures
+
+
+def _unknown_receipt(phone: Phone) -> Node:
+    """Return a receipt as phones send it that cannot download a picture."""
+    attrs: Attrs = {"from": phone.jid, "id": "3EB0F00D", "type": "server-error", "t": "1790000000"}
+    return Node("receipt", attrs)
 
 
 async def _write(
@@ -125,6 +137,9 @@ def main() -> int:
     parser.add_argument("--writers", type=int, default=4)
     parser.add_argument("--rate", type=float, default=0.0, help="messages a second; 0: no limit")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--stops", action="store_true", help="have the library stop instead of killing hosts"
+    )
     parser.add_argument("--no-sync", action="store_true", help="as SPOOL_SYNC=false")
     arguments = parser.parse_args()
     figures = asyncio.run(
@@ -133,6 +148,7 @@ def main() -> int:
             writers=arguments.writers,
             rate=arguments.rate,
             seed=arguments.seed,
+            stops=arguments.stops,
             spool_sync=not arguments.no_sync,
         )
     )

@@ -46,6 +46,7 @@ PLAN = (
     strike(12, "link_stall", worker=1, service="postgres", seconds=1.5),
     strike(13, "redis_kill", service="redis"),
     strike(14, "whatsapp_redelivery", session=2),
+    strike(17, "whatsapp_unknown", session=1, dice=0.0),
     strike(20, "migrate", session=3),
     strike(21, "worker_drain", worker=1),
     strike(24, "broker_restart", service="rabbitmq"),

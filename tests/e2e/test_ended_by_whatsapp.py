@@ -2,9 +2,16 @@
 
 import pytest
 
-from gateway_contracts import SessionQr, SessionRestart, SessionState, StatusReason
+from gateway_contracts import (
+    MessageReceived,
+    SessionQr,
+    SessionRestart,
+    SessionState,
+    StatusReason,
+)
 from gateway_worker.sandbox.hub.faults import Faults, LoginFailure, StreamEnd
-from tests.e2e.harness import SHOP, Gateway
+from gateway_worker.sandbox.wire.node import Attrs, Node
+from tests.e2e.harness import ADA, SHOP, Gateway
 
 
 async def test_unlinked_from_the_phone(gateway: Gateway) -> None:
@@ -52,7 +59,7 @@ async def test_replaced_elsewhere(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     ("failure", "state", "reason"),
     [
-        (LoginFailure(reason=402), SessionState.BANNED, StatusReason.TEMPORARY_BAN),
+        (LoginFailure(reason=402, ban_code=105), SessionState.BANNED, StatusReason.TEMPORARY_BAN),
         (LoginFailure(reason=405), SessionState.FAILED, StatusReason.CLIENT_OUTDATED),
     ],
 )
@@ -86,3 +93,24 @@ async def test_a_lost_connection_is_made_again(gateway: Gateway) -> None:
     event = await gateway.until("shop", SessionState.RECONNECTING, after=after)
     await gateway.until("shop", SessionState.CONNECTED, after=after)
     assert event.data.reason is StatusReason.CONNECTION_LOST
+
+
+async def test_a_value_that_the_library_does_not_know(gateway: Gateway) -> None:
+    """A phone that cannot download a picture says so: the session is back, with a reason."""
+    phone = await gateway.sandbox.add_phone(SHOP)
+    ada = await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", phone)
+    after = len(gateway.backend.arrivals)
+
+    attrs: Attrs = {"from": ada.jid, "id": "3EB0FF", "type": "server-error", "t": "1790000000"}
+    gateway.sandbox.faults.inject(SHOP, Node("receipt", attrs))
+    event = await gateway.until("shop", SessionState.RECONNECTING, after=after)
+    message_id = await ada.send_text(SHOP, "Did you see it?")
+    await gateway.until("shop", SessionState.CONNECTED, after=after)
+    await gateway.backend.expect(
+        MessageReceived, "shop", lambda event: event.data.message_id == message_id
+    )
+
+    assert event.data.reason is StatusReason.LIBRARY_STOPPED
+    _, metrics = await gateway.worker.probe("/metrics")
+    assert b"gateway_library_stops_total 1.0" in metrics

@@ -118,6 +118,8 @@ class Harm(enum.StrEnum):
     WORKER_KILLED = "worker_killed"
     NOTES_GONE = "notes_gone"
     """Its worker was killed when it had no host: what that host had noted is on that disk."""
+    LIBRARY_STOPPED = "library_stopped"
+    """WhatsApp has said something that the library does not know: its host leaves at once."""
     FROZEN = "frozen"
     LEASE_ENDED = "lease_ended"
     """Cut off from the database for so long that the worker has to kill its hosts."""
@@ -128,6 +130,11 @@ class Harm(enum.StrEnum):
     def is_kill(self) -> bool:
         """Whether a fault killed the host's process with signal 9."""
         return self in {Harm.HOST_KILLED, Harm.WORKER_KILLED}
+
+    @property
+    def is_sudden(self) -> bool:
+        """Whether the connection ended with no time for what the library had in hand."""
+        return self.is_kill or self is Harm.LIBRARY_STOPPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,12 +13,26 @@ from gateway_worker.devkit.chaos.witness import Cast
 from gateway_worker.devkit.proxy import TcpProxy
 from gateway_worker.devkit.services import RunningServices, ServiceHandle
 from gateway_worker.sandbox.control.client import SandboxClient
-from gateway_worker.sandbox.control.models import FaultsBody
+from gateway_worker.sandbox.control.models import FaultsBody, Injection, StanzaBody
 from gateway_worker.sandbox.hub.faults import StreamEnd
 
 Links = Sequence[Mapping[str, TcpProxy]]
 """For each worker, the link to each of its dependencies."""
 
+STRANGER = "199999999999999@lid"
+
+
+def _receipt(kind: str) -> Injection:
+    return Injection(
+        tag="receipt", attrs={"from": STRANGER, "id": "3EB0C0FFEE", "type": kind, "t": "1790000000"}
+    )
+
+
+UNKNOWN = (
+    *map(_receipt, ("server-error", "view", "never-heard-of")),
+    Injection(tag="chatstate", attrs={"from": STRANGER}, children=(StanzaBody(tag="recording"),)),
+)
+"""What phones and WhatsApp say that the library has no name for."""
 STREAM_ENDS = (None, StreamEnd.RESTART, StreamEnd.INTERNAL, StreamEnd.UNAVAILABLE)
 LOST_RECEIPTS = 5
 SLOW_SECONDS = (0.02, 0.2)
@@ -134,6 +148,15 @@ class OutsideFaults:
         await self._phones.clear_faults(cast.account)
         await self._phones.disconnect(cast.account)
         self._journal.struck(strike, session=cast.session_id)
+
+    async def whatsapp_unknown(self, strike: Strike) -> None:
+        """Say something to one session that its library does not know."""
+        cast = self._cast[strike.session]
+        at = time.time()
+        stanza = UNKNOWN[int(strike.dice * len(UNKNOWN))]
+        count = await self._phones.inject(cast.account, stanza)
+        self._journal.hit([cast.session_id], Harm.LIBRARY_STOPPED, at=at, until=time.time())
+        self._journal.struck(strike, session=cast.session_id, stanza=stanza.tag, connections=count)
 
     async def whatsapp_outage(self, strike: Strike) -> None:
         """Make WhatsApp unreachable for a while."""

@@ -267,6 +267,10 @@ class SandboxClient:
         body = models.EndStream(stream=stream, device=device)
         return (await self._post(f"/phones/{number}/disconnect", body, models.Ended)).connections
 
+    async def inject(self, number: str, stanza: models.Injection) -> int:
+        """Send any stanza to a phone's companions that are connected; returns to how many."""
+        return (await self._post(f"/phones/{number}/stanza", stanza, models.Ended)).connections
+
     # --- inside
 
     async def _first_receipt(

@@ -82,6 +82,14 @@ async def disconnect(request: web.Request) -> web.Response:
     return reply(models.Ended(connections=count))
 
 
+@routes.post("/phones/{number}/stanza")
+async def inject(request: web.Request) -> web.Response:
+    """Send a phone's companions any stanza, as it stands."""
+    phone, body = phone_of(request), await read(request, models.Injection)
+    count = sandbox_of(request).faults.inject(phone.number, body.value(), device=body.device)
+    return reply(models.Ended(connections=count))
+
+
 @routes.put("/service")
 async def reach(request: web.Request) -> web.Response:
     """Make the whole service unreachable, or reachable again."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, model_validator
 
 from gateway_worker.sandbox.hub.faults import ALWAYS, Faults, LoginFailure, StreamEnd
 from gateway_worker.sandbox.phones.values import ReceiptKind
+from gateway_worker.sandbox.wire.jid import PN_SERVER, Jid
+from gateway_worker.sandbox.wire.node import Attrs, Node
 
 
 class Body(BaseModel):
@@ -203,7 +205,7 @@ class ScriptBody(Body):
 class LoginFailureBody(Body):
     """Refuse logins; see `hub.faults.LoginFailure`."""
 
-    reason: Literal[401, 402, 403, 405, 406, 409, 500, 503]
+    reason: int = Field(ge=400, le=599)
     times: int = Field(default=ALWAYS, ge=1)
     ban_code: int = 101
     expire_seconds: int = 3600
@@ -221,6 +223,8 @@ class FaultsBody(Body):
     lost_receipts: int = Field(default=0, ge=0)
     mute: int = Field(default=0, ge=0)
     garbled: int = Field(default=0, ge=0)
+    altered: int = Field(default=0, ge=0)
+    alterations: dict[str, str] = Field(default_factory=dict)
     hidden: bool = False
     no_bundles: bool = False
 
@@ -237,6 +241,41 @@ class FaultsBody(Body):
             login_failure=None if failure is None else LoginFailure(**failure.model_dump()),
             **fields,
         )
+
+
+class StanzaBody(Body):
+    """Any stanza, as it stands; see `FaultControl.inject`.
+
+    Attributes:
+        attrs: an attribute with an `@` is an address, and so is `s.whatsapp.net`.
+        text: what it holds, if no elements.
+        data: likewise, as base64.
+    """
+
+    tag: str = Field(min_length=1)
+    attrs: dict[str, str] = Field(default_factory=dict)
+    children: tuple[StanzaBody, ...] = ()
+    text: str | None = None
+    data: Base64Bytes | None = None
+
+    def value(self) -> Node:
+        """Return the stanza."""
+        attrs: Attrs = {name: _attribute(value) for name, value in self.attrs.items()}
+        if self.text is not None:
+            return Node(self.tag, attrs, self.text.encode())
+        if self.data is not None:
+            return Node(self.tag, attrs, self.data)
+        return Node(self.tag, attrs, tuple(one.value() for one in self.children) or None)
+
+
+def _attribute(value: str) -> str | Jid:
+    return Jid.parse(value) if "@" in value or value == PN_SERVER else value
+
+
+class Injection(StanzaBody):
+    """A stanza for a phone's companions, or for one of them."""
+
+    device: int | None = Field(default=None, ge=1)
 
 
 class EndStream(Body):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -16,9 +17,10 @@ class LoginFailure:
 
     Attributes:
         reason: 401 logged out, 402 temporarily banned, 403 main device gone, 405 client outdated,
-            406 unknown logout, 409 bad user agent, 500 internal error, 503 unavailable.
+            406 unknown logout, 409 bad user agent, 500 internal error, 503 unavailable; any other
+            number is one that clients do not know.
         times: how many logins are refused.
-        ban_code: for 402, the kind of ban.
+        ban_code: for 402, the kind of ban: 101 to 104 and 106 are known, any other is not.
         expire_seconds: for 402, how long it lasts.
     """
 
@@ -43,6 +45,8 @@ class Faults:
         ack_delay_seconds: wait before each ack to a message of this device.
         lost_receipts: receipts sent by this device that vanish; what they confirm is sent again.
         garbled: messages to this device whose ciphertext is damaged on the way.
+        altered: messages to this device whose attributes are replaced by `alterations`.
+        alterations: for `altered`: attributes of the stanza by name, such as `t` or `id`.
         mute: pings and queries of this device that stay unanswered.
         hidden: looked up by others, the account has no LID and no devices (unknown recipient).
         no_bundles: nobody can fetch this device's keys.
@@ -56,6 +60,8 @@ class Faults:
     ack_delay_seconds: float = 0.0
     lost_receipts: int = 0
     garbled: int = 0
+    altered: int = 0
+    alterations: Mapping[str, str] = field(default_factory=dict)
     mute: int = 0
     hidden: bool = False
     no_bundles: bool = False

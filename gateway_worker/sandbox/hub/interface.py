@@ -367,6 +367,9 @@ class Scripting(Protocol):
     def end_stream(self, device: Jid, end: StreamEnd) -> bool:
         """End a companion's connection with a stream error. Returns whether there was one."""
 
+    def inject(self, device: Jid, node: Node) -> bool:
+        """Send a companion a stanza as it stands. Returns whether it was connected."""
+
     def links(self, account: Jid) -> tuple[LinkState, ...]:
         """The state of each companion of an account, lowest device first."""
 

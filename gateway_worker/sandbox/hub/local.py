@@ -166,6 +166,13 @@ class LocalHub:
             link.end(end)
         return link is not None
 
+    def inject(self, device: Jid, node: Node) -> bool:
+        """See `interface.Scripting`."""
+        link = self._companion(device).link
+        if link is not None:
+            link.deliver(node)
+        return link is not None
+
     def links(self, account: Jid) -> tuple[LinkState, ...]:
         """See `interface.Scripting`."""
         owner: Account = self.accounts.get(account)

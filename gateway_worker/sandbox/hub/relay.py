@@ -130,8 +130,10 @@ class StanzaRelay:
             content = sealed + shared
             if identity is not None and any(c.get("type") == PREKEY_MESSAGE for c in ciphertexts):
                 content += (identity,)
-            attrs = own if owner is account and target is not account else base
-            record.mailbox.put(Node("message", dict(attrs), content))
+            attrs = dict(own if owner is account and target is not account else base)
+            if owner.spend_fault(record, "altered"):
+                attrs |= owner.faults_of(record).alterations
+            record.mailbox.put(Node("message", attrs, content))
 
     def _receipt(self, account: Account, device: DeviceRecord, node: Node) -> Outcome:
         if account.spend_fault(device, "lost_receipts"):

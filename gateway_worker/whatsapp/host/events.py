@@ -19,6 +19,7 @@ from neonize.proto.Neonize_pb2 import (
     UndecryptableMessage,
 )
 
+from gateway_worker.whatsapp.convert.stops import NO_REFUSAL, refusal
 from gateway_worker.whatsapp.convert.texts import message_id
 from gateway_worker.whatsapp.convert.undecryptable import swallowed
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
@@ -133,6 +134,7 @@ class Intake:
     Attributes:
         is_busy: Whether an event is being taken.
         last_event_at: When the last one was, by the monotonic clock.
+        refused: The last refusal of a login that the library has logged.
     """
 
     def __init__(
@@ -153,6 +155,7 @@ class Intake:
         self._receipts = ReceiptFilter()
         self.is_busy = False
         self.last_event_at = 0.0
+        self.refused = NO_REFUSAL
 
     def event(self, code: int, data: bytes) -> None:
         """Take an event. While this waits for room, WhatsApp keeps what comes next."""
@@ -205,6 +208,7 @@ class Intake:
     def log(self, data: bytes) -> None:
         """Take a log entry: most are nothing to anybody."""
         self._watch.log(data)
+        self.refused = refusal(data) or self.refused
         if (payload := swallowed(data)) is not None:
             self._store(SWALLOWED, payload)
         for pattern, event in _LOG_NOTICES:

@@ -97,11 +97,14 @@ def count_threads() -> int:
     return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
-def cut_connections() -> int:
+def cut_connections(*, how: int = socket.SHUT_RDWR) -> int:
     """Shut down this process's internet connections; returns how many there were.
 
     Whoever reads from one finds it closed by the other side. Only those that are there when it
     begins: what is made meanwhile in their place is left alone.
+
+    Args:
+        how: `SHUT_WR` closes the way out only.
     """
     with ExitStack() as stack:
         found = [
@@ -111,7 +114,7 @@ def cut_connections() -> int:
         ]
         for connection in found:
             with suppress(OSError):  # it has ended by itself
-                connection.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(how)
         return len(found)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway_worker.whatsapp.convert.people import People, account, remembering
+from gateway_worker.whatsapp.convert.stops import is_stop, last_word
 from gateway_worker.whatsapp.host import events
 from gateway_worker.whatsapp.host.absence import Absence
 from gateway_worker.whatsapp.host.commands import Commands
@@ -33,6 +34,7 @@ from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.host.kernel import cut_connections, force_to_disk
 from gateway_worker.whatsapp.host.native import Callbacks, Library, log_of, parse_device
 from gateway_worker.whatsapp.host.rewind import Rewind
+from gateway_worker.whatsapp.host.severing import keep_severed, sever
 from gateway_worker.whatsapp.host.shipping import Shipper
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
@@ -115,6 +117,9 @@ class HostSession:
         self._qr_codes = 0
         self._known = False
         self._returned = False
+        self._was_connected = False
+        self._has_stopped = False
+        self._is_over = False
         self._absence = Absence(patience_seconds=start.unreachable_seconds)
         self._leaving: float | None = None
         self._earliest = 0.0
@@ -200,7 +205,18 @@ class HostSession:
             subscribe=events.SUBSCRIBED,
             proxy=self._start.proxy_url,
         )
+        is_expected = not error and self._leaving is not None
+        if is_expected or not is_stop(error, was_connected=self._was_connected):
+            self._tell(LibraryReturned(error=error))
+            return
+        # In this thread: each moment costs messages.
+        sever(is_answering=self._can_be_answered, seconds=ANSWER_SECONDS)
+        self._has_stopped = True
         self._tell(LibraryReturned(error=error))
+        keep_severed(until=lambda: self._is_over)
+
+    def _can_be_answered(self) -> bool:
+        return self._commands.is_running and self._library.is_up()
 
     def _cut_what_is_up(self) -> None:
         # The question waits while a connection is being made. Cut in that moment, it would occupy
@@ -223,6 +239,8 @@ class HostSession:
 
     def _done(self) -> bool:
         now = time.monotonic()
+        if self._is_over:  # the library has stopped: nothing more can come from it
+            return True
         if self._leaving is None or now < self._earliest:
             return False
         settled = self._is_forbidden or not self._spool.pending or not self._known
@@ -360,6 +378,7 @@ class HostSession:
             cut_connections()  # the library makes new ones until it is told not to
         if not self._library.is_up():
             return  # lost while it was made: the library has told of that, and tells of this later
+        self._was_connected = True
         self._commands.connected()
         self._absence.over()
         if self._leaving is not None:
@@ -383,9 +402,11 @@ class HostSession:
 
     def _on_returned(self, error: str) -> None:
         self._returned = True
-        if self._leaving is None and error:
-            self._send(Ended(reason="unreachable", detail="the first connection failed"))
+        if self._leaving is None and (error or self._has_stopped):
+            refused, connected = self._intake.refused, self._was_connected
+            self._send(last_word(error, refused=refused, was_connected=connected))
         self._leave()
+        self._is_over = self._has_stopped
 
     def _on_store_failed(self) -> None:
         """Leave: WhatsApp keeps what comes, until a host finds the store in order."""

@@ -180,7 +180,7 @@ class Observer:
     """Counts restarts and ends of hosts."""
 
     def __init__(self) -> None:
-        self.restarts = 0
+        self.restarts = self.stops = 0
         self.exits: list[bool] = []
 
     def host_restarted(self) -> None:
@@ -190,6 +190,10 @@ class Observer:
     def host_exited(self, *, expected: bool) -> None:
         """Note it."""
         self.exits.append(expected)
+
+    def library_stopped(self) -> None:
+        """Count it."""
+        self.stops += 1
 
     def link_restored(self) -> None:
         """Do nothing."""

@@ -1,13 +1,20 @@
 """Hosts that end: what is counted as a crash, and that another one follows."""
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from gateway_contracts import SessionState, StatusReason
+from gateway_contracts import SessionState, SessionStatus, StatusReason
 from gateway_worker.sessions.device_store import OWNER_NAME
 from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded
 from tests.support.eventually import eventually
-from tests.unit.sessions.company import Company
+from tests.unit.sessions.company import LIMITS, Company
+
+LIMITS_WITH_LONG_PAUSES = replace(
+    LIMITS, restart_initial_seconds=7200.0, restart_maximum_seconds=7200.0
+)
+MINUTE = timedelta(minutes=1)
 
 
 async def test_a_host_that_could_not_reach_whatsapp_has_not_crashed(company: Company) -> None:
@@ -36,6 +43,35 @@ async def test_a_host_that_could_not_reach_whatsapp_has_not_crashed(company: Com
         StatusReason.PROXY_UNREACHABLE,
         StatusReason.LOGIN_SUCCEEDED,
     ]
+
+
+async def test_a_library_that_has_stopped_gets_its_next_host_at_once(tmp_path: Path) -> None:
+    """Each moment costs messages; but what stops it at every login is not tried for ever."""
+    company = Company(tmp_path, LIMITS_WITH_LONG_PAUSES)
+    await company.begin()
+    for number in range(1, 7):
+        host = company.launcher.hosts[-1]
+        host.runs = False
+        await host._listener(LinkEnded(reason="library_stopped", detail="Receipt.Type"))
+        await host._listener(HostExited(expected=False, detail="it left"))
+        if number < 6:
+            await eventually(lambda: len(company.launcher.hosts) == number + 1)  # noqa: B023
+            await company.connected()
+    await eventually(lambda: company.observer.stops == 6)
+
+    events = [event for change in company.database.changes for event in change.events]
+    stops = [
+        event.data
+        for event in events
+        if isinstance(event, SessionStatus) and event.data.state is SessionState.RECONNECTING
+    ]
+    assert {data.reason for data in stops} == {StatusReason.LIBRARY_STOPPED}
+    begun = datetime.now(UTC)
+    assert [data.retry_at and data.retry_at > begun + MINUTE for data in stops] == [False] * 5 + [
+        True
+    ]
+    assert (len(company.launcher.hosts), company.observer.restarts) == (6, 0)
+    await company.end()
 
 
 async def test_a_host_that_was_killed_has(company: Company) -> None:

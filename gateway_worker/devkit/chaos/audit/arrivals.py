@@ -86,7 +86,7 @@ def _is_in_window(one: Written, unreadable: Told | None, blows: Iterable[Blow]) 
     Either it was confirmed just before, or WhatsApp sent it again and the library, whose store says
     that its key is used, announced it.
     """
-    kills = [blow for blow in blows if blow.harm.is_kill]
+    kills = [blow for blow in blows if blow.harm.is_sudden]
     if unreadable is not None:
         return any(one.at - _SECOND <= kill.until and kill.at <= unreadable.at for kill in kills)
     if one.confirmed_at is None:

@@ -120,7 +120,7 @@ def _by_session(blows: Iterable[Blow]) -> dict[str, list[Blow]]:
     """Sort them: kills first, as the plainest explanation, silence last."""
     sorted_blows: dict[str, list[Blow]] = defaultdict(list)
     for blow in sorted(
-        blows, key=lambda blow: (not blow.harm.is_kill, blow.harm is Harm.SILENCED, blow.at)
+        blows, key=lambda blow: (not blow.harm.is_sudden, blow.harm is Harm.SILENCED, blow.at)
     ):
         sorted_blows[blow.session_id].append(blow)
     return sorted_blows
