@@ -7,6 +7,7 @@ order, because its session does not exist yet, waits in a delay queue of the bro
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -42,6 +43,16 @@ class Patience:
     def backoff(self) -> Backoff:
         """Return the pauses of one command."""
         return Backoff(initial_seconds=self.initial_seconds, maximum_seconds=self.maximum_seconds)
+
+
+class Aside(Protocol):
+    """Lets others of the session run while a command waits (the scheduler's `Turn`)."""
+
+    async def aside(
+        self, waiting: Awaitable[object], *, seconds: float | None = None, yields: bool = False
+    ) -> None:
+        """Wait for something, or for so long, and return when it is this command's turn again."""
+        ...
 
 
 class PostponedError(Exception):
@@ -90,10 +101,26 @@ class Attempts:
             epoch=self._manager.epoch_of(command.subject),
         )
 
-    async def suspended(self, command: Command, waiting: Awaitable[None]) -> None:
-        """Wait for something; the command is not `executing` meanwhile."""
-        await self._suspend(command)
-        await waiting
+    async def suspended(
+        self,
+        command: Command,
+        waiting: Awaitable[None],
+        turn: Aside,
+        *,
+        seconds: float | None = None,
+        yields: bool = False,
+    ) -> None:
+        """Wait for something; the command is not `executing` meanwhile.
+
+        The wait ends with the command's deadline, or after so many seconds.
+        """
+        work = asyncio.ensure_future(waiting)
+        try:
+            await self._suspend(command)
+            bounds = [limit for limit in (self.seconds_left(command), seconds) if limit is not None]
+            await turn.aside(work, seconds=max(0.0, min(bounds)) if bounds else None, yields=yields)
+        finally:
+            work.cancel()
 
     async def _suspend(self, command: Command) -> None:
         await until_answered(
@@ -106,6 +133,7 @@ class Attempts:
         command: Command,
         error: RetryableError,
         backoff: Backoff,
+        turn: Aside,
         *,
         last: bool,
     ) -> bool:
@@ -116,21 +144,18 @@ class Attempts:
         """
         if isinstance(command, SessionCreate):
             return await self._postpone_creation(delivery, command, error)
-        if last or not self._may_recover(command, error):
+        if last or not self.may_recover(command, error):
             return False
         seconds = max(backoff.next_seconds(), error.retry_after_seconds or 0.0)
-        if command.expirytime is not None:
-            left = (command.expirytime - self._clock.now()).total_seconds()
-            seconds = max(0.0, min(seconds, left))
         log.info("command.retrying", code=error.code, attempt=backoff.attempts, seconds=seconds)
-        await self.suspended(command, asyncio.sleep(seconds))
+        await self.suspended(command, asyncio.sleep(seconds), turn)
         return True
 
-    def _may_recover(self, command: Command, error: RetryableError) -> bool:
-        """Whether waiting can help: not for a session that somebody has stopped."""
+    def may_recover(self, command: Command, error: RetryableError) -> bool:
+        """Whether waiting can help: not for a session that is not about to connect."""
         if not isinstance(error, SessionNotConnectedError):
             return error.code is not ErrorCode.CAPACITY
-        return isinstance(command, MessageSend | SessionLogout) and self._manager.is_running(
+        return isinstance(command, MessageSend | SessionLogout) and self._manager.is_connecting(
             command.subject
         )
 
@@ -167,7 +192,14 @@ class Attempts:
         )
         log.info("command.postponed", attempts=attempts, seconds=seconds)
 
+    def seconds_left(self, command: Command) -> float | None:
+        """Return how long it is until the command's deadline; None if it has none."""
+        if command.expirytime is None:
+            return None
+        return (command.expirytime - self._clock.now()).total_seconds()
+
     def check_deadline(self, command: Command) -> None:
         """Raise `ExpiredError` if the command's deadline has passed."""
-        if command.expirytime is not None and command.expirytime <= self._clock.now():
+        left = self.seconds_left(command)
+        if left is not None and left <= 0:
             raise ExpiredError("its deadline had passed before it was executed")

@@ -1,29 +1,38 @@
 """From delivery to settlement: whose command it is, whose turn it is, then its execution.
 
-    accept ──► mailbox of the session ──► for us? ──► its turn? ──► executor ──► settle
-                                            │ no         │ no
-                                            ▼            ▼
-                                        forwarded       held
-While a session moves from worker to worker, its commands keep their order: see `chain`, which says
-where they go, and `hold`, where they wait for what is older.
+    accept ──► lane of the session ──► for us? ──► its turn? ──► executor ──► settle
+                                         │ no         │ no
+                                         ▼            ▼
+                                     forwarded       held
+What may overtake what is in `scheduler`. While a session moves from worker to worker, its commands
+keep their order: see `chain`, which says where they go, and `hold`, where they wait for what is
+older. A deadline ends every wait, in a lane and in a hold alike, and a hold has a bound of its own.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
-from gateway_contracts import Command, CommandRejectedError, parse_command
+from gateway_contracts import (
+    Command,
+    CommandRejectedError,
+    MessageSend,
+    SessionGetQr,
+    SessionGetStatus,
+    SessionReplay,
+    parse_command,
+)
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.outcomes import Outcomes
 from gateway_worker.commands.pilot import Course, Pilot
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
+from gateway_worker.commands.scheduler import Lane, Scheduler, Ticket, Turn, WithdrawnError
 from gateway_worker.commands.turns import Turns
-from gateway_worker.errors import GatewayError, SessionNotFoundError
-from gateway_worker.runtime.mailbox import Mailboxes
+from gateway_worker.errors import DependencyError, GatewayError, SessionNotFoundError
 from gateway_worker.sessions.manager import OwnedElsewhereError, SessionManager
 from gateway_worker.sessions.ownership.control import Control, ControlError, ControlKind
 
@@ -32,17 +41,39 @@ log = structlog.get_logger(__name__)
 _OWNER_PAUSE_SECONDS = 0.3
 """Between two looks at who owns a session that nobody has taken over yet."""
 
+HOLD_SECONDS = 120.0
+"""How long a command waits for older ones in the queues of its session's former owners. Then it
+fails, for those queues cannot be read; it is not executed out of its order."""
+
 Errand = Callable[[], Awaitable[None]]
 """Something of the worker's own to be done between two commands of a session."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(eq=False, slots=True, kw_only=True)
 class Work:
-    """A delivery with what is in it, or with the reason why that cannot be read."""
+    """A delivery with what is in it, or with the reason why that cannot be read.
+
+    Attributes:
+        arrived: When it came, by the monotonic clock.
+        lane: What it is to the others of its session.
+        ticket: Its place among them.
+        alarms: What ends its waiting.
+        failure: Why it is not to be executed any more; it has been waiting for too long.
+    """
 
     delivery: Delivery
     content: Command | Control | CommandRejectedError | ControlError
     arrived: float
+    lane: Lane
+    ticket: "Ticket[Work | Errand] | None" = None
+    alarms: list[asyncio.TimerHandle] = field(default_factory=list)
+    failure: GatewayError | None = None
+
+    def rest(self) -> None:
+        """Stop the alarms: it has ended."""
+        for alarm in self.alarms:
+            alarm.cancel()
+        self.alarms.clear()
 
 
 class Dispatcher:
@@ -53,7 +84,9 @@ class Dispatcher:
         manager: The sessions of this worker, and who owns the others.
         executor: Executes commands of this worker's sessions.
         forwarder: Sends on what another worker owns.
-        on_held: Called with the number of commands that are held back, whenever it changes.
+        on_held: Called with the number of commands that are held back, or wait with those behind
+            them, whenever it changes.
+        hold_seconds: See `HOLD_SECONDS`.
     """
 
     def __init__(
@@ -64,19 +97,29 @@ class Dispatcher:
         executor: Executor,
         forwarder: Forwarder,
         on_held: Callable[[int], None] = lambda _held: None,
+        hold_seconds: float = HOLD_SECONDS,
     ) -> None:
         self._manager = manager
         self._executor = executor
         self._forwarder = forwarder
         self._pilot = Pilot(manager=manager)
         self._outcomes = Outcomes(worker_id=worker_id)
-        self._turns: Turns[Work] = Turns(manager=manager, on_held=on_held)
-        self._mailboxes: Mailboxes[Work | Errand] = Mailboxes(handle=self._handle, name="commands")
+        self._on_held = on_held
+        self._hold_seconds = hold_seconds
+        self._turns: Turns[Work] = Turns(manager=manager, on_held=self._tell_held)
+        self._scheduler: Scheduler[Work | Errand] = Scheduler(
+            handle=self._handle, on_stuck=self._tell_held
+        )
 
     @property
     def waiting(self) -> int:
-        """Commands that wait in mailboxes."""
-        return self._mailboxes.waiting
+        """Commands that have not begun."""
+        return self._scheduler.waiting
+
+    @property
+    def stuck(self) -> int:
+        """Commands that wait for something, and those that are queued behind them."""
+        return self._scheduler.stuck
 
     @property
     def held(self) -> int:
@@ -84,14 +127,22 @@ class Dispatcher:
         return self._turns.held
 
     def accept(self, delivery: Delivery) -> None:
-        """Queue a delivery behind the others of its session."""
+        """Queue a delivery behind the others of its session and lane."""
         key, content = _read(delivery)
-        self._mailboxes.post(
-            key, Work(delivery=delivery, content=content, arrived=time.monotonic())
+        work = Work(
+            delivery=delivery,
+            content=content,
+            arrived=time.monotonic(),
+            lane=_lane_of(content),
         )
+        work.ticket = self._scheduler.post(key, work, lane=work.lane)
+        if not isinstance(content, Control | CommandRejectedError | ControlError):
+            left = self._executor.seconds_left(content)
+            if left is not None:
+                self._set_alarm(work, left, lambda: self._overdue(key, work))
 
     async def after_current_command(self, session_id: str, errand: Errand) -> None:
-        """Do something right after the session's current command, before those that wait."""
+        """Do something when nothing of a session runs, before whatever waits."""
         done = asyncio.Event()
 
         async def run() -> None:
@@ -100,7 +151,7 @@ class Dispatcher:
             finally:
                 done.set()
 
-        self._mailboxes.post_first(session_id, run)
+        self._scheduler.post(session_id, run, lane=Lane.LIFECYCLE, first=True)
         await done.wait()
 
     def flush(self, session_id: str) -> None:
@@ -108,38 +159,80 @@ class Dispatcher:
 
         async def send_on() -> None:
             for work in self._turns.outdated(session_id):
-                await self._proceed(session_id, work)
+                await self._proceed(session_id, work, None)
 
-        self._mailboxes.post_first(session_id, send_on)
+        self._scheduler.post(session_id, send_on, lane=Lane.LIFECYCLE, first=True)
 
     async def give_back(self) -> None:
-        """Give back what has not begun; call it when no more commands come in."""
-        for work in self._mailboxes.withdraw():
+        """Give back what has not begun, and what waits; call it when no more commands come in."""
+        for work in self._scheduler.withdraw():
             if isinstance(work, Work):
+                work.rest()
                 await work.delivery.settle(Settlement.REQUEUE)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set and what has begun is finished."""
         try:
             await stop.wait()
-            await self._mailboxes.join()
+            await self._scheduler.join()
         finally:
-            await self._mailboxes.cancel()
+            await self._scheduler.cancel()
 
-    async def _handle(self, session_id: str, work: Work | Errand) -> None:
+    def _tell_held(self, _changed: int) -> None:
+        self._on_held(self._turns.held + self._scheduler.stuck)
+
+    # What ends a wait.
+
+    @staticmethod
+    def _set_alarm(work: Work, seconds: float, ring: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        work.alarms.append(loop.call_later(max(0.0, seconds), ring))
+
+    def _overdue(self, session_id: str, work: Work) -> None:
+        """End a command that waits for its turn after its deadline; what runs looks itself."""
+        ticket = work.ticket
+        is_queued = ticket is not None and self._scheduler.remove(session_id, ticket)
+        if is_queued or self._turns.remove(session_id, work):
+            self._scheduler.post(session_id, work, lane=Lane.FREE)
+
+    def _held_too_long(self, session_id: str, work: Work) -> None:
+        if self._turns.remove(session_id, work):
+            log.error("command.held_too_long", session_id=session_id)
+            work.failure = DependencyError(
+                "commands that go before it, in the queue of a worker that had the session, cannot "
+                "be read; it was not executed"
+            )
+            self._scheduler.post(session_id, work, lane=Lane.FREE)
+
+    def _is_overdue(self, work: Work) -> bool:
+        content = work.content
+        if isinstance(content, Control | CommandRejectedError | ControlError):
+            return False
+        left = self._executor.seconds_left(content)
+        return left is not None and left <= 0
+
+    # The way of a delivery.
+
+    async def _handle(
+        self, session_id: str, work: Work | Errand, turn: Turn[Work | Errand]
+    ) -> None:
         if not isinstance(work, Work):
             await work()
-        elif isinstance(work.content, CommandRejectedError):
+            return
+        if isinstance(work.content, CommandRejectedError):
             await self._refuse(work.delivery, work.content, arrived=work.arrived)
         elif isinstance(work.content, ControlError):
             log.error("control.unreadable", reason=str(work.content))
             refusal = Refusal(code="internal", reason=str(work.content))
             await work.delivery.settle(Settlement.DEAD, refusal)
         else:
-            await self._proceed(session_id, work)
+            await self._proceed(session_id, work, turn)
 
-    async def _proceed(self, session_id: str, work: Work) -> None:
-        """Forward, hold, obey or execute, until one of them settles it or it waits for its turn."""
+    async def _proceed(self, session_id: str, work: Work, turn: Turn[Work | Errand] | None) -> None:
+        """Forward, hold, obey or execute, until one of them settles it or it waits for its turn.
+
+        Without a turn of its own it lets nobody pass while it waits.
+        """
         content = work.content
         assert not isinstance(content, CommandRejectedError | ControlError)
         names = (
@@ -149,8 +242,10 @@ class Dispatcher:
         )
         with structlog.contextvars.bound_contextvars(session_id=session_id, **names):
             try:
-                while not await self._try(session_id, work):  # noqa: ASYNC110 - it asks others
-                    await asyncio.sleep(_OWNER_PAUSE_SECONDS)
+                while not await self._try(session_id, work, turn):
+                    await _pause(turn)
+            except WithdrawnError:
+                await work.delivery.settle(Settlement.REQUEUE)
             except Exception:
                 log.exception("command.given_up")
                 if isinstance(content, Control):
@@ -158,19 +253,24 @@ class Dispatcher:
                     await work.delivery.settle(Settlement.DEAD, refusal)
                 else:
                     await self._executor.give_up(work.delivery, content, arrived=work.arrived)
+            finally:
+                if work.delivery.is_settled:
+                    work.rest()
 
-    async def _try(self, session_id: str, work: Work) -> bool:
+    async def _try(self, session_id: str, work: Work, turn: Turn[Work | Errand] | None) -> bool:
         """Deal with a delivery as things stand; False if they have changed meanwhile."""
         delivery, content = work.delivery, work.content
         if delivery.is_settled:
             return True  # it has gone back to the broker with the rest of its queue
         control = content if isinstance(content, Control) else None
         course = await self._pilot.look(session_id, delivery, control)
-        if outdated := self._turns.outdated(session_id):
+        if work.lane in (Lane.SENDS, Lane.LIFECYCLE) and (
+            outdated := self._turns.outdated(session_id)
+        ):
             # What was held while the session was ours goes on before what came later.
             for held in outdated:
-                await self._proceed(session_id, held)
-            return await self._try(session_id, work)
+                await self._proceed(session_id, held, None)
+            return await self._try(session_id, work, turn)
         if course.is_blocked:
             return False  # its worker is dead and nobody has taken the session over yet
         if course.is_leaving and control is not None:
@@ -181,19 +281,28 @@ class Dispatcher:
                 await self._manager.turn_away(session_id)
             return is_on_its_way
         if control is None:
-            return await self._take(session_id, work, course)
+            return await self._take(session_id, work, course, turn)
         return await self._obey(session_id, work, control, is_over=course.is_over)
 
-    async def _take(self, session_id: str, work: Work, course: Course) -> bool:
+    async def _take(
+        self, session_id: str, work: Work, course: Course, turn: Turn[Work | Errand] | None
+    ) -> bool:
         """Execute a command that is for us, or hold it; False if it turns out not to be."""
         content = work.content
         assert not isinstance(content, CommandRejectedError | Control | ControlError)
         if course.where.pending and not await self._has_arrived(session_id):
             return False
-        stage = course.step.stage if course.step is not None else None
-        if not self._turns.admit(session_id, work, stage=stage):
+        if work.failure is not None:
+            await self._executor.fail(work.delivery, content, work.failure, arrived=work.arrived)
             return True
-        return await self._executor.run(work.delivery, content, arrived=work.arrived)
+        if work.lane in (Lane.SENDS, Lane.LIFECYCLE) and not self._is_overdue(work):
+            stage = course.step.stage if course.step is not None else None
+            if not self._turns.admit(session_id, work, stage=stage):
+                self._set_alarm(
+                    work, self._hold_seconds, lambda: self._held_too_long(session_id, work)
+                )
+                return True
+        return await self._executor.run(work.delivery, content, arrived=work.arrived, turn=turn)
 
     async def _has_arrived(self, session_id: str) -> bool:
         """Begin with a session of ours whose commands come before it; False if it is not ours."""
@@ -224,8 +333,10 @@ class Dispatcher:
         except SessionNotFoundError:
             log.info("control.session_gone")
         await work.delivery.settle(Settlement.ACK)
-        for waiting in released:
-            await self._proceed(session_id, waiting)
+        for waiting in reversed(released):  # before all that came after the marker
+            waiting.ticket = self._scheduler.post(
+                session_id, waiting, lane=waiting.lane, first=True
+            )
         return True
 
     async def _refuse(
@@ -267,3 +378,29 @@ def _read(
     except CommandRejectedError as rejected:
         return rejected.session_id or "unreadable", rejected
     return command.subject, command
+
+
+def _lane_of(content: Command | Control | CommandRejectedError | ControlError) -> Lane:
+    """Say what a delivery is to the others of its session."""
+    match content:
+        case CommandRejectedError() | ControlError():
+            return Lane.FREE
+        case Control():
+            # A marker says that all before it has come: it must not overtake a command.
+            return Lane.SENDS if content.kind is ControlKind.MARKER else Lane.PEERS
+        case MessageSend():
+            return Lane.SENDS
+        case SessionReplay():
+            return Lane.REPLAYS
+        case SessionGetStatus() | SessionGetQr():
+            return Lane.LOOKUPS
+        case _:
+            return Lane.LIFECYCLE
+
+
+async def _pause(turn: Turn[Work | Errand] | None) -> None:
+    """Wait between two looks at who owns a session."""
+    if turn is None:
+        await asyncio.sleep(_OWNER_PAUSE_SECONDS)
+    else:
+        await turn.aside(asyncio.sleep(_OWNER_PAUSE_SECONDS))

@@ -7,7 +7,9 @@ before that brings the command back, and the inbox knows how far it had come. Wh
 for something, it is not `executing`: a crash meanwhile leaves nothing uncertain.
 """
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -19,9 +21,10 @@ from gateway_contracts import (
     MessageSend,
     OnUncertain,
     SessionCreate,
+    SessionGetQr,
     SessionLogout,
 )
-from gateway_worker.commands.attempts import Attempts, PostponedError
+from gateway_worker.commands.attempts import Aside, Attempts, PostponedError
 from gateway_worker.commands.handlers import HANDLERS, Context, Effect
 from gateway_worker.commands.handlers.messages import sent_effect
 from gateway_worker.commands.outcomes import Outcomes
@@ -32,18 +35,22 @@ from gateway_worker.commands.ports import (
     Settlement,
     Verdict,
 )
+from gateway_worker.commands.scheduler import WithdrawnError
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.errors import (
     GatewayError,
     InvalidCommandError,
     RetryableError,
+    SessionNotConnectedError,
     SessionNotFoundError,
     UncertainError,
 )
+from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.changes import Change, Committed, TransferRefusedError
 from gateway_worker.sessions.hosting import SentMessage
 from gateway_worker.sessions.manager import OwnedElsewhereError
 from gateway_worker.sessions.ports import Recorder
+from gateway_worker.sessions.session import Session
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +77,35 @@ class _End:
     error: ErrorBody | None = None
     attempts: int = 0
     exhausted: bool = False
+
+
+class _WaitedError(Exception):
+    """A command has waited for its session; it is to be entered again."""
+
+
+_PASSED_ON = (
+    OwnedElsewhereError,
+    RetryableError,
+    SessionNotFoundError,
+    WithdrawnError,
+    _WaitedError,
+)
+"""What an attempt may raise that is not yet the command's end."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """What a command's attempts have in common.
+
+    Attributes:
+        arrived: When it came, by the monotonic clock.
+        turn: Lets others of its session run while it waits.
+        has_waited: Whether it has waited for its session.
+    """
+
+    arrived: float
+    turn: Aside
+    has_waited: bool = False
 
 
 class Executor:
@@ -99,12 +135,26 @@ class Executor:
         self._observe = observe
         self._outcomes = Outcomes(worker_id=worker_id)
 
-    async def run(self, delivery: Delivery, command: Command, *, arrived: float) -> bool:
-        """Bring a command to its end and settle it; False if another worker owns its session."""
+    def seconds_left(self, command: Command) -> float | None:
+        """Return how long it is until the command's deadline; None if it has none."""
+        return self._attempts.seconds_left(command)
+
+    async def run(
+        self, delivery: Delivery, command: Command, *, arrived: float, turn: Aside | None = None
+    ) -> bool:
+        """Bring a command to its end and settle it; False if another worker owns its session.
+
+        Args:
+            delivery: The command as it came.
+            command: What is in it.
+            arrived: When it came, by the monotonic clock.
+            turn: Lets others of its session run while it waits.
+        """
         stopwatch = Stopwatch(arrived=arrived)
         stopwatch.lap("queue")
         try:
-            end = await self._bring_about(delivery, command, stopwatch)
+            run = _Run(arrived=arrived, turn=turn or _Alone())
+            end = await self._bring_about(delivery, command, stopwatch, run)
         except OwnedElsewhereError:
             return False
         except PostponedError:
@@ -133,6 +183,18 @@ class Executor:
         change = self._outcomes.failure(command, error, attempts=1, epoch=epoch)
         await self.bury(delivery, command.type, change, error, arrived=arrived)
 
+    async def fail(
+        self, delivery: Delivery, command: Command, error: GatewayError, *, arrived: float
+    ) -> None:
+        """End a command that is not to be executed, unless it has an outcome already."""
+        stopwatch = Stopwatch(arrived=arrived)
+        entry = await self._attempts.enter(command)
+        end = self._answer_of(command, entry) or self._failure(command, error, entry)
+        await self._commit(command, end.change, stopwatch)
+        await self._settle(delivery, end)
+        self._observe(command.type, end.name, stopwatch)
+        log.info("command.settled", outcome=end.name, **stopwatch.fields())
+
     async def bury(
         self,
         delivery: Delivery,
@@ -155,28 +217,42 @@ class Executor:
     async def _commit(self, command: Command, change: Change, stopwatch: Stopwatch) -> Committed:
         committed = await self._recorder.record(change)
         stopwatch.lap("commit")
-        if committed.fenced:  # its new owner decides
-            self._manager.fence(command.subject)
+        if committed.fenced and change.epoch is not None:  # its new owner decides
+            self._manager.fence(command.subject, change.epoch)
         return committed
 
     async def _bring_about(
-        self, delivery: Delivery, command: Command, stopwatch: Stopwatch
+        self,
+        delivery: Delivery,
+        command: Command,
+        stopwatch: Stopwatch,
+        run: _Run,
     ) -> _End | None:
         """Try until there is an end; None if another worker turns out to own the session."""
         backoff = self._attempts.patience.backoff()
+        first_epoch = self._manager.epoch_of(command.subject)
         while True:
+            epoch = self._manager.epoch_of(command.subject)
+            if epoch != first_epoch:
+                return None  # it has gone while the command waited: not to be entered as ours
             entry = await self._attempts.enter(command)
             stopwatch.lap("inbox")
             if entry.verdict is Verdict.FENCED:
-                self._manager.fence(command.subject)
+                self._manager.fence(command.subject, epoch)
                 return None
             try:
-                end = await self._attempt(command, entry, stopwatch)
+                end = await self._attempt(command, entry, stopwatch, run)
+            except _WaitedError:
+                continue
             except RetryableError as error:
-                last = backoff.attempts + 1 >= self._attempts.patience.attempts
-                if not await self._attempts.again(delivery, command, error, backoff, last=last):
+                last = self._is_last(command, error, backoff, run)
+                if not await self._attempts.again(
+                    delivery, command, error, backoff, run.turn, last=last
+                ):
                     # A creation counts its attempts by its turns in the broker.
-                    exhausted = last or isinstance(command, SessionCreate)
+                    exhausted = isinstance(command, SessionCreate) or (
+                        last and self._attempts.may_recover(command, error)
+                    )
                     end = self._failure(command, error, entry, exhausted=exhausted)
                 else:
                     continue
@@ -187,27 +263,30 @@ class Executor:
             stopwatch.lap("execute")
             return end
 
-    async def _attempt(self, command: Command, entry: Entry, stopwatch: Stopwatch) -> _End:
+    def _is_last(
+        self, command: Command, error: RetryableError, backoff: Backoff, run: _Run
+    ) -> bool:
+        """Whether a command has been tried often, or for a connection long enough."""
+        if isinstance(error, SessionNotConnectedError):
+            return self._manager.seconds_to_connect(command.subject, run.arrived) <= 0
+        return backoff.attempts + 1 >= self._attempts.patience.attempts
+
+    async def _attempt(
+        self, command: Command, entry: Entry, stopwatch: Stopwatch, run: _Run
+    ) -> _End:
         """Execute a command unless it has an outcome.
 
         Raises:
             RetryableError: It had no effect, and may have later.
             SessionNotFoundError: As it says.
             OwnedElsewhereError: As it says.
+            _WaitedError: As it says.
         """
-        if entry.verdict is Verdict.TAKEN:
-            detail = "another session has used this command id; an id names one command for ever"
-            error = InvalidCommandError(detail, pointer="/id").body()
-            epoch = self._manager.epoch_of(command.subject)
-            change = self._outcomes.denial(command, error, epoch=epoch)
-            return _End(name=error.code, change=change, error=error)
-        if entry.verdict is Verdict.FINISHED and entry.outcome is not None:
-            epoch = self._manager.epoch_of(command.subject)
-            change = self._outcomes.repetition(command, entry.outcome, epoch=epoch)
-            return _End(name="repeated", change=change)
+        if (answer := self._answer_of(command, entry)) is not None:
+            return answer
         try:
-            effect = await self._execute(command, entry)
-        except (OwnedElsewhereError, RetryableError, SessionNotFoundError):
+            effect = await self._execute(command, entry, run)
+        except _PASSED_ON:
             raise
         except GatewayError as error:
             return self._failure(command, error, entry)
@@ -219,7 +298,20 @@ class Executor:
         change = self._outcomes.success(command, effect, attempts=entry.attempts)
         return _End(name="succeeded", change=change)
 
-    async def _execute(self, command: Command, entry: Entry) -> Effect:
+    def _answer_of(self, command: Command, entry: Entry) -> _End | None:
+        """Return what the inbox alone says of a command; None if it is to be executed."""
+        epoch = self._manager.epoch_of(command.subject)
+        if entry.verdict is Verdict.TAKEN:
+            detail = "another session has used this command id; an id names one command for ever"
+            error = InvalidCommandError(detail, pointer="/id").body()
+            change = self._outcomes.denial(command, error, epoch=epoch)
+            return _End(name=error.code, change=change, error=error)
+        if entry.verdict is Verdict.FINISHED and entry.outcome is not None:
+            change = self._outcomes.repetition(command, entry.outcome, epoch=epoch)
+            return _End(name="repeated", change=change)
+        return None
+
+    async def _execute(self, command: Command, entry: Entry, run: _Run) -> Effect:
         interrupted = entry.verdict is Verdict.INTERRUPTED
         if interrupted and isinstance(command, MessageSend):
             answered = await self._outcome_of_interrupted(command, entry)
@@ -227,8 +319,7 @@ class Executor:
                 session = await self._manager.find(command.subject)
                 return sent_effect(session, command, answered)
         self._attempts.check_deadline(command)
-        if isinstance(command, MessageSend | SessionLogout):
-            await self._await_link(command)
+        await self._await_session(command, run)
         context = replace(self._context, interrupted=interrupted)
         handler = HANDLERS[command.type]
         try:
@@ -258,17 +349,33 @@ class Executor:
             return sent
         raise UncertainError("the worker stopped while it was sending; it may have been sent")
 
-    async def _await_link(self, command: Command) -> None:
-        """Wait for a session that is about to connect; not `executing` meanwhile."""
-        session = await self._manager.find(command.subject)
-        if session.is_connected or not session.is_running:
+    def _is_worth_waiting(self, command: Command, session: Session, run: _Run) -> float:
+        """Return for how many seconds a command may wait for its session before it is executed."""
+        if isinstance(command, SessionGetQr):
+            may_come = session.is_about_to_show_qr and not run.has_waited
+            return session.qr_wait_seconds if may_come else 0.0
+        if isinstance(command, MessageSend | SessionLogout) and not session.is_connected:
+            return session.seconds_to_connect(run.arrived)
+        return 0.0
+
+    async def _await_session(self, command: Command, run: _Run) -> None:
+        """Wait for a session that is about to connect, or to show a code.
+
+        Raises:
+            _WaitedError: It has waited, and others of its session may have run: it begins anew.
+        """
+        if not isinstance(command, MessageSend | SessionLogout | SessionGetQr):
             return
-        await self._attempts.suspended(command, session.until_connected())
-        self._attempts.check_deadline(command)
-        entry = await self._attempts.enter(command)
-        if entry.verdict is Verdict.FENCED:
-            self._manager.fence(command.subject)
-            raise OwnedElsewhereError("another worker")
+        session = await self._manager.find(command.subject)
+        seconds = self._is_worth_waiting(command, session, run)
+        if seconds <= 0:
+            return
+        waiting = (
+            session.until_qr() if isinstance(command, SessionGetQr) else session.until_connected()
+        )
+        await self._attempts.suspended(command, waiting, run.turn, seconds=seconds, yields=True)
+        run.has_waited = True
+        raise _WaitedError
 
     async def _stay(self, command: Command, change: Change, refused: TransferRefusedError) -> _End:
         """End a move that came to nothing: the session goes on here."""
@@ -305,3 +412,19 @@ class Executor:
             await delivery.settle(Settlement.DEAD, refusal)
         else:
             await delivery.settle(Settlement.ACK)
+
+
+class _Alone:
+    """A turn of which nobody waits for the end."""
+
+    async def aside(
+        self,
+        waiting: Awaitable[object],
+        *,
+        seconds: float | None = None,
+        yields: bool = False,  # noqa: ARG002 - the port's
+    ) -> None:
+        """Wait."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await waiting

@@ -79,6 +79,14 @@ class Hold(Generic[Item]):
             following.clear()
         return released, passed
 
+    def remove(self, item: Item) -> bool:
+        """Take back one command; False if it does not wait here."""
+        for held in (*(stage.held for stage in self._stages), self._direct):
+            if item in held:
+                held.remove(item)
+                return True
+        return False
+
     def withdraw(self) -> list[Item]:
         """Take back everything that waits, in order."""
         items = [item for stage in self._stages for item in stage.held] + self._direct

@@ -54,6 +54,14 @@ class Turns(Generic[Item]):
             await self._manager.note_passed(session_id, passed)
         return released
 
+    def remove(self, session_id: str, item: Item) -> bool:
+        """Take back one that is held; False if it is not."""
+        _, hold = self._holds.get(session_id, (0, None))
+        if hold is None or not hold.remove(item):
+            return False
+        self._count()
+        return True
+
     def outdated(self, session_id: str) -> list[Item]:
         """Take back, in order, what is held for a session that is not ours, or is ours anew."""
         epoch, hold = self._holds.get(session_id, (None, None))

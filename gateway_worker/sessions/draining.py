@@ -225,7 +225,7 @@ class Drain:
         )
         committed = await self._recorder.record(change)
         if committed.fenced:
-            self._manager.fence(session.session_id)
+            self._manager.fence(session.session_id, session.epoch)
             return _End.STAYS
         await self._manager.depart(session.session_id, target)
         return _End.MOVED

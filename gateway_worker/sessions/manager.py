@@ -213,9 +213,13 @@ class SessionManager(Handovers):
 
     # How they go.
 
-    def fence(self, session_id: str) -> None:
-        """Note that another worker turned out to own a session: its host is to stop."""
-        if (session := self._sessions.get(session_id)) is not None:
+    def fence(self, session_id: str, epoch: int | None) -> None:
+        """Note that another worker turned out to own a session: its host is to stop.
+
+        A session that has another epoch by now, or was created anew, is left alone.
+        """
+        session = self._sessions.get(session_id)
+        if session is not None and session.epoch == epoch:
             session.fence()
 
     def lose(self, session: Session) -> None:
@@ -353,7 +357,8 @@ class SessionManager(Handovers):
         return session
 
     def _forget(self, session_id: str) -> None:
-        self._sessions.pop(session_id, None)
+        if (session := self._sessions.pop(session_id, None)) is not None:
+            session.leave()
         self._routing.release(session_id)
         self._tell_room()
 

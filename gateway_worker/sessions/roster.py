@@ -82,6 +82,16 @@ class Roster:
         session = self.held_session(session_id)
         return session is not None and session.is_running
 
+    def is_connecting(self, session_id: str) -> bool:
+        """Whether a session of this worker is linked, and is or will soon be connected."""
+        session = self.held_session(session_id)
+        return session is not None and session.is_connecting
+
+    def seconds_to_connect(self, session_id: str, arrived: float) -> float:
+        """Return how long a command may still wait for a session to connect; see `Session`."""
+        session = self.held_session(session_id)
+        return 0.0 if session is None else session.seconds_to_connect(arrived)
+
     def epoch_of(self, session_id: str) -> int | None:
         """Return the epoch of a session of this worker, or None."""
         session = self.held_session(session_id)

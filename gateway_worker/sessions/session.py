@@ -6,6 +6,7 @@ change, `HostSupervisor` keeps the host alive, `Inbound` records what arrives.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -146,6 +147,23 @@ class Session:
         return self.account is not None
 
     @property
+    def is_connecting(self) -> bool:
+        """Whether it is linked, and is connected or about to be, so that a send may wait for it."""
+        return self.is_linked and self.is_running and not self.fenced
+
+    def seconds_to_connect(self, arrived: float) -> float:
+        """Return how long a command may still wait for the connection; 0 if none will come.
+
+        Args:
+            arrived: When the command came, by the monotonic clock. Its time begins then, or when
+                the connection was lost.
+        """
+        if not self.is_connecting:
+            return 0.0
+        began = max(arrived, self._standing.away_since)
+        return began + self._around.limits.connect_wait_seconds - time.monotonic()
+
+    @property
     def is_leaving(self) -> bool:
         """Whether it is on its way to another worker, or has been lost to one."""
         return self._happenings.is_closing or self.fenced
@@ -273,11 +291,34 @@ class Session:
         await asyncio.to_thread(remove_directory, self._around.directory(self.session_id))
 
     async def until_connected(self) -> None:
-        """Return when it is connected, when it will not be, or after the time for that."""
+        """Return when it is connected, or when it will not be here."""
         await self._standing.wait_until(
-            lambda: self.is_connected or not is_running(self.state),
-            self._around.limits.connect_wait_seconds,
+            lambda: self.is_connected or not self.is_connecting or self._standing.has_left
         )
+
+    def leave(self) -> None:
+        """Note that this worker does not have it any more."""
+        self._standing.leave()
+
+    @property
+    def is_about_to_show_qr(self) -> bool:
+        """Whether a QR code can be expected that is not there yet."""
+        return (
+            self.account is None
+            and self._row.pairing.method == "qr"
+            and self._standing.qr is None
+            and self.is_running
+            and not self._standing.has_left
+        )
+
+    @property
+    def qr_wait_seconds(self) -> float:
+        """How long to wait for the first code."""
+        return self._around.limits.qr_wait_seconds
+
+    async def until_qr(self) -> None:
+        """Return when there is a QR code or none will come."""
+        await self._standing.wait_until(lambda: not self.is_about_to_show_qr)
 
     async def send_text(self, message: OutgoingText, *, command_id: str) -> SentMessage:
         """Send a text.
@@ -325,8 +366,8 @@ class Session:
         committed = [await self._standing.record(change) for change in changes]
         return not any(one.fenced for one in committed)
 
-    async def current_qr(self) -> CurrentQr:
-        """Return the QR code to scan, after a bounded wait for the first one.
+    def current_qr(self) -> CurrentQr:
+        """Return the QR code to scan.
 
         Raises:
             InvalidCommandError: The session is linked, or pairs by code.
@@ -336,10 +377,6 @@ class Session:
             raise InvalidCommandError("the session is linked already")
         if self._row.pairing.method != "qr":
             raise InvalidCommandError("the session pairs by code, not by QR")
-        await self._standing.wait_until(
-            lambda: self._standing.qr is not None or not is_running(self.state),
-            self._around.limits.qr_wait_seconds,
-        )
         qr = self._standing.qr
         if qr is None or qr.expires_at <= self._around.clock.now():
             raise SessionNotConnectedError(f"there is no QR code; the session is {self.state}")

@@ -1,7 +1,7 @@
 """How a session stands: state, account, QR code; every change is recorded and announced."""
 
 import asyncio
-import contextlib
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -36,6 +36,10 @@ class Standing:
         row: The session as the database has it.
         around: What all sessions share.
         on_fenced: Called once if another worker turns out to own the session.
+
+    Attributes:
+        has_left: Whether the session is not this worker's any more, or was deleted.
+        away_since: Since when it has not been connected, by the monotonic clock.
     """
 
     def __init__(
@@ -51,6 +55,8 @@ class Standing:
         self.account = row.account
         self.qr: CurrentQr | None = None
         self.fenced = False
+        self.has_left = False
+        self.away_since = time.monotonic()
 
     def enter(
         self,
@@ -68,6 +74,8 @@ class Standing:
         """
         check_transition(self.state, state)
         previous, self.state = self.state, state
+        if previous is SessionState.CONNECTED:
+            self.away_since = time.monotonic()
         log.info(
             "session.state",
             session_id=self._row.session_id,
@@ -120,13 +128,11 @@ class Standing:
             SessionPairCode(source=self._around.source, subject=self._row.session_id, data=data)
         )
 
-    async def wait_until(self, condition: Callable[[], bool], seconds: float) -> None:
-        """Return when the condition holds, or after `seconds`."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    self._changed.clear()
-                    await self._changed.wait()
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Return when the condition holds."""
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
 
     def record(self, change: Change) -> "asyncio.Future[Committed]":
         """Queue a change of this session; notices if another worker owns it by now."""
@@ -145,6 +151,12 @@ class Standing:
             self.fenced = True
             log.warning("session.fenced", session_id=self._row.session_id, epoch=self._row.epoch)
             self._on_fenced()
+            self._changed.set()
+
+    def leave(self) -> None:
+        """Note that the session is gone from here; whoever waits for it is told. Idempotent."""
+        self.has_left = True
+        self._changed.set()
 
     def _announce(
         self,

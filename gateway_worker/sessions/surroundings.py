@@ -25,7 +25,7 @@ class SessionLimits:
     """Bounds in time and number.
 
     Attributes:
-        connect_wait_seconds: How long a send waits for a session that is about to connect.
+        connect_wait_seconds: How long a send waits at most for a session that is about to connect.
         qr_wait_seconds: How long `get_qr` waits for the first code.
         logout_seconds: How long a deletion waits for WhatsApp to unlink the device.
         restart_initial_seconds: First pause before a dead host is started again.
@@ -39,7 +39,7 @@ class SessionLimits:
         remembered_sends: Sent messages whose command id is kept in memory for their receipts.
     """
 
-    connect_wait_seconds: float = 10.0
+    connect_wait_seconds: float = 50.0
     qr_wait_seconds: float = 10.0
     logout_seconds: float = 10.0
     restart_initial_seconds: float = 0.2

@@ -6,7 +6,7 @@ from gateway_worker.errors import GatewayError
 
 
 async def replay(context: Context, command: SessionReplay) -> Effect:
-    """Publish the wanted events again; the session's other commands wait meanwhile.
+    """Publish the wanted events again; the session's other commands go on meanwhile.
 
     Run again after an interruption it repeats ids, which is what a backend tells repeats by.
     """

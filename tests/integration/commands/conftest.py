@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway_contracts import SessionState
+from gateway_contracts import Account, SessionState
 from gateway_worker.broker import Broker, BrokerSettings
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.sessions.changes import DesiredState
@@ -24,7 +24,8 @@ STOPPED = {"state": SessionState.STOPPED, "desired": DesiredState.STOPPED}
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """Stopped sessions of WORKER, one that seems to connect for ever, and one of another worker."""
-    connecting = {**STOPPED, "state": SessionState.CONNECTING}
+    account = Account(jid="15550100001:1@s.whatsapp.net", phone_number="15550100001")
+    connecting = {**STOPPED, "state": SessionState.CONNECTING, "account": account}
     async with opened(
         database_url,
         *(session_row(name, **STOPPED) for name in MINE),

@@ -9,7 +9,7 @@ from gateway_worker.storage.db import Database
 from tests.integration.commands.conftest import CONNECTING
 from tests.integration.commands.support import Station, working
 from tests.integration.commands.test_order import outcomes
-from tests.integration.commands.test_outcomes import get_status, nothing_is_left, send
+from tests.integration.commands.test_outcomes import nothing_is_left, send
 from tests.integration.storage.db.support import value
 from tests.support.dead_letters import DeadLetters
 
@@ -18,7 +18,7 @@ async def test_nothing_overtakes_a_command_that_is_tried_again(
     station: Station, backend: Backend, database: Database
 ) -> None:
     """Its session seems to connect, and never does."""
-    first, second = send(CONNECTING), get_status(CONNECTING)
+    first, second = send(CONNECTING), send(CONNECTING)
     await backend.publish(first)
     await backend.publish(second)
     await backend.outcome(second.id)

@@ -12,12 +12,13 @@ import pytest
 
 from gateway_contracts import CommandEnvelope, SessionMigrate, SessionMigrateData, encode
 from gateway_worker.broker import Broker, BrokerSettings
+from gateway_worker.commands.dispatcher import HOLD_SECONDS
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.sessions.ports import PendingMarker
 from gateway_worker.storage.db import Database, PostgresSessionStore
 from tests.integration.commands.support import Station, working
 from tests.integration.commands.test_order import outcomes
-from tests.integration.commands.test_outcomes import get_status, nothing_is_left
+from tests.integration.commands.test_outcomes import nothing_is_left, send
 from tests.integration.storage.db.support import OTHER, WORKER
 from tests.support.eventually import eventually
 
@@ -93,10 +94,16 @@ class Moves:
     queues: Queues
     directory: Path
 
-    def working(self, worker_id: str = WORKER) -> AbstractAsyncContextManager[Station]:
+    def working(
+        self, worker_id: str = WORKER, *, hold_seconds: float = HOLD_SECONDS
+    ) -> AbstractAsyncContextManager[Station]:
         """Run a worker."""
         return working(
-            self.database, self.settings, self.directory / worker_id, worker_id=worker_id
+            self.database,
+            self.settings,
+            self.directory / worker_id,
+            worker_id=worker_id,
+            hold_seconds=hold_seconds,
         )
 
     async def own(self, owner: str, *handovers: tuple[int, str]) -> None:
@@ -153,7 +160,7 @@ async def moves(
 async def test_what_is_still_at_a_former_owner_is_not_overtaken_by_its_marker(moves: Moves) -> None:
     """The session went on while commands of its first owner were in its second owner's queue."""
     await moves.own(WORKER, (2, OTHER), (3, THIRD))
-    old, new, newest = (get_status("a") for _ in range(3))
+    old, new, newest = (send("a") for _ in range(3))
     await moves.queues.put(THIRD, new)
     await moves.queues.put(
         THIRD, old, **{"wa-from": OTHER, "wa-stage": 2, "wa-hop": 2, "wa-hops": 1}
@@ -173,7 +180,7 @@ async def test_what_is_still_at_a_former_owner_is_not_overtaken_by_its_marker(mo
 async def test_a_worker_that_gets_a_session_back_tells_its_two_stints_apart(moves: Moves) -> None:
     """It has commands from before, another one has some from between, and new ones come."""
     await moves.own(WORKER, (2, WORKER), (3, OTHER))
-    old, between, new = (get_status("a") for _ in range(3))
+    old, between, new = (send("a") for _ in range(3))
     await moves.queues.put(WORKER, old)
     await moves.queues.put(OTHER, between)
     async with moves.working():
@@ -187,7 +194,7 @@ async def test_a_worker_that_gets_a_session_back_tells_its_two_stints_apart(move
 async def test_what_was_held_goes_on_before_the_marker_that_ends_it(moves: Moves) -> None:
     """A worker learns by the marker of its own queue that the session is somebody else's."""
     await moves.own(WORKER, (2, OTHER))
-    commands = [get_status("a") for _ in range(3)]
+    commands = [send("a") for _ in range(3)]
     async with moves.working() as station:
         for command in commands:
             await moves.backend.publish(command)
@@ -206,7 +213,7 @@ async def test_a_command_that_is_published_again_while_its_session_moves_keeps_i
 ) -> None:
     """The copies come to the owner, one of them through the shared queue; the first is to come."""
     await moves.own(WORKER, (2, OTHER))
-    first, second, third = (get_status("a") for _ in range(3))
+    first, second, third = (send("a") for _ in range(3))
     await moves.queues.put(OTHER, first)
     await moves.queues.put(OTHER, second)
     async with moves.working() as owner:
@@ -226,7 +233,7 @@ async def test_a_move_takes_its_turn_among_the_commands_from_former_owners(moves
     stay = SessionMigrate(
         source=moves.backend.source, subject="a", data=SessionMigrateData(to=WORKER)
     )
-    commands = [get_status("a"), stay, get_status("a")]
+    commands = [send("a"), stay, send("a")]
     for command in commands:
         await moves.queues.put(OTHER, command)
     async with (
@@ -240,7 +247,7 @@ async def test_a_move_takes_its_turn_among_the_commands_from_former_owners(moves
 async def test_a_command_that_comes_before_its_session_waits_for_its_turn(moves: Moves) -> None:
     """Sent on to the owner before that has begun with the session."""
     await moves.own(OTHER)
-    old, new = get_status("a"), get_status("a")
+    old, new = send("a"), send("a")
     await moves.queues.put(OTHER, old)
     async with moves.working() as owner:
         await moves.own(WORKER, (2, OTHER), (3, THIRD))
@@ -259,7 +266,7 @@ async def test_a_command_that_comes_before_its_session_waits_for_its_turn(moves:
 async def test_a_marker_that_nobody_waits_for_any_more_is_dropped(moves: Moves) -> None:
     """It was sent once more while it was on its way; what is behind it goes on."""
     await moves.own(WORKER)
-    command = get_status("a")
+    command = send("a")
     await moves.queues.mark(OTHER, "a", 1)
     await moves.queues.put(OTHER, command)
     async with (
@@ -277,7 +284,7 @@ async def test_a_session_that_is_routed_to_a_former_owner_as_well_is_turned_away
     """A worker that did not know yet that it had lost the session has bound it once more."""
     await moves.own(WORKER)
     await moves.queues.bind(OTHER, "a")
-    commands = [get_status("a") for _ in range(3)]
+    commands = [send("a") for _ in range(3)]
     async with moves.working() as owner:
         async with moves.working(OTHER) as other:
             for command in commands:
@@ -286,7 +293,7 @@ async def test_a_session_that_is_routed_to_a_former_owner_as_well_is_turned_away
                 await moves.backend.outcome(command.id)
             await nothing_is_left(other)
             await other.stop()
-        last = get_status("a")
+        last = send("a")
         await moves.backend.request(last)
         assert await moves.queues.depth(OTHER) == 0
         await nothing_is_left(owner)
@@ -301,9 +308,9 @@ async def test_a_session_that_is_here_again_is_not_turned_away(moves: Moves) -> 
         broker.routes.disown("a")
         await broker.routes.bind("a")
         await broker.routes.unbind_disowned("a")
-        await moves.backend.publish(get_status("a"))
+        await moves.backend.publish(send("a"))
         assert await moves.queues.depth(OTHER) == 1
         broker.routes.disown("a")
         await broker.routes.unbind_disowned("a")
-        await moves.backend.publish(get_status("a"))
+        await moves.backend.publish(send("a"))
         assert await moves.queues.depth(OTHER) == 1

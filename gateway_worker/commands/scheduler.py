@@ -1,0 +1,359 @@
+"""Which of a session's commands runs next: what cannot run yet holds up only what its order needs.
+
+Each session has its commands in lanes. Within a lane they keep the order in which they came; what
+holds among lanes is this:
+
+- a send (`SENDS`) overtakes nothing: it begins when every earlier send and every earlier life cycle
+  command has ended;
+- what changes a session's life (`LIFECYCLE`) overtakes sends that have not begun or that wait; it
+  never runs at the same time as a send;
+- a look-up (`LOOKUPS`) overtakes all but an earlier life cycle command that runs or can run;
+- replays, and messages among workers that concern no command, go beside all of this.
+
+An item that waits for something steps aside (`Turn.aside`): it keeps its place, and what may
+overtake it runs meanwhile.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import Generic, TypeVar
+
+import structlog
+
+Item = TypeVar("Item")
+log = structlog.get_logger(__name__)
+
+
+class Lane(Enum):
+    """What an item is to the others of its session."""
+
+    SENDS = "sends"
+    LIFECYCLE = "lifecycle"
+    LOOKUPS = "lookups"
+    REPLAYS = "replays"
+    PEERS = "peers"
+    """Messages among workers that concern no command."""
+    FREE = "free"
+    """Waits for nothing, not even for its own kind."""
+
+
+class Phase(IntEnum):
+    """How far an item has come."""
+
+    QUEUED = 0
+    RUNNING = 1
+    WAITING = 2
+    """It has stepped aside."""
+    READY = 3
+    """What it waited for has come; it goes on when nothing else is in its way."""
+    ENDED = 4
+
+
+class WithdrawnError(Exception):
+    """The worker leaves: what waits is given back."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Ticket(Generic[Item]):
+    """An item's place.
+
+    Attributes:
+        item: The item.
+        lane: Its lane.
+        number: Its place among all items of its session.
+        phase: How far it has come.
+        yields: Whether its own lane may overtake it while it waits.
+    """
+
+    item: Item
+    lane: Lane
+    number: int
+    phase: Phase = Phase.QUEUED
+    yields: bool = False
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    task: "asyncio.Task[None] | None" = None
+
+
+@dataclass(eq=False, slots=True)
+class _Session(Generic[Item]):
+    """The items of one session."""
+
+    queued: dict[Lane, deque[Ticket[Item]]] = field(
+        default_factory=lambda: {lane: deque() for lane in Lane}
+    )
+    begun: dict[Lane, list[Ticket[Item]]] = field(
+        default_factory=lambda: {lane: [] for lane in Lane}
+    )
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(self.queued.values()) and not any(self.begun.values())
+
+    @property
+    def stuck(self) -> int:
+        """How many items wait, or are queued in the lane of one that waits."""
+        return sum(
+            len(self.queued[lane]) + len(begun)
+            for lane, begun in self.begun.items()
+            if any(ticket.phase is Phase.WAITING for ticket in begun)
+        )
+
+    def is_running(self, lane: Lane) -> bool:
+        """Whether an item of a lane runs."""
+        return any(ticket.phase is Phase.RUNNING for ticket in self.begun[lane])
+
+    def has_unfinished(self, lane: Lane, *, before: int) -> bool:
+        """Whether an item of a lane that came earlier has not ended."""
+        queued = self.queued[lane]
+        return bool(queued and queued[0].number < before) or any(
+            ticket.number < before for ticket in self.begun[lane]
+        )
+
+    def may_start(self, ticket: Ticket[Item]) -> bool:
+        """Whether the first of a lane's queue may begin."""
+        begun = self.begun[ticket.lane]
+        match ticket.lane:
+            case Lane.FREE:
+                return True
+            case Lane.PEERS:
+                return not begun
+            case Lane.LOOKUPS:
+                return _let_pass(begun) and not self._lifecycle_is_due(before=ticket.number)
+            case Lane.LIFECYCLE:
+                return _let_pass(begun) and not self.is_running(Lane.SENDS)
+            case Lane.SENDS | Lane.REPLAYS:
+                is_free = ticket.lane is Lane.REPLAYS or not self.is_running(Lane.LIFECYCLE)
+                older = self.has_unfinished(Lane.LIFECYCLE, before=ticket.number)
+                return is_free and not begun and not older
+
+    def may_go_on(self, ticket: Ticket[Item]) -> bool:
+        """Whether an item that has waited may run again."""
+        if ticket.lane is Lane.LIFECYCLE:
+            return not self.is_running(Lane.LIFECYCLE) and not self.is_running(Lane.SENDS)
+        if ticket.lane is Lane.SENDS:
+            return not self.is_running(Lane.LIFECYCLE)
+        return True
+
+    def _lifecycle_is_due(self, *, before: int) -> bool:
+        queued = self.queued[Lane.LIFECYCLE]
+        if queued and queued[0].number < before and self.may_start(queued[0]):
+            return True
+        return any(
+            ticket.number < before and ticket.phase is not Phase.WAITING
+            for ticket in self.begun[Lane.LIFECYCLE]
+        )
+
+
+class Turn(Generic[Item]):
+    """What an item in work has to say to those that wait behind it."""
+
+    def __init__(self, scheduler: "Scheduler[Item]", key: str, ticket: Ticket[Item]) -> None:
+        self._scheduler = scheduler
+        self._key = key
+        self._ticket = ticket
+
+    async def aside(
+        self, waiting: Awaitable[object], *, seconds: float | None = None, yields: bool = False
+    ) -> None:
+        """Wait for something while others run; returns when it is this one's turn again.
+
+        Args:
+            waiting: What to wait for; an exception of it is raised here.
+            seconds: Wait no longer than this.
+            yields: Let later items of the same lane overtake, too.
+
+        Raises:
+            WithdrawnError: The worker leaves meanwhile.
+        """
+        await self._scheduler.step_aside(
+            self._key, self._ticket, waiting, seconds=seconds, yields=yields
+        )
+
+
+class Scheduler(Generic[Item]):
+    """The lanes of all sessions. There is no lock: the order of `post` is the order of places.
+
+    Args:
+        handle: Called as `handle(key, item, turn)`. An exception is logged, and the next follows.
+        on_stuck: Called with the number of items that wait or are queued behind such as wait,
+            whenever it changes.
+    """
+
+    def __init__(
+        self,
+        *,
+        handle: Callable[[str, Item, Turn[Item]], Awaitable[None]],
+        on_stuck: Callable[[int], None] = lambda _stuck: None,
+    ) -> None:
+        self._handle = handle
+        self._on_stuck = on_stuck
+        self._sessions: dict[str, _Session[Item]] = {}
+        self._stuck: dict[str, int] = {}
+        self._number = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._withdrawn = asyncio.Event()
+        self.waiting = 0
+        self.stuck = 0
+
+    def post(self, key: str, item: Item, *, lane: Lane, first: bool = False) -> Ticket[Item]:
+        """Queue an item behind the others of its lane, or before them. Never blocks."""
+        self._number += 1
+        ticket = Ticket(item=item, lane=lane, number=-self._number if first else self._number)
+        session = self._sessions.get(key)
+        if session is None:
+            session = self._sessions[key] = _Session()
+            self._idle.clear()
+        queue = session.queued[lane]
+        if first:
+            queue.appendleft(ticket)
+        else:
+            queue.append(ticket)
+        self.waiting += 1
+        self._pump(key)
+        return ticket
+
+    def remove(self, key: str, ticket: Ticket[Item]) -> bool:
+        """Take back an item that has not begun; False if it has."""
+        session = self._sessions.get(key)
+        if session is None or ticket.phase is not Phase.QUEUED:
+            return False
+        session.queued[ticket.lane].remove(ticket)
+        ticket.phase = Phase.ENDED
+        self.waiting -= 1
+        self._pump(key)
+        return True
+
+    def withdraw(self) -> list[Item]:
+        """Take back all that has not begun, in order within each lane; what waits is told so."""
+        items: list[Item] = []
+        for key, session in list(self._sessions.items()):
+            for queue in session.queued.values():
+                for ticket in queue:
+                    ticket.phase = Phase.ENDED
+                    items.append(ticket.item)
+                queue.clear()
+            self._tidy(key)
+        self.waiting = 0
+        self._withdrawn.set()
+        return items
+
+    async def join(self) -> None:
+        """Return when nothing is queued and nothing runs."""
+        await self._idle.wait()
+
+    async def cancel(self) -> None:
+        """Cancel what runs, forget what is queued, and return when every task has ended."""
+        self.withdraw()
+        tasks = [task for task in self._tasks() if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def step_aside(
+        self,
+        key: str,
+        ticket: Ticket[Item],
+        waiting: Awaitable[object],
+        *,
+        seconds: float | None,
+        yields: bool,
+    ) -> None:
+        """See `Turn.aside`."""
+        ticket.phase, ticket.yields = Phase.WAITING, yields
+        self._pump(key)
+        work = asyncio.ensure_future(waiting)
+        leaving = asyncio.create_task(self._withdrawn.wait())
+        try:
+            await asyncio.wait(
+                {work, leaving}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not work.done() and leaving.done():
+                raise WithdrawnError
+        finally:
+            for task in (work, leaving):
+                if not task.done():
+                    task.cancel()
+            await asyncio.wait({work, leaving})
+        await self._go_on(key, ticket)
+        if not work.cancelled():
+            work.result()
+
+    async def _go_on(self, key: str, ticket: Ticket[Item]) -> None:
+        ticket.phase, ticket.yields = Phase.READY, False
+        ticket.go_on.clear()
+        self._pump(key)
+        await ticket.go_on.wait()
+
+    def _pump(self, key: str) -> None:
+        """Begin and continue whatever may run now."""
+        session = self._sessions.get(key)
+        if session is None:
+            return
+        for ticket in _ready(session, Lane.LIFECYCLE):
+            self._continue(session, ticket)
+        self._start_all(key, session, Lane.LIFECYCLE)
+        for lane in (Lane.SENDS, Lane.REPLAYS, Lane.PEERS, Lane.LOOKUPS, Lane.FREE):
+            for ticket in _ready(session, lane):
+                self._continue(session, ticket)
+            self._start_all(key, session, lane)
+        self._tidy(key)
+
+    @staticmethod
+    def _continue(session: _Session[Item], ticket: Ticket[Item]) -> None:
+        if session.may_go_on(ticket):
+            ticket.phase = Phase.RUNNING
+            ticket.go_on.set()
+
+    def _start_all(self, key: str, session: _Session[Item], lane: Lane) -> None:
+        queue = session.queued[lane]
+        while queue and session.may_start(queue[0]):
+            ticket = queue.popleft()
+            self.waiting -= 1
+            ticket.phase = Phase.RUNNING
+            session.begun[lane].append(ticket)
+            ticket.task = asyncio.create_task(self._run(key, ticket), name=f"commands:{key}")
+
+    async def _run(self, key: str, ticket: Ticket[Item]) -> None:
+        try:
+            await self._handle(key, ticket.item, Turn(self, key, ticket))
+        except Exception:  # the root of the item's work: the next one has its turn
+            log.exception("command.handler_failed", session_id=key)
+        finally:
+            ticket.phase = Phase.ENDED
+            self._sessions[key].begun[ticket.lane].remove(ticket)
+            self._pump(key)
+
+    def _tidy(self, key: str) -> None:
+        session = self._sessions[key]
+        self._count(key, session.stuck)
+        if session.is_empty:
+            del self._sessions[key]
+            if not self._sessions:
+                self._idle.set()
+
+    def _count(self, key: str, stuck: int) -> None:
+        before = self._stuck.pop(key, 0)
+        if stuck:
+            self._stuck[key] = stuck
+        if stuck != before:
+            self.stuck += stuck - before
+            self._on_stuck(self.stuck)
+
+    def _tasks(self) -> Iterator["asyncio.Task[None] | None"]:
+        for session in self._sessions.values():
+            for begun in session.begun.values():
+                for ticket in begun:
+                    yield ticket.task
+
+
+def _let_pass(begun: list[Ticket[Item]]) -> bool:
+    """Whether the next of a lane may begin beside those that have begun."""
+    return all(ticket.phase is Phase.WAITING and ticket.yields for ticket in begun)
+
+
+def _ready(session: _Session[Item], lane: Lane) -> list[Ticket[Item]]:
+    return [ticket for ticket in session.begun[lane] if ticket.phase is Phase.READY]
