@@ -85,7 +85,11 @@ class SessionLogout(CommandEnvelope):
 
 
 class SessionDelete(CommandEnvelope):
-    """Unlink if linked, and remove every trace: rows, routing, snapshots, files."""
+    """Unlink if linked, and remove every trace: rows, routing, snapshots, files.
+
+    All that is kept is how far the session had counted its events: one that is created under the
+    same name later goes on from there.
+    """
 
     type: Literal["wa.session.delete.v1"] = "wa.session.delete.v1"
     data: NoData = Field(default_factory=NoData)

@@ -23,7 +23,8 @@ Sequence = Annotated[
     Field(
         pattern=r"^[0-9]{20}$",
         description="Position in the session's stream of events: gapless, from 1, zero-padded to "
-        "20 digits so that it sorts as text (CloudEvents sequence extension).",
+        "20 digits so that it sorts as text (CloudEvents sequence extension). A session that is "
+        "created under the name of a deleted one goes on counting.",
         examples=["00000000000000000042"],
     ),
 ]

@@ -326,7 +326,9 @@ class Dispatcher:
                     await self._manager.find(session_id)
                     released = await self._turns.pass_marker(session_id, control.epoch)
                 case ControlKind.LATE:
-                    if not await self._manager.record_late(session_id, control.events):
+                    if not await self._manager.record_late(
+                        session_id, control.events, epoch=control.epoch
+                    ):
                         return False
         except OwnedElsewhereError:
             return False

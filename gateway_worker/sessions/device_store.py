@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from gateway_worker.errors import DependencyError, GatewayError
-from gateway_worker.sessions.store_files import has_device_store
+from gateway_worker.sessions.store_files import has_device_store, park
 from gateway_worker.sessions.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
@@ -25,16 +25,24 @@ class DeviceStore:
     Args:
         session_id: Whose it is.
         epoch: Under which this worker owns the session.
+        first_epoch: With which the session was created.
         local_epoch: The epoch under which the store here was used if no other worker has had the
             session since; None if one has, or if that is not known.
         around: What all sessions share.
     """
 
     def __init__(
-        self, *, session_id: str, epoch: int, local_epoch: int | None, around: Surroundings
+        self,
+        *,
+        session_id: str,
+        epoch: int,
+        first_epoch: int = 1,
+        local_epoch: int | None,
+        around: Surroundings,
     ) -> None:
         self._session_id = session_id
         self._epoch = epoch
+        self._first_epoch = first_epoch
         self._local_epoch = local_epoch
         self._around = around
         self._log = log.bind(session_id=session_id)
@@ -57,6 +65,9 @@ class DeviceStore:
         noted = await asyncio.to_thread(read_epoch, self.directory)
         if noted == self._epoch:
             return
+        if noted is not None and noted < self._first_epoch:
+            await self._set_aside()
+            noted = None
         if linked and not self._is_current(noted):
             restored = await self._around.snapshots.restore(
                 self._session_id, self.directory, replace=True
@@ -86,6 +97,14 @@ class DeviceStore:
             await self.save()
         except GatewayError as error:
             self._log.warning("session.snapshot_failed", reason=str(error))
+
+    async def _set_aside(self) -> None:
+        """Move away what a deleted session of the same name has left here: another account's."""
+        try:
+            parked = await asyncio.to_thread(park, self.directory, self._around.parking)
+        except OSError as error:
+            raise DependencyError(f"the session's directory: {error.strerror}") from error
+        self._log.warning("session.former_set_aside", directory=parked.name)
 
     def _is_missing(self) -> bool:
         """Whether the store must be elsewhere: this machine never had it."""

@@ -33,15 +33,20 @@ from gateway_worker.sessions.ownership.control import Control, ControlKind
 from gateway_worker.sessions.ownership.ports import Controls
 from gateway_worker.sessions.ports import DeviceSnapshots, MessageStore, SessionRow, SessionStore
 from gateway_worker.sessions.refusals import REFUSED_NAME, keep_refused
-from gateway_worker.sessions.store_files import forget_local, has_device_store, pending_records
+from gateway_worker.sessions.store_files import (
+    SEPARATOR,
+    forget_local,
+    has_device_store,
+    park,
+    parked_session,
+    pending_records,
+)
 
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 30.0
 _REPLAY_SECONDS = 60.0
 _REMEMBERED_SENDS = 100
-_SEPARATOR = "~"
-"""Between session and number in the name of a parked directory; no session id has it."""
 
 
 class Leftovers:
@@ -113,7 +118,7 @@ class Leftovers:
     async def _send_parked(self) -> None:
         for directory in await asyncio.to_thread(_directories, self._parking):
             async with self._busy:
-                await self._attempt(directory.name.partition(_SEPARATOR)[0], directory)
+                await self._attempt(parked_session(directory), directory)
 
     def _found(self) -> list[str]:
         names = (path.name for path in _directories(self._directory))
@@ -127,9 +132,7 @@ class Leftovers:
         row = await self._sessions.get(session_id)
         if self._held(session_id) or (row is not None and row.worker_id == self._worker_id):
             return None
-        parked = self._parking / f"{session_id}{_SEPARATOR}{new_id()}"
-        self._parking.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return directory.rename(parked)
+        return park(directory, self._parking)
 
     async def _attempt(self, session_id: str, directory: Path, copied: int | None = None) -> None:
         try:
@@ -141,14 +144,17 @@ class Leftovers:
 
     async def _clear(self, session_id: str, directory: Path, copied: int | None) -> None:
         row = await self._sessions.get(session_id)
+        epoch = await asyncio.to_thread(read_epoch, directory)
+        if row is not None and epoch is not None and epoch < row.first_epoch:
+            log.info("leftovers.former", session_id=session_id, epoch=epoch)
+            row = None  # that of a deleted session, whose namesake has nothing to do with it
         waiting = await asyncio.to_thread(pending_records, directory)
         if row is not None and waiting:
             await self._send_on(row, directory)
-        if row is not None and has_device_store(directory):
+        is_copied = epoch is not None and epoch == copied
+        if row is not None and has_device_store(directory) and not is_copied:
             # It may be the only one: its owner died before the first copy was made.
-            epoch = await asyncio.to_thread(read_epoch, directory)
-            if epoch is None or epoch != copied:
-                await self._snapshots.save(session_id, directory, epoch=epoch or 0)
+            await self._snapshots.save(session_id, directory, epoch=epoch or 0)
         await asyncio.to_thread(self._keep_refused, session_id, directory)
         if not await asyncio.to_thread(forget_local, directory):
             raise TimeoutError("a host still uses it")
@@ -159,7 +165,7 @@ class Leftovers:
         found = directory / REFUSED_NAME
         if found.exists():
             self._refused.mkdir(parents=True, exist_ok=True, mode=0o700)
-            found.rename(self._refused / f"{session_id}{_SEPARATOR}{new_id()}")
+            found.rename(self._refused / f"{session_id}{SEPARATOR}{new_id()}")
 
     async def _send_on(self, row: SessionRow, directory: Path) -> None:
         """Send what the spool holds to the session's owner; returns when all of it is sent."""
@@ -238,6 +244,7 @@ class _Sending:
         body = Control(
             kind=ControlKind.LATE,
             session_id=self._row.session_id,
+            epoch=self._row.epoch,
             events=tuple(encode(event) for event in change.events),
         ).encode()
         async with self._turn:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -284,9 +285,19 @@ class SessionManager(Handovers):
         """Have another worker's session not be routed here any more; never raises."""
         await self._routing.turn_away(session_id)
 
-    async def record_late(self, session_id: str, events: Sequence[bytes]) -> bool:
-        """Record messages that arrived at a former owner; False if the session was just lost."""
+    async def record_late(self, session_id: str, events: Sequence[bytes], *, epoch: int) -> bool:
+        """Record messages that arrived at a former owner; False if the session was just lost.
+
+        Args:
+            session_id: Whose they are.
+            events: What announces them.
+            epoch: Of the session, as that owner knew it. Those of one that has been deleted are
+                not its namesake's.
+        """
         session = await self.find(session_id)
+        if epoch < session.first_epoch:
+            log.warning("session.late_of_former", session_id=session_id, events=len(events))
+            return True
         return await session.record_late(events)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -324,8 +335,10 @@ class SessionManager(Handovers):
         created = await until_answered(
             lambda: self._around.sessions.create(row), name="sessions.create"
         )
-        if created is None and await self._look_up(row.session_id) == row:
-            return row
+        if created is None:
+            found = await self._look_up(row.session_id)
+            if found is not None and _is_same(found, row):
+                return found
         return created
 
     async def _adopt(
@@ -374,3 +387,8 @@ class SessionManager(Handovers):
             for session in sessions:
                 leaving.create_task(session.shut_down(), name=f"leave:{session.session_id}")
         log.info("sessions.shut_down")
+
+
+def _is_same(found: SessionRow, wanted: SessionRow) -> bool:
+    """Whether a row is the one that was to be inserted; its epoch is the database's choice."""
+    return replace(found, epoch=wanted.epoch, first_epoch=wanted.first_epoch) == wanted

@@ -47,6 +47,8 @@ class SessionRow:
     """A session as the database has it.
 
     `worker_id` is the last owner; it may be dead. `pending` has the oldest change of owner first.
+    `first_epoch` is the one with which it was created: what has an older one belongs to a session
+    of the same name that was deleted.
     """
 
     session_id: str
@@ -58,6 +60,7 @@ class SessionRow:
     account: Account | None = None
     worker_id: str | None = None
     epoch: int = 0
+    first_epoch: int = 1
     created_at: datetime
     tenant_id: str | None = None
     pending: tuple[PendingMarker, ...] = ()
@@ -72,7 +75,10 @@ class SessionStore(Protocol):
     """The sessions table. Every call may raise `DependencyError`."""
 
     async def create(self, row: SessionRow) -> SessionRow | None:
-        """Insert a session owned by `row.worker_id` with epoch 1; None if the id is taken."""
+        """Insert a session owned by `row.worker_id`; None if the id is taken.
+
+        Epochs and sequence numbers go on where a deleted session of the same name had ended.
+        """
         ...
 
     async def get(self, session_id: str) -> SessionRow | None:

@@ -71,7 +71,11 @@ class Session:
         self._on_lost = on_lost
         self.pending = row.pending
         self._store = DeviceStore(
-            session_id=row.session_id, epoch=row.epoch, local_epoch=local_epoch, around=around
+            session_id=row.session_id,
+            epoch=row.epoch,
+            first_epoch=row.first_epoch,
+            local_epoch=local_epoch,
+            around=around,
         )
         self._log = log.bind(session_id=row.session_id)
         self._standing = Standing(row=row, around=around, on_fenced=self._on_fenced)
@@ -115,6 +119,11 @@ class Session:
     def epoch(self) -> int:
         """The fencing epoch under which this worker owns the session."""
         return self._row.epoch
+
+    @property
+    def first_epoch(self) -> int:
+        """The epoch with which the session was created."""
+        return self._row.first_epoch
 
     @property
     def state(self) -> SessionState:

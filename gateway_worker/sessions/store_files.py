@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from gateway_contracts import new_id
+
 DEVICE_STORE_NAME = "store.db"
 """The library's SQLite file inside a session's directory."""
 LOCK_NAME: Final = "host.lock"
@@ -25,6 +27,8 @@ SPOOL_PREFIX: Final = "spool-"
 SPOOL_ACK_NAME: Final = "spool.ack"
 CARRIED_NAME: Final = "carried"
 """Holds a spool that came with a copy while the directory has one of its own."""
+SEPARATOR: Final = "~"
+"""Between session and number in the name of a parked directory; no session id has it."""
 _RECORD: Final = struct.Struct("<IIQBB")
 _ACK: Final = struct.Struct("<QI")
 
@@ -58,6 +62,17 @@ def forget_local(directory: Path) -> bool:
         if free and directory.exists():
             shutil.rmtree(directory)
     return free
+
+
+def park(directory: Path, parking: Path) -> Path:
+    """Move a session's directory to where it is cleared; returns its new place. Raises OSError."""
+    parking.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return directory.rename(parking / f"{directory.name}{SEPARATOR}{new_id()}")
+
+
+def parked_session(directory: Path) -> str:
+    """Return whose a parked directory is."""
+    return directory.name.partition(SEPARATOR)[0]
 
 
 @contextmanager

@@ -86,3 +86,8 @@ class Surroundings:
     def directory(self, session_id: str) -> Path:
         """The session's own directory: device store and spool."""
         return self.data_dir / "sessions" / session_id
+
+    @property
+    def parking(self) -> Path:
+        """Where directories wait that no session here uses any more; see `Leftovers`."""
+        return self.data_dir / "leftovers"

@@ -62,11 +62,17 @@ async def test_a_repeated_delete_gets_its_outcome_again(gateway: Gateway) -> Non
 
 
 async def test_a_deleted_session_can_be_created_again(gateway: Gateway) -> None:
-    """The same id, a new session: its events count from one again."""
+    """The same id, a new session: whoever keeps the highest sequence misses none of its events."""
     await gateway.create("shop")
     await gateway.succeed(SessionDelete(source=gateway.backend.source, subject="shop"))
+    before = [int(event.sequence or 0) for event in gateway.backend.events_of("shop")]
 
     await gateway.create("shop")
+
+    events = gateway.backend.events_of("shop")
+    after = [int(event.sequence or 0) for event in events[len(before) :]]
+    assert after
+    assert before + after == list(range(1, len(events) + 1))
 
 
 def _files(directory: Path) -> list[Path]:

@@ -29,7 +29,8 @@ class Control:
     Attributes:
         kind: What it says.
         session_id: Whom it is about.
-        epoch: Of a marker: the handover that it belongs to.
+        epoch: Of a marker: the handover that it belongs to. Of late messages: that of the session
+            as their sender knew it.
         events: Of late messages: the events that announce them, as JSON.
     """
 

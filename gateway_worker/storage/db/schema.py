@@ -53,11 +53,24 @@ sessions = Table(
     _moment("updated_at"),
     # Changes of owner whose marker is under way: [{"epoch": …, "queue_of": …}], the oldest first.
     Column("pending", JSONB, nullable=False, server_default=text("'[]'")),
+    # The epoch with which it was created: whatever has an older one is a deleted namesake's.
+    Column("first_epoch", BigInteger, nullable=False, server_default=text("1")),
     Index(None, "worker_id"),
     Index("sessions_pending_idx", "id", postgresql_where=text("pending <> '[]'::jsonb")),
     # `last_sequence` changes with every batch: room for the new version on the same page spares
     # both the indexes and the vacuum.
     postgresql_with={"fillfactor": "50"},
+)
+
+# What a deleted session leaves: where the next one of its name goes on counting. There are never
+# more rows than names that were once used.
+former_sessions = Table(
+    "former_sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("last_sequence", BigInteger, nullable=False),
+    _moment("deleted_at"),
 )
 
 workers = Table(

@@ -9,7 +9,7 @@ from gateway_worker.sessions.ports import PendingMarker, SessionRow
 from gateway_worker.storage.db.documents import read_account, read_pairing
 
 COLUMNS: Final = """id, state, desired, pairing, device_name, labels, account, worker_id, epoch,
-    created_at, tenant_id, pending"""
+    first_epoch, created_at, tenant_id, pending"""
 """What a query must return to be read by `session_row`."""
 
 
@@ -25,6 +25,7 @@ def session_row(row: Mapping[Any, Any]) -> SessionRow:
         account=read_account(row["account"]),
         worker_id=row["worker_id"],
         epoch=row["epoch"],
+        first_epoch=row["first_epoch"],
         created_at=row["created_at"],
         tenant_id=row["tenant_id"],
         pending=tuple(

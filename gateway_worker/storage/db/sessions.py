@@ -12,16 +12,27 @@ from gateway_worker.storage.db.leases import TAKES_MORE
 from gateway_worker.storage.db.session_rows import COLUMNS, session_row
 from gateway_worker.storage.db.takeover import ORPHANED, take_over
 
-_CREATE = text(f"""
+_CREATE = """
     INSERT INTO sessions
         (id, state, desired, pairing, device_name, labels, account, worker_id, epoch, created_at,
         tenant_id)
-    VALUES (:id, :state, :desired, CAST(CAST(:pairing AS text) AS jsonb), :device_name,
-        CAST(CAST(:labels AS text) AS jsonb), CAST(CAST(:account AS text) AS jsonb),
-        CAST(:worker_id AS text), 1, :created_at, CAST(:tenant_id AS text))
+    VALUES ($1::text, $2::text, $3::text, $4::text::jsonb, $5::text, $6::text::jsonb,
+        $7::text::jsonb, $8::text, 1, $9::timestamptz, $10::text)
     ON CONFLICT (id) DO NOTHING
+    RETURNING id
+"""
+_GO_ON = f"""
+    WITH former AS (SELECT epoch AS last_epoch, last_sequence AS reached
+        FROM former_sessions WHERE id = $1)
+    UPDATE sessions SET
+        epoch = coalesce((SELECT last_epoch FROM former), 0) + 1,
+        first_epoch = coalesce((SELECT last_epoch FROM former), 0) + 1,
+        last_sequence = coalesce((SELECT reached FROM former), 0)
+    WHERE id = $1
     RETURNING {COLUMNS}
-""")  # noqa: S608 - constant columns
+"""  # noqa: S608 - constant columns
+"""A statement of its own: the one before may have waited for the end of a namesake's deletion, and
+only a later one sees what that has left."""
 _GET = text(f"SELECT {COLUMNS} FROM sessions WHERE id = :id")  # noqa: S608
 _OWNED = text(f"""
     SELECT {COLUMNS} FROM sessions WHERE worker_id = :worker_id ORDER BY created_at, id
@@ -83,27 +94,32 @@ class PostgresSessionStore:
         self._database = database
 
     async def create(self, row: SessionRow) -> SessionRow | None:
-        """Insert a session owned by `row.worker_id` with epoch 1; None if the id is taken.
+        """Insert a session owned by `row.worker_id`; None if the id is taken.
+
+        Epochs and sequence numbers go on where a deleted session of the same name had ended.
 
         Raises:
             DependencyError: It is not known whether the session exists now.
         """
-        return await self._one(
-            "creating a session",
-            _CREATE,
-            {
-                "id": row.session_id,
-                "state": row.state.value,
-                "desired": row.desired.value,
-                "pairing": model_text(row.pairing),
-                "device_name": row.device_name,
-                "labels": mapping_text(row.labels),
-                "account": row.account and model_text(row.account),
-                "worker_id": row.worker_id,
-                "created_at": row.created_at,
-                "tenant_id": row.tenant_id,
-            },
-        )
+        async with self._database.transaction("creating a session") as connection:
+            created = await connection.fetchval(
+                _CREATE,
+                row.session_id,
+                row.state.value,
+                row.desired.value,
+                model_text(row.pairing),
+                row.device_name,
+                mapping_text(row.labels),
+                row.account and model_text(row.account),
+                row.worker_id,
+                row.created_at,
+                row.tenant_id,
+            )
+            if created is None:
+                return None
+            found = await connection.fetchrow(_GO_ON, row.session_id)
+        assert found is not None
+        return session_row(dict(found))
 
     async def get(self, session_id: str) -> SessionRow | None:
         """Return a session or None. Raises `DependencyError`."""

@@ -120,7 +120,15 @@ HAND_OVER_EVENTS = """
 
 DELETE_ROWS = """
     WITH owned AS (SELECT unnest($1::text[]) AS id),
-    gone_sessions AS (DELETE FROM sessions USING owned WHERE sessions.id = owned.id),
+    gone_sessions AS (
+        DELETE FROM sessions USING owned WHERE sessions.id = owned.id
+        RETURNING sessions.id, sessions.epoch, sessions.last_sequence
+    ),
+    left_behind AS (
+        INSERT INTO former_sessions (id, epoch, last_sequence) SELECT * FROM gone_sessions
+        ON CONFLICT (id) DO UPDATE SET epoch = EXCLUDED.epoch,
+            last_sequence = EXCLUDED.last_sequence, deleted_at = now()
+    ),
     gone_messages AS (DELETE FROM messages USING owned WHERE session_id = owned.id),
     gone_receipts AS (DELETE FROM receipts USING owned WHERE session_id = owned.id),
     gone_commands AS (
@@ -131,7 +139,8 @@ DELETE_ROWS = """
 """
 """$1 session ids; $2 the commands that delete them, which stay.
 
-Marks the events too: those on their way go out, and are then deleted instead of kept.
+Marks the events too: those on their way go out, and are then deleted instead of kept. All that
+stays is how far the session had counted: the next one of its name goes on from there.
 """
 
 DELETE_PUBLISHED = """

@@ -14,17 +14,21 @@ from gateway_worker.storage.db import (
     PostgresSessionStore,
     StatementRefusedError,
 )
+from gateway_worker.storage.db.changes.statements import DELETE_ROWS
 from tests.integration.storage.db.support import (
     NOW,
     OTHER,
     WORKER,
     finished,
     message,
+    numbers,
     rows_of,
     session_row,
     status,
     value,
+    waiting,
 )
+from tests.support.eventually import eventually
 
 
 async def test_what_is_created_is_found_again(sessions: PostgresSessionStore) -> None:
@@ -114,3 +118,48 @@ async def test_a_text_that_no_column_holds_is_refused(sessions: PostgresSessionS
     created = await sessions.create(session_row("new", labels={"k": "a\x00b"}))
     assert created is not None
     assert created.labels == {"k": "a\ufffdb"}
+
+
+async def test_a_namesake_of_a_deleted_session_goes_on_counting(
+    sessions: PostgresSessionStore, changes: PostgresChangeStore
+) -> None:
+    """Sequence and epoch, as often as the name is used; nobody's old number is ever above one."""
+    for epoch in (1, 2, 3):
+        answers = await changes.commit(
+            [message(epoch, epoch=epoch), finished(f"d{epoch}", epoch=epoch, delete=True)]
+        )
+        assert numbers(rows_of(answers)) == [2 * epoch - 1, 2 * epoch]
+        again = await sessions.create(session_row("s"))
+        assert again is not None
+        assert (again.epoch, again.first_epoch) == (epoch + 1, epoch + 1)
+        assert await sessions.get("s") == again
+
+
+async def test_what_a_deleted_session_still_has_on_its_way_is_not_its_namesake_s(
+    sessions: PostgresSessionStore, changes: PostgresChangeStore
+) -> None:
+    """A worker that has slept through deletion and creation is fenced off as by any claim."""
+    await sessions.claim("s", WORKER)
+    await changes.commit([finished("d", epoch=2, delete=True)])
+    await sessions.create(session_row("s"))
+
+    answers = await changes.commit([message(1), message(2, epoch=2), message(3, epoch=3)])
+
+    assert [answer.fenced for answer in answers] == [True, True, False]
+    assert numbers(rows_of(answers)) == [2]
+
+
+async def test_a_creation_that_waits_for_a_deletion_goes_on_from_its_end(
+    database: Database, sessions: PostgresSessionStore
+) -> None:
+    """What the deletion leaves is not there yet when the creation begins."""
+    async with database.transaction("deleting slowly") as deletion:
+        await deletion.execute("UPDATE sessions SET last_sequence = 7, epoch = 4 WHERE id = 's'")
+        await deletion.execute(DELETE_ROWS, ["s"], [])
+        creation = asyncio.create_task(sessions.create(session_row("s")))
+        await eventually(lambda: waiting(database, "INSERT INTO sessions"))
+
+    created = await creation
+    assert created is not None
+    assert created.epoch == 5
+    assert await value(database, "SELECT last_sequence FROM sessions WHERE id = 's'") == 7
