@@ -30,6 +30,7 @@ SUCCEEDED: Final = "succeeded"
 OUTCOMES: Final = frozenset({SUCCEEDED, "repeated", *(code.value for code in ErrorCode)})
 DEPENDENCIES: Final = ("rabbitmq", "postgresql", "redis", "s3", "whatsapp")
 HOST_EXITS: Final = ("stopped", "crashed")
+SNAPSHOT_TROUBLES: Final = ("not_stored", "not_kept", "refused", "unusable")
 
 _FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _COMMANDS: Final = (
@@ -86,6 +87,8 @@ class Metrics:
         host_restarts: Hosts started again after they had died.
         host_exits: Hosts that ended, by whether they were told to.
         library_stops: Times that the library gave a connection up over a value it does not know.
+        snapshot_troubles: Copies of device stores that were not made, not kept by the store, older
+            than the newest, or not to be opened.
         reconnects: Connections made again after a loss, by dependency.
         dependency_up: 1 if a dependency answered its last check, else 0.
         loop_lag_seconds: How late the event loop was, sampled.
@@ -124,6 +127,7 @@ class Metrics:
     host_restarts: Counter
     host_exits: Counter
     library_stops: Counter
+    snapshot_troubles: Counter
     reconnects: Counter
     dependency_up: Gauge
     loop_lag_seconds: Histogram
@@ -260,6 +264,9 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         "library_stops": make.counter(
             "library_stops", "Connections that the library gave up over an unknown value."
         ),
+        "snapshot_troubles": make.counter(
+            "snapshot_troubles", "Copies of device stores that cannot be relied on.", "kind"
+        ),
     }
 
 
@@ -338,5 +345,7 @@ def _show_zeros(metrics: Metrics) -> None:
         metrics.events.labels(kind)
     for how in HOST_EXITS:
         metrics.host_exits.labels(how)
+    for kind in SNAPSHOT_TROUBLES:
+        metrics.snapshot_troubles.labels(kind)
     for dependency in DEPENDENCIES:
         metrics.reconnects.labels(dependency)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from gateway_worker.broker.client import Broker
@@ -18,13 +19,14 @@ from gateway_worker.health import (
 from gateway_worker.health.capacity import CapacityWatch
 from gateway_worker.health.heartbeat import LoadReport, Rate
 from gateway_worker.health.resources import ResourceMeter
-from gateway_worker.metrics import Metrics
+from gateway_worker.metrics import SNAPSHOT_TROUBLES, Metrics
 from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ownership.lease import LeaseKeeper
 from gateway_worker.sessions.ownership.takeover import Caretaker
 from gateway_worker.storage.cache.client import Cache
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.objects.client import Objects
+from gateway_worker.storage.objects.snapshots import Snapshots
 from gateway_worker.whatsapp.launcher import HostProcesses
 
 
@@ -143,6 +145,11 @@ class Outside(Protocol):
         ...
 
     @property
+    def snapshots(self) -> Snapshots:
+        """Copies of device stores."""
+        ...
+
+    @property
     def hosts(self) -> HostProcesses:
         """The hosts."""
         ...
@@ -203,6 +210,9 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
     metrics.follow(metrics.redeliveries, lambda: stats().reattached + stats().acknowledged_again)
     metrics.follow(metrics.dead_letters, lambda: stats().dead_lettered)
     metrics.follow(metrics.swallowed_messages, lambda: adapters.hosts.notices["message_lost"])
+    troubles = adapters.snapshots.troubles
+    for kind in SNAPSHOT_TROUBLES:
+        metrics.follow(metrics.snapshot_troubles.labels(kind), partial(troubles.__getitem__, kind))
     metrics.follow(metrics.lease_lapses, lambda: parts.lease.lapses)
     metrics.follow(metrics.taken_over, lambda: parts.caretaker.taken)
     metrics.follow(metrics.handed_over, lambda: parts.manager.handed_over)

@@ -35,14 +35,16 @@ from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ownership.lease import LeaseKeeper, Tenure
 from gateway_worker.sessions.ownership.takeover import Caretaker
-from gateway_worker.sessions.ports import DeviceSnapshots, SessionStore
+from gateway_worker.sessions.ports import SessionStore
 from gateway_worker.sessions.snapshotting import SnapshotSchedule, SnapshotTiming
 from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
 from gateway_worker.storage.cache.client import Cache
 from gateway_worker.storage.cache.routing import RedisRoutes
 from gateway_worker.storage.cache.workers import RedisWorkers
 from gateway_worker.storage.db.changes.store import PostgresChangeStore
+from gateway_worker.storage.db.copies import PostgresCopyRegister
 from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.fleet import fleet_id
 from gateway_worker.storage.db.inbox import PostgresInboxStore
 from gateway_worker.storage.db.messages import PostgresMessageStore
 from gateway_worker.storage.db.migrate import pending_revisions, upgrade
@@ -50,7 +52,7 @@ from gateway_worker.storage.db.outbox import PostgresOutboxStore
 from gateway_worker.storage.db.sessions import PostgresSessionStore
 from gateway_worker.storage.db.workers import PostgresWorkerStore
 from gateway_worker.storage.objects.client import Objects
-from gateway_worker.storage.objects.snapshots import device_snapshots
+from gateway_worker.storage.objects.snapshots import Snapshots, device_snapshots
 from gateway_worker.storage.objects.store import Bucket
 from gateway_worker.version import VERSION
 from gateway_worker.whatsapp.launcher import HostProcesses
@@ -67,7 +69,7 @@ class Adapters:
     database: Database
     cache: Cache
     objects: Objects
-    snapshots: DeviceSnapshots
+    snapshots: Snapshots
     hosts: HostProcesses
 
 
@@ -131,7 +133,10 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings) -> Adapters:
         cache=await stack.enter_async_context(Cache.open(settings.cache)),
         objects=objects,
         snapshots=device_snapshots(
-            bucket=Bucket(objects=objects), keyring=settings.objects.keyring()
+            bucket=Bucket(objects=objects),
+            keyring=settings.objects.keyring(),
+            register=PostgresCopyRegister(database=database),
+            fleet=await fleet_id(database),
         ),
         broker=await stack.enter_async_context(
             Broker.open(settings.broker, worker_id=settings.worker_id)

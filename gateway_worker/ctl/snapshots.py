@@ -8,6 +8,7 @@ from typing import Any
 from gateway_worker.config import Settings
 from gateway_worker.ctl.output import as_json, complain, say
 from gateway_worker.errors import ConfigurationError
+from gateway_worker.storage.db import Database, fleet_id
 from gateway_worker.storage.objects import Bucket, Objects, rotate
 
 EXIT_FAILED = 1
@@ -33,8 +34,10 @@ async def _rotate(settings: Settings, arguments: argparse.Namespace) -> int:
     if keyring is None:
         raise ConfigurationError("SNAPSHOT_KEYS: is not set, so there are no copies to rotate")
     async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(settings=settings.database))
+        fleet = await fleet_id(database)
         objects = await stack.enter_async_context(Objects.open(settings.objects))
-        rotation = await rotate(Bucket(objects=objects), keyring)
+        rotation = await rotate(Bucket(objects=objects), keyring, fleet=fleet)
     if arguments.json:
         say(as_json(asdict(rotation)))
     else:

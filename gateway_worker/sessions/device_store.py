@@ -81,15 +81,22 @@ class DeviceStore:
             raise DependencyError(f"the session's directory: {error.strerror}") from error
 
     async def save(self, *, again: bool = False) -> None:
-        """Copy the store to the object store. Raises `DependencyError`.
+        """Copy the store to the object store, where copies are made.
 
         Args:
             again: There is a copy from just before; see `DeviceSnapshots.save`.
+
+        Raises:
+            DependencyError: There is no copy of what it is now.
         """
-        if has_device_store(self.directory):
-            await self._around.snapshots.save(
-                self._session_id, self.directory, epoch=self._epoch, again=again
-            )
+        if not has_device_store(self.directory):
+            return
+        snapshots = self._around.snapshots
+        stored = await snapshots.save(
+            self._session_id, self.directory, epoch=self._epoch, again=again
+        )
+        if not stored and snapshots.are_needed:
+            raise DependencyError("the copy of the device store does not count")
 
     async def save_if_possible(self) -> None:
         """Copy the store; a failure is logged, the next copy comes in time."""

@@ -266,8 +266,8 @@ class DeviceSnapshots(Protocol):
 
     async def save(
         self, session_id: str, directory: Path, *, epoch: int = 0, again: bool = False
-    ) -> None:
-        """Copy the session's files, unless a later owner has copied its own. It may be in use.
+    ) -> bool:
+        """Copy the session's files, unless a later owner has copied its own. They may be in use.
 
         Args:
             session_id: Whose they are.
@@ -276,8 +276,20 @@ class DeviceSnapshots(Protocol):
             again: This process has made a copy under this epoch just now, and only the newest is
                 missing: it is made in as few steps as possible, for the session waits.
 
+        Returns:
+            Whether the copy is stored, was read back, and is the newest there is. If not, that is
+            told as an error, with the reason, unless no copies are made at all.
+
         Raises:
             DependencyError: No copy was made; those there before still are.
+        """
+        ...
+
+    async def holds(self, session_id: str, *, epoch: int) -> bool:
+        """Whether a copy by that owner or a later one can be used: it is read and opened now.
+
+        Raises:
+            DependencyError: The copies cannot be read now.
         """
         ...
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway_worker.errors import GatewayError
+from gateway_worker.errors import DependencyError, GatewayError
 from gateway_worker.runtime.clock import Clock, SystemClock
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.ports import DeviceSnapshots
@@ -120,9 +120,11 @@ class SnapshotSchedule:
         look = await asyncio.to_thread(_look_at, directory)
         try:
             async with asyncio.timeout(self._timing.now_seconds):
-                await self._snapshots.save(session_id, directory, epoch=epoch)
+                stored = await self._snapshots.save(session_id, directory, epoch=epoch)
         except (GatewayError, TimeoutError) as error:
             log.warning("snapshot.failed", session_id=session_id, reason=str(error) or "timeout")
+            return False
+        if not stored:
             return False
         if watched is not None:
             watched.look, watched.missing_since = look, None
@@ -190,7 +192,7 @@ class SnapshotSchedule:
                 watched.look = await asyncio.to_thread(_look_at, files.directory)
                 watched.missing_since = None
                 try:
-                    await self._snapshots.save(files.session_id, files.directory, epoch=files.epoch)
+                    await self._save(files)
                 except (GatewayError, OSError) as error:
                     watched.missing_since = since
                     self._put_off(watched, error)
@@ -201,6 +203,10 @@ class SnapshotSchedule:
                     watched.not_before = self._clock.monotonic() + spread
         finally:
             watched.saving = False
+
+    async def _save(self, files: StoreFiles) -> None:
+        if not await self._snapshots.save(files.session_id, files.directory, epoch=files.epoch):
+            raise DependencyError("the copy does not count: there is a later one")
 
     def _put_off(self, watched: _Watched, error: Exception) -> None:
         seconds = watched.backoff.next_seconds()

@@ -7,7 +7,7 @@ from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
 from tests.support.eventually import eventually
 from tests.support.traces import database_rows, objects, redis_keys
 
-TABLES_THAT_FORGET = ("sessions", "messages", "receipts")
+TABLES_THAT_FORGET = ("sessions", "messages", "receipts", "snapshots")
 
 
 async def test_delete_cleans_every_trace(gateway: Gateway) -> None:

@@ -7,8 +7,10 @@ The stores: `changes` writes what happens to sessions together with its events (
 """
 
 from gateway_worker.storage.db.changes import PostgresChangeStore
+from gateway_worker.storage.db.copies import PostgresCopyRegister
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.failures import StatementRefusedError
+from gateway_worker.storage.db.fleet import fleet_id
 from gateway_worker.storage.db.inbox import PostgresInboxStore
 from gateway_worker.storage.db.messages import PostgresMessageStore
 from gateway_worker.storage.db.outbox import PostgresOutboxStore
@@ -20,10 +22,12 @@ __all__ = [
     "Database",
     "DatabaseSettings",
     "PostgresChangeStore",
+    "PostgresCopyRegister",
     "PostgresInboxStore",
     "PostgresMessageStore",
     "PostgresOutboxStore",
     "PostgresSessionStore",
     "PostgresWorkerStore",
     "StatementRefusedError",
+    "fleet_id",
 ]

@@ -73,6 +73,27 @@ former_sessions = Table(
     _moment("deleted_at"),
 )
 
+# The copies of a session's device store that count. Names sort by owner and then by age.
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("newest", Text(collation="C")),
+    Column("previous", Text(collation="C")),
+    # Names up to this one are void: the device in them is unlinked.
+    Column("floor", Text(collation="C"), nullable=False, server_default=text("''")),
+    _moment("noted_at"),
+)
+
+# One row: which fleet this database is the truth of.
+fleet = Table(
+    "fleet",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("id", Uuid, nullable=False),
+    _moment("created_at"),
+)
+
 workers = Table(
     "workers",
     metadata,

@@ -11,6 +11,7 @@ from gateway_worker.storage.objects.settings import ObjectsSettings
 from gateway_worker.storage.objects.snapshots import (
     DisabledSnapshots,
     ObjectSnapshots,
+    Snapshots,
     device_snapshots,
 )
 from gateway_worker.storage.objects.store import Bucket
@@ -23,6 +24,7 @@ __all__ = [
     "Objects",
     "ObjectsSettings",
     "Rotation",
+    "Snapshots",
     "device_snapshots",
     "rotate",
 ]

@@ -1,6 +1,6 @@
 """The envelope around what is stored encrypted: AES-256-GCM with named keys. Pure.
 
-Layout: `WGS` and a version byte (1), the length of the key's id in one byte, the id, a nonce of 12
+Layout: `WGS` and a version byte (2), the length of the key's id in one byte, the id, a nonce of 12
 bytes, the ciphertext with its tag of 16 bytes. Everything before the nonce and the context (whose
 data it is) are authenticated too, so a copy put in another session's place does not open.
 """
@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from gateway_worker.errors import PermanentError
 
 KEY_BYTES: Final = 32
-_MAGIC: Final = b"WGS\x01"
+_FORMAT: Final = 2
+_MAGIC: Final = b"WGS" + bytes((_FORMAT,))
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -105,8 +106,12 @@ def key_id_of(envelope: bytes) -> str:
 
 
 def _header_of(envelope: bytes) -> tuple[bytes, str]:
-    if not envelope.startswith(_MAGIC):
-        raise UnreadableError("it is no envelope of a known version")
+    if not envelope.startswith(_MAGIC[:-1]) or len(envelope) < len(_MAGIC):
+        raise UnreadableError("it is no envelope")
+    if (version := envelope[len(_MAGIC) - 1]) != _FORMAT:
+        raise UnreadableError(
+            f"it is an envelope of format {version}; this release reads {_FORMAT}"
+        )
     id_start = len(_MAGIC) + 1
     id_length = envelope[len(_MAGIC)] if len(envelope) > len(_MAGIC) else 0
     header = envelope[: id_start + id_length]

@@ -15,6 +15,8 @@ from gateway_worker.errors import DependencyError
 _BUSY_SECONDS: Final = 0.5
 _COPY_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.05
+_JOURNAL_MODE: Final = 18
+"""Where a database's header says whether it keeps a write-ahead log, in two bytes."""
 _DEVICES: Final = "whatsmeow_device"
 _JOURNALS: Final = ("-journal", "-wal", "-shm")
 
@@ -70,6 +72,21 @@ def place_store(path: Path, data: bytes) -> None:
         _sync_directory(path.parent)
     except OSError as error:
         raise DependencyError(f"the device store cannot be written: {error.strerror}") from error
+
+
+def check_store(data: bytes) -> None:
+    """Look through a database that is not on disk. Raises `UnusableCopyError`."""
+    try:
+        with closing(sqlite3.connect(":memory:")) as copy:
+            copy.deserialize(_without_log(data))
+            _require_health(copy)
+    except sqlite3.Error as error:
+        raise UnusableCopyError(f"the copy is no database: {error}") from error
+
+
+def _without_log(data: bytes) -> bytes:
+    """Return a database as one that keeps no write-ahead log: in memory there can be none."""
+    return data[:_JOURNAL_MODE] + b"\x01\x01" + data[_JOURNAL_MODE + 2 :]
 
 
 def place_files(directory: Path, files: Mapping[str, bytes]) -> None:

@@ -14,7 +14,7 @@ import structlog
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.storage.objects.crypto import Keyring, UnreadableError, key_id_of
-from gateway_worker.storage.objects.snapshots import CONTENT_TYPE, ROOT, context_of
+from gateway_worker.storage.objects.snapshots import CONTENT_TYPE, ROOT, is_copy, sealed_for
 from gateway_worker.storage.objects.store import Bucket, DamagedObjectError
 
 log = structlog.get_logger(__name__)
@@ -47,13 +47,18 @@ class Rotation:
 
 
 async def rotate(
-    bucket: Bucket, keyring: Keyring, *, progress: Callable[[Rotation], None] | None = None
+    bucket: Bucket,
+    keyring: Keyring,
+    *,
+    fleet: str,
+    progress: Callable[[Rotation], None] | None = None,
 ) -> Rotation:
     """Seal every copy of a device store under the first key of the ring.
 
     Args:
         bucket: Where the copies are.
         keyring: The new key first, then all that copies may be under.
+        fleet: Whose copies they are.
         progress: Called after each copy.
 
     Returns:
@@ -63,14 +68,14 @@ async def rotate(
         DependencyError: The object store is away; what was rotated is, so run it again.
     """
     state = Rotation()
-    found = [info.key for info in await bucket.find(ROOT) if context_of(info.key) is not None]
+    found = [info.key for info in await bucket.find(ROOT) if is_copy(info.key)]
     state = replace(state, total=len(found))
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(key: str) -> None:
         nonlocal state
         async with slots:
-            what = await _rotated(bucket, keyring, key)
+            what = await _rotated(bucket, keyring, fleet, key)
         state = replace(state, **{what: getattr(state, what) + 1})
         if progress is not None:
             progress(state)
@@ -88,10 +93,9 @@ async def rotate(
     return state
 
 
-async def _rotated(bucket: Bucket, keyring: Keyring, key: str) -> str:
+async def _rotated(bucket: Bucket, keyring: Keyring, fleet: str, key: str) -> str:
     """Rotate one copy; returns the name of the count that it belongs to."""
-    context = context_of(key)
-    assert context is not None
+    context = sealed_for(bucket, fleet, key)
     try:
         stored = await bucket.get_tagged(key)
         if stored is None:

@@ -37,8 +37,14 @@ class DamagedObjectError(DependencyError):
     """An object is not what was stored."""
 
 
+class NotKeptError(DamagedObjectError):
+    """The store has taken an object and does not have it: something between us answers for it."""
+
+
 class Bucket:
     """Keyed values. Every call may raise `DependencyError`.
+
+    Whatever is put is read back: a proxy, or a store that is full, answers with 200 too.
 
     Args:
         objects: Where they are.
@@ -46,6 +52,10 @@ class Bucket:
 
     def __init__(self, *, objects: Objects) -> None:
         self._objects = objects
+
+    def place_of(self, key: str) -> str:
+        """Return where a key is, with the settings' prefix."""
+        return self._full(key)
 
     async def put(self, key: str, data: bytes, *, content_type: str) -> None:
         """Store a value, over whatever was there."""
@@ -99,6 +109,15 @@ class Bucket:
         if digest is not None and digest != hashlib.sha256(data).hexdigest():
             raise DamagedObjectError("the object is not what was stored")
         return Stored(data=data, tag=tag)
+
+    async def expect(self, key: str, data: bytes) -> None:
+        """Read a value back. Raises `NotKeptError` if it is not what was stored."""
+        try:
+            kept = await self.get(key)
+        except DamagedObjectError as error:
+            raise NotKeptError("the object store did not keep what was written") from error
+        if kept != data:
+            raise NotKeptError("the object store did not keep what was written")
 
     async def link(self, key: str, *, valid_seconds: int) -> str:
         """Return a URL at which anybody can read a value for a while, at the public endpoint."""
@@ -157,6 +176,7 @@ class Bucket:
             )
 
         await self._objects.call(write)
+        await self.expect(key, data)
 
     def _full(self, key: str) -> str:
         return self._objects.prefix + key

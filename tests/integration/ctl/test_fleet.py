@@ -10,6 +10,7 @@ from gateway_worker.storage.db import (
     DatabaseSettings,
     PostgresSessionStore,
     PostgresWorkerStore,
+    fleet_id,
 )
 from gateway_worker.storage.objects import (
     Bucket,
@@ -21,6 +22,7 @@ from gateway_worker.storage.objects import (
 from tests.integration.ctl.conftest import KEYS
 from tests.integration.storage.db.support import session_row
 from tests.integration.storage.objects.support import make_store
+from tests.support.copies import MemoryRegister
 from tests.support.ctl import Ctl
 
 
@@ -67,7 +69,7 @@ async def test_a_database_that_does_not_answer_is_told(ctl: Ctl) -> None:
 
 
 async def test_copies_are_sealed_again_under_the_first_key(
-    ctl: Ctl, s3: ObjectStore, s3_prefix: str, tmp_path: Path
+    ctl: Ctl, s3: ObjectStore, s3_prefix: str, database_url: str, tmp_path: Path
 ) -> None:
     """And a copy whose key is not given makes it a failure."""
     first, second = (f"{name}:{key}" for name, key in KEYS.items())
@@ -82,10 +84,18 @@ async def test_copies_are_sealed_again_under_the_first_key(
         }
     )
     make_store(tmp_path / "shop", "row")
-    async with Objects.open(settings) as objects:
+    async with (
+        Database(settings=DatabaseSettings(url=SecretStr(database_url))) as database,
+        Objects.open(settings) as objects,
+    ):
         bucket = Bucket(objects=objects)
-        snapshots = device_snapshots(bucket=bucket, keyring=Keyring.parse(first))
-        await snapshots.save("shop", tmp_path / "shop", epoch=1)
+        snapshots = device_snapshots(
+            bucket=bucket,
+            keyring=Keyring.parse(first),
+            register=MemoryRegister(),
+            fleet=await fleet_id(database),
+        )
+        assert await snapshots.save("shop", tmp_path / "shop", epoch=1)
 
     without = await ctl("snapshots", "rotate")
     assert without.code == 2

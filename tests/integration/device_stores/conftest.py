@@ -10,11 +10,12 @@ import pytest_asyncio
 from gateway_worker.devkit.services import ObjectStore
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
-from gateway_worker.storage.objects import Bucket, Objects, ObjectSnapshots, ObjectsSettings
+from gateway_worker.storage.objects import Bucket, Objects, ObjectsSettings
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.device_stores.stores import Files
-from tests.integration.storage.objects.support import keyring
+from tests.integration.storage.objects.support import made
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
+from tests.support.copies import MemoryRegister
 from tests.support.services import random_name
 
 HERE = Path(__file__).parent
@@ -63,7 +64,7 @@ async def files(s3: ObjectStore) -> AsyncIterator[Files]:
     )
     async with Objects.open(settings) as objects:
         bucket = Bucket(objects=objects)
-        yield Files(bucket=bucket, snapshots=ObjectSnapshots(bucket=bucket, keyring=keyring("k1")))
+        yield Files(bucket=bucket, snapshots=made(bucket, MemoryRegister(), "k1"))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -115,7 +115,7 @@ class Copies:
         *,
         epoch: int = 0,  # noqa: ARG002
         again: bool = False,
-    ) -> None:
+    ) -> bool:
         """Make one, or do not."""
         number = len(self.made)
         if number >= self.away_from:
@@ -123,6 +123,11 @@ class Copies:
         if number >= self.silent_from:
             await asyncio.Event().wait()
         self.made.append(again)
+        return True
+
+    async def holds(self, _session_id: str, *, epoch: int) -> bool:  # noqa: ARG002 - the port's
+        """Have what was made."""
+        return bool(self.made)
 
     async def restore(self, *_: object, **__: object) -> bool:
         """Have none."""

@@ -29,7 +29,7 @@ class Copies:
 
     def __init__(self) -> None:
         self.made: list[tuple[str, int]] = []
-        self.away = False
+        self.away = self.outdated = False
         self.at_once = 0
         self.most_at_once = 0
         self.gate = asyncio.Event()
@@ -42,7 +42,7 @@ class Copies:
         *,
         epoch: int = 0,
         again: bool = False,  # noqa: ARG002 - the port's
-    ) -> None:
+    ) -> bool:
         """Make a copy once the gate is open."""
         assert directory.name == session_id
         self.at_once += 1
@@ -51,9 +51,16 @@ class Copies:
             await self.gate.wait()
             if self.away:
                 raise DependencyError("away")
+            if self.outdated:
+                return False
             self.made.append((session_id, epoch))
+            return True
         finally:
             self.at_once -= 1
+
+    async def holds(self, session_id: str, *, epoch: int) -> bool:
+        """Whether one was made."""
+        return (session_id, epoch) in self.made
 
     async def restore(
         self,
@@ -218,6 +225,18 @@ async def test_now_waits_for_nobody_and_never_raises(bench: Bench) -> None:
     bench.copies.gate.clear()
     assert not await bench.schedule.now("shop", directory, epoch=3)
     assert not await bench.schedule.now("nobody", bench.directory / "nobody", epoch=3)
+
+
+async def test_a_copy_that_does_not_count_is_still_missing(bench: Bench) -> None:
+    """Nobody is to believe that there is one."""
+    bench.add("shop")
+    bench.copies.outdated = True
+    await bench.after(0)
+    assert await bench.after(6) == []
+    assert bench.schedule.behind_seconds == 6
+    assert not await bench.schedule.now("shop", bench.directory / "shop", epoch=1)
+    bench.copies.outdated = False
+    assert await bench.after(60) == [("shop", 1)]
 
 
 async def test_a_session_without_a_store_is_left_alone(bench: Bench) -> None:

@@ -129,6 +129,7 @@ DELETE_ROWS = """
         ON CONFLICT (id) DO UPDATE SET epoch = EXCLUDED.epoch,
             last_sequence = EXCLUDED.last_sequence, deleted_at = now()
     ),
+    gone_copies AS (DELETE FROM snapshots USING owned WHERE session_id = owned.id),
     gone_messages AS (DELETE FROM messages USING owned WHERE session_id = owned.id),
     gone_receipts AS (DELETE FROM receipts USING owned WHERE session_id = owned.id),
     gone_commands AS (

@@ -6,6 +6,7 @@ import pytest
 
 from gateway_worker.devkit.services import ObjectStore
 from gateway_worker.storage.objects import Bucket, Objects, ObjectsSettings
+from tests.support.copies import MemoryRegister
 
 
 @pytest.fixture
@@ -28,6 +29,12 @@ async def objects(settings: ObjectsSettings) -> AsyncIterator[Objects]:
     """Return an open client."""
     async with Objects.open(settings) as objects:
         yield objects
+
+
+@pytest.fixture
+def register() -> MemoryRegister:
+    """Return what the workers of this test have noted of their copies."""
+    return MemoryRegister()
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from gateway_worker.storage.objects import Keyring
+from gateway_worker.runtime.clock import Clock
+from gateway_worker.storage.objects import Bucket, Keyring, ObjectSnapshots
+from tests.support.copies import FLEET, MemoryRegister
 
 KEYS = {"k1": base64.b64encode(b"1" * 32).decode(), "k2": base64.b64encode(b"2" * 32).decode()}
 
@@ -13,6 +15,19 @@ KEYS = {"k1": base64.b64encode(b"1" * 32).decode(), "k2": base64.b64encode(b"2" 
 def keyring(*key_ids: str) -> Keyring:
     """Return the keys with these ids, the first one for encryption."""
     return Keyring.parse(",".join(f"{key_id}:{KEYS[key_id]}" for key_id in key_ids))
+
+
+def made(
+    bucket: Bucket,
+    register: MemoryRegister,
+    *key_ids: str,
+    clock: Clock | None = None,
+    fleet: str = FLEET,
+) -> ObjectSnapshots:
+    """Return a worker's snapshots under these keys, the first one for encryption."""
+    return ObjectSnapshots(
+        bucket=bucket, keyring=keyring(*key_ids), register=register, fleet=fleet, clock=clock
+    )
 
 
 def make_store(directory: Path, *rows: str) -> Path:

@@ -2,7 +2,6 @@
 
 import asyncio
 import fcntl
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +13,14 @@ from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.store_files import CARRIED_NAME, forget_local, pending_records
 from gateway_worker.storage.objects import Bucket, ObjectSnapshots
 from gateway_worker.whatsapp.host.spool import Spool
-from tests.integration.storage.objects.support import keyring, make_store, stored_rows
+from tests.integration.storage.objects.support import made, make_store, stored_rows
+from tests.support.copies import MemoryRegister
 
 
 @pytest.fixture
-def snapshots(bucket: Bucket) -> ObjectSnapshots:
+def snapshots(bucket: Bucket, register: MemoryRegister) -> ObjectSnapshots:
     """Return snapshots under one key."""
-    return ObjectSnapshots(bucket=bucket, keyring=keyring("k1"))
+    return made(bucket, register, "k1")
 
 
 @contextmanager
@@ -58,39 +58,23 @@ async def test_an_earlier_owner_replaces_nothing(
     """Neither by a copy that it makes late, nor by one that was on its way."""
     make_store(tmp_path / "a", "of the first owner")
     make_store(tmp_path / "b", "of the second")
-    await snapshots.save("shop", tmp_path / "a", epoch=1)
+    assert await snapshots.save("shop", tmp_path / "a", epoch=1)
     (late_key,) = [info.key for info in await bucket.find("sessions/shop/")]
     late = await bucket.get(late_key)
     assert late is not None
     await snapshots.save("shop", tmp_path / "b", epoch=2)
     with capture_logs() as logs:
-        await snapshots.save("shop", tmp_path / "a", epoch=1)
-    assert [entry["event"] for entry in logs] == ["snapshot.outdated"]
+        assert not await snapshots.save("shop", tmp_path / "a", epoch=1)
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [
+        ("snapshot.not_stored", "error")
+    ]
+    assert snapshots.troubles == {"not_stored": 1}
     # On its way since before the second owner's, arrives when that one is there; far in the future
     # by the clock of the first.
     arrives = late_key.rpartition("/")[0] + "/e000000000001-9999999999999-00000000.snap"
     await bucket.put(arrives, late, content_type="application/octet-stream")
     assert await snapshots.restore("shop", tmp_path / "copy")
     assert stored_rows(tmp_path / "copy") == ["of the second"]
-
-
-async def test_copies_of_earlier_releases_are_read_and_replaced(
-    bucket: Bucket, snapshots: ObjectSnapshots, tmp_path: Path
-) -> None:
-    """Their names have no epoch, and they hold the store and nothing else."""
-    make_store(tmp_path / "a", "old")
-    plain = zlib.compress((tmp_path / "a" / "store.db").read_bytes())
-    await bucket.put(
-        "sessions/shop/device/9999999999999-0123abcd.snap",
-        keyring("k1").seal(plain, context="device-store:shop"),
-        content_type="application/octet-stream",
-    )
-    assert await snapshots.restore("shop", tmp_path / "one")
-    assert stored_rows(tmp_path / "one") == ["old"]
-    make_store(tmp_path / "a", "new")
-    await snapshots.save("shop", tmp_path / "a", epoch=1)
-    assert await snapshots.restore("shop", tmp_path / "two")
-    assert stored_rows(tmp_path / "two") == ["old", "new"]
 
 
 async def test_a_store_that_is_there_is_replaced_on_request_only(

@@ -20,7 +20,8 @@ from gateway_worker.storage.objects import (
     ObjectsSettings,
     device_snapshots,
 )
-from tests.integration.storage.objects.support import keyring, make_store, stored_rows
+from tests.integration.storage.objects.support import keyring, made, make_store, stored_rows
+from tests.support.copies import FLEET, MemoryRegister
 
 
 class StoppedClock(SystemClock):
@@ -35,9 +36,9 @@ class StoppedClock(SystemClock):
 
 
 @pytest.fixture
-def snapshots(bucket: Bucket) -> ObjectSnapshots:
+def snapshots(bucket: Bucket, register: MemoryRegister) -> ObjectSnapshots:
     """Return snapshots under one key."""
-    return ObjectSnapshots(bucket=bucket, keyring=keyring("k1"))
+    return made(bucket, register, "k1")
 
 
 async def keys(bucket: Bucket, session_id: str = "shop") -> list[str]:
@@ -70,7 +71,7 @@ async def test_what_is_stored_is_not_to_be_read(
     (key,) = await keys(bucket)
     envelope = await bucket.get(key)
     assert envelope is not None
-    assert envelope.startswith(b"WGS\x01\x02k1")
+    assert envelope.startswith(b"WGS\x02\x02k1")
     for plain in (b"SQLite", b"secret", b"CREATE"):
         assert plain not in envelope
 
@@ -122,11 +123,11 @@ async def test_two_copies_are_kept(
 
 
 async def test_a_copy_right_after_another_one_takes_one_step(
-    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bucket: Bucket, register: MemoryRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is the newest although the clock stands still; the next copy removes those behind it."""
     clock = StoppedClock(datetime(2031, 1, 1, tzinfo=UTC))
-    snapshots = ObjectSnapshots(bucket=bucket, keyring=keyring("k1"), clock=clock)
+    snapshots = made(bucket, register, "k1", clock=clock)
     make_store(tmp_path / "live", "first")
     await snapshots.save("shop", tmp_path / "live", epoch=4)
     with monkeypatch.context() as patched:
@@ -143,30 +144,31 @@ async def test_a_copy_right_after_another_one_takes_one_step(
 
 
 async def test_the_first_copy_under_an_epoch_looks_at_what_is_there(
-    bucket: Bucket, snapshots: ObjectSnapshots, tmp_path: Path
+    bucket: Bucket, register: MemoryRegister, snapshots: ObjectSnapshots, tmp_path: Path
 ) -> None:
     """Whatever it is called: a later owner may have made one."""
     make_store(tmp_path / "mine", "mine")
     make_store(tmp_path / "theirs", "theirs")
     await snapshots.save("shop", tmp_path / "mine", epoch=4)
-    other = ObjectSnapshots(bucket=bucket, keyring=keyring("k1"))
+    other = made(bucket, register, "k1")
     await other.save("shop", tmp_path / "theirs", epoch=6)
-    await snapshots.save("shop", tmp_path / "mine", epoch=5, again=True)
+    assert not await snapshots.save("shop", tmp_path / "mine", epoch=5, again=True)
     assert len(await keys(bucket)) == 2
     # A quick one, by a worker that does not know yet that it has lost the session, changes nothing.
-    await snapshots.save("shop", tmp_path / "mine", epoch=4, again=True)
+    assert not await snapshots.save("shop", tmp_path / "mine", epoch=4, again=True)
+    assert len(await keys(bucket)) == 2
     assert await snapshots.restore("shop", tmp_path / "copy")
     assert stored_rows(tmp_path / "copy") == ["theirs"]
 
 
 async def test_a_worker_whose_clock_is_behind_makes_the_newest_copy(
-    bucket: Bucket, tmp_path: Path
+    bucket: Bucket, register: MemoryRegister, tmp_path: Path
 ) -> None:
     """Copies are ordered by who came last, not by whose clock is ahead."""
     for year in (2031, 2030, 2029):
         make_store(tmp_path / "live", str(year))
         clock = StoppedClock(datetime(year, 1, 1, tzinfo=UTC))
-        snapshots = ObjectSnapshots(bucket=bucket, keyring=keyring("k1"), clock=clock)
+        snapshots = made(bucket, register, "k1", clock=clock)
         await snapshots.save("shop", tmp_path / "live")
     assert await snapshots.restore("shop", tmp_path / "copy")
     assert stored_rows(tmp_path / "copy") == ["2031", "2030", "2029"]
@@ -204,7 +206,7 @@ async def test_the_copy_before_a_damaged_one_is_used(
 
 
 async def test_copies_of_which_none_is_usable_are_not_taken_for_none(
-    bucket: Bucket, snapshots: ObjectSnapshots, tmp_path: Path
+    bucket: Bucket, register: MemoryRegister, snapshots: ObjectSnapshots, tmp_path: Path
 ) -> None:
     """A session without a store counts as lost and its copies go; a missing key must not do that.
 
@@ -213,7 +215,7 @@ async def test_copies_of_which_none_is_usable_are_not_taken_for_none(
     make_store(tmp_path / "live", "a")
     await snapshots.save("shop", tmp_path / "live")
     make_store(tmp_path / "here", "mine")
-    without_the_key = ObjectSnapshots(bucket=bucket, keyring=keyring("k2"))
+    without_the_key = made(bucket, register, "k2")
     with pytest.raises(DependencyError, match="none of the 1 copies"):
         await without_the_key.restore("shop", tmp_path / "here", replace=True)
     assert stored_rows(tmp_path / "here") == ["mine"]
@@ -221,16 +223,16 @@ async def test_copies_of_which_none_is_usable_are_not_taken_for_none(
 
 
 async def test_a_key_can_be_replaced(
-    bucket: Bucket, snapshots: ObjectSnapshots, tmp_path: Path
+    bucket: Bucket, register: MemoryRegister, snapshots: ObjectSnapshots, tmp_path: Path
 ) -> None:
     """The old one opens what it has sealed; what is new is under the new one."""
     make_store(tmp_path / "live", "a")
     await snapshots.save("shop", tmp_path / "live")
-    both = ObjectSnapshots(bucket=bucket, keyring=keyring("k2", "k1"))
+    both = made(bucket, register, "k2", "k1")
     assert await both.restore("shop", tmp_path / "one")
     make_store(tmp_path / "live", "b")
     await both.save("shop", tmp_path / "live")
-    only_new = ObjectSnapshots(bucket=bucket, keyring=keyring("k2"))
+    only_new = made(bucket, register, "k2")
     assert await only_new.restore("shop", tmp_path / "two")
     assert stored_rows(tmp_path / "one") == ["a"]
     assert stored_rows(tmp_path / "two") == ["a", "b"]
@@ -271,13 +273,13 @@ async def test_a_deleted_session_leaves_nothing(
 
 
 async def test_an_object_store_that_is_away_is_reported(
-    settings: ObjectsSettings, tmp_path: Path, unused_tcp_port: int
+    settings: ObjectsSettings, register: MemoryRegister, tmp_path: Path, unused_tcp_port: int
 ) -> None:
     """By each call, as something that passes; on disk nothing changes."""
     make_store(tmp_path / "live", "a")
     elsewhere = settings.model_copy(update={"endpoint_url": f"http://127.0.0.1:{unused_tcp_port}"})
     async with Objects.open(elsewhere) as away:
-        snapshots = ObjectSnapshots(bucket=Bucket(objects=away), keyring=keyring("k1"))
+        snapshots = made(Bucket(objects=away), register, "k1")
         with pytest.raises(DependencyError):
             await snapshots.save("shop", tmp_path / "live")
         with pytest.raises(DependencyError):
@@ -287,16 +289,24 @@ async def test_an_object_store_that_is_away_is_reported(
     assert not (tmp_path / "copy").exists()
 
 
-async def test_without_keys_there_are_no_copies(bucket: Bucket, tmp_path: Path) -> None:
+async def test_without_keys_there_are_no_copies(
+    bucket: Bucket, register: MemoryRegister, tmp_path: Path
+) -> None:
     """It is said once, and the worker goes on."""
     make_store(tmp_path / "live", "a")
-    disabled: DeviceSnapshots = device_snapshots(bucket=bucket, keyring=None)
+    disabled: DeviceSnapshots = device_snapshots(
+        bucket=bucket, keyring=None, register=register, fleet=FLEET
+    )
     assert isinstance(disabled, DisabledSnapshots)
     with capture_logs() as logs:
         for _ in range(2):
-            await disabled.save("shop", tmp_path / "live")
+            assert not await disabled.save("shop", tmp_path / "live")
+        assert not await disabled.holds("shop", epoch=0)
         assert not await disabled.restore("shop", tmp_path / "copy")
         await disabled.delete("shop")
     assert [entry["event"] for entry in logs] == ["snapshots.disabled"]
     assert await keys(bucket) == []
-    assert isinstance(device_snapshots(bucket=bucket, keyring=keyring("k1")), ObjectSnapshots)
+    assert isinstance(
+        device_snapshots(bucket=bucket, keyring=keyring("k1"), register=register, fleet=FLEET),
+        ObjectSnapshots,
+    )

@@ -54,7 +54,13 @@ def test_a_part_of_an_envelope_does_not_open(data: st.DataObject) -> None:
 @given(junk=st.binary(max_size=200))
 def test_junk_does_not_open(junk: bytes) -> None:
     """Nor does junk behind a proper beginning; nothing but our own error is raised."""
-    for wrong in (junk, b"WGS\x01" + junk, b"WGS\x01\x02k1" + junk):
+    for wrong in (
+        junk,
+        b"WGS",
+        b"WGS\x01\x02k1" + junk,
+        b"WGS\x02" + junk,
+        b"WGS\x02\x02k1" + junk,
+    ):
         with pytest.raises(UnreadableError):
             Keyring({"k1": NEW}).open(wrong, context=CONTEXT)
 
