@@ -28,6 +28,7 @@ from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.runtime.service import Service, running
 from gateway_worker.runtime.signals import stop_on_signals
+from gateway_worker.sessions.ownership.disk import claimed, settle
 from gateway_worker.storage.objects.client import Objects
 from gateway_worker.version import VERSION
 
@@ -61,11 +62,18 @@ async def run(settings: Settings) -> None:
         clock=clock,
     )
     async with AsyncExitStack() as stack:
+        disk = stack.enter_context(claimed(settings.data_dir, worker_id=settings.worker_id))
         stack.enter_context(stop_on_signals(stop))
         sidecar.bind()  # a port that is taken shows before anything else is opened
         await _start(stack, sidecar, stop=stop, grace_seconds=5)
         adapters = await open_adapters(stack, settings)
-        parts = build_parts(settings, adapters, Counts(metrics=metrics))
+        parts = build_parts(settings, adapters, disk, Counts(metrics=metrics))
+        await settle(
+            disk,
+            parts.leases,
+            fleet=adapters.fleet,
+            are_portable=adapters.snapshots.are_portable,
+        )
         observe(sidecar, metrics, adapters, parts)
 
         stack.push_async_callback(_leave, parts)

@@ -89,6 +89,8 @@ class Metrics:
         library_stops: Times that the library gave a connection up over a value it does not know.
         snapshot_troubles: Copies of device stores that were not made, not kept by the store, older
             than the newest, or not to be opened.
+        stores_kept: Directories of sessions that are elsewhere, or that the database does not know,
+            which have the last copy of something.
         reconnects: Connections made again after a loss, by dependency.
         dependency_up: 1 if a dependency answered its last check, else 0.
         loop_lag_seconds: How late the event loop was, sampled.
@@ -128,6 +130,7 @@ class Metrics:
     host_exits: Counter
     library_stops: Counter
     snapshot_troubles: Counter
+    stores_kept: Gauge
     reconnects: Counter
     dependency_up: Gauge
     loop_lag_seconds: Histogram
@@ -263,6 +266,9 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         "host_exits": make.counter("host_exits", "Hosts that ended.", "how"),
         "library_stops": make.counter(
             "library_stops", "Connections that the library gave up over an unknown value."
+        ),
+        "stores_kept": make.gauge(
+            "stores_kept", "Directories of sessions elsewhere that hold the last copy of something."
         ),
         "snapshot_troubles": make.counter(
             "snapshot_troubles", "Copies of device stores that cannot be relied on.", "kind"

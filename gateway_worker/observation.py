@@ -20,6 +20,7 @@ from gateway_worker.health.capacity import CapacityWatch
 from gateway_worker.health.heartbeat import LoadReport, Rate
 from gateway_worker.health.resources import ResourceMeter
 from gateway_worker.metrics import SNAPSHOT_TROUBLES, Metrics
+from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ownership.lease import LeaseKeeper
 from gateway_worker.sessions.ownership.takeover import Caretaker
@@ -113,6 +114,11 @@ class Observed(Protocol):
     @property
     def report(self) -> LoadReport:
         """What heartbeats say."""
+        ...
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """What sessions have left on the disk."""
         ...
 
     @property
@@ -226,6 +232,7 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
         metrics.commands_held.set(parts.dispatcher.held)
         metrics.outbox_depth.set(parts.report.last.outbox_depth)
         metrics.unassigned_waiting.set(parts.capacity.last.waiting)
+        metrics.stores_kept.set(parts.leftovers.kept)
         metrics.fleet_room.set(parts.capacity.last.free)
         metrics.cpu_percent.set(usage.cpu_percent)
         metrics.worker_memory_bytes.set(usage.worker_rss_bytes)

@@ -33,6 +33,7 @@ from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.draining import Drain
 from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.sessions.ownership.disk import Disk
 from gateway_worker.sessions.ownership.lease import LeaseKeeper, Tenure
 from gateway_worker.sessions.ownership.takeover import Caretaker
 from gateway_worker.sessions.ports import SessionStore
@@ -67,6 +68,7 @@ class Adapters:
 
     broker: Broker
     database: Database
+    fleet: str
     cache: Cache
     objects: Objects
     snapshots: Snapshots
@@ -127,16 +129,18 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings) -> Adapters:
         name="database.open",
         within_seconds=settings.database.startup_timeout_seconds,
     )
+    fleet = await until_answered(lambda: fleet_id(database), name="fleet.id")
     objects = await stack.enter_async_context(Objects.open(settings.objects))
     return Adapters(
         database=database,
+        fleet=fleet,
         cache=await stack.enter_async_context(Cache.open(settings.cache)),
         objects=objects,
         snapshots=device_snapshots(
             bucket=Bucket(objects=objects),
             keyring=settings.objects.keyring(),
             register=PostgresCopyRegister(database=database),
-            fleet=await fleet_id(database),
+            fleet=fleet,
         ),
         broker=await stack.enter_async_context(
             Broker.open(settings.broker, worker_id=settings.worker_id)
@@ -164,7 +168,7 @@ async def reach_cache(stack: AsyncExitStack, settings: Settings) -> None:
     await cache.check()
 
 
-def build_parts(settings: Settings, adapters: Adapters, counts: Counts) -> Parts:
+def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Counts) -> Parts:
     """Build what works inside, from the outbox up to the consumer and the heartbeat."""
     broker, worker_id = adapters.broker, settings.worker_id
     outbox = PostgresOutboxStore(database=adapters.database, worker_id=worker_id)
@@ -176,7 +180,7 @@ def build_parts(settings: Settings, adapters: Adapters, counts: Counts) -> Parts
         observe=counts.metrics.observe_commit,
     )
     routes = RedisRoutes(cache=adapters.cache)
-    around = _surroundings(settings, adapters, recorder, relay, routes, counts)
+    around = _surroundings(settings, adapters, disk, recorder, relay, routes, counts)
     workers = WorkerPresence(
         worker_id=worker_id, adapters=adapters, sessions=around.sessions, routes=routes
     )
@@ -219,7 +223,10 @@ def build_parts(settings: Settings, adapters: Adapters, counts: Counts) -> Parts
         on_beat=workers.beat,
     )
     leases = PostgresWorkerStore(
-        database=adapters.database, worker_id=worker_id, lease_seconds=settings.lease_seconds
+        database=adapters.database,
+        worker_id=worker_id,
+        lease_seconds=settings.lease_seconds,
+        disk_id=disk.disk_id,
     )
     return Parts(
         background=around.background,
@@ -361,6 +368,7 @@ def _leftovers(adapters: Adapters, around: Surroundings, manager: SessionManager
 def _surroundings(
     settings: Settings,
     adapters: Adapters,
+    disk: Disk,
     recorder: Recorder,
     relay: Relay,
     routes: RedisRoutes,
@@ -368,7 +376,7 @@ def _surroundings(
 ) -> Surroundings:
     return Surroundings(
         worker_id=settings.worker_id,
-        data_dir=settings.data_dir,
+        data_dir=disk.directory,
         launcher=adapters.hosts,
         recorder=recorder,
         sessions=PostgresSessionStore(database=adapters.database),

@@ -45,7 +45,7 @@ class Settings(BaseModel):
         worker_id: Name of the worker: part of its queue's name, stable over restarts. The
             machine's name (a pod's name) if none is given.
         environment: `production` refuses the sandbox.
-        data_dir: Device stores and spools, one directory per session; private to this worker.
+        data_dir: Device stores and spools, one directory per session; locked, and this worker's.
         capacity: Sessions that the worker holds at most.
         heartbeat_seconds: Time between two heartbeats.
         lease_seconds: After how long without a word from it a worker's sessions are taken over.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from gateway_worker.config import Settings, load_settings
-from gateway_worker.ctl import dead, fleet, snapshots
+from gateway_worker.ctl import dead, disk, fleet, snapshots
 from gateway_worker.log import configure_logging
 from gateway_worker.log.settings import LogLevel
 
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     dead.add_arguments(groups)
     fleet.add_arguments(groups)
     snapshots.add_arguments(groups)
+    disk.add_arguments(groups)
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -73,6 +73,8 @@ class DeviceStore:
                 self._session_id, self.directory, replace=True
             )
             self._log.info("session.store_restored", restored=restored)
+            if not restored and not has_device_store(self.directory):
+                self._log.error("session.store_missing", epoch=self._epoch)
             if not restored and self._is_missing():
                 raise DependencyError("no copy of the device store; its former owner may have it")
         try:

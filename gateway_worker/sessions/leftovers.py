@@ -2,7 +2,8 @@
 
 Messages that WhatsApp takes for delivered, and that no commit has covered, may still be in the
 spool: they are sent to the session's present owner, which records them. Then the directory goes,
-with the device's keys in it.
+with the device's keys in it: if the session has been deleted, or if a copy that was made of them,
+or by a later owner, has just been read and opened. Otherwise it stays, which is told as an error.
 """
 
 import asyncio
@@ -36,10 +37,11 @@ from gateway_worker.sessions.refusals import REFUSED_NAME, keep_refused
 from gateway_worker.sessions.store_files import (
     SEPARATOR,
     forget_local,
-    has_device_store,
+    has_linked_device,
     park,
     parked_session,
     pending_records,
+    unused,
 )
 
 log = structlog.get_logger(__name__)
@@ -47,6 +49,10 @@ log = structlog.get_logger(__name__)
 _LOOK_SECONDS = 30.0
 _REPLAY_SECONDS = 60.0
 _REMEMBERED_SENDS = 100
+
+
+class _LastCopyError(Exception):
+    """What is here is nowhere else."""
 
 
 class Leftovers:
@@ -86,6 +92,12 @@ class Leftovers:
         self._controls = controls
         self._held = held
         self._busy = asyncio.Lock()
+        self._kept: set[Path] = set()
+
+    @property
+    def kept(self) -> int:
+        """How many directories cannot be cleared without losing the last copy of something."""
+        return len(self._kept)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Clear what is there, and look again now and then, until `stop` is set."""
@@ -125,18 +137,47 @@ class Leftovers:
         return [name for name in names if not self._held(name)]
 
     async def _park(self, session_id: str) -> Path | None:
-        """Move a directory aside: the session may come back at any moment, and have a new one."""
+        """Move a directory aside: the session may come back at any moment, and have a new one.
+
+        Not if it has the only copy of a device, which then stays where it is looked for, nor under
+        a host that runs.
+        """
         directory = self._directory / session_id
         if not directory.is_dir():
             return None
         row = await self._sessions.get(session_id)
         if self._held(session_id) or (row is not None and row.worker_id == self._worker_id):
             return None
-        return park(directory, self._parking)
+        if row is None and not await self._sessions.was_deleted(session_id):
+            self._keep(session_id, directory, "leftovers.unknown_session")
+            return None
+        if row is not None and await asyncio.to_thread(self._is_last, row, directory):
+            self._keep(session_id, directory, "leftovers.last_copy")
+            return directory if await asyncio.to_thread(pending_records, directory) else None
+        with unused(directory) as free:
+            if not free:
+                raise TimeoutError("a host still uses it")
+            return park(directory, self._parking)
+
+    def _is_last(self, row: SessionRow, directory: Path) -> bool:
+        """Whether a device's keys are here and, as no copies are made, nowhere else."""
+        return (
+            not self._snapshots.are_portable
+            and not _is_former(row, directory)
+            and has_linked_device(directory)
+        )
+
+    def _keep(self, session_id: str, directory: Path, event: str) -> None:
+        """Say, once, that a directory is not cleared, and why."""
+        if directory not in self._kept:
+            self._kept.add(directory)
+            log.error(event, session_id=session_id, directory=str(directory))
 
     async def _attempt(self, session_id: str, directory: Path, copied: int | None = None) -> None:
         try:
             await self._clear(session_id, directory, copied)
+        except _LastCopyError:
+            self._keep(session_id, directory, "leftovers.last_copy")
         except (GatewayError, TimeoutError, OSError) as error:  # the next look tries again
             log.warning("leftovers.kept", session_id=session_id, reason=repr(error))
         except Exception:
@@ -144,21 +185,38 @@ class Leftovers:
 
     async def _clear(self, session_id: str, directory: Path, copied: int | None) -> None:
         row = await self._sessions.get(session_id)
-        epoch = await asyncio.to_thread(read_epoch, directory)
-        if row is not None and epoch is not None and epoch < row.first_epoch:
-            log.info("leftovers.former", session_id=session_id, epoch=epoch)
+        if row is not None and await asyncio.to_thread(_is_former, row, directory):
+            log.info("leftovers.former", session_id=session_id)
             row = None  # that of a deleted session, whose namesake has nothing to do with it
         waiting = await asyncio.to_thread(pending_records, directory)
-        if row is not None and waiting:
-            await self._send_on(row, directory)
-        is_copied = epoch is not None and epoch == copied
-        if row is not None and has_device_store(directory) and not is_copied:
-            # It may be the only one: its owner died before the first copy was made.
-            await self._snapshots.save(session_id, directory, epoch=epoch or 0)
+        if row is None:
+            log.info("leftovers.of_deleted", session_id=session_id, records=waiting)
+        else:
+            if waiting:
+                await self._send_on(row, directory)
+            await self._secure(row, directory, copied)
         await asyncio.to_thread(self._keep_refused, session_id, directory)
         if not await asyncio.to_thread(forget_local, directory):
             raise TimeoutError("a host still uses it")
+        self._kept.discard(directory)
         log.info("leftovers.cleared", session_id=session_id)
+
+    async def _secure(self, row: SessionRow, directory: Path, copied: int | None) -> None:
+        """Make sure that the device store is not needed here: a later copy has just been opened.
+
+        Raises:
+            DependencyError: That cannot be found out now, or the store cannot be copied.
+        """
+        if not await asyncio.to_thread(has_linked_device, directory):
+            return
+        session_id = row.session_id
+        epoch = await asyncio.to_thread(read_epoch, directory) or row.first_epoch
+        if await self._snapshots.holds(session_id, epoch=epoch if epoch == copied else epoch + 1):
+            return
+        # It may be the only one: its owner died before the first copy was made.
+        stored = await self._snapshots.save(session_id, directory, epoch=epoch)
+        if not (stored and await self._snapshots.holds(session_id, epoch=epoch)):
+            raise _LastCopyError
 
     def _keep_refused(self, session_id: str, directory: Path) -> None:
         """Put aside what the database has refused: nobody else has it, and people may want it."""
@@ -188,6 +246,12 @@ class Leftovers:
         log.info("leftovers.sent_on", session_id=row.session_id, events=sending.sent)
         if await asyncio.to_thread(pending_records, directory):
             raise TimeoutError("the spool was not read to its end")
+
+
+def _is_former(row: SessionRow, directory: Path) -> bool:
+    """Whether a directory was left by a deleted session of the same name."""
+    epoch = read_epoch(directory)
+    return epoch is not None and epoch < row.first_epoch
 
 
 def _directories(parent: Path) -> list[Path]:

@@ -85,6 +85,10 @@ class SessionStore(Protocol):
         """Return a session or None."""
         ...
 
+    async def was_deleted(self, session_id: str) -> bool:
+        """Whether there was a session of this name that has been deleted."""
+        ...
+
     async def owned_by(self, worker_id: str) -> Sequence[SessionRow]:
         """Return the sessions that this worker owns, the oldest first."""
         ...

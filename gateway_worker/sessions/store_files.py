@@ -8,11 +8,13 @@ holds that lock meanwhile, so nothing is ever taken away under a running host.
 import fcntl
 import os
 import shutil
+import sqlite3
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from gateway_contracts import new_id
 
@@ -29,6 +31,8 @@ CARRIED_NAME: Final = "carried"
 """Holds a spool that came with a copy while the directory has one of its own."""
 SEPARATOR: Final = "~"
 """Between session and number in the name of a parked directory; no session id has it."""
+_DEVICES: Final = "whatsmeow_device"
+_BUSY_SECONDS: Final = 0.5
 _RECORD: Final = struct.Struct("<IIQBB")
 _ACK: Final = struct.Struct("<QI")
 
@@ -36,6 +40,21 @@ _ACK: Final = struct.Struct("<QI")
 def has_device_store(directory: Path) -> bool:
     """Whether the session's directory has a device store."""
     return (directory / DEVICE_STORE_NAME).exists()
+
+
+def has_linked_device(directory: Path) -> bool:
+    """Whether the device store holds a device, or may do so: one that cannot be read counts too."""
+    if not has_device_store(directory):
+        return False
+    source = f"file:{quote(str((directory / DEVICE_STORE_NAME).absolute()))}?mode=rw"
+    try:
+        with closing(sqlite3.connect(source, uri=True, timeout=_BUSY_SECONDS)) as store:
+            tables = {name for (name,) in store.execute("SELECT name FROM sqlite_schema")}
+            if _DEVICES not in tables:
+                return bool(tables)
+            return store.execute(f"SELECT 1 FROM {_DEVICES}").fetchone() is not None  # noqa: S608 - a constant
+    except sqlite3.Error:
+        return True
 
 
 def forget_device(directory: Path) -> None:

@@ -1,6 +1,7 @@
 """What ownership needs from database, broker, relay, hosts and consumer."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from gateway_worker.sessions.ports import SessionRow
@@ -15,7 +16,11 @@ class WorkerLeases(Protocol):
         ...
 
     async def register(self, *, version: str, capacity: int) -> None:
-        """Enter this process as the worker of its name; another one of that name loses it."""
+        """Enter this process as the worker of its name; another one of that name loses it.
+
+        Raises:
+            ConfigurationError: A live one runs on another disk: these are two, not one again.
+        """
         ...
 
     async def renew(self) -> bool:
@@ -28,6 +33,41 @@ class WorkerLeases(Protocol):
 
     async def leave(self) -> None:
         """End the lease now. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownDisk:
+    """The disk on which a worker ran last.
+
+    Attributes:
+        disk_id: Its id; None if the worker has none, or has never been there.
+        lease_seconds: What is left of the worker's lease; not above 0 if it has ended.
+        renewals: Changes whenever the lease is renewed.
+    """
+
+    disk_id: str | None = None
+    lease_seconds: float = 0.0
+    renewals: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedSession:
+    """A session of a worker that has an account, and whether its device store has been copied."""
+
+    session_id: str
+    is_copied: bool
+
+
+class DiskRecords(Protocol):
+    """What the database knows of a worker's disk. Every call may raise `DependencyError`."""
+
+    async def known_disk(self) -> KnownDisk:
+        """Return where the worker of this name ran last."""
+        ...
+
+    async def linked_sessions(self) -> Sequence[LinkedSession]:
+        """Return the sessions of the worker of this name that have an account, by their ids."""
         ...
 
 

@@ -107,6 +107,8 @@ workers = Table(
     Column("incarnation", Uuid),
     Column("draining", Boolean, nullable=False, server_default=text("false")),
     Column("lease_seconds", Double, nullable=False, server_default=text("15")),
+    # The directory on which it ran last (see `sessions.ownership.disk`).
+    Column("disk_id", Uuid),
     # When the lease was last renewed although it had ended.
     Column("resumed_at", DateTime(timezone=True)),
     postgresql_with={"fillfactor": "50"},

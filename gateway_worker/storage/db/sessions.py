@@ -34,6 +34,7 @@ _GO_ON = f"""
 """A statement of its own: the one before may have waited for the end of a namesake's deletion, and
 only a later one sees what that has left."""
 _GET = text(f"SELECT {COLUMNS} FROM sessions WHERE id = :id")  # noqa: S608
+_WAS_DELETED = text("SELECT EXISTS (SELECT FROM former_sessions WHERE id = :id)")
 _OWNED = text(f"""
     SELECT {COLUMNS} FROM sessions WHERE worker_id = :worker_id ORDER BY created_at, id
 """)  # noqa: S608
@@ -124,6 +125,11 @@ class PostgresSessionStore:
     async def get(self, session_id: str) -> SessionRow | None:
         """Return a session or None. Raises `DependencyError`."""
         return await self._one("reading a session", _GET, {"id": session_id})
+
+    async def was_deleted(self, session_id: str) -> bool:
+        """Whether a session of this name has been deleted. Raises `DependencyError`."""
+        async with self._database.statement("looking for a deleted session") as connection:
+            return bool(await connection.scalar(_WAS_DELETED, {"id": session_id}))
 
     async def owned_by(self, worker_id: str) -> Sequence[SessionRow]:
         """Return the sessions that this worker owns, the oldest first. Raises `DependencyError`."""

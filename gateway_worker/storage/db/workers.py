@@ -5,18 +5,37 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
+from gateway_worker.errors import ConfigurationError
+from gateway_worker.sessions.ownership.ports import KnownDisk, LinkedSession
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.leases import ENDED, LOCK_ROOM
 
 _REGISTER = text("""
-    INSERT INTO workers (id, version, capacity, lease_expires_at, lease_seconds, incarnation)
+    INSERT INTO workers AS w
+        (id, version, capacity, lease_expires_at, lease_seconds, incarnation, disk_id)
     VALUES (:id, :version, :capacity,
-        now() + make_interval(secs => CAST(:lease_seconds AS float8)), :lease_seconds, :incarnation)
+        now() + make_interval(secs => CAST(:lease_seconds AS float8)), :lease_seconds, :incarnation,
+        CAST(:disk_id AS uuid))
     ON CONFLICT (id) DO UPDATE SET version = EXCLUDED.version, capacity = EXCLUDED.capacity,
         started_at = now(), heartbeat_at = now(), lease_expires_at = EXCLUDED.lease_expires_at,
         lease_seconds = EXCLUDED.lease_seconds, incarnation = EXCLUDED.incarnation,
-        draining = false, resumed_at = NULL
+        draining = false, resumed_at = NULL, disk_id = EXCLUDED.disk_id
+    WHERE w.lease_expires_at <= now() OR w.disk_id IS NULL OR w.disk_id = EXCLUDED.disk_id
+        OR w.incarnation IS NOT DISTINCT FROM CAST(:before AS uuid)
+    RETURNING id
 """)
+_DISK = text("""
+    SELECT disk_id,
+        CAST(extract(epoch FROM lease_expires_at - clock_timestamp()) AS float8) AS lease_seconds,
+        concat(incarnation, ' ', lease_expires_at) AS renewals
+    FROM workers WHERE id = :id
+""")
+_LINKED = text("""
+    SELECT s.id, c.newest IS NOT NULL AS is_copied
+    FROM sessions AS s LEFT JOIN snapshots AS c ON c.session_id = s.id
+    WHERE s.worker_id = :id AND s.account IS NOT NULL ORDER BY s.id
+""")
+_FORGET_DISK = text("UPDATE workers SET disk_id = NULL WHERE id = :id RETURNING id")
 _RENEW = text("""
     UPDATE workers SET heartbeat_at = now(),
         resumed_at = CASE WHEN lease_expires_at <= now() THEN now() ELSE resumed_at END,
@@ -58,9 +77,18 @@ class PostgresWorkerStore:
         database: Where the table is.
         worker_id: This worker.
         lease_seconds: How long after a renewal the worker counts as alive.
+        disk_id: The disk that it runs on; None if that does not matter.
     """
 
-    def __init__(self, *, database: Database, worker_id: str, lease_seconds: float = 15.0) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        worker_id: str,
+        lease_seconds: float = 15.0,
+        disk_id: str | None = None,
+    ) -> None:
+        self._disk_id = disk_id
         self._database = database
         self._worker_id = worker_id
         self._lease_seconds = lease_seconds
@@ -75,18 +103,26 @@ class PostgresWorkerStore:
         """Enter this worker, or enter it anew after a restart, as a new incarnation.
 
         Raises:
+            ConfigurationError: One of its name is alive on another disk.
             DependencyError: The worker may or may not be entered; register again.
         """
-        self._incarnation = incarnation = uuid4()
+        before, self._incarnation = self._incarnation, uuid4()
         values = {
             "id": self._worker_id,
             "version": version,
             "capacity": capacity,
             "lease_seconds": self._lease_seconds,
-            "incarnation": incarnation,
+            "incarnation": self._incarnation,
+            "before": before,
+            "disk_id": self._disk_id,
         }
         async with self._database.statement("registering the worker") as connection:
-            await connection.execute(_REGISTER, values)
+            entered = await connection.scalar(_REGISTER, values)
+        if entered is None:
+            raise ConfigurationError(
+                f"WORKER_ID: the worker {self._worker_id} is running with another DATA_DIR: give"
+                " each worker a name of its own"
+            )
 
     async def renew(self) -> bool:
         """Renew the lease, also one that has ended.
@@ -136,6 +172,33 @@ class PostgresWorkerStore:
         """
         async with self._database.statement("forgetting old workers") as connection:
             return (await connection.execute(_FORGET_OLD)).rowcount
+
+    async def known_disk(self) -> KnownDisk:
+        """Return where the worker of this name ran last. Raises `DependencyError`."""
+        async with self._database.statement("asking for the worker's disk") as connection:
+            row = (await connection.execute(_DISK, {"id": self._worker_id})).one_or_none()
+        if row is None:
+            return KnownDisk()
+        return KnownDisk(
+            disk_id=None if row.disk_id is None else str(row.disk_id),
+            lease_seconds=row.lease_seconds,
+            renewals=row.renewals,
+        )
+
+    async def linked_sessions(self) -> Sequence[LinkedSession]:
+        """Return its sessions that have an account, by their ids. Raises `DependencyError`."""
+        async with self._database.statement("asking for the worker's accounts") as connection:
+            found = await connection.execute(_LINKED, {"id": self._worker_id})
+        return [LinkedSession(session_id=row.id, is_copied=row.is_copied) for row in found]
+
+    async def forget_disk(self) -> bool:
+        """Note that its disk is lost for good; False if there is no such worker.
+
+        Raises:
+            DependencyError: It is not known whether that is noted.
+        """
+        async with self._database.statement("forgetting the worker's disk") as connection:
+            return await connection.scalar(_FORGET_DISK, {"id": self._worker_id}) is not None
 
     def _me(self) -> dict[str, object]:
         return {"id": self._worker_id, "incarnation": self._incarnation}

@@ -9,62 +9,10 @@ from typing import Any, cast
 import pytest
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.manager import SessionManager
-from gateway_worker.sessions.ports import SessionRow
-from gateway_worker.sessions.store_files import DEVICE_STORE_NAME
 from tests.unit.sessions.company import Company, Quiet, linked_row
 
 ROW = linked_row("cafe", epoch=7)
-
-
-class Copied:
-    """Counts copies by epoch."""
-
-    def __init__(self) -> None:
-        self.epochs: list[int] = []
-
-    async def save(self, _session_id: str, _directory: Path, *, epoch: int = 0) -> None:
-        """Count it."""
-        self.epochs.append(epoch)
-
-
-class Elsewhere:
-    """Says that another worker has every session."""
-
-    async def get(self, session_id: str) -> SessionRow:
-        """Say so."""
-        return replace(ROW, session_id=session_id, worker_id="beta")
-
-
-@pytest.mark.parametrize(
-    ("copied", "copies"), [(None, [7]), (6, [7]), (7, [])], ids=["never", "an older one", "this"]
-)
-async def test_a_store_is_copied_unless_it_has_been(
-    tmp_path: Path, copied: int | None, copies: list[int]
-) -> None:
-    """And then its directory goes."""
-    directory = tmp_path / "sessions" / "cafe"
-    directory.mkdir(parents=True)
-    (directory / DEVICE_STORE_NAME).write_bytes(b"keys")
-    (directory / "epoch").write_text("7")
-    snapshots = Copied()
-    leftovers = Leftovers(
-        worker_id="me",
-        directory=tmp_path,
-        launcher=cast("Any", Quiet()),
-        sessions=cast("Any", Elsewhere()),
-        messages=cast("Any", Quiet()),
-        snapshots=cast("Any", snapshots),
-        controls=cast("Any", Quiet()),
-        held=lambda _session_id: False,
-    )
-
-    await leftovers.clear("cafe", copied)
-
-    assert snapshots.epochs == copies
-    assert not directory.exists()
-    assert list((tmp_path / "leftovers").iterdir()) == []
 
 
 class AbsentBroker:

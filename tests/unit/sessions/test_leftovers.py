@@ -1,11 +1,15 @@
 """What a spool still holds goes to the session's owner, and is gone from the disk only then."""
 
 import asyncio
+import fcntl
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway_contracts import MessageReceived, parse_event
 from gateway_worker.errors import DependencyError
@@ -14,6 +18,7 @@ from gateway_worker.sessions.hosting import HostExited, HostListener, HostSpec
 from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.ownership.control import Control
 from gateway_worker.sessions.ports import SessionRow
+from gateway_worker.sessions.store_files import LOCK_NAME
 from tests.support.eventually import eventually
 from tests.unit.sessions.company import Quiet, linked_row
 from tests.unit.sessions.test_inbound import message
@@ -34,6 +39,10 @@ class Disk:
     async def get(self, session_id: str) -> SessionRow:
         """Say that another worker has the session."""
         return replace(linked_row(session_id, epoch=7), worker_id="beta")
+
+    async def was_deleted(self, _session_id: str) -> bool:
+        """Say that it was not."""
+        return False
 
     async def replay(self, _spec: HostSpec, listener: HostListener) -> "Disk":
         """Tell the messages, as fast as they are taken."""
@@ -90,3 +99,159 @@ async def test_nothing_is_forgotten_before_all_that_came_before_it_is_sent(
     assert disk.lost == []
     assert disk.sent == [f"M{record}" for record in range(1, RECORDS + 1)]
     assert list((tmp_path / "leftovers").iterdir()) == []
+
+
+class Table:
+    """The sessions table: one session, or none."""
+
+    def __init__(self, row: SessionRow | None, *, deleted: bool = False) -> None:
+        self.row = row
+        self.deleted = deleted
+
+    async def get(self, _session_id: str) -> SessionRow | None:
+        """Return it."""
+        return self.row
+
+    async def was_deleted(self, _session_id: str) -> bool:
+        """Say whether it was deleted."""
+        return self.deleted
+
+
+class Copies:
+    """Copies, by epoch, of which some may not come back as they were.
+
+    Args:
+        kept: The epochs of which there is a copy that opens.
+        stores: Whether one that is made is kept.
+        portable: Whether any are made at all.
+    """
+
+    def __init__(self, *kept: int, stores: bool = True, portable: bool = True) -> None:
+        self.kept = set(kept)
+        self.stores = stores
+        self.are_portable = portable
+        self.made: list[int] = []
+
+    async def save(self, _session_id: str, _directory: Path, *, epoch: int) -> bool:
+        """Make one, unless a later one is there."""
+        self.made.append(epoch)
+        if not self.stores or any(one > epoch for one in self.kept):
+            return False
+        self.kept.add(epoch)
+        return True
+
+    async def holds(self, _session_id: str, *, epoch: int) -> bool:
+        """Open one."""
+        return any(one >= epoch for one in self.kept)
+
+
+def elsewhere() -> SessionRow:
+    """Return a session that another worker has."""
+    return replace(linked_row("shop", epoch=7), worker_id="beta")
+
+
+def leftovers_of(directory: Path, table: Table, copies: Copies) -> Leftovers:
+    """Return what clears a directory in which `shop` has a store of epoch 3."""
+    home = directory / "sessions" / "shop"
+    home.mkdir(parents=True)
+    with closing(sqlite3.connect(home / "store.db")) as database, database:
+        database.execute("CREATE TABLE whatsmeow_device (jid TEXT)")
+        database.execute("INSERT INTO whatsmeow_device VALUES ('1@s')")
+    (home / "epoch").write_text("3")
+    return Leftovers(
+        worker_id="me",
+        directory=directory,
+        launcher=cast("Any", Quiet()),
+        sessions=cast("Any", table),
+        messages=cast("Any", Quiet()),
+        snapshots=cast("Any", copies),
+        controls=cast("Any", Quiet()),
+        held=lambda _session_id: False,
+    )
+
+
+def stores(directory: Path) -> list[str]:
+    """Return where the stores in a worker's directory are."""
+    found = directory.rglob("store.db")
+    return sorted(path.relative_to(directory).parts[0] for path in found)
+
+
+@pytest.mark.parametrize(
+    ("copies", "copied", "made"),
+    [
+        (Copies(4), None, []),  # a later owner's
+        (Copies(3), 3, []),  # as it was handed over
+        (Copies(3), None, [3]),  # of the same owner, but perhaps of before
+        (Copies(), 3, [3]),  # it was made, and is gone
+        (Copies(), None, [3]),
+    ],
+)
+async def test_a_store_goes_when_a_copy_has_been_opened(
+    tmp_path: Path, copies: Copies, copied: int | None, made: list[int]
+) -> None:
+    """One that has all of it."""
+    leftovers = leftovers_of(tmp_path, Table(elsewhere()), copies)
+    await leftovers.clear("shop", copied)
+    assert copies.made == made
+    assert stores(tmp_path) == []
+    assert leftovers.kept == 0
+
+
+async def test_a_store_stays_if_no_copy_opens(tmp_path: Path) -> None:
+    """And goes once there is one; in between it is told once, as an error."""
+    copies = Copies(stores=False)
+    leftovers = leftovers_of(tmp_path, Table(elsewhere()), copies)
+    with capture_logs() as logs:
+        await leftovers.clear("shop", 3)
+        await leftovers._send_parked()
+    assert stores(tmp_path) == ["leftovers"]
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [
+        ("leftovers.last_copy", "error")
+    ]
+    assert leftovers.kept == 1
+    copies.stores = True
+    await leftovers._send_parked()
+    assert stores(tmp_path) == []
+    assert leftovers.kept == 0
+
+
+async def test_without_copies_a_store_stays_where_it_is_looked_for(tmp_path: Path) -> None:
+    """The session finds it there when it comes back."""
+    leftovers = leftovers_of(tmp_path, Table(elsewhere()), Copies(portable=False))
+    with capture_logs() as logs:
+        for _ in range(2):
+            await leftovers.clear("shop")
+    assert stores(tmp_path) == ["sessions"]
+    assert [entry["event"] for entry in logs] == ["leftovers.last_copy"]
+
+
+@pytest.mark.parametrize(("deleted", "left"), [(True, []), (False, ["sessions"])])
+async def test_a_session_that_the_database_does_not_know(
+    tmp_path: Path, *, deleted: bool, left: list[str]
+) -> None:
+    """Its store goes if it was deleted; otherwise this may be another database."""
+    leftovers = leftovers_of(tmp_path, Table(None, deleted=deleted), Copies())
+    await leftovers.clear("shop")
+    assert stores(tmp_path) == left
+    assert leftovers.kept == len(left)
+
+
+async def test_nothing_is_moved_from_under_a_host(tmp_path: Path) -> None:
+    """Whoever's it is: the library would go on in a file that nobody finds again."""
+    leftovers = leftovers_of(tmp_path, Table(elsewhere()), Copies(4))
+    with (tmp_path / "sessions" / "shop" / LOCK_NAME).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        await leftovers.clear("shop")
+        assert stores(tmp_path) == ["sessions"]
+    await leftovers.clear("shop")
+    assert stores(tmp_path) == []
+
+
+async def test_a_store_without_a_device_is_no_last_copy(tmp_path: Path) -> None:
+    """The library makes one for every session that shows a QR code."""
+    leftovers = leftovers_of(tmp_path, Table(elsewhere()), Copies(portable=False))
+    with closing(sqlite3.connect(tmp_path / "sessions" / "shop" / "store.db")) as database:
+        database.execute("DELETE FROM whatsmeow_device")
+        database.commit()
+    await leftovers.clear("shop")
+    assert stores(tmp_path) == []

@@ -41,6 +41,9 @@ async def test_an_old_session_s_store_is_no_copy_of_the_new_one(
             row = linked_row(session_id, epoch=7)
             return replace(row, worker_id="beta", first_epoch=first_epoch)
 
+        async def was_deleted(self, _session_id: str) -> bool:
+            return True
+
     leftovers = Leftovers(
         worker_id="me",
         directory=tmp_path,

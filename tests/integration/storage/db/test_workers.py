@@ -1,8 +1,14 @@
 """Leases on a real PostgreSQL: they count by its clock."""
 
+import pytest
+
+from gateway_contracts import Account
+from gateway_worker.errors import ConfigurationError
+from gateway_worker.sessions.ownership.ports import KnownDisk, LinkedSession
 from gateway_worker.storage.db import (
     Database,
     PostgresChangeStore,
+    PostgresCopyRegister,
     PostgresSessionStore,
     PostgresWorkerStore,
 )
@@ -15,6 +21,8 @@ from tests.integration.storage.db.support import (
     value,
 )
 
+DISK = "5f0c8a3e-6a52-4f0b-9a51-6a0b4c9b2f11"
+OTHER_DISK = "7f0c8a3e-6a52-4f0b-9a51-6a0b4c9b2f22"
 LEFT = "SELECT extract(epoch FROM lease_expires_at - now()) FROM workers"
 
 
@@ -126,3 +134,44 @@ async def test_dead_workers_matter_while_something_may_be_left_of_them(
     assert await workers.forget_old() == 0
     left = await value(database, "SELECT string_agg(id, ' ' ORDER BY id) FROM workers")
     assert left == "back draining named old owner publisher w young"
+
+
+async def test_a_live_worker_keeps_its_name_from_one_on_another_disk(database: Database) -> None:
+    """From one on its own disk it does not: that is the same one, started again."""
+    first, again, other = (
+        PostgresWorkerStore(database=database, worker_id=WORKER, disk_id=disk_id)
+        for disk_id in (DISK, DISK, OTHER_DISK)
+    )
+    assert await first.known_disk() == KnownDisk()
+    for store in (first, again, again):
+        await store.register(version="1.0", capacity=1)
+    with pytest.raises(ConfigurationError, match="is running with another DATA_DIR"):
+        await other.register(version="1.0", capacity=1)
+    assert await again.renew()
+    await again.leave()
+    await other.register(version="1.0", capacity=1)
+    known = await other.known_disk()
+    assert known.disk_id == OTHER_DISK
+    assert known.lease_seconds > 0
+    await other.renew()
+    assert (await other.known_disk()).renewals != known.renewals
+
+
+async def test_the_accounts_of_a_worker_and_their_copies(
+    database: Database, sessions: PostgresSessionStore
+) -> None:
+    """Those that are linked; a disk that is forgotten is waited for no more."""
+    account = Account(jid="12025550100:7@s.whatsapp.net")
+    for name in ("a", "b"):
+        await sessions.create(session_row(name, account=account))
+    await sessions.create(session_row("c", account=account, worker_id="other"))
+    await PostgresCopyRegister(database=database).note("b", "e1-a", epoch=1)
+    workers = PostgresWorkerStore(database=database, worker_id=WORKER, disk_id=DISK)
+    assert await workers.linked_sessions() == [
+        LinkedSession(session_id="a", is_copied=False),
+        LinkedSession(session_id="b", is_copied=True),
+    ]
+    assert not await workers.forget_disk()
+    await workers.register(version="1.0", capacity=1)
+    assert await workers.forget_disk()
+    assert (await workers.known_disk()).disk_id is None

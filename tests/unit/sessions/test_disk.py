@@ -1,0 +1,213 @@
+"""A worker's disk is its own: nobody else starts on it, and it does not start on another's."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway_worker.errors import ConfigurationError, DependencyError
+from gateway_worker.sessions.ownership import disk as module
+from gateway_worker.sessions.ownership.disk import IDENTITY_NAME, Disk, claimed, settle
+from gateway_worker.sessions.ownership.ports import KnownDisk, LinkedSession
+
+FLEET, OTHER_FLEET = "fleet-one", "fleet-two"
+HOLDER = """
+import sys
+from pathlib import Path
+from gateway_worker.sessions.ownership.disk import claimed
+with claimed(Path(sys.argv[1]), worker_id=sys.argv[2]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+class Records:
+    """What the database knows."""
+
+    def __init__(self, *known: KnownDisk, linked: Sequence[LinkedSession] = ()) -> None:
+        self._known = list(known) or [KnownDisk()]
+        self._linked = linked
+        self.outages = 0
+
+    async def known_disk(self) -> KnownDisk:
+        """Return the next answer; the last one again and again."""
+        if self.outages:
+            self.outages -= 1
+            raise DependencyError("away")
+        return self._known.pop(0) if len(self._known) > 1 else self._known[0]
+
+    async def linked_sessions(self) -> Sequence[LinkedSession]:
+        """Return the worker's accounts."""
+        return self._linked
+
+
+def store(directory: Path, session_id: str) -> None:
+    """Put a device store into a worker's directory."""
+    home = directory / "sessions" / session_id
+    home.mkdir(parents=True)
+    (home / "store.db").write_bytes(b"keys")
+
+
+def linked(*copied: str, uncopied: Sequence[str] = ()) -> list[LinkedSession]:
+    """Return sessions with and without copies."""
+    return [
+        *(LinkedSession(session_id=name, is_copied=True) for name in copied),
+        *(LinkedSession(session_id=name, is_copied=False) for name in uncopied),
+    ]
+
+
+async def settled(directory: Path, records: Records, *, portable: bool = True) -> Disk:
+    """Start a worker on a disk, as far as that goes, and leave."""
+    with claimed(directory, worker_id="w") as disk:
+        await settle(disk, records, fleet=FLEET, are_portable=portable)
+        return disk
+
+
+@contextmanager
+def held(directory: Path, worker_id: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run another process on a directory."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(directory), worker_id],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("place", [".", "link", "nested/../"])
+def test_a_directory_in_use_is_refused(tmp_path: Path, place: str) -> None:
+    """Under whatever path; the text names who has it and what to set."""
+    (tmp_path / "data" / "nested").mkdir(parents=True)
+    (tmp_path / "data" / "link").symlink_to(tmp_path / "data")
+    with held(tmp_path / "data", "alpha") as process:
+        with (
+            pytest.raises(ConfigurationError) as refused,
+            claimed(tmp_path / "data" / place, worker_id="beta"),
+        ):
+            pass
+        text = str(refused.value)
+        assert f"in use by the worker alpha (process {process.pid}" in text
+        assert "DATA_DIR" in text
+        assert "WORKER_ID" in text
+        with (
+            pytest.raises(ConfigurationError, match="this same worker"),
+            claimed(tmp_path / "data", worker_id="alpha"),
+        ):
+            pass
+
+
+def test_a_process_that_is_killed_lets_go(tmp_path: Path) -> None:
+    """Its successor does not have to clear anything away."""
+    with held(tmp_path, "alpha") as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        with claimed(tmp_path, worker_id="alpha") as disk:
+            assert disk.directory == tmp_path
+
+
+def test_what_cannot_be_used_is_refused_with_the_reason(tmp_path: Path) -> None:
+    """A file in its place, or a directory in which nothing can be made."""
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "data", Path("/proc/nowhere")):
+        with (
+            pytest.raises(ConfigurationError, match=r"DATA_DIR: .* cannot be written to: "),
+            claimed(place, worker_id="w"),
+        ):
+            pass
+
+
+async def test_a_directory_stays_its_worker_s(tmp_path: Path) -> None:
+    """Another name, or another database, gets it only if nothing of a session is in it."""
+    first = await settled(tmp_path, Records())
+    assert (await settled(tmp_path, Records(KnownDisk(disk_id=first.disk_id)))) == replace(
+        first, fleet=FLEET
+    )
+    store(tmp_path, "shop")
+    with (
+        pytest.raises(ConfigurationError, match="the sessions of the worker w"),
+        claimed(tmp_path, worker_id="other"),
+    ):
+        pass
+    with (
+        claimed(tmp_path, worker_id="w") as disk,
+        pytest.raises(ConfigurationError, match="another fleet"),
+    ):
+        await settle(disk, Records(), fleet=OTHER_FLEET, are_portable=True)
+    (tmp_path / "sessions" / "shop" / "store.db").unlink()
+    (tmp_path / "sessions" / "shop").rmdir()
+    with claimed(tmp_path, worker_id="other") as disk:
+        await settle(disk, Records(), fleet=OTHER_FLEET, are_portable=True)
+    identity = json.loads((tmp_path / IDENTITY_NAME).read_bytes())
+    assert (identity["worker"], identity["fleet"]) == ("other", OTHER_FLEET)
+    assert identity["disk"] != first.disk_id
+
+
+def test_an_identity_that_cannot_be_read_is_no_licence(tmp_path: Path) -> None:
+    """It may be anybody's."""
+    (tmp_path / IDENTITY_NAME).write_text('{"worker": "w"')
+    with pytest.raises(ConfigurationError, match=IDENTITY_NAME), claimed(tmp_path, worker_id="w"):
+        pass
+
+
+async def test_another_disk_is_refused_if_stores_are_only_on_the_first(tmp_path: Path) -> None:
+    """Instead of ending those sessions; with copies of all it goes on."""
+    known = KnownDisk(disk_id="of-before")
+    with pytest.raises(ConfigurationError, match=r"2 linked sessions .*\(b, c\).*ctl disk forget"):
+        await settled(tmp_path / "new", Records(known, linked=linked("a", uncopied=["b", "c"])))
+    assert not (tmp_path / "new" / IDENTITY_NAME).exists()
+    with pytest.raises(ConfigurationError, match="SNAPSHOT_KEYS"):
+        await settled(tmp_path / "new", Records(known, linked=linked("a")), portable=False)
+    await settled(tmp_path / "new", Records(known, linked=linked("a")))
+    store(tmp_path / "moved", "b")
+    await settled(tmp_path / "moved", Records(known, linked=linked("a", uncopied=["b"])))
+    lost_and_told = Records(KnownDisk(), linked=linked(uncopied=["b"]))
+    await settled(tmp_path / "fresh", lost_and_told)
+
+
+async def test_a_directory_that_was_emptied_is_refused(tmp_path: Path) -> None:
+    """If one store of several is missing, the others go on, and it is told."""
+    first = await settled(tmp_path, Records())
+    known = KnownDisk(disk_id=first.disk_id)
+    with pytest.raises(ConfigurationError, match="Mount that one"):
+        await settled(tmp_path, Records(known, linked=linked(uncopied=["a", "b"])))
+    store(tmp_path, "a")
+    with capture_logs() as logs:
+        await settled(tmp_path, Records(known, linked=linked(uncopied=["a", "b"])))
+    assert [(entry["event"], entry["sessions"]) for entry in logs] == [
+        ("disk.stores_missing", ["b"])
+    ]
+
+
+async def test_two_of_one_name_on_two_disks_are_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has died is waited for; one that renews its lease lives, whatever it is called."""
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0)
+    alive = KnownDisk(disk_id="elsewhere", lease_seconds=9, renewals="1")
+    with pytest.raises(ConfigurationError, match="is running with another DATA_DIR"):
+        await settled(tmp_path, Records(alive, alive, alive, replace(alive, renewals="2")))
+    dead = Records(alive, alive, alive, replace(alive, lease_seconds=-1))
+    dead.outages = 1
+    await settled(tmp_path, dead)
+
+
+async def test_the_same_directory_by_another_path_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative one is settled once, wherever the process goes later."""
+    monkeypatch.chdir(tmp_path)
+    first = await settled(Path("data"), Records())
+    assert first.directory == tmp_path / "data"
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    assert (await settled(tmp_path / "link", Records())).disk_id == first.disk_id
