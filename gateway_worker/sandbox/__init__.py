@@ -20,6 +20,8 @@ experiment; the service's limits, policies and moods are not simulated.
 A phone can be left alone with scripts: `ada.on_message(auto_reply("ok"))`, `auto_read()`. What
 shall go wrong is said by `sandbox.faults`: `set(number, Faults(missing_acks=1))`, `drop_link`,
 `end_stream`, `service_down`; `inject` sends a companion any stanza, also one that no client knows.
+Queries are refused by name and status, for all or about one person:
+`Faults(refused_queries=(QueryRefusal(query="encrypt/key", status=429, times=1, about="49…"),))`.
 
 **As a process** (`gateway-worker sandbox --control-port 8700 --phone 4915550001:Shop`)
 

@@ -10,7 +10,14 @@ from typing import Literal
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, model_validator
 
-from gateway_worker.sandbox.hub.faults import ALWAYS, Faults, LoginFailure, StreamEnd
+from gateway_worker.sandbox.hub.faults import (
+    ALWAYS,
+    Faults,
+    LoginFailure,
+    QueryRefusal,
+    RefusalShape,
+    StreamEnd,
+)
 from gateway_worker.sandbox.phones.values import ReceiptKind
 from gateway_worker.sandbox.wire.jid import PN_SERVER, Jid
 from gateway_worker.sandbox.wire.node import Attrs, Node
@@ -211,6 +218,17 @@ class LoginFailureBody(Body):
     expire_seconds: int = 3600
 
 
+class QueryRefusalBody(Body):
+    """Refuse queries; see `hub.faults.QueryRefusal`."""
+
+    query: str = Field(min_length=1)
+    status: int = Field(default=429, ge=400, le=599)
+    times: int = Field(default=ALWAYS, ge=0)
+    about: str | None = None
+    shape: RefusalShape = RefusalShape.WHOLE
+    backoff_seconds: int | None = Field(default=None, ge=0)
+
+
 class FaultsBody(Body):
     """What shall go wrong; see `hub.faults.Faults`."""
 
@@ -227,6 +245,7 @@ class FaultsBody(Body):
     alterations: dict[str, str] = Field(default_factory=dict)
     hidden: bool = False
     no_bundles: bool = False
+    refused_queries: tuple[QueryRefusalBody, ...] = ()
 
     @classmethod
     def of(cls, faults: Faults) -> FaultsBody:
@@ -235,10 +254,13 @@ class FaultsBody(Body):
 
     def value(self) -> Faults:
         """Return the hub's value."""
-        fields = self.model_dump(exclude={"login_failure"})
+        fields = self.model_dump(exclude={"login_failure", "refused_queries"})
         failure = self.login_failure
         return Faults(
             login_failure=None if failure is None else LoginFailure(**failure.model_dump()),
+            refused_queries=tuple(
+                QueryRefusal(**refusal.model_dump()) for refusal in self.refused_queries
+            ),
             **fields,
         )
 

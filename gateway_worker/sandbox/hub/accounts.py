@@ -13,13 +13,16 @@ from gateway_worker.sandbox.hub.interface import AccountInfo, Device, KeyBundle,
 from gateway_worker.sandbox.wire.jid import LID_SERVER, PN_SERVER, Jid, lid, pn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from gateway_worker.sandbox.hub.faults import QueryRefusal
     from gateway_worker.sandbox.hub.mailbox import Mailbox
 
 PHONE: Final = 0
 MAX_DEVICE: Final = 255
 REMEMBERED_MESSAGES: Final = 2048
+_MOBILE_MARKS: Final = (("55", 2, "9", 8), ("52", 0, "1", 10), ("54", 0, "9", 10))
+"""Country, digits of the area before the mark, the mark, digits behind it."""
 
 
 class CompanionLink(Device, Protocol):
@@ -138,6 +141,19 @@ class Account:
         self.replace_faults(device, replace(faults, login_failure=left))
         return failure
 
+    def spend_refusal(
+        self, device: DeviceRecord, fits: Callable[[QueryRefusal], bool]
+    ) -> QueryRefusal | None:
+        """Take one stroke of the first refusal of queries that fits and is not used up."""
+        faults = self.faults_of(device)
+        for index, refusal in enumerate(faults.refused_queries):
+            if refusal.times > 0 and fits(refusal):
+                left = list(faults.refused_queries)
+                left[index] = replace(refusal, times=refusal.times - 1)
+                self.replace_faults(device, replace(faults, refused_queries=tuple(left)))
+                return refusal
+        return None
+
     def replace_faults(self, device: DeviceRecord, faults: Faults) -> None:
         """Change the faults where they are kept: at the device, else at the account."""
         if device.faults is not None or not device.lid.device:
@@ -188,6 +204,15 @@ class Accounts:
         """The account behind an address, whatever its device."""
         return self._by_address.get((address.server, address.user))
 
+    def find_contact(self, digits: str) -> Account | None:
+        """The account behind a phone number as people write it.
+
+        The service knows an account by one number; in some countries the same number is also
+        written another way, and only this look-up knows that.
+        """
+        written = (digits, *other_spellings(digits))
+        return next((found for one in written if (found := self.find(pn(one)))), None)
+
     def get(self, address: Jid) -> Account:
         """The account behind an address.
 
@@ -214,6 +239,22 @@ class Accounts:
         if record is None:
             raise UnknownAccountError("no such device")
         return record
+
+
+def other_spellings(digits: str) -> tuple[str, ...]:
+    """How else a number is written: with or without a digit that marks a mobile.
+
+    Brazil: a 9 behind the area code. Mexico: a 1, Argentina: a 9 behind the country's code.
+    """
+    for country, area_digits, mark, rest_digits in _MOBILE_MARKS:
+        head = len(country) + area_digits
+        if not digits.startswith(country):
+            continue
+        if len(digits) == head + rest_digits:
+            return (digits[:head] + mark + digits[head:],)
+        if len(digits) == head + 1 + rest_digits and digits[head] == mark:
+            return (digits[:head] + digits[head + 1 :],)
+    return ()
 
 
 def derived_lid(number: str) -> str:

@@ -30,6 +30,45 @@ class LoginFailure:
     expire_seconds: int = 3600
 
 
+class RefusalShape(Enum):
+    """How a query is refused.
+
+    `WHOLE`: by an error in the place of an answer. `EACH`: it is answered, with an error in the
+    place of what was asked about each user. `OMITTED`: it is answered as if these users had not
+    been asked about. `SILENT`: it is not answered at all.
+    """
+
+    SILENT = "silent"
+    WHOLE = "whole"
+    EACH = "each"
+    OMITTED = "omitted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRefusal:
+    """Queries that the service refuses.
+
+    Attributes:
+        query: their namespace, and behind a slash a word that they must contain: the tag of an
+            element, or the mode or context of a look-up. `encrypt/key` asks for others' keys,
+            `usync/contact` who has a number, `usync/lid` for the LID of a number, `usync/message`
+            for devices, `w:g2/query` about a group.
+        status: 429 too many, 403 forbidden, 404 not found, 406 not acceptable, 503 unavailable, …
+        times: how many are refused.
+        about: only those that name this number, LID or group (its digits), and of a query about
+            several users only that one.
+        shape: how.
+        backoff_seconds: how long the service wants to be left alone, if it says so.
+    """
+
+    query: str
+    status: int = 429
+    times: int = ALWAYS
+    about: str | None = None
+    shape: RefusalShape = RefusalShape.WHOLE
+    backoff_seconds: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
     """What goes wrong for one device, or for all companions of an account.
@@ -50,6 +89,8 @@ class Faults:
         mute: pings and queries of this device that stay unanswered.
         hidden: looked up by others, the account has no LID and no devices (unknown recipient).
         no_bundles: nobody can fetch this device's keys.
+        refused_queries: queries of this device that are refused; of several that fit, the first
+            that is not used up strikes.
     """
 
     login_failure: LoginFailure | None = None
@@ -65,6 +106,7 @@ class Faults:
     mute: int = 0
     hidden: bool = False
     no_bundles: bool = False
+    refused_queries: tuple[QueryRefusal, ...] = ()
 
 
 NO_FAULTS: Final = Faults()

@@ -7,6 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.hub.errors import UnknownAccountError
+from gateway_worker.sandbox.hub.faults import RefusalShape
+from gateway_worker.sandbox.server import refusals
 from gateway_worker.sandbox.server.stanzas import stream_error
 from gateway_worker.sandbox.wire.errors import WireError
 from gateway_worker.sandbox.wire.jid import SERVER
@@ -124,8 +126,19 @@ class DeviceSession:
             return
         if self.account.spend_fault(self.record, "mute"):
             return
+        accounts = self.hub.accounts
+        refusal = self.account.spend_refusal(
+            self.record, lambda one: refusals.fits(one, node, accounts)
+        )
+        if refusal is not None and refusal.shape is RefusalShape.SILENT:
+            return
+        if refusal is not None and refusal.shape is RefusalShape.WHOLE:
+            self._connection.send(refusals.whole(refusal, node))
+            return
         query = self._queries.get((node.get("xmlns"), node.get("type")))
         reply = query(self, node) if query is not None else self._unknown.refuse(node)
+        if reply is not None and refusal is not None:
+            reply = refusals.in_part(refusal, reply, accounts)
         if reply is not None:
             self._connection.send(reply)
 

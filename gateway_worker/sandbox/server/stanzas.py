@@ -20,10 +20,18 @@ def result(query: Node, *children: Node) -> Node:
     return Node("iq", {"from": SERVER, "id": query.get("id"), "type": "result"}, children or None)
 
 
-def error(query: Node, code: int, text: str) -> Node:
+def error(query: Node, code: int, text: str, *, backoff_seconds: int | None = None) -> Node:
     """The answer to a query that failed."""
-    child = Node("error", {"code": str(code), "text": text})
+    child = problem(code, text, backoff_seconds=backoff_seconds)
     return Node("iq", {"from": SERVER, "id": query.get("id"), "type": "error"}, (child,))
+
+
+def problem(code: int, text: str, *, backoff_seconds: int | None = None) -> Node:
+    """An error as an element: of a whole query, or of what was asked about one user."""
+    attrs: Attrs = {"code": str(code), "text": text}
+    if backoff_seconds is not None:
+        attrs["backoff"] = str(backoff_seconds)
+    return Node("error", attrs)
 
 
 def timestamp() -> str:

@@ -1,11 +1,15 @@
-"""Namespace `usync`: who is behind a number or a LID, and with which devices."""
+"""Namespace `usync`: who is behind a number or a LID, and with which devices.
+
+An address has one spelling, the service's own; a contact is a number as people write it, and the
+answer names the true address.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.server.stanzas import result
-from gateway_worker.sandbox.wire.jid import Jid, pn
+from gateway_worker.sandbox.wire.jid import pn
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
 if TYPE_CHECKING:
@@ -30,10 +34,16 @@ def get_users(session: DeviceSession, query: Node) -> Node | None:
 
 def _user(session: DeviceSession, protocols: tuple[Node, ...], item: Node) -> Node | None:
     contact = item.child("contact")
-    address = item.jid("jid") or item.jid("lid") or _by_contact(contact)
+    accounts = session.hub.accounts
+    address = item.jid("jid") or item.jid("lid")
     if address is None:
-        return None
-    account = session.hub.accounts.find(address)
+        digits = _contact_digits(contact)
+        if digits is None:
+            return None
+        account = accounts.find_contact(digits)
+        address = pn(digits) if account is None else account.number
+    else:
+        account = accounts.find(address)
     if account is not None and account is not session.account and _hidden(account):
         account = None
     answers = [_answer(session, account, protocol.tag, contact) for protocol in protocols]
@@ -51,11 +61,11 @@ def _hidden(account: Account) -> bool:
     return account.faults.hidden or account.faults_of(account.devices[0]).hidden
 
 
-def _by_contact(contact: Node | None) -> Jid | None:
+def _contact_digits(contact: Node | None) -> str | None:
     # Written as +49…, as 49… or as 49…@c.us.
     text = contact.data.decode(errors="replace") if contact else ""
     digits = text.partition("@")[0].lstrip("+")
-    return pn(digits) if digits.isdigit() else None
+    return digits if digits.isdigit() else None
 
 
 def _answer(

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from gateway_worker.sandbox.control import models
 from gateway_worker.sandbox.control.client import ControlError, SandboxClient
 from gateway_worker.sandbox.control.server import serve
-from gateway_worker.sandbox.hub.faults import Faults, LoginFailure
+from gateway_worker.sandbox.hub.faults import Faults, LoginFailure, QueryRefusal
 from gateway_worker.sandbox.phones.values import ReceiptKind
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxRefusedError, SandboxSettings
@@ -122,14 +122,21 @@ async def test_scripts_and_blocks(client: SandboxClient) -> None:
 
 async def test_faults_are_set_for_the_hub(client: SandboxClient, sandbox: Sandbox) -> None:
     """What is said over HTTP is what the hub follows."""
+    refusal = models.QueryRefusalBody(query="encrypt/key", times=2, about=BEN, backoff_seconds=5)
     body = models.FaultsBody(
-        login_failure=models.LoginFailureBody(reason=402, times=3), missing_acks=2, hidden=True
+        login_failure=models.LoginFailureBody(reason=402, times=3),
+        missing_acks=2,
+        hidden=True,
+        refused_queries=(refusal,),
     )
     await client.set_faults(ANNA, body)
 
     account = sandbox.hub.accounts.get(sandbox.phone(ANNA).jid)
     assert account.faults == Faults(
-        login_failure=LoginFailure(reason=402, times=3), missing_acks=2, hidden=True
+        login_failure=LoginFailure(reason=402, times=3),
+        missing_acks=2,
+        hidden=True,
+        refused_queries=(QueryRefusal(query="encrypt/key", times=2, about=BEN, backoff_seconds=5),),
     )
     assert models.FaultsBody.of(account.faults) == body
     await client.clear_faults(ANNA)
@@ -142,6 +149,9 @@ def test_every_fault_of_the_hub_can_be_set_over_http() -> None:
     assert {field.name for field in fields(Faults)} == set(models.FaultsBody.model_fields)
     assert {field.name for field in fields(LoginFailure)} == set(
         models.LoginFailureBody.model_fields
+    )
+    assert {field.name for field in fields(QueryRefusal)} == set(
+        models.QueryRefusalBody.model_fields
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway_worker.sandbox.hub.accounts import Accounts, other_spellings
 from gateway_worker.sandbox.hub.errors import (
     AccountExistsError,
     PairingRefusedError,
@@ -111,3 +112,27 @@ async def test_a_ref_that_nobody_offered(world: Fixture) -> None:
         await world.hub.complete_pairing(ref="2@none", account=ANN, identity_container=b"")
     with pytest.raises(PairingRefusedError):
         await world.hub.answer_pair_code(ref="3@none", wrapped_ephemeral=b"", identity=b"")
+
+
+@pytest.mark.parametrize(
+    ("known", "written"),
+    [
+        ("551187654321", "5511987654321"),
+        ("525512345678", "5215512345678"),
+        ("541123456789", "5491123456789"),
+    ],
+)
+def test_a_number_that_is_written_in_two_ways(known: str, written: str) -> None:
+    """A contact is found by both, an address only by the one that the service has."""
+    for one, other in ((known, written), (written, known)):
+        accounts = Accounts()
+        account = accounts.add(number=one, push_name="", lid_user="1")
+
+        assert accounts.find_contact(other) is accounts.find_contact(one) is account
+        assert accounts.find(pn(other)) is None
+
+
+@pytest.mark.parametrize("digits", ["49151234567", "5511", "55118765432100", "541", "12025550101"])
+def test_a_number_that_is_written_in_one_way(digits: str) -> None:
+    """Most countries have no such mark."""
+    assert other_spellings(digits) == ()
