@@ -35,6 +35,8 @@ class RetryableError(GatewayError):
         detail: What happened.
         code: The contract's code.
         retry_after_seconds: How long to wait at least, if that is known.
+        attempts: How many attempts are worth while at most, the first included; None for as many
+            as usual.
     """
 
     def __init__(
@@ -43,9 +45,11 @@ class RetryableError(GatewayError):
         *,
         code: ErrorCode | None = None,
         retry_after_seconds: float | None = None,
+        attempts: int | None = None,
     ) -> None:
         super().__init__(detail, code=code)
         self.retry_after_seconds = retry_after_seconds
+        self.attempts = attempts
 
     def body(self) -> ErrorBody:
         """Return the error as the contract shows it, with the time to wait."""
@@ -113,10 +117,22 @@ class UncertainError(PermanentError):
     code = ErrorCode.UNCERTAIN
 
 
+class RateLimitedError(RetryableError):
+    """WhatsApp wants fewer requests; `retry_after_seconds` says when to come again."""
+
+    code = ErrorCode.RATE_LIMITED
+
+
 class UpstreamTimeoutError(RetryableError):
-    """WhatsApp did not answer in time."""
+    """WhatsApp did not answer in time, or said that it cannot now."""
 
     code = ErrorCode.UPSTREAM_TIMEOUT
+
+
+class StaleKeysError(RetryableError):
+    """WhatsApp refused what was made with keys or addresses that have changed; once more helps."""
+
+    code = ErrorCode.UPSTREAM_REJECTED
 
 
 class UpstreamRejectedError(PermanentError):

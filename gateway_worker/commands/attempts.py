@@ -14,7 +14,12 @@ import structlog
 from gateway_contracts import Command, ErrorCode, MessageSend, SessionCreate, SessionLogout
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.ports import Delivery, Entry, Postponer, Received
-from gateway_worker.errors import ExpiredError, RetryableError, SessionNotConnectedError
+from gateway_worker.errors import (
+    ExpiredError,
+    RateLimitedError,
+    RetryableError,
+    SessionNotConnectedError,
+)
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.runtime.retry import Backoff, until_answered
 from gateway_worker.sessions.manager import SessionManager
@@ -34,11 +39,22 @@ class Patience:
         attempts: How often at most, the first time included.
         initial_seconds: The longest first pause between two attempts.
         maximum_seconds: The longest pause.
+        total_seconds: After that long no attempt begins any more, for what comes behind waits too;
+            but for one that waits for its session's connection, which has a bound of its own.
+        hold_seconds: A longer pause that WhatsApp demands is the backend's to make: meanwhile what
+            comes behind may go.
     """
 
     attempts: int = 5
     initial_seconds: float = 0.5
     maximum_seconds: float = 15.0
+    total_seconds: float = 30.0
+    hold_seconds: float = 5.0
+
+    def is_over(self, error: RetryableError, *, attempts: int, seconds: float) -> bool:
+        """Whether a command that has failed so often in so long is not tried again."""
+        most = min(self.attempts, error.attempts or self.attempts)
+        return attempts >= most or seconds >= self.total_seconds
 
     def backoff(self) -> Backoff:
         """Return the pauses of one command."""
@@ -152,7 +168,9 @@ class Attempts:
         return True
 
     def may_recover(self, command: Command, error: RetryableError) -> bool:
-        """Whether waiting can help: not for a session that is not about to connect."""
+        """Whether waiting here can help: not for a session that is not about to connect."""
+        if isinstance(error, RateLimitedError):
+            return (error.retry_after_seconds or 0.0) <= self.patience.hold_seconds
         if not isinstance(error, SessionNotConnectedError):
             return error.code is not ErrorCode.CAPACITY
         return isinstance(command, MessageSend | SessionLogout) and self._manager.is_connecting(

@@ -9,8 +9,9 @@ for something, it is not `executing`: a crash meanwhile leaves nothing uncertain
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -101,11 +102,13 @@ class _Run:
         arrived: When it came, by the monotonic clock.
         turn: Lets others of its session run while it waits.
         has_waited: Whether it has waited for its session.
+        began: When its first attempt did, by the same clock.
     """
 
     arrived: float
     turn: Aside
     has_waited: bool = False
+    began: float = field(default_factory=time.monotonic)
 
 
 class Executor:
@@ -269,7 +272,10 @@ class Executor:
         """Whether a command has been tried often, or for a connection long enough."""
         if isinstance(error, SessionNotConnectedError):
             return self._manager.seconds_to_connect(command.subject, run.arrived) <= 0
-        return backoff.attempts + 1 >= self._attempts.patience.attempts
+        seconds = time.monotonic() - run.began
+        return self._attempts.patience.is_over(
+            error, attempts=backoff.attempts + 1, seconds=seconds
+        )
 
     async def _attempt(
         self, command: Command, entry: Entry, stopwatch: Stopwatch, run: _Run

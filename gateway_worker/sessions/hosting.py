@@ -59,12 +59,21 @@ class OutgoingText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentMessage:
-    """WhatsApp's server took a message; the library needed `library_seconds` for it."""
+    """WhatsApp's server took a message, for at least one device of the recipient.
+
+    Attributes:
+        message_id: The message's id.
+        chat: The conversation's id.
+        timestamp: The server's.
+        library_seconds: How long the library needed.
+        devices_left_out: Devices of the recipients that the message was not written to.
+    """
 
     message_id: str
     chat: str
     timestamp: datetime
     library_seconds: float
+    devices_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +230,10 @@ class SessionHost(Protocol):
         Raises:
             SessionNotConnectedError: Nothing was sent.
             RecipientNotOnWhatsAppError: Nothing was sent.
-            UpstreamRejectedError: The server refused it.
+            RateLimitedError: The server wants fewer requests; nobody got it.
+            StaleKeysError: The server refused it, and may take another one.
+            UpstreamRejectedError: The server refused it for good.
+            UpstreamTimeoutError: The server did not answer a query before; nobody got it.
             UncertainError: No acknowledgement came, or the host died; it may have arrived.
         """
         ...

@@ -102,13 +102,25 @@ def _trace(journal: Journal, directory: Path, run: Run) -> SendTrace:
     match journal.last.get(run.command_id):
         case Handing():
             return Handed()
-        case Answer(message_id=message_id, chat=chat, timestamp=timestamp):
+        case Answer() as answer:
             sent = Sent(
-                request=0, message_id=message_id, chat=chat, timestamp=timestamp, seconds=0.0
+                request=0,
+                message_id=answer.message_id,
+                chat=answer.chat,
+                timestamp=answer.timestamp,
+                seconds=0.0,
+                devices_left_out=answer.devices_left_out,
             )
             return Answered(sent=translate.sent_message(sent))
-        case Refusal(kind=kind, detail=detail):
-            return Refused(error=translate.error_of(Failed(request=0, kind=kind, detail=detail)))
+        case Refusal() as refusal:
+            failed = Failed(
+                request=0,
+                kind=refusal.kind,
+                detail=refusal.detail,
+                retry_after_seconds=refusal.retry_after_seconds,
+                attempts=refusal.attempts,
+            )
+            return Refused(error=translate.error_of(failed))
         case None:
             gap = _gap(journal, directory, run)
             return NotHanded() if gap is None else Untraced(detail=gap)

@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 STATUS_SECONDS: Final = 1.0
 """How long to wait for the exit code of a process that is gone."""
-CANCEL_SECONDS: Final = 2.0
+CANCEL_SECONDS: Final = 5.0
 """How long before its time is up a request is given up. In that time its host says that it had not
 begun, or the library reconnects and learns what became of it."""
 ACK_SECONDS: Final = 0.2

@@ -15,8 +15,11 @@ from gateway_contracts.events import Participant
 from gateway_worker.errors import (
     GatewayError,
     InvalidCommandError,
+    RateLimitedError,
     RecipientNotOnWhatsAppError,
+    RetryableError,
     SessionNotConnectedError,
+    StaleKeysError,
     UncertainError,
     UpstreamRejectedError,
     UpstreamTimeoutError,
@@ -45,6 +48,8 @@ _ERRORS: Final[dict[str, type[GatewayError]]] = {
     Failure.UNKNOWN_RECIPIENT: RecipientNotOnWhatsAppError,
     Failure.INVALID: InvalidCommandError,
     Failure.REJECTED: UpstreamRejectedError,
+    Failure.RATE_LIMITED: RateLimitedError,
+    Failure.STALE: StaleKeysError,
     Failure.TIMED_OUT: UpstreamTimeoutError,
     Failure.UNCERTAIN: UncertainError,
 }
@@ -82,7 +87,14 @@ def send_frame(message: OutgoingText, request: int, command_id: str | None) -> f
 
 def error_of(failed: frames.Failed) -> GatewayError:
     """Return the error of a request that failed; an unknown kind may have taken effect."""
-    return _ERRORS.get(failed.kind, UncertainError)(failed.detail)
+    kind = _ERRORS.get(failed.kind, UncertainError)
+    if not issubclass(kind, RetryableError):
+        return kind(failed.detail)
+    return kind(
+        failed.detail,
+        retry_after_seconds=failed.retry_after_seconds,
+        attempts=failed.attempts,
+    )
 
 
 def sent_message(sent: frames.Sent) -> SentMessage:
@@ -92,6 +104,7 @@ def sent_message(sent: frames.Sent) -> SentMessage:
         chat=sent.chat,
         timestamp=_moment(sent.timestamp),
         library_seconds=sent.seconds,
+        devices_left_out=sent.devices_left_out,
     )
 
 

@@ -42,6 +42,7 @@ PLAN = (
     strike(4, "duplicates"),
     strike(5, "worker_kill_away", worker=0, seconds=LEASE_SECONDS + 4),
     strike(6, "whatsapp_drop", session=2),
+    strike(10, "whatsapp_refusals", seconds=3.0, dice=0.1),
     strike(11, "zygote_kill", worker=1),
     strike(12, "link_stall", worker=1, service="postgres", seconds=1.5),
     strike(13, "redis_kill", service="redis"),

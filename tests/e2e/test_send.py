@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from gateway_contracts import (
+    CommandFailed,
     CommandSucceeded,
     MessageReceived,
     ReplyTarget,
@@ -11,6 +12,7 @@ from gateway_contracts import (
     SessionStop,
     utc_now,
 )
+from gateway_worker.sandbox.hub.faults import Faults, QueryRefusal, RefusalShape
 from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
 
 
@@ -71,6 +73,71 @@ async def test_a_number_without_whatsapp_is_said_so(gateway: Gateway) -> None:
 
     assert failed.data.error.code is ErrorCode.RECIPIENT_NOT_ON_WHATSAPP
     assert failed.data.error.retryable is False
+
+
+async def test_a_number_in_its_other_spelling_finds_its_owner(gateway: Gateway) -> None:
+    """Brazil's ninth digit: the chat is the one that WhatsApp knows."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    known = await gateway.sandbox.add_phone("551187654321")
+    await gateway.link("shop", shop)
+
+    sent = await gateway.send("shop", "+5511987654321", "Oi")
+
+    assert sent.chat == "551187654321@s.whatsapp.net"
+    assert (await known.next_message(timeout=10)).message_id == sent.message_id
+
+
+async def test_what_whatsapp_refuses_ends_with_its_code_and_holds_up_nothing(
+    gateway: Gateway,
+) -> None:
+    """Too many queries say when to come again; a refusal for good is not tried again."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    ada = await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+    gateway.sandbox.faults.set(
+        SHOP,
+        Faults(
+            refused_queries=(
+                QueryRefusal(query="encrypt/key", times=1),
+                QueryRefusal(query="w:g2/query", status=403),
+            )
+        ),
+    )
+
+    limited = await gateway.fail(gateway.text("shop", ADA, "to nobody"))
+    refused = gateway.text("shop", "120363000000000001@g.us", "to a group that one is not in")
+    await gateway.backend.publish(refused)
+    await gateway.send("shop", ADA, "behind it")
+    outcome = await gateway.backend.outcome(refused.id)
+
+    assert limited.data.error.code is ErrorCode.RATE_LIMITED
+    assert limited.data.error.retryable
+    assert limited.data.error.retry_after_ms == 30_000
+    assert isinstance(outcome, CommandFailed)
+    assert outcome.data.error.code is ErrorCode.UPSTREAM_REJECTED
+    assert (limited.data.attempts, outcome.data.attempts) == (1, 1)
+    assert (await ada.next_message(timeout=10)).text == "behind it"
+
+
+async def test_what_passes_soon_is_tried_again(gateway: Gateway) -> None:
+    """Stale keys, and keys that WhatsApp wants to be asked for a second later."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    ada = await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+    soon = QueryRefusal(
+        query="encrypt/key", times=1, about=ADA, shape=RefusalShape.EACH, backoff_seconds=1
+    )
+
+    gateway.sandbox.faults.set(SHOP, Faults(refused_queries=(soon,)))
+    first = await gateway.send("shop", ADA, "a second later")
+    gateway.sandbox.faults.set(SHOP, Faults(error_acks=1, ack_error=479))
+    second = await gateway.send("shop", ADA, "once more")
+    gateway.sandbox.faults.set(SHOP, Faults(error_acks=2, ack_error=479))
+    failed = await gateway.fail(gateway.text("shop", ADA, "not a third time"))
+
+    assert (failed.data.error.code, failed.data.attempts) == (ErrorCode.UPSTREAM_REJECTED, 2)
+    arrived = [(await ada.next_message(timeout=10)).message_id for _ in range(2)]
+    assert arrived == [first.message_id, second.message_id]
 
 
 async def test_a_repeated_command_sends_once_and_gets_its_outcome_again(gateway: Gateway) -> None:

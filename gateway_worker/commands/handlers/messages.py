@@ -31,7 +31,12 @@ def sent_effect(session: Session, command: MessageSend, sent: SentMessage) -> Ef
     content: TextToSend = command.data.content
     session.sent.remember(sent.message_id, command.id)
     return Effect(
-        result=SentInfo(message_id=sent.message_id, chat=sent.chat, timestamp=sent.timestamp),
+        result=SentInfo(
+            message_id=sent.message_id,
+            chat=sent.chat,
+            timestamp=sent.timestamp,
+            devices_left_out=sent.devices_left_out,
+        ),
         session=session,
         library_seconds=sent.library_seconds,
         message=MessageRow(

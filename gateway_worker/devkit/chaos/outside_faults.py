@@ -13,8 +13,13 @@ from gateway_worker.devkit.chaos.witness import Cast
 from gateway_worker.devkit.proxy import TcpProxy
 from gateway_worker.devkit.services import RunningServices, ServiceHandle
 from gateway_worker.sandbox.control.client import SandboxClient
-from gateway_worker.sandbox.control.models import FaultsBody, Injection, StanzaBody
-from gateway_worker.sandbox.hub.faults import StreamEnd
+from gateway_worker.sandbox.control.models import (
+    FaultsBody,
+    Injection,
+    QueryRefusalBody,
+    StanzaBody,
+)
+from gateway_worker.sandbox.hub.faults import RefusalShape, StreamEnd
 
 Links = Sequence[Mapping[str, TcpProxy]]
 """For each worker, the link to each of its dependencies."""
@@ -33,6 +38,7 @@ UNKNOWN = (
     Injection(tag="chatstate", attrs={"from": STRANGER}, children=(StanzaBody(tag="recording"),)),
 )
 """What phones and WhatsApp say that the library has no name for."""
+REFUSALS = (429, 429, 503, 403)
 STREAM_ENDS = (None, StreamEnd.RESTART, StreamEnd.INTERNAL, StreamEnd.UNAVAILABLE)
 LOST_RECEIPTS = 5
 SLOW_SECONDS = (0.02, 0.2)
@@ -157,6 +163,24 @@ class OutsideFaults:
         count = await self._phones.inject(cast.account, stanza)
         self._journal.hit([cast.session_id], Harm.LIBRARY_STOPPED, at=at, until=time.time())
         self._journal.struck(strike, session=cast.session_id, stanza=stanza.tag, connections=count)
+
+    async def whatsapp_refusals(self, strike: Strike) -> None:
+        """Have WhatsApp refuse look-ups and keys for a while, most often as too many.
+
+        A host that has just started has to ask; so has a session that writes to somebody new.
+        """
+        status = REFUSALS[int(strike.dice * len(REFUSALS))]
+        shape = RefusalShape.EACH if strike.number % 2 else RefusalShape.WHOLE
+        refused = FaultsBody(
+            refused_queries=tuple(
+                QueryRefusalBody(query=query, status=status, shape=shape)
+                for query in ("usync", "encrypt/key")
+            )
+        )
+        await asyncio.gather(*(self._phones.set_faults(one.account, refused) for one in self._cast))
+        await asyncio.sleep(strike.seconds)
+        await asyncio.gather(*(self._phones.clear_faults(one.account) for one in self._cast))
+        self._journal.struck(strike, status=status, shape=shape, seconds=strike.seconds)
 
     async def whatsapp_outage(self, strike: Strike) -> None:
         """Make WhatsApp unreachable for a while."""

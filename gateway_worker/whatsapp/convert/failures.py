@@ -1,43 +1,197 @@
-"""What an error of the library means for a message: it tells them apart by their text only."""
+"""What an error of the library means for a message.
 
-from typing import Final
-
-from gateway_worker.whatsapp.ipc.frames import Failure
-
-_SEND_FAILURES: Final = (
-    ("websocket not connected", Failure.NOT_CONNECTED),
-    ("client is nil", Failure.NOT_CONNECTED),
-    ("not logged in", Failure.NOT_CONNECTED),
-    # The connection was lost while the message was written to it: the server has no whole frame.
-    ("failed to send message node", Failure.NOT_CONNECTED),
-    ("no LID found", Failure.UNKNOWN_RECIPIENT),
-    ("server returned error", Failure.REJECTED),
-    ("unknown server", Failure.INVALID),
-    ("failed to get device list", Failure.TIMED_OUT),
-    ("failed to get group members", Failure.TIMED_OUT),
-    ("failed to get LID", Failure.TIMED_OUT),
-    # The device store did not give or take the keys, which is before the message is written.
-    ("failed to fetch LID mappings", Failure.NOT_BEGUN),
-    ("failed to prefetch sessions", Failure.NOT_BEGUN),
-    ("failed to save cached sessions", Failure.NOT_BEGUN),
-)
-"""Errors of the library after which nothing, or nothing that was taken, was sent.
-
-After any other error, above all the one of a missing acknowledgement, the message may have arrived.
+The library tells its errors apart by their text only. Two things are read from it: where the send
+ended, before the message was written to the connection or after, and the status that WhatsApp gave.
+The first decides whether the message can have arrived, the second what may help.
 """
 
+import re
+from dataclasses import dataclass
+from typing import Final
 
+from gateway_worker.whatsapp.ipc.frames import Failed, Failure
+
+RATE_LIMIT_SECONDS: Final = 30.0
+"""How long to leave WhatsApp alone after "too many" if it does not say how long."""
+ONE_MORE: Final = 2
+"""Attempts at what may pass and costs something each time."""
+
+RATE_OVERLIMIT: Final = 429
+_STALE: Final = 479
+_TIME_OUT: Final = 408
+_SERVER_FAULTS: Final = range(500, 600)
+_NOT_FOR_ALL_TIME: Final = frozenset({501, 505})
+"""Faults of the server that do not pass: it does not know the request at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendFailure:
+    """How a send ended that did not succeed.
+
+    Attributes:
+        kind: One of the `Failure` texts.
+        detail: What may be told of it: never the library's text, which has numbers of people.
+        retry_after_seconds: How long to wait before another attempt, if that is known.
+        attempts: How many attempts are worth while at most, the first one included; None leaves
+            that to the worker.
+    """
+
+    kind: str
+    detail: str
+    retry_after_seconds: float | None = None
+    attempts: int | None = None
+
+    def frame(self, request: int) -> Failed:
+        """Return the answer to a request."""
+        return Failed(
+            request=request,
+            kind=self.kind,
+            detail=self.detail,
+            retry_after_seconds=self.retry_after_seconds,
+            attempts=self.attempts,
+        )
+
+
+NO_ACKNOWLEDGEMENT: Final = SendFailure(kind=Failure.UNCERTAIN, detail="no acknowledgement came")
+
+_ANSWERED: Final = "server returned error"
+"""The server has taken the message's frame, and refused it."""
+_WRITTEN: Final = (
+    "timed out waiting for message send response",
+    "websocket disconnected before message send",
+)
+"""Said only once the frame was written."""
 _SENT_AGAIN: Final = "websocket not connected"
 """The whole text if the library lost its second connection too while it sent a message again that
 it had written to the first one."""
 
+_STEPS: Final = (
+    ("failed to get user info", "the look-up of the recipient"),
+    ("failed to get group members", "the look-up of the group"),
+    ("failed to get broadcast list members", "the look-up of the list"),
+    ("failed to get device list", "the look-up of the recipient's devices"),
+    ("failed to send prekey request", "the query for the recipient's keys"),
+    ("got error getting prekeys", "the query for the recipient's keys"),
+    ("failed to send usync query", "a look-up"),
+    ("info query", "a query"),
+    ("response to usync query", "a look-up"),
+    ("response to group info query", "the look-up of the group"),
+)
+"""Queries that precede the message: what failed with one of them was never written."""
 
-def send_failure(text: str) -> tuple[str, str]:
-    """Return the kind of an error and what may be told of it: never the text, which has numbers."""
-    if text == _SENT_AGAIN:
-        return Failure.UNCERTAIN, "no acknowledgement came"
-    for part, kind in _SEND_FAILURES:
+_NEVER_WRITTEN: Final = (
+    ("client is nil", Failure.NOT_CONNECTED),
+    ("not logged in", Failure.NOT_CONNECTED),
+    ("doesn't contain a device JID", Failure.NOT_CONNECTED),
+    # The connection was lost while the message was written to it: the server has no whole frame.
+    ("failed to send message node", Failure.NOT_CONNECTED),
+    ("no LID found", Failure.UNKNOWN_RECIPIENT),
+    ("unknown server", Failure.INVALID),
+    ("unknown user server", Failure.INVALID),
+    ("no device part", Failure.INVALID),
+    ("failed to marshal", Failure.INVALID),
+    # The device store did not give or take the keys.
+    ("failed to get LID", Failure.NOT_BEGUN),
+    ("failed to fetch LID mappings", Failure.NOT_BEGUN),
+    ("failed to prefetch sessions", Failure.NOT_BEGUN),
+    ("failed to save cached sessions", Failure.NOT_BEGUN),
+    ("failed to create sender key", Failure.NOT_BEGUN),
+    ("failed to encrypt group message", Failure.NOT_BEGUN),
+    # Neither a person nor a group was named in what was asked.
+    ("Function returned nothing", Failure.TIMED_OUT),
+)
+"""Steps of the library's own before the message is written."""
+
+_NO_CONNECTION: Final = ("websocket not connected", "socket is closed", "failed to write")
+"""There was none to write a query to. One that is lost while a query waits may be what the query
+brings about, so that is no answer in time."""
+
+_STATUS: Final = re.compile(
+    r'(?:server returned error |returned status |status code |\bcode=")(\d{3})\b'
+)
+_BACKOFF: Final = re.compile(r'\bbackoff="(\d{1,6})"')
+_NAMED: Final = (
+    ("rate-overlimit", RATE_OVERLIMIT),
+    ("participating in that group", 403),
+    ("that group does not exist", 404),
+)
+"""Statuses that the library puts into words."""
+
+
+def send_failure(text: str, *, untouched: bool = False) -> SendFailure:
+    """Return what an error of a send means.
+
+    Args:
+        text: The library's.
+        untouched: Whether the device store is as it was before the send. The library stores that
+            keys are used up before it writes what it has encrypted with them, so that nothing was
+            written then, whatever the text says.
+    """
+    if _ANSWERED in text:
+        return refusal(status_of(text), "the message")
+    if text == _SENT_AGAIN or any(part in text for part in _WRITTEN):
+        return NO_ACKNOWLEDGEMENT
+    failure = _never_written(text)
+    if failure is None and untouched:
+        return SendFailure(kind=Failure.TIMED_OUT, detail="the library has sent nothing")
+    return failure or NO_ACKNOWLEDGEMENT
+
+
+def query_failure(text: str) -> SendFailure:
+    """Return what an error of a query means: whatever it was, it was no message."""
+    failure = _never_written(text)
+    return failure or SendFailure(kind=Failure.TIMED_OUT, detail="a query failed")
+
+
+def refusal(
+    status: int | None, what: str, *, retry_after_seconds: float | None = None
+) -> SendFailure:
+    """Return what a status of WhatsApp means: what it refused has had no effect.
+
+    Args:
+        status: An error's code; None if none was given.
+        what: What was refused, for a person.
+        retry_after_seconds: How long it wants to be left alone, if it said so.
+    """
+    if status is None:
+        return SendFailure(kind=Failure.REJECTED, detail=f"WhatsApp refused {what}")
+    detail = f"WhatsApp refused {what} ({status})"
+    if status == RATE_OVERLIMIT:
+        seconds = RATE_LIMIT_SECONDS if retry_after_seconds is None else retry_after_seconds
+        return SendFailure(kind=Failure.RATE_LIMITED, detail=detail, retry_after_seconds=seconds)
+    if status == _STALE:  # stale keys or addresses, which the next attempt finds renewed
+        return SendFailure(kind=Failure.STALE, detail=detail, attempts=ONE_MORE)
+    passes = status in _SERVER_FAULTS and status not in _NOT_FOR_ALL_TIME
+    if passes or status == _TIME_OUT:
+        return SendFailure(
+            kind=Failure.TIMED_OUT, detail=detail, retry_after_seconds=retry_after_seconds
+        )
+    return SendFailure(kind=Failure.REJECTED, detail=detail)
+
+
+def status_of(text: str) -> int | None:
+    """Return the status that is told in an error's text."""
+    if found := _STATUS.search(text):
+        return int(found[1])
+    return next((status for name, status in _NAMED if name in text), None)
+
+
+def backoff_of(text: str) -> float | None:
+    """Return for how many seconds the server wants to be left alone, if the text has it."""
+    found = _BACKOFF.search(text)
+    return None if found is None else float(found[1])
+
+
+def _never_written(text: str) -> SendFailure | None:
+    for part, kind in _NEVER_WRITTEN:
         if part in text:
-            _, _, code = text.rpartition("server returned error ")
-            return kind, f"the server returned {code[:8]}" if kind == Failure.REJECTED else part
-    return Failure.UNCERTAIN, "no acknowledgement came"
+            return SendFailure(kind=kind, detail=part)
+    step = next((step for part, step in _STEPS if part in text), None)
+    if step is None:
+        return None
+    status = status_of(text)
+    if status is not None:
+        return refusal(status, step, retry_after_seconds=backoff_of(text))
+    if any(part in text for part in _NO_CONNECTION):
+        return SendFailure(kind=Failure.NOT_CONNECTED, detail=f"no connection for {step}")
+    return SendFailure(kind=Failure.TIMED_OUT, detail=f"no usable answer to {step}")

@@ -4,8 +4,10 @@ from typing import Final
 
 from gateway_worker.whatsapp.convert.people import PHONE_SERVER, without_device
 
-_GROUP_SERVER: Final = "g.us"
-_SERVERS: Final = frozenset({PHONE_SERVER, "lid", _GROUP_SERVER})
+GROUP_SERVER: Final = "g.us"
+_SERVERS: Final = frozenset({PHONE_SERVER, "lid", GROUP_SERVER})
+_OLD_SERVERS: Final = {"c.us": PHONE_SERVER}
+"""How servers are called in what older clients have stored."""
 
 
 class RecipientError(ValueError):
@@ -19,7 +21,8 @@ def recipient(text: str) -> str:
         RecipientError: It is neither.
     """
     user, at, server = without_device(text.removeprefix("+")).partition("@")
-    digits = user.replace("-", "", 1) if server == _GROUP_SERVER else user
+    server = _OLD_SERVERS.get(server, server)
+    digits = user.replace("-", "", 1) if server == GROUP_SERVER else user
     if not (digits.isascii() and digits.isdigit()):
         raise RecipientError("neither a JID nor a phone number")
     if at and server not in _SERVERS:

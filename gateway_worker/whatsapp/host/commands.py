@@ -4,7 +4,7 @@ The loop goes on meanwhile, so stopping and acknowledging do not wait for a send
 it sends nothing while it waits for an acknowledgement, for 75 seconds, and has no way to give up.
 What it does have is a rule for a lost connection: it reconnects and sends the same message again
 under the same id, and so learns what became of it. So when the worker gives up on a request that
-runs, its connection is cut.
+runs, its connection is cut. A message that has not been handed over by then never is.
 """
 
 import threading
@@ -14,12 +14,8 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Final
 
-from gateway_worker.whatsapp.convert.failures import send_failure
-from gateway_worker.whatsapp.convert.people import LID_SERVER, PHONE_SERVER
-from gateway_worker.whatsapp.convert.recipients import RecipientError, recipient
-from gateway_worker.whatsapp.host.compose import compose
-from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.host.native import Library
+from gateway_worker.whatsapp.host.sending import GIVEN_UP, Sender
 from gateway_worker.whatsapp.ipc.frames import (
     Done,
     Failed,
@@ -29,7 +25,6 @@ from gateway_worker.whatsapp.ipc.frames import (
     PairCode,
     PairingFailed,
     SendText,
-    Sent,
 )
 
 PAIR_CODE_SECONDS: Final = 160.0
@@ -47,8 +42,7 @@ class Commands:
 
     Args:
         library: The client.
-        journal: Told of every send before and after.
-        settle: Called when the library has sent something, before anybody is told.
+        sender: Sends messages with it.
         send: Sends a frame to the worker; safe from every thread.
         unlinked: Called after the device was unlinked.
         cut: Cuts the library's connection, which it then makes anew.
@@ -58,15 +52,13 @@ class Commands:
         self,
         *,
         library: Library,
-        journal: SendJournal,
-        settle: Callable[[], None],
+        sender: Sender,
         send: Callable[[FromHost], None],
         unlinked: Callable[[], None],
         cut: Callable[[], object],
     ) -> None:
         self._library = library
-        self._journal = journal
-        self._settle = settle
+        self._sender = sender
         self._send = send
         self._unlinked = unlinked
         self._cut = cut
@@ -85,7 +77,7 @@ class Commands:
         if self._is_closed:
             self._refuse(request.request)
             return
-        self._queue(request.request, lambda: self._send_text(request))
+        self._queue(request.request, lambda: self._send(self._sender.send(request)))
 
     def logout(self, request: Logout) -> None:
         """Queue the unlinking of the device."""
@@ -100,6 +92,8 @@ class Commands:
         if self._take(request):
             self._refuse(request)
         elif self._running == request:
+            if self._sender.give_up(request):
+                self._send(GIVEN_UP.frame(request))
             threading.Thread(
                 target=self._end, args=(request,), name=f"end-{request}", daemon=True
             ).start()
@@ -184,53 +178,6 @@ class Commands:
             finally:
                 self._running = None
                 self._idle.set()
-
-    def _send_text(self, request: SendText) -> None:
-        try:
-            to = recipient(request.to)
-            message = compose(request)
-        except RecipientError as error:
-            self._fail(request.request, Failure.INVALID, str(error))
-            return
-        command = request.command_id
-        try:
-            if command is not None:
-                self._journal.handing(command)
-        except OSError:
-            self._fail(request.request, Failure.NOT_BEGUN, "the journal of sends is not writable")
-            return
-        started = time.monotonic()
-        try:
-            answer = self._library.send(to, message)
-        except Exception as error:  # noqa: BLE001 - the library's errors differ by their text only
-            kind, detail = send_failure(str(error))
-            if command is not None:
-                self._journal.refused(command, kind, detail)
-            self._fail(request.request, kind, detail)
-            return
-        seconds = time.monotonic() - started
-        chat = self._chat(to)
-        if command is not None:
-            self._journal.answered(
-                command, message_id=answer.ID, chat=chat, timestamp=answer.Timestamp
-            )
-        self._settle()
-        self._send(
-            Sent(
-                seconds=seconds,
-                request=request.request,
-                message_id=answer.ID,
-                chat=chat,
-                timestamp=answer.Timestamp,
-            )
-        )
-
-    def _chat(self, to: str) -> str:
-        user, _, server = to.partition("@")
-        if server != LID_SERVER:
-            return to
-        phone = self._library.phone_of(user)
-        return to if phone is None else f"{phone}@{PHONE_SERVER}"
 
     def _logout(self, request: Logout) -> None:
         try:

@@ -22,6 +22,7 @@ from neonize.proto.Neonize_pb2 import (
 from gateway_worker.whatsapp.convert.stops import NO_REFUSAL, refusal
 from gateway_worker.whatsapp.convert.texts import message_id
 from gateway_worker.whatsapp.convert.undecryptable import swallowed
+from gateway_worker.whatsapp.host.left_out import SendRemarks
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
 from gateway_worker.whatsapp.host.spool import Spool, SpoolClosedError
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
@@ -130,6 +131,7 @@ class Intake:
         wake: Tells the loop that there is something in the spool.
         handed: Told of each message that is in the spool.
         watch: Sees to it that a failing device store costs no message.
+        remarks: Told of every log entry.
 
     Attributes:
         is_busy: Whether an event is being taken.
@@ -145,12 +147,14 @@ class Intake:
         wake: Callable[[], None],
         handed: Callable[[], None],
         watch: StoreWatch,
+        remarks: SendRemarks,
     ) -> None:
         self._spool = spool
         self._tell = tell
         self._wake = wake
         self._handed = handed
         self._watch = watch
+        self._remarks = remarks
         self._flags = 0
         self._receipts = ReceiptFilter()
         self.is_busy = False
@@ -209,6 +213,7 @@ class Intake:
         """Take a log entry: most are nothing to anybody."""
         self._watch.log(data)
         self.refused = refusal(data) or self.refused
+        self._remarks.log(data)
         if (payload := swallowed(data)) is not None:
             self._store(SWALLOWED, payload)
         for pattern, event in _LOG_NOTICES:

@@ -68,18 +68,16 @@ class SendJournal:
             self._shorten()
         self._write(Handing(command_id=command_id))
 
-    def answered(self, command_id: str, *, message_id: str, chat: str, timestamp: int) -> None:
+    def answered(self, answer: Answer) -> None:
         """Note that the server took it. Never raises: without the note it is uncertain."""
         with suppress(OSError):
-            self._write(
-                Answer(command_id=command_id, message_id=message_id, chat=chat, timestamp=timestamp)
-            )
+            self._write(answer)
 
-    def refused(self, command_id: str, kind: str, detail: str) -> None:
+    def refused(self, refusal: Refusal) -> None:
         """Note that it was not sent; what is uncertain stays as it is. Never raises."""
-        if kind != Failure.UNCERTAIN:
+        if refusal.kind != Failure.UNCERTAIN:
             with suppress(OSError):
-                self._write(Refusal(command_id=command_id, kind=kind, detail=detail))
+                self._write(refusal)
 
     # Inside.
 

@@ -10,14 +10,21 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from neonize import _binder as binder
 from neonize.client import NewClient
-from neonize.proto.Neonize_pb2 import JID, Device
+from neonize.exc import GetUserDevicesError
+from neonize.proto.Neonize_pb2 import (
+    JID,
+    Device,
+    GetJIDFromStoreReturnFunction,
+    GetUserDevicesreturnFunction,
+    JIDArray,
+)
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 
-from gateway_worker.whatsapp.convert.people import PHONE_SERVER
+from gateway_worker.whatsapp.convert.people import PHONE_SERVER, device_address
 from gateway_worker.whatsapp.host.preload import Deferred
 
 PUBLISHED_ROOT: Final = bytes.fromhex(
@@ -25,6 +32,8 @@ PUBLISHED_ROOT: Final = bytes.fromhex(
 )
 """Root of the certificates of WhatsApp's servers, as the library carries it: a public key."""
 CLIENT_ID: Final = "host"
+REMEMBERED_ANSWERS: Final = 2_000
+T = TypeVar("T")
 _LOG_LEVEL: Final = b"WARN"
 _DEVICE: Final = re.compile(r"[0-9]+(\.[0-9]+)?(:[0-9]+)?@[a-z.]+")
 _DEVICE_SEPARATOR: Final = "|\x01|"
@@ -77,6 +86,7 @@ class Library:
             uuid=CLIENT_ID,
         )
         self._keep: tuple[Any, ...] = ()
+        self._answers: dict[tuple[str, ...], tuple[bytes, bytes, Any]] = {}
 
     def run(self, *, callbacks: Callbacks, subscribe: Iterable[int], proxy: str | None) -> str:
         """Connect and stay, even disconnected; returns only if it failed, with the reason.
@@ -143,6 +153,50 @@ class Library:
             return None
         return found.User if found.Server == PHONE_SERVER and found.User else None
 
+    def lid_of(self, jid: str) -> str | None:
+        """Return the LID behind a phone-number JID, if the store knows it."""
+        return self._same_answer("lid", (jid,), self._native.GetLIDFromPN, _lid)
+
+    def learn(self, jid: str) -> None:
+        """Ask the server about a phone-number JID; the store then knows its LID, if it has one.
+
+        Raises `GetUserInfoError`.
+        """
+        self._client.get_user_info(parse_jid(jid))
+
+    def devices_of(self, *jids: str) -> frozenset[str]:
+        """Return people's devices as JIDs; asks the server only about whom the library has none of.
+
+        Raises `GetUserDevicesError`.
+        """
+        return self._same_answer("devices", jids, self._native.GetUserDevices, _devices)
+
+    def _same_answer(
+        self, about: str, jids: tuple[str, ...], call: Any, read: Callable[[bytes], T]
+    ) -> T:
+        """Ask the library, which is cheap, and read its answer only if that has changed."""
+        key = (about, *jids)
+        asked, answer, result = self._answers.get(key) or (_asked(about, jids), None, None)
+        said = call(self._client.uuid, asked, len(asked))
+        if said == answer:
+            return cast("T", result)
+        found = read(said)
+        if len(self._answers) >= REMEMBERED_ANSWERS:
+            self._answers.clear()
+        self._answers[key] = (asked, said, found)
+        return found
+
+    def who_has(self, number: str) -> tuple[str, bool]:
+        """Ask the server who has a number (digits), in whichever way that is written.
+
+        Returns:
+            The JID that the server named, and whether it says that it is there.
+
+        Raises `IsOnWhatsAppError`, also if the server named nobody.
+        """
+        found = self._client.is_on_whatsapp(f"+{number}")[0]
+        return f"{found.JID.User}@{found.JID.Server}", found.IsIn
+
     def pair_phone(self, number: str) -> str:
         """Ask for a code to type on the phone. Raises whatever the library raises."""
         code: str = self._client.PairPhone(number, show_push_notification=True)
@@ -201,6 +255,28 @@ def parse_jid(text: str) -> JID:
     user, _, server = text.partition("@")
     user, _, device = user.partition(":")
     return JID(User=user, Server=server or PHONE_SERVER, **{**_PLAIN, "Device": int(device or 0)})
+
+
+def _asked(about: str, jids: tuple[str, ...]) -> bytes:
+    people = [parse_jid(jid) for jid in jids]
+    asked: bytes = (
+        people[0].SerializeToString()
+        if about == "lid"
+        else JIDArray(JIDS=people).SerializeToString()
+    )
+    return asked
+
+
+def _lid(answer: bytes) -> str | None:
+    found = GetJIDFromStoreReturnFunction.FromString(answer)
+    return None if found.Error or not found.Jid.User else device_address(found.Jid)
+
+
+def _devices(answer: bytes) -> frozenset[str]:
+    found = GetUserDevicesreturnFunction.FromString(answer)
+    if found.Error:
+        raise GetUserDevicesError(found.Error)
+    return frozenset(device_address(one) for one in found.JID)
 
 
 def parse_device(data: bytes) -> Any:

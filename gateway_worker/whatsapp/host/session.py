@@ -32,11 +32,14 @@ from gateway_worker.whatsapp.host.events import (
 )
 from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.host.kernel import cut_connections, force_to_disk
+from gateway_worker.whatsapp.host.left_out import SendRemarks
 from gateway_worker.whatsapp.host.native import Callbacks, Library, log_of, parse_device
 from gateway_worker.whatsapp.host.rewind import Rewind
+from gateway_worker.whatsapp.host.sending import Sender
 from gateway_worker.whatsapp.host.severing import keep_severed, sever
 from gateway_worker.whatsapp.host.shipping import Shipper
 from gateway_worker.whatsapp.host.spool import Spool
+from gateway_worker.whatsapp.host.store_changes import StoreChanges
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 from gateway_worker.whatsapp.ipc.codec import WireError
@@ -106,10 +109,18 @@ class HostSession:
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._happenings: deque[Happening] = deque()
         self._people = People(phone_of=remembering(library.phone_of))
+        store = Path(start.directory) / start.device_store
+        remarks = SendRemarks()
         self._commands = Commands(
             library=library,
-            journal=journal,
-            settle=partial(force_to_disk, log_of(Path(start.directory) / start.device_store)),
+            sender=Sender(
+                library=library,
+                journal=journal,
+                remarks=remarks,
+                changes=StoreChanges(store),
+                settle=partial(force_to_disk, log_of(store)),
+                own=self._own_devices,
+            ),
             send=self._send,
             unlinked=self._leave_soon,
             cut=cut_connections,
@@ -139,6 +150,7 @@ class HostSession:
                 failed=lambda: self._tell(StoreFailed()),
                 disconnected=self._disconnected,
             ),
+            remarks=remarks,
         )
         self._shipper = Shipper(
             spool=spool, people=self._people, send=self._send, in_flight=start.in_flight
@@ -372,6 +384,10 @@ class HostSession:
         if not self._announced:
             self._announced = True
             self._send(Linked(account=own))
+
+    def _own_devices(self) -> frozenset[str]:
+        own = self._people.own
+        return frozenset() if own is None else frozenset((own.jid, own.lid or own.jid))
 
     def _on_connected(self) -> None:
         if self._has_failed_store:

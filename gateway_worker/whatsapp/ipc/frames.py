@@ -209,13 +209,23 @@ class Undecryptable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """The server has taken the message of a `SendText`; the library needed `seconds` for it."""
+    """The server has taken the message of a `SendText`.
+
+    Attributes:
+        request: Which one.
+        message_id: The library's id of the message.
+        chat: The conversation's id.
+        timestamp: The server's, in Unix seconds.
+        seconds: How long the library needed.
+        devices_left_out: Devices of the recipients that the message was not written to.
+    """
 
     request: int
     message_id: str
     chat: str
     timestamp: int
     seconds: float
+    devices_left_out: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,11 +237,21 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """A request failed; `kind` is one of the `Failure` texts."""
+    """A request failed; `kind` is one of the `Failure` texts.
+
+    Attributes:
+        request: Which one.
+        kind: What kind of failure.
+        detail: For a person, without personal data.
+        retry_after_seconds: How long to wait before another attempt, if that is known.
+        attempts: How many attempts are worth while at most, if there are fewer than usual.
+    """
 
     request: int
     kind: str
     detail: str
+    retry_after_seconds: float | None = None
+    attempts: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +320,8 @@ class Failure:
     UNKNOWN_RECIPIENT: Final = "unknown_recipient"
     INVALID: Final = "invalid"
     REJECTED: Final = "rejected"
+    RATE_LIMITED: Final = "rate_limited"
+    STALE: Final = "stale"
     TIMED_OUT: Final = "timed_out"
     UNCERTAIN: Final = "uncertain"
 

@@ -52,21 +52,24 @@ class Handing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The server took it."""
+    """The server took it, for at least one device of the recipient."""
 
     command_id: str
     message_id: str
     chat: str
     timestamp: int
+    devices_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """It was not sent; `kind` is one of the `Failure` texts."""
+    """It was not sent, or to nobody; `kind` is one of the `Failure` texts."""
 
     command_id: str
     kind: str
     detail: str
+    retry_after_seconds: float | None = None
+    attempts: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

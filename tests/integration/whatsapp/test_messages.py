@@ -162,9 +162,9 @@ async def test_text_that_is_no_text(shop: Account) -> None:
 async def test_a_send_that_the_server_refuses(stage: Stage, shop: Account) -> None:
     """With the server's code."""
     ben = await stage.customer()
-    stage.sandbox.faults.set(shop.phone.number, Faults(error_acks=1, ack_error=479))
+    stage.sandbox.faults.set(shop.phone.number, Faults(error_acks=1, ack_error=463))
 
-    with pytest.raises(UpstreamRejectedError, match="479"):
+    with pytest.raises(UpstreamRejectedError, match="463"):
         await shop.host.send_text(OutgoingText(to=ben.number, text="x"))
 
 

@@ -13,11 +13,11 @@ import pytest
 import pytest_asyncio
 
 from gateway_worker.errors import (
-    RecipientNotOnWhatsAppError,
+    RateLimitedError,
     SessionNotConnectedError,
     UncertainError,
 )
-from gateway_worker.sandbox.hub.faults import Faults
+from gateway_worker.sandbox.hub.faults import Faults, QueryRefusal
 from gateway_worker.sessions.hosting import HostExited, LinkUp, OutgoingText
 from gateway_worker.sessions.sends import Answered, Handed, NotHanded, Refused
 from gateway_worker.whatsapp.ipc.sends import JOURNAL_NAME
@@ -158,17 +158,49 @@ async def test_a_host_killed_while_the_library_has_the_message(
 
 async def test_a_host_killed_after_a_refusal(stage: Stage, account: Account) -> None:
     """The refusal is told as the error that it was."""
-    with pytest.raises(RecipientNotOnWhatsAppError):
-        await account.host.send_text(
-            OutgoingText(to="4915559999999", text="a"), command_id="unknown"
-        )
+    ben = await stage.customer()
+    stage.sandbox.faults.set(account.phone.number, Faults(error_acks=1, ack_error=429))
+    with pytest.raises(RateLimitedError) as refused:
+        await account.host.send_text(OutgoingText(to=ben.number, text="a"), command_id="refused")
     account.host.kill()
     await account.next(HostExited)
 
-    found = await look(stage, account, "unknown")
+    found = await look(stage, account, "refused")
 
     assert isinstance(found, Refused)
-    assert isinstance(found.error, RecipientNotOnWhatsAppError)
+    assert isinstance(found.error, RateLimitedError)
+    assert found.error.body() == refused.value.body()
+
+
+async def test_a_host_killed_after_a_message_that_nobody_got(
+    stage: Stage, account: Account
+) -> None:
+    """The server's word for it is no answer: it can be sent again."""
+    ben = await stage.customer()
+    refusal = QueryRefusal(query="encrypt/key", times=1)
+    stage.sandbox.faults.set(account.phone.number, Faults(refused_queries=(refusal,)))
+    with pytest.raises(RateLimitedError):
+        await account.host.send_text(OutgoingText(to=ben.number, text="a"), command_id="nobody")
+    account.host.kill()
+    await account.next(HostExited)
+
+    assert isinstance(await look(stage, account, "nobody"), Refused)
+
+
+async def test_a_host_killed_after_a_part_of_a_message(stage: Stage, account: Account) -> None:
+    """How many devices were left out is not forgotten."""
+    ben = await stage.linked()
+    stage.sandbox.faults.set(ben.phone.number, Faults(no_bundles=True))
+    sent = await account.host.send_text(
+        OutgoingText(to=ben.phone.number, text="a"), command_id="part"
+    )
+    account.host.kill()
+    await account.next(HostExited)
+
+    found = await look(stage, account, "part")
+
+    assert isinstance(found, Answered)
+    assert found.sent.devices_left_out == sent.devices_left_out == 1
 
 
 async def test_a_worker_killed_while_it_sends(stage: Stage, account: Account) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway_worker.whatsapp.convert.failures import send_failure
+from gateway_worker.whatsapp.convert.failures import RATE_LIMIT_SECONDS, send_failure
 from gateway_worker.whatsapp.convert.recipients import RecipientError, recipient
 from gateway_worker.whatsapp.ipc.frames import Failure
 
@@ -13,6 +13,8 @@ from gateway_worker.whatsapp.ipc.frames import Failure
         ("+4915550002", "4915550002@s.whatsapp.net"),
         ("4915550002", "4915550002@s.whatsapp.net"),
         ("4915550002:7@s.whatsapp.net", "4915550002@s.whatsapp.net"),
+        ("4915550002@c.us", "4915550002@s.whatsapp.net"),
+        ("+4915550002.0:7@c.us", "4915550002@s.whatsapp.net"),
         ("802:7@lid", "802@lid"),
         ("120363000000000001@g.us", "120363000000000001@g.us"),
         ("4915550002-1400000000@g.us", "4915550002-1400000000@g.us"),
@@ -32,6 +34,11 @@ def test_what_nothing_can_be_sent_to(text: str) -> None:
         recipient(text)
 
 
+SOMEBODY = "4915550009@s.whatsapp.net"
+LOOK_UP = f"failed to get user info for {SOMEBODY} to fill LID cache: failed to send usync query: "
+GROUP = "failed to get group members: "
+
+
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
@@ -43,8 +50,30 @@ def test_what_nothing_can_be_sent_to(text: str) -> None:
             Failure.NOT_CONNECTED,
         ),
         ("failed to write msg: write: connection reset by peer", Failure.UNCERTAIN),
-        ("no LID found for 4915550009@s.whatsapp.net from server", Failure.UNKNOWN_RECIPIENT),
-        ("server returned error 479", Failure.REJECTED),
+        (f"no LID found for {SOMEBODY} from server", Failure.UNKNOWN_RECIPIENT),
+        ("server returned error 463", Failure.REJECTED),
+        ("server returned error 479", Failure.STALE),
+        ("server returned error 429", Failure.RATE_LIMITED),
+        ("server returned error 503", Failure.TIMED_OUT),
+        ("server returned error 1000", Failure.REJECTED),
+        (LOOK_UP + "info query returned status 429: rate-overlimit", Failure.RATE_LIMITED),
+        (LOOK_UP + "info query returned status 599: whatever", Failure.TIMED_OUT),
+        (LOOK_UP + "info query returned status 403: forbidden", Failure.REJECTED),
+        (LOOK_UP + "info query timed out", Failure.TIMED_OUT),
+        (LOOK_UP + "websocket not connected", Failure.NOT_CONNECTED),
+        (
+            LOOK_UP + "websocket disconnected before info query (retry) returned response",
+            Failure.TIMED_OUT,
+        ),
+        (
+            LOOK_UP + 'info query returned unknown error: <error text="rate-overlimit"/>',
+            Failure.RATE_LIMITED,
+        ),
+        ("missing <list> element in response to usync query", Failure.TIMED_OUT),
+        (GROUP + "you're not participating in that group", Failure.REJECTED),
+        (GROUP + "that group does not exist", Failure.REJECTED),
+        (GROUP + "info query returned status 406: not-acceptable", Failure.REJECTED),
+        (GROUP + "info query returned status 500: internal-server-error", Failure.TIMED_OUT),
         ("failed to get device list: info query timed out", Failure.TIMED_OUT),
         ("failed to prefetch sessions: failed to prefetch sessions: EOF", Failure.NOT_BEGUN),
         (
@@ -53,13 +82,47 @@ def test_what_nothing_can_be_sent_to(text: str) -> None:
         ),
         ("failed to fetch LID mappings: database is locked", Failure.NOT_BEGUN),
         ("timed out waiting for message send response", Failure.UNCERTAIN),
-        ("websocket disconnected before info query returned response", Failure.UNCERTAIN),
+        ("websocket disconnected before message send returned response", Failure.UNCERTAIN),
+        ("websocket disconnected before message send (retry) returned resp", Failure.UNCERTAIN),
+        ("websocket disconnected before info query returned response", Failure.TIMED_OUT),
         ("something that a later release says", Failure.UNCERTAIN),
     ],
 )
 def test_what_errors_mean(text: str, kind: str) -> None:
-    """Only what is known to have sent nothing says so; the detail has no numbers of people."""
-    found, detail = send_failure(text)
+    """What was not sent is never uncertain, and the detail has no numbers of people."""
+    failure = send_failure(text)
 
-    assert found == kind
-    assert "4915550009" not in detail
+    assert failure.kind == kind
+    assert "4915550009" not in failure.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("something that a later release says", Failure.TIMED_OUT),
+        ("timed out waiting for message send response", Failure.UNCERTAIN),
+        ("websocket not connected", Failure.UNCERTAIN),
+        ("server returned error 463", Failure.REJECTED),
+    ],
+)
+def test_a_store_in_which_nothing_changed(text: str, kind: str) -> None:
+    """Proves of an unknown text that nothing was sent; what a known one says it does not change."""
+    assert send_failure(text, untouched=True).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("server returned error 429", RATE_LIMIT_SECONDS),
+        ('got error getting prekeys: <error code="429" backoff="90"/>', 90),
+        ("failed to get device list: info query returned status 429: x", RATE_LIMIT_SECONDS),
+    ],
+)
+def test_when_to_come_again(text: str, seconds: float) -> None:
+    """When the server says so, or after a while."""
+    assert send_failure(text).retry_after_seconds == seconds
+
+
+def test_stale_keys_are_worth_one_more_attempt() -> None:
+    """And no third one."""
+    assert send_failure("server returned error 479").attempts == 2

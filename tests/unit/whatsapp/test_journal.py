@@ -24,7 +24,7 @@ from gateway_worker.whatsapp.host import journal as writing
 from gateway_worker.whatsapp.host.journal import LIMIT_BYTES, SendJournal
 from gateway_worker.whatsapp.ipc import sends
 from gateway_worker.whatsapp.ipc.frames import Failure
-from gateway_worker.whatsapp.ipc.sends import JOURNAL_NAME, LOCK_NAME
+from gateway_worker.whatsapp.ipc.sends import JOURNAL_NAME, LOCK_NAME, Answer, Refusal
 from gateway_worker.whatsapp.journal import Run, trace
 
 
@@ -57,7 +57,9 @@ async def look(
 
 def answer(journal: SendJournal, command_id: str = "c") -> None:
     """Note an answer."""
-    journal.answered(command_id, message_id="3EB0", chat="1@s.whatsapp.net", timestamp=5)
+    journal.answered(
+        Answer(command_id=command_id, message_id="3EB0", chat="1@s.whatsapp.net", timestamp=5)
+    )
 
 
 async def test_the_way_of_a_send(directory: Path) -> None:
@@ -79,14 +81,14 @@ async def test_a_refusal_is_told_as_the_error_that_it_was(directory: Path) -> No
     """An uncertain end is no refusal; a later attempt replaces an earlier one."""
     journal = opened(directory)
     journal.handing("c")
-    journal.refused("c", Failure.UNKNOWN_RECIPIENT, "no LID found")
+    journal.refused(Refusal(command_id="c", kind=Failure.UNKNOWN_RECIPIENT, detail="nobody"))
     found = await look(directory)
     assert isinstance(found, Refused)
     assert isinstance(found.error, RecipientNotOnWhatsAppError)
 
     journal.handing("c")
     assert await look(directory) == Handed()
-    journal.refused("c", Failure.UNCERTAIN, "no acknowledgement came")
+    journal.refused(Refusal(command_id="c", kind=Failure.UNCERTAIN, detail="no answer"))
     assert await look(directory) == Handed()
 
 

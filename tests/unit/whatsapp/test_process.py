@@ -29,7 +29,7 @@ from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.ipc import frames
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 from gateway_worker.whatsapp.ipc.frames import Failure
-from gateway_worker.whatsapp.ipc.sends import LOCK_NAME
+from gateway_worker.whatsapp.ipc.sends import LOCK_NAME, Answer, Refusal
 from gateway_worker.whatsapp.process import HostProcess
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 from tests.support.eventually import eventually
@@ -294,7 +294,9 @@ async def test_a_host_that_dies_between_its_note_and_its_answer(tmp_path: Path) 
 
     def note(journal: SendJournal) -> None:
         journal.handing("c")
-        journal.answered("c", message_id="3EB0", chat="1@s.whatsapp.net", timestamp=1)
+        journal.answered(
+            Answer(command_id="c", message_id="3EB0", chat="1@s.whatsapp.net", timestamp=1)
+        )
 
     sent = await _send_and_die(tmp_path, note)
 
@@ -311,6 +313,9 @@ async def test_a_host_that_dies_before_or_while_it_sends(tmp_path: Path) -> None
     assert isinstance(during, UncertainError)
 
     refused = await _send_and_die(
-        tmp_path, lambda journal: journal.refused("c", Failure.REJECTED, "479")
+        tmp_path,
+        lambda journal: journal.refused(
+            Refusal(command_id="c", kind=Failure.REJECTED, detail="479")
+        ),
     )
     assert isinstance(refused, UpstreamRejectedError)

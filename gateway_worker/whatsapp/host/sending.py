@@ -1,0 +1,324 @@
+"""One message to the library, and what its answer is worth.
+
+    whom ──► which devices ──► the message ──► who got it ──► journal
+The library would do the first two by itself, and call a send a success when the server has taken
+the frame, though it may have written the message to nobody. It knows a recipient by one spelling of
+the number only, so that before a number is given up the server is asked who has it.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+
+from gateway_worker.whatsapp.convert.failures import (
+    ONE_MORE,
+    SendFailure,
+    query_failure,
+    refusal,
+    send_failure,
+)
+from gateway_worker.whatsapp.convert.people import LID_SERVER, PHONE_SERVER, without_device
+from gateway_worker.whatsapp.convert.recipients import GROUP_SERVER, RecipientError, recipient
+from gateway_worker.whatsapp.host.compose import compose
+from gateway_worker.whatsapp.host.journal import SendJournal
+from gateway_worker.whatsapp.host.left_out import Remarks, SendRemarks
+from gateway_worker.whatsapp.host.native import Library
+from gateway_worker.whatsapp.host.store_changes import StoreChanges
+from gateway_worker.whatsapp.ipc.frames import Failed, Failure, SendText, Sent
+from gateway_worker.whatsapp.ipc.sends import Answer, Refusal
+
+REMEMBERED_IDS: Final = 1_000
+"""Recipients whose true id was asked for."""
+
+GIVEN_UP: Final = SendFailure(
+    kind=Failure.TIMED_OUT, detail="the look-up of the recipient took too long"
+)
+
+Devices = frozenset[str]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Target:
+    """Whom the library is to send to.
+
+    Attributes:
+        to: A JID as the server spells it.
+        lid: Of a person, the LID.
+        devices: Of a person, all devices but this one, as JIDs.
+        is_own: Whether it is the account itself.
+    """
+
+    to: str
+    lid: str | None = None
+    devices: Devices = frozenset()
+    is_own: bool = False
+
+
+class SendFailedError(Exception):
+    """A send that came to nothing, or to nothing that is known.
+
+    Args:
+        failure: What it means.
+    """
+
+    def __init__(self, failure: SendFailure) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+
+
+class Sender:
+    """Sends messages one after the other; but for `give_up` for one thread.
+
+    Args:
+        library: The client.
+        journal: Told of every send before and after.
+        remarks: What the library says meanwhile.
+        changes: Of the device store.
+        settle: Called when the library has sent something, before anybody is told.
+        own: Returns the account's own JIDs with its device, as far as they are known.
+    """
+
+    def __init__(
+        self,
+        *,
+        library: Library,
+        journal: SendJournal,
+        remarks: SendRemarks,
+        changes: StoreChanges,
+        settle: Callable[[], None],
+        own: Callable[[], Devices],
+    ) -> None:
+        self._library = library
+        self._journal = journal
+        self._remarks = remarks
+        self._changes = changes
+        self._settle = settle
+        self._own = own
+        self._lock = threading.Lock()
+        self._asking: int | None = None
+        self._true_ids: OrderedDict[str, str] = OrderedDict()
+
+    def send(self, request: SendText) -> Sent | Failed:
+        """Send a message. Never raises."""
+        started = time.monotonic()
+        try:
+            to = recipient(request.to)
+            message = compose(request)
+        except RecipientError as error:
+            return SendFailure(kind=Failure.INVALID, detail=str(error)).frame(request.request)
+        try:
+            answer = self._send(request, to, message)
+        except SendFailedError as error:
+            return error.failure.frame(request.request)
+        return Sent(
+            request=request.request,
+            message_id=answer.message_id,
+            chat=answer.chat,
+            timestamp=answer.timestamp,
+            seconds=time.monotonic() - started,
+            devices_left_out=answer.devices_left_out,
+        )
+
+    def give_up(self, request: int) -> bool:
+        """Never hand over a message whose recipient is still being looked up; for every thread.
+
+        Returns:
+            Whether that is so: nobody gets it. False once the message is with the library.
+        """
+        with self._lock:
+            if self._asking != request:
+                return False
+            self._asking = None
+            return True
+
+    def _send(self, request: SendText, to: str, message: Any) -> Answer:
+        with self._lock:
+            self._asking = request.request
+        target = self._target(to)
+        with self._lock:
+            is_given_up, self._asking = self._asking is None, None
+        if is_given_up:
+            raise SendFailedError(GIVEN_UP)
+        return self._hand_over(request.command_id, target, message)
+
+    # Before the message.
+
+    def _target(self, to: str) -> _Target:
+        """Return whom the library is to send to, and the devices that it will find.
+
+        The library would ask the same by itself in the middle of a send. Asked before, a query that
+        fails is known to have sent nothing.
+
+        Raises:
+            SendFailedError: Nobody, nobody's device, or that could not be found out.
+        """
+        if to.endswith(f"@{GROUP_SERVER}"):
+            return _Target(to=to)
+        to = self._true_ids.get(to, to)
+        lid = to if to.endswith(f"@{LID_SERVER}") else self._library.lid_of(to)
+        if lid is None:
+            to, lid = self._look_up(to)
+        own = self._own()
+        own_people = frozenset(without_device(one) for one in own)
+        asked = {lid, *(one for one in own_people if one.endswith(f"@{LID_SERVER}"))}
+        found = self._ask(lambda: self._library.devices_of(*sorted(asked)))
+        devices = frozenset(one for one in found if without_device(one) == lid) - own
+        if not devices:
+            # Not a word about the recipient: a part of the answer may have been refused.
+            detail = "WhatsApp names no device of the recipient"
+            raise SendFailedError(
+                SendFailure(kind=Failure.TIMED_OUT, detail=detail, attempts=ONE_MORE)
+            )
+        return _Target(to=to, lid=lid, devices=devices, is_own=lid in own_people)
+
+    def _look_up(self, to: str) -> tuple[str, str]:
+        """Return the id of a recipient whose LID is not known yet, and that LID."""
+        lid = self._learn(to)
+        if lid is not None:
+            return to, lid
+        true_id = self._ask_for_id(to)
+        lid = true_id if true_id.endswith(f"@{LID_SERVER}") else self._learn(true_id)
+        if lid is None:
+            # It has just said that there is such a recipient, so that this is no verdict.
+            detail = "WhatsApp knows the recipient and does not tell its id"
+            raise SendFailedError(
+                SendFailure(kind=Failure.TIMED_OUT, detail=detail, attempts=ONE_MORE)
+            )
+        if len(self._true_ids) >= REMEMBERED_IDS:
+            self._true_ids.popitem(last=False)
+        self._true_ids[to] = true_id
+        return true_id, lid
+
+    def _learn(self, jid: str) -> str | None:
+        """Return the LID of a phone-number JID after asking the server for it, if it has one."""
+        failure: SendFailedError | None = None
+        try:
+            self._ask(lambda: self._library.learn(jid))
+        except SendFailedError as error:
+            failure = error
+        lid = self._library.lid_of(jid)
+        if lid is None and failure is not None:
+            raise failure  # else only what else the answer said could not be read
+        return lid
+
+    def _ask_for_id(self, to: str) -> str:
+        """Return whom the server knows by a number, in whichever way that is written."""
+        number = to.partition("@")[0]
+        found, is_on_whatsapp = self._ask(lambda: self._library.who_has(number))
+        if is_on_whatsapp:
+            return found
+        if found != to:  # it names somebody, and says nothing of whether it is there
+            detail = "no usable answer to the look-up of the recipient"
+            raise SendFailedError(SendFailure(kind=Failure.TIMED_OUT, detail=detail))
+        detail = "WhatsApp knows nobody by this number"
+        raise SendFailedError(SendFailure(kind=Failure.UNKNOWN_RECIPIENT, detail=detail))
+
+    @staticmethod
+    def _ask(question: Callable[[], T]) -> T:
+        try:
+            return question()
+        except Exception as error:  # noqa: BLE001 - the library's errors differ by their text only
+            raise SendFailedError(query_failure(str(error))) from None
+
+    # The message.
+
+    def _hand_over(self, command: str | None, target: _Target, message: Any) -> Answer:
+        """Give a message to the library, with a note before and one after.
+
+        Raises:
+            SendFailedError: Nobody got it, or it is not known whether anybody did.
+        """
+        try:
+            if command is not None:
+                self._journal.handing(command)
+        except OSError:
+            detail = "the journal of sends is not writable"
+            raise SendFailedError(SendFailure(kind=Failure.NOT_BEGUN, detail=detail)) from None
+        try:
+            answer = self._give(target.to, message)
+        except SendFailedError as error:
+            self._note_failure(command, error.failure)
+            raise
+        remarks = self._remarks.end()
+        missed = self._missed(target, remarks)
+        if target.devices and target.devices <= missed:
+            failure = _nobody(remarks, missed)
+            self._note_failure(command, failure)
+            self._settle()
+            raise SendFailedError(failure)
+        noted = Answer(
+            command_id=command or "",
+            message_id=answer.ID,
+            chat=self._chat(target.to),
+            timestamp=answer.Timestamp,
+            devices_left_out=len(missed),
+        )
+        if command is not None:
+            self._journal.answered(noted)
+        self._settle()
+        return noted
+
+    def _give(self, to: str, message: Any) -> Any:
+        mark = self._changes.mark()
+        self._remarks.begin()
+        try:
+            return self._library.send(to, message)
+        except Exception as error:  # noqa: BLE001 - as above
+            untouched = self._changes.is_untouched(mark)
+            raise SendFailedError(send_failure(str(error), untouched=untouched)) from None
+
+    def _note_failure(self, command: str | None, failure: SendFailure) -> None:
+        if command is not None:
+            self._journal.refused(
+                Refusal(
+                    command_id=command,
+                    kind=failure.kind,
+                    detail=failure.detail,
+                    retry_after_seconds=failure.retry_after_seconds,
+                    attempts=failure.attempts,
+                )
+            )
+
+    # Who got it.
+
+    def _missed(self, target: _Target, remarks: Remarks) -> Devices:
+        """Return the devices of the recipient that got nothing.
+
+        In a group every device gets the message, and one without its key asks for that again.
+        """
+        own_people = frozenset(without_device(one) for one in self._own())
+        missed = remarks.left_out if target.is_own else remarks.strangers(own_people)
+        if remarks.is_list_outdated and target.lid is not None:
+            missed = [*missed, *(self._devices_now(target.lid) - target.devices - self._own())]
+        return frozenset(missed)
+
+    def _devices_now(self, lid: str) -> Devices:
+        try:
+            return self._library.devices_of(lid)
+        except Exception:  # noqa: BLE001 - the message was sent all the same
+            return frozenset()
+
+    def _chat(self, to: str) -> str:
+        user, _, server = to.partition("@")
+        if server != LID_SERVER:
+            return to
+        phone = self._library.phone_of(user)
+        return to if phone is None else f"{phone}@{PHONE_SERVER}"
+
+
+def _nobody(remarks: Remarks, missed: Devices) -> SendFailure:
+    """Return what it means that no device of the recipient was written to."""
+    what = "the query for the recipient's keys"
+    cause = remarks.cause_of(missed)
+    if cause is None:
+        detail = "the message could not be encrypted for any device of the recipient"
+        return SendFailure(kind=Failure.REJECTED, detail=detail)
+    if cause.status is None:
+        detail = f"no usable answer to {what}"
+        return SendFailure(kind=Failure.TIMED_OUT, detail=detail, attempts=ONE_MORE)
+    failure = refusal(cause.status, what, retry_after_seconds=cause.retry_after_seconds)
+    return replace(failure, attempts=ONE_MORE)
