@@ -93,6 +93,24 @@ class SessionExistsError(PermanentError):
     code = ErrorCode.SESSION_EXISTS
 
 
+class SessionLinkedError(PermanentError):
+    """The session has an account, and what is asked is for one that has none."""
+
+    code = ErrorCode.SESSION_LINKED
+
+
+class SessionNotLinkedError(PermanentError):
+    """The session has no account."""
+
+    code = ErrorCode.SESSION_NOT_LINKED
+
+
+class UnsupportedError(PermanentError):
+    """The session, or the gateway as it is set up, cannot do what is asked."""
+
+    code = ErrorCode.UNSUPPORTED
+
+
 class SessionNotConnectedError(RetryableError):
     """The session has no connection to WhatsApp now."""
 

@@ -63,6 +63,7 @@ class Metrics:
         capacity: Sessions that this worker may hold.
         unassigned_waiting: Commands of the whole fleet that wait for a worker with room.
         fleet_room: Sessions that all live workers together can still take.
+        fleet_stranded: Sessions of the whole fleet whose worker is gone and that nobody can run.
         commands: Commands brought to an end, by type and outcome (see `OUTCOMES`).
         command_seconds: From delivery to acknowledgement, by type.
         queue_wait_seconds: From delivery until a command's turn in its session's mailbox.
@@ -105,6 +106,7 @@ class Metrics:
     capacity: Gauge
     unassigned_waiting: Gauge
     fleet_room: Gauge
+    fleet_stranded: Gauge
     commands: Counter
     command_seconds: Histogram
     queue_wait_seconds: Histogram
@@ -254,6 +256,9 @@ def _sessions(make: _Maker) -> dict[str, Any]:
             "unassigned_waiting", "Commands that wait for a worker with room, of the whole fleet."
         ),
         "fleet_room": make.gauge("fleet_room", "Sessions that all live workers can still take."),
+        "fleet_stranded": make.gauge(
+            "fleet_stranded", "Sessions whose worker is gone and that nobody can run."
+        ),
         "inbound_messages": make.counter("inbound_messages", "Messages from WhatsApp."),
         "swallowed_messages": make.counter(
             "swallowed_messages", "Messages acknowledged by the library and not handed over."

@@ -234,6 +234,7 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
         metrics.unassigned_waiting.set(parts.capacity.last.waiting)
         metrics.stores_kept.set(parts.leftovers.kept)
         metrics.fleet_room.set(parts.capacity.last.free)
+        metrics.fleet_stranded.set(parts.caretaker.stranded)
         metrics.cpu_percent.set(usage.cpu_percent)
         metrics.worker_memory_bytes.set(usage.worker_rss_bytes)
         metrics.hosts_memory_bytes.set(usage.hosts_pss_bytes)

@@ -387,7 +387,7 @@ def _surroundings(
         journals=adapters.hosts,
         background=Background(name="background"),
         clock=SystemClock(),
-        limits=SessionLimits(),
+        limits=SessionLimits(stranded_seconds=settings.stranded_seconds),
         observer=counts,
         tenure=Tenure(),
         relay=relay,

@@ -48,11 +48,18 @@ Content = Annotated[TextContent | UnsupportedContent, Field(discriminator="kind"
 
 
 class ReplyTarget(WireModel):
-    """The message that a reply quotes."""
+    """The message that a reply quotes.
+
+    Both values are those of the event that told of the message: `data.message_id` and
+    `data.sender.jid` of its `message.received` (of one that the account itself has sent,
+    `message_id` of its outcome or of `message.sent`, and the account's own id).
+    """
 
     message_id: MessageId
     participant: Jid | None = Field(
-        None, description="Who wrote it. Needed only if the gateway has not seen the message."
+        None,
+        description="Who wrote it: `data.sender.jid` of its `message.received`. Needed only if "
+        "the gateway has not seen the message, or does not have it any more.",
     )
 
 

@@ -16,6 +16,9 @@ class ErrorCode(StrEnum):
     SESSION_NOT_FOUND = "session_not_found"
     SESSION_NOT_CONNECTED = "session_not_connected"
     SESSION_EXISTS = "session_exists"
+    SESSION_LINKED = "session_linked"
+    SESSION_NOT_LINKED = "session_not_linked"
+    UNSUPPORTED = "unsupported"
     RECIPIENT_NOT_ON_WHATSAPP = "recipient_not_on_whatsapp"
     MEDIA_UNAVAILABLE = "media_unavailable"
     MEDIA_TOO_LARGE = "media_too_large"
@@ -45,6 +48,9 @@ _TITLES = {
     ErrorCode.SESSION_NOT_FOUND: "No such session",
     ErrorCode.SESSION_NOT_CONNECTED: "The session is not connected to WhatsApp",
     ErrorCode.SESSION_EXISTS: "The session exists already",
+    ErrorCode.SESSION_LINKED: "The session is linked to an account already",
+    ErrorCode.SESSION_NOT_LINKED: "The session is not linked to an account",
+    ErrorCode.UNSUPPORTED: "This session, or this gateway, cannot do that",
     ErrorCode.RECIPIENT_NOT_ON_WHATSAPP: "The recipient is not on WhatsApp",
     ErrorCode.MEDIA_UNAVAILABLE: "The media cannot be fetched",
     ErrorCode.MEDIA_TOO_LARGE: "The media is too large",

@@ -59,6 +59,8 @@ class StatusReason(StrEnum):
     TAKEN_OVER = "taken_over"
     LEASE_LOST = "lease_lost"
     LIBRARY_STOPPED = "library_stopped"
+    WORKER_LOST = "worker_lost"
+    """Its worker is gone, and no other can run it: its device store is where that worker was."""
 
 
 class Account(WireModel):
@@ -227,6 +229,11 @@ class SessionInfo(WireModel):
     account: Account | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     created_at: Timestamp | None = None
+    reason: StatusReason | None = Field(
+        None,
+        description="`worker_lost` if the session does not run because its worker is gone and no "
+        "other can run it.",
+    )
 
 
 class QrInfo(WireModel):

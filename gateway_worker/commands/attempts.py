@@ -6,7 +6,7 @@ order, because its session does not exist yet, waits in a delay queue of the bro
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -104,9 +104,12 @@ class Attempts:
         self._clock = clock
         self.patience = patience or Patience()
 
-    async def enter(self, command: Command) -> Entry:
-        """Enter an attempt under the session's present epoch."""
-        return await self._inbox.enter(self._received(command))
+    async def enter(self, command: Command, *, epoch: int | None = None) -> Entry:
+        """Enter an attempt under the session's present epoch here, or that of another owner."""
+        received = self._received(command)
+        if epoch is not None:
+            received = replace(received, epoch=epoch)
+        return await self._inbox.enter(received)
 
     def _received(self, command: Command) -> Received:
         return Received(

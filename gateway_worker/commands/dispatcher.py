@@ -25,6 +25,7 @@ from gateway_contracts import (
     SessionReplay,
     parse_command,
 )
+from gateway_worker.commands.chain import Step
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.outcomes import Outcomes
@@ -40,6 +41,12 @@ log = structlog.get_logger(__name__)
 
 _OWNER_PAUSE_SECONDS = 0.3
 """Between two looks at who owns a session that nobody has taken over yet."""
+
+_STRANDED_PAUSE_SECONDS = 1.0
+"""Between two looks at whether anybody will."""
+
+_MANY_HOPS = 8
+"""A command that was sent on so often goes round in a circle."""
 
 HOLD_SECONDS = 120.0
 """How long a command waits for older ones in the queues of its session's former owners. Then it
@@ -59,6 +66,7 @@ class Work:
         ticket: Its place among them.
         alarms: What ends its waiting.
         failure: Why it is not to be executed any more; it has been waiting for too long.
+        look_again: When to ask next whether its session is stranded, by the monotonic clock.
     """
 
     delivery: Delivery
@@ -68,6 +76,7 @@ class Work:
     ticket: "Ticket[Work | Errand] | None" = None
     alarms: list[asyncio.TimerHandle] = field(default_factory=list)
     failure: GatewayError | None = None
+    look_again: float = 0.0
 
     def rest(self) -> None:
         """Stop the alarms: it has ended."""
@@ -271,18 +280,24 @@ class Dispatcher:
             for held in outdated:
                 await self._proceed(session_id, held, None)
             return await self._try(session_id, work, turn)
-        if course.is_blocked:
-            return False  # its worker is dead and nobody has taken the session over yet
+        if course.is_blocked:  # its worker is dead and nobody has taken the session over yet
+            return await self._run_stranded(session_id, work)
         if course.is_leaving and control is not None:
             await self._manager.note_left(session_id, control.epoch)
         if course.step is not None and not course.is_here:
-            is_on_its_way = await self._forwarder.forward(delivery, course.step)
-            if course.is_astray:
-                await self._manager.turn_away(session_id)
-            return is_on_its_way
+            return await self._send_on(session_id, work, course, course.step)
         if control is None:
             return await self._take(session_id, work, course, turn)
         return await self._obey(session_id, work, control, is_over=course.is_over)
+
+    async def _send_on(self, session_id: str, work: Work, course: Course, step: Step) -> bool:
+        """Send a delivery to the worker that it belongs to next; False if it did not go out."""
+        if work.delivery.hops >= _MANY_HOPS and await self._run_stranded(session_id, work):
+            return True  # the queue that it belongs into is not there
+        is_on_its_way = await self._forwarder.forward(work.delivery, step)
+        if course.is_astray:
+            await self._manager.turn_away(session_id)
+        return is_on_its_way
 
     async def _take(
         self, session_id: str, work: Work, course: Course, turn: Turn[Work | Errand] | None
@@ -303,6 +318,27 @@ class Dispatcher:
                 )
                 return True
         return await self._executor.run(work.delivery, content, arrived=work.arrived, turn=turn)
+
+    async def _run_stranded(self, session_id: str, work: Work) -> bool:
+        """Deal with what comes for a session that nobody runs, once nobody will; else False."""
+        content, now = work.content, time.monotonic()
+        assert not isinstance(content, CommandRejectedError | ControlError)
+        is_overdue = self._is_overdue(work)
+        if now < work.look_again and not is_overdue:
+            return False
+        work.look_again = now + _STRANDED_PAUSE_SECONDS
+        row = await self._manager.stranded(session_id, at_once=is_overdue)
+        if row is None:
+            return False
+        if not isinstance(content, Control):
+            return await self._executor.run_stranded(
+                work.delivery, content, row, arrived=work.arrived
+            )
+        if content.kind is ControlKind.LATE:
+            return False  # kept for its owner; nothing waits behind it
+        # Whoever has the session next sends its markers again.
+        await work.delivery.settle(Settlement.ACK)
+        return True
 
     async def _has_arrived(self, session_id: str) -> bool:
         """Begin with a session of ours whose commands come before it; False if it is not ours."""

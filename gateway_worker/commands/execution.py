@@ -38,7 +38,9 @@ from gateway_worker.commands.ports import (
 )
 from gateway_worker.commands.scheduler import WithdrawnError
 from gateway_worker.commands.stopwatch import Stopwatch
+from gateway_worker.commands.stranded import StrandedCommands
 from gateway_worker.errors import (
+    DependencyError,
     GatewayError,
     InvalidCommandError,
     RetryableError,
@@ -50,7 +52,7 @@ from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.changes import Change, Committed, TransferRefusedError
 from gateway_worker.sessions.hosting import SentMessage
 from gateway_worker.sessions.manager import OwnedElsewhereError
-from gateway_worker.sessions.ports import Recorder
+from gateway_worker.sessions.ports import Recorder, SessionRow
 from gateway_worker.sessions.session import Session
 
 log = structlog.get_logger(__name__)
@@ -137,6 +139,7 @@ class Executor:
         self._recorder = recorder
         self._observe = observe
         self._outcomes = Outcomes(worker_id=worker_id)
+        self._stranded = StrandedCommands(worker_id=worker_id, manager=context.manager)
 
     def seconds_left(self, command: Command) -> float | None:
         """Return how long it is until the command's deadline; None if it has none."""
@@ -179,6 +182,37 @@ class Executor:
         log.info("command.settled", outcome=end.name, **stopwatch.fields())
         return True
 
+    async def run_stranded(
+        self, delivery: Delivery, command: Command, row: SessionRow, *, arrived: float
+    ) -> bool:
+        """End a command of a session that nobody can run; False if somebody has it by now."""
+        stopwatch = Stopwatch(arrived=arrived)
+        entry = await self._attempts.enter(command, epoch=row.epoch)
+        if entry.verdict is Verdict.FENCED:
+            return False
+        end = self._answer_of(command, entry, row.epoch)
+        if end is None:
+            end = await self._end_stranded(command, entry, row)
+        if (await self._recorder.record(end.change)).fenced:
+            return False
+        await self._settle(delivery, end)
+        self._observe(command.type, end.name, stopwatch)
+        log.warning("command.settled_for_stranded", outcome=end.name)
+        return True
+
+    async def _end_stranded(self, command: Command, entry: Entry, row: SessionRow) -> _End:
+        try:
+            if entry.verdict is Verdict.INTERRUPTED and isinstance(command, MessageSend):
+                raise UncertainError("the worker that was sending it is gone, with its notes")
+            self._attempts.check_deadline(command)
+            effect = await self._stranded.effect_of(command, row)
+        except DependencyError as error:
+            return self._failure(command, error, entry, epoch=row.epoch, exhausted=True)
+        except GatewayError as error:
+            return self._failure(command, error, entry, epoch=row.epoch)
+        change = self._outcomes.success_of(command, effect, row.epoch, attempts=entry.attempts)
+        return _End(name="succeeded", change=change)
+
     async def give_up(self, delivery: Delivery, command: Command, *, arrived: float) -> None:
         """End a command that the gateway itself has failed, so that it does not come for ever."""
         error = GatewayError("the gateway failed; its log has the details").body()
@@ -192,7 +226,8 @@ class Executor:
         """End a command that is not to be executed, unless it has an outcome already."""
         stopwatch = Stopwatch(arrived=arrived)
         entry = await self._attempts.enter(command)
-        end = self._answer_of(command, entry) or self._failure(command, error, entry)
+        epoch = self._manager.epoch_of(command.subject)
+        end = self._answer_of(command, entry, epoch) or self._failure(command, error, entry)
         await self._commit(command, end.change, stopwatch)
         await self._settle(delivery, end)
         self._observe(command.type, end.name, stopwatch)
@@ -288,7 +323,8 @@ class Executor:
             OwnedElsewhereError: As it says.
             _WaitedError: As it says.
         """
-        if (answer := self._answer_of(command, entry)) is not None:
+        epoch = self._manager.epoch_of(command.subject)
+        if (answer := self._answer_of(command, entry, epoch)) is not None:
             return answer
         try:
             effect = await self._execute(command, entry, run)
@@ -304,9 +340,8 @@ class Executor:
         change = self._outcomes.success(command, effect, attempts=entry.attempts)
         return _End(name="succeeded", change=change)
 
-    def _answer_of(self, command: Command, entry: Entry) -> _End | None:
+    def _answer_of(self, command: Command, entry: Entry, epoch: int | None) -> _End | None:
         """Return what the inbox alone says of a command; None if it is to be executed."""
-        epoch = self._manager.epoch_of(command.subject)
         if entry.verdict is Verdict.TAKEN:
             detail = "another session has used this command id; an id names one command for ever"
             error = InvalidCommandError(detail, pointer="/id").body()
@@ -394,12 +429,18 @@ class Executor:
         )
 
     def _failure(
-        self, command: Command, error: GatewayError, entry: Entry, *, exhausted: bool = False
+        self,
+        command: Command,
+        error: GatewayError,
+        entry: Entry,
+        *,
+        exhausted: bool = False,
+        epoch: int | None = None,
     ) -> _End:
         body = error.body()
-        change = self._outcomes.failure(
-            command, body, attempts=entry.attempts, epoch=self._manager.epoch_of(command.subject)
-        )
+        if epoch is None:
+            epoch = self._manager.epoch_of(command.subject)
+        change = self._outcomes.failure(command, body, attempts=entry.attempts, epoch=epoch)
         return _End(
             name=body.code,
             change=change,

@@ -11,6 +11,7 @@ from gateway_contracts import (
     SessionEvent,
 )
 from gateway_worker.commands.handlers import Effect
+from gateway_worker.commands.stranded import StrandedEffect
 from gateway_worker.errors import GatewayError
 from gateway_worker.sessions.changes import Change, Outcome
 
@@ -41,6 +42,25 @@ class Outcomes:
             message=effect.message,
             delete=effect.delete,
             transfer=effect.transfer,
+        )
+
+    def success_of(
+        self, command: Command, effect: StrandedEffect, epoch: int, *, attempts: int
+    ) -> Change:
+        """Return the good end of a command of a session that nobody runs."""
+        outcome = Outcome(
+            command_id=command.id,
+            command_type=command.type,
+            result=effect.result,
+            attempts=attempts,
+        )
+        return Change(
+            session_id=command.subject,
+            epoch=epoch,
+            events=(*effect.events, self._event(command, outcome)),
+            session=effect.update,
+            outcome=outcome,
+            delete=effect.delete,
         )
 
     def failure(

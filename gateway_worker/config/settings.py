@@ -50,6 +50,9 @@ class Settings(BaseModel):
         heartbeat_seconds: Time between two heartbeats.
         lease_seconds: After how long without a word from it a worker's sessions are taken over.
             Cut off from the database for three quarters of that, it stops its hosts.
+        stranded_seconds: How long after the end of its worker's lease a session that nobody has
+            taken over counts as one that nobody can run: it is counted, announced, and its commands
+            are answered.
         drain_seconds: How long the worker may take to hand its sessions over and to finish the
             commands in work when it stops.
         event_retention_seconds: How long published events stay in the outbox table.
@@ -66,6 +69,7 @@ class Settings(BaseModel):
     capacity: int = Field(50, ge=0, le=5000)
     heartbeat_seconds: float = Field(10.0, gt=0)
     lease_seconds: float = Field(15.0, ge=2, le=300)
+    stranded_seconds: float = Field(30.0, ge=0)
     drain_seconds: float = Field(25.0, gt=0)
     event_retention_seconds: float = Field(86_400.0, gt=0)
     auto_migrate: bool = False

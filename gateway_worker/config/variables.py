@@ -42,6 +42,7 @@ VARIABLES: Final = (
             "CAPACITY": "capacity",
             "HEARTBEAT_SECONDS": "heartbeat_seconds",
             "LEASE_SECONDS": "lease_seconds",
+            "STRANDED_SECONDS": "stranded_seconds",
             "DRAIN_SECONDS": "drain_seconds",
             "EVENT_RETENTION_SECONDS": "event_retention_seconds",
             "AUTO_MIGRATE": "auto_migrate",

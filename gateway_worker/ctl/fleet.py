@@ -11,6 +11,7 @@ from gateway_worker.storage.db import Database
 from gateway_worker.storage.db.overview import Overview, SessionLine, WorkerLine
 
 LISTED = 1000
+_NOBODY = "nobody"
 
 
 def add_arguments(groups: Any) -> None:
@@ -47,7 +48,11 @@ async def _sessions(settings: Settings, arguments: argparse.Namespace) -> int:
             worker_id=arguments.worker, state=arguments.state, limit=arguments.limit + 1
         )
     shown = lines[: arguments.limit]
-    _print([_session(line) for line in shown], "there are no such sessions", arguments)
+    patience = settings.stranded_seconds
+    rows = [_session(line, patience) for line in shown]
+    _print(rows, "there are no such sessions", arguments)
+    if stranded := sum(row["runs"] == _NOBODY for row in rows):
+        complain(f"{stranded} of these no worker can run: theirs is gone; see the README")
     if len(lines) > len(shown):
         complain("more are not shown; see --limit")
     return 0
@@ -68,10 +73,21 @@ def _print(rows: list[dict[str, object]], none: str, arguments: argparse.Namespa
         say(table(rows) if rows else none)
 
 
-def _session(line: SessionLine) -> dict[str, object]:
+def _runs(line: SessionLine, patience_seconds: float) -> str:
+    """Say whether a worker has a session, whatever the state says that was written last."""
+    if line.worker_id is None:
+        return "not yet"
+    if line.owner_alive:
+        return "yes"
+    gone = line.ended_seconds is None or line.ended_seconds >= patience_seconds
+    return _NOBODY if gone else "moving"
+
+
+def _session(line: SessionLine, patience_seconds: float) -> dict[str, object]:
     return {
         "id": line.session_id,
         "state": line.state,
+        "runs": _runs(line, patience_seconds),
         "desired": line.desired,
         "worker": line.worker_id,
         "lease": _lease(alive=line.owner_alive),

@@ -23,6 +23,8 @@ from gateway_worker.sessions.ownership.ports import Controls
 from gateway_worker.sessions.ownership.routing import Routing
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.session import Session
+from gateway_worker.sessions.states import is_running
+from gateway_worker.sessions.stranded import stranded_change
 from gateway_worker.sessions.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
@@ -211,6 +213,60 @@ class SessionManager(Handovers):
                 self._around.background.post(
                     f"route:{row.session_id}", partial(self._routing.take, row.session_id)
                 )
+
+    # Whose worker is gone, and whom nobody can run.
+
+    @property
+    def stranded_seconds(self) -> float:
+        """How long after the end of its worker's lease a session nobody has taken is stranded."""
+        return self._around.limits.stranded_seconds
+
+    async def stranded(self, session_id: str, *, at_once: bool = False) -> SessionRow | None:
+        """Return a session that nobody runs or will run, or None.
+
+        Its events are told by this worker from then on, in order with those that are unpublished.
+
+        Args:
+            session_id: Which.
+            at_once: Do not wait for somebody to take it over.
+        """
+        after = 0.0 if at_once else self._around.limits.stranded_seconds
+        row = await until_answered(
+            lambda: self._around.sessions.strand(session_id, self.worker_id, after_seconds=after),
+            name="sessions.strand",
+        )
+        if row is not None:
+            await self._around.relay.adopt([session_id])
+        return row
+
+    async def announce_stranded(self, row: SessionRow) -> None:
+        """Tell that a session does not run, and make its state say so. Idempotent."""
+        if row.desired is not DesiredState.RUNNING or not is_running(row.state):
+            return
+        current = await self.stranded(row.session_id)
+        if current is None or current.epoch != row.epoch:
+            return
+        await self._around.recorder.record(
+            stranded_change(
+                current,
+                SessionState.RECONNECTING,
+                StatusReason.WORKER_LOST,
+                source=self._around.source,
+            )
+        )
+
+    async def destroy_stranded(self, row: SessionRow) -> None:
+        """Remove every trace of a stranded session outside the database but its worker's disk.
+
+        Raises:
+            DependencyError: A trace could not be removed; the deletion has to be tried again.
+        """
+        if row.worker_id is not None:
+            await self._around.routes.unbind_from(row.session_id, row.worker_id)
+        await self._around.snapshots.delete(row.session_id)
+        await self._around.background.run(
+            row.session_id, lambda: self._around.routing.remove(row.session_id)
+        )
 
     # How they go.
 

@@ -100,8 +100,12 @@ class SessionStore(Protocol):
         """
         ...
 
-    async def take_over(self, worker_id: str, *, limit: int) -> Sequence[SessionRow]:
+    async def take_over(
+        self, worker_id: str, *, limit: int, linked: bool = True
+    ) -> Sequence[SessionRow]:
         """Take at most `limit` sessions of workers whose lease has ended, the oldest first.
+
+        Without `linked` only those that have no account, and so no device store to go with them.
 
         Running and stopped ones alike, with the next epoch, one more pending marker and their
         unpublished events. Never more than the worker has room for; none if its own lease is not
@@ -109,6 +113,23 @@ class SessionStore(Protocol):
         and get different sessions. After a `DependencyError` sessions may have been taken all the
         same: `owned_by` has them.
         """
+        ...
+
+    async def stranded(self, *, after_seconds: float, limit: int) -> Sequence[SessionRow]:
+        """Return sessions whose worker's lease ended so long ago, and that nobody has taken."""
+        ...
+
+    async def strand(
+        self, session_id: str, worker_id: str, *, after_seconds: float
+    ) -> SessionRow | None:
+        """Return a session if it is stranded; its unpublished events are this worker's then.
+
+        Its owner stays its owner: it may come back.
+        """
+        ...
+
+    async def is_first(self, worker_id: str) -> bool:
+        """Whether this worker is the first by name of those that live."""
         ...
 
     async def orphans(self) -> int:

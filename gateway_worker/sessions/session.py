@@ -16,8 +16,10 @@ import structlog
 from gateway_contracts import Account, SessionInfo, SessionState, StatusReason
 from gateway_worker.errors import (
     GatewayError,
-    InvalidCommandError,
+    SessionLinkedError,
     SessionNotConnectedError,
+    SessionNotLinkedError,
+    UnsupportedError,
 )
 from gateway_worker.sessions.changes import DesiredState, SessionUpdate
 from gateway_worker.sessions.device_store import DeviceStore
@@ -266,12 +268,12 @@ class Session:
         """Unlink the device at WhatsApp and forget it here.
 
         Raises:
-            InvalidCommandError: The session is not linked.
+            SessionNotLinkedError: As it says.
             SessionNotConnectedError: There is no connection over which to say so.
             UpstreamTimeoutError: WhatsApp did not answer; the session is as it was.
         """
         if self.account is None:
-            raise InvalidCommandError("the session is not linked to an account")
+            raise SessionNotLinkedError("there is no device to unlink")
         await self._connected_host().logout()
         await self._halt()
         await self._conclude(
@@ -379,13 +381,14 @@ class Session:
         """Return the QR code to scan.
 
         Raises:
-            InvalidCommandError: The session is linked, or pairs by code.
+            SessionLinkedError: There is nothing to scan for.
+            UnsupportedError: It pairs by code.
             SessionNotConnectedError: There is no code now.
         """
         if self.account is not None:
-            raise InvalidCommandError("the session is linked already")
+            raise SessionLinkedError("there is nothing to scan")
         if self._row.pairing.method != "qr":
-            raise InvalidCommandError("the session pairs by code, not by QR")
+            raise UnsupportedError("the session pairs by code, not by QR")
         qr = self._standing.qr
         if qr is None or qr.expires_at <= self._around.clock.now():
             raise SessionNotConnectedError(f"there is no QR code; the session is {self.state}")

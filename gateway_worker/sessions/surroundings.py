@@ -27,6 +27,8 @@ class SessionLimits:
     Attributes:
         connect_wait_seconds: How long a send waits at most for a session that is about to connect.
         qr_wait_seconds: How long `get_qr` waits for the first code.
+        stranded_seconds: How long after the end of its worker's lease a session that nobody has
+            taken over counts as stranded; then its commands are answered by who gets them.
         logout_seconds: How long a deletion waits for WhatsApp to unlink the device.
         restart_initial_seconds: First pause before a dead host is started again.
         restart_maximum_seconds: Longest such pause.
@@ -41,6 +43,7 @@ class SessionLimits:
 
     connect_wait_seconds: float = 50.0
     qr_wait_seconds: float = 10.0
+    stranded_seconds: float = 30.0
     logout_seconds: float = 10.0
     restart_initial_seconds: float = 0.2
     restart_maximum_seconds: float = 60.0

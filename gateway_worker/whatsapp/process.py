@@ -253,7 +253,9 @@ class HostProcess:
                 raise late
             return future.result()
         except WireError as error:
-            raise InvalidCommandError("the message cannot be sent as it is") from error
+            raise InvalidCommandError(
+                "the message cannot be sent as it is", pointer="/data/content"
+            ) from error
         finally:
             self._requests.pop(number, None)
 

@@ -23,8 +23,8 @@ from gateway_worker.errors import (
     CapacityError,
     DependencyError,
     GatewayError,
-    InvalidCommandError,
     SessionExistsError,
+    UnsupportedError,
 )
 from gateway_worker.sessions.changes import Transfer
 
@@ -83,7 +83,7 @@ async def migrate(context: Context, command: SessionMigrate) -> Effect:
             f"the worker {wished} cannot take the session" if wished else "no other worker has room"
         )
     if not manager.is_portable:
-        raise InvalidCommandError("sessions cannot move: set SNAPSHOT_KEYS")
+        raise UnsupportedError("sessions cannot move: the gateway has no SNAPSHOT_KEYS")
     if not await manager.is_listening(target):
         silent = f"the worker {target} does not answer"
         raise CapacityError(silent) if wished else DependencyError(silent)

@@ -138,8 +138,17 @@ class SessionsHere(Protocol):
         """Whether the device stores of other workers' sessions can be had here."""
         ...
 
+    @property
+    def stranded_seconds(self) -> float:
+        """How long after the end of its worker's lease a session nobody has taken is stranded."""
+        ...
+
     def is_held(self, session_id: str) -> bool:
         """Whether a session is here, or is just being made."""
+        ...
+
+    async def announce_stranded(self, row: SessionRow) -> None:
+        """Tell that a session does not run, and make its state say so. Idempotent."""
         ...
 
     async def adopt_taken(self, rows: Sequence[SessionRow]) -> None:

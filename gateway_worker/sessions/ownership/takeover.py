@@ -3,19 +3,22 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 
 import structlog
 
 from gateway_worker.errors import GatewayError
 from gateway_worker.sessions.ownership.lease import BEATS_PER_LEASE, Tenure
 from gateway_worker.sessions.ownership.ports import DeadWorkers, EventRelay, Intake, SessionsHere
-from gateway_worker.sessions.ports import SessionStore
+from gateway_worker.sessions.ports import SessionRow, SessionStore
 
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 1.0
 _SMALLEST_SHARE = 4
 _FORGET_SECONDS = 3600.0
+_STRANDED_LIMIT = 10_000
+_NAMED = 20
 
 
 class Caretaker:
@@ -35,6 +38,10 @@ class Caretaker:
         intake: Consumes dead workers' queues.
         relay: Publishes dead workers' events.
         here: The sessions of this worker.
+
+    Attributes:
+        taken: How many sessions were taken over.
+        stranded: How many sessions of the fleet nobody can run.
     """
 
     def __init__(
@@ -59,7 +66,10 @@ class Caretaker:
         self._relay = relay
         self._strays_due = self._forgetting_due = time.monotonic()
         self._has_left_some = False
+        self._stranded_due = time.monotonic()
+        self._told: set[tuple[str, int]] = set()
         self.taken = 0
+        self.stranded = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look until `stop` is set."""
@@ -84,11 +94,12 @@ class Caretaker:
             await self._take_over()
             await self._relay.adopt_strays()
             await self._forget_old()
+            await self._look_for_stranded()
 
     async def _take_over(self) -> None:
         orphans = await self._sessions.orphans()
         taken = 0
-        if orphans and self._here.has_room and self._here.is_portable:
+        if orphans and self._here.has_room:
             taken = await self._take(await self._share(orphans))
         self._has_left_some = taken < orphans
 
@@ -97,7 +108,12 @@ class Caretaker:
         return max(share, _SMALLEST_SHARE, orphans // 2) if self._has_left_some else share
 
     async def _take(self, limit: int) -> int:
-        rows = await self._sessions.take_over(self._worker_id, limit=limit) if limit else ()
+        rows: Sequence[SessionRow] = ()
+        if limit:
+            # What has no account has no device store either, that would have to be had here.
+            rows = await self._sessions.take_over(
+                self._worker_id, limit=limit, linked=self._here.is_portable
+            )
         if rows:
             log.warning("takeover.sessions_taken", sessions=len(rows))
             self.taken += len(rows)
@@ -117,6 +133,30 @@ class Caretaker:
             log.warning("takeover.strays_found", sessions=len(strays))
             await self._here.adopt_taken(strays)
         self._strays_due = time.monotonic() + self._workers.lease_seconds / BEATS_PER_LEASE
+
+    async def _look_for_stranded(self) -> None:
+        """Name the sessions that nobody can run, as often as the strays are looked for."""
+        if time.monotonic() < self._stranded_due:
+            return
+        self._stranded_due = time.monotonic() + self._workers.lease_seconds / BEATS_PER_LEASE
+        rows = await self._sessions.stranded(
+            after_seconds=self._here.stranded_seconds, limit=_STRANDED_LIMIT
+        )
+        self.stranded = len(rows)
+        new = [row for row in rows if (row.session_id, row.epoch) not in self._told]
+        if new:
+            log.error(
+                "takeover.sessions_stranded",
+                sessions=len(rows),
+                new=[row.session_id for row in new[:_NAMED]],
+                workers=sorted({row.worker_id or "" for row in new})[:_NAMED],
+            )
+            if await self._sessions.is_first(self._worker_id):
+                for row in new:
+                    await self._here.announce_stranded(row)
+        elif self._told and not rows:
+            log.info("takeover.none_stranded")
+        self._told = {(row.session_id, row.epoch) for row in rows}
 
     async def _forget_old(self) -> None:
         """Let the table of workers hold those only that matter, whatever names they come under."""

@@ -12,6 +12,8 @@ from gateway_worker.storage.db.leases import LIVE
 _SESSIONS = text(f"""
     SELECT s.id, s.state, s.desired, s.worker_id, s.epoch,
         coalesce((SELECT {LIVE} FROM workers w WHERE w.id = s.worker_id), false) AS owner_alive,
+        (SELECT CAST(extract(epoch FROM clock_timestamp() - w.lease_expires_at) AS float8)
+            FROM workers w WHERE w.id = s.worker_id) AS ended_seconds,
         jsonb_array_length(s.pending) AS pending,
         (SELECT count(*) FROM outbox o
             WHERE o.session_id = s.id AND o.published_at IS NULL) AS unpublished
@@ -38,6 +40,7 @@ class SessionLine:
         desired: What its backend wants of it.
         worker_id: Its last owner.
         owner_alive: Whether that one's lease is valid.
+        ended_seconds: How long ago it ended; None if nothing is known of that worker any more.
         epoch: How often it has changed its owner, or its owner has started again.
         pending: Changes of owner after which older commands may still be on their way.
         unpublished: Events that the broker has not confirmed.
@@ -48,6 +51,7 @@ class SessionLine:
     desired: str
     worker_id: str | None
     owner_alive: bool
+    ended_seconds: float | None
     epoch: int
     pending: int
     unpublished: int
@@ -90,6 +94,7 @@ class Overview:
                 desired=row.desired,
                 worker_id=row.worker_id,
                 owner_alive=row.owner_alive,
+                ended_seconds=row.ended_seconds,
                 epoch=row.epoch,
                 pending=row.pending,
                 unpublished=row.unpublished,

@@ -8,9 +8,9 @@ from sqlalchemy import text
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.documents import mapping_text, model_text
-from gateway_worker.storage.db.leases import TAKES_MORE
+from gateway_worker.storage.db.leases import LIVE, TAKES_MORE
 from gateway_worker.storage.db.session_rows import COLUMNS, session_row
-from gateway_worker.storage.db.takeover import ORPHANED, take_over
+from gateway_worker.storage.db.takeover import MOVE_EVENTS, ORPHANED, STRANDED, take_over
 
 _CREATE = """
     INSERT INTO sessions
@@ -63,6 +63,14 @@ _MARKERS_PASSED = text("""
     WHERE id = :id AND epoch = CAST(:epoch AS bigint) RETURNING id
 """)
 _ORPHANS = text(f"SELECT count(*) {ORPHANED}")
+_STRANDED = text(f"""
+    SELECT {COLUMNS} FROM sessions WHERE id IN ({STRANDED})
+    ORDER BY id LIMIT CAST(:limit AS bigint)
+""")  # noqa: S608
+_STRAND = text(f"""
+    SELECT {COLUMNS} FROM sessions WHERE id = :id AND id IN ({STRANDED} AND s.id = :id) FOR UPDATE
+""")  # noqa: S608
+_IS_FIRST = text(f"SELECT min(id) = :id FROM workers AS w WHERE {LIVE}")  # noqa: S608
 _LOADS = f"""
     SELECT w.id, w.capacity, count(s.id) AS held,
         w.lease_expires_at > now() + make_interval(secs => w.lease_seconds / 2) AS renewed
@@ -150,7 +158,9 @@ class PostgresSessionStore:
             "claiming a session", _CLAIM, {"id": session_id, "worker_id": worker_id}
         )
 
-    async def take_over(self, worker_id: str, *, limit: int) -> Sequence[SessionRow]:
+    async def take_over(
+        self, worker_id: str, *, limit: int, linked: bool = True
+    ) -> Sequence[SessionRow]:
         """Take at most `limit` sessions of workers whose lease has ended, the oldest first.
 
         Each gets the next epoch and one more pending marker; its unpublished events become this
@@ -162,8 +172,40 @@ class PostgresSessionStore:
             DependencyError: It is not known whether sessions were taken; `owned_by` has them.
         """
         async with self._database.transaction("taking over sessions") as connection:
-            taken = await take_over(connection, worker_id, limit=limit)
+            taken = await take_over(connection, worker_id, limit=limit, linked=linked)
         return [session_row(dict(row)) for row in taken]
+
+    async def stranded(self, *, after_seconds: float, limit: int) -> Sequence[SessionRow]:
+        """Return sessions whose worker's lease ended so long ago, and that nobody has taken.
+
+        Raises:
+            DependencyError: As it says.
+        """
+        values = {"after": after_seconds, "limit": limit}
+        async with self._database.statement("looking for stranded sessions") as connection:
+            found = await connection.execute(_STRANDED, values)
+        return [session_row(row) for row in found.mappings()]
+
+    async def strand(
+        self, session_id: str, worker_id: str, *, after_seconds: float
+    ) -> SessionRow | None:
+        """Return a session if it is stranded; its unpublished events are this worker's then.
+
+        Raises:
+            DependencyError: It is not known whose the events are; ask again.
+        """
+        row = await self._one(
+            "looking at a stranded session", _STRAND, {"id": session_id, "after": after_seconds}
+        )
+        if row is not None:
+            async with self._database.transaction("taking a session's events") as connection:
+                await connection.execute(MOVE_EVENTS, worker_id, [session_id])
+        return row
+
+    async def is_first(self, worker_id: str) -> bool:
+        """Whether this worker is the first by name of those that live. Raises `DependencyError`."""
+        async with self._database.statement("asking who is the first worker") as connection:
+            return bool(await connection.scalar(_IS_FIRST, {"id": worker_id}))
 
     async def orphans(self) -> int:
         """Return how many sessions could be taken over now. Raises `DependencyError`."""

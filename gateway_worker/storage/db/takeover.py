@@ -46,7 +46,8 @@ the length of a lease to come back: they may have been cut off with it."""
 
 _TAKE = f"""
     WITH found AS (
-        SELECT id AS found_id FROM sessions WHERE worker_id = ANY($2::text[])
+        SELECT id AS found_id FROM sessions
+        WHERE worker_id = ANY($2::text[]) AND ($4::boolean OR account IS NULL)
         ORDER BY created_at, id LIMIT $3::bigint
         FOR UPDATE SKIP LOCKED
     )
@@ -56,10 +57,19 @@ _TAKE = f"""
     FROM found WHERE s.id = found.found_id
     RETURNING {COLUMNS}
 """  # noqa: S608
-"""$1 the taker; $2 dead workers; $3 how many. Skips what another taker, or a last commit of the
-former owner, has under way."""
+"""$1 the taker; $2 dead workers; $3 how many; $4 whether those with an account too.
 
-_MOVE_EVENTS = """
+Skips what another taker, or a last commit of the former owner, has under way.
+"""
+
+STRANDED: Final = f"""
+    SELECT s.id FROM sessions AS s LEFT JOIN workers AS w ON w.id = s.worker_id
+    WHERE s.worker_id IS NOT NULL AND (w.id IS NULL OR (
+        {ENDED} AND w.lease_expires_at + make_interval(secs => CAST(:after AS float8)) <= now()))
+"""  # noqa: S608 - constant terms
+"""Sessions that should have been taken over by now; :after so many seconds."""
+
+MOVE_EVENTS: Final = """
     UPDATE outbox SET worker_id = $1::text WHERE id IN (
         SELECT id FROM outbox WHERE session_id = ANY($2::text[]) AND published_at IS NULL
         ORDER BY id FOR UPDATE
@@ -69,7 +79,7 @@ _MOVE_EVENTS = """
 
 
 async def take_over(
-    connection: Connection, worker_id: str, *, limit: int
+    connection: Connection, worker_id: str, *, limit: int, linked: bool
 ) -> Sequence[asyncpg.Record]:
     """Give a worker orphaned sessions, within the caller's transaction; returns their rows."""
     await connection.execute(LOCK_ROOM, worker_id)
@@ -81,7 +91,7 @@ async def take_over(
     dead = [found["id"] for found in await connection.fetch(_LOCK_DEAD, worker_id)]
     if not dead:
         return ()
-    taken = await connection.fetch(_TAKE, worker_id, dead, wanted)
+    taken = await connection.fetch(_TAKE, worker_id, dead, wanted, linked)
     if taken:
-        await connection.execute(_MOVE_EVENTS, worker_id, [row["id"] for row in taken])
+        await connection.execute(MOVE_EVENTS, worker_id, [row["id"] for row in taken])
     return sorted(taken, key=lambda row: (row["created_at"], row["id"]))

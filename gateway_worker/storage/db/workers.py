@@ -51,6 +51,7 @@ _LEFTOVERS = text(f"""
     SELECT found.id FROM (
         SELECT marker ->> 'queue_of' AS id
         FROM sessions, jsonb_array_elements(pending) AS marker WHERE pending <> '[]'::jsonb
+        UNION SELECT worker_id FROM sessions WHERE worker_id IS NOT NULL
         UNION SELECT id FROM workers WHERE lease_expires_at > now() - interval '1 hour'
     ) AS found
     WHERE NOT EXISTS (SELECT FROM workers w WHERE w.id = found.id AND NOT ({ENDED}))

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.ownership import takeover
 from gateway_worker.sessions.ownership.lease import Tenure
 from gateway_worker.sessions.ownership.takeover import Caretaker
 from gateway_worker.sessions.ports import SessionRow
+from tests.integration.storage.db.support import session_row
 from tests.support.eventually import eventually
 
 
@@ -18,7 +20,8 @@ class Around:
     """Everything around a caretaker: a fleet in which nothing happens. Counts what it is asked."""
 
     attended: tuple[str, ...] = ()
-    has_room = is_portable = True
+    has_room = is_portable = speaks = True
+    stranded_seconds = 7.0
 
     def __init__(self, *, lease_seconds: float) -> None:
         self.lease_seconds = lease_seconds
@@ -27,6 +30,9 @@ class Around:
         self.left = self.share = 0
         self.asked: list[int] = []
         self.adopted: list[str] = []
+        self.lost: Sequence[SessionRow] = ()
+        self.announced: list[str] = []
+        self.linked: set[bool] = set()
 
     async def dead_with_leftovers(self) -> Sequence[str]:
         """Nobody is dead."""
@@ -49,8 +55,22 @@ class Around:
         """As it was set, less what was taken."""
         return max(0, self.share)
 
-    async def take_over(self, _worker_id: str, *, limit: int) -> Sequence[str]:
+    async def stranded(self, *, after_seconds: float, limit: int) -> Sequence[SessionRow]:
+        """Those that were set."""
+        assert (after_seconds, limit) == (self.stranded_seconds, takeover._STRANDED_LIMIT)
+        return self.lost
+
+    async def is_first(self, _worker_id: str) -> bool:
+        """There is nobody else."""
+        return self.speaks
+
+    async def announce_stranded(self, row: SessionRow) -> None:
+        """Note it."""
+        self.announced.append(row.session_id)
+
+    async def take_over(self, _worker_id: str, *, limit: int, linked: bool = True) -> Sequence[str]:
         """As many as are asked for, as far as they go."""
+        self.linked.add(linked)
         self.asked.append(limit)
         taken = [f"s{self.left - n}" for n in range(min(limit, self.left))]
         self.left -= len(taken)
@@ -70,7 +90,7 @@ class Around:
         return 0
 
 
-async def look(around: Around, looks: int) -> None:
+async def look(around: Around, looks: int) -> Caretaker:
     """Let a caretaker look around so many times."""
     tenure = Tenure()
     tenure.extend(float("inf"))
@@ -90,6 +110,7 @@ async def look(around: Around, looks: int) -> None:
         stack.push_async_callback(asyncio.wait, (task,))
         stack.callback(stop.set)
         await eventually(lambda: around.looks >= looks)
+    return caretaker
 
 
 @pytest.fixture(autouse=True)
@@ -160,3 +181,34 @@ async def test_what_comes_later_is_shared_anew() -> None:
     around.looks = 0
     await look(around, 1)
     assert around.asked[2] == 7
+
+
+async def test_sessions_that_nobody_can_run_are_counted_and_announced_once() -> None:
+    """By the first of the workers that live, at the level of an error."""
+    around = Around(lease_seconds=0)
+    around.lost = [session_row("s", worker_id="gone"), session_row("t", worker_id="gone")]
+    with capture_logs() as logs:
+        caretaker = await look(around, 10)
+
+    assert around.announced == ["s", "t"]
+    assert caretaker.stranded == 2
+    (told,) = [one for one in logs if one["event"] == "takeover.sessions_stranded"]
+    assert (told["log_level"], told["new"], told["workers"]) == ("error", ["s", "t"], ["gone"])
+
+
+async def test_the_other_workers_count_them_and_are_silent() -> None:
+    """One event is enough."""
+    around = Around(lease_seconds=0)
+    around.lost, around.speaks = [session_row("s", worker_id="gone")], False
+    caretaker = await look(around, 10)
+
+    assert (around.announced, caretaker.stranded) == ([], 1)
+
+
+async def test_without_copies_only_sessions_that_are_not_linked_are_taken() -> None:
+    """They have no device store that would have to come with them."""
+    around = Around(lease_seconds=3600)
+    around.left, around.share, around.is_portable = 3, 3, False
+    await look(around, 4)
+
+    assert around.linked == {False}

@@ -1,0 +1,93 @@
+"""Commands of sessions that nobody can run: each has its outcome all the same.
+
+What needs no connection is done; the rest fails with a code that says when a retry helps.
+"""
+
+from dataclasses import dataclass
+
+from gateway_contracts import (
+    Command,
+    Done,
+    Result,
+    SessionCreate,
+    SessionDelete,
+    SessionEvent,
+    SessionGetQr,
+    SessionGetStatus,
+    SessionMigrate,
+    SessionReplay,
+    SessionRestart,
+    SessionState,
+    SessionStop,
+    StatusReason,
+)
+from gateway_worker.errors import (
+    CapacityError,
+    SessionExistsError,
+    SessionLinkedError,
+    SessionNotConnectedError,
+)
+from gateway_worker.sessions.changes import SessionUpdate
+from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.sessions.ports import SessionRow
+from gateway_worker.sessions.states import is_running
+from gateway_worker.sessions.stranded import DETAIL, stranded_change, stranded_info
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrandedEffect:
+    """What is to be committed for a command of a session that nobody runs."""
+
+    result: Result
+    events: tuple[SessionEvent, ...] = ()
+    update: SessionUpdate | None = None
+    delete: bool = False
+
+
+class StrandedCommands:
+    """Executes them, as far as they can be.
+
+    Args:
+        worker_id: This worker.
+        manager: Removes what is left of a session.
+    """
+
+    def __init__(self, *, worker_id: str, manager: SessionManager) -> None:
+        self._source = f"/workers/{worker_id}"
+        self._manager = manager
+
+    async def effect_of(self, command: Command, row: SessionRow) -> StrandedEffect:
+        """Return what a command does.
+
+        Raises:
+            GatewayError: It needs somebody who runs the session.
+        """
+        match command:
+            case SessionGetStatus():
+                return StrandedEffect(result=stranded_info(row))
+            case SessionStop():
+                return self._stopped(row)
+            case SessionDelete():
+                await self._manager.destroy_stranded(row)
+                return StrandedEffect(result=Done(), delete=True)
+            case SessionCreate():
+                raise SessionExistsError(f"the session {row.session_id} exists already")
+            case SessionGetQr() if row.account is not None:
+                raise SessionLinkedError("there is nothing to scan")
+            case SessionRestart() | SessionMigrate() | SessionReplay():
+                raise CapacityError(f"{DETAIL}: {row.worker_id}")
+            case _:
+                raise SessionNotConnectedError(f"{DETAIL}: {row.worker_id}")
+
+    def _stopped(self, row: SessionRow) -> StrandedEffect:
+        info = stranded_info(row)
+        if not is_running(row.state):
+            return StrandedEffect(result=info)
+        change = stranded_change(
+            row, SessionState.STOPPED, StatusReason.REQUESTED, source=self._source
+        )
+        return StrandedEffect(
+            result=info.model_copy(update={"state": SessionState.STOPPED}),
+            events=change.events,
+            update=change.session,
+        )
