@@ -54,4 +54,4 @@ async def test_a_session_of_a_lost_worker_is_told_answered_and_deleted(fleet: Fl
     assert failed.data.error.code is ErrorCode.SESSION_NOT_CONNECTED
     gone = await fleet.backend.request(SessionDelete(source=fleet.backend.source, subject="shop"))
     assert isinstance(gone, CommandSucceeded)
-    fleet.assert_whole("shop")
+    fleet.assert_whole("shop", after=after)

@@ -33,6 +33,7 @@ async def test_workers_and_sessions_are_listed(ctl: Ctl, database_url: str) -> N
         for name in ("a", "b"):
             await sessions.create(session_row(name, worker_id="alive"))
         await sessions.create(session_row("c", worker_id="gone"))
+        await sessions.create(session_row("d", worker_id="forgotten"))
         for name, capacity in (("alive", 7), ("gone", 9)):
             worker = PostgresWorkerStore(database=database, worker_id=name, lease_seconds=300)
             await worker.register(version="1.2.3", capacity=capacity)
@@ -47,11 +48,13 @@ async def test_workers_and_sessions_are_listed(ctl: Ctl, database_url: str) -> N
     assert (gone["id"], gone["lease"], gone["sessions"]) == ("gone", "ended", 1)
     listed = await ctl("sessions")
     assert [line.split()[:5] for line in listed.out.splitlines()] == [
-        ["ID", "STATE", "DESIRED", "WORKER", "LEASE"],
-        ["a", "created", "running", "alive", "valid"],
-        ["b", "created", "running", "alive", "valid"],
-        ["c", "created", "running", "gone", "ended"],
+        ["ID", "STATE", "RUNS", "DESIRED", "WORKER"],
+        ["a", "created", "yes", "running", "alive"],
+        ["b", "created", "yes", "running", "alive"],
+        ["c", "created", "moving", "running", "gone"],
+        ["d", "created", "nobody", "running", "forgotten"],
     ]
+    assert "no worker can run" in listed.err
     one = await ctl("sessions", "--worker", "gone", "--json")
     assert [(line["id"], line["epoch"], line["pending"]) for line in one.json] == [("c", 1, 0)]
     assert (await ctl("sessions", "--state", "connected")).out == "there are no such sessions\n"

@@ -107,7 +107,7 @@ async def test_a_drain_ends_with_the_next_registration(database: Database) -> No
 async def test_dead_workers_matter_while_something_may_be_left_of_them(
     database: Database,
 ) -> None:
-    """For an hour, and for as long as a marker names them; after a day without anything they go."""
+    """For an hour, and while a marker names them or they own a session; after a day they go."""
     workers = await registered(database)
     for name, ago in (
         ("young", "59 minutes"),
@@ -129,7 +129,7 @@ async def test_dead_workers_matter_while_something_may_be_left_of_them(
     await value(database, f"UPDATE sessions SET pending = '{more}' WHERE id = 't' RETURNING 1")
     await PostgresChangeStore(database=database, worker_id="publisher").commit([failed("c")])
 
-    assert list(await workers.dead_with_leftovers()) == ["named", "unknown", "young"]
+    assert list(await workers.dead_with_leftovers()) == ["named", "owner", "unknown", "young"]
     assert await workers.forget_old() == 1
     assert await workers.forget_old() == 0
     left = await value(database, "SELECT string_agg(id, ' ' ORDER BY id) FROM workers")
