@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway_worker.runtime.mailbox import Mailboxes
@@ -87,6 +87,7 @@ async def test_withdraw_returns_what_has_not_begun() -> None:
     assert seen == [0]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3)), max_size=40))
 def test_whatever_is_posted_is_handled_once_and_in_order_of_its_key(
     posts: list[tuple[str, int]],
