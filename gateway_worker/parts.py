@@ -356,7 +356,6 @@ def _leftovers(adapters: Adapters, around: Surroundings, manager: SessionManager
         directory=around.data_dir,
         launcher=adapters.hosts,
         sessions=around.sessions,
-        messages=around.messages,
         snapshots=adapters.snapshots,
         controls=adapters.broker.publisher,
         held=manager.is_held,

@@ -44,7 +44,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRow:
-    """A message for the history. Unique by session, chat, message id and direction."""
+    """A message for the history. Unique by session, chat, message id, direction and writer."""
 
     chat: str
     message_id: str
@@ -54,16 +54,29 @@ class MessageRow:
     content: Content
     timestamp: datetime
     command_id: str | None = None
+    sender_lid: str | None = None
+    """The writer's LID, if that is known too: one and the same message may be stored under it, from
+    a time at which the number was not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptRow:
-    """How far one of our messages got with one participant. Unique by all fields but the time."""
+    """How far one of our messages got with one participant.
 
+    Unique by session, chat, message id, participant and status. The event that announces it gets
+    the command that sent the message as its `correlationid`, at the commit.
+    """
+
+    chat: str
     message_id: str
     participant: str
     status: ReceiptStatus
     timestamp: datetime
+    participant_lid: str | None = None
+    """The participant's LID, if that is known too: the chat may be stored under it."""
+    waits: bool = False
+    """Whether it is held back (`Committed.early`) if its message is not stored and a send of the
+    session is executing, whose message it may be."""
 
 
 class CommandState(StrEnum):
@@ -170,7 +183,9 @@ class Committed:
     """What became of one `Change`.
 
     Attributes:
-        applied: False if it had happened before (then `rows` is empty).
+        applied: False if it had happened before, or is early (then `rows` is empty).
+        early: Nothing was written of a receipt that `waits`: its message may be stored later, at
+            the end of a send that is executing.
         fenced: True if another worker owns the session now: nothing was written.
         rows: The events as stored, in order, as far as this worker is to publish them.
         transferred: Whether the session belongs to another worker now, as the change wanted; that
@@ -178,6 +193,7 @@ class Committed:
     """
 
     applied: bool = True
+    early: bool = False
     fenced: bool = False
     rows: tuple[OutboxRow, ...] = ()
     transferred: bool = False

@@ -238,6 +238,18 @@ class SessionHost(Protocol):
         """
         ...
 
+    async def chats_of(self, to: str) -> tuple[str, ...]:
+        """Return the ids that a person's chat is known by: by number and by LID.
+
+        Args:
+            to: A phone number or a JID.
+
+        Raises:
+            SessionNotConnectedError: The process is gone.
+            UpstreamTimeoutError: It does not answer.
+        """
+        ...
+
     async def logout(self) -> None:
         """Unlink this device from the account and leave. Raises `UpstreamTimeoutError`."""
         ...
@@ -251,7 +263,7 @@ class SessionHost(Protocol):
         ...
 
     def acknowledge(self, record: int) -> None:
-        """Let the host forget spooled events up to and including `record`. Cheap, never blocks."""
+        """Let the host forget the spooled event with this record. Cheap, never blocks."""
         ...
 
 

@@ -23,8 +23,10 @@ def late_change(event: bytes, *, session_id: str, epoch: int) -> Change:
         raise ValueError("it is about another session")
     if isinstance(parsed, MessageReceipt):
         receipt = ReceiptRow(
+            chat=parsed.data.chat,
             message_id=parsed.data.message_id,
             participant=parsed.data.participant.jid,
+            participant_lid=parsed.data.participant.lid,
             status=parsed.data.status,
             timestamp=parsed.data.timestamp,
         )
@@ -43,6 +45,7 @@ def late_change(event: bytes, *, session_id: str, epoch: int) -> Change:
             message_id=data.message_id,
             direction=Direction.IN if isinstance(parsed, MessageReceived) else Direction.OUT,
             sender=data.sender.jid,
+            sender_lid=data.sender.lid,
             content=data.content,
             timestamp=data.timestamp,
         ),

@@ -29,10 +29,10 @@ from gateway_worker.sessions.hosting import (
     SessionHost,
     UndecryptableMessage,
 )
-from gateway_worker.sessions.inbound import Inbound, SentIndex
+from gateway_worker.sessions.inbound import Inbound
 from gateway_worker.sessions.ownership.control import Control, ControlKind
 from gateway_worker.sessions.ownership.ports import Controls
-from gateway_worker.sessions.ports import DeviceSnapshots, MessageStore, SessionRow, SessionStore
+from gateway_worker.sessions.ports import DeviceSnapshots, SessionRow, SessionStore
 from gateway_worker.sessions.refusals import REFUSED_NAME, keep_refused
 from gateway_worker.sessions.store_files import (
     SEPARATOR,
@@ -48,7 +48,6 @@ log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 30.0
 _REPLAY_SECONDS = 60.0
-_REMEMBERED_SENDS = 100
 
 
 class _LastCopyError(Exception):
@@ -63,7 +62,6 @@ class Leftovers:
         directory: The worker's own, in which `sessions/` is.
         launcher: Reads spools.
         sessions: Says who owns a session.
-        messages: For the `correlationid` of receipts.
         snapshots: Gets the device store, unless it has a newer one.
         controls: Sends late messages to the owner.
         held: Tells whether a session is here.
@@ -76,7 +74,6 @@ class Leftovers:
         directory: Path,
         launcher: LeftoverSpools,
         sessions: SessionStore,
-        messages: MessageStore,
         snapshots: DeviceSnapshots,
         controls: Controls,
         held: Callable[[str], bool],
@@ -87,7 +84,6 @@ class Leftovers:
         self._refused = directory / "refused"
         self._launcher = launcher
         self._sessions = sessions
-        self._messages = messages
         self._snapshots = snapshots
         self._controls = controls
         self._held = held
@@ -227,9 +223,7 @@ class Leftovers:
 
     async def _send_on(self, row: SessionRow, directory: Path) -> None:
         """Send what the spool holds to the session's owner; returns when all of it is sent."""
-        sending = _Sending(
-            row=row, directory=directory, controls=self._controls, messages=self._messages
-        )
+        sending = _Sending(row=row, directory=directory, controls=self._controls)
         spec = HostSpec(
             session_id=row.session_id,
             directory=directory,
@@ -263,15 +257,12 @@ def _directories(parent: Path) -> list[Path]:
 class _Sending:
     """Sends the arrivals of one spool to the session's owner instead of recording them."""
 
-    def __init__(
-        self, *, row: SessionRow, directory: Path, controls: Controls, messages: MessageStore
-    ) -> None:
+    def __init__(self, *, row: SessionRow, directory: Path, controls: Controls) -> None:
         self._row = row
         self._controls = controls
         self._inbound = Inbound(
             session_id=row.session_id,
             source=f"/workers/{row.worker_id}",
-            sent=SentIndex(session_id=row.session_id, messages=messages, size=_REMEMBERED_SENDS),
             record=self._record,
             epoch=row.epoch,
             unacknowledged=1,

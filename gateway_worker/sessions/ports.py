@@ -171,12 +171,16 @@ class SessionStore(Protocol):
 class MessageStore(Protocol):
     """Look-ups in the history."""
 
-    async def find(self, session_id: str, message_id: str) -> MessageRow | None:
-        """Return a message of the session by its id, the newest if several chats share the id."""
-        ...
+    async def find(
+        self, session_id: str, *, chats: Sequence[str], message_id: str
+    ) -> Sequence[MessageRow]:
+        """Return what has an id in a chat, the newest first; mostly one, in groups perhaps several.
 
-    async def command_of(self, session_id: str, message_id: str) -> str | None:
-        """Return the id of the command that sent a message, or None."""
+        Args:
+            session_id: Whose chat.
+            chats: The ids of the one chat, under any of which it may be stored.
+            message_id: Unique within the chat and its writer only.
+        """
         ...
 
 

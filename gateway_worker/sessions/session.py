@@ -31,10 +31,11 @@ from gateway_worker.sessions.hosting import (
     SentMessage,
     SessionHost,
 )
-from gateway_worker.sessions.inbound import Inbound, SentIndex
+from gateway_worker.sessions.inbound import Inbound
 from gateway_worker.sessions.late import late_change
 from gateway_worker.sessions.packing import Packing
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
+from gateway_worker.sessions.receipts import SendsUnderWay
 from gateway_worker.sessions.refusals import keep_refused
 from gateway_worker.sessions.sends import Answered, NotHanded, Refused
 from gateway_worker.sessions.snapshotting import StoreFiles
@@ -81,11 +82,7 @@ class Session:
         )
         self._log = log.bind(session_id=row.session_id)
         self._standing = Standing(row=row, around=around, on_fenced=self._on_fenced)
-        self.sent = SentIndex(
-            session_id=row.session_id,
-            messages=around.messages,
-            size=around.limits.remembered_sends,
-        )
+        self.sends = SendsUnderWay(remembered=around.limits.remembered_sends)
         self._happenings = Happenings(
             session_id=row.session_id,
             around=around,
@@ -338,8 +335,17 @@ class Session:
             SessionNotConnectedError: It is not connected; nothing was sent.
             GatewayError: As the host says.
         """
-        with self.sent.sending():
+        with self.sends.one():
             return await self._connected_host().send_text(message, command_id=command_id)
+
+    async def chats_of(self, to: str) -> tuple[str, ...]:
+        """Return the ids under which a person's chat may be known; none if nobody can be asked.
+
+        Args:
+            to: A phone number or a JID.
+        """
+        host = self._supervisor.host
+        return () if host is None else await host.chats_of(to)
 
     async def trace_of(
         self,
@@ -400,7 +406,7 @@ class Session:
         return Inbound(
             session_id=self.session_id,
             source=self._around.source,
-            sent=self.sent,
+            sends=self.sends,
             record=self._standing.record,
             epoch=self.epoch,
             unacknowledged=self._around.limits.unacknowledged,

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -47,9 +46,11 @@ begun, or the library reconnects and learns what became of it."""
 ACK_SECONDS: Final = 0.2
 ACK_EVERY: Final = 64
 """Acknowledgements are told after so long, or when there are so many."""
+CHATS_SECONDS: Final = 5.0
+"""How long to wait for the ids of a chat, which the host knows by heart."""
 JOURNAL_SECONDS: Final = 2.0
 """How long to wait until the journal of a host that is gone can be trusted."""
-Answer = frames.Sent | frames.Done
+Answer = frames.Sent | frames.Done | frames.Chats
 
 
 class _HostGoneError(UncertainError):
@@ -97,12 +98,12 @@ class HostProcess:
         self._events: asyncio.Queue[HostEvent] = asyncio.Queue()
         self._requests: dict[int, asyncio.Future[Answer]] = {}
         self._numbers = 0
-        self._acknowledged = 0
-        self._ack_sent = 0
+        # Records that were told and are needed, in order; those acknowledged since the last word.
+        self._open: dict[int, None] = {}
+        self._settled: list[int] = []
+        self._told = 0
         self._ack_every = max(1, min(ACK_EVERY, settings.in_flight // 4))
         self._ack_due: asyncio.TimerHandle | None = None
-        self._told = 0
-        self._unusable: deque[tuple[int, int]] = deque()
         self._expected = False
         self._unlinked = False
         self._tasks: tuple[asyncio.Task[None], ...] = ()
@@ -163,6 +164,15 @@ class HostProcess:
             case _:
                 raise UncertainError("the session's process ended while the message was sent")
 
+    async def chats_of(self, to: str) -> tuple[str, ...]:
+        """Return the ids of a person's chat; see the port."""
+        answer = await self._request(
+            lambda number: frames.AskChats(request=number, to=to),
+            seconds=CHATS_SECONDS,
+            late=UpstreamTimeoutError("the session's process does not answer"),
+        )
+        return answer.chats if isinstance(answer, frames.Chats) else ()
+
     async def logout(self) -> None:
         """Unlink the device; see the port."""
         await self._request(
@@ -189,15 +199,16 @@ class HostProcess:
             await self._gone.wait()
 
     def acknowledge(self, record: int) -> None:
-        """Let the host forget records; the calls of a moment become one frame.
+        """Let the host forget a record; the calls of a moment become one frame.
 
         Each frame wakes the host, and nothing is lost by being late: what a crash brings again is
         recognised.
         """
-        self._acknowledged = max(self._acknowledged, record)
-        while self._unusable and self._unusable[0][0] <= self._acknowledged:
-            self._acknowledged = max(self._acknowledged, self._unusable.popleft()[1])
-        at_once = self._expected or self._acknowledged - self._ack_sent >= self._ack_every
+        if record not in self._open:
+            return
+        del self._open[record]
+        self._settled.append(record)
+        at_once = self._expected or len(self._settled) >= self._ack_every
         if at_once:
             self._cancel_ack()
         if self._ack_due is None:
@@ -266,14 +277,20 @@ class HostProcess:
 
     def _send_ack(self) -> None:
         self._ack_due = None
-        self._ack_sent = self._acknowledged
-        self._protocol.send(frames.Ack(record=self._acknowledged))
+        settled, self._settled = self._settled, []
+        up_to = next(iter(self._open)) - 1 if self._open else self._told
+        beyond = tuple(record for record in settled if record > up_to)
+        self._protocol.send(frames.Ack(record=up_to, beyond=beyond))
 
     # From the host.
 
     def _on_frame(self, frame: Frame) -> None:
         match frame:
-            case frames.Sent(request=number) | frames.Done(request=number):
+            case (
+                frames.Sent(request=number)
+                | frames.Done(request=number)
+                | frames.Chats(request=number)
+            ):
                 self._answer(number, frame)
             case frames.Failed(request=number):
                 self._fail(number, translate.error_of(frame))
@@ -284,18 +301,16 @@ class HostProcess:
                 self._on_news(frame)
 
     def _on_news(self, frame: Frame) -> None:
-        record = frame.record if isinstance(frame, translate.SpooledFrame) else None
+        if isinstance(frame, translate.SpooledFrame):
+            self._told = frame.record
+            self._open[frame.record] = None
         try:
             self._events.put_nowait(translate.host_event(frame))  # type: ignore[arg-type]
         except ValueError as error:
             self._log.error("host.event_unusable", reason=type(error).__name__)
             self._noticed("event_unusable")
-            if record is not None:
-                # Not before those that came earlier, because an acknowledgement covers them too.
-                self._unusable.append((self._told, record))
-                self.acknowledge(self._acknowledged)
-        else:
-            self._told = self._told if record is None else record
+            if isinstance(frame, translate.SpooledFrame):
+                self.acknowledge(frame.record)
 
     def _answer(self, number: int, answer: Answer) -> None:
         if isinstance(answer, frames.Done):

@@ -1,7 +1,14 @@
 """A backend learns what became of its messages."""
 
-from gateway_contracts import MessageReceipt, ReceiptStatus
+import asyncio
+
+from gateway_contracts import CommandSucceeded, MessageReceipt, MessageReceived, ReceiptStatus
+from gateway_worker.sandbox.hub.faults import Faults
+from gateway_worker.sandbox.wire.jid import Jid
+from gateway_worker.sandbox.wire.node import Attrs, Node
 from tests.e2e.harness import ADA, SHOP, Gateway
+
+BEN = "12025550102"
 
 
 async def test_delivered_and_read_name_the_command_that_sent(gateway: Gateway) -> None:
@@ -47,3 +54,53 @@ async def test_a_receipt_after_a_restart_still_names_its_command(gateway: Gatewa
     )
 
     assert read.correlationid == command.id
+
+
+async def test_what_arrives_does_not_wait_for_what_is_sent(gateway: Gateway) -> None:
+    """WhatsApp's answer to a send is late: arrivals are told meanwhile, its receipts behind it."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    ada = await gateway.sandbox.add_phone(ADA)
+    ben = await gateway.sandbox.add_phone(BEN)
+    await gateway.link("shop", shop)
+    gateway.sandbox.faults.set(SHOP, Faults(ack_delay_seconds=4))
+    command = gateway.text("shop", ADA, "Hello")
+    sending = asyncio.create_task(gateway.succeed(command))
+    await ada.read(await ada.next_message(timeout=10))
+    gateway.sandbox.faults.inject(SHOP, read_receipt(ben.jid, [f"3EB0{n}" for n in range(5)]))
+    after_it = await ben.send_text(SHOP, "Are you open?")
+
+    await gateway.backend.expect(
+        MessageReceived, "shop", lambda event: event.data.message_id == after_it
+    )
+    is_under_way = not sending.done()
+    sent = await sending
+    for last in (sent.message_id, "3EB04"):
+        await gateway.backend.expect(
+            MessageReceipt,
+            "shop",
+            lambda event, last=last: (event.data.message_id, event.data.status) == (last, "read"),  # type: ignore[misc]
+        )
+
+    events = gateway.backend.events_of("shop")
+    about_it = [
+        event.data.status if isinstance(event, MessageReceipt) else "succeeded"
+        for event in events
+        if event.correlationid == command.id
+        and isinstance(event, MessageReceipt | CommandSucceeded)
+    ]
+    others = [
+        event.data.message_id
+        for event in events
+        if isinstance(event, MessageReceipt) and event.correlationid is None
+    ]
+    assert is_under_way
+    assert about_it == ["succeeded", "delivered", "read"]
+    assert others == [f"3EB0{n}" for n in range(5)]
+
+
+def read_receipt(sender: Jid, message_ids: list[str]) -> Node:
+    """Return a receipt that names several messages."""
+    first, *more = message_ids
+    attrs: Attrs = {"from": sender, "id": first, "type": "read", "t": "1790000000"}
+    items = tuple(Node("item", {"id": one}) for one in more)
+    return Node("receipt", attrs, (Node("list", {}, items),))

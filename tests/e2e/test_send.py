@@ -15,6 +15,8 @@ from gateway_contracts import (
 from gateway_worker.sandbox.hub.faults import Faults, QueryRefusal, RefusalShape
 from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
 
+BEN, CLEO = "12025550102", "12025550103"
+
 
 async def test_a_text_arrives_on_the_phone(gateway: Gateway) -> None:
     """Sent to a number with a plus; the phone shows text and id as announced."""
@@ -48,6 +50,35 @@ async def test_a_reply_quotes_and_mentions(gateway: Gateway) -> None:
     message = await ada.next_message(timeout=10)
     assert message.quoted_id == question
     assert [mention.user for mention in message.mentions] == [ADA]
+
+
+async def test_a_reply_quotes_the_message_of_its_own_chat(gateway: Gateway) -> None:
+    """Two customers' messages share an id: neither sees the other's words or name."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    ada, ben, cleo = [await gateway.sandbox.add_phone(one) for one in (ADA, BEN, CLEO)]
+    await gateway.link("shop", shop)
+    gateway.sandbox.faults.set(SHOP, Faults(altered=2, alterations={"id": "SHARED"}))
+    for phone, words in ((ada, "my card number"), (ben, "opening hours")):
+        await phone.send_text(SHOP, words)
+        await gateway.backend.expect(
+            MessageReceived,
+            "shop",
+            lambda event, words=words: getattr(event.data.content, "text", "") == words,  # type: ignore[misc]
+        )
+    shared = ReplyTarget(message_id="SHARED")
+
+    await gateway.send("shop", BEN, "From nine.", reply_to=shared)
+    await gateway.send("shop", f"{ben.jid.user}@lid", "To five.", reply_to=shared)
+    await gateway.send("shop", ADA, "No need.", reply_to=shared)
+    refused = await gateway.fail(gateway.text("shop", CLEO, "Hello", reply_to=shared))
+
+    for phone, words in ((ben, "opening hours"), (ben, "opening hours"), (ada, "my card number")):
+        message = await phone.next_message(timeout=10)
+        assert words.encode() in message.raw
+        assert phone.number.encode() in message.raw
+    assert refused.data.error.code is ErrorCode.INVALID_COMMAND
+    assert [fault.pointer for fault in refused.data.error.errors] == ["/data/reply_to/message_id"]
+    assert len(cleo.inbox) == 0
 
 
 async def test_a_reply_to_a_message_nobody_has_seen_is_refused(gateway: Gateway) -> None:

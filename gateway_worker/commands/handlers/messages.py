@@ -1,10 +1,20 @@
 """Messages on their way to WhatsApp."""
 
-from gateway_contracts import MessageSend, ReplyTarget, SentInfo, TextContent, TextToSend
+from collections.abc import Sequence
+
+from gateway_contracts import (
+    MessageSend,
+    MessageSendData,
+    ReplyTarget,
+    SentInfo,
+    TextContent,
+    TextToSend,
+)
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
 from gateway_worker.errors import InvalidCommandError
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Direction, MessageRow
+from gateway_worker.sessions.chats import chat_of, is_person, without_device
 from gateway_worker.sessions.hosting import OutgoingText, QuotedMessage, SentMessage
 from gateway_worker.sessions.session import Session
 
@@ -13,7 +23,7 @@ async def send(context: Context, command: MessageSend) -> Effect:
     """Send one message; it is in the history once its outcome is committed."""
     session = await context.manager.find(command.subject)
     content = command.data.content
-    quoted = await _quoted(context, command.subject, command.data.reply_to)
+    quoted = await _quoted(context, session, command.data)
     sent = await session.send_text(
         OutgoingText(
             to=command.data.to.removeprefix("+"),
@@ -29,7 +39,7 @@ async def send(context: Context, command: MessageSend) -> Effect:
 def sent_effect(session: Session, command: MessageSend, sent: SentMessage) -> Effect:
     """Return what is to be committed for a message that WhatsApp's server has taken."""
     content: TextToSend = command.data.content
-    session.sent.remember(sent.message_id, command.id)
+    session.sends.sent(sent.chat, sent.message_id)
     return Effect(
         result=SentInfo(
             message_id=sent.message_id,
@@ -52,21 +62,57 @@ def sent_effect(session: Session, command: MessageSend, sent: SentMessage) -> Ef
 
 
 async def _quoted(
-    context: Context, session_id: str, target: ReplyTarget | None
+    context: Context, session: Session, data: MessageSendData
 ) -> QuotedMessage | None:
+    target = data.reply_to
     if target is None:
         return None
-    known = await until_answered(
-        lambda: context.messages.find(session_id, target.message_id), name="messages.find"
-    )
+    known = await _find(context, session, data.to, target)
     participant = target.participant or (known.sender if known else None)
     if participant is None:
         raise InvalidCommandError(
-            "this message is not in the session's history; name its participant",
+            "the chat that this goes to has no such message in the session's history; "
+            "name its participant if it was there before",
             pointer="/data/reply_to/message_id",
         )
     text = known.content.text if known and isinstance(known.content, TextContent) else None
     return QuotedMessage(message_id=target.message_id, participant=participant, text=text)
+
+
+async def _find(
+    context: Context, session: Session, to: str, target: ReplyTarget
+) -> MessageRow | None:
+    """Return the message of this chat that is meant; an id says that only with chat and writer.
+
+    Raises:
+        InvalidCommandError: Several members of a group have used the id.
+    """
+    chats: Sequence[str] = (chat_of(to),)
+    found = await _look_up(context, session, chats, target)
+    if not found and is_person(to):  # it may be stored under the person's other id
+        others = [chat for chat in await session.chats_of(to) if chat not in chats]
+        found = await _look_up(context, session, others, target) if others else found
+    if target.participant is None and len({row.sender for row in found}) > 1:
+        raise InvalidCommandError(
+            "several messages of this chat have this id; name the participant",
+            pointer="/data/reply_to/participant",
+        )
+    return found[0] if found else None
+
+
+async def _look_up(
+    context: Context, session: Session, chats: Sequence[str], target: ReplyTarget
+) -> Sequence[MessageRow]:
+    found = await until_answered(
+        lambda: context.messages.find(
+            session.session_id, chats=chats, message_id=target.message_id
+        ),
+        name="messages.find",
+    )
+    if target.participant is None:
+        return found
+    writer = without_device(target.participant)
+    return [row for row in found if without_device(row.sender) == writer]
 
 
 HANDLERS: dict[str, Handler] = {"wa.message.send.v1": send}

@@ -1,5 +1,7 @@
 """Look-ups in the history of messages; it is written in `changes`."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import text
 
 from gateway_worker.sessions.changes import Direction, MessageRow
@@ -8,13 +10,8 @@ from gateway_worker.storage.db.documents import read_content
 
 _FIND = text("""
     SELECT chat, message_id, direction, sender, content, timestamp, command_id FROM messages
-    WHERE session_id = :session_id AND message_id = :message_id
-    ORDER BY timestamp DESC, stored_at DESC LIMIT 1
-""")
-_COMMAND_OF = text("""
-    SELECT command_id FROM messages
-    WHERE session_id = :session_id AND message_id = :message_id AND command_id IS NOT NULL
-    ORDER BY timestamp DESC LIMIT 1
+    WHERE session_id = :session_id AND message_id = :message_id AND chat = ANY(:chats)
+    ORDER BY timestamp DESC, stored_at DESC LIMIT 100
 """)
 
 
@@ -28,32 +25,27 @@ class PostgresMessageStore:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    async def find(self, session_id: str, message_id: str) -> MessageRow | None:
-        """Return a message of the session by its id, the newest if several chats share the id.
+    async def find(
+        self, session_id: str, *, chats: Sequence[str], message_id: str
+    ) -> Sequence[MessageRow]:
+        """Return what has an id in a chat, the newest first; mostly one, in groups perhaps several.
 
-        NUL characters in its text have become U+FFFD. Raises `DependencyError`.
+        NUL characters in texts have become U+FFFD. Raises `DependencyError`.
         """
         async with self._database.statement("finding a message") as connection:
             found = await connection.execute(
-                _FIND, {"session_id": session_id, "message_id": message_id}
+                _FIND, {"session_id": session_id, "message_id": message_id, "chats": list(chats)}
             )
-            row = found.one_or_none()
-        if row is None:
-            return None
-        return MessageRow(
-            chat=row.chat,
-            message_id=row.message_id,
-            direction=Direction(row.direction),
-            sender=row.sender,
-            content=read_content(row.content),
-            timestamp=row.timestamp,
-            command_id=row.command_id,
-        )
-
-    async def command_of(self, session_id: str, message_id: str) -> str | None:
-        """Return the id of the command that sent a message, or None. Raises `DependencyError`."""
-        async with self._database.statement("finding a message's command") as connection:
-            command_id: str | None = await connection.scalar(
-                _COMMAND_OF, {"session_id": session_id, "message_id": message_id}
+            rows = found.all()
+        return [
+            MessageRow(
+                chat=row.chat,
+                message_id=row.message_id,
+                direction=Direction(row.direction),
+                sender=row.sender,
+                content=read_content(row.content),
+                timestamp=row.timestamp,
+                command_id=row.command_id,
             )
-        return command_id
+            for row in rows
+        ]

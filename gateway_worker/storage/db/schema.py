@@ -133,6 +133,8 @@ commands = Table(
     Column("previous_worker_id", Text),
     Column("previous_epoch", BigInteger),
     Index(None, "session_id"),
+    # Few at a time: the sends that a receipt may be about.
+    Index("commands_executing_idx", "session_id", postgresql_where=text("state = 'executing'")),
     postgresql_with={"fillfactor": "80"},  # each is inserted once and finished once
 )
 
@@ -144,7 +146,8 @@ messages = Table(
     Column("message_id", Text, primary_key=True),
     Column("chat", Text, primary_key=True),
     Column("direction", Text, primary_key=True),
-    Column("sender", Text, nullable=False),
+    # In a group two members may choose the same id.
+    Column("sender", Text, primary_key=True),
     Column("content", JSONB, nullable=False),
     Column("timestamp", DateTime(timezone=True), nullable=False),
     Column("command_id", Text),
@@ -156,6 +159,7 @@ receipts = Table(
     metadata,
     Column("session_id", Text, primary_key=True),
     Column("message_id", Text, primary_key=True),
+    Column("chat", Text, primary_key=True),
     Column("participant", Text, primary_key=True),
     Column("status", Text, primary_key=True),
     Column("timestamp", DateTime(timezone=True), nullable=False),

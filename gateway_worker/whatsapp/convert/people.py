@@ -41,10 +41,14 @@ class People:
     Args:
         phone_of: What the device store knows about LIDs.
         own: The account itself, as far as it is known yet.
+        lid_of: What the device store knows about phone-number JIDs: their LIDs.
     """
 
-    def __init__(self, *, phone_of: PhoneOf, own: Person | None = None) -> None:
+    def __init__(
+        self, *, phone_of: PhoneOf, own: Person | None = None, lid_of: PhoneOf = lambda _jid: None
+    ) -> None:
         self._phone_of = phone_of
+        self._lid_of = lid_of
         self.own = own
 
     def person(self, jid: Any, other: Any = None, *, push_name: str = "") -> Person:
@@ -72,6 +76,16 @@ class People:
     def chat(self, jid: Any, other: Any = None) -> str:
         """Return a conversation's id: a person's phone-number JID when known, else as it is."""
         return self.person(jid, other).jid
+
+    def chats(self, text: str) -> tuple[str, ...]:
+        """Return the ids that the chat with a JID may be known by, itself the first."""
+        user, _, server = text.partition("@")
+        other = None
+        if server == LID_SERVER and (phone := self._phone_of(user)) is not None:
+            other = f"{phone}@{PHONE_SERVER}"
+        elif server == PHONE_SERVER and (lid := self._lid_of(text)) is not None:
+            other = without_device(lid)
+        return (text,) if other is None else (text, other)
 
     def named(self, text: str) -> str:
         """Return a JID that was written as text, by phone number when that is known."""

@@ -16,6 +16,7 @@ from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 from gateway_worker.whatsapp.ipc.frames import (
     Ack,
+    AskChats,
     Failed,
     Failure,
     Frame,
@@ -50,9 +51,9 @@ def replay(*, start: Start, channel: BlockingChannel, spool: Spool) -> None:
 
 def _answer(frame: Frame, channel: BlockingChannel, shipper: Shipper) -> None:
     match frame:
-        case Ack(record=record):
-            shipper.acknowledge(record)
-        case SendText(request=request) | Logout(request=request):
+        case Ack(record=record, beyond=beyond):
+            shipper.acknowledge(record, beyond)
+        case SendText(request=request) | Logout(request=request) | AskChats(request=request):
             channel.send(
                 Failed(request=request, kind=Failure.NOT_CONNECTED, detail="there is no connection")
             )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway_worker.whatsapp.convert.people import People, account, remembering
+from gateway_worker.whatsapp.convert.recipients import RecipientError, recipient
 from gateway_worker.whatsapp.convert.stops import is_stop, last_word
 from gateway_worker.whatsapp.host import events
 from gateway_worker.whatsapp.host.absence import Absence
@@ -45,7 +46,9 @@ from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 from gateway_worker.whatsapp.ipc.codec import WireError
 from gateway_worker.whatsapp.ipc.frames import (
     Ack,
+    AskChats,
     Cancel,
+    Chats,
     Down,
     Ended,
     Frame,
@@ -108,7 +111,7 @@ class HostSession:
         self._announced = start.resume_jid is not None
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._happenings: deque[Happening] = deque()
-        self._people = People(phone_of=remembering(library.phone_of))
+        self._people = People(phone_of=remembering(library.phone_of), lid_of=library.lid_of)
         store = Path(start.directory) / start.device_store
         remarks = SendRemarks()
         self._commands = Commands(
@@ -329,8 +332,10 @@ class HostSession:
 
     def _on_frame(self, frame: Frame) -> None:
         match frame:
-            case Ack(record=record):
-                self._shipper.acknowledge(record)
+            case Ack(record=record, beyond=beyond):
+                self._shipper.acknowledge(record, beyond)
+            case AskChats(request=request, to=to):
+                self._send(Chats(request=request, chats=self._chats(to)))
             case SendText():
                 self._commands.send_text(frame)
             case Cancel(request=request):
@@ -341,6 +346,12 @@ class HostSession:
                 self._leave()
             case other:
                 raise WireError(f"{type(other).__name__} is not for a running host")
+
+    def _chats(self, to: str) -> tuple[str, ...]:
+        try:
+            return self._people.chats(recipient(to)) if self._known else ()
+        except RecipientError:
+            return ()
 
     def _on_happening(self, happening: Happening) -> None:
         match happening:

@@ -1,7 +1,6 @@
 """From the spool to the worker: records become frames, acknowledgements free the spool."""
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from neonize.proto.Neonize_pb2 import Message as MessageEvent
 from neonize.proto.Neonize_pb2 import Receipt as ReceiptEvent
@@ -39,8 +38,10 @@ class Shipper:
         self._people = people
         self._send = send
         self._in_flight = in_flight
-        # Numbers that were read, and whether the worker will acknowledge them.
-        self._open: deque[tuple[int, bool]] = deque()
+        # Numbers that the worker has and has not acknowledged, in order.
+        self._open: dict[int, None] = {}
+        self._read = 0
+        self._forgotten = 0
 
     def ship(self) -> None:
         """Send what there is and what the worker has room for.
@@ -52,20 +53,30 @@ class Shipper:
             record = self._spool.read()
             if record is None:
                 return
-            sent = self._ship(record)
-            self._open.append((record.number, sent))
-            if not sent:
-                self._settle(0)
+            self._read = record.number
+            if self._ship(record):
+                self._open[record.number] = None
+            else:
+                self._forget()
 
-    def acknowledge(self, number: int) -> None:
-        """Take the worker's word that it needs nothing up to this number any more."""
-        self._settle(number)
+    def acknowledge(self, number: int, beyond: Iterable[int] = ()) -> None:
+        """Take the worker's word that it needs nothing up to this number any more.
 
-    def _settle(self, number: int) -> None:
-        settled = 0
-        while self._open and (self._open[0][0] <= number or not self._open[0][1]):
-            settled, _ = self._open.popleft()
-        if settled:
+        Args:
+            number: The last of those that are not needed, all before it included.
+            beyond: More of them, with others in between that are still needed.
+        """
+        for one in beyond:
+            self._open.pop(one, None)
+        while self._open and (oldest := next(iter(self._open))) <= number:
+            del self._open[oldest]
+        self._forget()
+
+    def _forget(self) -> None:
+        """Free what stands before everything that is still needed."""
+        settled = next(iter(self._open)) - 1 if self._open else self._read
+        if settled > self._forgotten:
+            self._forgotten = settled
             self._spool.acknowledge(settled)
 
     def _ship(self, record: Record) -> bool:

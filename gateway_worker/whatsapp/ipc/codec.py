@@ -46,6 +46,8 @@ KINDS: Final[tuple[type[Any], ...]] = (
     frames.Reaped,
     frames.Lease,
     frames.Undecryptable,
+    frames.AskChats,
+    frames.Chats,
 )
 """A frame's kind on the wire is its place in here, so a change of order is a new `VERSION`."""
 
@@ -146,6 +148,12 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _numbers(value: Any) -> tuple[int, ...]:
+    if type(value) is not list or any(type(item) is not int for item in value):
+        raise TypeError
+    return tuple(value)
+
+
 def _person(value: Any) -> Any:
     return _build(frames.Person, value)
 
@@ -159,7 +167,7 @@ def _check_for(hint: Any) -> Check:
         (inner,) = (part for part in get_args(hint) if part is not NoneType)
         return _or_none(_check_for(inner))
     if get_origin(hint) is tuple:
-        return _texts
+        return _texts if get_args(hint)[0] is str else _numbers
     if hint is frames.Person:
         return _person
     return _number if hint is float else _exactly(hint)

@@ -96,15 +96,24 @@ class Logout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskChats:
+    """Ask for the ids that a person's chat is known by; answered by `Chats`."""
+
+    request: int
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """Disconnect and leave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ack:
-    """Spooled records up to and including this one are not needed any more."""
+    """Spooled records are not needed any more: those up to `record`, and single ones beyond it."""
 
     record: int
+    beyond: tuple[int, ...] = ()
 
 
 # A host to the worker.
@@ -236,6 +245,14 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chats:
+    """The ids of one chat; none if there is no such person."""
+
+    request: int
+    chats: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
     """A request failed; `kind` is one of the `Failure` texts.
 
@@ -326,7 +343,7 @@ class Failure:
     UNCERTAIN: Final = "uncertain"
 
 
-ToHost = Start | SendText | Cancel | Logout | Stop | Ack
+ToHost = Start | SendText | Cancel | Logout | AskChats | Stop | Ack
 FromHost = (
     QrCode
     | PairCode
@@ -340,6 +357,7 @@ FromHost = (
     | Undecryptable
     | Sent
     | Done
+    | Chats
     | Failed
     | Notice
 )

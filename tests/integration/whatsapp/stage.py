@@ -1,7 +1,7 @@
 """Real hosts against a sandbox: an account with its phone, and everything that its host tells."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -121,6 +121,11 @@ class Account:
     def messages(self) -> list[InboundMessage]:
         """Return the messages so far."""
         return [event for event in self.events if isinstance(event, InboundMessage)]
+
+    def acknowledge(self, messages: Iterable[InboundMessage] | None = None) -> None:
+        """Acknowledge some messages, or all so far."""
+        for message in self.messages() if messages is None else messages:
+            self.host.acknowledge(message.record)
 
     async def _listen(self, event: HostEvent) -> None:
         if self.acknowledging and isinstance(

@@ -41,7 +41,7 @@ async def test_a_killed_host_is_noticed_and_nothing_is_lost(stage: Stage) -> Non
     account.acknowledging = False
     early = [await ben.send_text(account.phone.number, f"early {n}") for n in range(20)]
     await account.next(InboundMessage, lambda message: message.message_id == early[-1])
-    account.host.acknowledge(account.messages()[4].record)
+    account.acknowledge(account.messages()[:5])
     await asyncio.sleep(0)  # the acknowledgement goes out
 
     os.kill(account.host.pid, signal.SIGKILL)
@@ -154,7 +154,7 @@ async def test_a_worker_that_lags_behind_is_not_flooded(stage: Stage) -> None:
         await eventually(lambda: len(account.messages()) == 10)
 
         while len(account.messages()) < 40:
-            account.host.acknowledge(account.messages()[-1].record)
+            account.acknowledge()
             await account.next(InboundMessage)
         assert [message.message_id for message in account.messages()] == ids
 
@@ -308,3 +308,31 @@ async def test_a_session_has_one_host_at_a_time(stage: Stage) -> None:
     await account.next(LinkUp)
     assert account.host is second
     await account.stop()
+
+
+async def test_a_record_that_is_needed_for_long_holds_up_nothing(stage: Stage) -> None:
+    """Neither those behind it, however many, nor their acknowledgement; it comes again alone."""
+    async with HostProcesses(settings_for(stage.sandbox, in_flight=4)) as processes:
+        account = await stage.account()
+        account.processes = processes
+        await account.link()
+        account.acknowledging = False
+        ben = await stage.customer()
+        ids = [await ben.send_text(account.phone.number, str(number)) for number in range(12)]
+        await account.next(InboundMessage)
+        while len(account.messages()) < len(ids):
+            account.acknowledge(account.messages()[1:])
+            await account.next(InboundMessage)
+        account.acknowledge(account.messages()[1:])
+        told = len(account.messages())
+        await account.stop()
+
+        account.acknowledging = True
+        await account.resume()
+        last = await ben.send_text(account.phone.number, "last")
+        await account.next(InboundMessage, lambda message: message.message_id == last)
+
+        again = [message.message_id for message in account.messages()[told:]]
+        assert again[0] == ids[0]
+        assert again[-1] == last
+        await account.stop()

@@ -1,7 +1,8 @@
 """What arrives is acknowledged to the host's spool once it is committed, and never before."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,10 +17,10 @@ from gateway_contracts import (
     parse_event,
 )
 from gateway_contracts.events import Participant
-from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.changes import Change, Committed, Direction, MessageRow
+from gateway_worker.sessions.changes import Change, Committed, Direction
 from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, UndecryptableMessage
-from gateway_worker.sessions.inbound import Inbound, RecentSet, SentIndex
+from gateway_worker.sessions.inbound import Inbound
+from gateway_worker.sessions.receipts import SendsUnderWay
 from gateway_worker.sessions.refusals import REFUSED_NAME, keep_refused
 from tests.support.eventually import eventually
 
@@ -52,32 +53,10 @@ class Journal:
         waiting[0].set_exception(ValueError("refused"))
 
 
-class History:
-    """A history that is away for the first few calls."""
-
-    def __init__(self, *, failures: int = 0, commands: dict[str, str] | None = None) -> None:
-        self.failures = failures
-        self.commands = commands or {}
-        self.asked = 0
-
-    async def find(self, session_id: str, message_id: str) -> MessageRow | None:
-        """Not asked here."""
-        raise AssertionError((session_id, message_id))
-
-    async def command_of(self, session_id: str, message_id: str) -> str | None:
-        """Look up, or fail."""
-        assert session_id == "s"
-        self.asked += 1
-        if self.failures:
-            self.failures -= 1
-            raise DependencyError("away")
-        return self.commands.get(message_id)
-
-
 def inbound(
     journal: Journal,
-    history: History | None = None,
     *,
+    sends: SendsUnderWay | None = None,
     unacknowledged: int = 9,
     keep_refused: Callable[[Change], None] = lambda _change: None,
 ) -> Inbound:
@@ -85,7 +64,7 @@ def inbound(
     return Inbound(
         session_id="s",
         source="/workers/w",
-        sent=SentIndex(session_id="s", messages=history or History(), size=2),
+        sends=sends,
         record=journal.record,
         epoch=3,
         unacknowledged=unacknowledged,
@@ -121,7 +100,7 @@ def receipt(record: int, *message_ids: str) -> InboundReceipt:
 
 async def turns() -> None:
     """Let callbacks run."""
-    for _ in range(3):
+    for _ in range(6):
         await asyncio.sleep(0)
 
 
@@ -183,8 +162,8 @@ async def test_a_receipt_is_acknowledged_when_its_last_message_is_committed() ->
     ]
 
 
-async def test_a_receipt_without_news_waits_for_those_before_it() -> None:
-    """Its acknowledgement covers them; with nothing before it, it is acknowledged at once."""
+async def test_a_receipt_without_news_waits_for_the_one_that_had_them() -> None:
+    """Nothing else says that its news is stored; once it is, it is acknowledged at once."""
     journal, acknowledged = Journal(), list[int]()
     arrivals = inbound(journal)
     await arrivals.receipt(receipt(1, "A"), acknowledged.append)
@@ -199,14 +178,57 @@ async def test_a_receipt_without_news_waits_for_those_before_it() -> None:
     assert len(journal.changes) == 1
 
 
-async def test_a_receipt_waits_for_the_history() -> None:
-    """It cannot be given back, and the next record's acknowledgement would bury it."""
+async def test_receipts_of_two_chats_that_share_an_id_are_two() -> None:
+    """So are those of two members of a group."""
     journal, acknowledged = Journal(), list[int]()
-    history = History(failures=2, commands={"A": "c1"})
-    await inbound(journal, history).receipt(receipt(1, "A"), acknowledged.append)
+    arrivals = inbound(journal)
+    group = replace(receipt(1, "A"), chat="1-2@g.us")
+    other = replace(group, record=3, participant=Participant(jid="9@lid"))
+    for one in (group, receipt(2, "A"), other):
+        await arrivals.receipt(one, acknowledged.append)
 
-    assert history.asked == 3
-    assert [change.events[0].correlationid for change in journal.changes] == ["c1"]
+    rows = [change.receipt for change in journal.changes]
+    assert [(row.chat, row.participant) for row in rows if row] == [
+        ("1-2@g.us", CHAT),
+        (CHAT, CHAT),
+        ("1-2@g.us", "9@lid"),
+    ]
+
+
+async def test_a_receipt_whose_first_record_came_to_nothing_is_recorded_again() -> None:
+    """The spool brings it again when the worker had to stop."""
+    journal, acknowledged = Journal(), list[int]()
+    arrivals = inbound(journal)
+    await arrivals.receipt(receipt(1, "A"), acknowledged.append)
+    journal.futures[0].cancel()
+    await turns()
+    await arrivals.receipt(receipt(1, "A"), acknowledged.append)
+    journal.commit()
+    await turns()
+
+    assert (len(journal.changes), acknowledged) == (2, [1])
+
+
+async def test_a_receipt_that_waits_for_its_send_holds_up_nothing() -> None:
+    """Neither what comes behind it nor its acknowledgement; its own comes when it is committed."""
+    journal, acknowledged, sends = Journal(), list[int](), SendsUnderWay(remembered=9)
+    arrivals = inbound(journal, sends=sends, unacknowledged=2)
+    with sends.one():
+        await arrivals.receipt(
+            receipt(1, *(f"old{number}" for number in range(5))), acknowledged.append
+        )
+        for record in (2, 3, 4):
+            await arrivals.message(message(record), acknowledged.append)
+            journal.commit()
+            await turns()
+        assert acknowledged == [2, 3, 4]
+    await turns()
+    journal.commit(5)
+    await turns()
+
+    assert acknowledged == [2, 3, 4, 1]
+    told = [change.receipt.message_id for change in journal.changes if change.receipt]
+    assert told == [f"old{number}" for number in range(5)]
 
 
 def unreadable(
@@ -270,7 +292,7 @@ async def test_what_the_database_refuses_is_kept_in_a_file(tmp_path: Path) -> No
 
 
 async def test_what_cannot_be_kept_is_not_acknowledged(tmp_path: Path) -> None:
-    """Nor is anything after it, because an acknowledgement covers all before it."""
+    """Those before and after it are: each is acknowledged by itself."""
     journal, acknowledged = Journal(), list[int]()
     arrivals = inbound(journal, keep_refused=partial(keep_refused, tmp_path / "missing"))
     for record in (1, 2, 3):
@@ -279,9 +301,8 @@ async def test_what_cannot_be_kept_is_not_acknowledged(tmp_path: Path) -> None:
     journal.refuse()
     journal.commit()
     await turns()
-    await arrivals.receipt(receipt(4), acknowledged.append)
 
-    assert acknowledged == [1]
+    assert acknowledged == [1, 3]
 
 
 async def test_too_many_records_hold_the_host_up() -> None:
@@ -296,29 +317,3 @@ async def test_too_many_records_hold_the_host_up() -> None:
     journal.commit()
     await eventually(third.done)
     assert acknowledged == [1]
-
-
-async def test_recent_sends_are_known_without_a_look_up() -> None:
-    """The oldest is looked up again when there are too many."""
-    history = History(commands={"A": "from the table"})
-    sent = SentIndex(session_id="s", messages=history, size=2)
-    for name in "ABC":
-        sent.remember(name, f"c{name}")
-    found: Sequence[str | None] = [await sent.command_of(name) for name in "ABCD"]
-    assert found == ["from the table", "cB", "cC", None]
-    assert history.asked == 2
-
-
-async def test_a_receipt_that_is_faster_than_the_answer_to_its_send() -> None:
-    """The send is noted within a few turns of the loop."""
-    history = History()
-    sent = SentIndex(session_id="s", messages=history, size=2)
-    asyncio.get_running_loop().call_soon(sent.remember, "A", "cA")
-    assert await sent.command_of("A") == "cA"
-    assert history.asked == 0
-
-
-def test_recent_things_are_forgotten_in_order() -> None:
-    """And known again when they come again."""
-    recent = RecentSet(size=2)
-    assert [recent.add(item) for item in "ABACA"] == [True, True, False, True, True]

@@ -49,7 +49,6 @@ async def test_an_old_session_s_store_is_no_copy_of_the_new_one(
         directory=tmp_path,
         launcher=cast("Any", Quiet()),
         sessions=cast("Any", Table()),
-        messages=cast("Any", Quiet()),
         snapshots=cast("Any", company.copies),
         controls=cast("Any", Quiet()),
         held=lambda _session_id: False,

@@ -41,7 +41,8 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
             *(st.none() if part is NoneType else values_of(part) for part in get_args(hint))
         )
     if get_origin(hint) is tuple:
-        return st.lists(st.text(), max_size=5).map(tuple)
+        inner = values_of(get_args(hint)[0])
+        return st.lists(inner, max_size=5).map(tuple)
     if hint is frames.Person:
         return frames_of(frames.Person)
     plain: dict[Any, st.SearchStrategy[Any]] = {

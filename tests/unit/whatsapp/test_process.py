@@ -152,52 +152,42 @@ def message(record: int, *, timestamp: int = 1) -> frames.Message:
     )
 
 
-def unusable(record: int) -> frames.Message:
-    """Return a message that does not fit the contract."""
-    return message(record, timestamp=2**62)
-
-
-async def test_a_record_that_cannot_be_told_is_not_acknowledged_before_its_turn(
-    tmp_path: Path,
-) -> None:
-    """Those in front of it are not committed yet, and an acknowledgement would cover them."""
+async def test_each_record_is_acknowledged_by_itself(tmp_path: Path) -> None:
+    """One that is still needed holds up those behind it as little as those before it."""
     async with puppet(tmp_path) as host:
-        host.say(message(1), message(2), unusable(3), unusable(4), message(5))
-        await host.told(3)
+        host.say(*(message(record) for record in range(1, 7)))
+        await host.told(6)
 
-        host.host.acknowledge(1)
+        for record in (1, 3, 4, 6):
+            host.host.acknowledge(record)
         first = await host.hear(frames.Ack)
-        host.host.acknowledge(2)
+        for record in (5, 2, 2):
+            host.host.acknowledge(record)
         second = await host.hear(frames.Ack)
 
-        assert isinstance(first, frames.Ack)
-        assert isinstance(second, frames.Ack)
-        assert first.record <= 1
-        while second.record < 4:
-            second = await host.hear(frames.Ack)
-            assert isinstance(second, frames.Ack)
-        assert second.record == 4
-        assert host.notices == ["event_unusable"] * 2
-        assert [one.record for one in host.events if isinstance(one, InboundMessage)] == [1, 2, 5]
-
-
-async def test_a_record_that_cannot_be_told_holds_up_nothing(tmp_path: Path) -> None:
-    """With nothing in front of it, it is acknowledged at once."""
-    async with puppet(tmp_path) as host:
-        host.say(unusable(7))
-
-        ack = await host.hear(frames.Ack)
-
-        assert ack == frames.Ack(record=7)
+        assert (first, second) == (frames.Ack(record=1, beyond=(3, 4, 6)), frames.Ack(record=6))
 
 
 async def test_many_acknowledgements_are_one_frame(tmp_path: Path) -> None:
-    """And never step back."""
+    """What was never told cannot be acknowledged."""
     async with puppet(tmp_path) as host:
-        for record in (3, 9, 4):
+        host.say(*(message(record) for record in (3, 4, 9)))
+        await host.told(3)
+        for record in (3, 9, 4, 77):
             host.host.acknowledge(record)
 
         assert await host.hear(frames.Ack) == frames.Ack(record=9)
+
+
+async def test_the_ids_of_a_chat(tmp_path: Path) -> None:
+    """The host knows them; one that does not answer is given up."""
+    async with puppet(tmp_path) as host:
+        asking = asyncio.create_task(host.host.chats_of("15550100002"))
+        asked = await host.hear(frames.AskChats)
+        assert isinstance(asked, frames.AskChats)
+        host.say(frames.Chats(request=asked.request, chats=("a@s.whatsapp.net", "b@lid")))
+
+        assert (asked.to, await asking) == ("15550100002", ("a@s.whatsapp.net", "b@lid"))
 
 
 async def test_a_listener_that_fails_does_not_end_the_host(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Events as they go out, encoded before the transaction so that no row stays locked meanwhile."""
 
+import json
 from dataclasses import dataclass
 from functools import cache
 
@@ -36,17 +37,30 @@ class Draft:
             routing_key=Topology.event_key(event.type, event.subject),
         )
 
-    def body(self, sequence: int | None) -> bytes:
+    def correlation(self, command_id: str | None) -> str | None:
+        """Return its `correlationid`: its own, or else the command that was found for it."""
+        return self.event.correlationid or command_id
+
+    def body(self, sequence: int | None, command_id: str | None = None) -> bytes:
         """Return the finished JSON.
 
         The members are appended as bytes: encoding the event a second time, with them set, takes
         half as long again.
-        """
-        if sequence is None:
-            return self.opening + b"}"
-        return b'%b,"sequence":"%b"}' % (self.opening, format_sequence(sequence).encode())
 
-    def row(self, outbox_id: int, body: bytes, sequence: int | None) -> OutboxRow:
+        Args:
+            sequence: Its place in the session's stream, if it has one.
+            command_id: The command that was found for it, if it does not name one itself.
+        """
+        opening = self.opening
+        if command_id is not None and self.event.correlationid is None:
+            opening += b',"correlationid":%b' % json.dumps(command_id).encode()
+        if sequence is None:
+            return opening + b"}"
+        return b'%b,"sequence":"%b"}' % (opening, format_sequence(sequence).encode())
+
+    def row(
+        self, outbox_id: int, body: bytes, sequence: int | None, correlation: str | None
+    ) -> OutboxRow:
         """Return the event as it is stored."""
         event = self.event
         return OutboxRow(
@@ -56,7 +70,7 @@ class Draft:
             session_id=event.subject,
             routing_key=self.routing_key,
             body=body,
-            correlation_id=event.correlationid,
+            correlation_id=correlation,
             traceparent=event.traceparent,
             sequence=sequence,
         )

@@ -38,9 +38,9 @@ def _outcome(change: Change, outcome: Outcome) -> tuple[Any, ...]:
 
 
 def message_columns(changes: Sequence[Change]) -> Columns:
-    """Return sessions, ids, chats, directions, senders, contents, times, commands and ends."""
+    """Return session, id, chat, direction, sender, content, time, command, LID and end of each."""
     pairs = [(change, change.message) for change in changes if change.message is not None]
-    return _columns(9, (_message(change, message) for change, message in pairs))
+    return _columns(10, (_message(change, message) for change, message in pairs))
 
 
 def _message(change: Change, message: MessageRow) -> tuple[Any, ...]:
@@ -53,24 +53,39 @@ def _message(change: Change, message: MessageRow) -> tuple[Any, ...]:
         model_text(message.content),
         message.timestamp,
         message.command_id,
+        message.sender_lid,
         change.outcome and change.outcome.command_id,
     )
 
 
-def receipt_columns(changes: Sequence[Change]) -> Columns:
-    """Return sessions, messages, participants, statuses, times and ends."""
+def receipt_columns(changes: Sequence[Change], sent_by: Sequence[str | None]) -> Columns:
+    """Return sessions, messages, chats, participants, statuses, times, LIDs, waits and senders.
+
+    Args:
+        changes: All with a receipt.
+        sent_by: For each the command that has sent its message, as far as that is known.
+    """
     pairs = [(change, change.receipt) for change in changes if change.receipt is not None]
-    return _columns(6, (_receipt(change, receipt) for change, receipt in pairs))
+    return _columns(
+        9,
+        (
+            _receipt(change, receipt, command_id)
+            for (change, receipt), command_id in zip(pairs, sent_by, strict=True)
+        ),
+    )
 
 
-def _receipt(change: Change, receipt: ReceiptRow) -> tuple[Any, ...]:
+def _receipt(change: Change, receipt: ReceiptRow, command_id: str | None) -> tuple[Any, ...]:
     return (
         change.session_id,
         receipt.message_id,
+        receipt.chat,
         receipt.participant,
         receipt.status.value,
         receipt.timestamp,
-        change.outcome and change.outcome.command_id,
+        receipt.participant_lid,
+        receipt.waits and command_id is None,
+        command_id,
     )
 
 
@@ -102,7 +117,10 @@ def session_columns(steps: Iterable[Step], last_sequence: Mapping[str, int]) -> 
 
 
 def event_columns(
-    drafts: Sequence[Draft], sequences: Sequence[int | None], bodies: Sequence[bytes]
+    drafts: Sequence[Draft],
+    sequences: Sequence[int | None],
+    bodies: Sequence[bytes],
+    correlations: Sequence[str | None],
 ) -> Columns:
     """Return ids, sessions, sequences, types, keys, bodies, correlations and traces of events."""
     events = [draft.event for draft in drafts]
@@ -113,7 +131,7 @@ def event_columns(
         [event.type for event in events],
         [draft.routing_key for draft in drafts],
         list(bodies),
-        [event.correlationid for event in events],
+        list(correlations),
         [event.traceparent for event in events],
     )
 

@@ -36,30 +36,57 @@ TAKE_UP = """
         SELECT u.session_id, u.message_id, u.chat, u.direction, u.sender, u.content::jsonb,
             u.timestamp, u.command_id
         FROM unnest($9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-            $15::timestamptz[], $16::text[], $17::text[])
+            $15::timestamptz[], $16::text[], $17::text[], $18::text[])
             AS u(session_id, message_id, chat, direction, sender, content, timestamp, command_id,
-                ends)
-        WHERE u.ends IS NULL OR u.ends IN (SELECT id FROM finished)
+                lid, ends)
+        LEFT JOIN LATERAL (
+            SELECT true AS known FROM messages AS m
+            WHERE m.session_id = u.session_id AND m.message_id = u.message_id
+                AND m.direction = u.direction AND m.sender = u.lid
+                AND m.chat IN (u.chat, CASE WHEN u.chat = u.sender THEN u.lid END)
+            LIMIT 1
+        ) AS other ON u.lid IS NOT NULL
+        WHERE other.known IS NULL AND (u.ends IS NULL OR u.ends IN (SELECT id FROM finished))
         ON CONFLICT DO NOTHING
-        RETURNING session_id, message_id, chat, direction
+        RETURNING session_id, message_id, chat, direction, sender
+    ), asked AS (
+        SELECT u.*, COALESCE(u.sent_by, m.command_id) AS command_id,
+            u.waits AND m.known IS NULL AND EXISTS (
+                SELECT 1 FROM commands AS c
+                WHERE c.session_id = u.session_id AND c.state = 'executing'
+                    AND c.type = 'wa.message.send.v1' AND c.id NOT IN (SELECT id FROM finished)
+            ) AS early
+        FROM unnest($19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
+            $24::timestamptz[], $25::text[], $26::boolean[], $27::text[])
+            WITH ORDINALITY AS u(session_id, message_id, chat, participant, status, timestamp, lid,
+                waits, sent_by, place)
+        LEFT JOIN LATERAL (
+            SELECT m.command_id, true AS known FROM messages AS m
+            WHERE m.session_id = u.session_id AND m.message_id = u.message_id
+                AND m.direction = 'out'
+                AND m.chat IN (u.chat, CASE WHEN u.chat = u.participant THEN u.lid END)
+            ORDER BY m.command_id LIMIT 1
+        ) AS m ON true
     ), noted AS (
-        INSERT INTO receipts (session_id, message_id, participant, status, timestamp)
-        SELECT u.session_id, u.message_id, u.participant, u.status, u.timestamp
-        FROM unnest($18::text[], $19::text[], $20::text[], $21::text[], $22::timestamptz[],
-            $23::text[]) AS u(session_id, message_id, participant, status, timestamp, ends)
-        WHERE u.ends IS NULL OR u.ends IN (SELECT id FROM finished)
+        INSERT INTO receipts (session_id, message_id, chat, participant, status, timestamp)
+        SELECT session_id, message_id, chat, participant, status, timestamp FROM asked
+        WHERE NOT early
         ON CONFLICT DO NOTHING
-        RETURNING session_id, message_id, participant, status
+        RETURNING session_id, message_id, chat, participant, status
     )
-    SELECT id, NULL, NULL, NULL FROM finished
-    UNION ALL SELECT session_id, message_id, chat, direction FROM stored
-    UNION ALL SELECT session_id, message_id, participant, status FROM noted
+    SELECT id, NULL, NULL, NULL, NULL FROM finished
+    UNION ALL SELECT session_id, message_id, chat, direction, sender FROM stored
+    UNION ALL SELECT session_id, message_id, chat, participant, status FROM noted
+    UNION ALL SELECT NULL, place::text, command_id, early::text, NULL FROM asked
+        WHERE early OR command_id IS NOT NULL
 """
-"""$1 the worker's id; $2-8 outcomes; $9-17 messages; $18-23 receipts. `ends` is the command whose
-end the row belongs to, if any: without it, no row.
+"""$1 the worker's id; $2-8 outcomes; $9-18 messages; $19-27 receipts. `ends` is the command whose
+end the row belongs to, if any: without it, no row. `lid` is a person's other id, under which a row
+of before may be. `sent_by` is the command that sent a receipt's message in this batch.
 
 Returns the keys of what is new, a command's with its id alone. A command's first outcome stays: one
-that has its end already is not returned.
+that has its end already is not returned. Then, behind a NULL, of each receipt that has one its
+place (from 1) and the command that sent its message, and whether it is held back.
 """
 
 WRITE_EVENTS = """
@@ -91,7 +118,7 @@ Returns the events' places in the outbox.
 """
 
 FIND_EVENTS = """
-    SELECT id, event_id, body, sequence, worker_id FROM outbox
+    SELECT id, event_id, body, sequence, worker_id, correlation_id FROM outbox
     WHERE id > $1::bigint AND event_id = ANY($2::text[])
 """
 

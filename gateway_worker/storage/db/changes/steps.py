@@ -6,19 +6,26 @@ from dataclasses import dataclass, field
 from gateway_worker.sessions.changes import Change, Committed, OutboxRow
 from gateway_worker.storage.db.changes.bodies import Draft
 
-Key = tuple[str, str, str, str]
-"""Unique among messages and receipts; no direction is called like a status."""
+Key = tuple[str, str, str, str, str]
+"""Unique among messages and receipts: a message's fourth part is its direction, which looks like
+nobody's id."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Step:
-    """A change, its encoded events, and what has been found out about it so far."""
+    """A change, its encoded events, and what has been found out about it so far.
+
+    Attributes:
+        command_id: The command that sent the message that its receipt is about, once it is found.
+    """
 
     change: Change
     drafts: tuple[Draft, ...]
     fenced: bool = False
     repeated: bool = False
     transferred: bool = False
+    early: bool = False
+    command_id: str | None = None
     rows: tuple[OutboxRow, ...] = field(default=())
 
     @classmethod
@@ -30,6 +37,8 @@ class Step:
         """
         if change.message is not None and change.receipt is not None:
             raise ValueError("a change has a message or a receipt, not both")
+        if change.receipt is not None and change.outcome is not None:
+            raise ValueError("a change ends a command or has a receipt, not both")
         if change.delete and change.transfer is not None:
             raise ValueError("a change deletes a session or gives it away, not both")
         rows = change.session or change.message or change.receipt
@@ -42,22 +51,38 @@ class Step:
     @property
     def live(self) -> bool:
         """Whether it still takes effect."""
-        return not (self.fenced or self.repeated)
+        return not (self.fenced or self.repeated or self.early)
 
     @property
     def key(self) -> Key | None:
         """The unique key of its message or receipt, if it has one."""
         session_id = self.change.session_id
         if (message := self.change.message) is not None:
-            return (session_id, message.message_id, message.chat, message.direction.value)
+            return (
+                session_id,
+                message.message_id,
+                message.chat,
+                message.direction.value,
+                message.sender,
+            )
         if (receipt := self.change.receipt) is not None:
-            return (session_id, receipt.message_id, receipt.participant, receipt.status.value)
+            return (
+                session_id,
+                receipt.message_id,
+                receipt.chat,
+                receipt.participant,
+                receipt.status.value,
+            )
         return None
 
     def committed(self) -> Committed:
         """Return the answer for the caller."""
         return Committed(
-            applied=self.live, fenced=self.fenced, rows=self.rows, transferred=self.transferred
+            applied=self.live,
+            early=self.early,
+            fenced=self.fenced,
+            rows=self.rows,
+            transferred=self.transferred,
         )
 
 

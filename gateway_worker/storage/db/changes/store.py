@@ -5,7 +5,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 
-from gateway_worker.sessions.changes import Change, Committed, TransferRefusedError
+from gateway_worker.sessions.changes import (
+    Change,
+    Committed,
+    Direction,
+    TransferRefusedError,
+)
 from gateway_worker.storage.db.changes import statements as sql
 from gateway_worker.storage.db.changes.bodies import Draft
 from gateway_worker.storage.db.changes.columns import (
@@ -125,7 +130,7 @@ class PostgresChangeStore:
                 step.transferred = step.change.transfer is not None
                 rows = [(draft, stored[draft.event.id]) for draft in step.drafts]
                 step.rows = tuple(
-                    draft.row(row["id"], row["body"], row["sequence"])
+                    draft.row(row["id"], row["body"], row["sequence"], row["correlation_id"])
                     for draft, row in rows
                     if row["worker_id"] == self._worker_id
                 )
@@ -151,19 +156,26 @@ class PostgresChangeStore:
             if (outcome := step.change.outcome) is not None:
                 step.repeated = first.setdefault(outcome.command_id, step) is not step
         messages = [step.change for step in live(steps) if step.change.message is not None]
-        receipts = [step.change for step in live(steps) if step.change.receipt is not None]
+        receipts = [step for step in live(steps) if step.change.receipt is not None]
         if not (first or messages or receipts):
             return
+        sent = _sent_in(messages)
         taken = await connection.fetch(
             sql.TAKE_UP,
             self._worker_id,
             *outcome_columns([step.change for step in first.values()]),
             *message_columns(messages),
-            *receipt_columns(receipts),
+            *receipt_columns(
+                [step.change for step in receipts],
+                [_sender_of(step.change, sent) for step in receipts],
+            ),
         )
         new = {tuple(row) for row in taken}
+        for _, place, command_id, early, _ in (row for row in new if row[0] is None):
+            step = receipts[int(place) - 1]
+            step.command_id, step.early = command_id, early == "true"
         for command_id, step in first.items():
-            step.repeated = (command_id, None, None, None) not in new
+            step.repeated = (command_id, None, None, None, None) not in new
         for step in live(steps):
             if (key := step.key) is None:
                 continue
@@ -190,17 +202,19 @@ class PostgresChangeStore:
         sessions = session_columns(live(steps), last_sequence)
         if not (drafts or sessions[0]):
             return
-        bodies = [draft.body(sequence) for draft, sequence in zip(drafts, sequences, strict=True)]
+        senders = [step.command_id for step in live(steps) for _ in step.drafts]
+        bodies = list(map(Draft.body, drafts, sequences, senders))
+        correlations = list(map(Draft.correlation, drafts, senders))
         inserted = await connection.fetch(
             sql.WRITE_EVENTS,
             *sessions,
             self._worker_id,
-            *event_columns(drafts, sequences, bodies),
+            *event_columns(drafts, sequences, bodies, correlations),
         )
         rows = (
-            draft.row(id_, body, sequence)
-            for (id_,), body, draft, sequence in zip(
-                inserted, bodies, drafts, sequences, strict=True
+            draft.row(id_, body, sequence, correlation)
+            for (id_,), body, draft, sequence, correlation in zip(
+                inserted, bodies, drafts, sequences, correlations, strict=True
             )
         )
         for step in live(steps):
@@ -230,3 +244,23 @@ class PostgresChangeStore:
                 raise TransferRefusedError(f"the worker {target} cannot take the session")
             await connection.execute(sql.HAND_OVER_EVENTS, session_id, target)
             step.transferred = True
+
+
+def _sent_in(changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+    """Return what a batch's own messages have been sent by, by session, chat and id."""
+    return {
+        (change.session_id, message.chat, message.message_id): message.command_id
+        for change in changes
+        if (message := change.message) is not None and message.direction is Direction.OUT
+    }
+
+
+def _sender_of(change: Change, sent: dict[tuple[str, str, str], str | None]) -> str | None:
+    """Return the command that has sent a receipt's message in this batch, if one has."""
+    receipt = change.receipt
+    if receipt is None or not sent:
+        return None
+    is_direct = receipt.chat == receipt.participant
+    chats = (receipt.chat, receipt.participant_lid if is_direct else None)
+    keys = ((change.session_id, chat, receipt.message_id) for chat in chats if chat is not None)
+    return next((sent[key] for key in keys if key in sent), None)

@@ -84,9 +84,15 @@ def session_row(session_id: str, **values: Any) -> SessionRow:
 
 
 def message(
-    number: int, *, session: str = "s", epoch: int = 1, words: str = "hi", chat: str = CHAT
+    number: int,
+    *,
+    session: str = "s",
+    epoch: int = 1,
+    words: str = "hi",
+    chat: str = CHAT,
+    **row: Any,
 ) -> Change:
-    """Return the arrival of one message."""
+    """Return the arrival of one message, with values of its row."""
     content, message_id = TextContent(text=words), f"M{number}"
     data = MessageData(
         message_id=message_id,
@@ -100,20 +106,28 @@ def message(
         epoch=epoch,
         events=(MessageReceived(source=SOURCE, subject=session, data=data),),
         message=MessageRow(
-            chat=chat,
-            message_id=message_id,
-            direction=Direction.IN,
-            sender=CHAT,
-            content=content,
-            timestamp=NOW,
+            **{
+                "chat": chat,
+                "message_id": message_id,
+                "direction": Direction.IN,
+                "sender": CHAT,
+                "content": content,
+                "timestamp": NOW,
+                **row,
+            }
         ),
     )
 
 
 def receipt(
-    number: int, status: ReceiptStatus = ReceiptStatus.DELIVERED, *, participant: str = CHAT
+    number: int,
+    status: ReceiptStatus = ReceiptStatus.DELIVERED,
+    *,
+    participant: str = CHAT,
+    chat: str = CHAT,
+    **row: Any,
 ) -> Change:
-    """Return news of a message that was sent."""
+    """Return news of a message that was sent, with values of its row."""
     data = MessageReceiptData(
         message_id=f"M{number}",
         chat=CHAT,
@@ -126,7 +140,12 @@ def receipt(
         epoch=1,
         events=(MessageReceipt(source=SOURCE, subject="s", data=data),),
         receipt=ReceiptRow(
-            message_id=f"M{number}", participant=participant, status=status, timestamp=NOW
+            chat=chat,
+            message_id=f"M{number}",
+            participant=participant,
+            status=status,
+            timestamp=NOW,
+            **row,
         ),
     )
 

@@ -143,8 +143,9 @@ async def test_nul_in_a_message_is_stored(database: Database, changes: PostgresC
 
     assert answer.applied
     assert b"a\\u0000b" in answer.rows[0].body
-    stored = await PostgresMessageStore(database=database).find("s", "M1")
-    assert stored is not None
+    (stored,) = await PostgresMessageStore(database=database).find(
+        "s", chats=[CHAT], message_id="M1"
+    )
     assert stored.content == message(1, words="a\ufffdb\\u0000").message.content  # type: ignore[union-attr]
 
 
@@ -167,6 +168,7 @@ async def test_a_change_that_contradicts_itself_is_refused(changes: PostgresChan
     """Before anything is written."""
     wrong = [
         Change(session_id="s", epoch=1, message=message(1).message, receipt=receipt(1).receipt),
+        replace(finished("c"), receipt=receipt(1).receipt),
         Change(session_id="s", epoch=None, session=SessionUpdate(state=SessionState.STOPPED)),
         Change(session_id="s", epoch=None, delete=True),
         Change(session_id="s", epoch=1, events=message(1, session="t").events),

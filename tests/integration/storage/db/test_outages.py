@@ -69,8 +69,7 @@ def calls(database: Database) -> list[Call]:
         workers.leave,
         workers.dead_with_leftovers,
         workers.forget_old,
-        lambda: history.find("s", "M1"),
-        lambda: history.command_of("s", "M1"),
+        lambda: history.find("s", chats=["c"], message_id="M1"),
         database.check,
     ]
 
