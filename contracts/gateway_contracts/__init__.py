@@ -106,6 +106,7 @@ from gateway_contracts.properties import AmqpProperties, properties_for
 from gateway_contracts.topology import (
     RETRY_DELAYS,
     BindingSpec,
+    ExchangeBindingSpec,
     ExchangeSpec,
     QueueSpec,
     Topology,
@@ -133,6 +134,7 @@ __all__ = [
     "ErrorBody",
     "ErrorCode",
     "Event",
+    "ExchangeBindingSpec",
     "ExchangeSpec",
     "FieldError",
     "MessageData",

@@ -1,11 +1,13 @@
-"""What a backend declares for itself: its queues of events and heartbeats, and their dead letters.
+"""A backend's part of the broker: its queues of events, heartbeats, replays and dead letters.
 
-Everything else is declared by the workers. A backend may name and size its queues otherwise; these
-values are the ones that lose nothing, and the rights in `permissions` fit their names.
+An operator makes them, with `gateway-worker ctl broker add-backend` or as definitions; a backend
+with the rights of `permissions.trusted_rights` may declare them itself. Everything else is declared
+by the workers. The queues may be sized otherwise; the rights in `permissions` fit their names.
 """
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway_contracts.topology import (
     DELIVERY_LIMIT,
@@ -14,6 +16,11 @@ from gateway_contracts.topology import (
     QueueSpec,
     Topology,
 )
+
+EVENTS_KEPT = 1_000_000
+"""How many messages a backend's queue of events holds, and the one of its dead letters."""
+EVENTS_KEPT_BYTES = 2_147_483_648
+HEARTBEATS_KEPT_BYTES = 8_388_608
 
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -27,12 +34,16 @@ class BackendTopology:
         topology: The names that the workers use.
         events: Topic patterns of the events it wants, such as `message.#` or `*.*.acme-support`.
         ordered: Whether one consumer at a time reads the events. Several readers keep no order.
+        refuses_when_full: Whether a full queue of events refuses more, instead of moving its oldest
+            to the dead letters. That holds up the events of every backend; it is for a fleet with
+            one backend, together with the workers' setting `AMQP_FULL_QUEUE_PATIENCE_SECONDS`.
     """
 
     service: str
     topology: Topology = field(default_factory=Topology)
     events: tuple[str, ...] = ("#",)
     ordered: bool = True
+    refuses_when_full: bool = False
 
     def __post_init__(self) -> None:
         if not _SERVICE.fullmatch(self.service):
@@ -51,52 +62,61 @@ class BackendTopology:
     def events_queue(self) -> QueueSpec:
         """Return the queue of its events.
 
-        When it is full the broker refuses: events then wait in the gateway's outbox, for every
-        backend, and come again to those that had taken them. Alert long before.
+        When it is full, its oldest go to the dead letters, and nobody else's events wait for it.
+        What is missing then shows as a gap in `sequence`; `session.replay` brings it again.
         """
-        arguments = {
+        arguments: dict[str, Any] = {
             "x-queue-type": "quorum",
             "x-delivery-limit": DELIVERY_LIMIT,
             "x-dead-letter-exchange": self.dead,
-            "x-dead-letter-strategy": "at-least-once",
-            "x-overflow": "reject-publish",
-            "x-max-length": 1_000_000,
+            "x-overflow": "drop-head",
+            "x-max-length": EVENTS_KEPT,
+            "x-max-length-bytes": EVENTS_KEPT_BYTES,
         }
+        if self.refuses_when_full:
+            arguments["x-overflow"] = "reject-publish"
+            arguments["x-dead-letter-strategy"] = "at-least-once"
         if self.ordered:
             arguments["x-single-active-consumer"] = True
         return QueueSpec(name=f"{self.base}.events", arguments=arguments)
 
     def dead_queue(self) -> QueueSpec:
-        """Return the queue of events that were rejected or delivered too often."""
+        """Return the queue of events that were rejected, delivered too often, or too many."""
         return QueueSpec(
             name=self.dead,
             arguments={
                 "x-queue-type": "quorum",
                 "x-delivery-limit": DELIVERY_LIMIT,
-                "x-overflow": "reject-publish",
-                "x-max-length": 1_000_000,
+                "x-overflow": "reject-publish" if self.refuses_when_full else "drop-head",
+                "x-max-length": EVENTS_KEPT,
+                "x-max-length-bytes": EVENTS_KEPT_BYTES,
             },
         )
 
     def heartbeats_queue(self) -> QueueSpec:
-        """Return the queue of the workers' heartbeats: small, forgetful, gone when unused."""
+        """Return the queue of the workers' heartbeats: small and forgetful."""
         return QueueSpec(
             name=f"{self.base}.heartbeats",
             arguments={
                 "x-queue-type": "classic",
                 "x-message-ttl": 15_000,
                 "x-max-length": 1000,
+                "x-max-length-bytes": HEARTBEATS_KEPT_BYTES,
                 "x-overflow": "drop-head",
-                "x-expires": 600_000,
             },
         )
 
     def replay_queue(self) -> QueueSpec:
         """Return a queue for the events of `session.replay`, apart from the stream of new ones.
 
-        It is declared when a replay is wanted, with `replay_binding`, and deleted when it is read.
+        When it is full it refuses: only the replay waits, until some of it has been read.
         """
-        return QueueSpec(name=f"{self.base}.replay", arguments=self.events_queue().arguments)
+        arguments = {
+            **self.events_queue().arguments,
+            "x-overflow": "reject-publish",
+            "x-dead-letter-strategy": "at-least-once",
+        }
+        return QueueSpec(name=f"{self.base}.replay", arguments=arguments)
 
     def replay_binding(self, queue: str | None = None) -> BindingSpec:
         """Return the binding by which replays reach a queue: its own name is the key.
@@ -113,7 +133,12 @@ class BackendTopology:
 
     def queues(self) -> tuple[QueueSpec, ...]:
         """Return the queues to declare."""
-        return (self.dead_queue(), self.events_queue(), self.heartbeats_queue())
+        return (
+            self.dead_queue(),
+            self.events_queue(),
+            self.heartbeats_queue(),
+            self.replay_queue(),
+        )
 
     def bindings(self) -> tuple[BindingSpec, ...]:
         """Return the bindings to declare; the shared exchanges must exist."""
@@ -132,14 +157,15 @@ class BackendTopology:
                 queue=self.heartbeats_queue().name,
                 routing_key="worker.heartbeat.*",
             ),
+            self.replay_binding(),
         )
 
 
 def backend_events_queue(service: str, *, topology: Topology | None = None) -> QueueSpec:
-    """Return the queue of events that a service should declare."""
+    """Return the queue of events that a service should have."""
     return BackendTopology(service=service, topology=topology or Topology()).events_queue()
 
 
 def backend_heartbeats_queue(service: str, *, topology: Topology | None = None) -> QueueSpec:
-    """Return the queue of heartbeats that a service should declare."""
+    """Return the queue of heartbeats that a service should have."""
     return BackendTopology(service=service, topology=topology or Topology()).heartbeats_queue()

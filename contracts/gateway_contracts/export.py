@@ -13,9 +13,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway_contracts.backend import BackendTopology
 from gateway_contracts.spec.asyncapi import asyncapi_document
 from gateway_contracts.spec.catalog import MESSAGES
-from gateway_contracts.spec.definitions import VHOST, topology_definitions, user_definitions
+from gateway_contracts.spec.definitions import (
+    VHOST,
+    backend_definitions,
+    topology_definitions,
+    user_definitions,
+)
 from gateway_contracts.spec.schemas import message_schema
 from gateway_contracts.topology import Topology
 
@@ -40,10 +46,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.out is None and not _DEPLOYMENT.is_dir():
         sys.stderr.write("export: this is no checkout of the repository; say where with --out\n")
         return 2
-    wanted = {
-        _place(path, options.out): text
-        for path, text in documents(Topology(prefix=options.prefix), vhost=options.vhost).items()
-    }
+    if options.backend and options.out is None:
+        sys.stderr.write("export: say with --out where a backend's definitions are to go\n")
+        return 2
+    topology = Topology(
+        prefix=options.prefix,
+        dead_letter_days=options.dead_letter_days,
+        dead_letter_bytes=options.dead_letter_bytes,
+    )
+    texts = documents(topology, vhost=options.vhost)
+    for name in options.backend:
+        backend = BackendTopology(service=name, topology=topology)
+        definitions = backend_definitions(backend, vhost=options.vhost)
+        texts[f"rabbitmq/backend-{name}.json"] = _text(definitions)
+    wanted = {_place(path, options.out): text for path, text in texts.items()}
     if options.check:
         return _check(wanted)
     for place, text in wanted.items():
@@ -60,6 +76,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="DIR", help="put everything under DIR instead")
     parser.add_argument("--prefix", default="wa", help="of the broker's names (default: wa)")
     parser.add_argument("--vhost", default=VHOST, help=f"virtual host (default: {VHOST})")
+    for name, default in (
+        ("days", Topology().dead_letter_days),
+        ("bytes", Topology().dead_letter_bytes),
+    ):
+        parser.add_argument(
+            f"--dead-letter-{name}",
+            type=int,
+            default=default,
+            metavar="N",
+            help=f"as the workers' AMQP_DEAD_LETTER_{name.upper()} (default: {default})",
+        )
+    parser.add_argument(
+        "--backend",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="also write the queues, bindings and user of this backend service",
+    )
     return parser
 
 

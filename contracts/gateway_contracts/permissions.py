@@ -1,4 +1,4 @@
-"""The rights of the broker's users: worker, backend and monitor get no more than they need.
+"""The rights of the broker's users: nobody gets more than they need.
 
 RabbitMQ asks for more than one would think: declaring, even what exists, needs configure; declaring
 a queue with a dead-letter exchange needs read on the queue and write on the exchange; an alternate
@@ -45,7 +45,8 @@ def worker_rights(topology: Topology, *, worker_id: str | None = None) -> UserRi
             still reads other workers' queues, because it takes over from those that have died.
     """
     base, me = re.escape(topology.prefix), worker_id and re.escape(worker_id)
-    shared = rf"commands(\.(unrouted|unassigned|dead))?|dead|retry\.[0-9]+s|worker\.{_NAME}"
+    commands = r"commands(\.(unrouted|unassigned|dead))?|internal(\.dead)?|dead|retry\.[0-9]+s"
+    shared = rf"{commands}|worker\.{_NAME}"
     everything = rf"^{base}\.({shared}|events(\.unrouted)?|heartbeats|replay)$"
     return UserRights(
         user=worker_id or "gateway-worker",
@@ -71,16 +72,40 @@ def worker_rights(topology: Topology, *, worker_id: str | None = None) -> UserRi
 
 
 def backend_rights(topology: Topology, *, service: str | None = None) -> UserRights:
-    """Return a backend's rights: publish commands, own its queues, bind them to the events.
+    """Return a backend's rights: publish commands, read its queues, and nothing else.
+
+    An operator makes its queues and bindings. Whoever may bind or declare can join the gateway's
+    output to its input, or bind a queue that is full to every event.
+
+    Args:
+        topology: The names in use.
+        service: Narrows the rights to one service's own queues; otherwise any service's.
+    """
+    return UserRights(
+        user=f"gateway-backend-{service}" if service else "gateway-backend",
+        configure=NOTHING,
+        write=rf"^{re.escape(topology.commands)}$",
+        read=rf"^{_own(topology, service)}$",
+        topics=tuple(
+            TopicPermission(exchange=exchange, write=NOTHING, read=NOTHING)
+            for exchange in (topology.events, topology.heartbeats, topology.replay)
+        ),
+    )
+
+
+def trusted_rights(topology: Topology, *, service: str | None = None) -> UserRights:
+    """Return the rights of a backend that declares and binds its queues itself.
+
+    Only for a backend that everybody in the fleet trusts: a queue of its own that refuses messages
+    holds up events of all others, and it can read every session's events.
 
     Args:
         topology: The names in use.
         service: Narrows the rights to one service's own objects; otherwise any service's.
     """
-    base, whose = re.escape(topology.prefix), re.escape(service) if service else _NAME
-    own = rf"{base}\.backend\.{whose}\.(events|heartbeats|dead|replay)"
+    base, own = re.escape(topology.prefix), _own(topology, service)
     return UserRights(
-        user=f"gateway-backend-{service}" if service else "gateway-backend",
+        user=f"gateway-trusted-{service}" if service else "gateway-trusted",
         configure=rf"^{own}$",
         write=rf"^({own}|{base}\.commands)$",
         read=rf"^({own}|{base}\.(events(\.unrouted)?|heartbeats|replay))$",
@@ -94,6 +119,14 @@ def backend_rights(topology: Topology, *, service: str | None = None) -> UserRig
     )
 
 
+def operator_rights(topology: Topology) -> UserRights:
+    """Return the rights of whoever makes the backends' queues and looks after the dead letters."""
+    everything = rf"^{re.escape(topology.prefix)}\..*$"
+    return UserRights(
+        user="gateway-operator", configure=everything, write=everything, read=everything
+    )
+
+
 def monitor_rights() -> UserRights:
     """Return the rights of whoever watches: the management API's figures, no message."""
     return UserRights(
@@ -103,3 +136,8 @@ def monitor_rights() -> UserRights:
         read=NOTHING,
         tags=("monitoring",),
     )
+
+
+def _own(topology: Topology, service: str | None) -> str:
+    base, whose = re.escape(topology.prefix), re.escape(service) if service else _NAME
+    return rf"{base}\.backend\.{whose}\.(events|heartbeats|dead|replay)"

@@ -13,8 +13,16 @@ from typing import Any
 DELIVERY_LIMIT = 20
 """How often a command is redelivered before it goes to the dead letters."""
 
+COMMANDS_KEPT_BYTES = 536_870_912
+"""How many bytes a queue of commands holds, beside its limit in messages."""
+EVENTS_UNROUTED_BYTES = 1_073_741_824
+
 RETRY_DELAYS = (1, 5, 30, 300)
 """Waiting times of the retry tiers, in whole seconds, rising."""
+
+DAY_MILLISECONDS = 86_400_000
+LONGEST_DAYS = 49
+"""RabbitMQ takes no time to live of more than 2^32 milliseconds."""
 
 _WORD = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 _PREFIX = re.compile(r"(?!amq\.)[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
@@ -47,12 +55,30 @@ class BindingSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeBindingSpec:
+    """A binding of one exchange to another, for every message whatever its key (a fanout's)."""
+
+    source: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
-    """Every name, derived from one prefix, so that several fleets can share a broker."""
+    """Every name, derived from one prefix, so that several fleets can share a broker.
+
+    Attributes:
+        prefix: What every name begins with.
+        dead_letter_days: How long a dead command is kept. The same for all who declare the queue.
+        dead_letter_bytes: How many bytes of dead commands are kept; the oldest go first. Likewise.
+    """
 
     prefix: str = "wa"
+    dead_letter_days: int = 30
+    dead_letter_bytes: int = 1_073_741_824
 
     def __post_init__(self) -> None:
+        if not (0 < self.dead_letter_days <= LONGEST_DAYS and self.dead_letter_bytes > 0):
+            raise ValueError(f"dead letters are kept for 1 to {LONGEST_DAYS} days")
         if not _PREFIX.fullmatch(self.prefix):
             raise ValueError(f"no prefix of AMQP names: {self.prefix!r}")
 
@@ -60,6 +86,16 @@ class Topology:
     def commands(self) -> str:
         """Direct exchange for commands; the routing key is the session id."""
         return f"{self.prefix}.commands"
+
+    @property
+    def internal(self) -> str:
+        """Fanout in front of `commands` into which only workers may write.
+
+        What comes in here goes through the same bindings into the same queues, so it keeps its
+        place among the commands. A message keeps the name of the exchange that it was published
+        to, and the broker tells it to whoever consumes: so workers know what workers have said.
+        """
+        return f"{self.prefix}.internal"
 
     @property
     def unrouted(self) -> str:
@@ -73,8 +109,13 @@ class Topology:
 
     @property
     def dead(self) -> str:
-        """Fanout for commands that nobody can execute."""
+        """Fanout for commands that the broker itself takes out of a queue of commands."""
         return f"{self.prefix}.dead"
+
+    @property
+    def internal_dead(self) -> str:
+        """Fanout for commands that a worker has given up: what it says of them can be believed."""
+        return f"{self.prefix}.internal.dead"
 
     @property
     def dead_commands(self) -> str:
@@ -108,7 +149,7 @@ class Topology:
     def retry(self, delay: int) -> str:
         """Name of both the fanout and the queue of the tier that waits `delay` seconds.
 
-        Publish with the routing key the command came with; it goes back to `commands` under it.
+        Publish with the routing key the command came with; it comes back by `internal` under it.
         Count attempts in a header of your own: `x-death` counts on RabbitMQ 3.x only.
         """
         if delay not in RETRY_DELAYS:
@@ -151,7 +192,9 @@ class Topology:
             ExchangeSpec(
                 name=self.commands, kind="direct", arguments={"alternate-exchange": self.unrouted}
             ),
+            ExchangeSpec(name=self.internal, kind="fanout"),
             ExchangeSpec(name=self.dead, kind="fanout"),
+            ExchangeSpec(name=self.internal_dead, kind="fanout"),
             *(ExchangeSpec(name=self.retry(delay), kind="fanout") for delay in RETRY_DELAYS),
             ExchangeSpec(name=self.events_unrouted, kind="fanout"),
             ExchangeSpec(
@@ -168,12 +211,15 @@ class Topology:
         return (
             QueueSpec(name=self.unassigned, arguments=self._command_queue()),
             *(self._retry_queue(delay) for delay in RETRY_DELAYS),
+            # By age and bytes: the oldest go first, so that new ones always find room.
             QueueSpec(
                 name=self.dead_commands,
                 arguments={
                     "x-queue-type": "quorum",
+                    "x-message-ttl": self.dead_letter_days * DAY_MILLISECONDS,
                     "x-max-length": 1_000_000,
-                    "x-overflow": "reject-publish",
+                    "x-max-length-bytes": self.dead_letter_bytes,
+                    "x-overflow": "drop-head",
                     "x-delivery-limit": DELIVERY_LIMIT,
                 },
             ),
@@ -183,12 +229,16 @@ class Topology:
                 name=self.events_unrouted,
                 arguments={
                     "x-queue-type": "quorum",
-                    "x-max-length-bytes": 1_073_741_824,
+                    "x-max-length-bytes": EVENTS_UNROUTED_BYTES,
                     "x-overflow": "drop-head",
                     "x-delivery-limit": DELIVERY_LIMIT,
                 },
             ),
         )
+
+    def exchange_bindings(self) -> tuple[ExchangeBindingSpec, ...]:
+        """Return the bindings among the shared exchanges."""
+        return (ExchangeBindingSpec(source=self.internal, destination=self.commands),)
 
     def bindings(self) -> tuple[BindingSpec, ...]:
         """Return the bindings among the shared queues."""
@@ -199,6 +249,7 @@ class Topology:
                 for delay in RETRY_DELAYS
             ),
             BindingSpec(exchange=self.dead, queue=self.dead_commands),
+            BindingSpec(exchange=self.internal_dead, queue=self.dead_commands),
             BindingSpec(exchange=self.events_unrouted, queue=self.events_unrouted),
         )
 
@@ -217,6 +268,7 @@ class Topology:
             "x-dead-letter-strategy": "at-least-once",
             "x-overflow": "reject-publish",
             "x-max-length": 100_000,
+            "x-max-length-bytes": COMMANDS_KEPT_BYTES,
         }
 
     def _retry_queue(self, delay: int) -> QueueSpec:
@@ -224,7 +276,7 @@ class Topology:
             name=self.retry(delay),
             arguments={
                 **self._command_queue(),
-                "x-dead-letter-exchange": self.commands,
+                "x-dead-letter-exchange": self.internal,
                 "x-message-ttl": delay * 1000,
             },
         )

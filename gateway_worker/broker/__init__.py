@@ -5,20 +5,22 @@ queues and consumers behind the caller's back, at a fixed pace and in ways that 
 bounded from outside; here every step of a recovery is one of ours.
 
 The way through the modules: `client` opens and closes everything and is what `app.py` uses. Below
-it `link` keeps one connection up, `keeper` one channel, `topology` declares, `publisher` publishes
-through the channels of `confirms`, `consumer` holds the `subscription` of each queue (those of dead
-workers by `attendance`), which lets as many messages in as its `window` is wide. It hands each
-message on as a `delivery` and remembers it in the `ledger` until `settlement` has settled it;
-`receipts` tells the broker. `headers` names what workers put on what they send on.
-`dead_letters` is for whoever runs the gateway: it goes over that queue by `reading`, and knows
-`letters`. `frames` keeps one malformed message from taking a connection down. `failures` turns the
-library's errors into ours, `stats` is what can be measured.
+it `link` keeps one connection up, `keeper` one channel, `topology` says what is to be there and
+`making` makes it, `publisher` publishes through the channels of `confirms`, `consumer` holds the
+`subscription` of each queue (those of dead workers by `attendance`), which lets as many messages in
+as its `window` is wide. It hands each message on as a `delivery` and remembers it in the `ledger`
+until `settlement` has settled it; `receipts` tells the broker. `headers` names what workers put on
+what they send on, and says when it can be believed. `dead_letters` is for whoever runs the gateway:
+it goes over that queue by `reading`, and knows `letters`. `frames` keeps one malformed message from
+taking a connection down. `failures` turns the library's errors into ours, `stats` is what can be
+measured.
 """
 
 from gateway_worker.broker.client import Broker
 from gateway_worker.broker.consumer import CommandConsumer
 from gateway_worker.broker.dead_letters import DeadLetterOffice, Handled
 from gateway_worker.broker.letters import DeadLetterView
+from gateway_worker.broker.making import add_backend
 from gateway_worker.broker.publisher import Publisher
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import BrokerHealth, BrokerStats
@@ -35,4 +37,5 @@ __all__ = [
     "Handled",
     "Publisher",
     "Routes",
+    "add_backend",
 ]

@@ -13,6 +13,7 @@ from aiormq.abc import DeliveredMessage
 from gateway_contracts import Topology
 from gateway_worker.broker.attendance import Attendance
 from gateway_worker.broker.delivery import CommandDelivery, Handle
+from gateway_worker.broker.headers import take_away_claims
 from gateway_worker.broker.ledger import Arrival, Ledger
 from gateway_worker.broker.link import Link
 from gateway_worker.broker.publisher import Publisher
@@ -276,6 +277,7 @@ class CommandConsumer:
     def _route(
         self, subscription: Subscription, receipts: Receipts, message: DeliveredMessage
     ) -> None:
+        self._check_claims(subscription, message)
         handle = Handle(receipts, message.delivery_tag or 0)
         arrival, key = self._ledger.classify(message, handle, queue=subscription.queue)
         if arrival is Arrival.IN_WORK:
@@ -302,6 +304,14 @@ class CommandConsumer:
             # Nobody will settle it; the broker has it until the channel closes.
             self._ledger.forget(delivery)
             log.exception("command.not_accepted")
+
+    def _check_claims(self, subscription: Subscription, message: DeliveredMessage) -> None:
+        """Take away what only a worker may say, unless the broker vouches that one has said it."""
+        if message.exchange == self._topology.internal:
+            return
+        if claims := take_away_claims(message):
+            self._counters.claims_ignored += 1
+            log.warning("command.claims_ignored", queue=subscription.queue, headers=claims)
 
     def _note_settled(self) -> None:
         if not len(self._ledger):

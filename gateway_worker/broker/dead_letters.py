@@ -8,9 +8,9 @@ the original acknowledged, which keeps their order and starts the count again.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from aiormq import Channel, spec
@@ -22,6 +22,7 @@ from gateway_worker.broker.letters import (
     DeadLetterView,
     copied,
     deliveries,
+    distrust,
     replayed,
     turn,
     view,
@@ -48,10 +49,21 @@ Prepare = Callable[[DeadLetterView], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handled:
-    """What came of a request: how many letters are gone, and which ids there were none of."""
+    """What came of a request.
+
+    Attributes:
+        done: How many letters are gone.
+        missing: Which ids there were no letters of.
+        kept: Letters that were named and stay all the same, by id, and why.
+    """
 
     done: int
     missing: frozenset[str] = frozenset()
+    kept: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+class _StaysError(Exception):
+    """A letter is not to be replayed; says why."""
 
 
 class DeadLetterOffice:
@@ -108,13 +120,24 @@ class DeadLetterOffice:
             await self._renew_if_worn(reading)
             return letters[:limit]
 
-    async def replay(self, ids: Collection[str], *, prepare: Prepare | None = None) -> Handled:
-        """Publish the letters with these ids as the commands they were, then remove them."""
-        return await self._sweep(frozenset(ids), self._replaying(prepare))
+    async def replay(
+        self, ids: Collection[str], *, prepare: Prepare | None = None, trusting: bool = False
+    ) -> Handled:
+        """Publish the letters with these ids as the commands they were, then remove them.
 
-    async def replay_all(self, *, prepare: Prepare | None = None) -> Handled:
+        Args:
+            ids: Which.
+            prepare: See `Prepare`.
+            trusting: Replay also what says that it is a message among workers though the broker
+                itself has moved it here, so that anybody may have sent it.
+        """
+        return await self._sweep(frozenset(ids), self._replaying(prepare, trusting=trusting))
+
+    async def replay_all(
+        self, *, prepare: Prepare | None = None, trusting: bool = False
+    ) -> Handled:
         """Replay every letter that is there now; one that dies again is not replayed again."""
-        return await self._sweep(None, self._replaying(prepare))
+        return await self._sweep(None, self._replaying(prepare, trusting=trusting))
 
     async def drop(self, ids: Collection[str]) -> Handled:
         """Remove the letters with these ids for good."""
@@ -128,19 +151,25 @@ class DeadLetterOffice:
         if ids is not None and not ids:
             return Handled(done=0)
         found: dict[str, int] = {}
+        kept: dict[str, str] = {}
         async with self._reading(AT_ONCE) as reading:
             # Before anything can fail: what goes back must go back in order.
             gathered = await reading.gather(reading.expected if ids is not None else 0)
             async for message in self._each(reading, gathered):
                 letter_id = view(message).id
                 if ids is None or letter_id in ids:
-                    await act(message)
+                    try:
+                        await act(message)
+                    except _StaysError as stays:
+                        kept[letter_id] = str(stays)
+                        continue
                     await reading.acknowledge(message)
                     found[letter_id] = found.get(letter_id, 0) + 1
             await self._renew_if_worn(reading)
         done = sum(found.values())
         log.info("dead_letters.swept", done=done)
-        return Handled(done=done, missing=(ids or frozenset()) - found.keys())
+        missing = (ids or frozenset()) - found.keys() - kept.keys()
+        return Handled(done=done, missing=missing, kept=kept)
 
     @staticmethod
     async def _each(
@@ -155,16 +184,20 @@ class DeadLetterOffice:
                 return
             yield following
 
-    def _replaying(self, prepare: Prepare | None) -> Act:
+    def _replaying(self, prepare: Prepare | None, *, trusting: bool) -> Act:
         async def replay(message: DeliveredMessage) -> None:
             letter = view(message)
+            if letter.lost_bytes is not None:
+                raise _StaysError(f"its body of {letter.lost_bytes} bytes was too large to be kept")
+            if letter.unverified_control is not None and not trusting:
+                raise _StaysError("it says that it comes from a worker, which nobody vouches for")
             if prepare is not None:
                 await prepare(letter)
             await self._publish(
                 message,
-                exchange=self._topology.commands,
+                exchange=self._topology.internal,
                 routing_key=letter.routing_key,
-                properties=replayed(message),
+                properties=replayed(message, trusting=trusting),
             )
 
         return replay
@@ -184,7 +217,7 @@ class DeadLetterOffice:
     async def _renew_one(self, reading: Reading, message: DeliveredMessage, turn_id: str) -> None:
         await self._publish(
             message,
-            exchange=self._topology.dead,
+            exchange=self._topology.internal_dead,
             routing_key=message.routing_key or "",
             properties=copied(message, turn_id=turn_id),
         )
@@ -221,12 +254,17 @@ class DeadLetterOffice:
                 expected=await self._ready(channel),
                 timeout_seconds=self._settings.request_timeout_seconds,
                 silence_seconds=SILENCE_SECONDS,
+                examine=self._examine,
             )
             await reading.start(self._queue, window=window)
             yield reading
         finally:
             await close_channel(channel)
         await self._until_returned(reading.expected - reading.acknowledged)
+
+    def _examine(self, message: DeliveredMessage) -> None:
+        if message.exchange != self._topology.internal_dead:
+            distrust(message)
 
     async def _until_returned(self, count: int) -> None:
         """Wait a moment until the broker has what was not acknowledged; the next pass needs it."""

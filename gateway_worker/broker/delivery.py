@@ -141,7 +141,7 @@ class CommandDelivery:
     @property
     def attempts(self) -> int:
         """How often the broker has handed it out, this time included, as far as it says."""
-        return self._count("x-delivery-count") + 1
+        return self._count("x-delivery-count") + 1 if self.redelivered else 1
 
     def attach(self, handle: Handle) -> None:
         """Take the handle of a further message of this command; those of dead channels are void."""

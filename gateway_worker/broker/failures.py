@@ -55,11 +55,15 @@ def as_refusal(error: BaseException, what: str) -> ConfigurationError | None:
     """Return the error to raise when the broker will never do `what`, or None if it may."""
     if isinstance(error, ChannelPreconditionFailed):
         return ConfigurationError(
-            f"{what}: it exists with other arguments. Delete it (its messages too) or set another "
-            f"prefix. The broker says: {error}"
+            f"{what}: it exists with other arguments, of another release or of other settings. "
+            "Delete it when it is empty (rabbitmqctl delete_queue NAME; an exchange: from the "
+            f"management page), or set another AMQP_PREFIX. The broker says: {error}"
         )
     if isinstance(error, ChannelAccessRefused):
-        return ConfigurationError(f"{what}: the broker's user may not. The broker says: {error}")
+        return ConfigurationError(
+            f"{what}: the broker's user may not; deploy/rabbitmq/users.json has the rights. "
+            f"The broker says: {error}"
+        )
     return None
 
 

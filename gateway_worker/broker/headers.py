@@ -1,7 +1,14 @@
-"""The AMQP headers that workers put on what they send on."""
+"""The AMQP headers that workers put on what they send on, and which headers can be believed.
+
+Whoever publishes chooses the headers. What says how a message came to be where it is counts only on
+messages that a worker has published, which the broker tells by their exchange.
+"""
 
 from collections.abc import Mapping
 from typing import Any
+
+from aiormq.abc import DeliveredMessage
+from pamqp import encode
 
 FROM = "wa-from"
 """The worker whose queue a command was first forwarded from."""
@@ -16,10 +23,80 @@ CONTROL = "wa-control"
 ATTEMPT = "wa-attempt"
 """How often a command was tried before it waited in a retry tier."""
 
+GATEWAYS = "wa-"
+"""What the names of the gateway's own headers begin with."""
+_TRACING = ("traceparent", "tracestate")
+KEPT_BYTES = 32_768
+"""A header frame holds 128 KiB at most by default."""
+SHORT_BYTES = 1_024
+_ROUTING = frozenset({"CC", "BCC"})
+"""Further routing keys for RabbitMQ. Sent on with a message they would multiply it each time."""
+
 
 def own_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the headers without the broker's.
+    """Return the headers without those that RabbitMQ acts upon.
 
     RabbitMQ 3.x takes an inherited `x-death` for a loop and drops the message.
     """
-    return {name: value for name, value in headers.items() if not name.startswith("x-")}
+    return {
+        name: value
+        for name, value in headers.items()
+        if not name.startswith("x-") and name not in _ROUTING
+    }
+
+
+def forwarded_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what goes on with a message: the gateway's headers, and those for tracing.
+
+    The rest means nothing to a worker, and may be what no client library would encode again.
+    """
+    return {
+        name: value
+        for name, value in headers.items()
+        if name.startswith(GATEWAYS) or (name in _TRACING and isinstance(value, str))
+    }
+
+
+def kept_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a dead letter keeps of foreign headers: all, or short values if that is too much.
+
+    More than a frame holds, or what can be read but not written, would cost the connection, or
+    would never be stored.
+    """
+    own = own_headers(headers)
+    if _encoded_bytes(own) <= KEPT_BYTES:
+        return own
+    kept: dict[str, Any] = {}
+    room = float(KEPT_BYTES)
+    for name, value in own.items():
+        size = _encoded_bytes({name: value})
+        if size <= SHORT_BYTES and size <= room:
+            kept[name] = value
+            room -= size
+    return kept
+
+
+def _encoded_bytes(headers: Mapping[str, Any]) -> float:
+    try:
+        return len(encode.field_table(dict(headers)))
+    except Exception:  # noqa: BLE001 - whatever the sender has brought about
+        return float("inf")
+
+
+def take_away_claims(message: DeliveredMessage) -> tuple[str, ...]:
+    """Remove the gateway's headers from a message that no worker has published; return their names.
+
+    Only names that the gateway knows are returned: the others are the sender's, and not for logs.
+    """
+    headers = message.header.properties.headers
+    if not headers:
+        return ()
+    claimed = [name for name in headers if name.startswith(GATEWAYS)]
+    for name in claimed:
+        del headers[name]
+    return tuple(sorted(name for name in claimed if name in _KNOWN)) or (
+        ("other",) if claimed else ()
+    )
+
+
+_KNOWN = frozenset({FROM, HOPS, STAGE, HOP, CONTROL, ATTEMPT})

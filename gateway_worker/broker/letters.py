@@ -12,10 +12,25 @@ from aiormq.abc import DeliveredMessage
 
 from gateway_contracts import new_id
 from gateway_contracts.properties import PERSISTENT
-from gateway_worker.broker.headers import ATTEMPT, FROM, HOP, HOPS, STAGE, own_headers
+from gateway_worker.broker.headers import (
+    ATTEMPT,
+    CONTROL,
+    FROM,
+    HOP,
+    HOPS,
+    STAGE,
+    kept_headers,
+    take_away_claims,
+)
 
 LETTER = "wa-dead-"
 TURN = "wa-dead-turn"
+UNVERIFIED = "wa-dead-unverified-control"
+"""What a letter that the broker has moved said of itself in `wa-control`. Anybody may have."""
+BYTES = "wa-dead-bytes"
+"""The size of a body that was not kept."""
+SHA256 = "wa-dead-sha256"
+"""Its digest, in hexadecimal."""
 WORKER_KEY = "worker."
 
 
@@ -35,6 +50,10 @@ class DeadLetterView:
         at: When that was, if that is known.
         type: The command's type, if it says.
         session_id: The session it is for, if it says.
+        control: What it says if it is a message among workers and a worker is known to have sent
+            it; None for a command.
+        unverified_control: The same if the broker has moved it here: anybody may have sent it.
+        lost_bytes: The size of the body if that was too large to be kept.
         body: The raw body, with all the content of the message: not for logs.
     """
 
@@ -48,7 +67,21 @@ class DeadLetterView:
     at: datetime | None
     type: str | None
     session_id: str | None
+    control: str | None = None
+    unverified_control: str | None = None
+    lost_bytes: int | None = None
     body: bytes = field(repr=False)
+
+
+def distrust(message: DeliveredMessage) -> None:
+    """Take away what a letter says of itself that nobody vouches for.
+
+    For letters that a worker did not bury: their headers are those of whoever published them.
+    """
+    control = _text((message.header.properties.headers or {}).get(CONTROL))
+    take_away_claims(message)
+    if control is not None and message.header.properties.headers is not None:
+        message.header.properties.headers[UNVERIFIED] = control
 
 
 def view(message: DeliveredMessage) -> DeadLetterView:
@@ -59,20 +92,26 @@ def view(message: DeliveredMessage) -> DeadLetterView:
     key = message.routing_key or ""
     content = _content(message.body)
     given = _text(headers.get("wa-dead-code"))
-    cause = _text(headers.get("x-first-death-reason")) or _text(death.get("reason")) or "unknown"
+    # The broker puts its last word first; whoever published it may have put others there before.
+    cause = _text(death.get("reason")) or _text(headers.get("x-first-death-reason")) or "unknown"
     return DeadLetterView(
         id=properties.message_id or _digest(message),
         code=given or cause,
         reason=_text(headers.get("wa-dead-reason")) or f"moved here by the broker: {cause}",
         attempts=_number(headers.get("wa-dead-attempts")),
         routing_key=_text(headers.get("wa-dead-routing-key")) or key,
-        queue=_text(headers.get("wa-dead-queue")) or _text(headers.get("x-first-death-queue")),
+        queue=_text(headers.get("wa-dead-queue"))
+        or _text(death.get("queue"))
+        or _text(headers.get("x-first-death-queue")),
         by=_text(headers.get("wa-dead-by")),
         at=_time(headers.get("wa-dead-at")) or _time(death.get("time")),
         type=properties.message_type or _text(content.get("type")),
         session_id=_text(content.get("subject"))
         or _text(content.get("session"))
         or (key if key and not key.startswith(WORKER_KEY) else None),
+        control=_text(headers.get(CONTROL)),
+        unverified_control=_text(headers.get(UNVERIFIED)),
+        lost_bytes=_number(headers.get(BYTES)),
         body=message.body,
     )
 
@@ -100,20 +139,27 @@ def copied(message: DeliveredMessage, *, turn_id: str) -> spec.Basic.Properties:
         "wa-dead-at": letter.at.isoformat() if letter.at else None,
         TURN: turn_id,
     }
-    headers = own_headers(message.header.properties.headers or {}) | {
+    headers = kept_headers(message.header.properties.headers or {}) | {
         name: value for name, value in told.items() if value is not None
     }
     return _sent_again(message, message_id=letter.id, headers=headers)
 
 
-def replayed(message: DeliveredMessage) -> spec.Basic.Properties:
-    """Return the properties of the command as it was first published."""
+def replayed(message: DeliveredMessage, *, trusting: bool = False) -> spec.Basic.Properties:
+    """Return the properties of the command as it was first published.
+
+    Args:
+        message: The letter.
+        trusting: Take what it says in `wa-control` for a worker's word.
+    """
     dropped = {ATTEMPT, FROM, HOP, HOPS, STAGE}
     headers = {
         name: value
-        for name, value in own_headers(message.header.properties.headers or {}).items()
+        for name, value in kept_headers(message.header.properties.headers or {}).items()
         if name not in dropped and not name.startswith(LETTER)
     }
+    if trusting and (control := view(message).unverified_control) is not None:
+        headers[CONTROL] = control
     message_id = message.header.properties.message_id or new_id()
     return _sent_again(message, message_id=message_id, headers=headers)
 

@@ -21,7 +21,16 @@ from gateway_contracts import (
 from gateway_contracts.properties import PERSISTENT, properties_for
 from gateway_worker.broker.confirms import ConfirmingChannel
 from gateway_worker.broker.failures import RefusedError, ReturnedError
-from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, STAGE, own_headers
+from gateway_worker.broker.headers import (
+    ATTEMPT,
+    CONTROL,
+    FROM,
+    HOP,
+    HOPS,
+    STAGE,
+    forwarded_headers,
+    kept_headers,
+)
 from gateway_worker.broker.link import Link
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
@@ -208,10 +217,10 @@ class Publisher:
         Args:
             body: The command, unchanged.
             routing_key: A session id or `worker.<id>`.
-            headers: Go with it; those that begin with `x-` are the broker's and stay behind.
+            headers: The gateway's own and those for tracing go with it, no others.
             message_id: The command's id; it is what the next worker recognises it by.
             command_type: The command's type.
-            exchange: By default the commands' exchange.
+            exchange: By default the one for what workers send on.
             content_type: By default that of a command.
 
         Raises:
@@ -219,7 +228,7 @@ class Publisher:
         """
         await self._commands.publish(
             body,
-            exchange=exchange or self._topology.commands,
+            exchange=exchange or self._topology.internal,
             routing_key=routing_key,
             properties=spec.Basic.Properties(
                 content_type=content_type or CONTENT_TYPE,
@@ -228,7 +237,7 @@ class Publisher:
                 message_type=command_type,
                 timestamp=datetime.now(UTC),
                 app_id=self._source,
-                headers=own_headers(headers or {}) or None,
+                headers=forwarded_headers(headers or {}) or None,
             ),
         )
 
@@ -321,7 +330,7 @@ class Publisher:
         came = letter.properties
         await self._commands.publish(
             letter.body,
-            exchange=self._topology.dead,
+            exchange=self._topology.internal_dead,
             routing_key=letter.routing_key,
             properties=spec.Basic.Properties(
                 content_type=came.content_type,
@@ -333,7 +342,7 @@ class Publisher:
                 timestamp=came.timestamp,
                 app_id=came.app_id,
                 headers={
-                    **own_headers(came.headers or {}),
+                    **kept_headers(came.headers or {}),
                     "wa-dead-code": letter.refusal.code,
                     "wa-dead-reason": letter.refusal.reason,
                     "wa-dead-attempts": letter.attempts,

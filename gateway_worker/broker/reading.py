@@ -10,7 +10,7 @@ more than one, because the first had its hands full, their tags rise.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from aiormq import Channel
 from aiormq.abc import DeliveredMessage
@@ -30,11 +30,19 @@ class Reading:
         expected: How many messages were ready when the pass began.
         timeout_seconds: For one answer of the broker.
         silence_seconds: How long to wait for a message that should be there.
+        examine: Called with each message before anybody sees it.
     """
 
     def __init__(
-        self, *, channel: Channel, expected: int, timeout_seconds: float, silence_seconds: float
+        self,
+        *,
+        channel: Channel,
+        expected: int,
+        timeout_seconds: float,
+        silence_seconds: float,
+        examine: Callable[[DeliveredMessage], None],
     ) -> None:
+        self._examine = examine
         self.expected = expected
         self.held: dict[int, DeliveredMessage] = {}
         self.acknowledged = 0
@@ -113,6 +121,7 @@ class Reading:
 
     async def _on_message(self, message: DeliveredMessage) -> None:
         self._in_window.add(message.delivery_tag or 0)
+        self._examine(message)
         self._incoming.put_nowait(message)
 
     async def _ask(self, request: Awaitable[object], what: str) -> None:

@@ -1,11 +1,12 @@
 """What can be set about the broker."""
 
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from gateway_contracts import Topology
+from gateway_contracts.topology import LONGEST_DAYS
 
 
 class BrokerSettings(BaseModel):
@@ -14,6 +15,8 @@ class BrokerSettings(BaseModel):
     Attributes:
         url: AMQP URL with user, password and virtual host; `amqps` for TLS, where aiormq's query
             parameters `cafile`, `certfile` and `keyfile` name the certificates.
+        operator_url: The same for a user who makes backends' queues and looks after dead letters;
+            by default the worker's. Only `gateway-worker ctl` uses it.
         prefix: First part of every exchange's and queue's name.
         prefetch: Commands of this worker's own queue that are handed out before the first of them
             is settled. Every lost connection counts as a delivery for all of them.
@@ -31,12 +34,16 @@ class BrokerSettings(BaseModel):
         reconnect_initial_seconds: The first wait between attempts to connect, about.
         reconnect_maximum_seconds: The longest wait between attempts to connect.
         watch_interval_seconds: How often the broker is asked whether it still knows our consumer.
+        dead_letter_days: How long a dead command is kept. The same for the whole fleet: it is an
+            argument of the queue.
+        dead_letter_bytes: How many bytes of dead commands are kept; the oldest go first. Likewise.
         remembered_commands: How many settled commands are remembered to acknowledge them again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: SecretStr
+    operator_url: SecretStr | None = None
     prefix: str = "wa"
     prefetch: int = Field(128, ge=64, le=256)
     unassigned_prefetch: int = Field(16, ge=1, le=256)
@@ -51,11 +58,15 @@ class BrokerSettings(BaseModel):
     reconnect_initial_seconds: float = Field(0.2, gt=0)
     reconnect_maximum_seconds: float = Field(10.0, gt=0)
     watch_interval_seconds: float = Field(10.0, gt=0)
+    dead_letter_days: int = Field(30, ge=1, le=LONGEST_DAYS)
+    dead_letter_bytes: int = Field(1_073_741_824, ge=1_048_576)
     remembered_commands: int = Field(20_000, ge=1000)
 
-    @field_validator("url")
+    @field_validator("url", "operator_url")
     @classmethod
-    def _is_amqp(cls, url: SecretStr) -> SecretStr:
+    def _is_amqp(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None:
+            return None
         parts = urlsplit(url.get_secret_value())
         if parts.scheme not in {"amqp", "amqps"} or not parts.hostname:
             raise ValueError("not an AMQP URL: amqp://user:password@host:port/vhost is expected")
@@ -76,7 +87,21 @@ class BrokerSettings(BaseModel):
     @property
     def topology(self) -> Topology:
         """The names that follow from the prefix."""
-        return Topology(prefix=self.prefix)
+        return Topology(
+            prefix=self.prefix,
+            dead_letter_days=self.dead_letter_days,
+            dead_letter_bytes=self.dead_letter_bytes,
+        )
+
+    @property
+    def for_operator(self) -> "BrokerSettings":
+        """The same settings with the operator's user."""
+        return self.model_copy(update={"url": self.operator_url or self.url})
+
+    @property
+    def vhost(self) -> str:
+        """The virtual host."""
+        return unquote(urlsplit(self.url.get_secret_value()).path.removeprefix("/")) or "/"
 
     @property
     def address(self) -> str:

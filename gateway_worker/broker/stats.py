@@ -20,6 +20,7 @@ class Counters:
     dead_lettered: int = 0
     given_back: int = 0
     resubscribed: int = 0
+    claims_ignored: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class BrokerStats:
         dead_lettered: Commands sent to the dead letters.
         given_back: Commands given back to the broker.
         resubscribed: Consumers that were found gone and subscribed again.
+        claims_ignored: Messages that said of themselves what only workers may say; ignored.
         in_flight: Commands handed out and not settled.
         unconfirmed: Publications without a confirm so far.
         oldest_unconfirmed_seconds: Age of the oldest of them; grows while the broker blocks us.
@@ -61,6 +63,7 @@ class BrokerStats:
     dead_lettered: int
     given_back: int
     resubscribed: int
+    claims_ignored: int
     in_flight: int
     unconfirmed: int
     oldest_unconfirmed_seconds: float

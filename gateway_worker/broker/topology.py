@@ -6,19 +6,17 @@ and on channels of its own, because a request that the broker refuses closes its
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import structlog
-from aiormq import Channel
 
-from gateway_contracts import BindingSpec, ExchangeSpec, QueueSpec, Topology
+from gateway_contracts import BindingSpec, Topology
 from gateway_worker.broker.failures import bounded, is_missing
 from gateway_worker.broker.link import Link, close_channel
-from gateway_worker.errors import ConfigurationError, DependencyError, GatewayError
+from gateway_worker.broker.making import Maker
+from gateway_worker.errors import ConfigurationError, DependencyError
 
-Answer = TypeVar("Answer")
 log = structlog.get_logger(__name__)
 
 
@@ -49,7 +47,7 @@ class Declarer:
         self._queue = topology.worker_queue(worker_id)
         self._timeout_seconds = request_timeout_seconds
         self._lock = asyncio.Lock()
-        self._channel: Channel | None = None
+        self._maker = Maker(link=link, request_timeout_seconds=request_timeout_seconds)
         self._is_declared = False
         self._keys: set[str] = set()
         link.on_change(self.invalidate)
@@ -76,7 +74,7 @@ class Declarer:
         """Route a session's commands to the worker's queue, also after the queue was lost."""
         async with self._lock:
             await self._ensure()
-            await self._bind(self._own(session_id))
+            await self._maker.bind(self._own(session_id))
             self._keys.add(session_id)
 
     async def unbind(self, session_id: str) -> None:
@@ -153,60 +151,29 @@ class Declarer:
         if self._is_declared:
             return
         for exchange in self._topology.exchanges():
-            await self._exchange(exchange)
+            await self._maker.exchange(exchange)
         own = self._topology.worker_queue_spec(self._worker_id)
+        for joined in self._topology.exchange_bindings():
+            await self._maker.join(joined)
         for queue in (*self._topology.queues(), own):
-            await self._declare(queue)
+            await self._maker.queue(queue)
         for binding in self._topology.bindings():
-            await self._bind(binding)
+            await self._maker.bind(binding)
         for key in (self._topology.worker_key(self._worker_id), *self._keys):
-            await self._bind(self._own(key))
+            await self._maker.bind(self._own(key))
         self._is_declared = True
         log.info("broker.declared", queue=self._queue, sessions=len(self._keys))
 
     def _own(self, key: str) -> BindingSpec:
         return BindingSpec(exchange=self._topology.commands, queue=self._queue, routing_key=key)
 
-    async def _exchange(self, spec: ExchangeSpec) -> None:
-        await self._request(
-            f"declare exchange {spec.name}",
-            lambda channel: channel.exchange_declare(
-                spec.name, exchange_type=spec.kind, durable=True, arguments=spec.arguments
-            ),
-        )
-
-    async def _declare(self, spec: QueueSpec) -> None:
-        await self._request(
-            f"declare queue {spec.name}",
-            lambda channel: channel.queue_declare(
-                spec.name, durable=True, arguments=spec.arguments
-            ),
-        )
-
-    async def _bind(self, spec: BindingSpec) -> None:
-        await self._request(
-            f"bind queue {spec.queue} to {spec.exchange}",
-            lambda channel: channel.queue_bind(
-                queue=spec.queue, exchange=spec.exchange, routing_key=spec.routing_key
-            ),
-        )
-
     async def _unbind(self, session_id: str) -> None:
-        await self._request(
+        await self._maker.request(
             f"unbind {self._queue}",
             lambda channel: channel.queue_unbind(
                 queue=self._queue, exchange=self._topology.commands, routing_key=session_id
             ),
         )
-
-    async def _request(self, what: str, make: Callable[[Channel], Awaitable[Answer]]) -> Answer:
-        if self._channel is None or self._channel.is_closed:
-            self._channel = await self._link.channel(confirms=False)
-        try:
-            return await bounded(make(self._channel), seconds=self._timeout_seconds, what=what)
-        except GatewayError:
-            self._channel, self._is_declared = None, False
-            raise
 
 
 class Routes:

@@ -52,6 +52,7 @@ VARIABLES: Final = (
         "broker",
         {
             "AMQP_URL": "url",
+            "AMQP_OPERATOR_URL": "operator_url",
             "AMQP_PREFIX": "prefix",
             "AMQP_PREFETCH": "prefetch",
             "AMQP_UNASSIGNED_PREFETCH": "unassigned_prefetch",
@@ -61,6 +62,8 @@ VARIABLES: Final = (
             "AMQP_WAIT_FOR_BROKER": "wait_for_broker",
             "AMQP_PUBLISH_TIMEOUT_SECONDS": "publish_timeout_seconds",
             "AMQP_RECONNECT_MAXIMUM_SECONDS": "reconnect_maximum_seconds",
+            "AMQP_DEAD_LETTER_DAYS": "dead_letter_days",
+            "AMQP_DEAD_LETTER_BYTES": "dead_letter_bytes",
         },
     ),
     *_of(

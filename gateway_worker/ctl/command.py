@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from gateway_worker.config import Settings, load_settings
-from gateway_worker.ctl import dead, disk, fleet, snapshots
+from gateway_worker.ctl import backends, dead, disk, fleet, snapshots
 from gateway_worker.log import configure_logging
 from gateway_worker.log.settings import LogLevel
 
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "configuration."
     )
     groups = parser.add_subparsers(required=True, metavar="GROUP")
+    backends.add_arguments(groups)
     dead.add_arguments(groups)
     fleet.add_arguments(groups)
     snapshots.add_arguments(groups)

@@ -61,6 +61,13 @@ def add_arguments(groups: Any) -> None:
         "already, so its recipient may get it TWICE. Without this its backend is only told "
         "`uncertain` once more",
     )
+    replay.add_argument(
+        "--trust-controls",
+        action="store_true",
+        help="replay also what says that it is a message among workers though the broker itself "
+        "has moved it here. WARNING: anybody who may publish commands can have sent it; look at it "
+        "with `show` first",
+    )
     replay.set_defaults(action=_replay, check=_check_choice)
 
     drop = words.add_parser("drop", help="remove them for good")
@@ -95,7 +102,7 @@ def _number(text: str) -> int:
 
 
 async def _list(settings: Settings, arguments: argparse.Namespace) -> int:
-    async with DeadLetterOffice.open(settings.broker) as office:
+    async with DeadLetterOffice.open(settings.broker.for_operator) as office:
         total = await office.count()
         letters = await office.peek(arguments.limit)
     if arguments.json:
@@ -110,7 +117,7 @@ async def _list(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 async def _show(settings: Settings, arguments: argparse.Namespace) -> int:
-    async with DeadLetterOffice.open(settings.broker) as office:
+    async with DeadLetterOffice.open(settings.broker.for_operator) as office:
         found = [letter for letter in await office.peek(ALL) if letter.id == arguments.id]
     if not found:
         complain(f"there is no dead letter {plain(arguments.id)}")
@@ -132,11 +139,15 @@ async def _replay(settings: Settings, arguments: argparse.Namespace) -> int:
         reopening = Reopening(
             inbox=PostgresInboxStore(database=database), resend_uncertain=arguments.resend_uncertain
         )
-        office = await stack.enter_async_context(DeadLetterOffice.open(settings.broker))
+        office = await stack.enter_async_context(
+            DeadLetterOffice.open(settings.broker.for_operator)
+        )
         handled = await (
-            office.replay_all(prepare=reopening.prepare)
+            office.replay_all(prepare=reopening.prepare, trusting=arguments.trust_controls)
             if arguments.all
-            else office.replay(set(arguments.ids), prepare=reopening.prepare)
+            else office.replay(
+                set(arguments.ids), prepare=reopening.prepare, trusting=arguments.trust_controls
+            )
         )
     code = _report(handled, "replayed", arguments, reopened=reopening.reopened)
     for letter_id, state in reopening.told_only.items():
@@ -145,7 +156,7 @@ async def _replay(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 async def _drop(settings: Settings, arguments: argparse.Namespace) -> int:
-    async with DeadLetterOffice.open(settings.broker) as office:
+    async with DeadLetterOffice.open(settings.broker.for_operator) as office:
         handled = await (office.drop_all() if arguments.all else office.drop(set(arguments.ids)))
     return _report(handled, "dropped", arguments)
 
@@ -153,12 +164,15 @@ async def _drop(settings: Settings, arguments: argparse.Namespace) -> int:
 def _report(handled: Handled, verb: str, arguments: argparse.Namespace, **counts: int) -> int:
     missing = sorted(handled.missing)
     if arguments.json:
-        say(as_json({verb: handled.done, "missing": missing, **counts}))
+        kept = dict(handled.kept)
+        say(as_json({verb: handled.done, "missing": missing, "kept": kept, **counts}))
     else:
         say(f"{verb} {handled.done}")
     for letter_id in missing:
         complain(f"there is no dead letter {plain(letter_id)}")
-    return EXIT_FAILED if missing else 0
+    for letter_id, reason in sorted(handled.kept.items()):
+        complain(f"{plain(letter_id)} stays: {reason}")
+    return EXIT_FAILED if missing or handled.kept else 0
 
 
 def _row(letter: DeadLetterView) -> dict[str, object]:
@@ -179,4 +193,7 @@ def _fields(letter: DeadLetterView) -> dict[str, object]:
         "routing_key": letter.routing_key,
         "queue": letter.queue,
         "by": letter.by,
+        "control": letter.control,
+        "unverified_control": letter.unverified_control,
+        "lost_bytes": letter.lost_bytes,
     }

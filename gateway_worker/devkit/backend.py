@@ -252,6 +252,9 @@ class Backend:
                 durable=True,
                 arguments=exchange.arguments,
             )
+        for joined in self._topology.exchange_bindings():
+            destination = await channel.get_exchange(joined.destination)
+            await destination.bind(joined.source)
         for queue in self._topology.queues():
             await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
         for binding in self._topology.bindings():

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
-from gateway_contracts import BindingSpec, ExchangeSpec, QueueSpec, new_id
+from gateway_contracts import BindingSpec, ExchangeBindingSpec, ExchangeSpec, QueueSpec, new_id
 
 Inbox = asyncio.Queue[AbstractIncomingMessage]
 
@@ -26,11 +26,15 @@ async def declare(
     exchanges: tuple[ExchangeSpec, ...],
     queues: tuple[QueueSpec, ...],
     bindings: tuple[BindingSpec, ...],
+    joined: tuple[ExchangeBindingSpec, ...] = (),
 ) -> dict[str, AbstractQueue]:
     for exchange in exchanges:
         await opened.declare_exchange(
             exchange.name, exchange.kind, durable=True, arguments=exchange.arguments
         )
+    for pair in joined:
+        destination = await opened.get_exchange(pair.destination, ensure=False)
+        await destination.bind(pair.source)
     declared = {
         queue.name: await opened.declare_queue(queue.name, durable=True, arguments=queue.arguments)
         for queue in queues

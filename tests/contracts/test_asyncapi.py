@@ -93,14 +93,15 @@ def test_channels_have_the_parameters_of_their_addresses() -> None:
 def test_channels_carry_names_and_arguments_of_the_topology() -> None:
     topology = Topology()
     backend = BackendTopology(service="service")
-    exchanges = {exchange.name: exchange for exchange in topology.exchanges()}
+    exchanges = {
+        exchange.name: exchange for exchange in (*topology.exchanges(), *backend.exchanges())
+    }
     queues = {
         queue.name: queue.arguments
         for queue in (
             *topology.queues(),
             topology.worker_queue_spec("{workerId}"),
             *backend.queues(),
-            backend.replay_queue(),
         )
     }
     for channel in DOCUMENT["channels"].values():
@@ -109,7 +110,7 @@ def test_channels_carry_names_and_arguments_of_the_topology() -> None:
             json.dumps(channel["x-amqp-arguments"]).replace("{service}", "service")
         )
         if binding["is"] == "routingKey":
-            exchange = exchanges[binding["exchange"]["name"]]
+            exchange = exchanges[binding["exchange"]["name"].replace("{service}", "service")]
             assert (binding["exchange"]["type"], arguments) == (exchange.kind, exchange.arguments)
         else:
             assert binding["queue"]["name"] == channel["address"]

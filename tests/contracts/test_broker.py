@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from aio_pika.abc import AbstractChannel
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from aiormq.exceptions import ChannelAccessRefused, PublishError
 
 from gateway_contracts import (
@@ -26,10 +26,10 @@ async def test_the_whole_topology_is_declared_again_and_again(
 ) -> None:
     topology = Topology(prefix=topology_prefix)
     backend = BackendTopology(service="crm", topology=topology)
-    queues = (*topology.queues(), topology.worker_queue_spec("w-0"))
+    queues = (topology.worker_queue_spec("w-0"),)
     for _ in range(2):
         async with channel(amqp_url) as opened:
-            await declare(opened, topology.exchanges(), queues, topology.bindings())
+            await declare_shared(opened, topology, *queues)
             await declare(opened, backend.exchanges(), backend.queues(), backend.bindings())
 
 
@@ -43,18 +43,22 @@ async def test_commands_reach_their_worker_or_the_unassigned(
         for key in ("s1", topology.worker_key("w-0"))
     )
     async with channel(amqp_url) as opened:
-        queues = await declare(
-            opened,
-            topology.exchanges(),
-            (*topology.queues(), queue),
-            (*topology.bindings(), *mine),
-        )
+        queues = await declare_shared(opened, topology, queue, bindings=mine)
         worker, unassigned = await read(queues[queue.name]), await read(queues[topology.unassigned])
         for key in ("s1", "worker.w-0", "s2"):
             await publish(opened, topology.commands, key)
         assert [(await worker.get()).routing_key for _ in range(2)] == ["s1", "worker.w-0"]
+        for exchange in (topology.internal, topology.commands, topology.internal):
+            await publish(opened, exchange, "s1")
+        assert [(await worker.get()).exchange for _ in range(3)] == [
+            topology.internal,
+            topology.commands,
+            topology.internal,
+        ], "one order for both, and each tells where it was published"
         nobodys = await unassigned.get()
         assert nobodys.routing_key == "s2"
+        await publish(opened, topology.internal, "s2")
+        assert (await unassigned.get()).exchange == topology.internal
         await nobodys.reject(requeue=False)
         dead = await (await read(queues[topology.dead_commands])).get()
         assert dead.routing_key == "s2", "dead letters keep the session"
@@ -65,7 +69,7 @@ async def test_a_retried_command_comes_back_under_its_own_key(
 ) -> None:
     topology = Topology(prefix=topology_prefix)
     async with channel(amqp_url) as opened:
-        queues = await declare(opened, topology.exchanges(), topology.queues(), topology.bindings())
+        queues = await declare_shared(opened, topology)
         unassigned = await read(queues[topology.unassigned])
         await publish(opened, topology.commands, "s1", b"first")
         for _ in range(2):
@@ -73,7 +77,8 @@ async def test_a_retried_command_comes_back_under_its_own_key(
             assert (came.routing_key, came.body) == ("s1", b"first")
             await publish(opened, topology.retry(1), str(came.routing_key), came.body)
             await came.ack()
-        assert (await unassigned.get()).routing_key == "s1"
+        last = await unassigned.get()
+        assert (last.exchange, last.routing_key) == (topology.internal, "s1")
 
 
 async def test_events_without_a_reader_wait_and_those_with_one_arrive(
@@ -137,6 +142,47 @@ async def test_a_replay_reaches_the_queue_that_is_bound_by_its_name_and_no_other
             await publish(opened, topology.replay, backend.events_queue().name)
 
 
+async def declare_shared(
+    opened: AbstractChannel,
+    topology: Topology,
+    *queues: QueueSpec,
+    bindings: tuple[BindingSpec, ...] = (),
+) -> dict[str, AbstractQueue]:
+    return await declare(
+        opened,
+        topology.exchanges(),
+        (*topology.queues(), *queues),
+        (*topology.bindings(), *bindings),
+        topology.exchange_bindings(),
+    )
+
+
+async def test_a_full_queue_of_one_backend_holds_nobody_up(
+    amqp_url: str, topology_prefix: str
+) -> None:
+    """Its oldest go to its dead letters; every publish is confirmed, and the others get it."""
+    topology = Topology(prefix=topology_prefix)
+    slow, healthy = (
+        BackendTopology(service=name, topology=topology) for name in ("slow", "healthy")
+    )
+    async with channel(amqp_url) as opened:
+        await declare_shared(opened, topology)
+        await declare(opened, healthy.exchanges(), healthy.queues(), healthy.bindings())
+        small = tuple(
+            QueueSpec(name=queue.name, arguments={**queue.arguments, "x-max-length": 1})
+            if queue == slow.events_queue()
+            else queue
+            for queue in slow.queues()
+        )
+        await declare(opened, slow.exchanges(), small, slow.bindings())
+        for number in range(5):
+            await publish(opened, topology.events, "message.received.s1", b"%d" % number)
+        assert await depth_of(opened, healthy.events_queue().name) == 5
+        assert (await next_in(opened, slow.events_queue().name)).body == b"4"
+        dead = await read(await opened.get_queue(slow.dead, ensure=False))
+        assert [(await dead.get()).body for _ in range(4)] == [b"0", b"1", b"2", b"3"]
+
+
 async def depth_of(opened: AbstractChannel, name: str) -> int:
     queue = await opened.declare_queue(name, passive=True)
     return queue.declaration_result.message_count or 0
@@ -160,6 +206,13 @@ def declaring(queue: QueueSpec) -> Step:
     return lambda opened: opened.declare_queue(queue.name, durable=True, arguments=queue.arguments)
 
 
+def joining(destination: str, source: str) -> Step:
+    async def step(opened: AbstractChannel) -> None:
+        await (await opened.get_exchange(destination, ensure=False)).bind(source, "#")
+
+    return step
+
+
 def binding(queue: QueueSpec, exchange: str, key: str) -> Step:
     async def step(opened: AbstractChannel) -> None:
         await (await opened.get_queue(queue.name, ensure=False)).bind(exchange, key)
@@ -168,7 +221,37 @@ def binding(queue: QueueSpec, exchange: str, key: str) -> Step:
 
 
 WORKER_QUEUE = Topology().worker_queue_spec("w-0")
+CRM = BackendTopology(service="crm")
+FORWARDING = QueueSpec(
+    name="wa.backend.evil.replay", arguments={"x-dead-letter-exchange": "wa.internal"}
+)
 REFUSED: list[tuple[str, Step]] = [
+    *(
+        (user, step)
+        for user in ("backend", "trusted")
+        for step in (
+            publishing("wa.internal", "s1"),
+            publishing("wa.internal.dead", "s1"),
+            publishing("wa.commands.unrouted", "s1"),
+            joining("wa.internal", "wa.events"),
+            joining("wa.internal", "wa.commands"),
+            binding(CRM.events_queue(), "wa.internal", "#"),
+            binding(CRM.events_queue(), "wa.commands", "#"),
+            declaring(FORWARDING),
+        )
+    ),
+    *(
+        ("backend", joining("wa.commands", source))
+        for source in ("wa.events", "wa.events.unrouted", "wa.heartbeats", "wa.replay", "wa.dead")
+    ),
+    *(
+        ("backend", binding(CRM.events_queue(), exchange, "#"))
+        for exchange in ("wa.events", "wa.events.unrouted", "wa.heartbeats", "wa.replay")
+    ),
+    ("backend", declaring(CRM.events_queue())),
+    ("backend", declaring(QueueSpec(name="wa.backend.crm.dead", arguments={"x-max-length": 1}))),
+    ("backend", reading("wa.events.unrouted")),
+    ("operator", declaring(QueueSpec(name="other", arguments=WORKER_QUEUE.arguments))),
     ("backend", publishing("wa.events", "message.received.s1")),
     ("backend", publishing("wa.heartbeats", "worker.heartbeat.w-0")),
     ("backend", publishing("wa.dead", "s1")),
@@ -177,7 +260,7 @@ REFUSED: list[tuple[str, Step]] = [
     ("backend", reading(WORKER_QUEUE.name)),
     ("backend", reading("wa.commands.dead")),
     ("backend", publishing("wa.replay", "wa.backend.crm.events")),
-    ("backend", binding(BackendTopology(service="crm").events_queue(), "wa.replay", "#")),
+    ("trusted", binding(CRM.events_queue(), "wa.replay", "#")),
     ("worker", publishing("wa.replay", "message.received.s1")),
     ("worker", publishing("wa.events", "nonsense")),
     ("worker", publishing("wa.heartbeats", "message.received.s1")),
@@ -195,30 +278,53 @@ async def test_the_committed_definitions_give_each_user_what_it_needs_and_no_mor
     assert isinstance(broker, LocalRabbitMq)
     urls = await _import_definitions(broker)
     topology, backend = Topology(), BackendTopology(service="crm")
-    async with channel(urls["worker"]) as worker, channel(urls["backend"]) as reader:
+    async with (
+        channel(urls["worker"]) as worker,
+        channel(urls["backend"]) as reader,
+        channel(urls["operator"]) as operator,
+        channel(urls["trusted"]) as trusted,
+    ):
         # Equal to what the definitions declared, or the broker would close the channel.
         queues = (*topology.queues(), WORKER_QUEUE)
         key = BindingSpec(exchange="wa.commands", queue=WORKER_QUEUE.name, routing_key="s1")
-        declared = await declare(worker, topology.exchanges(), queues, (*topology.bindings(), key))
-        own = await declare(reader, backend.exchanges(), backend.queues(), backend.bindings())
+        declared = await declare(
+            worker,
+            topology.exchanges(),
+            queues,
+            (*topology.bindings(), key),
+            topology.exchange_bindings(),
+        )
+        await declare(operator, backend.exchanges(), backend.queues(), backend.bindings())
+        others = BackendTopology(service="others")
+        await declare(trusted, others.exchanges(), others.queues(), others.bindings())
         await publish(reader, "wa.commands", "s1")
         command = await (await read(declared[WORKER_QUEUE.name])).get()
         await publish(worker, "wa.retry.1s", str(command.routing_key))
         await publish(worker, "wa.events", "command.succeeded.s1")
         await command.ack()
-        assert (await (await read(own["wa.backend.crm.events"])).get()).routing_key == (
-            "command.succeeded.s1"
-        )
+        for user, name in ((reader, "crm"), (trusted, "others")):
+            event = await next_in(user, f"wa.backend.{name}.events")
+            assert event.routing_key == "command.succeeded.s1"
+        for sender in (worker, operator):
+            await publish(sender, "wa.internal", "s1")
+            await publish(sender, "wa.internal.dead", "s1")
+        await next_in(operator, "wa.commands.dead")
         await publish(worker, "wa.heartbeats", "worker.heartbeat.w-0")
-        replays = await declare(reader, (), (backend.replay_queue(),), (backend.replay_binding(),))
         await publish(worker, "wa.replay", backend.replay_queue().name)
-        replayed = await (await read(replays[backend.replay_queue().name])).get()
-        assert replayed.exchange == "wa.replay"
-        await reading("wa.events.unrouted")(reader)
+        assert (await next_in(reader, backend.replay_queue().name)).exchange == "wa.replay"
     for user, step in REFUSED:
         async with channel(urls[user]) as opened:
             with pytest.raises(ChannelAccessRefused):
                 await step(opened)
+
+
+async def next_in(opened: AbstractChannel, name: str) -> AbstractIncomingMessage:
+    message = await (await read(await opened.get_queue(name, ensure=False))).get()
+    await message.ack()
+    return message
+
+
+USERS = ("worker", "backend", "trusted", "operator", "monitor")
 
 
 async def _import_definitions(broker: LocalRabbitMq) -> dict[str, str]:
@@ -227,9 +333,6 @@ async def _import_definitions(broker: LocalRabbitMq) -> dict[str, str]:
         await broker._control("import_definitions", str(DEFINITIONS / name))
     base, _, _ = broker.url.rpartition("/")
     address = base.rpartition("@")[2]
-    for user in ("worker", "backend", "monitor"):
+    for user in USERS:
         await broker._control("change_password", f"gateway-{user}", PASSWORD)
-    return {
-        user: f"amqp://gateway-{user}:{PASSWORD}@{address}/gateway"
-        for user in ("worker", "backend", "monitor")
-    }
+    return {user: f"amqp://gateway-{user}:{PASSWORD}@{address}/gateway" for user in USERS}

@@ -59,14 +59,25 @@ async def test_its_code_publishes_commands_and_consumes_events(
         assert parse_command(arrived.body) == command
         assert arrived.message_id == command.id
         await _consumes(opened, names, topology)
+        await _replays(opened, names, topology)
 
 
-async def _consumes(
+async def _replays(
     opened: aio_pika.abc.AbstractChannel, names: dict[str, Any], topology: Topology
 ) -> None:
-    status = SessionStatus(
+    """Twice: the queue is there for the next replay too."""
+    queue = names["BACKEND"].replay_queue().name
+    wanted = [status_of(f"s{number}") for number in range(3)]
+    for _ in range(2):
+        for event in wanted:
+            await publish(opened, topology.replay, queue, encode(event))
+        assert await names["read_replay"](opened, len(wanted)) == wanted
+
+
+def status_of(session_id: str) -> SessionStatus:
+    return SessionStatus(
         source="/workers/w-0",
-        subject="acme-support",
+        subject=session_id,
         data=SessionStatusData(
             state=SessionState.CONNECTED,
             reason=StatusReason.LOGIN_SUCCEEDED,
@@ -74,6 +85,12 @@ async def _consumes(
             account=Account(jid="15550100001@s.whatsapp.net"),
         ),
     )
+
+
+async def _consumes(
+    opened: aio_pika.abc.AbstractChannel, names: dict[str, Any], topology: Topology
+) -> None:
+    status = status_of("acme-support")
     applied: asyncio.Queue[Event] = asyncio.Queue()
     events = await opened.get_queue(names["BACKEND"].events_queue().name, ensure=False)
     await events.consume(names["reader"](applied.put))

@@ -12,7 +12,14 @@ from gateway_contracts import (
     backend_events_queue,
     backend_heartbeats_queue,
 )
-from gateway_contracts.permissions import UserRights, backend_rights, monitor_rights, worker_rights
+from gateway_contracts.permissions import (
+    UserRights,
+    backend_rights,
+    monitor_rights,
+    operator_rights,
+    trusted_rights,
+    worker_rights,
+)
 from gateway_contracts.spec.catalog import EVENTS
 
 WA = Topology()
@@ -57,6 +64,8 @@ def test_names() -> None:
     assert {exchange.name: exchange.kind for exchange in WA.exchanges()} == {
         "wa.commands": "direct",
         "wa.commands.unrouted": "fanout",
+        "wa.internal": "fanout",
+        "wa.internal.dead": "fanout",
         "wa.dead": "fanout",
         "wa.retry.1s": "fanout",
         "wa.retry.5s": "fanout",
@@ -133,17 +142,41 @@ def test_lasting_queues_keep_the_rules(queue: QueueSpec) -> None:
     arguments = queue.arguments
     assert arguments["x-queue-type"] == "quorum"
     assert arguments["x-delivery-limit"] == 20
-    assert "x-max-length" in arguments or "x-max-length-bytes" in arguments
+    assert arguments["x-max-length-bytes"] <= 2**31
     if "x-dead-letter-exchange" in arguments:
-        assert arguments["x-dead-letter-strategy"] == "at-least-once"
-        assert arguments["x-overflow"] == "reject-publish", "else it falls back to at-most-once"
+        lasts = arguments["x-overflow"] == "reject-publish"
+        assert ("x-dead-letter-strategy" in arguments) is lasts, "else it is at most once"
+        assert arguments.get("x-dead-letter-strategy", "at-least-once") == "at-least-once"
     assert arguments["x-overflow"] in ("reject-publish", "drop-head")
     assert "x-expires" not in arguments
 
 
-def test_only_unrouted_events_may_be_dropped() -> None:
+def test_commands_are_refused_before_they_are_dropped_and_events_hold_nobody_up() -> None:
     dropping = [queue.name for queue in LASTING if queue.arguments["x-overflow"] == "drop-head"]
-    assert dropping == ["wa.events.unrouted"]
+    assert dropping == [
+        "wa.commands.dead",
+        "wa.events.unrouted",
+        "wa.backend.crm.events",
+        "wa.backend.crm.dead",
+    ]
+    assert BACKEND.events_queue().arguments["x-dead-letter-exchange"] == BACKEND.dead
+    holding = BackendTopology(service="crm", refuses_when_full=True)
+    assert {
+        queue.arguments["x-overflow"] for queue in (holding.events_queue(), holding.dead_queue())
+    } == {"reject-publish"}
+
+
+def test_dead_letters_go_by_age_and_bytes() -> None:
+    topology = Topology(dead_letter_days=2, dead_letter_bytes=1000)
+    (dead,) = (queue for queue in topology.queues() if queue.name == topology.dead_commands)
+    assert dead.arguments["x-message-ttl"] == 172_800_000
+    assert dead.arguments["x-max-length-bytes"] == 1000
+
+
+@pytest.mark.parametrize("days", [0, 50])
+def test_a_retention_that_the_broker_does_not_know_is_refused(days: int) -> None:
+    with pytest.raises(ValueError, match="1 to 49 days"):
+        Topology(dead_letter_days=days)
 
 
 @pytest.mark.parametrize(
@@ -155,12 +188,12 @@ def test_the_retry_tier_waits_long_enough(seconds: float, name: str) -> None:
     assert WA.retry_after(seconds) == name
 
 
-def test_retry_tiers_come_back_to_the_commands() -> None:
+def test_retry_tiers_come_back_as_what_workers_send() -> None:
     queues = {queue.name: queue.arguments for queue in WA.queues()}
     for delay in RETRY_DELAYS:
         arguments = queues[WA.retry(delay)]
         assert arguments["x-message-ttl"] == delay * 1000
-        assert arguments["x-dead-letter-exchange"] == "wa.commands"
+        assert arguments["x-dead-letter-exchange"] == "wa.internal"
         assert "x-dead-letter-routing-key" not in arguments, "the command's own key stays"
     with pytest.raises(ValueError, match="no retry tier of 2 s"):
         WA.retry(2)
@@ -199,14 +232,32 @@ def test_a_worker_touches_no_backends_queue() -> None:
     assert allowed(rights, "read") == shared - {"wa.heartbeats", "wa.replay"}
 
 
-def test_a_backend_publishes_commands_and_owns_its_queues() -> None:
+def test_a_backend_publishes_commands_and_reads_its_queues() -> None:
     own = {f"wa.backend.crm.{name}" for name in ("events", "heartbeats", "dead", "replay")}
     rights = backend_rights(WA, service="crm")
+    assert allowed(rights, "configure") == set()
+    assert allowed(rights, "write") == {"wa.commands"}
+    assert allowed(rights, "read") == own
+    for topic in rights.topics:
+        assert not re.search(topic.read, "#")
+        assert not re.search(topic.write, "message.received.s1")
+
+
+def test_an_operator_touches_everything_of_the_fleet_and_nothing_else() -> None:
+    rights = operator_rights(WA)
+    assert allowed(rights, "configure") == allowed(rights, "read") == allowed(rights, "write")
+    assert {"wa.backend.crm.events", "wa.internal"} <= allowed(rights, "write")
+    assert allowed(rights, "write").isdisjoint({"amq.default", "other", "wax.commands"})
+
+
+def test_a_trusted_backend_makes_its_queues_itself() -> None:
+    own = {f"wa.backend.crm.{name}" for name in ("events", "heartbeats", "dead", "replay")}
+    rights = trusted_rights(WA, service="crm")
     assert allowed(rights, "configure") == own
     assert allowed(rights, "write") == own | {"wa.commands"}
     bindable = {"wa.events", "wa.events.unrouted", "wa.heartbeats", "wa.replay"}
     assert allowed(rights, "read") == own | bindable
-    any_service = backend_rights(WA)
+    any_service = trusted_rights(WA)
     assert allowed(any_service, "configure") == own | {
         name.replace("crm", "billing") for name in own
     }
@@ -227,7 +278,7 @@ def test_topic_rights() -> None:
     assert not re.search(heartbeats.write, "worker.heartbeat.gateway-worker-1")
     assert re.search(replay.write, "wa.backend.crm.replay")
     assert not re.search(replay.write, "wa.worker.gateway-worker-1")
-    *lasting, own = backend_rights(WA, service="crm").topics
+    *lasting, own = trusted_rights(WA, service="crm").topics
     for topic in lasting:
         assert re.search(topic.read, "message.#")
         assert not re.search(topic.write, "message.received.s1")

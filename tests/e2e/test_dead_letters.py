@@ -110,7 +110,7 @@ async def pretend_a_failure(gateway: Gateway, command: CommandEnvelope) -> None:
     topology = Topology(prefix=gateway.environment["AMQP_PREFIX"])
     async with await aio_pika.connect(gateway.environment["AMQP_URL"]) as broker:
         channel = await broker.channel()
-        exchange = await channel.get_exchange(topology.dead, ensure=False)
+        exchange = await channel.get_exchange(topology.internal_dead, ensure=False)
         letter = aio_pika.Message(
             encode(command),
             message_id=command.id,

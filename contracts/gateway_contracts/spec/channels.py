@@ -5,6 +5,7 @@ no arguments of exchanges and queues; they stand in the extension `x-amqp-argume
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from gateway_contracts.backend import BackendTopology
@@ -22,6 +23,7 @@ OUTCOME_CHANNEL = "commandOutcomes"
 _PARAMETERS = {
     "sessionId": {"description": "The session: the command's or event's `subject`."},
     "workerId": {"description": "The worker's id."},
+    "eventKey": {"description": "The event's own routing key."},
     "service": {"description": "The backend service's name."},
     "queue": {"description": "The name of the backend's queue, which it has bound by that name."},
     "outcome": {"description": "How the command ended.", "enum": ["succeeded", "failed"]},
@@ -59,6 +61,16 @@ def _keys(topology: Topology, vhost: str) -> dict[str, Any]:
             OUTCOMES,
         ),
     }
+    backend = BackendTopology(service="SERVICE", topology=topology)
+    (dead,) = backend.exchanges()
+    result["backendDead"] = _key_channel(
+        "{eventKey}",
+        "Events that one backend service has rejected, or had too many of, each under its own "
+        "routing key. Made by the operator.",
+        replace(dead, name=dead.name.replace("SERVICE", "{service}")),
+        vhost,
+        (model for model in EVENTS.values() if model is not WorkerHeartbeat),
+    )
     result["replays"] = _key_channel(
         "{queue}",
         "Events published once more for `session.replay`, each with the name of the queue it goes "
@@ -112,19 +124,25 @@ def _queues(topology: Topology, vhost: str) -> dict[str, Any]:
         (
             "backendEventsQueue",
             backend.events_queue(),
-            "Events for one backend service. Declared by the backend.",
+            "Events for one backend service. Made by the operator.",
+            events,
+        ),
+        (
+            "backendDeadQueue",
+            backend.dead_queue(),
+            "What one backend service has rejected, or had too many of. Made by the operator.",
             events,
         ),
         (
             "backendHeartbeatsQueue",
             backend.heartbeats_queue(),
-            "Heartbeats for one backend service. Declared by the backend.",
+            "Heartbeats for one backend service. Made by the operator.",
             (WorkerHeartbeat,),
         ),
         (
             "backendReplayQueue",
             backend.replay_queue(),
-            "Replayed events for one backend service. Declared by the backend.",
+            "Replayed events for one backend service. Made by the operator.",
             [model for model in events if not is_worker_event(model)],
         ),
     ]

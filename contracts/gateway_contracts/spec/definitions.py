@@ -5,15 +5,19 @@ broker, while users are imported once and get their passwords afterwards; import
 would take the passwords away.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
+from gateway_contracts.backend import BackendTopology
 from gateway_contracts.permissions import (
     UserRights,
     backend_rights,
     monitor_rights,
+    operator_rights,
+    trusted_rights,
     worker_rights,
 )
-from gateway_contracts.topology import Topology
+from gateway_contracts.topology import BindingSpec, ExchangeSpec, QueueSpec, Topology
 
 VHOST = "gateway"
 """Virtual host that the definitions create."""
@@ -21,8 +25,28 @@ VHOST = "gateway"
 
 def topology_definitions(topology: Topology, *, vhost: str = VHOST) -> dict[str, Any]:
     """Return the virtual host and everything shared in it, for `load_definitions`."""
+    definitions = _objects(topology.exchanges(), topology.queues(), topology.bindings(), vhost)
+    definitions["bindings"] += [
+        {
+            "source": binding.source,
+            "vhost": vhost,
+            "destination": binding.destination,
+            "destination_type": "exchange",
+            "routing_key": "",
+            "arguments": {},
+        }
+        for binding in topology.exchange_bindings()
+    ]
+    return {"vhosts": [{"name": vhost}], **definitions}
+
+
+def _objects(
+    exchanges: Iterable[ExchangeSpec],
+    queues: Iterable[QueueSpec],
+    bindings: Iterable[BindingSpec],
+    vhost: str,
+) -> dict[str, Any]:
     return {
-        "vhosts": [{"name": vhost}],
         "exchanges": [
             {
                 "name": exchange.name,
@@ -33,7 +57,7 @@ def topology_definitions(topology: Topology, *, vhost: str = VHOST) -> dict[str,
                 "internal": False,
                 "arguments": exchange.arguments,
             }
-            for exchange in topology.exchanges()
+            for exchange in exchanges
         ],
         "queues": [
             {
@@ -43,7 +67,7 @@ def topology_definitions(topology: Topology, *, vhost: str = VHOST) -> dict[str,
                 "auto_delete": False,
                 "arguments": queue.arguments,
             }
-            for queue in topology.queues()
+            for queue in queues
         ],
         "bindings": [
             {
@@ -54,17 +78,37 @@ def topology_definitions(topology: Topology, *, vhost: str = VHOST) -> dict[str,
                 "routing_key": binding.routing_key,
                 "arguments": {},
             }
-            for binding in topology.bindings()
+            for binding in bindings
         ],
     }
 
 
 def user_definitions(topology: Topology, *, vhost: str = VHOST) -> dict[str, Any]:
-    """Return worker, backend and monitor with their rights and without passwords.
+    """Return the users with their rights and without passwords.
 
     Nobody can log in as them until `rabbitmqctl change_password` has been run.
     """
-    users = (worker_rights(topology), backend_rights(topology), monitor_rights())
+    users = (
+        worker_rights(topology),
+        backend_rights(topology),
+        trusted_rights(topology),
+        operator_rights(topology),
+        monitor_rights(),
+    )
+    return _users(users, vhost)
+
+
+def backend_definitions(backend: BackendTopology, *, vhost: str = VHOST) -> dict[str, Any]:
+    """Return one backend's queues and bindings, and a user without a password who may read them."""
+    rights = backend_rights(backend.topology, service=backend.service)
+    return {
+        **_objects(backend.exchanges(), backend.queues(), backend.bindings(), vhost),
+        **_users((rights,), vhost),
+    }
+
+
+def _users(users: Iterable[UserRights], vhost: str) -> dict[str, Any]:
+    users = tuple(users)
     return {
         "vhosts": [{"name": vhost}],
         "users": [_user(user) for user in users],

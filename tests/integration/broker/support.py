@@ -103,11 +103,17 @@ class Backend:
         *,
         routing_key: str | None = None,
         message_id: str | None = None,
+        exchange: str | None = None,
         **properties: Any,
     ) -> str:
         """Publish one command (by default to the session that its body names); return its id."""
         message_id = message_id or uuid.uuid4().hex
-        await self._exchange.publish(
+        target = (
+            self._exchange
+            if exchange is None
+            else await self.channel.get_exchange(exchange, ensure=False)
+        )
+        await target.publish(
             aio_pika.Message(
                 body.encode(),
                 message_id=message_id,

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import aio_pika
 import pytest
@@ -14,7 +15,7 @@ from gateway_worker.broker import (
     Handled,
 )
 from gateway_worker.errors import DependencyError
-from tests.integration.broker.support import WORKER, Backend
+from tests.integration.broker.support import WORKER, Backend, eventually_depth
 
 LIMIT_OF_THE_QUEUE = 20
 LETTERS = 100
@@ -31,7 +32,7 @@ async def office(settings: BrokerSettings) -> AsyncIterator[DeadLetterOffice]:
 
 async def bury(backend: Backend, *numbers: int) -> None:
     """Publish dead letters as a worker does."""
-    exchange = await backend.channel.get_exchange(backend.topology.dead, ensure=False)
+    exchange = await backend.channel.get_exchange(backend.topology.internal_dead, ensure=False)
     for number in numbers:
         await exchange.publish(
             aio_pika.Message(
@@ -219,3 +220,80 @@ async def test_without_the_queue_the_error_names_it(
     async with DeadLetterOffice.open(other) as office:
         with pytest.raises(DependencyError, match=other.topology.dead_commands):
             await office.peek(1)
+
+
+async def bury_by_the_broker(backend: Backend, **headers: Any) -> None:
+    """Have the broker move a command that somebody has published with these headers."""
+    there = await backend.depth(backend.topology.dead_commands)
+    await backend.send("s1 1", message_id="c1", headers=headers, expiration=0.01)
+    await eventually_depth(backend, backend.topology.dead_commands, there + 1)
+
+
+FORGED = {
+    "wa-control": "late",
+    "wa-dead-routing-key": "worker.w9",
+    "wa-dead-code": "internal",
+    "wa-dead-by": "/workers/w9",
+    "wa-dead-turn": "x",
+    "x-death": [{"queue": "q", "reason": "delivery_limit", "count": 1, "exchange": "wa.internal"}],
+    "x-delivery-count": 100,
+}
+
+
+async def test_what_a_sender_wrote_on_a_letter_is_not_believed(
+    office: DeadLetterOffice, backend: Backend, settings: BrokerSettings
+) -> None:
+    """It says what the broker says, and a replay makes no worker's word of it."""
+    await bury_by_the_broker(backend, traceparent="t", **FORGED)
+    for _ in range(2):
+        (letter,) = await office.peek(1)
+        assert (letter.code, letter.by, letter.routing_key) == ("expired", None, "s1")
+        assert (letter.control, letter.unverified_control) == (None, "late")
+
+    handled = await office.replay_all()
+    assert handled.done == 0
+    assert "c1" in handled.kept
+    assert await there(office) == ["c1"]
+    assert await office.replay(["c1"], trusting=True) == Handled(done=1)
+    (message,) = await backend.take(settings.topology.unassigned, 1)
+    assert message.exchange == settings.topology.internal
+    assert message.headers == {"traceparent": "t", "wa-control": "late"}
+
+
+async def test_a_forged_letter_is_not_believed_after_a_renewal_either(
+    office: DeadLetterOffice, backend: Backend
+) -> None:
+    """The copies are the operator's; what they repeat is not."""
+    await bury_by_the_broker(backend, **FORGED)
+    for _ in range(LIMIT_OF_THE_QUEUE):
+        (letter,) = await office.peek(1)
+        assert (letter.code, letter.unverified_control) == ("expired", "late")
+    assert (await office.replay_all()).kept.keys() == {"c1"}
+
+
+async def test_what_a_worker_has_buried_is_replayed_as_the_workers_word(
+    office: DeadLetterOffice, backend: Backend, settings: BrokerSettings
+) -> None:
+    """A message among workers that failed is one again."""
+    exchange = await backend.channel.get_exchange(settings.topology.internal_dead, ensure=False)
+    control = aio_pika.Message(b"{}", message_id="m1", headers={"wa-control": "marker"})
+    await exchange.publish(control, routing_key="worker.w1")
+    assert await office.replay_all() == Handled(done=1)
+    (message,) = await backend.take(settings.topology.worker_queue(WORKER), 1)
+    assert (message.exchange, message.headers) == (
+        settings.topology.internal,
+        {"wa-control": "marker"},
+    )
+
+
+async def test_a_letter_whose_body_was_not_kept_stays(
+    office: DeadLetterOffice, backend: Backend
+) -> None:
+    """There is nothing to replay."""
+    exchange = await backend.channel.get_exchange(backend.topology.internal_dead, ensure=False)
+    letter = aio_pika.Message(b"{}", message_id="c1", headers={"wa-dead-bytes": 15_000_000})
+    await exchange.publish(letter, routing_key="s1")
+    (seen,) = await office.peek(1)
+    assert seen.lost_bytes == 15_000_000
+    assert (await office.replay(["c1"], trusting=True)).kept.keys() == {"c1"}
+    assert await office.drop(["c1"]) == Handled(done=1)

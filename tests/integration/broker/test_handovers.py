@@ -61,8 +61,10 @@ async def test_an_attended_queue_tells_whose_it_is(
     async with consuming(settings, mill, "s2") as (_, consumer):
         consumer.attend(DEAD)
         await backend.send("s1 1", message_id="c1", type="wa.x.v1", headers={"wa-hops": "many"})
-        await backend.send("s2 2", headers={"wa-from": "w9", "wa-hops": 2, "wa-attempt": 3})
-        await backend.send("nobody 3", headers={"wa-control": "marker"})
+        internal = settings.topology.internal
+        way = {"wa-from": "w9", "wa-hops": 2, "wa-attempt": 3}
+        await backend.send("s2 2", headers=way, exchange=internal)
+        await backend.send("nobody 3", headers={"wa-control": "marker"}, exchange=internal)
         await eventually(lambda: len(mill.accepted) == 3)
         one, two, three = sorted(mill.accepted, key=lambda delivery: delivery.body[-1:])
 
@@ -331,7 +333,13 @@ async def test_a_retried_command_comes_again_under_its_key(
 
     mill = Mill(work)
     async with consuming(settings, mill, "s1") as (broker, consumer):
-        await backend.send("s1 1", message_id="c1", type="wa.x.v1", headers={"wa-from": "w9"})
+        await backend.send(
+            "s1 1",
+            message_id="c1",
+            type="wa.x.v1",
+            headers={"wa-from": "w9"},
+            exchange=settings.topology.internal,
+        )
         await eventually(lambda: broker.stats().dead_lettered == 1 and consumer.in_flight == 0)
 
         assert [delivery.attempts_before for delivery in mill.accepted] == [0, 1, 2]

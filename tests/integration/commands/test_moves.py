@@ -56,8 +56,12 @@ class Queues:
             headers=headers,
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         )
-        name = self._settings.topology.worker_queue(worker)
-        await self._channel.default_exchange.publish(message, routing_key=name)
+        topology = self._settings.topology
+        key = topology.worker_key(worker)
+        queue = await self._channel.get_queue(topology.worker_queue(worker))
+        await queue.bind(topology.commands, routing_key=key)
+        internal = await self._channel.get_exchange(topology.internal)
+        await internal.publish(message, routing_key=key)
 
     async def bind(self, worker: str, session_id: str) -> None:
         """Route a session's commands into a worker's queue."""

@@ -37,7 +37,7 @@ def bury(amqp_url: str, settings: BrokerSettings) -> Bury:
     async def put(command: CommandEnvelope) -> None:
         async with await aio_pika.connect(amqp_url) as connection:
             channel = await connection.channel()
-            exchange = await channel.get_exchange(settings.topology.dead, ensure=False)
+            exchange = await channel.get_exchange(settings.topology.internal_dead, ensure=False)
             key = command.subject
             headers = {"wa-dead-routing-key": key}
             letter = aio_pika.Message(encode(command), message_id=command.id, headers=headers)
@@ -60,7 +60,7 @@ async def test_what_failed_is_executed_when_its_cause_is_gone(
     answer = await ctl("dead", "replay", command.id, "--json")
 
     assert (answer.code, answer.err) == (0, "")
-    assert answer.json == {"replayed": 1, "missing": [], "reopened": 1}
+    assert answer.json == {"replayed": 1, "missing": [], "kept": {}, "reopened": 1}
     second = await backend.expect(CommandSucceeded, "later", after=after)
     assert (second.correlationid, second.data.repeated) == (command.id, False)
     assert await value(database, "SELECT state || attempts FROM commands") == "succeeded1"

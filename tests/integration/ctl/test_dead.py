@@ -14,7 +14,7 @@ async def bury(
     channel: AbstractChannel, topology: Topology, *ids: str, body: bytes = SECRET
 ) -> None:
     """Put commands to the dead letters as a worker does."""
-    exchange = await channel.get_exchange(topology.dead, ensure=False)
+    exchange = await channel.get_exchange(topology.internal_dead, ensure=False)
     for name in ids:
         message = aio_pika.Message(
             body,
@@ -98,7 +98,7 @@ async def test_what_is_replayed_is_a_command_again(
     assert command is not None
     assert (command.message_id, command.routing_key, command.body) == ("c2", "s1", SECRET)
     everything = await ctl("dead", "replay", "--all", "--json")
-    assert everything.json == {"replayed": 2, "missing": [], "reopened": 0}
+    assert everything.json == {"replayed": 2, "missing": [], "kept": {}, "reopened": 0}
     assert await ids_of(ctl) == []
 
 
