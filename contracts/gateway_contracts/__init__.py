@@ -16,6 +16,8 @@ from gateway_contracts.codec import (
     REQUIRED_ATTRIBUTES,
     CommandRejectedError,
     encode,
+    is_event_type,
+    oversized_command,
     parse_command,
     parse_event,
     parse_known_event,
@@ -113,6 +115,8 @@ from gateway_contracts.topology import (
 )
 
 __all__ = [
+    "is_event_type",
+    "oversized_command",
     "CONTENT_TYPE",
     "MAX_COMMAND_BYTES",
     "REQUIRED_ATTRIBUTES",

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
@@ -16,9 +16,24 @@ from gateway_contracts.pointers import pointer
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
 _ADDRESSABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_READABLE_SOURCE = re.compile(r"[\x21-\x7e]{1,255}")
 _READABLE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _FIELD_ERRORS_AT_MOST = 20
 _ATTRIBUTES_WITHIN = 65_536
+_WORKERS = "/workers/"
+_VERSION = re.compile(r"\.v[0-9]+$")
+
+
+def _without_version(message_type: str) -> str:
+    return _VERSION.sub("", message_type)
+
+
+def _types(union: Any) -> frozenset[str]:
+    members = get_args(get_args(union)[0])
+    return frozenset(_without_version(model.model_fields["type"].default) for model in members)
+
+
+_COMMAND_TYPES, _EVENT_TYPES = _types(Command), _types(Event)
 
 REQUIRED_ATTRIBUTES = frozenset({"specversion", "id", "source", "type"})
 """What CloudEvents 1.0 wants of every message. The models fill them in when they are built in
@@ -39,6 +54,7 @@ class CommandRejectedError(ValueError):
         command_id: The command's id if it could be read.
         session_id: The session it was for if that could be read and is a session id.
         command_type: Its `type` if that could be read.
+        source: Its `source` if that could be read.
     """
 
     def __init__(
@@ -48,17 +64,46 @@ class CommandRejectedError(ValueError):
         command_id: str | None = None,
         session_id: str | None = None,
         command_type: str | None = None,
+        source: str | None = None,
     ) -> None:
         super().__init__(error.detail or error.title)
         self.error = error
         self.command_id = command_id
         self.session_id = session_id
         self.command_type = command_type
+        self.source = source
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it is an event of the gateway's that came back to it.
+
+        By its type, or, for one of a later version, by its source.
+        """
+        if self.command_type is not None:
+            if is_event_type(self.command_type):
+                return True
+            if _without_version(self.command_type) in _COMMAND_TYPES:
+                return False
+        return self.is_workers
+
+    @property
+    def is_workers(self) -> bool:
+        """Whether it says that a worker has sent it, which sends no commands."""
+        return self.source is not None and self.source.startswith(_WORKERS)
 
     @property
     def addressable(self) -> bool:
-        """Whether a `command.failed` can be sent: both ids are known."""
-        return self.command_id is not None and self.session_id is not None
+        """Whether a `command.failed` can be sent: both ids are known, and it is no event.
+
+        What is no command is never answered: an answer is an event, and would come back too.
+        """
+        known = self.command_id is not None and self.session_id is not None
+        return known and not self.is_event and not self.is_workers
+
+
+def is_event_type(message_type: str) -> bool:
+    """Tell whether a type is that of an event, of whatever version."""
+    return _without_version(message_type) in _EVENT_TYPES
 
 
 def parse_command(body: bytes, *, max_bytes: int = MAX_COMMAND_BYTES) -> Command:
@@ -68,7 +113,7 @@ def parse_command(body: bytes, *, max_bytes: int = MAX_COMMAND_BYTES) -> Command
         CommandRejectedError: With every fault found (at most 20), and whatever ids can be read.
     """
     if len(body) > max_bytes:
-        raise _rejected(body, f"the command has {len(body)} bytes; at most {max_bytes} are read")
+        raise _rejected(body, _too_large(len(body), max_bytes))
     try:
         command = _COMMANDS.validate_json(body, strict=True)
     except ValidationError as error:
@@ -76,7 +121,23 @@ def parse_command(body: bytes, *, max_bytes: int = MAX_COMMAND_BYTES) -> Command
         raise _rejected(body, _what_is_wrong(faults), faults) from None
     if not command.model_fields_set >= REQUIRED_ATTRIBUTES:
         raise _rejected(body, "the command does not fit its schema", ())
+    if command.source.startswith(_WORKERS):
+        raise _rejected(body, f"the source of a command is not below {_WORKERS}")
     return command
+
+
+def oversized_command(head: bytes, *, size_bytes: int) -> CommandRejectedError:
+    """Return the refusal of a command of which only the beginning was read.
+
+    Args:
+        head: The beginning.
+        size_bytes: The size of the whole.
+    """
+    return _rejected(head, _too_large(size_bytes, MAX_COMMAND_BYTES))
+
+
+def _too_large(size_bytes: int, limit: int) -> str:
+    return f"the command has {size_bytes} bytes; at most {limit} are read"
 
 
 def parse_event(body: bytes) -> Event:
@@ -123,6 +184,7 @@ def _rejected(
         command_id=_text(attributes, "id", _READABLE_ID),
         session_id=_text(attributes, "subject", _ADDRESSABLE),
         command_type=_text(attributes, "type", _READABLE_ID),
+        source=_text(attributes, "source", _READABLE_SOURCE),
     )
 
 
@@ -167,7 +229,7 @@ def _field_errors(
 ) -> tuple[FieldError, ...]:
     if attributes is None or any(fault["type"] == "json_invalid" for fault in faults):
         return ()
-    errors = [_field_error(fault) for fault in faults]
+    errors = [_field_error(fault) for fault in faults[:_FIELD_ERRORS_AT_MOST]]
     named = {error.pointer for error in errors}
     errors += [
         FieldError(pointer=f"/{name}", detail="Field required")

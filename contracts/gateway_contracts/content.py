@@ -5,7 +5,7 @@ This version knows text; every other kind arrives as `unsupported`.
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from gateway_contracts.model import Jid, MessageId, Recipient, Text, WireModel
 
@@ -17,7 +17,8 @@ class TextToSend(WireModel):
     text: Annotated[Text, Field(min_length=1)] = Field(
         description="The text, at most 65,536 characters."
     )
-    mentions: tuple[Recipient, ...] = Field(
+    # At the first fault: a list of 100,000 of them would otherwise take seconds to explain.
+    mentions: Annotated[tuple[Recipient, ...], FailFast()] = Field(
         (), max_length=256, description="People named with `@<number>` in the text."
     )
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import structlog
 
+from gateway_contracts import MAX_COMMAND_BYTES
 from gateway_worker.broker.consumer import CommandConsumer
 from gateway_worker.broker.link import Link
 from gateway_worker.broker.publisher import Publisher
@@ -15,6 +16,7 @@ from gateway_worker.broker.stats import BrokerHealth, BrokerStats, Counters
 from gateway_worker.broker.topology import Declarer, Routes
 from gateway_worker.commands.ports import CommandSink
 from gateway_worker.errors import DependencyError
+from gateway_worker.sessions.ownership.control import MAX_CONTROL_BYTES
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +35,13 @@ class Broker:
         self._topology = settings.topology
         self._counters = Counters()
         self._consuming, self._publishing = (
-            Link(name=name, worker_id=worker_id, settings=settings, counters=self._counters)
+            Link(
+                name=name,
+                worker_id=worker_id,
+                settings=settings,
+                counters=self._counters,
+                largest=self._largest,
+            )
             for name in ("consume", "publish")
         )
         self._declarer = Declarer(
@@ -72,6 +80,11 @@ class Broker:
             log.info("broker.opened", address=settings.address)
             yield broker
         log.info("broker.closed")
+
+    def _largest(self, exchange: bytes) -> int:
+        """Return the size of the largest body that is read from an exchange."""
+        is_workers = exchange == self._topology.internal.encode()
+        return MAX_CONTROL_BYTES if is_workers else MAX_COMMAND_BYTES
 
     def consumer(self, sink: CommandSink) -> CommandConsumer:
         """Return the service that consumes commands; call it once, then run it."""

@@ -6,6 +6,7 @@ ones.
 """
 
 import asyncio
+from dataclasses import replace
 
 import structlog
 from aiormq.abc import DeliveredMessage
@@ -16,6 +17,7 @@ from gateway_worker.broker.delivery import CommandDelivery, Handle
 from gateway_worker.broker.headers import take_away_claims
 from gateway_worker.broker.ledger import Arrival, Ledger
 from gateway_worker.broker.link import Link
+from gateway_worker.broker.oversize import read_cut
 from gateway_worker.broker.publisher import Publisher
 from gateway_worker.broker.receipts import Receipts
 from gateway_worker.broker.settings import BrokerSettings
@@ -278,6 +280,11 @@ class CommandConsumer:
         self, subscription: Subscription, receipts: Receipts, message: DeliveredMessage
     ) -> None:
         self._check_claims(subscription, message)
+        cut = read_cut(message.body)
+        if cut is not None:
+            message = replace(message, body=cut.head)
+            self._counters.oversized += 1
+            log.warning("command.oversized", queue=subscription.queue, size_bytes=cut.size)
         handle = Handle(receipts, message.delivery_tag or 0)
         arrival, key = self._ledger.classify(message, handle, queue=subscription.queue)
         if arrival is Arrival.IN_WORK:
@@ -289,6 +296,7 @@ class CommandConsumer:
             return
         delivery = CommandDelivery(
             message=message,
+            cut=cut,
             handle=handle,
             key=key,
             queue=subscription.queue,

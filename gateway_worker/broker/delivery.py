@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 from aiormq.abc import DeliveredMessage
 
 from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, STAGE
+from gateway_worker.broker.oversize import Cut
 from gateway_worker.broker.receipts import Receipts
 from gateway_worker.commands.ports import Refusal, Settlement
 
@@ -41,6 +42,7 @@ class CommandDelivery:
 
     Args:
         message: The message as it first came.
+        cut: What is known of the body if it was too large; the message has its beginning then.
         handle: What settles it.
         key: What it is recognised by, or None if it has no id.
         queue: The queue it came from.
@@ -48,12 +50,13 @@ class CommandDelivery:
         settler: Carries settlements out.
     """
 
-    __slots__ = ("_origin", "_settler", "handles", "is_settled", "key", "message", "queue")
+    __slots__ = ("_origin", "_settler", "cut", "handles", "is_settled", "key", "message", "queue")
 
     def __init__(
         self,
         *,
         message: DeliveredMessage,
+        cut: Cut | None = None,
         handle: Handle,
         key: Key | None,
         queue: str,
@@ -61,6 +64,7 @@ class CommandDelivery:
         settler: Settler,
     ) -> None:
         self.message = message
+        self.cut = cut
         self.handles = [handle]
         self.key = key
         self.queue = queue
@@ -70,8 +74,13 @@ class CommandDelivery:
 
     @property
     def body(self) -> bytes:
-        """The raw body."""
+        """The raw body; only its beginning if it was too large to be read."""
         return self.message.body
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the whole body."""
+        return self.cut.size if self.cut is not None else len(self.message.body)
 
     @property
     def unassigned(self) -> bool:

@@ -1,13 +1,15 @@
-"""Lets a message with unreadable properties through, without them.
+"""Lets a message with unreadable properties through without them, and a large body cut.
 
 aiormq decodes a message's properties while it reads from the socket, and gives the connection up
 when that fails: a timestamp in microseconds or a routing key that is no UTF-8 is enough. The broker
 hands the message out again on the next connection, to this worker or to another, and each time
 counts a delivery for every other command in hand, until all of them are dead letters. So frames are
-looked at before the library sees them. What matters of a command is in its body.
+looked at before the library sees them. What matters of a command is in its body. Of a body that is
+larger than anything that is read only the beginning goes on: see `oversize`.
 """
 
 import asyncio
+import struct
 from typing import Any, cast
 
 import structlog
@@ -17,16 +19,27 @@ from yarl import URL
 
 log = structlog.get_logger(__name__)
 
-FRAME_HEAD_BYTES = 7  # type, channel and length
+from gateway_worker.broker.oversize import Cutter, Largest
+
+FRAME_HEAD = struct.Struct("!BHI")  # type, channel and length
 METHOD_FRAME = 1
 HEADER_FRAME = 2
+BODY_FRAME = 3
+OTHER_PROTOCOL = b"AMQP"  # what a broker sends that speaks another version, in place of a frame
 BASIC_DELIVER = bytes((0, 60, 0, 60))
 PROPERTY_FLAGS = slice(12, 14)
 ASCII_END = 0x80
 
 
 class TolerantTransport(TransportFactory):
-    """Opens connections whose frames are made readable."""
+    """Opens connections whose frames are made readable.
+
+    Args:
+        largest: The largest body that is read; by default any.
+    """
+
+    def __init__(self, *, largest: Largest | None = None) -> None:
+        self._largest = largest
 
     async def create(
         self, url: URL, **kwargs: Any
@@ -34,15 +47,22 @@ class TolerantTransport(TransportFactory):
         """Connect, with TLS for `amqps`."""
         factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
         reader, writer = await factory.create(url, **kwargs)
-        return cast("asyncio.StreamReader", FrameReader(reader)), writer
+        cutter = Cutter(largest=self._largest) if self._largest else None
+        return cast("asyncio.StreamReader", FrameReader(reader, cutter=cutter)), writer
 
 
 class FrameReader:
-    """The part of a stream reader that aiormq uses, which is to read frames in three steps."""
+    """The part of a stream reader that aiormq uses, which is to read frames in three steps.
 
-    def __init__(self, reader: asyncio.StreamReader) -> None:
+    Args:
+        reader: Where the frames come from.
+        cutter: Cuts bodies that are too large.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, *, cutter: Cutter | None = None) -> None:
         self._reader = reader
-        self._head = b""
+        self._cutter = cutter
+        self._head = self._content = b""
         self._step = 0
 
     def at_eof(self) -> bool:
@@ -56,14 +76,37 @@ class FrameReader:
     async def readexactly(self, size: int) -> bytes:
         """Read a frame's type, then the rest of its head, then its content with the end mark."""
         if self._step == 0:
-            self._head = await self._reader.readexactly(FRAME_HEAD_BYTES)
+            self._head, self._content = await self._next()
             self._step = 1
             return self._head[:size]
         if self._step == 1:
             self._step = 2
             return self._head[1 : 1 + size]
         self._step = 0
-        return readable(self._head[0], await self._reader.readexactly(size))
+        return self._content
+
+    async def _next(self) -> tuple[bytes, bytes]:
+        """Return the next frame that is to be seen: its head, and its content with the end mark."""
+        while True:
+            head = await self._reader.readexactly(FRAME_HEAD.size)
+            if head.startswith(OTHER_PROTOCOL):
+                return head, b""
+            kind, channel, length = FRAME_HEAD.unpack(head)
+            content = readable(kind, await self._reader.readexactly(length + 1))
+            shown = self._shown(kind, channel, content)
+            if shown is not None:
+                return FRAME_HEAD.pack(kind, channel, len(shown) - 1), shown
+
+    def _shown(self, kind: int, channel: int, content: bytes) -> bytes | None:
+        if self._cutter is None:
+            return content
+        if kind == BODY_FRAME:
+            return self._cutter.body(channel, content)
+        if kind == HEADER_FRAME:
+            return self._cutter.header(channel, content)
+        if kind == METHOD_FRAME and content.startswith(BASIC_DELIVER):
+            self._cutter.note_delivery(channel, exchange_of(content))
+        return content
 
 
 def readable(frame_type: int, content: bytes) -> bytes:
@@ -79,9 +122,19 @@ def readable(frame_type: int, content: bytes) -> bytes:
     return content
 
 
-def _with_readable_key(content: bytes) -> bytes:
+def exchange_of(content: bytes) -> bytes:
+    """Return the name of the exchange in a delivery's frame."""
+    at = _exchange_at(content)
+    return content[at + 1 : at + 1 + content[at]]
+
+
+def _exchange_at(content: bytes) -> int:
     consumer_tag_length = content[4]
-    exchange_at = 5 + consumer_tag_length + 9  # after the delivery tag and the redelivered bit
+    return 5 + consumer_tag_length + 9  # after the delivery tag and the redelivered bit
+
+
+def _with_readable_key(content: bytes) -> bytes:
+    exchange_at = _exchange_at(content)
     key_at = exchange_at + 1 + content[exchange_at]
     key = content[key_at + 1 : key_at + 1 + content[key_at]]
     try:

@@ -16,6 +16,7 @@ from yarl import URL
 
 from gateway_worker.broker.failures import as_dependency_error, as_rejected_login, bounded
 from gateway_worker.broker.frames import TolerantTransport
+from gateway_worker.broker.oversize import Largest
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
 from gateway_worker.errors import DependencyError
@@ -38,12 +39,20 @@ class Link:
         worker_id: Whose connection it is, for the same list.
         settings: Where the broker is and how long to wait.
         counters: Where reconnects are counted.
+        largest: The largest body that is read whole; by default any.
     """
 
     def __init__(
-        self, *, name: str, worker_id: str, settings: BrokerSettings, counters: Counters
+        self,
+        *,
+        name: str,
+        worker_id: str,
+        settings: BrokerSettings,
+        counters: Counters,
+        largest: Largest | None = None,
     ) -> None:
         self.name = name
+        self._largest = largest
         self._settings = settings
         self._counters = counters
         self._url = URL(settings.url.get_secret_value()).update_query(
@@ -190,7 +199,7 @@ class Link:
             await asyncio.sleep(self._backoff.next_seconds())
 
     async def _connect(self) -> aiormq.Connection:
-        connection = aiormq.Connection(self._url, transport_factory=TolerantTransport())
+        connection = aiormq.Connection(self._url, transport_factory=TolerantTransport(largest=self._largest))
         async with asyncio.timeout(self._settings.connect_timeout_seconds):
             await connection.connect()
         return connection

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from aiormq import spec
 
 from gateway_contracts import (
@@ -31,7 +32,9 @@ from gateway_worker.broker.headers import (
     forwarded_headers,
     kept_headers,
 )
+from gateway_worker.broker.letters import BYTES, SHA256
 from gateway_worker.broker.link import Link
+from gateway_worker.broker.oversize import Cut
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
 from gateway_worker.commands.ports import Delivery, Refusal
@@ -48,6 +51,7 @@ class DeadLetter:
 
     Attributes:
         body: The raw body.
+        cut: What is known of it if it was too large to be kept.
         properties: Its AMQP properties, headers included.
         routing_key: The key it was published with; kept.
         queue: The queue it was taken from.
@@ -56,6 +60,7 @@ class DeadLetter:
     """
 
     body: bytes
+    cut: Cut | None = None
     properties: spec.Basic.Properties
     routing_key: str
     queue: str
@@ -327,9 +332,10 @@ class Publisher:
         Raises:
             DependencyError: It is not known to be stored.
         """
-        came = letter.properties
+        came, cut = letter.properties, letter.cut
+        lost = {} if cut is None else {BYTES: cut.size, SHA256: cut.sha256}
         await self._commands.publish(
-            letter.body,
+            letter.body if cut is None else orjson.dumps(lost),
             exchange=self._topology.internal_dead,
             routing_key=letter.routing_key,
             properties=spec.Basic.Properties(
@@ -343,6 +349,7 @@ class Publisher:
                 app_id=came.app_id,
                 headers={
                     **kept_headers(came.headers or {}),
+                    **lost,
                     "wa-dead-code": letter.refusal.code,
                     "wa-dead-reason": letter.refusal.reason,
                     "wa-dead-attempts": letter.attempts,

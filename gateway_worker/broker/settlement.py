@@ -69,6 +69,7 @@ class Settlements:
     async def _bury(self, delivery: CommandDelivery, refusal: Refusal) -> None:
         letter = DeadLetter(
             body=delivery.body,
+            cut=delivery.cut,
             properties=delivery.message.header.properties,
             routing_key=delivery.routing_key,
             queue=delivery.queue,

@@ -21,6 +21,7 @@ class Counters:
     given_back: int = 0
     resubscribed: int = 0
     claims_ignored: int = 0
+    oversized: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class BrokerStats:
         given_back: Commands given back to the broker.
         resubscribed: Consumers that were found gone and subscribed again.
         claims_ignored: Messages that said of themselves what only workers may say; ignored.
+        oversized: Messages whose body was too large to be read.
         in_flight: Commands handed out and not settled.
         unconfirmed: Publications without a confirm so far.
         oldest_unconfirmed_seconds: Age of the oldest of them; grows while the broker blocks us.
@@ -64,6 +66,7 @@ class BrokerStats:
     given_back: int
     resubscribed: int
     claims_ignored: int
+    oversized: int
     in_flight: int
     unconfirmed: int
     oldest_unconfirmed_seconds: float

@@ -39,7 +39,12 @@ class Delivery(Protocol):
 
     @property
     def body(self) -> bytes:
-        """The raw body."""
+        """The raw body; only its beginning if it was too large to be read."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the whole body."""
         ...
 
     @property

@@ -7,6 +7,12 @@ from enum import StrEnum
 import orjson
 
 
+MAX_CONTROL_BYTES = 1_048_576
+"""The largest control message that a worker reads, in bytes."""
+MOST_EVENTS = 256
+"""How many late messages one control message may carry."""
+
+
 class ControlKind(StrEnum):
     """What a control message says; it travels in the header `wa-control`."""
 
@@ -49,15 +55,21 @@ class Control:
         """Read a control message.
 
         Raises:
-            ControlError: It is none, or one of a later release.
+            ControlError: It is none, too large, or one of a later release.
         """
+        if len(body) > MAX_CONTROL_BYTES:
+            raise ControlError(f"a control message of {len(body)} bytes")
         try:
             values = orjson.loads(body)
+            if len(values["events"]) > MOST_EVENTS:
+                raise ControlError(f"a control message with {len(values['events'])} events")
             return cls(
                 kind=ControlKind(kind),
                 session_id=str(values["session"]),
                 epoch=int(values["epoch"]),
                 events=tuple(orjson.dumps(event) for event in values["events"]),
             )
+        except ControlError:
+            raise
         except (ValueError, KeyError, TypeError) as error:
             raise ControlError(f"an unreadable control message: {type(error).__name__}") from error
