@@ -70,6 +70,10 @@ class Metrics:
         commands_waiting: Commands in mailboxes.
         commands_held: Commands that wait for those in a former owner's queue.
         dead_letters: Commands that went to the dead letters.
+        claims_ignored: Messages that said of themselves what only workers may say.
+        events_ignored: Events that came in as if they were commands.
+        refusals_untold: Refused commands that were not answered, because there were too many.
+        oversized: Messages whose body was too large to be read.
         settle_timeouts: Acknowledgements that did not get out; the broker delivers again.
         redeliveries: Commands that the broker delivered once more.
         events: Events confirmed by the broker, by type.
@@ -113,6 +117,10 @@ class Metrics:
     commands_waiting: Gauge
     commands_held: Gauge
     dead_letters: Counter
+    claims_ignored: Counter
+    events_ignored: Counter
+    refusals_untold: Counter
+    oversized: Counter
     settle_timeouts: Counter
     redeliveries: Counter
     events: Counter
@@ -295,6 +303,16 @@ def _commands(make: _Maker) -> dict[str, Any]:
             "commands_held", "Commands that wait for those in a former owner's queue."
         ),
         "dead_letters": make.counter("dead_letters", "Commands sent to the dead letters."),
+        "claims_ignored": make.counter(
+            "claims_ignored", "Messages that said of themselves what only workers may say."
+        ),
+        "events_ignored": make.counter(
+            "events_ignored", "Events that came in as if they were commands."
+        ),
+        "refusals_untold": make.counter(
+            "refusals_untold", "Refused commands that were not answered: there were too many."
+        ),
+        "oversized": make.counter("oversized_messages", "Messages too large to be read."),
         "settle_timeouts": make.counter(
             "settle_timeouts", "Acknowledgements that did not get out."
         ),

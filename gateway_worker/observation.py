@@ -215,6 +215,10 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
     metrics.follow(metrics.settle_timeouts, lambda: stats().settle_failures)
     metrics.follow(metrics.redeliveries, lambda: stats().reattached + stats().acknowledged_again)
     metrics.follow(metrics.dead_letters, lambda: stats().dead_lettered)
+    metrics.follow(metrics.claims_ignored, lambda: stats().claims_ignored)
+    metrics.follow(metrics.oversized, lambda: stats().oversized)
+    metrics.follow(metrics.events_ignored, lambda: parts.dispatcher.events_ignored)
+    metrics.follow(metrics.refusals_untold, lambda: parts.dispatcher.refusals_untold)
     metrics.follow(metrics.swallowed_messages, lambda: adapters.hosts.notices["message_lost"])
     troubles = adapters.snapshots.troubles
     for kind in SNAPSHOT_TROUBLES:

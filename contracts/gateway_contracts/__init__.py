@@ -115,8 +115,6 @@ from gateway_contracts.topology import (
 )
 
 __all__ = [
-    "is_event_type",
-    "oversized_command",
     "CONTENT_TYPE",
     "MAX_COMMAND_BYTES",
     "REQUIRED_ATTRIBUTES",
@@ -205,7 +203,9 @@ __all__ = [
     "dataschema_for",
     "encode",
     "format_sequence",
+    "is_event_type",
     "new_id",
+    "oversized_command",
     "parse_command",
     "parse_event",
     "parse_known_event",

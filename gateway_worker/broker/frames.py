@@ -17,9 +17,9 @@ from aiormq.connection import TCPTransportFactory, TLSTransportFactory, Transpor
 from pamqp.header import ContentHeader
 from yarl import URL
 
-log = structlog.get_logger(__name__)
-
 from gateway_worker.broker.oversize import Cutter, Largest
+
+log = structlog.get_logger(__name__)
 
 FRAME_HEAD = struct.Struct("!BHI")  # type, channel and length
 METHOD_FRAME = 1

@@ -199,7 +199,8 @@ class Link:
             await asyncio.sleep(self._backoff.next_seconds())
 
     async def _connect(self) -> aiormq.Connection:
-        connection = aiormq.Connection(self._url, transport_factory=TolerantTransport(largest=self._largest))
+        transport = TolerantTransport(largest=self._largest)
+        connection = aiormq.Connection(self._url, transport_factory=transport)
         async with asyncio.timeout(self._settings.connect_timeout_seconds):
             await connection.connect()
         return connection

@@ -99,4 +99,3 @@ class Cutter:
         del self._passing[channel]
         size = passing.size.to_bytes(8, "big")
         return _SECRET + size + passing.digest.digest() + bytes(passing.head) + end
-

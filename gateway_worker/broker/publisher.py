@@ -333,7 +333,9 @@ class Publisher:
             DependencyError: It is not known to be stored.
         """
         came, cut = letter.properties, letter.cut
-        lost = {} if cut is None else {BYTES: cut.size, SHA256: cut.sha256}
+        lost: dict[str, Any] = {}
+        if cut is not None:
+            lost = {BYTES: cut.size, SHA256: cut.sha256}
         await self._commands.publish(
             letter.body if cut is None else orjson.dumps(lost),
             exchange=self._topology.internal_dead,

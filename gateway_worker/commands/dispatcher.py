@@ -17,12 +17,15 @@ from dataclasses import dataclass, field
 import structlog
 
 from gateway_contracts import (
+    MAX_COMMAND_BYTES,
     Command,
     CommandRejectedError,
     MessageSend,
     SessionGetQr,
     SessionGetStatus,
     SessionReplay,
+    is_event_type,
+    oversized_command,
     parse_command,
 )
 from gateway_worker.commands.chain import Step
@@ -34,8 +37,14 @@ from gateway_worker.commands.ports import Delivery, Refusal, Settlement
 from gateway_worker.commands.scheduler import Lane, Scheduler, Ticket, Turn, WithdrawnError
 from gateway_worker.commands.turns import Turns
 from gateway_worker.errors import DependencyError, GatewayError, SessionNotFoundError
+from gateway_worker.runtime.allowance import Allowance, Allowances
 from gateway_worker.sessions.manager import OwnedElsewhereError, SessionManager
-from gateway_worker.sessions.ownership.control import Control, ControlError, ControlKind
+from gateway_worker.sessions.ownership.control import (
+    MAX_CONTROL_BYTES,
+    Control,
+    ControlError,
+    ControlKind,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +60,10 @@ _MANY_HOPS = 8
 HOLD_SECONDS = 120.0
 """How long a command waits for older ones in the queues of its session's former owners. Then it
 fails, for those queues cannot be read; it is not executed out of its order."""
+
+REFUSALS_PER_SECOND = 20.0
+"""How many refusals one `source` is told in the long run; of all sources, five times as many."""
+REFUSALS_AT_ONCE = 200.0
 
 Errand = Callable[[], Awaitable[None]]
 """Something of the worker's own to be done between two commands of a session."""
@@ -96,6 +109,10 @@ class Dispatcher:
         on_held: Called with the number of commands that are held back, or wait with those behind
             them, whenever it changes.
         hold_seconds: See `HOLD_SECONDS`.
+
+    Attributes:
+        events_ignored: How many events came in as if they were commands.
+        refusals_untold: How many refusals were not told, because there were too many.
     """
 
     def __init__(
@@ -113,6 +130,9 @@ class Dispatcher:
         self._forwarder = forwarder
         self._pilot = Pilot(manager=manager)
         self._outcomes = Outcomes(worker_id=worker_id)
+        self._refusals = _refusal_allowances()
+        self.events_ignored = 0
+        self.refusals_untold = 0
         self._on_held = on_held
         self._hold_seconds = hold_seconds
         self._turns: Turns[Work] = Turns(manager=manager, on_held=self._tell_held)
@@ -380,7 +400,15 @@ class Dispatcher:
     async def _refuse(
         self, delivery: Delivery, rejected: CommandRejectedError, *, arrived: float
     ) -> None:
-        """Tell the sender if that is possible, and put the body to the dead letters."""
+        """Tell the sender if that may be, and put the body to the dead letters.
+
+        An event that has come back is neither answered nor kept: its answer would come back too.
+        """
+        if rejected.is_event or is_event_type(delivery.message_type or ""):
+            self.events_ignored += 1
+            log.warning("command.is_an_event", event_type=_known_type(rejected))
+            await delivery.settle(Settlement.ACK)
+            return
         error, session_id = rejected.error, rejected.session_id
         log.warning(
             "command.refused",
@@ -390,7 +418,8 @@ class Dispatcher:
             pointers=[fault.pointer for fault in error.errors],
         )
         refusal = None
-        if rejected.command_id is not None and session_id is not None:
+        is_told = rejected.addressable and self._may_tell(rejected)
+        if is_told and rejected.command_id is not None and session_id is not None:
             refusal = self._outcomes.refusal(
                 rejected,
                 command_id=rejected.command_id,
@@ -400,18 +429,43 @@ class Dispatcher:
         kind = rejected.command_type or "unreadable"
         await self._executor.bury(delivery, kind, refusal, error, arrived=arrived)
 
+    def _may_tell(self, rejected: CommandRejectedError) -> bool:
+        """Whether a refusal may be told: whoever sends rubbish gets so many answers and no more."""
+        if self._refusals.take(rejected.source or ""):
+            return True
+        self.refusals_untold += 1
+        log.warning("command.refusal_not_told", command_id=rejected.command_id)
+        return False
+
+
+def _refusal_allowances() -> Allowances:
+    return Allowances(
+        each=lambda: Allowance(per_second=REFUSALS_PER_SECOND, at_once=REFUSALS_AT_ONCE),
+        together=Allowance(per_second=REFUSALS_PER_SECOND * 5, at_once=REFUSALS_AT_ONCE * 5),
+    )
+
+
+def _known_type(rejected: CommandRejectedError) -> str | None:
+    """Return the type of an event that this version knows; another text is the sender's."""
+    known = rejected.command_type is not None and is_event_type(rejected.command_type)
+    return rejected.command_type if known else None
+
 
 def _read(
     delivery: Delivery,
 ) -> tuple[str, Command | Control | CommandRejectedError | ControlError]:
     """Return the mailbox of a delivery and what is in it."""
     if delivery.control is not None:
+        if delivery.size_bytes > MAX_CONTROL_BYTES:
+            return "unreadable", ControlError(f"a control message of {delivery.size_bytes} bytes")
         try:
             control = Control.decode(delivery.control, delivery.body)
         except ControlError as error:
             return "unreadable", error
         return control.session_id, control
     try:
+        if delivery.size_bytes > MAX_COMMAND_BYTES:
+            raise oversized_command(delivery.body, size_bytes=delivery.size_bytes)
         command = parse_command(delivery.body)
     except CommandRejectedError as rejected:
         return rejected.session_id or "unreadable", rejected

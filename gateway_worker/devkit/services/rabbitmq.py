@@ -34,6 +34,7 @@ log.console = true
 log.console.level = warning
 disk_free_limit.absolute = 50MB
 vm_memory_high_watermark.absolute = 768MB
+max_message_size = 4194304
 """
 # Quorum queues sync their log before each confirm; in a throw-away node nobody needs it on disk
 NO_SYNC = "[{ra, [{wal_sync_method, none}]}].\n"

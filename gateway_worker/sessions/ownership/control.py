@@ -6,7 +6,6 @@ from enum import StrEnum
 
 import orjson
 
-
 MAX_CONTROL_BYTES = 1_048_576
 """The largest control message that a worker reads, in bytes."""
 MOST_EVENTS = 256
@@ -61,15 +60,14 @@ class Control:
             raise ControlError(f"a control message of {len(body)} bytes")
         try:
             values = orjson.loads(body)
-            if len(values["events"]) > MOST_EVENTS:
-                raise ControlError(f"a control message with {len(values['events'])} events")
-            return cls(
+            control = cls(
                 kind=ControlKind(kind),
                 session_id=str(values["session"]),
                 epoch=int(values["epoch"]),
-                events=tuple(orjson.dumps(event) for event in values["events"]),
+                events=tuple(orjson.dumps(event) for event in values["events"][: MOST_EVENTS + 1]),
             )
-        except ControlError:
-            raise
         except (ValueError, KeyError, TypeError) as error:
             raise ControlError(f"an unreadable control message: {type(error).__name__}") from error
+        if len(control.events) > MOST_EVENTS:
+            raise ControlError(f"a control message with more than {MOST_EVENTS} events")
+        return control

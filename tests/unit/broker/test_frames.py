@@ -1,11 +1,26 @@
 """Whatever a sender puts into a message's properties can be decoded afterwards."""
 
+import asyncio
+import hashlib
+import struct
+from typing import cast
+
+import pytest
 from aiormq import spec
 from hypothesis import given
 from hypothesis import strategies as st
 from pamqp.header import ContentHeader
 
-from gateway_worker.broker.frames import HEADER_FRAME, METHOD_FRAME, readable
+from gateway_worker.broker.frames import (
+    BASIC_DELIVER,
+    BODY_FRAME,
+    FRAME_HEAD,
+    HEADER_FRAME,
+    METHOD_FRAME,
+    FrameReader,
+    readable,
+)
+from gateway_worker.broker.oversize import Cutter, read_cut
 
 END = b"\xce"
 BASIC = b"\x00\x3c\x00\x00"
@@ -61,3 +76,92 @@ def test_any_routing_key_becomes_readable(tag: int, exchange: str, key: bytes) -
     except UnicodeDecodeError:
         expected = "".join(chr(byte) if byte < 0x80 else "?" for byte in key)
     assert deliver.routing_key == expected
+
+
+class Wire:
+    """Frames as they come from a socket."""
+
+    def __init__(self, *frames: bytes) -> None:
+        self._bytes = b"".join(frames)
+
+    async def readexactly(self, size: int) -> bytes:
+        """Return the next bytes."""
+        part, self._bytes = self._bytes[:size], self._bytes[size:]
+        assert len(part) == size
+        return part
+
+
+def frame(kind: int, channel: int, content: bytes) -> bytes:
+    return FRAME_HEAD.pack(kind, channel, len(content)) + content + END
+
+
+def deliver(exchange: str) -> bytes:
+    return spec.Basic.Deliver(
+        consumer_tag="tag", delivery_tag=1, exchange=exchange, routing_key="s1"
+    ).marshal()
+
+
+def message(channel: int, exchange: str, body: bytes, *, per_frame: int = 1000) -> list[bytes]:
+    method = BASIC_DELIVER + deliver(exchange)
+    header = ContentHeader(body_size=len(body), properties=spec.Basic.Properties(message_id="m"))
+    parts = [body[at : at + per_frame] for at in range(0, len(body), per_frame)]
+    return [
+        frame(METHOD_FRAME, channel, method),
+        frame(HEADER_FRAME, channel, header.marshal()),
+        *(frame(BODY_FRAME, channel, part) for part in parts),
+    ]
+
+
+async def bodies_of(*frames: bytes) -> dict[int, bytes]:
+    """Read frames as the library does, and return each channel's body, checked for its size."""
+    limits = {b"wa.internal": 4000}
+    reader = FrameReader(
+        cast("asyncio.StreamReader", Wire(*frames)),
+        cutter=Cutter(largest=lambda exchange: limits.get(exchange, 2000)),
+    )
+    sizes: dict[int, int] = {}
+    bodies: dict[int, bytes] = {}
+    while len(sizes) < 3 or any(len(bodies.get(one, b"")) < sizes[one] for one in sizes):
+        kind = (await reader.readexactly(1))[0]
+        channel, length = struct.unpack("!HI", await reader.readexactly(6))
+        content = (await reader.readexactly(length + 1))[:-1]
+        if kind == HEADER_FRAME:
+            header = ContentHeader()
+            header.unmarshal(content)
+            sizes[channel] = header.body_size or 0
+        elif kind == BODY_FRAME:
+            bodies[channel] = bodies.get(channel, b"") + content
+    return bodies
+
+
+@pytest.mark.parametrize("size", [2001, 65_536, 65_537, 300_001])
+async def test_a_large_body_goes_on_as_its_beginning_and_digest(size: int) -> None:
+    """On its channel only, whatever comes between its frames; what fits is left alone."""
+    large, small, workers = bytes(range(256)) * (size // 256 + 1), b"s" * 2000, b"w" * 3999
+    large = large[:size]
+    first = message(1, "wa.commands", large)
+    second = [*message(2, "wa.commands", small), *message(3, "wa.internal", workers)]
+    mixed = [*first[:3], *second, *first[3:]]
+    bodies = await bodies_of(*mixed)
+    cut = read_cut(bodies[1])
+
+    assert cut is not None
+    assert (cut.size, cut.sha256) == (size, hashlib.sha256(large).hexdigest())
+    assert cut.head == large[:65_536]
+    assert (bodies[2], bodies[3]) == (small, workers)
+    assert read_cut(small) is None
+
+
+async def test_nobody_can_publish_what_is_taken_for_a_cut_body() -> None:
+    """Its first bytes are known to this process alone."""
+    frames = [*message(1, "", b"x" * 2001), *message(2, "", b""), *message(3, "", b"")]
+    stand_in = (await bodies_of(*frames))[1]
+    assert read_cut(stand_in) is not None
+    assert read_cut(bytes(32) + stand_in[32:]) is None
+
+
+async def test_a_broker_of_another_version_is_told_from_a_frame() -> None:
+    """It answers with eight bytes that are none."""
+    reader = FrameReader(cast("asyncio.StreamReader", Wire(b"AMQP\x00\x01\x00\x00")))
+    assert await reader.readexactly(1) == b"A"
+    assert (await reader.readexactly(6)).startswith(b"MQP")
