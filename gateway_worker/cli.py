@@ -91,8 +91,12 @@ def _run(_arguments: argparse.Namespace) -> int:
 
     from gateway_worker.app import run  # noqa: PLC0415
     from gateway_worker.config import load_settings  # noqa: PLC0415
+    from gateway_worker.config.wiping import wipe_secrets  # noqa: PLC0415
+    from gateway_worker.whatsapp.confinement import keep_private  # noqa: PLC0415
 
+    keep_private()
     settings = load_settings()
+    wipe_secrets()
     uvloop.run(run(settings))
     return 0
 

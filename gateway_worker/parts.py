@@ -57,7 +57,6 @@ from gateway_worker.storage.objects.snapshots import Snapshots, device_snapshots
 from gateway_worker.storage.objects.store import Bucket
 from gateway_worker.version import VERSION
 from gateway_worker.whatsapp.launcher import HostProcesses
-from gateway_worker.whatsapp.memory import pss_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -205,7 +204,9 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
             raise DependencyError("; ".join(problems))
         await broker.depth()
 
-    resources = ResourceMeter(host_pids=lambda: _pids(adapters.hosts), pss_bytes=pss_bytes)
+    resources = ResourceMeter(
+        host_pids=adapters.hosts.measured_pids, pss_bytes=adapters.hosts.pss_bytes
+    )
     report = LoadReport(
         worker_id=worker_id,
         carried=manager,
@@ -391,8 +392,3 @@ def _surroundings(
         tenure=Tenure(),
         relay=relay,
     )
-
-
-def _pids(hosts: HostProcesses) -> tuple[int, ...]:
-    zygote = hosts.fork_server_pid
-    return () if zygote is None else (zygote, *hosts.host_pids)

@@ -13,12 +13,15 @@ import structlog
 
 import gateway_worker
 from gateway_worker.errors import DependencyError
+from gateway_worker.whatsapp.confinement import OLDEST_VERSION, landlock_version
 from gateway_worker.whatsapp.ipc.codec import FrameDecoder, WireError, encode
 from gateway_worker.whatsapp.ipc.frames import (
     Fork,
     Forked,
     Frame,
     Lease,
+    Measure,
+    Measured,
     NotForked,
     Ready,
     Reaped,
@@ -80,6 +83,7 @@ class ForkServer:
 
     Attributes:
         gone: Set when it cannot fork any more.
+        told_bytes: The memory that it has last said it uses.
     """
 
     def __init__(
@@ -99,6 +103,7 @@ class ForkServer:
         self._numbers = 0
         self._open = True
         self.gone = asyncio.Event()
+        self.told_bytes: int | None = None
 
     @property
     def pid(self) -> int:
@@ -147,7 +152,10 @@ class ForkServer:
             if isinstance(error, asyncio.CancelledError):
                 raise
             raise DependencyError("the fork server for WhatsApp hosts does not start") from error
-        log.info("fork_server.started", pid=process.pid)
+        confined = landlock_version() >= OLDEST_VERSION
+        log.info("fork_server.started", pid=process.pid, confined=confined)
+        if not confined:
+            log.warning("hosts.unconfined", detail="the kernel has no Landlock, or it is off")
         return server
 
     async def fork(self) -> ForkedHost:
@@ -190,6 +198,12 @@ class ForkServer:
         except OSError as error:  # not extended, which is the safe side
             log.warning("fork_server.lease_not_extended", reason=repr(error))
 
+    def ask_memory(self) -> None:
+        """Let it say how much memory it uses. Never blocks."""
+        if self._open:
+            with suppress(OSError):  # the next time
+                self._control.send(encode(Measure()))
+
     async def close(self) -> None:
         """End it; hosts that still run are killed. Idempotent."""
         self._lose()
@@ -229,6 +243,8 @@ class ForkServer:
             case NotForked(number=number, detail=detail):
                 if answer := self._forks.get(number):
                     answer.set_exception(DependencyError(f"no host could be forked: {detail}"))
+            case Measured(pss_bytes=size):
+                self.told_bytes = size
             case Reaped(pid=pid, status=status):
                 if (waiting := self._statuses.pop(pid, None)) and not waiting.done():
                     waiting.set_result(status)

@@ -20,6 +20,7 @@ from gateway_worker.sessions.store_files import DEVICE_STORE_NAME, pending_recor
 from gateway_worker.whatsapp.forkserver import ORPHAN_MARGIN_SECONDS, ForkServer
 from gateway_worker.whatsapp.ipc.frames import Start
 from gateway_worker.whatsapp.journal import Run, trace
+from gateway_worker.whatsapp.memory import may_look, pss_bytes
 from gateway_worker.whatsapp.process import HostProcess
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 
@@ -30,6 +31,8 @@ STEADY_SECONDS: Final = 60.0
 later, or as soon as a host is to be started."""
 _SPREAD: Final = 0.25
 """How much less or more than set each host waits for WhatsApp: they must not leave in step."""
+MOST_NOTICES: Final = 50
+"""So many kinds of notices are counted apart, whatever hosts may make up."""
 LISTENER_SECONDS: Final = 2.0
 """How long a listener may take for its last events when everything stops."""
 
@@ -66,6 +69,29 @@ class HostProcesses:
     def host_pids(self) -> tuple[int, ...]:
         """The process ids of the hosts that run."""
         return tuple(host.pid for host in self._hosts if not host.finished)
+
+    def measured_pids(self) -> tuple[int, ...]:
+        """Return the process ids of the fork server and the hosts; none before there is one.
+
+        Where they may not be looked into from here, each is asked for the next time.
+        """
+        server = self._server
+        if server is None or not server.alive:
+            return ()
+        if not may_look(server.pid):
+            server.ask_memory()
+            for host in self._hosts:
+                host.ask_memory()
+        return (server.pid, *self.host_pids)
+
+    def pss_bytes(self, pid: int) -> int | None:
+        """Return a process's proportional memory as measured, or as it has last said itself."""
+        found = pss_bytes(pid)
+        if found is not None:
+            return found
+        if self._server is not None and pid == self._server.pid:
+            return self._server.told_bytes
+        return next((host.told_bytes for host in self._hosts if host.pid == pid), None)
 
     async def __aenter__(self) -> Self:
         """Start the fork server. Raises `DependencyError`."""
@@ -196,7 +222,8 @@ class HostProcesses:
         return pid in self.host_pids
 
     def _on_notice(self, event: str) -> None:
-        self.notices[event] += 1
+        is_new = event not in self.notices
+        self.notices["other" if is_new and len(self.notices) >= MOST_NOTICES else event] += 1
 
     def _start_frame(self, spec: HostSpec, *, replay: bool = False) -> Start:
         settings = self._settings

@@ -3,6 +3,15 @@
 from pathlib import Path
 
 
+def may_look(pid: int) -> bool:
+    """Whether this process may read another one's memory figures; root may, as a rule."""
+    try:
+        with Path(f"/proc/{pid}/smaps_rollup").open():
+            return True
+    except OSError:
+        return False
+
+
 def pss_bytes(pid: int) -> int | None:
     """Return a process's proportional set size; None if it is gone or may not be looked at.
 

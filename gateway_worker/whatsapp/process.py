@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -48,6 +49,17 @@ ACK_EVERY: Final = 64
 """Acknowledgements are told after so long, or when there are so many."""
 CHATS_SECONDS: Final = 5.0
 """How long to wait for the ids of a chat, which the host knows by heart."""
+SPARE_EVENTS: Final = 256
+"""How many events more than its records in flight a host may have waiting; then nothing more is
+read from it until they are taken. One that keeps to its limit never comes near."""
+MOST_WAITING_BYTES: Final = 16 * 1024 * 1024
+"""How many bytes a host may have written since its first event that waits, likewise."""
+NOTICES: Final = 50
+NOTICES_SECONDS: Final = 10.0
+"""So many notices of one host are logged in so long; of the others, that there were any."""
+NOTICE_LENGTH: Final = 200
+_NOTICE: Final = re.compile("[a-z_]{1,40}")
+MOST_MEMORY_BYTES: Final = 1 << 40
 JOURNAL_SECONDS: Final = 2.0
 """How long to wait until the journal of a host that is gone can be trusted."""
 Answer = frames.Sent | frames.Done | frames.Chats
@@ -93,6 +105,12 @@ class HostProcess:
         self._only_replays = False
         self._loop = asyncio.get_running_loop()
         self._protocol = FrameProtocol(on_frame=self._on_frame, on_closed=self._on_closed)
+        self._most_events = settings.in_flight + SPARE_EVENTS
+        self._is_paused = False
+        self._waiting_since = 0
+        self._notices_left = NOTICES
+        self._notices_until = 0.0
+        self.told_bytes: int | None = None
         self._closed = asyncio.Event()
         self._gone = asyncio.Event()
         self._events: asyncio.Queue[HostEvent] = asyncio.Queue()
@@ -229,6 +247,11 @@ class HostProcess:
                 signal.pidfd_send_signal(self._forked.pidfd, signal.SIGTERM)
             self._loop.call_later(frames.LEAVE_SECONDS, self.kill)
 
+    def ask_memory(self) -> None:
+        """Let it say how much memory it uses; see `told_bytes`."""
+        if not self._closed.is_set():
+            self._protocol.send(frames.Measure())
+
     async def finish(self, *, seconds: float) -> None:
         """Wait until the listener has had the last event; after that long it is cancelled."""
         if self._tasks:
@@ -295,12 +318,28 @@ class HostProcess:
             case frames.Failed(request=number):
                 self._fail(number, translate.error_of(frame))
             case frames.Notice(event=event, detail=detail):
-                self._log.warning(f"host.{event}", detail=detail)
-                self._noticed(event)
+                self._on_notice(event, detail)
+            case frames.Measured(pss_bytes=size):
+                self.told_bytes = min(max(0, size), MOST_MEMORY_BYTES)
             case _:
                 self._on_news(frame)
 
+    def _on_notice(self, event: str, detail: str) -> None:
+        """Log and count a notice; a host that is not itself any more makes no flood of them."""
+        name = event if _NOTICE.fullmatch(event) else "unknown"
+        self._noticed(name)
+        now = self._loop.time()
+        if now >= self._notices_until:
+            self._notices_left, self._notices_until = NOTICES, now + NOTICES_SECONDS
+        self._notices_left -= 1
+        if self._notices_left > 0:
+            self._log.warning(f"host.{name}", detail=detail[:NOTICE_LENGTH])
+        elif self._notices_left == 0:
+            self._log.error("host.notices_suppressed", seconds=NOTICES_SECONDS)
+
     def _on_news(self, frame: Frame) -> None:
+        if self._events.empty():
+            self._waiting_since = self._protocol.received_bytes
         if isinstance(frame, translate.SpooledFrame):
             self._told = frame.record
             self._open[frame.record] = None
@@ -311,6 +350,16 @@ class HostProcess:
             self._noticed("event_unusable")
             if isinstance(frame, translate.SpooledFrame):
                 self.acknowledge(frame.record)
+        self._pause_if_flooded()
+
+    def _pause_if_flooded(self) -> None:
+        """Let a host wait that says more than its session takes; it fills its own memory then."""
+        written = self._protocol.received_bytes - self._waiting_since
+        is_flooded = self._events.qsize() >= self._most_events or written >= MOST_WAITING_BYTES
+        if is_flooded and not self._is_paused:
+            self._is_paused = True
+            self._protocol.pause()
+            self._log.warning("host.paused", events=self._events.qsize(), written_bytes=written)
 
     def _answer(self, number: int, answer: Answer) -> None:
         if isinstance(answer, frames.Done):
@@ -342,6 +391,9 @@ class HostProcess:
     async def _listen(self) -> None:
         while True:
             event = await self._events.get()
+            if self._is_paused and self._events.empty():
+                self._is_paused = False
+                self._protocol.resume()
             try:
                 await self._listener(event)
             except Exception:  # noqa: BLE001 - one event that fails must not end the host

@@ -40,6 +40,7 @@ from gateway_worker.sessions.hosting import (
     UndecryptableMessage,
 )
 from gateway_worker.whatsapp.ipc import frames
+from gateway_worker.whatsapp.ipc.codec import WireError
 from gateway_worker.whatsapp.ipc.frames import Failure
 
 _ERRORS: Final[dict[str, type[GatewayError]]] = {
@@ -132,6 +133,8 @@ def host_event(frame: EventFrame) -> HostEvent:
             event = LinkDown(detail=detail)
         case frames.Ended(reason=reason, detail=detail, retry_after_seconds=wait):
             event = LinkEnded(reason=reason, detail=detail, retry_after_seconds=wait)
+        case _:
+            raise WireError(f"{type(frame).__name__} is not for the worker")
     return event
 
 

@@ -9,6 +9,13 @@ import traceback
 from pathlib import Path
 from typing import Final, NoReturn
 
+from gateway_worker.whatsapp.confinement import (
+    OLDEST_VERSION,
+    UnconfinedError,
+    code_and_system,
+    confine,
+    landlock_version,
+)
 from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.host.kernel import lock_directory, name_process, silence_output
 from gateway_worker.whatsapp.host.native import (
@@ -64,6 +71,7 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
     silence_output(directory / ERRORS_NAME)
     name_process("wa-host")
     lock_directory(directory)
+    _confine(_home(start), channel, deferred)
     rewind = _rewind(start, channel, deferred)
     if not start.replay:
         rewind.start()
@@ -108,6 +116,28 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
         library=library,
         rewind=rewind,
     ).run()
+
+
+def _home(start: Start) -> Path:
+    """Return the session's directory; a spool that was carried here lies in one inside it."""
+    directory = Path(start.directory)
+    is_inside = start.replay and not (directory / start.device_store).exists()
+    return (
+        directory.parent
+        if is_inside and (directory.parent / start.device_store).exists()
+        else directory
+    )
+
+
+def _confine(directory: Path, channel: BlockingChannel, deferred: Deferred) -> None:
+    """Close the rest of the disk to this process, where the kernel can; before any other thread."""
+    os.environ["TMPDIR"] = str(directory)
+    os.chdir(directory)
+    try:
+        confine(directory, readable=code_and_system(str(Path(deferred.path).parent)))
+    except UnconfinedError as error:
+        if landlock_version() >= OLDEST_VERSION:  # else the worker has said so, once for all
+            channel.send(Notice(event="unconfined", detail=error.reason))
 
 
 def _rewind(start: Start, channel: BlockingChannel, deferred: Deferred) -> Rewind:

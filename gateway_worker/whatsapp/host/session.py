@@ -55,6 +55,8 @@ from gateway_worker.whatsapp.ipc.frames import (
     FromHost,
     Linked,
     Logout,
+    Measure,
+    Measured,
     Notice,
     PairingFailed,
     Person,
@@ -64,6 +66,7 @@ from gateway_worker.whatsapp.ipc.frames import (
     Stop,
     Up,
 )
+from gateway_worker.whatsapp.memory import pss_bytes
 
 FIRST_QR_SECONDS: Final = 60.0
 NEXT_QR_SECONDS: Final = 20.0
@@ -344,6 +347,8 @@ class HostSession:
                 self._commands.logout(frame)
             case Stop():
                 self._leave()
+            case Measure():
+                self._send(Measured(pss_bytes=pss_bytes(os.getpid()) or 0))
             case other:
                 raise WireError(f"{type(other).__name__} is not for a running host")
 

@@ -25,6 +25,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, NoReturn
 
+from gateway_worker.whatsapp.confinement import keep_private
 from gateway_worker.whatsapp.host.heap import fill_holes
 from gateway_worker.whatsapp.host.kernel import (
     count_threads,
@@ -41,10 +42,13 @@ from gateway_worker.whatsapp.ipc.frames import (
     Forked,
     Frame,
     Lease,
+    Measure,
+    Measured,
     NotForked,
     Ready,
     Reaped,
 )
+from gateway_worker.whatsapp.memory import pss_bytes
 
 MAX_PACKET_BYTES: Final = 4096
 
@@ -121,7 +125,9 @@ class ForkServer:
         if not data:
             return False
         for frame in FrameDecoder().feed(data):
-            if isinstance(frame, Lease):
+            if isinstance(frame, Measure):
+                self._tell(Measured(pss_bytes=pss_bytes(self._pid) or 0))
+            elif isinstance(frame, Lease):
                 self._deadline = math.inf if frame.deadline is None else frame.deadline
                 self._lease_ended = False
             else:
@@ -178,6 +184,7 @@ def main() -> None:
     control_fd, worker = (int(argument) for argument in sys.argv[1:3])
     orphan_seconds = float(sys.argv[3])
     die_with_parent(worker)
+    keep_private()
     name_process("wa-zygote")
     gc.disable()  # a collection would leave holes that hosts then fill, page by page
     deferred = preload()

@@ -48,6 +48,8 @@ KINDS: Final[tuple[type[Any], ...]] = (
     frames.Undecryptable,
     frames.AskChats,
     frames.Chats,
+    frames.Measure,
+    frames.Measured,
 )
 """A frame's kind on the wire is its place in here, so a change of order is a new `VERSION`."""
 

@@ -116,6 +116,11 @@ class Ack:
     beyond: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """Answer with `Measured`: no other process may look."""
+
+
 # A host to the worker.
 
 
@@ -279,6 +284,13 @@ class Notice:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The process's proportional memory; 0 if it cannot be told."""
+
+    pss_bytes: int
+
+
 # The worker and the fork server.
 
 
@@ -343,7 +355,7 @@ class Failure:
     UNCERTAIN: Final = "uncertain"
 
 
-ToHost = Start | SendText | Cancel | Logout | AskChats | Stop | Ack
+ToHost = Start | SendText | Cancel | Logout | AskChats | Stop | Ack | Measure
 FromHost = (
     QrCode
     | PairCode
@@ -360,7 +372,8 @@ FromHost = (
     | Chats
     | Failed
     | Notice
+    | Measured
 )
-ToForkServer = Fork | Lease
-FromForkServer = Ready | Forked | NotForked | Reaped
+ToForkServer = Fork | Lease | Measure
+FromForkServer = Ready | Forked | NotForked | Reaped | Measured
 Frame = ToHost | FromHost | ToForkServer | FromForkServer

@@ -14,6 +14,9 @@ class FrameProtocol(asyncio.Protocol):
     Args:
         on_frame: Called with each frame as soon as it is complete; must be quick.
         on_closed: Called once when nothing more will come, with the error if there was one.
+
+    Attributes:
+        received_bytes: How much has come.
     """
 
     def __init__(
@@ -27,6 +30,7 @@ class FrameProtocol(asyncio.Protocol):
         self._decoder = FrameDecoder()
         self._transport: asyncio.Transport | None = None
         self._error: Exception | None = None
+        self.received_bytes = 0
 
     def send(self, frame: Frame) -> None:
         """Queue a frame; dropped without a word when the connection is gone.
@@ -37,6 +41,16 @@ class FrameProtocol(asyncio.Protocol):
         data = encode(frame)
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
+
+    def pause(self) -> None:
+        """Read nothing more until `resume`: the other end has to wait. Idempotent."""
+        if self._transport is not None and self._transport.is_reading():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on. Idempotent."""
+        if self._transport is not None and not self._transport.is_reading():
+            self._transport.resume_reading()
 
     def close(self) -> None:
         """Close the connection; `on_closed` follows."""
@@ -51,6 +65,7 @@ class FrameProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand on what is complete; a stream that is broken is closed."""
+        self.received_bytes += len(data)
         try:
             for frame in self._decoder.feed(data):
                 self._on_frame(frame)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway_worker.errors import (
     InvalidCommandError,
@@ -28,9 +29,16 @@ from gateway_worker.whatsapp.forkserver import ForkedHost
 from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.ipc import frames
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
+from gateway_worker.whatsapp.ipc.codec import encode
 from gateway_worker.whatsapp.ipc.frames import Failure
 from gateway_worker.whatsapp.ipc.sends import LOCK_NAME, Answer, Refusal
-from gateway_worker.whatsapp.process import HostProcess
+from gateway_worker.whatsapp.process import (
+    MOST_MEMORY_BYTES,
+    MOST_WAITING_BYTES,
+    NOTICE_LENGTH,
+    NOTICES,
+    HostProcess,
+)
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 from tests.support.eventually import eventually
 
@@ -71,6 +79,21 @@ class Puppet:
         """Send anything to the worker."""
         self._socket.sendall(data)
 
+    async def flood(self, data: bytes, *, turns: int) -> bytes:
+        """Send this for as long as the worker takes it; returns what is left of the last one."""
+        self._socket.settimeout(0)
+        left, idle = data, 0
+        while idle < turns:
+            try:
+                left = left[self._socket.send(left) :] or data
+            except BlockingIOError:
+                idle += 1
+                await asyncio.sleep(0)
+            else:
+                idle = 0
+        self._socket.settimeout(10)
+        return b"" if left is data else left
+
     def hang_up(self) -> None:
         """Close the connection."""
         self._socket.close()
@@ -96,6 +119,7 @@ async def puppet(
     *,
     settings: WhatsAppSettings = QUICK,
     fail_on: Callable[[HostEvent], bool] = lambda _: False,
+    gate: asyncio.Event | None = None,
 ) -> AsyncIterator[Puppet]:
     """Start a process that only sleeps, behind a socket that the test holds."""
     process = await asyncio.create_subprocess_exec(
@@ -110,6 +134,8 @@ async def puppet(
 
     async def listen(event: HostEvent) -> None:
         events.append(event)
+        if gate is not None:
+            await gate.wait()
         if fail_on(event):
             raise RuntimeError("a listener's fault")
 
@@ -309,3 +335,51 @@ async def test_a_host_that_dies_before_or_while_it_sends(tmp_path: Path) -> None
         ),
     )
     assert isinstance(refused, UpstreamRejectedError)
+
+
+@pytest.mark.parametrize("text", ["", "x" * 100_000], ids=["many", "large"])
+async def test_a_host_that_says_too_much_has_to_wait(tmp_path: Path, text: str) -> None:
+    """What it says fills its own memory, not the worker's; once there is room it goes on."""
+    gate = asyncio.Event()
+    data = encode(frames.Down(detail=text)) * (1 if text else 100)
+    async with puppet(tmp_path, settings=QUICK, gate=gate) as host:
+        left = await host.flood(data, turns=300)
+
+        waiting = host.host._events.qsize()
+        assert waiting * len(text) < 2 * MOST_WAITING_BYTES
+        assert waiting < 20_000
+        gate.set()
+        await asyncio.to_thread(host.say_bytes, left)
+        await asyncio.to_thread(host.say, message(1))
+        await eventually(lambda: any(isinstance(one, InboundMessage) for one in host.events))
+
+
+async def test_a_flood_of_notices_is_no_flood_in_the_log(tmp_path: Path) -> None:
+    """Nor can a host make up kinds of them."""
+    async with puppet(tmp_path) as host:
+        with capture_logs() as logs:
+            made_up = (
+                frames.Notice(event=f"made up {number}", detail="x" * 1_000)
+                for number in range(1_000)
+            )
+            await asyncio.to_thread(host.say, *made_up)
+            await eventually(lambda: len(host.notices) == 1_000)
+        assert set(host.notices) == {"unknown"}
+        assert len(logs) == NOTICES
+        assert max(len(entry.get("detail", "")) for entry in logs) <= NOTICE_LENGTH
+        assert logs[-1]["event"] == "host.notices_suppressed"
+
+
+async def test_a_host_s_word_of_its_memory_is_believed_within_reason(tmp_path: Path) -> None:
+    """It is a figure for people."""
+    async with puppet(tmp_path) as host:
+        for told, believed in ((5, 5), (-7, 0), (1 << 60, MOST_MEMORY_BYTES)):
+            host.say(frames.Measured(pss_bytes=told))
+            await eventually(lambda believed=believed: host.host.told_bytes == believed)
+
+
+async def test_a_frame_that_is_no_host_s_ends_it(tmp_path: Path) -> None:
+    """It is not what we have started."""
+    async with puppet(tmp_path) as host:
+        host.say(frames.Reaped(pid=1, status=0))
+        await eventually(lambda: any(isinstance(one, HostExited) for one in host.events))

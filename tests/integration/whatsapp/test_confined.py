@@ -1,0 +1,49 @@
+"""A running host is closed in, and tells of itself what nobody else can find out."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway_worker.sessions.hosting import OutgoingText
+from gateway_worker.whatsapp.memory import pss_bytes
+from tests.integration.whatsapp.stage import Stage
+from tests.support.eventually import eventually
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+
+
+def status(pid: int) -> dict[str, str]:
+    """Return what the kernel says of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+async def test_a_host_has_given_up_what_it_does_not_need(stage: Stage) -> None:
+    """It still pairs, sends and resumes; it has no capability and can get none."""
+    account = await stage.linked()
+    customer = await stage.customer()
+    await account.host.send_text(OutgoingText(to=customer.number, text="Hello"))
+    found = status(account.host.pid)
+    assert found["NoNewPrivs"] == "1"
+    assert int(found["CapEff"], 16) == int(found["CapPrm"], 16) == 0
+    assert stage.processes.notices["unconfined"] == 0
+    await account.stop()
+    await account.resume()
+    await account.stop()
+
+
+async def test_memory_is_told_where_it_may_not_be_looked_at(stage: Stage) -> None:
+    """By the host and the fork server themselves; about what root sees."""
+    account = await stage.linked()
+    server = stage.processes._server
+    assert server is not None
+    server.ask_memory()
+    account.host.ask_memory()
+    for pid, teller in ((server.pid, server), (account.host.pid, account.host)):
+        await eventually(lambda teller=teller: teller.told_bytes)
+        seen = pss_bytes(pid)
+        assert seen is not None
+        assert teller.told_bytes is not None
+        assert 0.5 < teller.told_bytes / seen < 2
+    assert stage.processes.measured_pids()[0] == server.pid
+    await account.stop()
