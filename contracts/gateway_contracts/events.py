@@ -258,7 +258,7 @@ class SentInfo(WireModel):
     devices_left_out: Annotated[int, Field(ge=0)] = Field(
         0,
         description="How many devices of the recipients the message could not be encrypted for; "
-        "they do not show it.",
+        "they do not show it, in a group not before they have asked for its key.",
     )
 
 

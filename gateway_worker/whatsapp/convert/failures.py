@@ -137,10 +137,15 @@ def send_failure(text: str, *, untouched: bool = False) -> SendFailure:
     return failure or NO_ACKNOWLEDGEMENT
 
 
-def query_failure(text: str) -> SendFailure:
-    """Return what an error of a query means: whatever it was, it was no message."""
-    failure = _never_written(text)
-    return failure or SendFailure(kind=Failure.TIMED_OUT, detail="a query failed")
+def query_failure(text: str, what: str = "a query") -> SendFailure:
+    """Return what an error of a query means: whatever it was, it was no message.
+
+    Args:
+        text: The library's.
+        what: What was asked for, for a person.
+    """
+    failure = _never_written(text, step=what)
+    return failure or SendFailure(kind=Failure.TIMED_OUT, detail=f"no usable answer to {what}")
 
 
 def refusal(
@@ -182,11 +187,11 @@ def backoff_of(text: str) -> float | None:
     return None if found is None else float(found[1])
 
 
-def _never_written(text: str) -> SendFailure | None:
+def _never_written(text: str, *, step: str | None = None) -> SendFailure | None:
     for part, kind in _NEVER_WRITTEN:
         if part in text:
             return SendFailure(kind=kind, detail=part)
-    step = next((step for part, step in _STEPS if part in text), None)
+    step = step or next((name for part, name in _STEPS if part in text), None)
     if step is None:
         return None
     status = status_of(text)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Final
 
+from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.sending import GIVEN_UP, Sender
 from gateway_worker.whatsapp.ipc.frames import (
@@ -113,9 +114,13 @@ class Commands:
         """Begin nothing more, and answer what waits as not begun; what runs goes on.
 
         A library that leaves its connection may hold a message for longer than this process lives,
-        and nobody would know what became of it.
+        and nobody would know what became of it. One whose recipient is still being looked up has
+        not been given to it, and never is.
         """
         self._is_closed = True
+        running = self._running
+        if running is not None and self._sender.give_up(running):
+            self._refuse(running)
         for request in tuple(self._waiting):
             if self._take(request):
                 self._refuse(request)
@@ -123,6 +128,8 @@ class Commands:
     def abandon(self) -> None:
         """Begin nothing more, and answer nobody: the worker is gone. What runs goes on."""
         self._is_closed = True
+        if self._running is not None:
+            self._sender.give_up(self._running)
         self._waiting.clear()
 
     def finish(self, seconds: float) -> None:
@@ -183,9 +190,7 @@ class Commands:
         try:
             self._library.logout()
         except Exception as error:  # noqa: BLE001 - as above
-            known = "not connected" in str(error) or "not logged in" in str(error)
-            kind = Failure.NOT_CONNECTED if known else Failure.TIMED_OUT
-            self._fail(request.request, kind, "WhatsApp did not confirm the logout")
+            self._send(query_failure(str(error), "the logout").frame(request.request))
             return
         self._send(Done(request=request.request))
         self._unlinked()
@@ -194,8 +199,8 @@ class Commands:
         try:
             code = self._library.pair_phone(number)
         except Exception as error:  # noqa: BLE001 - as above
-            detail = f"no pairing code: {type(error).__name__}"
-            self._send(PairingFailed(timed_out=False, detail=detail))
+            failure = query_failure(str(error), "the request for a pairing code")
+            self._send(PairingFailed(timed_out=False, detail=failure.detail))
             self._unlinked()
             return
         self._send(PairCode(code=code, valid_seconds=PAIR_CODE_SECONDS))

@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from gateway_worker.whatsapp.convert.failures import (
     ONE_MORE,
@@ -33,9 +33,8 @@ from gateway_worker.whatsapp.ipc.sends import Answer, Refusal
 REMEMBERED_IDS: Final = 1_000
 """Recipients whose true id was asked for."""
 
-GIVEN_UP: Final = SendFailure(
-    kind=Failure.TIMED_OUT, detail="the look-up of the recipient took too long"
-)
+LOOK_UP: Final = "the look-up of the recipient"
+GIVEN_UP: Final = SendFailure(kind=Failure.TIMED_OUT, detail=f"{LOOK_UP} took too long")
 
 Devices = frozenset[str]
 T = TypeVar("T")
@@ -168,12 +167,21 @@ class Sender:
         found = self._ask(lambda: self._library.devices_of(*sorted(asked)))
         devices = frozenset(one for one in found if without_device(one) == lid) - own
         if not devices:
-            # Not a word about the recipient: a part of the answer may have been refused.
-            detail = "WhatsApp names no device of the recipient"
-            raise SendFailedError(
-                SendFailure(kind=Failure.TIMED_OUT, detail=detail, attempts=ONE_MORE)
-            )
+            self._give_up_without_devices(to, lid)
         return _Target(to=to, lid=lid, devices=devices, is_own=lid in own_people)
+
+    def _give_up_without_devices(self, to: str, lid: str) -> NoReturn:
+        """Raise what it means that nobody can be written to: the account may have ended.
+
+        Without the server's word for that a part of the answer may have been refused.
+        """
+        for number in [one for one, known in self._true_ids.items() if known == to]:
+            del self._true_ids[number]
+        phone = self._chat(lid)
+        if phone.endswith(f"@{PHONE_SERVER}"):
+            self._ask_for_id(phone)
+        detail = "WhatsApp names no device of the recipient"
+        raise SendFailedError(SendFailure(kind=Failure.TIMED_OUT, detail=detail, attempts=ONE_MORE))
 
     def _look_up(self, to: str) -> tuple[str, str]:
         """Return the id of a recipient whose LID is not known yet, and that LID."""
@@ -212,7 +220,7 @@ class Sender:
         if is_on_whatsapp:
             return found
         if found != to:  # it names somebody, and says nothing of whether it is there
-            detail = "no usable answer to the look-up of the recipient"
+            detail = f"no usable answer to {LOOK_UP}"
             raise SendFailedError(SendFailure(kind=Failure.TIMED_OUT, detail=detail))
         detail = "WhatsApp knows nobody by this number"
         raise SendFailedError(SendFailure(kind=Failure.UNKNOWN_RECIPIENT, detail=detail))
@@ -222,7 +230,7 @@ class Sender:
         try:
             return question()
         except Exception as error:  # noqa: BLE001 - the library's errors differ by their text only
-            raise SendFailedError(query_failure(str(error))) from None
+            raise SendFailedError(query_failure(str(error), LOOK_UP)) from None
 
     # The message.
 

@@ -122,6 +122,34 @@ async def test_one_device_of_two_is_left_out(stage: Stage, shop: Account) -> Non
     assert (await ben.phone.next_message()).message_id == first.message_id
 
 
+async def test_a_device_that_the_library_has_not_heard_of(stage: Stage, shop: Account) -> None:
+    """The server says that its list is another one; the next message goes there, too."""
+    ben = await stage.linked()
+    await say(shop, ben.phone)
+    stage.sandbox.hub.accounts.get(ben.phone.jid).watchers.clear()  # nobody is told
+    second = await stage.account()
+    second.phone = ben.phone
+    await second.link()
+
+    outdated, renewed = await say(shop, ben.phone), await say(shop, ben.phone)
+
+    assert (outdated.devices_left_out, renewed.devices_left_out) == (1, 0)
+
+
+async def test_an_account_that_has_ended(stage: Stage, shop: Account) -> None:
+    """The library would go on writing to nobody; the server is asked whether it is still there."""
+    ben = await stage.customer()
+    lid = str(ben.jid)
+    await say(shop, ben)
+    await shop.stop()
+    await shop.resume()
+    stage.sandbox.faults.set(ben.number, Faults(hidden=True), device=0)
+
+    for written in (ben.number, lid):
+        with pytest.raises(RecipientNotOnWhatsAppError):
+            await say(shop, written)
+
+
 async def test_the_own_phone_is_nobody_of_the_recipient(stage: Stage) -> None:
     """Whether it shows the message is another matter."""
     account, ben = await stage.linked(), await stage.customer()
@@ -325,6 +353,23 @@ async def test_forms_of_one_number(stage: Stage, shop: Account, form: str) -> No
 
     assert sent.chat == f"{ben.number}@s.whatsapp.net"
     assert (await ben.next_message()).message_id == sent.message_id
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(403, UpstreamRejectedError), (429, RateLimitedError), (503, UpstreamTimeoutError)],
+)
+async def test_a_logout_that_is_refused(
+    stage: Stage, shop: Account, status: int, error: type[Exception]
+) -> None:
+    """With its status, too; the session is as it was."""
+    ben = await stage.customer()
+    refuse(stage, shop, QueryRefusal(query="md/remove-companion-device", status=status))
+
+    with pytest.raises(error, match=str(status)):
+        await shop.host.logout()
+
+    await say(shop, ben)
 
 
 async def test_without_a_connection_nothing_is_sent(stage: Stage, shop: Account) -> None:

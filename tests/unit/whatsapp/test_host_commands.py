@@ -9,13 +9,19 @@ SCENE = """
 import threading, time
 from queue import Queue
 from gateway_worker.whatsapp.host.commands import Commands
-from gateway_worker.whatsapp.ipc.frames import SendText, Sent
+from gateway_worker.whatsapp.ipc.frames import Failed, SendText, Sent
 
 class Sender:
     sending, may_end = Queue(), threading.Event()
+    is_asking, is_given_up = {asking}, False
+    def give_up(self, request):
+        self.is_given_up = self.is_asking
+        return self.is_asking
     def send(self, request):
         self.sending.put(request.to)
         self.may_end.wait()
+        if self.is_given_up:
+            return Failed(request=request.request, kind="timed_out", detail="given up")
         return Sent(
             request=request.request, message_id="3EB0", chat=request.to, timestamp=1, seconds=0.1,
             devices_left_out=0,
@@ -58,14 +64,35 @@ print("begun:", 1 + sender.sending.qsize())
 )
 def test_a_host_that_leaves_begins_nothing_more(leave: str, heard: list[str]) -> None:
     """What runs gets its answer; what waits and what comes is known not to have been sent."""
-    code = SCENE.replace("{leave}", leave)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    *told, begun = done.stdout.splitlines()
+    code = SCENE.replace("{leave}", leave).replace("{asking}", "False")
+    *told, begun = played(code)
     assert [line.strip() for line in told] == heard
     assert begun == f"begun: {sum(line.startswith('Sent') for line in heard)}"
+
+
+@pytest.mark.parametrize(
+    ("leave", "heard"),
+    [
+        ("commands.close()", ["Failed 1 not_begun", "Failed 2 not_begun", "Failed 1 timed_out"]),
+        ("commands.abandon()", ["Failed 1 timed_out"]),
+        ("commands.cancel(1)", ["Failed 1 timed_out", "Failed 1 timed_out", "Sent 2"]),
+    ],
+    ids=["leaves", "without a worker", "waited too long"],
+)
+def test_a_message_whose_recipient_is_looked_up_is_never_handed_over(
+    leave: str, heard: list[str]
+) -> None:
+    """So it is known at once that nobody gets it; the first answer counts."""
+    code = SCENE.replace("{asking}", "True").replace(
+        "{leave}", leave + "; sender.is_asking = False"
+    )
+    *told, _begun = played(code.replace("self.is_given_up:", "request.request == 1:"))
+    assert [line.strip() for line in told] == heard
+
+
+def played(code: str) -> list[str]:
+    """Run a scene and return its lines."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.splitlines()
