@@ -32,7 +32,7 @@ PUBLISHED_ROOT: Final = bytes.fromhex(
 )
 """Root of the certificates of WhatsApp's servers, as the library carries it: a public key."""
 CLIENT_ID: Final = "host"
-REMEMBERED_ANSWERS: Final = 2_000
+REMEMBERED_ANSWERS: Final = 256
 T = TypeVar("T")
 _LOG_LEVEL: Final = b"WARN"
 _DEVICE: Final = re.compile(r"[0-9]+(\.[0-9]+)?(:[0-9]+)?@[a-z.]+")
