@@ -69,6 +69,7 @@ class Metrics:
         queue_wait_seconds: From delivery until a command's turn in its session's mailbox.
         commands_waiting: Commands in mailboxes.
         commands_held: Commands that wait for those in a former owner's queue.
+        commands_misrouted: Commands that came another way than by the key of their session.
         dead_letters: Commands that went to the dead letters.
         claims_ignored: Messages that said of themselves what only workers may say.
         events_ignored: Events that came in as if they were commands.
@@ -116,6 +117,7 @@ class Metrics:
     queue_wait_seconds: Histogram
     commands_waiting: Gauge
     commands_held: Gauge
+    commands_misrouted: Counter
     dead_letters: Counter
     claims_ignored: Counter
     events_ignored: Counter
@@ -301,6 +303,9 @@ def _commands(make: _Maker) -> dict[str, Any]:
         "commands_waiting": make.gauge("commands_waiting", "Commands in mailboxes."),
         "commands_held": make.gauge(
             "commands_held", "Commands that wait for those in a former owner's queue."
+        ),
+        "commands_misrouted": make.counter(
+            "commands_misrouted", "Commands not published with their session id as routing key."
         ),
         "dead_letters": make.counter("dead_letters", "Commands sent to the dead letters."),
         "claims_ignored": make.counter(

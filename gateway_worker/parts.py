@@ -196,6 +196,10 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
         lambda has_room: consumer.resume_unassigned() if has_room else consumer.pause_unassigned()
     )
 
+    def note_full(is_full: bool) -> None:  # noqa: FBT001 - a listener
+        dispatcher.note_full(is_full=is_full)
+        consumer.take_waiting(wanted=is_full)
+
     async def backlog() -> int:
         return await broker.depth() + consumer.in_flight
 
@@ -244,6 +248,8 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
             is_full=lambda: not manager.has_room,
             waiting=broker.unassigned_depth,
             free=around.sessions.room,
+            in_hand=lambda: dispatcher.without_room,
+            on_full=note_full,
             events=broker.publisher,
             interval_seconds=settings.heartbeat_seconds,
         ),

@@ -21,6 +21,8 @@ from gateway_contracts.codec import (
     parse_command,
     parse_event,
     parse_known_event,
+    readable_id,
+    session_id_in,
 )
 from gateway_contracts.commands import (
     Command,
@@ -65,11 +67,13 @@ from gateway_contracts.envelope import (
 )
 from gateway_contracts.errors import ErrorBody, ErrorCode, FieldError
 from gateway_contracts.events import (
+    NO_SESSION,
     Account,
     CommandFailed,
     CommandFailedData,
     CommandSucceeded,
     CommandSucceededData,
+    CommandWarning,
     Done,
     Event,
     MessageData,
@@ -96,6 +100,7 @@ from gateway_contracts.events import (
     SessionStatusData,
     StatusReason,
     UndecryptableReason,
+    WarningCode,
     WorkerCapacity,
     WorkerCapacityData,
     WorkerDraining,
@@ -117,6 +122,7 @@ from gateway_contracts.topology import (
 __all__ = [
     "CONTENT_TYPE",
     "MAX_COMMAND_BYTES",
+    "NO_SESSION",
     "REQUIRED_ATTRIBUTES",
     "RETRY_DELAYS",
     "Account",
@@ -130,6 +136,7 @@ __all__ = [
     "CommandRejectedError",
     "CommandSucceeded",
     "CommandSucceededData",
+    "CommandWarning",
     "Content",
     "Done",
     "Envelope",
@@ -190,6 +197,7 @@ __all__ = [
     "Topology",
     "UndecryptableReason",
     "UnsupportedContent",
+    "WarningCode",
     "WorkerCapacity",
     "WorkerCapacityData",
     "WorkerDraining",
@@ -210,5 +218,7 @@ __all__ = [
     "parse_event",
     "parse_known_event",
     "properties_for",
+    "readable_id",
+    "session_id_in",
     "utc_now",
 ]

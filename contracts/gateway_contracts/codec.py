@@ -1,5 +1,6 @@
 """From bytes to models and back; what cannot be read is explained, field by field."""
 
+import codecs
 import json
 import re
 from typing import Any, get_args
@@ -11,6 +12,7 @@ from gateway_contracts.commands import Command
 from gateway_contracts.envelope import Envelope
 from gateway_contracts.errors import ErrorBody, ErrorCode, FieldError
 from gateway_contracts.events import Event
+from gateway_contracts.model import SENTENCES
 from gateway_contracts.pointers import pointer
 
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
@@ -53,6 +55,7 @@ class CommandRejectedError(ValueError):
         error: What is wrong, as the contract's error body.
         command_id: The command's id if it could be read.
         session_id: The session it was for if that could be read and is a session id.
+        has_subject: Whether it names a session at all, even if that cannot be one.
         command_type: Its `type` if that could be read.
         source: Its `source` if that could be read.
     """
@@ -65,12 +68,14 @@ class CommandRejectedError(ValueError):
         session_id: str | None = None,
         command_type: str | None = None,
         source: str | None = None,
+        has_subject: bool = False,
     ) -> None:
         super().__init__(error.detail or error.title)
         self.error = error
         self.command_id = command_id
         self.session_id = session_id
         self.command_type = command_type
+        self.has_subject = has_subject
         self.source = source
 
     @property
@@ -106,6 +111,16 @@ def is_event_type(message_type: str) -> bool:
     return _without_version(message_type) in _EVENT_TYPES
 
 
+def readable_id(text: str | None) -> str | None:
+    """Return a text if it can be a command's id, or None."""
+    return text if text is not None and _READABLE_ID.fullmatch(text) else None
+
+
+def session_id_in(text: str | None) -> str | None:
+    """Return a text if it can be a session's id, or None."""
+    return text if text is not None and _ADDRESSABLE.fullmatch(text) else None
+
+
 def parse_command(body: bytes, *, max_bytes: int = MAX_COMMAND_BYTES) -> Command:
     """Read a command.
 
@@ -118,7 +133,7 @@ def parse_command(body: bytes, *, max_bytes: int = MAX_COMMAND_BYTES) -> Command
         command = _COMMANDS.validate_json(body, strict=True)
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
-        raise _rejected(body, _what_is_wrong(faults), faults) from None
+        raise _rejected(body, _what_is_wrong(body, faults), faults) from None
     if not command.model_fields_set >= REQUIRED_ATTRIBUTES:
         raise _rejected(body, "the command does not fit its schema", ())
     if command.source.startswith(_WORKERS):
@@ -185,11 +200,14 @@ def _rejected(
         session_id=_text(attributes, "subject", _ADDRESSABLE),
         command_type=_text(attributes, "type", _READABLE_ID),
         source=_text(attributes, "source", _READABLE_SOURCE),
+        has_subject=(attributes or {}).get("subject") is not None,
     )
 
 
-def _what_is_wrong(faults: list[ErrorDetails]) -> str:
+def _what_is_wrong(body: bytes, faults: list[ErrorDetails]) -> str:
     first = faults[0]
+    if body.startswith(codecs.BOM_UTF8):
+        return "the body begins with a byte order mark; send UTF-8 without one"
     if first["type"] == "json_invalid":
         return f"the body is not readable JSON: {first['ctx']['error']}"
     if first["type"] in ("dict_type", "model_type") and not first["loc"]:
@@ -201,6 +219,7 @@ def _attributes(body: bytes) -> dict[str, Any] | None:
     # Lenient, because an id is worth finding in a broken body too; the second reading stops where
     # the JSON breaks and does not go far into a body that is too long.
     value: Any = None
+    body = body.removeprefix(codecs.BOM_UTF8)
     if len(body) <= MAX_COMMAND_BYTES:
         try:
             text = body.decode(errors="replace")
@@ -249,6 +268,8 @@ def _field_error(fault: ErrorDetails) -> FieldError:
             pointer=f"{at}/{_discriminator(context)}",
             detail=f"Input should be one of {context['expected_tags']}",
         )
+    if fault["type"] == "string_pattern_mismatch" and context["pattern"] in SENTENCES:
+        return FieldError(pointer=at, detail=SENTENCES[context["pattern"]])
     return FieldError(pointer=at, detail=fault["msg"].removeprefix("Value error, "))
 
 

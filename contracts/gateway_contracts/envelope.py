@@ -10,7 +10,14 @@ from typing import Annotated, Literal
 import uuid_utils
 from pydantic import Field
 
-from gateway_contracts.model import CommandId, SessionId, Timestamp, WireModel
+from gateway_contracts.model import (
+    TENANT_PATTERN,
+    TRACEPARENT_PATTERN,
+    CommandId,
+    SessionId,
+    Timestamp,
+    WireModel,
+)
 
 CONTENT_TYPE = "application/cloudevents+json"
 """AMQP `content_type` of every message."""
@@ -81,7 +88,7 @@ class Envelope(WireModel):
     tenantid: str | None = Field(
         None,
         max_length=64,
-        pattern=r"^[^\x00-\x1f\x7f-\x9f]+$",
+        pattern=TENANT_PATTERN,
         description="The backend's own customer.",
     )
     correlationid: CommandId | None = Field(
@@ -89,7 +96,7 @@ class Envelope(WireModel):
     )
     traceparent: str | None = Field(
         None,
-        pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+        pattern=TRACEPARENT_PATTERN,
         description="W3C trace context; continued by whatever follows from this message.",
     )
 

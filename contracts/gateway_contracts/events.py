@@ -284,6 +284,26 @@ Result = Annotated[SessionInfo | QrInfo | SentInfo | ReplayInfo | Done, Field(di
 """What a command returns, told apart by `kind`."""
 
 
+class WarningCode(StrEnum):
+    """What is wrong with a command that was executed all the same."""
+
+    MISROUTED = "misrouted"
+    """It was not published to the commands' exchange with its session id as the routing key."""
+
+
+class CommandWarning(WireModel):
+    """Something that the sender of a command should mend."""
+
+    code: WarningCode
+    detail: str = Field(description="For people; its wording may change.")
+
+
+Warnings = Annotated[
+    tuple[CommandWarning, ...],
+    Field(description="What was wrong with the command, though it did not hinder its execution."),
+]
+
+
 class CommandSucceededData(WireModel):
     """A command's good end."""
 
@@ -292,6 +312,7 @@ class CommandSucceededData(WireModel):
     repeated: bool = Field(
         default=False, description="The command came again; this is its stored outcome."
     )
+    warnings: Warnings = ()
 
 
 class CommandSucceeded(SessionEventEnvelope):
@@ -310,12 +331,30 @@ class CommandFailedData(WireModel):
     repeated: bool = Field(
         default=False, description="The command came again; this is its stored outcome."
     )
+    id_conflict: bool = Field(
+        default=False,
+        description="Another command has this id: this is no outcome of that one, which keeps its "
+        "own, but says that a second command under its id was not accepted.",
+    )
+    warnings: Warnings = ()
+
+
+NO_SESSION = "_invalid"
+"""The subject of the failure of a body that names no session; no session can have this name."""
 
 
 class CommandFailed(SessionEventEnvelope):
     """A command did not take effect; `correlationid` is its id."""
 
     type: Literal["wa.command.failed.v1"] = "wa.command.failed.v1"
+    subject: Annotated[
+        str,
+        Field(
+            pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63}|_invalid)$",
+            description="The session; `_invalid` if the command names none, or none that can be.",
+            examples=["acme-support"],
+        ),
+    ]
     data: CommandFailedData
 
 

@@ -26,6 +26,38 @@ class WireModel(BaseModel):
 
 
 _WITHOUT_NUL = r"^[^\x00]*$"
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+_PRINTABLE = r"^[\x21-\x7e]+$"
+_NUMBER = r"^\+?[1-9][0-9]{6,14}$"
+_RECIPIENT = (
+    r"^(\+?[1-9][0-9]{6,14}|[0-9]{5,20}(:[0-9]{1,3})?@(s\.whatsapp\.net|lid)"
+    r"|[0-9]{5,20}(-[0-9]{5,20})?@g\.us)$"
+)
+_QUEUE = (
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\.backend\.[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+    r"(\.[A-Za-z0-9][A-Za-z0-9_-]{0,63})?$"
+)
+TENANT_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
+TRACEPARENT_PATTERN = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
+
+SENTENCES = {
+    _WITHOUT_NUL: "must not contain NUL characters",
+    _NAME: "must be 1 to 64 letters (A to Z, a to z), digits, hyphens or underscores, the first a "
+    "letter or a digit; no spaces, no dots, no other letters",
+    _PRINTABLE: "must be printable ASCII without spaces, and not empty",
+    _NUMBER: "must be a phone number in international form: 7 to 15 digits, the first not a zero, "
+    "with or without a plus before them; no spaces, hyphens or brackets",
+    _RECIPIENT: "must be a phone number in international form (7 to 15 digits, the first not a "
+    "zero, with or without a plus before them; no spaces, hyphens or brackets), or the WhatsApp id "
+    "of a person (digits and @s.whatsapp.net or @lid) or of a group (digits and @g.us)",
+    _QUEUE: "must be the name of a backend's queue: the gateway's prefix, .backend., the service, "
+    "and perhaps a dot and one more word",
+    TENANT_PATTERN: "must not be empty, nor contain control characters",
+    TRACEPARENT_PATTERN: "must be a W3C traceparent: version, trace id, span id and flags in "
+    "lower-case hexadecimal, joined by hyphens",
+}
+"""What each pattern of a command asks for, in words: what a sender reads who did not keep to it."""
+
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -64,8 +96,9 @@ def _read_rfc3339(text: str) -> datetime:
 SessionId = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
-        description="Names one WhatsApp account of the backend. Part of routing keys, so no dots.",
+        pattern=_NAME,
+        description="Names one WhatsApp account of the backend: 1 to 64 letters (A to Z, a to z), "
+        "digits, `-` or `_`, the first a letter or a digit. Part of routing keys, so no dots.",
         examples=["acme-support"],
     ),
 ]
@@ -74,7 +107,7 @@ SessionId = Annotated[
 WorkerId = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        pattern=_NAME,
         description="Names one worker; stable over its restarts (a StatefulSet pod's name).",
         examples=["gateway-worker-0"],
     ),
@@ -86,7 +119,7 @@ CommandId = Annotated[
     Field(
         min_length=1,
         max_length=128,
-        pattern=r"^[\x21-\x7e]+$",
+        pattern=_PRINTABLE,
         description="Idempotency key: a repeat of an id gets the stored outcome again.",
         examples=["01939d4e-6a1f-7c3e-8a55-3f1d2b9c7e10"],
     ),
@@ -96,7 +129,7 @@ CommandId = Annotated[
 PhoneNumber = Annotated[
     str,
     Field(
-        pattern=r"^\+?[1-9][0-9]{6,14}$",
+        pattern=_NUMBER,
         description="International number, digits only or with a leading plus.",
         examples=["+15550100001"],
     ),
@@ -106,8 +139,7 @@ PhoneNumber = Annotated[
 Recipient = Annotated[
     str,
     Field(
-        pattern=r"^(\+?[1-9][0-9]{6,14}|[0-9]{5,20}(:[0-9]{1,3})?@(s\.whatsapp\.net|lid)"
-        r"|[0-9]{5,20}(-[0-9]{5,20})?@g\.us)$",
+        pattern=_RECIPIENT,
         description="A phone number, or the WhatsApp id of a person (`…@s.whatsapp.net`, "
         "`…@lid`) or of a group (`…@g.us`).",
         examples=["+15550100002", "15550100002@s.whatsapp.net"],
@@ -131,7 +163,7 @@ MessageId = Annotated[
     Field(
         min_length=1,
         max_length=128,
-        pattern=r"^[\x21-\x7e]+$",
+        pattern=_PRINTABLE,
         description="A message's WhatsApp id; unique within a chat, not across chats.",
         examples=["3EB0C431C26A1916E07A"],
     ),
@@ -162,8 +194,7 @@ QueueName = Annotated[
     str,
     Field(
         max_length=200,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\.backend\.[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
-        r"(\.[A-Za-z0-9][A-Za-z0-9_-]{0,63})?$",
+        pattern=_QUEUE,
         description="A backend's own queue: `<prefix>.backend.<service>`, or with one more word.",
         examples=["wa.backend.crm.replay"],
     ),

@@ -9,6 +9,7 @@ read on the exchange.
 import re
 from dataclasses import dataclass
 
+from gateway_contracts.events import NO_SESSION
 from gateway_contracts.topology import Topology
 
 NOTHING = "^$"
@@ -55,7 +56,9 @@ def worker_rights(topology: Topology, *, worker_id: str | None = None) -> UserRi
         read=rf"^{base}\.({shared}|events(\.unrouted)?)$",
         topics=(
             TopicPermission(
-                exchange=topology.events, write=rf"^[a-z]+\.[a-z_]+\.{_NAME}$", read=NOTHING
+                exchange=topology.events,
+                write=rf"^[a-z]+\.[a-z_]+\.({_NAME}|{NO_SESSION})$",
+                read=NOTHING,
             ),
             TopicPermission(
                 exchange=topology.heartbeats,

@@ -84,6 +84,7 @@ class CommandConsumer:
         self._is_suspended = False
         self._is_paused = False
         self._has_room = True
+        self._takes_waiting = False
         self._is_leaving = False
         self._misses = 0
 
@@ -184,6 +185,19 @@ class CommandConsumer:
         self._has_room = True
         self._apply()
 
+    def take_waiting(self, *, wanted: bool) -> None:
+        """Take the commands of sessions without an owner although there is no room, or leave them.
+
+        For when nobody has room: then somebody has to look at their deadlines. Idempotent.
+        """
+        if wanted != self._takes_waiting:
+            self._takes_waiting = wanted
+            settings = self._settings
+            self._shared.resize(
+                settings.attended_prefetch if wanted else settings.unassigned_prefetch
+            )
+            self._apply()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then drain.
 
@@ -270,7 +284,10 @@ class CommandConsumer:
     def _apply(self) -> None:
         takes = not self._is_paused and not self._is_suspended and not self._is_leaving
         self._attendance.apply(is_allowed=takes and self._is_running)
-        for subscription, wanted in ((self._own, takes), (self._shared, takes and self._has_room)):
+        for subscription, wanted in (
+            (self._own, takes),
+            (self._shared, takes and (self._has_room or self._takes_waiting)),
+        ):
             if wanted:
                 subscription.want()
             else:

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple, Protocol
 
 from aiormq.abc import DeliveredMessage
 
-from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, STAGE
+from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, KEY, STAGE
 from gateway_worker.broker.oversize import Cut
 from gateway_worker.broker.receipts import Receipts
 from gateway_worker.commands.ports import Refusal, Settlement
@@ -101,6 +101,11 @@ class CommandDelivery:
     def routing_key(self) -> str:
         """The routing key it was published with."""
         return self.message.routing_key or ""
+
+    @property
+    def first_routing_key(self) -> str:
+        """The routing key that its sender published it with, whatever way it has come since."""
+        return _text(self.headers.get(KEY)) or self.routing_key
 
     @property
     def came_from(self) -> str | None:

@@ -20,6 +20,8 @@ HOP = "wa-hop"
 """The change of owner along which it was forwarded last."""
 CONTROL = "wa-control"
 """What a message among workers says; commands have none."""
+KEY = "wa-key"
+"""The routing key that a forwarded command was first published with."""
 ATTEMPT = "wa-attempt"
 """How often a command was tried before it waited in a retry tier."""
 

@@ -28,6 +28,7 @@ from gateway_worker.broker.headers import (
     FROM,
     HOP,
     HOPS,
+    KEY,
     STAGE,
     forwarded_headers,
     kept_headers,
@@ -263,7 +264,12 @@ class Publisher:
         Raises:
             DependencyError: It is not known to be stored.
         """
-        headers = {**delivery.headers, HOPS: delivery.hops + 1, HOP: hop}
+        headers = {
+            **delivery.headers,
+            HOPS: delivery.hops + 1,
+            HOP: hop,
+            KEY: delivery.first_routing_key,
+        }
         headers.pop(STAGE, None)
         if stage is not None:
             headers[STAGE] = stage

@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from gateway_contracts import Command, ErrorCode, MessageSend, SessionCreate, SessionLogout
+from gateway_worker.commands.fingerprint import fingerprint
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.ports import Delivery, Entry, Postponer, Received
 from gateway_worker.errors import (
@@ -118,6 +119,7 @@ class Attempts:
             command_type=command.type,
             worker_id=self._worker_id,
             epoch=self._manager.epoch_of(command.subject),
+            fingerprint=fingerprint(command),
         )
 
     async def suspended(

@@ -18,25 +18,29 @@ import structlog
 
 from gateway_contracts import (
     MAX_COMMAND_BYTES,
+    NO_SESSION,
     Command,
     CommandRejectedError,
     MessageSend,
+    SessionCreate,
     SessionGetQr,
     SessionGetStatus,
     SessionReplay,
     is_event_type,
     oversized_command,
     parse_command,
+    readable_id,
+    session_id_in,
 )
 from gateway_worker.commands.chain import Step
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
-from gateway_worker.commands.outcomes import Outcomes
+from gateway_worker.commands.outcomes import Outcomes, is_misrouted
 from gateway_worker.commands.pilot import Course, Pilot
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
 from gateway_worker.commands.scheduler import Lane, Scheduler, Ticket, Turn, WithdrawnError
 from gateway_worker.commands.turns import Turns
-from gateway_worker.errors import DependencyError, GatewayError, SessionNotFoundError
+from gateway_worker.errors import CapacityError, DependencyError, GatewayError, SessionNotFoundError
 from gateway_worker.runtime.allowance import Allowance, Allowances
 from gateway_worker.sessions.manager import OwnedElsewhereError, SessionManager
 from gateway_worker.sessions.ownership.control import (
@@ -56,6 +60,9 @@ _STRANDED_PAUSE_SECONDS = 1.0
 
 _MANY_HOPS = 8
 """A command that was sent on so often goes round in a circle."""
+
+ROOM_SECONDS = 300.0
+"""How long a creation waits for a worker with room while the whole fleet has none."""
 
 HOLD_SECONDS = 120.0
 """How long a command waits for older ones in the queues of its session's former owners. Then it
@@ -109,10 +116,12 @@ class Dispatcher:
         on_held: Called with the number of commands that are held back, or wait with those behind
             them, whenever it changes.
         hold_seconds: See `HOLD_SECONDS`.
+        room_seconds: See `ROOM_SECONDS`.
 
     Attributes:
         events_ignored: How many events came in as if they were commands.
         refusals_untold: How many refusals were not told, because there were too many.
+        misrouted: How many commands came another way than by the key of their session.
     """
 
     def __init__(
@@ -124,6 +133,7 @@ class Dispatcher:
         forwarder: Forwarder,
         on_held: Callable[[int], None] = lambda _held: None,
         hold_seconds: float = HOLD_SECONDS,
+        room_seconds: float = ROOM_SECONDS,
     ) -> None:
         self._manager = manager
         self._executor = executor
@@ -134,6 +144,10 @@ class Dispatcher:
         self.events_ignored = 0
         self.refusals_untold = 0
         self._on_held = on_held
+        self._room_seconds = room_seconds
+        self._is_full = False
+        self._without_room: set[Work] = set()
+        self.misrouted = 0
         self._hold_seconds = hold_seconds
         self._turns: Turns[Work] = Turns(manager=manager, on_held=self._tell_held)
         self._scheduler: Scheduler[Work | Errand] = Scheduler(
@@ -155,6 +169,15 @@ class Dispatcher:
         """Commands that wait for those in a former owner's queue."""
         return self._turns.held
 
+    @property
+    def without_room(self) -> int:
+        """Creations that wait here for a worker with room."""
+        return len(self._without_room)
+
+    def note_full(self, *, is_full: bool) -> None:
+        """Note whether the whole fleet has no room: then creations wait here, with a bound."""
+        self._is_full = is_full
+
     def accept(self, delivery: Delivery) -> None:
         """Queue a delivery behind the others of its session and lane."""
         key, content = _read(delivery)
@@ -166,6 +189,9 @@ class Dispatcher:
         )
         work.ticket = self._scheduler.post(key, work, lane=work.lane)
         if not isinstance(content, Control | CommandRejectedError | ControlError):
+            if is_misrouted(delivery, content):
+                self.misrouted += 1
+                log.warning("command.misrouted", command_id=content.id, session_id=content.subject)
             left = self._executor.seconds_left(content)
             if left is not None:
                 self._set_alarm(work, left, lambda: self._overdue(key, work))
@@ -285,12 +311,17 @@ class Dispatcher:
             finally:
                 if work.delivery.is_settled:
                     work.rest()
+                    self._without_room.discard(work)
 
-    async def _try(self, session_id: str, work: Work, turn: Turn[Work | Errand] | None) -> bool:
+    async def _try(  # noqa: PLR0911 - as many as there are ways
+        self, session_id: str, work: Work, turn: Turn[Work | Errand] | None
+    ) -> bool:
         """Deal with a delivery as things stand; False if they have changed meanwhile."""
         delivery, content = work.delivery, work.content
         if delivery.is_settled:
             return True  # it has gone back to the broker with the rest of its queue
+        if self._awaits_room(work):
+            return False
         control = content if isinstance(content, Control) else None
         course = await self._pilot.look(session_id, delivery, control)
         if work.lane in (Lane.SENDS, Lane.LIFECYCLE) and (
@@ -309,6 +340,18 @@ class Dispatcher:
         if control is None:
             return await self._take(session_id, work, course, turn)
         return await self._obey(session_id, work, control, is_over=course.is_over)
+
+    def _awaits_room(self, work: Work) -> bool:
+        """Whether it is a creation for which there is no room anywhere, and may be soon."""
+        is_new = isinstance(work.content, SessionCreate) and work.delivery.unassigned
+        waits = is_new and self._is_full and not self._manager.has_room
+        if waits and time.monotonic() - work.arrived >= self._room_seconds:
+            work.failure = CapacityError("no worker has had room for it")
+        if waits and work.failure is None and not self._is_overdue(work):
+            self._without_room.add(work)
+            return True
+        self._without_room.discard(work)
+        return False
 
     async def _send_on(self, session_id: str, work: Work, course: Course, step: Step) -> bool:
         """Send a delivery to the worker that it belongs to next; False if it did not go out."""
@@ -409,20 +452,20 @@ class Dispatcher:
             log.warning("command.is_an_event", event_type=_known_type(rejected))
             await delivery.settle(Settlement.ACK)
             return
-        error, session_id = rejected.error, rejected.session_id
+        error, (command_id, session_id) = rejected.error, _sender_of(delivery, rejected)
         log.warning(
             "command.refused",
-            command_id=rejected.command_id,
+            command_id=command_id,
             session_id=session_id,
             code=error.code,
             pointers=[fault.pointer for fault in error.errors],
         )
         refusal = None
-        is_told = rejected.addressable and self._may_tell(rejected)
-        if is_told and rejected.command_id is not None and session_id is not None:
+        # A worker sends no commands: what says so is an event in disguise.
+        if command_id is not None and not rejected.is_workers and self._may_tell(rejected):
             refusal = self._outcomes.refusal(
                 rejected,
-                command_id=rejected.command_id,
+                command_id=command_id,
                 session_id=session_id,
                 epoch=self._manager.epoch_of(session_id),
             )
@@ -488,6 +531,18 @@ def _lane_of(content: Command | Control | CommandRejectedError | ControlError) -
             return Lane.LOOKUPS
         case _:
             return Lane.LIFECYCLE
+
+
+def _sender_of(delivery: Delivery, rejected: CommandRejectedError) -> tuple[str | None, str]:
+    """Return the id of what is no command, and the session that it was for, as far as they are.
+
+    What the body does not say the properties may: the message id and the routing key.
+    """
+    command_id = rejected.command_id or readable_id(delivery.message_id)
+    session_id = rejected.session_id
+    if session_id is None and not rejected.has_subject:
+        session_id = session_id_in(delivery.first_routing_key)
+    return command_id, session_id or NO_SESSION
 
 
 async def _pause(turn: Turn[Work | Errand] | None) -> None:

@@ -28,7 +28,7 @@ from gateway_contracts import (
 from gateway_worker.commands.attempts import Aside, Attempts, PostponedError
 from gateway_worker.commands.handlers import HANDLERS, Context, Effect
 from gateway_worker.commands.handlers.messages import sent_effect
-from gateway_worker.commands.outcomes import Outcomes
+from gateway_worker.commands.outcomes import Outcomes, warned
 from gateway_worker.commands.ports import (
     Delivery,
     Entry,
@@ -85,6 +85,13 @@ class _End:
 class _WaitedError(Exception):
     """A command has waited for its session; it is to be entered again."""
 
+
+_CONFLICTS = {
+    Verdict.TAKEN: "another session has used this command id; an id names one command for ever",
+    Verdict.DIFFERENT: "this command id was used before, with another content; that command's "
+    "outcome stands. An id names one command for ever: a new command needs a new one",
+}
+"""Why a command is not accepted whose id belongs to another one."""
 
 _PASSED_ON = (
     OwnedElsewhereError,
@@ -169,10 +176,14 @@ class Executor:
         if end is None:
             return False
         try:
-            committed = await self._commit(command, end.change, stopwatch)
+            committed = await self._commit(
+                command, warned(end.change, delivery, command), stopwatch
+            )
         except TransferRefusedError as refused:
             end = await self._stay(command, end.change, refused)
-            committed = await self._commit(command, end.change, stopwatch)
+            committed = await self._commit(
+                command, warned(end.change, delivery, command), stopwatch
+            )
         if committed.fenced:
             return False
         if committed.transferred and end.change.transfer is not None:
@@ -193,7 +204,7 @@ class Executor:
         end = self._answer_of(command, entry, row.epoch)
         if end is None:
             end = await self._end_stranded(command, entry, row)
-        if (await self._recorder.record(end.change)).fenced:
+        if (await self._recorder.record(warned(end.change, delivery, command))).fenced:
             return False
         await self._settle(delivery, end)
         self._observe(command.type, end.name, stopwatch)
@@ -227,8 +238,9 @@ class Executor:
         stopwatch = Stopwatch(arrived=arrived)
         entry = await self._attempts.enter(command)
         epoch = self._manager.epoch_of(command.subject)
-        end = self._answer_of(command, entry, epoch) or self._failure(command, error, entry)
-        await self._commit(command, end.change, stopwatch)
+        end = self._answer_of(command, entry, epoch)
+        end = end or self._failure(command, error, entry, exhausted=True)
+        await self._commit(command, warned(end.change, delivery, command), stopwatch)
         await self._settle(delivery, end)
         self._observe(command.type, end.name, stopwatch)
         log.info("command.settled", outcome=end.name, **stopwatch.fields())
@@ -342,9 +354,8 @@ class Executor:
 
     def _answer_of(self, command: Command, entry: Entry, epoch: int | None) -> _End | None:
         """Return what the inbox alone says of a command; None if it is to be executed."""
-        if entry.verdict is Verdict.TAKEN:
-            detail = "another session has used this command id; an id names one command for ever"
-            error = InvalidCommandError(detail, pointer="/id").body()
+        if entry.verdict in _CONFLICTS:
+            error = InvalidCommandError(_CONFLICTS[entry.verdict], pointer="/id").body()
             change = self._outcomes.denial(command, error, epoch=epoch)
             return _End(name=error.code, change=change, error=error)
         if entry.verdict is Verdict.FINISHED and entry.outcome is not None:

@@ -1,5 +1,7 @@
 """What is committed at a command's end: its outcome, and the event that tells it."""
 
+from dataclasses import replace
+
 from gateway_contracts import (
     Command,
     CommandFailed,
@@ -7,10 +9,13 @@ from gateway_contracts import (
     CommandRejectedError,
     CommandSucceeded,
     CommandSucceededData,
+    CommandWarning,
     ErrorBody,
     SessionEvent,
+    WarningCode,
 )
 from gateway_worker.commands.handlers import Effect
+from gateway_worker.commands.ports import Delivery
 from gateway_worker.commands.stranded import StrandedEffect
 from gateway_worker.errors import GatewayError
 from gateway_worker.sessions.changes import Change, Outcome
@@ -83,9 +88,12 @@ class Outcomes:
         return Change(session_id=command.subject, epoch=epoch, events=(event,))
 
     def denial(self, command: Command, error: ErrorBody, *, epoch: int | None) -> Change:
-        """Return the announcement that a command was not accepted: it has no row, so no outcome."""
+        """Return the announcement that a command was not accepted: its id is another one's.
+
+        That one's outcome is not touched, and the event says that it is not its.
+        """
         outcome = Outcome(command_id=command.id, command_type=command.type, error=error, attempts=0)
-        event = self._event(command, outcome)
+        event = self._event(command, outcome, id_conflict=True)
         return Change(session_id=command.subject, epoch=epoch, events=(event,))
 
     def refusal(
@@ -102,7 +110,14 @@ class Outcomes:
         )
         return Change(session_id=session_id, epoch=epoch, events=(event,))
 
-    def _event(self, command: Command, outcome: Outcome, *, repeated: bool = False) -> SessionEvent:
+    def _event(
+        self,
+        command: Command,
+        outcome: Outcome,
+        *,
+        repeated: bool = False,
+        id_conflict: bool = False,
+    ) -> SessionEvent:
         common = {
             "source": self._source,
             "subject": command.subject,
@@ -124,5 +139,37 @@ class Outcomes:
                 error=outcome.error or GatewayError().body(),
                 attempts=outcome.attempts,
                 repeated=repeated,
+                id_conflict=id_conflict,
             ),
         )
+
+
+def is_misrouted(delivery: Delivery, command: Command) -> bool:
+    """Whether a command was not published with its session id as the routing key.
+
+    Such a command may be in the wrong queue: it is executed, and has no order with the others.
+    """
+    return delivery.first_routing_key != command.subject
+
+
+def warned(change: Change, delivery: Delivery, command: Command) -> Change:
+    """Return a command's end with what its sender should mend."""
+    if not is_misrouted(delivery, command):
+        return change
+    return replace(change, events=tuple(_with_warning(event) for event in change.events))
+
+
+def _with_warning(event: SessionEvent) -> SessionEvent:
+    match event:
+        case CommandSucceeded() | CommandFailed():
+            data = event.data.model_copy(update={"warnings": (_MISROUTED,)})
+            return event.model_copy(update={"data": data})
+        case _:
+            return event
+
+
+_MISROUTED = CommandWarning(
+    code=WarningCode.MISROUTED,
+    detail="publish to the exchange of commands with the session id as the routing key: a command "
+    "that comes another way has no order with the session's others",
+)

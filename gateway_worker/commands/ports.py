@@ -96,6 +96,11 @@ class Delivery(Protocol):
         ...
 
     @property
+    def first_routing_key(self) -> str:
+        """The routing key that its sender published it with, whatever way it has come since."""
+        ...
+
+    @property
     def attempts_before(self) -> int:
         """How often it was tried before it waited in a retry tier (`wa-attempt`)."""
         ...
@@ -153,7 +158,7 @@ class Received:
     """A command to enter into the inbox.
 
     `epoch` is the one under which the worker has the session; None, for a session without a row
-    known here, asks for no check.
+    known here, asks for no check. `fingerprint` stands for what it says; None is like any.
     """
 
     command_id: str
@@ -161,6 +166,7 @@ class Received:
     command_type: str
     worker_id: str
     epoch: int | None = None
+    fingerprint: str | None = None
 
 
 class Verdict(StrEnum):
@@ -174,6 +180,8 @@ class Verdict(StrEnum):
     """It was executing when a worker died or lost the thread; it may have taken effect."""
     TAKEN = "taken"
     """Another session has used the id; of its command nothing is told."""
+    DIFFERENT = "different"
+    """The session has used the id for a command that says something else."""
     FENCED = "fenced"
     """The session has another epoch now, so another owner: the command is not entered."""
 
@@ -200,7 +208,8 @@ class InboxStore(Protocol):
     async def enter(self, commands: Sequence[Received]) -> Sequence[Entry]:
         """Enter commands in one transaction, one answer each, in order.
 
-        A command id is global: the first session to use it has it. Raises `DependencyError`; the
+        A command id is global: the first session to use it has it, for the command of the
+        fingerprint that it came with. Raises `DependencyError`; the
         same batch again then counts once. Each run of a command counts as an attempt.
         """
         ...

@@ -2,6 +2,7 @@
 
 from gateway_contracts import CommandRejectedError, parse_command
 from gateway_worker.broker import DeadLetterView
+from gateway_worker.commands.fingerprint import fingerprint
 from gateway_worker.sessions.changes import CommandState
 from gateway_worker.storage.db import PostgresInboxStore
 
@@ -37,7 +38,10 @@ class Reopening:
         except CommandRejectedError:
             return  # it never came into the inbox
         state = await self._inbox.reopen(
-            command.id, session_id=command.subject, states=self._states
+            command.id,
+            session_id=command.subject,
+            states=self._states,
+            fingerprint=fingerprint(command),
         )
         if state in self._states:
             self.reopened += 1

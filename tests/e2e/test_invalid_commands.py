@@ -84,10 +84,10 @@ async def test_a_faulty_command_is_explained_and_kept(
 
 
 @pytest.mark.parametrize("fault", list(UNADDRESSABLE))
-async def test_what_cannot_be_answered_is_kept(
+async def test_what_names_no_session_or_itself_is_kept(
     shared_gateway: Gateway, dead_letters: DeadLetters, fault: str
 ) -> None:
-    """Nobody can be told, so the dead letters have it; the worker goes on."""
+    """The dead letters have it, whether somebody can be told or not; the worker goes on."""
     await shared_gateway.backend.publish_raw(UNADDRESSABLE[fault], session_id="shop")
 
     dead = await dead_letters.next()

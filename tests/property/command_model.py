@@ -100,6 +100,7 @@ class Known:
     """A command as it should be."""
 
     session: str
+    said: str = "one"
     attempts: int = 0
     run_of: tuple[str, int] | None = None
     outcome: Outcome | None = None

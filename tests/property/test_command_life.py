@@ -4,6 +4,7 @@ Three workers share two sessions. Each goes by what it believes: one that has lo
 for a while as if nothing had happened. Whatever they do, in any order:
 
 - a command gets one outcome, and whoever meets it again gets that one;
+- what says something else under its id is told so, and changes nothing;
 - a run that somebody began and nobody ended shows as interrupted, one that was suspended does not;
 - a worker that is not the owner any more writes nothing;
 - the events of a session are numbered without a gap, and its owner is to publish those that wait.
@@ -55,6 +56,7 @@ WORKERS, SESSIONS = 3, 2
 workers = st.integers(0, WORKERS - 1)
 endings = st.sampled_from(("ended", "ended", "suspended", "restarted", "failed over"))
 commands = st.sampled_from(("a", "a", "b", "shared"))
+contents = st.sampled_from(("one", "one", "one", "other"))
 
 
 class CommandLife(RuleBasedStateMachine):
@@ -103,21 +105,26 @@ class CommandLife(RuleBasedStateMachine):
         return [(worker, name) for worker in self.workers for name in worker.runs]
 
     @precondition(lambda self: self.idle())
-    @rule(data=st.data(), arrivals=st.lists(st.tuples(endings, commands), min_size=1, max_size=5))
-    def deliver(self, data: st.DataObject, arrivals: list[tuple[str, str]]) -> None:
+    @rule(
+        data=st.data(),
+        arrivals=st.lists(st.tuples(endings, commands, contents), min_size=1, max_size=5),
+    )
+    def deliver(self, data: st.DataObject, arrivals: list[tuple[str, str, str]]) -> None:
         """Commands arrive, for the first time or again, where somebody believes to be right.
 
         Before each of them what runs there comes to some kind of end; what has not ended for good
         is delivered once more.
         """
         taker, name = data.draw(st.sampled_from(self.idle()))
-        for end, command in arrivals:
+        for end, command, content in arrivals:
+            said = content
             command_id = f"{self.prefix}{command}{'' if command == 'shared' else name}"
             if (ran := taker.runs.get(name)) is not None:
                 taker = self.comes_to(end, taker, name)
-                command_id = command_id if end == "ended" else ran.command
+                if end != "ended":  # it comes once more as it was
+                    command_id, said = ran.command, self.commands[ran.command].said
             if name in taker.epochs and name not in taker.runs:
-                self.given(taker, name, command_id)
+                self.given(taker, name, command_id, said)
 
     def comes_to(self, end: str, worker: Worker, name: str) -> Worker:
         """End what a worker executes in a session; returns who has the session then."""
@@ -134,7 +141,7 @@ class CommandLife(RuleBasedStateMachine):
             self.ends(worker, name)
         return worker
 
-    def given(self, taker: Worker, name: str, command_id: str) -> None:
+    def given(self, taker: Worker, name: str, command_id: str, said: str) -> None:
         """Give a worker a command for a session that it believes to own."""
         epoch = taker.epochs[name]
         (entry,) = self.bench.do(
@@ -146,20 +153,21 @@ class CommandLife(RuleBasedStateMachine):
                         command_type=SEND,
                         worker_id=taker.name,
                         epoch=epoch,
+                        fingerprint=said,
                     )
                 ]
             )
         )
-        assert replace(entry, received_at=None) == self.expected(command_id, name, epoch)
+        assert replace(entry, received_at=None) == self.expected(command_id, name, epoch, said)
         if entry.verdict is Verdict.FENCED:
             taker.forget(name)
         elif entry.verdict in (Verdict.NEW, Verdict.INTERRUPTED):
-            known = self.commands.setdefault(command_id, Known(session=name))
+            known = self.commands.setdefault(command_id, Known(session=name, said=said))
             known.attempts = entry.attempts
             known.run_of = (taker.name, epoch)
             taker.runs[name] = Run(command=command_id, epoch=epoch, attempts=entry.attempts)
 
-    def expected(self, command_id: str, session: str, epoch: int) -> Entry:
+    def expected(self, command_id: str, session: str, epoch: int, said: str) -> Entry:  # noqa: PLR0911 - as many as answers
         """Return what the inbox should say."""
         if epoch != self.sessions[session].epoch:
             return Entry(verdict=Verdict.FENCED, attempts=0)
@@ -168,6 +176,8 @@ class CommandLife(RuleBasedStateMachine):
             return Entry(verdict=Verdict.NEW, attempts=1)
         if known.session != session:
             return Entry(verdict=Verdict.TAKEN, attempts=0)
+        if known.said != said:
+            return Entry(verdict=Verdict.DIFFERENT, attempts=0)
         if known.outcome is not None:
             return Entry(verdict=Verdict.FINISHED, attempts=known.attempts, outcome=known.outcome)
         if known.run_of is None:

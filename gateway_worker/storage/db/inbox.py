@@ -14,6 +14,7 @@ from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.documents import read_outcome
 
 _RUNS = """c.state IN ('executing', 'received') AND c.session_id = EXCLUDED.session_id
+    AND coalesce(c.fingerprint = EXCLUDED.fingerprint, true)
     AND c.entry IS DISTINCT FROM EXCLUDED.entry"""
 _ENTER = f"""
     WITH given AS MATERIALIZED (
@@ -22,13 +23,13 @@ _ENTER = f"""
             OR EXISTS (SELECT FROM sessions AS s WHERE s.id = u.session_id AND s.epoch = u.epoch)
         ) AS valid
         FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[]),
-            (SELECT $4::text[]), (SELECT $5::bigint[])) WITH ORDINALITY
-            AS u(id, session_id, type, worker_id, epoch, place)
+            (SELECT $4::text[]), (SELECT $5::bigint[]), (SELECT $7::text[])) WITH ORDINALITY
+            AS u(id, session_id, type, worker_id, epoch, fingerprint, place)
     ), entered AS (
         INSERT INTO commands AS c
-            (id, session_id, type, state, worker_id, epoch, attempts, entry)
+            (id, session_id, type, state, worker_id, epoch, attempts, entry, fingerprint)
         SELECT DISTINCT ON (id) id, session_id, type, 'executing', worker_id, epoch,
-            count(*) OVER (PARTITION BY id, session_id), $6::uuid
+            count(*) OVER (PARTITION BY id, session_id, fingerprint), $6::uuid, fingerprint
         FROM given WHERE valid ORDER BY id, place
         ON CONFLICT (id) DO UPDATE SET
             state = CASE WHEN {_RUNS} THEN 'executing' ELSE c.state END,
@@ -41,16 +42,16 @@ _ENTER = f"""
             previous_epoch = CASE WHEN NOT ({_RUNS}) THEN c.previous_epoch
                 WHEN c.state = 'executing' THEN c.epoch END
         RETURNING c.id, c.session_id, c.type, c.state, c.attempts, c.outcome,
-            c.previous_worker_id, c.previous_epoch, c.received_at
+            c.previous_worker_id, c.previous_epoch, c.received_at, c.fingerprint
     )
     SELECT given.valid, entered.* FROM given LEFT JOIN entered ON entered.id = given.id
     ORDER BY given.place
 """  # noqa: S608 - constant terms
-"""$1-5 ids, sessions, types, workers and epochs; $6 the batch.
+"""$1-5 ids, sessions, types, workers and epochs; $6 the batch; $7 fingerprints.
 
-Only the session that used an id first counts, and a batch whose answer was lost counts once. The
-run that a new one interrupts is kept in the row, so that it is known however often it is asked for;
-one that was suspended interrupts nothing.
+Only the session that used an id first counts, and what it said with it. A batch whose answer was
+lost counts once. The run that a new one interrupts is kept in the row, so that it is known however
+often it is asked for; one that was suspended interrupts nothing.
 
 The arrays are hidden from the planner, which would otherwise plan anew for each length of a batch,
 and take longer for that than the statement runs.
@@ -63,7 +64,11 @@ _SUSPEND = text("""
         AND (CAST(:epoch AS bigint) IS NULL OR epoch = CAST(:epoch AS bigint))
 """)
 
-_LOCK = "SELECT state FROM commands WHERE id = $1 AND session_id = $2 FOR UPDATE"
+_LOCK = """
+    SELECT state FROM commands WHERE id = $1 AND session_id = $2
+        AND coalesce(fingerprint = $3::text, true) FOR UPDATE
+"""
+"""$1 a command; $2 its session; $3 its fingerprint."""
 _REOPEN = """
     UPDATE commands SET
         state = CASE outcome->'error'->>'code' WHEN $2 THEN 'executing' ELSE 'received' END,
@@ -107,6 +112,7 @@ class PostgresInboxStore:
                 [command.worker_id for command in commands],
                 [command.epoch for command in commands],
                 batch,
+                [command.fingerprint for command in commands],
             )
         self._unanswered = None
         return _entries(commands, rows)
@@ -130,7 +136,12 @@ class PostgresInboxStore:
             await connection.execute(_SUSPEND, values)
 
     async def reopen(
-        self, command_id: str, *, session_id: str, states: Collection[CommandState]
+        self,
+        command_id: str,
+        *,
+        session_id: str,
+        states: Collection[CommandState],
+        fingerprint: str | None = None,
     ) -> CommandState | None:
         """Forget a command's end, so that the command is executed when it comes again.
 
@@ -142,6 +153,7 @@ class PostgresInboxStore:
             command_id: Which.
             session_id: Whose; another session's is left alone.
             states: The ends that are forgotten; a command in another state is left alone.
+            fingerprint: What it says; one of the same id that says something else is left alone.
 
         Returns:
             The state it had, None if there is no such command.
@@ -150,7 +162,7 @@ class PostgresInboxStore:
             DependencyError: It may or may not be reopened; idempotent.
         """
         async with self._database.transaction("reopening a command") as connection:
-            found = await connection.fetchval(_LOCK, command_id, session_id)
+            found = await connection.fetchval(_LOCK, command_id, session_id, fingerprint)
             if found in states:
                 await connection.execute(_REOPEN, command_id, ErrorCode.INTERNAL.value)
         return None if found is None else CommandState(found)
@@ -164,9 +176,11 @@ class PostgresInboxStore:
 
 def _entries(commands: Sequence[Received], rows: Sequence[asyncpg.Record]) -> list[Entry]:
     """Answer the commands; of several arrivals of one in a batch only the first can be new."""
-    entered = [(command.command_id, command.session_id) for command in commands]
+    entered = [
+        (command.command_id, command.session_id, command.fingerprint) for command in commands
+    ]
     left = Counter(key for key, row in zip(entered, rows, strict=True) if row["valid"])
-    seen: dict[tuple[str, str], Received] = {}
+    seen: dict[tuple[str, str, str | None], Received] = {}
     entries = []
     for key, command, row in zip(entered, commands, rows, strict=True):
         if not row["valid"]:
@@ -182,6 +196,10 @@ def _entry(command: Received, row: asyncpg.Record, *, later: int, before: Receiv
     """Answer one arrival; `later` ones come behind it in its batch, and one came right `before`."""
     if row["session_id"] != command.session_id:
         return Entry(verdict=Verdict.TAKEN, attempts=0)
+    if None not in (row["fingerprint"], command.fingerprint) and (
+        row["fingerprint"] != command.fingerprint
+    ):
+        return Entry(verdict=Verdict.DIFFERENT, attempts=0)
     attempts = row["attempts"]
     if row["state"] != CommandState.EXECUTING:
         outcome = read_outcome(

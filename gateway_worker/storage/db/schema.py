@@ -132,6 +132,8 @@ commands = Table(
     # Whose run the present one has interrupted; without a worker there was none.
     Column("previous_worker_id", Text),
     Column("previous_epoch", BigInteger),
+    # What it says (see commands/fingerprint.py); of those from before that was kept there is none.
+    Column("fingerprint", Text),
     Index(None, "session_id"),
     # Few at a time: the sends that a receipt may be about.
     Index("commands_executing_idx", "session_id", postgresql_where=text("state = 'executing'")),

@@ -12,7 +12,7 @@ import structlog
 from gateway_contracts import SessionState
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
 from gateway_worker.commands.attempts import Attempts, Patience
-from gateway_worker.commands.dispatcher import HOLD_SECONDS, Dispatcher
+from gateway_worker.commands.dispatcher import HOLD_SECONDS, ROOM_SECONDS, Dispatcher
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.handlers import Context
@@ -151,6 +151,7 @@ async def working(
     capacity: int = 50,
     limits: SessionLimits | None = None,
     hold_seconds: float = HOLD_SECONDS,
+    room_seconds: float = ROOM_SECONDS,
 ) -> AsyncIterator[Station]:
     """Run a worker; whatever still runs at the end is killed."""
     async with AsyncExitStack() as stack:
@@ -187,6 +188,7 @@ async def working(
             forwarder=Forwarder(publisher=broker.publisher),
             on_held=lambda held: consumer.widen(held),  # noqa: PLW0108 - made below
             hold_seconds=hold_seconds,
+            room_seconds=room_seconds,
         )
         consumer = broker.consumer(dispatcher)
         manager.when_left(dispatcher.flush)

@@ -10,6 +10,7 @@ from gateway_contracts import (
     CommandFailed,
     CommandSucceeded,
     ErrorCode,
+    SessionCreate,
     SessionDelete,
     SessionGetQr,
     SessionLogout,
@@ -233,3 +234,20 @@ async def test_what_is_held_for_too_long_fails_and_is_not_executed(moves: Moves)
         assert outcome.data.error.code is ErrorCode.INTERNAL
         assert outcome.data.error.retryable
         await nothing_is_left(station)
+
+
+async def test_a_creation_waits_for_room_with_a_bound(
+    database: Database, settings: BrokerSettings, backend: Backend, tmp_path: Path
+) -> None:
+    """Nobody has any: its deadline is kept, and without one it fails after a while."""
+    late = datetime.now(UTC) + SOON
+    async with working(database, settings, tmp_path, capacity=0, room_seconds=2) as station:
+        station.dispatcher.note_full(is_full=True)
+        due = SessionCreate(source=backend.source, subject="due", expirytime=late)
+        other = SessionCreate(source=backend.source, subject="other")
+        for command in (due, other):
+            await backend.publish(command)
+        assert await code_of(backend, due.id) is ErrorCode.EXPIRED
+        assert await code_of(backend, other.id) is ErrorCode.CAPACITY
+        await nothing_is_left(station)
+        assert station.dispatcher.without_room == 0

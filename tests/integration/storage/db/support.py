@@ -181,7 +181,12 @@ def failed(command_id: str, *, session: str = "nowhere") -> Change:
 
 
 def received(
-    command_id: str, session: str = "s", *, worker: str = WORKER, epoch: int | None = None
+    command_id: str,
+    session: str = "s",
+    *,
+    worker: str = WORKER,
+    epoch: int | None = None,
+    said: str | None = None,
 ) -> Received:
     """Return a command to enter."""
     return Received(
@@ -190,6 +195,7 @@ def received(
         command_type=SEND,
         worker_id=worker,
         epoch=epoch,
+        fingerprint=said,
     )
 
 
