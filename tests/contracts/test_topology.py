@@ -5,6 +5,7 @@ import re
 import pytest
 
 from gateway_contracts import (
+    NO_SESSION,
     RETRY_DELAYS,
     BackendTopology,
     QueueSpec,
@@ -326,3 +327,12 @@ def test_a_queue_of_replays_is_bound_by_its_own_name() -> None:
     )
     assert BACKEND.replay_binding("wa.backend.crm.events").routing_key == "wa.backend.crm.events"
     assert WA.is_backend_queue(queue.name)
+
+
+@pytest.mark.parametrize("worker_id", [None, "gateway-worker-0"])
+def test_a_worker_may_answer_what_names_no_session(worker_id: str | None) -> None:
+    events = worker_rights(WA, worker_id=worker_id).topics[0]
+    for key in (f"command.failed.{NO_SESSION}", "command.failed.acme-support"):
+        assert re.fullmatch(events.write, key)
+    for key in ("command.failed.", "command.failed._other", "command.failed.a.b"):
+        assert not re.fullmatch(events.write, key)

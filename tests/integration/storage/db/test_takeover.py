@@ -350,3 +350,47 @@ async def test_a_worker_that_is_late_with_its_lease_is_the_last_choice(
 
     assert await sessions.place(without=WORKER) == "b"
     assert await sessions.place(without="b") == "a"
+
+
+async def test_without_copies_only_what_is_not_linked_is_taken(
+    database: Database, sessions: PostgresSessionStore
+) -> None:
+    """A session with an account has a device store where its worker was."""
+    await registered(database)
+    await registered(database, OTHER)
+    await value(
+        database,
+        "UPDATE sessions SET account = jsonb_build_object('jid', '1@s.whatsapp.net')"
+        " WHERE id = 's' RETURNING 1",
+    )
+    await expire(database)
+    taken = await sessions.take_over(OTHER, limit=10, linked=False)
+    assert "s" not in {row.session_id for row in taken}
+    linked = await sessions.take_over(OTHER, limit=10)
+    assert {row.session_id for row in linked} == {"s"}
+
+
+async def test_a_stranded_session_keeps_its_owner_and_its_events_go_to_who_tells_them(
+    database: Database,
+    sessions: PostgresSessionStore,
+    changes: PostgresChangeStore,
+    outbox: PostgresOutboxStore,
+) -> None:
+    """Not before its worker's lease has been over for long enough."""
+    await registered(database)
+    await registered(database, OTHER)
+    rows = rows_of(await changes.commit([message(1)]))
+    assert await sessions.strand("s", OTHER, after_seconds=0) is None
+    await expire(database)
+    assert await sessions.strand("s", OTHER, after_seconds=3600) is None
+    assert list(await sessions.stranded(after_seconds=3600, limit=10)) == []
+
+    stranded = await sessions.strand("s", OTHER, after_seconds=0)
+    assert stranded == await sessions.get("s")
+    assert stranded is not None
+    assert (stranded.worker_id, stranded.epoch) == (WORKER, 1)
+    assert stranded in await sessions.stranded(after_seconds=0, limit=10)
+    theirs = PostgresOutboxStore(database=database, worker_id=OTHER)
+    assert list(await theirs.pending(after=0, limit=10)) == rows
+    assert list(await outbox.pending(after=0, limit=10)) == []
+    assert (await sessions.is_first(OTHER), await sessions.is_first(WORKER)) == (True, False)
