@@ -468,6 +468,7 @@ class Dispatcher:
                 command_id=command_id,
                 session_id=session_id,
                 epoch=self._manager.epoch_of(session_id),
+                command_type=readable_id(delivery.message_type),
             )
         kind = rejected.command_type or "unreadable"
         await self._executor.bury(delivery, kind, refusal, error, arrived=arrived)

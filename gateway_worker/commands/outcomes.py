@@ -97,7 +97,13 @@ class Outcomes:
         return Change(session_id=command.subject, epoch=epoch, events=(event,))
 
     def refusal(
-        self, rejected: CommandRejectedError, *, command_id: str, session_id: str, epoch: int | None
+        self,
+        rejected: CommandRejectedError,
+        *,
+        command_id: str,
+        session_id: str,
+        epoch: int | None,
+        command_type: str | None = None,
     ) -> Change:
         """Return the announcement that a body was no command."""
         event = CommandFailed(
@@ -105,7 +111,9 @@ class Outcomes:
             subject=session_id,
             correlationid=command_id,
             data=CommandFailedData(
-                command_type=rejected.command_type, error=rejected.error, attempts=0
+                command_type=rejected.command_type or command_type,
+                error=rejected.error,
+                attempts=0,
             ),
         )
         return Change(session_id=session_id, epoch=epoch, events=(event,))

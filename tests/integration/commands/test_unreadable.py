@@ -83,11 +83,12 @@ async def test_a_body_that_says_nothing_is_answered_by_its_properties(
     station: Station, backend: Backend, body: bytes, says: str
 ) -> None:
     """The message id is the command's id, the routing key its session."""
-    await backend.publish_raw(body, session_id="a", message_id="named-outside")
+    kind = "wa.message.send.v1"
+    await backend.publish_raw(body, session_id="a", message_id="named-outside", kind=kind)
     outcome = await backend.outcome("named-outside")
 
     assert isinstance(outcome, CommandFailed)
-    assert outcome.subject == "a"
+    assert (outcome.subject, outcome.data.command_type) == ("a", kind)
     assert says in (outcome.data.error.detail or "")
     await nothing_is_left(station)
 
