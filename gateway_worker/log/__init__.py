@@ -6,16 +6,27 @@ sentences (`log.info("command.settled", outcome=...)`), and never hands over mes
 or keys; the redaction is there for the day when somebody does.
 """
 
-from gateway_worker.log.pipeline import configure_logging, reset_logging
+from gateway_worker.log.pipeline import (
+    SINKS,
+    Logging,
+    configure_logging,
+    flush_logging,
+    reset_logging,
+)
 from gateway_worker.log.redaction import redact, redact_text
 from gateway_worker.log.settings import LogFormat, LogLevel, LogSettings
+from gateway_worker.log.writer import write_within
 
 __all__ = [
+    "SINKS",
     "LogFormat",
     "LogLevel",
     "LogSettings",
+    "Logging",
     "configure_logging",
+    "flush_logging",
     "redact",
     "redact_text",
     "reset_logging",
+    "write_within",
 ]
