@@ -11,18 +11,24 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from dotenv import dotenv_values
 from pydantic import create_model
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway_worker.config.variables import BY_NAME, REMOVED
 
 ENV_FILE: Final = ".env"
+_ENCODING: Final = "utf-8-sig"
+"""With or without the mark that editors put before the first name."""
 SECRETS_DIR: Final = "SECRETS_DIR"
 """Names a directory with one file per variable, as orchestrators mount secrets."""
 
 _PREFIXES: Final = tuple({f"{name.partition('_')[0]}_" for name in BY_NAME if "_" in name})
 # What Kubernetes adds for every service in the namespace: REDIS_SERVICE_HOST, REDIS_PORT_6379_TCP.
 _SERVICE_LINK: Final = re.compile(r".*_(SERVICE_(HOST|PORT.*)|PORT(_\d+_(TCP|UDP)(_.*)?)?)")
+
+_CLOSE: Final = 0.8
+_VERY_CLOSE: Final = 0.9
 
 
 class _Sources(BaseSettings):
@@ -36,9 +42,40 @@ def read_environment() -> dict[str, str]:
     directory = os.environ.get(SECRETS_DIR)
     found = sources(
         _env_file=ENV_FILE,
+        _env_file_encoding=_ENCODING,
         _secrets_dir=directory if directory and Path(directory).is_dir() else None,
     )
     return known(found.model_dump())
+
+
+def unreadable_file() -> str | None:
+    """Say why the `.env` file cannot be read; None if it can, or if there is none."""
+    path = Path(ENV_FILE)
+    if not path.is_file():
+        return None
+    try:
+        text = path.read_text(_ENCODING)
+    except UnicodeDecodeError:
+        return "is no UTF-8 text (an editor may have saved it as UTF-16): save it as UTF-8"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if "\0" in text:
+        return "is no UTF-8 text (it has zero bytes in it): save it as UTF-8"
+    return None
+
+
+def names_in_file() -> tuple[str, ...]:
+    """Return the names that the `.env` file sets."""
+    path = Path(ENV_FILE)
+    return tuple(dotenv_values(path, encoding=_ENCODING)) if path.is_file() else ()
+
+
+def names_in_directory() -> tuple[str, ...]:
+    """Return the names of the files in the directory of secrets."""
+    directory = os.environ.get(SECRETS_DIR)
+    if not directory or not Path(directory).is_dir():
+        return ()
+    return tuple(path.name for path in Path(directory).iterdir())
 
 
 def known(environ: Mapping[str, str | None]) -> dict[str, str]:
@@ -53,6 +90,8 @@ def known(environ: Mapping[str, str | None]) -> dict[str, str]:
 def misspelt(names: Iterable[str], *, given: Iterable[str]) -> dict[str, str]:
     """Return names that look like one of ours and are none, with the one that may be meant.
 
+    Only names close to one of ours: the environment has many that are none of our business.
+
     Args:
         names: All names in the environment.
         given: Those of ours that are set; nobody misspells what is there.
@@ -60,13 +99,33 @@ def misspelt(names: Iterable[str], *, given: Iterable[str]) -> dict[str, str]:
     missing = BY_NAME.keys() - set(given)
     result = {}
     for name in names:
-        if (
-            name in BY_NAME
-            or name in REMOVED
-            or not name.startswith(_PREFIXES)
-            or _SERVICE_LINK.fullmatch(name)
-        ):
+        if _is_ours(name) or not name.startswith(_PREFIXES) or _SERVICE_LINK.fullmatch(name):
             continue
-        if close := difflib.get_close_matches(name, sorted(missing), n=1, cutoff=0.8):
+        if close := difflib.get_close_matches(name, sorted(missing), n=1, cutoff=_CLOSE):
             result[name] = close[0]
     return result
+
+
+def misspelt_in_file(names: Iterable[str], *, given: Iterable[str]) -> dict[str, str]:
+    """Return names in a file that look like one of ours and are none, with what may be meant.
+
+    The file is written for us, so more of it is taken for a mistake: other capitals, a wrong prefix
+    and a second spelling of what is set. Still only close names, for compose reads the same file.
+
+    Args:
+        names: All names in the file.
+        given: Those of ours that are set.
+    """
+    result = misspelt(names, given=given)
+    for name in names:
+        if name in result or _is_ours(name):
+            continue
+        if name.upper() in BY_NAME:
+            result[name] = name.upper()
+        elif close := difflib.get_close_matches(name, sorted(BY_NAME), n=1, cutoff=_VERY_CLOSE):
+            result[name] = close[0]
+    return result
+
+
+def _is_ours(name: str) -> bool:
+    return name in BY_NAME or name in REMOVED

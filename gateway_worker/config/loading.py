@@ -10,7 +10,17 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway_worker.config.environment import SECRETS_DIR, known, misspelt, read_environment
+from gateway_worker.config.environment import (
+    ENV_FILE,
+    SECRETS_DIR,
+    known,
+    misspelt,
+    misspelt_in_file,
+    names_in_directory,
+    names_in_file,
+    read_environment,
+    unreadable_file,
+)
 from gateway_worker.config.settings import Environment, Settings, is_secret
 from gateway_worker.config.variables import (
     BY_LOCATION,
@@ -59,12 +69,15 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         InvalidSettingsError: Something is wrong; it names every problem at once.
     """
-    names: Iterable[str] = os.environ if environ is None else environ
+    names: Iterable[str] = environ if environ is not None else (*os.environ, *names_in_directory())
+    if environ is None and (text := unreadable_file()) is not None:
+        raise InvalidSettingsError([Problem(variable=ENV_FILE, text=text)])
     given = read_environment() if environ is None else known(environ)
     removed = [name for name in REMOVED if given.pop(name, None) is not None]
     problems = [
         *(Problem(variable=name, text=REMOVED[name]) for name in removed),
         *_misspelt(names, given),
+        *(_misspelt_in_file(given) if environ is None else ()),
         *_secrets_directory(os.environ if environ is None else environ),
         *_sandbox(given),
         *_files(given),
@@ -93,6 +106,15 @@ def _misspelt(names: Iterable[str], given: Mapping[str, str]) -> list[Problem]:
     return [
         Problem(variable=name, text=f"there is no such setting; is {meant} meant?")
         for name, meant in misspelt(names, given=given).items()
+    ]
+
+
+def _misspelt_in_file(given: Mapping[str, str]) -> list[Problem]:
+    return [
+        Problem(
+            variable=name, text=f"there is no such setting; is {meant} meant? It is in {ENV_FILE}"
+        )
+        for name, meant in misspelt_in_file(names_in_file(), given=given).items()
     ]
 
 
