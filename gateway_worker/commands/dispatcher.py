@@ -198,16 +198,20 @@ class Dispatcher:
 
     async def after_current_command(self, session_id: str, errand: Errand) -> None:
         """Do something when nothing of a session runs, before whatever waits."""
-        done = asyncio.Event()
+        done, is_wanted = asyncio.Event(), True
 
         async def run() -> None:
             try:
-                await errand()
+                if is_wanted:
+                    await errand()
             finally:
                 done.set()
 
         self._scheduler.post(session_id, run, lane=Lane.LIFECYCLE, first=True)
-        await done.wait()
+        try:
+            await done.wait()
+        finally:  # whoever waited has given up: what has not begun by now never begins
+            is_wanted = False
 
     def flush(self, session_id: str) -> None:
         """Send on what is held for a session that has gone to another worker."""

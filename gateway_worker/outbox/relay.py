@@ -131,8 +131,10 @@ class Relay:
         try:
             while not stop.is_set():
                 behind = asyncio.create_task(self._behind.wait(), name="relay.behind")
-                await asyncio.wait((stopping, behind), return_when=asyncio.FIRST_COMPLETED)
-                behind.cancel()
+                try:
+                    await asyncio.wait((stopping, behind), return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    behind.cancel()
                 if self._behind.is_set() and not stop.is_set():
                     await self._catch_up(stop)
         finally:

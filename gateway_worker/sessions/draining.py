@@ -127,9 +127,11 @@ class Drain:
         fewest, most = _SIDE_BY_SIDE
         side_by_side = min(max(fewest, len(waiting) // _EACH), most)
         workers = [asyncio.create_task(move_on()) for _ in range(side_by_side)]
-        _, late = await asyncio.wait(workers, timeout=seconds)
-        for task in late:
-            task.cancel()
+        try:
+            await asyncio.wait(workers, timeout=seconds)
+        finally:  # also when the whole drain is given up
+            for task in workers:
+                task.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
         log.info("drain.handed_over", sessions=moved, left=len(self._manager.session_ids()))
         if moved:

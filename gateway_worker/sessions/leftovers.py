@@ -236,6 +236,7 @@ class Leftovers:
             async with asyncio.timeout(_REPLAY_SECONDS):
                 await sending.done.wait()
         finally:
+            await sending.give_up()  # nothing of it goes on without anybody who waits for it
             await host.stop()
         log.info("leftovers.sent_on", session_id=row.session_id, events=sending.sent)
         if await asyncio.to_thread(pending_records, directory):
@@ -288,6 +289,14 @@ class _Sending:
             await self._inbound.receipt(event, self.host.acknowledge)
         elif isinstance(event, UndecryptableMessage):
             await self._inbound.undecryptable(event, self.host.acknowledge)
+
+    async def give_up(self) -> None:
+        """Send nothing more; what is not sent is not acknowledged, so the spool keeps it."""
+        self.host = None
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _record(self, change: Change) -> "asyncio.Future[Committed]":
         task = asyncio.create_task(self._send(change), name=f"late:{self._row.session_id}")

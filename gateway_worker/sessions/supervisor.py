@@ -59,6 +59,7 @@ class HostSupervisor:
         self._task: asyncio.Task[None] | None = None
         self._halting = asyncio.Event()
         self._is_killed = False
+        self._is_launching = False
         self._exited: asyncio.Future[HostExited] | None = None
         self._ending: Ending | None = None
         self._urgent: list[float] = []
@@ -85,8 +86,13 @@ class HostSupervisor:
         )
 
     async def halt(self) -> None:
-        """Stop the host and keep none running. Idempotent; never raises."""
+        """Stop the host and keep none running. Idempotent; never raises.
+
+        A host that is still to be started is not waited for: hundreds may be in line before it.
+        """
         self._halting.set()
+        if self._is_launching and self._task is not None:
+            self._task.cancel()
         if self.host is not None:
             await self.host.stop()
         if self._task is not None:
@@ -137,7 +143,11 @@ class HostSupervisor:
                 return
             await self._ensure_store()
             self._exited = asyncio.get_running_loop().create_future()
-            self.host = await self._around.launcher.launch(self._spec(), self._listener)
+            self._is_launching = True
+            try:
+                self.host = await self._around.launcher.launch(self._spec(), self._listener)
+            finally:
+                self._is_launching = False
         except GatewayError as error:
             self._log.warning("session.host_not_started", reason=str(error))
             return
@@ -158,9 +168,11 @@ class HostSupervisor:
             return True
         either = (self._around.tenure.held(), self._halting.wait())
         waits = {asyncio.ensure_future(one) for one in either}
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for one in waits:
-            one.cancel()
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
         return not self._halting.is_set()
 

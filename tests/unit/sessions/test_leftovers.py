@@ -100,6 +100,49 @@ async def test_nothing_is_forgotten_before_all_that_came_before_it_is_sent(
     assert list((tmp_path / "leftovers").iterdir()) == []
 
 
+class Outage(Disk):
+    """The same while the broker is away for good."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusals = 1_000_000
+        self.is_stopped = False
+
+    async def stop(self) -> None:
+        """Be gone, told or not."""
+        self._told.cancel()
+        self.is_stopped = True
+
+
+async def test_what_cannot_be_sent_in_time_is_not_sent_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look that gives up leaves nobody behind who goes on trying; the spool keeps it all."""
+    (tmp_path / "sessions" / "cafe").mkdir(parents=True)
+    disk = Outage()
+    monkeypatch.setattr(module, "pending_records", lambda _directory: RECORDS - disk.acknowledged)
+    monkeypatch.setattr(module, "_REPLAY_SECONDS", 0.05)
+    leftovers = Leftovers(
+        worker_id="me",
+        directory=tmp_path,
+        launcher=cast("Any", disk),
+        sessions=cast("Any", disk),
+        snapshots=cast("Any", Quiet()),
+        controls=cast("Any", disk),
+        held=lambda _session_id: False,
+    )
+
+    await leftovers.clear("cafe")
+    refusals = disk.refusals
+    assert refusals < 1_000_000
+    assert [task for task in asyncio.all_tasks() if task.get_name().startswith("late:")] == []
+
+    disk.refusals = 0
+    await asyncio.sleep(0)
+    assert (disk.sent, disk.acknowledged, disk.is_stopped) == ([], 0, True)
+    assert len(list((tmp_path / "leftovers").iterdir())) == 1
+
+
 class Table:
     """The sessions table: one session, or none."""
 

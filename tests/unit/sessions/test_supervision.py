@@ -84,17 +84,19 @@ async def test_a_host_that_was_killed_has(company: Company) -> None:
     assert company.observer.restarts == 1
 
 
-async def test_a_host_that_is_started_for_a_session_that_was_lost_is_killed(
+async def test_a_host_is_not_started_for_a_session_that_was_lost_meanwhile(
     company: Company,
 ) -> None:
-    """It must not take the time to leave in good order: another worker's host runs."""
+    """Another worker's host runs."""
     company.launcher.may_start.clear()
     company.launcher.hosts[0].kill()
     await eventually(lambda: company.launcher.waiting == 1, reason="another host is being started")
     company.session.fence()
     company.launcher.may_start.set()
-    await eventually(lambda: len(company.launcher.hosts) == 2, reason="it has started")
-    await eventually(lambda: company.launcher.hosts[1].killed, reason="it is killed")
+    await company.session.close()
+
+    assert company.launcher.running == []
+    assert all(host.killed for host in company.launcher.hosts)
 
 
 async def test_a_disk_that_does_not_take_the_epoch_is_asked_again(company: Company) -> None:
@@ -117,3 +119,17 @@ def block(path: Path) -> None:
     """Put a directory where a file has to be."""
     path.unlink()
     path.mkdir()
+
+
+async def test_a_session_that_waits_for_its_host_can_be_stopped(tmp_path: Path) -> None:
+    """Its turn to be started may be far away; nobody starts it then."""
+    company = Company(tmp_path)
+    company.launcher.may_start.clear()
+    company.session.start(StatusReason.REQUESTED)
+    await eventually(lambda: company.launcher.waiting == 1)
+
+    await company.session.shut_down()
+
+    company.launcher.may_start.set()
+    await asyncio.sleep(0)
+    assert company.launcher.hosts == []
