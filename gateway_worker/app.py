@@ -3,41 +3,48 @@
 Read `run` from top to bottom for the start and from bottom to top for the end: at a stop signal the
 consumer takes no more commands and what has begun is finished, the sessions end their hosts, the
 recorder commits and the relay publishes what is left, and only then the connections close. What the
-parts are made of is in `parts.py`, what can be seen of them in `observation.py`.
+parts are made of is in `parts.py`, what can be seen of them in `observation.py`; how the time for
+the end is divided is in `runtime/budget.py`.
 """
 
 import asyncio
 import gc
-import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from functools import partial
 from importlib.metadata import version
 
 import structlog
 
 from gateway_contracts import WorkerDraining, WorkerStopped
-from gateway_worker.broker.client import Broker
 from gateway_worker.config import Settings
-from gateway_worker.errors import GatewayError
+from gateway_worker.errors import ConfigurationError, GatewayError
 from gateway_worker.health import HealthSidecar, Lifecycle, Phase
-from gateway_worker.log import configure_logging
+from gateway_worker.log import Logging, configure_logging, flush_logging
 from gateway_worker.metrics import make_metrics
-from gateway_worker.observation import Counts, observe
-from gateway_worker.parts import Parts, build_parts, open_adapters, open_database, reach_cache
+from gateway_worker.observation import Counts, observe, observe_logs
+from gateway_worker.parts import Parts, build_parts, open_adapters
+from gateway_worker.runtime.budget import Stage, StopBudget
 from gateway_worker.runtime.clock import SystemClock
+from gateway_worker.runtime.deadline import ExitDeadline
+from gateway_worker.runtime.descriptors import needed_for, raise_descriptor_limit
+from gateway_worker.runtime.observer import Observer
+from gateway_worker.runtime.os_errors import explain
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.runtime.service import Service, running
 from gateway_worker.runtime.signals import stop_on_signals
-from gateway_worker.sessions.ownership.disk import claimed, settle
-from gateway_worker.storage.objects.client import Objects
+from gateway_worker.runtime.starting import StoppedError, unless_stopped
+from gateway_worker.sessions.ownership.disk import Disk, claimed, settle
 from gateway_worker.version import VERSION
 
 log = structlog.get_logger(__name__)
 
+EXIT_FORCED = 3
+"""The exit code of a worker whose stop took longer than it may."""
+_THREADS = 32
 _ASK_SECONDS = 3.0
 """How long a question to the database may hold up the end."""
-_DRAIN_PART = 0.6
-"""How much of the time for draining goes to the handover of sessions."""
 
 
 async def run(settings: Settings) -> None:
@@ -48,11 +55,16 @@ async def run(settings: Settings) -> None:
         DependencyError: A service cannot be reached at the start.
         Exception: What a part failed with.
     """
-    configure_logging(settings.log, fields={"worker_id": settings.worker_id})
+    logs = _set_up_logging(settings)
     _settle_memory()
+    _settle_descriptors(settings)
+    _settle_threads()
     stop = asyncio.Event()
+    deadline = ExitDeadline(code=EXIT_FORCED, last_words=_last_words)
+    budget = StopBudget(drain_seconds=settings.drain_seconds, began=deadline.set)
     clock = SystemClock()
     metrics = make_metrics(versions={"worker": VERSION, "neonize": version("neonize")})
+    observe_logs(metrics, logs)
     lifecycle = Lifecycle(clock=clock)
     sidecar = HealthSidecar(
         settings=settings.health,
@@ -63,65 +75,165 @@ async def run(settings: Settings) -> None:
     )
     async with AsyncExitStack() as stack:
         disk = stack.enter_context(claimed(settings.data_dir, worker_id=settings.worker_id))
-        stack.enter_context(stop_on_signals(stop))
+        stack.enter_context(stop_on_signals(stop, asked=budget.begin))
         sidecar.bind()  # a port that is taken shows before anything else is opened
-        await _start(stack, sidecar, stop=stop, grace_seconds=5)
-        adapters = await open_adapters(stack, settings)
-        parts = build_parts(settings, adapters, disk, Counts(metrics=metrics))
-        await settle(
-            disk,
-            parts.leases,
-            fleet=adapters.fleet,
-            are_portable=adapters.snapshots.are_portable,
-        )
-        observe(sidecar, metrics, adapters, parts)
-
-        stack.push_async_callback(_leave, parts)
-        stack.push_async_callback(parts.heartbeat.farewell, WorkerStopped)
-        await _start(stack, parts.routes, stop=stop, grace_seconds=3)
-        await _start(stack, parts.relay, stop=stop, grace_seconds=10)
-        await _start(stack, parts.recorder, stop=stop, grace_seconds=10)
-        await _start(stack, parts.pruner, stop=stop, grace_seconds=1)
-        stack.push_async_callback(parts.background.join)
-        await _start(stack, parts.inbox, stop=stop, grace_seconds=5)
-        await parts.lease.begin()
-        await _start(stack, parts.lease, stop=stop, grace_seconds=1)
-        resumed = await parts.manager.resume()
-        await _start(stack, parts.manager, stop=stop, grace_seconds=20)
-        await _start(stack, parts.copies, stop=stop, grace_seconds=2)
-        await _start(stack, parts.dispatcher, stop=stop, grace_seconds=settings.drain_seconds)
-        await _start(stack, parts.consumer, stop=stop, grace_seconds=settings.drain_seconds)
-        stack.push_async_callback(parts.dispatcher.give_back)
-        stack.push_async_callback(parts.consumer.stop_intake)
-        stack.push_async_callback(_hand_over, parts, settings)
-        await _start(stack, parts.leftovers, stop=stop, grace_seconds=2)
-        await _start(stack, parts.caretaker, stop=stop, grace_seconds=5)
-        stack.push_async_callback(parts.heartbeat.farewell, WorkerDraining)
-        await _start(stack, parts.heartbeat, stop=stop, grace_seconds=5)
-        await _start(stack, parts.capacity, stop=stop, grace_seconds=5)
+        start = _Start(stack=stack, stop=stop, budget=budget)
+        await start.observer(sidecar, Stage.CONNECTIONS)
+        try:
+            parts = await _open(start, settings, disk, sidecar, Counts(metrics=metrics))
+            resumed = await _work(start, parts)
+        except StoppedError:
+            log.info("worker.start_stopped")
+            return
         lifecycle.enter(Phase.RUNNING)
-        log.info("worker.started", worker_id=settings.worker_id, sessions=resumed, version=VERSION)
+        log.info("worker.started", sessions=resumed, version=VERSION)
         await stop.wait()
+        budget.begin()
         lifecycle.enter(Phase.DRAINING)
         log.info("worker.draining")
     log.info("worker.stopped")
 
 
-async def _hand_over(parts: Parts, settings: Settings) -> None:
+class _Start:
+    """Starts one part after the other, and sees to it that they end in reverse order."""
+
+    def __init__(self, *, stack: AsyncExitStack, stop: asyncio.Event, budget: StopBudget) -> None:
+        self.stack = stack
+        self.stop = stop
+        self.budget = budget
+
+    async def observer(self, service: Service, stage: Stage) -> None:
+        """Run a service whose failure is no reason for the worker to end."""
+        await self.service(Observer(service), stage, name=type(service).__name__)
+
+    async def service(self, service: Service, stage: Stage, *, name: str | None = None) -> None:
+        """Run a service from here on until the stack is left."""
+        entered = running(
+            service,
+            worker_stop=self.stop,
+            grace_seconds=partial(self.budget.left, stage),
+            name=name or type(service).__name__,
+        )
+        await self.stack.enter_async_context(entered)
+
+    def at_the_end(self, stage: Stage, work: Callable[[], Awaitable[object]], name: str) -> None:
+        """Do something when the stack is left, within the time of its stage."""
+        self.stack.push_async_callback(self.budget.bounded, stage, work, name)
+
+
+async def _open(
+    start: _Start, settings: Settings, disk: Disk, sidecar: HealthSidecar, counts: Counts
+) -> Parts:
+    """Open what leads outside and build what works inside.
+
+    Raises:
+        StoppedError: The worker is to stop; nothing has begun that would have to be saved.
+    """
+    try:
+        adapters = await unless_stopped(
+            start.stop, open_adapters(start.stack, settings, start.budget)
+        )
+        parts = build_parts(settings, adapters, disk, counts)
+        settled = settle(
+            disk,
+            parts.leases,
+            fleet=adapters.fleet,
+            are_portable=adapters.snapshots.are_portable,
+        )
+        await unless_stopped(start.stop, settled)
+        observe(sidecar, counts.metrics, adapters, parts)
+        start.at_the_end(Stage.SIGN_OFF, partial(_leave, parts), "sign off")
+        # Before others may have the sessions, nothing of them may run here any more.
+        start.at_the_end(Stage.SIGN_OFF, adapters.hosts.end_all, "end hosts")
+        start.at_the_end(
+            Stage.SIGN_OFF, partial(parts.heartbeat.farewell, WorkerStopped), "farewell"
+        )
+        await start.service(parts.routes, Stage.RELAY)
+        await start.service(parts.relay, Stage.RELAY)
+        await start.service(parts.recorder, Stage.RECORDER)
+        await start.observer(parts.pruner, Stage.RECORDER)
+        start.at_the_end(Stage.SIDE_WORK, parts.background.join, "side work")
+        await start.service(parts.inbox, Stage.SIDE_WORK)
+        await unless_stopped(start.stop, parts.lease.begin())
+    except StoppedError:
+        start.budget.hurry()
+        raise
+    return parts
+
+
+async def _work(start: _Start, parts: Parts) -> int:
+    """Hold the lease, take up the sessions and let commands in; returns how many sessions.
+
+    Raises:
+        StoppedError: The worker is to stop; what has begun until then ends in good order.
+    """
+    await start.service(parts.lease, Stage.SIDE_WORK)
+    await start.service(parts.manager, Stage.SESSIONS)
+    resumed = await unless_stopped(start.stop, parts.manager.resume())
+    await start.observer(parts.copies, Stage.COMMANDS)
+    await start.service(parts.dispatcher, Stage.COMMANDS)
+    await start.service(parts.consumer, Stage.COMMANDS)
+    start.at_the_end(Stage.COMMANDS, parts.dispatcher.give_back, "give back")
+    start.at_the_end(Stage.COMMANDS, parts.consumer.stop_intake, "stop intake")
+    # What still comes for those that have gone is sent on while commands come to their end.
+    start.at_the_end(Stage.COMMANDS, partial(_hand_over, parts, start.budget), "hand over")
+    await start.observer(parts.leftovers, Stage.HELPERS)
+    await start.service(parts.caretaker, Stage.HELPERS)
+    start.at_the_end(Stage.HELPERS, partial(parts.heartbeat.farewell, WorkerDraining), "announce")
+    await start.observer(parts.heartbeat, Stage.HELPERS)
+    await start.observer(parts.capacity, Stage.HELPERS)
+    return resumed
+
+
+def _set_up_logging(settings: Settings) -> Logging:
+    try:
+        return configure_logging(settings.log, fields={"worker_id": settings.worker_id})
+    except OSError as error:
+        raise ConfigurationError(f"LOG_FILE: {explain(error)}") from error
+
+
+def _settle_threads() -> None:
+    """Have threads enough for files: by default there are four more than processors.
+
+    What is copied or unpacked for many sessions at once must not hold up what is short.
+    """
+    executor = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="worker")
+    asyncio.get_running_loop().set_default_executor(executor)
+
+
+def _settle_descriptors(settings: Settings) -> None:
+    """Have as many descriptors as there may be, and say if those are too few."""
+    limit = raise_descriptor_limit()
+    log.info("process.descriptors", limit=limit.now, before=limit.before)
+    if not limit.suffices_for(settings.capacity):
+        log.warning(
+            "process.few_descriptors",
+            limit=limit.now,
+            needed=needed_for(settings.capacity),
+            capacity=settings.capacity,
+            remedy="raise the hard limit of open files (nofile), or lower CAPACITY",
+        )
+
+
+def _last_words() -> None:
+    log.error("worker.stop_forced")
+    flush_logging(0.4)
+
+
+async def _hand_over(parts: Parts, budget: StopBudget) -> None:
     """Give the sessions to other workers, and their commands with them.
 
     While the database is away nobody can be given a session: they stay connected until it is back,
     or until the time for that is over; then they are taken over later.
     """
     parts.manager.take_no_more()
-    end = time.monotonic() + settings.drain_seconds * _DRAIN_PART
     backoff = Backoff(initial_seconds=0.2, maximum_seconds=1.0)
     while not await _announced(parts):
         pause = backoff.next_seconds()
-        if not parts.drain.has_work or time.monotonic() + pause >= end:
+        if not parts.drain.has_work or pause >= budget.left(Stage.HANDOVER):
             return
         await asyncio.sleep(pause)
-    seconds = max(0.0, end - time.monotonic())
+    seconds = budget.left(Stage.HANDOVER)
     await parts.drain.run(seconds=seconds, after_outage=backoff.attempts > 0)
 
 
@@ -151,34 +263,3 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
-
-
-async def check(settings: Settings) -> list[str]:
-    """Reach for every service once; returns what is wrong, a line each."""
-    configure_logging(settings.log)
-    problems: list[str] = []
-    openings: dict[str, Callable[[AsyncExitStack], Awaitable[object]]] = {
-        "RabbitMQ": lambda stack: stack.enter_async_context(
-            Broker.open(settings.broker, worker_id=settings.worker_id)
-        ),
-        "PostgreSQL": lambda stack: open_database(stack, settings),
-        "Redis": lambda stack: reach_cache(stack, settings),
-        "S3": lambda stack: stack.enter_async_context(Objects.open(settings.objects)),
-    }
-    for name, opening in openings.items():
-        async with AsyncExitStack() as stack:
-            try:
-                await opening(stack)
-            except GatewayError as error:
-                problems.append(f"{name}: {error}")
-    return problems
-
-
-async def _start(
-    stack: AsyncExitStack, service: Service, *, stop: asyncio.Event, grace_seconds: float
-) -> None:
-    """Run a service from here on until the stack is left."""
-    name = type(service).__name__
-    await stack.enter_async_context(
-        running(service, worker_stop=stop, grace_seconds=grace_seconds, name=name)
-    )

@@ -1,20 +1,34 @@
 """The command `gateway-worker`.
 
-Exit codes: 0 done; 1 it failed; 2 wrong arguments or wrong configuration; 130 interrupted.
+The exit codes are in `EXIT_CODES`, which `--help` shows.
 """
 
 import argparse
 import asyncio
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from importlib import import_module
+from typing import Any, NoReturn
 
 from gateway_worker.errors import ConfigurationError, GatewayError
 from gateway_worker.version import VERSION
 
+STDERR = 2
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_FORCED = 3
 EXIT_INTERRUPTED = 130
+EXIT_CODES = """\
+exit codes:
+  0    done; for `run`: told to stop, and it has left in good order
+  1    it failed: a service cannot be reached, or a part of the worker failed
+  2    wrong arguments or wrong configuration: starting it again changes nothing
+  3    told to stop, and ended by force: it had not left DRAIN_SECONDS and 9.5 s later
+  130  interrupted (143 and 130 also after a second SIGTERM or SIGINT)
+"""
+_LAST_WORDS_SECONDS = 1.0
+"""How long the last line may take to be written; nobody may be reading."""
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -59,7 +73,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gateway-worker",
         description="Holds many WhatsApp connections for backends that speak RabbitMQ.",
-        epilog="Settings come from the environment; .env.example describes each of them.",
+        epilog="Settings come from the environment; .env.example describes each of them.\n\n"
+        + EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"gateway-worker {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -71,7 +87,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     migrate.set_defaults(command=_migrate)
 
     check = commands.add_parser(
-        "check", help="check the settings and that every service can be reached, then leave"
+        "check",
+        help="check the settings and ask every service, in five seconds; 1 if a worker would not"
+        " be ready",
     )
     check.add_argument(
         "--settings-only", action="store_true", help="check the settings, contact no service"
@@ -86,7 +104,14 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _run(_arguments: argparse.Namespace) -> int:
+def _run(_arguments: argparse.Namespace) -> NoReturn:
+    from gateway_worker.runtime.signals import leave_on_signals  # noqa: PLC0415
+
+    leave_on_signals()  # nothing has begun yet
+    _occupy_standard_streams()
+    # Look-ups of names take one of these threads each; with four of them, the database's would wait
+    # behind those of services whose name server says nothing.
+    os.environ.setdefault("UV_THREADPOOL_SIZE", "16")
     import uvloop  # noqa: PLC0415
 
     from gateway_worker.app import run  # noqa: PLC0415
@@ -94,11 +119,54 @@ def _run(_arguments: argparse.Namespace) -> int:
     from gateway_worker.config.wiping import wipe_secrets  # noqa: PLC0415
     from gateway_worker.whatsapp.confinement import keep_private  # noqa: PLC0415
 
+    async def until_left() -> None:
+        _leave(*await _outcome(run(settings)))
+
     keep_private()
     settings = load_settings()
     wipe_secrets()
-    uvloop.run(run(settings))
-    return 0
+    uvloop.run(until_left())
+    raise AssertionError("the worker has left")
+
+
+async def _outcome(work: Coroutine[Any, Any, None]) -> tuple[int, str]:
+    """Return the exit code and the last words of a worker."""
+    try:
+        await work
+    except ConfigurationError as error:
+        return EXIT_USAGE, str(error)
+    except GatewayError as error:
+        return EXIT_FAILED, str(error)
+    except Exception as error:  # noqa: BLE001 - the root of the process: the log has it all
+        sys.excepthook(type(error), error, error.__traceback__)
+        return EXIT_FAILED, f"it failed: {type(error).__name__}"
+    return 0, ""
+
+
+def _leave(code: int, words: str) -> NoReturn:
+    """End the process from within its event loop.
+
+    The interpreter's usual end waits for every thread, and one of them may be stuck: in a look-up
+    of a name, on a disk, in a pipe that nobody reads.
+    """
+    from gateway_worker.log import flush_logging, write_within  # noqa: PLC0415
+
+    flush_logging(_LAST_WORDS_SECONDS)
+    if words:
+        write_within(STDERR, f"gateway-worker: {words}\n", seconds=_LAST_WORDS_SECONDS)
+    os._exit(code)
+
+
+def _occupy_standard_streams() -> None:
+    """Have something open where input and output are expected.
+
+    A process may be started without. The next file or connection would get that number, and what
+    is printed would be written into it.
+    """
+    descriptor = 0
+    while descriptor <= STDERR:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
 
 
 def _migrate(_arguments: argparse.Namespace) -> int:
@@ -113,14 +181,21 @@ def _migrate(_arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from gateway_worker.app import check  # noqa: PLC0415
+    from gateway_worker.checking import check  # noqa: PLC0415
     from gateway_worker.config import load_settings  # noqa: PLC0415
+    from gateway_worker.log import LogLevel, LogSettings, configure_logging  # noqa: PLC0415
 
     settings = load_settings()
     print(settings.describe())
     if arguments.settings_only:
         return 0
-    problems = asyncio.run(check(settings))
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    return EXIT_FAILED if problems else 0
+    configure_logging(LogSettings(level=LogLevel.ERROR), stream=sys.stderr)
+
+    async def answer() -> NoReturn:
+        found = await check(settings)
+        print(*found, sep="\n", flush=True)
+        # Not by the usual way: a look-up of a name may still be under way, and would be waited for.
+        _leave(EXIT_FAILED if any(one.is_failure for one in found) else 0, "")
+
+    asyncio.run(answer())
+    raise AssertionError("the process has ended")

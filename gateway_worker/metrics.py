@@ -103,6 +103,8 @@ class Metrics:
         worker_memory_bytes: Resident memory of the worker process.
         hosts_memory_bytes: Proportional memory of zygote and hosts together.
         cpu_percent: Processor time of worker, zygote and hosts together; 100 is one core.
+        log_lines_dropped: Log lines that a sink has not taken in time, by sink.
+        log_lines_repeated: Log lines left out because the same was said over and over.
         build_info: Versions.
     """
 
@@ -149,6 +151,8 @@ class Metrics:
     worker_memory_bytes: Gauge
     hosts_memory_bytes: Gauge
     cpu_percent: Gauge
+    log_lines_dropped: Counter
+    log_lines_repeated: Counter
     build_info: Info
     _refreshers: list[Callable[[], None]] = field(default_factory=list)
 
@@ -364,6 +368,12 @@ def _rest(make: _Maker) -> dict[str, Any]:
         ),
         "cpu_percent": make.gauge(
             "cpu_percent", "Processor use of worker, zygote and hosts together; 100 is one core."
+        ),
+        "log_lines_dropped": make.counter(
+            "log_lines_dropped", "Log lines that a sink has not taken.", "sink"
+        ),
+        "log_lines_repeated": make.counter(
+            "log_lines_repeated", "Log lines left out, the same having been said over and over."
         ),
         "build_info": make.info("build", "Versions."),
     }

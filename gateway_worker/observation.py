@@ -19,6 +19,7 @@ from gateway_worker.health import (
 from gateway_worker.health.capacity import CapacityWatch
 from gateway_worker.health.heartbeat import LoadReport, Rate
 from gateway_worker.health.resources import ResourceMeter
+from gateway_worker.log import SINKS, Logging
 from gateway_worker.metrics import SNAPSHOT_TROUBLES, Metrics
 from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.manager import SessionManager
@@ -176,6 +177,13 @@ class _Check:
         except GatewayError as error:
             return CheckResult(ok=False, detail=str(error))
         return CheckResult(ok=True)
+
+
+def observe_logs(metrics: Metrics, logs: Logging) -> None:
+    """Let the metrics follow what the logs have left out."""
+    for sink in SINKS:
+        metrics.follow(metrics.log_lines_dropped.labels(sink), partial(logs.sinks.dropped, sink))
+    metrics.follow(metrics.log_lines_repeated, lambda: logs.throttle.left_out)
 
 
 def observe(sidecar: HealthSidecar, metrics: Metrics, adapters: Outside, parts: Observed) -> None:

@@ -3,8 +3,9 @@
 `open_adapters` and `build_parts` only make and join things; what starts when is `app.py`'s.
 """
 
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -28,6 +29,7 @@ from gateway_worker.outbox.pruning import Pruner
 from gateway_worker.outbox.recorder import Recorder
 from gateway_worker.outbox.relay import Relay
 from gateway_worker.runtime.background import Background
+from gateway_worker.runtime.budget import StopBudget
 from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.draining import Drain
@@ -59,14 +61,21 @@ from gateway_worker.version import VERSION
 from gateway_worker.whatsapp.launcher import HostProcesses
 
 log = structlog.get_logger(__name__)
+Entered = TypeVar("Entered")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
-    """What leads out of the process."""
+    """What leads out of the process.
+
+    Attributes:
+        lease_database: The database once more, with connections that nothing else uses: the lease
+            must not wait for one behind everything else.
+    """
 
     broker: Broker
     database: Database
+    lease_database: Database
     fleet: str
     cache: Cache
     objects: Objects
@@ -121,19 +130,31 @@ class Parts:
     drain: Drain
 
 
-async def open_adapters(stack: AsyncExitStack, settings: Settings) -> Adapters:
-    """Open what leads outside; each fails with its own name if it cannot be reached."""
+async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopBudget) -> Adapters:
+    """Open what leads outside; each fails with its own name if it cannot be reached.
+
+    Args:
+        stack: Closes it all.
+        settings: Where it is.
+        budget: How long closing may take.
+    """
+
+    async def enter(context: AbstractAsyncContextManager[Entered], name: str) -> Entered:
+        return await stack.enter_async_context(budget.closing(context, name))
+
     database = await until_answered(
-        lambda: open_database(stack, settings),
+        lambda: open_database(stack, settings, budget),
         name="database.open",
         within_seconds=settings.database.startup_timeout_seconds,
     )
     fleet = await until_answered(lambda: fleet_id(database), name="fleet.id")
-    objects = await stack.enter_async_context(Objects.open(settings.objects))
+    objects = await enter(Objects.open(settings.objects), "S3")
+    few = settings.database.model_copy(update={"pool_size": 1, "pool_overflow": 1})
     return Adapters(
         database=database,
+        lease_database=await enter(Database(settings=few), "PostgreSQL"),
         fleet=fleet,
-        cache=await stack.enter_async_context(Cache.open(settings.cache)),
+        cache=await enter(Cache.open(settings.cache), "Redis"),
         objects=objects,
         snapshots=device_snapshots(
             bucket=Bucket(objects=objects),
@@ -141,14 +162,12 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings) -> Adapters:
             register=PostgresCopyRegister(database=database),
             fleet=fleet,
         ),
-        broker=await stack.enter_async_context(
-            Broker.open(settings.broker, worker_id=settings.worker_id)
-        ),
-        hosts=await stack.enter_async_context(HostProcesses(settings.whatsapp)),
+        broker=await enter(Broker.open(settings.broker, worker_id=settings.worker_id), "RabbitMQ"),
+        hosts=await enter(HostProcesses(settings.whatsapp), "hosts"),
     )
 
 
-async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
+async def open_database(stack: AsyncExitStack, settings: Settings, budget: StopBudget) -> Database:
     """Open the database; its schema has to be the one that this release knows."""
     url = (settings.migrations_url or settings.database.url).get_secret_value()
     if settings.auto_migrate:
@@ -158,13 +177,8 @@ async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
             f"DATABASE_URL: the schema lacks {len(missing)} migrations; "
             "run `gateway-worker migrate`, or set AUTO_MIGRATE=true"
         )
-    return await stack.enter_async_context(Database(settings=settings.database))
-
-
-async def reach_cache(stack: AsyncExitStack, settings: Settings) -> None:
-    """Open the cache and ask it for an answer: opening alone does not need one."""
-    cache = await stack.enter_async_context(Cache.open(settings.cache))
-    await cache.check()
+    database = Database(settings=settings.database)
+    return await stack.enter_async_context(budget.closing(database, "PostgreSQL"))
 
 
 def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Counts) -> Parts:
@@ -228,7 +242,7 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
         on_beat=workers.beat,
     )
     leases = PostgresWorkerStore(
-        database=adapters.database,
+        database=adapters.lease_database,
         worker_id=worker_id,
         lease_seconds=settings.lease_seconds,
         disk_id=disk.disk_id,
@@ -259,7 +273,7 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
         workers=workers,
         lease=_lease(settings, adapters, around, leases, manager, consumer),
         leases=leases,
-        caretaker=_caretaker(settings, around, leases, manager, consumer),
+        caretaker=_caretaker(settings, around, adapters.database, manager, consumer),
         leftovers=_leftovers(adapters, around, manager),
         copies=SnapshotSchedule(
             snapshots=adapters.snapshots,
@@ -341,7 +355,7 @@ def _lease(
 def _caretaker(
     settings: Settings,
     around: Surroundings,
-    leases: PostgresWorkerStore,
+    database: Database,
     manager: SessionManager,
     consumer: CommandConsumer,
 ) -> Caretaker:
@@ -349,7 +363,11 @@ def _caretaker(
         worker_id=settings.worker_id,
         tenure=around.tenure,
         settle_seconds=settings.lease_seconds / 2,
-        workers=leases,
+        workers=PostgresWorkerStore(
+            database=database,
+            worker_id=settings.worker_id,
+            lease_seconds=settings.lease_seconds,
+        ),
         sessions=around.sessions,
         intake=consumer,
         relay=around.relay,

@@ -14,6 +14,7 @@ from aiormq.abc import DeliveredMessage
 from gateway_contracts import Topology
 from gateway_worker.broker.attendance import Attendance
 from gateway_worker.broker.delivery import CommandDelivery, Handle
+from gateway_worker.broker.failures import is_cancelled
 from gateway_worker.broker.headers import take_away_claims
 from gateway_worker.broker.ledger import Arrival, Ledger
 from gateway_worker.broker.link import Link
@@ -32,6 +33,8 @@ from gateway_worker.errors import ConfigurationError, DependencyError
 log = structlog.get_logger(__name__)
 
 MISSES_BEFORE_ACTION = 2
+CANCELLED_LEAVE_SECONDS = 0.3
+"""How long a consumer that was cancelled waits for the broker to let it go."""
 
 
 class CommandConsumer:
@@ -237,7 +240,10 @@ class CommandConsumer:
         self._is_leaving = True
         self._apply()
         undone = self.in_flight
-        await asyncio.gather(self._shared.stop(), self._own.stop(), self._retired())
+        stopping = asyncio.gather(self._shared.stop(), self._own.stop(), self._retired())
+        # A worker that has no time left does not wait for a broker that says nothing.
+        patience = CANCELLED_LEAVE_SECONDS if is_cancelled() else None
+        await asyncio.wait((stopping,), timeout=patience)
         self._counters.given_back += undone
         log.info("consumer.stopped", unfinished=undone)
 

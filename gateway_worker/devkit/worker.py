@@ -60,6 +60,11 @@ class WorkerProcess:
         self._child: Child | None = None
 
     @property
+    def probe_port(self) -> int:
+        """Where its probes listen."""
+        return self._health_port
+
+    @property
     def is_running(self) -> bool:
         """Whether the process exists."""
         return self._child is not None and self._child.is_running
@@ -95,6 +100,12 @@ class WorkerProcess:
         """Ask it to drain and leave (SIGTERM); killed if it takes too long."""
         if self._child is not None:
             await self._child.stop(with_signal=signal.SIGTERM, timeout_seconds=STOP_SECONDS)
+
+    async def leave(self, *, seconds: float = STOP_SECONDS) -> int | None:
+        """Ask it to leave (SIGTERM) and return its exit code; None if it has not left by then."""
+        if self._child is None:
+            raise RuntimeError(f"the worker {self.worker_id} does not run")
+        return await self._child.leave(with_signal=signal.SIGTERM, timeout_seconds=seconds)
 
     async def kill(self) -> None:
         """End it, its zygote and its hosts with signal 9."""

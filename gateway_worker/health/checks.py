@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 _CANCEL_SECONDS = 1.0
 _AGAIN_SECONDS = 0.25
-"""Time between checks of what could not be used: it is noticed soon when it comes back."""
+"""Time between checks of what the worker waits for: it is noticed soon when that is back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +148,13 @@ class Checks:
                 self._note(check, self._answer(task), self._clock.monotonic() - began)
             finally:
                 await _end(task)
-            ok = self._states[check.name].ok
-            await asyncio.sleep(self._interval_seconds if ok else self._again_seconds)
+            await asyncio.sleep(self._pause_seconds(check))
+
+    def _pause_seconds(self, check: Check) -> float:
+        """Return when to ask again: soon, if it is away and the worker waits for it."""
+        if self._states[check.name].ok or not check.required:
+            return self._interval_seconds
+        return self._again_seconds
 
     def _answer(self, task: "asyncio.Task[CheckResult]") -> CheckResult:
         if not task.done():

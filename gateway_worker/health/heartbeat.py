@@ -23,7 +23,9 @@ from gateway_worker.version import VERSION
 log = structlog.get_logger(__name__)
 
 WorkerEvent = WorkerStarted | WorkerHeartbeat | WorkerDraining | WorkerStopped
-_FAREWELL_SECONDS = 3.0
+_FAREWELL_SECONDS = 1.0
+_LAST_LOOK_SECONDS = 0.5
+"""How long the figures of a farewell may take; then it has those of before."""
 
 
 class WorkerEvents(Protocol):
@@ -165,14 +167,20 @@ class Heartbeat:
                     await stop.wait()
 
     async def farewell(self, kind: type[WorkerDraining] | type[WorkerStopped]) -> None:
-        """Say that the worker drains or has stopped; a broker that is away is not waited for."""
+        """Say that the worker drains or has stopped; what is away is not waited for."""
+        load = self._report.last
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_LOOK_SECONDS):
+                load = await self._report.load()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FAREWELL_SECONDS):
-                await self.say(kind)
+                await self._publish(kind, load)
 
     async def say(self, kind: type[WorkerEvent]) -> None:
         """Publish one event; a failure is logged, the next beat comes anyway."""
-        load = await self._report.load()
+        await self._publish(kind, await self._report.load())
+
+    async def _publish(self, kind: type[WorkerEvent], load: WorkerLoad) -> None:
         event = kind(source=f"/workers/{self._worker_id}", subject=self._worker_id, data=load)
         try:
             await self._events.publish_worker_event(event)

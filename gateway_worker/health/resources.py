@@ -3,9 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import psutil
+import structlog
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +46,23 @@ class ResourceMeter:
         self._host_pids = host_pids
         self._pss_bytes = pss_bytes
         self._worker = psutil.Process()
+        # One of its own: in the common one it would wait behind files that are copied.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="resources")
         self._cpu_seconds: dict[int, float] = {}
         self._measured_at: float | None = None
         self.last = Usage()
 
     async def measure(self) -> Usage:
-        """Measure now; reading the memory of many processes takes milliseconds, so in a thread."""
-        self.last = await asyncio.to_thread(self._measure, tuple(self._host_pids()))
+        """Measure now; reading the memory of many processes takes milliseconds, so in a thread.
+
+        Figures that cannot be had are those of before.
+        """
+        pids = tuple(self._host_pids())
+        try:
+            loop = asyncio.get_running_loop()
+            self.last = await loop.run_in_executor(self._thread, self._measure, pids)
+        except (OSError, psutil.Error) as error:  # no descriptor left, say: no reason to end
+            log.warning("resources.not_measured", reason=repr(error))
         return self.last
 
     def _measure(self, pids: Sequence[int]) -> Usage:

@@ -94,5 +94,6 @@ async def _errors_as_json(
 
 
 async def _set_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    response.force_close()  # a connection is for one request: none is kept for nothing
     response.headers["Cache-Control"] = "no-store"
     response.headers["Server"] = "gateway-worker"

@@ -17,6 +17,7 @@ from aiohttp import web
 from gateway_worker.errors import ConfigurationError
 from gateway_worker.health.checks import Check, Checks
 from gateway_worker.health.lifecycle import Lifecycle
+from gateway_worker.health.listener import Listener
 from gateway_worker.health.performance import Performance
 from gateway_worker.health.report import Readiness, Section
 from gateway_worker.health.server import Endpoints
@@ -25,6 +26,7 @@ from gateway_worker.health.thread import LoopThread
 from gateway_worker.health.watchdog import LoopWatchdog
 from gateway_worker.metrics import Metrics
 from gateway_worker.runtime.clock import Clock
+from gateway_worker.runtime.os_errors import explain
 from gateway_worker.version import VERSION
 
 log = structlog.get_logger(__name__)
@@ -97,8 +99,12 @@ class HealthSidecar:
         """
         host, port = self._settings.host, self._settings.port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # "::" is every address of this machine, those of IPv4 too, whatever the system's default.
+        both = host == "::" and socket.has_dualstack_ipv6()
         try:
-            self._socket = socket.create_server((host, port), family=family, backlog=64)
+            self._socket = socket.create_server(
+                (host, port), family=family, backlog=64, dualstack_ipv6=both
+            )
         except OSError as error:
             raise ConfigurationError(_why_not(error, host, port)) from error
 
@@ -124,15 +130,17 @@ class HealthSidecar:
         runner = web.AppRunner(endpoints.application(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         assert self._socket is not None
+        assert runner.server is not None
+        listener = Listener(sock=self._socket, protocol=runner.server)
         try:
-            await web.SockSite(runner, self._socket).start()
             log.info("health.serving", host=self._settings.host, port=self.port)
             async with asyncio.TaskGroup() as tasks:
                 sampling = tasks.create_task(self._performance.run(), name="health:performance")
                 watching = tasks.create_task(self._report_stuck_loop(), name="health:stuck")
+                listening = tasks.create_task(listener.run(), name="health:listener")
                 await stop.wait()
-                sampling.cancel()
-                watching.cancel()
+                for task in (sampling, watching, listening):
+                    task.cancel()
         finally:
             await runner.cleanup()
 
@@ -204,6 +212,7 @@ class HealthSidecar:
     def _close_socket(self) -> None:
         if self._socket is not None:
             self._socket.close()
+            self._socket = None  # whoever runs this again takes the port again
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:
@@ -213,4 +222,4 @@ def _why_not(error: OSError, host: str, port: int) -> str:
         return f"HEALTH_PORT: this user may not listen on port {port}"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"HEALTH_HOST: {host} is no address of this machine"
-    return f"HEALTH_HOST, HEALTH_PORT: cannot listen on {host}, port {port}: {error.strerror}"
+    return f"HEALTH_HOST, HEALTH_PORT: cannot listen on {host}, port {port}: {explain(error)}"

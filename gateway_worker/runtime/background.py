@@ -32,8 +32,11 @@ class Background:
         await done.wait()
 
     async def join(self) -> None:
-        """Return when every job is done."""
-        await self._mailboxes.join()
+        """Return when every job is done; if that is cancelled, so are the jobs that are left."""
+        try:
+            await self._mailboxes.join()
+        finally:
+            await self._mailboxes.cancel()
 
     async def cancel(self) -> None:
         """Drop what waits and cancel what runs."""

@@ -5,7 +5,7 @@ the reverse order, each with time to finish what it has begun.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from gateway_worker.errors import PermanentError
 
 log = structlog.get_logger(__name__)
 
-CANCEL_SECONDS = 5.0
+CANCEL_SECONDS = 0.5
 """How long a service that was cancelled may take to clean up before it is left behind."""
 
 
@@ -39,7 +39,11 @@ AnyService = TypeVar("AnyService", bound=Service)
 
 @asynccontextmanager
 async def running(
-    service: AnyService, *, worker_stop: asyncio.Event, grace_seconds: float, name: str
+    service: AnyService,
+    *,
+    worker_stop: asyncio.Event,
+    grace_seconds: float | Callable[[], float],
+    name: str,
 ) -> AsyncIterator[AnyService]:
     """Run a service beside the block; leaving the block stops it and waits for its end.
 
@@ -47,14 +51,14 @@ async def running(
         service: What to run.
         worker_stop: Set as soon as the service fails or returns although nobody stopped it, so
             that the block can leave and everything else is stopped in order.
-        grace_seconds: How long the service may take to finish after its own stop event is set;
-            then it is cancelled.
+        grace_seconds: How long the service may take to finish after its own stop event is set, or
+            what says so at that moment; then it is cancelled.
         name: Name of its task and in log events.
 
     Raises:
         Exception: What the service failed with, on leaving the block. An exception of the block
             itself goes first; the service's failure is then only logged.
-        ServiceError: The service returned before it was stopped, or survived its cancellation.
+        ServiceError: The service returned before it was stopped.
     """
     stop = asyncio.Event()
     task = asyncio.create_task(service.run(stop), name=name)
@@ -77,7 +81,8 @@ async def running(
     finally:
         ended_early = task.done()
         stop.set()
-        failure = await _drain(task, grace_seconds=grace_seconds, name=name)
+        grace = grace_seconds() if callable(grace_seconds) else grace_seconds
+        failure = await _drain(task, grace_seconds=grace, name=name)
         if failure is None and ended_early:
             failure = ServiceError(f"the service {name} ended before it was stopped")
         if failure is not None and not block_failed:
@@ -92,11 +97,11 @@ async def _drain(
         await asyncio.wait((task,), timeout=grace_seconds)
     finally:  # also when the wait itself is cancelled: nothing may keep running behind the caller
         if not task.done():
-            log.warning("service.cancelled", service=name, grace_seconds=grace_seconds)
+            log.warning("service.cancelled", service=name, grace_seconds=round(grace_seconds, 2))
             task.cancel()
             await asyncio.wait((task,), timeout=CANCEL_SECONDS)
-    if not task.done():
+    if not task.done():  # left behind: no reason for the others not to end in good order
         log.error("service.stuck", service=name)
-        return ServiceError(f"the service {name} does not end, not even when cancelled")
+        return None
     log.debug("service.stopped", service=name)
     return None if task.cancelled() else task.exception()

@@ -1,10 +1,12 @@
 """The worker's end of the fork server: starts it, asks it for hosts, learns when they are gone."""
 
 import asyncio
+import errno
 import os
 import socket
 import sys
-from contextlib import suppress
+from collections import deque
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -13,6 +15,7 @@ import structlog
 
 import gateway_worker
 from gateway_worker.errors import DependencyError
+from gateway_worker.runtime.os_errors import explain
 from gateway_worker.whatsapp.confinement import OLDEST_VERSION, landlock_version
 from gateway_worker.whatsapp.ipc.codec import FrameDecoder, WireError, encode
 from gateway_worker.whatsapp.ipc.frames import (
@@ -33,6 +36,12 @@ log = structlog.get_logger(__name__)
 PROGRAM: Final = "gateway_worker.whatsapp.host.zygote"
 MAX_PACKET_BYTES: Final = 4096
 EXIT_SECONDS: Final = 2.0
+FORKS_AT_ONCE: Final = 4
+"""So many requests are with the fork server at a time; the others wait here, where time does not
+count against them and a stop finds them."""
+_NOT_STARTED: Final = "the fork server for WhatsApp hosts does not start"
+_KEPT_LINES: Final = 5
+_READ_BYTES: Final = 4096
 ORPHAN_MARGIN_SECONDS: Final = 3.0
 """What a host without a worker needs beside `orphan_seconds`, to disconnect and to leave."""
 _PASSED_ON: Final = (
@@ -76,9 +85,12 @@ class ForkedHost:
 class ForkServer:
     """A running fork server; made by `start`.
 
+    The lease has a socket of its own: it must not wait behind requests to fork.
+
     Args:
         process: The program.
-        control: The socket to it.
+        control: The socket for requests and answers.
+        lease: The socket for the lease.
         launch_timeout_seconds: For one fork.
 
     Attributes:
@@ -91,10 +103,15 @@ class ForkServer:
         *,
         process: asyncio.subprocess.Process,
         control: socket.socket,
+        lease: socket.socket,
         launch_timeout_seconds: float,
     ) -> None:
         self._process = process
         self._control = control
+        self._lease = lease
+        self._turns = asyncio.Semaphore(FORKS_AT_ONCE)
+        self._said: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._listening = asyncio.create_task(self._listen(), name=f"fork-server:{process.pid}")
         self._timeout = launch_timeout_seconds
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
@@ -122,41 +139,72 @@ class ForkServer:
         Raises:
             DependencyError: It does not start.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.settimeout(0)
-        with theirs:
+        try:
+            server = await cls._spawn(settings)
+        except OSError as error:
+            raise DependencyError(f"{_NOT_STARTED}: {explain(error)}") from error
+        await server.ready(seconds=settings.start_timeout_seconds)
+        return server
+
+    async def ready(self, *, seconds: float) -> None:
+        """Return when it has imported everything; otherwise it is ended.
+
+        Raises:
+            DependencyError: It fails, or takes longer than that.
+        """
+        self._loop.add_reader(self._control, self._on_readable)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ready
+        except TimeoutError as error:
+            await self._end()
+            raise DependencyError(f"{_NOT_STARTED} within {seconds:g} s") from error
+        except DependencyError as error:
+            await self._end()
+            reason = "; ".join(self._said) or "it has left"
+            raise DependencyError(f"{_NOT_STARTED}: {reason}") from error
+        except asyncio.CancelledError:
+            await self._end()
+            raise
+        confined = landlock_version() >= OLDEST_VERSION
+        log.info("fork_server.started", pid=self.pid, confined=confined)
+        if not confined:
+            log.warning("hosts.unconfined", detail="the kernel has no Landlock, or it is off")
+
+    @classmethod
+    async def _spawn(cls, settings: WhatsAppSettings) -> Self:
+        with ExitStack() as theirs, ExitStack() as ours:
+            ends = []
+            for _ in range(2):
+                mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                mine.settimeout(0)
+                ours.enter_context(mine)
+                ends.append((mine, theirs.enter_context(its)))
+            (control, its_control), (lease, its_lease) = ends
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 PROGRAM,
-                str(theirs.fileno()),
+                str(its_control.fileno()),
+                str(its_lease.fileno()),
                 str(os.getpid()),
                 str(settings.orphan_seconds + ORPHAN_MARGIN_SECONDS),
                 env=_environment(settings),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
+                # Read at all times: the worker's own may be a pipe that nobody reads, and whoever
+                # says something there would be stuck.
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=(its_control.fileno(), its_lease.fileno()),
                 start_new_session=True,  # a Ctrl-C is for the worker, which stops its hosts itself
             )
-        server = cls(
-            process=process,
-            control=ours,
-            launch_timeout_seconds=settings.launch_timeout_seconds,
-        )
-        server._loop.add_reader(ours, server._on_readable)
-        try:
-            async with asyncio.timeout(settings.start_timeout_seconds):
-                await server._ready
-        except (TimeoutError, DependencyError, asyncio.CancelledError) as error:
-            await server.close()
-            if isinstance(error, asyncio.CancelledError):
-                raise
-            raise DependencyError("the fork server for WhatsApp hosts does not start") from error
-        confined = landlock_version() >= OLDEST_VERSION
-        log.info("fork_server.started", pid=process.pid, confined=confined)
-        if not confined:
-            log.warning("hosts.unconfined", detail="the kernel has no Landlock, or it is off")
-        return server
+            ours.pop_all()
+            return cls(
+                process=process,
+                control=control,
+                lease=lease,
+                launch_timeout_seconds=settings.launch_timeout_seconds,
+            )
 
     async def fork(self) -> ForkedHost:
         """Fork a host.
@@ -164,37 +212,46 @@ class ForkServer:
         Raises:
             DependencyError: No process could be started.
         """
-        if not self._open:
-            raise DependencyError("the fork server is gone")
+        async with self._turns:
+            if not self._open:
+                raise DependencyError("the fork server is gone")
+            try:
+                ours, theirs = socket.socketpair()
+            except OSError as error:
+                raise DependencyError(f"no host can be started: {explain(error)}") from error
+            ours.settimeout(0)
+            try:
+                with theirs:
+                    pid, pidfd, status = await self._request(theirs)
+            except BaseException:  # also when cancelled: the descriptor is ours
+                ours.close()
+                raise
+            return ForkedHost(pid=pid, pidfd=pidfd, socket=ours, status=status)
+
+    async def _request(self, theirs: socket.socket) -> tuple[int, int, _Status]:
         self._numbers += 1
         number = self._numbers
-        ours, theirs = socket.socketpair()
-        ours.settimeout(0)
         answer: asyncio.Future[tuple[int, int, _Status]] = self._loop.create_future()
         self._forks[number] = answer
         try:
-            with theirs:
-                socket.send_fds(self._control, [encode(Fork(number=number))], [theirs.fileno()])
+            socket.send_fds(self._control, [encode(Fork(number=number))], [theirs.fileno()])
             async with asyncio.timeout(self._timeout):
-                pid, pidfd, status = await answer
+                return await answer
         except (OSError, TimeoutError) as error:
-            ours.close()
             raise DependencyError("the fork server does not answer") from error
-        except BaseException:  # also when cancelled: the descriptors are ours
-            ours.close()
+        except BaseException:
             if answer.done() and not answer.cancelled() and answer.exception() is None:
                 os.close(answer.result()[1])  # cancelled when the answer had just come
             raise
         finally:
             self._forks.pop(number, None)
-        return ForkedHost(pid=pid, pidfd=pidfd, socket=ours, status=status)
 
     def extend_lease(self, deadline: float | None) -> None:
         """Let hosts live until a moment of the monotonic clock, or without end. Never blocks."""
         if not self._open:
             return
         try:
-            self._control.send(encode(Lease(deadline=deadline)))
+            self._lease.send(encode(Lease(deadline=deadline)))
         except OSError as error:  # not extended, which is the safe side
             log.warning("fork_server.lease_not_extended", reason=repr(error))
 
@@ -207,14 +264,39 @@ class ForkServer:
     async def close(self) -> None:
         """End it; hosts that still run are killed. Idempotent."""
         self._lose()
-        if self._process.returncode is None:
-            try:
-                async with asyncio.timeout(EXIT_SECONDS):
-                    await self._process.wait()
-            except TimeoutError:
-                with suppress(ProcessLookupError):
-                    self._process.kill()
+        try:
+            async with asyncio.timeout(EXIT_SECONDS):
                 await self._process.wait()
+        except TimeoutError:
+            pass
+        finally:  # also when there is no time left for that
+            await self._end()
+
+    async def _end(self) -> None:
+        """End it at once."""
+        self._lose()
+        with suppress(ProcessLookupError):
+            if self._process.returncode is None:
+                self._process.kill()
+        try:
+            await self._process.wait()
+            await asyncio.wait((self._listening,), timeout=EXIT_SECONDS)
+        finally:
+            self._listening.cancel()
+
+    async def _listen(self) -> None:
+        """Log what it says on its standard error, which is not much: it fails, or a host does."""
+        stream = self._process.stderr
+        assert stream is not None
+        rest = b""
+        while data := await stream.read(_READ_BYTES):
+            *lines, rest = (rest + data).split(b"\n")
+            rest = rest[-_READ_BYTES:]
+            for line in lines:
+                text = line.decode(errors="replace").strip()
+                if text:
+                    self._said.append(text)
+                    log.warning("fork_server.said", pid=self.pid, text=text)
 
     def _on_readable(self) -> None:
         try:
@@ -239,9 +321,9 @@ class ForkServer:
             case Ready():
                 self._ready.set_result(None)
             case Forked(number=number, pid=pid):
-                self._on_forked(number, pid, descriptors[0])
+                self._on_forked(number, pid, descriptors[0] if descriptors else None)
             case NotForked(number=number, detail=detail):
-                if answer := self._forks.get(number):
+                if (answer := self._forks.get(number)) and not answer.done():
                     answer.set_exception(DependencyError(f"no host could be forked: {detail}"))
             case Measured(pss_bytes=size):
                 self.told_bytes = size
@@ -251,11 +333,15 @@ class ForkServer:
             case other:
                 raise WireError(f"{type(other).__name__} is not for the worker")
 
-    def _on_forked(self, number: int, pid: int, pidfd: int) -> None:
+    def _on_forked(self, number: int, pid: int, pidfd: int | None) -> None:
         status = self._statuses[pid] = self._loop.create_future()
         answer = self._forks.get(number)
         if answer is None or answer.done():  # nobody waits any more; its closed socket ends it
-            os.close(pidfd)
+            if pidfd is not None:
+                os.close(pidfd)
+        elif pidfd is None:  # the kernel leaves out what this process has no number for
+            error = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            answer.set_exception(DependencyError(f"no host can be started: {explain(error)}"))
         else:
             answer.set_result((pid, pidfd, status))
 
@@ -266,6 +352,7 @@ class ForkServer:
         self.gone.set()
         self._loop.remove_reader(self._control)
         self._control.close()
+        self._lease.close()
         lost = DependencyError("the fork server is gone")
         if not self._ready.done():
             self._ready.set_exception(lost)

@@ -13,6 +13,7 @@ import structlog
 
 from gateway_contracts.commands import PairByCode
 from gateway_worker.errors import DependencyError
+from gateway_worker.runtime.os_errors import explain
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.hosting import HostListener, HostSpec
 from gateway_worker.sessions.sends import SendTrace
@@ -114,10 +115,14 @@ class HostProcesses:
         async with self._starting:
             server, self._server = self._server, None
         hosts = tuple(self._hosts)
-        await asyncio.gather(*(host.stop() for host in hosts))
-        await asyncio.gather(*(host.finish(seconds=LISTENER_SECONDS) for host in hosts))
-        if server is not None:
-            await server.close()
+        try:
+            await asyncio.gather(*(host.stop() for host in hosts))
+            await asyncio.gather(*(host.finish(seconds=LISTENER_SECONDS) for host in hosts))
+        finally:  # also when there is no time left for that
+            for host in hosts:
+                host.kill()
+            if server is not None:
+                await server.close()
 
     def extend_lease(self, seconds: float | None) -> None:
         """Let the hosts live for so long from now; without an extension they are killed then.
@@ -142,6 +147,19 @@ class HostProcesses:
         for host in self._hosts:
             host.forbid()
 
+    async def end_all(self) -> None:
+        """Kill every host that is left, and return when none runs any more. Never raises.
+
+        None is started after that. For a worker that is about to say that its sessions can be had.
+        """
+        self._open = False
+        hosts = [host for host in self._hosts if not host.is_gone]
+        if hosts:
+            log.warning("hosts.killed", hosts=len(hosts))
+        for host in hosts:
+            host.kill()
+        await asyncio.gather(*(host.gone() for host in hosts))
+
     async def launch(self, spec: HostSpec, listener: HostListener) -> HostProcess:
         """Start a host and return once its process runs; see the port."""
         return await self._launch(spec, listener, self._start_frame(spec))
@@ -159,7 +177,8 @@ class HostProcesses:
         try:
             await asyncio.to_thread(spec.directory.mkdir, parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise DependencyError("the session's directory cannot be made") from error
+            detail = f"the session's directory cannot be made: {explain(error)}"
+            raise DependencyError(detail) from error
         forked = await (await self._running_server()).fork()
         host = HostProcess(
             session_id=spec.session_id,

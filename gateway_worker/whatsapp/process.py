@@ -13,12 +13,14 @@ from typing import Final
 import structlog
 
 from gateway_worker.errors import (
+    DependencyError,
     GatewayError,
     InvalidCommandError,
     SessionNotConnectedError,
     UncertainError,
     UpstreamTimeoutError,
 )
+from gateway_worker.runtime.os_errors import explain
 from gateway_worker.sessions.hosting import (
     HostEvent,
     HostExited,
@@ -132,9 +134,24 @@ class HostProcess:
         return self._forked.pid
 
     async def connect(self) -> None:
-        """Take over the socket and watch the process; before anything else."""
-        self._loop.add_reader(self._forked.pidfd, self._on_gone)
-        await self._loop.create_unix_connection(lambda: self._protocol, sock=self._forked.socket)
+        """Take over the socket and watch the process; before anything else.
+
+        Raises:
+            DependencyError: It cannot be watched, and is no more.
+        """
+        try:
+            self._loop.add_reader(self._forked.pidfd, self._on_gone)
+            await self._loop.create_unix_connection(
+                lambda: self._protocol, sock=self._forked.socket
+            )
+        except BaseException as error:
+            self.kill()
+            self._loop.remove_reader(self._forked.pidfd)
+            os.close(self._forked.pidfd)
+            self._forked.socket.close()
+            if isinstance(error, OSError):
+                raise DependencyError(f"no host can be started: {explain(error)}") from error
+            raise
 
     def begin(self, start: frames.Start) -> None:
         """Tell the host what to do; from now on the listener is called."""
@@ -259,6 +276,15 @@ class HostProcess:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the process has ended."""
+        return self._gone.is_set()
+
+    async def gone(self) -> None:
+        """Return when the process has ended."""
+        await self._gone.wait()
 
     @property
     def finished(self) -> bool:

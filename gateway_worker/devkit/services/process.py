@@ -117,6 +117,12 @@ class Child:
         if not await self._gone(timeout_seconds):
             await self.kill()
 
+    async def leave(self, *, with_signal: signal.Signals, timeout_seconds: float) -> int | None:
+        """Ask the process to end and return its exit code; None if it has not ended in time."""
+        assert self._process is not None
+        self._send(with_signal)
+        return self._process.returncode if await self._gone(timeout_seconds) else None
+
     async def kill(self) -> None:
         """End the process and its descendants with signal 9 and wait until they are gone."""
         if self._process is None or not self.is_running:

@@ -1,4 +1,4 @@
-"""The fork server: `python -m gateway_worker.whatsapp.host.zygote <socket> <parent> <seconds>`.
+"""The fork server: `python -m gateway_worker.whatsapp.host.zygote SOCKET LEASE PARENT SECONDS`.
 
 Everything is imported once and stays shared with all hosts, copy on write: nothing is imported
 after the fork, and the collector leaves what it finds here alone. The native library reads the
@@ -8,10 +8,12 @@ It is also the hosts' dead man's switch. When the lease that the worker gave it 
 killed, whatever has become of the worker. When the worker is gone they get the last argument's
 seconds to finish what they are at; they notice by themselves.
 
-The socket is of the kind that keeps packets apart (SOCK_SEQPACKET): each is one frame and carries
-at most one descriptor, a host's socket on the way in and its pidfd on the way out.
+The sockets are of the kind that keeps packets apart (SOCK_SEQPACKET): each is one frame and carries
+at most one descriptor, a host's socket on the way in and its pidfd on the way out. The lease has a
+socket of its own, and is looked at before every fork: it never waits behind requests.
 """
 
+import errno
 import gc
 import importlib
 import math
@@ -57,7 +59,8 @@ class ForkServer:
     """Forks hosts and tells when they are gone.
 
     Args:
-        control: The socket to the worker.
+        control: The socket for requests and answers.
+        lease: The socket for the lease.
         deferred: The native library, not loaded.
         run_host: What a host does with its socket.
         orphan_seconds: How long hosts may live on without the worker.
@@ -67,11 +70,14 @@ class ForkServer:
         self,
         *,
         control: socket.socket,
+        lease: socket.socket,
         deferred: Deferred,
         run_host: Callable[[socket.socket, Deferred], NoReturn],
         orphan_seconds: float,
     ) -> None:
         self._control = control
+        self._lease = lease
+        self._lease.settimeout(0)
         self._deferred = deferred
         self._run_host = run_host
         self._orphan_seconds = orphan_seconds
@@ -81,6 +87,7 @@ class ForkServer:
         self._pid = os.getpid()
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
+        self._poll.register(lease, select.POLLIN)
         self._children: dict[int, int] = {}  # by pidfd
 
     def serve(self) -> None:
@@ -88,16 +95,26 @@ class ForkServer:
         self._tell(Ready())
         is_open = True
         while is_open:
-            # Nothing to do and no time left: a lease that has come in the meantime counts.
+            # A lease that has come in the meantime counts, also if its end would have come before.
             ready = self._poll.poll(_milliseconds(self._next_deadline()))
-            if not ready and time.monotonic() >= self._next_deadline():
+            self._take_lease()
+            if time.monotonic() >= self._next_deadline():
                 self._end_lease()
             for descriptor, _ in ready:
                 if descriptor in self._children:
                     self._reap(descriptor)
-                else:
+                elif descriptor == self._control.fileno():
                     is_open = self._take()
         self._wait_for_orphans()
+
+    def _take_lease(self) -> None:
+        """Learn how long the lease lasts by now; the last word counts."""
+        with suppress(OSError):  # nothing more, or the worker is gone, which shows on the other one
+            while data := self._lease.recv(MAX_PACKET_BYTES):
+                for frame in FrameDecoder().feed(data):
+                    assert isinstance(frame, Lease)
+                    self._deadline = math.inf if frame.deadline is None else frame.deadline
+                    self._lease_ended = False
 
     def _next_deadline(self) -> float:
         if self._lease_ended:
@@ -115,24 +132,29 @@ class ForkServer:
 
     def _wait_for_orphans(self) -> None:
         self._poll.unregister(self._control)
+        self._poll.unregister(self._lease)
         until = min(time.monotonic() + self._orphan_seconds, self._deadline)
         while self._children and time.monotonic() < until:
             for pidfd, _ in self._poll.poll(_milliseconds(until)):
                 self._reap(pidfd)
 
     def _take(self) -> bool:
-        data, descriptors, _, _ = socket.recv_fds(self._control, MAX_PACKET_BYTES, 1)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, MAX_PACKET_BYTES, 1)
+        except OSError:
+            return False
         if not data:
             return False
+        self._take_lease()
         for frame in FrameDecoder().feed(data):
             if isinstance(frame, Measure):
                 self._tell(Measured(pss_bytes=pss_bytes(self._pid) or 0))
-            elif isinstance(frame, Lease):
-                self._deadline = math.inf if frame.deadline is None else frame.deadline
-                self._lease_ended = False
-            else:
-                assert isinstance(frame, Fork)
+                continue
+            assert isinstance(frame, Fork)
+            if descriptors:
                 self._fork(frame.number, socket.socket(fileno=descriptors[0]))
+            else:  # the kernel leaves out what this process has no number for
+                self._tell(NotForked(number=frame.number, detail=os.strerror(errno.EMFILE)))
         return True
 
     def _fork(self, number: int, host: socket.socket) -> None:
@@ -147,7 +169,13 @@ class ForkServer:
                 return
             if pid == 0:
                 self._become_host(host)
-        pidfd = os.pidfd_open(pid)
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError as error:  # the others must not end for that
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            self._tell(NotForked(number=number, detail=error.strerror or "no pidfd"))
+            return
         self._children[pidfd] = pid
         self._poll.register(pidfd, select.POLLIN)
         self._tell(Forked(number=number, pid=pid), pidfd)
@@ -156,6 +184,7 @@ class ForkServer:
         try:
             die_with_parent(self._pid)
             self._control.close()
+            self._lease.close()
             for pidfd in self._children:
                 os.close(pidfd)
         except BaseException:  # noqa: BLE001 - must not go on as a second fork server
@@ -181,8 +210,8 @@ def _milliseconds(until: float) -> int | None:
 
 def main() -> None:
     """Import everything, then serve."""
-    control_fd, worker = (int(argument) for argument in sys.argv[1:3])
-    orphan_seconds = float(sys.argv[3])
+    control_fd, lease_fd, worker = (int(argument) for argument in sys.argv[1:4])
+    orphan_seconds = float(sys.argv[4])
     die_with_parent(worker)
     keep_private()
     name_process("wa-zygote")
@@ -196,9 +225,10 @@ def main() -> None:
     if (threads := count_threads()) != 1:
         raise RuntimeError(f"{threads} threads run, so nothing may be forked")
     outlive_parent()  # its end of the socket is closed then, and hosts get their time
-    with socket.socket(fileno=control_fd) as control:
+    with socket.socket(fileno=control_fd) as control, socket.socket(fileno=lease_fd) as lease:
         ForkServer(
             control=control,
+            lease=lease,
             deferred=deferred,
             run_host=run.run_host,
             orphan_seconds=orphan_seconds,

@@ -9,6 +9,7 @@ import pytest
 
 from gateway_worker.health.checks import CheckResult, Checks, CheckState
 from gateway_worker.metrics import Metrics, make_metrics
+from tests.support.eventually import eventually
 
 INTERVAL = 0.01
 TIMEOUT = 0.05
@@ -235,3 +236,25 @@ async def test_stopping_leaves_nothing_running() -> None:
         await asyncio.sleep(0)
 
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_what_the_worker_can_do_without_is_asked_at_its_own_pace() -> None:
+    """Only what it waits for is asked more often while it is away."""
+    waited_for = Asked(bad, name="postgresql")
+    other = Asked(bad, name="s3", required=False)
+    checks = Checks(
+        interval_seconds=1000,
+        timeout_seconds=TIMEOUT,
+        clock=AdjustableClock(),
+        metrics=make_metrics(versions={}),
+    )
+    checks.add(waited_for)
+    checks.add(other)
+    stop = asyncio.Event()
+    task = asyncio.create_task(checks.run(stop))
+
+    await eventually(lambda: waited_for.times >= 3)
+
+    assert other.times == 1
+    stop.set()
+    await task

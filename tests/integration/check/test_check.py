@@ -1,0 +1,98 @@
+"""`gateway-worker check`: all services at once, each by name, within five seconds."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.e2e.failures.links import POSTGRESQL, RABBITMQ, REDIS, S3, Links
+
+NAMES = {RABBITMQ: "RabbitMQ", POSTGRESQL: "PostgreSQL", REDIS: "Redis", S3: "S3"}
+REQUIRED = {RABBITMQ, POSTGRESQL}
+
+
+@pytest.fixture
+async def links(environment: dict[str, str]) -> AsyncIterator[Links]:
+    """A link to each service."""
+    async with Links.to({**environment, "SANDBOX_PROXY_URL": "http://127.0.0.1:1"}) as links:
+        yield links
+
+
+async def _check(environment: dict[str, str], directory: Path) -> tuple[int | None, dict[str, str]]:
+    """Run the command; returns its exit code and what it says of each service."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway_worker",
+        "check",
+        env=environment,
+        cwd=directory,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    lines = said.decode().splitlines()
+    found = {name: line for line in lines for name in NAMES.values() if line.startswith(name)}
+    return process.returncode, found
+
+
+def _through(links: Links, environment: dict[str, str]) -> dict[str, str]:
+    through = links.environment({**environment, "SANDBOX_PROXY_URL": "http://127.0.0.1:1"})
+    del through["SANDBOX_PROXY_URL"]
+    return through
+
+
+async def test_all_that_is_there_is_reached(environment: dict[str, str], tmp_path: Path) -> None:
+    """And whether it is required is said too."""
+    code, found = await _check(environment, tmp_path)
+    assert code == 0, found
+    assert found == {
+        "RabbitMQ": "RabbitMQ    required      reached",
+        "PostgreSQL": "PostgreSQL  required      reached",
+        "Redis": "Redis       not required  reached",
+        "S3": "S3          not required  reached",
+    }
+
+
+@pytest.mark.parametrize("kind", ["silent", "gone"])
+@pytest.mark.parametrize("away", [[REDIS, S3], [RABBITMQ, POSTGRESQL, REDIS, S3]])
+async def test_what_is_away_is_named(
+    environment: dict[str, str], links: Links, tmp_path: Path, kind: str, away: list[str]
+) -> None:
+    """Whether it says nothing or is not there; only what is required makes the check fail."""
+    for name in away:
+        if kind == "silent":
+            links[name].pause()
+        else:
+            await links[name].refuse()
+    code, found = await _check(_through(links, environment), tmp_path)
+
+    assert code == int(bool(REQUIRED & set(away))), found
+    for name, shown in NAMES.items():
+        assert ("NOT REACHED" in found[shown]) is (name in away)
+    assert "correct S3_ENDPOINT_URL" in found["S3"]
+
+
+async def test_what_is_refused_would_keep_a_worker_from_starting(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Required or not."""
+    wrong = {"S3_SECRET_ACCESS_KEY": "wrong", "S3_BUCKET": "no-such-bucket-here"}
+    code, found = await _check({**environment, **wrong}, tmp_path)
+    assert code == 1
+    assert "REFUSED" in found["S3"]
+
+
+async def test_a_schema_that_lacks_migrations_is_named(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """With the command that brings it up to date; the check itself changes nothing."""
+    database = await asyncpg.connect(environment["DATABASE_URL"])
+    await database.execute("UPDATE alembic_version SET version_num = '0001'")
+    await database.close()
+    code, found = await _check(environment, tmp_path)
+    assert code == 1
+    assert "gateway-worker migrate" in found["PostgreSQL"]
