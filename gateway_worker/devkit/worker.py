@@ -59,6 +59,15 @@ class WorkerProcess:
         self._directory = directory
         self._child: Child | None = None
 
+    def rival(self, worker_id: str) -> "WorkerProcess":
+        """Return another worker with the same settings and the same DATA_DIR, not started."""
+        return WorkerProcess(
+            worker_id=worker_id,
+            directory=self._directory,
+            health_port=self._health_port,
+            environment={**self._environment, "WORKER_ID": worker_id},
+        )
+
     @property
     def probe_port(self) -> int:
         """Where its probes listen."""

@@ -14,11 +14,13 @@ from gateway_worker.devkit.chaos.history import Harm
 from gateway_worker.devkit.chaos.journal import Journal
 from gateway_worker.devkit.chaos.plan import Strike
 from gateway_worker.devkit.chaos.traffic import Traffic
+from gateway_worker.devkit.worker import WorkerProcess
 
 ORPHAN_SECONDS = 5.0
 """How long the hosts of a worker that is gone may live on (HOST_ORPHAN_SECONDS)."""
 DRAIN_SECONDS = 60.0
 DUPLICATES = 10
+RIVAL_SECONDS = 30.0
 
 
 class CrewFaults:
@@ -123,6 +125,20 @@ class CrewFaults:
             member.signal_all(signal.SIGCONT)
         self._frozen(member, strike, sessions, at)
 
+    async def worker_rival(self, strike: Strike) -> None:
+        """Start another worker in a worker's directory: it has to be refused."""
+        member = self._member(strike)
+        rival = member.process.rival(f"{member.name}-rival")
+        try:
+            await rival.start(wait_ready=False)
+            async with asyncio.timeout(RIVAL_SECONDS):
+                await _until_over(rival)
+        except TimeoutError:
+            self._journal.surprise(f"a second worker was not refused beside {member.name}")
+        finally:
+            await rival.kill()
+        self._journal.struck(strike, worker=member.name)
+
     async def worker_drain(self, strike: Strike) -> None:
         """Ask a worker to leave in good order, and start it again later."""
         member = self._member(strike)
@@ -189,5 +205,9 @@ class CrewFaults:
 
 
 async def _until_ended(member: Crewman) -> None:
-    while member.process.is_running:  # noqa: ASYNC110 - it is another process
+    await _until_over(member.process)
+
+
+async def _until_over(process: WorkerProcess) -> None:
+    while process.is_running:  # noqa: ASYNC110 - it is another process
         await asyncio.sleep(0.1)

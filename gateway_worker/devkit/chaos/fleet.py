@@ -15,7 +15,7 @@ from gateway_worker.devkit.worker import WorkerProcess
 
 _LOOK_SECONDS = 0.5
 _LOCK_NAME = "host.lock"
-"""Every host keeps the lock file in its session's directory open."""
+"""Every host keeps its session's directory locked."""
 
 
 class Crewman:
@@ -43,9 +43,9 @@ class Crewman:
         if not self.process.is_running:
             return found
         with contextlib.suppress(psutil.Error, RuntimeError):
+            holders = _lock_holders(self.process.data_dir / "sessions")
             for host in self.process.hosts():
-                session_id = _session_of(host)
-                if session_id is not None:
+                if (session_id := holders.get(host.pid)) is not None:
                     found[session_id] = host
         return found
 
@@ -157,13 +157,15 @@ async def _until_ready(member: Crewman) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _session_of(host: psutil.Process) -> str | None:
-    """Return the session whose directory a host has locked; None if it has not got so far."""
-    directory = Path(f"/proc/{host.pid}/fd")
-    with contextlib.suppress(OSError):
-        for entry in directory.iterdir():
-            with contextlib.suppress(OSError):
-                target = entry.readlink()
-                if target.name == _LOCK_NAME:
-                    return target.parent.name
-    return None
+def _lock_holders(sessions: Path) -> dict[int, str]:
+    """Return by whom each session's directory is locked; others may not look into a host."""
+    places = {}
+    for lock in sessions.glob(f"*/{_LOCK_NAME}"):
+        with contextlib.suppress(OSError):
+            places[lock.stat().st_ino] = lock.parent.name
+    found = {}
+    for line in Path("/proc/locks").read_text().splitlines():
+        fields = line.split()
+        if fields[1] == "FLOCK" and (name := places.get(int(fields[5].rpartition(":")[2]))):
+            found[int(fields[4])] = name
+    return found

@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 
 from gateway_worker.devkit.chaos.fleet import Fleet
 from gateway_worker.devkit.chaos.history import Harm
+from gateway_worker.devkit.chaos.intruder import put_old_copy_first
 from gateway_worker.devkit.chaos.journal import Journal
 from gateway_worker.devkit.chaos.plan import Strike
 from gateway_worker.devkit.chaos.witness import Cast
 from gateway_worker.devkit.proxy import TcpProxy
 from gateway_worker.devkit.services import RunningServices, ServiceHandle
+from gateway_worker.errors import GatewayError
 from gateway_worker.sandbox.control.client import SandboxClient
 from gateway_worker.sandbox.control.models import (
     FaultsBody,
@@ -108,6 +110,18 @@ class OutsideFaults:
     async def s3_kill(self, strike: Strike) -> None:
         """Kill the object store and start it again."""
         await self._kill(strike, self._services.s3)
+
+    async def old_copy(self, strike: Strike) -> None:
+        """Put an old copy of a device store under the highest name in the bucket."""
+        session_id = self._cast[strike.session].session_id
+        try:
+            key = await put_old_copy_first(self._services.s3.settings, session_id)
+        except GatewayError:
+            key = None
+        if key is None:
+            self._journal.missed_target(strike, f"there is no copy of {session_id} now")
+        else:
+            self._journal.struck(strike, session=session_id, key=key)
 
     async def link_cut(self, strike: Strike) -> None:
         """Reset one connection of one link in mid-frame, and then all others."""
