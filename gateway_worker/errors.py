@@ -171,5 +171,20 @@ class DependencyError(RetryableError):
     code = ErrorCode.INTERNAL
 
 
+class DatabaseUnavailableError(DependencyError):
+    """The database cannot be used now, and without it nothing can be brought to an end.
+
+    Whoever has a command or an arrival in hand waits, for as long as it takes: it is no attempt.
+
+    Args:
+        detail: What failed, and how.
+        sqlstate: PostgreSQL's code if it has answered; None if it was not reached.
+    """
+
+    def __init__(self, detail: str = "", *, sqlstate: str | None = None) -> None:
+        super().__init__(detail)
+        self.sqlstate = sqlstate
+
+
 class ConfigurationError(GatewayError):
     """The worker cannot start as it is configured."""

@@ -16,6 +16,7 @@ from gateway_worker.commands.fingerprint import fingerprint
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.ports import Delivery, Entry, Postponer, Received
 from gateway_worker.errors import (
+    DatabaseUnavailableError,
     ExpiredError,
     RateLimitedError,
     RetryableError,
@@ -147,6 +148,16 @@ class Attempts:
         await until_answered(
             lambda: self._inbox.suspend(self._received(command)), name="inbox.suspend"
         )
+
+    async def await_database(
+        self, command: Command, error: DatabaseUnavailableError, backoff: Backoff, turn: Aside
+    ) -> None:
+        """Pause until the database may be asked again, which is no attempt of the command's.
+
+        Nothing else of the session could be brought to its end meanwhile either.
+        """
+        log.warning("command.awaits_database", reason=str(error))
+        await self.suspended(command, asyncio.sleep(backoff.next_seconds()), turn)
 
     async def again(
         self,

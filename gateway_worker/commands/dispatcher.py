@@ -40,8 +40,16 @@ from gateway_worker.commands.pilot import Course, Pilot
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
 from gateway_worker.commands.scheduler import Lane, Scheduler, Ticket, Turn, WithdrawnError
 from gateway_worker.commands.turns import Turns
-from gateway_worker.errors import CapacityError, DependencyError, GatewayError, SessionNotFoundError
+from gateway_worker.errors import (
+    CapacityError,
+    DependencyError,
+    GatewayError,
+    PermanentError,
+    RetryableError,
+    SessionNotFoundError,
+)
 from gateway_worker.runtime.allowance import Allowance, Allowances
+from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.manager import OwnedElsewhereError, SessionManager
 from gateway_worker.sessions.ownership.control import (
     MAX_CONTROL_BYTES,
@@ -71,6 +79,9 @@ fails, for those queues cannot be read; it is not executed out of its order."""
 REFUSALS_PER_SECOND = 20.0
 """How many refusals one `source` is told in the long run; of all sources, five times as many."""
 REFUSALS_AT_ONCE = 200.0
+
+_FAULTS = 4
+"""How often a command may fail in a way that nobody has foreseen, before it is given up."""
 
 Errand = Callable[[], Awaitable[None]]
 """Something of the worker's own to be done between two commands of a session."""
@@ -301,8 +312,7 @@ class Dispatcher:
         )
         with structlog.contextvars.bound_contextvars(session_id=session_id, **names):
             try:
-                while not await self._try(session_id, work, turn):
-                    await _pause(turn)
+                await self._insist(session_id, work, turn)
             except WithdrawnError:
                 await work.delivery.settle(Settlement.REQUEUE)
             except Exception:
@@ -316,6 +326,38 @@ class Dispatcher:
                 if work.delivery.is_settled:
                     work.rest()
                     self._without_room.discard(work)
+
+    async def _insist(
+        self, session_id: str, work: Work, turn: Turn[Work | Errand] | None
+    ) -> None:
+        """Try until the delivery is dealt with, for as long as what it needs is away.
+
+        Trying again is safe: what a command has done already is in the inbox, and in the notes of
+        its host.
+
+        Raises:
+            PermanentError: It can never be dealt with.
+            Exception: A fault of ours, which has come back several times.
+        """
+        backoff = Backoff(initial_seconds=0.2, maximum_seconds=5.0)
+        faults = 0
+        while True:
+            pause = _OWNER_PAUSE_SECONDS
+            try:
+                if await self._try(session_id, work, turn):
+                    return
+            except (PermanentError, WithdrawnError):
+                raise
+            except RetryableError as error:
+                log.warning("command.waiting", reason=str(error))
+                pause = backoff.next_seconds()
+            except Exception:
+                faults += 1
+                if faults >= _FAULTS:
+                    raise
+                log.warning("command.faulty", exc_info=True)
+                pause = backoff.next_seconds()
+            await _pause(turn, pause)
 
     async def _try(  # noqa: PLR0911 - as many as there are ways
         self, session_id: str, work: Work, turn: Turn[Work | Errand] | None
@@ -550,9 +592,9 @@ def _sender_of(delivery: Delivery, rejected: CommandRejectedError) -> tuple[str 
     return command_id, session_id or NO_SESSION
 
 
-async def _pause(turn: Turn[Work | Errand] | None) -> None:
-    """Wait between two looks at who owns a session."""
+async def _pause(turn: Turn[Work | Errand] | None, seconds: float) -> None:
+    """Wait, and let pass what may overtake."""
     if turn is None:
-        await asyncio.sleep(_OWNER_PAUSE_SECONDS)
+        await asyncio.sleep(seconds)
     else:
-        await turn.aside(asyncio.sleep(_OWNER_PAUSE_SECONDS))
+        await turn.aside(asyncio.sleep(seconds))

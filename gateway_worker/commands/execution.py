@@ -40,9 +40,11 @@ from gateway_worker.commands.scheduler import WithdrawnError
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.commands.stranded import StrandedCommands
 from gateway_worker.errors import (
+    DatabaseUnavailableError,
     DependencyError,
     GatewayError,
     InvalidCommandError,
+    PermanentError,
     RetryableError,
     SessionNotConnectedError,
     SessionNotFoundError,
@@ -265,7 +267,14 @@ class Executor:
         self._observe(command_type, error.code, Stopwatch(arrived=arrived))
 
     async def _commit(self, command: Command, change: Change, stopwatch: Stopwatch) -> Committed:
-        committed = await self._recorder.record(change)
+        try:
+            committed = await self._recorder.record(change)
+        except PermanentError:
+            if change.message is None:
+                raise
+            # It is sent: that the history cannot hold it must not make it a failure.
+            log.exception("command.message_not_stored")
+            committed = await self._recorder.record(replace(change, message=None))
         stopwatch.lap("commit")
         if committed.fenced and change.epoch is not None:  # its new owner decides
             self._manager.fence(command.subject, change.epoch)
@@ -281,6 +290,7 @@ class Executor:
         """Try until there is an end; None if another worker turns out to own the session."""
         backoff = self._attempts.patience.backoff()
         first_epoch = self._manager.epoch_of(command.subject)
+        outage = Backoff(initial_seconds=0.2, maximum_seconds=5.0)
         while True:
             epoch = self._manager.epoch_of(command.subject)
             if epoch != first_epoch:
@@ -293,6 +303,9 @@ class Executor:
             try:
                 end = await self._attempt(command, entry, stopwatch, run)
             except _WaitedError:
+                continue
+            except DatabaseUnavailableError as error:
+                await self._attempts.await_database(command, error, outage, run.turn)
                 continue
             except RetryableError as error:
                 last = self._is_last(command, error, backoff, run)

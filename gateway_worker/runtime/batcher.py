@@ -3,7 +3,8 @@
 While one batch is being flushed the next one gathers, so batches grow with the load and a lone call
 waits for nobody. Order is kept: batches are flushed one after the other, items in the order of the
 calls. A flush that fails because a service is away is repeated for as long as it takes; one that
-fails for another reason is repeated item by item, so that one bad item spoils only itself.
+fails for another reason is repeated item by item, so that one bad item spoils only itself. What
+nobody has foreseen is no verdict on an item before it has come several times.
 """
 
 import asyncio
@@ -14,12 +15,15 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from gateway_worker.errors import RetryableError
+from gateway_worker.errors import GatewayError, RetryableError
 from gateway_worker.runtime.retry import Backoff
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 log = structlog.get_logger(__name__)
+
+FAULTS = 4
+"""How often an item may fail in a way that nobody has foreseen before its caller is told."""
 
 
 class Batcher(Generic[Item, Answer]):
@@ -98,6 +102,7 @@ class Batcher(Generic[Item, Answer]):
             raise
 
     async def _flush_until_done(self, batch: list[tuple[Item, "asyncio.Future[Answer]"]]) -> None:
+        faults = 0
         while True:
             started = time.monotonic()
             try:
@@ -106,7 +111,13 @@ class Batcher(Generic[Item, Answer]):
                 delay = self._backoff.next_seconds()
                 log.warning("batch.retrying", batch=self._name, size=len(batch), reason=str(error))
                 await asyncio.sleep(delay)
-            except Exception as error:  # noqa: BLE001 - each caller gets its own
+            except Exception as error:
+                faults += 1
+                is_verdict = isinstance(error, (GatewayError, ValueError))
+                if len(batch) == 1 and not is_verdict and faults < FAULTS:
+                    log.warning("batch.faulty", batch=self._name, exc_info=True)
+                    await asyncio.sleep(self._backoff.next_seconds())
+                    continue
                 await self._isolate(batch, error)
                 return
             else:

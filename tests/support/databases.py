@@ -24,6 +24,22 @@ async def execute(database_url: str, statement: str) -> None:
 
 
 @asynccontextmanager
+async def logins_refused(database_url: str) -> AsyncIterator[None]:
+    """Have the server end all connections to a database and refuse new ones meanwhile (55000)."""
+    name = urlsplit(database_url).path.strip("/")
+    server = renamed(database_url, "postgres")
+    await execute(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    try:
+        await execute(
+            server,
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
+        )
+        yield
+    finally:
+        await execute(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+@asynccontextmanager
 async def fresh_database(server_url: str, *, template: str | None = None) -> AsyncIterator[str]:
     """Create a database, empty or a copy; yield its URL; drop it with all its sessions."""
     name = random_name()

@@ -11,7 +11,8 @@ import orjson
 from sqlalchemy import event, exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from gateway_worker.storage.db.failures import translated
+from gateway_worker.errors import DatabaseUnavailableError
+from gateway_worker.storage.db.failures import reaching, translated
 from gateway_worker.storage.db.settings import DatabaseSettings
 
 APPLICATION_NAME = "gateway-worker"
@@ -80,13 +81,17 @@ class Database:
             doing: What this is, for the message of an error.
 
         Raises:
-            DependencyError: The database cannot be used now.
-            StatementRefusedError: The database refused the statement.
+            DatabaseUnavailableError: The database cannot be used now.
+            StatementRefusedError: A row of the statement can never be written.
         """
         assert self._autocommit is not None, "the database is not open"
-        with translated(doing):
-            async with self._autocommit.connect() as connection:
-                yield connection
+        async with self._lent(self._autocommit, doing) as (connection, driver):
+            try:
+                with translated(doing, is_lost=driver.is_closed):
+                    yield connection
+            except DatabaseUnavailableError:
+                driver.terminate()  # it may be the connection that cannot be used
+                raise
 
     @asynccontextmanager
     async def direct(self, doing: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
@@ -98,29 +103,40 @@ class Database:
         Raises the same as `statement`.
         """
         assert self._engine is not None, "the database is not open"
-        with translated(doing):
-            async with self._engine.connect() as lent:
-                driver = (await lent.get_raw_connection()).driver_connection
-                assert driver is not None
-                try:
+        async with self._lent(self._engine, doing) as (_, driver):
+            try:
+                with translated(doing, is_lost=driver.is_closed):
                     yield driver
-                except BaseException:
-                    driver.terminate()
-                    raise
+            except BaseException:
+                driver.terminate()
+                raise
 
     @asynccontextmanager
     async def transaction(self, doing: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
         """Lend a connection as `direct` does, for one transaction that is committed at the end.
 
         Raises:
-            DependencyError: The database cannot be used now. If that came up during the commit, it
-                is not known whether the block's statements count.
-            StatementRefusedError: The database refused a statement; nothing is written.
+            DatabaseUnavailableError: The database cannot be used now. If that came up during the
+                commit, it is not known whether the block's statements count.
+            StatementRefusedError: A row can never be written; nothing is.
         """
         async with self.direct(doing) as connection:
             await connection.execute("BEGIN")
             yield connection
             await connection.execute("COMMIT")
+
+    @asynccontextmanager
+    async def _lent(
+        self, engine: AsyncEngine, doing: str
+    ) -> "AsyncIterator[tuple[AsyncConnection, asyncpg.Connection[Any]]]":
+        """Lend a connection of the pool, and the driver's behind it."""
+        with translated(doing):  # of its way back into the pool
+            async with AsyncExitStack() as stack:
+                with reaching(doing):
+                    connection = await stack.enter_async_context(engine.connect())
+                    driver = (await connection.get_raw_connection()).driver_connection
+                assert driver is not None
+                yield connection, driver
 
     async def check(self) -> None:
         """Ask the database for one answer. Raises `DependencyError` if there is none."""

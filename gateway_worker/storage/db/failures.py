@@ -1,45 +1,48 @@
 """Turns what the driver raises into the worker's errors.
 
-A database that is away, overloaded or failing over is a `DependencyError`: try again later. One
-that refuses a statement (a constraint, a missing table, a value it cannot hold) would refuse it
-again, so that is a `StatementRefusedError`. Its text has the SQLSTATE and the names of things,
-never the driver's own words, because those repeat the row.
+Only what is certainly a row's own fault is a verdict on it: a value that no column takes, a rule of
+the table that it breaks. That is a `StatementRefusedError`: the same row would be refused again.
+Everything else is a state of the database, of the login or of the way there, whatever it is called:
+a `DatabaseUnavailableError`, which waits and is tried again. A state that is not known here must
+never cost a row. Neither text has the driver's own words, because those repeat the row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import asyncpg
 from sqlalchemy import exc
 
-from gateway_worker.errors import DependencyError, PermanentError
+from gateway_worker.errors import DatabaseUnavailableError, GatewayError, PermanentError
+from gateway_worker.storage.db.schema import metadata
 
-_LATER_CLASSES = frozenset(
+_ROWS_CLASSES: Final = frozenset({"22", "23"})  # a value that is none; a constraint
+_ROWS_STATES: Final = frozenset({"54000"})  # a key too long for its index, a value for its column
+_NOT_THE_ROWS: Final = frozenset(
     {
-        "08",  # connection
-        "28",  # authorisation: a password is being changed
-        "40",  # serialisation failures and deadlocks
-        "53",  # out of disk, memory or connections
-        "57",  # shutting down, starting up, cancelled by a timeout
-        "58",  # the server's system
+        "22023",  # of a setting or a role that there is not
+        "22P05",  # a database in another encoding than UTF-8: what JSON cannot hold is taken out
     }
 )
-_LATER_STATES = frozenset(
-    {
-        "25006",  # read-only: the old primary after a failover
-        "25P03",  # idle in a transaction for too long
-        "3D000",  # no such database (yet)
-        "55P03",  # a row's lock was not to be had in time
-    }
-)
+_NUMBERED: Final = frozenset({"outbox_pkey"})
+"""Keys that the database itself makes up: one that exists means that its counter is behind, as
+after a restore or a failover between logical replicas."""
+_UNKNOWN: Final = "22000"
 
+_DRIVERS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    exc.SQLAlchemyError,
+)
 _HANDLER_CLOSED = "the handler is closed"
 """So uvloop ends the RuntimeError of whoever writes to a connection that has just been closed, and
 the driver lets it pass."""
 
 
 class StatementRefusedError(PermanentError):
-    """The database understood a statement and refused it.
+    """The database refuses a row for good, because of what is in it.
 
     Attributes:
         sqlstate: PostgreSQL's five-letter code.
@@ -55,70 +58,127 @@ class StatementRefusedError(PermanentError):
         self.constraint = constraint
 
 
+def _never() -> bool:
+    return False
+
+
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated(doing: str, *, is_lost: Callable[[], bool] = _never) -> Iterator[None]:
     """Translate what the block raises; `doing` says what failed, for the message.
 
+    Args:
+        doing: What the block does.
+        is_lost: Whether its connection is gone by now: then whatever came of it is that.
+
     Raises:
-        DependencyError: The database cannot be used now.
-        StatementRefusedError: It refused the statement.
+        DatabaseUnavailableError: The database cannot be used now.
+        StatementRefusedError: A row of the statement can never be written.
     """
     try:
         yield
     except exc.DBAPIError as error:
         if (refusal := _refusal(error)) is not None:
             raise refusal from None  # the driver's text repeats the row
-        raise DependencyError(f"{doing}: {_cause(error)}") from error
-    except asyncpg.PostgresError as error:
-        if (refused := _refused(error.sqlstate, error)) is not None:
-            raise refused from None
-        raise DependencyError(f"{doing}: {_named(error, error.sqlstate)}") from error
-    except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        raise DependencyError(f"{doing}: {_named(error, None)}") from error
-    except (exc.TimeoutError, OSError, RuntimeError) as error:
-        if (reason := _reason(error)) is None:
+        raise _unavailable(doing, error.orig, error) from error
+    except exc.StatementError as error:
+        if isinstance(error.orig, (ValueError, TypeError)):  # no statement has been sent at all
+            raise StatementRefusedError(sqlstate=_UNKNOWN, constraint=None, table=None) from None
+        raise _unavailable(doing, error.orig, error) from error
+    except _DRIVERS as error:
+        sqlstate = getattr(error, "sqlstate", None)
+        if _is_rows_own(sqlstate, error):
+            raise _refused(sqlstate, error) from None
+        raise _unavailable(doing, error, error) from error
+    except GatewayError:
+        raise
+    except Exception as error:
+        if (why := _way(error)) is None and not is_lost():
             raise
-        raise DependencyError(f"{doing}: {reason}") from error
+        detail = why or f"the connection was lost ({type(error).__name__})"
+        raise DatabaseUnavailableError(f"{doing}: {detail}") from error
 
 
-def _reason(error: Exception) -> str | None:
+@contextmanager
+def reaching(doing: str) -> Iterator[None]:
+    """Translate what the block raises, which makes a connection: no row has a part in it.
+
+    Raises:
+        DatabaseUnavailableError: There is no connection to be had now.
+    """
+    try:
+        yield
+    except GatewayError:
+        raise
+    except exc.TimeoutError as error:
+        raise DatabaseUnavailableError(f"{doing}: no connection became free in time") from error
+    except Exception as error:  # whatever a driver, a name server or TLS has to say
+        cause = getattr(error, "orig", None) or error
+        sqlstate = getattr(cause, "sqlstate", None)
+        detail = _way(error) or _named(getattr(cause, "__cause__", None) or cause, sqlstate)
+        raise DatabaseUnavailableError(f"{doing}: {detail}", sqlstate=sqlstate) from error
+
+
+def _is_rows_own(sqlstate: str | None, error: BaseException | None) -> bool:
+    """Whether a row of the statement is refused for what is in it, and would be for ever."""
+    # Without a state it was the driver that failed: a connection lost, or closed under us.
+    if sqlstate is None or sqlstate in _NOT_THE_ROWS:
+        return False
+    if sqlstate[:2] not in _ROWS_CLASSES:
+        return sqlstate in _ROWS_STATES
+    constraint = getattr(error, "constraint_name", None)
+    match sqlstate:
+        case "23505":
+            return constraint not in _NUMBERED
+        case "23514":  # without a name there is no partition for the row
+            return constraint is not None
+        case "23502":
+            return _is_known(getattr(error, "table_name", None), error)
+        case _:
+            return True
+
+
+def _is_known(table: str | None, error: BaseException | None) -> bool:
+    """Whether this release knows a column that got no value; a later one may have added it."""
+    column = getattr(error, "column_name", None)
+    known = metadata.tables.get(table or "")
+    return known is None or column is None or column in known.columns
+
+
+def _way(error: Exception) -> str | None:
     """Say how the way to the database failed, None if it is something else that did."""
-    if isinstance(error, exc.TimeoutError):
-        return "no connection became free in time"
     if isinstance(error, TimeoutError):
         return "the database did not answer in time"
     if isinstance(error, OSError):
         return "the database cannot be reached"
-    return "the connection was closed" if _HANDLER_CLOSED in str(error) else None
+    if isinstance(error, RuntimeError) and _HANDLER_CLOSED in str(error):
+        return "the connection was closed"
+    return None
 
 
 def _refusal(error: exc.DBAPIError) -> StatementRefusedError | None:
     """Return the refusal behind an error, or None if trying again later can help."""
-    sqlstate = getattr(error.orig, "sqlstate", None)
     if error.connection_invalidated:
         return None
-    return _refused(sqlstate, getattr(error.orig, "__cause__", None))
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    cause = getattr(error.orig, "__cause__", None)
+    return _refused(sqlstate, cause) if _is_rows_own(sqlstate, cause) else None
 
 
-def _refused(sqlstate: str | None, error: BaseException | None) -> StatementRefusedError | None:
-    """Return the refusal that a state means, with what the driver's error names.
-
-    Without a state it was the driver that failed: a connection lost, or closed under us.
-    """
-    if sqlstate is None or sqlstate[:2] in _LATER_CLASSES or sqlstate in _LATER_STATES:
-        return None
-    if isinstance(error, asyncpg.InvalidCachedStatementError):
-        return None  # prepared before a migration; another connection prepares it anew
+def _refused(sqlstate: str | None, error: BaseException | None) -> StatementRefusedError:
     return StatementRefusedError(
-        sqlstate=sqlstate,
+        sqlstate=sqlstate or _UNKNOWN,
         constraint=getattr(error, "constraint_name", None),
         table=getattr(error, "table_name", None),
     )
 
 
-def _cause(error: exc.DBAPIError) -> str:
-    cause = getattr(error.orig, "__cause__", None) or error.orig
-    return _named(cause, getattr(error.orig, "sqlstate", None))
+def _unavailable(
+    doing: str, found: BaseException | None, error: BaseException
+) -> DatabaseUnavailableError:
+    cause = getattr(found, "__cause__", None) if isinstance(error, exc.StatementError) else None
+    sqlstate = getattr(found, "sqlstate", None)
+    detail = _named(cause or found, sqlstate)
+    return DatabaseUnavailableError(f"{doing}: {detail}", sqlstate=sqlstate)
 
 
 def _named(cause: BaseException | None, sqlstate: str | None) -> str:

@@ -6,8 +6,8 @@ included, and nobody would ever see the deadlock.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +22,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from gateway_worker.errors import DependencyError
+from gateway_worker.errors import ConfigurationError, DatabaseUnavailableError, DependencyError
 from gateway_worker.storage.db.database import connect
 from gateway_worker.storage.db.failures import translated
 from gateway_worker.storage.db.settings import DatabaseSettings
@@ -36,8 +36,19 @@ WAIT_SECONDS = 300.0
 
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(:key)")
 _UNLOCK = text("SELECT pg_advisory_unlock(:key)")
+_SCHEMAS_FAULT = frozenset({"0A", "2B", "3F", "42"})
+_REMEDIES = {
+    "42501": "the user may not change the schema; GRANT CREATE ON SCHEMA to it and make it the"
+    " owner of the tables, or set MIGRATIONS_DATABASE_URL to a user who may",
+    "3F000": "there is no schema to create tables in; look at the user's search_path",
+}
+_OTHER_REMEDY = "the schema is not as a migration expects it; has somebody changed it by hand?"
 _SCRIPTS = Path(__file__).with_name("migrations")
 Answer = TypeVar("Answer")
+
+
+class MigrationFailedError(ConfigurationError):
+    """A migration cannot be made in this database as it is; the text says what to do about it."""
 
 
 async def upgrade(database_url: str, *, wait_seconds: float = WAIT_SECONDS) -> None:
@@ -52,16 +63,19 @@ async def upgrade(database_url: str, *, wait_seconds: float = WAIT_SECONDS) -> N
 
     Raises:
         DependencyError: The database cannot be reached, or the other worker took too long.
-        StatementRefusedError: A migration failed; what it did is rolled back.
+        MigrationFailedError: The schema is not as the migration expects it, or the user may not
+            change it; what the migration did is rolled back.
     """
-    async with _engine(database_url) as engine, _migration_lock(engine, wait_seconds):
-        await _run(engine, _upgrade)
+    with _failing():
+        async with _engine(database_url) as engine, _migration_lock(engine, wait_seconds):
+            await _run(engine, _upgrade)
 
 
 async def downgrade(database_url: str, revision: str) -> None:
     """Take the schema back to `revision` (`base` for an empty database). Raises as `upgrade`."""
-    async with _engine(database_url) as engine, _migration_lock(engine, WAIT_SECONDS):
-        await _run(engine, partial(_downgrade, revision=revision))
+    with _failing():
+        async with _engine(database_url) as engine, _migration_lock(engine, WAIT_SECONDS):
+            await _run(engine, partial(_downgrade, revision=revision))
 
 
 async def pending_revisions(database_url: str) -> tuple[str, ...]:
@@ -72,6 +86,18 @@ async def pending_revisions(database_url: str) -> tuple[str, ...]:
     """
     async with _engine(database_url) as engine:
         return await _run(engine, _pending)
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """Tell a schema that cannot be changed from a database that cannot be used now."""
+    try:
+        yield
+    except DatabaseUnavailableError as error:
+        if error.sqlstate is None or error.sqlstate[:2] not in _SCHEMAS_FAULT:
+            raise
+        remedy = _REMEDIES.get(error.sqlstate, _OTHER_REMEDY)
+        raise MigrationFailedError(f"{error.detail}: {remedy}") from error
 
 
 @asynccontextmanager

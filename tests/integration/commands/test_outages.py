@@ -18,6 +18,7 @@ from tests.integration.commands.support import Station
 from tests.integration.commands.test_order import outcomes
 from tests.integration.commands.test_outcomes import get_status, nothing_is_left, send
 from tests.integration.storage.db.support import value
+from tests.support.databases import logins_refused
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
 
@@ -47,6 +48,29 @@ async def test_commands_wait_for_the_database(
     attempts = "SELECT max(attempts) FROM commands WHERE session_id <> 'unheard-of'"
     assert await value(database, attempts) == 1
     await nothing_is_left(station)
+
+
+async def test_commands_wait_while_logins_are_refused(
+    station: Station, backend: Backend, database_proxy: TcpProxy, database_url: str
+) -> None:
+    """A state of the database is no verdict on them: none is dead, each has its one outcome."""
+    await backend.request(get_status("a"))
+    async with logins_refused(database_url):
+        commands = [get_status(session) for _ in range(3) for session in (*MINE, "unheard-of")]
+        for command in commands:
+            await backend.publish(command)
+        await eventually(lambda: station.consumer.in_flight == len(commands), reason="they came")
+        before = database_proxy.accepted
+        await eventually(lambda: database_proxy.accepted > before + 5, reason="it asks in vain")
+        assert len(backend.arrivals) == 1
+
+    for command in commands:
+        await backend.outcome(command.id)
+    assert {outcome for _, outcome in station.settled} == {"succeeded", "session_not_found"}
+    await eventually(
+        lambda: station.broker.stats().dead_lettered == 3,
+        reason="those of the session that there is not are dead, and no other",
+    )
 
 
 @pytest.mark.parametrize("broken", ["database", "broker", "both"])

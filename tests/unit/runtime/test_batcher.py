@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.runtime.batcher import Batcher
+from gateway_worker.runtime.batcher import FAULTS, Batcher
 
 
 @asynccontextmanager
@@ -86,6 +86,25 @@ async def test_a_bad_item_spoils_only_itself() -> None:
         with pytest.raises(ValueError, match="unlucky"):
             await bad
         assert await last == 2
+
+
+async def test_what_nobody_has_foreseen_is_no_verdict_at_once() -> None:
+    """It is tried again, and only if it comes back each time is the caller told."""
+    attempts: list[list[int]] = []
+
+    async def flush(items: Sequence[int]) -> Sequence[int]:
+        attempts.append(list(items))
+        if 13 in items or len(attempts) < 3:
+            raise TypeError("a fault of the driver's")
+        return items
+
+    batcher = Batcher(flush=flush, name="test")
+    async with running(batcher):
+        good, bad = batcher.submit(1), batcher.submit(13)
+        assert await good == 1
+        with pytest.raises(TypeError, match="driver's"):
+            await bad
+    assert attempts == [[1, 13], [1], [1], *[[13]] * FAULTS]
 
 
 async def test_stopping_flushes_what_is_pending() -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from gateway_worker.errors import DependencyError
+from gateway_worker.errors import DatabaseUnavailableError, DependencyError
 from gateway_worker.storage.db import (
     Database,
     DatabaseSettings,
@@ -24,14 +25,16 @@ from tests.integration.storage.db.support import (
     finished,
     message,
     numbers,
+    opened,
     received,
     rows_of,
     session_row,
     value,
 )
-from tests.support.databases import execute
+from tests.support.databases import execute, logins_refused
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
+from tests.support.services import random_name
 
 Call = Callable[[], Awaitable[object]]
 
@@ -105,6 +108,70 @@ async def test_every_call_says_that_the_database_is_away(
     await proxy.accept()
     for call in calls(distant):
         await call()
+
+
+async def test_every_call_says_that_logins_are_refused(
+    database: Database, database_url: str
+) -> None:
+    """It is no refusal of what was to be written, and works again afterwards."""
+    async with logins_refused(database_url):
+        for call in calls(database):
+            with pytest.raises(DatabaseUnavailableError):
+                await call()
+            with pytest.raises(DatabaseUnavailableError, match="SQLSTATE 55000"):
+                await call()
+    for call in calls(database):
+        await call()
+
+
+async def test_every_call_says_that_rights_are_missing(
+    database: Database, database_url: str
+) -> None:
+    """Somebody gives them back."""
+    role = random_name()
+    tables = "sessions, workers, commands, messages, receipts, outbox"
+    await execute(database_url, f"CREATE ROLE {role} LOGIN PASSWORD 'p'")
+    parts = urlsplit(database_url)
+    address = f"{role}:p@{parts.netloc.rpartition('@')[2]}"
+    try:
+        async with opened(urlunsplit(parts._replace(netloc=address))) as limited:
+            for call in calls(limited):
+                if call != limited.check:
+                    with pytest.raises(DatabaseUnavailableError, match="SQLSTATE 42501"):
+                        await call()
+            await execute(database_url, f"GRANT ALL ON {tables} TO {role}")
+            for call in calls(limited):
+                await call()
+    finally:
+        await execute(database_url, f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+async def test_every_call_says_that_tables_are_missing(
+    database: Database, database_url: str
+) -> None:
+    """They come back with a migration, or from a copy."""
+    await execute(database_url, "ALTER SCHEMA public RENAME TO hidden")
+    for call in calls(database):
+        if call != database.check:
+            with pytest.raises(DatabaseUnavailableError, match="SQLSTATE 42P01"):
+                await call()
+    await execute(database_url, "ALTER SCHEMA hidden RENAME TO public")
+    for call in calls(database):
+        await call()
+
+
+async def test_statements_that_are_prepared_at_another_server_are_prepared_anew(
+    database_url: str,
+) -> None:
+    """As behind a pooler that gives each transaction another connection."""
+    async with opened(database_url, session_row("s"), pool_size=2, pool_overflow=0) as database:
+        for call in calls(database):
+            await call()
+            async with database.direct("forgetting") as connection:
+                await connection.execute("DEALLOCATE ALL")
+            with suppress(DatabaseUnavailableError):
+                await call()
+            await call()
 
 
 async def test_connections_that_were_cut_while_idle_fail_no_call(

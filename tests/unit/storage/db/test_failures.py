@@ -8,8 +8,8 @@ import pytest
 import uvloop
 from sqlalchemy import exc
 
-from gateway_worker.errors import DependencyError
-from gateway_worker.storage.db.failures import StatementRefusedError, translated
+from gateway_worker.errors import DatabaseUnavailableError, DependencyError, PermanentError
+from gateway_worker.storage.db.failures import StatementRefusedError, reaching, translated
 
 PRIVATE = "Key (id)=(12025550100) already exists"
 
@@ -29,6 +29,12 @@ def wrapped(error: asyncpg.PostgresError) -> exc.DBAPIError:
     return exc.DBAPIError("INSERT", {}, original)
 
 
+class UnheardOfError(asyncpg.PostgresError):
+    """What a later release of the server may say."""
+
+    sqlstate = "ZZ001"
+
+
 LATER = [
     asyncpg.ConnectionDoesNotExistError("gone"),
     asyncpg.InvalidPasswordError("changed"),
@@ -43,6 +49,21 @@ LATER = [
     asyncpg.ReadOnlySQLTransactionError("standby"),
     asyncpg.IdleInTransactionSessionTimeoutError("froze"),
     asyncpg.InvalidCatalogNameError("not yet"),
+    asyncpg.ObjectNotInPrerequisiteStateError("logins are refused"),
+    asyncpg.ProtocolViolationError("a pooler does not know a parameter"),
+    asyncpg.InvalidSQLStatementNameError("prepared at another server"),
+    asyncpg.DuplicatePreparedStatementError("prepared by somebody else"),
+    asyncpg.InsufficientPrivilegeError("a role that lost its rights"),
+    asyncpg.UndefinedTableError("not migrated yet"),
+    asyncpg.UndefinedColumnError("not migrated yet"),
+    asyncpg.FeatureNotSupportedError("another release"),
+    asyncpg.ConfigurationLimitExceededError("temporary files"),
+    asyncpg.InternalServerError("a fault of the server's"),
+    asyncpg.DataCorruptedError("a broken disk"),
+    asyncpg.RaiseError("somebody's trigger"),
+    asyncpg.InvalidParameterValueError("a role that there is not"),
+    asyncpg.UntranslatableCharacterError("a database in LATIN1"),
+    UnheardOfError("of a class that nobody knows"),
 ]
 
 
@@ -79,15 +100,14 @@ def test_what_says_that_without_a_state(error: Exception) -> None:
     [
         asyncpg.UniqueViolationError(PRIVATE),
         asyncpg.NotNullViolationError(PRIVATE),
-        asyncpg.UndefinedTableError(PRIVATE),
         asyncpg.CharacterNotInRepertoireError(PRIVATE),
-        asyncpg.InsufficientPrivilegeError(PRIVATE),
-        asyncpg.FeatureNotSupportedError(PRIVATE),
+        asyncpg.NumericValueOutOfRangeError(PRIVATE),
+        asyncpg.ProgramLimitExceededError(PRIVATE),
         asyncpg.DataError(PRIVATE),
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_statement_that_would_be_refused_again(error: asyncpg.PostgresError) -> None:
+def test_a_row_that_would_be_refused_again(error: asyncpg.PostgresError) -> None:
     """Its state is named; the driver's words, which repeat the row, are nowhere."""
     for each in (error, wrapped(error)):
         refusal = raised(each)
@@ -95,6 +115,71 @@ def test_a_statement_that_would_be_refused_again(error: asyncpg.PostgresError) -
         assert refusal.sqlstate == error.sqlstate
         assert "12025550100" not in str(refusal)
         assert refusal.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("error", "named", "is_rows"),
+    [
+        (asyncpg.UniqueViolationError, {"constraint_name": "messages_pkey"}, True),
+        (asyncpg.UniqueViolationError, {"constraint_name": "outbox_pkey"}, False),
+        (asyncpg.CheckViolationError, {"constraint_name": "no_shouting"}, True),
+        (asyncpg.CheckViolationError, {}, False),
+        (asyncpg.NotNullViolationError, {"table_name": "messages", "column_name": "chat"}, True),
+        (asyncpg.NotNullViolationError, {"table_name": "messages", "column_name": "new"}, False),
+    ],
+)
+def test_a_rule_of_a_table_that_no_row_can_keep(
+    error: type[asyncpg.PostgresError], named: dict[str, str], *, is_rows: bool
+) -> None:
+    """A counter that is behind, a missing partition, a column of a later release."""
+    found = error(PRIVATE)
+    for name, text in named.items():
+        setattr(found, name, text)
+    for each in (found, wrapped(found)):
+        assert isinstance(raised(each), StatementRefusedError) is is_rows
+
+
+def test_a_value_that_cannot_be_encoded_is_its_rows_own_fault() -> None:
+    """Nothing of it has reached the server, through SQLAlchemy."""
+    error = exc.StatementError("no", "INSERT", {}, OverflowError("of " + PRIVATE))
+    assert isinstance(
+        raised(exc.StatementError("no", "X", {}, ValueError(PRIVATE))), PermanentError
+    )
+    assert isinstance(raised(error), DependencyError)
+
+
+def test_whatever_comes_of_a_lost_connection_is_that() -> None:
+    """Drivers raise anything then."""
+    with (
+        pytest.raises(
+            DependencyError, match=r"^committing: the connection was lost \(TypeError\)$"
+        ),
+        translated("committing", is_lost=lambda: True),
+    ):
+        raise TypeError("'NoneType' object is not callable")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.DataError(PRIVATE),
+        asyncpg.InvalidAuthorizationSpecificationError(PRIVATE),
+        asyncpg.ClientConfigurationError(PRIVATE),
+        UnicodeError(PRIVATE),
+        KeyError(PRIVATE),
+        exc.TimeoutError("QueuePool limit"),
+        ConnectionRefusedError(111, "refused"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_row_has_a_part_in_a_connection_that_cannot_be_made(error: Exception) -> None:
+    """Whatever the way to the database ends in."""
+    with (
+        pytest.raises(DatabaseUnavailableError, match=r"^reaching: ") as caught,
+        reaching("reaching"),
+    ):
+        raise error
+    assert "12025550100" not in str(caught.value)
 
 
 def test_a_constraint_is_named() -> None:
