@@ -170,6 +170,7 @@ async def _work(start: _Start, parts: Parts) -> int:
     await start.service(parts.lease, Stage.SIDE_WORK)
     await start.service(parts.manager, Stage.SESSIONS)
     resumed = await unless_stopped(start.stop, parts.manager.resume())
+    await start.observer(parts.retellings, Stage.HELPERS)
     await start.observer(parts.copies, Stage.COMMANDS)
     await start.service(parts.dispatcher, Stage.COMMANDS)
     await start.service(parts.consumer, Stage.COMMANDS)

@@ -86,6 +86,9 @@ class Metrics:
         commit_seconds: Duration of a transaction.
         inbound_messages: Messages that arrived from WhatsApp.
         swallowed_messages: Messages that the library acknowledged without handing them over.
+        refused_arrivals: Arrivals that the database has refused, and that were put aside.
+        retold_arrivals: Those that were told again with success.
+        refused_waiting: Those that are not told yet.
         lease_lapses: Times that the lease could not be renewed, so that all hosts were stopped.
         taken_over: Sessions taken over from dead workers.
         handed_over: Sessions given to other workers in good order.
@@ -136,6 +139,9 @@ class Metrics:
     commit_seconds: Histogram
     inbound_messages: Counter
     swallowed_messages: Counter
+    refused_arrivals: Counter
+    retold_arrivals: Counter
+    refused_waiting: Gauge
     lease_lapses: Counter
     taken_over: Counter
     handed_over: Counter
@@ -276,6 +282,15 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         "inbound_messages": make.counter("inbound_messages", "Messages from WhatsApp."),
         "swallowed_messages": make.counter(
             "swallowed_messages", "Messages acknowledged by the library and not handed over."
+        ),
+        "refused_arrivals": make.counter(
+            "refused_arrivals", "Arrivals that the database has refused, put aside."
+        ),
+        "retold_arrivals": make.counter(
+            "retold_arrivals", "Refused arrivals that were told again with success."
+        ),
+        "refused_waiting": make.gauge(
+            "refused_arrivals_waiting", "Refused arrivals that are not told yet."
         ),
         "lease_lapses": make.counter("lease_lapses", "Leases that could not be renewed in time."),
         "taken_over": make.counter("sessions_taken_over", "Sessions taken from dead workers."),

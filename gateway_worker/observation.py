@@ -25,6 +25,7 @@ from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ownership.lease import LeaseKeeper
 from gateway_worker.sessions.ownership.takeover import Caretaker
+from gateway_worker.sessions.retelling import Retellings
 from gateway_worker.storage.cache.client import Cache
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.objects.client import Objects
@@ -110,6 +111,11 @@ class Observed(Protocol):
     @property
     def caretaker(self) -> Caretaker:
         """Who takes sessions over."""
+        ...
+
+    @property
+    def retellings(self) -> Retellings:
+        """What tells again the arrivals that the database has refused."""
         ...
 
     @property
@@ -212,6 +218,14 @@ def observe(sidecar: HealthSidecar, metrics: Metrics, adapters: Outside, parts: 
         sidecar.add_check(_Check(name=name, required=required, ask=ask))
     sidecar.add_section("sessions", sessions_section(parts.manager))
     sidecar.add_section("resources", resources_section(parts.resources))
+    sidecar.add_section(
+        "refused_arrivals",
+        lambda: {
+            "refused": parts.retellings.refused,
+            "told_again": parts.retellings.told,
+            "waiting": parts.retellings.waiting,
+        },
+    )
     _follow(metrics, adapters, parts)
 
 
@@ -235,6 +249,8 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
     metrics.follow(metrics.lease_lapses, lambda: parts.lease.lapses)
     metrics.follow(metrics.taken_over, lambda: parts.caretaker.taken)
     metrics.follow(metrics.handed_over, lambda: parts.manager.handed_over)
+    metrics.follow(metrics.refused_arrivals, lambda: parts.retellings.refused)
+    metrics.follow(metrics.retold_arrivals, lambda: parts.retellings.told)
     metrics.capacity.set(parts.manager.capacity)
 
     def gauges() -> None:
@@ -248,6 +264,7 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
         metrics.stores_kept.set(parts.leftovers.kept)
         metrics.fleet_room.set(parts.capacity.last.free)
         metrics.fleet_stranded.set(parts.caretaker.stranded)
+        metrics.refused_waiting.set(parts.retellings.waiting)
         metrics.cpu_percent.set(usage.cpu_percent)
         metrics.worker_memory_bytes.set(usage.worker_rss_bytes)
         metrics.hosts_memory_bytes.set(usage.hosts_pss_bytes)

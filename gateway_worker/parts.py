@@ -39,6 +39,7 @@ from gateway_worker.sessions.ownership.disk import Disk
 from gateway_worker.sessions.ownership.lease import LeaseKeeper, Tenure
 from gateway_worker.sessions.ownership.takeover import Caretaker
 from gateway_worker.sessions.ports import SessionStore
+from gateway_worker.sessions.retelling import Retellings
 from gateway_worker.sessions.snapshotting import SnapshotSchedule, SnapshotTiming
 from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
 from gateway_worker.storage.cache.client import Cache
@@ -47,6 +48,7 @@ from gateway_worker.storage.cache.workers import RedisWorkers
 from gateway_worker.storage.db.changes.store import PostgresChangeStore
 from gateway_worker.storage.db.copies import PostgresCopyRegister
 from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.fitness import UnfitDatabaseError
 from gateway_worker.storage.db.fleet import fleet_id
 from gateway_worker.storage.db.inbox import PostgresInboxStore
 from gateway_worker.storage.db.messages import PostgresMessageStore
@@ -126,6 +128,7 @@ class Parts:
     leases: PostgresWorkerStore
     caretaker: Caretaker
     leftovers: Leftovers
+    retellings: Retellings
     copies: SnapshotSchedule
     drain: Drain
 
@@ -168,7 +171,7 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopB
 
 
 async def open_database(stack: AsyncExitStack, settings: Settings, budget: StopBudget) -> Database:
-    """Open the database; its schema has to be the one that this release knows."""
+    """Open the database; it has to be what this release needs, which is told by name."""
     url = (settings.migrations_url or settings.database.url).get_secret_value()
     if settings.auto_migrate:
         await upgrade(url)
@@ -177,8 +180,17 @@ async def open_database(stack: AsyncExitStack, settings: Settings, budget: StopB
             f"DATABASE_URL: the schema lacks {len(missing)} migrations; "
             "run `gateway-worker migrate`, or set AUTO_MIGRATE=true"
         )
-    database = Database(settings=settings.database)
-    return await stack.enter_async_context(budget.closing(database, "PostgreSQL"))
+    async with AsyncExitStack() as attempt:
+        opening = budget.closing(Database(settings=settings.database), "PostgreSQL")
+        database = await attempt.enter_async_context(opening)
+        try:
+            await database.check()
+        except UnfitDatabaseError as error:
+            if error.passes:
+                raise
+            raise ConfigurationError(f"DATABASE_URL: {error.detail}") from error
+        stack.push_async_exit(attempt.pop_all())
+        return database
 
 
 def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Counts) -> Parts:
@@ -275,6 +287,7 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
         leases=leases,
         caretaker=_caretaker(settings, around, adapters.database, manager, consumer),
         leftovers=_leftovers(adapters, around, manager),
+        retellings=Retellings(sessions=manager.sessions, refused=around.refused),
         copies=SnapshotSchedule(
             snapshots=adapters.snapshots,
             running=manager.store_files if adapters.snapshots.are_needed else tuple,

@@ -327,9 +327,7 @@ class Dispatcher:
                     work.rest()
                     self._without_room.discard(work)
 
-    async def _insist(
-        self, session_id: str, work: Work, turn: Turn[Work | Errand] | None
-    ) -> None:
+    async def _insist(self, session_id: str, work: Work, turn: Turn[Work | Errand] | None) -> None:
         """Try until the delivery is dealt with, for as long as what it needs is away.
 
         Trying again is safe: what a command has done already is in the inbox, and in the notes of

@@ -57,8 +57,8 @@ class Settings(BaseModel):
             commands in work when it stops.
         event_retention_seconds: How long published events stay in the outbox table.
         auto_migrate: Bring the database's schema up to date at the start instead of refusing.
-        migrations_url: Used for migrations instead of the database's URL, where that one leads
-            through a connection pooler in transaction mode.
+        migrations_url: Used for migrations instead of the database's URL, whose user may not change
+            the schema, or which leads through a pooler.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

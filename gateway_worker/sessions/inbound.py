@@ -72,7 +72,8 @@ class Inbound:
         record: Queues a change under the session's epoch.
         sends: The session's sends, for which receipts wait; None if there are none here.
         unacknowledged: How many changes may await their commit before the caller has to wait.
-        keep_refused: Keeps a change that the database refuses for good, or raises OSError.
+        keep_refused: Keeps a change that the database refuses, or raises OSError. May block.
+        on_refused: Called when one has been kept.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Inbound:
         unacknowledged: int,
         keep_refused: Callable[[Change], None],
         sends: SendsUnderWay | None = None,
+        on_refused: Callable[[], None] = lambda: None,
     ) -> None:
         self._session_id = session_id
         self._source = source
@@ -96,6 +98,8 @@ class Inbound:
         self._receipts = Recent(size=_REMEMBERED_RECEIPTS)
         self._unreadable = Recent(size=_REMEMBERED_UNREADABLE)
         self._keep_refused = keep_refused
+        self._on_refused = on_refused
+        self._keeping: set[asyncio.Task[None]] = set()
         self._submit_receipt = (
             self._submit if sends is None else Receipts(record=self._submit, sends=sends).submit
         )
@@ -212,23 +216,29 @@ class Inbound:
             outcome.cancel()
         elif (error := done.exception()) is None:
             outcome.set_result(done.result())
-        elif self._is_set_aside(change, error):
-            outcome.set_result(Committed(applied=False))
         else:
-            outcome.cancel()
+            task = asyncio.create_task(
+                self._set_aside(change, outcome, type(error).__name__),
+                name=f"refused:{self._session_id}",
+            )
+            self._keeping.add(task)
+            task.add_done_callback(self._keeping.discard)
 
-    def _is_set_aside(self, change: Change, error: BaseException) -> bool:
-        """Keep what the database refuses for good; False if the disk does not take it either."""
+    async def _set_aside(
+        self, change: Change, outcome: "asyncio.Future[Committed]", reason: str
+    ) -> None:
+        """Keep what the database refuses; nothing of it is kept if the disk refuses it as well."""
         ids = [event.id for event in change.events]
         try:
-            self._keep_refused(change)
+            await asyncio.to_thread(self._keep_refused, change)
         except OSError:
             # Not kept, so its record is not acknowledged, and a restart tries it again.
             log.exception("inbound.refusal_not_kept", session_id=self._session_id, events=ids)
-            return False
-        reason = type(error).__name__
+            outcome.cancel()
+            return
         log.error("inbound.refused", session_id=self._session_id, events=ids, reason=reason)
-        return True
+        self._on_refused()
+        outcome.set_result(Committed(applied=False))
 
     async def _until_room(self) -> None:
         while self._recording > self._limit:

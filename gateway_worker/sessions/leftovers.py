@@ -9,12 +9,11 @@ or by a later owner, has just been read and opened. Otherwise it stays, which is
 import asyncio
 import contextlib
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import structlog
 
-from gateway_contracts import encode, new_id
+from gateway_contracts import encode
 from gateway_worker.errors import GatewayError
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Change, Committed
@@ -33,9 +32,8 @@ from gateway_worker.sessions.inbound import Inbound
 from gateway_worker.sessions.ownership.control import Control, ControlKind
 from gateway_worker.sessions.ownership.ports import Controls
 from gateway_worker.sessions.ports import DeviceSnapshots, SessionRow, SessionStore
-from gateway_worker.sessions.refusals import REFUSED_NAME, keep_refused
+from gateway_worker.sessions.refusals import Refusals
 from gateway_worker.sessions.store_files import (
-    SEPARATOR,
     forget_local,
     has_linked_device,
     park,
@@ -81,7 +79,6 @@ class Leftovers:
         self._worker_id = worker_id
         self._directory = directory / "sessions"
         self._parking = directory / "leftovers"
-        self._refused = directory / "refused"
         self._launcher = launcher
         self._sessions = sessions
         self._snapshots = snapshots
@@ -190,8 +187,8 @@ class Leftovers:
         else:
             if waiting:
                 await self._send_on(row, directory)
+            await self._send_refused(row, Refusals(directory))
             await self._secure(row, directory, copied)
-        await asyncio.to_thread(self._keep_refused, session_id, directory)
         if not await asyncio.to_thread(forget_local, directory):
             raise TimeoutError("a host still uses it")
         self._kept.discard(directory)
@@ -214,12 +211,23 @@ class Leftovers:
         if not (stored and await self._snapshots.holds(session_id, epoch=epoch)):
             raise _LastCopyError
 
-    def _keep_refused(self, session_id: str, directory: Path) -> None:
-        """Put aside what the database has refused: nobody else has it, and people may want it."""
-        found = directory / REFUSED_NAME
-        if found.exists():
-            self._refused.mkdir(parents=True, exist_ok=True, mode=0o700)
-            found.rename(self._refused / f"{session_id}{SEPARATOR}{new_id()}")
+    async def _send_refused(self, row: SessionRow, refusals: Refusals) -> None:
+        """Send the owner what the database has refused here: nobody else has it."""
+        events = await asyncio.to_thread(refusals.read)
+        async with asyncio.timeout(_REPLAY_SECONDS):
+            for event in events:
+                body = Control(
+                    kind=ControlKind.LATE,
+                    session_id=row.session_id,
+                    epoch=row.epoch,
+                    events=(event,),
+                ).encode()
+                await self._controls.control(
+                    ControlKind.LATE, worker_id=row.worker_id or "", body=body
+                )
+        if events:
+            await asyncio.to_thread(refusals.drop, events)
+            log.info("leftovers.refused_sent_on", session_id=row.session_id, events=len(events))
 
     async def _send_on(self, row: SessionRow, directory: Path) -> None:
         """Send what the spool holds to the session's owner; returns when all of it is sent."""
@@ -267,7 +275,7 @@ class _Sending:
             record=self._record,
             epoch=row.epoch,
             unacknowledged=1,
-            keep_refused=partial(keep_refused, directory),
+            keep_refused=Refusals(directory).keep,
         )
         self._tasks: set[asyncio.Task[Committed]] = set()
         # One after the other, also over an outage of the broker: the end of a change is taken for

@@ -9,13 +9,13 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 
 import structlog
 
 from gateway_contracts import Account, SessionInfo, SessionState, StatusReason
 from gateway_worker.errors import (
     GatewayError,
+    PermanentError,
     SessionLinkedError,
     SessionNotConnectedError,
     SessionNotLinkedError,
@@ -36,7 +36,8 @@ from gateway_worker.sessions.late import late_change
 from gateway_worker.sessions.packing import Packing
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
 from gateway_worker.sessions.receipts import SendsUnderWay
-from gateway_worker.sessions.refusals import keep_refused
+from gateway_worker.sessions.refusals import Refusals
+from gateway_worker.sessions.retelling import Retelling
 from gateway_worker.sessions.sends import Answered, NotHanded, Refused
 from gateway_worker.sessions.snapshotting import StoreFiles
 from gateway_worker.sessions.standing import Standing
@@ -80,6 +81,7 @@ class Session:
             local_epoch=local_epoch,
             around=around,
         )
+        self._refusals = Refusals(self._store.directory)
         self._log = log.bind(session_id=row.session_id)
         self._standing = Standing(row=row, around=around, on_fenced=self._on_fenced)
         self.sends = SendsUnderWay(remembered=around.limits.remembered_sends)
@@ -101,6 +103,12 @@ class Session:
             ensure_store=lambda: self._store.ensure(linked=self.account is not None),
         )
 
+        self._retelling = Retelling(
+            session_id=row.session_id,
+            epoch=row.epoch,
+            refusals=self._refusals,
+            record=self._standing.record,
+        )
         self._packing = Packing(
             session_id=row.session_id,
             around=around,
@@ -380,8 +388,21 @@ class Session:
         changes = [
             late_change(event, session_id=self.session_id, epoch=self.epoch) for event in events
         ]
-        committed = [await self._standing.record(change) for change in changes]
-        return not any(one.fenced for one in committed)
+        for change in changes:
+            try:
+                if (await self._standing.record(change)).fenced:
+                    return False
+            except PermanentError as error:  # told again later, as if it had arrived here
+                ids = [event.id for event in change.events]
+                self._log.error("inbound.refused", events=ids, reason=type(error).__name__)
+                await asyncio.to_thread(self._refusals.keep, change)
+                self._around.refused.note()
+        return True
+
+    @property
+    def retelling(self) -> Retelling:
+        """What tells again those of its arrivals that the database has refused."""
+        return self._retelling
 
     def current_qr(self) -> CurrentQr:
         """Return the QR code to scan.
@@ -410,7 +431,8 @@ class Session:
             record=self._standing.record,
             epoch=self.epoch,
             unacknowledged=self._around.limits.unacknowledged,
-            keep_refused=partial(keep_refused, self._store.directory),
+            keep_refused=self._refusals.keep,
+            on_refused=self._around.refused.note,
         )
 
     def _spec(self) -> HostSpec:

@@ -1,6 +1,6 @@
 """What every session of a worker shares: the ports, the clock and the limits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway_worker.runtime.background import Background
@@ -17,6 +17,7 @@ from gateway_worker.sessions.ports import (
     SessionObserver,
     SessionStore,
 )
+from gateway_worker.sessions.refusals import RefusalCount
 from gateway_worker.sessions.sends import SendJournals
 
 
@@ -62,6 +63,7 @@ class Surroundings:
         worker_id: This worker.
         data_dir: Where each session has its directory, under `sessions/`.
         observer: Counts what happens.
+        refused: Counts the arrivals that the database has refused; see `retelling`.
     """
 
     worker_id: str
@@ -80,6 +82,7 @@ class Surroundings:
     observer: SessionObserver
     tenure: Tenure
     relay: EventRelay
+    refused: RefusalCount = field(default_factory=RefusalCount)
 
     @property
     def source(self) -> str:

@@ -1,22 +1,23 @@
 """The pool of connections, opened once by the composition root and shared by every store."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
 import orjson
-from sqlalchemy import event, exc, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import event, exc
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway_worker.errors import DatabaseUnavailableError
+from gateway_worker.storage.db.connecting import Connector, PooledConnection, make_engine
 from gateway_worker.storage.db.failures import reaching, translated
+from gateway_worker.storage.db.fitness import LOOK, judge, what_to_look_for
 from gateway_worker.storage.db.settings import DatabaseSettings
 
-APPLICATION_NAME = "gateway-worker"
-_PING = text("SELECT 1")
+_ASTRAY = frozenset({"26000", "42P05", "08P01"})
+"""What is answered where connections are not what they were taken for; see `connecting`."""
 
 
 class Database:
@@ -33,29 +34,26 @@ class Database:
     def __init__(self, *, settings: DatabaseSettings) -> None:
         self._settings = settings
         self._stack = AsyncExitStack()
+        self._connector = Connector(settings)
         self._engine: AsyncEngine | None = None
-        self._autocommit: AsyncEngine | None = None
 
     async def __aenter__(self) -> Self:
         """Set the pool up; no connection is made yet."""
         settings = self._settings
-        engine = create_async_engine(
-            "postgresql+asyncpg://",
-            async_creator=partial(connect, settings),
+        engine = make_engine(
+            self._connector,
             pool_size=settings.pool_size,
             max_overflow=settings.pool_overflow,
             pool_timeout=settings.pool_timeout_seconds,
             pool_recycle=settings.recycle_seconds,
             pool_use_lifo=True,
             pool_pre_ping=False,
-            hide_parameters=True,
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
         )
         event.listen(engine.sync_engine, "checkout", _refuse_closed)
         self._stack.push_async_callback(engine.dispose)
         self._engine = engine
-        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
         return self
 
     async def __aexit__(
@@ -65,7 +63,7 @@ class Database:
         trace: TracebackType | None,
     ) -> None:
         """Close every connection."""
-        self._engine = self._autocommit = None
+        self._engine = None
         await self._stack.aclose()
 
     @property
@@ -84,11 +82,16 @@ class Database:
             DatabaseUnavailableError: The database cannot be used now.
             StatementRefusedError: A row of the statement can never be written.
         """
-        assert self._autocommit is not None, "the database is not open"
-        async with self._lent(self._autocommit, doing) as (connection, driver):
+        async with self._lent(doing) as (connection, driver):
             try:
                 with translated(doing, is_lost=driver.is_closed):
-                    yield connection
+                    if isinstance(driver, PooledConnection):
+                        await connection.exec_driver_sql(self._connector.bounding)
+                        yield connection
+                        await connection.commit()
+                    else:
+                        await connection.execution_options(isolation_level="AUTOCOMMIT")
+                        yield connection
             except DatabaseUnavailableError:
                 driver.terminate()  # it may be the connection that cannot be used
                 raise
@@ -99,17 +102,17 @@ class Database:
 
         For the hot path: SQLAlchemy's way of executing one statement takes ten times the CPU of the
         driver's. Whatever fails in the block closes the connection, which ends what was begun.
+        Behind a pooler the block is a transaction.
 
         Raises the same as `statement`.
         """
-        assert self._engine is not None, "the database is not open"
-        async with self._lent(self._engine, doing) as (_, driver):
-            try:
-                with translated(doing, is_lost=driver.is_closed):
-                    yield driver
-            except BaseException:
-                driver.terminate()
-                raise
+        async with self._driver(doing) as driver:
+            if isinstance(driver, PooledConnection):
+                await driver.execute(self._connector.opening)
+                yield driver
+                await driver.execute("COMMIT")
+            else:
+                yield driver
 
     @asynccontextmanager
     async def transaction(self, doing: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
@@ -120,49 +123,57 @@ class Database:
                 commit, it is not known whether the block's statements count.
             StatementRefusedError: A row can never be written; nothing is.
         """
-        async with self.direct(doing) as connection:
-            await connection.execute("BEGIN")
-            yield connection
-            await connection.execute("COMMIT")
+        async with self._driver(doing) as driver:
+            is_pooled = isinstance(driver, PooledConnection)
+            await driver.execute(self._connector.opening if is_pooled else "BEGIN")
+            yield driver
+            await driver.execute("COMMIT")
+
+    @asynccontextmanager
+    async def _driver(self, doing: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
+        """Lend the driver's connection, which is closed by whatever fails in the block."""
+        async with self._lent(doing) as (_, driver):
+            try:
+                with translated(doing, is_lost=driver.is_closed):
+                    yield driver
+            except BaseException:
+                driver.terminate()
+                raise
 
     @asynccontextmanager
     async def _lent(
-        self, engine: AsyncEngine, doing: str
+        self, doing: str
     ) -> "AsyncIterator[tuple[AsyncConnection, asyncpg.Connection[Any]]]":
         """Lend a connection of the pool, and the driver's behind it."""
-        with translated(doing):  # of its way back into the pool
+        assert self._engine is not None, "the database is not open"
+        with self._doubting(), translated(doing):  # of its way back into the pool
             async with AsyncExitStack() as stack:
                 with reaching(doing):
-                    connection = await stack.enter_async_context(engine.connect())
+                    connection = await stack.enter_async_context(self._engine.connect())
                     driver = (await connection.get_raw_connection()).driver_connection
                 assert driver is not None
                 yield connection, driver
 
+    @contextmanager
+    def _doubting(self) -> Iterator[None]:
+        """Find out anew what is in the way to the database if it answers as nothing there would."""
+        try:
+            yield
+        except DatabaseUnavailableError as error:
+            if error.sqlstate in _ASTRAY:
+                self._connector.forget()
+            raise
+
     async def check(self) -> None:
-        """Ask the database for one answer. Raises `DependencyError` if there is none."""
-        async with self.statement("asking the database for an answer") as connection:
-            await connection.execute(_PING)
+        """See whether the database can be used.
 
-
-async def connect(settings: DatabaseSettings, **overrides: Any) -> "asyncpg.Connection[Any]":
-    """Open one connection with the settings' timeouts; the pool calls this."""
-    timeouts = {
-        "statement_timeout": settings.statement_timeout_seconds,
-        "lock_timeout": settings.lock_timeout_seconds,
-        # A worker that froze between two statements must not keep rows locked for the others.
-        "idle_in_transaction_session_timeout": 2 * settings.statement_timeout_seconds,
-    }
-    options: dict[str, Any] = {
-        "timeout": settings.connect_timeout_seconds,
-        "command_timeout": settings.answer_timeout_seconds,
-        # Compiling takes longer than any of our statements runs.
-        "server_settings": {"application_name": APPLICATION_NAME, "jit": "off"}
-        | {name: f"{seconds * 1000:.0f}" for name, seconds in timeouts.items()},
-    }
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(
-        settings.dsn, **(options | overrides)
-    )
-    return connection
+        Raises:
+            UnfitDatabaseError: It is not what the worker needs; every reason and remedy is named.
+            DatabaseUnavailableError: It does not answer.
+        """
+        async with self.direct("asking the database for an answer") as connection:
+            (found,) = await connection.fetch(LOOK, *what_to_look_for())
+        judge(found)
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:

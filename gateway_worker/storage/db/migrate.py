@@ -2,7 +2,8 @@
 
 The others wait by asking for an advisory lock again and again. They must not wait inside the
 server: a migration that builds an index concurrently waits for every open snapshot, theirs
-included, and nobody would ever see the deadlock.
+included, and nobody would ever see the deadlock. The lock is that of a transaction, which has no
+snapshot while it is idle: one of a session would be lost behind a pooler, and be left there.
 """
 
 import asyncio
@@ -18,12 +19,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
-from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import Connection, event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import NullPool
 
 from gateway_worker.errors import ConfigurationError, DatabaseUnavailableError, DependencyError
-from gateway_worker.storage.db.database import connect
+from gateway_worker.storage.db.connecting import Connector, make_engine
 from gateway_worker.storage.db.failures import translated
 from gateway_worker.storage.db.settings import DatabaseSettings
 
@@ -34,8 +35,13 @@ POLL_SECONDS = 0.2
 WAIT_SECONDS = 300.0
 """How long to wait for another worker's migration."""
 
-_TRY_LOCK = text("SELECT pg_try_advisory_lock(:key)")
-_UNLOCK = text("SELECT pg_advisory_unlock(:key)")
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
+_BOUNDS = (
+    "SELECT set_config('lock_timeout', '30000', true),"
+    " set_config('idle_in_transaction_session_timeout', '0', true)"
+)
+"""While a migration waits for a table, everybody behind it waits too. The lock's transaction is
+idle for as long as the migrations take."""
 _SCHEMAS_FAULT = frozenset({"0A", "2B", "3F", "42"})
 _REMEDIES = {
     "42501": "the user may not change the schema; GRANT CREATE ON SCHEMA to it and make it the"
@@ -54,8 +60,7 @@ class MigrationFailedError(ConfigurationError):
 async def upgrade(database_url: str, *, wait_seconds: float = WAIT_SECONDS) -> None:
     """Bring the schema to this release's state; idempotent, and safe to run many at once.
 
-    A schema that is ahead of this release is left alone. Needs a direct connection to PostgreSQL:
-    a pooler that hands each transaction another connection loses the lock.
+    A schema that is ahead of this release is left alone.
 
     Args:
         database_url: PostgreSQL URL of a user who may create tables.
@@ -104,13 +109,8 @@ def _failing() -> Iterator[None]:
 async def _engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     settings = DatabaseSettings(url=SecretStr(database_url))
     # Building an index may take as long as it takes.
-    unbounded = {"command_timeout": None, "server_settings": {"lock_timeout": "30000"}}
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=partial(connect, settings, **unbounded),
-        poolclass=NullPool,
-        hide_parameters=True,
-    )
+    engine = make_engine(Connector(settings, is_bounded=False), poolclass=NullPool)
+    event.listen(engine.sync_engine, "begin", _bound_locks)
     try:
         with translated(f"PostgreSQL at {settings.address}"):
             yield engine
@@ -120,24 +120,26 @@ async def _engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 @asynccontextmanager
 async def _migration_lock(engine: AsyncEngine, wait_seconds: float) -> AsyncIterator[None]:
-    """Hold the lock on a connection of its own, outside of any transaction."""
-    async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+    """Hold the lock on a connection of its own, in a transaction that does nothing else."""
+    async with engine.connect() as connection:
         await _poll_lock(connection, wait_seconds)
-        try:
-            yield
-        finally:
-            await connection.execute(_UNLOCK, {"key": LOCK_KEY})
+        yield
 
 
 async def _poll_lock(connection: AsyncConnection, wait_seconds: float) -> None:
     waited = 0.0
     while not await connection.scalar(_TRY_LOCK, {"key": LOCK_KEY}):
+        await connection.rollback()
         if waited == 0.0:
             log.info("schema.waiting_for_other_worker")
         if waited >= wait_seconds:
             raise DependencyError(f"another worker has been migrating for {wait_seconds:.0f} s")
         await asyncio.sleep(POLL_SECONDS)
         waited += POLL_SECONDS
+
+
+def _bound_locks(connection: Connection) -> None:
+    connection.exec_driver_sql(_BOUNDS)
 
 
 async def _run(engine: AsyncEngine, work: Callable[[Connection], Answer]) -> Answer:

@@ -1,10 +1,10 @@
 """What arrives is acknowledged to the host's spool once it is committed, and never before."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from gateway_contracts import (
@@ -21,7 +21,7 @@ from gateway_worker.sessions.changes import Change, Committed, Direction
 from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, UndecryptableMessage
 from gateway_worker.sessions.inbound import Inbound
 from gateway_worker.sessions.receipts import SendsUnderWay
-from gateway_worker.sessions.refusals import REFUSED_NAME, keep_refused
+from gateway_worker.sessions.refusals import REFUSED_NAME, Refusals
 from tests.support.eventually import eventually
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -273,34 +273,54 @@ async def test_an_unreadable_message_is_told_once_for_each_reason() -> None:
 async def test_what_the_database_refuses_is_kept_in_a_file(tmp_path: Path) -> None:
     """Also in the middle of a receipt; the rest goes on, and the record is acknowledged."""
     journal, acknowledged = Journal(), list[int]()
-    arrivals = inbound(journal, keep_refused=partial(keep_refused, tmp_path))
+    arrivals = inbound(journal, keep_refused=Refusals(tmp_path).keep)
     await arrivals.message(message(1), acknowledged.append)
     await arrivals.receipt(receipt(2, "A", "B"), acknowledged.append)
 
     journal.refuse()
     journal.refuse()
-    await turns()
-    assert acknowledged == [1]
+    await eventually(lambda: acknowledged == [1], reason="it is on the disk")
+    journal.commit()
+    await eventually(lambda: acknowledged == [1, 2], reason="so is the other")
+
+    path = tmp_path / REFUSED_NAME
+    kept = {parse_event(line).id for line in path.read_bytes().splitlines()}
+    assert kept == {change.events[0].id for change in journal.changes[:2]}
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_nothing_is_acknowledged_before_what_was_refused_is_on_the_disk() -> None:
+    """A slow disk holds up nobody else."""
+    journal, acknowledged = Journal(), list[int]()
+    on_disk, kept = threading.Event(), list[Change]()
+
+    def keep(change: Change) -> None:
+        assert on_disk.wait(10)
+        kept.append(change)
+
+    arrivals = inbound(journal, keep_refused=keep)
+    for record in (1, 2):
+        await arrivals.message(message(record), acknowledged.append)
+    journal.refuse()
     journal.commit()
     await turns()
+    assert acknowledged == [2]
 
-    assert acknowledged == [1, 2]
-    path = tmp_path / REFUSED_NAME
-    kept = [parse_event(line) for line in path.read_bytes().splitlines()]
-    assert kept == [journal.changes[0].events[0], journal.changes[1].events[0]]
-    assert path.stat().st_mode & 0o777 == 0o600
+    on_disk.set()
+    await eventually(lambda: acknowledged == [2, 1], reason="it is told too")
+    assert kept == journal.changes[:1]
 
 
 async def test_what_cannot_be_kept_is_not_acknowledged(tmp_path: Path) -> None:
     """Those before and after it are: each is acknowledged by itself."""
     journal, acknowledged = Journal(), list[int]()
-    arrivals = inbound(journal, keep_refused=partial(keep_refused, tmp_path / "missing"))
+    arrivals = inbound(journal, keep_refused=Refusals(tmp_path / "missing").keep)
     for record in (1, 2, 3):
         await arrivals.message(message(record), acknowledged.append)
     journal.commit()
     journal.refuse()
     journal.commit()
-    await turns()
+    await eventually(lambda: not arrivals._keeping, reason="the disk has refused it too")
 
     assert acknowledged == [1, 3]
 

@@ -18,7 +18,9 @@ from gateway_worker.sessions.hosting import HostExited, HostListener, HostSpec
 from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.ownership.control import Control
 from gateway_worker.sessions.ports import SessionRow
+from gateway_worker.sessions.refusals import Refusals
 from gateway_worker.sessions.store_files import LOCK_NAME
+from tests.integration.storage.db.support import message as refused
 from tests.support.eventually import eventually
 from tests.unit.sessions.company import Quiet, linked_row
 from tests.unit.sessions.test_inbound import message
@@ -296,3 +298,35 @@ async def test_a_store_without_a_device_is_no_last_copy(tmp_path: Path) -> None:
         database.commit()
     await leftovers.clear("shop")
     assert stores(tmp_path) == []
+
+
+async def test_what_the_database_has_refused_here_goes_to_the_owner_too(tmp_path: Path) -> None:
+    """Nobody else has it; while the broker is away it stays on the disk."""
+    directory = tmp_path / "sessions" / "cafe"
+    directory.mkdir(parents=True)
+    refusals = Refusals(directory)
+    for number in (1, 2):
+        refusals.keep(refused(number))
+    disk = Disk()
+    disk.refusals = 1
+    leftovers = Leftovers(
+        worker_id="me",
+        directory=tmp_path,
+        launcher=cast("Any", disk),
+        sessions=cast("Any", disk),
+        messages=cast("Any", Quiet()),
+        snapshots=cast("Any", Quiet()),
+        controls=cast("Any", disk),
+        held=lambda _session_id: False,
+    )
+
+    await leftovers.clear("cafe")
+    assert disk.sent == []
+    assert len(list((tmp_path / "leftovers").iterdir())) == 1
+
+    stop = asyncio.Event()
+    running = asyncio.create_task(leftovers.run(stop))
+    await eventually(lambda: list((tmp_path / "leftovers").iterdir()) == [])
+    stop.set()
+    await running
+    assert disk.sent == ["M1", "M2"]
