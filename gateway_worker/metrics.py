@@ -81,6 +81,7 @@ class Metrics:
         returned_publishes: Publications that no queue wanted or that a full one refused.
         publish_timeouts: Publications without a confirm in time; repeated with the same id.
         outbox_depth: Events committed and not yet confirmed.
+        pruned_rows: Rows deleted because of their age, by table.
         relay_lag_seconds: From an event's commit to its confirm.
         commit_batch_size: Changes per transaction.
         commit_seconds: Duration of a transaction.
@@ -134,6 +135,7 @@ class Metrics:
     returned_publishes: Counter
     publish_timeouts: Counter
     outbox_depth: Gauge
+    pruned_rows: Counter
     relay_lag_seconds: Histogram
     commit_batch_size: Histogram
     commit_seconds: Histogram
@@ -179,6 +181,10 @@ class Metrics:
         """Count an event that the broker has confirmed; takes its type as on the wire."""
         short = _short(event_type)
         self.events.labels(short if short in EVENT_TYPES else OTHER).inc()
+
+    def count_pruned(self, table: str, rows: int) -> None:
+        """Count rows that were deleted because of their age."""
+        self.pruned_rows.labels(table).inc(rows)
 
     def observe_commit(self, size: int, seconds: float) -> None:
         """Note a transaction with `size` changes."""
@@ -353,6 +359,7 @@ def _events(make: _Maker) -> dict[str, Any]:
         "publish_timeouts": make.counter(
             "publish_timeouts", "Publications without a confirm in time."
         ),
+        "pruned_rows": make.counter("pruned_rows", "Rows deleted because of their age.", "table"),
         "outbox_depth": make.gauge("outbox_depth", "Events committed and not yet confirmed."),
         "relay_lag_seconds": make.histogram(
             "relay_lag_seconds", "From an event's commit to the broker's confirm."

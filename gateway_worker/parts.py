@@ -5,6 +5,7 @@
 
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import structlog
@@ -25,7 +26,7 @@ from gateway_worker.health.capacity import CapacityWatch
 from gateway_worker.health.heartbeat import Heartbeat, LoadReport
 from gateway_worker.health.resources import ResourceMeter
 from gateway_worker.observation import Counts
-from gateway_worker.outbox.pruning import Pruner
+from gateway_worker.outbox.pruning import Pruner, Shelf
 from gateway_worker.outbox.recorder import Recorder
 from gateway_worker.outbox.relay import Relay
 from gateway_worker.runtime.background import Background
@@ -54,6 +55,7 @@ from gateway_worker.storage.db.inbox import PostgresInboxStore
 from gateway_worker.storage.db.messages import PostgresMessageStore
 from gateway_worker.storage.db.migrate import pending_revisions, upgrade
 from gateway_worker.storage.db.outbox import PostgresOutboxStore
+from gateway_worker.storage.db.retention import PostgresHistory
 from gateway_worker.storage.db.sessions import PostgresSessionStore
 from gateway_worker.storage.db.workers import PostgresWorkerStore
 from gateway_worker.storage.objects.client import Objects
@@ -263,7 +265,7 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
         background=around.background,
         recorder=recorder,
         relay=relay,
-        pruner=Pruner(store=outbox, keep_seconds=settings.event_retention_seconds),
+        pruner=_pruner(settings, adapters, outbox, counts),
         inbox=inbox,
         manager=manager,
         dispatcher=dispatcher,
@@ -306,6 +308,23 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
             backlog=backlog,
             ask_broker=ask_broker,
         ),
+    )
+
+
+def _pruner(
+    settings: Settings, adapters: Adapters, outbox: PostgresOutboxStore, counts: Counts
+) -> Pruner:
+    async def prune_outbox(limit: int) -> int:
+        return await outbox.prune(keep_seconds=settings.event_retention_seconds, limit=limit)
+
+    history = PostgresHistory(database=adapters.database).shelves(
+        commands=timedelta(days=settings.command_retention_days),
+        messages=timedelta(days=settings.message_retention_days),
+        receipts=timedelta(days=settings.receipt_retention_days),
+    )
+    return Pruner(
+        shelves=(Shelf(name="outbox", prune=prune_outbox), *history),
+        pruned=counts.metrics.count_pruned,
     )
 
 

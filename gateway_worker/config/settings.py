@@ -56,6 +56,10 @@ class Settings(BaseModel):
         drain_seconds: How long the worker may take to hand its sessions over and to finish the
             commands in work when it stops.
         event_retention_seconds: How long published events stay in the outbox table.
+        command_retention_days: How long commands that have ended are known, and so recognised if
+            they come again.
+        message_retention_days: How long messages stay in the history.
+        receipt_retention_days: How long their receipts do.
         auto_migrate: Bring the database's schema up to date at the start instead of refusing.
         migrations_url: Used for migrations instead of the database's URL, whose user may not change
             the schema, or which leads through a pooler.
@@ -72,6 +76,9 @@ class Settings(BaseModel):
     stranded_seconds: float = Field(30.0, ge=0)
     drain_seconds: float = Field(25.0, gt=0)
     event_retention_seconds: float = Field(86_400.0, gt=0)
+    command_retention_days: float = Field(30.0, gt=0)
+    message_retention_days: float = Field(90.0, gt=0)
+    receipt_retention_days: float = Field(90.0, gt=0)
     auto_migrate: bool = False
     migrations_url: SecretStr | None = None
     log: LogSettings

@@ -48,10 +48,6 @@ class OutboxStore(Protocol):
         """Return how many rows wait. Raises `DependencyError`."""
         ...
 
-    async def prune(self, *, keep_seconds: float, limit: int) -> int:
-        """Delete rows published longer ago than `keep_seconds`; returns how many."""
-        ...
-
 
 class EventPublisher(Protocol):
     """Publishes with confirms."""

@@ -24,7 +24,8 @@ log = structlog.get_logger(__name__)
 APPLICATION_NAME: Final = "gateway-worker"
 _PROCESS: Final = "SELECT pg_backend_pid()"
 _STATEMENT_MODE: Final = (
-    "the pooler takes no transactions (statement mode): set its pool_mode to transaction or session"
+    "the connection ends where a transaction begins, as with a pooler in statement mode: set its"
+    " pool_mode to transaction or session"
 )
 
 
@@ -103,14 +104,18 @@ class Connector:
             connection = await self._through_pooler()
         try:
             # In one transaction, or a pooler has the statement prepared here and executed there.
-            async with connection.transaction():
-                process = await connection.fetchval(_PROCESS)
-        except asyncpg.ProtocolViolationError as error:
-            raise DatabaseUnavailableError(_STATEMENT_MODE, sqlstate=error.sqlstate) from error
+            await self._begin(connection)
+            is_other: bool = await connection.fetchval(_PROCESS) != connection.get_server_pid()
         finally:
             connection.terminate()
-        is_other: bool = process != connection.get_server_pid()
         return is_other
+
+    @staticmethod
+    async def _begin(connection: "asyncpg.Connection[Any]") -> None:
+        try:
+            await connection.execute("BEGIN")
+        except asyncpg.PostgresConnectionError as error:
+            raise DatabaseUnavailableError(_STATEMENT_MODE, sqlstate=error.sqlstate) from error
 
     async def _directly(self, **options: Any) -> "asyncpg.Connection[Any]":
         settings = {"application_name": APPLICATION_NAME, **dict(self._bounds())}

@@ -42,10 +42,6 @@ class WatchedOutbox:
         """Count."""
         return await self._store.depth()
 
-    async def prune(self, *, keep_seconds: float, limit: int) -> int:
-        """Prune."""
-        return await self._store.prune(keep_seconds=keep_seconds, limit=limit)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from gateway_worker.broker import BrokerSettings
-from gateway_worker.outbox.pruning import Pruner
+from gateway_worker.outbox.pruning import Pruner, Shelf
 from gateway_worker.storage.db import Database, PostgresOutboxStore
 from tests.integration.outbox.support import Backend, Life, by_session, first_times, living
 from tests.integration.storage.db.support import WORKER, count, message, value
@@ -151,7 +151,16 @@ async def test_what_was_published_long_ago_is_pruned(
     """At once what is old by now, and again and again until the stop."""
     outbox = PostgresOutboxStore(database=database, worker_id=WORKER)
     stop = asyncio.Event()
-    pruner = Pruner(store=outbox, keep_seconds=0.0, interval_seconds=0.05)
+    pruned: list[int] = []
+
+    async def prune(limit: int) -> int:
+        return await outbox.prune(keep_seconds=0.0, limit=limit)
+
+    pruner = Pruner(
+        shelves=[Shelf(name="outbox", prune=prune)],
+        interval_seconds=0.05,
+        pruned=lambda _name, rows: pruned.append(rows),
+    )
     async with living(database, settings) as life, asyncio.TaskGroup() as tasks:
         tasks.create_task(pruner.run(stop))
         for number in range(3):
@@ -159,6 +168,7 @@ async def test_what_was_published_long_ago_is_pruned(
             await eventually(lambda: _is_empty(database), reason="published, marked, pruned")
         stop.set()
     assert by_session(await backend.take_all()) == {"s0": [1, 2, 3]}
+    assert sum(pruned) == 3
 
 
 async def _lose_the_table_after_one(life: Life, database_proxy: TcpProxy) -> None:

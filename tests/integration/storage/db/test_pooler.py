@@ -16,6 +16,7 @@ from gateway_worker.storage.db import (
 )
 from gateway_worker.storage.db.migrate import pending_revisions, upgrade
 from tests.integration.storage.db.support import (
+    CHAT,
     WORKER,
     message,
     numbers,
@@ -79,7 +80,7 @@ async def test_many_transactions_at_once_go_on_side_by_side(pooled: Database) ->
     async def enter() -> None:
         for number in range(40):
             await inbox.enter([received(f"c{number}")])
-            await history.find("s", f"M{number}")
+            await history.find("s", chats=[CHAT], message_id=f"M{number}")
 
     first, second, *_ = await asyncio.gather(
         commit(stores[0], "s"), commit(stores[1], "t"), enter(), enter()
@@ -105,7 +106,8 @@ async def test_nothing_of_a_worker_stays_with_the_servers_connections(
     query = """
         SELECT current_setting('statement_timeout') AS bound,
             (SELECT count(*) FROM pg_prepared_statements WHERE name <> '') AS statements,
-            (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') AS locks
+            (SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+                WHERE datname = current_database() AND locktype = 'advisory') AS locks
     """
     async with opened(pooled_url, statement_timeout_seconds=7.0) as other:
         for _ in range(10):

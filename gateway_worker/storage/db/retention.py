@@ -1,0 +1,76 @@
+"""What is kept of the past, and how long: commands, messages and receipts beyond that are deleted.
+
+A few rows at a time, in the order of their age, and past those that somebody else has locked, so
+that nobody waits for it. A command that has no end yet is kept, however old it is.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from sqlalchemy import TextClause, text
+
+from gateway_worker.outbox.pruning import Shelf
+from gateway_worker.storage.db.database import Database
+
+
+def _pruning(table: str, age: str, also: str = "") -> TextClause:
+    # By their places: a key of up to four columns would be looked up once more for each row.
+    return text(f"""
+        DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM {table}
+            WHERE {age} < now() - make_interval(secs => CAST(:keep_seconds AS float8)) {also}
+            ORDER BY {age} LIMIT CAST(:limit AS bigint)
+            FOR UPDATE SKIP LOCKED
+        ))
+    """)  # noqa: S608 - constant terms
+
+
+_COMMANDS: Final = _pruning(
+    "commands",
+    "received_at",
+    "AND finished_at < now() - make_interval(secs => CAST(:keep_seconds AS float8))",
+)
+_MESSAGES: Final = _pruning("messages", "stored_at")
+_RECEIPTS: Final = _pruning("receipts", "timestamp")
+
+
+class PostgresHistory:
+    """Deletes what is older than it has to be.
+
+    Args:
+        database: Where the tables are.
+    """
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    def shelves(
+        self, *, commands: timedelta, messages: timedelta, receipts: timedelta
+    ) -> Sequence[Shelf]:
+        """Return the tables, each with how long it is kept."""
+        kept = (
+            ("commands", _COMMANDS, commands),
+            ("messages", _MESSAGES, messages),
+            ("receipts", _RECEIPTS, receipts),
+        )
+        return [
+            Shelf(name=name, prune=self._pruner(name, statement, age))
+            for name, statement, age in kept
+        ]
+
+    def _pruner(
+        self, name: str, statement: TextClause, age: timedelta
+    ) -> Callable[[int], Awaitable[int]]:
+        return partial(self._prune, name, statement, age.total_seconds())
+
+    async def _prune(
+        self, name: str, statement: TextClause, keep_seconds: float, limit: int
+    ) -> int:
+        """Delete at most `limit` rows; returns how many. Raises `DependencyError`."""
+        async with self._database.statement(f"pruning {name}") as connection:
+            pruned = await connection.execute(
+                statement, {"keep_seconds": keep_seconds, "limit": limit}
+            )
+        return pruned.rowcount
