@@ -53,7 +53,9 @@ PLAN = (
     strike(17, "whatsapp_unknown", session=1, dice=0.0),
     strike(20, "migrate", session=3),
     strike(21, "worker_drain", worker=1),
+    strike(22, "postgres_closed", service="postgres", seconds=1.5),
     strike(24, "broker_restart", service="rabbitmq"),
+    strike(26, "postgres_reads_only", service="postgres", seconds=1.5),
 )
 
 

@@ -5,6 +5,13 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from gateway_worker.devkit.chaos.database import (
+    CLOSED,
+    OPEN,
+    READS_ONLY,
+    WRITES,
+    alter_database,
+)
 from gateway_worker.devkit.chaos.fleet import Fleet
 from gateway_worker.devkit.chaos.history import Harm
 from gateway_worker.devkit.chaos.intruder import put_old_copy_first
@@ -102,6 +109,17 @@ class OutsideFaults:
             await self._services.postgres.resume()
         self._cut_off(self._all_sessions(), at)
         self._journal.struck(strike, seconds=strike.seconds)
+
+    async def postgres_closed(self, strike: Strike) -> None:
+        """Have PostgreSQL end all connections and refuse logins with 55000 for a while."""
+        await self._altered(strike, CLOSED, OPEN)
+
+    async def postgres_reads_only(self, strike: Strike) -> None:
+        """Have PostgreSQL end all connections and only let read for a while.
+
+        Connections that were made meanwhile only read until they are closed.
+        """
+        await self._altered(strike, READS_ONLY, WRITES)
 
     async def redis_kill(self, strike: Strike) -> None:
         """Kill Redis and start it again, empty."""
@@ -219,6 +237,18 @@ class OutsideFaults:
         for cast in self._cast:
             await self._phones.clear_faults(cast.account)
         await asyncio.gather(*(service.start() for service in self._services))
+        await alter_database(self._services.postgres.url, OPEN, WRITES)
+
+    async def _altered(self, strike: Strike, change: str, back: str) -> None:
+        at = time.time()
+        url = self._services.postgres.url
+        await alter_database(url, change, ends_connections=True)
+        try:
+            await asyncio.sleep(strike.seconds)
+        finally:
+            await alter_database(url, back)
+        self._cut_off(self._all_sessions(), at)
+        self._journal.struck(strike, seconds=round(time.time() - at, 2))
 
     async def _restart(self, strike: Strike, service: ServiceHandle) -> None:
         at = time.time()

@@ -85,6 +85,8 @@ KINDS: Final = (
     _service("postgres_restart", 2, "postgres", seconds=(0, 3), back_seconds=6),
     _service("postgres_kill", 2, "postgres", seconds=(0, 3), back_seconds=6),
     _service("postgres_stall", 1, "postgres", seconds=(1, 5), back_seconds=6),
+    _service("postgres_closed", 2, "postgres", seconds=(1, 6), back_seconds=6),
+    _service("postgres_reads_only", 2, "postgres", seconds=(1, 6), back_seconds=6),
     _service("redis_kill", 3, "redis", seconds=(0, 4), back_seconds=2),
     _service("s3_kill", 3, "s3", seconds=(0, 6), back_seconds=6),
     Kind(name="old_copy", target=Target.SESSION, weight=3),

@@ -173,7 +173,7 @@ class Database:
         """
         async with self.direct("asking the database for an answer") as connection:
             (found,) = await connection.fetch(LOOK, *what_to_look_for())
-        judge(found)
+            judge(found)  # here, for a connection that only reads is not kept
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
