@@ -219,6 +219,8 @@ class Executor:
                 raise UncertainError("the worker that was sending it is gone, with its notes")
             self._attempts.check_deadline(command)
             effect = await self._stranded.effect_of(command, row)
+        except DatabaseUnavailableError:
+            raise  # it waits
         except DependencyError as error:
             return self._failure(command, error, entry, epoch=row.epoch, exhausted=True)
         except GatewayError as error:
