@@ -30,6 +30,18 @@ _NUMBERED: Final = frozenset({"outbox_pkey"})
 after a restore or a failover between logical replicas."""
 _UNKNOWN: Final = "22000"
 
+_REMEDIES: Final = {
+    "28000": "the login is refused, see pg_hba.conf",
+    "28P01": "the password is refused",
+    "3D000": "there is no such database",
+    "53300": "the server has no connection left: raise max_connections, or lower DATABASE_POOL_SIZE",
+    "55000": "it accepts no logins: ALTER DATABASE … ALLOW_CONNECTIONS true",
+    "57P03": "the server is starting or stopping",
+    "42501": "the user lacks a right",
+    "25006": "the database only reads",
+}
+"""What a state means to an operator, where its name does not say it."""
+
 _DRIVERS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -184,4 +196,7 @@ def _unavailable(
 def _named(cause: BaseException | None, sqlstate: str | None) -> str:
     """Name the driver's error by its class and state; the rest may hold values."""
     name = type(cause).__name__
-    return f"{name} (SQLSTATE {sqlstate})" if sqlstate else name
+    if sqlstate is None:
+        return name
+    remedy = _REMEDIES.get(sqlstate)
+    return f"{name} (SQLSTATE {sqlstate}{f': {remedy}' if remedy else ''})"

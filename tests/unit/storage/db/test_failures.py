@@ -72,7 +72,7 @@ def test_a_database_that_cannot_be_used_now(error: asyncpg.PostgresError) -> Non
     """From the driver as through SQLAlchemy; the message names the class and the state."""
     for each in (error, wrapped(error)):
         message = str(raised(each))
-        assert message == f"committing: {type(error).__name__} (SQLSTATE {error.sqlstate})"
+        assert message.startswith(f"committing: {type(error).__name__} (SQLSTATE {error.sqlstate}")
 
 
 @pytest.mark.parametrize(
@@ -180,6 +180,14 @@ def test_no_row_has_a_part_in_a_connection_that_cannot_be_made(error: Exception)
     ):
         raise error
     assert "12025550100" not in str(caught.value)
+
+
+def test_a_state_that_somebody_can_mend_is_explained() -> None:
+    """Where its name alone says little."""
+    found = str(raised(asyncpg.ObjectNotInPrerequisiteStateError("no logins")))
+    assert found.endswith(
+        "(SQLSTATE 55000: it accepts no logins: ALTER DATABASE … ALLOW_CONNECTIONS true)"
+    )
 
 
 def test_a_constraint_is_named() -> None:
