@@ -40,6 +40,11 @@ class PooledConnection(asyncpg.Connection):
         return await super().prepare(query, name="", **options)
 
 
+def is_pooled(connection: object) -> bool:
+    """Whether a connection leads to a pooler."""
+    return type(connection) is PooledConnection  # to `isinstance` each of asyncpg's is one
+
+
 class Connector:
     """Opens connections, and knows by what they lead to the server.
 
@@ -150,5 +155,5 @@ def make_engine(connector: Connector, **options: Any) -> AsyncEngine:
 
 def _keep_nothing(connection: Any, _record: object) -> None:
     """Have SQLAlchemy keep no statements of a connection that keeps none."""
-    if isinstance(connection.driver_connection, PooledConnection):
+    if is_pooled(connection.driver_connection):
         connection._prepared_statement_cache = None  # noqa: SLF001 - it has no other switch

@@ -11,7 +11,7 @@ from sqlalchemy import event, exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway_worker.errors import DatabaseUnavailableError
-from gateway_worker.storage.db.connecting import Connector, PooledConnection, make_engine
+from gateway_worker.storage.db.connecting import Connector, is_pooled, make_engine
 from gateway_worker.storage.db.failures import reaching, translated
 from gateway_worker.storage.db.fitness import LOOK, judge, what_to_look_for
 from gateway_worker.storage.db.settings import DatabaseSettings
@@ -85,7 +85,7 @@ class Database:
         async with self._lent(doing) as (connection, driver):
             try:
                 with translated(doing, is_lost=driver.is_closed):
-                    if isinstance(driver, PooledConnection):
+                    if is_pooled(driver):
                         await connection.exec_driver_sql(self._connector.bounding)
                         yield connection
                         await connection.commit()
@@ -94,6 +94,7 @@ class Database:
                         yield connection
             except DatabaseUnavailableError:
                 driver.terminate()  # it may be the connection that cannot be used
+                await connection.invalidate()
                 raise
 
     @asynccontextmanager
@@ -107,7 +108,7 @@ class Database:
         Raises the same as `statement`.
         """
         async with self._driver(doing) as driver:
-            if isinstance(driver, PooledConnection):
+            if is_pooled(driver):
                 await driver.execute(self._connector.opening)
                 yield driver
                 await driver.execute("COMMIT")
@@ -124,8 +125,7 @@ class Database:
             StatementRefusedError: A row can never be written; nothing is.
         """
         async with self._driver(doing) as driver:
-            is_pooled = isinstance(driver, PooledConnection)
-            await driver.execute(self._connector.opening if is_pooled else "BEGIN")
+            await driver.execute(self._connector.opening if is_pooled(driver) else "BEGIN")
             yield driver
             await driver.execute("COMMIT")
 

@@ -34,7 +34,7 @@ _REMEDIES: Final = {
     "28000": "the login is refused, see pg_hba.conf",
     "28P01": "the password is refused",
     "3D000": "there is no such database",
-    "53300": "the server has no connection left: raise max_connections, or lower DATABASE_POOL_SIZE",
+    "53300": "no connection is left: raise max_connections or lower DATABASE_POOL_SIZE",
     "55000": "it accepts no logins: ALTER DATABASE … ALLOW_CONNECTIONS true",
     "57P03": "the server is starting or stopping",
     "42501": "the user lacks a right",

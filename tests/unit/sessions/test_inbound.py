@@ -320,7 +320,9 @@ async def test_what_cannot_be_kept_is_not_acknowledged(tmp_path: Path) -> None:
     journal.commit()
     journal.refuse()
     journal.commit()
+    await eventually(lambda: acknowledged == [1, 3], reason="the others are")
     await eventually(lambda: not arrivals._keeping, reason="the disk has refused it too")
+    await turns()
 
     assert acknowledged == [1, 3]
 

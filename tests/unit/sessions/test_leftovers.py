@@ -314,7 +314,6 @@ async def test_what_the_database_has_refused_here_goes_to_the_owner_too(tmp_path
         directory=tmp_path,
         launcher=cast("Any", disk),
         sessions=cast("Any", disk),
-        messages=cast("Any", Quiet()),
         snapshots=cast("Any", Quiet()),
         controls=cast("Any", disk),
         held=lambda _session_id: False,

@@ -145,3 +145,13 @@ async def test_a_pooler_that_comes_between_is_found_out(database_url: str) -> No
         with pytest.raises(DatabaseUnavailableError, match="SQLSTATE 08P01"):
             await database.check()
         await database.check()
+
+
+async def test_what_leads_straight_to_the_server_keeps_its_statements(database: Database) -> None:
+    """A worker without a pooler must not pay for one."""
+    for _ in range(2):
+        async with database.direct("looking") as connection:
+            await connection.fetch("SELECT $1::int", 1)
+            found = await connection.fetchval("SELECT count(*) FROM pg_prepared_statements")
+            assert not connection.is_in_transaction()
+    assert found > 0
