@@ -14,6 +14,7 @@ from aiormq.exceptions import (
 )
 
 from gateway_worker.errors import ConfigurationError, DependencyError, GatewayError
+from gateway_worker.runtime.os_errors import explain, is_of_this_machine
 
 Answer = TypeVar("Answer")
 
@@ -48,6 +49,8 @@ def as_dependency_error(error: BaseException, what: str) -> GatewayError:
         return DependencyError(f"{what}: no answer in time")
     if isinstance(error, asyncio.CancelledError):
         return DependencyError(f"{what}: the connection was lost")
+    if isinstance(error, OSError) and is_of_this_machine(error):
+        return DependencyError(f"{what}: {explain(error)}")
     return DependencyError(f"{what}: {str(error) or type(error).__name__}")
 
 

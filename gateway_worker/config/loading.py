@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -32,6 +33,14 @@ from gateway_worker.config.variables import (
 )
 from gateway_worker.errors import ConfigurationError
 
+_OF_POSTGRESQL: Final = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile"})
+_FILES_IN_URLS: Final = {
+    "AMQP_URL": frozenset({"cafile", "certfile", "keyfile"}),
+    "DATABASE_URL": _OF_POSTGRESQL,
+    "MIGRATIONS_DATABASE_URL": _OF_POSTGRESQL,
+    "REDIS_URL": frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}),
+}
+"""Parameters of URLs that name files."""
 _HIDDEN: Final = "[secret]"
 _SHORTEST_SECRET: Final = 6
 
@@ -81,6 +90,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         *_secrets_directory(os.environ if environ is None else environ),
         *_sandbox(given),
         *_files(given),
+        *_named_files(given),
     ]
     try:
         settings = Settings.model_validate(_nested(given))
@@ -150,6 +160,29 @@ def _files(given: Mapping[str, str]) -> list[Problem]:
     if (data := given.get("DATA_DIR")) and Path(data).exists() and not Path(data).is_dir():
         problems.append(Problem(variable="DATA_DIR", text=f"{data} is no directory"))
     return problems
+
+
+def _named_files(given: Mapping[str, str]) -> list[Problem]:
+    """Check the certificates that URLs name: a service would seem to be out of reach."""
+    problems = []
+    for name, parameters in _FILES_IN_URLS.items():
+        for parameter, path in _parameters(given.get(name, "")):
+            if parameter not in parameters or path == "system":
+                continue
+            if not Path(path).is_file():
+                problems.append(
+                    Problem(variable=name, text=f"{parameter}: there is no file {path}")
+                )
+            elif not os.access(path, os.R_OK):
+                problems.append(Problem(variable=name, text=f"{parameter}: {path} cannot be read"))
+    return problems
+
+
+def _parameters(url: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(urlsplit(url).query)
+    except ValueError:  # no URL at all, which is told otherwise
+        return []
 
 
 def _is_writable_file(path: Path) -> bool:

@@ -32,6 +32,8 @@ from gateway_worker.version import VERSION
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 
+EVERYWHERE: Final = "::"
+BACKLOG: Final = 64
 _TURN_SECONDS: Final = 1.0
 
 
@@ -98,13 +100,8 @@ class HealthSidecar:
             ConfigurationError: The address is not this machine's, or the port is taken.
         """
         host, port = self._settings.host, self._settings.port
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # "::" is every address of this machine, those of IPv4 too, whatever the system's default.
-        both = host == "::" and socket.has_dualstack_ipv6()
         try:
-            self._socket = socket.create_server(
-                (host, port), family=family, backlog=64, dualstack_ipv6=both
-            )
+            self._socket = _listen(host, port)
         except OSError as error:
             raise ConfigurationError(_why_not(error, host, port)) from error
 
@@ -213,6 +210,18 @@ class HealthSidecar:
         if self._socket is not None:
             self._socket.close()
             self._socket = None  # whoever runs this again takes the port again
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if host == EVERYWHERE and socket.has_dualstack_ipv6():
+        # Every address of this machine, those of IPv4 too, whatever the system's default is.
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
+        )
+    if host == EVERYWHERE:  # there is no IPv6 here
+        host = "0.0.0.0"  # noqa: S104 - what was asked for
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:

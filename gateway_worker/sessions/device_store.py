@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from gateway_worker.errors import DependencyError, GatewayError
+from gateway_worker.runtime.os_errors import explain
 from gateway_worker.sessions.store_files import has_device_store, park
 from gateway_worker.sessions.surroundings import Surroundings
 
@@ -62,13 +63,16 @@ class DeviceStore:
             DependencyError: It would have to be restored, and the object store is away or has no
                 copy yet; or the disk does not take it.
         """
-        noted = await asyncio.to_thread(read_epoch, self.directory)
+        try:
+            noted = await asyncio.to_thread(read_epoch, self.directory)
+        except OSError as error:
+            raise DependencyError(f"the session's directory: {explain(error)}") from error
         if noted == self._epoch:
             return
         if noted is not None and noted < self._first_epoch:
             await self._set_aside()
             noted = None
-        if linked and not self._is_current(noted):
+        if linked and not await asyncio.to_thread(self._is_current, noted):
             restored = await self._around.snapshots.restore(
                 self._session_id, self.directory, replace=True
             )
@@ -80,7 +84,7 @@ class DeviceStore:
         try:
             await asyncio.to_thread(_write_epoch, self.directory, self._epoch)
         except OSError as error:
-            raise DependencyError(f"the session's directory: {error.strerror}") from error
+            raise DependencyError(f"the session's directory: {explain(error)}") from error
 
     async def save(self, *, again: bool = False) -> None:
         """Copy the store to the object store, where copies are made.
@@ -91,7 +95,7 @@ class DeviceStore:
         Raises:
             DependencyError: There is no copy of what it is now.
         """
-        if not has_device_store(self.directory):
+        if not await asyncio.to_thread(has_device_store, self.directory):
             return
         snapshots = self._around.snapshots
         stored = await snapshots.save(
@@ -112,7 +116,7 @@ class DeviceStore:
         try:
             parked = await asyncio.to_thread(park, self.directory, self._around.parking)
         except OSError as error:
-            raise DependencyError(f"the session's directory: {error.strerror}") from error
+            raise DependencyError(f"the session's directory: {explain(error)}") from error
         self._log.warning("session.former_set_aside", directory=parked.name)
 
     def _is_missing(self) -> bool:
@@ -128,8 +132,12 @@ class DeviceStore:
 
 
 def read_epoch(directory: Path) -> int | None:
-    """Return the epoch under which the store in a directory was last used, if it is noted."""
-    with contextlib.suppress(OSError, ValueError):
+    """Return the epoch under which the store in a directory was last used, if it is noted.
+
+    Raises:
+        OSError: That cannot be found out now: no reason to take the store for one without a note.
+    """
+    with contextlib.suppress(FileNotFoundError, ValueError):
         return int((directory / OWNER_NAME).read_text())
     return None
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -175,7 +176,7 @@ class HostProcesses:
     async def _launch(self, spec: HostSpec, listener: HostListener, start: Start) -> HostProcess:
         kills = self._kills
         try:
-            await asyncio.to_thread(spec.directory.mkdir, parents=True, exist_ok=True, mode=0o700)
+            directory = await asyncio.to_thread(_made, spec.directory)
         except OSError as error:
             detail = f"the session's directory cannot be made: {explain(error)}"
             raise DependencyError(detail) from error
@@ -193,7 +194,7 @@ class HostProcesses:
         # Nothing is awaited from here to the return, so the caller has the host before its first
         # event has the caller.
         self._hosts = {one for one in self._hosts if not one.finished} | {host}
-        host.begin(start)
+        host.begin(replace(start, directory=directory))
         if kills != self._kills:
             host.kill()
         return host
@@ -252,7 +253,7 @@ class HostProcesses:
             else None
         )
         return Start(
-            directory=str(spec.directory.resolve()),
+            directory=str(spec.directory),
             device_store=DEVICE_STORE_NAME,
             resume_jid=spec.resume_jid,
             pair_number=number,
@@ -272,3 +273,9 @@ class HostProcesses:
             * random.uniform(1 - _SPREAD, 1 + _SPREAD),  # noqa: S311 - no secret
             replay=replay,
         )
+
+
+def _made(directory: Path) -> str:
+    """Make a session's directory unless it is there; returns its path without links."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return str(directory.resolve())

@@ -64,7 +64,9 @@ class Objects:
             context = await asyncio.to_thread(_client_context, settings, settings.endpoint_url)
             client = link_client = await stack.enter_async_context(context)
             if settings.public_endpoint_url is not None:  # a link's signature covers its host
-                context = _client_context(settings, settings.public_endpoint_url)
+                context = await asyncio.to_thread(
+                    _client_context, settings, settings.public_endpoint_url
+                )
                 link_client = await stack.enter_async_context(context)
             objects = cls(client=client, link_client=link_client, settings=settings)
             await objects._start()

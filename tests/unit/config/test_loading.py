@@ -251,6 +251,30 @@ def test_files_that_are_missing_are_found_at_once(sandbox: dict[str, str], tmp_p
 
 
 @pytest.mark.parametrize(
+    ("variable", "parameter"),
+    [
+        ("AMQP_URL", "cafile"),
+        ("DATABASE_URL", "sslrootcert"),
+        ("MIGRATIONS_DATABASE_URL", "sslkey"),
+        ("REDIS_URL", "ssl_ca_certs"),
+    ],
+)
+def test_certificates_that_are_missing_are_found_at_once(
+    tmp_path: Path, variable: str, parameter: str
+) -> None:
+    """Not as a service that cannot be reached, after half a minute."""
+    url = NEEDED.get(variable, NEEDED["DATABASE_URL"])
+    joint = "&" if "?" in url else "?"
+    missing = tmp_path / "missing.pem"
+    changed = {**NEEDED, variable: f"{url}{joint}{parameter}={missing}"}
+
+    assert problems(changed)[variable] == f"{parameter}: there is no file {missing}"
+
+    missing.touch()
+    load_settings(changed)
+
+
+@pytest.mark.parametrize(
     ("wrong", "meant"),
     [
         ("SANDBOX_PROXY", "SANDBOX_PROXY_URL"),
