@@ -51,9 +51,16 @@ class Rig:
     accounts: list[Account]
 
     def pss_mib(self) -> float:
-        """Return the memory of zygote and hosts together."""
+        """Return the memory of zygote and hosts together.
+
+        Raises:
+            PermissionError: They may not be looked into by anybody but root.
+        """
         processes = [*self.worker.zygotes(), *self.worker.hosts()]
-        return sum(pss_bytes(process.pid) or 0 for process in processes) / MIB
+        sizes = [pss_bytes(process.pid) for process in processes]
+        if processes and not any(sizes):
+            raise PermissionError("only root may measure the memory of hosts: run this as root")
+        return sum(size or 0 for size in sizes) / MIB
 
     def worker_rss_mib(self) -> float:
         """Return the memory of the worker's own process."""

