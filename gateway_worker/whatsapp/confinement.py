@@ -10,6 +10,7 @@ import errno
 import os
 import resource
 import ssl
+import stat
 import struct
 import sysconfig
 from collections.abc import Iterable
@@ -129,7 +130,7 @@ def landlock_version() -> int:
 
 
 @lru_cache(maxsize=1)
-def code_and_system(*packages: str) -> tuple[Path, ...]:
+def code_and_system(*packages: str) -> tuple[str, ...]:
     """Return what a host reads beside its session's directory.
 
     Args:
@@ -142,10 +143,18 @@ def code_and_system(*packages: str) -> tuple[Path, ...]:
     given = (os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
     own = str(Path(__file__).parents[1])
     every = (*_SYSTEM, *python, own, *packages, *named, *given)
-    return tuple(dict.fromkeys(Path(path) for path in every if path))
+    return tuple(dict.fromkeys(path for path in every if path))
 
 
-def confine(directory: Path, *, readable: Iterable[Path]) -> None:
+def prepare(*packages: str) -> None:
+    """Do once what each forked process would else do for itself, in memory that is not shared."""
+    code_and_system(*packages)
+    landlock_version()
+    for function in ("syscall", "prctl", "capget", "capset"):
+        getattr(_LIBC, function)
+
+
+def confine(directory: Path, *, readable: Iterable[str]) -> None:
     """Leave this process a directory to write in and others to read; nothing else on the disk.
 
     It has no capabilities any more, should it be root's, and can execute nothing, listen nowhere
@@ -168,11 +177,11 @@ def confine(directory: Path, *, readable: Iterable[Path]) -> None:
     drop_capabilities(keep=0 if is_own else _CAP_DAC_OVERRIDE)
     rules = _ruleset(version, files)
     try:
-        _allow(rules, directory, files & ~_EXECUTE)
+        _allow(rules, str(directory), files & ~_EXECUTE)
         for path in readable:
             _allow(rules, path, _READ)
         for device in _WRITTEN_DEVICES:
-            _allow(rules, Path(device), (_READ_FILE | _WRITE_FILE) & files)
+            _allow(rules, device, (_READ_FILE | _WRITE_FILE) & files)
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         if _LIBC.syscall(_RESTRICT_SELF, rules, 0) != 0:
             raise UnconfinedError(ctypes.get_errno(), "the process cannot be restricted")
@@ -194,11 +203,11 @@ def _ruleset(version: int, files: int) -> int:
     return rules
 
 
-def _allow(rules: int, path: Path, rights: int) -> None:
+def _allow(rules: int, path: str, rights: int) -> None:
     with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
-            granted = rights if path.is_dir() else rights & _ON_FILES
+            granted = rights if stat.S_ISDIR(os.fstat(place).st_mode) else rights & _ON_FILES
             rule = struct.pack("=Qi", granted, place)
             if _LIBC.syscall(_ADD_RULE, rules, _PATH_BENEATH, rule, 0) != 0:
                 raise UnconfinedError(ctypes.get_errno(), "a rule is refused")

@@ -25,9 +25,10 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, NoReturn
 
-from gateway_worker.whatsapp.confinement import keep_private
+from gateway_worker.whatsapp.confinement import keep_private, prepare
 from gateway_worker.whatsapp.host.heap import fill_holes
 from gateway_worker.whatsapp.host.kernel import (
     count_threads,
@@ -219,6 +220,7 @@ def main() -> None:
     deferred = preload()
     run = importlib.import_module("gateway_worker.whatsapp.host.run")  # imports neonize: not before
     reap_children()  # importing neonize runs `uname` in a shell and does not wait for its end
+    prepare(str(Path(deferred.path).parent))
     deferred.record()
     fill_holes()
     gc.freeze()
