@@ -90,6 +90,7 @@ class Metrics:
         refused_arrivals: Arrivals that the database has refused, and that were put aside.
         retold_arrivals: Those that were told again with success.
         refused_waiting: Those that are not told yet.
+        partial_records: What WhatsApp sent and could be told in part only, or not at all.
         lease_lapses: Times that the lease could not be renewed, so that all hosts were stopped.
         taken_over: Sessions taken over from dead workers.
         handed_over: Sessions given to other workers in good order.
@@ -144,6 +145,7 @@ class Metrics:
     refused_arrivals: Counter
     retold_arrivals: Counter
     refused_waiting: Gauge
+    partial_records: Counter
     lease_lapses: Counter
     taken_over: Counter
     handed_over: Counter
@@ -297,6 +299,9 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         ),
         "refused_waiting": make.gauge(
             "refused_arrivals_waiting", "Refused arrivals that are not told yet."
+        ),
+        "partial_records": make.counter(
+            "partial_records", "Arrivals that did not fit: told in part, and kept aside."
         ),
         "lease_lapses": make.counter("lease_lapses", "Leases that could not be renewed in time."),
         "taken_over": make.counter("sessions_taken_over", "Sessions taken from dead workers."),

@@ -246,6 +246,7 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
     for kind in SNAPSHOT_TROUBLES:
         metrics.follow(metrics.snapshot_troubles.labels(kind), partial(troubles.__getitem__, kind))
     metrics.follow(metrics.commands_misrouted, lambda: parts.dispatcher.misrouted)
+    metrics.follow(metrics.partial_records, lambda: adapters.hosts.notices["record_partial"])
     metrics.follow(metrics.lease_lapses, lambda: parts.lease.lapses)
     metrics.follow(metrics.taken_over, lambda: parts.caretaker.taken)
     metrics.follow(metrics.handed_over, lambda: parts.manager.handed_over)

@@ -144,6 +144,13 @@ class MessageData(WireModel):
     offline: bool = Field(
         default=False, description="It had waited at WhatsApp while the session was away."
     )
+    partial: bool = Field(
+        default=False,
+        description="Something that WhatsApp sent does not fit this contract. What is known is "
+        "told: for a time that is none stands the time of its arrival here, for an id that is "
+        "none one that begins with `invalid-` and is the same each time, a text that is too long "
+        "is cut, and what cannot be read at all is `unsupported`.",
+    )
 
 
 class MessageReceived(SessionEventEnvelope):
@@ -177,6 +184,9 @@ class MessageReceiptData(WireModel):
     status: ReceiptStatus
     participant: Participant = Field(description="Whose device or reading this is.")
     timestamp: Timestamp
+    partial: bool = Field(
+        default=False, description="As in `message.received`: something of it did not fit."
+    )
 
 
 class MessageReceipt(SessionEventEnvelope):
@@ -194,6 +204,7 @@ class UndecryptableReason(StrEnum):
 
     OLD_COUNTER = "old_counter"
     UNDECRYPTABLE = "undecryptable"
+    UNREADABLE = "unreadable"
 
 
 class MessageUndecryptableData(WireModel):
@@ -205,7 +216,8 @@ class MessageUndecryptableData(WireModel):
     reason: UndecryptableReason = Field(
         description="`old_counter`: its key was used before, so it is a repeat of a message that "
         "was read, or one that was lost after its key was used. `undecryptable`: this device has "
-        "no key for it; the sender's device may send it again."
+        "no key for it; the sender's device may send it again. `unreadable`: it was decrypted, "
+        "and the gateway could make nothing of it, not even who wrote; it is kept aside."
     )
     timestamp: Timestamp | None = Field(None, description="WhatsApp's time, if it is known.")
 

@@ -157,6 +157,8 @@ class InboundMessage:
     quoted_id: str | None = None
     quoted_participant: str | None = None
     offline: bool = False
+    partial: bool = False
+    """Something of it did not fit, and stands for itself in another way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +171,7 @@ class InboundReceipt:
     participant: Participant
     status: ReceiptStatus
     timestamp: datetime
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,9 +247,10 @@ class SessionHost(Protocol):
         Args:
             to: A phone number or a JID.
 
+        WhatsApp is asked about somebody who is not known yet.
+
         Raises:
-            SessionNotConnectedError: The process is gone.
-            UpstreamTimeoutError: It does not answer.
+            GatewayError: As `send_text` says; nobody knows.
         """
         ...
 

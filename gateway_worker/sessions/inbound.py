@@ -117,6 +117,7 @@ class Inbound:
             if message.quoted_id
             else None,
             offline=message.offline,
+            partial=message.partial,
         )
         kind = MessageSent if message.from_me else MessageReceived
         change = Change(
@@ -185,6 +186,7 @@ class Inbound:
                 status=receipt.status,
                 participant=receipt.participant,
                 timestamp=receipt.timestamp,
+                partial=receipt.partial,
             ),
         )
         row = ReceiptRow(

@@ -347,13 +347,16 @@ class Session:
             return await self._connected_host().send_text(message, command_id=command_id)
 
     async def chats_of(self, to: str) -> tuple[str, ...]:
-        """Return the ids under which a person's chat may be known; none if nobody can be asked.
+        """Return the ids under which a person's chat may be known.
 
         Args:
             to: A phone number or a JID.
+
+        Raises:
+            SessionNotConnectedError: Nobody can be asked.
+            GatewayError: As the host says.
         """
-        host = self._supervisor.host
-        return () if host is None else await host.chats_of(to)
+        return await self._connected_host().chats_of(to)
 
     async def trace_of(
         self,

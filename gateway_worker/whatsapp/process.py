@@ -49,8 +49,6 @@ begun, or the library reconnects and learns what became of it."""
 ACK_SECONDS: Final = 0.2
 ACK_EVERY: Final = 64
 """Acknowledgements are told after so long, or when there are so many."""
-CHATS_SECONDS: Final = 5.0
-"""How long to wait for the ids of a chat, which the host knows by heart."""
 SPARE_EVENTS: Final = 256
 """How many events more than its records in flight a host may have waiting; then nothing more is
 read from it until they are taken. One that keeps to its limit never comes near."""
@@ -203,8 +201,8 @@ class HostProcess:
         """Return the ids of a person's chat; see the port."""
         answer = await self._request(
             lambda number: frames.AskChats(request=number, to=to),
-            seconds=CHATS_SECONDS,
-            late=UpstreamTimeoutError("the session's process does not answer"),
+            seconds=self._settings.send_timeout_seconds,
+            late=UpstreamTimeoutError("WhatsApp did not say who the recipient is"),
         )
         return answer.chats if isinstance(answer, frames.Chats) else ()
 

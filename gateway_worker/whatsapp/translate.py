@@ -39,6 +39,8 @@ from gateway_worker.sessions.hosting import (
     SentMessage,
     UndecryptableMessage,
 )
+from gateway_worker.whatsapp.convert.texts import ID_CHARACTERS, stand_in
+from gateway_worker.whatsapp.convert.times import is_time
 from gateway_worker.whatsapp.ipc import frames
 from gateway_worker.whatsapp.ipc.codec import WireError
 from gateway_worker.whatsapp.ipc.frames import Failure
@@ -103,7 +105,7 @@ def sent_message(sent: frames.Sent) -> SentMessage:
     return SentMessage(
         message_id=sent.message_id,
         chat=sent.chat,
-        timestamp=_moment(sent.timestamp),
+        timestamp=_moment(sent.timestamp) or datetime.now(UTC),
         library_seconds=sent.seconds,
         devices_left_out=sent.devices_left_out,
     )
@@ -112,8 +114,10 @@ def sent_message(sent: frames.Sent) -> SentMessage:
 def host_event(frame: EventFrame) -> HostEvent:
     """Return a host's news.
 
+    What came from a stranger is told in part if it does not fit the contract, and never raises.
+
     Raises:
-        ValueError: What a stranger wrote does not fit the contract.
+        ValueError: What the host itself says does not.
     """
     event: HostEvent
     match frame:
@@ -139,16 +143,27 @@ def host_event(frame: EventFrame) -> HostEvent:
 
 
 def _spooled(frame: SpooledFrame) -> HostEvent:
-    match frame:
-        case frames.Message():
-            return _message(frame)
-        case frames.Receipt():
-            return _receipt(frame)
-        case frames.Undecryptable():
-            return _undecryptable(frame)
+    try:
+        match frame:
+            case frames.Message():
+                return _message(frame)
+            case frames.Receipt():
+                return _receipt(frame)
+            case frames.Undecryptable():
+                return _undecryptable(frame)
+    except ValueError:  # hosts see to it that all fits, so this one is not what it should be
+        return UndecryptableMessage(
+            record=frame.record,
+            message_id=stand_in(repr(frame)),
+            chat=None,
+            sender=None,
+            timestamp=None,
+            reason=UndecryptableReason.UNREADABLE,
+        )
 
 
 def _message(frame: frames.Message) -> InboundMessage:
+    _check(frame.message_id, frame.chat, frame.quoted_id, frame.quoted_participant)
     content: Content = (
         UnsupportedContent(message_type=frame.kind)
         if frame.text is None
@@ -161,26 +176,30 @@ def _message(frame: frames.Message) -> InboundMessage:
         sender=_participant(frame.sender),
         from_me=frame.from_me,
         is_group=frame.is_group,
-        timestamp=_moment(frame.timestamp),
+        timestamp=_moment(frame.timestamp) or datetime.now(UTC),
         content=content,
         quoted_id=frame.quoted_id,
         quoted_participant=frame.quoted_participant,
         offline=frame.offline,
+        partial=frame.partial,
     )
 
 
 def _receipt(frame: frames.Receipt) -> InboundReceipt:
+    _check(*frame.message_ids, frame.chat)
     return InboundReceipt(
         record=frame.record,
         message_ids=frame.message_ids,
         chat=frame.chat,
         participant=_participant(frame.participant),
         status=ReceiptStatus(frame.status),
-        timestamp=_moment(frame.timestamp),
+        timestamp=_moment(frame.timestamp) or datetime.now(UTC),
+        partial=frame.partial,
     )
 
 
 def _undecryptable(frame: frames.Undecryptable) -> UndecryptableMessage:
+    _check(frame.message_id, frame.chat)
     return UndecryptableMessage(
         record=frame.record,
         message_id=frame.message_id,
@@ -209,8 +228,11 @@ def _account(person: frames.Person) -> Account:
     )
 
 
-def _moment(seconds: int) -> datetime:
-    try:
-        return datetime.fromtimestamp(seconds, tz=UTC)
-    except (OverflowError, OSError):
-        raise ValueError("a time is out of range") from None
+def _check(*ids: str | None) -> None:
+    """Raise ValueError if one of these fits no field for ids."""
+    if any(one is not None and (len(one) > ID_CHARACTERS or "\x00" in one) for one in ids):
+        raise ValueError("an id does not fit")
+
+
+def _moment(seconds: int) -> datetime | None:
+    return datetime.fromtimestamp(seconds, tz=UTC) if is_time(seconds) else None

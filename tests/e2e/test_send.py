@@ -53,12 +53,13 @@ async def test_a_reply_quotes_and_mentions(gateway: Gateway) -> None:
 
 
 async def test_a_reply_quotes_the_message_of_its_own_chat(gateway: Gateway) -> None:
-    """Two customers' messages share an id: neither sees the other's words or name."""
+    """Customers' messages share an id: none sees another's words or name, however it is named."""
     shop = await gateway.sandbox.add_phone(SHOP)
-    ada, ben, cleo = [await gateway.sandbox.add_phone(one) for one in (ADA, BEN, CLEO)]
+    numbers = (ADA, BEN, CLEO, "551187654321")
+    ada, ben, cleo, bia = [await gateway.sandbox.add_phone(one) for one in numbers]
     await gateway.link("shop", shop)
-    gateway.sandbox.faults.set(SHOP, Faults(altered=2, alterations={"id": "SHARED"}))
-    for phone, words in ((ada, "my card number"), (ben, "opening hours")):
+    gateway.sandbox.faults.set(SHOP, Faults(altered=3, alterations={"id": "SHARED"}))
+    for phone, words in ((ada, "my card number"), (ben, "opening hours"), (bia, "bom dia")):
         await phone.send_text(SHOP, words)
         await gateway.backend.expect(
             MessageReceived,
@@ -70,9 +71,15 @@ async def test_a_reply_quotes_the_message_of_its_own_chat(gateway: Gateway) -> N
     await gateway.send("shop", BEN, "From nine.", reply_to=shared)
     await gateway.send("shop", f"{ben.jid.user}@lid", "To five.", reply_to=shared)
     await gateway.send("shop", ADA, "No need.", reply_to=shared)
+    await gateway.send("shop", "+5511987654321", "Oi", reply_to=shared)
     refused = await gateway.fail(gateway.text("shop", CLEO, "Hello", reply_to=shared))
 
-    for phone, words in ((ben, "opening hours"), (ben, "opening hours"), (ada, "my card number")):
+    for phone, words in (
+        (ben, "opening hours"),
+        (ben, "opening hours"),
+        (ada, "my card number"),
+        (bia, "bom dia"),
+    ):
         message = await phone.next_message(timeout=10)
         assert words.encode() in message.raw
         assert phone.number.encode() in message.raw

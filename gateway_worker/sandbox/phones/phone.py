@@ -216,6 +216,20 @@ class Phone(PhoneRecords):
         data = content.revoke_content(target_id=target.message_id, remote=target.chat)
         return await self._send(target.chat, data, edit="7")
 
+    async def send_raw(self, to: str | Jid, data: bytes) -> str:
+        """Send any bytes as a message's content; returns and raises as `send_text`.
+
+        They are not among `own_messages`, for this phone might not be able to read them.
+
+        Args:
+            to: the recipient.
+            data: what is encrypted: a serialized message, or something that is none.
+        """
+        recipient = self._find(to)
+        letter = Letter(message_id=new_message_id(), to=recipient.lid, content=data, attrs={})
+        await self._outgoing.send(letter, recipient=recipient)
+        return letter.message_id
+
     async def read(self, *messages: str | ChatMessage) -> None:
         """Send read receipts; messages of one chat share a stanza.
 

@@ -38,6 +38,7 @@ class Said:
         mentions: JIDs.
         quoted_id: The message that it quotes.
         quoted_participant: Who wrote that one.
+        is_partial: Something of it was cut or left out.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Said:
     mentions: tuple[str, ...] = ()
     quoted_id: str | None = None
     quoted_participant: str | None = None
+    is_partial: bool = False
 
 
 def said(message: Any, people: People) -> Said | None:
@@ -53,17 +55,17 @@ def said(message: Any, people: People) -> Said | None:
     if kind is None:
         return None
     if kind == "conversation":
-        return Said(kind=kind, text=_text(value))
+        return Said(kind=kind, text=_text(value), is_partial=_is_too_long(value))
     if kind == "protocolMessage":
-        name = value.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number.get(value.type)
-        if name is None or name.name not in _ANNOUNCED_PROTOCOL:
-            return None
-        return Said(kind=f"{kind}.{name.name}")
+        return _change(kind, value)
     context = _context(value)
     text = _text(value.text) if kind == "extendedTextMessage" else None
+    is_partial = text is not None and _is_too_long(value.text)
     if context is None:
-        return Said(kind=kind, text=text)
+        return Said(kind=kind, text=text, is_partial=is_partial)
     quoted = message_id(context.stanzaID)
+    is_partial |= quoted is None and bool(context.stanzaID)
+    is_partial |= text is not None and len(context.mentionedJID) > MAX_MENTIONS
     return Said(
         kind=kind,
         text=text,
@@ -72,7 +74,18 @@ def said(message: Any, people: People) -> Said | None:
         quoted_participant=people.named(context.participant)
         if quoted and context.participant
         else None,
+        is_partial=is_partial,
     )
+
+
+def _change(kind: str, value: Any) -> Said | None:
+    """Return what a `protocolMessage` changes; None if no person sees it."""
+    if not value.HasField("type"):  # one that has no name yet; it reads as the first, REVOKE
+        return Said(kind=kind, is_partial=True)
+    name = value.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number.get(value.type)
+    if name is None or name.name not in _ANNOUNCED_PROTOCOL:
+        return None
+    return Said(kind=f"{kind}.{name.name}")
 
 
 def _unwrapped(message: Any) -> tuple[str | None, Any]:
@@ -110,6 +123,10 @@ def _is_message(value: Any) -> bool:
 
 def _text(text: str | bytes) -> str:
     return clean(text[:MAX_TEXT_CHARACTERS])
+
+
+def _is_too_long(text: str | bytes) -> bool:
+    return len(text) > MAX_TEXT_CHARACTERS
 
 
 def _mentions(context: Any, people: People) -> tuple[str, ...]:

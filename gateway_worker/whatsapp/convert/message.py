@@ -2,13 +2,16 @@
 
 from typing import Any, Final
 
-from gateway_worker.whatsapp.convert.content import said
-from gateway_worker.whatsapp.convert.people import People, address
-from gateway_worker.whatsapp.convert.texts import message_id
+from gateway_worker.whatsapp.convert.content import Said, said
+from gateway_worker.whatsapp.convert.people import People, address, is_address
+from gateway_worker.whatsapp.convert.texts import is_message_id, message_id, stand_in
+from gateway_worker.whatsapp.convert.times import is_time
 from gateway_worker.whatsapp.ipc.frames import Message
 
 STATUS_CHAT: Final = "status@broadcast"
 """Where contacts post stories; they are not addressed to the account and are not announced."""
+UNKNOWN_CHAT: Final = "unknown"
+"""For a message that names no conversation."""
 MILLISECONDS: Final = 1_000
 """The library gives a message's time in milliseconds and a receipt's in seconds."""
 
@@ -22,11 +25,27 @@ def message(event: Any, *, record: int, offline: bool, people: People) -> Messag
         offline: Whether it had waited at WhatsApp.
         people: Who is who.
     """
+    if (content := said(event.Message, people)) is None:
+        return None
+    return told(event, content, record=record, offline=offline, people=people)
+
+
+def told(
+    event: Any, content: Said, *, record: int, offline: bool, people: People
+) -> Message | None:
+    """Return the frame of a message whose content has been read, as far as that was possible.
+
+    Args:
+        event: The library's message event; only its `Info` is read, and for a message without an
+            id whatever else there is.
+        content: What it says.
+        record: Its number in the spool.
+        offline: Whether it had waited at WhatsApp.
+        people: Who is who.
+    """
     info = event.Info
     source = info.MessageSource
     if (place := place_of(info, people)) is None:
-        return None
-    if (content := said(event.Message, people)) is None:
         return None
     identity, chat = place
     sender = (
@@ -34,20 +53,25 @@ def message(event: Any, *, record: int, offline: bool, people: People) -> Messag
         if source.IsFromMe
         else people.person(source.Sender, source.SenderAlt, push_name=info.Pushname)
     )
+    seconds = info.Timestamp // MILLISECONDS
     return Message(
         record=record,
-        message_id=identity,
+        # Nothing else tells messages without an id apart.
+        message_id=identity if info.ID else stand_in(event.SerializePartialToString()),
         chat=chat,
         sender=sender,
         from_me=source.IsFromMe,
         is_group=_is_group(source),
-        timestamp=info.Timestamp // MILLISECONDS,
+        timestamp=seconds,
         kind=content.kind,
         text=content.text,
         mentions=content.mentions,
         quoted_id=content.quoted_id,
         quoted_participant=content.quoted_participant,
         offline=offline,
+        partial=content.is_partial
+        or not (is_message_id(info.ID) and is_time(seconds))
+        or not (is_address(source.Chat) and is_address(source.Sender)),
     )
 
 
@@ -62,8 +86,8 @@ def place_of(info: Any, people: People) -> tuple[str, str] | None:
         info: The library's `MessageInfo`.
         people: Who is who.
     """
-    identity, chat = message_id(info.ID), _chat_of(info.MessageSource, people)
-    return None if identity is None or chat == STATUS_CHAT else (identity, chat)
+    identity, chat = message_id(info.ID) or stand_in(info.ID), _chat_of(info.MessageSource, people)
+    return None if chat == STATUS_CHAT else (identity, chat or UNKNOWN_CHAT)
 
 
 def _chat_of(source: Any, people: People) -> str:

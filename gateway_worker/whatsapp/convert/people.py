@@ -7,7 +7,7 @@ and most stanzas bring only one of the two. Backends know people by number, so t
 from collections.abc import Callable
 from typing import Any, Final
 
-from gateway_worker.whatsapp.convert.texts import clean, short
+from gateway_worker.whatsapp.convert.texts import ID_CHARACTERS, clean, short, short_id
 from gateway_worker.whatsapp.ipc.frames import Person
 
 PHONE_SERVER: Final = "s.whatsapp.net"
@@ -41,14 +41,10 @@ class People:
     Args:
         phone_of: What the device store knows about LIDs.
         own: The account itself, as far as it is known yet.
-        lid_of: What the device store knows about phone-number JIDs: their LIDs.
     """
 
-    def __init__(
-        self, *, phone_of: PhoneOf, own: Person | None = None, lid_of: PhoneOf = lambda _jid: None
-    ) -> None:
+    def __init__(self, *, phone_of: PhoneOf, own: Person | None = None) -> None:
         self._phone_of = phone_of
-        self._lid_of = lid_of
         self.own = own
 
     def person(self, jid: Any, other: Any = None, *, push_name: str = "") -> Person:
@@ -58,7 +54,10 @@ class People:
         if phone is None:
             return Person(jid=address(jid), lid=lid, push_name=name)
         return Person(
-            jid=f"{phone}@{PHONE_SERVER}", lid=lid, phone_number=f"+{phone}", push_name=name
+            jid=short_id(f"{phone}@{PHONE_SERVER}"),
+            lid=lid,
+            phone_number=f"+{phone}",
+            push_name=name,
         )
 
     def myself(self, jid: Any, other: Any = None) -> Person:
@@ -77,19 +76,9 @@ class People:
         """Return a conversation's id: a person's phone-number JID when known, else as it is."""
         return self.person(jid, other).jid
 
-    def chats(self, text: str) -> tuple[str, ...]:
-        """Return the ids that the chat with a JID may be known by, itself the first."""
-        user, _, server = text.partition("@")
-        other = None
-        if server == LID_SERVER and (phone := self._phone_of(user)) is not None:
-            other = f"{phone}@{PHONE_SERVER}"
-        elif server == PHONE_SERVER and (lid := self._lid_of(text)) is not None:
-            other = without_device(lid)
-        return (text,) if other is None else (text, other)
-
     def named(self, text: str) -> str:
         """Return a JID that was written as text, by phone number when that is known."""
-        user, _, server = without_device(short(text)).partition("@")
+        user, _, server = without_device(short_id(text)).partition("@")
         if _SAME_SERVER.get(server, server) != LID_SERVER:
             return f"{user}@{server}" if server else user
         phone = self._phone_of(user)
@@ -107,12 +96,21 @@ class People:
                 lid = lid or clean(one.User)
         if phone is None and lid is not None:
             phone = self._phone_of(lid)
-        return phone, None if lid is None else f"{lid}@{LID_SERVER}"
+        return phone, None if lid is None else short_id(f"{lid}@{LID_SERVER}")
 
 
 def address(jid: Any) -> str:
     """Return a JID as `user@server`, without its device."""
-    return short(f"{jid.User}@{_server(jid)}" if jid.User else jid.Server)
+    server = clean(_server(jid))
+    return short_id(f"{clean(jid.User)}@{server}" if jid.User else server)
+
+
+def is_address(jid: Any) -> bool:
+    """Whether a JID is told as it is: it names somebody, in text that is not too long."""
+    user, server = jid.User, jid.Server
+    if isinstance(user, bytes) or isinstance(server, bytes) or not (user and server):
+        return False
+    return len(user) + len(server) < ID_CHARACTERS and "\x00" not in user + server
 
 
 def device_address(jid: Any) -> str:

@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
-from gateway_worker.whatsapp.convert.people import People, address
-from gateway_worker.whatsapp.convert.texts import message_id
+from gateway_worker.whatsapp.convert.people import People, address, is_address
+from gateway_worker.whatsapp.convert.texts import is_message_id, message_id, stand_in
+from gateway_worker.whatsapp.convert.times import is_time
 from gateway_worker.whatsapp.ipc.frames import Receipt
 
 STATUSES: Final = {1: "delivered", 9: "delivered", 4: "read", 6: "played"}
@@ -12,7 +13,6 @@ STATUSES: Final = {1: "delivered", 9: "delivered", 4: "read", 6: "played"}
 The rest says nothing about a message of ours: 2 is our own phone's copy, 3 a request to send again,
 5 and 7 what the owner read elsewhere, 8, 10 and 11 serve the protocol.
 """
-MAX_IDS: Final = 10_000
 
 
 def receipt(event: Any, *, record: int, people: People) -> Receipt | None:
@@ -25,7 +25,8 @@ def receipt(event: Any, *, record: int, people: People) -> Receipt | None:
     """
     source = event.MessageSource
     status = STATUSES.get(event.Type)
-    identities = tuple(text for text in event.MessageIDs[:MAX_IDS] if message_id(text))
+    named = [text for text in event.MessageIDs if text]
+    identities = tuple(message_id(text) or stand_in(text) for text in named)
     if status is None or source.IsFromMe or not identities:
         return None
     is_group = source.Chat.Server == "g.us"
@@ -36,4 +37,6 @@ def receipt(event: Any, *, record: int, people: People) -> Receipt | None:
         participant=people.person(source.Sender, source.SenderAlt),
         status=status,
         timestamp=event.Timestamp,
+        partial=not (all(map(is_message_id, named)) and is_time(event.Timestamp))
+        or not (is_address(source.Chat) and is_address(source.Sender)),
     )

@@ -3,10 +3,13 @@
 A text that is no valid UTF-8 comes from the library's messages as bytes.
 """
 
+import hashlib
 from typing import Final
 
 ID_CHARACTERS: Final = 128
 """The longest JID, message id or name that the contract takes."""
+STAND_IN: Final = "invalid-"
+_DIGEST_DIGITS: Final = 32
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -22,9 +25,28 @@ def short(text: str | bytes) -> str:
     return clean(text[:ID_CHARACTERS])
 
 
+def is_message_id(text: str | bytes) -> bool:
+    """Whether a text is a message's id that the contract takes."""
+    if isinstance(text, bytes) or not 0 < len(text) <= ID_CHARACTERS:
+        return False
+    return text.isascii() and text.isprintable() and " " not in text
+
+
 def message_id(text: str | bytes) -> str | None:
     """Return a message's id, or None if it is none that the contract takes."""
-    if isinstance(text, bytes):
-        return None
-    fits = 0 < len(text) <= ID_CHARACTERS and text.isascii() and text.isprintable()
-    return text if fits and " " not in text else None
+    return str(text) if is_message_id(text) else None
+
+
+def stand_in(text: str | bytes) -> str:
+    """Return what stands for an id that the contract does not take: the same for the same one."""
+    data = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
+    return f"{STAND_IN}{hashlib.sha256(data).hexdigest()[:_DIGEST_DIGITS]}"
+
+
+def short_id(text: str | bytes) -> str:
+    """Return a JID without NUL; one that is too long is cut so that it stays apart from others."""
+    whole = clean(text)
+    if len(whole) <= ID_CHARACTERS:
+        return whole
+    end = f"~{hashlib.sha256(whole.encode(errors='surrogatepass')).hexdigest()[:_DIGEST_DIGITS]}"
+    return f"{whole[: ID_CHARACTERS - len(end)]}{end}"

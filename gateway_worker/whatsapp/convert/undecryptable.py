@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from gateway_worker.whatsapp.convert.message import MILLISECONDS, STATUS_CHAT, place_of
 from gateway_worker.whatsapp.convert.people import People, address
-from gateway_worker.whatsapp.convert.texts import message_id
+from gateway_worker.whatsapp.convert.texts import message_id, stand_in
+from gateway_worker.whatsapp.convert.times import is_time
 from gateway_worker.whatsapp.ipc.frames import Undecryptable
 
 _LINE: Final = re.compile(rb"Ignoring message (\S+) from (\S+?)(?: in (\S+?))?: .*old counter")
@@ -43,13 +44,13 @@ def old_counter(payload: bytes, *, record: int, people: People) -> Undecryptable
         people: Who is who.
     """
     identity, writer, conversation = payload.decode(errors="replace").split("\x00")
-    if message_id(identity) is None or conversation == STATUS_CHAT:
+    if conversation == STATUS_CHAT:
         return None
     sender = _jid(writer)
     chat = _jid(conversation) if conversation else sender
     return Undecryptable(
         record=record,
-        message_id=identity,
+        message_id=message_id(identity) or stand_in(identity),
         chat=address(chat) if chat.Server == "g.us" else people.chat(chat),
         sender=None if sender.Server == "g.us" else people.person(sender),
         timestamp=None,
@@ -70,6 +71,7 @@ def undecryptable(event: Any, *, record: int, people: People) -> Undecryptable |
     if (place := place_of(info, people)) is None:
         return None
     identity, chat = place
+    seconds = info.Timestamp // MILLISECONDS
     return Undecryptable(
         record=record,
         message_id=identity,
@@ -77,7 +79,7 @@ def undecryptable(event: Any, *, record: int, people: People) -> Undecryptable |
         sender=people.myself(source.Sender, source.SenderAlt)
         if source.IsFromMe
         else people.person(source.Sender, source.SenderAlt),
-        timestamp=info.Timestamp // MILLISECONDS or None,
+        timestamp=seconds if is_time(seconds) else None,
         reason="undecryptable",
     )
 

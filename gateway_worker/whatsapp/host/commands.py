@@ -18,6 +18,7 @@ from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.sending import GIVEN_UP, Sender
 from gateway_worker.whatsapp.ipc.frames import (
+    AskChats,
     Done,
     Failed,
     Failure,
@@ -79,6 +80,10 @@ class Commands:
             self._refuse(request.request)
             return
         self._queue(request.request, lambda: self._send(self._sender.send(request)))
+
+    def ask_chats(self, request: AskChats) -> None:
+        """Queue the question for the ids of a chat."""
+        self._queue(request.request, lambda: self._send(self._sender.chats(request)))
 
     def logout(self, request: Logout) -> None:
         """Queue the unlinking of the device."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from google.protobuf.message import DecodeError
 from neonize.proto.Neonize_pb2 import (
     ConnectFailure,
     LoggedOut,
@@ -24,7 +25,7 @@ from gateway_worker.whatsapp.convert.texts import message_id
 from gateway_worker.whatsapp.convert.undecryptable import swallowed
 from gateway_worker.whatsapp.host.left_out import SendRemarks
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
-from gateway_worker.whatsapp.host.spool import Spool, SpoolClosedError
+from gateway_worker.whatsapp.host.spool import MAX_PAYLOAD_BYTES, Spool, SpoolClosedError
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
 from gateway_worker.whatsapp.ipc.frames import Down, Ended, FromHost, Notice
 
@@ -177,8 +178,9 @@ class Intake:
         elif code == UNDECRYPTABLE:
             self._on_undecryptable(code, data)
         elif code == RECEIPT:
-            if (key := self._receipts.key(data)) is not None and self._store(code, data):
-                self._receipts.keep(key)
+            for part, key in self._receipts.news(data):
+                if self._store(code, part) and key is not None:
+                    self._receipts.keep(key)
         elif code == OFFLINE_PREVIEW:
             self._flags = OFFLINE_FLAG if OfflineSyncPreview.FromString(data).Message else 0
         elif code == OFFLINE_COMPLETED:
@@ -187,12 +189,17 @@ class Intake:
             self._tell(LinkEvent(code=code, data=data))
 
     def _on_undecryptable(self, code: int, data: bytes) -> None:
-        identity = UndecryptableMessage.FromString(data).Info.ID
+        try:
+            identity = UndecryptableMessage.FromString(data).Info.ID
+        except DecodeError:  # not to be told here what it is, but to be told
+            identity = ""
         if not self._watch.is_kept(identity):
             self._tell(_undecryptable(identity))
             self._store(code, data)
 
     def _store(self, code: int, data: bytes) -> bool:
+        if len(data) > MAX_PAYLOAD_BYTES:
+            data = data[:MAX_PAYLOAD_BYTES]  # who wrote, and when, is in front
         try:
             # A receipt that a power cut takes is not missed.
             self._spool.append(code, self._flags, data, force=code != RECEIPT)

@@ -2,17 +2,22 @@
 
 Each device of a recipient confirms a message, and so do our own; per message that is one receipt
 worth keeping and two or more that say the same or nothing. Leaving them out before the spool saves
-the disk, the socket and the worker the rest of the way.
+the disk, the socket and the worker the rest of the way. One that names very many messages becomes
+several, so that no record is larger than what comes after it takes.
 """
 
+import hashlib
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any, Final
 
+from google.protobuf.message import DecodeError
 from neonize.proto.Neonize_pb2 import Receipt
 
 from gateway_worker.whatsapp.convert.receipt import STATUSES
 
 REMEMBERED: Final = 1_000
+MOST_IDS: Final = 500
 
 Key = tuple[Any, ...]
 
@@ -23,18 +28,47 @@ class ReceiptFilter:
     def __init__(self) -> None:
         self._kept: OrderedDict[Key, None] = OrderedDict()
 
-    def key(self, data: bytes) -> Key | None:
-        """Return what a receipt says, or None if it is not worth keeping."""
-        event = Receipt.FromString(data)
+    def news(self, data: bytes) -> Iterator[tuple[bytes, Key | None]]:
+        """Yield what of a receipt is worth keeping, and what it says; None if that is not known."""
+        try:
+            event = Receipt.FromString(data)
+        except DecodeError:  # whoever reads the spool keeps it aside
+            yield data, None
+            return
         status, source = STATUSES.get(event.Type), event.MessageSource
         if status is None or source.IsFromMe or not event.MessageIDs:
-            return None
-        sender = source.Sender
-        key = (status, source.Chat.User, sender.User, sender.Server, *event.MessageIDs)
-        return None if key in self._kept else key
+            return
+        for part in _parts(event):
+            key = (status, source.Chat.User, source.Chat.Server, *_sender(source), _digest(part))
+            if key not in self._kept:
+                yield data if part is event else part.SerializePartialToString(), key
 
     def keep(self, key: Key) -> None:
         """Remember a receipt that is in the spool now."""
         self._kept[key] = None
         if len(self._kept) > REMEMBERED:
             self._kept.popitem(last=False)
+
+
+def _parts(event: Receipt) -> Iterator[Receipt]:
+    if len(event.MessageIDs) <= MOST_IDS:
+        yield event
+        return
+    named = list(event.MessageIDs)
+    for first in range(0, len(named), MOST_IDS):
+        part = Receipt()
+        part.CopyFrom(event)
+        del part.MessageIDs[:]
+        part.MessageIDs.extend(named[first : first + MOST_IDS])
+        yield part
+
+
+def _sender(source: Any) -> tuple[Any, ...]:
+    return (source.Sender.User, source.Sender.Server)
+
+
+def _digest(event: Receipt) -> Any:
+    """Return what stands for the messages' names: they themselves if they are few."""
+    named = tuple(event.MessageIDs)
+    few = 4
+    return named if len(named) <= few else hashlib.sha256(repr(named).encode()).digest()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway_worker.whatsapp.convert.people import People, PhoneOf, without_device
+from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.shipping import Shipper
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
@@ -39,7 +40,13 @@ def replay(*, start: Start, channel: BlockingChannel, spool: Spool) -> None:
     """
     store = _store_of(Path(start.directory), start.device_store)
     people = People(phone_of=_phone_of(store), own=_own(store, start.resume_jid))
-    shipper = Shipper(spool=spool, people=people, send=channel.send, in_flight=start.in_flight)
+    shipper = Shipper(
+        spool=spool,
+        people=people,
+        send=channel.send,
+        in_flight=start.in_flight,
+        quarantine=Quarantine(directory=Path(start.directory)),
+    )
     shipper.ship()
     while spool.pending:
         for frame in channel.receive():

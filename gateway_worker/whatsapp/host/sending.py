@@ -27,7 +27,14 @@ from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.host.left_out import Remarks, SendRemarks
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.store_changes import StoreChanges
-from gateway_worker.whatsapp.ipc.frames import Failed, Failure, SendText, Sent
+from gateway_worker.whatsapp.ipc.frames import (
+    AskChats,
+    Chats,
+    Failed,
+    Failure,
+    SendText,
+    Sent,
+)
 from gateway_worker.whatsapp.ipc.sends import Answer, Refusal
 
 REMEMBERED_IDS: Final = 1_000
@@ -121,6 +128,21 @@ class Sender:
             seconds=time.monotonic() - started,
             devices_left_out=answer.devices_left_out,
         )
+
+    def chats(self, request: AskChats) -> Chats | Failed:
+        """Return the ids that a person's chat is known by, as asked of the server if need be."""
+        try:
+            to = recipient(request.to)
+            to = self._true_ids.get(to, to)
+            lid = to if to.endswith(f"@{LID_SERVER}") else self._library.lid_of(to)
+            if lid is None:
+                to, lid = self._look_up(to)
+        except RecipientError as error:
+            return SendFailure(kind=Failure.INVALID, detail=str(error)).frame(request.request)
+        except SendFailedError as error:
+            return error.failure.frame(request.request)
+        chats = dict.fromkeys((to, without_device(lid), self._chat(without_device(lid))))
+        return Chats(request=request.request, chats=tuple(chats))
 
     def give_up(self, request: int) -> bool:
         """Never hand over a message whose recipient is still being looked up; for every thread.

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 from gateway_worker.whatsapp.convert.people import People, account, remembering
-from gateway_worker.whatsapp.convert.recipients import RecipientError, recipient
 from gateway_worker.whatsapp.convert.stops import is_stop, last_word
 from gateway_worker.whatsapp.host import events
 from gateway_worker.whatsapp.host.absence import Absence
@@ -35,6 +34,7 @@ from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.host.kernel import cut_connections, force_to_disk
 from gateway_worker.whatsapp.host.left_out import SendRemarks
 from gateway_worker.whatsapp.host.native import Callbacks, Library, log_of, parse_device
+from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.rewind import Rewind
 from gateway_worker.whatsapp.host.sending import Sender
 from gateway_worker.whatsapp.host.severing import keep_severed, sever
@@ -48,7 +48,6 @@ from gateway_worker.whatsapp.ipc.frames import (
     Ack,
     AskChats,
     Cancel,
-    Chats,
     Down,
     Ended,
     Frame,
@@ -114,7 +113,7 @@ class HostSession:
         self._announced = start.resume_jid is not None
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._happenings: deque[Happening] = deque()
-        self._people = People(phone_of=remembering(library.phone_of), lid_of=library.lid_of)
+        self._people = People(phone_of=remembering(library.phone_of))
         store = Path(start.directory) / start.device_store
         remarks = SendRemarks()
         self._commands = Commands(
@@ -159,7 +158,11 @@ class HostSession:
             remarks=remarks,
         )
         self._shipper = Shipper(
-            spool=spool, people=self._people, send=self._send, in_flight=start.in_flight
+            spool=spool,
+            people=self._people,
+            send=self._send,
+            in_flight=start.in_flight,
+            quarantine=Quarantine(directory=Path(start.directory)),
         )
 
     def run(self) -> None:
@@ -337,8 +340,8 @@ class HostSession:
         match frame:
             case Ack(record=record, beyond=beyond):
                 self._shipper.acknowledge(record, beyond)
-            case AskChats(request=request, to=to):
-                self._send(Chats(request=request, chats=self._chats(to)))
+            case AskChats():
+                self._commands.ask_chats(frame)
             case SendText():
                 self._commands.send_text(frame)
             case Cancel(request=request):
@@ -351,12 +354,6 @@ class HostSession:
                 self._send(Measured(pss_bytes=pss_bytes(os.getpid()) or 0))
             case other:
                 raise WireError(f"{type(other).__name__} is not for a running host")
-
-    def _chats(self, to: str) -> tuple[str, ...]:
-        try:
-            return self._people.chats(recipient(to)) if self._known else ()
-        except RecipientError:
-            return ()
 
     def _on_happening(self, happening: Happening) -> None:
         match happening:

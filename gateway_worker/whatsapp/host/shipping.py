@@ -9,6 +9,7 @@ from neonize.proto.Neonize_pb2 import UndecryptableMessage
 from gateway_worker.whatsapp.convert.message import message
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.receipt import receipt
+from gateway_worker.whatsapp.convert.salvage import salvaged, unreadable
 from gateway_worker.whatsapp.convert.undecryptable import old_counter, undecryptable
 from gateway_worker.whatsapp.host.events import (
     MESSAGE,
@@ -17,6 +18,7 @@ from gateway_worker.whatsapp.host.events import (
     SWALLOWED,
     UNDECRYPTABLE,
 )
+from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.spool import Record, Spool
 from gateway_worker.whatsapp.ipc.frames import FromHost, Message, Notice, Receipt, Undecryptable
 
@@ -29,12 +31,20 @@ class Shipper:
         people: Who is who.
         send: Sends a frame to the worker.
         in_flight: How many records may wait for their acknowledgement.
+        quarantine: Keeps what cannot be told as it is.
     """
 
     def __init__(
-        self, *, spool: Spool, people: People, send: Callable[[FromHost], None], in_flight: int
+        self,
+        *,
+        spool: Spool,
+        people: People,
+        send: Callable[[FromHost], None],
+        in_flight: int,
+        quarantine: Quarantine,
     ) -> None:
         self._spool = spool
+        self._quarantine = quarantine
         self._people = people
         self._send = send
         self._in_flight = in_flight
@@ -80,17 +90,45 @@ class Shipper:
             self._spool.acknowledge(settled)
 
     def _ship(self, record: Record) -> bool:
-        """Send a record; False if there is nothing in it for the worker."""
+        """Send a record; False if there is nothing in it for the worker.
+
+        One that cannot be told as it is is told in part, and kept aside.
+        """
         try:
             frame = self._frame(record)
-            if frame is not None:
-                self._send(frame)
+            if frame is None:
+                return False
+            self._send(frame)
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001 - one bad record must not hold up the rest
-            self._send(Notice(event="record_unreadable", detail=type(error).__name__))
+            return self._ship_in_part(record, type(error).__name__)
+        if getattr(frame, "partial", False):
+            self._set_aside(record, "it does not fit")
+        return True
+
+    def _ship_in_part(self, record: Record, reason: str) -> bool:
+        self._set_aside(record, reason)
+        if record.code == RECEIPT:
+            return False  # whose, and for what, is what it would have said
+        frame: FromHost | None = unreadable(record.payload, record=record.number)
+        if record.code == MESSAGE:
+            frame = salvaged(
+                record.payload,
+                parse=MessageEvent.FromString,
+                record=record.number,
+                offline=bool(record.flags & OFFLINE_FLAG),
+                people=self._people,
+            )
+        if frame is None:
             return False
-        return frame is not None
+        self._send(frame)
+        return True
+
+    def _set_aside(self, record: Record, reason: str) -> None:
+        kept = "kept aside" if self._quarantine.keep(record) else "not kept, the disk is full"
+        detail = f"record {record.number} of kind {record.code}: {reason}; {kept}"
+        self._send(Notice(event="record_partial", detail=detail))
 
     def _frame(self, record: Record) -> Message | Receipt | Undecryptable | None:
         number, people = record.number, self._people

@@ -180,7 +180,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A spooled message. `text` is None when its kind is not text; `kind` is the library's name."""
+    """A spooled message. `text` is None when its kind is not text; `kind` is the library's name.
+
+    Something of it did not fit, and is not told as it is, if it is `partial`.
+    """
 
     record: int
     message_id: str
@@ -195,6 +198,7 @@ class Message:
     quoted_id: str | None = None
     quoted_participant: str | None = None
     offline: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +211,7 @@ class Receipt:
     participant: Person
     status: str
     timestamp: int
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,7 +131,7 @@ def test_keys_beside_a_text() -> None:
 
 
 def test_text_that_would_break_what_comes_after() -> None:
-    """NUL is replaced, endless text is cut, an impossible quote is left out."""
+    """NUL is replaced, endless text is cut, an impossible quote is left out; the last two show."""
     nul = said(e2e.Message(conversation="a\x00b"), PEOPLE)
     long = said(e2e.Message(conversation="x" * (MAX_TEXT_CHARACTERS + 1)), PEOPLE)
     quote = said(extended("re", stanzaID="not an id", participant="9@lid"), PEOPLE)
@@ -141,4 +141,5 @@ def test_text_that_would_break_what_comes_after() -> None:
     assert long is not None
     assert long.text is not None
     assert len(long.text) == MAX_TEXT_CHARACTERS
-    assert quote == Said(kind="extendedTextMessage", text="re")
+    assert (nul.is_partial, long.is_partial) == (False, True)
+    assert quote == Said(kind="extendedTextMessage", text="re", is_partial=True)

@@ -44,10 +44,12 @@ def test_a_line_of_the_log(line: bytes, chat: str, sender: str | None) -> None:
     assert (frame.chat, frame.sender and frame.sender.jid) == (chat, sender)
 
 
-@pytest.mark.parametrize("line", [b"3EB0 from 7@lid in status@broadcast", b"\xff from 7@lid"])
-def test_what_is_not_announced(line: bytes) -> None:
-    """Stories, and ids that are none."""
-    assert read(line) is None
+def test_what_is_not_announced() -> None:
+    """Stories; for an id that is none another stands."""
+    assert read(b"3EB0 from 7@lid in status@broadcast") is None
+    odd = read(b"\xff from 7@lid")
+    assert odd is not None
+    assert odd.message_id.startswith("invalid-")
 
 
 @pytest.mark.parametrize(
@@ -85,11 +87,13 @@ def test_an_event() -> None:
 
 
 def test_an_event_in_a_group_and_one_that_is_none() -> None:
-    """The group is the conversation; an id that does not fit the contract is skipped."""
+    """The group is the conversation; for an id that does not fit the contract another stands."""
     origin = source(Chat=jid("1203", GROUP), Sender=jid("49"), IsGroup=True)
 
     frame = undecryptable(_event(origin), record=1, people=PEOPLE)
 
     assert frame is not None
     assert frame.chat == "1203@g.us"
-    assert undecryptable(_event(origin, identity="a b"), record=1, people=PEOPLE) is None
+    odd = undecryptable(_event(origin, identity="a b"), record=1, people=PEOPLE)
+    assert odd is not None
+    assert odd.message_id.startswith("invalid-")

@@ -97,16 +97,6 @@ def test_an_end() -> None:
     assert host_event(frame) == expected
 
 
-def test_times_that_are_none() -> None:
-    """A stranger's clock may say anything."""
-    frame = frames.Receipt(
-        record=1, message_ids=("A",), chat="c", participant=BEN, status="read", timestamp=10**18
-    )
-
-    with pytest.raises(ValueError, match="out of range"):
-        host_event(frame)
-
-
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
