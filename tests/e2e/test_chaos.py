@@ -50,6 +50,7 @@ PLAN = (
     strike(13, "redis_kill", service="redis"),
     strike(13, "worker_rival", worker=1),
     strike(14, "whatsapp_redelivery", session=2),
+    strike(15, "whatsapp_late_answers", session=3, seconds=2.0),
     strike(17, "whatsapp_unknown", session=1, dice=0.0),
     strike(20, "migrate", session=3),
     strike(21, "worker_drain", worker=1),

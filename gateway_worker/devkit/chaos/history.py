@@ -41,6 +41,7 @@ class Kind(enum.StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     RECEIVED = "received"
+    RECEIPT = "receipt"
     UNDECRYPTABLE = "undecryptable"
     STATUS = "status"
     QR = "qr"
@@ -54,10 +55,10 @@ class Told:
     Attributes:
         sequence: Its place among the session's events; None where it has none.
         at: The worker's time of it.
-        command_id: Of outcomes: the command.
+        command_id: Of outcomes and receipts: the command.
         code: Of failures: the error code.
         repeated: Of outcomes: it is told again because the command came again.
-        message_id: Of messages, and of sends that succeeded: WhatsApp's id.
+        message_id: Of messages, receipts, and sends that succeeded: WhatsApp's id.
         text: Of messages: the text.
         state: Of changes of state: the new one.
         reason: Of changes of state: why.

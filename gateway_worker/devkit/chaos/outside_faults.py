@@ -187,6 +187,17 @@ class OutsideFaults:
         await self._phones.disconnect(cast.account)
         self._journal.struck(strike, session=cast.session_id)
 
+    async def whatsapp_late_answers(self, strike: Strike) -> None:
+        """Hold back WhatsApp's answers to one session's sends: receipts come before them."""
+        cast = self._cast[strike.session]
+        at = time.time()
+        late = FaultsBody(ack_delay_seconds=strike.dice * strike.seconds)
+        await self._phones.set_faults(cast.account, late)
+        await asyncio.sleep(strike.seconds)
+        await self._phones.clear_faults(cast.account)
+        self._journal.hit([cast.session_id], Harm.SILENCED, at=at, until=time.time())
+        self._journal.struck(strike, session=cast.session_id, seconds=strike.seconds)
+
     async def whatsapp_unknown(self, strike: Strike) -> None:
         """Say something to one session that its library does not know."""
         cast = self._cast[strike.session]

@@ -10,6 +10,7 @@ from pathlib import Path
 from gateway_contracts import (
     CommandFailed,
     CommandSucceeded,
+    MessageReceipt,
     MessageReceived,
     MessageUndecryptable,
     SentInfo,
@@ -155,6 +156,8 @@ def told_by(event: SessionEventEnvelope) -> Told:
         case MessageReceived(data=data):
             text = data.content.text if isinstance(data.content, TextContent) else ""
             more = {"kind": Kind.RECEIVED, "message_id": data.message_id, "text": text}
+        case MessageReceipt(data=data):
+            more = {"kind": Kind.RECEIPT, "message_id": data.message_id}
         case MessageUndecryptable(data=data):
             more = {"kind": Kind.UNDECRYPTABLE, "message_id": data.message_id}
         case SessionStatus(data=data):

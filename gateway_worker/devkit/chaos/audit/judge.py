@@ -6,6 +6,7 @@ from gateway_worker.devkit.chaos.audit.arrivals import judge_inbound
 from gateway_worker.devkit.chaos.audit.continuity import judge_continuity
 from gateway_worker.devkit.chaos.audit.moves import handover_times, takeover_times
 from gateway_worker.devkit.chaos.audit.order import judge_order
+from gateway_worker.devkit.chaos.audit.receipts import judge_receipts
 from gateway_worker.devkit.chaos.audit.sends import judge_commands
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Commands, Inbound, Offence, Verdict
 from gateway_worker.devkit.chaos.history import History
@@ -34,6 +35,7 @@ def audit(history: History) -> Verdict:
             *commands.offences,
             *inbound.offences,
             *order.offences,
+            *judge_receipts(history),
             *judge_continuity(history),
             *_excesses(commands, inbound, host_kills),
         ),

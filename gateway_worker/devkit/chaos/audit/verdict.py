@@ -17,6 +17,7 @@ class Breach(enum.StrEnum):
     MESSAGE_LOST = "message lost outside the library's window"
     TOO_MANY_LOST = "too many messages lost in the library's window"
     MESSAGE_DOUBLED = "message doubled"
+    RECEIPT_NAMELESS = "receipt without its command"
     OUT_OF_ORDER = "out of order"
     EVENT_GAP = "gap in the events"
     NEW_QR = "new QR code needed"
