@@ -71,6 +71,10 @@ class Metrics:
         commands_held: Commands that wait for those in a former owner's queue.
         commands_misrouted: Commands that came another way than by the key of their session.
         dead_letters: Commands that went to the dead letters.
+        queue_depth: Messages in the queues of dead letters, unrouted events and known backends.
+        mended: Queues, exchanges and bindings found gone at the broker, and made again.
+        unpublishable: Messages that the broker will never take.
+        passed_over: Events that a full queue has missed.
         claims_ignored: Messages that said of themselves what only workers may say.
         events_ignored: Events that came in as if they were commands.
         refusals_untold: Refused commands that were not answered, because there were too many.
@@ -126,6 +130,10 @@ class Metrics:
     commands_held: Gauge
     commands_misrouted: Counter
     dead_letters: Counter
+    queue_depth: Gauge
+    mended: Counter
+    unpublishable: Counter
+    passed_over: Counter
     claims_ignored: Counter
     events_ignored: Counter
     refusals_untold: Counter
@@ -338,6 +346,18 @@ def _commands(make: _Maker) -> dict[str, Any]:
             "commands_misrouted", "Commands not published with their session id as routing key."
         ),
         "dead_letters": make.counter("dead_letters", "Commands sent to the dead letters."),
+        "queue_depth": make.gauge(
+            "queue_depth", "Messages in queues that others are to empty.", "queue"
+        ),
+        "mended": make.counter(
+            "broker_objects_mended", "Queues, exchanges and bindings found gone, and made again."
+        ),
+        "unpublishable": make.counter(
+            "unpublishable_messages", "Messages that the broker will never take."
+        ),
+        "passed_over": make.counter(
+            "events_passed_over", "Events that a full queue has missed; the others have them."
+        ),
         "claims_ignored": make.counter(
             "claims_ignored", "Messages that said of themselves what only workers may say."
         ),

@@ -21,6 +21,7 @@ from gateway_worker.health.heartbeat import LoadReport, Rate
 from gateway_worker.health.resources import ResourceMeter
 from gateway_worker.log import SINKS, Logging
 from gateway_worker.metrics import SNAPSHOT_TROUBLES, Metrics
+from gateway_worker.outbox.relay import Relay
 from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ownership.lease import LeaseKeeper
@@ -91,6 +92,11 @@ class Observed(Protocol):
     @property
     def dispatcher(self) -> Dispatcher:
         """The commands in work."""
+        ...
+
+    @property
+    def relay(self) -> Relay:
+        """Where events go out."""
         ...
 
     @property
@@ -200,6 +206,10 @@ def observe(sidecar: HealthSidecar, metrics: Metrics, adapters: Outside, parts: 
         if not health.ready:
             raise DependencyError("; ".join(health.problems))
 
+    async def ask_backlogs() -> None:
+        if problems := adapters.broker.backlog_problems:
+            raise DependencyError("; ".join(problems))
+
     async def ask_database() -> None:
         # Without the database no command can be entered: leave them to the broker meanwhile.
         try:
@@ -212,6 +222,7 @@ def observe(sidecar: HealthSidecar, metrics: Metrics, adapters: Outside, parts: 
     for name, required, ask in (
         ("rabbitmq", True, ask_broker),
         ("postgresql", True, ask_database),
+        ("backends", False, ask_backlogs),
         ("redis", False, adapters.cache.check),
         ("s3", False, adapters.objects.check),
     ):
@@ -237,6 +248,9 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
     metrics.follow(metrics.settle_timeouts, lambda: stats().settle_failures)
     metrics.follow(metrics.redeliveries, lambda: stats().reattached + stats().acknowledged_again)
     metrics.follow(metrics.dead_letters, lambda: stats().dead_lettered)
+    metrics.follow(metrics.mended, lambda: stats().mended)
+    metrics.follow(metrics.unpublishable, lambda: stats().unpublishable)
+    metrics.follow(metrics.passed_over, lambda: parts.relay.passed_over)
     metrics.follow(metrics.claims_ignored, lambda: stats().claims_ignored)
     metrics.follow(metrics.oversized, lambda: stats().oversized)
     metrics.follow(metrics.events_ignored, lambda: parts.dispatcher.events_ignored)
@@ -266,6 +280,8 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
         metrics.fleet_room.set(parts.capacity.last.free)
         metrics.fleet_stranded.set(parts.caretaker.stranded)
         metrics.refused_waiting.set(parts.retellings.waiting)
+        for name, depth in adapters.broker.depths.items():
+            metrics.queue_depth.labels(name).set(depth)
         metrics.cpu_percent.set(usage.cpu_percent)
         metrics.worker_memory_bytes.set(usage.worker_rss_bytes)
         metrics.hosts_memory_bytes.set(usage.hosts_pss_bytes)

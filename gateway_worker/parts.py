@@ -199,7 +199,12 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
     """Build what works inside, from the outbox up to the consumer and the heartbeat."""
     broker, worker_id = adapters.broker, settings.worker_id
     outbox = PostgresOutboxStore(database=adapters.database, worker_id=worker_id)
-    relay = Relay(store=outbox, publisher=broker.publisher, published=counts.event_published)
+    relay = Relay(
+        store=outbox,
+        publisher=broker.publisher,
+        full_queue_patience_seconds=settings.broker.full_queue_patience_seconds,
+        published=counts.event_published,
+    )
     broker.publisher.on_ready(relay.nudge)
     recorder = Recorder(
         store=PostgresChangeStore(database=adapters.database, worker_id=worker_id),

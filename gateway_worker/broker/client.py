@@ -1,13 +1,14 @@
 """Opens everything that talks to RabbitMQ, in order, and closes it in reverse."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 
 import structlog
 
 from gateway_contracts import MAX_COMMAND_BYTES
+from gateway_worker.broker.backlogs import Backlogs
 from gateway_worker.broker.consumer import CommandConsumer
 from gateway_worker.broker.link import Link
 from gateway_worker.broker.publisher import Publisher
@@ -59,6 +60,10 @@ class Broker:
             timeout_seconds=settings.publish_timeout_seconds,
             counters=self._counters,
         )
+        self._backlogs = Backlogs(
+            declarer=self._declarer, topology=self._topology, backends=settings.backend_names
+        )
+        self.publisher.on_refused(self._backlogs.note_refusal)
         self._consumer: CommandConsumer | None = None
 
     @classmethod
@@ -95,6 +100,7 @@ class Broker:
             link=self._consuming,
             declarer=self._declarer,
             publisher=self.publisher,
+            backlogs=self._backlogs,
             topology=self._topology,
             worker_id=self._worker_id,
             settings=self._settings,
@@ -127,7 +133,19 @@ class Broker:
         consumer = self._consumer
         if not problems and consumer and consumer.is_wanted and not consumer.is_consuming:
             problems.append("consume: not subscribed to the worker's queue")
+        if consumer and consumer.problem:
+            problems.append(consumer.problem)
         return BrokerHealth(problems=tuple(problems))
+
+    @property
+    def backlog_problems(self) -> tuple[str, ...]:
+        """What is alarming about the queues that others are to empty, in words."""
+        return self._backlogs.problems
+
+    @property
+    def depths(self) -> Mapping[str, int]:
+        """How many messages waited in those queues when they were last looked at."""
+        return self._backlogs.depths
 
     def stats(self) -> BrokerStats:
         """Return the figures of this moment. Never blocks."""

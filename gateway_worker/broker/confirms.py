@@ -1,12 +1,24 @@
-"""A channel that publishes with confirms, and knows what the broker has not confirmed yet."""
+"""A channel that publishes with confirms, and knows what the broker has not confirmed yet.
+
+A message that the broker does not want at all (too large, not allowed) closes its channel, and ends
+the publications of others with it. None of them knows which one it was. So each that was on the
+channel goes alone the next time, on a channel of its own, and only the one that closes that is at
+fault.
+"""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from aiormq import Channel, spec
-from aiormq.exceptions import ChannelNotFoundEntity, DeliveryError, PublishError
+from aiormq.exceptions import (
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+    DeliveryError,
+    PublishError,
+)
 
 from gateway_worker.broker.failures import (
     CALLER_ERRORS,
@@ -14,14 +26,18 @@ from gateway_worker.broker.failures import (
     ReturnedError,
     as_dependency_error,
     is_cancelled,
+    size_limit,
 )
 from gateway_worker.broker.keeper import ChannelKeeper
-from gateway_worker.broker.link import Link
+from gateway_worker.broker.link import Link, close_channel
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
 from gateway_worker.errors import DependencyError, GatewayError
+from gateway_worker.outbox.ports import UnpublishableError
 
 RETRY_AFTER_SECONDS = 0.5
+SUSPECTS = 10_000
+"""How many messages are remembered that were on a channel which one of them has closed."""
 
 
 class ConfirmingChannel:
@@ -56,6 +72,11 @@ class ConfirmingChannel:
         self._is_something_missing = False
         self._started: dict[str, float] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._suspects: OrderedDict[str, None] = OrderedDict()
+        self._alone = asyncio.Lock()
+        self._largest_bytes: int | None = None
+        self._on_returned: list[Callable[[], None]] = []
+        self._on_refused: list[Callable[[], None]] = []
 
     @property
     def unconfirmed(self) -> int:
@@ -71,6 +92,14 @@ class ConfirmingChannel:
     def on_open(self, callback: Callable[[], None]) -> None:
         """Have `callback` called, without delay, whenever there is a channel again."""
         self._on_open.append(callback)
+
+    def on_returned(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called, without delay, whenever no queue wanted a message."""
+        self._on_returned.append(callback)
+
+    def on_refused(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called, without delay, whenever a full queue refuses a message."""
+        self._on_refused.append(callback)
 
     def start(self) -> None:
         """Begin to keep a channel open."""
@@ -100,15 +129,18 @@ class ConfirmingChannel:
 
         Raises:
             DependencyError: It is not known to be stored. It may be.
+            UnpublishableError: It never will be.
         """
+        if self._largest_bytes is not None and len(body) > self._largest_bytes:
+            raise UnpublishableError(_too_large(len(body), self._largest_bytes))
         message_id = properties.message_id
         assert message_id
         if message_id in self._started:
             await self._until_free(message_id)
         channel = self._usable()
-        self._started[message_id] = time.monotonic()
-        try:
-            await channel.basic_publish(
+
+        def send(channel: Channel) -> Awaitable[object]:
+            return channel.basic_publish(
                 body,
                 exchange=exchange,
                 routing_key=routing_key,
@@ -117,19 +149,57 @@ class ConfirmingChannel:
                 timeout=self._timeout_seconds,
                 wait=False,
             )
-        except CALLER_ERRORS:
-            raise
+
+        self._started[message_id] = time.monotonic()
+        try:
+            if message_id in self._suspects:
+                await self._send_alone(send, message_id, len(body))
+            else:
+                await send(channel)
+            self._counters.published += 1
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
+            self._suspect_if_closed(channel, message_id)
             raise self._failure(error, f"publish to {exchange}") from error
-        else:
-            self._counters.published += 1
         finally:
             del self._started[message_id]
             for waiter in self._waiting.pop(message_id, ()):
                 if not waiter.done():
                     waiter.set_result(None)
+
+    async def _send_alone(
+        self, send: Callable[[Channel], Awaitable[object]], message_id: str, size_bytes: int
+    ) -> None:
+        """Publish what may have closed its channel where it can do no harm to others.
+
+        Raises `UnpublishableError` if it closes this one too, and what the library raises.
+        """
+        async with self._alone:
+            channel = await self._link.channel(confirms=True)
+            try:
+                await send(channel)
+            except (Exception, asyncio.CancelledError) as error:
+                closing = channel.closing
+                why = closing.exception() if closing.done() and not closing.cancelled() else None
+                if isinstance(why or error, ChannelPreconditionFailed):
+                    self._suspects.pop(message_id, None)
+                    self._counters.unpublishable += 1
+                    if (limit := size_limit(why or error)) is not None:
+                        self._largest_bytes = limit
+                        raise UnpublishableError(_too_large(size_bytes, limit)) from error
+                    raise UnpublishableError(f"the broker refuses it for good: {why}") from error
+                raise
+            else:
+                self._suspects.pop(message_id, None)
+            finally:
+                await close_channel(channel)
+
+    def _suspect_if_closed(self, channel: Channel, message_id: str) -> None:
+        if channel.is_closed and not self._link.is_dead:
+            self._suspects[message_id] = None
+            if len(self._suspects) > SUSPECTS:
+                self._suspects.popitem(last=False)
 
     def _usable(self) -> Channel:
         if self._channel is None:
@@ -157,11 +227,21 @@ class ConfirmingChannel:
 
     def _failure(self, error: BaseException, what: str) -> GatewayError:
         counters = self._counters
+        if isinstance(error, GatewayError):
+            return error
+        if isinstance(error, CALLER_ERRORS) and not isinstance(error, TimeoutError):
+            counters.unpublishable += 1
+            return UnpublishableError(f"{what}: {error}")
         if isinstance(error, PublishError):
             counters.returned += 1
+            self._declarer.invalidate()
+            for callback in self._on_returned:
+                callback()
             return ReturnedError(f"{what}: no queue takes the message")
         if isinstance(error, DeliveryError):
             counters.refused += 1
+            for callback in self._on_refused:
+                callback()
             return RefusedError(f"{what}: the broker refused the message (a full queue)")
         if isinstance(error, TimeoutError):
             counters.publish_timeouts += 1
@@ -191,3 +271,7 @@ class ConfirmingChannel:
             self._open.clear()
         if not closing.cancelled() and isinstance(closing.exception(), ChannelNotFoundEntity):
             self._is_something_missing = True
+
+
+def _too_large(size_bytes: int, limit: int) -> str:
+    return f"it has {size_bytes} bytes, and the broker takes {limit} at most (max_message_size)"

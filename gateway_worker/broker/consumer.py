@@ -6,6 +6,7 @@ ones.
 """
 
 import asyncio
+import contextlib
 from dataclasses import replace
 
 import structlog
@@ -13,6 +14,7 @@ from aiormq.abc import DeliveredMessage
 
 from gateway_contracts import Topology
 from gateway_worker.broker.attendance import Attendance
+from gateway_worker.broker.backlogs import Backlogs
 from gateway_worker.broker.delivery import CommandDelivery, Handle
 from gateway_worker.broker.failures import is_cancelled
 from gateway_worker.broker.headers import take_away_claims
@@ -26,6 +28,7 @@ from gateway_worker.broker.settlement import Settlements
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.subscription import Subscription
 from gateway_worker.broker.topology import Declarer
+from gateway_worker.broker.upkeep import Upkeep
 from gateway_worker.broker.window import Window, wide_enough
 from gateway_worker.commands.ports import CommandSink
 from gateway_worker.errors import ConfigurationError, DependencyError
@@ -35,6 +38,8 @@ log = structlog.get_logger(__name__)
 MISSES_BEFORE_ACTION = 2
 CANCELLED_LEAVE_SECONDS = 0.3
 """How long a consumer that was cancelled waits for the broker to let it go."""
+UPKEEP_PAUSE_SECONDS = 5.0
+"""The longest pause between two looks at the broker while something seems to be wrong."""
 
 
 class CommandConsumer:
@@ -45,19 +50,21 @@ class CommandConsumer:
         link: The consuming connection.
         declarer: Makes sure that the queues are there.
         publisher: Takes the dead letters.
+        backlogs: Watches the queues that others empty.
         topology: The names.
         worker_id: Whose queue is consumed.
         settings: Prefetch and timeouts.
         counters: Where events are counted.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - it is where everything that comes in meets
         self,
         *,
         sink: CommandSink,
         link: Link,
         declarer: Declarer,
         publisher: Publisher,
+        backlogs: Backlogs,
         topology: Topology,
         worker_id: str,
         settings: BrokerSettings,
@@ -77,6 +84,17 @@ class CommandConsumer:
             counters=counters,
             on_settled=self._note_settled,
         )
+        self._backlogs = backlogs
+        self._upkeep = Upkeep(
+            declarer=declarer,
+            publisher=publisher,
+            topology=topology,
+            worker_id=worker_id,
+            counters=counters,
+        )
+        self._is_upkeep_due = asyncio.Event()
+        publisher.on_returned(self._is_upkeep_due.set)
+        publisher.on_refused(self._is_upkeep_due.set)
         self._topology = topology
         self._worker_id = worker_id
         self._attendance = Attendance(subscribe=self._subscribe_to, retire=self._retire)
@@ -105,6 +123,11 @@ class CommandConsumer:
     def is_wanted(self) -> bool:
         """Whether commands should come in now: neither paused nor leaving."""
         return self._own.is_wanted
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong at the broker and cannot be mended from here; None if nothing is."""
+        return self._upkeep.problem
 
     @property
     def attended(self) -> frozenset[str]:
@@ -210,14 +233,20 @@ class CommandConsumer:
         self._is_running = True
         self._start()
         self._apply()
-        watching = asyncio.create_task(self._watch(), name="broker:watch")
+        watching = (
+            asyncio.create_task(self._watch(), name="broker:watch"),
+            asyncio.create_task(self._keep_up(), name="broker:upkeep"),
+        )
         try:
             await stop.wait()
-            watching.cancel()
+            for task in watching:
+                task.cancel()
             await self.stop_intake()
             await self.idle()
         finally:
-            watching.cancel()
+            for task in watching:
+                task.cancel()
+            await self._upkeep.stop()
             await self._leave()
 
     async def stop_intake(self) -> None:
@@ -302,7 +331,13 @@ class CommandConsumer:
     def _route(
         self, subscription: Subscription, receipts: Receipts, message: DeliveredMessage
     ) -> None:
-        self._check_claims(subscription, message)
+        if message.exchange == self._topology.internal:
+            if self._upkeep.take(message, origin=subscription.origin):
+                receipts.acknowledge(message.delivery_tag or 0)
+                return
+        else:
+            self._check_claims(subscription, message)
+            self._backlogs.learn(message.header.properties.app_id)
         cut = read_cut(message.body)
         if cut is not None:
             message = replace(message, body=cut.head)
@@ -337,9 +372,7 @@ class CommandConsumer:
             log.exception("command.not_accepted")
 
     def _check_claims(self, subscription: Subscription, message: DeliveredMessage) -> None:
-        """Take away what only a worker may say, unless the broker vouches that one has said it."""
-        if message.exchange == self._topology.internal:
-            return
+        """Take away what only a worker may say: the broker does not vouch that one has said it."""
         if claims := take_away_claims(message):
             self._counters.claims_ignored += 1
             log.warning("command.claims_ignored", queue=subscription.queue, headers=claims)
@@ -355,6 +388,25 @@ class CommandConsumer:
                 await self._look()
             except Exception:  # the watch is for what goes wrong: it must not end of it
                 log.exception("consumer.watch_failed")
+
+    async def _keep_up(self) -> None:
+        """Look after what is at the broker, now and then and whenever something seems wrong."""
+        interval = self._settings.upkeep_interval_seconds
+        pause = min(interval, UPKEEP_PAUSE_SECONDS)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(interval):
+                    await self._is_upkeep_due.wait()
+            self._is_upkeep_due.clear()
+            if not self._link.is_up:
+                await asyncio.sleep(pause)
+                continue
+            try:
+                await self._upkeep.look(may_probe=self._own.is_active)
+                await self._backlogs.look()
+            except Exception:  # as above
+                log.exception("consumer.upkeep_failed")
+            await asyncio.sleep(pause)
 
     async def _look(self) -> None:
         """Ask the broker whether it has our consumer; act if it says no, or nothing, twice."""

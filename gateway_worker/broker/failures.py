@@ -1,6 +1,8 @@
 """The library's errors, told apart and turned into the worker's own."""
 
 import asyncio
+import re
+import struct
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
@@ -14,6 +16,7 @@ from aiormq.exceptions import (
 )
 
 from gateway_worker.errors import ConfigurationError, DependencyError, GatewayError
+from gateway_worker.outbox.ports import FullQueueError
 from gateway_worker.runtime.os_errors import explain, is_of_this_machine
 
 Answer = TypeVar("Answer")
@@ -23,12 +26,18 @@ class ReturnedError(DependencyError):
     """The broker gave a message back: no queue is bound for its key."""
 
 
-class RefusedError(DependencyError):
-    """The broker refused a message: a queue that should take it is full."""
+RefusedError = FullQueueError
+
+CALLER_ERRORS = (ValueError, TypeError, AssertionError, RecursionError, OverflowError, struct.error)
+"""What the library raises for what it cannot encode; a repetition would fail for ever."""
+
+_TOO_LARGE = re.compile(r"larger than (?:configured )?max size (\d+)")
 
 
-CALLER_ERRORS = (ValueError, TypeError, AssertionError)
-"""What the library raises for our own mistakes; a repetition would fail for ever."""
+def size_limit(error: BaseException) -> int | None:
+    """Return the largest body that the broker takes, if that is what an error says."""
+    found = _TOO_LARGE.search(str(error))
+    return int(found[1]) if found else None
 
 
 def is_cancelled() -> bool:

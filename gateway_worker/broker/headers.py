@@ -22,6 +22,8 @@ CONTROL = "wa-control"
 """What a message among workers says; commands have none."""
 KEY = "wa-key"
 """The routing key that a forwarded command was first published with."""
+PROBE = "probe"
+"""Of `CONTROL`: it is looked for where it comes out, and says nothing else."""
 ATTEMPT = "wa-attempt"
 """How often a command was tried before it waited in a retry tier."""
 
@@ -101,4 +103,4 @@ def take_away_claims(message: DeliveredMessage) -> tuple[str, ...]:
     )
 
 
-_KNOWN = frozenset({FROM, HOPS, STAGE, HOP, CONTROL, ATTEMPT})
+_KNOWN = frozenset({FROM, HOPS, STAGE, HOP, CONTROL, KEY, ATTEMPT})

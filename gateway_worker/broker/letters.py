@@ -18,6 +18,7 @@ from gateway_worker.broker.headers import (
     FROM,
     HOP,
     HOPS,
+    KEY,
     STAGE,
     kept_headers,
     take_away_claims,
@@ -152,7 +153,7 @@ def replayed(message: DeliveredMessage, *, trusting: bool = False) -> spec.Basic
         message: The letter.
         trusting: Take what it says in `wa-control` for a worker's word.
     """
-    dropped = {ATTEMPT, FROM, HOP, HOPS, STAGE}
+    dropped = {ATTEMPT, FROM, HOP, HOPS, KEY, STAGE}
     headers = {
         name: value
         for name, value in kept_headers(message.header.properties.headers or {}).items()

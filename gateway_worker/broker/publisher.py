@@ -4,6 +4,7 @@ Each kind has a channel, so that a missing exchange costs only its own.
 """
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from gateway_worker.broker.headers import (
     HOP,
     HOPS,
     KEY,
+    PROBE,
     STAGE,
     forwarded_headers,
     kept_headers,
@@ -44,6 +46,8 @@ from gateway_worker.errors import InvalidCommandError
 from gateway_worker.sessions.changes import OutboxRow
 
 CONTROL_CONTENT_TYPE = "application/json"
+UNPUBLISHABLE = "unpublishable"
+"""Why an event is among the dead letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +129,15 @@ class Publisher:
         for channel in self._channels:
             await channel.ready()
 
+    def on_returned(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called, without delay, whenever no queue wanted something."""
+        for channel in (self._events, self._commands):
+            channel.on_returned(callback)
+
+    def on_refused(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called, without delay, whenever a full queue refuses an event."""
+        self._events.on_refused(callback)
+
     def on_ready(self, callback: Callable[[], None]) -> None:
         """Have `callback` called, without delay, whenever events can be published again.
 
@@ -147,6 +160,47 @@ class Publisher:
             exchange=self._topology.event_exchange(row.type),
             routing_key=row.routing_key,
             properties=self._stored(row, {}),
+        )
+
+    async def set_aside(self, row: OutboxRow, *, reason: str) -> None:
+        """Put an event that cannot be published to the dead letters, by size and digest.
+
+        Raises:
+            DependencyError: It is not known to be stored.
+        """
+        told: dict[str, Any] = {BYTES: len(row.body), SHA256: hashlib.sha256(row.body).hexdigest()}
+        await self._commands.publish(
+            orjson.dumps({"type": row.type, "subject": row.session_id, **told}),
+            exchange=self._topology.internal_dead,
+            routing_key=row.session_id,
+            properties=spec.Basic.Properties(
+                content_type=CONTROL_CONTENT_TYPE,
+                delivery_mode=PERSISTENT,
+                message_id=row.event_id,
+                message_type=row.type,
+                app_id=self._source,
+                headers={
+                    **told,
+                    "wa-dead-code": UNPUBLISHABLE,
+                    "wa-dead-reason": reason,
+                    "wa-dead-routing-key": row.session_id,
+                    "wa-dead-by": self._source,
+                    "wa-dead-at": datetime.now(UTC).isoformat(),
+                },
+            ),
+        )
+
+    async def probe(self, session_id: str, *, worker_id: str) -> None:
+        """Send a message to a worker the way a session's commands go, to see where it comes out.
+
+        Raises:
+            DependencyError: It is not known to be stored.
+        """
+        await self.publish_command(
+            orjson.dumps({"worker": worker_id, "session": session_id}),
+            routing_key=session_id,
+            headers={CONTROL: PROBE},
+            content_type=CONTROL_CONTENT_TYPE,
         )
 
     async def publish_replay(self, row: OutboxRow, *, queue: str) -> None:

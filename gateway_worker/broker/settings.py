@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from gateway_contracts import Topology
+from gateway_contracts import BackendTopology, Topology
 from gateway_contracts.topology import LONGEST_DAYS
 
 
@@ -34,6 +34,11 @@ class BrokerSettings(BaseModel):
         reconnect_initial_seconds: The first wait between attempts to connect, about.
         reconnect_maximum_seconds: The longest wait between attempts to connect.
         watch_interval_seconds: How often the broker is asked whether it still knows our consumer.
+        upkeep_interval_seconds: How often it is looked after what was declared and bound, and how
+            deep the queues are that backends empty.
+        full_queue_patience_seconds: How long events wait for a queue that refuses them, before they
+            go on without it; `inf` for as long as it takes.
+        backends: The backend services whose queues are watched, besides those that send commands.
         dead_letter_days: How long a dead command is kept. The same for the whole fleet: it is an
             argument of the queue.
         dead_letter_bytes: How many bytes of dead commands are kept; the oldest go first. Likewise.
@@ -58,6 +63,9 @@ class BrokerSettings(BaseModel):
     reconnect_initial_seconds: float = Field(0.2, gt=0)
     reconnect_maximum_seconds: float = Field(10.0, gt=0)
     watch_interval_seconds: float = Field(10.0, gt=0)
+    upkeep_interval_seconds: float = Field(30.0, gt=0)
+    full_queue_patience_seconds: float = Field(5.0, ge=0, allow_inf_nan=True)
+    backends: str = ""
     dead_letter_days: int = Field(30, ge=1, le=LONGEST_DAYS)
     dead_letter_bytes: int = Field(1_073_741_824, ge=1_048_576)
     remembered_commands: int = Field(20_000, ge=1000)
@@ -71,6 +79,13 @@ class BrokerSettings(BaseModel):
         if parts.scheme not in {"amqp", "amqps"} or not parts.hostname:
             raise ValueError("not an AMQP URL: amqp://user:password@host:port/vhost is expected")
         return url
+
+    @field_validator("backends")
+    @classmethod
+    def _are_services(cls, backends: str) -> str:
+        for name in _names(backends):
+            BackendTopology(service=name)
+        return backends
 
     @field_validator("prefix")
     @classmethod
@@ -94,6 +109,11 @@ class BrokerSettings(BaseModel):
         )
 
     @property
+    def backend_names(self) -> tuple[str, ...]:
+        """The backend services whose queues are watched from the start."""
+        return _names(self.backends)
+
+    @property
     def for_operator(self) -> "BrokerSettings":
         """The same settings with the operator's user."""
         return self.model_copy(update={"url": self.operator_url or self.url})
@@ -109,3 +129,7 @@ class BrokerSettings(BaseModel):
         parts = urlsplit(self.url.get_secret_value())
         port = parts.port or (5671 if parts.scheme == "amqps" else 5672)
         return f"{parts.hostname}:{port}{parts.path or '/'}"
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))

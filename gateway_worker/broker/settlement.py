@@ -9,7 +9,7 @@ from gateway_worker.broker.ledger import Ledger
 from gateway_worker.broker.publisher import DeadLetter, Publisher
 from gateway_worker.broker.stats import Counters
 from gateway_worker.commands.ports import Refusal, Settlement
-from gateway_worker.errors import DependencyError
+from gateway_worker.errors import GatewayError
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +78,7 @@ class Settlements:
         )
         try:
             await self._publisher.publish_dead(letter)
-        except (DependencyError, ValueError, TypeError) as error:
+        except GatewayError as error:
             log.warning("command.dead_letter_failed", code=refusal.code, reason=str(error))
             self._reject(delivery)
             return

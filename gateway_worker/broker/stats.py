@@ -22,6 +22,8 @@ class Counters:
     resubscribed: int = 0
     claims_ignored: int = 0
     oversized: int = 0
+    unpublishable: int = 0
+    mended: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,8 @@ class BrokerStats:
         resubscribed: Consumers that were found gone and subscribed again.
         claims_ignored: Messages that said of themselves what only workers may say; ignored.
         oversized: Messages whose body was too large to be read.
+        unpublishable: Messages that the broker will never take.
+        mended: Queues, exchanges and bindings that were found gone, and made again.
         in_flight: Commands handed out and not settled.
         unconfirmed: Publications without a confirm so far.
         oldest_unconfirmed_seconds: Age of the oldest of them; grows while the broker blocks us.
@@ -67,6 +71,8 @@ class BrokerStats:
     resubscribed: int
     claims_ignored: int
     oversized: int
+    unpublishable: int
+    mended: int
     in_flight: int
     unconfirmed: int
     oldest_unconfirmed_seconds: float

@@ -70,6 +70,44 @@ class Declarer:
         async with self._lock:
             await self._ensure()
 
+    @property
+    def sessions(self) -> frozenset[str]:
+        """The sessions whose commands are routed to the worker's queue."""
+        return frozenset(self._keys)
+
+    async def missing(self) -> tuple[str, ...]:
+        """Return the names of the exchanges and queues that are gone. Raises `DependencyError`."""
+        gone: list[str] = []
+        queues = (*self._topology.queues(), self._topology.worker_queue_spec(self._worker_id))
+        for exchange in self._topology.exchanges():
+            await self._look_for(exchange.name, gone, is_queue=False)
+        for queue in queues:
+            await self._look_for(queue.name, gone, is_queue=True)
+        return tuple(gone)
+
+    async def _look_for(self, name: str, gone: list[str], *, is_queue: bool) -> None:
+        try:
+            await self._maker.request(
+                f"look for {name}",
+                lambda channel: (
+                    channel.queue_declare(name, passive=True)
+                    if is_queue
+                    else channel.exchange_declare(name, passive=True)
+                ),
+            )
+        except DependencyError as error:
+            if not is_missing(error):
+                raise
+            gone.append(name)
+
+    async def bind_again(self, session_id: str) -> bool:
+        """Make a session's binding again; False if its commands are not to come here."""
+        async with self._lock:
+            if session_id not in self._keys:
+                return False
+            await self._maker.bind(self._own(session_id))
+            return True
+
     async def bind(self, session_id: str) -> None:
         """Route a session's commands to the worker's queue, also after the queue was lost."""
         async with self._lock:
@@ -147,9 +185,24 @@ class Declarer:
             await close_channel(channel)
         return QueueState(messages=answer.message_count or 0, consumers=answer.consumer_count or 0)
 
+    async def assert_shared(self) -> None:
+        """Declare and bind again what all workers share, and the worker's own queue and key.
+
+        Raises as `ensure`.
+        """
+        async with self._lock:
+            await self._assert_shared()
+
     async def _ensure(self) -> None:
         if self._is_declared:
             return
+        await self._assert_shared()
+        for key in self._keys:
+            await self._maker.bind(self._own(key))
+        self._is_declared = True
+        log.info("broker.declared", queue=self._queue, sessions=len(self._keys))
+
+    async def _assert_shared(self) -> None:
         for exchange in self._topology.exchanges():
             await self._maker.exchange(exchange)
         own = self._topology.worker_queue_spec(self._worker_id)
@@ -159,10 +212,7 @@ class Declarer:
             await self._maker.queue(queue)
         for binding in self._topology.bindings():
             await self._maker.bind(binding)
-        for key in (self._topology.worker_key(self._worker_id), *self._keys):
-            await self._maker.bind(self._own(key))
-        self._is_declared = True
-        log.info("broker.declared", queue=self._queue, sessions=len(self._keys))
+        await self._maker.bind(self._own(self._topology.worker_key(self._worker_id)))
 
     def _own(self, key: str) -> BindingSpec:
         return BindingSpec(exchange=self._topology.commands, queue=self._queue, routing_key=key)

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway_worker.errors import DependencyError, PermanentError
 from gateway_worker.sessions.changes import Change, Committed, OutboxRow
+
+
+class FullQueueError(DependencyError):
+    """The broker refused a message: a queue that should take it is full. The others have it."""
+
+
+class UnpublishableError(PermanentError):
+    """The broker will never take this message, whatever its own state is."""
 
 
 class ChangeStore(Protocol):
@@ -55,7 +64,18 @@ class EventPublisher(Protocol):
     async def publish(self, row: OutboxRow) -> None:
         """Publish one event and return once the broker has confirmed it.
 
-        Calls may overlap; the broker gets them in the order of the calls. Raises `DependencyError`
-        if it is not known to be stored (then it is repeated with the same id).
+        Calls may overlap; the broker gets them in the order of the calls.
+
+        Raises:
+            DependencyError: It is not known to be stored (then it is repeated with the same id); a
+                `FullQueueError` if one of the queues has refused it.
+            UnpublishableError: It never will be.
+        """
+        ...
+
+    async def set_aside(self, row: OutboxRow, *, reason: str) -> None:
+        """Tell whoever runs the gateway of an event that cannot be published, in the dead letters.
+
+        Raises `DependencyError` if that is not known to be stored.
         """
         ...

@@ -15,8 +15,13 @@ from functools import partial
 
 import structlog
 
-from gateway_worker.errors import RetryableError
-from gateway_worker.outbox.ports import EventPublisher, OutboxStore
+from gateway_worker.errors import GatewayError, RetryableError
+from gateway_worker.outbox.ports import (
+    EventPublisher,
+    FullQueueError,
+    OutboxStore,
+    UnpublishableError,
+)
 from gateway_worker.runtime.batcher import Batcher
 from gateway_worker.runtime.mailbox import Mailboxes
 from gateway_worker.runtime.retry import Backoff, until_answered
@@ -29,6 +34,32 @@ _MARK_SECONDS = 0.1
 """Between two notes of what is published: what a crash in between publishes again is this much."""
 
 
+_REFUSAL_ENDS_SECONDS = 30.0
+"""After so long without a refusal the next one begins the patience anew."""
+
+
+class Patience:
+    """How long all events wait for a queue that is full, before they go on without it.
+
+    Args:
+        seconds: Counted from the first refusal; infinite for as long as it takes.
+        clock: Seconds that only rise.
+    """
+
+    def __init__(self, *, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._since = self._last = float("-inf")
+
+    def is_over(self) -> bool:
+        """Note a refusal; tell whether it was one too many."""
+        now = self._clock()
+        if now - self._last > _REFUSAL_ENDS_SECONDS:
+            self._since = now
+        self._last = now
+        return now - self._since >= self._seconds
+
+
 class Relay:
     """Moves events from outbox to broker.
 
@@ -36,8 +67,14 @@ class Relay:
         store: The outbox table.
         publisher: Publishes with confirms.
         memory_rows: How many unpublished rows to hold at most.
+        full_queue_patience_seconds: How long events wait for a queue that is full. Then they count
+            as published: the other queues have them, and they stay stored for `session.replay`.
         published: Called with an event's type once the broker has confirmed it, and with the
             seconds since it was taken up here, which is right after its commit.
+
+    Attributes:
+        passed_over: Events that a full queue has missed.
+        unpublishable: Events that the broker will never take.
     """
 
     def __init__(
@@ -46,12 +83,16 @@ class Relay:
         store: OutboxStore,
         publisher: EventPublisher,
         memory_rows: int = 5_000,
+        full_queue_patience_seconds: float = 5.0,
         published: Callable[[str, float], None] = lambda _type, _seconds: None,
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._memory_rows = memory_rows
         self._published = published
+        self._patience = Patience(seconds=full_queue_patience_seconds)
+        self.passed_over = 0
+        self.unpublishable = 0
         self._mailboxes: Mailboxes[tuple[OutboxRow, float]] = Mailboxes(
             handle=self._publish, name="relay"
         )
@@ -210,6 +251,14 @@ class Relay:
         while True:
             try:
                 await self._publisher.publish(row)
+            except UnpublishableError as error:
+                await self._set_aside(row, error)
+                return
+            except FullQueueError as error:
+                if self._patience.is_over():
+                    self._pass_over(row, error)
+                    return
+                log.warning("relay.publish_failed", event_id=row.event_id, reason=str(error))
             except RetryableError as error:
                 log.warning("relay.publish_failed", event_id=row.event_id, reason=str(error))
             except Exception:  # even a fault of our own must not let a later one overtake
@@ -219,6 +268,29 @@ class Relay:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(backoff.next_seconds()):
                     await self._nudged.wait()
+
+    def _pass_over(self, row: OutboxRow, error: FullQueueError) -> None:
+        """Go on without the queue that is full; the others have the event."""
+        self.passed_over += 1
+        log.error("relay.queue_passed_over", event_id=row.event_id, reason=str(error))
+
+    async def _set_aside(self, row: OutboxRow, error: UnpublishableError) -> None:
+        """Leave an event out, so that those behind it go on, and say so."""
+        self.unpublishable += 1
+        log.error(
+            "relay.event_unpublishable",
+            event_id=row.event_id,
+            event_type=row.type,
+            session_id=row.session_id,
+            size_bytes=len(row.body),
+            reason=str(error),
+        )
+        try:
+            await until_answered(
+                partial(self._publisher.set_aside, row, reason=str(error)), name="relay.set_aside"
+            )
+        except GatewayError as failure:
+            log.exception("relay.event_not_set_aside", reason=str(failure))
 
     async def _mark(self, outbox_ids: Sequence[int]) -> Sequence[None]:
         await self._store.mark_published(outbox_ids)

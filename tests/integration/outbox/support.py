@@ -93,7 +93,12 @@ async def living(
     async with Broker.open(settings, worker_id=WORKER) as broker:
         outbox = WatchedOutbox(PostgresOutboxStore(database=marks or database, worker_id=WORKER))
         store: OutboxStore = outbox
-        relay = Relay(store=store, publisher=broker.publisher, memory_rows=memory_rows)
+        relay = Relay(
+            store=store,
+            publisher=broker.publisher,
+            memory_rows=memory_rows,
+            full_queue_patience_seconds=settings.full_queue_patience_seconds,
+        )
         recorder = Recorder(
             store=PostgresChangeStore(database=database, worker_id=WORKER), offer=relay.offer
         )

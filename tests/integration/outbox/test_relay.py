@@ -3,11 +3,16 @@
 import asyncio
 from contextlib import suppress
 
+import aio_pika
+import aio_pika.abc
+import orjson
+
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.outbox.pruning import Pruner, Shelf
 from gateway_worker.storage.db import Database, PostgresOutboxStore
 from tests.integration.outbox.support import Backend, Life, by_session, first_times, living
 from tests.integration.storage.db.support import WORKER, count, message, value
+from tests.support.dead_letters import DeadLetters
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
 
@@ -186,3 +191,73 @@ async def _all_marked(database: Database, number: int) -> bool:
 
 async def _is_empty(database: Database) -> bool:
     return await count(database, "outbox") == 0
+
+
+async def test_a_full_queue_of_one_backend_does_not_hold_up_the_events_of_others(
+    database: Database, settings: BrokerSettings, backend: Backend, amqp_url: str
+) -> None:
+    """After a moment all events go on without it; the others get each, in order."""
+    patience = settings.model_copy(update={"full_queue_patience_seconds": 0.2})
+    async with living(database, patience) as life, await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        full = await channel.declare_queue(
+            "", exclusive=True, arguments={"x-max-length": 1, "x-overflow": "reject-publish"}
+        )
+        await full.bind(settings.topology.events, "#")
+        for number in range(60):
+            life.recorder.record(message(number, session=f"s{number % 2}"))
+        await eventually(lambda: life.relay.passed_over > 0)
+        await life.until_published()
+        assert (await channel.declare_queue(full.name, passive=True)).name
+        await life.stop()
+
+    came = first_times(await backend.take_all())
+    assert by_session(came) == {"s0": list(range(1, 31)), "s1": list(range(1, 31))}
+
+
+async def test_a_fleet_with_one_backend_may_wait_for_its_full_queue(
+    database: Database, settings: BrokerSettings, backend: Backend, amqp_url: str
+) -> None:
+    """Then nothing is missed: what was refused comes when there is room."""
+    patience = settings.model_copy(update={"full_queue_patience_seconds": float("inf")})
+    async with living(database, patience) as life, await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        full = await channel.declare_queue(
+            "", exclusive=True, arguments={"x-max-length": 1, "x-overflow": "reject-publish"}
+        )
+        await full.bind(settings.topology.events, "#")
+        for number in range(5):
+            await life.recorder.record(message(number, session="s0"))
+        await eventually(lambda: life.relay.held > 0)
+        assert await life.outbox.depth() > 0
+        arrived: list[int] = []
+
+        async def take(arriving: aio_pika.abc.AbstractIncomingMessage) -> None:
+            arrived.append(int(orjson.loads(arriving.body)["sequence"]))
+            await arriving.ack()
+
+        await full.consume(take)
+        await life.until_published()
+        await eventually(lambda: set(arrived) == {1, 2, 3, 4, 5})
+        assert life.relay.passed_over == 0
+        await life.stop()
+
+
+async def test_an_event_that_cannot_be_published_is_set_aside_and_those_behind_it_go_on(
+    database: Database, settings: BrokerSettings, backend: Backend, amqp_url: str
+) -> None:
+    """Of its own session too; whoever runs the gateway finds it among the dead letters."""
+    async with living(database, settings) as life:
+        texts = ["x" * 5_000_000 if number == 10 else "hello" for number in range(30)]
+        for number, text in enumerate(texts):
+            await life.recorder.record(message(number, session=f"s{number % 2}", words=text))
+        await life.until_published()
+        assert life.relay.unpublishable == 1
+        await life.stop()
+
+    async with DeadLetters.open(amqp_url, settings.topology) as letters:
+        letter = await letters.next()
+    assert letter.code == "unpublishable"
+    assert "bytes" in letter.reason
+    came = by_session(first_times(await backend.take_all()))
+    assert came == {"s0": [*range(1, 6), *range(7, 16)], "s1": list(range(1, 16))}
