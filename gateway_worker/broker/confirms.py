@@ -21,11 +21,11 @@ from aiormq.exceptions import (
 )
 
 from gateway_worker.broker.failures import (
-    CALLER_ERRORS,
     RefusedError,
     ReturnedError,
     as_dependency_error,
     is_cancelled,
+    is_of_caller,
     size_limit,
 )
 from gateway_worker.broker.keeper import ChannelKeeper
@@ -229,7 +229,7 @@ class ConfirmingChannel:
         counters = self._counters
         if isinstance(error, GatewayError):
             return error
-        if isinstance(error, CALLER_ERRORS) and not isinstance(error, TimeoutError):
+        if is_of_caller(error) and not isinstance(error, TimeoutError):
             counters.unpublishable += 1
             return UnpublishableError(f"{what}: {error}")
         if isinstance(error, PublishError):

@@ -18,6 +18,7 @@ from aiormq.exceptions import (
 from gateway_worker.errors import ConfigurationError, DependencyError, GatewayError
 from gateway_worker.outbox.ports import FullQueueError
 from gateway_worker.runtime.os_errors import explain, is_of_this_machine
+from gateway_worker.runtime.transport import is_of_transport
 
 Answer = TypeVar("Answer")
 
@@ -38,6 +39,11 @@ def size_limit(error: BaseException) -> int | None:
     """Return the largest body that the broker takes, if that is what an error says."""
     found = _TOO_LARGE.search(str(error))
     return int(found[1]) if found else None
+
+
+def is_of_caller(error: BaseException) -> bool:
+    """Tell whether an error is our own mistake, and not the loop's word for a lost connection."""
+    return isinstance(error, CALLER_ERRORS) and not is_of_transport(error)
 
 
 def is_cancelled() -> bool:
@@ -118,9 +124,9 @@ async def bounded(request: Awaitable[Answer], *, seconds: float, what: str) -> A
         raise DependencyError(f"{what}: no answer within {seconds:g} s")
     try:
         return task.result()
-    except CALLER_ERRORS:
-        raise
     except (Exception, asyncio.CancelledError) as error:
+        if is_of_caller(error):
+            raise
         raise as_refusal(error, what) or as_dependency_error(error, what) from error
 
 

@@ -131,14 +131,20 @@ def _tls_certificates(now: datetime) -> tuple[bytes, bytes]:
     key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "WhatsApp sandbox authority")])
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, SERVER_NAMES[0])])
+    key_of_ca = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
+    issued_by_ca = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key_of_ca)
     ca = (
         _certificate(ca_name, ca_name, ca_key, now)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(issued_by_ca, critical=False)
         .sign(ca_key, SHA256())
     )
     leaf = (
         _certificate(name, ca_name, key, now)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(issued_by_ca, critical=False)
         .add_extension(
             x509.SubjectAlternativeName([x509.DNSName(item) for item in SERVER_NAMES]),
             critical=False,
@@ -161,4 +167,20 @@ def _certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_SLACK)
         .not_valid_after(now + VALID_FOR)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """Return what a key may be used for; strict clients (RFC 5280) want it said."""
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
     )

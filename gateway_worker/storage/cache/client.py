@@ -9,20 +9,13 @@ import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.storage.cache.settings import CacheSettings
 
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
-
-_CLOSED_UNDER_US = RuntimeError
-"""What uvloop raises where something is written to a connection that has just been reset; the
-library takes it for no connection error."""
-_OF_THE_CONNECTION: Any = (RedisConnectionError, RedisTimeoutError, _CLOSED_UNDER_US)
+_ANYTHING: Any = (Exception,)
 
 
 class Cache:
@@ -43,12 +36,10 @@ class Cache:
             timeout=settings.operation_timeout_seconds,
             socket_connect_timeout=settings.connect_timeout_seconds,
             socket_timeout=settings.operation_timeout_seconds,
-            # Once more on a fresh connection: the pooled one may be from before a restart.
-            retry=Retry(
-                NoBackoff(),
-                1,
-                supported_errors=_OF_THE_CONNECTION,
-            ),
+            # Once more on a fresh connection: the pooled one may be from before a restart. Whatever
+            # was raised: on a connection that has just died the library lets through what the loop
+            # raises (TypeError, RuntimeError), and what half an answer comes to (ValueError).
+            retry=Retry(NoBackoff(), 1, supported_errors=_ANYTHING),
             decode_responses=True,
             protocol=2,
         )
@@ -86,7 +77,7 @@ class Cache:
         try:
             async with asyncio.timeout(self._settings.operation_timeout_seconds):
                 answer = await do(self._client)
-        except (RedisError, OSError, _CLOSED_UNDER_US) as error:
+        except Exception as error:  # noqa: BLE001 - the library, the loop and the parser have one each
             # The library's messages quote commands with their arguments: only the kind is told.
             problem = f"Redis at {self._settings.address}: {type(error).__name__}"
             self._note(up=False, problem=problem)

@@ -9,6 +9,7 @@ makes (restype, argtypes, errcheck) and applies them when a host loads the real 
 import ctypes
 import importlib
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ class Deferred:
     """
 
     def __init__(self, *, path: str, version: bytes) -> None:
-        self._path = path
+        # By its true name: it is looked for among what is mapped, which the kernel lists by that.
+        self._path = os.path.realpath(path)
         self._library: ctypes.CDLL | None = None
         self._relocations: Relocations | None = None
         self.GetVersion = _Version(version)

@@ -1,7 +1,10 @@
 """What hosts share of the native library, in processes that may load it."""
 
+import os
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
 
@@ -33,14 +36,52 @@ raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))
 """
 
 
-def run(program: str) -> None:
-    """Run a program; raises if it fails."""
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+ROOT = """
+from gateway_worker.whatsapp.host.native import PUBLISHED_ROOT, install_root
+
+deferred.load()
+install_root(deferred.path, bytes(32))
+try:
+    install_root(deferred.path, bytes(32))
+except Exception as error:
+    assert type(error).__name__ == "RootKeyError", error
+else:
+    raise AssertionError("the published root is still there")
+"""
+
+
+def run(program: str, *, packages: Path | None = None) -> None:
+    """Run a program, with packages from another place if one is given; raises if it fails."""
+    environment = dict(os.environ)
+    if packages is not None:
+        environment["PYTHONPATH"] = f"{packages}:{Path(__file__).parents[3]}"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60, env=environment)
 
 
 def test_a_host_maps_what_was_recorded() -> None:
     """Instead of the pages that the dynamic linker has just written for it alone."""
     run(RECORD + LOAD.format(before="pass", shared=1))
+
+
+@pytest.fixture(params=["link", "link to a link", "dots"])
+def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Return the environment's packages by a name that is not the one the kernel knows."""
+    packages = Path(sysconfig.get_path("purelib"))
+    if request.param == "dots":
+        return packages / ".." / packages.name
+    (tmp_path / "first").symlink_to(packages)
+    (tmp_path / "second").symlink_to("first")
+    return tmp_path / ("first" if request.param == "link" else "second")
+
+
+def test_a_library_behind_a_link_is_shared(elsewhere: Path) -> None:
+    """An environment may be a link: the kernel lists what is mapped by its true name."""
+    run(RECORD + LOAD.format(before="pass", shared=1), packages=elsewhere)
+
+
+def test_a_library_behind_a_link_takes_another_root(elsewhere: Path) -> None:
+    """Without that no session connects to a sandbox."""
+    run(RECORD + ROOT, packages=elsewhere)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from gateway_worker.sessions.ports import CurrentQr, SessionRow
 from gateway_worker.storage.cache import Cache, CacheSettings, RedisRoutes, RedisWorkers
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
+from tests.support.rubbish import answering
 
 
 @pytest.fixture
@@ -84,6 +85,29 @@ async def test_a_redis_that_is_not_there_stops_nothing(
     assert [entry["event"] for entry in logs if entry["log_level"] != "debug"] == [
         "cache.unavailable"
     ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"$2\r\n\xff\xfe\r\n", id="no text"),
+        pytest.param(b":abc\r\n", id="no number"),
+        pytest.param(b"*x\r\n", id="no length"),
+        pytest.param(b"$-5\r\n", id="less than nothing"),
+        pytest.param(b"$100\r\nhalf", id="half an answer"),
+        pytest.param(b"HTTP/1.1 400 Bad Request\r\n\r\n", id="another protocol"),
+        pytest.param(bytes(range(256)), id="rubbish"),
+    ],
+)
+async def test_whatever_the_driver_raises_is_an_outage(brief: CacheSettings, answer: bytes) -> None:
+    """It lets through what its parser raises, which has no class in common."""
+    async with answering(answer) as port:
+        url = f"redis://127.0.0.1:{port}/0"
+        broken = CacheSettings.model_validate(brief.model_dump() | {"url": url})
+        async with Cache.open(broken) as cache:
+            with pytest.raises(DependencyError, match=f"127.0.0.1:{port}"):
+                await cache.check()
 
 
 async def test_a_redis_that_hangs_holds_nobody_up(brief: CacheSettings, proxy: TcpProxy) -> None:
