@@ -136,11 +136,11 @@ async def run(
         )
         await asyncio.to_thread(_announce, ready, ready_file)
         if exit_with_stdin:
-            stack.callback(_stop_when_stdin_ends(stop))
+            stack.callback(stop_when_stdin_ends(stop))
         await stop.wait()
 
 
-def _stop_when_stdin_ends(stop: asyncio.Event) -> Callable[[], object]:
+def stop_when_stdin_ends(stop: asyncio.Event) -> Callable[[], object]:
     """Let the loop watch standard input (a pipe); returns what ends the watching."""
     loop = asyncio.get_running_loop()
     stdin = sys.stdin.fileno()

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import shutil
 from pathlib import Path
@@ -10,8 +9,9 @@ from pathlib import Path
 import structlog
 
 from gateway_worker.devkit.demo.stage import Stage, stage
-from gateway_worker.devkit.demo.story import Story, StoryError
+from gateway_worker.devkit.demo.story import CUSTOMER, SHOP, Story, StoryError
 from gateway_worker.devkit.demo.terminal import Terminal
+from gateway_worker.devkit.gateway.instructions import described, instructions
 from gateway_worker.devkit.services import ServicesError
 from gateway_worker.runtime.signals import stop_on_signals
 
@@ -41,12 +41,14 @@ async def _play(*, keep: bool, directory: Path) -> int:
     shutil.rmtree(directory / "demo", ignore_errors=True)
     terminal.step("Services, sandbox and worker, all on this machine")
     try:
-        async with stage(directory, terminal.note) as ready:
+        # What is kept is linked to phones that go with this run, so nothing of it may stay
+        services = None if keep else directory
+        async with stage(directory / "demo", terminal.note, services=services) as ready:
             story = Story(stage=ready, terminal=terminal)
             await story.play(delete=not keep)
             _summarise(story, terminal)
             if keep:
-                await _stay(ready, terminal)
+                await _stay(ready, directory)
     except (StoryError, TimeoutError, ServicesError) as failed:
         terminal.failure(str(failed))
         terminal.note(f"the worker's log: {directory / 'demo'}")
@@ -62,20 +64,17 @@ def _summarise(story: Story, terminal: Terminal) -> None:
     terminal.success("Everything happened, through the real broker, stores and library.")
 
 
-async def _stay(ready: Stage, terminal: Terminal) -> None:
-    services = ready.services
-    terminal.step("Everything stays up until Ctrl-C. How to talk to it:")
-    for line in (
-        f"RabbitMQ    {services.amqp_url}",
-        "            commands: exchange wa.commands, routing key = session id",
-        f"            events:   exchange wa.events, routing key *.*.{ready.name}",
-        f"PostgreSQL  {services.database_url}",
-        f"Redis       {services.redis_url}",
-        f"sandbox     {ready.sandbox.proxy_url}",
-        f"worker log  {ready.worker.log_path}",
-    ):
-        terminal.note(line)
+async def _stay(ready: Stage, data: Path) -> None:
+    """Leave everything up until a signal comes, and say how to talk to it."""
+    phone, contact = "12025550102", CUSTOMER
+    await ready.sandbox.add_phone(phone, push_name="Bakery")
+    phones = {SHOP: f"Corner Shop, linked to the session {ready.name}", CUSTOMER: "Ada"}
+    phones[phone] = "Bakery, to be linked"
+    steps = instructions(data=data, session="bakery", phone=phone, contact=contact)
     stop = asyncio.Event()
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(stop_on_signals(stop))
+    with ready.addresses.published(data), stop_on_signals(stop):
+        for line in described(ready.addresses, phones, steps):
+            print(line)
+        print(f"\nThe worker's log: {ready.worker.log_path}")
+        print("Everything stays up until Ctrl-C, and is forgotten then.", flush=True)
         await stop.wait()

@@ -1,6 +1,5 @@
 """What the conversation needs, real and on loopback: services, sandbox, worker, backend."""
 
-import base64
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -8,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway_worker.devkit.backend import Backend
-from gateway_worker.devkit.services import LaunchOptions, Services, local_services
-from gateway_worker.devkit.services.loopback import PortBook
+from gateway_worker.devkit.gateway.addresses import Addresses
+from gateway_worker.devkit.gateway.running import local_gateway
+from gateway_worker.devkit.services import LaunchOptions
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.sandbox import Sandbox
-from gateway_worker.sandbox.settings import SandboxSettings
 
 _NAME_BYTES = 3
 
@@ -21,7 +20,7 @@ _NAME_BYTES = 3
 class Stage:
     """What the story is played on."""
 
-    services: Services
+    addresses: Addresses
     sandbox: Sandbox
     worker: WorkerProcess
     backend: Backend
@@ -30,34 +29,31 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(directory: Path, announce: Callable[[str], None]) -> AsyncIterator[Stage]:
-    """Bring everything up, in order, and take it down again."""
-    options = LaunchOptions(data_directory=directory, announce=announce)
-    ports = PortBook()
+async def stage(
+    directory: Path, announce: Callable[[str], None], *, services: Path | None
+) -> AsyncIterator[Stage]:
+    """Bring everything up, in order, and take it down again.
+
+    Args:
+        directory: For the worker's data and log.
+        announce: Gets a line per step.
+        services: Where services keep their data; None: it goes with them.
+    """
     name = f"demo-{secrets.token_hex(_NAME_BYTES)}"
-    async with local_services(options) as running, Sandbox.open(SandboxSettings()) as sandbox:
-        announce("sandbox: speaks the WhatsApp protocol on loopback")
-        worker = WorkerProcess(
-            worker_id=name,
-            directory=directory / "demo",
-            health_port=ports.take(["health"], wished={})["health"],
-            environment={
-                **running.addresses.environment(),
-                **sandbox.worker_env,
-                "SNAPSHOT_KEYS": f"demo:{base64.b64encode(secrets.token_bytes(32)).decode()}",
-            },
-        )
-        async with Backend.open(running.addresses.amqp_url, name="demo") as backend:
-            try:
-                await worker.start()
-                announce("worker: ready")
-                yield Stage(
-                    services=running.addresses,
-                    sandbox=sandbox,
-                    worker=worker,
-                    backend=backend,
-                    name=name,
-                )
-            finally:
-                await worker.stop()
-                ports.close()
+    options = LaunchOptions(data_directory=services, announce=announce)
+    async with (
+        local_gateway(options, worker_id=name, directory=directory) as gateway,
+        Backend.open(gateway.services.amqp_url, name="demo") as backend,
+    ):
+        await gateway.worker.start()
+        announce("worker: ready")
+        try:
+            yield Stage(
+                addresses=gateway.addresses,
+                sandbox=gateway.sandbox,
+                worker=gateway.worker,
+                backend=backend,
+                name=name,
+            )
+        finally:
+            await gateway.worker.stop()  # while the backend can still see it leave

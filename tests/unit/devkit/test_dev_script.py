@@ -4,6 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 CHECKOUT = Path(__file__).parents[3]
 DEV = CHECKOUT / "dev"
 
@@ -44,17 +46,18 @@ def test_an_unknown_command_is_an_error_with_usage(tmp_path: Path) -> None:
     assert "usage: ./dev COMMAND" in result.stderr
 
 
+def documented() -> set[str]:
+    """Return the commands that the help names."""
+    usage = DEV.read_text().partition("<<'TEXT'\n")[2].partition("\nTEXT\n")[0]
+    return {line.split()[0] for line in usage.splitlines() if line.startswith("  ")}
+
+
 def test_every_documented_command_exists() -> None:
     """The help names the commands that the script has, and no other."""
-    text = DEV.read_text()
-    usage = text.partition("<<'TEXT'\n")[2].partition("\nTEXT\n")[0]
-    documented = {
-        line.split()[0] for line in usage.splitlines() if line.startswith("  ") and line.strip()
-    }
-    cases = text.partition("case $command in")[2]
+    cases = DEV.read_text().rpartition("case $command in")[2]
 
-    assert documented
-    for name in documented:
+    assert documented()
+    for name in documented():
         assert f"\n  {name})" in cases or f"\n  {name} |" in cases, name
 
 
@@ -93,3 +96,55 @@ def test_a_machine_that_lacks_something_is_told_what_to_install(tmp_path: Path) 
     assert "sudo apt-get update && sudo apt-get install -y" in result.stderr
     assert result.stderr.split()[-2:] == ["ffmpeg", "rabbitmq-server"]
     assert not (checkout / ".venv").exists()
+
+
+@pytest.mark.parametrize("argument", ["--help", "-h"])
+@pytest.mark.parametrize("name", sorted(documented()))
+def test_help_of_a_command_only_helps(tmp_path: Path, name: str, argument: str) -> None:
+    """On a machine that has nothing it says what the command is for, and leaves nothing there."""
+    script = tmp_path / "checkout/dev"
+    script.parent.mkdir()
+    shutil.copy(DEV, script)
+    result = subprocess.run(
+        [script, name, argument],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0
+    assert "usage: ./dev" in result.stdout
+    assert name in result.stdout
+    assert result.stderr == ""
+    assert [path.name for path in script.parent.iterdir()] == ["dev"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["demo", "--help"], "--keep"),
+        (["demo", "--keep", "--help"], "--keep"),
+        (["run", "--help"], "--sandbox"),
+        (["run", "--sandbox", "--help"], "--data"),
+        (["talk", "--help"], "publish"),
+        (["talk", "scan", "--help"], "scan"),
+        (["sandbox", "--help"], "--control-port"),
+        (["chaos", "--help"], "--seed"),
+        (["bench", "-h"], "--sessions"),
+        (["fresh", "trixie", "--help"], "bookworm"),
+        (["services", "up", "--help"], "exec"),
+        (["test", "tests/unit", "--help"], "pytest"),
+        (["help", "chaos"], "--seed"),
+    ],
+)
+def test_options_are_told_where_the_environment_is(
+    tmp_path: Path, arguments: list[str], option: str
+) -> None:
+    """Wherever among the arguments help is asked for; nothing is started for it."""
+    result = run(*arguments, cwd=tmp_path)
+
+    assert result.returncode == 0
+    assert option in result.stdout
+    assert result.stderr == ""

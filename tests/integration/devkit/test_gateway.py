@@ -1,0 +1,114 @@
+"""The gateway for whoever writes a backend: the lines that it prints are pasted as they are."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from gateway_worker.devkit.services import ObjectStore, Services
+from tests.support.services import SharedServices, random_name
+
+CHECKOUT = Path(__file__).parents[3]
+LAST_LINE = "Everything stays up until Ctrl-C"
+PATIENCE_SECONDS = 100
+
+
+@pytest.fixture
+def environment(
+    shared: SharedServices, services: Services, database_url: str, s3: ObjectStore
+) -> Iterator[dict[str, str]]:
+    """Return an environment that names services, with a virtual host for one gateway."""
+    name = random_name()
+    given = Services(
+        amqp_url=shared.add_vhost(name),
+        database_url=database_url,
+        redis_url=services.redis_url,
+        s3=s3,
+    )
+    yield {**os.environ, **given.environment()}
+    shared.delete_vhost(name)
+
+
+def shell(line: str, **options: object) -> "subprocess.Popen[str]":
+    """Start a line in the checkout, as if it had been pasted into a terminal there."""
+    return subprocess.Popen(
+        ["sh", "-c", f"exec {line}"],
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+@contextmanager
+def running(line: str, environment: dict[str, str]) -> Iterator[list[str]]:
+    """Yield the lines that a command has printed when it says that it stays up."""
+    with shell(line, env=environment) as process:
+        try:
+            yield list(up_to(LAST_LINE, process.stdout))
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE_SECONDS) == 0
+        finally:
+            process.kill()
+
+
+def up_to(text: str, stream: IO[str] | None) -> Iterator[str]:
+    """Yield lines up to the one that has a text; fails if none does."""
+    assert stream is not None
+    for line in stream:
+        yield line.rstrip("\n")
+        if text in line:
+            return
+    pytest.fail(f"the output ended before {text!r}")
+
+
+def pasted(line: str) -> list[dict[str, object]]:
+    """Run a line to its end; return what it printed."""
+    with shell(line) as process:
+        output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, line
+    return [json.loads(one) for one in output.splitlines()]
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(
+    "command", ["./dev run --sandbox --data {data}", "./dev demo --keep --data-dir {data}"]
+)
+def test_the_printed_lines_work(command: str, environment: dict[str, str], tmp_path: Path) -> None:
+    """A code is scanned, a command published, a text got and sent, and all of it is an event."""
+    with running(command.format(data=tmp_path / "data"), environment) as printed:
+        events, create, scan, send, inbox, say = (
+            line for line in printed if line.startswith("./dev ")
+        )
+        with shell(events, stderr=subprocess.PIPE) as reading:
+            try:
+                list(up_to("reading events", reading.stderr))
+                assert pasted(create)[0]["type"] == "wa.command.succeeded.v1"
+                assert pasted(scan)[0]["device"]
+                assert pasted(send)[0]["type"] == "wa.command.succeeded.v1"
+                assert [one["text"] for one in pasted(inbox)][-1] == "Your order is ready."
+                assert pasted(say)[0]["message_id"]
+                kinds = [
+                    json.loads(line)["type"] for line in up_to("Are you open?", reading.stdout)
+                ]
+            finally:
+                reading.kill()
+        assert {"wa.session.qr.v1", "wa.message.receipt.v1"} <= set(kinds)
+        assert kinds[-1] == "wa.message.received.v1"
+        assert any("control URL  http://127.0.0.1:" in line for line in printed)
+        assert sum(line.startswith("phone ") for line in printed) >= 2
+    assert not (tmp_path / "data/gateway.json").exists()
+
+
+def test_without_a_gateway_the_lines_say_how_to_start_one(tmp_path: Path) -> None:
+    """Instead of a connection error."""
+    with shell(f"./dev talk --data {tmp_path} events", stderr=subprocess.PIPE) as process:
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 1
+    assert "./dev run --sandbox" in said
