@@ -1,7 +1,8 @@
 """Fixtures for the tests of a backend: the sandbox as a process beside the test run.
 
 Add `pytest_plugins = ["gateway_worker.sandbox.pytest_plugin"]` to the top conftest. No other plugin
-is needed, neither for sync nor for async tests:
+is needed, neither for sync nor for async tests: this one runs the coroutines that no other has run.
+With services and a worker beside the sandbox: `gateway_worker.devkit.pytest_plugin`.
 
     async def test_a_customer_gets_an_answer(whatsapp_sandbox):
         env = whatsapp_sandbox.worker_env            # for the gateway worker under test
@@ -17,6 +18,8 @@ The run fails at its end when anything asked the sandbox for a host other than W
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 import secrets
 import subprocess
@@ -35,6 +38,16 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.control.client import SandboxClient
 
 STOP_SECONDS: Final = 10
+
+
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an async test that no plugin before this one has taken."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    given = pyfuncitem.funcargs
+    names = [name for name in inspect.signature(pyfuncitem.obj).parameters if name in given]
+    asyncio.run(pyfuncitem.obj(**{name: given[name] for name in names}))
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,3 +120,37 @@ def test_the_fixtures_serve_sync_and_async_tests(pytester: pytest.Pytester) -> N
     result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
 
     result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param(["-p", "no:asyncio", "-p", "no:anyio"], id="no plugin"),
+        pytest.param([], id="plugins that wait for a mark"),
+        pytest.param(["-o", "asyncio_mode=auto"], id="a plugin that takes all"),
+    ],
+)
+def test_async_tests_need_no_other_plugin(pytester: pytest.Pytester, others: list[str]) -> None:
+    """And are run once where there is one; a failing one fails."""
+    pytester.makeconftest('pytest_plugins = ["gateway_worker.sandbox.pytest_plugin"]')
+    pytester.makepyfile(
+        """
+        import asyncio
+
+        async def test_passes(tmp_path, capsys):
+            await asyncio.sleep(0)
+            (tmp_path / "once").touch(exist_ok=False)
+
+        async def test_fails():
+            await asyncio.sleep(0)
+            assert not "reached"
+
+        class TestMethods:
+            async def test_has_fixtures(self, tmp_path, default=3):
+                assert tmp_path.exists() and default == 3
+        """
+    )
+
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", *others)
+
+    result.assert_outcomes(passed=2, failed=1)
