@@ -18,7 +18,7 @@ from importlib.metadata import version
 import structlog
 
 from gateway_contracts import WorkerDraining, WorkerStopped
-from gateway_worker.config import Settings
+from gateway_worker.config import Environment, Settings
 from gateway_worker.errors import ConfigurationError, GatewayError
 from gateway_worker.health import HealthSidecar, Lifecycle, Phase
 from gateway_worker.log import Logging, configure_logging, flush_logging
@@ -59,6 +59,7 @@ async def run(settings: Settings) -> None:
     _settle_memory()
     _settle_descriptors(settings)
     _settle_threads()
+    _tell_risks(settings)
     stop = asyncio.Event()
     deadline = ExitDeadline(code=EXIT_FORCED, last_words=_last_words)
     budget = StopBudget(drain_seconds=settings.drain_seconds, began=deadline.set)
@@ -257,6 +258,13 @@ async def _leave(parts: Parts) -> None:
     except (GatewayError, TimeoutError) as error:
         log.warning("worker.not_signed_off", reason=repr(error))
     await parts.workers.leave()
+
+
+def _tell_risks(settings: Settings) -> None:
+    """Say what is not safe in production and was allowed; the rest has kept the worker from it."""
+    if settings.environment is Environment.PRODUCTION:
+        for risk in settings.risks():
+            log.warning("settings.insecure", allowed=risk.kind.value, variable=risk.variable)
 
 
 def _settle_memory() -> None:

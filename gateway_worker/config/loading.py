@@ -22,6 +22,7 @@ from gateway_worker.config.environment import (
     read_environment,
     unreadable_file,
 )
+from gateway_worker.config.insecure import Insecure, risks
 from gateway_worker.config.settings import Environment, Settings, is_secret
 from gateway_worker.config.variables import (
     BY_LOCATION,
@@ -91,6 +92,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         *_sandbox(given),
         *_files(given),
         *_named_files(given),
+        *_insecure(given),
     ]
     try:
         settings = Settings.model_validate(_nested(given))
@@ -145,6 +147,22 @@ def _sandbox(given: Mapping[str, str]) -> list[Problem]:
         return [Problem(variable=name, text=text) for name in there]
     text = f"is not set, but belongs to {' and '.join(there)}"
     return [Problem(variable=name, text=text) for name in SANDBOX if name not in given]
+
+
+def _insecure(given: Mapping[str, str]) -> list[Problem]:
+    """Find what production does not accept and nobody has allowed."""
+    if given.get("ENVIRONMENT", "").lower() != Environment.PRODUCTION:
+        return []
+    allowed = Insecure.known(given.get("ALLOW_INSECURE", ""))
+    return [
+        Problem(
+            variable=risk.variable,
+            text=f"{risk.text}; or allow it where ENVIRONMENT is production:"
+            f" ALLOW_INSECURE={','.join(sorted({*allowed, risk.kind}))}",
+        )
+        for risk in risks(given)
+        if risk.kind not in allowed
+    ]
 
 
 def _files(given: Mapping[str, str]) -> list[Problem]:

@@ -5,18 +5,19 @@ import socket
 from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic.fields import FieldInfo
 
 from gateway_contracts.model import WorkerId
 from gateway_worker.broker.settings import BrokerSettings
-from gateway_worker.config.variables import VARIABLES, Variable
+from gateway_worker.config.insecure import LOOKED_AT, Insecure, Risk, risks
+from gateway_worker.config.variables import BY_NAME, VARIABLES, Variable
 from gateway_worker.health.settings import HealthSettings
 from gateway_worker.log.settings import LogSettings
 from gateway_worker.storage.cache.settings import CacheSettings
 from gateway_worker.storage.db.settings import DatabaseSettings
+from gateway_worker.storage.db.url import DatabaseUrl
 from gateway_worker.storage.objects.settings import ObjectsSettings
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 
@@ -44,7 +45,8 @@ class Settings(BaseModel):
     Attributes:
         worker_id: Name of the worker: part of its queue's name, stable over restarts. The
             machine's name (a pod's name) if none is given.
-        environment: `production` refuses the sandbox.
+        environment: `production` refuses the sandbox, and connections that others can read or fake.
+        allow_insecure: What `production` accepts all the same.
         data_dir: Device stores and spools, one directory per session; locked, and this worker's.
         capacity: Sessions that the worker holds at most.
         heartbeat_seconds: Time between two heartbeats.
@@ -69,6 +71,7 @@ class Settings(BaseModel):
 
     worker_id: WorkerId = Field(default_factory=_machine_name, validate_default=True)
     environment: Environment = Environment.DEVELOPMENT
+    allow_insecure: frozenset[Insecure] = frozenset()
     data_dir: Path = Path("data")
     capacity: int = Field(50, ge=0, le=5000)
     heartbeat_seconds: float = Field(10.0, gt=0)
@@ -89,12 +92,27 @@ class Settings(BaseModel):
     objects: ObjectsSettings
     whatsapp: WhatsAppSettings
 
+    @field_validator("allow_insecure", mode="before")
+    @classmethod
+    def _are_known(cls, names: object) -> object:
+        return Insecure.parse(names) if isinstance(names, str) else names
+
     @field_validator("migrations_url")
     @classmethod
     def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None:
             DatabaseSettings(url=url)
         return url
+
+    def risks(self) -> tuple[Risk, ...]:
+        """Return what others on the network could read or fake, allowed or not."""
+        values = {name: self._value(BY_NAME[name]) for name in LOOKED_AT}
+        plain = {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            for name, value in values.items()
+            if value is not None
+        }
+        return tuple(risks(plain))
 
     def describe(self) -> str:
         """Return a table of all settings by variable name, without secrets, for people."""
@@ -104,10 +122,16 @@ class Settings(BaseModel):
         )
 
     def _shown(self, variable: Variable) -> str:
-        owner: BaseModel = getattr(self, variable.group) if variable.group else self
-        value = getattr(owner, variable.field)
+        owner, value = self._owner(variable), self._value(variable)
         text = _without_secret(value) if isinstance(value, SecretStr) else as_text(value)
         return f"{text or '-'}{'' if variable.field in owner.model_fields_set else '  (default)'}"
+
+    def _owner(self, variable: Variable) -> BaseModel:
+        owner: BaseModel = getattr(self, variable.group) if variable.group else self
+        return owner
+
+    def _value(self, variable: Variable) -> Any:
+        return getattr(self._owner(variable), variable.field)
 
 
 def definition(variable: Variable) -> FieldInfo:
@@ -141,13 +165,17 @@ def as_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, frozenset):
+        return ",".join(sorted(value))
     return str(value.value) if isinstance(value, Enum) else str(value)
 
 
 def _without_secret(secret: SecretStr) -> str:
     """Return where a URL leads, and nothing that could be a part of a secret instead."""
-    parts = urlsplit(secret.get_secret_value())
-    where = parts.netloc.rpartition("@")[2]
-    if parts.scheme and _HOSTS.fullmatch(where):
-        return f"{parts.scheme}://{where}{parts.path}"
+    try:
+        parts = DatabaseUrl.parse(secret.get_secret_value())
+    except ValueError:
+        return "(set)"
+    if _HOSTS.fullmatch(parts.hosts):
+        return f"{parts.scheme}://{parts.hosts}{parts.path}"
     return "(set)"

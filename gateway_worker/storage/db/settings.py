@@ -1,9 +1,10 @@
 """What can be set about the database."""
 
 from typing import Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from gateway_worker.storage.db.url import DatabaseUrl
 
 _SCHEMES = {"postgresql", "postgres", "postgresql+asyncpg"}
 
@@ -43,11 +44,13 @@ class DatabaseSettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _is_postgresql(cls, url: SecretStr) -> SecretStr:
-        parts = urlsplit(url.get_secret_value())
+        expected = "not a PostgreSQL URL: postgresql://user:password@host:port/database is expected"
+        try:
+            parts = DatabaseUrl.parse(url.get_secret_value())
+        except ValueError:
+            raise ValueError(expected) from None
         if parts.scheme not in _SCHEMES or not parts.path.strip("/"):
-            raise ValueError(
-                "not a PostgreSQL URL: postgresql://user:password@host:port/database is expected"
-            )
+            raise ValueError(expected)
         return url
 
     @model_validator(mode="after")
@@ -59,10 +62,10 @@ class DatabaseSettings(BaseModel):
     @property
     def dsn(self) -> str:
         """The URL as the driver reads it (without SQLAlchemy's driver name), with its password."""
-        return self.url.get_secret_value().replace("postgresql+asyncpg://", "postgresql://", 1)
+        return DatabaseUrl.parse(self.url.get_secret_value()).dsn()
 
     @property
     def address(self) -> str:
         """Hosts, ports and database without credentials, for messages."""
-        parts = urlsplit(self.url.get_secret_value())
-        return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
+        parts = DatabaseUrl.parse(self.url.get_secret_value())
+        return f"{parts.hosts}{parts.path}"

@@ -308,3 +308,10 @@ async def test_a_migration_beside_a_running_worker_costs_one_repeat(
 
 async def _nobody_waits(database: Database) -> bool:
     return not await someone_waits(database)
+
+
+async def test_several_hosts_may_have_ipv6_addresses(database_url: str) -> None:
+    """The first that answers is used; Python's own parser refuses such a list in newer releases."""
+    url = database_url.replace("@", "@[::1]:1,", 1)
+    async with Database(settings=DatabaseSettings(url=SecretStr(url))) as database:
+        await database.check()
