@@ -6,6 +6,7 @@ has become too old counts as a failure: whatever keeps the checks from running i
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -15,12 +16,13 @@ import structlog
 from gateway_worker.log import redact_text
 from gateway_worker.metrics import Metrics
 from gateway_worker.runtime.clock import Clock
+from gateway_worker.runtime.retry import Backoff
 
 log = structlog.get_logger(__name__)
 
 _CANCEL_SECONDS = 1.0
 _AGAIN_SECONDS = 0.25
-"""Time between checks of what the worker waits for: it is noticed soon when that is back."""
+"""The longest first pause before what the worker waits for is asked again; the next ones grow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +87,24 @@ class Checks:
         timeout_seconds: A check that takes longer has failed and is cancelled.
         clock: For intervals and the times shown.
         metrics: Where `dependency_up` is kept.
+        backoff: Makes the pauses after checks that failed: short at first, so that the end of a
+            short outage is noticed soon, and no longer than the interval.
     """
 
     def __init__(
-        self, *, interval_seconds: float, timeout_seconds: float, clock: Clock, metrics: Metrics
+        self,
+        *,
+        interval_seconds: float,
+        timeout_seconds: float,
+        clock: Clock,
+        metrics: Metrics,
+        backoff: Callable[[], Backoff] | None = None,
     ) -> None:
         self._interval_seconds = interval_seconds
         self._timeout_seconds = timeout_seconds
         self._clock = clock
         self._metrics = metrics
-        self._again_seconds = min(interval_seconds, _AGAIN_SECONDS)
+        self._backoff = backoff or self._usual_backoff
         self._checks: dict[str, Check] = {}
         self._states: dict[str, CheckState] = {}
         self._watchers: asyncio.TaskGroup | None = None
@@ -140,6 +150,7 @@ class Checks:
         self._tasks.append(task)
 
     async def _repeat(self, check: Check) -> None:
+        again = self._backoff()
         while True:
             began = self._clock.monotonic()
             task = asyncio.create_task(check.check(), name=f"check:{check.name}:once")
@@ -148,13 +159,20 @@ class Checks:
                 self._note(check, self._answer(task), self._clock.monotonic() - began)
             finally:
                 await _end(task)
-            await asyncio.sleep(self._pause_seconds(check))
+            await asyncio.sleep(self._pause_seconds(check, again))
 
-    def _pause_seconds(self, check: Check) -> float:
-        """Return when to ask again: soon, if it is away and the worker waits for it."""
-        if self._states[check.name].ok or not check.required:
+    def _pause_seconds(self, check: Check, again: Backoff) -> float:
+        """Return when to ask again: soon, if it went away lately and the worker waits for it."""
+        if self._states[check.name].ok:
+            again.reset()
             return self._interval_seconds
-        return self._again_seconds
+        return again.next_seconds() if check.required else self._interval_seconds
+
+    def _usual_backoff(self) -> Backoff:
+        return Backoff(
+            initial_seconds=min(self._interval_seconds, _AGAIN_SECONDS),
+            maximum_seconds=self._interval_seconds,
+        )
 
     def _answer(self, task: "asyncio.Task[CheckResult]") -> CheckResult:
         if not task.done():

@@ -98,6 +98,9 @@ class SnapshotSchedule:
         self._clock = clock or SystemClock()
         self._uniform = uniform
         self._watched: dict[str, _Watched] = {}
+        # Of all sessions together: a store of copies that is away is not asked for each of them
+        self._outage = self._new_backoff()
+        self._away_until = 0.0
         self._slots = asyncio.Semaphore(self._timing.at_once)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -164,10 +167,7 @@ class SnapshotSchedule:
         if watched is None or watched.files != files:
             # Whether there is a copy is not known. A worker that starts has many of these.
             spread = self._uniform(0.0, self._timing.maximum_seconds)
-            backoff = Backoff(
-                initial_seconds=min(1.0, self._timing.retry_maximum_seconds),
-                maximum_seconds=self._timing.retry_maximum_seconds,
-            )
+            backoff = self._new_backoff()
             watched = _Watched(files=files, backoff=backoff, not_before=now + spread)
         if look != watched.look:
             watched.look, watched.changed_at = look, now
@@ -177,7 +177,9 @@ class SnapshotSchedule:
 
     def _due(self, watched: _Watched) -> bool:
         now, since = self._clock.monotonic(), watched.missing_since
-        if watched.saving or since is None or watched.look[0] is None or now < watched.not_before:
+        if watched.saving or since is None or watched.look[0] is None:
+            return False
+        if now < max(watched.not_before, self._away_until):
             return False
         quiet = now - watched.changed_at >= self._timing.quiet_seconds
         return quiet or now - since >= self._timing.maximum_seconds
@@ -188,6 +190,8 @@ class SnapshotSchedule:
             async with self._slots:
                 if files not in self._sessions():
                     return  # stopped, deleted or handed over while it waited
+                if self._clock.monotonic() < self._away_until:
+                    return  # another session's copy has just failed
                 since = watched.missing_since
                 watched.look = await asyncio.to_thread(_look_at, files.directory)
                 watched.missing_since = None
@@ -198,6 +202,7 @@ class SnapshotSchedule:
                     self._put_off(watched, error)
                 else:
                     watched.backoff.reset()
+                    self._outage.reset()
                     # Sessions that changed together are not copied together the next time.
                     spread = self._uniform(0.0, self._timing.quiet_seconds)
                     watched.not_before = self._clock.monotonic() + spread
@@ -208,9 +213,17 @@ class SnapshotSchedule:
         if not await self._snapshots.save(files.session_id, files.directory, epoch=files.epoch):
             raise DependencyError("the copy does not count: there is a later one")
 
+    def _new_backoff(self) -> Backoff:
+        longest = self._timing.retry_maximum_seconds
+        return Backoff(initial_seconds=min(1.0, longest), maximum_seconds=longest)
+
     def _put_off(self, watched: _Watched, error: Exception) -> None:
+        now = self._clock.monotonic()
         seconds = watched.backoff.next_seconds()
-        watched.not_before = self._clock.monotonic() + seconds
+        watched.not_before = now + seconds
+        if isinstance(error, DependencyError) and now >= self._away_until:
+            # Where it was the session's own files, the next copy of another one ends this again
+            self._away_until = now + self._outage.next_seconds()
         log.warning(
             "snapshot.failed",
             session_id=watched.files.session_id,

@@ -49,7 +49,7 @@ def main() -> int:
 
 async def _measure(plan: Plan, wanted: tuple[str, ...]) -> dict[str, Any]:
     figures: dict[str, Any] = {"machine": _machine()}
-    async with open_rig() as rig:
+    async with open_rig(capacity=plan.sessions) as rig:
         _say(f"linking {plan.sessions} sessions")
         loaded = await measure_links(rig, plan)
         if "resume" in wanted or "memory" in wanted:

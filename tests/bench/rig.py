@@ -156,8 +156,11 @@ class Outcomes:
 
 
 @asynccontextmanager
-async def open_rig() -> AsyncIterator[Rig]:
-    """Bring everything up with empty stores; data is synced to disk as in production."""
+async def open_rig(*, capacity: int) -> AsyncIterator[Rig]:
+    """Bring everything up with empty stores; data is synced to disk as in production.
+
+    The worker has room for `capacity` sessions.
+    """
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-bench-")))
         await asyncio.to_thread(directory.chmod, 0o711)  # PostgreSQL's own user passes through
@@ -171,7 +174,11 @@ async def open_rig() -> AsyncIterator[Rig]:
             worker_id="bench-worker",
             directory=directory,
             health_port=ports.take(["health"], wished={})["health"],
-            environment={**services.addresses.environment(), **sandbox.worker_env},
+            environment={
+                **services.addresses.environment(),
+                **sandbox.worker_env,
+                "CAPACITY": str(capacity),
+            },
         )
         backend = await stack.enter_async_context(
             Backend.open(services.addresses.amqp_url, wanted=("session.#", "command.#", "worker.#"))

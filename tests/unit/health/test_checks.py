@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from gateway_worker.health.checks import CheckResult, Checks, CheckState
 from gateway_worker.metrics import Metrics, make_metrics
+from gateway_worker.runtime.retry import Backoff
 from tests.support.eventually import eventually
 
 INTERVAL = 0.01
@@ -192,6 +194,35 @@ async def test_since_tells_when_it_changed() -> None:
 
         assert later.since == first.since
         assert down.since > first.since
+
+
+async def test_what_is_away_is_asked_less_and_less_often() -> None:
+    """Every pause is longer, up to the interval, and the first ones are short again afterwards."""
+    asked: list[float] = []
+    away = 6
+
+    async def down_for_a_while() -> CheckResult:
+        asked.append(asyncio.get_running_loop().time())
+        return CheckResult(ok=len(asked) == away)
+
+    checks = Checks(
+        interval_seconds=0.03,
+        timeout_seconds=TIMEOUT,
+        clock=AdjustableClock(),
+        metrics=make_metrics(versions={}),
+        backoff=lambda: Backoff(
+            initial_seconds=0.01, maximum_seconds=0.08, uniform=lambda _low, high: high
+        ),
+    )
+    checks.add(Asked(down_for_a_while))
+    stop = asyncio.Event()
+    task = asyncio.create_task(checks.run(stop))
+    await eventually(lambda: len(asked) >= away + 2, reason="it is asked again")
+    stop.set()
+    await task
+    pauses = [later - earlier for earlier, later in pairwise(asked)]
+    at_least = [0.01, 0.02, 0.04, 0.08, 0.08, 0.03, 0.01]
+    assert all(pause > least * 0.95 for pause, least in zip(pauses, at_least, strict=False))
 
 
 async def test_an_old_answer_counts_no_more() -> None:

@@ -30,6 +30,8 @@ class Copies:
     def __init__(self) -> None:
         self.made: list[tuple[str, int]] = []
         self.away = self.outdated = False
+        self.asked = 0
+        self.unusable: set[str] = set()
         self.at_once = 0
         self.most_at_once = 0
         self.gate = asyncio.Event()
@@ -45,6 +47,7 @@ class Copies:
     ) -> bool:
         """Make a copy once the gate is open."""
         assert directory.name == session_id
+        self.asked += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
@@ -53,6 +56,8 @@ class Copies:
                 raise DependencyError("away")
             if self.outdated:
                 return False
+            if session_id in self.unusable:
+                raise DependencyError("damaged")
             self.made.append((session_id, epoch))
             return True
         finally:
@@ -192,11 +197,40 @@ async def test_a_copy_that_failed_is_tried_again_later_and_later(bench: Bench) -
     await bench.after(5)
     assert bench.schedule.behind_seconds == 5
     bench.copies.away = False
-    bench.schedule._watched["shop"].backoff._uniform = lambda _low, high: high
+    bench.schedule._away_until = 0
     bench.schedule._watched["shop"].not_before = bench.clock.seconds + 3
     assert await bench.after(2.9) == []
     assert bench.schedule.behind_seconds == pytest.approx(7.9)
     assert await bench.after(0.2) == [("shop", 1)]
+
+
+async def test_a_store_that_is_away_is_not_asked_for_each_session(bench: Bench) -> None:
+    """However many have changed: they share the pauses, and are all copied when it is back."""
+    bench.schedule._outage._uniform = lambda _low, high: high
+    names = [f"shop-{number}" for number in range(40)]
+    for name in names:
+        bench.add(name)
+    bench.copies.away = True
+    await bench.after(0)
+    for _ in range(60):
+        await bench.after(1)
+    at_once = SnapshotTiming().at_once
+    assert bench.copies.asked <= 6 * at_once  # after 5, 6, 8, 12, 20 and 36 seconds
+    bench.copies.away = False
+    made = [name for _ in range(90) for name, _epoch in await bench.after(1)]
+    assert sorted(made) == sorted(names)
+
+
+async def test_a_session_that_cannot_be_copied_holds_up_no_other(bench: Bench) -> None:
+    """Its own files are at fault; that may look as if the store of copies were away."""
+    bench.schedule._outage._uniform = lambda _low, high: high
+    bench.copies.unusable = {"broken"}
+    bench.add("broken")
+    await bench.after(0)
+    await bench.after(5)
+    bench.add("shop")
+    await bench.after(0)
+    assert await bench.after(5) == [("shop", 1)]
 
 
 async def test_what_changes_during_a_copy_is_copied_again(bench: Bench) -> None:
