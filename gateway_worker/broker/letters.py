@@ -2,15 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from aiormq import spec
 from aiormq.abc import DeliveredMessage
+from pydantic import TypeAdapter, ValidationError
 
-from gateway_contracts import new_id
+from gateway_contracts import FieldError, new_id
 from gateway_contracts.properties import PERSISTENT
 from gateway_worker.broker.headers import (
     ATTEMPT,
@@ -32,7 +33,11 @@ BYTES = "wa-dead-bytes"
 """The size of a body that was not kept."""
 SHA256 = "wa-dead-sha256"
 """Its digest, in hexadecimal."""
+ERRORS = "wa-dead-errors"
+TOLD_ERRORS = 20
+"""Headers have to fit into one frame; who has more faults in one command sees the rest later."""
 WORKER_KEY = "worker."
+_ERRORS = TypeAdapter(list[FieldError])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,7 @@ class DeadLetterView:
         code: Why it is dead: a code of the contract, or what the broker calls it (`rejected`,
             `delivery_limit`) if the broker itself has moved it here.
         reason: The same for a person.
+        errors: Each fault in the command, by its place (a JSON Pointer), if that is why.
         attempts: How often it was tried, if that is known.
         routing_key: The key it was published with, and will be replayed under.
         queue: The queue it was taken from, if that is known.
@@ -61,6 +67,7 @@ class DeadLetterView:
     id: str
     code: str
     reason: str
+    errors: tuple[FieldError, ...]
     attempts: int | None
     routing_key: str
     queue: str | None
@@ -99,6 +106,7 @@ def view(message: DeliveredMessage) -> DeadLetterView:
         id=properties.message_id or _digest(message),
         code=given or cause,
         reason=_text(headers.get("wa-dead-reason")) or f"moved here by the broker: {cause}",
+        errors=_errors(headers.get(ERRORS)),
         attempts=_number(headers.get("wa-dead-attempts")),
         routing_key=_text(headers.get("wa-dead-routing-key")) or key,
         queue=_text(headers.get("wa-dead-queue"))
@@ -117,6 +125,12 @@ def view(message: DeliveredMessage) -> DeadLetterView:
     )
 
 
+def errors_header(errors: Sequence[FieldError]) -> dict[str, str]:
+    """Return the header that tells a command's faults; none if there are none."""
+    told = [error.model_dump() for error in errors[:TOLD_ERRORS]]
+    return {ERRORS: json.dumps(told)} if told else {}
+
+
 def deliveries(message: DeliveredMessage) -> int:
     """Return how often the broker has handed a letter out before this time."""
     return _number((message.header.properties.headers or {}).get("x-delivery-count")) or 0
@@ -133,6 +147,7 @@ def copied(message: DeliveredMessage, *, turn_id: str) -> spec.Basic.Properties:
     told = {
         "wa-dead-code": letter.code,
         "wa-dead-reason": letter.reason,
+        **errors_header(letter.errors),
         "wa-dead-attempts": letter.attempts,
         "wa-dead-routing-key": letter.routing_key,
         "wa-dead-queue": letter.queue,
@@ -208,6 +223,13 @@ def _text(value: object) -> str | None:
 
 def _number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _errors(value: object) -> tuple[FieldError, ...]:
+    try:
+        return tuple(_ERRORS.validate_json(value)) if isinstance(value, str) else ()
+    except ValidationError:
+        return ()
 
 
 def _time(value: object) -> datetime | None:

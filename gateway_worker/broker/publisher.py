@@ -35,7 +35,7 @@ from gateway_worker.broker.headers import (
     forwarded_headers,
     kept_headers,
 )
-from gateway_worker.broker.letters import BYTES, SHA256
+from gateway_worker.broker.letters import BYTES, SHA256, errors_header
 from gateway_worker.broker.link import Link
 from gateway_worker.broker.oversize import Cut
 from gateway_worker.broker.stats import Counters
@@ -414,6 +414,7 @@ class Publisher:
                     **lost,
                     "wa-dead-code": letter.refusal.code,
                     "wa-dead-reason": letter.refusal.reason,
+                    **errors_header(letter.refusal.errors),
                     "wa-dead-attempts": letter.attempts,
                     "wa-dead-routing-key": letter.routing_key,
                     "wa-dead-queue": letter.queue,

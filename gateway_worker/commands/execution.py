@@ -264,7 +264,9 @@ class Executor:
                 await self._recorder.record(end)
         except Exception:  # whatever it was, the dead letter below still tells of the command
             log.exception("command.end_not_recorded")
-        refusal = Refusal(code=error.code, reason=error.detail or error.code)
+        refusal = Refusal(
+            code=error.code, reason=error.detail or error.code, errors=tuple(error.errors)
+        )
         await delivery.settle(Settlement.DEAD, refusal)
         self._observe(command_type, error.code, Stopwatch(arrived=arrived))
 
@@ -480,7 +482,10 @@ class Executor:
         error = end.error
         if error is not None and (error.code in _DEAD or end.exhausted):
             refusal = Refusal(
-                code=error.code, reason=error.detail or error.title, attempts=end.attempts
+                code=error.code,
+                reason=error.detail or error.title,
+                attempts=end.attempts,
+                errors=tuple(error.errors),
             )
             await delivery.settle(Settlement.DEAD, refusal)
         else:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from gateway_contracts import FieldError
 from gateway_worker.sessions.changes import Outcome
 
 
@@ -28,6 +29,8 @@ class Refusal:
     reason: str
     attempts: int | None = None
     """How often it was tried, if the caller counts; otherwise the broker's deliveries count."""
+    errors: tuple[FieldError, ...] = ()
+    """Each fault in the command, by its place, if that is what it died of."""
 
 
 class Delivery(Protocol):

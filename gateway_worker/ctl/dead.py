@@ -123,11 +123,14 @@ async def _show(settings: Settings, arguments: argparse.Namespace) -> int:
         complain(f"there is no dead letter {plain(arguments.id)}")
         return EXIT_FAILED
     if arguments.json:
-        say(as_json([{**_fields(letter), **body_value(letter.body)} for letter in found]))
+        whole = [_fields(one) | _errors(one) | body_value(one.body) for one in found]
+        say(as_json(whole))
         return 0
     for letter in found:
         for name, value in _fields(letter).items():
             say(f"{name:<12}  {'-' if value is None else plain(str(value))}")
+        for error in letter.errors:
+            say(f"{'error':<12}  {plain(error.pointer)}: {plain(error.detail)}")
         say(f"\n{body_text(letter.body)}")
     return 0
 
@@ -183,6 +186,7 @@ def _row(letter: DeadLetterView) -> dict[str, object]:
         "attempts": letter.attempts,
         "type": letter.type,
         "session": letter.session_id,
+        "at_fault": ", ".join(error.pointer for error in letter.errors) or None,
         "reason": letter.reason,
     }
 
@@ -197,3 +201,8 @@ def _fields(letter: DeadLetterView) -> dict[str, object]:
         "unverified_control": letter.unverified_control,
         "lost_bytes": letter.lost_bytes,
     }
+
+
+def _errors(letter: DeadLetterView) -> dict[str, object]:
+    """Return the faults in words; they may quote the command."""
+    return {"errors": [error.model_dump() for error in letter.errors]}

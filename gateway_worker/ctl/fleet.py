@@ -8,7 +8,7 @@ from gateway_contracts import SessionState
 from gateway_worker.config import Settings
 from gateway_worker.ctl.output import as_json, complain, say, table
 from gateway_worker.storage.db import Database
-from gateway_worker.storage.db.overview import Overview, SessionLine, WorkerLine
+from gateway_worker.storage.db.overview import UNATTENDED, Overview, SessionLine, WorkerLine
 
 LISTED = 1000
 _NOBODY = "nobody"
@@ -17,12 +17,13 @@ _NOBODY = "nobody"
 def add_arguments(groups: Any) -> None:
     """Add `sessions` and `workers`."""
     sessions = groups.add_parser("sessions", help="list the sessions and their owners")
+    states = [*SessionState, UNATTENDED]
     sessions.add_argument("--worker", metavar="ID", help="only those of this worker")
     sessions.add_argument(
         "--state",
-        choices=[state.value for state in SessionState],
+        choices=states,
         metavar="STATE",
-        help="only those in this state: " + ", ".join(SessionState),
+        help=f"only those in this state: {', '.join(states)} (the last: without a worker)",
     )
     sessions.add_argument(
         "--limit", type=_number, default=LISTED, metavar="N", help=f"at most (default: {LISTED})"
@@ -94,6 +95,7 @@ def _session(line: SessionLine, patience_seconds: float) -> dict[str, object]:
         "epoch": line.epoch,
         "pending": line.pending,
         "unpublished": line.unpublished,
+        "last_state": line.last_state,
     }
 
 

@@ -9,15 +9,27 @@ from sqlalchemy import text
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.leases import LIVE
 
+UNATTENDED = "unattended"
+"""Instead of a state that only a living worker can vouch for."""
 _SESSIONS = text(f"""
-    SELECT s.id, s.state, s.desired, s.worker_id, s.epoch,
-        coalesce((SELECT {LIVE} FROM workers w WHERE w.id = s.worker_id), false) AS owner_alive,
+    WITH s AS (
+        SELECT *, CASE WHEN owner_alive OR last_state NOT IN (
+                'pairing', 'connecting', 'connected', 'reconnecting'
+            ) THEN last_state ELSE '{UNATTENDED}' END AS state
+        FROM (
+            SELECT id, state AS last_state, desired, worker_id, epoch, pending, coalesce(
+                (SELECT {LIVE} FROM workers w WHERE w.id = sessions.worker_id), false
+            ) AS owner_alive
+            FROM sessions
+        ) one
+    )
+    SELECT s.id, s.state, s.last_state, s.desired, s.worker_id, s.epoch, s.owner_alive,
         (SELECT CAST(extract(epoch FROM clock_timestamp() - w.lease_expires_at) AS float8)
             FROM workers w WHERE w.id = s.worker_id) AS ended_seconds,
         jsonb_array_length(s.pending) AS pending,
         (SELECT count(*) FROM outbox o
             WHERE o.session_id = s.id AND o.published_at IS NULL) AS unpublished
-    FROM sessions s
+    FROM s
     WHERE (CAST(:worker_id AS text) IS NULL OR s.worker_id = CAST(:worker_id AS text))
         AND (CAST(:state AS text) IS NULL OR s.state = CAST(:state AS text))
     ORDER BY s.id LIMIT CAST(:limit AS bigint)
@@ -36,7 +48,9 @@ class SessionLine:
 
     Attributes:
         session_id: Which.
-        state: Where it stands.
+        state: Where it stands; `unattended` if it was on its way or connected, by the last word of
+            an owner that is gone.
+        last_state: That last word.
         desired: What its backend wants of it.
         worker_id: Its last owner.
         owner_alive: Whether that one's lease is valid.
@@ -48,6 +62,7 @@ class SessionLine:
 
     session_id: str
     state: str
+    last_state: str
     desired: str
     worker_id: str | None
     owner_alive: bool
@@ -91,6 +106,7 @@ class Overview:
             SessionLine(
                 session_id=row.id,
                 state=row.state,
+                last_state=row.last_state,
                 desired=row.desired,
                 worker_id=row.worker_id,
                 owner_alive=row.owner_alive,

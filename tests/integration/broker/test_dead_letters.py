@@ -4,13 +4,18 @@ import asyncio
 
 from aio_pika.abc import AbstractIncomingMessage
 
+from gateway_contracts import FieldError
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
 from tests.integration.broker.support import WORKER, Backend, Mill, consuming
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
 
-REFUSAL = Refusal(code="invalid_command", reason="the body is not a JSON object")
+REFUSAL = Refusal(
+    code="invalid_command",
+    reason="the body is not a JSON object",
+    errors=(FieldError(pointer="", detail="no object"),),
+)
 
 
 async def bury(delivery: Delivery) -> None:
@@ -46,6 +51,7 @@ async def test_a_dead_letter_says_why_and_where_it_came_from(
         "traceparent": "t",
         "wa-dead-code": "invalid_command",
         "wa-dead-reason": "the body is not a JSON object",
+        "wa-dead-errors": '[{"pointer": "", "detail": "no object"}]',
         "wa-dead-attempts": 1,
         "wa-dead-routing-key": "s1",
         "wa-dead-queue": settings.topology.worker_queue(WORKER),

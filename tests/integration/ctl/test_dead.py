@@ -11,7 +11,7 @@ SECRET = b'{"subject": "s1", "data": {"to": "+15550100002", "content": {"text": 
 
 
 async def bury(
-    channel: AbstractChannel, topology: Topology, *ids: str, body: bytes = SECRET
+    channel: AbstractChannel, topology: Topology, *ids: str, body: bytes = SECRET, **headers: str
 ) -> None:
     """Put commands to the dead letters as a worker does."""
     exchange = await channel.get_exchange(topology.internal_dead, ensure=False)
@@ -29,6 +29,7 @@ async def bury(
                 "wa-dead-queue": topology.unassigned,
                 "wa-dead-by": "/workers/w",
                 "wa-dead-at": "2026-11-24T09:16:33+00:00",
+                **headers,
             },
         )
         await exchange.publish(message, routing_key="s1")
@@ -50,7 +51,9 @@ async def test_a_list_says_what_is_dead_and_why_but_not_what_it_says(
     answer = await ctl("dead", "list", "--limit", "2")
     assert answer.code == 0
     head, first, second = answer.out.splitlines()
-    assert head.split() == ["ID", "AT", "CODE", "ATTEMPTS", "TYPE", "SESSION", "REASON"]
+    assert head.split() == [
+        *("ID", "AT", "CODE", "ATTEMPTS", "TYPE", "SESSION", "AT_FAULT", "REASON")
+    ]
     assert first.split()[:6] == [
         *("c1", "2026-11-24T09:16:33Z", "session_not_found", "1", "wa.message.send.v1", "s1")
     ]
@@ -63,6 +66,25 @@ async def test_a_list_says_what_is_dead_and_why_but_not_what_it_says(
     for text in (answer.out, whole.out):
         assert "15550100002" not in text
         assert "noon" not in text
+
+
+async def test_what_is_at_fault_is_named(
+    ctl: Ctl, channel: AbstractChannel, topology: Topology
+) -> None:
+    """By its place in the list; in words, which may quote it, only where the body is shown too."""
+    errors = (
+        '[{"pointer": "/data/to", "detail": "no number: 0170"}, {"pointer": "/id", "detail": "x"}]'
+    )
+    await bury(channel, topology, "c1", **{"wa-dead-errors": errors})
+    await bury(channel, topology, "c2", **{"wa-dead-errors": "not what it should be"})
+    listed = await ctl("dead", "list")
+    assert " /data/to, /id " in listed.out
+    assert "0170" not in listed.out + (await ctl("dead", "list", "--json")).out
+    shown = await ctl("dead", "show", "c1")
+    assert "error         /data/to: no number: 0170\n" in shown.out
+    (exact,) = (await ctl("dead", "show", "c1", "--json")).json
+    assert [error["pointer"] for error in exact["errors"]] == ["/data/to", "/id"]
+    assert (await ctl("dead", "show", "c2")).code == 0
 
 
 async def test_one_is_shown_with_its_body(

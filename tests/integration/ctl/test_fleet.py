@@ -24,6 +24,7 @@ from tests.integration.storage.db.support import session_row
 from tests.integration.storage.objects.support import make_store
 from tests.support.copies import MemoryRegister
 from tests.support.ctl import Ctl
+from tests.support.databases import execute
 
 
 async def test_workers_and_sessions_are_listed(ctl: Ctl, database_url: str) -> None:
@@ -32,32 +33,40 @@ async def test_workers_and_sessions_are_listed(ctl: Ctl, database_url: str) -> N
         sessions = PostgresSessionStore(database=database)
         for name in ("a", "b"):
             await sessions.create(session_row(name, worker_id="alive"))
-        await sessions.create(session_row("c", worker_id="gone"))
+        for name in ("c", "e"):
+            await sessions.create(session_row(name, worker_id="gone"))
         await sessions.create(session_row("d", worker_id="forgotten"))
         for name, capacity in (("alive", 7), ("gone", 9)):
             worker = PostgresWorkerStore(database=database, worker_id=name, lease_seconds=300)
             await worker.register(version="1.2.3", capacity=capacity)
         await worker.leave()
 
+    await execute(database_url, "UPDATE sessions SET state = 'connected' WHERE id IN ('b', 'e')")
     workers = await ctl("workers", "--json")
     assert workers.code == 0, workers.err
     alive, gone = workers.json
     assert (alive["id"], alive["lease"], alive["sessions"], alive["capacity"]) == (
         *("alive", "valid", 2, 7),
     )
-    assert (gone["id"], gone["lease"], gone["sessions"]) == ("gone", "ended", 1)
+    assert (gone["id"], gone["lease"], gone["sessions"]) == ("gone", "ended", 2)
     listed = await ctl("sessions")
     assert [line.split()[:5] for line in listed.out.splitlines()] == [
         ["ID", "STATE", "RUNS", "DESIRED", "WORKER"],
         ["a", "created", "yes", "running", "alive"],
-        ["b", "created", "yes", "running", "alive"],
+        ["b", "connected", "yes", "running", "alive"],
         ["c", "created", "moving", "running", "gone"],
         ["d", "created", "nobody", "running", "forgotten"],
+        ["e", "unattended", "moving", "running", "gone"],
     ]
     assert "no worker can run" in listed.err
     one = await ctl("sessions", "--worker", "gone", "--json")
-    assert [(line["id"], line["epoch"], line["pending"]) for line in one.json] == [("c", 1, 0)]
-    assert (await ctl("sessions", "--state", "connected")).out == "there are no such sessions\n"
+    assert [(line["id"], line["epoch"], line["pending"]) for line in one.json] == [
+        *(("c", 1, 0), ("e", 1, 0))
+    ]
+    assert [line["last_state"] for line in one.json] == ["created", "connected"]
+    unattended = await ctl("sessions", "--state", "unattended", "--json")
+    assert [line["id"] for line in unattended.json] == ["e"]
+    assert (await ctl("sessions", "--state", "failed")).out == "there are no such sessions\n"
     first = await ctl("sessions", "--limit", "1")
     assert "more are not shown" in first.err
     assert (await ctl("sessions", "--state", "asleep")).code == 2
