@@ -26,23 +26,52 @@ Queries are refused by name and status, for all or about one person:
 **As a process** (`gateway-worker sandbox --control-port 8700 --phone 4915550001:Shop`)
 
 It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for the worker and
-`control_url` for you. The control API (JSON; errors are problem+json with a `code`):
+`control_url` for you. The control API (JSON; every error is a PROBLEM as
+`application/problem+json`, to be told by its `code`):
 
-    GET  /health /worker-env /egress-attempts /phones /phones/N
-    POST /phones                      {number?, push_name, lid?}
-    POST /phones/N/scan               {qr}
-    POST /phones/N/code               {code, timeout_seconds}
-    DEL  /phones/N/companions/D
-    POST /phones/N/messages           {to, text, reply_to?, mentions}
-    PUT  /phones/N/messages/ID        {text}         DEL revokes; POST …/reactions {emoji}
-    POST /phones/N/read  /played      {message_ids}
-    GET  /phones/N/inbox  /own-messages  /receipts  /problems   ?since=0&timeout_seconds=20
-    PUT  /phones/N/blocked/CONTACT    DEL unblocks
-    PUT  /phones/N/script             {auto_read, auto_reply, quote, after_seconds}
-    PUT  /phones/N/faults?device=D    see `hub.faults.Faults`; DEL ends them
-    POST /phones/N/disconnect         {stream?, device?}
-    POST /phones/N/stanza             {tag, attrs, children | text | data, device?}
-    PUT  /service                     {reachable}
+    GET  /health                                        200 HEALTH
+    GET  /worker-env                                    200 ENV
+    GET  /egress-attempts                               200 {attempts: [{method, target}]}
+    GET  /phones                                        200 {phones: [PHONE]}
+    POST /phones {number?, push_name, lid?}             201 PHONE
+    GET  /phones/N                                      200 PHONE
+    PATCH /phones/N {push_name}                         200 PHONE
+    POST /phones/N/scan {qr}                            201 LINKED
+    POST /phones/N/code {code, timeout_seconds}         201 LINKED
+    DELETE /phones/N/companions/D                       204
+    POST /phones/N/messages {to, text, reply_to?, mentions}   201 {message_id}
+    PUT  /phones/N/messages/ID {text}                   200 {message_id}
+    DELETE /phones/N/messages/ID                        200 {message_id}  (deleted for everyone)
+    POST /phones/N/messages/ID/reactions {emoji}        201 {message_id}
+    POST /phones/N/read {message_ids}                   204
+    POST /phones/N/played {message_ids}                 204
+    GET  /phones/N/inbox?since=0&timeout_seconds=20     200 {items: [MESSAGE], next}
+    GET  /phones/N/own-messages?since&timeout_seconds   200 {items: [MESSAGE], next}
+    GET  /phones/N/receipts?since&timeout_seconds       200 {items: [RECEIPT], next}
+    GET  /phones/N/problems?since&timeout_seconds       200 {items: [{where, error}], next}
+    PUT  /phones/N/blocked/CONTACT                      204
+    DELETE /phones/N/blocked/CONTACT                    204
+    PUT  /phones/N/script {auto_read, auto_reply, quote, after_seconds}   204
+    PUT  /phones/N/faults?device=D FAULTS               204
+    DELETE /phones/N/faults?device=D                    204
+    GET  /phones/N/companions/D/faults                  200 FAULTS
+    POST /phones/N/disconnect {stream?, device?}        200 {connections}
+    POST /phones/N/stanza {tag, attrs, children | text | data, device?}   200 {connections}
+    PUT  /service {reachable}                           204
+
+A page waits up to `timeout_seconds` for news; ask again with `since` set to its `next`. Times are
+ISO 8601 in UTC; FAULTS are the fields of `hub.faults.Faults`. The rest, with `?` where it can be
+null:
+
+    HEALTH   {status, phones, companions_online, egress_attempts, problems}
+    ENV      {proxy_url, ca_file, root_key}
+    PHONE    {number, lid, push_name, reused_keys, companions: [COMPANION]}
+    COMPANION {device, address, online, pending, prekeys, logins}
+    LINKED   {device, address, number_address, platform}
+    MESSAGE  {message_id, chat, sender, sender_number, from_me, kind, text, quoted_id?, target_id?,
+              mentions, sent_at, received_at, asked_again}
+    RECEIPT  {message_ids, sender, kind, sent_at}
+    PROBLEM  {type, title, status, code, detail, errors: [{pointer, detail}]}
 
 `control.client.SandboxClient` is the typed client of all that; `pytest_plugin` has the fixtures.
 
