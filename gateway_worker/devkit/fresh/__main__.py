@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if os.geteuid() != 0:
         _say("this needs root, for chroot and mounts")
         return 2
-    signal.signal(signal.SIGTERM, _interrupt)
+    for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(which, _interrupt)
     try:
         machine = Machine.read()
         with _directory(options) as directory:
