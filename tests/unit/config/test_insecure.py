@@ -10,7 +10,7 @@ from gateway_worker.config.insecure import Insecure, is_local
 SECRET = "hunter2-hunter2"
 SAFE = {
     "ENVIRONMENT": "production",
-    "AMQP_URL": f"amqps://gateway:{SECRET}@broker.example:5671/gateway?cafile=/ca.pem",
+    "AMQP_URL": f"amqps://gateway:{SECRET}@broker.example:5671/gateway",
     "DATABASE_URL": f"postgresql://gateway:{SECRET}@db.example/gateway?sslmode=verify-full",
     "REDIS_URL": f"rediss://:{SECRET}@cache.example:6379/0",
     "S3_ENDPOINT_URL": "https://s3.example",
@@ -46,7 +46,7 @@ def test_what_is_safe_is_accepted() -> None:
         ("AMQP_URL", "AMQP://u:p@broker.example/v", "amqp"),
         ("AMQP_URL", "amqps://u:p@broker.example/v?no_verify_ssl=1", "amqp"),
         ("AMQP_URL", "amqps://u:p@broker.example/v?verify=0", "amqp"),
-        ("AMQP_URL", "amqps://u:p@broker.example/v?cafile=/x&no_verify_ssl=true", "amqp"),
+        ("AMQP_URL", "amqps://u:p@broker.example/v?heartbeat=5&no_verify_ssl=true", "amqp"),
         ("REDIS_URL", "redis://:p@cache.example:6379/0", "redis"),
         ("REDIS_URL", "redis://[2001:db8::1]:6379/0", "redis"),
         ("REDIS_URL", "rediss://cache.example/0?ssl_cert_reqs=none", "redis"),
