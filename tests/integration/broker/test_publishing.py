@@ -265,7 +265,13 @@ async def test_a_forwarded_command_keeps_its_id_and_sheds_the_brokers_headers(
         (forwarded,) = await backend.take(settings.topology.worker_queue(OTHER), 1)
 
     assert (forwarded.message_id, forwarded.type) == ("c1", "wa.x.v1")
-    assert forwarded.headers == {"traceparent": "t", "wa-from": WORKER, "wa-hops": 1, "wa-hop": 1}
+    assert forwarded.headers == {
+        "traceparent": "t",
+        "wa-from": WORKER,
+        "wa-hops": 1,
+        "wa-hop": 1,
+        "wa-key": "s1",
+    }
 
 
 async def test_a_command_for_nobody_goes_to_the_sessions_without_an_owner(

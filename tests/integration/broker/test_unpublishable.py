@@ -74,6 +74,7 @@ async def test_the_next_one_that_is_too_large_closes_nothing(
     """The broker has told its limit."""
     await backend.collect_events()
     await expect_unpublishable(broker, replace(row(0), body=TOO_LARGE))
+    await publish(broker, row(3))  # the channel that was lost is there again
     failures = broker.stats().publish_failures
     with pytest.raises(UnpublishableError):
         await broker.publisher.publish(replace(row(1), body=TOO_LARGE))
