@@ -35,6 +35,8 @@ from tests.support.proxy import TcpProxy
 BEN = "12025550102"
 SLOW_COPY_SECONDS = 1.8
 """Longer than a session is kept waiting without a connection, shorter than with one."""
+PASSES_OF_A_COPY = 2
+"""It is written, and read back."""
 LINKED = (S3, POSTGRESQL, RABBITMQ)
 
 
@@ -160,7 +162,7 @@ async def test_a_session_stays_connected_while_the_object_store_is_away(
 async def test_an_object_store_that_becomes_slow_at_the_last_moment(scene: Scene) -> None:
     """The session is back where it was, and moves when copies are quick again."""
     size_bytes = max(line["size_bytes"] for line in scene.said("snapshot.saved"))
-    scene.links[S3].throttle(size_bytes / SLOW_COPY_SECONDS)
+    scene.links[S3].throttle(size_bytes * PASSES_OF_A_COPY / SLOW_COPY_SECONDS)
     command_id = await scene.migrate()
     await scene.until_said("command.retrying")
     scene.links[S3].throttle(0)

@@ -24,4 +24,4 @@ async def test_a_session_that_pairs_by_code_shows_no_qr(gateway: Gateway) -> Non
 
     failed = await gateway.fail(SessionGetQr(source=gateway.backend.source, subject="shop"))
 
-    assert failed.data.error.code is ErrorCode.INVALID_COMMAND
+    assert failed.data.error.code is ErrorCode.UNSUPPORTED

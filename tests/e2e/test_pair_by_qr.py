@@ -70,7 +70,7 @@ async def test_a_linked_session_has_no_qr_code(gateway: Gateway) -> None:
 
     failed = await gateway.fail(SessionGetQr(source=gateway.backend.source, subject="shop"))
 
-    assert failed.data.error.code is ErrorCode.INVALID_COMMAND
+    assert failed.data.error.code is ErrorCode.SESSION_LINKED
 
 
 async def test_a_second_create_is_refused(gateway: Gateway) -> None:
