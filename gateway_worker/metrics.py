@@ -94,6 +94,7 @@ class Metrics:
         refused_arrivals: Arrivals that the database has refused, and that were put aside.
         retold_arrivals: Those that were told again with success.
         refused_waiting: Those that are not told yet.
+        held_aside: Sessions whose changes or commands the database does not take now.
         partial_records: What WhatsApp sent and could be told in part only, or not at all.
         lease_lapses: Times that the lease could not be renewed, so that all hosts were stopped.
         taken_over: Sessions taken over from dead workers.
@@ -153,6 +154,7 @@ class Metrics:
     refused_arrivals: Counter
     retold_arrivals: Counter
     refused_waiting: Gauge
+    held_aside: Gauge
     partial_records: Counter
     lease_lapses: Counter
     taken_over: Counter
@@ -307,6 +309,9 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         ),
         "refused_waiting": make.gauge(
             "refused_arrivals_waiting", "Refused arrivals that are not told yet."
+        ),
+        "held_aside": make.gauge(
+            "sessions_held_aside", "Sessions that wait alone: the database does not take theirs."
         ),
         "partial_records": make.counter(
             "partial_records", "Arrivals that did not fit: told in part, and kept aside."

@@ -8,6 +8,7 @@ from typing import Protocol
 from gateway_worker.broker.client import Broker
 from gateway_worker.broker.consumer import CommandConsumer
 from gateway_worker.commands.dispatcher import Dispatcher
+from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.errors import DependencyError, GatewayError
 from gateway_worker.health import (
@@ -21,6 +22,7 @@ from gateway_worker.health.heartbeat import LoadReport, Rate
 from gateway_worker.health.resources import ResourceMeter
 from gateway_worker.log import SINKS, Logging
 from gateway_worker.metrics import SNAPSHOT_TROUBLES, Metrics
+from gateway_worker.outbox.recorder import Recorder
 from gateway_worker.outbox.relay import Relay
 from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.manager import SessionManager
@@ -92,6 +94,16 @@ class Observed(Protocol):
     @property
     def dispatcher(self) -> Dispatcher:
         """The commands in work."""
+        ...
+
+    @property
+    def inbox(self) -> Inbox:
+        """Where they are entered."""
+        ...
+
+    @property
+    def recorder(self) -> Recorder:
+        """Where changes are committed."""
         ...
 
     @property
@@ -280,6 +292,7 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
         metrics.fleet_room.set(parts.capacity.last.free)
         metrics.fleet_stranded.set(parts.caretaker.stranded)
         metrics.refused_waiting.set(parts.retellings.waiting)
+        metrics.held_aside.set(parts.recorder.held_aside + parts.inbox.held_aside)
         for name, depth in adapters.broker.depths.items():
             metrics.queue_depth.labels(name).set(depth)
         metrics.cpu_percent.set(usage.cpu_percent)

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 
 from gateway_worker.commands.ports import Entry, InboxStore, Received
 from gateway_worker.runtime.batcher import Batcher
+from gateway_worker.runtime.division import Division
 
 
 class Inbox:
@@ -32,7 +35,18 @@ class Inbox:
             pace_seconds=pace_seconds,
             crowd=crowd,
             observe=observe,
+            division=Division(
+                key=attrgetter("session_id"),
+                flush=partial(store.enter, briefly=True),
+                answers=store.answers,
+                named="session_id",
+            ),
         )
+
+    @property
+    def held_aside(self) -> int:
+        """How many sessions wait because theirs is what the database does not take now."""
+        return self._batcher.held_aside
 
     async def enter(self, received: Received) -> Entry:
         """Enter a command and return what is known of it. Waits while the database is away."""

@@ -208,12 +208,19 @@ class Entry:
 class InboxStore(Protocol):
     """The commands table."""
 
-    async def enter(self, commands: Sequence[Received]) -> Sequence[Entry]:
+    async def answers(self) -> bool:
+        """Tell soon whether commands can be entered at all. Never raises."""
+        ...
+
+    async def enter(
+        self, commands: Sequence[Received], *, briefly: bool = False
+    ) -> Sequence[Entry]:
         """Enter commands in one transaction, one answer each, in order.
 
         A command id is global: the first session to use it has it, for the command of the
-        fingerprint that it came with. Raises `DependencyError`; the
-        same batch again then counts once. Each run of a command counts as an attempt.
+        fingerprint that it came with. Raises `DependencyError`; the same batch again, or a part of
+        it, then counts once. Each run of a command counts as an attempt. If `briefly`, it waits
+        hardly for a row that somebody holds.
         """
         ...
 

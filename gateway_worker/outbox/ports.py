@@ -18,8 +18,16 @@ class UnpublishableError(PermanentError):
 class ChangeStore(Protocol):
     """Writes changes."""
 
-    async def commit(self, changes: Sequence[Change]) -> Sequence[Committed]:
+    async def answers(self) -> bool:
+        """Tell soon whether changes can be written at all. Never raises."""
+        ...
+
+    async def commit(
+        self, changes: Sequence[Change], *, briefly: bool = False
+    ) -> Sequence[Committed]:
         """Write all changes in one transaction, in order; one answer each.
+
+        If `briefly`, it waits hardly for a row that somebody holds.
 
         Gives each event of an owned session its `sequence` (gapless per session) and stores it in
         the outbox. Raises `DependencyError`: then nothing of the batch is written; and

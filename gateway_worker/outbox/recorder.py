@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
+from operator import attrgetter
 
 from gateway_worker.outbox.ports import ChangeStore
 from gateway_worker.runtime.batcher import Batcher
+from gateway_worker.runtime.division import Division
 from gateway_worker.sessions.changes import Change, Committed, OutboxRow
 
 
 class Recorder:
     """Commits changes and hands their events to the relay.
+
+    A session whose changes cannot be written, while those of others can, is held aside.
 
     Args:
         store: Writes a batch in one transaction.
@@ -36,7 +41,18 @@ class Recorder:
             pace_seconds=pace_seconds,
             crowd=crowd,
             observe=observe,
+            division=Division(
+                key=attrgetter("session_id"),
+                flush=partial(self._commit, briefly=True),
+                answers=store.answers,
+                named="session_id",
+            ),
         )
+
+    @property
+    def held_aside(self) -> int:
+        """How many sessions wait because theirs is what the database does not take now."""
+        return self._batcher.held_aside
 
     def record(self, change: Change) -> "asyncio.Future[Committed]":
         """Queue a change; the future is done once it is committed. Never blocks."""
@@ -46,7 +62,9 @@ class Recorder:
         """Commit until `stop` is set and everything is written."""
         await self._batcher.run(stop)
 
-    async def _commit(self, changes: Sequence[Change]) -> Sequence[Committed]:
-        committed = await self._store.commit(changes)
+    async def _commit(
+        self, changes: Sequence[Change], *, briefly: bool = False
+    ) -> Sequence[Committed]:
+        committed = await self._store.commit(changes, briefly=briefly)
         self._offer([row for one in committed for row in one.rows])
         return committed

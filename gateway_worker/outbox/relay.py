@@ -105,6 +105,8 @@ class Relay:
         self._meanwhile: list[OutboxRow] | None = None  # offered during a read, unless too many
         self._nudged = asyncio.Event()
         self._up_to = 0
+        self._offered = 0
+        self._reread_after: int | None = None
         self._held = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -115,7 +117,16 @@ class Relay:
         return self._held
 
     def offer(self, rows: Sequence[OutboxRow]) -> None:
-        """Take rows that were just committed. Never blocks."""
+        """Take rows that were just committed. Never blocks.
+
+        They come in order, but for those of a session that was held aside after a commit whose
+        answer was lost: what has been read and offered since then is behind them.
+        """
+        late = [row.outbox_id for row in rows if row.outbox_id <= self._offered]
+        self._offered = max([self._offered, *(row.outbox_id for row in rows)])
+        if late:
+            self._reread(min(late) - 1)
+            return
         if not self._behind.is_set() and self._fits(rows):
             self._post(rows)
             return
@@ -147,8 +158,14 @@ class Relay:
         """
         if strays := await self._store.adopt_strays():
             log.info("relay.strays_adopted", events=strays)
-            self._up_to = 0
-            self._behind.set()
+            self._reread(0)
+
+    def _reread(self, after: int) -> None:
+        """Read the table again from a place on; what is under way may be published twice."""
+        if self._reread_after is not None:
+            after = min(after, self._reread_after)
+        self._reread_after = after
+        self._behind.set()
 
     def nudge(self) -> None:
         """Try again at once: the broker may be back."""
@@ -190,6 +207,7 @@ class Relay:
         backoff = Backoff(initial_seconds=0.1, maximum_seconds=5.0)
         while not stop.is_set():
             await self._room.wait()
+            self._go_back()
             try:
                 rows, meanwhile = await self._read()
             except RetryableError as error:
@@ -199,10 +217,18 @@ class Relay:
                         await stop.wait()
                 continue
             self._post(rows)
+            if self._reread_after is not None:
+                continue  # something below what was read has come meanwhile
             if len(rows) < self._page and meanwhile is not None and self._fits(meanwhile):
                 self._post(meanwhile)
                 self._behind.clear()
                 return
+
+    def _go_back(self) -> None:
+        """Begin the next read where something has come below what was read."""
+        if self._reread_after is not None:
+            self._up_to = min(self._up_to, self._reread_after)
+            self._reread_after = None
 
     async def _read(self) -> tuple[Sequence[OutboxRow], list[OutboxRow] | None]:
         """Return a page of the table, and what was offered meanwhile unless that was too much."""

@@ -5,25 +5,34 @@ waits for nobody. Order is kept: batches are flushed one after the other, items 
 calls. A flush that fails because a service is away is repeated for as long as it takes; one that
 fails for another reason is repeated item by item, so that one bad item spoils only itself. What
 nobody has foreseen is no verdict on an item before it has come several times.
+
+A flush that keeps failing though the service answers has items in it that cannot be written now,
+such as those of a row that somebody has locked. Then it is divided, and only they wait; see
+`division`.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Generic, TypeAlias, TypeVar
 
 import structlog
 
 from gateway_worker.errors import GatewayError, RetryableError
+from gateway_worker.runtime.division import Aside, Division
 from gateway_worker.runtime.retry import Backoff
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+Entry: TypeAlias = tuple[Item, asyncio.Future[Answer]]
 log = structlog.get_logger(__name__)
 
 FAULTS = 4
 """How often an item may fail in a way that nobody has foreseen before its caller is told."""
+_PATIENCE = 2
+"""How often a whole batch fails before it is divided."""
 
 
 class Batcher(Generic[Item, Answer]):
@@ -38,6 +47,7 @@ class Batcher(Generic[Item, Answer]):
             makes them larger and cheaper; a quiet time pays no such wait.
         crowd: From how many items on a batch is crowded.
         observe: Called with the size and the seconds of each flush that succeeded.
+        division: How a batch that keeps failing is divided; None if it never is.
     """
 
     def __init__(
@@ -49,6 +59,7 @@ class Batcher(Generic[Item, Answer]):
         pace_seconds: float = 0.0,
         crowd: int = 1,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
+        division: Division[Item, Answer] | None = None,
     ) -> None:
         self._flush = flush
         self._name = name
@@ -57,19 +68,27 @@ class Batcher(Generic[Item, Answer]):
         self._crowd = crowd
         self._last_size = 0
         self._observe = observe
-        self._pending: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
+        self._division = division
+        self._pending: deque[Entry[Item, Answer]] = deque()
+        self._alone: deque[Entry[Item, Answer]] = deque()  # what is flushed item by item
+        self._aside: Aside[Entry[Item, Answer]] = Aside()
         self._wake = asyncio.Event()
         self._backoff = Backoff(initial_seconds=0.1, maximum_seconds=5.0)
 
     @property
     def waiting(self) -> int:
         """Items not yet flushed."""
-        return len(self._pending)
+        return len(self._pending) + self._aside.waiting
+
+    @property
+    def held_aside(self) -> int:
+        """How many keys are held aside."""
+        return len(self._aside)
 
     def submit(self, item: Item) -> "asyncio.Future[Answer]":
         """Queue an item; the future has its answer once its batch is flushed."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._pending.append((item, future))
+        self._pending.extend(self._unheld([(item, future)]))
         self._wake.set()
         return future
 
@@ -79,35 +98,51 @@ class Batcher(Generic[Item, Answer]):
         stopping.add_done_callback(lambda _task: self._wake.set())
         started = 0.0
         try:
-            while not (stop.is_set() and not self._pending):
-                await self._wake.wait()
-                self._wake.clear()
+            while not (stop.is_set() and not self.waiting):
+                await self._until_woken()
                 while self._pending:
                     wait = started + self._pace_seconds - time.monotonic()
                     if wait > 0 and self._last_size >= self._crowd:
                         await asyncio.sleep(wait)
                     started = time.monotonic()
                     await self._flush_next()
+                    await self._look_aside()
+                await self._look_aside()
         finally:
             stopping.cancel()
             self._abandon()
 
+    async def _until_woken(self) -> None:
+        """Return when something is pending, a key that is held aside is due, or the end comes."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._aside.due_seconds()):
+                await self._wake.wait()
+        self._wake.clear()
+
     async def _flush_next(self) -> None:
         self._last_size = size = min(len(self._pending), self._max_items)
-        batch = [self._pending.popleft() for _ in range(size)]
+        await self._carry([self._pending.popleft() for _ in range(size)])
+
+    async def _carry(self, batch: list[Entry[Item, Answer]]) -> None:
         try:
             await self._flush_until_done(batch)
         except asyncio.CancelledError:
             self._pending.extendleft(reversed(batch))
             raise
 
-    async def _flush_until_done(self, batch: list[tuple[Item, "asyncio.Future[Answer]"]]) -> None:
-        faults = 0
-        while True:
+    async def _flush_until_done(self, batch: list[Entry[Item, Answer]]) -> None:
+        faults = failures = 0
+        while batch := self._unheld(batch):
             started = time.monotonic()
             try:
-                answers = await self._flush([item for item, _ in batch])
+                # The second time it is known that something is in the way: that gives up sooner.
+                answers = await self._flusher(failures)([item for item, _ in batch])
             except RetryableError as error:
+                failures += 1
+                if failures >= _PATIENCE and self._division and await self._division.answers():
+                    batch = await self._divide(self._division, batch)
+                    failures = 0
+                    continue
                 delay = self._backoff.next_seconds()
                 log.warning("batch.retrying", batch=self._name, size=len(batch), reason=str(error))
                 await asyncio.sleep(delay)
@@ -121,29 +156,145 @@ class Batcher(Generic[Item, Answer]):
                 await self._isolate(batch, error)
                 return
             else:
-                self._backoff.reset()
-                self._observe(len(batch), time.monotonic() - started)
-                for (_, future), answer in zip(batch, answers, strict=True):
-                    if not future.done():
-                        future.set_result(answer)
+                self._settle(batch, answers, time.monotonic() - started)
                 return
 
-    async def _isolate(
-        self, batch: list[tuple[Item, "asyncio.Future[Answer]"]], error: Exception
+    def _flusher(self, failures: int) -> Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]]:
+        return self._division.flush if self._division and failures else self._flush
+
+    def _settle(
+        self,
+        batch: Sequence[Entry[Item, Answer]],
+        answers: Sequence[Answer],
+        seconds: float,
     ) -> None:
+        self._backoff.reset()
+        self._observe(len(batch), seconds)
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
+
+    async def _isolate(self, batch: list[Entry[Item, Answer]], error: Exception) -> None:
         if len(batch) > 1:
             log.warning(
                 "batch.isolating", batch=self._name, size=len(batch), reason=type(error).__name__
             )
-            for entry in batch:
-                await self._flush_until_done([entry])
+            self._alone.extend(batch)
+            while self._alone:
+                await self._flush_until_done([self._alone.popleft()])
             return
         future = batch[0][1]
         if not future.done():
             future.set_exception(error)
 
+    async def _divide(
+        self,
+        division: Division[Item, Answer],
+        batch: list[Entry[Item, Answer]],
+    ) -> list[Entry[Item, Answer]]:
+        """Flush the items of each key apart; hold those aside that cannot be written now.
+
+        Returns what is left to be flushed: all that was not tried when the service went away, and
+        what is refused for another reason.
+        """
+        parts: dict[Hashable, list[Entry[Item, Answer]]] = {}
+        for entry in batch:
+            parts.setdefault(division.key(entry[0]), []).append(entry)
+        log.warning("batch.dividing", batch=self._name, size=len(batch), parts=len(parts))
+        left: list[Entry[Item, Answer]] = []
+        is_there = True
+        for key, part in parts.items():
+            if not is_there:
+                left += part
+                continue
+            started = time.monotonic()
+            try:
+                answers = await division.flush([item for item, _ in part])
+            except RetryableError as error:
+                self._hold_aside(division, key, part, error)
+                is_there = await division.answers()
+            except Exception:  # a verdict on one of them, which it gets when it comes again
+                log.warning("batch.part_refused", batch=self._name, exc_info=True)
+                left += part
+            else:
+                self._settle(part, answers, time.monotonic() - started)
+        return left
+
+    def _hold_aside(
+        self,
+        division: Division[Item, Answer],
+        key: Hashable,
+        part: list[Entry[Item, Answer]],
+        error: RetryableError,
+    ) -> None:
+        behind: list[Entry[Item, Answer]] = []
+        for queue in (self._alone, self._pending):
+            entries = list(queue)
+            queue.clear()
+            for entry in entries:
+                (behind if division.key(entry[0]) == key else queue).append(entry)
+        self._aside.hold(key, part, behind)
+        log.error(
+            "batch.held_aside",
+            batch=self._name,
+            reason=str(error),
+            size=len(part) + len(behind),
+            **{division.named: key},
+        )
+
+    def _unheld(self, batch: list[Entry[Item, Answer]]) -> list[Entry[Item, Answer]]:
+        """Return the entries whose key is not held aside; the others join those that are."""
+        if self._division is None or not len(self._aside):
+            return batch
+        unheld = []
+        for entry in batch:
+            key = self._division.key(entry[0])
+            if key in self._aside:
+                self._aside.add(key, [entry])
+            else:
+                unheld.append(entry)
+        return unheld
+
+    async def _look_aside(self) -> None:
+        """Try the key that has been due for the longest; one at a time, for the others wait."""
+        if self._division is None or (due := self._aside.next_due()) is None:
+            return
+        key, held = due
+        part = held.first(self._max_items)
+        started = time.monotonic()
+        try:
+            answers = await self._division.flush([item for item, _ in part])
+        except RetryableError as error:
+            held.wait(time.monotonic() - started)
+            log.warning(
+                "batch.still_aside",
+                batch=self._name,
+                size=len(held.entries),
+                reason=str(error),
+                **{self._division.named: key},
+            )
+        except Exception:  # it can be refused again: as any other
+            log.warning("batch.part_refused", batch=self._name, exc_info=True)
+            self._release(self._division, key, part)
+            await self._carry(part)
+        else:
+            self._settle(part, answers, time.monotonic() - started)
+            self._release(self._division, key, part)
+
+    def _release(
+        self,
+        division: Division[Item, Answer],
+        key: Hashable,
+        part: list[Entry[Item, Answer]],
+    ) -> None:
+        """Hold a key aside no longer; what is behind the part that was tried comes next."""
+        rest = self._aside.release(key)[len(part) :]
+        self._pending.extendleft(reversed(rest))
+        self._wake.set()
+        log.info("batch.released", batch=self._name, size=len(rest), **{division.named: key})
+
     def _abandon(self) -> None:
-        for _, future in self._pending:
+        for _, future in (*self._pending, *self._aside.entries()):
             if not future.done():
                 future.cancel()
         self._pending.clear()

@@ -1,16 +1,17 @@
 """The pool of connections, opened once by the composition root and shared by every store."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import asyncpg
 import orjson
 from sqlalchemy import event, exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gateway_worker.errors import DatabaseUnavailableError
+from gateway_worker.errors import DatabaseUnavailableError, GatewayError
 from gateway_worker.storage.db.connecting import Connector, is_pooled, make_engine
 from gateway_worker.storage.db.failures import reaching, translated
 from gateway_worker.storage.db.fitness import LOOK, judge, what_to_look_for
@@ -18,6 +19,10 @@ from gateway_worker.storage.db.settings import DatabaseSettings
 
 _ASTRAY = frozenset({"26000", "42P05", "08P01"})
 """What is answered where connections are not what they were taken for; see `connecting`."""
+
+BRIEF_LOCK_SECONDS: Final = 0.1
+"""How long a transaction waits for a lock while others wait for the transaction."""
+_ANSWER_SECONDS: Final = 2.0
 
 
 class Database:
@@ -116,8 +121,14 @@ class Database:
                 yield driver
 
     @asynccontextmanager
-    async def transaction(self, doing: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
+    async def transaction(
+        self, doing: str, *, lock_seconds: float | None = None
+    ) -> "AsyncIterator[asyncpg.Connection[Any]]":
         """Lend a connection as `direct` does, for one transaction that is committed at the end.
+
+        Args:
+            doing: What this is, for the message of an error.
+            lock_seconds: How long it may wait for a lock, if that is less than usual.
 
         Raises:
             DatabaseUnavailableError: The database cannot be used now. If that came up during the
@@ -125,7 +136,11 @@ class Database:
             StatementRefusedError: A row can never be written; nothing is.
         """
         async with self._driver(doing) as driver:
-            await driver.execute(self._connector.opening if is_pooled(driver) else "BEGIN")
+            opening = self._connector.opening if is_pooled(driver) else "BEGIN"
+            if lock_seconds is not None:
+                patience = min(lock_seconds, self._settings.lock_timeout_seconds)
+                opening += f"; SET LOCAL lock_timeout = {patience * 1000:.0f}"
+            await driver.execute(opening)
             yield driver
             await driver.execute("COMMIT")
 
@@ -174,6 +189,15 @@ class Database:
         async with self.direct("asking the database for an answer") as connection:
             (found,) = await connection.fetch(LOOK, *what_to_look_for())
             judge(found)  # here, for a connection that only reads is not kept
+
+    async def answers(self) -> bool:
+        """Tell within two seconds whether the database can be used. Never raises."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self.check()
+        except (GatewayError, TimeoutError):
+            return False
+        return True
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:

@@ -10,8 +10,9 @@ from sqlalchemy import text
 from gateway_contracts import ErrorCode
 from gateway_worker.commands.ports import Entry, Received, Verdict
 from gateway_worker.sessions.changes import CommandState
-from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
 from gateway_worker.storage.db.documents import read_outcome
+from gateway_worker.storage.db.failures import StatementRefusedError
 
 _RUNS = """c.state IN ('executing', 'received') AND c.session_id = EXCLUDED.session_id
     AND coalesce(c.fingerprint = EXCLUDED.fingerprint, true)
@@ -91,30 +92,53 @@ class PostgresInboxStore:
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
-        self._unanswered: tuple[list[Received], UUID] | None = None
+        self._unanswered: dict[Received, UUID] = {}
 
-    async def enter(self, commands: Sequence[Received]) -> Sequence[Entry]:
+    async def answers(self) -> bool:
+        """Tell soon whether the database can be used. Never raises."""
+        return await self._database.answers()
+
+    async def enter(
+        self, commands: Sequence[Received], *, briefly: bool = False
+    ) -> Sequence[Entry]:
         """Enter commands in one transaction, one answer each, in order.
 
+        Args:
+            commands: What has come.
+            briefly: Give up after a tenth of a second if somebody holds a row of it.
+
         Raises:
-            DependencyError: Nothing is known to be entered. The same batch again gives the answers
-                that were lost, so that a command nobody has begun is never taken for INTERRUPTED.
+            DependencyError: Nothing is known to be entered. The same batch again, or a part of it,
+                gives the answers that were lost, so that a command nobody has begun is never taken
+                for INTERRUPTED.
         """
         if not commands:
             return ()
         batch = self._identify(commands)
-        async with self._database.direct("entering commands") as connection:
-            rows = await connection.fetch(
-                _ENTER,
-                [command.command_id for command in commands],
-                [command.session_id for command in commands],
-                [command.command_type for command in commands],
-                [command.worker_id for command in commands],
-                [command.epoch for command in commands],
-                batch,
-                [command.fingerprint for command in commands],
-            )
-        self._unanswered = None
+        doing = "entering commands"
+        lent = (
+            self._database.transaction(doing, lock_seconds=BRIEF_LOCK_SECONDS)
+            if briefly
+            else self._database.direct(doing)
+        )
+        try:
+            async with lent as connection:
+                rows = await connection.fetch(
+                    _ENTER,
+                    [command.command_id for command in commands],
+                    [command.session_id for command in commands],
+                    [command.command_type for command in commands],
+                    [command.worker_id for command in commands],
+                    [command.epoch for command in commands],
+                    batch,
+                    [command.fingerprint for command in commands],
+                )
+        except StatementRefusedError:
+            if len(commands) == 1:  # it does not come again
+                self._unanswered.pop(commands[0], None)
+            raise
+        for command in commands:
+            self._unanswered.pop(command, None)
         return _entries(commands, rows)
 
     async def suspend(
@@ -168,10 +192,13 @@ class PostgresInboxStore:
         return None if found is None else CommandState(found)
 
     def _identify(self, commands: Sequence[Received]) -> UUID:
-        """Return the batch's name: the one it had if it is the one without an answer."""
-        if self._unanswered is None or self._unanswered[0] != list(commands):
-            self._unanswered = (list(commands), uuid4())
-        return self._unanswered[1]
+        """Return the batch's name: that of the one without an answer of which it is a part."""
+        names = {self._unanswered.get(command) for command in commands}
+        name = names.pop() if len(names) == 1 else None
+        if name is None:
+            name = uuid4()
+            self._unanswered.update(dict.fromkeys(commands, name))
+        return name
 
 
 def _entries(commands: Sequence[Received], rows: Sequence[asyncpg.Record]) -> list[Entry]:

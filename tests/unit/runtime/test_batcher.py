@@ -8,6 +8,8 @@ import pytest
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.runtime.batcher import FAULTS, Batcher
+from gateway_worker.runtime.division import Division
+from tests.support.eventually import eventually
 
 
 @asynccontextmanager
@@ -136,6 +138,127 @@ async def test_cancelling_cancels_the_futures_that_have_no_answer() -> None:
     future = batcher.submit(1)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait((task,))
+
+    assert future.cancelled()
+
+
+class Rows:
+    """A service with one row per key, some of which somebody keeps locked.
+
+    Items are numbers, their key is the tens.
+    """
+
+    def __init__(self, *locked: int) -> None:
+        self.locked = set(locked)
+        self.refused: set[int] = set()
+        self.is_there = True
+        self.written: list[int] = []
+        self.attempts: list[list[int]] = []
+
+    async def flush(self, items: Sequence[int]) -> Sequence[int]:
+        """Write all items or none."""
+        self.attempts.append(list(items))
+        if not self.is_there or self.locked & {item // 10 for item in items}:
+            raise DependencyError("not now")
+        if self.refused & set(items):
+            raise ValueError("never")
+        self.written += items
+        return items
+
+    async def answers(self) -> bool:
+        """Tell whether it is there."""
+        return self.is_there
+
+    def batcher(self) -> Batcher[int, int]:
+        """Return one that divides by key."""
+        division = Division(key=lambda item: item // 10, flush=self.flush, answers=self.answers)
+        return Batcher(flush=self.flush, name="test", division=division)
+
+
+async def test_only_the_items_behind_a_lock_wait() -> None:
+    """The others go on; those that wait come in their order once the lock is gone."""
+    rows = Rows(1)
+    batcher = rows.batcher()
+    async with running(batcher):
+        early = [batcher.submit(item) for item in (10, 20, 11, 30)]
+        assert await asyncio.gather(early[1], early[3]) == [20, 30]
+        late = [batcher.submit(item) for item in (12, 21)]
+        assert await late[1] == 21
+        assert batcher.held_aside == 1
+        assert batcher.waiting == 3
+        rows.locked.clear()
+        await asyncio.gather(*early, *late)
+
+    assert [item for item in rows.written if item // 10 == 1] == [10, 11, 12]
+    assert sorted(rows.written) == [10, 11, 12, 20, 21, 30]
+    assert batcher.held_aside == 0
+
+
+async def test_what_waits_behind_a_lock_can_be_refused() -> None:
+    """The one that is bad gets its verdict, those behind it are written in their order."""
+    rows = Rows(1)
+    rows.refused.add(11)
+    batcher = rows.batcher()
+    async with running(batcher):
+        early = [batcher.submit(item) for item in (10, 11, 12)]
+        await eventually(lambda: batcher.held_aside == 1)
+        late = batcher.submit(13)
+        rows.locked.clear()
+        with pytest.raises(ValueError, match="never"):
+            await early[1]
+        await asyncio.gather(early[0], early[2], late)
+
+    assert rows.written == [10, 12, 13]
+
+
+async def test_a_lock_that_comes_while_items_are_told_apart() -> None:
+    """What has not been tried yet stays behind what has."""
+    rows = Rows()
+    rows.refused.add(99)
+    batcher = rows.batcher()
+
+    async def flush(items: Sequence[int]) -> Sequence[int]:
+        if items == [10]:
+            rows.locked.add(1)
+        return await rows.flush(items)
+
+    batcher._flush = flush
+    async with running(batcher):
+        futures = [batcher.submit(item) for item in (99, 10, 11, 20, 12)]
+        assert await futures[3] == 20
+        later = batcher.submit(13)
+        rows.locked.clear()
+        await asyncio.gather(*futures[1:], later)
+        with pytest.raises(ValueError, match="never"):
+            await futures[0]
+
+    assert [item for item in rows.written if item // 10 == 1] == [10, 11, 12, 13]
+
+
+async def test_a_service_that_is_away_divides_nothing() -> None:
+    """The batch stays whole for as long as it takes."""
+    rows = Rows()
+    rows.is_there = False
+    batcher = rows.batcher()
+    async with running(batcher):
+        futures = [batcher.submit(item) for item in (10, 20)]
+        await eventually(lambda: len(rows.attempts) > 3)
+        assert batcher.held_aside == 0
+        rows.is_there = True
+        await asyncio.gather(*futures)
+
+    assert all(attempt == [10, 20] for attempt in rows.attempts)
+
+
+async def test_cancelling_cancels_what_is_held_aside() -> None:
+    """As everything else that has no answer."""
+    rows = Rows(1)
+    batcher = rows.batcher()
+    task = asyncio.create_task(batcher.run(asyncio.Event()))
+    future = batcher.submit(10)
+    await eventually(lambda: batcher.held_aside == 1)
     task.cancel()
     await asyncio.wait((task,))
 

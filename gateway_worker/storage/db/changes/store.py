@@ -1,10 +1,11 @@
 """The recorder's transaction: who owns what, what is new, which numbers it gets, what goes."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import asyncpg
 
+from gateway_worker.errors import PermanentError
 from gateway_worker.sessions.changes import (
     Change,
     Committed,
@@ -21,7 +22,7 @@ from gateway_worker.storage.db.changes.columns import (
     session_columns,
 )
 from gateway_worker.storage.db.changes.steps import Step, live, segments
-from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
 from gateway_worker.storage.db.leases import LOCK_ROOM
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -35,6 +36,22 @@ class Locked(NamedTuple):
     worker_id: str | None
 
 
+class Unsure(NamedTuple):
+    """A change of a commit that may have taken effect, though it failed.
+
+    Attributes:
+        change: Kept so that nothing else gets its identity.
+        after: The last place in the outbox that was known before.
+    """
+
+    change: Change
+    after: int
+
+
+_LOCK_SECONDS: Final = 1.0
+"""How long a batch waits for a row that somebody holds, before its sessions are told apart."""
+
+
 class PostgresChangeStore:
     """Writes changes (the outbox's `ChangeStore`). One recorder calls it, batch after batch.
 
@@ -42,11 +59,11 @@ class PostgresChangeStore:
     outcome, if its message or receipt is stored. An outcome is never held back because of its
     message: a command that ran must get its end.
 
-    If a commit fails in a way that leaves open whether it took effect, the next one first looks for
-    its events in the outbox and answers with the rows it finds, so a retried batch is not written
-    twice and no event stays unannounced. Rows that another worker has taken over in between are
-    left to that one. A transfer is found out in the same way, by its events or, without any, by the
-    session's row.
+    If a commit fails in a way that leaves open whether it took effect, the next one with a change
+    of it first looks for its events in the outbox and answers with the rows it finds, so what comes
+    again is not written twice and no event stays unannounced, however a batch is divided. Rows that
+    another worker has taken over in between are left to that one. A transfer is found out in the
+    same way, by its events or, without any, by the session's row.
 
     Args:
         database: Where to write.
@@ -57,10 +74,20 @@ class PostgresChangeStore:
         self._database = database
         self._worker_id = worker_id
         self._last_outbox_id = 0
-        self._unsure = False
+        self._unsure: dict[int, Unsure] = {}
 
-    async def commit(self, changes: Sequence[Change]) -> Sequence[Committed]:
+    async def answers(self) -> bool:
+        """Tell soon whether the database can be used. Never raises."""
+        return await self._database.answers()
+
+    async def commit(
+        self, changes: Sequence[Change], *, briefly: bool = False
+    ) -> Sequence[Committed]:
         """Write all changes in one transaction, in order; one answer each.
+
+        Args:
+            changes: What is to be written.
+            briefly: Give up after a tenth of a second if somebody holds a row of it.
 
         Raises:
             DependencyError: Nothing of the batch counts until it is committed again.
@@ -72,14 +99,18 @@ class PostgresChangeStore:
         if not changes:
             return ()
         steps = [Step.of(change) for change in changes]
+        patience = BRIEF_LOCK_SECONDS if briefly else _LOCK_SECONDS
         try:
-            async with self._database.transaction("committing changes") as connection:
+            async with self._database.transaction(
+                "committing changes", lock_seconds=patience
+            ) as connection:
                 for part in segments(steps):
                     await self._write(connection, part)
-        except BaseException:  # also when cancelled: the commit may be on its way
-            self._unsure = True
+        except BaseException as error:  # also when cancelled: the commit may be on its way
+            self._note_failure(changes, error)
             raise
-        self._unsure = False
+        for change in changes:
+            self._unsure.pop(id(change), None)
         gone = {step.change.session_id for step in steps if step.transferred}
         for step in steps:
             if step.change.session_id in gone:
@@ -88,10 +119,21 @@ class PostgresChangeStore:
         self._last_outbox_id = max(last, default=self._last_outbox_id)
         return [step.committed() for step in steps]
 
+    def _note_failure(self, changes: Sequence[Change], error: BaseException) -> None:
+        """Note that changes may have been written, and where their events would be."""
+        if isinstance(error, PermanentError | TransferRefusedError):
+            if len(changes) == 1:  # it does not come again
+                self._unsure.pop(id(changes[0]), None)
+            return
+        for change in changes:
+            unsure = Unsure(change=change, after=self._last_outbox_id)
+            self._unsure.setdefault(id(change), unsure)
+
     async def _write(self, connection: Connection, steps: Sequence[Step]) -> None:
         sessions = await self._lock(connection, steps)
-        if self._unsure:
-            steps = await self._unknown(connection, steps, sessions)
+        changes = (self._unsure.get(id(step.change)) for step in steps)
+        if places := [unsure.after for unsure in changes if unsure is not None]:
+            steps = await self._unknown(connection, steps, sessions, after=min(places))
         for step in steps:
             if step.change.epoch is not None:
                 locked = sessions.get(step.change.session_id)
@@ -118,11 +160,23 @@ class PostgresChangeStore:
         return {session_id: Locked(*values) for session_id, *values in locked}
 
     async def _unknown(
-        self, connection: Connection, steps: Sequence[Step], sessions: dict[str, Locked]
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        sessions: dict[str, Locked],
+        *,
+        after: int,
     ) -> list[Step]:
-        """Return the steps that no earlier, uncertain commit has written; give the others rows."""
+        """Return the steps that no earlier, uncertain commit has written; give the others rows.
+
+        Args:
+            connection: The transaction.
+            steps: What is to be written.
+            sessions: The rows that are locked.
+            after: Events of such a commit are behind this place in the outbox.
+        """
         event_ids = [draft.event.id for step in steps for draft in step.drafts]
-        found = await connection.fetch(sql.FIND_EVENTS, self._last_outbox_id, event_ids)
+        found = await connection.fetch(sql.FIND_EVENTS, after, event_ids)
         stored = {row["event_id"]: row for row in found}
         unknown = []
         for step in steps:

@@ -158,6 +158,44 @@ async def test_a_deletion_whose_answer_was_lost_is_recognised(
 
 
 @pytest.mark.usefixtures("slow")
+async def test_a_lost_commit_that_comes_again_in_parts_is_recognised(
+    database: Database, distant: Database, proxy: TcpProxy
+) -> None:
+    """One session is held aside meanwhile, and the other goes on; none is written twice."""
+    changes = PostgresChangeStore(database=distant, worker_id=WORKER)
+    late, early = [message(1), message(2)], [message(1, session="t")]
+    await cut_within(proxy, database, changes.commit([*late, *early]))
+    await eventually(lambda: count(database, "outbox"))
+    await run(database, "ALTER TABLE outbox DISABLE TRIGGER slow_commit")
+    first = await until_done(lambda: changes.commit(early, briefly=True))
+    await changes.commit([message(2, session="t")])
+    second = await until_done(lambda: changes.commit(late, briefly=True))
+
+    assert numbers(rows_of(first)) == [1]
+    assert [answer.applied for answer in second] == [True, True]
+    assert numbers(rows_of(second)) == [1, 2]
+    assert await count(database, "outbox") == 4
+
+
+@pytest.mark.usefixtures("slow")
+async def test_a_lost_entry_that_comes_again_in_parts_is_recognised(
+    database: Database, distant: Database, proxy: TcpProxy
+) -> None:
+    """A command that nobody has begun is not taken for one that was interrupted."""
+    inbox = PostgresInboxStore(database=distant)
+    batch = [received("a"), received("b", session="t"), received("c")]
+    await cut_within(proxy, database, inbox.enter(batch))
+    await eventually(lambda: count(database, "commands"))
+    await run(database, "DROP TRIGGER slow_entry ON commands")
+    (b,) = await until_done(lambda: inbox.enter(batch[1:2], briefly=True))
+    await inbox.enter([received("d", session="t")])
+    a, c = await until_done(lambda: inbox.enter([batch[0], batch[2]], briefly=True))
+
+    assert {a.verdict, b.verdict, c.verdict} == {Verdict.NEW}
+    assert {a.attempts, b.attempts, c.attempts} == {1}
+
+
+@pytest.mark.usefixtures("slow")
 async def test_repetitions_stay_repetitions(
     database: Database, distant: Database, proxy: TcpProxy
 ) -> None:

@@ -13,6 +13,7 @@ from gateway_worker.storage.db import (
     PostgresInboxStore,
     PostgresMessageStore,
 )
+from gateway_worker.storage.db.changes.store import Unsure
 from tests.integration.storage.db.support import (
     CHAT,
     count,
@@ -190,8 +191,7 @@ async def test_a_lost_answer_keeps_the_command_of_a_receipt(
     await changes.commit([sent("a", 1)])
     batch = [receipt(1, ReceiptStatus.READ)]
     await changes.commit(batch)
-    monkeypatch.setattr(changes, "_unsure", True)
-    monkeypatch.setattr(changes, "_last_outbox_id", 0)
+    monkeypatch.setattr(changes, "_unsure", {id(batch[0]): Unsure(change=batch[0], after=0)})
 
     answers = await changes.commit(batch)
     assert commands(answers) == ["a"]
