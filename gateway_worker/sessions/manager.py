@@ -11,6 +11,7 @@ import structlog
 from gateway_contracts import SessionCreate, SessionState, StatusReason
 from gateway_worker.errors import (
     CapacityError,
+    DependencyError,
     GatewayError,
     SessionExistsError,
     SessionNotFoundError,
@@ -113,16 +114,35 @@ class SessionManager(Handovers):
     # How sessions come.
 
     async def resume(self) -> int:
-        """Take up the sessions that this worker owned in its last life; returns how many."""
+        """Take up the sessions that this worker owned in its last life; returns how many.
+
+        One that cannot be taken up now, such as one whose row somebody keeps locked, comes later:
+        the others must not wait for that.
+        """
         rows = await until_answered(
             lambda: self._around.sessions.owned_by(self.worker_id), name="sessions.owned_by"
         )
         for row in rows:
-            # A higher epoch fences off whatever the last life may still have on its way.
-            claimed = await self._claim(row.session_id)
-            if claimed is not None:
-                await self._adopt(claimed, StatusReason.WORKER_RESTARTED, local_epoch=row.epoch)
+            try:
+                claimed = await self._around.sessions.claim(row.session_id, self.worker_id)
+            except DependencyError as error:
+                log.warning("session.not_resumed", session_id=row.session_id, reason=str(error))
+                self._coming.add(row.session_id)
+                self._around.background.post(
+                    f"resume:{row.session_id}", partial(self._resume_later, row)
+                )
+            else:
+                await self._resume(row, claimed)
         return len(self._sessions)
+
+    async def _resume_later(self, row: SessionRow) -> None:
+        with self._arriving(row.session_id):
+            await self._resume(row, await self._claim(row.session_id))
+
+    async def _resume(self, row: SessionRow, claimed: SessionRow | None) -> None:
+        # Its higher epoch fences off whatever the last life may still have on its way.
+        if claimed is not None:
+            await self._adopt(claimed, StatusReason.WORKER_RESTARTED, local_epoch=row.epoch)
 
     async def create(self, command: SessionCreate) -> Session:
         """Create a session on this worker and start to link it.
