@@ -37,7 +37,8 @@ def explain(error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return f"the host's name cannot be resolved ({error.strerror})"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({error.verify_message})"
+        words = getattr(error, "verify_message", None) or error.strerror
+        return f"its certificate is not trusted ({words})"
     if isinstance(error, ssl.SSLError):
         return f"TLS fails ({error.strerror})"
     if isinstance(error, TimeoutError):
@@ -46,10 +47,32 @@ def explain(error: OSError) -> str:
     return f"{error.filename}: {text}" if isinstance(error.filename, str) else text
 
 
+def described(error: BaseException) -> str:
+    """Name any error by its class, with the cause if it is the operating system's.
+
+    The words of the libraries are left out: they may quote what was being sent.
+    """
+    cause = _behind(error)
+    name = type(error).__name__
+    return name if cause is None else f"{name}, {explain(cause)}"
+
+
 def is_of_this_machine(error: OSError) -> bool:
     """Whether an error has its cause here, and not in a service or on the way to it."""
     network = isinstance(error, socket.gaierror | ssl.SSLError | TimeoutError | ConnectionError)
     return not network and error.errno in _OF_THIS_MACHINE
+
+
+def _behind(error: BaseException) -> OSError | None:
+    """Return the operating system's error in what an error was made of, if there is one."""
+    seen: list[BaseException] = []
+    found: BaseException | None = error
+    while found is not None and found not in seen:
+        if isinstance(found, OSError):
+            return found
+        seen.append(found)
+        found = found.__cause__ or found.__context__
+    return None
 
 
 def _named(error: OSError) -> str:

@@ -11,6 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from gateway_worker.errors import DependencyError
+from gateway_worker.runtime.os_errors import described
 from gateway_worker.storage.cache.settings import CacheSettings
 
 log = structlog.get_logger(__name__)
@@ -79,7 +80,7 @@ class Cache:
                 answer = await do(self._client)
         except Exception as error:  # noqa: BLE001 - the library, the loop and the parser have one each
             # The library's messages quote commands with their arguments: only the kind is told.
-            problem = f"Redis at {self._settings.address}: {type(error).__name__}"
+            problem = f"Redis at {self._settings.address}: {described(error)}"
             self._note(up=False, problem=problem)
             raise DependencyError(problem) from None
         self._note(up=True)

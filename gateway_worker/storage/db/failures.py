@@ -15,6 +15,7 @@ import asyncpg
 from sqlalchemy import exc
 
 from gateway_worker.errors import DatabaseUnavailableError, GatewayError, PermanentError
+from gateway_worker.runtime.os_errors import explain, is_of_this_machine
 from gateway_worker.storage.db.schema import metadata
 
 _ROWS_CLASSES: Final = frozenset({"22", "23"})  # a value that is none; a constraint
@@ -161,7 +162,10 @@ def _way(error: Exception) -> str | None:
     if isinstance(error, TimeoutError):
         return "the database did not answer in time"
     if isinstance(error, OSError):
-        return "the database cannot be reached"
+        cause = explain(error)
+        if is_of_this_machine(error):
+            return cause
+        return f"the database cannot be reached, {cause}"
     if isinstance(error, RuntimeError) and _HANDLER_CLOSED in str(error):
         return "the connection was closed"
     return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 import structlog
 
 from gateway_worker.errors import ConfigurationError, DependencyError
+from gateway_worker.runtime.os_errors import described
 from gateway_worker.storage.objects.settings import ObjectsSettings
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class Objects:
             self._bucket_seen = False
         if reason is not None:
             return StoreRefusedError(f"{where}: {reason}", reason=reason)
-        return DependencyError(f"{where}: {type(error).__name__}")
+        return DependencyError(f"{where}: {described(error)}")
 
 
 def _reason(error: Exception) -> str | None:

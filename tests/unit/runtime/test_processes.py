@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from gateway_worker.runtime.descriptors import DescriptorLimit, needed_for
-from gateway_worker.runtime.os_errors import explain, is_of_this_machine
+from gateway_worker.runtime.os_errors import described, explain, is_of_this_machine
 
 DEADLINE = """
 import sys, threading, time
@@ -80,3 +80,13 @@ def test_an_error_of_the_system_is_told_as_what_it_is(
 def test_an_unknown_error_is_told_in_the_systems_words() -> None:
     """Better than nothing."""
     assert explain(OSError(errno.EXDEV, os.strerror(errno.EXDEV))) == os.strerror(errno.EXDEV)
+
+
+def test_the_cause_of_an_error_of_a_library_is_told_without_its_words() -> None:
+    """They may quote what was being sent; what the system said of it does not."""
+    secret = RuntimeError("SET key 12025550100")
+    assert described(secret) == "RuntimeError"
+    secret.__context__ = ValueError("12025550100")
+    secret.__context__.__cause__ = OSError(errno.EMFILE, "Too many open files")
+    assert described(secret).startswith("RuntimeError, this process has no file descriptor left")
+    assert described(TimeoutError()) == "TimeoutError, no answer in time"

@@ -1,7 +1,9 @@
 """What the driver and SQLAlchemy raise, as the worker's errors: to try again, or never."""
 
 import asyncio
+import errno
 import socket
+import ssl
 
 import asyncpg
 import pytest
@@ -93,6 +95,42 @@ def test_a_database_that_cannot_be_used_now(error: asyncpg.PostgresError) -> Non
 def test_what_says_that_without_a_state(error: Exception) -> None:
     """Lost connections, silence, a full pool, and statements from before a migration."""
     assert isinstance(raised(error), DependencyError)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "refused"), "nothing listens there"),
+        (socket.gaierror(socket.EAI_NONAME, "unknown"), "the host's name cannot be resolved"),
+        (ssl.SSLCertVerificationError(1, "self-signed"), "its certificate is not trusted"),
+        (OSError(errno.EHOSTUNREACH, "no route"), "there is no way to the host"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_in_the_way_is_told(error: OSError, text: str) -> None:
+    """While a connection is made, and on one that is lost."""
+    for way in (translated, reaching):
+        with pytest.raises(DatabaseUnavailableError) as caught, way("asking"):
+            raise error
+        assert str(caught.value).startswith(f"asking: the database cannot be reached, {text}")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OSError(errno.EMFILE, "full"), "this process has no file descriptor left"),
+        (FileNotFoundError(errno.ENOENT, "gone", "ca.pem"), "ca.pem: there is no such file"),
+        (PermissionError(errno.EACCES, "denied", "key.pem"), "key.pem: permission denied"),
+        (OSError(errno.EADDRNOTAVAIL, "none"), "no local address or port is left"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_this_machine_lacks_is_no_fault_of_the_database(error: OSError, text: str) -> None:
+    """Whoever reads it looks in the right place."""
+    for way in (translated, reaching):
+        with pytest.raises(DatabaseUnavailableError) as caught, way("asking"):
+            raise error
+        assert str(caught.value).startswith(f"asking: {text}")
 
 
 @pytest.mark.parametrize(
