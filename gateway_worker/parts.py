@@ -421,6 +421,7 @@ def _leftovers(adapters: Adapters, around: Surroundings, manager: SessionManager
         snapshots=adapters.snapshots,
         controls=adapters.broker.publisher,
         held=manager.is_held,
+        moves=around.moves,
     )
     manager.when_lost(leftovers.clear)
     return leftovers

@@ -63,6 +63,7 @@ class DeviceStore:
             DependencyError: It would have to be restored, and the object store is away or has no
                 copy yet; or the disk does not take it.
         """
+        await self._around.moves.ended(self._session_id)
         try:
             noted = await asyncio.to_thread(read_epoch, self.directory)
         except OSError as error:

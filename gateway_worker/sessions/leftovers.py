@@ -29,6 +29,7 @@ from gateway_worker.sessions.hosting import (
     UndecryptableMessage,
 )
 from gateway_worker.sessions.inbound import Inbound
+from gateway_worker.sessions.moves import Moves
 from gateway_worker.sessions.ownership.control import Control, ControlKind
 from gateway_worker.sessions.ownership.ports import Controls
 from gateway_worker.sessions.ports import DeviceSnapshots, SessionRow, SessionStore
@@ -63,6 +64,7 @@ class Leftovers:
         snapshots: Gets the device store, unless it has a newer one.
         controls: Sends late messages to the owner.
         held: Tells whether a session is here.
+        moves: Lets a session that comes wait for its directory; see `moves`.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Leftovers:
         snapshots: DeviceSnapshots,
         controls: Controls,
         held: Callable[[str], bool],
+        moves: Moves | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._directory = directory / "sessions"
@@ -84,6 +87,7 @@ class Leftovers:
         self._snapshots = snapshots
         self._controls = controls
         self._held = held
+        self._moves = moves or Moves()
         self._busy = asyncio.Lock()
         self._kept: set[Path] = set()
 
@@ -147,10 +151,10 @@ class Leftovers:
         if row is not None and await asyncio.to_thread(self._is_last, row, directory):
             self._keep(session_id, directory, "leftovers.last_copy")
             return directory if await asyncio.to_thread(pending_records, directory) else None
-        with unused(directory) as free:
-            if not free:
-                raise TimeoutError("a host still uses it")
-            return park(directory, self._parking)
+        with self._moves.moving(session_id):
+            if self._held(session_id):  # looked at in the same step: later ones wait for the move
+                return None
+            return await asyncio.to_thread(_move, directory, self._parking)
 
     def _is_last(self, row: SessionRow, directory: Path) -> bool:
         """Whether a device's keys are here and, as no copies are made, nowhere else."""
@@ -255,6 +259,14 @@ def _is_former(row: SessionRow, directory: Path) -> bool:
     """Whether a directory was left by a deleted session of the same name."""
     epoch = read_epoch(directory)
     return epoch is not None and epoch < row.first_epoch
+
+
+def _move(directory: Path, parking: Path) -> Path:
+    """Move a directory aside that no host uses; raises OSError."""
+    with unused(directory) as free:
+        if not free:
+            raise TimeoutError("a host still uses it")
+        return park(directory, parking)
 
 
 def _directories(parent: Path) -> list[Path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.hosting import HostLauncher
+from gateway_worker.sessions.moves import Moves
 from gateway_worker.sessions.ownership.lease import Tenure
 from gateway_worker.sessions.ownership.ports import EventRelay
 from gateway_worker.sessions.ports import (
@@ -64,6 +65,7 @@ class Surroundings:
         data_dir: Where each session has its directory, under `sessions/`.
         observer: Counts what happens.
         refused: Counts the arrivals that the database has refused; see `retelling`.
+        moves: The directories that are being moved aside.
     """
 
     worker_id: str
@@ -83,6 +85,7 @@ class Surroundings:
     tenure: Tenure
     relay: EventRelay
     refused: RefusalCount = field(default_factory=RefusalCount)
+    moves: Moves = field(default_factory=Moves)
 
     @property
     def source(self) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import sqlite3
+import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +17,11 @@ from gateway_worker.errors import DependencyError
 from gateway_worker.sessions import leftovers as module
 from gateway_worker.sessions.hosting import HostExited, HostListener, HostSpec
 from gateway_worker.sessions.leftovers import Leftovers
+from gateway_worker.sessions.moves import Moves
 from gateway_worker.sessions.ownership.control import Control
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.refusals import Refusals
-from gateway_worker.sessions.store_files import LOCK_NAME
+from gateway_worker.sessions.store_files import LOCK_NAME, park
 from tests.integration.storage.db.support import message as refused
 from tests.support.eventually import eventually
 from tests.unit.sessions.company import Quiet, linked_row
@@ -329,3 +331,41 @@ async def test_what_the_database_has_refused_here_goes_to_the_owner_too(tmp_path
     stop.set()
     await running
     assert disk.sent == ["M1", "M2"]
+
+
+async def test_a_directory_is_moved_beside_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk may take its time for it. The session itself waits, if it comes back meanwhile."""
+    (tmp_path / "sessions" / "cafe").mkdir(parents=True)
+    loop, begun, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def slow(directory: Path, parking: Path) -> Path:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait(5)
+        return park(directory, parking)
+
+    monkeypatch.setattr(module, "park", slow)
+    monkeypatch.setattr(module, "pending_records", lambda _directory: 0)
+    disk, moves = Disk(), Moves()
+    leftovers = Leftovers(
+        worker_id="me",
+        directory=tmp_path,
+        launcher=cast("Any", disk),
+        sessions=cast("Any", disk),
+        snapshots=cast("Any", Quiet()),
+        controls=cast("Any", disk),
+        held=lambda _session_id: False,
+        moves=moves,
+    )
+    clearing = asyncio.create_task(leftovers.clear("cafe"))
+    await begun.wait()
+    assert (tmp_path / "sessions" / "cafe").is_dir()
+    coming = asyncio.create_task(moves.ended("cafe"))
+    async with asyncio.timeout(5):
+        await moves.ended("bar")
+    assert not coming.done()
+    go_on.set()
+    await coming
+    assert not (tmp_path / "sessions" / "cafe").exists()
+    await clearing
