@@ -6,7 +6,8 @@ from typing import Final
 
 ERRORS_NAME: Final = "host.err"
 """The file in the session's directory that has the host's standard error."""
-_READ_BYTES: Final = 64 * 1024
+_READ_BYTES: Final = 1024 * 1024
+"""More than the host lets it grow to, with a crash behind that."""
 _LONGEST: Final = 200
 _TELLING: Final = ("fatal error:", "panic:", "runtime:", "SIGSEGV", "SIGABRT")
 

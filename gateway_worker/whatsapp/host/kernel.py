@@ -11,6 +11,9 @@ from typing import Final
 
 LOCK_NAME: Final = "host.lock"
 """As the sessions know it too, of which a host imports nothing."""
+ERRORS_LIMIT_BYTES: Final = 256 * 1024
+"""Of what the library and Go say on standard error, while the host lives."""
+_ERRORS: Final = 2
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 
@@ -60,8 +63,19 @@ def silence_output(errors: Path) -> None:
     os.dup2(nowhere, 1)
     os.close(nowhere)
     kept = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-    os.dup2(kept, 2)
+    os.dup2(kept, _ERRORS)
     os.close(kept)
+
+
+def bound_errors(limit_bytes: int = ERRORS_LIMIT_BYTES) -> None:
+    """Begin the file of standard error anew if it has grown beyond its limit.
+
+    What is worth keeping comes last. The file is appended to, so it has no hole. Costs next to
+    nothing.
+    """
+    with suppress(OSError):
+        if os.fstat(_ERRORS).st_size > limit_bytes:
+            os.ftruncate(_ERRORS, 0)
 
 
 def lock_directory(directory: Path) -> int:

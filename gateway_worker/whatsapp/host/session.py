@@ -31,7 +31,7 @@ from gateway_worker.whatsapp.host.events import (
     link_news,
 )
 from gateway_worker.whatsapp.host.journal import SendJournal
-from gateway_worker.whatsapp.host.kernel import cut_connections, force_to_disk
+from gateway_worker.whatsapp.host.kernel import bound_errors, cut_connections, force_to_disk
 from gateway_worker.whatsapp.host.left_out import SendRemarks
 from gateway_worker.whatsapp.host.native import Callbacks, Library, log_of, parse_device
 from gateway_worker.whatsapp.host.quarantine import Quarantine
@@ -200,6 +200,7 @@ class HostSession:
             if self._known:  # else the client cannot be asked yet who is behind a LID
                 self._shipper.ship()
             self._settle_keys()
+            bound_errors()
 
     # From other threads.
 

@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gateway_worker.whatsapp.crash import crash_reason
+from gateway_worker.whatsapp.host.kernel import ERRORS_LIMIT_BYTES
+
 CUT = """
 import socket
 from gateway_worker.whatsapp.host.kernel import cut_connections
@@ -65,6 +68,17 @@ os.write(2, b"kept")
 assert os.read(0, 10) == b""
 """
 
+NOISY = """
+import os, sys
+from pathlib import Path
+from gateway_worker.whatsapp.host.kernel import bound_errors, silence_output
+silence_output(Path(sys.argv[1]))
+for _ in range(1000):
+    os.write(2, b"x" * 1023 + b"\\n")
+    bound_errors()
+os.write(2, b"fatal error: at last")
+"""
+
 
 def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run code in another process."""
@@ -113,3 +127,21 @@ def test_a_file_of_errors_is_private(tmp_path: Path) -> None:
     run(SILENT, str(errors))
 
     assert errors.stat().st_mode & 0o077 == 0
+
+
+def test_a_file_of_errors_does_not_grow_for_ever(tmp_path: Path) -> None:
+    """What is said last stays, and is found."""
+    errors = tmp_path / "host.err"
+
+    assert run(NOISY, str(errors)).returncode == 0
+
+    assert errors.stat().st_size <= ERRORS_LIMIT_BYTES + 1024
+    assert b"\0" not in errors.read_bytes()
+    assert crash_reason(tmp_path, 2) == "exit code 2: fatal error: at last"
+
+
+def test_an_output_that_is_no_file_is_left_alone() -> None:
+    """As of a process that somebody started by hand."""
+    process = run("from gateway_worker.whatsapp.host.kernel import bound_errors; bound_errors(-1)")
+
+    assert (process.returncode, process.stderr) == (0, "")
