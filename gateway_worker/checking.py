@@ -1,12 +1,13 @@
 """`gateway-worker check`: asks every service at once whether a worker could use it, and says so.
 
 What is required is what `/ready` requires. A service that refuses the settings (a wrong password, a
-bucket that is missing) keeps a worker from starting, required or not.
+bucket that is missing) keeps a worker from starting, required or not. So does a directory that is
+another worker's; this worker may be running in it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,9 +16,12 @@ from gateway_worker.config import Settings
 from gateway_worker.errors import ConfigurationError, DependencyError, GatewayError
 from gateway_worker.runtime.budget import finish
 from gateway_worker.runtime.os_errors import explain
+from gateway_worker.sessions.ownership.disk import examine, looked_at
 from gateway_worker.storage.cache.client import Cache
 from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.fleet import known_fleet
 from gateway_worker.storage.db.migrate import pending_revisions
+from gateway_worker.storage.db.workers import PostgresWorkerStore
 from gateway_worker.storage.objects.client import Objects
 
 CHECK_SECONDS: Final = 4.5
@@ -36,6 +40,7 @@ class Service:
         variable: Says where it is.
         without: What a worker is like without it.
         ask: Finds out whether it can be used; raises `GatewayError` or `OSError` if not.
+        usable: What is said of it if it can.
     """
 
     name: str
@@ -43,6 +48,7 @@ class Service:
     variable: str
     without: str
     ask: Ask
+    usable: str = "reached"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +74,9 @@ class Finding:
         service = self.service
         head = f"{service.name:<11} {'required' if service.required else 'not required':<13}"
         if self.problem is None:
-            return f"{head} reached"
+            return f"{head} {service.usable}"
         if self.is_refusal:
-            return f"{head} REFUSED: {self.problem}"
+            return f"{head} REFUSED: {self.problem.removeprefix(f'{service.name}: ')}"
         remedy = f"start it, or correct {service.variable}"
         return f"{head} NOT REACHED: {self.problem}. {service.without}; {remedy}"
 
@@ -131,7 +137,30 @@ async def _ask_objects(stack: AsyncExitStack, settings: Settings) -> None:
         raise
 
 
+async def _ask_disk(stack: AsyncExitStack, settings: Settings) -> None:
+    worker_id = settings.worker_id
+    disk = await asyncio.to_thread(looked_at, settings.data_dir, worker_id=worker_id)
+    # What only the database knows is left out if it cannot be asked, which is told of it already.
+    with suppress(DependencyError, TimeoutError):
+        async with asyncio.timeout(CHECK_SECONDS - 0.5):
+            database = await stack.enter_async_context(Database(settings=settings.database))
+            await examine(
+                disk,
+                PostgresWorkerStore(database=database, worker_id=worker_id, lease_seconds=1.0),
+                fleet=await known_fleet(database),
+                are_portable=settings.objects.keyring() is not None,
+            )
+
+
 SERVICES: Final = (
+    Service(
+        name="DATA_DIR",
+        required=True,
+        variable="DATA_DIR",
+        without="Without it a worker has no device stores",
+        ask=_ask_disk,
+        usable="usable",
+    ),
     Service(
         name="RabbitMQ",
         required=True,

@@ -11,6 +11,7 @@ start.
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -74,24 +75,31 @@ def claimed(directory: Path, *, worker_id: str) -> Iterator[Disk]:
     """
     directory = directory.absolute()
     with _locked(directory, worker_id) as lock:
-        known = _read_identity(directory)
-        if known is not None and known["worker"] != worker_id and _has_contents(directory):
-            raise ConfigurationError(
-                f"DATA_DIR: {directory} has the sessions of the worker {known['worker']}, and this"
-                f" one is {worker_id}: give it a directory of its own, or set"
-                f" WORKER_ID={known['worker']}"
-            )
-        if known is None and _has_contents(directory):
+        disk = _identified(directory, worker_id)
+        if disk.fleet is None and not disk.is_empty:
             log.warning("disk.adopted", directory=str(directory))
-        if known is not None and known["worker"] != worker_id:
-            known = None  # emptied by a worker of another name: it begins anew
         _sign(lock, worker_id)
-        yield Disk(
-            directory=directory,
-            worker_id=worker_id,
-            disk_id=known["disk"] if known is not None else str(uuid.uuid4()),
-            fleet=known["fleet"] if known is not None else None,
-        )
+        yield disk
+
+
+def looked_at(directory: Path, *, worker_id: str) -> Disk:
+    """Say of a directory what `claimed` would, and leave it as it is; blocks shortly.
+
+    A worker of this name may be using it.
+
+    Raises:
+        ConfigurationError: Another worker has it, it is another worker's, or it cannot be used.
+    """
+    directory = directory.absolute()
+    try:
+        if directory.exists():
+            _probe(directory)
+        else:
+            _look_above(directory)
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+    _refuse_other_holder(directory, worker_id)
+    return _identified(directory, worker_id)
 
 
 async def settle(disk: Disk, records: DiskRecords, *, fleet: str, are_portable: bool) -> None:
@@ -108,11 +116,7 @@ async def settle(disk: Disk, records: DiskRecords, *, fleet: str, are_portable: 
     Raises:
         ConfigurationError: It is not.
     """
-    if disk.fleet not in (None, fleet) and not disk.is_empty:
-        raise ConfigurationError(
-            f"DATA_DIR: {disk.directory} has the sessions of another fleet than that of"
-            " DATABASE_URL: use the database that they are in, or give the worker another directory"
-        )
+    _refuse_other_fleet(disk, fleet)
     known = await until_answered(records.known_disk, name="workers.known_disk")
     if known.disk_id not in (None, disk.disk_id):
         log.warning("disk.changed", directory=str(disk.directory))
@@ -122,6 +126,42 @@ async def settle(disk: Disk, records: DiskRecords, *, fleet: str, are_portable: 
             disk, records, is_same=known.disk_id == disk.disk_id, are_portable=are_portable
         )
     await asyncio.to_thread(_write_identity, disk, fleet)
+
+
+async def examine(
+    disk: Disk, records: DiskRecords, *, fleet: str | None, are_portable: bool
+) -> None:
+    """Say of a disk what `settle` would, at once, and change nothing.
+
+    Args:
+        disk: The disk.
+        records: What the database knows.
+        fleet: Which fleet that is; None if it has none yet.
+        are_portable: Whether copies can be read here.
+
+    Raises:
+        ConfigurationError: It is not the one on which the worker's sessions are.
+        DependencyError: The database cannot be asked.
+    """
+    _refuse_other_fleet(disk, fleet)
+    known = await records.known_disk()
+    if known.disk_id is None:
+        return
+    is_same = known.disk_id == disk.disk_id
+    if not is_same and known.lease_seconds > 0:
+        raise ConfigurationError(
+            f"WORKER_ID: the worker {disk.worker_id} has a valid lease with another DATA_DIR: give"
+            " each worker a name of its own. If it has ended, its lease soon does too"
+        )
+    await _look_for_stores(disk, records, is_same=is_same, are_portable=are_portable)
+
+
+def _refuse_other_fleet(disk: Disk, fleet: str | None) -> None:
+    if disk.fleet not in (None, fleet) and not disk.is_empty:
+        raise ConfigurationError(
+            f"DATA_DIR: {disk.directory} has the sessions of another fleet than that of"
+            " DATABASE_URL: use the database that they are in, or give the worker another directory"
+        )
 
 
 async def _until_ended(disk: Disk, records: DiskRecords) -> None:
@@ -171,6 +211,25 @@ def _missing_text(disk: Disk, missing: Sequence[str], *, are_portable: bool) -> 
 # The directory.
 
 
+def _identified(directory: Path, worker_id: str) -> Disk:
+    """Return the directory as this worker's; raises ConfigurationError if it is another's."""
+    known = _read_identity(directory)
+    if known is not None and known["worker"] != worker_id:
+        if _has_contents(directory):
+            raise ConfigurationError(
+                f"DATA_DIR: {directory} has the sessions of the worker {known['worker']}, and this"
+                f" one is {worker_id}: give it a directory of its own, or set"
+                f" WORKER_ID={known['worker']}"
+            )
+        known = None  # emptied by a worker of another name: it begins anew
+    return Disk(
+        directory=directory,
+        worker_id=worker_id,
+        disk_id=known["disk"] if known is not None else str(uuid.uuid4()),
+        fleet=known["fleet"] if known is not None else None,
+    )
+
+
 @contextlib.contextmanager
 def _locked(directory: Path, worker_id: str) -> Iterator[int]:
     try:
@@ -178,19 +237,14 @@ def _locked(directory: Path, worker_id: str) -> Iterator[int]:
         lock = os.open(directory / DISK_LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         _probe(directory)
     except OSError as error:
-        raise ConfigurationError(
-            f"DATA_DIR: {directory} cannot be written to: {error.strerror}"
-        ) from error
+        raise _unwritable(directory, error) from error
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigurationError(_in_use_text(directory, lock, worker_id)) from None
         except OSError as error:
-            raise ConfigurationError(
-                f"DATA_DIR: the file system of {directory} has no locks ({error.strerror}), and"
-                " device stores need them: use a local disk"
-            ) from error
+            raise ConfigurationError(_no_locks_text(directory, error)) from error
         yield lock
     finally:
         os.close(lock)
@@ -203,10 +257,63 @@ def _probe(directory: Path) -> None:
     probe.unlink()
 
 
+def _look_above(directory: Path) -> None:
+    """Find out whether a directory that there is not could be made. Raises OSError."""
+    above = next(path for path in directory.parents if path.exists())
+    if not above.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _unwritable(directory: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"DATA_DIR: {directory} cannot be written to: {error.strerror}. Let the user that the"
+        " worker runs as write there, or name another directory"
+    )
+
+
+def _refuse_other_holder(directory: Path, worker_id: str) -> None:
+    """Raise ConfigurationError if another worker has the directory now.
+
+    The lock is not tried where this worker may be taking it: it would be refused.
+    """
+    try:
+        lock = os.open(directory / DISK_LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # nobody has had it, or whoever has is not to be asked
+        return
+    try:
+        if (_signature(lock) or {}).get("worker") == worker_id:
+            return
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigurationError(_in_use_text(directory, lock, worker_id)) from None
+    except OSError as error:
+        raise ConfigurationError(_no_locks_text(directory, error)) from error
+    finally:
+        os.close(lock)
+
+
+def _signature(lock: int) -> dict[str, Any] | None:
+    """Return what whoever has the lock has written there, None if it cannot be read."""
+    try:
+        found = json.loads(os.pread(lock, 4096, 0))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _no_locks_text(directory: Path, error: OSError) -> str:
+    return (
+        f"DATA_DIR: the file system of {directory} has no locks ({error.strerror}), and device"
+        " stores need them: use a local disk"
+    )
+
+
 def _in_use_text(directory: Path, lock: int, worker_id: str) -> str:
     holder = "another worker"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        found = json.loads(os.pread(lock, 4096, 0))
+    with contextlib.suppress(KeyError):
+        found = _signature(lock) or {}
         other = f"the worker {found['worker']}"
         name = "this same worker" if found["worker"] == worker_id else other
         holder = f"{name} (process {found['process']} on {found['machine']})"
@@ -258,6 +365,4 @@ def _write_identity(disk: Disk, fleet: str) -> None:
             os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
-        raise ConfigurationError(
-            f"DATA_DIR: {disk.directory} cannot be written to: {error.strerror}"
-        ) from error
+        raise _unwritable(disk.directory, error) from error

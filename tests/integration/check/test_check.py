@@ -2,16 +2,32 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from gateway_worker.sessions.ownership.disk import claimed, settle
+from gateway_worker.sessions.ownership.ports import KnownDisk, LinkedSession
 from tests.e2e.failures.links import POSTGRESQL, RABBITMQ, REDIS, S3, Links
 
 NAMES = {RABBITMQ: "RabbitMQ", POSTGRESQL: "PostgreSQL", REDIS: "Redis", S3: "S3"}
+SHOWN = {*NAMES.values(), "DATA_DIR"}
 REQUIRED = {RABBITMQ, POSTGRESQL}
+
+
+class Nothing:
+    """A database that knows no worker."""
+
+    async def known_disk(self) -> KnownDisk:
+        """Return none."""
+        return KnownDisk()
+
+    async def linked_sessions(self) -> Sequence[LinkedSession]:
+        """Return none."""
+        return []
 
 
 @pytest.fixture
@@ -35,7 +51,7 @@ async def _check(environment: dict[str, str], directory: Path) -> tuple[int | No
     )
     said, _ = await process.communicate()
     lines = said.decode().splitlines()
-    found = {name: line for line in lines for name in NAMES.values() if line.startswith(name)}
+    found = {name: line for line in lines for name in SHOWN if line.startswith(f"{name} ")}
     return process.returncode, found
 
 
@@ -50,6 +66,7 @@ async def test_all_that_is_there_is_reached(environment: dict[str, str], tmp_pat
     code, found = await _check(environment, tmp_path)
     assert code == 0, found
     assert found == {
+        "DATA_DIR": "DATA_DIR    required      usable",
         "RabbitMQ": "RabbitMQ    required      reached",
         "PostgreSQL": "PostgreSQL  required      reached",
         "Redis": "Redis       not required  reached",
@@ -96,3 +113,24 @@ async def test_a_schema_that_lacks_migrations_is_named(
     code, found = await _check(environment, tmp_path)
     assert code == 1
     assert "gateway-worker migrate" in found["PostgreSQL"]
+
+
+async def test_a_directory_that_a_worker_would_refuse(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Another worker's, and that of another fleet's; this worker's own may be in use."""
+    directory = tmp_path / "data"
+    mine = {**environment, "DATA_DIR": str(directory), "WORKER_ID": "mine"}
+    with claimed(directory, worker_id="mine") as disk:
+        await settle(disk, Nothing(), fleet=str(uuid4()), are_portable=True)
+        code, found = await _check(mine, tmp_path)
+        assert (code, found["DATA_DIR"]) == (0, "DATA_DIR    required      usable")
+        code, found = await _check({**mine, "WORKER_ID": "other"}, tmp_path)
+        assert code == 1
+        assert "REFUSED: " + str(directory) in found["DATA_DIR"]
+        assert "in use by the worker mine" in found["DATA_DIR"]
+
+    (directory / "sessions" / "s").mkdir(parents=True)
+    code, found = await _check(mine, tmp_path)
+    assert code == 1
+    assert "another fleet than that of DATABASE_URL" in found["DATA_DIR"]

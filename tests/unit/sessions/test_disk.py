@@ -14,7 +14,14 @@ from structlog.testing import capture_logs
 
 from gateway_worker.errors import ConfigurationError, DependencyError
 from gateway_worker.sessions.ownership import disk as module
-from gateway_worker.sessions.ownership.disk import IDENTITY_NAME, Disk, claimed, settle
+from gateway_worker.sessions.ownership.disk import (
+    IDENTITY_NAME,
+    Disk,
+    claimed,
+    examine,
+    looked_at,
+    settle,
+)
 from gateway_worker.sessions.ownership.ports import KnownDisk, LinkedSession
 
 FLEET, OTHER_FLEET = "fleet-one", "fleet-two"
@@ -211,3 +218,56 @@ async def test_the_same_directory_by_another_path_is_the_same(
     assert first.directory == tmp_path / "data"
     (tmp_path / "link").symlink_to(tmp_path / "data")
     assert (await settled(tmp_path / "link", Records())).disk_id == first.disk_id
+
+
+async def test_a_look_says_what_a_start_would(tmp_path: Path) -> None:
+    """Of a new directory, this worker's, another's, another fleet's; it leaves all as it is."""
+    new = tmp_path / "new"
+    assert looked_at(new / "deep", worker_id="w").is_empty
+    assert not new.exists()
+
+    own = await settled(new, Records())
+    store(new, "s")
+    before = sorted(path.relative_to(new) for path in new.rglob("*"))
+    assert looked_at(new, worker_id="w").disk_id == own.disk_id
+    with pytest.raises(ConfigurationError, match=r"has the sessions of the worker w.*WORKER_ID=w"):
+        looked_at(new, worker_id="v")
+    disk = looked_at(new, worker_id="w")
+    await examine(disk, Records(), fleet=FLEET, are_portable=True)
+    for other in (OTHER_FLEET, None):
+        with pytest.raises(ConfigurationError, match="the sessions of another fleet"):
+            await examine(disk, Records(), fleet=other, are_portable=True)
+    assert sorted(path.relative_to(new) for path in new.rglob("*")) == before
+
+
+def test_a_look_while_a_worker_runs(tmp_path: Path) -> None:
+    """This one may: it is what is looked after. Another one is named."""
+    with held(tmp_path, "w"):
+        looked_at(tmp_path, worker_id="w")
+        with pytest.raises(ConfigurationError, match=r"in use by the worker w \(process \d+"):
+            looked_at(tmp_path, worker_id="v")
+    looked_at(tmp_path, worker_id="v")
+
+
+async def test_a_look_at_a_disk_that_is_not_the_workers(tmp_path: Path) -> None:
+    """It runs on another one, or has left its stores on another one."""
+    disk = looked_at(tmp_path / "new", worker_id="w")
+    elsewhere = KnownDisk(disk_id="elsewhere", lease_seconds=7.0)
+    with pytest.raises(ConfigurationError, match=r"WORKER_ID: .*another DATA_DIR"):
+        await examine(disk, Records(elsewhere), fleet=FLEET, are_portable=True)
+    ended = Records(replace(elsewhere, lease_seconds=0.0), linked=linked(uncopied=["s"]))
+    with pytest.raises(ConfigurationError, match=r"neither their device stores .* nor a copy"):
+        await examine(disk, ended, fleet=FLEET, are_portable=True)
+    records = Records()
+    records.outages = 1
+    with pytest.raises(DependencyError):
+        await examine(disk, records, fleet=FLEET, are_portable=True)
+
+
+def test_a_look_at_a_place_where_nothing_can_be_made(tmp_path: Path) -> None:
+    """A file is in the way; the remedy is told as at the start."""
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "data"):
+        for use in (looked_at, lambda *a, **k: claimed(*a, **k).__enter__()):
+            with pytest.raises(ConfigurationError, match=r"cannot be written to: .* or name"):
+                use(path, worker_id="w")
