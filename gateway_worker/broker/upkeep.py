@@ -120,13 +120,14 @@ class Upkeep:
             return
         self._outstanding = 0
         for session_id in tuple(islice(self._next_sessions(), PROBED_AT_ONCE)):
+            self._outstanding += 1  # before: it may be back before it is confirmed
             try:
                 await self._publisher.probe(session_id, worker_id=self._worker_id)
             except GatewayError as error:
+                self._outstanding = max(0, self._outstanding - 1)
                 log.warning("broker.not_probed", reason=error.detail)
                 return
             self._after = session_id
-            self._outstanding += 1
 
     def _next_sessions(self) -> Iterator[str]:
         sessions = sorted(self._declarer.sessions)

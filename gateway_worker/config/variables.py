@@ -66,6 +66,7 @@ VARIABLES: Final = (
             "AMQP_WAIT_FOR_BROKER": "wait_for_broker",
             "AMQP_PUBLISH_TIMEOUT_SECONDS": "publish_timeout_seconds",
             "AMQP_RECONNECT_MAXIMUM_SECONDS": "reconnect_maximum_seconds",
+            "AMQP_UPKEEP_INTERVAL_SECONDS": "upkeep_interval_seconds",
             "AMQP_FULL_QUEUE_PATIENCE_SECONDS": "full_queue_patience_seconds",
             "AMQP_BACKENDS": "backends",
             "AMQP_DEAD_LETTER_DAYS": "dead_letter_days",

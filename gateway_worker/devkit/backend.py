@@ -5,11 +5,11 @@ publisher confirms, `mandatory`, a queue of its own, manual acknowledgement, ded
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aio_pika
 import aio_pika.abc
@@ -96,12 +96,16 @@ class Backend:
         self._listeners.append(listener)
 
     async def publish(
-        self, command: CommandEnvelope, *, seconds: float | None = _PUBLISH_SECONDS
+        self,
+        command: CommandEnvelope,
+        *,
+        seconds: float | None = _PUBLISH_SECONDS,
+        headers: Mapping[str, Any] | None = None,
     ) -> None:
         """Publish a command; returns when the broker has confirmed it.
 
         If the connection is lost meanwhile it is published again, under the same id, for so many
-        seconds; None is for ever.
+        seconds; None is for ever, also while the broker has no queue for it.
 
         Raises:
             TimeoutError: The broker has not confirmed it; it may have it.
@@ -111,11 +115,16 @@ class Backend:
 
         async def attempt() -> None:
             await self.publish_raw(
-                body, session_id=command.subject, message_id=command.id, kind=command.type
+                body,
+                session_id=command.subject,
+                message_id=command.id,
+                kind=command.type,
+                headers=headers,
             )
 
+        final = () if seconds is None else (aio_pika.exceptions.PublishError,)
         async with asyncio.timeout(seconds):
-            await until_done(attempt, unless=(aio_pika.exceptions.PublishError,))
+            await until_done(attempt, unless=final)
 
     async def publish_raw(
         self,
@@ -124,6 +133,7 @@ class Backend:
         session_id: str,
         message_id: str | None = None,
         kind: str | None = None,
+        headers: Mapping[str, Any] | None = None,
     ) -> None:
         """Publish any bytes, once, as if they were a command (for tests of bad input)."""
         if self._commands is None:
@@ -135,6 +145,7 @@ class Backend:
                 type=kind,
                 content_type=CONTENT_TYPE,
                 delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+                headers=dict(headers or {}),
             ),
             routing_key=session_id,
             mandatory=True,

@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 
 import psutil
 
@@ -14,6 +15,7 @@ from gateway_worker.devkit.chaos.history import Harm
 from gateway_worker.devkit.chaos.journal import Journal
 from gateway_worker.devkit.chaos.plan import Strike
 from gateway_worker.devkit.chaos.traffic import Traffic
+from gateway_worker.devkit.services.loopback import LOOPBACK
 from gateway_worker.devkit.worker import WorkerProcess
 
 ORPHAN_SECONDS = 5.0
@@ -21,6 +23,9 @@ ORPHAN_SECONDS = 5.0
 DRAIN_SECONDS = 60.0
 DUPLICATES = 10
 RIVAL_SECONDS = 30.0
+SILENT_CONNECTIONS = 200
+"""More than a worker keeps for its probes."""
+ANSWER_SECONDS = 30.0
 
 
 class CrewFaults:
@@ -139,6 +144,29 @@ class CrewFaults:
             await rival.kill()
         self._journal.struck(strike, worker=member.name)
 
+    async def output_unread(self, strike: Strike) -> None:
+        """Read nothing of what a worker prints, until its pipe is full and for a while."""
+        member = self._member(strike)
+        member.output.leave_unread()
+        try:
+            await asyncio.sleep(strike.seconds)
+            await self._still_answers(member)
+        finally:
+            member.output.read()
+        self._journal.struck(strike, worker=member.name, seconds=strike.seconds)
+
+    async def probes_flooded(self, strike: Strike) -> None:
+        """Open many connections to a worker's probes and say nothing."""
+        member = self._member(strike)
+        async with AsyncExitStack() as stack:
+            for _ in range(SILENT_CONNECTIONS):
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection(LOOPBACK, member.process.probe_port)
+                    stack.callback(writer.close)
+            await asyncio.sleep(strike.seconds)
+            await self._still_answers(member)
+        self._journal.struck(strike, worker=member.name, seconds=strike.seconds)
+
     async def worker_drain(self, strike: Strike) -> None:
         """Ask a worker to leave in good order, and start it again later."""
         member = self._member(strike)
@@ -167,6 +195,17 @@ class CrewFaults:
         dice = random.Random(strike.dice)  # noqa: S311 - no secret
         count = await self._traffic.repeat_recent(DUPLICATES, dice)
         self._journal.struck(strike, commands=count)
+
+    async def _still_answers(self, member: Crewman) -> None:
+        """Ask whether a worker is alive until it says so; one that does not run is not asked."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                while member.process.is_running:
+                    if (await member.process.probe("/live"))[0]:
+                        return
+                    await asyncio.sleep(0.2)
+                return
+        self._journal.surprise(f"{member.name} did not answer within {ANSWER_SECONDS:g} s")
 
     def _member(self, strike: Strike) -> Crewman:
         return self._fleet.crew[strike.worker]

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from gateway_worker.devkit.chaos.journal import Journal
+from gateway_worker.devkit.chaos.output import Output
 from gateway_worker.devkit.worker import WorkerProcess
 
 _LOOK_SECONDS = 0.5
@@ -23,11 +24,13 @@ class Crewman:
 
     Args:
         process: The worker.
+        output: What it prints.
         journal: Is told when it ends by itself.
     """
 
-    def __init__(self, *, process: WorkerProcess, journal: Journal) -> None:
+    def __init__(self, *, process: WorkerProcess, output: Output, journal: Journal) -> None:
         self.process = process
+        self.output = output
         self._journal = journal
         self._wanted = False
         self._is_ours = False  # its end

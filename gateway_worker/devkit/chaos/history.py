@@ -5,6 +5,7 @@ All moments are seconds since 1970. Texts are the traffic's own labels, differen
 
 import enum
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from gateway_contracts import SessionState, StatusReason
@@ -40,6 +41,8 @@ class Kind(enum.StrEnum):
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    CONFLICT = "conflict"
+    """A command was refused because its id is another one's: no outcome of that one."""
     RECEIVED = "received"
     RECEIPT = "receipt"
     UNDECRYPTABLE = "undecryptable"
@@ -126,6 +129,9 @@ class Harm(enum.StrEnum):
     """Cut off from the database for so long that the worker has to kill its hosts."""
     SILENCED = "silenced"
     """WhatsApp cannot be reached, or its answers are held back; nothing happens to the process."""
+    REROUTED = "rerouted"
+    """A binding was deleted: commands come by the shared queue, which several workers empty, so
+    they are not sure to keep their order. Nothing happens to the process."""
 
     @property
     def is_kill(self) -> bool:
@@ -176,6 +182,9 @@ class History:
         strikes: How many faults were done, by kind.
         reused_keys: Messages that a phone had to ask for again, because the session had encrypted
             them with a key that it had used before.
+        forged: Ids that a hostile backend has made up for events, messages and commands in the
+            gateway's name. Nobody may be told of them.
+        reused_ids: Of commands, under which it has published others with another content.
     """
 
     sessions: Sequence[str]
@@ -187,3 +196,5 @@ class History:
     losses: Sequence[WorkerLoss] = ()
     strikes: Mapping[str, int] = field(default_factory=dict)
     reused_keys: int = 0
+    forged: AbstractSet[str] = frozenset()
+    reused_ids: AbstractSet[str] = frozenset()

@@ -24,6 +24,8 @@ class Journal:
         self.strikes: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
         self.surprises: list[str] = []
+        self.forged: set[str] = set()
+        self.reused_ids: set[str] = set()
 
     def begun(self, strike: Strike) -> None:
         """Note that a fault is about to be done."""

@@ -30,6 +30,7 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
             "doubled": verdict.count(Breach.COMMAND_DOUBLED),
             "contradicted": verdict.count(Breach.COMMAND_CONTRADICTED),
             "reused_keys": verdict.reused_keys,
+            "ids_not_refused": verdict.count(Breach.ID_NOT_REFUSED),
             "uncertain": commands.uncertain,
             "uncertain_explained": dict(commands.explained),
             "uncertain_while_whatsapp_was_silent": commands.unanswered,
@@ -46,6 +47,7 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
         },
         "order_violations": verdict.count(Breach.OUT_OF_ORDER),
         "event_gaps": verdict.count(Breach.EVENT_GAP),
+        "forged": verdict.count(Breach.FORGED),
         "new_qr_needed": verdict.count(Breach.NEW_QR),
         "not_connected": verdict.count(Breach.NOT_CONNECTED),
         "takeover_seconds": {
@@ -75,6 +77,7 @@ def table(result: dict[str, Any]) -> Iterator[str]:
         ("  lost", commands["lost"]),
         ("  doubled", commands["doubled"]),
         ("  failed, but took effect", commands["contradicted"]),
+        ("  id used twice and not refused", commands["ids_not_refused"]),
         ("  asked for again: key used before", commands["reused_keys"]),
         ("  uncertain", f"{commands['uncertain']} {_counts(commands['uncertain_explained'], '')}"),
         ("    of those while WhatsApp was silent", commands["uncertain_while_whatsapp_was_silent"]),
@@ -89,6 +92,7 @@ def table(result: dict[str, Any]) -> Iterator[str]:
         ("  announced as unreadable", inbound["announced_unreadable"]),
         ("order violations", result["order_violations"]),
         ("gaps in the events", result["event_gaps"]),
+        ("forged by a backend, and told", result["forged"]),
         ("sessions that need a new QR code", result["new_qr_needed"]),
         ("sessions not connected at the end", result["not_connected"]),
         (

@@ -10,6 +10,7 @@ from pathlib import Path
 from gateway_worker.devkit.chaos.audit import Verdict, audit
 from gateway_worker.devkit.chaos.crew_faults import CrewFaults
 from gateway_worker.devkit.chaos.history import History, Written
+from gateway_worker.devkit.chaos.hostile_faults import HostileFaults
 from gateway_worker.devkit.chaos.options import Options
 from gateway_worker.devkit.chaos.outside_faults import OutsideFaults
 from gateway_worker.devkit.chaos.plan import Strike
@@ -84,15 +85,23 @@ async def _strike_all(
         journal=stage.journal,
         lease_seconds=options.plan.lease_seconds,
     )
+    hostile = HostileFaults(
+        amqp_url=stage.services.addresses.amqp_url,
+        backend=stage.backend,
+        traffic=traffic,
+        witness=stage.witness,
+        cast=stage.cast,
+        journal=stage.journal,
+    )
     began = time.monotonic()
 
     async def strike(one: Strike) -> None:
         await asyncio.sleep(max(0.0, began + one.at_seconds - time.monotonic()))
         stage.journal.begun(one)
-        fault = getattr(crew, one.kind, None) or getattr(outside, one.kind)
+        owner = next(faults for faults in (crew, outside, hostile) if hasattr(faults, one.kind))
         try:
             async with asyncio.timeout(_FAULT_SECONDS):
-                await fault(one)
+                await getattr(owner, one.kind)(one)
         except Exception as error:  # noqa: BLE001 - the run goes on, and the report says so
             stage.journal.missed_target(one, repr(error))
             announce(f"fault {one.number} ({one.kind}) could not be done: {error!r}")
@@ -143,4 +152,6 @@ def _history(stage: Stage, traffic: Traffic) -> History:
         blows=tuple(journal.blows),
         losses=tuple(journal.losses),
         strikes=dict(journal.strikes),
+        forged=frozenset(journal.forged),
+        reused_ids=frozenset(journal.reused_ids),
     )

@@ -18,6 +18,7 @@ from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.chaos.fleet import Crewman, Fleet
 from gateway_worker.devkit.chaos.journal import Journal
 from gateway_worker.devkit.chaos.options import Options
+from gateway_worker.devkit.chaos.output import Output
 from gateway_worker.devkit.chaos.outside_faults import Links
 from gateway_worker.devkit.chaos.witness import Cast, Witness
 from gateway_worker.devkit.proxy import TcpProxy
@@ -43,6 +44,7 @@ _PASSABLE: Final = 0o711  # PostgreSQL's own user passes through
 _IMPATIENT: Final = {
     "AMQP_HEARTBEAT_SECONDS": "5",
     "AMQP_RECONNECT_MAXIMUM_SECONDS": "2",
+    "AMQP_UPKEEP_INTERVAL_SECONDS": "2",
     "AMQP_WAIT_FOR_BROKER": "true",
     "DATABASE_STATEMENT_TIMEOUT_SECONDS": "3",
     "DATABASE_ANSWER_TIMEOUT_SECONDS": "4",
@@ -151,22 +153,21 @@ def _crew(
     }
     names = [f"{NAME}-{place}" for place in range(len(links))]
     found = ports.take(names, wished={})
-    return [
-        Crewman(
-            process=WorkerProcess(
-                worker_id=name,
-                directory=directory / name,
-                health_port=found[name],
-                environment=settings
-                | {
-                    variable: own[service].url(direct[variable])
-                    for service, variable in _VARIABLES.items()
-                },
-            ),
-            journal=journal,
+    crew = []
+    for name, own in zip(names, links, strict=True):
+        process = WorkerProcess(
+            worker_id=name,
+            directory=directory / name,
+            health_port=found[name],
+            environment=settings
+            | {
+                variable: own[service].url(direct[variable])
+                for service, variable in _VARIABLES.items()
+            },
         )
-        for name, own in zip(names, links, strict=True)
-    ]
+        output = stack.enter_context(Output.open(process.log_path, directory / name / "output.log"))
+        crew.append(Crewman(process=process, output=output, journal=journal))
+    return crew
 
 
 def _cast(sessions: int) -> tuple[Cast, ...]:

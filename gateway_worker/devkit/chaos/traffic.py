@@ -5,9 +5,9 @@ import contextlib
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -18,6 +18,7 @@ from gateway_contracts import (
     SessionMigrate,
     SessionMigrateData,
     TextToSend,
+    new_id,
 )
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.chaos.history import Issued, Purpose
@@ -102,6 +103,18 @@ class Traffic:
         await self._issue(command, Purpose.MIGRATE)
         return command.id
 
+    async def send_claiming(self, session_id: str, headers: Mapping[str, Any]) -> str:
+        """Send a text with headers of the sender's choice; returns the command's id."""
+        cast = next(one for one in self._cast if one.session_id == session_id)
+        command_id = new_id()
+        text = f"out {session_id} {command_id}"
+        await self._issue(self._send(cast, text, command_id), Purpose.SEND, text, headers)
+        return command_id
+
+    def recent_sends(self) -> list[MessageSend]:
+        """Return the last sends that the broker has confirmed."""
+        return [command for command in self._recent if isinstance(command, MessageSend)]
+
     async def repeat_recent(self, count: int, dice: random.Random) -> int:
         """Publish some of the last commands once more; returns how many."""
         chosen = dice.sample(list(self._recent), min(count, len(self._recent)))
@@ -117,11 +130,7 @@ class Traffic:
             for _ in range(BURST if dice.random() < BURST_SHARE else 1):
                 text = f"out {cast.session_id} {count}"
                 count += 1
-                command = MessageSend(
-                    source=self._backend.source,
-                    subject=cast.session_id,
-                    data=MessageSendData(to=cast.reader, content=TextToSend(text=text)),
-                )
+                command = self._send(cast, text, new_id())
                 await self._issue(command, Purpose.SEND, text)
                 if dice.random() < DUPLICATE_SHARE:
                     self._repeat_later(command, dice)
@@ -144,7 +153,21 @@ class Traffic:
                 )
                 place += 1
 
-    async def _issue(self, command: CommandEnvelope, purpose: Purpose, text: str = "") -> None:
+    def _send(self, cast: Cast, text: str, command_id: str) -> MessageSend:
+        return MessageSend(
+            id=command_id,
+            source=self._backend.source,
+            subject=cast.session_id,
+            data=MessageSendData(to=cast.reader, content=TextToSend(text=text)),
+        )
+
+    async def _issue(
+        self,
+        command: CommandEnvelope,
+        purpose: Purpose,
+        text: str = "",
+        headers: Mapping[str, Any] | None = None,
+    ) -> None:
         """Publish a command behind all earlier ones of its session, however long that takes."""
         async with self._gates[command.subject]:
             place = self._places[command.subject]
@@ -159,11 +182,13 @@ class Traffic:
                     at=time.time(),
                 )
             )
-            await self._publish(command)
+            await self._publish(command, headers)
             self._recent.append(command)
 
-    async def _publish(self, command: CommandEnvelope) -> None:
-        await self._backend.publish(command, seconds=None)
+    async def _publish(
+        self, command: CommandEnvelope, headers: Mapping[str, Any] | None = None
+    ) -> None:
+        await self._backend.publish(command, seconds=None, headers=headers)
 
     def _repeat_later(self, command: CommandEnvelope, dice: random.Random) -> None:
         seconds = dice.uniform(0, 2) if dice.random() < 0.5 else dice.uniform(10, 40)  # noqa: PLR2004 - even odds

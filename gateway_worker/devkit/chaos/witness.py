@@ -79,6 +79,11 @@ class Witness:
         told = self._standing.get(session_id)
         return None if told is None else told.state
 
+    def worker(self, session_id: str) -> str:
+        """Return the worker that a session has told last; empty if it has told none."""
+        told = self._standing.get(session_id)
+        return "" if told is None else told.worker
+
     def at(self, worker_id: str) -> list[str]:
         """Return the sessions that have told last that they are at a worker."""
         return [told.session_id for told in self._standing.values() if told.worker == worker_id]
@@ -151,6 +156,8 @@ def told_by(event: SessionEventEnvelope) -> Told:
         case CommandSucceeded(data=data):
             sent = data.result.message_id if isinstance(data.result, SentInfo) else ""
             more = {"kind": Kind.SUCCEEDED, "repeated": data.repeated, "message_id": sent}
+        case CommandFailed(data=data) if data.id_conflict:
+            more = {"kind": Kind.CONFLICT, "code": data.error.code.value}
         case CommandFailed(data=data):
             more = {"kind": Kind.FAILED, "repeated": data.repeated, "code": data.error.code.value}
         case MessageReceived(data=data):

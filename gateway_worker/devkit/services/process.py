@@ -198,6 +198,8 @@ def _wait_until_gone(family: Sequence[psutil.Process]) -> None:
 
 
 def _tail(path: Path) -> str:
+    if path.is_fifo():
+        return "(in a pipe)"
     try:
         lines = path.read_text(errors="replace").splitlines()
     except OSError:

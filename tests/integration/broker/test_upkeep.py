@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway_contracts import BackendTopology
-from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
+from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer, upkeep
 from gateway_worker.errors import DependencyError
 from tests.integration.broker.support import WORKER, Backend, Mill, consuming, row
 from tests.support.eventually import eventually
@@ -56,6 +56,22 @@ async def test_the_probe_may_come_out_at_another_worker(
         running.cancel()
         await asyncio.wait({running})
         assert other.stats().mended == 0
+
+
+async def test_a_probe_that_is_back_before_it_is_confirmed_is_not_waited_for(
+    settings: BrokerSettings, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One look after the other sends probes."""
+    monkeypatch.setattr(upkeep, "PATIENCE_LOOKS", 1_000_000)
+    sessions, looks = [f"s{number}" for number in range(20)], 5
+    async with consuming(settings, Mill(), *sessions):
+        spy = await backend.channel.declare_queue(exclusive=True)
+        await spy.bind(settings.topology.internal)
+
+        async def many() -> bool:
+            return await backend.depth(spy.name) >= looks * len(sessions)
+
+        await eventually(many, timeout_seconds=40)
 
 
 async def test_a_session_that_has_gone_is_not_bound_again(
@@ -115,13 +131,13 @@ async def test_bindings_of_shared_queues_that_are_lost_are_made_again(
             try:
                 for key in ("nobody", "s1", settings.topology.worker_key(WORKER)):
                     await broker.publisher.publish_command(b"s1 1", routing_key=key)
+                await broker.publisher.publish(row(1))
             except DependencyError:
                 return False
             await eventually(lambda: len(mill.executed) >= before + 3)
             return True
 
         await eventually(all_is_there)
-        await broker.publisher.publish(row(1))
 
 
 async def test_a_queue_that_came_back_with_other_arguments_is_told_and_not_touched(

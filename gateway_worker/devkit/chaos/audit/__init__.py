@@ -2,7 +2,8 @@
 
 Pure: lists in, a verdict out. `sends` looks at commands, `arrivals` at what the phones wrote,
 `order` at the order of both and of the events, `continuity` at gaps and at sessions that were lost,
-`moves` measures how long sessions were away.
+`hostility` at what a hostile backend may not bring about, `moves` measures how long sessions were
+away.
 """
 
 from gateway_worker.devkit.chaos.audit.judge import audit

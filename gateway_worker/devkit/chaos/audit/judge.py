@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from gateway_worker.devkit.chaos.audit.arrivals import judge_inbound
 from gateway_worker.devkit.chaos.audit.continuity import judge_continuity
+from gateway_worker.devkit.chaos.audit.hostility import judge_hostility
 from gateway_worker.devkit.chaos.audit.moves import handover_times, takeover_times
 from gateway_worker.devkit.chaos.audit.order import judge_order
 from gateway_worker.devkit.chaos.audit.receipts import judge_receipts
@@ -37,6 +38,7 @@ def audit(history: History) -> Verdict:
             *order.offences,
             *judge_receipts(history),
             *judge_continuity(history),
+            *judge_hostility(history),
             *_excesses(commands, inbound, host_kills),
         ),
     )

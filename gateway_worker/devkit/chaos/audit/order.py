@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from gateway_worker.devkit.chaos.audit.arrivals import held_on_disk
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Offence
-from gateway_worker.devkit.chaos.history import History, Kind, Purpose, Shown
+from gateway_worker.devkit.chaos.history import Harm, History, Issued, Kind, Purpose, Shown
 
 _Step = tuple[int, str]
 """A place in the order that should be, and the id of what has it."""
+
+_SLACK_SECONDS = 1.0
+"""A command may be on its way for so long when a binding is deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,7 @@ def _judge(what: str, streams: dict[str, list[_Step]]) -> Iterator[Offence]:
 
 
 def _outcomes(history: History) -> dict[str, list[_Step]]:
-    places = {one.command_id: one.place for one in history.issued}
+    places = {one.command_id: one.place for one in _in_line(history)}
     return _grouped(
         (told.session_id, (places[told.command_id], told.command_id))
         for told in history.told
@@ -76,7 +79,7 @@ def _at_phones(history: History) -> dict[str, list[_Step]]:
     """
     places = {
         one.text: (one.place, one.command_id)
-        for one in history.issued
+        for one in _in_line(history)
         if one.purpose is Purpose.SEND
     }
     firsts: dict[str, Shown] = {}
@@ -87,6 +90,17 @@ def _at_phones(history: History) -> dict[str, list[_Step]]:
         for text, message in firsts.items()
         if text in places and not message.asked_again
     )
+
+
+def _in_line(history: History) -> Iterator[Issued]:
+    """All commands but those that were issued while their session's binding may have been gone."""
+    reroutes = [blow for blow in history.blows if blow.harm is Harm.REROUTED]
+    for one in history.issued:
+        if not any(
+            blow.session_id == one.session_id and blow.at - _SLACK_SECONDS <= one.at <= blow.until
+            for blow in reroutes
+        ):
+            yield one
 
 
 def _events(history: History) -> dict[str, list[_Step]]:

@@ -30,7 +30,7 @@ def judge_commands(history: History) -> Commands:
     shown: dict[str, set[str]] = defaultdict(set)
     for message in history.shown:
         shown[message.text].add(message.message_id)
-    blows = _by_session(history.blows)
+    blows = _by_session(blow for blow in history.blows if blow.harm is not Harm.REROUTED)
     silences = _by_session(blow for blow in history.blows if blow.harm is Harm.SILENCED)
     ends = {one.command_id: _first(outcomes[one.command_id]) for one in history.issued}
     uncertain = [one for one in history.issued if _is_uncertain(ends[one.command_id])]

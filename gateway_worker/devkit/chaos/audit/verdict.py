@@ -18,6 +18,8 @@ class Breach(enum.StrEnum):
     TOO_MANY_LOST = "too many messages lost in the library's window"
     MESSAGE_DOUBLED = "message doubled"
     RECEIPT_NAMELESS = "receipt without its command"
+    FORGED = "forged by a backend"
+    ID_NOT_REFUSED = "id used twice and not refused"
     OUT_OF_ORDER = "out of order"
     EVENT_GAP = "gap in the events"
     NEW_QR = "new QR code needed"

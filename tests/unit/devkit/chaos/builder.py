@@ -34,6 +34,8 @@ class Story:
     written: list[Written] = field(default_factory=list)
     blows: list[Blow] = field(default_factory=list)
     losses: list[WorkerLoss] = field(default_factory=list)
+    forged: set[str] = field(default_factory=set)
+    reused_ids: set[str] = field(default_factory=set)
 
     @classmethod
     def linked(cls) -> "Story":
@@ -129,9 +131,12 @@ class Story:
         self.write(message_id)
         self.tell(kind=Kind.RECEIVED, message_id=message_id)
 
-    def blow(self, harm: Harm = Harm.HOST_KILLED, *, session_id: str = "one") -> None:
+    def blow(
+        self, harm: Harm = Harm.HOST_KILLED, *, session_id: str = "one", seconds: float = 0.0
+    ) -> None:
         """Let a fault hit the session's host now."""
-        self.blows.append(Blow(session_id=session_id, harm=harm, at=self.now, until=self.now))
+        until = self.now + seconds
+        self.blows.append(Blow(session_id=session_id, harm=harm, at=self.now, until=until))
 
     def history(self) -> History:
         """Return what the auditor reads."""
@@ -144,6 +149,8 @@ class Story:
             blows=tuple(self.blows),
             losses=tuple(self.losses),
             strikes={"host_kill": len(self.blows)},
+            forged=frozenset(self.forged),
+            reused_ids=frozenset(self.reused_ids),
         )
 
 

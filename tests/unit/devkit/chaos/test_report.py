@@ -9,10 +9,14 @@ from tests.unit.devkit.chaos.builder import Story
 
 WANTED = {
     "faults": None,
-    "commands": {"issued", "lost", "doubled", "uncertain", "uncertain_unexplained"},
+    "commands": {
+        *("issued", "lost", "doubled", "ids_not_refused"),
+        *("uncertain", "uncertain_unexplained"),
+    },
     "inbound": {"sent", "delivered", "lost", "lost_outside_window", "doubled"},
     "order_violations": None,
     "event_gaps": None,
+    "forged": None,
     "new_qr_needed": None,
     "takeover_seconds": {"p50", "max"},
     "handover_seconds": {"p50", "p99"},
