@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway_contracts import ErrorCode
 from gateway_worker.devkit.chaos.history import Kind, Purpose
 from gateway_worker.devkit.chaos.options import Options
 from gateway_worker.devkit.chaos.plan import PlanOptions, Strike
@@ -84,5 +85,7 @@ async def test_nothing_is_lost_doubled_or_reordered(tmp_path: Path) -> None:
     assert len(verdict.handover.seconds) > 0, report
     assert verdict.inbound.delivered > 0
     moves = [one.command_id for one in history.issued if one.purpose is Purpose.MIGRATE]
-    ends = [told.kind for told in history.told if told.command_id in moves and not told.repeated]
-    assert ends == [Kind.SUCCEEDED] * 2, report
+    ends = [told for told in history.told if told.command_id in moves and not told.repeated]
+    assert [told.kind for told in ends[:1]] == [Kind.SUCCEEDED], report
+    # On a slow machine the worker that was away may not be back when the second one comes.
+    assert [told.code for told in ends[1:]] in ([""], [ErrorCode.CAPACITY]), report
