@@ -1,7 +1,7 @@
 """Order: outcomes and messages follow the commands, events their numbers, arrivals the writer."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from gateway_worker.devkit.chaos.audit.arrivals import held_on_disk
@@ -35,7 +35,7 @@ def judge_order(history: History) -> Order:
     late = [one for one in received if (one.session_id, one.identity) in from_disk]
     return Order(
         offences=(
-            *_judge("outcome", _outcomes(history)),
+            *_judge_outcomes(history),
             *_judge("message at the phone", _at_phones(history)),
             *_judge("event", _events(history)),
             *(one for one in received if one not in late),
@@ -60,8 +60,19 @@ def _judge(what: str, streams: dict[str, list[_Step]]) -> Iterator[Offence]:
             highest = max(highest, place)
 
 
-def _outcomes(history: History) -> dict[str, list[_Step]]:
-    places = {one.command_id: one.place for one in _in_line(history)}
+def _judge_outcomes(history: History) -> Iterator[Offence]:
+    """A send comes after all that was published before it; a move may overtake sends that wait."""
+    moves = {one.command_id for one in history.issued if one.purpose is Purpose.MIGRATE}
+    yield from _judge("outcome", _outcomes(history, without=moves))
+    # Among all outcomes only a move that came late is an offence: what it has overtaken is late too
+    everything = _judge("outcome", _outcomes(history))
+    yield from (one for one in everything if one.identity in moves)
+
+
+def _outcomes(history: History, *, without: Container[str] = ()) -> dict[str, list[_Step]]:
+    places = {
+        one.command_id: one.place for one in _in_line(history) if one.command_id not in without
+    }
     return _grouped(
         (told.session_id, (places[told.command_id], told.command_id))
         for told in history.told

@@ -78,14 +78,21 @@ class Story:
 
     def send(self, command_id: str) -> None:
         """Issue a send."""
+        self._issue(command_id, Purpose.SEND, f"text of {command_id}")
+
+    def migrate(self, command_id: str) -> None:
+        """Ask for the session to move."""
+        self._issue(command_id, Purpose.MIGRATE, "")
+
+    def _issue(self, command_id: str, purpose: Purpose, text: str) -> None:
         self.now += 1
         self.issued.append(
             Issued(
                 command_id=command_id,
                 session_id=self.session_id,
-                purpose=Purpose.SEND,
+                purpose=purpose,
                 place=len(self.issued),
-                text=f"text of {command_id}",
+                text=text,
                 at=self.now,
             )
         )

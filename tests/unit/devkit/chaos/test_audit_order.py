@@ -23,6 +23,31 @@ def test_outcomes_follow_the_order_of_publication() -> None:
     assert (offence.breach, offence.identity) == (Breach.OUT_OF_ORDER, "c0")
 
 
+def test_a_move_may_overtake_sends_that_wait() -> None:
+    """Its outcome may come before theirs, which keep their order."""
+    story = Story.linked()
+    story.send("c0")
+    story.send("c1")
+    story.migrate("m")
+    story.tell(kind=Kind.SUCCEEDED, command_id="m")
+    story.succeed("c0")
+    story.succeed("c1")
+
+    assert breaches(story) == []
+
+
+def test_no_send_overtakes_a_move() -> None:
+    """A send that was published after a move begins when that has ended."""
+    story = Story.linked()
+    story.migrate("m")
+    story.send("c0")
+    story.succeed("c0")
+    story.tell(kind=Kind.SUCCEEDED, command_id="m")
+    (offence,) = audit(story.history()).offences
+
+    assert (offence.breach, offence.identity) == (Breach.OUT_OF_ORDER, "m")
+
+
 def test_messages_appear_at_the_phone_in_the_order_of_publication() -> None:
     """Where each is first shown counts."""
     story = Story.clean()
