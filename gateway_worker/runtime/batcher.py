@@ -13,6 +13,7 @@ such as those of a row that somebody has locked. Then it is divided, and only th
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -33,6 +34,8 @@ FAULTS = 4
 """How often an item may fail in a way that nobody has foreseen before its caller is told."""
 _PATIENCE = 2
 """How often a whole batch fails before it is divided."""
+_LASTING = 4
+"""With this look in vain at a key that is held aside the log says so as an error."""
 
 
 class Batcher(Generic[Item, Answer]):
@@ -211,8 +214,11 @@ class Batcher(Generic[Item, Answer]):
             try:
                 answers = await division.flush([item for item, _ in part])
             except RetryableError as error:
-                self._hold_aside(division, key, part, error)
                 is_there = await division.answers()
+                if is_there:
+                    self._hold_aside(division, key, part, error)
+                else:  # it has gone away again: that says nothing of the part
+                    left += part
             except Exception:  # a verdict on one of them, which it gets when it comes again
                 log.warning("batch.part_refused", batch=self._name, exc_info=True)
                 left += part
@@ -234,7 +240,8 @@ class Batcher(Generic[Item, Answer]):
             for entry in entries:
                 (behind if division.key(entry[0]) == key else queue).append(entry)
         self._aside.hold(key, part, behind)
-        log.error(
+        # A service that comes and goes can look like this for a moment: an error is what lasts.
+        log.warning(
             "batch.held_aside",
             batch=self._name,
             reason=str(error),
@@ -266,7 +273,9 @@ class Batcher(Generic[Item, Answer]):
             answers = await self._division.flush([item for item, _ in part])
         except RetryableError as error:
             held.wait(time.monotonic() - started)
-            log.warning(
+            lasts = held.backoff.attempts == _LASTING
+            log.log(
+                logging.ERROR if lasts else logging.WARNING,
                 "batch.still_aside",
                 batch=self._name,
                 size=len(held.entries),
