@@ -155,8 +155,16 @@ class WorkerProcess:
     def hosts(self) -> list[psutil.Process]:
         """Return its session hosts: the children of its zygote."""
         children = [child for zygote in self.zygotes() for child in zygote.children()]
-        return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+        return [child for child in children if _lives(child)]
 
     def zygotes(self) -> list[psutil.Process]:
         """Return its zygote (one, unless it is just being replaced)."""
         return self.process.children()
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether a process has not ended, also while somebody looks."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
