@@ -11,6 +11,7 @@ from gateway_contracts import (
     CommandSucceededData,
     CommandWarning,
     ErrorBody,
+    Result,
     SessionEvent,
     WarningCode,
 )
@@ -33,12 +34,7 @@ class Outcomes:
 
     def success(self, command: Command, effect: Effect, *, attempts: int) -> Change:
         """Return the good end of a command together with what it did."""
-        outcome = Outcome(
-            command_id=command.id,
-            command_type=command.type,
-            result=effect.result,
-            attempts=attempts,
-        )
+        outcome = _succeeded(command, effect.result, attempts=attempts)
         return Change(
             session_id=command.subject,
             epoch=effect.session.epoch,
@@ -53,12 +49,7 @@ class Outcomes:
         self, command: Command, effect: StrandedEffect, epoch: int, *, attempts: int
     ) -> Change:
         """Return the good end of a command of a session that nobody runs."""
-        outcome = Outcome(
-            command_id=command.id,
-            command_type=command.type,
-            result=effect.result,
-            attempts=attempts,
-        )
+        outcome = _succeeded(command, effect.result, attempts=attempts)
         return Change(
             session_id=command.subject,
             epoch=epoch,
@@ -181,3 +172,9 @@ _MISROUTED = CommandWarning(
     detail="publish to the exchange of commands with the session id as the routing key: a command "
     "that comes another way has no order with the session's others",
 )
+
+
+def _succeeded(command: Command, result: Result, *, attempts: int) -> Outcome:
+    return Outcome(
+        command_id=command.id, command_type=command.type, result=result, attempts=attempts
+    )

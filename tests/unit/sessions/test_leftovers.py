@@ -80,6 +80,19 @@ class Disk:
         await self._told
 
 
+def leftovers_on(disk: Disk, directory: Path) -> Leftovers:
+    """Leftovers on a disk that plays their launcher, their table and their way to the owner."""
+    return Leftovers(
+        worker_id="me",
+        directory=directory,
+        launcher=cast("Any", disk),
+        sessions=cast("Any", disk),
+        snapshots=cast("Any", Quiet()),
+        controls=cast("Any", disk),
+        held=lambda _session_id: False,
+    )
+
+
 async def test_nothing_is_forgotten_before_all_that_came_before_it_is_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,15 +100,7 @@ async def test_nothing_is_forgotten_before_all_that_came_before_it_is_sent(
     (tmp_path / "sessions" / "cafe").mkdir(parents=True)
     disk = Disk()
     monkeypatch.setattr(module, "pending_records", lambda _directory: RECORDS - disk.acknowledged)
-    leftovers = Leftovers(
-        worker_id="me",
-        directory=tmp_path,
-        launcher=cast("Any", disk),
-        sessions=cast("Any", disk),
-        snapshots=cast("Any", Quiet()),
-        controls=cast("Any", disk),
-        held=lambda _session_id: False,
-    )
+    leftovers = leftovers_on(disk, tmp_path)
 
     await leftovers.clear("cafe")
 
@@ -126,15 +131,7 @@ async def test_what_cannot_be_sent_in_time_is_not_sent_later(
     disk = Outage()
     monkeypatch.setattr(module, "pending_records", lambda _directory: RECORDS - disk.acknowledged)
     monkeypatch.setattr(module, "_REPLAY_SECONDS", 0.05)
-    leftovers = Leftovers(
-        worker_id="me",
-        directory=tmp_path,
-        launcher=cast("Any", disk),
-        sessions=cast("Any", disk),
-        snapshots=cast("Any", Quiet()),
-        controls=cast("Any", disk),
-        held=lambda _session_id: False,
-    )
+    leftovers = leftovers_on(disk, tmp_path)
 
     await leftovers.clear("cafe")
     refusals = disk.refusals
@@ -311,15 +308,7 @@ async def test_what_the_database_has_refused_here_goes_to_the_owner_too(tmp_path
         refusals.keep(refused(number))
     disk = Disk()
     disk.refusals = 1
-    leftovers = Leftovers(
-        worker_id="me",
-        directory=tmp_path,
-        launcher=cast("Any", disk),
-        sessions=cast("Any", disk),
-        snapshots=cast("Any", Quiet()),
-        controls=cast("Any", disk),
-        held=lambda _session_id: False,
-    )
+    leftovers = leftovers_on(disk, tmp_path)
 
     await leftovers.clear("cafe")
     assert disk.sent == []
