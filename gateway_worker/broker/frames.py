@@ -94,6 +94,8 @@ class FrameReader:
             kind, channel, length = FRAME_HEAD.unpack(head)
             content = readable(kind, await self._reader.readexactly(length + 1))
             shown = self._shown(kind, channel, content)
+            if shown is content:
+                return head, content
             if shown is not None:
                 return FRAME_HEAD.pack(kind, channel, len(shown) - 1), shown
 

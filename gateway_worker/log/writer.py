@@ -15,6 +15,8 @@ from typing import Final, Protocol
 
 LIMIT_BYTES: Final = 4 * 1024 * 1024
 """What may wait for one sink; some ten thousand lines."""
+PAUSE_SECONDS: Final = 0.05
+"""Between two writes: what is logged meanwhile shares the next one, and wakes nobody."""
 _BATCH_BYTES: Final = 64 * 1024
 _PIPE_BYTES: Final = 4096
 """A pipe that polls as writable takes at least so much at once (PIPE_BUF)."""
@@ -94,6 +96,7 @@ class LineWriter:
         self._dropped = 0
         self._unsaid = 0
         self._closed = False
+        self._flushing = 0
         self._thread: threading.Thread | None = None
 
     @property
@@ -121,9 +124,14 @@ class LineWriter:
     def flush(self, seconds: float) -> bool:
         """Wait until everything is written, for so long at most; returns whether it is."""
         with self._changed:
-            return self._changed.wait_for(
-                lambda: not self._lines and not self._writing, timeout=max(0.0, seconds)
-            )
+            self._flushing += 1
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(
+                    lambda: not self._lines and not self._writing, timeout=max(0.0, seconds)
+                )
+            finally:
+                self._flushing -= 1
 
     def close(self, seconds: float) -> None:
         """Take no more lines, and let the thread end when it has written those that there are.
@@ -135,6 +143,9 @@ class LineWriter:
             self._closed = True
             self._changed.notify_all()
         self.flush(seconds)
+
+    def _is_hurried(self) -> bool:
+        return self._flushing > 0 or self._closed
 
     def _lose(self, lines: int) -> None:
         self._dropped += lines
@@ -152,6 +163,8 @@ class LineWriter:
                 batch = self._next_batch()
                 unsaid = self._unsaid
             self._write(batch, unsaid)
+            with self._changed:
+                self._changed.wait_for(self._is_hurried, timeout=PAUSE_SECONDS)
         self._sink.close()
 
     def _next_batch(self) -> list[bytes]:

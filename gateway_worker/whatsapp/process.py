@@ -46,7 +46,7 @@ STATUS_SECONDS: Final = 1.0
 CANCEL_SECONDS: Final = 5.0
 """How long before its time is up a request is given up. In that time its host says that it had not
 begun, or the library reconnects and learns what became of it."""
-ACK_SECONDS: Final = 0.2
+ACK_SECONDS: Final = 0.5
 ACK_EVERY: Final = 64
 """Acknowledgements are told after so long, or when there are so many."""
 SPARE_EVENTS: Final = 256
@@ -62,6 +62,8 @@ _NOTICE: Final = re.compile("[a-z_]{1,40}")
 MOST_MEMORY_BYTES: Final = 1 << 40
 JOURNAL_SECONDS: Final = 2.0
 """How long to wait until the journal of a host that is gone can be trusted."""
+_LAST_WORDS: Final = (frames.Ended, frames.PairingFailed)
+"""After these a host leaves by itself, and has as long for it as one that was told to."""
 Answer = frames.Sent | frames.Done | frames.Chats
 
 
@@ -227,8 +229,7 @@ class HostProcess:
             async with asyncio.timeout(self._settings.stop_seconds):
                 await self._gone.wait()
         except TimeoutError:
-            self._log.warning("host.killed", after_seconds=self._settings.stop_seconds)
-            self.kill()
+            self._kill_late()
             await self._gone.wait()
 
     def acknowledge(self, record: int) -> None:
@@ -254,6 +255,12 @@ class HostProcess:
         if not self._gone.is_set():
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._forked.pidfd, signal.SIGKILL)
+
+    def _kill_late(self) -> None:
+        """Kill a process that should have left by now."""
+        if not self._gone.is_set():
+            self._log.warning("host.killed", after_seconds=self._settings.stop_seconds)
+            self.kill()
 
     def forbid(self) -> None:
         """Have the process leave at once, and kill it if it has not after a moment."""
@@ -364,6 +371,8 @@ class HostProcess:
     def _on_news(self, frame: Frame) -> None:
         if self._events.empty():
             self._waiting_since = self._protocol.received_bytes
+        if isinstance(frame, _LAST_WORDS):
+            self._loop.call_later(self._settings.stop_seconds, self._kill_late)
         if isinstance(frame, translate.SpooledFrame):
             self._told = frame.record
             self._open[frame.record] = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway_contracts import CommandFailed, SessionState
+from tests.bench.cpu import cpu_seconds, per_message
 from tests.bench.raw import run_ring, start_ring
 from tests.bench.rig import Outcomes, Rig, create_sessions, link_sessions
 
@@ -75,6 +76,7 @@ async def measure_throughput(rig: Rig, plan: Plan) -> dict[str, Any]:
     """The ring through the gateway and on raw hosts, in turn, within one run."""
     raw_rates: list[float] = []
     gateway_rates: list[float] = []
+    cpu: list[dict[str, float]] = []
     async with AsyncExitStack() as stack:
         numbers = [f"1303555{index:04d}" for index in range(plan.sessions)]
         for number in numbers:
@@ -86,7 +88,9 @@ async def measure_throughput(rig: Rig, plan: Plan) -> dict[str, Any]:
         await rig.send_ring(WARM_UP)
         for _ in range(plan.rounds):
             raw_rates.append(await run_ring(hosts, plan.messages))
+            before = cpu_seconds()
             gateway_rates.append(await rig.send_ring(plan.messages))
+            cpu.append(per_message(before, cpu_seconds(), plan.messages * plan.sessions))
     # Pair by pair: what slows the machine for a while slows both of a pair.
     ratios = [ours / theirs for ours, theirs in zip(gateway_rates, raw_rates, strict=True)]
     raw, gateway = statistics.median(raw_rates), statistics.median(gateway_rates)
@@ -98,6 +102,9 @@ async def measure_throughput(rig: Rig, plan: Plan) -> dict[str, Any]:
             "gateway_per_s": [round(rate, 1) for rate in gateway_rates],
             "raw_per_s": [round(rate, 1) for rate in raw_rates],
             "ratio": [round(ratio, 3) for ratio in ratios],
+        },
+        "cpu_ms_per_message": {
+            part: round(statistics.median(round_[part] for round_ in cpu), 2) for part in cpu[-1]
         },
         "sessions": plan.sessions,
     }

@@ -27,7 +27,7 @@ from gateway_worker.whatsapp.host.left_out import SendRemarks
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
 from gateway_worker.whatsapp.host.spool import MAX_PAYLOAD_BYTES, Spool, SpoolClosedError
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
-from gateway_worker.whatsapp.ipc.frames import Down, Ended, FromHost, Notice
+from gateway_worker.whatsapp.ipc.frames import Down, Ended, FromHost, Notice, Person
 
 DEVICE: Final = 0
 """The first event of all: the linked device, always sent. From then on the client may be asked."""
@@ -120,7 +120,20 @@ class StoreFailed:
     """The device store has failed a message; the connection is cut."""
 
 
-Happening = LinkEvent | QrShown | PairingDone | LibraryReturned | StoreFailed | Notice
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedIn:
+    """A connection is there and the server has taken the login.
+
+    Attributes:
+        connection: Which one, by the count of the loop.
+        own: Whose it is.
+    """
+
+    connection: int
+    own: Person
+
+
+Happening = LinkEvent | LoggedIn | QrShown | PairingDone | LibraryReturned | StoreFailed | Notice
 
 
 class Intake:

@@ -110,14 +110,13 @@ class Sender:
 
     def send(self, request: SendText) -> Sent | Failed:
         """Send a message. Never raises."""
-        started = time.monotonic()
         try:
             to = recipient(request.to)
             message = compose(request)
         except RecipientError as error:
             return SendFailure(kind=Failure.INVALID, detail=str(error)).frame(request.request)
         try:
-            answer = self._send(request, to, message)
+            answer, seconds = self._send(request, to, message)
         except SendFailedError as error:
             return error.failure.frame(request.request)
         return Sent(
@@ -125,7 +124,7 @@ class Sender:
             message_id=answer.message_id,
             chat=answer.chat,
             timestamp=answer.timestamp,
-            seconds=time.monotonic() - started,
+            seconds=seconds,
             devices_left_out=answer.devices_left_out,
         )
 
@@ -156,7 +155,7 @@ class Sender:
             self._asking = None
             return True
 
-    def _send(self, request: SendText, to: str, message: Any) -> Answer:
+    def _send(self, request: SendText, to: str, message: Any) -> tuple[Answer, float]:
         with self._lock:
             self._asking = request.request
         target = self._target(to)
@@ -256,8 +255,13 @@ class Sender:
 
     # The message.
 
-    def _hand_over(self, command: str | None, target: _Target, message: Any) -> Answer:
+    def _hand_over(
+        self, command: str | None, target: _Target, message: Any
+    ) -> tuple[Answer, float]:
         """Give a message to the library, with a note before and one after.
+
+        Returns:
+            The answer, and how long the library took.
 
         Raises:
             SendFailedError: Nobody got it, or it is not known whether anybody did.
@@ -269,7 +273,9 @@ class Sender:
             detail = "the journal of sends is not writable"
             raise SendFailedError(SendFailure(kind=Failure.NOT_BEGUN, detail=detail)) from None
         try:
+            started = time.monotonic()
             answer = self._give(target.to, message)
+            seconds = time.monotonic() - started
         except SendFailedError as error:
             self._note_failure(command, error.failure)
             raise
@@ -290,7 +296,7 @@ class Sender:
         if command is not None:
             self._journal.answered(noted)
         self._settle()
-        return noted
+        return noted, seconds
 
     def _give(self, to: str, message: Any) -> Any:
         mark = self._changes.mark()

@@ -25,6 +25,7 @@ from gateway_worker.whatsapp.host.events import (
     Intake,
     LibraryReturned,
     LinkEvent,
+    LoggedIn,
     PairingDone,
     QrShown,
     StoreFailed,
@@ -81,6 +82,10 @@ QUIET_SECONDS: Final = 0.1
 """With nothing new for so long after it has disconnected, the library has told all it had."""
 DISCONNECT_SECONDS: Final = 1.0
 QUIET_CHECK_SECONDS: Final = 0.02
+LOOK_SECONDS: Final = 0.2
+"""How long everything waits for what the library says of a connection."""
+_OTHER_CONNECTION: Final = frozenset({events.CONNECTED, events.DISCONNECTED})
+"""With these, what was seen of the connection before is out of date."""
 
 
 class HostSession:
@@ -134,6 +139,7 @@ class HostSession:
         self._known = False
         self._returned = False
         self._was_connected = False
+        self._connection = 0
         self._has_stopped = False
         self._is_over = False
         self._absence = Absence(patience_seconds=start.unreachable_seconds)
@@ -245,6 +251,13 @@ class HostSession:
         # the library for 20 seconds, which could not even be told to disconnect.
         if self._library.is_up():
             cut_connections()
+
+    def _look_at(self, connection: int) -> None:
+        if self._has_failed_store:
+            self._cut_what_is_up()  # the library makes new ones until it is told not to
+        elif self._library.is_up():
+            own = account(self._library.me())
+            self._tell(LoggedIn(connection=connection, own=own))
 
     def _disconnect(self) -> None:
         # On a thread of its own: a connection that is just being made holds this up.
@@ -360,6 +373,8 @@ class HostSession:
         match happening:
             case LinkEvent(code=code, data=data):
                 self._on_link_event(code, data)
+            case LoggedIn(connection=connection, own=own):
+                self._on_logged_in(connection, own)
             case QrShown(code=code):
                 self._on_qr(code)
             case PairingDone(status=status):
@@ -372,6 +387,8 @@ class HostSession:
                 self._send(happening)
 
     def _on_link_event(self, code: int, data: bytes) -> None:
+        if code in _OTHER_CONNECTION:
+            self._connection += 1
         if code == events.DEVICE:
             self._on_device(account(parse_device(data)))
         elif code == events.CONNECTED:
@@ -404,17 +421,23 @@ class HostSession:
         return frozenset() if own is None else frozenset((own.jid, own.lid or own.jid))
 
     def _on_connected(self) -> None:
-        if self._has_failed_store:
-            cut_connections()  # the library makes new ones until it is told not to
-        if not self._library.is_up():
-            return  # lost while it was made: the library has told of that, and tells of this later
+        # On a thread of its own: lost again meanwhile, the connection cannot be asked about before
+        # the library has made another, or has given up on that after 20 seconds.
+        look = threading.Thread(
+            target=self._look_at, args=(self._connection,), name="look", daemon=True
+        )
+        look.start()
+        look.join(LOOK_SECONDS)  # usually it is there: what has come over it is told after that
+
+    def _on_logged_in(self, connection: int, own: Person) -> None:
+        if connection != self._connection:
+            return  # lost while it was looked at: the library has told of that
         self._was_connected = True
         self._commands.connected()
         self._absence.over()
-        if self._leaving is not None:
-            return
-        self._people.own = account(self._library.me())
-        self._send(Up(account=self._people.own))
+        if self._leaving is None:
+            self._people.own = own
+            self._send(Up(account=own))
 
     def _on_qr(self, code: str) -> None:
         self._qr_codes += 1

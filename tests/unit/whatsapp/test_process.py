@@ -22,6 +22,7 @@ from gateway_worker.sessions.hosting import (
     HostEvent,
     HostExited,
     InboundMessage,
+    LinkEnded,
     OutgoingText,
     SentMessage,
 )
@@ -287,6 +288,20 @@ async def test_a_host_that_speaks_nonsense_is_ended(tmp_path: Path) -> None:
             await host.host.send_text(OutgoingText(to="1", text="y"))
     events = await host.told(2)
     assert isinstance(events[0], InboundMessage)
+    assert events[-1] == HostExited(expected=False, detail="killed by SIGKILL")
+
+
+async def test_a_host_that_says_that_it_leaves_and_stays_is_ended(tmp_path: Path) -> None:
+    """Nobody waits for it longer than for one that was told to leave."""
+    impatient = WhatsAppSettings(drain_seconds=0, stop_seconds=0.1)
+    async with puppet(tmp_path, settings=impatient) as host:
+        host.say(frames.Ended(reason="store_unreachable", detail="for a test"))
+
+        await host.host.gone()
+        host.hang_up()
+
+    events = await host.told(2)
+    assert isinstance(events[0], LinkEnded)
     assert events[-1] == HostExited(expected=False, detail="killed by SIGKILL")
 
 
