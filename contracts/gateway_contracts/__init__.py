@@ -1,9 +1,10 @@
 """What a backend and the gateway worker say to each other over RabbitMQ.
 
-`commands` go in, `events` come out, both in the CloudEvents envelope of `envelope`; `errors` is the
-closed set of error codes, `topology` names exchanges, queues and keys, and `codec` turns bytes into
-models and back. The JSON Schemas in `schemas/`, `asyncapi.json` and RabbitMQ's definitions are made
-from these models by `python -m gateway_contracts.export`.
+`commands` go in, `events` come out, both in families and in the CloudEvents envelope of `envelope`;
+`content` is what messages carry, a module per kind, and `results` what commands return. `errors` is
+the closed set of error codes, `topology` names exchanges, queues and keys, and `codec` turns bytes
+into models and back. The JSON Schemas in `schemas/`, `asyncapi.json` and RabbitMQ's definitions are
+made from these models by `python -m gateway_contracts.export`.
 """
 
 from gateway_contracts.backend import (
@@ -24,12 +25,11 @@ from gateway_contracts.codec import (
     readable_id,
     session_id_in,
 )
-from gateway_contracts.commands import (
-    Command,
-    MessageSend,
-    MessageSendData,
+from gateway_contracts.commands import Command
+from gateway_contracts.commands.message import MessageSend, MessageSendData, OnUncertain
+from gateway_contracts.commands.replay import SessionReplay, SessionReplayData
+from gateway_contracts.commands.session import (
     NoData,
-    OnUncertain,
     PairByCode,
     PairByQr,
     SessionCreate,
@@ -41,19 +41,12 @@ from gateway_contracts.commands import (
     SessionLogout,
     SessionMigrate,
     SessionMigrateData,
-    SessionReplay,
-    SessionReplayData,
     SessionRestart,
     SessionStop,
 )
-from gateway_contracts.content import (
-    Content,
-    Quoted,
-    ReplyTarget,
-    TextContent,
-    TextToSend,
-    UnsupportedContent,
-)
+from gateway_contracts.content import Content
+from gateway_contracts.content.text import TextContent, TextToSend
+from gateway_contracts.content.unsupported import UnsupportedContent
 from gateway_contracts.envelope import (
     CONTENT_TYPE,
     CommandEnvelope,
@@ -66,16 +59,8 @@ from gateway_contracts.envelope import (
     utc_now,
 )
 from gateway_contracts.errors import ErrorBody, ErrorCode, FieldError
-from gateway_contracts.events import (
-    NO_SESSION,
-    Account,
-    CommandFailed,
-    CommandFailedData,
-    CommandSucceeded,
-    CommandSucceededData,
-    CommandWarning,
-    Done,
-    Event,
+from gateway_contracts.events import Event, SessionEvent
+from gateway_contracts.events.message import (
     MessageData,
     MessageReceipt,
     MessageReceiptData,
@@ -83,24 +68,27 @@ from gateway_contracts.events import (
     MessageSent,
     MessageUndecryptable,
     MessageUndecryptableData,
-    Participant,
-    QrInfo,
     ReceiptStatus,
-    ReplayInfo,
-    Result,
-    SentInfo,
-    SessionEvent,
-    SessionInfo,
+    UndecryptableReason,
+)
+from gateway_contracts.events.outcome import (
+    NO_SESSION,
+    CommandFailed,
+    CommandFailedData,
+    CommandSucceeded,
+    CommandSucceededData,
+    CommandWarning,
+    WarningCode,
+)
+from gateway_contracts.events.session import (
     SessionPairCode,
     SessionPairCodeData,
     SessionQr,
     SessionQrData,
-    SessionState,
     SessionStatus,
     SessionStatusData,
-    StatusReason,
-    UndecryptableReason,
-    WarningCode,
+)
+from gateway_contracts.events.worker import (
     WorkerCapacity,
     WorkerCapacityData,
     WorkerDraining,
@@ -109,7 +97,15 @@ from gateway_contracts.events import (
     WorkerStarted,
     WorkerStopped,
 )
+from gateway_contracts.people import Account, Participant
 from gateway_contracts.properties import AmqpProperties, properties_for
+from gateway_contracts.references import Quoted, ReplyTarget
+from gateway_contracts.results import Result
+from gateway_contracts.results.message import SentInfo
+from gateway_contracts.results.plain import Done
+from gateway_contracts.results.replay import ReplayInfo
+from gateway_contracts.results.session import QrInfo, SessionInfo
+from gateway_contracts.states import SessionState, StatusReason
 from gateway_contracts.topology import (
     RETRY_DELAYS,
     BindingSpec,

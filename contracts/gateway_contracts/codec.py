@@ -3,7 +3,7 @@
 import codecs
 import json
 import re
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
@@ -14,6 +14,7 @@ from gateway_contracts.errors import ErrorBody, ErrorCode, FieldError
 from gateway_contracts.events import Event
 from gateway_contracts.model import SENTENCES
 from gateway_contracts.pointers import pointer
+from gateway_contracts.unions import members
 
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
@@ -31,8 +32,7 @@ def _without_version(message_type: str) -> str:
 
 
 def _types(union: Any) -> frozenset[str]:
-    members = get_args(get_args(union)[0])
-    return frozenset(_without_version(model.model_fields["type"].default) for model in members)
+    return frozenset(map(_without_version, members(union, "type")))
 
 
 _COMMAND_TYPES, _EVENT_TYPES = _types(Command), _types(Event)

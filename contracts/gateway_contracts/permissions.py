@@ -9,7 +9,7 @@ read on the exchange.
 import re
 from dataclasses import dataclass
 
-from gateway_contracts.events import NO_SESSION
+from gateway_contracts.events.outcome import NO_SESSION
 from gateway_contracts.topology import Topology
 
 NOTHING = "^$"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway_contracts.envelope import CONTENT_TYPE, Envelope
-from gateway_contracts.events import WorkerHeartbeat
+from gateway_contracts.events.worker import WorkerHeartbeat
 
 PERSISTENT = 2
 TRANSIENT = 1

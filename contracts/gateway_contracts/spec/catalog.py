@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any, cast
 
 from gateway_contracts.commands import Command
 from gateway_contracts.envelope import CommandEnvelope, Envelope, WorkerEventEnvelope
 from gateway_contracts.events import Event
+from gateway_contracts.unions import members
 
 
 def type_of(model: type[Envelope]) -> str:
@@ -30,7 +31,7 @@ def is_worker_event(model: type[Envelope]) -> bool:
 
 
 def _members(union: Any) -> Mapping[str, type[Envelope]]:
-    return MappingProxyType({type_of(model): model for model in get_args(get_args(union)[0])})
+    return cast("Mapping[str, type[Envelope]]", members(union, "type"))
 
 
 COMMANDS: Mapping[str, type[Envelope]] = _members(Command)

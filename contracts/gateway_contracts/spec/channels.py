@@ -10,7 +10,8 @@ from typing import Any
 
 from gateway_contracts.backend import BackendTopology
 from gateway_contracts.envelope import Envelope
-from gateway_contracts.events import CommandFailed, CommandSucceeded, WorkerHeartbeat
+from gateway_contracts.events.outcome import CommandFailed, CommandSucceeded
+from gateway_contracts.events.worker import WorkerHeartbeat
 from gateway_contracts.spec.catalog import COMMANDS, EVENTS, is_worker_event, summary_of
 from gateway_contracts.spec.messages import BINDING_VERSION, key_of
 from gateway_contracts.topology import ExchangeSpec, QueueSpec, Topology

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway_contracts.envelope import Envelope
-from gateway_contracts.events import WorkerHeartbeat
+from gateway_contracts.events.worker import WorkerHeartbeat
 from gateway_contracts.properties import HEARTBEAT_EXPIRATION, PERSISTENT, TRANSIENT
 from gateway_contracts.spec.catalog import COMMANDS, EVENTS, summary_of, type_of
 from gateway_contracts.spec.channels import OUTCOME_CHANNEL, OUTCOMES

@@ -19,9 +19,9 @@ from gateway_contracts import (
     MessageSent,
     SessionQr,
     SessionStatus,
+    TextContent,
     WorkerHeartbeat,
 )
-from gateway_contracts.content import TextContent
 
 _CODES = {"dim": "2", "bold": "1", "green": "32", "red": "31", "cyan": "36", "yellow": "33"}
 

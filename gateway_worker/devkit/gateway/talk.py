@@ -12,10 +12,10 @@ from typing import Any, Final
 from gateway_contracts import (
     CommandFailed,
     CommandSucceeded,
+    QrInfo,
     SessionGetQr,
     WorkerHeartbeat,
 )
-from gateway_contracts.events import QrInfo
 from gateway_worker.devkit.backend import Arrival, Backend
 from gateway_worker.devkit.gateway.addresses import Addresses
 from gateway_worker.devkit.services.errors import ServicesError

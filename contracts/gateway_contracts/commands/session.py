@@ -1,23 +1,11 @@
-"""Commands v1. Every command is idempotent by `id`; a repeat gets the stored outcome again."""
+"""Commands that make, link, stop, move and end a session, and look-ups of how it stands."""
 
-from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field
 
-from gateway_contracts.content import ContentToSend, ReplyTarget
 from gateway_contracts.envelope import CommandEnvelope
-from gateway_contracts.model import (
-    FreeText,
-    Labels,
-    PhoneNumber,
-    QueueName,
-    Recipient,
-    SequenceNumber,
-    Timestamp,
-    WireModel,
-    WorkerId,
-)
+from gateway_contracts.model import FreeText, Labels, PhoneNumber, WireModel, WorkerId
 
 
 class PairByQr(WireModel):
@@ -135,89 +123,7 @@ class SessionMigrate(CommandEnvelope):
     data: SessionMigrateData = Field(default_factory=SessionMigrateData)
 
 
-class SessionReplayData(WireModel):
-    """Which events are wanted again, and where: exactly one of `from_sequence` and `since`."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {
-                    "required": ["from_sequence"],
-                    "properties": {
-                        "from_sequence": {"type": "integer"},
-                        "since": {"type": "null"},
-                    },
-                },
-                {
-                    "required": ["since"],
-                    "properties": {
-                        "since": {"type": "string"},
-                        "from_sequence": {"type": "null"},
-                    },
-                },
-            ]
-        }
-    )
-
-    queue: QueueName = Field(
-        description="The backend's own queue, bound to the exchange of replays under its own name."
-    )
-    from_sequence: SequenceNumber | None = Field(
-        None, description="The first event wanted, by its place in the stream."
-    )
-    since: Timestamp | None = Field(
-        None, description="The first event wanted, by the time at which the gateway stored it."
-    )
-    until_sequence: SequenceNumber | None = Field(
-        None,
-        description="The last event wanted; absent, the last that was published when the replay "
-        "came to its end.",
-    )
-
-    @model_validator(mode="after")
-    def _has_one_beginning(self) -> Self:
-        if (self.from_sequence is None) == (self.since is None):
-            raise ValueError("give exactly one of from_sequence and since")
-        return self
-
-
-class SessionReplay(CommandEnvelope):
-    """Publish the session's stored events once more, to one queue of the backend's.
-
-    They are the same bytes under the same ids, in order, with the AMQP header `wa-replayed`.
-    """
-
-    type: Literal["wa.session.replay.v1"] = "wa.session.replay.v1"
-    data: SessionReplayData
-
-
-class OnUncertain(StrEnum):
-    """What to do with a send whose first attempt may or may not have reached WhatsApp."""
-
-    FAIL = "fail"
-    RESEND = "resend"
-
-
-class MessageSendData(WireModel):
-    """A message and whom it goes to."""
-
-    to: Recipient
-    content: ContentToSend
-    reply_to: ReplyTarget | None = None
-    on_uncertain: OnUncertain = Field(
-        OnUncertain.FAIL,
-        description="`fail` reports `uncertain` and never sends twice; `resend` may send twice.",
-    )
-
-
-class MessageSend(CommandEnvelope):
-    """Send one message. Succeeds when WhatsApp's server has taken it."""
-
-    type: Literal["wa.message.send.v1"] = "wa.message.send.v1"
-    data: MessageSendData
-
-
-Command = Annotated[
+SessionCommand = (
     SessionCreate
     | SessionRestart
     | SessionStop
@@ -226,8 +132,5 @@ Command = Annotated[
     | SessionGetQr
     | SessionGetStatus
     | SessionMigrate
-    | SessionReplay
-    | MessageSend,
-    Field(discriminator="type"),
-]
-"""Every command of this version, told apart by `type`."""
+)
+"""Every command of this family."""

@@ -1,0 +1,68 @@
+"""Commands that ask for stored events once more."""
+
+from typing import Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from gateway_contracts.envelope import CommandEnvelope
+from gateway_contracts.model import QueueName, SequenceNumber, Timestamp, WireModel
+
+
+class SessionReplayData(WireModel):
+    """Which events are wanted again, and where: exactly one of `from_sequence` and `since`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {
+                    "required": ["from_sequence"],
+                    "properties": {
+                        "from_sequence": {"type": "integer"},
+                        "since": {"type": "null"},
+                    },
+                },
+                {
+                    "required": ["since"],
+                    "properties": {
+                        "since": {"type": "string"},
+                        "from_sequence": {"type": "null"},
+                    },
+                },
+            ]
+        }
+    )
+
+    queue: QueueName = Field(
+        description="The backend's own queue, bound to the exchange of replays under its own name."
+    )
+    from_sequence: SequenceNumber | None = Field(
+        None, description="The first event wanted, by its place in the stream."
+    )
+    since: Timestamp | None = Field(
+        None, description="The first event wanted, by the time at which the gateway stored it."
+    )
+    until_sequence: SequenceNumber | None = Field(
+        None,
+        description="The last event wanted; absent, the last that was published when the replay "
+        "came to its end.",
+    )
+
+    @model_validator(mode="after")
+    def _has_one_beginning(self) -> Self:
+        if (self.from_sequence is None) == (self.since is None):
+            raise ValueError("give exactly one of from_sequence and since")
+        return self
+
+
+class SessionReplay(CommandEnvelope):
+    """Publish the session's stored events once more, to one queue of the backend's.
+
+    They are the same bytes under the same ids, in order, with the AMQP header `wa-replayed`.
+    """
+
+    type: Literal["wa.session.replay.v1"] = "wa.session.replay.v1"
+    data: SessionReplayData
+
+
+ReplayCommand = SessionReplay
+"""Every command of this family."""

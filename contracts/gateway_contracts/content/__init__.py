@@ -1,0 +1,27 @@
+"""What a message carries, told apart by `kind`. Each module is a kind.
+
+A kind more is a module here and its models in the unions below: the one that is sent, the one that
+arrives, or both. What this version knows no kind for arrives as `unsupported`.
+"""
+
+from typing import Annotated
+
+from gateway_contracts.content import text, unsupported
+from gateway_contracts.unions import members, told_apart_by
+
+__all__ = ["ARRIVING_KINDS", "SENDABLE_KINDS", "Content", "ContentToSend"]
+
+_ToSend = text.TextToSend
+_Arriving = text.TextContent | unsupported.UnsupportedContent
+
+ContentToSend = Annotated[_ToSend, told_apart_by("kind", _ToSend)]
+"""The content of `message.send`."""
+
+Content = Annotated[_Arriving, told_apart_by("kind", _Arriving)]
+"""The content of `message.received` and `message.sent`."""
+
+SENDABLE_KINDS = members(ContentToSend, "kind")
+"""The model of each kind that can be sent."""
+
+ARRIVING_KINDS = members(Content, "kind")
+"""The model of each kind that can arrive."""

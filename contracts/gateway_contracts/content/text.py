@@ -1,0 +1,28 @@
+"""Text."""
+
+from typing import Annotated, Literal
+
+from pydantic import FailFast, Field
+
+from gateway_contracts.model import Jid, Recipient, Text, WireModel
+
+
+class TextToSend(WireModel):
+    """A text message to send."""
+
+    kind: Literal["text"] = "text"
+    text: Annotated[Text, Field(min_length=1)] = Field(
+        description="The text, at most 65,536 characters."
+    )
+    # At the first fault: a list of 100,000 of them would otherwise take seconds to explain.
+    mentions: Annotated[tuple[Recipient, ...], FailFast()] = Field(
+        (), max_length=256, description="People named with `@<number>` in the text."
+    )
+
+
+class TextContent(WireModel):
+    """A text message as it arrived."""
+
+    kind: Literal["text"] = "text"
+    text: str
+    mentions: tuple[Jid, ...] = ()

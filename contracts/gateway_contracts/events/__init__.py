@@ -1,0 +1,26 @@
+"""Events v1. Published at least once; dedupe by `id`; `sequence` orders one session's events.
+
+Each module is a family and ends with the union of its events. An event of a known family is one
+class there; a family more is one more line here.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gateway_contracts.events.message import MessageEvent, UndecryptableReason
+from gateway_contracts.events.outcome import CommandOutcome
+from gateway_contracts.events.session import LifecycleEvent
+from gateway_contracts.events.worker import WorkerEvent
+from gateway_contracts.people import Participant
+from gateway_contracts.states import SessionState
+
+__all__ = ["Event", "Participant", "SessionEvent", "SessionState", "UndecryptableReason"]
+
+_OfSessions = LifecycleEvent | MessageEvent | CommandOutcome
+
+SessionEvent = Annotated[_OfSessions, Field(discriminator="type")]
+"""Every event of a session, told apart by `type`."""
+
+Event = Annotated[_OfSessions | WorkerEvent, Field(discriminator="type")]
+"""Every event of this version, told apart by `type`."""

@@ -1,0 +1,117 @@
+"""Events of messages: what came in, and how far a message of ours got."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from gateway_contracts.content import Content
+from gateway_contracts.envelope import SessionEventEnvelope
+from gateway_contracts.model import Jid, MessageId, Timestamp, WireModel
+from gateway_contracts.people import Participant
+from gateway_contracts.references import Quoted
+
+
+class MessageData(WireModel):
+    """A message as it stands in a chat."""
+
+    message_id: MessageId
+    chat: Jid = Field(description="The conversation: the other person's or the group's id.")
+    sender: Participant
+    is_group: bool = False
+    timestamp: Timestamp = Field(description="WhatsApp's time of the message.")
+    content: Content
+    reply_to: Quoted | None = None
+    offline: bool = Field(
+        default=False, description="It had waited at WhatsApp while the session was away."
+    )
+    partial: bool = Field(
+        default=False,
+        description="Something that WhatsApp sent does not fit this contract. What is known is "
+        "told: for a time that is none stands the time of its arrival here, for an id that is "
+        "none one that begins with `invalid-` and is the same each time, a text that is too long "
+        "is cut, and what cannot be read at all is `unsupported`.",
+    )
+
+
+class MessageReceived(SessionEventEnvelope):
+    """Somebody wrote to the account."""
+
+    type: Literal["wa.message.received.v1"] = "wa.message.received.v1"
+    data: MessageData
+
+
+class MessageSent(SessionEventEnvelope):
+    """The account's owner wrote from the phone or another linked device."""
+
+    type: Literal["wa.message.sent.v1"] = "wa.message.sent.v1"
+    data: MessageData
+
+
+class ReceiptStatus(StrEnum):
+    """How far a message of ours got. `command.succeeded` is the `sent` of a message.send."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    PLAYED = "played"
+
+
+class MessageReceiptData(WireModel):
+    """News of one message of ours."""
+
+    message_id: MessageId
+    chat: Jid
+    status: ReceiptStatus
+    participant: Participant = Field(description="Whose device or reading this is.")
+    timestamp: Timestamp
+    partial: bool = Field(
+        default=False, description="As in `message.received`: something of it did not fit."
+    )
+
+
+class MessageReceipt(SessionEventEnvelope):
+    """A message of ours was delivered, read or played.
+
+    `correlationid` is the command that sent it.
+    """
+
+    type: Literal["wa.message.receipt.v1"] = "wa.message.receipt.v1"
+    data: MessageReceiptData
+
+
+class UndecryptableReason(StrEnum):
+    """Why a message cannot be read."""
+
+    OLD_COUNTER = "old_counter"
+    UNDECRYPTABLE = "undecryptable"
+    UNREADABLE = "unreadable"
+
+
+class MessageUndecryptableData(WireModel):
+    """Which message it was, as far as that is known."""
+
+    message_id: MessageId
+    chat: Jid | None = None
+    sender: Jid | None = None
+    reason: UndecryptableReason = Field(
+        description="`old_counter`: its key was used before, so it is a repeat of a message that "
+        "was read, or one that was lost after its key was used. `undecryptable`: this device has "
+        "no key for it; the sender's device may send it again. `unreadable`: it was decrypted, "
+        "and the gateway could make nothing of it, not even who wrote; it is kept aside."
+    )
+    timestamp: Timestamp | None = Field(None, description="WhatsApp's time, if it is known.")
+
+
+class MessageUndecryptable(SessionEventEnvelope):
+    """Somebody wrote to the account and the message could not be read.
+
+    It may still come as `message.received` later, when its sender's device has sent it again.
+    """
+
+    type: Literal["wa.message.undecryptable.v1"] = "wa.message.undecryptable.v1"
+    data: MessageUndecryptableData
+
+
+MessageEvent = MessageReceived | MessageSent | MessageReceipt | MessageUndecryptable
+"""Every event of this family."""

@@ -1,0 +1,89 @@
+"""How commands end: each with exactly one of these two events."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gateway_contracts.envelope import SessionEventEnvelope
+from gateway_contracts.errors import ErrorBody
+from gateway_contracts.model import WireModel
+from gateway_contracts.results import Result
+
+
+class WarningCode(StrEnum):
+    """What is wrong with a command that was executed all the same."""
+
+    MISROUTED = "misrouted"
+    """It was not published to the commands' exchange with its session id as the routing key."""
+
+
+class CommandWarning(WireModel):
+    """Something that the sender of a command should mend."""
+
+    code: WarningCode
+    detail: str = Field(description="For people; its wording may change.")
+
+
+Warnings = Annotated[
+    tuple[CommandWarning, ...],
+    Field(description="What was wrong with the command, though it did not hinder its execution."),
+]
+
+
+class CommandSucceededData(WireModel):
+    """A command's good end."""
+
+    command_type: str
+    result: Result
+    repeated: bool = Field(
+        default=False, description="The command came again; this is its stored outcome."
+    )
+    warnings: Warnings = ()
+
+
+class CommandSucceeded(SessionEventEnvelope):
+    """A command took effect; `correlationid` is its id."""
+
+    type: Literal["wa.command.succeeded.v1"] = "wa.command.succeeded.v1"
+    data: CommandSucceededData
+
+
+class CommandFailedData(WireModel):
+    """A command's bad end."""
+
+    command_type: str | None = None
+    error: ErrorBody
+    attempts: Annotated[int, Field(ge=0)] = 1
+    repeated: bool = Field(
+        default=False, description="The command came again; this is its stored outcome."
+    )
+    id_conflict: bool = Field(
+        default=False,
+        description="Another command has this id: this is no outcome of that one, which keeps its "
+        "own, but says that a second command under its id was not accepted.",
+    )
+    warnings: Warnings = ()
+
+
+NO_SESSION = "_invalid"
+"""The subject of the failure of a body that names no session; no session can have this name."""
+
+
+class CommandFailed(SessionEventEnvelope):
+    """A command did not take effect; `correlationid` is its id."""
+
+    type: Literal["wa.command.failed.v1"] = "wa.command.failed.v1"
+    subject: Annotated[
+        str,
+        Field(
+            pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63}|_invalid)$",
+            description="The session; `_invalid` if the command names none, or none that can be.",
+            examples=["acme-support"],
+        ),
+    ]
+    data: CommandFailedData
+
+
+CommandOutcome = CommandSucceeded | CommandFailed
+"""Every event of this family."""

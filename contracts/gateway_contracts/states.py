@@ -1,0 +1,48 @@
+"""The states of a session, and why it changes them."""
+
+from enum import StrEnum
+
+
+class SessionState(StrEnum):
+    """Where a session stands."""
+
+    CREATED = "created"
+    PAIRING = "pairing"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    STOPPED = "stopped"
+    LOGGED_OUT = "logged_out"
+    BANNED = "banned"
+    FAILED = "failed"
+
+
+class StatusReason(StrEnum):
+    """Why a session changed its state; for programs, the text beside it is for people."""
+
+    REQUESTED = "requested"
+    PAIRED = "paired"
+    QR_TIMEOUT = "qr_timeout"
+    PAIRING_FAILED = "pairing_failed"
+    LOGIN_SUCCEEDED = "login_succeeded"
+    CONNECTION_LOST = "connection_lost"
+    HOST_EXITED = "host_exited"
+    WORKER_RESTARTED = "worker_restarted"
+    WORKER_DRAINING = "worker_draining"
+    LOGGED_OUT_FROM_PHONE = "logged_out_from_phone"
+    LOGGED_OUT_BY_COMMAND = "logged_out_by_command"
+    STREAM_REPLACED = "stream_replaced"
+    TEMPORARY_BAN = "temporary_ban"
+    ACCOUNT_BANNED = "account_banned"
+    CLIENT_OUTDATED = "client_outdated"
+    CONNECT_REFUSED = "connect_refused"
+    KEEPALIVE_TIMEOUT = "keepalive_timeout"
+    PROXY_UNREACHABLE = "proxy_unreachable"
+    STORE_LOST = "store_lost"
+    DELETED = "deleted"
+    HANDED_OVER = "handed_over"
+    TAKEN_OVER = "taken_over"
+    LEASE_LOST = "lease_lost"
+    LIBRARY_STOPPED = "library_stopped"
+    WORKER_LOST = "worker_lost"
+    """Its worker is gone, and no other can run it: its device store is where that worker was."""
