@@ -40,6 +40,8 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     POST /phones/N/code {code, timeout_seconds}         201 LINKED
     DELETE /phones/N/companions/D                       204
     POST /phones/N/messages {to, text, reply_to?, mentions}   201 {message_id}
+    POST /phones/N/content {to, content, reply_to?, mentions}   201 {message_id}
+    GET  /phones/N/content/ID                           200 CONTENT
     PUT  /phones/N/messages/ID {text}                   200 {message_id}
     DELETE /phones/N/messages/ID                        200 {message_id}  (deleted for everyone)
     POST /phones/N/messages/ID/reactions {emoji}        201 {message_id}
@@ -59,6 +61,10 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     POST /phones/N/stanza {tag, attrs, children | text | data, device?}   200 {connections}
     PUT  /service {reachable}                           204
 
+Content of every kind is written and shown as protojson of the library's `Message`:
+`{"locationMessage": {"degreesLatitude": 52.5, "degreesLongitude": 13.4}}`. The routes of messages
+are shorthand for texts and for what points to another message (reaction, change, deletion).
+
 A page waits up to `timeout_seconds` for news; ask again with `since` set to its `next`. Times are
 ISO 8601 in UTC; FAULTS are the fields of `hub.faults.Faults`. The rest, with `?` where it can be
 null:
@@ -70,6 +76,7 @@ null:
     LINKED   {device, address, number_address, platform}
     MESSAGE  {message_id, chat, sender, sender_number, from_me, kind, text, quoted_id?, target_id?,
               mentions, sent_at, received_at, asked_again}
+    CONTENT  {message_id, kind, content}
     RECEIPT  {message_ids, sender, kind, sent_at}
     PROBLEM  {type, title, status, code, detail, errors: [{pointer, detail}]}
 

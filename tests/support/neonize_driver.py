@@ -18,6 +18,7 @@ from typing import Any
 OUT = os.fdopen(os.dup(1), "w", buffering=1)
 os.dup2(2, 1)  # the library prints to fd 1
 
+from google.protobuf import json_format  # noqa: E402
 from neonize import client as neonize  # noqa: E402
 from neonize import events  # noqa: E402
 from neonize._binder import ProxySettings  # noqa: E402
@@ -89,6 +90,7 @@ def on_message(_client: Any, event: Any) -> None:
         sender_alt=Jid2String(source.SenderAlt),
         chat=Jid2String(source.Chat),
         name=event.Info.Pushname,
+        content=json_format.MessageToDict(event.Message),
         **describe(event.Message),
     )
 
@@ -139,6 +141,9 @@ def perform(client: Any, command: dict[str, Any]) -> Any:
     match command["do"]:
         case "send":
             return client.send_message(jid_of(command["to"]), compose(command)).ID
+        case "send_content":
+            content = json_format.ParseDict(command["content"], e2e.Message())
+            return client.send_message(jid_of(command["to"]), content).ID
         case "burst":
             to = jid_of(command["to"])
             return [client.send_message(to, str(n)).ID for n in range(command["count"])]

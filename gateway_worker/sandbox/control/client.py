@@ -137,6 +137,23 @@ class SandboxClient:
         body = models.NewMessage(to=to, text=text, reply_to=reply_to, mentions=mentions)
         return (await self._post(f"/phones/{number}/messages", body, models.Sent)).message_id
 
+    async def send_content(
+        self,
+        number: str,
+        to: str,
+        content: Mapping[str, Any],
+        *,
+        reply_to: str | None = None,
+        mentions: tuple[str, ...] = (),
+    ) -> str:
+        """Write content of any kind, given as protojson; returns the message id."""
+        body = models.NewContent(to=to, content=dict(content), reply_to=reply_to, mentions=mentions)
+        return (await self._post(f"/phones/{number}/content", body, models.Sent)).message_id
+
+    async def content(self, number: str, message_id: str) -> models.ContentView:
+        """Show what is in a message that a phone sent or got."""
+        return await self._get(f"/phones/{number}/content/{message_id}", models.ContentView)
+
     async def react(self, number: str, message_id: str, emoji: str) -> str:
         """React to a message; returns the id of the reaction."""
         path = f"/phones/{number}/messages/{message_id}/reactions"

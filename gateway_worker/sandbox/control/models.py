@@ -6,7 +6,7 @@ Time stamps are ISO 8601 in UTC. Addresses are in text form (`user:device@server
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, model_validator
 
@@ -99,6 +99,23 @@ class NewMessage(Body):
     text: str
     reply_to: str | None = None
     mentions: tuple[str, ...] = ()
+
+
+class NewContent(Body):
+    """Send content of any kind; see `Phone.send_content`."""
+
+    to: str
+    content: dict[str, Any] = Field(description="the library's `Message` as protojson")
+    reply_to: str | None = None
+    mentions: tuple[str, ...] = ()
+
+
+class ContentView(Body):
+    """What is in a message that a phone sent or got, whatever its kind."""
+
+    message_id: str
+    kind: str
+    content: dict[str, Any] = Field(description="the library's `Message` as protojson")
 
 
 class Emoji(Body):

@@ -16,6 +16,7 @@ from gateway_worker.sandbox.control.exchange import (
     sandbox_of,
 )
 from gateway_worker.sandbox.control.views import (
+    content_view,
     linked_view,
     message_view,
     phone_view,
@@ -93,6 +94,23 @@ async def send(request: web.Request) -> web.Response:
         body.to, body.text, reply_to=body.reply_to, mentions=body.mentions
     )
     return reply(models.Sent(message_id=message_id), status=201)
+
+
+@routes.post("/phones/{number}/content")
+async def send_content(request: web.Request) -> web.Response:
+    """Write content of any kind."""
+    phone, body = phone_of(request), await read(request, models.NewContent)
+    message_id = await phone.send_content(
+        body.to, body.content, reply_to=body.reply_to, mentions=body.mentions
+    )
+    return reply(models.Sent(message_id=message_id), status=201)
+
+
+@routes.get("/phones/{number}/content/{message}")
+async def show_content(request: web.Request) -> web.Response:
+    """Show what is in a message, whatever its kind."""
+    message = phone_of(request).message(request.match_info["message"])
+    return reply(content_view(message))
 
 
 @routes.post("/phones/{number}/messages/{message}/reactions")

@@ -30,6 +30,7 @@ _KNOWN: Final[dict[type[Exception], tuple[int, str, str]]] = {
     phones.UnknownRecipientError: (404, "recipient_unknown", "No such recipient"),
     phones.UnknownMessageError: (404, "message_unknown", "No such message"),
     phones.UnknownDeviceError: (404, "device_unknown", "No such companion"),
+    phones.InvalidContentError: (422, "invalid_content", "Not a message's content"),
     phones.NotDeliveredError: (502, "not_delivered", "The service refused the message"),
     phones.NothingHappenedError: (504, "nothing_happened", "It did not happen in time"),
     ValueError: (422, "invalid_value", "A value is not acceptable"),

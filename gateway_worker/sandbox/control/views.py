@@ -66,6 +66,13 @@ def message_view(message: ChatMessage) -> models.MessageView:
     )
 
 
+def content_view(message: ChatMessage) -> models.ContentView:
+    """Show what is in a message."""
+    return models.ContentView(
+        message_id=message.message_id, kind=message.kind, content=message.content
+    )
+
+
 def receipt_view(receipt: SeenReceipt) -> models.ReceiptView:
     """Show a receipt."""
     return models.ReceiptView(

@@ -1,72 +1,61 @@
-"""What is inside an encrypted message: the few content kinds a phone writes, and how it reads all.
+"""The content of a message: how a phone writes it, and what it shows of what it got.
 
-The schema lists what a phone looks at; other kinds are recognised by the number of their field.
+Content is the library's own `Message`, so every kind can be written and shown as protojson (the
+names of its fields, bytes as base64, 64-bit numbers as text). Only what takes more than that has a
+function here: texts, and what points to another message.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 
-from gateway_worker.sandbox.protobuf import build_messages
+from gateway_worker.sandbox.phones.errors import InvalidContentError
+from gateway_worker.sandbox.phones.wa_e2e import ContextInfo, Message, ProtocolMessage
 from gateway_worker.sandbox.signal.errors import MalformedMessageError
 from gateway_worker.sandbox.wire.jid import Jid
 
-_CAPTIONED: Final = {"context": (17, "ContextInfo")}
-_PROTO: Final = build_messages(
-    "sandbox_content",
-    {
-        "Message": {
-            "conversation": (1, "string"),
-            "image": (3, "Image"),
-            "contact": (4, "Opaque"),
-            "location": (5, "Opaque"),
-            "text": (6, "ExtendedText"),
-            "document": (7, "Document"),
-            "audio": (8, "Opaque"),
-            "video": (9, "Video"),
-            "protocol": (12, "Protocol"),
-            "sticker": (26, "Opaque"),
-            "sent_elsewhere": (31, "SentElsewhere"),
-            "reaction": (46, "Reaction"),
-            "poll": (49, "Opaque"),
-            "poll_vote": (50, "Opaque"),
-            "poll_v3": (64, "Opaque"),
-        },
-        "Opaque": {},
-        "ExtendedText": {"text": (1, "string"), **_CAPTIONED},
-        "Image": {"caption": (3, "string"), **_CAPTIONED},
-        "Document": {"caption": (20, "string"), **_CAPTIONED},
-        "Video": {"caption": (7, "string"), **_CAPTIONED},
-        "ContextInfo": {
-            "stanza_id": (1, "string"),
-            "participant": (2, "string"),
-            "quoted": (3, "Message"),
-            "mentioned": (15, "string", True),
-        },
-        "SentElsewhere": {"destination": (1, "string"), "message": (2, "Message")},
-        "Key": {"remote": (1, "string"), "from_me": (2, "bool"), "id": (3, "string")},
-        "Protocol": {"key": (1, "Key"), "type": (2, "int32"), "edited": (14, "Message")},
-        "Reaction": {"key": (1, "Key"), "text": (2, "string")},
-    },
-)
-_Message: Final = _PROTO["Message"]
-_REVOKE: Final = 0
-_EDIT: Final = 14
-_BY_FIELD: Final = {
-    "image": "image",
-    "contact": "contact",
-    "location": "location",
-    "document": "document",
-    "audio": "audio",
-    "video": "video",
-    "sticker": "sticker",
-    "poll": "poll",
-    "poll_v3": "poll",
-    "poll_vote": "poll_vote",
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KINDS: Final = {
+    "conversation": "text",
+    "extendedTextMessage": "text",
+    "imageMessage": "image",
+    "contactMessage": "contact",
+    "contactsArrayMessage": "contacts",
+    "locationMessage": "location",
+    "liveLocationMessage": "live_location",
+    "documentMessage": "document",
+    "audioMessage": "audio",
+    "videoMessage": "video",
+    "stickerMessage": "sticker",
+    "protocolMessage": "protocol",
+    "reactionMessage": "reaction",
+    "pollCreationMessage": "poll",
+    "pollCreationMessageV2": "poll",
+    "pollCreationMessageV3": "poll",
+    "pollUpdateMessage": "poll_vote",
+    "albumMessage": "album",
+    "groupInviteMessage": "group_invite",
+    "pinInChatMessage": "pin",
 }
+"""What a phone calls the fields of a message; one that is not among them is shown as `other`."""
+
+_WRAPPERS: Final = frozenset(
+    (
+        "ephemeralMessage",
+        "viewOnceMessage",
+        "viewOnceMessageV2",
+        "viewOnceMessageV2Extension",
+        "documentWithCaptionMessage",
+        "editedMessage",
+    )
+)
+"""Fields that hold another message, and say something about how it is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +63,7 @@ class Content:
     """A message's content as a phone shows it.
 
     Attributes:
-        kind: `text`, `reaction`, `edit`, `revoke`, `image`, …, `protocol` (never shown), `other`.
+        kind: one of `KINDS`, `edit`, `revoke` or `other`; `protocol` is never shown.
         text: the text, the caption or the emoji; empty for a removed reaction.
         quoted_id: the message this one replies to.
         target_id: the message that a reaction, edit or revocation is about.
@@ -101,56 +90,76 @@ class Quote:
     raw: bytes
 
 
-def text_content(text: str, *, quote: Quote | None, mentions: tuple[Jid, ...]) -> bytes:
-    """Serialize a text; a plain one uses the plain field, as phones do."""
+def from_json(content: Mapping[str, Any]) -> Message:
+    """Build content from protojson.
+
+    Raises:
+        InvalidContentError: it names a field that content does not have, or one has a wrong value.
+    """
+    try:
+        return json_format.ParseDict(dict(content), Message())
+    except json_format.ParseError as error:
+        raise InvalidContentError(f"the content is not acceptable: {error}") from error
+
+
+def to_json(raw: bytes) -> dict[str, Any]:
+    """Show serialized content as protojson."""
+    shown: dict[str, Any] = json_format.MessageToDict(Message.FromString(raw))
+    return shown
+
+
+def text_content(text: str) -> Message:
+    """Build a text in the plain field, as phones do."""
+    return Message(conversation=text)
+
+
+def add_context(message: Message, *, quote: Quote | None, mentions: tuple[Jid, ...]) -> None:
+    """Let content answer a message and name people.
+
+    Raises:
+        InvalidContentError: it is of a kind that can do neither.
+    """
     if quote is None and not mentions:
-        plain: bytes = _Message(conversation=text).SerializeToString()
-        return plain
-    message = _Message()
-    message.text.text = text
-    context = message.text.context
-    context.mentioned.extend(str(mention) for mention in mentions)
+        return
+    context = _context_of(message)
+    context.mentionedJID.extend(str(mention) for mention in mentions)
     if quote is not None:
-        context.stanza_id = quote.message_id
+        context.stanzaID = quote.message_id
         context.participant = str(quote.sender.account)
-        context.quoted.ParseFromString(quote.raw)
-    extended: bytes = message.SerializeToString()
-    return extended
+        context.quotedMessage.ParseFromString(quote.raw)
 
 
-def reaction_content(emoji: str, *, target_id: str, remote: Jid, from_me: bool) -> bytes:
-    """Serialize a reaction; an empty emoji takes it back."""
-    message = _Message()
-    message.reaction.text = emoji
-    _point(message.reaction.key, target_id=target_id, remote=remote, from_me=from_me)
-    data: bytes = message.SerializeToString()
-    return data
+def reaction_content(emoji: str, *, target_id: str, remote: Jid, from_me: bool) -> Message:
+    """Build a reaction; an empty emoji takes it back."""
+    message = Message()
+    message.reactionMessage.text = emoji
+    _point(message.reactionMessage.key, target_id=target_id, remote=remote, from_me=from_me)
+    return message
 
 
-def revoke_content(*, target_id: str, remote: Jid) -> bytes:
-    """Serialize the deletion, for everyone, of a message this account wrote."""
-    message = _Message()
-    message.protocol.type = _REVOKE
-    _point(message.protocol.key, target_id=target_id, remote=remote, from_me=True)
-    data: bytes = message.SerializeToString()
-    return data
+def revoke_content(*, target_id: str, remote: Jid) -> Message:
+    """Build the deletion, for everyone, of a message this account wrote."""
+    message = Message()
+    message.protocolMessage.type = ProtocolMessage.REVOKE
+    _point(message.protocolMessage.key, target_id=target_id, remote=remote, from_me=True)
+    return message
 
 
-def edit_content(text: str, *, target_id: str, remote: Jid) -> bytes:
-    """Serialize the new text of a message this account wrote."""
-    message = _Message()
-    message.protocol.type = _EDIT
-    message.protocol.edited.conversation = text
-    _point(message.protocol.key, target_id=target_id, remote=remote, from_me=True)
-    data: bytes = message.SerializeToString()
-    return data
+def edit_content(text: str, *, target_id: str, remote: Jid) -> Message:
+    """Build the new text of a message this account wrote; phones wrap it."""
+    message = Message()
+    protocol = message.editedMessage.message.protocolMessage
+    protocol.type = ProtocolMessage.MESSAGE_EDIT
+    protocol.editedMessage.conversation = text
+    _point(protocol.key, target_id=target_id, remote=remote, from_me=True)
+    return message
 
 
 def for_companion(content: bytes, *, destination: Jid) -> bytes:
     """Wrap serialized content so that a companion files it under what its own account wrote."""
-    message = _Message()
-    message.sent_elsewhere.destination = str(destination.account)
-    message.sent_elsewhere.message.ParseFromString(content)
+    message = Message()
+    message.deviceSentMessage.destinationJID = str(destination.account)
+    message.deviceSentMessage.message.ParseFromString(content)
     wrapped: bytes = message.SerializeToString()
     return wrapped
 
@@ -161,63 +170,77 @@ def read_content(data: bytes) -> Content:
     Raises:
         MalformedMessageError: it is not a protocol buffer.
     """
-    message = _Message()
     try:
-        message.ParseFromString(data)
+        message = Message.FromString(data)
     except DecodeError as error:
         raise MalformedMessageError("the content is not a protocol buffer") from error
-    if not message.HasField("sent_elsewhere"):
+    if not message.HasField("deviceSentMessage"):
         return _read(message, destination=None)
-    inner = message.sent_elsewhere
-    return _read(inner.message, destination=Jid.parse(inner.destination))
+    sent = message.deviceSentMessage
+    return _read(sent.message, destination=Jid.parse(sent.destinationJID))
 
 
-def _read(message: Any, *, destination: Jid | None) -> Content:
+def unwrapped(message: Message) -> Message:
+    """Return what the wrappers around content hold."""
+    inner = message
+    while True:
+        found = next((one.name for one, _ in inner.ListFields() if one.name in _WRAPPERS), None)
+        if found is None:
+            return inner
+        inner = getattr(inner, found).message
+
+
+def _read(message: Message, *, destination: Jid | None) -> Content:
     raw = message.SerializeToString()
-    if message.HasField("conversation"):
-        return Content(kind="text", text=message.conversation, destination=destination, raw=raw)
-    if message.HasField("text"):
-        return _captioned("text", message.text, message.text.text, destination, raw)
-    if message.HasField("reaction"):
-        return Content(
-            kind="reaction",
-            text=message.reaction.text,
-            target_id=message.reaction.key.id,
-            destination=destination,
-            raw=raw,
-        )
-    if message.HasField("protocol"):
-        return _read_protocol(message.protocol, destination, raw)
-    for name, kind in _BY_FIELD.items():
-        if message.HasField(name):
-            part = getattr(message, name)
-            return _captioned(kind, part, getattr(part, "caption", ""), destination, raw)
+    for field, part in unwrapped(message).ListFields():
+        kind = KINDS.get(field.name)
+        if kind is None:
+            continue
+        if field.name == "conversation":
+            return Content(kind=kind, text=part, destination=destination, raw=raw)
+        if kind == "protocol":
+            return _read_protocol(part, destination, raw)
+        return _read_part(kind, part, destination, raw)
     return Content(kind="other", destination=destination, raw=raw)
 
 
-def _read_protocol(protocol: Any, destination: Jid | None, raw: bytes) -> Content:
-    if protocol.HasField("type") and protocol.type == _EDIT:
-        kind, text = "edit", _read(protocol.edited, destination=None).text
-    elif protocol.type == _REVOKE and protocol.key.id:
-        kind, text = "revoke", ""
-    else:
-        return Content(kind="protocol", destination=destination, raw=raw)
-    return Content(
-        kind=kind, text=text, target_id=protocol.key.id, destination=destination, raw=raw
-    )
+def _read_protocol(protocol: ProtocolMessage, destination: Jid | None, raw: bytes) -> Content:
+    kind, text = "protocol", ""
+    if not protocol.HasField("type"):  # one without a name here; it reads as the first, REVOKE
+        return Content(kind=kind, destination=destination, raw=raw)
+    if protocol.type == ProtocolMessage.MESSAGE_EDIT:
+        kind, text = "edit", _read(protocol.editedMessage, destination=None).text
+    elif protocol.type == ProtocolMessage.REVOKE and protocol.key.ID:
+        kind = "revoke"
+    target_id = None if kind == "protocol" else protocol.key.ID
+    return Content(kind=kind, text=text, target_id=target_id, destination=destination, raw=raw)
 
 
-def _captioned(kind: str, part: Any, text: str, destination: Jid | None, raw: bytes) -> Content:
-    context = getattr(part, "context", None)
+def _read_part(kind: str, part: Any, destination: Jid | None, raw: bytes) -> Content:
+    context = getattr(part, "contextInfo", None)
+    points = kind in ("reaction", "pin")
     return Content(
         kind=kind,
-        text=text,
-        quoted_id=(context.stanza_id or None) if context is not None else None,
-        mentions=tuple(map(Jid.parse, context.mentioned)) if context is not None else (),
+        text=getattr(part, "text", "") or getattr(part, "caption", ""),
+        quoted_id=(context.stanzaID or None) if context is not None else None,
+        target_id=part.key.ID if points else None,
+        mentions=tuple(map(Jid.parse, context.mentionedJID)) if context is not None else (),
         destination=destination,
         raw=raw,
     )
 
 
+def _context_of(message: Message) -> ContextInfo:
+    if message.HasField("conversation"):  # the plain field has no place for a context
+        text = message.conversation
+        message.ClearField("conversation")
+        message.extendedTextMessage.text = text
+    for _, part in unwrapped(message).ListFields():
+        context = getattr(part, "contextInfo", None)
+        if isinstance(context, ContextInfo):
+            return context
+    raise InvalidContentError("content of this kind can neither answer a message nor name people")
+
+
 def _point(key: Any, *, target_id: str, remote: Jid, from_me: bool) -> None:
-    key.remote, key.from_me, key.id = str(remote.account), from_me, target_id
+    key.remoteJID, key.fromMe, key.ID = str(remote.account), from_me, target_id

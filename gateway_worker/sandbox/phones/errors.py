@@ -35,6 +35,10 @@ class UnknownDeviceError(PhoneError):
     """This phone has no such linked device."""
 
 
+class InvalidContentError(PhoneError):
+    """What was given as a message's content is none."""
+
+
 class NotDeliveredError(PhoneError):
     """The service refused a message; the text has its error code."""
 

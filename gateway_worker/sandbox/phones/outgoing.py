@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gateway_worker.sandbox.hub.interface import AccountInfo
+    from gateway_worker.sandbox.phones.form import Form
     from gateway_worker.sandbox.phones.ports import Network
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Attrs, Node
@@ -44,13 +45,13 @@ class Letter:
         message_id: chosen by the phone.
         to: LID account of the recipient.
         content: serialized, neither padded nor wrapped.
-        attrs: further attributes of the stanza.
+        form: what the stanza says about the content.
     """
 
     message_id: str
     to: Jid
     content: bytes = field(repr=False)
-    attrs: Attrs
+    form: Form
 
 
 def peer_of(device: Jid) -> PeerAddress:
@@ -80,7 +81,7 @@ class Outgoing:
         devices = (*recipient.devices, *(d for d in companions if d not in recipient.devices))
         ciphertexts = list(self._encrypt(letter, (d for d in devices if d != self._me)))
         self._keep(letter)
-        stanza = fan_out(self._attrs(letter), letter.to, ciphertexts)
+        stanza = fan_out(self._attrs(letter), letter.to, ciphertexts, letter.form)
         ack = await self._network.submit(self._me, stanza)
         if ack is not None and ack.get("error"):
             raise NotDeliveredError(f"the service answered with error {ack.get('error')}")
@@ -109,7 +110,7 @@ class Outgoing:
             attrs = self._attrs(letter)
             if device.user == self._me.user:
                 attrs["recipient"] = letter.to
-            stanza = resend(attrs, device, ciphertext, count=count)
+            stanza = resend(attrs, device, ciphertext, letter.form, count=count)
             await self._network.submit(self._me, stanza)
 
     def _encrypt(self, letter: Letter, devices: Iterable[Jid]) -> Iterable[tuple[Jid, Ciphertext]]:
@@ -127,7 +128,7 @@ class Outgoing:
             yield device, self._book.encrypt(peer_of(device), pad(content))
 
     def _attrs(self, letter: Letter) -> Attrs:
-        return {"id": letter.message_id, "type": "text", **letter.attrs}
+        return {"id": letter.message_id, **letter.form.message}
 
     def _keep(self, letter: Letter) -> None:
         self._letters[letter.message_id] = letter

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -20,6 +20,7 @@ from gateway_worker.sandbox.phones.errors import (
     UnknownDeviceError,
     UnknownRecipientError,
 )
+from gateway_worker.sandbox.phones.form import Form, form_of
 from gateway_worker.sandbox.phones.incoming import Incoming
 from gateway_worker.sandbox.phones.linking import Linker
 from gateway_worker.sandbox.phones.outgoing import Letter, Outgoing
@@ -27,15 +28,16 @@ from gateway_worker.sandbox.phones.publishing import draw_one_time_keys, publish
 from gateway_worker.sandbox.phones.records import PATIENCE_SECONDS, PhoneRecords, Problem
 from gateway_worker.sandbox.phones.stanzas import new_message_id, receipt
 from gateway_worker.sandbox.phones.values import ChatMessage, Companion, ReceiptKind
+from gateway_worker.sandbox.phones.wa_e2e import Message
 from gateway_worker.sandbox.signal.sessions import SessionBook
 from gateway_worker.sandbox.wire.jid import Jid, pn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from gateway_worker.sandbox.hub import interface as hub
     from gateway_worker.sandbox.phones.ports import Network
-    from gateway_worker.sandbox.wire.node import Attrs, Node
+    from gateway_worker.sandbox.wire.node import Node
 
 PUBLISHED_KEYS: Final = 100
 REFILL_BELOW: Final = 25
@@ -189,9 +191,34 @@ class Phone(PhoneRecords):
             UnknownMessageError: `reply_to` is an id this phone does not know.
             NotDeliveredError: the service refused the message.
         """
-        quote = None if reply_to is None else _quote(self.message(reply_to))
-        named = tuple(self._find(mention).lid for mention in mentions)
-        return await self._send(to, content.text_content(text, quote=quote, mentions=named))
+        return await self._write(
+            to, content.text_content(text), reply_to=reply_to, mentions=mentions
+        )
+
+    async def send_content(
+        self,
+        to: str | Jid,
+        content_json: Mapping[str, Any],
+        *,
+        reply_to: str | ChatMessage | None = None,
+        mentions: Sequence[str | Jid] = (),
+    ) -> str:
+        """Write content of any kind, as it stands; what it refers to (media) must exist.
+
+        Args:
+            to: the recipient.
+            content_json: the library's `Message` as protojson, such as
+                `{"locationMessage": {"degreesLatitude": 52.5, "degreesLongitude": 13.4}}`.
+            reply_to: a message of the same chat to quote.
+            mentions: who is named.
+
+        Returns and raises as `send_text`, and:
+
+        Raises:
+            InvalidContentError: it is no content, or of a kind that cannot quote or name.
+        """
+        message = content.from_json(content_json)
+        return await self._write(to, message, reply_to=reply_to, mentions=mentions)
 
     async def react(self, message: str | ChatMessage, emoji: str) -> str:
         """React to a message; an empty emoji takes the reaction back.
@@ -199,22 +226,22 @@ class Phone(PhoneRecords):
         Returns and raises as `send_text`.
         """
         target = self.message(message)
-        data = content.reaction_content(
+        reaction = content.reaction_content(
             emoji, target_id=target.message_id, remote=target.chat, from_me=target.from_me
         )
-        return await self._send(target.chat, data)
+        return await self._send(target.chat, reaction)
 
     async def edit(self, message: str | ChatMessage, text: str) -> str:
         """Replace the text of a message of this account; returns and raises as `send_text`."""
         target = self.message(message)
-        data = content.edit_content(text, target_id=target.message_id, remote=target.chat)
-        return await self._send(target.chat, data, edit="1")
+        edit = content.edit_content(text, target_id=target.message_id, remote=target.chat)
+        return await self._send(target.chat, edit)
 
     async def revoke(self, message: str | ChatMessage) -> str:
         """Delete a message of this account for everyone; returns and raises as `send_text`."""
         target = self.message(message)
-        data = content.revoke_content(target_id=target.message_id, remote=target.chat)
-        return await self._send(target.chat, data, edit="7")
+        revocation = content.revoke_content(target_id=target.message_id, remote=target.chat)
+        return await self._send(target.chat, revocation)
 
     async def send_raw(self, to: str | Jid, data: bytes) -> str:
         """Send any bytes as a message's content; returns and raises as `send_text`.
@@ -226,7 +253,7 @@ class Phone(PhoneRecords):
             data: what is encrypted: a serialized message, or something that is none.
         """
         recipient = self._find(to)
-        letter = Letter(message_id=new_message_id(), to=recipient.lid, content=data, attrs={})
+        letter = _letter(recipient, data, form_of(Message()))
         await self._outgoing.send(letter, recipient=recipient)
         return letter.message_id
 
@@ -320,10 +347,22 @@ class Phone(PhoneRecords):
         if self._network.prekey_count(self.jid) < REFILL_BELOW:
             self._network.add_prekeys(self.jid, draw_one_time_keys(self._book, PUBLISHED_KEYS))
 
-    async def _send(self, to: str | Jid, data: bytes, *, edit: str = "") -> str:
+    async def _write(
+        self,
+        to: str | Jid,
+        message: Message,
+        *,
+        reply_to: str | ChatMessage | None,
+        mentions: Sequence[str | Jid],
+    ) -> str:
+        quote = None if reply_to is None else _quote(self.message(reply_to))
+        named = tuple(self._find(mention).lid for mention in mentions)
+        content.add_context(message, quote=quote, mentions=named)
+        return await self._send(to, message)
+
+    async def _send(self, to: str | Jid, message: Message) -> str:
         recipient = self._find(to)
-        attrs: Attrs = {"edit": edit} if edit else {}
-        letter = Letter(message_id=new_message_id(), to=recipient.lid, content=data, attrs=attrs)
+        letter = _letter(recipient, message.SerializeToString(), form_of(message))
         self.own_messages.append(self._written(letter))
         await self._outgoing.send(letter, recipient=recipient)
         return letter.message_id
@@ -363,6 +402,10 @@ class Phone(PhoneRecords):
         if account is None:
             raise UnknownRecipientError("nobody is registered under this address")
         return account
+
+
+def _letter(recipient: hub.AccountInfo, data: bytes, form: Form) -> Letter:
+    return Letter(message_id=new_message_id(), to=recipient.lid, content=data, form=form)
 
 
 def _address(value: str | Jid | Companion) -> Jid:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway_worker.sandbox.hub.interface import FetchedBundle
+    from gateway_worker.sandbox.phones.form import Form
     from gateway_worker.sandbox.signal.sessions import Ciphertext
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Attrs
@@ -26,28 +27,30 @@ def new_message_id() -> str:
     return _ID_PREFIX + secrets.token_hex(9).upper()
 
 
-def enc(ciphertext: Ciphertext, *, count: int = 0) -> Node:
+def enc(ciphertext: Ciphertext, form: Form, *, count: int = 0) -> Node:
     """Build the node of one ciphertext; `count` is the number of the retry it answers."""
-    attrs: Attrs = {"v": "2", "type": ciphertext.kind.value}
+    attrs: Attrs = {"v": "2", "type": ciphertext.kind.value, **form.ciphertext}
     if count:
         attrs["count"] = str(count)
     return Node("enc", attrs, ciphertext.data)
 
 
-def fan_out(attrs: Attrs, to: Jid, ciphertexts: Sequence[tuple[Jid, Ciphertext]]) -> Node:
+def fan_out(
+    attrs: Attrs, to: Jid, ciphertexts: Sequence[tuple[Jid, Ciphertext]], form: Form
+) -> Node:
     """Build a message that has one ciphertext per device."""
     participants = tuple(
-        Node("to", {"jid": device}, (enc(ciphertext),)) for device, ciphertext in ciphertexts
+        Node("to", {"jid": device}, (enc(ciphertext, form),)) for device, ciphertext in ciphertexts
     )
     return Node("message", {**attrs, "to": to}, (Node("participants", {}, participants),))
 
 
-def resend(attrs: Attrs, device: Jid, ciphertext: Ciphertext, *, count: int) -> Node:
+def resend(attrs: Attrs, device: Jid, ciphertext: Ciphertext, form: Form, *, count: int) -> Node:
     """Build the answer to a retry receipt: one ciphertext straight to the device."""
     return Node(
         "message",
         {**attrs, "to": device, "device_fanout": "false"},
-        (enc(ciphertext, count=count),),
+        (enc(ciphertext, form, count=count),),
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from gateway_worker.sandbox.phones.content import to_json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,7 +34,7 @@ class ChatMessage:
         sender: LID of the writing device; device 0 is a phone.
         sender_number: digits of the writer's phone number; empty when unknown.
         from_me: written by this account (here or on a companion).
-        kind: `text`, `reaction`, `edit`, `revoke`, `image`, … or `other`.
+        kind: one of `content.KINDS`, `edit`, `revoke` or `other`.
         text: text, caption or emoji.
         quoted_id: the message it replies to.
         target_id: the message that a reaction, edit or revocation is about.
@@ -57,6 +59,11 @@ class ChatMessage:
     received_at: datetime
     asked_again: int = 0
     raw: bytes = field(repr=False)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """All of it, as protojson of the library's `Message`."""
+        return to_json(self.raw)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

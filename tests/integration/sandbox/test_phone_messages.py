@@ -15,6 +15,7 @@ from gateway_worker.sandbox.phones.values import ReceiptKind
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
 from gateway_worker.sandbox.signal.kdf import ChainKey
+from tests.support.contents import CONTACT, LOCATION, about
 from tests.support.eventually import eventually
 from tests.support.neonize_client import NeonizeClient
 
@@ -193,6 +194,62 @@ async def test_reactions_edits_and_revocations_arrive(anna: Linked, ben: Phone) 
     reaction = await ben.next_message()
     assert (reaction.kind, reaction.target_id) == ("reaction", message_id)
     assert reaction.text == emoji
+
+
+@pytest.mark.parametrize(("kind", "content"), [("location", LOCATION), ("contact", CONTACT)])
+async def test_content_of_a_kind_arrives_both_ways(
+    anna: Linked, ben: Phone, kind: str, content: dict[str, Any]
+) -> None:
+    """Field by field: from a phone on the library, and from the library on both phones."""
+    theirs = await ben.send_content(anna.phone.number, content)
+    assert (await anna.client.wait_for("message", id=theirs))["content"] == content
+    assert (await anna.got(theirs)).content == content
+
+    ours = await anna.client.do("send_content", to=ben.number, content=content)
+    message = await ben.next_message()
+    assert (message.message_id, message.kind) == (ours, kind)
+    for shown in (message, await anna.wrote(ours)):
+        assert without_context(shown.content) == content
+
+
+@pytest.mark.parametrize("kind", ["reaction", "edit", "revoke"])
+async def test_what_points_to_a_message_arrives_both_ways(
+    anna: Linked, ben: Phone, kind: str
+) -> None:
+    """The library names the same message, and the own phone has a copy of what it wrote."""
+    theirs = await ben.send_text(anna.phone.number, "helo")
+    change = about(theirs, anna.phone.jid, from_me=True)[kind]
+    await anna.client.wait_for("message", id=theirs)
+    event = await anna.client.wait_for(
+        "message", id=await ben.send_content(anna.phone.number, change)
+    )
+    assert event["target"] == theirs
+    assert event["content"] == change.get("editedMessage", {"message": change})["message"]
+
+    ours = await anna.client.do("send", to=ben.number, text="helo")
+    await ben.inbox.wait_for(lambda message: message.message_id == ours, timeout=10)
+    change = about(ours, ben.jid, from_me=True)[kind]
+    changed = await anna.client.do("send_content", to=ben.number, content=change)
+    message = await ben.inbox.wait_for(lambda one: one.message_id == changed, timeout=10)
+    for shown in (message, await anna.wrote(changed)):
+        assert (shown.kind, shown.target_id) == (kind, ours)
+        assert without_context(shown.content) == change
+
+
+async def test_what_the_own_phone_writes_of_a_kind_is_shown_on_the_library(
+    anna: Linked, ben: Phone
+) -> None:
+    """Filed under the recipient's chat, as a text is."""
+    message_id = await anna.phone.send_content(ben.number, LOCATION)
+
+    event = await anna.client.wait_for("message", id=message_id)
+    assert (event["from_me"], event["chat"]) == (True, str(ben.jid))
+    assert event["content"] == LOCATION
+
+
+def without_context(content: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what the library adds to every message."""
+    return {name: value for name, value in content.items() if name != "messageContextInfo"}
 
 
 async def test_a_phone_that_cannot_read_asks_again(anna: Linked, ben: Phone) -> None:

@@ -17,6 +17,7 @@ from gateway_worker.sandbox.hub.faults import Faults, LoginFailure, QueryRefusal
 from gateway_worker.sandbox.phones.values import ReceiptKind
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxRefusedError, SandboxSettings
+from tests.support.contents import LOCATION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -84,6 +85,21 @@ async def test_a_conversation_with_all_its_changes(client: SandboxClient) -> Non
     own = await client.own_messages(ANNA)
     assert [item.kind for item in own.items] == ["text", "edit", "revoke"]
     assert (await client.problems(BEN)).items == ()
+
+
+async def test_content_of_any_kind_is_written_and_shown(client: SandboxClient) -> None:
+    """As protojson, with the same fields on both sides, and what it answers."""
+    question = await client.send_text(BEN, ANNA, "where?")
+    await client.next_message(ANNA)
+
+    message_id = await client.send_content(ANNA, BEN, LOCATION, reply_to=question)
+
+    message = await client.next_message(BEN)
+    assert (message.kind, message.quoted_id) == ("location", question)
+    shown = await client.content(BEN, message_id)
+    assert (shown.message_id, shown.kind) == (message_id, "location")
+    assert shown == await client.content(ANNA, message_id)
+    assert shown.content["locationMessage"].items() >= LOCATION["locationMessage"].items()
 
 
 async def test_a_long_poll_returns_when_something_comes(client: SandboxClient) -> None:
@@ -204,6 +220,8 @@ REFUSALS: list[tuple[str, int, Callable[[SandboxClient], Awaitable[Any]]]] = [
     ("recipient_unknown", 404, lambda c: c.send_text(ANNA, "999", "x")),
     ("recipient_unknown", 404, lambda c: c.block(ANNA, "999")),
     ("message_unknown", 404, lambda c: c.send_text(ANNA, BEN, "x", reply_to="?")),
+    ("message_unknown", 404, lambda c: c.content(ANNA, "no-such-id")),
+    ("invalid_content", 422, lambda c: c.send_content(ANNA, BEN, {"nothing": 1})),
     ("message_unknown", 404, lambda c: c.read(ANNA, "no-such-id")),
     ("device_unknown", 404, lambda c: c.unlink(ANNA, 7)),
     ("invalid_qr", 422, lambda c: c.scan(ANNA, "hello")),

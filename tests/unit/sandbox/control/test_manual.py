@@ -24,6 +24,7 @@ SHAPES = {
     "COMPANION": models.CompanionView,
     "LINKED": models.Linked,
     "MESSAGE": models.MessageView,
+    "CONTENT": models.ContentView,
     "RECEIPT": models.ReceiptView,
     "PROBLEM": models.Problem,
 }
