@@ -5,8 +5,9 @@ stage: `pairing` for newcomers or `session` for companions that logged in (`logi
 `queries` for what is asked of the service, the hub's relay for what is meant for others.
 
 What it knows: pairing by QR and by code; login, refused logins and stream errors; prekeys with a
-notice when they run low; user and device lookup; text between devices with acks, receipts, retries
-and a queue for those who are away; presence, typing, blocking, privacy tokens; unlinking from
-either side. What it does not know is refused at once and counted in `unknown`: groups, media,
-app-state uploads, calls. What no local server can show is how the real one limits and bans.
+notice when they run low; user and device lookup; messages between devices with acks, receipts,
+retries and a queue for those who are unavailable; presence, typing, blocking, privacy tokens;
+unlinking from either side. What it does not know is refused at once and counted in `unknown`:
+groups, media, app-state uploads, calls. What no local server can show is how the real one limits
+and bans.
 """

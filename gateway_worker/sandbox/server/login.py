@@ -11,7 +11,7 @@ from gateway_worker.sandbox.hub.faults import LoginFailure, StreamEnd
 from gateway_worker.sandbox.hub.linking import CompanionKeys
 from gateway_worker.sandbox.server.pairing import PairingStage
 from gateway_worker.sandbox.server.payload import LoginRequest, read_payload
-from gateway_worker.sandbox.server.queries.table import QUERIES
+from gateway_worker.sandbox.server.queries.table import query_table
 from gateway_worker.sandbox.server.session import DeviceSession
 from gateway_worker.sandbox.server.stanzas import login_failure, timestamp
 from gateway_worker.sandbox.wire.node import Attrs, Node
@@ -93,7 +93,7 @@ class Login:
             hub=self._hub,
             account=account,
             record=record,
-            queries=QUERIES,
+            queries=query_table(),
             unknown=self._unknown,
         )
         record.link = session

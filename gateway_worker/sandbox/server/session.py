@@ -15,16 +15,13 @@ from gateway_worker.sandbox.wire.jid import SERVER
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from gateway_worker.sandbox.hub.accounts import Account, DeviceRecord
     from gateway_worker.sandbox.hub.faults import StreamEnd
     from gateway_worker.sandbox.hub.local import LocalHub
     from gateway_worker.sandbox.server.connection import Connection
+    from gateway_worker.sandbox.server.queries.table import QueryTable
     from gateway_worker.sandbox.server.unknown import UnknownQueries
     from gateway_worker.sandbox.wire.jid import Jid
-
-    Query = Callable[["DeviceSession", Node], Node | None]
 
 RELAYED: Final = frozenset({"message", "receipt", "ack", "chatstate", "presence"})
 SILENT: Final = frozenset({"ib"})
@@ -42,7 +39,7 @@ class DeviceSession:
         hub: LocalHub,
         account: Account,
         record: DeviceRecord,
-        queries: Mapping[tuple[str, str], Query],
+        queries: QueryTable,
         unknown: UnknownQueries,
     ) -> None:
         """Prepare; the caller has checked who it is."""
@@ -135,7 +132,7 @@ class DeviceSession:
         if refusal is not None and refusal.shape is RefusalShape.WHOLE:
             self._connection.send(refusals.whole(refusal, node))
             return
-        query = self._queries.get((node.get("xmlns"), node.get("type")))
+        query = self._queries.find(node)
         reply = query(self, node) if query is not None else self._unknown.refuse(node)
         if reply is not None and refusal is not None:
             reply = refusals.in_part(refusal, reply, accounts)

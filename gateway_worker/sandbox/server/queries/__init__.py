@@ -1,5 +1,5 @@
-"""Queries (`iq`) of logged-in companions: one module per family, one table for all.
+"""What companions may ask of the service: one module per request, in one folder per namespace.
 
-A query is answered with a result where the service would answer with something that a client can go
-on with, even if that is empty; everything else is refused and recorded by the caller.
+A module lists its `ANSWERS`; being there is all it takes. What no module answers is refused with
+501, for a client waits 75 s for silence.
 """

@@ -63,6 +63,38 @@ async def test_a_fan_out_becomes_one_stanza_per_device(world: Fixture) -> None:
     assert sender.got == []
 
 
+async def test_what_a_client_adds_to_a_message_comes_through(world: Fixture) -> None:
+    """Whatever it is, but for what is between it and the service."""
+    to = world.lid(BOB)
+    stanza = message(to, {to: ENC}, phash="2:x", peer_recipient_pn="1", t="1", new="yes")
+    extra = tuple(map(Node, ("meta", "new", "bot", "tctoken", "reporting")))
+    stanza = Node(stanza.tag, stanza.attrs, stanza.children + extra)
+
+    await world.hub.submit(world.lid(ANN), stanza)
+
+    (got,) = world.phones[BOB].got
+    assert [child.tag for child in got.children] == ["enc", "meta", "new"]
+    assert got.get("new") == "yes"
+    assert got.get("t") != "1"
+    assert not {"to", "phash", "peer_recipient_pn"} & got.attrs.keys()
+
+
+@pytest.mark.parametrize("server", ["g.us", "newsletter", "broadcast"])
+async def test_an_address_of_a_kind_without_a_route(world: Fixture, server: str) -> None:
+    """A message is acked with an error, a receipt as usual; typing is lost."""
+    to = Jid("222", server)
+    ack = await world.hub.submit(world.lid(ANN), message(to, {to: ENC}))
+    receipt = await world.hub.submit(world.lid(ANN), Node("receipt", {"id": "1", "to": to}))
+    typing = Node("chatstate", {"to": to}, (Node("composing"),))
+
+    assert ack is not None
+    assert ack.get("error") == "404"
+    assert receipt is not None
+    assert "error" not in receipt.attrs
+    assert await world.hub.submit(world.lid(ANN), typing) is None
+    assert all(phone.got == [] for phone in world.phones.values())
+
+
 async def test_a_repeat_is_acked_and_reaches_nobody(world: Fixture) -> None:
     """The same id to the same target from the same device is the same message."""
     sender = world.companion(ANN)

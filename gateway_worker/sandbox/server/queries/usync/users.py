@@ -1,4 +1,4 @@
-"""Namespace `usync`: who is behind a number or a LID, and with which devices.
+"""Who is behind a number or a LID, and with which devices.
 
 An address has one spelling, the service's own; a contact is a number as people write it, and the
 answer names the true address.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from gateway_worker.sandbox.server.queries.answers import Answer
 from gateway_worker.sandbox.server.stanzas import result
 from gateway_worker.sandbox.wire.jid import pn
 from gateway_worker.sandbox.wire.node import Attrs, Node
@@ -94,3 +95,6 @@ def _devices(account: Account) -> Node:
             attrs["key-index"] = str(number)
         devices.append(Node("device", attrs))
     return Node("devices", {}, (Node("device-list", {}, tuple(devices)),))
+
+
+ANSWERS: Final = (Answer(xmlns="usync", type="get", child="usync", run=get_users),)

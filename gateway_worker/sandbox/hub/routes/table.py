@@ -1,0 +1,28 @@
+"""Which route leads to which address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway_worker.sandbox.hub.routes.direct import DirectRoute
+from gateway_worker.sandbox.hub.routes.nowhere import NowhereRoute
+from gateway_worker.sandbox.wire.jid import LID_SERVER, PN_SERVER
+
+if TYPE_CHECKING:
+    from gateway_worker.sandbox.hub.accounts import Accounts
+    from gateway_worker.sandbox.hub.routes.route import Route
+    from gateway_worker.sandbox.wire.jid import Jid
+
+
+class RouteTable:
+    """The routes, by the server part of an address."""
+
+    def __init__(self, *, accounts: Accounts) -> None:
+        """Work on the hub's accounts."""
+        direct = DirectRoute(accounts=accounts)
+        self._routes: dict[str, Route] = {PN_SERVER: direct, LID_SERVER: direct}
+        self._nowhere: Route = NowhereRoute()
+
+    def to(self, address: Jid) -> Route:
+        """Return the route to an address."""
+        return self._routes.get(address.server, self._nowhere)

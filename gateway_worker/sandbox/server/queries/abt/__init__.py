@@ -1,0 +1,1 @@
+"""Namespace `abt`: experiments of the service."""

@@ -1,0 +1,1 @@
+"""Namespace `blocklist`: who is blocked."""

@@ -1,0 +1,1 @@
+"""Namespace `encrypt`: published keys, and the keys of others."""

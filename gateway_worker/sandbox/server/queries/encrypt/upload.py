@@ -1,0 +1,43 @@
+"""The companion publishes its keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gateway_worker.sandbox.hub.interface import KeyBundle, PreKey
+from gateway_worker.sandbox.server.queries.answers import ANY, Answer
+from gateway_worker.sandbox.server.queries.encrypt._wire import (
+    ID_BYTES,
+    KEY_BYTES,
+    REGISTRATION_BYTES,
+    number,
+    signed_prekey,
+)
+from gateway_worker.sandbox.server.stanzas import result
+
+if TYPE_CHECKING:
+    from gateway_worker.sandbox.server.session import DeviceSession
+    from gateway_worker.sandbox.wire.node import Node
+
+
+def upload(session: DeviceSession, query: Node) -> Node | None:
+    """Take them; earlier one-time prekeys stay valid."""
+    session.hub.directory.publish(
+        session.jid,
+        KeyBundle(
+            registration_id=number(query.require_child("registration"), REGISTRATION_BYTES),
+            identity=query.require_child("identity").sized(KEY_BYTES),
+            signed_prekey=signed_prekey(query.require_child("skey")),
+        ),
+        [
+            PreKey(
+                id=number(key.require_child("id"), ID_BYTES),
+                public=key.require_child("value").sized(KEY_BYTES),
+            )
+            for key in query.require_child("list").all("key")
+        ],
+    )
+    return result(query)
+
+
+ANSWERS: Final = (Answer(xmlns="encrypt", type="set", child=ANY, run=upload),)

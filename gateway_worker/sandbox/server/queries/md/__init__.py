@@ -1,0 +1,1 @@
+"""Namespace `md`: the devices of the account."""

@@ -1,0 +1,1 @@
+"""Namespace `passive`: whether the companion wants its stanzas."""

@@ -1,0 +1,1 @@
+"""Namespace `privacy`: settings, and tokens for contacts."""

@@ -1,0 +1,1 @@
+"""Namespace `urn:xmpp:whatsapp:dirty`: what the companion has seen."""

@@ -1,0 +1,1 @@
+"""Namespace `urn:xmpp:whatsapp:push`: notifications of a phone."""

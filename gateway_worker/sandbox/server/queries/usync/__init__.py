@@ -1,0 +1,1 @@
+"""Namespace `usync`: who is behind an address."""

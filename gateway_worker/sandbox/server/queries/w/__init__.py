@@ -1,0 +1,1 @@
+"""Namespace `w`: properties of the service."""

@@ -1,0 +1,1 @@
+"""Namespace `w:p`: keep-alive."""

@@ -1,0 +1,9 @@
+"""Keep-alive."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway_worker.sandbox.server.queries.answers import ANY, Answer, accept
+
+ANSWERS: Final = (Answer(xmlns="w:p", type="get", child=ANY, run=accept),)

@@ -1,0 +1,1 @@
+"""Namespace `w:profile:picture`: pictures of people."""

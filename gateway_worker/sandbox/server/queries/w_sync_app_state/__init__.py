@@ -1,0 +1,1 @@
+"""Namespace `w:sync:app:state`: what the devices of an account share."""
