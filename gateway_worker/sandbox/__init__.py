@@ -18,7 +18,8 @@ experiment; the service's limits, policies and moods are not simulated.
         assert sandbox.egress_attempts == ()
 
 A phone can be left alone with scripts: `ada.on_message(auto_reply("ok"))`, `auto_read()`. What
-shall go wrong is said by `sandbox.faults`: `set(number, Faults(missing_acks=1))`, `drop_link`,
+shall go wrong is said by `sandbox.faults`: `add(Rule(id="lost", point=Point.MESSAGE, who=…,
+effect=Drop(), times=1))` for any rule, `set(number, Faults(missing_acks=1))` in short, `drop_link`,
 `end_stream`, `service_down`; `inject` sends a companion any stanza, also one that no client knows.
 Queries are refused by name and status, for all or about one person:
 `Faults(refused_queries=(QueryRefusal(query="encrypt/key", status=429, times=1, about="49…"),))`.
@@ -54,6 +55,9 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     PUT  /phones/N/blocked/CONTACT                      204
     DELETE /phones/N/blocked/CONTACT                    204
     PUT  /phones/N/script {auto_read, auto_reply, quote, after_seconds}   204
+    GET  /faults                                        200 {rules: [RULE]}
+    POST /faults RULE                                   201 RULE
+    DELETE /faults/ID                                   204
     PUT  /phones/N/faults?device=D FAULTS               204
     DELETE /phones/N/faults?device=D                    204
     GET  /phones/N/companions/D/faults                  200 FAULTS
@@ -66,8 +70,14 @@ Content of every kind is written and shown as protojson of the library's `Messag
 are shorthand for texts and for what points to another message (reaction, change, deletion).
 
 A page waits up to `timeout_seconds` for news; ask again with `since` set to its `next`. Times are
-ISO 8601 in UTC; FAULTS are the fields of `hub.faults.Faults`. The rest, with `?` where it can be
-null:
+ISO 8601 in UTC. RULE is `hub.rules.Rule`, and how often it has struck; FAULTS are the fields of
+`hub.faults.Faults`, which stand for such rules of one account or device. Several scripts can have
+rules at once, each under ids of its own: the third message of one account to another is lost, say,
+
+    {"id": "lost", "point": "message", "who": {"number": "4915550001"},
+     "match": {"about": "4915550002"}, "effect": {"kind": "drop"}, "after": 2, "times": 1}
+
+The rest, with `?` where it can be null:
 
     HEALTH   {status, phones, companions_online, egress_attempts, problems}
     ENV      {proxy_url, ca_file, root_key}
@@ -78,6 +88,7 @@ null:
               mentions, sent_at, received_at, asked_again}
     CONTENT  {message_id, kind, content}
     RECEIPT  {message_ids, sender, kind, sent_at}
+    RULE     {id, point, who?, match, effect, times?, after, until?, struck}
     PROBLEM  {type, title, status, code, detail, errors: [{pointer, detail}]}
 
 `control.client.SandboxClient` is the typed client of all that; `pytest_plugin` has the fixtures.

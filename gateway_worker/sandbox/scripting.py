@@ -1,4 +1,4 @@
-"""Faults by phone number: the handle behind `Sandbox.faults`."""
+"""Faults by rule and by phone number: the handle behind `Sandbox.faults`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from gateway_worker.sandbox.wire.jid import pn
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.hub.interface import LinkState, Scripting
+    from gateway_worker.sandbox.hub.rulebook import ActiveRule
+    from gateway_worker.sandbox.hub.rules import Rule
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Node
 
@@ -35,16 +37,39 @@ class FaultControl:
         self._server = server
 
     def set(self, number: str, faults: Faults, *, device: int | None = None) -> None:
-        """Replace the faults in force."""
+        """Replace what this method has set for the same companions; other rules stay."""
         self._hub.set_faults(pn(number), faults, device=device)
 
     def clear(self, number: str, *, device: int | None = None) -> None:
-        """End all faults; connections that were cut stay cut."""
+        """End what `set` has begun; connections that were cut stay cut."""
         self._hub.set_faults(pn(number), NO_FAULTS, device=device)
 
-    def get(self, number: str, *, device: int) -> Faults:
-        """Return the faults in force for one companion: its own, else its account's."""
-        return self._hub.faults(pn(number, device))
+    def get(self, number: str, *, device: int | None = None) -> Faults:
+        """Return what is left of what was set for one companion, else for its account."""
+        return self._hub.faults(pn(number), device=device)
+
+    def add(self, rule: Rule) -> None:
+        """Put a rule in force; it takes the place of one with the same id.
+
+        Raises:
+            UnknownAccountError: nobody has the rule's number.
+        """
+        if rule.who is not None:
+            self._hub.links(pn(rule.who.number))
+        self._hub.rules.add(rule)
+
+    def remove(self, rule_id: str) -> None:
+        """End a rule.
+
+        Raises:
+            UnknownRuleError: none has this id.
+        """
+        self._hub.rules.remove(rule_id)
+
+    @property
+    def rules(self) -> tuple[ActiveRule, ...]:
+        """All rules, those that `set` has made among them, with what became of each."""
+        return tuple(self._hub.rules)
 
     def links(self, number: str) -> tuple[LinkState, ...]:
         """Return the state of each companion, lowest device first."""

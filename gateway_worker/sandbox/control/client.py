@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import aiohttp
+from pydantic import BaseModel
 
 from gateway_worker.sandbox.control import models
 from gateway_worker.sandbox.phones.values import ReceiptKind
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from gateway_worker.sandbox.hub.faults import StreamEnd
+    from gateway_worker.sandbox.hub.rules import Rule
 
-BodyT = TypeVar("BodyT", bound=models.Body)
+BodyT = TypeVar("BodyT", bound=BaseModel)
 POLL_SECONDS: Final = 20.0
 PATIENCE_SECONDS: Final = 10.0
 
@@ -271,6 +273,18 @@ class SandboxClient:
         """Show the faults in force for a companion."""
         return await self._get(f"/phones/{number}/companions/{device}/faults", models.FaultsBody)
 
+    async def rules(self) -> tuple[models.RuleView, ...]:
+        """List the fault rules and how often each has struck."""
+        return (await self._get("/faults", models.RuleList)).rules
+
+    async def add_rule(self, rule: Rule) -> None:
+        """Put a fault rule in force; it takes the place of one with the same id."""
+        await self._ask("POST", "/faults", rule)
+
+    async def remove_rule(self, rule_id: str) -> None:
+        """End a fault rule."""
+        await self._ask("DELETE", f"/faults/{rule_id}")
+
     async def disconnect(
         self, number: str, stream: StreamEnd | None = None, *, device: int | None = None
     ) -> int:
@@ -324,7 +338,7 @@ class SandboxClient:
         self,
         method: str,
         path: str,
-        body: models.Body | None = None,
+        body: BaseModel | None = None,
         query: Mapping[str, Any] | None = None,
     ) -> bytes:
         data = None if body is None else body.model_dump_json().encode()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiohttp import web
+from pydantic import BaseModel
 
-from gateway_worker.sandbox.control.models import Body
 from gateway_worker.sandbox.control.problems import UnsupportedBodyError
 from gateway_worker.sandbox.sandbox import Sandbox
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.phones.phone import Phone
 
 SANDBOX: Final = web.AppKey("sandbox", Sandbox)
-BodyT = TypeVar("BodyT", bound=Body)
+BodyT = TypeVar("BodyT", bound=BaseModel)
 
 
 def sandbox_of(request: web.Request) -> Sandbox:
@@ -48,7 +48,7 @@ def query(request: web.Request, model: type[BodyT]) -> BodyT:
     return model.model_validate(dict(request.query))
 
 
-def reply(body: Body, status: int = 200) -> web.Response:
+def reply(body: BaseModel, status: int = 200) -> web.Response:
     """Send a body."""
     return web.Response(
         status=status, body=body.model_dump_json().encode(), content_type="application/json"

@@ -13,7 +13,8 @@ from gateway_worker.sandbox.control.exchange import (
     reply,
     sandbox_of,
 )
-from gateway_worker.sandbox.control.views import health_view
+from gateway_worker.sandbox.control.views import health_view, rule_view
+from gateway_worker.sandbox.hub.rules import Rule
 
 routes = web.RouteTableDef()
 
@@ -43,6 +44,28 @@ async def egress_attempts(request: web.Request) -> web.Response:
     attempts = sandbox_of(request).egress_attempts
     views = tuple(models.EgressView(method=one.method, target=one.target) for one in attempts)
     return reply(models.EgressList(attempts=views))
+
+
+@routes.get("/faults")
+async def list_rules(request: web.Request) -> web.Response:
+    """All fault rules, those set for phones among them."""
+    rules = tuple(map(rule_view, sandbox_of(request).faults.rules))
+    return reply(models.RuleList(rules=rules))
+
+
+@routes.post("/faults")
+async def add_rule(request: web.Request) -> web.Response:
+    """Put a fault rule in force; it takes the place of one with the same id."""
+    rule = await read(request, Rule)
+    sandbox_of(request).faults.add(rule)
+    return reply(models.RuleView.model_validate(dict(rule)), status=201)
+
+
+@routes.delete("/faults/{rule}")
+async def remove_rule(request: web.Request) -> web.Response:
+    """End a fault rule."""
+    sandbox_of(request).faults.remove(request.match_info["rule"])
+    return done()
 
 
 @routes.put("/phones/{number}/faults")

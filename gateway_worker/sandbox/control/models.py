@@ -18,6 +18,7 @@ from gateway_worker.sandbox.hub.faults import (
     RefusalShape,
     StreamEnd,
 )
+from gateway_worker.sandbox.hub.rules import Rule
 from gateway_worker.sandbox.phones.values import ReceiptKind
 from gateway_worker.sandbox.wire.jid import PN_SERVER, Jid
 from gateway_worker.sandbox.wire.node import Attrs, Node
@@ -280,6 +281,18 @@ class FaultsBody(Body):
             ),
             **fields,
         )
+
+
+class RuleView(Rule):
+    """A fault rule in force, and how often it has struck."""
+
+    struck: int = 0
+
+
+class RuleList(Body):
+    """All rules, in the order in which they were added."""
+
+    rules: tuple[RuleView, ...]
 
 
 class StanzaBody(Body):

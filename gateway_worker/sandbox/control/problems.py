@@ -22,6 +22,7 @@ _KNOWN: Final[dict[type[Exception], tuple[int, str, str]]] = {
     UnknownPhoneError: (404, "phone_unknown", "No such phone"),
     hub.UnknownAccountError: (404, "account_unknown", "No such account or device"),
     hub.AccountExistsError: (409, "account_exists", "The account exists"),
+    hub.UnknownRuleError: (404, "rule_unknown", "No such rule"),
     hub.PairingRefusedError: (409, "pairing_refused", "The companion could not be linked"),
     phones.InvalidQrError: (422, "invalid_qr", "Not a pairing QR"),
     phones.WrongCodeError: (422, "wrong_code", "Not the companion's code"),

@@ -8,6 +8,7 @@ from gateway_worker.sandbox.control import models
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.hub.interface import LinkState
+    from gateway_worker.sandbox.hub.rulebook import ActiveRule
     from gateway_worker.sandbox.phones.phone import Phone
     from gateway_worker.sandbox.phones.records import Problem
     from gateway_worker.sandbox.phones.values import ChatMessage, Companion, SeenReceipt
@@ -87,6 +88,11 @@ def problem_view(problem: Problem) -> models.ProblemView:
     """Show a problem of a phone."""
     error = problem.error
     return models.ProblemView(where=problem.where, error=f"{type(error).__name__}: {error}")
+
+
+def rule_view(active: ActiveRule) -> models.RuleView:
+    """Show a fault rule."""
+    return models.RuleView.model_validate({**dict(active.rule), "struck": active.struck})
 
 
 def health_view(sandbox: Sandbox) -> models.Health:

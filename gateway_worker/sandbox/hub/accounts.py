@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway_worker.sandbox.hub.errors import AccountExistsError, UnknownAccountError
-from gateway_worker.sandbox.hub.faults import NO_FAULTS, Faults, LoginFailure, StreamEnd
 from gateway_worker.sandbox.hub.interface import AccountInfo, Device, KeyBundle, Phone, PreKey
 from gateway_worker.sandbox.wire.jid import LID_SERVER, PN_SERVER, Jid, lid, pn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from gateway_worker.sandbox.hub.faults import QueryRefusal
+    from gateway_worker.sandbox.hub.faults import StreamEnd
     from gateway_worker.sandbox.hub.mailbox import Mailbox
 
 PHONE: Final = 0
@@ -50,7 +49,6 @@ class DeviceRecord:
         low_notice_due: whether the next shortage of prekeys is still to be told.
         logins: successful logins.
         seen: messages relayed lately as (target, id), oldest first, to recognise repeats.
-        faults: the device's own faults; `None` leaves it to the account's.
     """
 
     number: Jid
@@ -63,7 +61,6 @@ class DeviceRecord:
     low_notice_due: bool = True
     logins: int = 0
     seen: dict[tuple[Jid, str], None] = field(default_factory=dict)
-    faults: Faults | None = None
 
     def is_repeat(self, target: Jid, message_id: str) -> bool:
         """Remember a message; whether it was known already."""
@@ -90,7 +87,6 @@ class Account:
         blocked: LID addresses it does not want to hear of.
         watchers: LID addresses of devices that may hold its device list in a cache.
         subscribers: LID addresses of devices that want to know whether it is online.
-        faults: for all its companions.
         last_device: the device number given last; numbers are used again only after 255.
     """
 
@@ -103,7 +99,6 @@ class Account:
     blocked: set[Jid] = field(default_factory=set)
     watchers: set[Jid] = field(default_factory=set)
     subscribers: set[Jid] = field(default_factory=set)
-    faults: Faults = NO_FAULTS
     last_device: int = PHONE
 
     @property
@@ -115,51 +110,6 @@ class Account:
             push_name=self.push_name,
             devices=tuple(self.devices[number].lid for number in sorted(self.devices)),
         )
-
-    def faults_of(self, device: DeviceRecord) -> Faults:
-        """The faults in force for one device; the account's spare the phone."""
-        if device.faults is not None:
-            return device.faults
-        return self.faults if device.lid.device else NO_FAULTS
-
-    def spend_fault(self, device: DeviceRecord, name: str) -> bool:
-        """Take one stroke of a counted fault; whether it strikes."""
-        faults = self.faults_of(device)
-        left = getattr(faults, name)
-        if left <= 0:
-            return False
-        self.replace_faults(device, replace(faults, **{name: left - 1}))
-        return True
-
-    def spend_login_failure(self, device: DeviceRecord) -> LoginFailure | None:
-        """Take one stroke of the scripted login failure, if any is left."""
-        faults = self.faults_of(device)
-        failure = faults.login_failure
-        if failure is None or failure.times <= 0:
-            return None
-        left = replace(failure, times=failure.times - 1)
-        self.replace_faults(device, replace(faults, login_failure=left))
-        return failure
-
-    def spend_refusal(
-        self, device: DeviceRecord, fits: Callable[[QueryRefusal], bool]
-    ) -> QueryRefusal | None:
-        """Take one stroke of the first refusal of queries that fits and is not used up."""
-        faults = self.faults_of(device)
-        for index, refusal in enumerate(faults.refused_queries):
-            if refusal.times > 0 and fits(refusal):
-                left = list(faults.refused_queries)
-                left[index] = replace(refusal, times=refusal.times - 1)
-                self.replace_faults(device, replace(faults, refused_queries=tuple(left)))
-                return refusal
-        return None
-
-    def replace_faults(self, device: DeviceRecord, faults: Faults) -> None:
-        """Change the faults where they are kept: at the device, else at the account."""
-        if device.faults is not None or not device.lid.device:
-            device.faults = faults
-        else:
-            self.faults = faults
 
     def next_device(self) -> int:
         """The number the next companion gets.

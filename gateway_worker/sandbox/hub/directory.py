@@ -15,11 +15,14 @@ from gateway_worker.sandbox.hub.accounts import (
 )
 from gateway_worker.sandbox.hub.interface import AccountInfo, FetchedBundle, KeyBundle, PreKey
 from gateway_worker.sandbox.hub.mailbox import Mailbox
+from gateway_worker.sandbox.hub.rules import Drop, Point
 from gateway_worker.sandbox.wire.jid import SERVER, Jid
 from gateway_worker.sandbox.wire.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from gateway_worker.sandbox.hub.rulebook import RuleBook
 
 LOW_PREKEYS: Final = 5
 """Clients upload more when a notice tells them of fewer than this."""
@@ -28,9 +31,10 @@ LOW_PREKEYS: Final = 5
 class AccountDirectory:
     """Accounts, device lists and one-time prekeys."""
 
-    def __init__(self, *, accounts: Accounts) -> None:
-        """Work on the hub's accounts."""
+    def __init__(self, *, accounts: Accounts, rules: RuleBook) -> None:
+        """Work on the hub's accounts; rules say whose keys nobody gets."""
         self._accounts = accounts
+        self._rules = rules
         self._notices = 0
 
     def add_account(
@@ -77,11 +81,10 @@ class AccountDirectory:
         """See `interface.Directory`."""
         found: dict[Jid, FetchedBundle] = {}
         for address in devices:
-            account = self._accounts.find(address)
-            record = account.devices.get(address.device) if account else None
-            if account is None or record is None or record.bundle is None:
+            record = self._accounts.find_device(address)
+            if record is None or record.bundle is None:
                 continue
-            if account.faults_of(record).no_bundles:
+            if self._rules.strike(Point.BUNDLE, record, Drop) is not None:
                 continue
             one_time = record.prekeys.popleft() if record.prekeys else None
             found[address] = FetchedBundle(bundle=record.bundle, one_time=one_time)

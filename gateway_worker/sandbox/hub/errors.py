@@ -15,5 +15,9 @@ class AccountExistsError(HubError):
     """The number or the LID is already taken."""
 
 
+class UnknownRuleError(HubError):
+    """No fault rule has this id."""
+
+
 class PairingRefusedError(HubError):
     """A companion could not be linked; the message says why."""

@@ -1,4 +1,7 @@
-"""Faults as values: what shall go wrong, scripted from outside while the server runs."""
+"""Faults in short: what shall go wrong for one account or device, as counts.
+
+Each field stands for a rule (see `rules`), which can say more: about whom, when, how long.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,7 @@ class QueryRefusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """What goes wrong for one device, or for all companions of an account.
+    """What goes wrong for one device, or for all companions of an account: rules in short.
 
     Counts say how often a fault strikes before it is over; 0 is never, `ALWAYS` is for good.
 

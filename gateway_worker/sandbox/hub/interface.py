@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gateway_worker.sandbox.hub.faults import Faults, StreamEnd
+    from gateway_worker.sandbox.hub.rulebook import RuleBook
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Node
 
@@ -348,11 +349,23 @@ class Linking(Protocol):
 class Scripting(Protocol):
     """Faults and figures, for the control API and for tests."""
 
-    def set_faults(self, account: Jid, faults: Faults, *, device: int | None = None) -> None:
-        """Replace the faults of all companions of an account, or of one device of it."""
+    @property
+    def rules(self) -> RuleBook:
+        """What shall go wrong, by rules with ids."""
 
-    def faults(self, device: Jid) -> Faults:
-        """The faults in force for a device: its own if set, else its account's, else none."""
+    def set_faults(self, account: Jid, faults: Faults, *, device: int | None = None) -> None:
+        """Replace the rules set by this method for an account's companions, or for one device.
+
+        Raises:
+            UnknownAccountError: there is no such account or device.
+        """
+
+    def faults(self, account: Jid, *, device: int | None = None) -> Faults:
+        """What is left of the faults set for a device, or else for its account's companions.
+
+        Raises:
+            UnknownAccountError: there is no such account or device.
+        """
 
     def set_pairing_refs(self, count: int) -> None:
         """Change how many QR codes later offers hold.

@@ -19,6 +19,9 @@ from gateway_worker.sandbox.hub.interface import (
 )
 from gateway_worker.sandbox.hub.linking import CompanionLinking
 from gateway_worker.sandbox.hub.relay import StanzaRelay
+from gateway_worker.sandbox.hub.rulebook import RuleBook
+from gateway_worker.sandbox.hub.rules import Who
+from gateway_worker.sandbox.hub.shorthand import FaultShorthand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +36,7 @@ class LocalHub:
 
     Attributes:
         accounts: the records.
+        rules: what shall go wrong.
         directory: accounts and keys.
         relay: stanzas between devices.
         linking: companions joining and leaving.
@@ -41,9 +45,11 @@ class LocalHub:
     def __init__(self) -> None:
         """Start with no account."""
         self.accounts = Accounts()
-        self.directory = AccountDirectory(accounts=self.accounts)
-        self.relay = StanzaRelay(accounts=self.accounts)
+        self.rules = RuleBook(accounts=self.accounts)
+        self.directory = AccountDirectory(accounts=self.accounts, rules=self.rules)
+        self.relay = StanzaRelay(accounts=self.accounts, rules=self.rules)
         self.linking = CompanionLinking(accounts=self.accounts)
+        self._shorthand = FaultShorthand(rules=self.rules)
 
     def add_account(
         self,
@@ -138,15 +144,11 @@ class LocalHub:
 
     def set_faults(self, account: Jid, faults: Faults, *, device: int | None = None) -> None:
         """See `interface.Scripting`."""
-        owner = self.accounts.get(account)
-        if device is None:
-            owner.faults = faults
-        else:
-            self.accounts.device(owner.lid.with_device(device)).faults = faults
+        self._shorthand.set(self._who(account, device), faults)
 
-    def faults(self, device: Jid) -> Faults:
+    def faults(self, account: Jid, *, device: int | None = None) -> Faults:
         """See `interface.Scripting`."""
-        return self.accounts.get(device).faults_of(self.accounts.device(device))
+        return self._shorthand.get(self._who(account, device))
 
     def set_pairing_refs(self, count: int) -> None:
         """See `interface.Scripting`."""
@@ -187,6 +189,12 @@ class LocalHub:
             for number, record in sorted(owner.devices.items())
             if number != PHONE
         )
+
+    def _who(self, account: Jid, device: int | None) -> Who:
+        owner = self.accounts.get(account)
+        if device is not None:
+            self.accounts.device(owner.lid.with_device(device))
+        return Who(number=owner.number.user, device=device)
 
     def _companion(self, device: Jid) -> DeviceRecord:
         record = self.accounts.device(device)

@@ -7,22 +7,25 @@ from typing import TYPE_CHECKING
 from gateway_worker.sandbox.hub.accounts import Accounts, now, online
 from gateway_worker.sandbox.hub.routes.route import NOTHING, Outcome, Sender
 from gateway_worker.sandbox.hub.routes.table import RouteTable
+from gateway_worker.sandbox.hub.rules import Delay, Drop, Error, Point
 from gateway_worker.sandbox.wire.errors import WireError
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway_worker.sandbox.hub.rulebook import RuleBook
     from gateway_worker.sandbox.wire.jid import Jid
 
 
 class StanzaRelay:
     """Routes stanzas at once; the caller sends the ack."""
 
-    def __init__(self, *, accounts: Accounts) -> None:
-        """Work on the hub's accounts."""
+    def __init__(self, *, accounts: Accounts, rules: RuleBook) -> None:
+        """Work on the hub's accounts; rules say what goes wrong."""
         self._accounts = accounts
-        self._routes = RouteTable(accounts=accounts)
+        self._rules = rules
+        self._routes = RouteTable(accounts=accounts, rules=rules)
         self._handlers: dict[str, Callable[[Sender, Node], Outcome]] = {
             "message": self._message,
             "receipt": self._receipt,
@@ -44,19 +47,21 @@ class StanzaRelay:
         return handler(Sender(self._accounts.get(sender), self._accounts.device(sender)), node)
 
     def _message(self, sender: Sender, node: Node) -> Outcome:
-        account, device = sender.account, sender.device
+        device = sender.device
         to = node.require_jid("to")
         attrs: Attrs = {"class": "message", "id": node.require("id"), "from": to, "t": now()}
-        if account.spend_fault(device, "error_acks"):
-            attrs["error"] = str(account.faults_of(device).ack_error)
-        else:
+        refused = self._rules.strike(Point.MESSAGE, device, Error, node)
+        if refused is not None:
+            attrs["error"] = str(refused.code)
+        elif self._rules.strike(Point.MESSAGE, device, Drop, node) is None:
             attrs |= self._routes.to(to).message(sender, to, node)
-        if account.spend_fault(device, "missing_acks"):
+        if self._rules.strike(Point.ACK, device, Drop, node) is not None:
             return NOTHING
-        return Outcome(Node("ack", attrs), account.faults_of(device).ack_delay_seconds)
+        late = self._rules.strike(Point.ACK, device, Delay, node)
+        return Outcome(Node("ack", attrs), 0.0 if late is None else late.seconds)
 
     def _receipt(self, sender: Sender, node: Node) -> Outcome:
-        if sender.account.spend_fault(sender.device, "lost_receipts"):
+        if self._rules.strike(Point.RECEIPT, sender.device, Drop, node) is not None:
             return NOTHING
         to = node.require_jid("to")
         message_id = node.require("id")

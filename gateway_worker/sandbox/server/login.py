@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateway_worker.sandbox.hub.faults import LoginFailure, StreamEnd
+from gateway_worker.sandbox.hub.faults import StreamEnd
 from gateway_worker.sandbox.hub.linking import CompanionKeys
+from gateway_worker.sandbox.hub.rules import Drop, Failure, Point
 from gateway_worker.sandbox.server.pairing import PairingStage
 from gateway_worker.sandbox.server.payload import LoginRequest, read_payload
 from gateway_worker.sandbox.server.queries.table import query_table
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.server.unknown import UnknownQueries
     from gateway_worker.sandbox.wire.noise import Finished
 
-LOGGED_OUT: Final = LoginFailure(reason=401)
+LOGGED_OUT: Final = Failure(reason=401)
 
 log = structlog.get_logger(__name__)
 
@@ -70,10 +71,10 @@ class Login:
         ):
             _refuse(connection, LOGGED_OUT)
             return None
-        if account.spend_fault(record, "drop_logins"):
+        if self._hub.rules.strike(Point.LOGIN, record, Drop) is not None:
             connection.abort()
             return None
-        failure = account.spend_login_failure(record)
+        failure = self._hub.rules.strike(Point.LOGIN, record, Failure)
         if failure is not None:
             _refuse(connection, failure)
             return None
@@ -106,6 +107,6 @@ class Login:
         return session
 
 
-def _refuse(connection: Connection, failure: LoginFailure) -> None:
+def _refuse(connection: Connection, failure: Failure) -> None:
     log.info("sandbox.login_refused", reason=failure.reason)
     connection.close(login_failure(failure))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gateway_worker.sandbox.hub.faults import QueryRefusal, RefusalShape
+from gateway_worker.sandbox.hub.faults import RefusalShape
+from gateway_worker.sandbox.hub.matching import named_in, names
+from gateway_worker.sandbox.hub.rules import Error
 from gateway_worker.sandbox.server.stanzas import error, problem
-from gateway_worker.sandbox.wire.jid import Jid, lid, pn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from gateway_worker.sandbox.hub.accounts import Accounts
+    from gateway_worker.sandbox.hub.rules import Rule
     from gateway_worker.sandbox.wire.node import Node
 
 TEXTS: Final = {
@@ -34,71 +34,48 @@ TEXTS: Final = {
 """The words that the service has for its codes."""
 
 
-def fits(refusal: QueryRefusal, query: Node, accounts: Accounts) -> bool:
-    """Whether a query is of the kind, and about whom it is meant for."""
-    namespace, _, word = refusal.query.partition("/")
-    if query.get("xmlns") != namespace or (word and word not in _words(query)):
-        return False
-    about = _names(refusal, accounts)
-    return about is None or not about.isdisjoint(_named(query))
+def is_whole(rule: Rule) -> bool:
+    """Whether an error stands in the place of the answer."""
+    return _error(rule).shape is RefusalShape.WHOLE
 
 
-def whole(refusal: QueryRefusal, query: Node) -> Node:
+def whole(rule: Rule, query: Node) -> Node:
     """The error in the place of an answer."""
-    return error(query, refusal.status, _text(refusal), backoff_seconds=refusal.backoff_seconds)
+    refusal = _error(rule)
+    return error(query, refusal.code, _text(refusal), backoff_seconds=refusal.backoff_seconds)
 
 
-def in_part(refusal: QueryRefusal, reply: Node, accounts: Accounts) -> Node:
+def in_part(rule: Rule, reply: Node, accounts: Accounts) -> Node:
     """An answer in which what was asked about some users is missing or an error."""
-    return _changed(refusal, reply, _names(refusal, accounts))
+    return _changed(rule, reply, names(rule.match.about, accounts))
 
 
-def _changed(refusal: QueryRefusal, node: Node, about: frozenset[str] | None) -> Node:
+def _changed(rule: Rule, node: Node, about: frozenset[str] | None) -> Node:
     children = []
     for child in node.children:
         if child.tag != "user":
-            children.append(_changed(refusal, child, about))
-        elif about is not None and about.isdisjoint(_named(child)):
+            children.append(_changed(rule, child, about))
+        elif about is not None and about.isdisjoint(named_in(child)):
             children.append(child)
-        elif refusal.shape is RefusalShape.EACH:
-            children.append(_refused(refusal, child))
+        elif _error(rule).shape is RefusalShape.EACH:
+            children.append(_refused(rule, child))
     return replace(node, content=tuple(children)) if node.children else node
 
 
-def _refused(refusal: QueryRefusal, user: Node) -> Node:
-    trouble = problem(refusal.status, _text(refusal), backoff_seconds=refusal.backoff_seconds)
-    if not refusal.query.startswith("usync"):
+def _refused(rule: Rule, user: Node) -> Node:
+    refusal = _error(rule)
+    trouble = problem(refusal.code, _text(refusal), backoff_seconds=refusal.backoff_seconds)
+    if not (rule.match.query or "").startswith("usync"):
         return replace(user, content=(trouble,))
     # A look-up answers each thing that it was asked by itself.
     answers = tuple(replace(one, attrs={}, content=(trouble,)) for one in user.children)
     return replace(user, content=answers)
 
 
-def _text(refusal: QueryRefusal) -> str:
-    return TEXTS.get(refusal.status, "error")
+def _error(rule: Rule) -> Error:
+    assert isinstance(rule.effect, Error)
+    return rule.effect
 
 
-def _names(refusal: QueryRefusal, accounts: Accounts) -> frozenset[str] | None:
-    about = refusal.about
-    if about is None:
-        return None
-    account = accounts.find(pn(about)) or accounts.find(lid(about))
-    known = () if account is None else (account.number.user, account.lid.user)
-    return frozenset((about, *known))
-
-
-def _words(node: Node) -> Iterator[str]:
-    for child in node.children:
-        yield child.tag
-        yield from (str(child.attrs[name]) for name in ("mode", "context") if name in child.attrs)
-        yield from _words(child)
-
-
-def _named(node: Node) -> Iterator[str]:
-    for value in node.attrs.values():
-        if isinstance(value, Jid) and value.user:
-            yield value.user
-    if node.tag == "contact" and isinstance(node.content, bytes):
-        yield node.content.decode(errors="replace").partition("@")[0].lstrip("+")
-    for child in node.children:
-        yield from _named(child)
+def _text(refusal: Error) -> str:
+    return TEXTS.get(refusal.code, "error")

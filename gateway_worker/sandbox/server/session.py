@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.hub.errors import UnknownAccountError
-from gateway_worker.sandbox.hub.faults import RefusalShape
+from gateway_worker.sandbox.hub.rules import Delay, Drop, Error, Point
 from gateway_worker.sandbox.server import refusals
 from gateway_worker.sandbox.server.stanzas import stream_error
 from gateway_worker.sandbox.wire.errors import WireError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.hub.accounts import Account, DeviceRecord
     from gateway_worker.sandbox.hub.faults import StreamEnd
     from gateway_worker.sandbox.hub.local import LocalHub
+    from gateway_worker.sandbox.hub.rules import Rule
     from gateway_worker.sandbox.server.connection import Connection
     from gateway_worker.sandbox.server.queries.table import QueryTable
     from gateway_worker.sandbox.server.unknown import UnknownQueries
@@ -110,34 +111,35 @@ class DeviceSession:
             outcome = self.hub.relay.route(self.record.lid, node)
         except UnknownAccountError as error:
             raise WireError("the sender was unlinked") from error
-        if outcome.ack is None:
-            return
-        if outcome.delay_seconds:
-            loop = asyncio.get_running_loop()
-            loop.call_later(outcome.delay_seconds, self._connection.send, outcome.ack)
-        else:
-            self._connection.send(outcome.ack)
+        if outcome.ack is not None:
+            self._send(outcome.ack, outcome.delay_seconds)
 
     def _answer(self, node: Node) -> None:
         if node.get("type") in ("result", "error"):
             return
-        if self.account.spend_fault(self.record, "mute"):
+        fault = self.hub.rules.fault(Point.IQ, self.record, (Drop, Error), node)
+        if fault is not None and isinstance(fault.effect, Drop):
             return
-        accounts = self.hub.accounts
-        refusal = self.account.spend_refusal(
-            self.record, lambda one: refusals.fits(one, node, accounts)
-        )
-        if refusal is not None and refusal.shape is RefusalShape.SILENT:
-            return
-        if refusal is not None and refusal.shape is RefusalShape.WHOLE:
-            self._connection.send(refusals.whole(refusal, node))
-            return
+        late = self.hub.rules.strike(Point.IQ, self.record, Delay, node)
+        reply = self._reply(node, fault)
+        if reply is not None:
+            self._send(reply, 0.0 if late is None else late.seconds)
+
+    def _reply(self, node: Node, refusal: Rule | None) -> Node | None:
+        if refusal is not None and refusals.is_whole(refusal):
+            return refusals.whole(refusal, node)
         query = self._queries.find(node)
         reply = query(self, node) if query is not None else self._unknown.refuse(node)
         if reply is not None and refusal is not None:
-            reply = refusals.in_part(refusal, reply, accounts)
-        if reply is not None:
-            self._connection.send(reply)
+            reply = refusals.in_part(refusal, reply, self.hub.accounts)
+        return reply
+
+    def _send(self, node: Node, delay_seconds: float) -> None:
+        if not delay_seconds:
+            self._connection.send(node)
+            return
+        loop = asyncio.get_running_loop()
+        loop.call_later(delay_seconds, self._connection.send, node)
 
     def _tell(self, content: Node) -> None:
         self._connection.send(Node("ib", {"from": SERVER}, (content,)))

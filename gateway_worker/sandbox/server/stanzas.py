@@ -10,7 +10,7 @@ from gateway_worker.sandbox.wire.jid import SERVER
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.faults import LoginFailure
+    from gateway_worker.sandbox.hub.rules import Failure
 
 BANNED: Final = 402
 
@@ -39,7 +39,7 @@ def timestamp() -> str:
     return str(int(time.time()))
 
 
-def login_failure(failure: LoginFailure) -> Node:
+def login_failure(failure: Failure) -> Node:
     """What a refused login gets instead of success."""
     attrs: Attrs = {"reason": str(failure.reason), "location": "loc"}
     if failure.reason == BANNED:

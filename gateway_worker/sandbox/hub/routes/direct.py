@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Final
 from gateway_worker.sandbox.hub.accounts import Account, Accounts, DeviceRecord, now, online
 from gateway_worker.sandbox.hub.routes.forwarding import forwarded_attrs, forwarded_children
 from gateway_worker.sandbox.hub.routes.nowhere import NowhereRoute
+from gateway_worker.sandbox.hub.rules import Alter, Corrupt, Point
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gateway_worker.sandbox.hub.routes.route import Sender
+    from gateway_worker.sandbox.hub.rulebook import RuleBook
     from gateway_worker.sandbox.wire.jid import Jid
 
 PREKEY_MESSAGE: Final = "pkmsg"
@@ -30,9 +32,10 @@ Copy = tuple["Jid", tuple[Node, ...]]
 class DirectRoute:
     """The way to an account, by number or by LID."""
 
-    def __init__(self, *, accounts: Accounts) -> None:
-        """Work on the hub's accounts."""
+    def __init__(self, *, accounts: Accounts, rules: RuleBook) -> None:
+        """Work on the hub's accounts; rules say what goes wrong."""
         self._accounts = accounts
+        self._rules = rules
         self._nowhere = NowhereRoute()
 
     def message(self, sender: Sender, to: Jid, node: Node) -> Attrs:
@@ -91,16 +94,21 @@ class DirectRoute:
                 continue
             if owner is target and blocked:
                 continue
-            sealed = ciphertexts
-            if owner.spend_fault(record, "garbled"):
-                sealed = tuple(_garbled(ciphertext) for ciphertext in ciphertexts)
-            content = sealed + shared
+            content = ciphertexts + shared
             if identity is not None and any(c.get("type") == PREKEY_MESSAGE for c in ciphertexts):
                 content += (identity,)
             attrs = dict(own if owner is sender.account and target is not owner else base)
-            if owner.spend_fault(record, "altered"):
-                attrs |= owner.faults_of(record).alterations
-            record.mailbox.put(Node("message", attrs, content))
+            self._put(record, Node("message", attrs, content))
+
+    def _put(self, record: DeviceRecord, message: Node) -> None:
+        """Put a message into a mailbox, damaged where a rule says so."""
+        damaged = message
+        if self._rules.strike(Point.DELIVERY, record, Corrupt, message) is not None:
+            damaged = replace(damaged, content=tuple(map(_garbled, message.children)))
+        changed = self._rules.strike(Point.DELIVERY, record, Alter, message)
+        if changed is not None:
+            damaged = replace(damaged, attrs={**message.attrs, **changed.attrs})
+        record.mailbox.put(damaged)
 
     def _receipt_targets(self, sender: Sender, to: Jid, kind: str) -> Iterator[DeviceRecord]:
         target = self._accounts.find(to)
@@ -126,10 +134,11 @@ def _message_attrs(sender: Sender, node: Node) -> Attrs:
     }
 
 
-def _garbled(ciphertext: Node) -> Node:
+def _garbled(part: Node) -> Node:
+    if part.tag != "enc" or not part.data:
+        return part
     # The last bytes are a MAC (or ciphertext under one), so the form stays right.
-    data = ciphertext.data
-    return replace(ciphertext, content=data[:-1] + bytes([data[-1] ^ 1]) if data else b"")
+    return replace(part, content=part.data[:-1] + bytes([part.data[-1] ^ 1]))
 
 
 def _stale_hash(account: Account, target: Account, node: Node) -> str | None:

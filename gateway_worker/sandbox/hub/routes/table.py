@@ -11,15 +11,16 @@ from gateway_worker.sandbox.wire.jid import LID_SERVER, PN_SERVER
 if TYPE_CHECKING:
     from gateway_worker.sandbox.hub.accounts import Accounts
     from gateway_worker.sandbox.hub.routes.route import Route
+    from gateway_worker.sandbox.hub.rulebook import RuleBook
     from gateway_worker.sandbox.wire.jid import Jid
 
 
 class RouteTable:
     """The routes, by the server part of an address."""
 
-    def __init__(self, *, accounts: Accounts) -> None:
-        """Work on the hub's accounts."""
-        direct = DirectRoute(accounts=accounts)
+    def __init__(self, *, accounts: Accounts, rules: RuleBook) -> None:
+        """Work on the hub's accounts; rules say what goes wrong."""
+        direct = DirectRoute(accounts=accounts, rules=rules)
         self._routes: dict[str, Route] = {PN_SERVER: direct, LID_SERVER: direct}
         self._nowhere: Route = NowhereRoute()
 

@@ -14,6 +14,7 @@ from gateway_worker.sandbox.control import models
 from gateway_worker.sandbox.control.client import ControlError, SandboxClient
 from gateway_worker.sandbox.control.server import serve
 from gateway_worker.sandbox.hub.faults import Faults, LoginFailure, QueryRefusal
+from gateway_worker.sandbox.hub.rules import Drop, Match, Point, Rule, Who
 from gateway_worker.sandbox.phones.values import ReceiptKind
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxRefusedError, SandboxSettings
@@ -147,17 +148,39 @@ async def test_faults_are_set_for_the_hub(client: SandboxClient, sandbox: Sandbo
     )
     await client.set_faults(ANNA, body)
 
-    account = sandbox.hub.accounts.get(sandbox.phone(ANNA).jid)
-    assert account.faults == Faults(
+    assert sandbox.faults.get(ANNA) == Faults(
         login_failure=LoginFailure(reason=402, times=3),
         missing_acks=2,
         hidden=True,
         refused_queries=(QueryRefusal(query="encrypt/key", times=2, about=BEN, backoff_seconds=5),),
     )
-    assert models.FaultsBody.of(account.faults) == body
+    assert models.FaultsBody.of(sandbox.faults.get(ANNA)) == body
     await client.clear_faults(ANNA)
-    assert account.faults == Faults()
+    assert sandbox.faults.get(ANNA) == Faults()
+    assert sandbox.faults.rules == ()
     assert await client.disconnect(ANNA) == 0
+
+
+async def test_rules_are_added_listed_and_removed_by_id(client: SandboxClient) -> None:
+    """A third message is lost, and the list says how often that has happened."""
+    rule = Rule(
+        id="third",
+        point=Point.MESSAGE,
+        who=Who(number=ANNA, device=0),
+        match=Match(about=BEN),
+        effect=Drop(),
+        after=2,
+        times=1,
+    )
+    await client.add_rule(rule)
+    for text in ("one", "two", "three", "four"):
+        await client.send_text(ANNA, BEN, text)
+
+    texts = [(await client.next_message(BEN)).text for _ in range(3)]
+    assert texts == ["one", "two", "four"]
+    assert await client.rules() == (models.RuleView(**dict(rule), struck=1),)
+    await client.remove_rule("third")
+    assert await client.rules() == ()
 
 
 def test_every_fault_of_the_hub_can_be_set_over_http() -> None:
@@ -212,6 +235,11 @@ async def test_the_worker_gets_three_settings(client: SandboxClient, sandbox: Sa
     assert "BEGIN CERTIFICATE" in sandbox.ca_file.read_text()
 
 
+def rule_about(number: str) -> Rule:
+    """Return a rule about an account."""
+    return Rule(id="x", point=Point.ACK, who=Who(number=number), effect=Drop())
+
+
 REFUSALS: list[tuple[str, int, Callable[[SandboxClient], Awaitable[Any]]]] = [
     ("phone_unknown", 404, lambda c: c.phone("999")),
     ("phone_unknown", 404, lambda c: c.inbox("999")),
@@ -229,6 +257,8 @@ REFUSALS: list[tuple[str, int, Callable[[SandboxClient], Awaitable[Any]]]] = [
     ("wrong_code", 422, lambda c: c.enter_code(ANNA, "12")),
     ("nothing_to_enter", 409, lambda c: c.enter_code(ANNA, "ABCDEFGH", timeout=0.01)),
     ("account_unknown", 404, lambda c: c.faults(ANNA, 7)),
+    ("account_unknown", 404, lambda c: c.add_rule(rule_about("999"))),
+    ("rule_unknown", 404, lambda c: c.remove_rule("no-such-id")),
     ("invalid_value", 422, lambda c: c.send_text(ANNA, "1:x@lid", "x")),
 ]
 

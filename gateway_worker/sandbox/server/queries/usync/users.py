@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from gateway_worker.sandbox.hub.accounts import PHONE
+from gateway_worker.sandbox.hub.rules import Drop, Point
 from gateway_worker.sandbox.server.queries.answers import Answer
 from gateway_worker.sandbox.server.stanzas import result
 from gateway_worker.sandbox.wire.jid import pn
@@ -45,7 +47,7 @@ def _user(session: DeviceSession, protocols: tuple[Node, ...], item: Node) -> No
         address = pn(digits) if account is None else account.number
     else:
         account = accounts.find(address)
-    if account is not None and account is not session.account and _hidden(account):
+    if account is not None and account is not session.account and _is_hidden(session, account):
         account = None
     answers = [_answer(session, account, protocol.tag, contact) for protocol in protocols]
     attrs: Attrs = {"jid": address.account}
@@ -58,8 +60,8 @@ def _wants_lid(protocols: tuple[Node, ...]) -> bool:
     return any(protocol.get("addressing_mode") == "lid" for protocol in protocols)
 
 
-def _hidden(account: Account) -> bool:
-    return account.faults.hidden or account.faults_of(account.devices[0]).hidden
+def _is_hidden(session: DeviceSession, account: Account) -> bool:
+    return session.hub.rules.strike(Point.LOOKUP, account.devices[PHONE], Drop) is not None
 
 
 def _contact_digits(contact: Node | None) -> str | None:

@@ -1,0 +1,126 @@
+"""The rules in force, and whether one of them strikes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from gateway_worker.sandbox.hub.errors import UnknownRuleError
+from gateway_worker.sandbox.hub.matching import matches
+from gateway_worker.sandbox.hub.rules import Point, Rule, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway_worker.sandbox.hub.accounts import Accounts, DeviceRecord
+    from gateway_worker.sandbox.wire.node import Node
+
+EffectT = TypeVar("EffectT", bound=Value)
+
+
+@dataclass(slots=True, eq=False)
+class ActiveRule:
+    """A rule and what became of it.
+
+    Attributes:
+        rule: as it was added.
+        let_through: stanzas that fitted before the first strike.
+        struck: strikes.
+    """
+
+    rule: Rule
+    let_through: int = 0
+    struck: int = 0
+
+    def strikes(self) -> bool:
+        """Note that a stanza fits; whether the rule strikes it."""
+        rule = self.rule
+        if rule.times is not None and self.struck >= rule.times:
+            return False
+        if rule.until is not None and datetime.now(UTC) >= rule.until:
+            return False
+        if self.let_through < rule.after:
+            self.let_through += 1
+            return False
+        self.struck += 1
+        return True
+
+
+class RuleBook:
+    """All rules, in the order in which they were added."""
+
+    def __init__(self, *, accounts: Accounts) -> None:
+        """Start without a rule; accounts say who is meant."""
+        self._accounts = accounts
+        self._active: dict[str, ActiveRule] = {}
+
+    def __iter__(self) -> Iterator[ActiveRule]:
+        return iter(tuple(self._active.values()))
+
+    def add(self, rule: Rule) -> None:
+        """Put a rule in force, with nothing struck yet; it takes the place of one with its id."""
+        self._active[rule.id] = ActiveRule(rule)
+
+    def remove(self, rule_id: str) -> None:
+        """End a rule.
+
+        Raises:
+            UnknownRuleError: none has this id.
+        """
+        if self._active.pop(rule_id, None) is None:
+            raise UnknownRuleError("there is no rule with this id")
+
+    def find(self, rule_id: str) -> ActiveRule | None:
+        """Return a rule by its id."""
+        return self._active.get(rule_id)
+
+    def strike(
+        self,
+        point: Point,
+        device: DeviceRecord,
+        effect: type[EffectT],
+        stanza: Node | None = None,
+    ) -> EffectT | None:
+        """Ask whether something goes wrong here, in this way; a strike is counted.
+
+        Args:
+            point: where.
+            device: whose stanza it is, or whose keys or account.
+            effect: in which way.
+            stanza: what is about to be handled, if there is one.
+        """
+        found = self.fault(point, device, (effect,), stanza)
+        if found is None or not isinstance(found.effect, effect):
+            return None
+        return found.effect
+
+    def fault(
+        self,
+        point: Point,
+        device: DeviceRecord,
+        effects: tuple[type[Value], ...],
+        stanza: Node | None = None,
+    ) -> Rule | None:
+        """Return the rule that strikes, of those with one of the effects; see `strike`."""
+        for active in self._active.values():
+            rule = active.rule
+            if (
+                rule.point is point
+                and isinstance(rule.effect, effects)
+                and _is_about(rule, device)
+                and matches(rule.match, stanza, self._accounts)
+                and active.strikes()
+            ):
+                return rule
+        return None
+
+
+def _is_about(rule: Rule, device: DeviceRecord) -> bool:
+    who = rule.who
+    if who is not None and who.number != device.number.user:
+        return False
+    if who is not None and who.device is not None:
+        return who.device == device.lid.device
+    # A rule for companions spares the phone; but an account is looked up as a whole.
+    return device.lid.device > 0 or rule.point is Point.LOOKUP

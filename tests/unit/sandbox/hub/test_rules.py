@@ -1,0 +1,198 @@
+"""Fault rules: whom they are about, which stanzas, how often and when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from gateway_worker.sandbox.hub.errors import UnknownRuleError
+from gateway_worker.sandbox.hub.faults import Faults
+from gateway_worker.sandbox.hub.rules import (
+    EFFECTS,
+    Alter,
+    Corrupt,
+    Delay,
+    Drop,
+    Effect,
+    Error,
+    Failure,
+    Match,
+    Point,
+    Rule,
+    Who,
+)
+from gateway_worker.sandbox.wire.jid import Jid
+from gateway_worker.sandbox.wire.node import Attrs, Node
+from tests.unit.sandbox.hub.conftest import ANN, BOB, EVE, Fixture
+
+ENC = Node("enc", {"v": "2", "type": "msg"}, b"sealed")
+NOW = datetime.now(UTC)
+ONE_OF_EACH: dict[type, Effect] = {
+    Drop: Drop(),
+    Error: Error(code=429),
+    Failure: Failure(reason=503),
+    Delay: Delay(seconds=1),
+    Corrupt: Corrupt(),
+    Alter: Alter(attrs={"t": "0"}),
+}
+
+
+async def sent(world: Fixture, to: Jid, message_id: str, sender: Jid | None = None) -> Node | None:
+    """Send a message and return its ack."""
+    target = world.lid(to)
+    copies = Node("participants", {}, (Node("to", {"jid": target}, (ENC,)),))
+    attrs: Attrs = {"id": message_id, "type": "text", "to": target}
+    return await world.hub.submit(sender or world.lid(ANN), Node("message", attrs, (copies,)))
+
+
+def got(world: Fixture, phone: Jid) -> list[str]:
+    """Return the ids of the messages that reached a phone."""
+    return [node.get("id") for node in world.phones[phone].got if node.tag == "message"]
+
+
+def struck(world: Fixture, rule_id: str) -> int:
+    """Return how often a rule has struck."""
+    active = world.hub.rules.find(rule_id)
+    assert active is not None
+    return active.struck
+
+
+async def test_a_rule_can_name_the_recipient_and_wait(world: Fixture) -> None:
+    """The second message to one person is lost and acked; nobody else's is."""
+    world.hub.rules.add(
+        Rule(
+            id="lost",
+            point=Point.MESSAGE,
+            who=Who(number=ANN.user, device=0),
+            match=Match(about=BOB.user),
+            effect=Drop(),
+            after=1,
+            times=1,
+        )
+    )
+    for number in range(3):
+        for to in (BOB, EVE):
+            ack = await sent(world, to, f"M{number}")
+            assert ack is not None
+            assert "error" not in ack.attrs
+
+    assert got(world, BOB) == ["M0", "M2"]
+    assert got(world, EVE) == ["M0", "M1", "M2"]
+    assert struck(world, "lost") == 1
+
+
+async def test_rules_of_several_scripts_stand_beside_each_other(world: Fixture) -> None:
+    """Each is taken away by its id, and what is set in short touches no other."""
+    mine = Who(number=ANN.user, device=0)
+    ack, message = Point.ACK, Point.MESSAGE
+    world.hub.rules.add(Rule(id="one", point=message, who=mine, effect=Error(code=429)))
+    world.hub.rules.add(Rule(id="two", point=ack, who=mine, effect=Drop(), times=1))
+    world.hub.set_faults(ANN, Faults(garbled=1), device=0)
+    world.hub.set_faults(ANN, Faults(), device=0)
+    assert [active.rule.id for active in world.hub.rules] == ["one", "two"]
+
+    assert await sent(world, BOB, "M0") is None
+    refused = await sent(world, BOB, "M1")
+    assert refused is not None
+    assert refused.get("error") == "429"
+    world.hub.rules.remove("one")
+    accepted = await sent(world, BOB, "M2")
+
+    assert accepted is not None
+    assert "error" not in accepted.attrs
+    assert got(world, BOB) == ["M2"]
+    with pytest.raises(UnknownRuleError):
+        world.hub.rules.remove("one")
+
+
+async def test_a_rule_without_an_account_is_about_every_companion(world: Fixture) -> None:
+    """And spares the phones, as those of an account do."""
+    companions = [world.companion(number) for number in (ANN, BOB)]
+    world.hub.rules.add(Rule(id="all", point=Point.ACK, effect=Drop()))
+
+    for companion in companions:
+        assert await sent(world, EVE, "M0", companion.jid) is None
+    assert await sent(world, EVE, "M1") is not None
+
+
+async def test_a_rule_ends_at_its_moment(world: Fixture) -> None:
+    """One that has passed strikes nothing; one to come does not hinder."""
+    mine = Who(number=ANN.user, device=0)
+    for rule_id, moment in (("past", -1), ("future", 60)):
+        until = NOW + timedelta(minutes=moment)
+        effect = Delay(seconds=moment + 2)
+        rule = Rule(id=rule_id, point=Point.ACK, who=mine, effect=effect, until=until)
+        world.hub.rules.add(rule)
+
+    stanza = Node("message", {"id": "1", "to": Jid("1", "g.us")})
+    outcome = world.hub.relay.route(world.lid(ANN), stanza)
+
+    assert outcome.delay_seconds == 62
+    assert (struck(world, "past"), struck(world, "future")) == (0, 1)
+
+
+async def test_a_rule_added_again_starts_anew(world: Fixture) -> None:
+    """Under the same id it takes the other's place, with nothing struck."""
+    rule = Rule(id="x", point=Point.ACK, who=Who(number=ANN.user, device=0), effect=Drop(), times=1)
+    for _ in range(2):
+        world.hub.rules.add(rule)
+        assert await sent(world, BOB, "M0") is None
+        assert await sent(world, BOB, "M0") is not None
+    assert len(list(world.hub.rules)) == 1
+
+
+async def test_a_rule_can_pick_receipts_by_what_they_say(world: Fixture) -> None:
+    """Those that say "read" are lost, others arrive."""
+    mine = Who(number=BOB.user, device=0)
+    match = Match(attrs={"type": "read"})
+    world.hub.rules.add(Rule(id="x", point=Point.RECEIPT, who=mine, match=match, effect=Drop()))
+    for kind in ("read", "played"):
+        attrs: Attrs = {"id": "M1", "to": world.lid(ANN), "type": kind}
+        await world.hub.submit(world.lid(BOB), Node("receipt", attrs))
+
+    assert [node.get("type") for node in world.phones[ANN].got] == ["played"]
+
+
+async def test_only_ciphertexts_are_damaged(world: Fixture) -> None:
+    """And attributes are replaced by others, both on the same message."""
+    theirs = Who(number=BOB.user, device=0)
+    altered = Alter(attrs={"t": "5"})
+    world.hub.rules.add(Rule(id="a", point=Point.DELIVERY, who=theirs, effect=Corrupt()))
+    world.hub.rules.add(Rule(id="b", point=Point.DELIVERY, who=theirs, effect=altered))
+
+    await sent(world, BOB, "M0")
+
+    (message,) = world.phones[BOB].got
+    assert message.get("t") == "5"
+    (damaged,) = message.children
+    assert (damaged.attrs, damaged.data) == (ENC.attrs, b"seale" + bytes([ord("d") ^ 1]))
+
+
+@pytest.mark.parametrize("point", Point)
+def test_a_point_takes_only_what_can_happen_there(point: Point) -> None:
+    """Any other effect is a mistake in the rule, told when it is written."""
+    for kind, effect in ONE_OF_EACH.items():
+        if kind in EFFECTS[point]:
+            assert Rule(id="x", point=point, effect=effect).effect == effect
+        else:
+            with pytest.raises(ValidationError, match="there is no effect"):
+                Rule(id="x", point=point, effect=effect)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"id": ""},
+        {"id": "a/b"},
+        {"match": Match(query="usync")},
+        {"times": -1},
+        {"until": datetime(2026, 1, 1)},  # noqa: DTZ001 - that is what is wrong with it
+    ],
+)
+def test_mistakes_in_a_rule_are_told(fields: dict[str, Any]) -> None:
+    """Before it is in force."""
+    with pytest.raises(ValidationError):
+        Rule(**{"id": "x", "point": Point.ACK, "effect": Drop(), **fields})
