@@ -20,7 +20,8 @@ experiment; the service's limits, policies and moods are not simulated.
 A phone can be left alone with scripts: `ada.on_message(auto_reply("ok"))`, `auto_read()`. What
 shall go wrong is said by `sandbox.faults`: `add(Rule(id="lost", point=Point.MESSAGE, who=…,
 effect=Drop(), times=1))` for any rule, `set(number, Faults(missing_acks=1))` in short, `drop_link`,
-`end_stream`, `service_down`; `inject` sends a companion any stanza, also one that no client knows.
+`end_stream`, `service_down`. `push` sends a companion any stanza as the service does, and keeps it
+until it is confirmed; `inject` sends one as it stands, also one that no client knows.
 Queries are refused by name and status, for all or about one person:
 `Faults(refused_queries=(QueryRefusal(query="encrypt/key", status=429, times=1, about="49…"),))`.
 
@@ -63,6 +64,7 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     GET  /phones/N/companions/D/faults                  200 FAULTS
     POST /phones/N/disconnect {stream?, device?}        200 {connections}
     POST /phones/N/stanza {tag, attrs, children | text | data, device?}   200 {connections}
+    POST /phones/N/push {tag, attrs, children | text | data, device?}     200 {devices}
     PUT  /service {reachable}                           204
 
 Content of every kind is written and shown as protojson of the library's `Message`:

@@ -61,6 +61,7 @@ def main(args: argparse.Namespace) -> int:
     """Run until stopped; returns the exit code."""
     import pydantic  # noqa: PLC0415
     import structlog  # noqa: PLC0415
+    import uvloop  # noqa: PLC0415
 
     from gateway_worker.sandbox.hub.errors import HubError  # noqa: PLC0415
     from gateway_worker.sandbox.settings import SandboxRefusedError  # noqa: PLC0415
@@ -68,7 +69,7 @@ def main(args: argparse.Namespace) -> int:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         settings = _settings(args)
-        asyncio.run(
+        uvloop.run(
             run(
                 settings,
                 phones=args.phone,

@@ -91,6 +91,20 @@ class FaultControl:
         """
         return sum(self._hub.inject(one, node) for one in self._devices(number, device))
 
+    def push(self, number: str, node: Node, *, device: int | None = None) -> int:
+        """Send companions any stanza as the service does; returns how many have it or will get it.
+
+        What a client confirms (a message, receipt, notification or call) gets an id, a time and the
+        service as its sender where these are missing, and waits for who is unavailable; the rest is
+        for who is connected. Addresses among the attributes are `Jid`, the rest is text.
+
+        Args:
+            number: the account.
+            node: the stanza.
+            device: one device, 0 being the phone; without it, all companions.
+        """
+        return sum(self._hub.push(one, node) for one in self._devices(number, device))
+
     async def service_down(self) -> None:
         """Make the whole service unreachable: every connection is cut and none is accepted."""
         await self._server.refuse_connections()

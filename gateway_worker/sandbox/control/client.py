@@ -302,6 +302,10 @@ class SandboxClient:
         """Send any stanza to a phone's companions that are connected; returns to how many."""
         return (await self._post(f"/phones/{number}/stanza", stanza, models.Ended)).connections
 
+    async def push(self, number: str, stanza: models.Push) -> int:
+        """Send a phone's companions any stanza as the service does; returns how many get it."""
+        return (await self._post(f"/phones/{number}/push", stanza, models.Pushed)).devices
+
     # --- inside
 
     async def _first_receipt(

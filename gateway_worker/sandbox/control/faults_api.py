@@ -113,6 +113,14 @@ async def inject(request: web.Request) -> web.Response:
     return reply(models.Ended(connections=count))
 
 
+@routes.post("/phones/{number}/push")
+async def push(request: web.Request) -> web.Response:
+    """Send a phone's companions any stanza, as the service does."""
+    phone, body = phone_of(request), await read(request, models.Push)
+    count = sandbox_of(request).faults.push(phone.number, body.value(), device=body.device)
+    return reply(models.Pushed(devices=count))
+
+
 @routes.put("/service")
 async def reach(request: web.Request) -> web.Response:
     """Make the whole service unreachable, or reachable again."""

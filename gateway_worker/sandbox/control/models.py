@@ -330,6 +330,18 @@ class Injection(StanzaBody):
     device: int | None = Field(default=None, ge=1)
 
 
+class Push(StanzaBody):
+    """A stanza of the service for a phone's companions, or for one device; 0 is the phone."""
+
+    device: int | None = Field(default=None, ge=0)
+
+
+class Pushed(Body):
+    """How many devices have it or will get it."""
+
+    devices: int
+
+
 class EndStream(Body):
     """How connections end; without `stream` they are cut without a word."""
 

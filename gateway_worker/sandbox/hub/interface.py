@@ -383,6 +383,16 @@ class Scripting(Protocol):
     def inject(self, device: Jid, node: Node) -> bool:
         """Send a companion a stanza as it stands. Returns whether it was connected."""
 
+    def push(self, device: Jid, node: Node) -> bool:
+        """Send a device a stanza as the service does; whether it has it or will get it.
+
+        A message, receipt, notification or call gets what it lacks of id, time and sender, and
+        waits until the device confirms it; anything else is for a device that is connected.
+
+        Raises:
+            UnknownAccountError: there is no such device.
+        """
+
     def links(self, account: Jid) -> tuple[LinkState, ...]:
         """The state of each companion of an account, lowest device first."""
 

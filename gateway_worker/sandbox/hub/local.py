@@ -18,6 +18,7 @@ from gateway_worker.sandbox.hub.interface import (
     PreKey,
 )
 from gateway_worker.sandbox.hub.linking import CompanionLinking
+from gateway_worker.sandbox.hub.pushing import push
 from gateway_worker.sandbox.hub.relay import StanzaRelay
 from gateway_worker.sandbox.hub.rulebook import RuleBook
 from gateway_worker.sandbox.hub.rules import Who
@@ -174,6 +175,10 @@ class LocalHub:
         if link is not None:
             link.deliver(node)
         return link is not None
+
+    def push(self, device: Jid, node: Node) -> bool:
+        """See `interface.Scripting`."""
+        return push(self.accounts.device(device), node)
 
     def links(self, account: Jid) -> tuple[LinkState, ...]:
         """See `interface.Scripting`."""

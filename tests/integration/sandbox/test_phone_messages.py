@@ -15,6 +15,7 @@ from gateway_worker.sandbox.phones.values import ReceiptKind
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
 from gateway_worker.sandbox.signal.kdf import ChainKey
+from gateway_worker.sandbox.wire.node import Attrs, Node
 from tests.support.contents import CONTACT, LOCATION, about
 from tests.support.eventually import eventually
 from tests.support.neonize_client import NeonizeClient
@@ -250,6 +251,18 @@ async def test_what_the_own_phone_writes_of_a_kind_is_shown_on_the_library(
 def without_context(content: dict[str, Any]) -> dict[str, Any]:
     """Leave out what the library adds to every message."""
     return {name: value for name, value in content.items() if name != "messageContextInfo"}
+
+
+async def test_what_the_service_pushes_is_confirmed(
+    sandbox: Sandbox, anna: Linked, ben: Phone
+) -> None:
+    """The library shows a receipt that no device has sent, and the service forgets it then."""
+    attrs: Attrs = {"from": ben.jid, "id": "3EB0C0FFEE", "type": "read"}
+
+    assert sandbox.faults.push(anna.phone.number, Node("receipt", attrs)) == 1
+
+    await anna.client.wait_for("receipt", ids=["3EB0C0FFEE"], type=READ, sender=str(ben.jid))
+    await nothing_waits(sandbox, anna)
 
 
 async def test_a_phone_that_cannot_read_asks_again(anna: Linked, ben: Phone) -> None:

@@ -183,6 +183,17 @@ async def test_rules_are_added_listed_and_removed_by_id(client: SandboxClient) -
     assert await client.rules() == ()
 
 
+async def test_a_stanza_of_the_service_is_pushed(client: SandboxClient, sandbox: Sandbox) -> None:
+    """To companions, of which there are none here, or to the phone."""
+    attrs = {"from": f"{BEN}@s.whatsapp.net", "id": "X"}
+
+    assert await client.push(ANNA, models.Push(tag="receipt", attrs=attrs)) == 0
+    assert await client.push(ANNA, models.Push(tag="receipt", attrs=attrs, device=0)) == 1
+
+    seen = await client.wait_for_receipt(ANNA, "X")
+    assert seen.sender == f"{BEN}@s.whatsapp.net"
+
+
 def test_every_fault_of_the_hub_can_be_set_over_http() -> None:
     """A fault added to the hub must be added to the API."""
     assert {field.name for field in fields(Faults)} == set(models.FaultsBody.model_fields)
@@ -258,6 +269,7 @@ REFUSALS: list[tuple[str, int, Callable[[SandboxClient], Awaitable[Any]]]] = [
     ("nothing_to_enter", 409, lambda c: c.enter_code(ANNA, "ABCDEFGH", timeout=0.01)),
     ("account_unknown", 404, lambda c: c.faults(ANNA, 7)),
     ("account_unknown", 404, lambda c: c.add_rule(rule_about("999"))),
+    ("account_unknown", 404, lambda c: c.push(ANNA, models.Push(tag="call", device=7))),
     ("rule_unknown", 404, lambda c: c.remove_rule("no-such-id")),
     ("invalid_value", 422, lambda c: c.send_text(ANNA, "1:x@lid", "x")),
 ]
