@@ -57,7 +57,7 @@ def pytest_keep_groups_together(items: list[pytest.Item]) -> None:
     for item in items:
         grouped = getattr(item, "_nodeid", item.nodeid)
         if grouped != item.nodeid:
-            item._id = type(item.id).parse(grouped)  # type: ignore[attr-defined]
+            item._id = type(item.id).parse(grouped)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from gateway_contracts import (
     CommandFailed,
     CommandSucceeded,
     Event,
+    SessionEvent,
     SessionEventEnvelope,
     Topology,
     encode,
@@ -209,9 +210,13 @@ class Backend:
         self._news.clear()
         await self._news.wait()
 
-    def events_of(self, session_id: str) -> list[Event]:
+    def events_of(self, session_id: str) -> list[SessionEvent]:
         """Return the session's events so far, in the order of arrival."""
-        return [one.event for one in self.arrivals if one.event.subject == session_id]
+        return [
+            one.event
+            for one in self.arrivals
+            if isinstance(one.event, SessionEventEnvelope) and one.event.subject == session_id
+        ]
 
     async def _wait(
         self, condition: Callable[[Event], bool], seconds: float, what: str, *, after: int = 0

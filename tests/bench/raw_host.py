@@ -10,7 +10,11 @@ import sys
 import threading
 from typing import Any
 
-from tests.support.neonize_driver import ProxySettings, emit, events, install_root, jid_of, neonize
+from neonize import client as neonize
+from neonize import events
+from neonize._binder import ProxySettings
+
+from tests.support.neonize_driver import emit, install_root, jid_of
 
 
 class Counter:

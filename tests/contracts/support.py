@@ -31,7 +31,9 @@ def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Any:
         yield ValidationError(f"does not match {pattern}")
 
 
-SchemaValidator = extend(Draft202012Validator, {"pattern": _pattern})
+SchemaValidator = extend(  # type: ignore[no-untyped-call] # its stubs leave it out
+    Draft202012Validator, {"pattern": _pattern}
+)
 
 
 def validator(schema: dict[str, Any]) -> Any:

@@ -52,10 +52,10 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @st.composite
 def damaged(draw: st.DrawFn, values: st.SearchStrategy[Any] = json_values) -> dict[str, Any]:
     """Take a golden command and put something else in one to three places, or take it away."""
-    payload = copy.deepcopy(draw(st.sampled_from(GOLDEN)))
+    payload: dict[str, Any] = copy.deepcopy(draw(st.sampled_from(GOLDEN)))
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(places(payload)[1:]))
-        node = payload
+        node: Any = payload
         for part in path[:-1]:
             node = node[part]
         if draw(st.integers(0, 4)):

@@ -302,8 +302,8 @@ async def test_the_committed_definitions_give_each_user_what_it_needs_and_no_mor
         await publish(worker, "wa.retry.1s", str(command.routing_key))
         await publish(worker, "wa.events", "command.succeeded.s1")
         await command.ack()
-        for user, name in ((reader, "crm"), (trusted, "others")):
-            event = await next_in(user, f"wa.backend.{name}.events")
+        for backend_channel, service in ((reader, "crm"), (trusted, "others")):
+            event = await next_in(backend_channel, f"wa.backend.{service}.events")
             assert event.routing_key == "command.succeeded.s1"
         for sender in (worker, operator):
             await publish(sender, "wa.internal", "s1")
@@ -312,8 +312,8 @@ async def test_the_committed_definitions_give_each_user_what_it_needs_and_no_mor
         await publish(worker, "wa.heartbeats", "worker.heartbeat.w-0")
         await publish(worker, "wa.replay", backend.replay_queue().name)
         assert (await next_in(reader, backend.replay_queue().name)).exchange == "wa.replay"
-    for user, step in REFUSED:
-        async with channel(urls[user]) as opened:
+    for name, step in REFUSED:
+        async with channel(urls[name]) as opened:
             with pytest.raises(ChannelAccessRefused):
                 await step(opened)
 

@@ -20,7 +20,7 @@ from gateway_contracts import (
     properties_for,
 )
 from gateway_contracts.spec.catalog import MESSAGES, is_command, is_worker_event
-from gateway_contracts.spec.examples import load_examples
+from gateway_contracts.spec.examples import Example, load_examples
 from tests.contracts.support import parse
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -99,8 +99,8 @@ def test_a_time_without_an_offset_is_no_time() -> None:
 
 
 @pytest.mark.parametrize("example", load_examples(), ids=lambda example: example.name)
-def test_properties_say_what_the_body_says(example: object) -> None:
-    message = parse(example)  # type: ignore[arg-type]
+def test_properties_say_what_the_body_says(example: Example) -> None:
+    message = parse(example)
     heartbeat = message.type == "wa.worker.heartbeat.v1"
     assert properties_for(message) == AmqpProperties(
         message_id=message.id,

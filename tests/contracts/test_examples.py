@@ -90,6 +90,7 @@ def test_a_reader_can_pass_over_types_of_later_versions() -> None:
     status = load_examples("wa.session.status.v1")[0].payload
     assert parse_known_event(body(status)) is not None
     assert parse_known_event(body({**status, "type": "wa.session.mood.v1"})) is None
-    for broken in ({**status, "data": {}}, {}, [], {**status, "type": 1}, {**status, "type": "x"}):
+    bodies: list[object] = [{**status, "data": {}}, {**status, "type": 1}, {**status, "type": "x"}]
+    for broken in (*bodies, {}, []):
         with pytest.raises(ValidationError):
             parse_known_event(body(broken))

@@ -89,10 +89,15 @@ def test_names() -> None:
     assert WA.worker_queue("gateway-worker-0") == "wa.worker.gateway-worker-0"
 
 
+def all_names(topology: Topology) -> set[str]:
+    """Return what a topology calls its exchanges and queues."""
+    exchanges, queues = topology.exchanges(), topology.queues()
+    return {exchange.name for exchange in exchanges} | {queue.name for queue in queues}
+
+
 def test_another_prefix_shares_no_name() -> None:
-    mine = {spec.name for spec in (*WA.exchanges(), *WA.queues())}
     other = Topology(prefix="fleet2")
-    assert mine.isdisjoint(spec.name for spec in (*other.exchanges(), *other.queues()))
+    assert all_names(WA).isdisjoint(all_names(other))
     assert other.event_key("wa.message.received.v1", "s1") == "message.received.s1"
 
 
@@ -217,7 +222,7 @@ def test_a_backends_queues() -> None:
 
 def allowed(rights: UserRights, verb: str) -> set[str]:
     backends = [BackendTopology(service=service) for service in ("crm", "billing")]
-    names = {spec.name for spec in (*WA.exchanges(), *WA.queues())}
+    names = all_names(WA)
     names |= {
         spec.name for backend in backends for spec in (*backend.queues(), backend.replay_queue())
     }
@@ -226,7 +231,7 @@ def allowed(rights: UserRights, verb: str) -> set[str]:
 
 
 def test_a_worker_touches_no_backends_queue() -> None:
-    shared = {spec.name for spec in (*WA.exchanges(), *WA.queues())} | {"wa.worker.w-0"}
+    shared = all_names(WA) | {"wa.worker.w-0"}
     rights = worker_rights(WA)
     assert allowed(rights, "configure") == shared
     assert allowed(rights, "write") == shared

@@ -8,7 +8,6 @@ from pathlib import Path
 from gateway_contracts import (
     CommandFailed,
     CommandSucceeded,
-    SessionEventEnvelope,
     SessionQr,
     SessionState,
     SessionStatus,
@@ -63,9 +62,7 @@ class Fleet(Gateway):
     def assert_whole(self, session_id: str, *, after: int = 0) -> None:
         """Assert that the session's events came in order without a gap, and no QR code since."""
         events = [
-            event
-            for event in self.backend.events_of(session_id)
-            if isinstance(event, SessionEventEnvelope) and event.sequence is not None
+            event for event in self.backend.events_of(session_id) if event.sequence is not None
         ]
         numbers = [int(event.sequence or 0) for event in events]
         assert numbers == list(range(1, len(numbers) + 1)), numbers

@@ -1,6 +1,7 @@
 """A short run of `./dev chaos`: a fleet under traffic, a fault of most kinds, and the audit."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,9 @@ OPTIONS = Options(
 )
 
 
-def strike(at_seconds: float, kind: str, **more: object) -> Strike:
+def strike(at_seconds: float, kind: str, **more: Any) -> Strike:
     """Return a fault of the plan."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "number": round(at_seconds),
         "worker": 0,
         "session": 0,
@@ -33,7 +34,7 @@ def strike(at_seconds: float, kind: str, **more: object) -> Strike:
         "direction": Direction.TO_CLIENT,
         "size_bytes": 60,
     }
-    return Strike(at_seconds=at_seconds, kind=kind, **{**values, **more})  # type: ignore[arg-type]
+    return Strike(at_seconds=at_seconds, kind=kind, **{**values, **more})
 
 
 PLAN = (

@@ -85,8 +85,8 @@ async def test_what_the_hosts_notes_have_forgotten_is_not_sent_again_either(
     journal = parse(path.read_bytes())
     assert journal is not None
     assert journal.opened is not None
-    shortened = [replace(journal.header, since=time.time()), journal.opened]
-    path.write_bytes(b"".join(map(line_of, shortened)))
+    header = replace(journal.header, since=time.time())
+    path.write_bytes(line_of(header) + line_of(journal.opened))
 
     after = len(gateway.backend.arrivals)
     await replay_all(gateway)

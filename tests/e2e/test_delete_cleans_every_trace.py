@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway_contracts import MessageReceived, SessionDelete, SessionGetStatus
+from gateway_contracts import CommandSucceeded, MessageReceived, SessionDelete, SessionGetStatus
 from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
 from tests.support.eventually import eventually
 from tests.support.traces import database_rows, objects, redis_keys
@@ -49,16 +49,13 @@ async def test_a_repeated_delete_gets_its_outcome_again(gateway: Gateway) -> Non
     first = await gateway.succeed(command)
 
     await gateway.backend.publish(command)
-    again = await eventually(
-        lambda: [
-            event
-            for event in gateway.backend.events_of("shop")
-            if event.correlationid == command.id and event.data.repeated  # type: ignore[union-attr]
-        ],
-        reason="the outcome comes again",
+    again = await gateway.backend.expect(
+        CommandSucceeded,
+        "shop",
+        lambda event: event.correlationid == command.id and event.data.repeated,
     )
 
-    assert again[0].data.result == first  # type: ignore[union-attr]
+    assert again.data.result == first
 
 
 async def test_a_deleted_session_can_be_created_again(gateway: Gateway) -> None:

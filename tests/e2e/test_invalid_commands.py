@@ -1,6 +1,7 @@
 """Bad input of every kind: explained where it can be, kept in the dead letters, never harmful."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def body(**changes: Any) -> bytes:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ADDRESSABLE = {
+ADDRESSABLE: Mapping[str, tuple[Mapping[str, Any], str | None]] = {
     "unknown type": ({"type": "wa.message.shout.v1"}, None),
     "type of another version": ({"type": "wa.message.send.v9"}, None),
     "no data": ({"data": None}, "/data"),

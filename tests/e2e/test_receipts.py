@@ -1,6 +1,7 @@
 """A backend learns what became of its messages."""
 
 import asyncio
+from functools import partial
 
 from gateway_contracts import CommandSucceeded, MessageReceipt, MessageReceived, ReceiptStatus
 from gateway_worker.sandbox.hub.faults import Faults
@@ -75,11 +76,7 @@ async def test_what_arrives_does_not_wait_for_what_is_sent(gateway: Gateway) -> 
     is_under_way = not sending.done()
     sent = await sending
     for last in (sent.message_id, "3EB04"):
-        await gateway.backend.expect(
-            MessageReceipt,
-            "shop",
-            lambda event, last=last: (event.data.message_id, event.data.status) == (last, "read"),  # type: ignore[misc]
-        )
+        await gateway.backend.expect(MessageReceipt, "shop", partial(_is_read, last))
 
     events = gateway.backend.events_of("shop")
     about_it = [
@@ -104,3 +101,7 @@ def read_receipt(sender: Jid, message_ids: list[str]) -> Node:
     attrs: Attrs = {"from": sender, "id": first, "type": "read", "t": "1790000000"}
     items = tuple(Node("item", {"id": one}) for one in more)
     return Node("receipt", attrs, (Node("list", {}, items),))
+
+
+def _is_read(message_id: str, event: MessageReceipt) -> bool:
+    return (event.data.message_id, event.data.status) == (message_id, ReceiptStatus.READ)

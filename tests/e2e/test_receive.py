@@ -36,7 +36,9 @@ async def test_messages_keep_their_order(gateway: Gateway) -> None:
     events = [
         event for event in gateway.backend.events_of("shop") if isinstance(event, MessageReceived)
     ]
-    assert [event.data.content.text for event in events] == [f"{n}" for n in range(100)]  # type: ignore[union-attr]
+    assert [event.data.content for event in events] == [
+        TextContent(text=f"{n}") for n in range(100)
+    ]
     numbers = [int(event.sequence or 0) for event in gateway.backend.events_of("shop")]
     assert numbers == list(range(1, len(numbers) + 1))
 

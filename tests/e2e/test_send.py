@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 from gateway_contracts import (
     CommandFailed,
@@ -10,6 +11,7 @@ from gateway_contracts import (
     ReplyTarget,
     SentInfo,
     SessionStop,
+    TextContent,
     utc_now,
 )
 from gateway_worker.sandbox.hub.faults import Faults, QueryRefusal, RefusalShape
@@ -52,6 +54,11 @@ async def test_a_reply_quotes_and_mentions(gateway: Gateway) -> None:
     assert [mention.user for mention in message.mentions] == [ADA]
 
 
+def _says(words: str, event: MessageReceived) -> bool:
+    content = event.data.content
+    return isinstance(content, TextContent) and content.text == words
+
+
 async def test_a_reply_quotes_the_message_of_its_own_chat(gateway: Gateway) -> None:
     """Customers' messages share an id: none sees another's words or name, however it is named."""
     shop = await gateway.sandbox.add_phone(SHOP)
@@ -61,11 +68,7 @@ async def test_a_reply_quotes_the_message_of_its_own_chat(gateway: Gateway) -> N
     gateway.sandbox.faults.set(SHOP, Faults(altered=3, alterations={"id": "SHARED"}))
     for phone, words in ((ada, "my card number"), (ben, "opening hours"), (bia, "bom dia")):
         await phone.send_text(SHOP, words)
-        await gateway.backend.expect(
-            MessageReceived,
-            "shop",
-            lambda event, words=words: getattr(event.data.content, "text", "") == words,  # type: ignore[misc]
-        )
+        await gateway.backend.expect(MessageReceived, "shop", partial(_says, words))
     shared = ReplyTarget(message_id="SHARED")
 
     await gateway.send("shop", BEN, "From nine.", reply_to=shared)

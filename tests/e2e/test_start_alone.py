@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway_worker.devkit.services.errors import ServiceStartError
 from gateway_worker.devkit.services.loopback import PortBook
-from gateway_worker.devkit.services.process import ServiceStartError
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.sandbox import Sandbox
 from tests.e2e.failures.links import DEPENDENCIES, POSTGRESQL, RABBITMQ, REQUIRED, Links

@@ -10,8 +10,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from gateway_worker.devkit.services.errors import ServiceStartError
 from gateway_worker.devkit.services.loopback import PortBook
-from gateway_worker.devkit.services.process import ServiceStartError
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.storage.db.migrate import LOCK_KEY

@@ -1,14 +1,12 @@
 """How the state machines of this folder are run: the same examples each time, few and fast."""
 
-from collections.abc import Callable
-
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 
-def run(machine: Callable[[], RuleBasedStateMachine], *, examples: int, steps: int) -> None:
+def run(machine: type[RuleBasedStateMachine], *, examples: int, steps: int) -> None:
     """Run a state machine; what fails is told with the shortest way to it."""
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             derandomize=True,

@@ -401,4 +401,9 @@ def bench(services: Services, database_template: str) -> Iterator[Bench]:
 
 def test_a_command_happens_once_whoever_owns_its_session(bench: Bench) -> None:
     """Whatever order deliveries, ends, losses, takeovers and migrations come in."""
-    run(lambda: CommandLife(bench), examples=20, steps=15)
+
+    class OnThisBench(CommandLife):
+        def __init__(self) -> None:
+            super().__init__(bench)
+
+    run(OnThisBench, examples=20, steps=15)

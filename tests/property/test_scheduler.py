@@ -101,10 +101,11 @@ class Order(RuleBasedStateMachine):
     def taken_back(self, data: st.DataObject) -> None:
         """Something that has not begun is taken back, because its deadline is over."""
         item = data.draw(st.sampled_from(self.those(Phase.QUEUED)))
-        assert item.ticket is not None
+        ticket = item.ticket
+        assert ticket is not None
 
         async def removed() -> bool:
-            return self.scheduler.remove("s", item.ticket)  # type: ignore[arg-type]
+            return self.scheduler.remove("s", ticket)
 
         assert self.runner.run(removed())
         self.settle()

@@ -57,7 +57,9 @@ async def test_hosts_without_a_connection_are_replaced(stage: Stage) -> None:
         assert told[-1] == (SessionState.CONNECTED, StatusReason.LOGIN_SUCCEEDED)
         assert set(told[1:-1]) == {(SessionState.RECONNECTING, StatusReason.PROXY_UNREACHABLE)}
     _, metrics = await worker.probe("/metrics")
-    assert RESTARTS.search(metrics)[1] == b"0.0"  # type: ignore[index]
+    restarts = RESTARTS.search(metrics)
+    assert restarts is not None
+    assert restarts[1] == b"0.0"
     left = [line for line in stage.log_lines(log) if line["event"] == "session.host_exited"]
     assert left
     assert all(line["expected"] for line in left)

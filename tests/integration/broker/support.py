@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -233,8 +233,8 @@ def row(number: int, *, session_id: str = "s1") -> OutboxRow:
 
 def executed_twice(bodies: Sequence[str]) -> list[str]:
     """Return what was executed more than once."""
-    seen: set[str] = set()
-    return [body for body in bodies if body in seen or seen.add(body)]  # type: ignore[func-returns-value]
+    times = Counter(bodies)
+    return [body for body in times if times[body] > 1]
 
 
 def out_of_order(bodies: Sequence[str]) -> list[str]:

@@ -256,10 +256,10 @@ async def test_a_forwarded_command_keeps_its_id_and_sheds_the_brokers_headers(
         pass  # declares the queue
 
     async def forward(delivery: Delivery) -> None:
-        await broker.publisher.pass_on(delivery, worker_id=OTHER, hop=1)
+        await sender.publisher.pass_on(delivery, worker_id=OTHER, hop=1)
         await delivery.settle(Settlement.ACK)
 
-    async with consuming(settings, Mill(forward), "s1") as (broker, _):
+    async with consuming(settings, Mill(forward), "s1") as (sender, _):
         headers = {"traceparent": "t", "x-first-death-queue": "q", "x-delivery-count": 3}
         await backend.send("s1 1", message_id="c1", type="wa.x.v1", headers=headers)
         (forwarded,) = await backend.take(settings.topology.worker_queue(OTHER), 1)

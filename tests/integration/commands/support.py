@@ -48,35 +48,40 @@ class NoHosts(HostLauncher, DeviceSnapshots, RoutingTable, SessionObserver, Send
 
     async def look_up(
         self,
-        directory: Path,  # noqa: ARG002 - the port's
-        command_id: str,  # noqa: ARG002
+        directory: Path,
+        command_id: str,
         *,
-        worker_id: str,  # noqa: ARG002
-        epoch: int,  # noqa: ARG002
-        began: datetime | None = None,  # noqa: ARG002
+        worker_id: str,
+        epoch: int,
+        began: datetime | None = None,
     ) -> SendTrace:
         """No host has kept one."""
         return Untraced(detail="there is no journal")
 
     async def launch(
         self,
-        spec: HostSpec,  # noqa: ARG002 - the port's
-        listener: HostListener,  # noqa: ARG002
+        spec: HostSpec,
+        listener: HostListener,
     ) -> SessionHost:
         """Start nothing."""
         raise DependencyError("no host can be started here")
 
     async def save(
         self, session_id: str, directory: Path, *, epoch: int = 0, again: bool = False
-    ) -> None:
+    ) -> bool:
         """There is no store."""
+        return False
+
+    async def holds(self, session_id: str, *, epoch: int) -> bool:
+        """There is no copy."""
+        return False
 
     async def restore(
         self,
-        session_id: str,  # noqa: ARG002 - the port's
-        directory: Path,  # noqa: ARG002
+        session_id: str,
+        directory: Path,
         *,
-        replace: bool = False,  # noqa: ARG002
+        replace: bool = False,
     ) -> bool:
         """There is no copy."""
         return False
@@ -100,6 +105,9 @@ class NoHosts(HostLauncher, DeviceSnapshots, RoutingTable, SessionObserver, Send
 
     def host_exited(self, *, expected: bool) -> None:
         """None has ended."""
+
+    def library_stopped(self) -> None:
+        """None runs."""
 
     def link_restored(self) -> None:
         """None was lost."""

@@ -82,7 +82,8 @@ class Queues:
         async with queue.iterator(no_ack=True) as arriving:
             async for message in arriving:
                 stage = message.headers.get("wa-stage")
-                taken.append((message.message_id or "", stage))  # type: ignore[arg-type]
+                assert stage is None or isinstance(stage, int)
+                taken.append((message.message_id or "", stage))
                 if len(taken) == count:
                     break
         return taken

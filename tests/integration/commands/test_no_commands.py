@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel
+from pamqp.common import FieldTable
 
 from gateway_contracts import (
     BackendTopology,
@@ -109,7 +110,7 @@ async def test_output_that_is_joined_to_the_input_makes_no_loop(
     commands = await channel.get_exchange(topology.commands)
     if way == "dead-lettered":
         own = BackendTopology(service="crm", topology=topology)
-        returning = {"x-message-ttl": 0, "x-dead-letter-exchange": topology.commands}
+        returning: FieldTable = {"x-message-ttl": 0, "x-dead-letter-exchange": topology.commands}
         queue = await channel.declare_queue(
             own.events_queue().name,
             durable=True,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import aio_pika
 
-from gateway_contracts import CommandFailed, CommandSucceeded, SessionState, encode
+from gateway_contracts import CommandFailed, CommandSucceeded, SessionInfo, SessionState, encode
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.sessions.surroundings import SessionLimits
@@ -48,7 +48,7 @@ async def test_commands_of_a_session_end_in_the_order_they_came(
         for kind in (SEND, GET_STATUS):
             expected = [one.id for one in commands if (one.subject, one.type) == (session, kind)]
             assert [one for one in outcomes(backend, session) if one in expected] == expected
-        numbers = [event.sequence for event in backend.events_of(session)]  # type: ignore[union-attr]
+        numbers = [event.sequence for event in backend.events_of(session)]
         assert numbers == [f"{number:020d}" for number in range(1, len(numbers) + 1)]
 
 
@@ -105,7 +105,8 @@ async def test_two_workers_share_the_sessions(
             outcome = await backend.request(get_status(session))
             assert isinstance(outcome, CommandSucceeded)
             assert outcome.source == f"/workers/{worker}"
-            assert outcome.data.result.worker == worker  # type: ignore[union-attr]
+            assert isinstance(outcome.data.result, SessionInfo)
+            assert outcome.data.result.worker == worker
         await nothing_is_left(mine)
         await nothing_is_left(theirs)
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway_contracts import (
+    CommandFailed,
     CommandSucceeded,
     SessionCreate,
     SessionCreateData,
@@ -109,7 +110,8 @@ async def test_connections_that_are_cut_again_and_again(
         if isinstance(command, SessionGetStatus):
             assert isinstance(outcome, CommandSucceeded)
         else:
-            assert outcome.data.error.code == "session_not_connected"  # type: ignore[union-attr]
+            assert isinstance(outcome, CommandFailed)
+            assert outcome.data.error.code == "session_not_connected"
     for session in MINE:
         ids = [command.id for command in commands if command.subject == session]
         assert list(dict.fromkeys(outcomes(backend, session))) == ids

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import aio_pika
 import pytest
+from aio_pika.abc import HeadersType
 
 from gateway_contracts import (
     CommandEnvelope,
@@ -39,7 +40,7 @@ def bury(amqp_url: str, settings: BrokerSettings) -> Bury:
             channel = await connection.channel()
             exchange = await channel.get_exchange(settings.topology.internal_dead, ensure=False)
             key = command.subject
-            headers = {"wa-dead-routing-key": key}
+            headers: HeadersType = {"wa-dead-routing-key": key}
             letter = aio_pika.Message(encode(command), message_id=command.id, headers=headers)
             await exchange.publish(letter, routing_key=key)
 

@@ -7,6 +7,7 @@ import pytest
 
 from gateway_contracts import (
     Account,
+    CommandEnvelope,
     CommandFailed,
     CommandSucceeded,
     ErrorCode,
@@ -51,9 +52,9 @@ async def attending(station: Station, lost: None) -> Station:
     return station
 
 
-async def failure(backend: Backend, command: object) -> ErrorCode:
+async def failure(backend: Backend, command: CommandEnvelope) -> ErrorCode:
     """Return how a command failed."""
-    outcome = await backend.request(command)  # type: ignore[arg-type]
+    outcome = await backend.request(command)
     assert isinstance(outcome, CommandFailed), outcome
     return ErrorCode(outcome.data.error.code)
 
@@ -69,7 +70,7 @@ async def test_each_command_has_its_outcome(attending: Station, backend: Backend
     assert (info.worker, info.account) == (OTHER, ACCOUNT)
 
     replay = SessionReplayData(queue="wa.backend.test.replay", from_sequence=1)
-    expected = [
+    expected: list[tuple[CommandEnvelope, ErrorCode]] = [
         (send(LOST), ErrorCode.SESSION_NOT_CONNECTED),
         (SessionLogout(source=source, subject=LOST), ErrorCode.SESSION_NOT_CONNECTED),
         (SessionMigrate(source=source, subject=LOST), ErrorCode.CAPACITY),
@@ -81,7 +82,7 @@ async def test_each_command_has_its_outcome(attending: Station, backend: Backend
     assert [await failure(backend, command) for command, _ in expected] == [
         code for _, code in expected
     ]
-    numbers = [event.sequence for event in backend.events_of(LOST)]  # type: ignore[union-attr]
+    numbers = [event.sequence for event in backend.events_of(LOST)]
     assert numbers == [f"{number:020d}" for number in range(1, len(numbers) + 1)]
     await nothing_is_left(attending)
 

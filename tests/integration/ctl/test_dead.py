@@ -1,5 +1,7 @@
 """Dead letters are listed, shown, replayed and dropped from the command line."""
 
+from collections.abc import Mapping
+
 import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel
@@ -11,7 +13,11 @@ SECRET = b'{"subject": "s1", "data": {"to": "+15550100002", "content": {"text": 
 
 
 async def bury(
-    channel: AbstractChannel, topology: Topology, *ids: str, body: bytes = SECRET, **headers: str
+    channel: AbstractChannel,
+    topology: Topology,
+    *ids: str,
+    body: bytes = SECRET,
+    headers: Mapping[str, str] | None = None,
 ) -> None:
     """Put commands to the dead letters as a worker does."""
     exchange = await channel.get_exchange(topology.internal_dead, ensure=False)
@@ -29,7 +35,7 @@ async def bury(
                 "wa-dead-queue": topology.unassigned,
                 "wa-dead-by": "/workers/w",
                 "wa-dead-at": "2026-11-24T09:16:33+00:00",
-                **headers,
+                **(headers or {}),
             },
         )
         await exchange.publish(message, routing_key="s1")
@@ -75,8 +81,8 @@ async def test_what_is_at_fault_is_named(
     errors = (
         '[{"pointer": "/data/to", "detail": "no number: 0170"}, {"pointer": "/id", "detail": "x"}]'
     )
-    await bury(channel, topology, "c1", **{"wa-dead-errors": errors})
-    await bury(channel, topology, "c2", **{"wa-dead-errors": "not what it should be"})
+    await bury(channel, topology, "c1", headers={"wa-dead-errors": errors})
+    await bury(channel, topology, "c2", headers={"wa-dead-errors": "not what it should be"})
     listed = await ctl("dead", "list")
     assert " /data/to, /id " in listed.out
     assert "0170" not in listed.out + (await ctl("dead", "list", "--json")).out

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sized
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -48,6 +48,10 @@ async def tell(amqp_url: str, topology: Topology, event: Event) -> None:
         await exchange.publish(message, routing_key="session.status.s", mandatory=True)
 
 
+def _has(collected: Sized, count: int) -> bool:
+    return len(collected) >= count
+
+
 @asynccontextmanager
 async def publishing(backend: Backend) -> AsyncIterator[list[str]]:
     """Publish commands side by side; yields the ids of those that are confirmed so far."""
@@ -74,7 +78,7 @@ async def test_cut_links_cost_no_command(amqp_url: str, topology_prefix: str) ->
         publishing(backend) as published,
     ):
         for count in (20, 60, 120):
-            await eventually(lambda count=count: len(published) >= count)
+            await eventually(partial(_has, published, count))
             await proxy.cut()
 
     assert len(published) == COMMANDS
@@ -135,9 +139,9 @@ async def test_events_go_on_after_the_broker_was_killed(
                 ),
             )
             await until_done(partial(tell, broker.url, topology, event))
-            await eventually(lambda count=count: len(backend.arrivals) == count)
+            await eventually(partial(_has, backend.arrivals, count))
             await broker.kill()
             await broker.start()
-        assert [one.event.sequence for one in backend.arrivals] == [
+        assert [event.sequence for event in backend.events_of("s")] == [
             format(count, "020") for count in (1, 2, 3)
         ]

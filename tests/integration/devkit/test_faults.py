@@ -143,10 +143,9 @@ async def test_no_established_connection_leaves_the_machine(own_services: Runnin
     assert own_services is not None
     family = psutil.Process().children(recursive=True)
     peers = {
-        connection.raddr.ip
+        getattr(connection.raddr, "ip", "127.0.0.1")  # a listener has none
         for process in family
         for connection in process.net_connections("inet")
-        if connection.raddr
     }
 
     assert peers <= {"127.0.0.1", "::1"}

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -35,15 +35,16 @@ def environment(
     shared.delete_vhost(name)
 
 
-def shell(line: str, **options: object) -> "subprocess.Popen[str]":
+def shell(line: str, **options: Any) -> "subprocess.Popen[str]":
     """Start a line in the checkout, as if it had been pasted into a terminal there."""
-    return subprocess.Popen(
+    process: subprocess.Popen[str] = subprocess.Popen(
         ["sh", "-c", f"exec {line}"],
         cwd=CHECKOUT,
         stdout=subprocess.PIPE,
         text=True,
-        **options,  # type: ignore[call-overload]
+        **options,
     )
+    return process
 
 
 @contextmanager

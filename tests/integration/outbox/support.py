@@ -22,7 +22,7 @@ from tests.support.eventually import eventually
 TAKE_SECONDS = 20.0
 
 
-class WatchedOutbox:
+class WatchedOutbox(OutboxStore):
     """The outbox table; counts how often it was read."""
 
     def __init__(self, store: PostgresOutboxStore) -> None:
@@ -33,6 +33,16 @@ class WatchedOutbox:
         """Read and count."""
         self.reads += 1
         return await self._store.pending(after=after, limit=limit)
+
+    async def pending_of(
+        self, session_ids: Sequence[str], *, after: int, limit: int
+    ) -> Sequence[OutboxRow]:
+        """Read what others have left."""
+        return await self._store.pending_of(session_ids, after=after, limit=limit)
+
+    async def adopt_strays(self) -> int:
+        """Take what nobody else has."""
+        return await self._store.adopt_strays()
 
     async def mark_published(self, outbox_ids: Sequence[int]) -> None:
         """Mark."""
@@ -92,9 +102,8 @@ async def living(
     """
     async with Broker.open(settings, worker_id=WORKER) as broker:
         outbox = WatchedOutbox(PostgresOutboxStore(database=marks or database, worker_id=WORKER))
-        store: OutboxStore = outbox
         relay = Relay(
-            store=store,
+            store=outbox,
             publisher=broker.publisher,
             memory_rows=memory_rows,
             full_queue_patience_seconds=settings.full_queue_patience_seconds,

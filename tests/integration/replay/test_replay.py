@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel
+from pamqp.common import FieldTable
 from sqlalchemy import text
 
 from gateway_contracts import BackendTopology, ReplayInfo, SessionReplayData
@@ -136,7 +137,7 @@ async def test_a_full_queue_is_waited_for_and_in_the_end_given_up(
 ) -> None:
     """What the backend reads meanwhile makes room."""
     name = f"{settings.topology.prefix}.backend.crm.small"
-    full = {"x-queue-type": "quorum", "x-max-length": 3, "x-overflow": "reject-publish"}
+    full: FieldTable = {"x-queue-type": "quorum", "x-max-length": 3, "x-overflow": "reject-publish"}
     small = await channel.declare_queue(name, durable=True, arguments=full)
     await small.bind(settings.topology.replay, name)
     wanted = SessionReplayData(queue=name, from_sequence=1, until_sequence=60)

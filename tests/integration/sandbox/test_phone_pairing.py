@@ -45,7 +45,7 @@ async def test_a_scanned_qr_links_the_library(sandbox: Sandbox, tmp_path: Path) 
         anna.unlink(companion)
 
         await client.wait_for("logged_out", on_connect=False)
-        assert anna.companions == ()
+        assert not anna.companions
 
 
 async def test_an_entered_code_links_the_library(sandbox: Sandbox, tmp_path: Path) -> None:

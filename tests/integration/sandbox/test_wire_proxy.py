@@ -42,7 +42,7 @@ def hello() -> bytes:
     """The first bytes of a client: header and one framed handshake message."""
     message = HandshakeMessage()
     message.client_hello.ephemeral = os.urandom(32)
-    body = message.SerializeToString()
+    body = bytes(message.SerializeToString())
     return HEADER + len(body).to_bytes(3, "big") + body
 
 

@@ -22,6 +22,7 @@ from gateway_worker.sessions.hosting import (
 from gateway_worker.whatsapp.launcher import HostProcesses
 from gateway_worker.whatsapp.process import HostProcess
 from gateway_worker.whatsapp.settings import WhatsAppSettings
+from tests.support.eventually import eventually
 
 E = TypeVar("E")
 
@@ -117,6 +118,10 @@ class Account:
                     await self._changed.wait()
         except TimeoutError:
             raise AssertionError(f"no {kind.__name__} among {self.events[-20:]}") from None
+
+    async def until_told(self, count: int) -> None:
+        """Wait until there were so many messages."""
+        await eventually(lambda: len(self.messages()) >= count, timeout_seconds=20)
 
     def messages(self) -> list[InboundMessage]:
         """Return the messages so far."""

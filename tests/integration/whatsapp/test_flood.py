@@ -78,7 +78,7 @@ async def test_hosts_killed_in_a_flood_lose_nothing_that_they_had(stage: Stage) 
 
     for told in (40, 120, 200):
         account.acknowledging = told != 120  # the second time with a disk full of unknown ones
-        await eventually(lambda told=told: len(account.messages()) >= told, timeout_seconds=20)
+        await account.until_told(told)
         before = [message.message_id for message in account.messages()]
         os.kill(account.host.pid, signal.SIGKILL)
         await account.next(HostExited)
@@ -88,9 +88,7 @@ async def test_hosts_killed_in_a_flood_lose_nothing_that_they_had(stage: Stage) 
         await account.launch()
 
         complete = told_until_death + len(kept)
-        await eventually(
-            lambda count=complete: len(account.messages()) >= count, timeout_seconds=20
-        )
+        await account.until_told(complete)
         replayed = [message.message_id for message in account.messages()[told_until_death:]]
         assert replayed[: len(kept)] == kept
         everything = {message.message_id for message in account.messages()}

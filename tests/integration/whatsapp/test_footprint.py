@@ -24,8 +24,9 @@ async def mebibytes_each(stage: Stage, accounts: list[Account]) -> float:
     """
     server = stage.processes._server
     assert server is not None
-    for teller in (server, *(account.host for account in accounts)):
-        teller.told_bytes = None
+    server.told_bytes = None
+    for account in accounts:
+        account.host.told_bytes = None
     pids = [server.pid, *(account.host.pid for account in accounts)]
     assert set(pids) <= set(stage.processes.measured_pids())
 

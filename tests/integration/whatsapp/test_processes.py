@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -167,10 +168,14 @@ async def test_a_fork_server_that_died_is_replaced_before_it_is_needed(stage: St
             assert first is not None
             os.kill(first, signal.SIGKILL)
             await eventually(
-                lambda first=first: processes.fork_server_pid not in (None, first),
+                partial(_is_replaced, processes, first),
                 timeout_seconds=30,
                 reason="another one is there",
             )
+
+
+def _is_replaced(processes: HostProcesses, fork_server_pid: int) -> bool:
+    return processes.fork_server_pid not in (None, fork_server_pid)
 
 
 async def test_the_fork_server_dies(stage: Stage) -> None:

@@ -28,9 +28,9 @@ class Clerk:
 
     async def settle(
         self,
-        delivery: CommandDelivery,  # noqa: ARG002 - the port's signature
+        delivery: CommandDelivery,
         settlement: Settlement,
-        refusal: Refusal | None,  # noqa: ARG002
+        refusal: Refusal | None,
     ) -> None:
         """Note it."""
         self.told.append(settlement)

@@ -32,11 +32,11 @@ def test_fresh_messages_change_nothing(window: Window) -> None:
 def test_a_full_window_gets_nothing_more(window: Window) -> None:
     """Only what is in hand of the present consumer counts, and only until something is settled."""
     take(window, 99)
-    assert not window.is_full
+    assert (window.in_hand, window.is_full) == (99, False)
     take(window, 1)
-    assert window.is_full
+    assert (window.in_hand, window.is_full) == (100, True)
     window.settled(100)
-    assert not window.is_full
+    assert (window.in_hand, window.is_full) == (99, False)
     take(window, 1)
     window.resize(200)
     window.grant()

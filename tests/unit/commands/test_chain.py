@@ -52,10 +52,11 @@ def test_a_worker_that_got_the_session_back_sends_its_old_commands_round() -> No
 
 
 def test_each_stint_of_a_worker_is_a_stage_of_its_own() -> None:
-    entries = [(2, "a"), (5, "b"), (7, "a")]
-    assert step(Way(queue_of="a"), moved(*entries)).stage == 2
-    entries[0] = (2, "a", True)  # type: ignore[assignment]
-    assert step(Way(queue_of="a"), moved(*entries)) == Step(worker_id="c", stage=7, hop=7)
+    later = ((5, "b"), (7, "a"))
+    assert step(Way(queue_of="a"), moved((2, "a"), *later)).stage == 2
+    assert step(Way(queue_of="a"), moved((2, "a", True), *later)) == Step(
+        worker_id="c", stage=7, hop=7
+    )
 
 
 @pytest.mark.parametrize("entries", [(), ((2, "a", True), (5, "b"))])

@@ -1,10 +1,12 @@
 """A command that another worker owns stays with the broker, whatever happens."""
 
 from gateway_contracts import SessionGetStatus, encode
+from gateway_worker.broker.delivery import CommandDelivery
 from gateway_worker.commands.chain import Step
 from gateway_worker.commands.forwarding import Forwarder
-from gateway_worker.commands.ports import Delivery, Refusal, Settlement
+from gateway_worker.commands.ports import Delivery, Settlement
 from gateway_worker.errors import DependencyError
+from tests.unit.broker.test_ledger import Clerk, handle, message
 
 COMMAND = SessionGetStatus(source="/backends/test", subject="s")
 STEP = Step(worker_id="other", stage=2, hop=5)
@@ -27,30 +29,30 @@ class Publisher:
 
 
 class Letter:
-    """A delivery that notes how it was settled."""
-
-    unassigned = redelivered = False
-    body = encode(COMMAND)
+    """A command as the broker handed it over, and how it was settled."""
 
     def __init__(self) -> None:
-        self.settlements: list[Settlement] = []
-
-    async def settle(self, settlement: Settlement, refusal: Refusal | None = None) -> None:
-        """Note it."""
-        assert (refusal is None) is (settlement is Settlement.ACK)
-        self.settlements.append(settlement)
+        self.clerk = Clerk()
+        self.delivery = CommandDelivery(
+            message=message(encode(COMMAND)),
+            handle=handle(1),
+            key=None,
+            queue="q",
+            origin="me",
+            settler=self.clerk,
+        )
 
 
 async def test_it_is_acknowledged_once_the_broker_has_it_again() -> None:
     """The same body, for the owner."""
     publisher, letter = Publisher(), Letter()
-    assert await Forwarder(publisher=publisher).forward(letter, STEP)
-    assert publisher.published == [(letter.body, "other", 2, 5)]
-    assert letter.settlements == [Settlement.ACK]
+    assert await Forwarder(publisher=publisher).forward(letter.delivery, STEP)
+    assert publisher.published == [(letter.delivery.body, "other", 2, 5)]
+    assert letter.clerk.told == [Settlement.ACK]
 
 
 async def test_it_stays_in_hand_if_it_cannot_be_published() -> None:
     """Given back, it would come behind what is later."""
     letter = Letter()
-    assert not await Forwarder(publisher=Publisher(away=True)).forward(letter, STEP)
-    assert letter.settlements == []
+    assert not await Forwarder(publisher=Publisher(away=True)).forward(letter.delivery, STEP)
+    assert letter.clerk.told == []

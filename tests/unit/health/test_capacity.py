@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 
 from gateway_contracts import WorkerCapacity
 from gateway_worker.errors import DependencyError
@@ -38,6 +39,10 @@ class Fleet:
             raise DependencyError("the broker is away")
         assert (message.subject, message.source) == ("w", "/workers/w")
         self.said.append((message.data.waiting, message.data.room))
+
+    def has_said(self, times: int) -> bool:
+        """Whether so many announcements were made."""
+        return len(self.said) == times
 
     def watch(self, *, interval_seconds: float = 3600) -> CapacityWatch:
         """Make a watch over this fleet."""
@@ -114,6 +119,6 @@ async def test_it_looks_again_and_again_until_it_is_stopped() -> None:
     running = asyncio.create_task(fleet.watch(interval_seconds=0.001).run(stop))
     for waiting, count in ((1, 1), (0, 2), (4, 3)):
         fleet.waiting = waiting
-        await eventually(lambda wanted=count: len(fleet.said) == wanted)  # type: ignore[misc]
+        await eventually(partial(fleet.has_said, count))
     stop.set()
     await running

@@ -67,7 +67,7 @@ async def test_a_flush_that_cannot_be_done_now_is_repeated_until_it_can() -> Non
 
     batcher = Batcher(flush=flush, name="test")
     async with running(batcher):
-        answers = await asyncio.gather(batcher.submit(1), batcher.submit(2))
+        answers = await asyncio.gather(*map(batcher.submit, (1, 2)))
 
     assert answers == [1, 2]
     assert attempts == [[1, 2], [1, 2], [1, 2]]
@@ -183,7 +183,7 @@ async def test_only_the_items_behind_a_lock_wait() -> None:
     batcher = rows.batcher()
     async with running(batcher):
         early = [batcher.submit(item) for item in (10, 20, 11, 30)]
-        assert await asyncio.gather(early[1], early[3]) == [20, 30]
+        assert await asyncio.gather(*early[1::2]) == [20, 30]
         late = [batcher.submit(item) for item in (12, 21)]
         assert await late[1] == 21
         assert batcher.held_aside == 1

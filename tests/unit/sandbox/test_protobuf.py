@@ -1,15 +1,14 @@
 """Message classes from tables."""
 
-from __future__ import annotations
-
 import pytest
 
-from gateway_worker.sandbox.protobuf import build_messages
+from gateway_worker.sandbox.protobuf import Schema, build_messages
 
-SCHEMA = {
+SCHEMA: Schema = {
     "Outer": {"name": (1, "string"), "inner": (2, "Inner", True), "big": (3, "uint64")},
     "Inner": {"raw": (1, "bytes")},
 }
+NARROW: Schema = {"Outer": {"name": (1, "string")}}
 
 
 def test_messages_nest_and_repeat() -> None:
@@ -29,7 +28,7 @@ def test_messages_nest_and_repeat() -> None:
 def test_unknown_fields_survive() -> None:
     """A table that lists fewer fields passes the others through."""
     wide = build_messages("test.two", SCHEMA)["Outer"]
-    narrow = build_messages("test.two", {"Outer": {"name": (1, "string")}})["Outer"]
+    narrow = build_messages("test.two", NARROW)["Outer"]
     data = wide(name="x", big=7).SerializeToString()
 
     assert wide.FromString(narrow.FromString(data).SerializeToString()).big == 7

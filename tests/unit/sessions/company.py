@@ -110,10 +110,10 @@ class Copies:
 
     async def save(
         self,
-        session_id: str,  # noqa: ARG002 - the port's
-        directory: Path,  # noqa: ARG002
+        session_id: str,
+        directory: Path,
         *,
-        epoch: int = 0,  # noqa: ARG002
+        epoch: int = 0,
         again: bool = False,
     ) -> bool:
         """Make one, or do not."""
@@ -125,7 +125,7 @@ class Copies:
         self.made.append(again)
         return True
 
-    async def holds(self, _session_id: str, *, epoch: int) -> bool:  # noqa: ARG002 - the port's
+    async def holds(self, _session_id: str, *, epoch: int) -> bool:
         """Have what was made."""
         return bool(self.made)
 

@@ -12,6 +12,7 @@ from tests.support.eventually import eventually
 from tests.unit.sessions.test_inbound import CHAT, NOW, turns
 
 EARLY = Committed(applied=False, early=True)
+DELIVERED_READ = (ReceiptStatus.DELIVERED, ReceiptStatus.READ)
 
 
 class Journal:
@@ -67,7 +68,7 @@ async def test_a_receipt_that_is_faster_than_the_end_of_its_send() -> None:
     journal.is_executing = True
     receipts = Receipts(record=journal.record, sends=sends)
     with sends.one():
-        futures = [receipts.submit(receipt("A", status)) for status in ("delivered", "read")]
+        futures = [receipts.submit(receipt("A", status)) for status in DELIVERED_READ]
         await turns()
         assert journal.asked == []
         sends.sent(CHAT, "A")
@@ -165,7 +166,7 @@ async def test_what_the_recorder_gives_up_is_given_up() -> None:
         return futures[-1]
 
     receipts = Receipts(record=record, sends=SendsUnderWay(remembered=9))
-    first, second = (receipts.submit(receipt("A", one)) for one in ("delivered", "read"))
+    first, second = (receipts.submit(receipt("A", one)) for one in DELIVERED_READ)
     futures[0].cancel()
     await turns()
     futures[1].set_exception(ValueError("refused"))

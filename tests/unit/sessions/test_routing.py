@@ -12,9 +12,10 @@ from gateway_worker.sessions.ownership.lease import Tenure
 from gateway_worker.sessions.ownership.routing import Routing
 from gateway_worker.sessions.ports import PendingMarker
 from tests.support.eventually import eventually
+from tests.support.ports import UnaskedControls, UnaskedRoutes
 
 
-class Broker:
+class Broker(UnaskedRoutes, UnaskedControls):
     """Notes what it is asked for, in order, and can be away."""
 
     def __init__(self) -> None:
@@ -48,7 +49,9 @@ class Broker:
         """Note it."""
         self.asked.append(f"disown {session_id}")
 
-    async def control(self, kind: str, *, worker_id: str, body: bytes) -> None:
+    async def control(
+        self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
+    ) -> None:
         """Note it."""
         self._note(f"{kind} {orjson.loads(body)['epoch']} to {worker_id}")
 

@@ -9,6 +9,7 @@ import pytest
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.runtime.clock import SystemClock
+from gateway_worker.sessions.ports import DeviceSnapshots
 from gateway_worker.sessions.snapshotting import SnapshotSchedule, SnapshotTiming, StoreFiles
 from tests.support.eventually import eventually
 
@@ -24,8 +25,10 @@ class Hand(SystemClock):
         return self.seconds
 
 
-class Copies:
+class Copies(DeviceSnapshots):
     """Notes the copies that are asked for; may be away, or slow."""
+
+    are_needed = are_portable = True
 
     def __init__(self) -> None:
         self.made: list[tuple[str, int]] = []
@@ -43,7 +46,7 @@ class Copies:
         directory: Path,
         *,
         epoch: int = 0,
-        again: bool = False,  # noqa: ARG002 - the port's
+        again: bool = False,
     ) -> bool:
         """Make a copy once the gate is open."""
         assert directory.name == session_id
@@ -69,10 +72,10 @@ class Copies:
 
     async def restore(
         self,
-        session_id: str,  # noqa: ARG002 - the port's
-        directory: Path,  # noqa: ARG002
+        session_id: str,
+        directory: Path,
         *,
-        replace: bool = False,  # noqa: ARG002
+        replace: bool = False,
     ) -> bool:
         """Have none."""
         return False

@@ -38,7 +38,9 @@ async def test_a_host_that_could_not_reach_whatsapp_has_not_crashed(company: Com
         SessionState.CONNECTED,
     ]
     events = [event for change in company.database.changes for event in change.events]
-    assert [event.data.reason for event in events] == [  # type: ignore[union-attr]
+    statuses = [event for event in events if isinstance(event, SessionStatus)]
+    assert statuses == events
+    assert [event.data.reason for event in statuses] == [
         StatusReason.CONNECTION_LOST,
         StatusReason.PROXY_UNREACHABLE,
         StatusReason.LOGIN_SUCCEEDED,

@@ -14,13 +14,19 @@ from gateway_worker.sessions.ownership.takeover import Caretaker
 from gateway_worker.sessions.ports import SessionRow
 from tests.integration.storage.db.support import session_row
 from tests.support.eventually import eventually
+from tests.support.ports import (
+    QuietRelay,
+    UnaskedDeadWorkers,
+    UnaskedIntake,
+    UnaskedSessions,
+    UnaskedSessionsHere,
+)
 
 
-class Around:
+class Around(UnaskedSessions, UnaskedDeadWorkers, UnaskedIntake, UnaskedSessionsHere, QuietRelay):
     """Everything around a caretaker: a fleet in which nothing happens. Counts what it is asked."""
 
-    attended: tuple[str, ...] = ()
-    has_room = is_portable = speaks = True
+    speaks = True
     stranded_seconds = 7.0
 
     def __init__(self, *, lease_seconds: float) -> None:
@@ -39,7 +45,7 @@ class Around:
         self.looks += 1
         return ()
 
-    async def owned_by(self, _worker_id: str) -> Sequence[SessionRow]:
+    async def owned_by(self, worker_id: str) -> Sequence[SessionRow]:
         """There are no sessions; a few times not even an answer."""
         self.reads += 1
         if self.refusals:
@@ -51,7 +57,7 @@ class Around:
         """There are none, usually."""
         return self.left
 
-    async def fair_share(self, _worker_id: str) -> int:
+    async def fair_share(self, worker_id: str) -> int:
         """As it was set, less what was taken."""
         return max(0, self.share)
 
@@ -60,7 +66,7 @@ class Around:
         assert (after_seconds, limit) == (self.stranded_seconds, takeover._STRANDED_LIMIT)
         return self.lost
 
-    async def is_first(self, _worker_id: str) -> bool:
+    async def is_first(self, worker_id: str) -> bool:
         """There is nobody else."""
         return self.speaks
 
@@ -68,21 +74,20 @@ class Around:
         """Note it."""
         self.announced.append(row.session_id)
 
-    async def take_over(self, _worker_id: str, *, limit: int, linked: bool = True) -> Sequence[str]:
+    async def take_over(
+        self, worker_id: str, *, limit: int, linked: bool = True
+    ) -> Sequence[SessionRow]:
         """As many as are asked for, as far as they go."""
         self.linked.add(linked)
         self.asked.append(limit)
-        taken = [f"s{self.left - n}" for n in range(min(limit, self.left))]
+        taken = [session_row(f"s{self.left - n}") for n in range(min(limit, self.left))]
         self.left -= len(taken)
         self.share -= len(taken)
         return taken
 
-    async def adopt_taken(self, rows: Sequence[str]) -> None:
+    async def adopt_taken(self, rows: Sequence[SessionRow]) -> None:
         """Note them."""
-        self.adopted += rows
-
-    async def adopt_strays(self) -> None:
-        """There are no events either."""
+        self.adopted += [row.session_id for row in rows]
 
     async def forget_old(self) -> int:
         """Nobody is gone for long."""
@@ -98,11 +103,11 @@ async def look(around: Around, looks: int) -> Caretaker:
         worker_id="w",
         tenure=tenure,
         settle_seconds=0,
-        workers=around,  # type: ignore[arg-type]
-        sessions=around,  # type: ignore[arg-type]
-        intake=around,  # type: ignore[arg-type]
-        relay=around,  # type: ignore[arg-type]
-        here=around,  # type: ignore[arg-type]
+        workers=around,
+        sessions=around,
+        intake=around,
+        relay=around,
+        here=around,
     )
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:

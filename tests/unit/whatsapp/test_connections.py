@@ -43,6 +43,12 @@ def drain(channel: BlockingChannel, count: int) -> list[Frame]:
     return received
 
 
+def answer(channel: BlockingChannel, count: int) -> None:
+    """Send so many frames."""
+    for number in range(count):
+        channel.send(Done(request=number))
+
+
 async def test_frames_go_both_ways(pair: tuple[socket.socket, socket.socket]) -> None:
     """In order, whole."""
     ours, theirs = pair
@@ -52,7 +58,7 @@ async def test_frames_go_both_ways(pair: tuple[socket.socket, socket.socket]) ->
     for number in range(500):
         worker.protocol.send(Ack(record=number))
     received = await asyncio.to_thread(drain, host, 500)
-    await asyncio.to_thread(lambda: [host.send(Done(request=number)) for number in range(500)])
+    await asyncio.to_thread(answer, host, 500)
     theirs.close()
     await worker.closed
 

@@ -37,6 +37,7 @@ IDS = ["", " ", "two words", "ümlaut", "A" * 129, "NUL\x00"]
 def through(frame: Any) -> Any:
     """Send a frame over the wire and return the session's event."""
     (read,) = FrameDecoder().feed(encode(frame))
+    assert isinstance(read, translate.EventFrame)
     return translate.host_event(read)
 
 
@@ -214,7 +215,7 @@ def test_nothing_that_can_be_read(payload: bytes) -> None:
 def test_a_host_that_says_what_does_not_fit(values: dict[str, Any]) -> None:
     """It is told that there was something, for only hosts that are taken over say so."""
     frame = frames.Message(
-        **{  # type: ignore[arg-type]
+        **{
             "record": 1,
             "message_id": "A",
             "chat": "c",

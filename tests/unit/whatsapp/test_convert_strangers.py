@@ -46,6 +46,7 @@ def through(frame: Any) -> Any:
     """Send a frame over the wire and return the session's event."""
     (read,) = FrameDecoder().feed(encode(frame))
     assert read == frame
+    assert isinstance(read, translate.EventFrame)
     return translate.host_event(read)
 
 

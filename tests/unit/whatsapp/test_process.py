@@ -388,9 +388,12 @@ async def test_a_flood_of_notices_is_no_flood_in_the_log(tmp_path: Path) -> None
 async def test_a_host_s_word_of_its_memory_is_believed_within_reason(tmp_path: Path) -> None:
     """It is a figure for people."""
     async with puppet(tmp_path) as host:
-        for told, believed in ((5, 5), (-7, 0), (1 << 60, MOST_MEMORY_BYTES)):
+        believed: list[int | None] = []
+        for told in (5, -7, 1 << 60):
             host.say(frames.Measured(pss_bytes=told))
-            await eventually(lambda believed=believed: host.host.told_bytes == believed)
+            await eventually(lambda: host.host.told_bytes not in (None, *believed[-1:]))
+            believed.append(host.host.told_bytes)
+        assert believed == [5, 0, MOST_MEMORY_BYTES]
 
 
 async def test_a_frame_that_is_no_host_s_ends_it(tmp_path: Path) -> None:

@@ -146,7 +146,9 @@ async def test_nul_in_a_message_is_stored(database: Database, changes: PostgresC
     (stored,) = await PostgresMessageStore(database=database).find(
         "s", chats=[CHAT], message_id="M1"
     )
-    assert stored.content == message(1, words="a\ufffdb\\u0000").message.content  # type: ignore[union-attr]
+    expected = message(1, words="a\ufffdb\\u0000").message
+    assert expected is not None
+    assert stored.content == expected.content
 
 
 async def test_a_refused_change_spoils_the_batch_and_nothing_else(

@@ -1,23 +1,19 @@
 """The manual of the control API, which is the package's docstring, is what the API does."""
 
-from __future__ import annotations
-
 import re
 import types
 import typing
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import pytest
+from pydantic import BaseModel
 
 import gateway_worker.sandbox
 from gateway_worker.sandbox.control import models
 from gateway_worker.sandbox.control.server import application
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
 MANUAL = gateway_worker.sandbox.__doc__ or ""
-SHAPES = {
+SHAPES: Mapping[str, type[BaseModel]] = {
     "HEALTH": models.Health,
     "ENV": models.WorkerEnv,
     "PHONE": models.PhoneView,

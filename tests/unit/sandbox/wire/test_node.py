@@ -1,6 +1,6 @@
 """Reading stanzas."""
 
-from __future__ import annotations
+from collections.abc import Callable
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_children() -> None:
         lambda: STANZA.require_child("list", "none"),
     ],
 )
-def test_what_is_required_and_missing(read: object) -> None:
+def test_what_is_required_and_missing(read: Callable[[], object]) -> None:
     """A missing part is the peer's error."""
     with pytest.raises(WireError, match="none"):
-        read()  # type: ignore[operator]
+        read()

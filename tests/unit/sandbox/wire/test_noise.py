@@ -36,7 +36,7 @@ class Initiator:
         self.state.mix_hash(public)
         message = HandshakeMessage()
         message.client_hello.ephemeral = public
-        return message.SerializeToString()
+        return bytes(message.SerializeToString())
 
     def read(self, answer: bytes) -> None:
         """Take the server's answer."""
@@ -56,7 +56,7 @@ class Initiator:
         )
         self.state.mix_key(self._agree(self.static, self._server_ephemeral))
         message.client_finish.payload = self.state.encrypt(payload)
-        return message.SerializeToString()
+        return bytes(message.SerializeToString())
 
     @staticmethod
     def _agree(private: X25519PrivateKey, public: bytes) -> bytes:

@@ -242,7 +242,7 @@ def test_writing_to_a_connection_that_is_closed_under_us() -> None:
         def __init__(self) -> None:
             self.lost = asyncio.Event()
 
-        def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the port's
+        def connection_lost(self, exc: Exception | None) -> None:
             self.lost.set()
 
     async def write() -> None:

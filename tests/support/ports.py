@@ -1,0 +1,353 @@
+"""Ports for tests: some refuse to be asked, so that a fake says only what it plays; some are quiet.
+
+`Unasked...` is no fake: whoever asks it has failed the test. What plays a part of a port derives
+from it and overrides that part, and the type checker compares both with the port. `Quiet...`
+stands for ports that only take and never answer, where a test does not look at what was taken.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn
+
+from gateway_contracts import SessionState
+from gateway_worker.sessions.changes import MessageRow
+from gateway_worker.sessions.hosting import (
+    HostLauncher,
+    HostListener,
+    HostSpec,
+    LeftoverSpools,
+    OutgoingText,
+    SentMessage,
+    SessionHost,
+)
+from gateway_worker.sessions.ownership.ports import (
+    Controls,
+    DeadWorkers,
+    EventRelay,
+    Intake,
+    SessionsHere,
+)
+from gateway_worker.sessions.ports import (
+    CommandRoutes,
+    CurrentQr,
+    DeviceSnapshots,
+    MessageStore,
+    RoutingTable,
+    SessionObserver,
+    SessionRow,
+    SessionStore,
+)
+from gateway_worker.sessions.sends import SendJournals, SendTrace
+
+
+def unasked(port: object, what: str) -> NoReturn:
+    """Fail the test: it does not expect this call."""
+    raise AssertionError(f"{type(port).__name__}.{what} is not expected to be called here")
+
+
+class UnaskedSessions(SessionStore):
+    """A sessions table that nobody reads or writes."""
+
+    async def create(self, row: SessionRow) -> SessionRow | None:
+        """Fail."""
+        unasked(self, "create")
+
+    async def get(self, session_id: str) -> SessionRow | None:
+        """Fail."""
+        unasked(self, "get")
+
+    async def was_deleted(self, session_id: str) -> bool:
+        """Fail."""
+        unasked(self, "was_deleted")
+
+    async def owned_by(self, worker_id: str) -> Sequence[SessionRow]:
+        """Fail."""
+        unasked(self, "owned_by")
+
+    async def claim(self, session_id: str, worker_id: str) -> SessionRow | None:
+        """Fail."""
+        unasked(self, "claim")
+
+    async def take_over(
+        self, worker_id: str, *, limit: int, linked: bool = True
+    ) -> Sequence[SessionRow]:
+        """Fail."""
+        unasked(self, "take_over")
+
+    async def stranded(self, *, after_seconds: float, limit: int) -> Sequence[SessionRow]:
+        """Fail."""
+        unasked(self, "stranded")
+
+    async def strand(
+        self, session_id: str, worker_id: str, *, after_seconds: float
+    ) -> SessionRow | None:
+        """Fail."""
+        unasked(self, "strand")
+
+    async def is_first(self, worker_id: str) -> bool:
+        """Fail."""
+        unasked(self, "is_first")
+
+    async def orphans(self) -> int:
+        """Fail."""
+        unasked(self, "orphans")
+
+    async def fair_share(self, worker_id: str) -> int:
+        """Fail."""
+        unasked(self, "fair_share")
+
+    async def marker_left(self, session_id: str, *, marker_epoch: int) -> None:
+        """Fail."""
+        unasked(self, "marker_left")
+
+    async def markers_passed(self, session_id: str, *, epoch: int, up_to: int) -> bool:
+        """Fail."""
+        unasked(self, "markers_passed")
+
+    async def place(self, *, without: str) -> str | None:
+        """Fail."""
+        unasked(self, "place")
+
+    async def takes(self, worker_id: str) -> bool:
+        """Fail."""
+        unasked(self, "takes")
+
+    async def room(self) -> int:
+        """Fail."""
+        unasked(self, "room")
+
+
+class UnaskedMessages(MessageStore):
+    """A history that nobody reads."""
+
+    async def find(
+        self, session_id: str, *, chats: Sequence[str], message_id: str
+    ) -> Sequence[MessageRow]:
+        """Fail."""
+        unasked(self, "find")
+
+
+class UnaskedRoutes(CommandRoutes):
+    """Bindings that nobody makes or removes."""
+
+    async def bind(self, session_id: str) -> None:
+        """Fail."""
+        unasked(self, "bind")
+
+    async def unbind(self, session_id: str) -> None:
+        """Fail."""
+        unasked(self, "unbind")
+
+    async def unbind_from(self, session_id: str, worker_id: str) -> None:
+        """Fail."""
+        unasked(self, "unbind_from")
+
+    async def unbind_disowned(self, session_id: str) -> None:
+        """Fail."""
+        unasked(self, "unbind_disowned")
+
+    def disown(self, session_id: str) -> None:
+        """Fail."""
+        unasked(self, "disown")
+
+    async def is_listening(self, worker_id: str) -> bool:
+        """Fail."""
+        unasked(self, "is_listening")
+
+
+class UnaskedSnapshots(DeviceSnapshots):
+    """Copies that nobody makes or wants, although they could be had."""
+
+    are_needed = are_portable = True
+
+    async def save(
+        self, session_id: str, directory: Path, *, epoch: int = 0, again: bool = False
+    ) -> bool:
+        """Fail."""
+        unasked(self, "save")
+
+    async def holds(self, session_id: str, *, epoch: int) -> bool:
+        """Fail."""
+        unasked(self, "holds")
+
+    async def restore(self, session_id: str, directory: Path, *, replace: bool = False) -> bool:
+        """Fail."""
+        unasked(self, "restore")
+
+    async def delete(self, session_id: str) -> None:
+        """Fail."""
+        unasked(self, "delete")
+
+
+class UnaskedJournals(SendJournals):
+    """Journals that nobody reads."""
+
+    async def look_up(
+        self,
+        directory: Path,
+        command_id: str,
+        *,
+        worker_id: str,
+        epoch: int,
+        began: datetime | None = None,
+    ) -> SendTrace:
+        """Fail."""
+        unasked(self, "look_up")
+
+
+class UnaskedLauncher(HostLauncher, LeftoverSpools):
+    """Nobody starts a host."""
+
+    async def launch(self, spec: HostSpec, listener: HostListener) -> SessionHost:
+        """Fail."""
+        unasked(self, "launch")
+
+    def leftovers(self, directory: Path) -> bool:
+        """Fail."""
+        unasked(self, "leftovers")
+
+    async def replay(self, spec: HostSpec, listener: HostListener) -> SessionHost:
+        """Fail."""
+        unasked(self, "replay")
+
+
+class UnaskedHost(SessionHost):
+    """A host that nobody asks for anything."""
+
+    pid = 1
+
+    async def send_text(
+        self, message: OutgoingText, *, command_id: str | None = None
+    ) -> SentMessage:
+        """Fail."""
+        unasked(self, "send_text")
+
+    async def chats_of(self, to: str) -> tuple[str, ...]:
+        """Fail."""
+        unasked(self, "chats_of")
+
+    async def logout(self) -> None:
+        """Fail."""
+        unasked(self, "logout")
+
+    async def stop(self) -> None:
+        """Fail."""
+        unasked(self, "stop")
+
+    def kill(self) -> None:
+        """Fail."""
+        unasked(self, "kill")
+
+    def acknowledge(self, record: int) -> None:
+        """Fail."""
+        unasked(self, "acknowledge")
+
+
+class UnaskedControls(Controls):
+    """Nobody has anything to say to another worker."""
+
+    async def control(
+        self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
+    ) -> None:
+        """Fail."""
+        unasked(self, "control")
+
+
+class UnaskedDeadWorkers(DeadWorkers):
+    """Nobody asks for the dead."""
+
+    lease_seconds = 15.0
+
+    async def dead_with_leftovers(self) -> Sequence[str]:
+        """Fail."""
+        unasked(self, "dead_with_leftovers")
+
+    async def forget_old(self) -> int:
+        """Fail."""
+        unasked(self, "forget_old")
+
+
+class UnaskedIntake(Intake):
+    """Nobody steers the consumer."""
+
+    attended: Collection[str] = ()
+
+    def attend(self, worker_id: str) -> None:
+        """Fail."""
+        unasked(self, "attend")
+
+    async def dismiss(self, worker_id: str) -> None:
+        """Fail."""
+        unasked(self, "dismiss")
+
+    async def suspend(self) -> None:
+        """Fail."""
+        unasked(self, "suspend")
+
+    def reinstate(self) -> None:
+        """Fail."""
+        unasked(self, "reinstate")
+
+
+class UnaskedSessionsHere(SessionsHere):
+    """A worker whose sessions nobody asks for."""
+
+    has_room = is_portable = True
+    stranded_seconds = 30.0
+
+    def is_held(self, session_id: str) -> bool:
+        """Fail."""
+        unasked(self, "is_held")
+
+    async def announce_stranded(self, row: SessionRow) -> None:
+        """Fail."""
+        unasked(self, "announce_stranded")
+
+    async def adopt_taken(self, rows: Sequence[SessionRow]) -> None:
+        """Fail."""
+        unasked(self, "adopt_taken")
+
+
+class QuietRouting(RoutingTable):
+    """The cache's table, which only backends read."""
+
+    async def put(
+        self, session_id: str, *, worker_id: str, state: SessionState, epoch: int
+    ) -> None:
+        """Take it."""
+
+    async def put_qr(self, session_id: str, qr: CurrentQr | None) -> None:
+        """Take it."""
+
+    async def remove(self, session_id: str) -> None:
+        """Take it."""
+
+
+class QuietRelay(EventRelay):
+    """A relay of a worker whose sessions have left no events."""
+
+    async def adopt(self, session_ids: Sequence[str]) -> None:
+        """Find nothing."""
+
+    async def adopt_strays(self) -> None:
+        """Find nothing."""
+
+
+class QuietObserver(SessionObserver):
+    """Counts nothing."""
+
+    def host_restarted(self) -> None:
+        """Take it."""
+
+    def host_exited(self, *, expected: bool) -> None:
+        """Take it."""
+
+    def library_stopped(self) -> None:
+        """Take it."""
+
+    def link_restored(self) -> None:
+        """Take it."""
+
+    def message_arrived(self) -> None:
+        """Take it."""
