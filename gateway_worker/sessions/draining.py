@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import enum
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -12,7 +12,6 @@ import structlog
 from gateway_contracts import StatusReason
 from gateway_worker.errors import DependencyError, GatewayError
 from gateway_worker.sessions.changes import Change, Transfer, TransferRefusedError
-from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ports import Recorder, SessionStore
 from gateway_worker.sessions.session import Session
 
@@ -44,6 +43,30 @@ class BetweenCommands(Protocol):
         ...
 
 
+class DepartingSessions(Protocol):
+    """The sessions of this worker, as far as a drain lets go of them (the manager)."""
+
+    def session_ids(self) -> Sequence[str]:
+        """Return the sessions that are here."""
+        ...
+
+    def held_session(self, session_id: str) -> Session | None:
+        """Return a session if it is here."""
+        ...
+
+    def fence(self, session_id: str, epoch: int) -> None:
+        """Note that another worker owns a session since that epoch."""
+        ...
+
+    async def depart(self, session_id: str, to_worker: str) -> None:
+        """Let go of a session that another worker owns now, and tell that worker."""
+        ...
+
+    async def is_listening(self, worker_id: str) -> bool:
+        """Whether a worker takes what comes for it. Raises `DependencyError`."""
+        ...
+
+
 class _End(enum.Enum):
     """What became of an attempt to hand a session over."""
 
@@ -71,7 +94,7 @@ class Drain:
         self,
         *,
         worker_id: str,
-        manager: SessionManager,
+        manager: DepartingSessions,
         sessions: SessionStore,
         recorder: Recorder,
         commands: BetweenCommands,

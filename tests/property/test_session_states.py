@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, cast
+from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
@@ -14,11 +12,11 @@ from gateway_contracts import PairByQr, SessionState, SessionStatus, StatusReaso
 from gateway_worker.sessions.changes import Change, Committed, DesiredState
 from gateway_worker.sessions.endings import ending_of
 from gateway_worker.sessions.hosting import LinkEnded, PairingEnded
-from gateway_worker.sessions.ports import SessionRow
+from gateway_worker.sessions.ports import Recorder, SessionRow
 from gateway_worker.sessions.standing import Standing
 from gateway_worker.sessions.states import IllegalTransitionError, is_running
-from gateway_worker.sessions.surroundings import Surroundings
 from tests.property.support import run
+from tests.support.ports import surroundings
 
 S = SessionState
 ENDS = {S.STOPPED, S.LOGGED_OUT, S.BANNED, S.FAILED}
@@ -39,32 +37,20 @@ LINK_ENDINGS = (
 )  # fmt: skip
 
 
-@dataclass(slots=True, kw_only=True)
-class Around:
-    """What a standing needs of its surroundings: it notes what is recorded."""
+class Journal(Recorder):
+    """Notes what is recorded, until another worker owns the session."""
 
-    loop: asyncio.AbstractEventLoop
-    source: str = "/workers/w"
-    worker_id: str = "w"
-    changes: list[Change] = field(default_factory=list)
-    fenced: bool = False
-
-    recorder = background = routing = clock = property(lambda self: self)
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.fenced = False
 
     def record(self, change: Change) -> "asyncio.Future[Committed]":
-        """Be the recorder."""
-        done: asyncio.Future[Committed] = self.loop.create_future()
+        """Commit at once."""
+        done: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
         if not self.fenced:
             self.changes.append(change)
         done.set_result(Committed(applied=not self.fenced, fenced=self.fenced))
         return done
-
-    def post(self, _key: str, _work: Callable[[], Any]) -> None:
-        """Be the background: the cache is not looked at here."""
-
-    def now(self) -> datetime:
-        """Be the clock."""
-        return datetime(2026, 11, 24, tzinfo=UTC)
 
 
 class SessionLife(RuleBasedStateMachine):
@@ -72,8 +58,9 @@ class SessionLife(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = asyncio.new_event_loop()
-        self.around = Around(loop=self.loop)
+        self.runner = asyncio.Runner()
+        self.journal = Journal()
+        self.around = surroundings(self.journal, worker_id="w", directory=Path("/nowhere"))
         self.fence_calls = 0
         row = SessionRow(
             session_id="s",
@@ -83,12 +70,10 @@ class SessionLife(RuleBasedStateMachine):
             device_name="Gateway",
             worker_id="w",
             epoch=3,
-            created_at=self.around.now(),
+            created_at=self.around.clock.now(),
         )
-        self.standing = Standing(
-            row=row, around=cast("Surroundings", self.around), on_fenced=self.on_fenced
-        )
-        self.standing.announce_created()
+        self.standing = Standing(row=row, around=self.around, on_fenced=self.on_fenced)
+        self.do(self.standing.announce_created)
         self.model = S.CREATED
         self.told = 1
 
@@ -96,17 +81,25 @@ class SessionLife(RuleBasedStateMachine):
         """Count: it is to be called once."""
         self.fence_calls += 1
 
+    def do(self, step: Callable[[], None]) -> None:
+        """Do something as a session does, and let the loop turn once."""
+
+        async def done() -> None:
+            step()
+            await asyncio.sleep(0)
+
+        self.runner.run(done())
+
     def steps(self, wanted: SessionState, step: Callable[[], None]) -> None:
         """Do a step and expect what the diagram says of it."""
         legal = wanted in ENDS | STARTS | DIAGRAM[self.model]
         if not legal:
             with pytest.raises(IllegalTransitionError, match=rf"from {self.model} to {wanted}$"):
-                step()
+                self.do(step)
             return
-        step()
+        self.do(step)
         self.model = wanted
-        self.told += not self.around.fenced
-        self.loop.run_until_complete(asyncio.sleep(0))
+        self.told += not self.journal.fenced
 
     @rule(wanted=st.sampled_from(S), reason=st.sampled_from(StatusReason))
     def enters(self, wanted: SessionState, reason: StatusReason) -> None:
@@ -130,7 +123,7 @@ class SessionLife(RuleBasedStateMachine):
     @rule()
     def another_worker_has_it(self) -> None:
         """From here on nothing is written any more, which is noticed at the next change."""
-        self.around.fenced = True
+        self.journal.fenced = True
 
     @invariant()
     def it_stands_where_the_model_does(self) -> None:
@@ -143,7 +136,7 @@ class SessionLife(RuleBasedStateMachine):
         """Each status begins where the one before has ended, and is what the row gets."""
         statuses = [
             (event.data, change)
-            for change in self.around.changes
+            for change in self.journal.changes
             for event in change.events
             if isinstance(event, SessionStatus)
         ]
@@ -155,17 +148,18 @@ class SessionLife(RuleBasedStateMachine):
             assert change.session.state is data.state
             assert change.epoch == 3
             previous = data.state
-        if not self.around.fenced:
+        if not self.journal.fenced:
             assert previous is self.model
 
     @invariant()
     def losing_it_is_noticed_once(self) -> None:
         """However many changes are refused."""
-        assert self.fence_calls == self.standing.fenced <= self.around.fenced
+        assert self.fence_calls == self.standing.fenced <= self.journal.fenced
 
     def teardown(self) -> None:
-        """Close the loop."""
-        self.loop.close()
+        """Leave nothing behind."""
+        self.runner.run(self.around.background.join())
+        self.runner.close()
 
 
 def test_a_session_lives_as_the_diagram_says() -> None:

@@ -5,13 +5,18 @@ from it and overrides that part, and the type checker compares both with the por
 stands for ports that only take and never answer, where a test does not look at what was taken.
 """
 
+import asyncio
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
 from gateway_contracts import SessionState
-from gateway_worker.sessions.changes import MessageRow
+from gateway_worker.commands.forwarding import CommandForwarder
+from gateway_worker.commands.ports import Delivery, Entry, InboxStore, Postponer, Received
+from gateway_worker.runtime.background import Background
+from gateway_worker.runtime.clock import Clock, SystemClock
+from gateway_worker.sessions.changes import Change, Committed, MessageRow
 from gateway_worker.sessions.hosting import (
     HostLauncher,
     HostListener,
@@ -21,6 +26,7 @@ from gateway_worker.sessions.hosting import (
     SentMessage,
     SessionHost,
 )
+from gateway_worker.sessions.ownership.lease import Tenure
 from gateway_worker.sessions.ownership.ports import (
     Controls,
     DeadWorkers,
@@ -33,12 +39,14 @@ from gateway_worker.sessions.ports import (
     CurrentQr,
     DeviceSnapshots,
     MessageStore,
+    Recorder,
     RoutingTable,
     SessionObserver,
     SessionRow,
     SessionStore,
 )
 from gateway_worker.sessions.sends import SendJournals, SendTrace
+from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
 
 
 def unasked(port: object, what: str) -> NoReturn:
@@ -116,6 +124,53 @@ class UnaskedSessions(SessionStore):
     async def room(self) -> int:
         """Fail."""
         unasked(self, "room")
+
+
+class UnaskedRecorder(Recorder):
+    """Nothing is written."""
+
+    def record(self, change: Change) -> "asyncio.Future[Committed]":
+        """Fail."""
+        unasked(self, "record")
+
+
+class UnaskedInbox(InboxStore):
+    """No command is entered."""
+
+    async def answers(self) -> bool:
+        """Fail."""
+        unasked(self, "answers")
+
+    async def enter(
+        self, commands: Sequence[Received], *, briefly: bool = False
+    ) -> Sequence[Entry]:
+        """Fail."""
+        unasked(self, "enter")
+
+    async def suspend(
+        self,
+        command_id: str,
+        *,
+        session_id: str,
+        worker_id: str | None = None,
+        epoch: int | None = None,
+    ) -> None:
+        """Fail."""
+        unasked(self, "suspend")
+
+
+class UnaskedPublisher(Postponer, CommandForwarder):
+    """No command is sent anywhere."""
+
+    async def retry_later(self, delivery: Delivery, *, seconds: float, attempts: int) -> None:
+        """Fail."""
+        unasked(self, "retry_later")
+
+    async def pass_on(
+        self, delivery: Delivery, *, worker_id: str, stage: int | None, hop: int
+    ) -> None:
+        """Fail."""
+        unasked(self, "pass_on")
 
 
 class UnaskedMessages(MessageStore):
@@ -351,3 +406,29 @@ class QuietObserver(SessionObserver):
 
     def message_arrived(self) -> None:
         """Take it."""
+
+
+def surroundings(
+    recorder: Recorder, *, worker_id: str, directory: Path, clock: Clock | None = None
+) -> Surroundings:
+    """Return what sessions share, of which only the recorder is asked; replace what else is."""
+    tenure = Tenure()
+    tenure.extend(float("inf"))
+    return Surroundings(
+        worker_id=worker_id,
+        data_dir=directory,
+        launcher=UnaskedLauncher(),
+        recorder=recorder,
+        sessions=UnaskedSessions(),
+        messages=UnaskedMessages(),
+        routes=UnaskedRoutes(),
+        routing=QuietRouting(),
+        snapshots=UnaskedSnapshots(),
+        journals=UnaskedJournals(),
+        background=Background(name="test"),
+        clock=clock or SystemClock(),
+        limits=SessionLimits(),
+        observer=QuietObserver(),
+        tenure=tenure,
+        relay=QuietRelay(),
+    )

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
 
 import aio_pika
 import asyncpg
@@ -100,7 +99,8 @@ async def test_confirmed_messages_survive_a_killed_broker(own_services: RunningS
 
 def registry_of_queues(services: RunningServices) -> Path:
     """Return the file in which the broker notes its quorum queues."""
-    broker = cast("LocalRabbitMq", services.rabbitmq)
+    broker = services.rabbitmq
+    assert isinstance(broker, LocalRabbitMq)
     return broker.directory / "mnesia" / NODE / "quorum" / NODE / "names.dets"
 
 

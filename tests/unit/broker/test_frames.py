@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import struct
-from typing import cast
 
 import pytest
 from aiormq import spec
@@ -78,17 +77,12 @@ def test_any_routing_key_becomes_readable(tag: int, exchange: str, key: bytes) -
     assert deliver.routing_key == expected
 
 
-class Wire:
-    """Frames as they come from a socket."""
-
-    def __init__(self, *frames: bytes) -> None:
-        self._bytes = b"".join(frames)
-
-    async def readexactly(self, size: int) -> bytes:
-        """Return the next bytes."""
-        part, self._bytes = self._bytes[:size], self._bytes[size:]
-        assert len(part) == size
-        return part
+def wire(*frames: bytes) -> asyncio.StreamReader:
+    """Return a stream with frames as they come from a socket."""
+    reader = asyncio.StreamReader()
+    reader.feed_data(b"".join(frames))
+    reader.feed_eof()
+    return reader
 
 
 def frame(kind: int, channel: int, content: bytes) -> bytes:
@@ -116,7 +110,7 @@ async def bodies_of(*frames: bytes) -> dict[int, bytes]:
     """Read frames as the library does, and return each channel's body, checked for its size."""
     limits = {b"wa.internal": 4000}
     reader = FrameReader(
-        cast("asyncio.StreamReader", Wire(*frames)),
+        wire(*frames),
         cutter=Cutter(largest=lambda exchange: limits.get(exchange, 2000)),
     )
     sizes: dict[int, int] = {}
@@ -162,6 +156,6 @@ async def test_nobody_can_publish_what_is_taken_for_a_cut_body() -> None:
 
 async def test_a_broker_of_another_version_is_told_from_a_frame() -> None:
     """It answers with eight bytes that are none."""
-    reader = FrameReader(cast("asyncio.StreamReader", Wire(b"AMQP\x00\x01\x00\x00")))
+    reader = FrameReader(wire(b"AMQP\x00\x01\x00\x00"))
     assert await reader.readexactly(1) == b"A"
     assert (await reader.readexactly(6)).startswith(b"MQP")

@@ -2,19 +2,48 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Any, cast
+from pathlib import Path
 
+from gateway_worker.commands.attempts import Attempts
 from gateway_worker.commands.dispatcher import Dispatcher
+from gateway_worker.commands.execution import Executor
+from gateway_worker.commands.forwarding import Forwarder
+from gateway_worker.commands.handlers import Context
+from gateway_worker.commands.inbox import Inbox
+from gateway_worker.sessions.manager import SessionManager
+from tests.support.ports import (
+    UnaskedControls,
+    UnaskedInbox,
+    UnaskedPublisher,
+    UnaskedRecorder,
+    surroundings,
+)
 
 
-def _dispatcher() -> Dispatcher:
-    nobody = cast("Any", None)
-    return Dispatcher(worker_id="me", manager=nobody, executor=nobody, forwarder=nobody)
+def _dispatcher(directory: Path) -> Dispatcher:
+    recorder = UnaskedRecorder()
+    around = surroundings(recorder, worker_id="me", directory=directory)
+    manager = SessionManager(around=around, capacity=1, controls=UnaskedControls())
+    attempts = Attempts(
+        worker_id="me",
+        manager=manager,
+        inbox=Inbox(store=UnaskedInbox()),
+        postponer=UnaskedPublisher(),
+        clock=around.clock,
+    )
+    executor = Executor(
+        worker_id="me",
+        context=Context(manager=manager, messages=around.messages),
+        attempts=attempts,
+        recorder=recorder,
+    )
+    forwarder = Forwarder(publisher=UnaskedPublisher())
+    return Dispatcher(worker_id="me", manager=manager, executor=executor, forwarder=forwarder)
 
 
-async def test_an_errand_that_nobody_waits_for_any_more_never_begins() -> None:
+async def test_an_errand_that_nobody_waits_for_any_more_never_begins(tmp_path: Path) -> None:
     """What it was for is over; one that has begun comes to its end."""
-    dispatcher = _dispatcher()
+    dispatcher = _dispatcher(tmp_path)
     done: list[str] = []
     release = asyncio.Event()
 

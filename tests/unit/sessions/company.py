@@ -2,22 +2,33 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
 from gateway_contracts import Account, SessionState, StatusReason
 from gateway_contracts.commands import PairByQr
 from gateway_worker.errors import DependencyError
-from gateway_worker.runtime.background import Background
-from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.sessions.changes import Change, Committed, DesiredState
-from gateway_worker.sessions.hosting import HostExited, HostListener, HostSpec, LinkUp
-from gateway_worker.sessions.ownership.lease import Tenure
+from gateway_worker.sessions.hosting import (
+    HostExited,
+    HostLauncher,
+    HostListener,
+    HostSpec,
+    LinkUp,
+)
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.session import Session
 from gateway_worker.sessions.store_files import DEVICE_STORE_NAME
-from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
+from gateway_worker.sessions.surroundings import SessionLimits
+from tests.support.ports import (
+    QuietObserver,
+    UnaskedHost,
+    UnaskedRoutes,
+    UnaskedSessions,
+    UnaskedSnapshots,
+    surroundings,
+)
 
 ACCOUNT = Account(jid="12025550100:1@s.whatsapp.net", phone_number="+12025550100")
 LIMITS = SessionLimits(
@@ -43,14 +54,13 @@ def linked_row(session_id: str, *, epoch: int) -> SessionRow:
     )
 
 
-class Host:
+class Host(UnaskedHost):
     """A host that is connected until it is told to stop."""
 
     def __init__(self, listener: HostListener) -> None:
         self._listener = listener
         self.runs = True
         self.killed = False
-        self.pid = 1
 
     async def stop(self) -> None:
         """Leave."""
@@ -67,7 +77,7 @@ class Host:
         )
 
 
-class Launcher:
+class Launcher(HostLauncher):
     """Starts hosts that connect at once; fails if there were ever two."""
 
     def __init__(self) -> None:
@@ -82,7 +92,7 @@ class Launcher:
         """The hosts that run."""
         return [host for host in self.hosts if host.runs]
 
-    async def launch(self, _spec: HostSpec, listener: HostListener) -> Host:
+    async def launch(self, spec: HostSpec, listener: HostListener) -> Host:
         """Start one, as soon as that is possible."""
         self.waiting += 1
         await self.may_start.wait()
@@ -98,10 +108,8 @@ class Launcher:
         await listener(LinkUp(account=ACCOUNT))
 
 
-class Copies:
+class Copies(UnaskedSnapshots):
     """Counts copies; may be away, or slow, from a certain copy on."""
-
-    are_needed = are_portable = True
 
     def __init__(self) -> None:
         self.made: list[bool] = []
@@ -125,16 +133,16 @@ class Copies:
         self.made.append(again)
         return True
 
-    async def holds(self, _session_id: str, *, epoch: int) -> bool:
+    async def holds(self, session_id: str, *, epoch: int) -> bool:
         """Have what was made."""
         return bool(self.made)
 
-    async def restore(self, *_: object, **__: object) -> bool:
+    async def restore(self, session_id: str, directory: Path, *, replace: bool = False) -> bool:
         """Have none."""
         return False
 
 
-class Database:
+class Database(UnaskedSessions):
     """Sessions table and recorder: commits at once, or not while it is away."""
 
     def __init__(self) -> None:
@@ -143,11 +151,12 @@ class Database:
         self.changes: list[Change] = []
         self.asked = 0
 
-    async def get(self, _session_id: str) -> None:
+    async def get(self, session_id: str) -> SessionRow | None:
         """Answer, or do not."""
         if self.away:
             raise DependencyError("away")
         self.asked += 1
+        return None
 
     def record(self, change: Change) -> "asyncio.Future[Committed]":
         """Commit a change."""
@@ -158,20 +167,7 @@ class Database:
         return future
 
 
-class Quiet:
-    """What is told and asked of whom nobody cares about here."""
-
-    def __getattr__(self, _name: str) -> Any:
-        return self._do
-
-    async def _nothing(self) -> None:
-        return
-
-    def _do(self, *_: object, **__: object) -> Any:
-        return self._nothing()
-
-
-class Routes:
+class Routes(UnaskedRoutes):
     """A broker that is never away."""
 
     async def bind(self, session_id: str) -> None:
@@ -181,7 +177,7 @@ class Routes:
         """Do nothing."""
 
 
-class Observer:
+class Observer(QuietObserver):
     """Counts restarts and ends of hosts."""
 
     def __init__(self) -> None:
@@ -200,12 +196,6 @@ class Observer:
         """Count it."""
         self.stops += 1
 
-    def link_restored(self) -> None:
-        """Do nothing."""
-
-    def message_arrived(self) -> None:
-        """Do nothing."""
-
 
 class Company:
     """A session and those around it."""
@@ -215,26 +205,15 @@ class Company:
         self.copies = Copies()
         self.database = Database()
         self.observer = Observer()
-        self.tenure = Tenure()
-        self.tenure.extend(float("inf"))
         self.lost: list[Session] = []
-        self.around = Surroundings(
-            worker_id="me",
-            data_dir=directory,
-            launcher=cast("Any", self.launcher),
-            recorder=self.database,
-            sessions=cast("Any", self.database),
-            messages=cast("Any", Quiet()),
-            routes=cast("Any", Routes()),
-            routing=cast("Any", Quiet()),
-            snapshots=cast("Any", self.copies),
-            journals=cast("Any", Quiet()),
-            background=Background(name="test"),
-            clock=SystemClock(),
+        self.around = replace(
+            surroundings(self.database, worker_id="me", directory=directory),
+            launcher=self.launcher,
+            sessions=self.database,
+            routes=Routes(),
+            snapshots=self.copies,
             limits=limits,
             observer=self.observer,
-            tenure=self.tenure,
-            relay=cast("Any", Quiet()),
         )
         home = self.around.directory("shop")
         home.mkdir(parents=True)

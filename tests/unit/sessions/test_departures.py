@@ -4,24 +4,27 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.manager import SessionManager
-from tests.unit.sessions.company import Company, Quiet, linked_row
+from gateway_worker.sessions.ownership.ports import Controls
+from tests.support.ports import UnaskedControls, UnaskedRoutes
+from tests.unit.sessions.company import Company, linked_row
 
 ROW = linked_row("cafe", epoch=7)
 
 
-class AbsentBroker:
+class AbsentBroker(Controls):
     """Takes a message at the third attempt."""
 
     def __init__(self) -> None:
         self.attempts: list[tuple[str, str]] = []
 
-    async def control(self, kind: str, *, worker_id: str, **_: object) -> None:
+    async def control(
+        self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
+    ) -> None:
         """Take it, or do not."""
         self.attempts.append((kind, worker_id))
         if len(self.attempts) < 3:
@@ -32,7 +35,7 @@ async def test_a_new_owner_is_told_when_the_broker_is_back(company: Company) -> 
     """The session has gone meanwhile: nobody waits for that here."""
     controls = AbsentBroker()
     left: list[str] = []
-    manager = SessionManager(around=company.around, capacity=10, controls=cast("Any", controls))
+    manager = SessionManager(around=company.around, capacity=10, controls=controls)
     manager.when_left(left.append)
     directory = company.around.directory("cafe")
     directory.mkdir()
@@ -47,7 +50,7 @@ async def test_a_new_owner_is_told_when_the_broker_is_back(company: Company) -> 
     assert controls.attempts == [("adopt", "beta")] * 3
 
 
-class SilentBroker:
+class SilentBroker(UnaskedRoutes):
     """Takes requests and does not answer them."""
 
     def __init__(self) -> None:
@@ -78,9 +81,9 @@ async def test_sessions_that_are_taken_up_do_not_wait_for_the_broker(company: Co
     directory.mkdir()
     (directory / "epoch").write_text("7")
     manager = SessionManager(
-        around=replace(company.around, routes=cast("Any", broker)),
+        around=replace(company.around, routes=broker),
         capacity=10,
-        controls=cast("Any", Quiet()),
+        controls=UnaskedControls(),
     )
 
     await manager.adopt_taken([ROW])

@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
 
 import pytest
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.changes import Change, Committed, TransferRefusedError
 from gateway_worker.sessions.draining import Drain
+from gateway_worker.sessions.session import Session
+from tests.support.ports import UnaskedSessions
 from tests.unit.sessions.company import Company
 
 SECONDS = 10.0
 
 
-class Others:
+class Others(UnaskedSessions):
     """The other workers: who has room, and whether the one that is named takes the session."""
 
     def __init__(self) -> None:
@@ -44,8 +45,8 @@ class Fleet:
         self.asked_broker = 0
         self.drain = Drain(
             worker_id="me",
-            manager=cast("Any", self),
-            sessions=cast("Any", self.others),
+            manager=self,
+            sessions=self.others,
             recorder=self,
             commands=self,
             is_portable=True,
@@ -59,9 +60,13 @@ class Fleet:
         """Name the session while it is here."""
         return () if self.gone else ("shop",)
 
-    def held_session(self, _session_id: str) -> object:
+    def held_session(self, session_id: str) -> Session:
         """Return it."""
         return self.company.session
+
+    def fence(self, session_id: str, epoch: int) -> None:
+        """Fail: no other worker has it."""
+        raise AssertionError(f"{session_id} is not fenced here")
 
     async def depart(self, session_id: str, to_worker: str) -> None:
         """Let it go."""
@@ -76,7 +81,7 @@ class Fleet:
     # And of others.
 
     async def after_current_command(
-        self, _session_id: str, errand: Callable[[], Awaitable[None]]
+        self, session_id: str, errand: Callable[[], Awaitable[None]]
     ) -> None:
         """Run it now."""
         await errand()

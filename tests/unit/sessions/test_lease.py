@@ -7,11 +7,13 @@ import pytest
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.ownership.lease import LeaseKeeper, LeaseLostError, Tenure
+from gateway_worker.sessions.ownership.ports import WorkerLeases
 from tests.support.eventually import eventually
+from tests.support.ports import unasked
 
 
 @dataclass
-class Table:
+class Table(WorkerLeases):
     """A workers table that can be away."""
 
     lease_seconds: float = 1.5
@@ -20,7 +22,7 @@ class Table:
     slowness: float = 0.0
     renewals: int = 0
 
-    async def register(self, **_values: object) -> None:
+    async def register(self, *, version: str, capacity: int) -> None:
         """Enter the worker."""
         if self.away:
             raise DependencyError("away")
@@ -32,6 +34,14 @@ class Table:
         await asyncio.sleep(self.slowness)
         self.renewals += 1
         return self.mine
+
+    async def drain(self) -> None:
+        """Fail: it goes on."""
+        unasked(self, "drain")
+
+    async def leave(self) -> None:
+        """Fail: it goes on."""
+        unasked(self, "leave")
 
 
 @dataclass
@@ -57,7 +67,7 @@ class Keeping:
         self.table, self.hosts, self.tenure = Table(), Hosts(), Tenure()
         self.lapsed = self.regained = 0
         self.keeper = LeaseKeeper(
-            leases=self.table,  # type: ignore[arg-type]
+            leases=self.table,
             hosts=self.hosts,
             tenure=self.tenure,
             on_lapsed=self._on_lapsed,

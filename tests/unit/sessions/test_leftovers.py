@@ -7,7 +7,6 @@ import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -24,14 +23,21 @@ from gateway_worker.sessions.refusals import Refusals
 from gateway_worker.sessions.store_files import LOCK_NAME, park
 from tests.integration.storage.db.support import message as refused
 from tests.support.eventually import eventually
-from tests.unit.sessions.company import Quiet, linked_row
+from tests.support.ports import (
+    UnaskedControls,
+    UnaskedHost,
+    UnaskedLauncher,
+    UnaskedSessions,
+    UnaskedSnapshots,
+)
+from tests.unit.sessions.company import linked_row
 from tests.unit.sessions.test_inbound import message
 
 RECORDS = 4
 OUTAGE = 3
 
 
-class Disk:
+class Disk(UnaskedSessions, UnaskedLauncher, UnaskedControls, UnaskedHost):
     """A spool of some messages, the broker that they go to, and the session's owner."""
 
     def __init__(self) -> None:
@@ -44,11 +50,11 @@ class Disk:
         """Say that another worker has the session."""
         return replace(linked_row(session_id, epoch=7), worker_id="beta")
 
-    async def was_deleted(self, _session_id: str) -> bool:
+    async def was_deleted(self, session_id: str) -> bool:
         """Say that it was not."""
         return False
 
-    async def replay(self, _spec: HostSpec, listener: HostListener) -> "Disk":
+    async def replay(self, spec: HostSpec, listener: HostListener) -> "Disk":
         """Tell the messages, as fast as they are taken."""
         self._told = asyncio.create_task(self._tell(listener))
         return self
@@ -59,13 +65,15 @@ class Disk:
         await eventually(lambda: self.acknowledged == RECORDS)
         await listener(HostExited(expected=True, detail=""))
 
-    async def control(self, _kind: str, *, worker_id: str, body: bytes) -> None:
+    async def control(
+        self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
+    ) -> None:
         """Take a message, unless the broker is away: it is, at the first few attempts."""
         assert worker_id == "beta"
         if self.refusals:
             self.refusals -= 1
             raise DependencyError("away")
-        for event in Control.decode("late", body).events:
+        for event in Control.decode(kind, body).events:
             received = parse_event(event)
             assert isinstance(received, MessageReceived)
             self.sent.append(received.data.message_id)
@@ -85,10 +93,10 @@ def leftovers_on(disk: Disk, directory: Path) -> Leftovers:
     return Leftovers(
         worker_id="me",
         directory=directory,
-        launcher=cast("Any", disk),
-        sessions=cast("Any", disk),
-        snapshots=cast("Any", Quiet()),
-        controls=cast("Any", disk),
+        launcher=disk,
+        sessions=disk,
+        snapshots=UnaskedSnapshots(),
+        controls=disk,
         held=lambda _session_id: False,
     )
 
@@ -144,23 +152,23 @@ async def test_what_cannot_be_sent_in_time_is_not_sent_later(
     assert len(list((tmp_path / "leftovers").iterdir())) == 1
 
 
-class Table:
+class Table(UnaskedSessions):
     """The sessions table: one session, or none."""
 
     def __init__(self, row: SessionRow | None, *, deleted: bool = False) -> None:
         self.row = row
         self.deleted = deleted
 
-    async def get(self, _session_id: str) -> SessionRow | None:
+    async def get(self, session_id: str) -> SessionRow | None:
         """Return it."""
         return self.row
 
-    async def was_deleted(self, _session_id: str) -> bool:
+    async def was_deleted(self, session_id: str) -> bool:
         """Say whether it was deleted."""
         return self.deleted
 
 
-class Copies:
+class Copies(UnaskedSnapshots):
     """Copies, by epoch, of which some may not come back as they were.
 
     Args:
@@ -175,7 +183,9 @@ class Copies:
         self.are_portable = portable
         self.made: list[int] = []
 
-    async def save(self, _session_id: str, _directory: Path, *, epoch: int) -> bool:
+    async def save(
+        self, session_id: str, directory: Path, *, epoch: int = 0, again: bool = False
+    ) -> bool:
         """Make one, unless a later one is there."""
         self.made.append(epoch)
         if not self.stores or any(one > epoch for one in self.kept):
@@ -183,7 +193,7 @@ class Copies:
         self.kept.add(epoch)
         return True
 
-    async def holds(self, _session_id: str, *, epoch: int) -> bool:
+    async def holds(self, session_id: str, *, epoch: int) -> bool:
         """Open one."""
         return any(one >= epoch for one in self.kept)
 
@@ -204,10 +214,10 @@ def leftovers_of(directory: Path, table: Table, copies: Copies) -> Leftovers:
     return Leftovers(
         worker_id="me",
         directory=directory,
-        launcher=cast("Any", Quiet()),
-        sessions=cast("Any", table),
-        snapshots=cast("Any", copies),
-        controls=cast("Any", Quiet()),
+        launcher=UnaskedLauncher(),
+        sessions=table,
+        snapshots=copies,
+        controls=UnaskedControls(),
         held=lambda _session_id: False,
     )
 
@@ -340,10 +350,10 @@ async def test_a_directory_is_moved_beside_the_loop(
     leftovers = Leftovers(
         worker_id="me",
         directory=tmp_path,
-        launcher=cast("Any", disk),
-        sessions=cast("Any", disk),
-        snapshots=cast("Any", Quiet()),
-        controls=cast("Any", disk),
+        launcher=disk,
+        sessions=disk,
+        snapshots=UnaskedSnapshots(),
+        controls=disk,
         held=lambda _session_id: False,
         moves=moves,
     )

@@ -1,8 +1,8 @@
 """A session that was deleted leaves nothing to the one that is created under its name."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -10,8 +10,10 @@ from gateway_worker.sessions.device_store import DeviceStore, read_epoch
 from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ports import SessionRow
+from gateway_worker.sessions.session import Session
 from gateway_worker.sessions.store_files import DEVICE_STORE_NAME, has_device_store
-from tests.unit.sessions.company import Company, Quiet, linked_row
+from tests.support.ports import UnaskedControls, UnaskedLauncher, UnaskedSessions
+from tests.unit.sessions.company import Company, linked_row
 
 
 async def test_a_new_session_does_not_take_up_the_old_one_s_device(tmp_path: Path) -> None:
@@ -36,21 +38,21 @@ async def test_an_old_session_s_store_is_no_copy_of_the_new_one(
     """Of the session that is there now, a store that was left behind is copied before it goes."""
     company = Company(tmp_path)
 
-    class Table:
+    class Table(UnaskedSessions):
         async def get(self, session_id: str) -> SessionRow:
             row = linked_row(session_id, epoch=7)
             return replace(row, worker_id="beta", first_epoch=first_epoch)
 
-        async def was_deleted(self, _session_id: str) -> bool:
+        async def was_deleted(self, session_id: str) -> bool:
             return True
 
     leftovers = Leftovers(
         worker_id="me",
         directory=tmp_path,
-        launcher=cast("Any", Quiet()),
-        sessions=cast("Any", Table()),
-        snapshots=cast("Any", company.copies),
-        controls=cast("Any", Quiet()),
+        launcher=UnaskedLauncher(),
+        sessions=Table(),
+        snapshots=company.copies,
+        controls=UnaskedControls(),
         held=lambda _session_id: False,
     )
 
@@ -66,21 +68,17 @@ async def test_late_messages_of_the_old_session_are_not_recorded_for_the_new_one
 ) -> None:
     """They were on a worker's way to its owner when it was deleted."""
     company = Company(tmp_path)
-    manager = SessionManager(
-        around=company.around, capacity=1, controls=cast("Any", company.around.relay)
-    )
+    manager = SessionManager(around=company.around, capacity=1, controls=UnaskedControls())
     told: list[int] = []
 
-    class NewSession:
-        session_id = "shop"
-        fenced = False
-        first_epoch = 4
-
-        async def record_late(self, events: list[bytes]) -> bool:
+    class NewSession(Session):
+        async def record_late(self, events: Sequence[bytes]) -> bool:
             told.append(len(events))
             return True
 
-    manager._sessions["shop"] = cast("Any", NewSession())
+    manager._sessions["shop"] = NewSession(
+        row=replace(linked_row("shop", epoch=4), first_epoch=4), around=company.around
+    )
 
     assert await manager.record_late("shop", [b"{}"], epoch=epoch)
     assert len(told) == recorded

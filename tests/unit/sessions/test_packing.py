@@ -1,5 +1,7 @@
 """A session leaves only if what its handover needs is there; else it stays, or comes back soon."""
 
+from pathlib import Path
+
 import pytest
 
 from gateway_contracts import SessionState, StatusReason
@@ -37,7 +39,7 @@ async def test_it_stays_connected_if_something_is_away(company: Company, which: 
     elif which == "database":
         company.database.away = True
     else:
-        company.tenure.lapse()
+        company.around.tenure.lapse()
 
     with pytest.raises(DependencyError):
         await company.session.pack(StatusReason.HANDED_OVER)
@@ -76,9 +78,12 @@ async def test_it_comes_back_if_the_database_goes_away_at_the_last_moment(
     """A change of owner that cannot be taken back is not begun."""
     save = company.copies.save
 
-    async def save_and_break(*arguments: object, **more: object) -> None:
-        await save(*arguments, **more)  # type: ignore[arg-type]
+    async def save_and_break(
+        session_id: str, directory: Path, *, epoch: int = 0, again: bool = False
+    ) -> bool:
+        stored = await save(session_id, directory, epoch=epoch, again=again)
         company.database.away = True
+        return stored
 
     monkeypatch.setattr(company.copies, "save", save_and_break)
 
