@@ -1,6 +1,5 @@
 """The broker goes away and comes back: nothing is lost, nobody reconnects by hand."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from gateway_worker.devkit.services.rabbitmq import REGISTERED_SECONDS
 from gateway_worker.sandbox.sandbox import Sandbox
 from tests.e2e.conftest import open_gateway
 from tests.e2e.harness import ADA, SHOP, Gateway
+from tests.support.pacing import pace
 
 
 @pytest.fixture
@@ -35,12 +35,12 @@ async def test_the_broker_is_killed_and_started_again(
     shop = await gateway.sandbox.add_phone(SHOP)
     ada = await gateway.sandbox.add_phone(ADA)
     await gateway.link("shop", shop)
-    await asyncio.sleep(REGISTERED_SECONDS)
+    await pace(REGISTERED_SECONDS)
 
     await own_services.rabbitmq.kill()
     for number in range(5):
         await ada.send_text(SHOP, f"{number}")
-    await asyncio.sleep(1)
+    await pace(1)
     await own_services.rabbitmq.start()
 
     await gateway.backend.expect(

@@ -20,6 +20,7 @@ from gateway_worker.sandbox.sandbox import Sandbox
 from tests.e2e.fleet import Fleet, open_fleet
 from tests.e2e.harness import ADA, SHOP, ErrorCode
 from tests.support.eventually import eventually
+from tests.support.pacing import pace
 
 BEN = "12025550102"
 
@@ -57,12 +58,12 @@ async def test_a_session_moves_between_two_commands(fleet: Fleet) -> None:
             if number % 20 == 10:
                 moves.append(migration(fleet))
                 await fleet.backend.publish(moves[-1])
-            await asyncio.sleep(0.05)
+            await pace(0.05)
 
     async def answer() -> None:
         for number in range(60):
             await ben.send_text(SHOP, f"{number}")
-            await asyncio.sleep(0.05)
+            await pace(0.05)
 
     await asyncio.gather(write(), answer())
     for command in (*moves, *sends):
@@ -130,10 +131,10 @@ async def test_a_worker_that_leaves_hands_its_sessions_over(fleet: Fleet) -> Non
         for number, command in enumerate(sends):
             await fleet.backend.publish(command)
             await ben.send_text(SHOP, f"{number}")
-            await asyncio.sleep(0.05)
+            await pace(0.05)
 
     writing = asyncio.create_task(write())
-    await asyncio.sleep(0.5)
+    await pace(0.5)
     await fleet.workers[home].stop()
     await writing
     for command in sends:

@@ -53,3 +53,16 @@ async def eventually(
             raise AssertionError(f"not within {timeout_seconds} s: {what}; {last}") from failure
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+
+
+def eventually_blocking(probe: Callable[[], object], *, timeout_seconds: float) -> None:
+    """Call `probe` until it returns something true, in a thread without a loop.
+
+    Raises:
+        TimeoutError: It did not in time.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while not probe():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {timeout_seconds} s")
+        time.sleep(FIRST_PAUSE_SECONDS)

@@ -6,6 +6,7 @@ import aiormq
 from aiormq.exceptions import AMQPError
 
 from gateway_contracts import CONTENT_TYPE, CommandEnvelope, Topology, encode
+from tests.support.pacing import pace
 
 PAUSE_SECONDS = 0.1
 ATTEMPT_SECONDS = 5.0
@@ -28,7 +29,7 @@ class Publisher:
                 # The library cancels whoever waits when it loses a connection.
                 if (task := asyncio.current_task()) is not None and task.cancelling():
                     raise
-                await asyncio.sleep(PAUSE_SECONDS)
+                await pace(PAUSE_SECONDS)
             else:
                 return
 

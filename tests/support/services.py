@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -33,13 +32,13 @@ from gateway_worker.devkit.services import (
 )
 from gateway_worker.devkit.services.launcher import THROW_AWAY_PREFIX
 from gateway_worker.devkit.services.supervisor import SOCKET
+from tests.support.eventually import eventually_blocking
 
 T = TypeVar("T")
 
 VARIABLE_PREFIX = "WA_TEST_"
 KEEP_VARIABLE = "WA_TEST_KEEP"
 SPAWN_TIMEOUT_SECONDS = 30.0
-POLL_SECONDS = 0.02
 READY_TIMEOUT_SECONDS = 180.0
 
 
@@ -137,12 +136,17 @@ def _spawn_supervisor(connection: socket.socket, directory: Path) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,  # it ends with its leases, not with the terminal's Ctrl-C
         )
-    deadline = time.monotonic() + SPAWN_TIMEOUT_SECONDS
-    while not _joined(connection, directory):
-        if process.poll() is not None or time.monotonic() > deadline:
-            text = log_path.read_text() if log_path.exists() else "no output"
-            raise ServicesError(f"the services' supervisor did not start:\n{text}")
-        time.sleep(POLL_SECONDS)
+    try:
+        eventually_blocking(
+            lambda: process.poll() is not None or _joined(connection, directory),
+            timeout_seconds=SPAWN_TIMEOUT_SECONDS,
+        )
+        started = process.poll() is None
+    except TimeoutError:
+        started = False
+    if not started:
+        text = log_path.read_text() if log_path.exists() else "no output"
+        raise ServicesError(f"the services' supervisor did not start:\n{text}")
     process.returncode = 0  # it is meant to outlive us: no ResourceWarning for leaving it alone
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Final
 
+from tests.support.pacing import pace
 from tests.support.proxy import Direction, TcpProxy
 
 RABBITMQ: Final = "rabbitmq"
@@ -129,7 +130,7 @@ async def flapping(proxy: TcpProxy) -> AsyncIterator[None]:
     async def flap() -> None:
         while True:
             await proxy.cut()
-            await asyncio.sleep(FLAP_SECONDS)
+            await pace(FLAP_SECONDS)
 
     task = asyncio.create_task(flap())
     try:

@@ -27,6 +27,7 @@ from tests.e2e.failures.links import REQUIRED, Links
 from tests.e2e.failures.traffic import Traffic
 from tests.e2e.harness import Gateway
 from tests.support.eventually import eventually
+from tests.support.pacing import pace
 from tests.support.publishing import Publisher
 
 WORKER: Final = "failing"
@@ -188,7 +189,7 @@ class LiveWatch:
         async def ask() -> None:
             while True:
                 self.answers.append(await self._worker.probe("/live"))
-                await asyncio.sleep(0.2)
+                await pace(0.2)
 
         task = asyncio.create_task(ask(), name="live")
         try:

@@ -1,7 +1,5 @@
 """Each dependency fails alone, in every way, while messages go both ways through two sessions."""
 
-import asyncio
-
 import pytest
 
 from tests.e2e.failures.links import (
@@ -14,6 +12,7 @@ from tests.e2e.failures.links import (
 )
 from tests.e2e.failures.stage import LiveWatch, Stage, complaints
 from tests.support.eventually import eventually
+from tests.support.pacing import pace
 from tests.support.proxy import Direction
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,7 +28,7 @@ async def test_a_dependency_fails(stage: Stage, dependency: str, fault: str) -> 
     async with LiveWatch(stage.gateway.worker).watching():
         await traffic.once()
         async with traffic.flowing(), FAULTS[fault](stage.links[dependency]):
-            await asyncio.sleep(OUTAGE_SECONDS)
+            await pace(OUTAGE_SECONDS)
             if fault in ABSENT and dependency != WHATSAPP:
                 await stage.until_noticed(dependency)
             if fault in HARMLESS:

@@ -1,12 +1,11 @@
 """The disk with the sessions' directories takes nothing more for a while."""
 
-import asyncio
-
 import pytest
 
 from tests.e2e.failures.stage import LiveWatch, Stage, complaints
 from tests.support.disks import full_disk
 from tests.support.eventually import eventually
+from tests.support.pacing import pace
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -25,7 +24,7 @@ async def test_nothing_is_lost_on_a_full_disk(stage: Stage) -> None:
                     timeout_seconds=20,
                     reason="hosts leave",
                 )
-                await asyncio.sleep(1)
+                await pace(1)
         await stage.restored()
         await traffic.once()
         await stage.settled(traffic)

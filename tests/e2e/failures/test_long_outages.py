@@ -1,6 +1,5 @@
 """Outages that outlast leases and many attempts: whoever waits, waits for ever, and comes back."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -16,6 +15,7 @@ from tests.e2e.failures.stage import (
     complaints,
 )
 from tests.support.eventually import eventually
+from tests.support.pacing import consistently
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -99,8 +99,7 @@ async def test_whatsapp_is_silent_for_longer_than_a_send_may_take(stage: Stage) 
     async with LiveWatch(stage.gateway.worker).watching():
         async with STALLED(stage.links[WHATSAPP]):
             await traffic.once()
-            await asyncio.sleep(3)
-            assert await stage.gateway.worker.is_ready()
+            await consistently(stage.gateway.worker.is_ready, seconds=3)
         await stage.restored()
         await stage.settled(traffic)
         afterwards = stage.traffic("heard")

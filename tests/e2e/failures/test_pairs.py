@@ -1,6 +1,5 @@
 """Two dependencies fail at once, or all of them, and come back one after the other."""
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
@@ -16,6 +15,7 @@ from tests.e2e.failures.links import (
     WHATSAPP,
 )
 from tests.e2e.failures.stage import LiveWatch, Stage, complaints
+from tests.support.pacing import pace
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -62,9 +62,9 @@ async def _fail(stage: Stage, back: Sequence[str], fault: str) -> None:
         await traffic.once()
         async with traffic.flowing(), AsyncExitStack() as faults:
             for dependency in reversed(back):
-                faults.push_async_callback(asyncio.sleep, BETWEEN_SECONDS)
+                faults.push_async_callback(pace, BETWEEN_SECONDS)
                 await faults.enter_async_context(FAULTS[fault](stage.links[dependency]))
-            await asyncio.sleep(OUTAGE_SECONDS)
+            await pace(OUTAGE_SECONDS)
             if fault == "stopped":
                 await stage.until_noticed(*(name for name in back if name != WHATSAPP))
         await traffic.once()

@@ -1,6 +1,5 @@
 """What the worker does while one dependency is away, as an operator and a backend can see it."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from tests.e2e.failures.links import (
 )
 from tests.e2e.failures.stage import ACCOUNTS, Stage
 from tests.support.eventually import eventually
+from tests.support.pacing import consistently
 from tests.support.traces import object_versions, route
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -91,8 +91,11 @@ async def test_without_s3_snapshots_wait(stage: Stage) -> None:
         before = await object_versions(stage.environment, "shop")
         await traffic.once()
         await stage.settled(traffic)
-        await asyncio.sleep(1)
-        assert await object_versions(stage.environment, "shop") == before
+
+        async def is_as_before() -> bool:
+            return await object_versions(stage.environment, "shop") == before
+
+        await consistently(is_as_before, seconds=1)
 
     async def copied() -> bool:
         return await object_versions(stage.environment, "shop") != before
@@ -153,13 +156,17 @@ async def test_a_connection_that_is_lost_while_it_is_made_is_no_connection(stage
     async with STOPPED(stage.links[WHATSAPP]):
         faults.clear(number)
         await traffic.once()
-        await asyncio.sleep(6)  # the library waits 5 s for what followed the login
-        states = [
-            one.event.data.state
-            for one in gateway.backend.arrivals[since:]
-            if isinstance(one.event, SessionStatus) and one.event.subject == session_id
-        ]
-        assert states == [SessionState.RECONNECTING]
+
+        def states() -> list[SessionState]:
+            return [
+                one.event.data.state
+                for one in gateway.backend.arrivals[since:]
+                if isinstance(one.event, SessionStatus) and one.event.subject == session_id
+            ]
+
+        await eventually(states)
+        # the library waits 5 s for what followed the login
+        await consistently(lambda: states() == [SessionState.RECONNECTING], seconds=6)
     await stage.settled(traffic)
     stage.audit(traffic, since=since, may_fail=True)
 

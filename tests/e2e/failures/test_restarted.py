@@ -17,6 +17,7 @@ from tests.e2e.failures.links import POSTGRESQL, RABBITMQ, REDIS, S3
 from tests.e2e.failures.stage import LiveWatch, Stage, complaints, open_stage, settings_for
 from tests.support.databases import execute, fresh_database
 from tests.support.eventually import eventually
+from tests.support.pacing import pace
 from tests.support.services import OwnServices, random_name
 from tests.support.traces import route
 
@@ -96,7 +97,7 @@ async def test_a_service_is_killed_and_started_again(
         await traffic.once()
         async with traffic.flowing():
             await asyncio.gather(*(handle.kill() for handle in handles))
-            await asyncio.sleep(seconds)
+            await pace(seconds)
             if seconds:
                 await stage.until_noticed(*names)
             await asyncio.gather(*(handle.start() for handle in handles))

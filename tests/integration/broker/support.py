@@ -22,6 +22,7 @@ from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
 from gateway_worker.commands.ports import Delivery, Settlement
 from gateway_worker.sessions.changes import OutboxRow
 from tests.support.eventually import eventually
+from tests.support.pacing import pace
 
 WORKER = "w1"
 TAKE_TIMEOUT_SECONDS = 10.0
@@ -144,7 +145,7 @@ class Backend:
             raw = await channel.get_underlay_channel()
             for number, body in enumerate(bodies, 1):
                 if at_once and number % at_once == 0:
-                    await asyncio.sleep(pause_seconds)
+                    await pace(pause_seconds)
                 publishing.create_task(self._publish(raw, body))
 
     async def _publish(self, channel: RawChannel, body: str) -> None:

@@ -11,6 +11,7 @@ from gateway_worker.devkit.services.rabbitmq import REGISTERED_SECONDS, LocalRab
 from gateway_worker.errors import DependencyError
 from tests.integration.broker.support import WORKER, Backend, Mill, consuming, row
 from tests.support.eventually import eventually
+from tests.support.pacing import pace
 from tests.support.services import random_name
 
 RESTART_SECONDS = 45.0
@@ -62,17 +63,17 @@ async def test_a_broker_that_is_killed_loses_nothing_that_it_confirmed(
                 try:
                     await broker.publisher.publish(row(number))
                 except DependencyError:
-                    await asyncio.sleep(0.05)
+                    await pace(0.05)
                 else:
                     confirmed.append(number)
                     number += 16
-                    await asyncio.sleep(0.01)
+                    await pace(0.01)
 
         async with asyncio.TaskGroup() as tasks:
             for start in range(16):
                 tasks.create_task(publish(start))
             await eventually(lambda: len(confirmed) > 300)
-            await asyncio.sleep(REGISTERED_SECONDS)
+            await pace(REGISTERED_SECONDS)
             await rabbitmq.kill()
             await eventually(lambda: not broker.stats().connected)
             assert len(broker.check().problems) == 2

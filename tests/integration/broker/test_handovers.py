@@ -23,6 +23,7 @@ from tests.integration.broker.support import (
     numbered,
 )
 from tests.support.eventually import eventually
+from tests.support.pacing import consistently, pace
 from tests.support.proxy import TcpProxy
 
 DEAD = "w0"
@@ -109,7 +110,7 @@ async def test_forwarded_commands_keep_their_order_over_lost_connections(
             try:
                 await broker.publisher.pass_on(delivery, worker_id=OTHER, stage=2, hop=2)
             except Exception:  # noqa: BLE001 - a connection is away; for ever, as a worker does
-                await asyncio.sleep(0.02)
+                await pace(0.02)
             else:
                 break
         await delivery.settle(Settlement.ACK)
@@ -225,7 +226,7 @@ async def test_a_queue_that_is_missing_is_neither_declared_nor_an_error(
     mill = Mill()
     async with consuming(settings, mill, "s2") as (broker, consumer):
         consumer.attend("nobody")
-        await asyncio.sleep(0.3)
+        await consistently(lambda: broker.check().ready, seconds=0.3)
         with pytest.raises(Exception, match="nobody"):
             await broker.depth(settings.topology.worker_queue("nobody"))
         assert broker.check().ready

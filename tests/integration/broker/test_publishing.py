@@ -14,6 +14,7 @@ from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.changes import OutboxRow
 from tests.integration.broker.support import WORKER, Backend, Mill, consuming, row
 from tests.support.eventually import eventually
+from tests.support.pacing import pace
 from tests.support.proxy import Direction, TcpProxy
 
 OTHER = "w2"
@@ -35,7 +36,7 @@ async def publish_until_confirmed(broker: Broker, event: OutboxRow) -> None:
         try:
             await broker.publisher.publish(event)
         except DependencyError:
-            await asyncio.sleep(0.02)
+            await pace(0.02)
         else:
             return
 

@@ -12,6 +12,7 @@ from gateway_worker.broker import Broker, BrokerSettings
 from gateway_worker.errors import ConfigurationError, DependencyError
 from tests.integration.broker.support import WORKER, Backend, Mill, consuming
 from tests.support.eventually import eventually
+from tests.support.pacing import consistently
 from tests.support.proxy import TcpProxy
 
 
@@ -45,8 +46,7 @@ async def test_a_broker_that_comes_late_is_waited_for(
     """A worker may start before its broker."""
     await proxy.refuse()
     opening = asyncio.create_task(opened(settings))
-    await asyncio.sleep(0.2)
-    assert not opening.done()
+    await consistently(lambda: not opening.done(), seconds=0.2)
     await proxy.accept()
     await opening
 

@@ -16,6 +16,7 @@ from tests.integration.broker.support import (
     numbered,
 )
 from tests.support.eventually import eventually
+from tests.support.pacing import consistently, pace
 
 
 async def test_a_window_that_widens_lets_everything_past_what_is_held(
@@ -55,11 +56,13 @@ async def test_a_window_that_widens_lets_everything_past_what_is_held(
 
 async def come_to_rest(mill: Mill) -> int:
     """Return how many deliveries have come when no more come."""
-    come = -1
-    while come < len(mill.accepted):
+
+    async def at_rest() -> int:
         come = len(mill.accepted)
-        await asyncio.sleep(0.5)
-    return come
+        await consistently(lambda: len(mill.accepted) == come, seconds=0.5)
+        return come
+
+    return await eventually(at_rest)
 
 
 async def test_what_several_windows_held_goes_back_in_order(
@@ -80,7 +83,7 @@ async def test_what_several_windows_held_goes_back_in_order(
 
 async def acknowledge_later(delivery: Delivery) -> None:
     """Be done with a command soon, not at once, so that there is always one on its way."""
-    await asyncio.sleep(0.002)
+    await pace(0.002)
     await delivery.settle(Settlement.ACK)
 
 
@@ -100,7 +103,7 @@ async def test_what_is_on_its_way_when_a_window_changes_keeps_its_place(
         sending = asyncio.create_task(backend.send_all(numbers, at_once=10, pause_seconds=0.01))
         while len(mill.accepted) < len(numbers):
             consumer.widen(sum(one.routing_key == "s1" for one in mill.accepted))
-            await asyncio.sleep(0.01)
+            await pace(0.01)
         await sending
         assert bodies(mill.accepted) == numbers
         assert not any(delivery.redelivered for delivery in mill.accepted)
@@ -116,9 +119,9 @@ async def test_a_pause_keeps_what_is_on_its_way_in_its_place(
         sending = asyncio.create_task(backend.send_all(numbers, at_once=5, pause_seconds=0.01))
         while not sending.done():
             consumer.pause()
-            await asyncio.sleep(0.01)
+            await pace(0.01)
             consumer.resume()
-            await asyncio.sleep(0.03)
+            await pace(0.03)
         await sending
         await eventually(lambda: len(mill.executed) == len(numbers), timeout_seconds=30)
         assert mill.executed == numbers

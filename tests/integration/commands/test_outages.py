@@ -21,6 +21,7 @@ from tests.integration.commands.test_outcomes import get_status, nothing_is_left
 from tests.integration.storage.db.support import value
 from tests.support.databases import logins_refused
 from tests.support.eventually import eventually
+from tests.support.pacing import consistently, pace
 from tests.support.proxy import TcpProxy
 
 
@@ -35,8 +36,7 @@ async def test_commands_wait_for_the_database(
     for command in commands:
         await backend.publish(command)
     await eventually(lambda: station.consumer.in_flight == len(commands), reason="all have come")
-    await asyncio.sleep(0.3)
-    assert len(backend.arrivals) == 1
+    await consistently(lambda: len(backend.arrivals) == 1, seconds=0.3)
 
     await database_proxy.accept()
     for command in commands:
@@ -93,7 +93,7 @@ async def test_connections_that_are_cut_again_and_again(
     async def cut() -> None:
         while True:
             for proxy in proxies:
-                await asyncio.sleep(0.12)
+                await pace(0.12)
                 await proxy.cut()
 
     cutting = asyncio.create_task(cut())
@@ -102,8 +102,8 @@ async def test_connections_that_are_cut_again_and_again(
         for session in MINE:
             commands.append(send(session) if number % 2 else get_status(session))
             await backend.publish(commands[-1])
-        await asyncio.sleep(0.03)
-    await asyncio.sleep(0.2)
+        await pace(0.03)
+    await pace(0.2)
     cutting.cancel()
     for command in commands:
         outcome = await backend.outcome(command.id)

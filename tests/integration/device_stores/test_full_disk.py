@@ -1,6 +1,5 @@
 """A disk that takes nothing more: no message is given up, and none is called sent that was not."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.device_stores.traffic import arrived, send, talk, texts
 from tests.integration.whatsapp.stage import Account, settings_for
 from tests.support.disks import full_disk
+from tests.support.pacing import consistently
 from tests.support.services import random_name
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -84,7 +84,7 @@ async def test_what_cannot_be_encrypted_is_not_called_sent(
     with full_disk(lambda: host_of(account)):
         with pytest.raises(SessionNotConnectedError):
             await account.host.send_text(OutgoingText(to=ben.number, text="too early"))
-        await asyncio.sleep(0.5)
+        await consistently(lambda: texts(ben) == shown, seconds=0.5)
     assert texts(ben) == shown
     if account.host.finished:
         await account.resume()

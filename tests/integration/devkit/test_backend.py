@@ -23,6 +23,7 @@ from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.insisting import until_done
 from gateway_worker.devkit.services import RunningServices
 from tests.support.eventually import eventually
+from tests.support.pacing import pace
 from tests.support.proxy import TcpProxy
 
 COMMANDS, PUBLISHERS = 200, 4
@@ -94,7 +95,7 @@ async def test_attempts_that_fail_leave_no_connection_open(
         async with Backend.open(str(url), topology=Topology(prefix=topology_prefix)):
             await proxy.refuse()
             await proxy.cut()
-            await asyncio.sleep(1)
+            await pace(1)
             await proxy.accept()
 
     # By type(): isinstance() would ask a weak proxy, which raises when what it stood for is gone

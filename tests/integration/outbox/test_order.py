@@ -19,6 +19,7 @@ from tests.integration.storage.db.support import (
     rows_of,
     value,
 )
+from tests.support.pacing import pace
 from tests.support.proxy import TcpProxy
 
 ROUNDS = 60
@@ -29,7 +30,7 @@ async def cut_again_and_again(*proxies: TcpProxy) -> None:
     """Reset connections, one service after the other, until cancelled."""
     while True:
         for proxy in proxies:
-            await asyncio.sleep(0.12)
+            await pace(0.12)
             await proxy.cut()
 
 
@@ -50,7 +51,7 @@ async def test_gapless_while_connections_are_cut_again_and_again(
         futures: list[asyncio.Future[Committed]] = []
         for number in range(ROUNDS):
             futures += [life.recorder.record(message(number, session=name)) for name in SESSIONS]
-            await asyncio.sleep(0.02)
+            await pace(0.02)
         committed = await asyncio.gather(*futures)
         cutting.cancel()
         await life.until_published()
@@ -119,7 +120,7 @@ async def test_an_earlier_life_is_published_first(
         for number in range(30, ROUNDS):
             for session in SESSIONS:
                 life.recorder.record(message(number, session=session))
-            await asyncio.sleep(0.005)
+            await pace(0.005)
         await life.until_published()
         await life.stop()
 

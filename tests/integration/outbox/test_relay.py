@@ -14,6 +14,7 @@ from tests.integration.outbox.support import Backend, Life, by_session, first_ti
 from tests.integration.storage.db.support import WORKER, count, message, value
 from tests.support.dead_letters import DeadLetters
 from tests.support.eventually import eventually
+from tests.support.pacing import consistently, pace
 from tests.support.proxy import TcpProxy
 
 MARKED = "SELECT count(published_at) FROM outbox"
@@ -35,10 +36,11 @@ async def test_a_long_outage_of_the_broker_does_not_fill_the_memory(
         assert 0 < most <= 25
         assert await life.outbox.depth() == 399
 
+        async def is_drained() -> bool:
+            return await life.outbox.depth() == 0
+
         await broker_proxy.accept()
-        while await life.outbox.depth():
-            assert life.relay.held <= 25
-            await asyncio.sleep(0.01)
+        await consistently(lambda: life.relay.held <= 25, until=is_drained)
         await life.stop()
 
     assert by_session(await backend.take_all()) == {
@@ -57,7 +59,7 @@ async def test_the_table_is_left_alone_again_after_an_outage_under_load(
         while True:
             number += 1
             life.recorder.record(message(number, session=f"s{number % 5}"))
-            await asyncio.sleep(0.01)
+            await pace(0.01)
 
     async with living(database, settings, memory_rows=25) as life:
         loading = asyncio.create_task(load(life))
@@ -66,14 +68,14 @@ async def test_the_table_is_left_alone_again_after_an_outage_under_load(
         await broker_proxy.cut()
         await eventually(lambda: count(database, "outbox"), reason="load")
         await eventually(lambda: life.relay.held > 20, reason="the memory is full")
-        await asyncio.sleep(0.3)
+        await pace(0.3)
         await broker_proxy.accept()
         await eventually(lambda: life.outbox.reads > 1, reason="the table is read")
 
         async def quiet() -> bool:
             before = life.outbox.reads
-            await asyncio.sleep(1.0)
-            return before == life.outbox.reads and life.relay.held < 25
+            await consistently(lambda: life.outbox.reads == before, seconds=1.0)
+            return life.relay.held < 25
 
         await eventually(quiet, timeout_seconds=15, reason="rows come straight from the recorder")
         loading.cancel()

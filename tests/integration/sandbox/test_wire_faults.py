@@ -10,8 +10,8 @@ from tests.integration.sandbox.wire_support import (
     ANN,
     LibraryClient,
     World,
-    eventually,
 )
+from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 

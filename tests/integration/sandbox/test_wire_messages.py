@@ -12,8 +12,8 @@ from tests.integration.sandbox.wire_support import (
     ANN,
     LibraryClient,
     World,
-    eventually,
 )
+from tests.support.eventually import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,8 @@ import pytest
 
 from gateway_worker.sandbox.hub.errors import PairingRefusedError
 from gateway_worker.sandbox.phones.errors import PhoneError
-from tests.integration.sandbox.wire_support import ANN, BOB, World, eventually, open_world
+from tests.integration.sandbox.wire_support import ANN, BOB, World, open_world
+from tests.support.eventually import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

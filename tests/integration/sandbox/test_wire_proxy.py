@@ -14,7 +14,7 @@ from gateway_worker.sandbox.hub.local import LocalHub
 from gateway_worker.sandbox.server.proxy import EgressAttempt
 from gateway_worker.sandbox.server.server import WireServer
 from gateway_worker.sandbox.wire.noise import HEADER, HandshakeMessage
-from tests.integration.sandbox.wire_support import eventually
+from tests.support.eventually import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

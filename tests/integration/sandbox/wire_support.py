@@ -18,7 +18,7 @@ from gateway_worker.sandbox.server.server import WireServer
 from gateway_worker.sandbox.wire.jid import Jid
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from gateway_worker.sandbox.hub.interface import LinkState
 
@@ -261,10 +261,3 @@ class SharedPair:
             await self.client.start(resume=True)
             await self.client.connected()
         self.client.forget_events()
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds that nothing announces."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():  # noqa: ASYNC110 - it is polled for want of an event
-            await asyncio.sleep(0.02)

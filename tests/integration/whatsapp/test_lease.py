@@ -12,6 +12,7 @@ from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Stage, settings_for
 from tests.integration.whatsapp.test_processes import alive
 from tests.support.eventually import eventually
+from tests.support.pacing import consistently, pace
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
@@ -24,10 +25,9 @@ async def test_a_lease_that_is_extended_kills_nothing(stage: Stage) -> None:
         await account.link()
         for _ in range(10):
             processes.extend_lease(1.0)
-            await asyncio.sleep(0.2)
+            await pace(0.2)
         processes.extend_lease(None)
-        await asyncio.sleep(1.2)
-        assert alive(account.host.pid)
+        await consistently(lambda: alive(account.host.pid), seconds=1.2)
 
         processes.extend_lease(0.2)
 

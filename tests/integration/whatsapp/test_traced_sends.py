@@ -24,6 +24,7 @@ from gateway_worker.whatsapp.ipc.sends import JOURNAL_NAME
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
 from tests.integration.whatsapp.test_processes import alive
 from tests.support.eventually import eventually
+from tests.support.pacing import consistently
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
@@ -120,7 +121,7 @@ async def test_a_host_killed_before_it_took_the_command(stage: Stage, account: A
     sending = asyncio.create_task(
         account.host.send_text(OutgoingText(to=ben.number, text="a"), command_id="c")
     )
-    await asyncio.sleep(0.1)
+    await consistently(lambda: not sending.done(), seconds=0.1)
 
     account.host.kill()
 

@@ -8,6 +8,7 @@ from gateway_worker.sandbox.hub.faults import Faults
 from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded, LinkUp, OutgoingText
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Stage, settings_for
+from tests.support.pacing import consistently
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
@@ -46,8 +47,10 @@ async def test_a_host_whose_connection_comes_back_in_time_stays(stage: Stage) ->
         stage.sandbox.faults.drop_link(account.phone.number)
         await account.next(LinkDown)
         await account.next(LinkUp)
-        await asyncio.sleep(2 * PATIENCE_SECONDS)
-        assert not [event for event in account.events if isinstance(event, LinkEnded)]
+        await consistently(
+            lambda: not [event for event in account.events if isinstance(event, LinkEnded)],
+            seconds=2 * PATIENCE_SECONDS,
+        )
         await account.stop()
 
 
@@ -70,8 +73,10 @@ async def test_a_send_that_is_under_way_is_not_given_up(stage: Stage) -> None:
         await stage.sandbox.faults.service_down()
         try:
             await idle.next(LinkEnded)
-            await asyncio.sleep(PATIENCE_SECONDS)
-            assert not [event for event in busy.events if isinstance(event, LinkEnded)]
+            await consistently(
+                lambda: not [event for event in busy.events if isinstance(event, LinkEnded)],
+                seconds=PATIENCE_SECONDS,
+            )
         finally:
             await stage.sandbox.faults.service_up()
 

@@ -105,12 +105,11 @@ async def state_of(
     checks: Checks, wanted: Callable[[CheckState], bool], name: str = "postgresql"
 ) -> CheckState:
     """Wait for a state."""
-    async with asyncio.timeout(5):
-        while True:
-            for state in checks.states():
-                if state.name == name and wanted(state):
-                    return state
-            await asyncio.sleep(INTERVAL)
+
+    def found() -> list[CheckState]:
+        return [state for state in checks.states() if state.name == name and wanted(state)]
+
+    return (await eventually(found))[0]
 
 
 def metrics_of(checks: Checks) -> Metrics:

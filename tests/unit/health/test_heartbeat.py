@@ -10,6 +10,7 @@ from gateway_worker.health import heartbeat as module
 from gateway_worker.health.heartbeat import Heartbeat, LoadReport, Rate, WorkerEvent
 from gateway_worker.health.resources import ResourceMeter
 from tests.support.eventually import eventually
+from tests.support.pacing import consistently
 
 
 class Listener:
@@ -103,7 +104,7 @@ async def test_a_broker_that_is_away_does_not_end_it() -> None:
     listener.away = True
     stop = asyncio.Event()
     task = asyncio.create_task(make(listener).run(stop))
-    await asyncio.sleep(0.05)
+    await consistently(lambda: not listener.events, seconds=0.05)
     listener.away = False
     await eventually(lambda: listener.events)
     stop.set()

@@ -2,14 +2,13 @@
 
 import asyncio
 import threading
-import time
 
 import pytest
 
 from gateway_worker.health import watchdog as module
 from gateway_worker.health.watchdog import LoopWatchdog
 from gateway_worker.runtime.clock import SystemClock
-from tests.support.eventually import eventually
+from tests.support.eventually import eventually, eventually_blocking
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +41,7 @@ async def test_a_blocked_loop_is_seen_from_another_thread() -> None:
     await asyncio.sleep(0)
 
     def look() -> None:
-        while not watchdog.is_stuck:
-            time.sleep(0.01)
+        eventually_blocking(lambda: watchdog.is_stuck, timeout_seconds=20)
         seen.append(watchdog.stack())
 
     thread = threading.Thread(target=look)

@@ -9,6 +9,7 @@ from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.changes import Change, Committed, TransferRefusedError
 from gateway_worker.sessions.draining import Drain
 from gateway_worker.sessions.session import Session
+from tests.support.pacing import consistently
 from tests.support.ports import UnaskedSessions
 from tests.unit.sessions.company import Company
 
@@ -145,9 +146,8 @@ async def test_a_session_does_not_go_to_one_that_has_just_died(fleet: Fleet) -> 
     fleet.others.answers = ["beta"]
     fleet.deaf = 2
     moving = asyncio.create_task(fleet.drain.run(seconds=SECONDS))
-    while fleet.deaf > 0:
-        assert fleet.company.session.is_connected
-        await asyncio.sleep(0.01)
+    session = fleet.company.session
+    await consistently(lambda: session.is_connected, until=lambda: fleet.deaf <= 0)
 
     assert await moving == 1
 
@@ -174,9 +174,8 @@ async def test_a_session_goes_when_what_it_needs_is_back(fleet: Fleet, which: st
         fleet.others.answers = ["beta"]
         fleet.company.copies.away_from = 0
     moving = asyncio.create_task(fleet.drain.run(seconds=SECONDS))
-    while fleet.others.asked < 2:
-        assert fleet.company.session.is_connected
-        await asyncio.sleep(0.01)
+    session = fleet.company.session
+    await consistently(lambda: session.is_connected, until=lambda: fleet.others.asked >= 2)
     fleet.company.copies.away_from = 1_000
 
     assert await moving == 1

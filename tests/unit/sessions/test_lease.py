@@ -9,6 +9,7 @@ from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.ownership.lease import LeaseKeeper, LeaseLostError, Tenure
 from gateway_worker.sessions.ownership.ports import WorkerLeases
 from tests.support.eventually import eventually
+from tests.support.pacing import pace
 from tests.support.ports import unasked
 
 
@@ -31,7 +32,7 @@ class Table(WorkerLeases):
         """Renew its lease."""
         if self.away:
             raise DependencyError("away")
-        await asyncio.sleep(self.slowness)
+        await pace(self.slowness)
         self.renewals += 1
         return self.mine
 

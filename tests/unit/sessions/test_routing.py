@@ -12,6 +12,7 @@ from gateway_worker.sessions.ownership.lease import Tenure
 from gateway_worker.sessions.ownership.routing import Routing
 from gateway_worker.sessions.ports import PendingMarker
 from tests.support.eventually import eventually
+from tests.support.pacing import consistently
 from tests.support.ports import UnaskedControls, UnaskedRoutes
 
 
@@ -134,10 +135,13 @@ async def test_a_marker_that_does_not_come_is_sent_once_more(
     await taking.routing.take("s")
     await eventually(lambda: taking.broker.asked.count("marker 2 to alpha") >= 2)
     taking.pending = ()
-    await asyncio.sleep(0.2)
-    sent = len(taking.broker.asked)
-    await asyncio.sleep(0.2)
-    assert len(taking.broker.asked) == sent
+
+    async def is_silent() -> bool:
+        sent = len(taking.broker.asked)
+        await consistently(lambda: len(taking.broker.asked) == sent, seconds=0.2)
+        return True
+
+    await eventually(is_silent)
     taking.routing.release("s")
     assert taking.broker.asked[-1] == "disown s"
 

@@ -125,10 +125,7 @@ class Bench:
         before = len(self.copies.made)
         self.clock.seconds += seconds
         await self.schedule.look()
-        for _ in range(200):  # to_thread needs the loop, and a little of real time
-            if not self.schedule._tasks or not self.copies.gate.is_set():
-                break
-            await asyncio.sleep(0.005)
+        await eventually(lambda: not self.schedule._tasks or not self.copies.gate.is_set())
         return self.copies.made[before:]
 
 

@@ -26,6 +26,7 @@ from gateway_worker.whatsapp.ipc import sends
 from gateway_worker.whatsapp.ipc.frames import Failure
 from gateway_worker.whatsapp.ipc.sends import JOURNAL_NAME, LOCK_NAME, Answer, Refusal
 from gateway_worker.whatsapp.journal import Run, trace
+from tests.support.pacing import consistently
 
 
 @pytest.fixture(name="directory")
@@ -226,8 +227,7 @@ async def test_a_host_that_still_lives_is_waited_for(directory: Path) -> None:
 
     assert isinstance(await look(directory, "other"), Untraced)
     asking = asyncio.create_task(look(directory, seconds=20))
-    await asyncio.sleep(0.2)
-    assert not asking.done()
+    await consistently(lambda: not asking.done(), seconds=0.2)
     answer(journal)
 
     assert isinstance(await asking, Answered)

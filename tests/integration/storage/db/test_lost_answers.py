@@ -34,6 +34,7 @@ from tests.integration.storage.db.support import (
     value,
 )
 from tests.support.eventually import eventually
+from tests.support.pacing import pace
 from tests.support.proxy import TcpProxy
 
 Answer = TypeVar("Answer")
@@ -92,7 +93,7 @@ async def until_done(call: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
             return await call()
         except DependencyError:
-            await asyncio.sleep(0.02)
+            await pace(0.02)
 
 
 def every_kind() -> Sequence[Change]:

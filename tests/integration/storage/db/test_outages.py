@@ -32,6 +32,7 @@ from tests.integration.storage.db.support import (
     session_row,
     value,
 )
+from tests.integration.storage.db.test_lost_answers import SLEEPS
 from tests.support.databases import execute, logins_refused
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
@@ -212,7 +213,9 @@ async def test_a_transaction_that_is_cut_counts_for_nothing(
     assert numbers(rows_of(answers)) == [1, 2]
 
 
-async def test_a_look_up_that_is_cut_in_the_middle(distant: Database, proxy: TcpProxy) -> None:
+async def test_a_look_up_that_is_cut_in_the_middle(
+    database: Database, distant: Database, proxy: TcpProxy
+) -> None:
     """It is no refusal, by whichever way it goes."""
 
     async def by_sqlalchemy() -> None:
@@ -226,7 +229,7 @@ async def test_a_look_up_that_is_cut_in_the_middle(distant: Database, proxy: Tcp
     for call in (by_sqlalchemy, by_the_driver):
         await distant.check()
         looking = asyncio.create_task(call())
-        await asyncio.sleep(0.2)
+        await eventually(lambda: value(database, SLEEPS), reason="it is in the middle")
         await proxy.cut()
         with pytest.raises(DependencyError, match="looking: ConnectionDoesNotExistError"):
             await looking
