@@ -226,6 +226,7 @@ async def test_a_queue_that_is_missing_is_neither_declared_nor_an_error(
     mill = Mill()
     async with consuming(settings, mill, "s2") as (broker, consumer):
         consumer.attend("nobody")
+        await eventually(lambda: broker.check().ready)
         await consistently(lambda: broker.check().ready, seconds=0.3)
         with pytest.raises(Exception, match="nobody"):
             await broker.depth(settings.topology.worker_queue("nobody"))

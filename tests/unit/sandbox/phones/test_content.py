@@ -17,6 +17,8 @@ from gateway_worker.sandbox.wire.jid import Jid, lid
 from tests.support.contents import CONTACT, LOCATION, REACTION, about
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from gateway_worker.sandbox.phones.phone import Phone
 
 Pair = tuple["Phone", "Phone"]
@@ -64,14 +66,14 @@ async def test_what_points_to_a_message_can_be_written_as_content(phones: Pair, 
     message_id = await anna.send_text(ben.number, "helo")
     await ben.next_message()
     content = about(message_id, ben.jid, from_me=True)[kind]
-    shorthand = {
+    shorthands: dict[str, Callable[[], Awaitable[object]]] = {
         "reaction": lambda: anna.react(message_id, REACTION),
         "edit": lambda: anna.edit(message_id, "hello"),
         "revoke": lambda: anna.revoke(message_id),
-    }[kind]
+    }
 
     await anna.send_content(ben.number, content)
-    await shorthand()
+    await shorthands[kind]()
 
     written, short = await ben.next_message(), await ben.next_message()
     assert (written.kind, written.target_id) == (kind, message_id)
