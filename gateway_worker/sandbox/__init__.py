@@ -53,6 +53,7 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     GET  /phones/N/own-messages?since&timeout_seconds   200 {items: [MESSAGE], next}
     GET  /phones/N/receipts?since&timeout_seconds       200 {items: [RECEIPT], next}
     GET  /phones/N/problems?since&timeout_seconds       200 {items: [{where, error}], next}
+    POST /phones/N/typing {to, state}                   204
     PUT  /phones/N/blocked/CONTACT                      204
     DELETE /phones/N/blocked/CONTACT                    204
     PUT  /phones/N/script {auto_read, auto_reply, quote, after_seconds}   204
@@ -96,7 +97,9 @@ The rest, with `?` where it can be null:
 `control.client.SandboxClient` is the typed client of all that; `pytest_plugin` has the fixtures.
 
 **How it is built**: `wire` the bytes, `server` the connections, `hub` the service's memory,
-`signal` the cryptography of sessions, `phones` device 0 of each account, `control` the HTTP API. It
+`signal` the cryptography of sessions, `phones` device 0 of each account, `control` the HTTP API. To
+add a kind of content takes no file here, a query one (`server.queries`), a fault none, something to
+do from outside one (`control.abilities`; its route and the client's method follow from it). It
 listens on 127.0.0.1 only, refuses and records every request for another host, and does not start
 when ENVIRONMENT is production.
 """

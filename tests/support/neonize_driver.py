@@ -114,6 +114,12 @@ def watch(client: Any) -> None:
             chat=Jid2String(e.MessageSource.Chat),
         ),
         events.UndecryptableMessageEv: lambda _, e: emit("undecryptable", id=e.Info.ID),
+        events.ChatPresenceEv: lambda _, e: emit(
+            "typing",
+            chat=Jid2String(e.MessageSource.Chat),
+            state=e.State,
+            media=e.Media,
+        ),
         events.LoggedOutEv: lambda _, e: emit("logged_out", on_connect=e.OnConnect),
         events.DisconnectedEv: lambda _, _e: emit("disconnected"),
     }

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from gateway_worker.sandbox.control import faults_api, phones_api, problems
+from gateway_worker.sandbox.control import problems
 from gateway_worker.sandbox.control.exchange import SANDBOX
+from gateway_worker.sandbox.control.routing import routes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,8 +53,7 @@ def application(sandbox: Sandbox, *, token: str | None = None) -> web.Applicatio
     """Build the application without a listener."""
     app = web.Application(middlewares=[_guard(token), problems.answer_problems])
     app[SANDBOX] = sandbox
-    app.add_routes(phones_api.routes)
-    app.add_routes(faults_api.routes)
+    app.add_routes(routes())
     return app
 
 

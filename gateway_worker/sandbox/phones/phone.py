@@ -252,10 +252,25 @@ class Phone(PhoneRecords):
             to: the recipient.
             data: what is encrypted: a serialized message, or something that is none.
         """
-        recipient = self._find(to)
+        recipient = self.find(to)
         letter = _letter(recipient, data, form_of(Message()))
         await self._outgoing.send(letter, recipient=recipient)
         return letter.message_id
+
+    def find(self, address: str | Jid) -> hub.AccountInfo:
+        """Return who is behind a number or an address.
+
+        Raises:
+            UnknownRecipientError: nobody is.
+        """
+        account = self._network.account(_address(address))
+        if account is None:
+            raise UnknownRecipientError("nobody is registered under this address")
+        return account
+
+    async def submit(self, stanza: Node) -> Node | None:
+        """Send any stanza as this phone; returns the service's ack, if the kind has one."""
+        return await self._network.submit(self.jid, stanza)
 
     async def read(self, *messages: str | ChatMessage) -> None:
         """Send read receipts; messages of one chat share a stanza.
@@ -277,11 +292,11 @@ class Phone(PhoneRecords):
         Raises:
             UnknownRecipientError: nobody has this address.
         """
-        self._network.block(self.jid, self._find(contact).lid)
+        self._network.block(self.jid, self.find(contact).lid)
 
     def unblock(self, contact: str | Jid) -> None:
         """Undo `block`; raises as it does."""
-        self._network.unblock(self.jid, self._find(contact).lid)
+        self._network.unblock(self.jid, self.find(contact).lid)
 
     # --- scripts
 
@@ -356,12 +371,12 @@ class Phone(PhoneRecords):
         mentions: Sequence[str | Jid],
     ) -> str:
         quote = None if reply_to is None else _quote(self.message(reply_to))
-        named = tuple(self._find(mention).lid for mention in mentions)
+        named = tuple(self.find(mention).lid for mention in mentions)
         content.add_context(message, quote=quote, mentions=named)
         return await self._send(to, message)
 
     async def _send(self, to: str | Jid, message: Message) -> str:
-        recipient = self._find(to)
+        recipient = self.find(to)
         letter = _letter(recipient, message.SerializeToString(), form_of(message))
         self.own_messages.append(self._written(letter))
         await self._outgoing.send(letter, recipient=recipient)
@@ -396,12 +411,6 @@ class Phone(PhoneRecords):
             for companion in self.companions:
                 copy = receipt(companion, message_ids, kind=kind.value, recipient=chat)
                 await self._network.submit(self.jid, copy)
-
-    def _find(self, address: str | Jid) -> hub.AccountInfo:
-        account = self._network.account(_address(address))
-        if account is None:
-            raise UnknownRecipientError("nobody is registered under this address")
-        return account
 
 
 def _letter(recipient: hub.AccountInfo, data: bytes, form: Form) -> Letter:

@@ -53,6 +53,9 @@ async def test_a_conversation(sandbox: SandboxClient, tmp_path: Path) -> None:
         # The account's own phone confirms as well; the companion is the other one.
         await sandbox.wait_for_receipt(ada.number, answer_id, ReceiptKind.DELIVERED)
 
+        await sandbox.show_typing(ada.number, shop.number)
+        await client.wait_for("typing", chat=f"{ada.lid}@lid")
+
         await sandbox.unlink(shop.number, linked.device)
         await client.wait_for("logged_out")
     assert (await sandbox.phone(shop.number)).companions == ()

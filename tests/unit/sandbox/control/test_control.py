@@ -266,7 +266,7 @@ REFUSALS: list[tuple[str, int, Callable[[SandboxClient], Awaitable[Any]]]] = [
     ("invalid_qr", 422, lambda c: c.scan(ANNA, "hello")),
     ("pairing_refused", 409, lambda c: c.scan(ANNA, f"ref,{KEY},{KEY},{KEY}")),
     ("wrong_code", 422, lambda c: c.enter_code(ANNA, "12")),
-    ("nothing_to_enter", 409, lambda c: c.enter_code(ANNA, "ABCDEFGH", timeout=0.01)),
+    ("nothing_to_enter", 409, lambda c: c.enter_code(ANNA, "ABCDEFGH", timeout_seconds=0.01)),
     ("account_unknown", 404, lambda c: c.faults(ANNA, 7)),
     ("account_unknown", 404, lambda c: c.add_rule(rule_about("999"))),
     ("account_unknown", 404, lambda c: c.push(ANNA, models.Push(tag="call", device=7))),

@@ -35,7 +35,13 @@ def described_routes() -> set[tuple[str, str]]:
 
 def served_routes() -> set[tuple[str, str]]:
     """Return them as the application has them, with the manual's names for what varies."""
-    names = {"number": "N", "device": "D", "message": "ID", "rule": "ID", "contact": "CONTACT"}
+    names = {
+        "number": "N",
+        "device": "D",
+        "message_id": "ID",
+        "rule_id": "ID",
+        "contact": "CONTACT",
+    }
     served = set()
     for route in application(sandbox=None).router.routes():  # type: ignore[arg-type]
         path = route.resource.canonical if route.resource else ""

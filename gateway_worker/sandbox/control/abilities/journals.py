@@ -1,0 +1,53 @@
+"""What a phone has seen and written; each page can wait for news."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+from gateway_worker.sandbox.control import models
+from gateway_worker.sandbox.control.operation import Operation
+from gateway_worker.sandbox.control.views import message_view, problem_view, receipt_view
+from gateway_worker.sandbox.phones.journal import Journal
+from gateway_worker.sandbox.phones.phone import Phone
+
+EntryT = TypeVar("EntryT")
+
+
+async def inbox(phone: Phone, query: models.Poll) -> models.MessagePage:
+    """Return messages from others, from a position on."""
+    items, position = await _news(phone.inbox, query)
+    return models.MessagePage(items=tuple(map(message_view, items)), next=position)
+
+
+async def own_messages(phone: Phone, query: models.Poll) -> models.MessagePage:
+    """Return messages of the account itself, from a position on."""
+    items, position = await _news(phone.own_messages, query)
+    return models.MessagePage(items=tuple(map(message_view, items)), next=position)
+
+
+async def receipts(phone: Phone, query: models.Poll) -> models.ReceiptPage:
+    """Return receipts for messages of the account, from a position on."""
+    items, position = await _news(phone.receipts, query)
+    return models.ReceiptPage(items=tuple(map(receipt_view, items)), next=position)
+
+
+async def problems(phone: Phone, query: models.Poll) -> models.ProblemPage:
+    """Return what the phone could not handle, from a position on."""
+    items, position = await _news(phone.problems, query)
+    return models.ProblemPage(items=tuple(map(problem_view, items)), next=position)
+
+
+async def _news(journal: Journal[EntryT], poll: models.Poll) -> tuple[tuple[EntryT, ...], int]:
+    entries = await journal.wait_since(poll.since, timeout=poll.timeout_seconds)
+    return entries, len(journal)
+
+
+OPERATIONS: Final = tuple(
+    Operation(name=name, route=f"GET /phones/{{number}}/{path}", run=run, whole="poll")
+    for name, path, run in (
+        ("inbox", "inbox", inbox),
+        ("own_messages", "own-messages", own_messages),
+        ("receipts", "receipts", receipts),
+        ("problems", "problems", problems),
+    )
+)

@@ -1,0 +1,73 @@
+"""Messages: writing them, changing them, reacting to them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway_worker.sandbox.control import models
+from gateway_worker.sandbox.control.operation import Operation
+from gateway_worker.sandbox.control.views import content_view
+from gateway_worker.sandbox.phones.phone import Phone
+
+
+async def send_text(phone: Phone, body: models.NewMessage) -> models.Sent:
+    """Write a text; returns the message id."""
+    message_id = await phone.send_text(
+        body.to, body.text, reply_to=body.reply_to, mentions=body.mentions
+    )
+    return models.Sent(message_id=message_id)
+
+
+async def send_content(phone: Phone, body: models.NewContent) -> models.Sent:
+    """Write content of any kind, given as protojson; returns the message id."""
+    message_id = await phone.send_content(
+        body.to, body.content, reply_to=body.reply_to, mentions=body.mentions
+    )
+    return models.Sent(message_id=message_id)
+
+
+def show_content(phone: Phone, message_id: str) -> models.ContentView:
+    """Show what is in a message that the phone wrote or got, whatever its kind."""
+    return content_view(phone.message(message_id))
+
+
+async def react(phone: Phone, message_id: str, body: models.Emoji) -> models.Sent:
+    """React to a message; an empty emoji takes it back. Returns the id of the reaction."""
+    return models.Sent(message_id=await phone.react(message_id, body.emoji))
+
+
+async def edit(phone: Phone, message_id: str, body: models.NewText) -> models.Sent:
+    """Replace the text of a message of this account; returns the id of the change."""
+    return models.Sent(message_id=await phone.edit(message_id, body.text))
+
+
+async def revoke(phone: Phone, message_id: str) -> models.Sent:
+    """Delete a message of this account for everyone; returns the id of the change."""
+    return models.Sent(message_id=await phone.revoke(message_id))
+
+
+MESSAGES: Final = "/phones/{number}/messages"
+OPERATIONS: Final = (
+    Operation(
+        name="send_text", route=f"POST {MESSAGES}", run=send_text, status=201, returns="message_id"
+    ),
+    Operation(
+        name="send_content",
+        route="POST /phones/{number}/content",
+        run=send_content,
+        status=201,
+        returns="message_id",
+    ),
+    Operation(name="content", route="GET /phones/{number}/content/{message_id}", run=show_content),
+    Operation(
+        name="react",
+        route=f"POST {MESSAGES}/{{message_id}}/reactions",
+        run=react,
+        status=201,
+        returns="message_id",
+    ),
+    Operation(name="edit", route=f"PUT {MESSAGES}/{{message_id}}", run=edit, returns="message_id"),
+    Operation(
+        name="revoke", route=f"DELETE {MESSAGES}/{{message_id}}", run=revoke, returns="message_id"
+    ),
+)

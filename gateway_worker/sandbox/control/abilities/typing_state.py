@@ -1,0 +1,30 @@
+"""A phone shows that it writes."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from gateway_worker.sandbox.control.models import Body
+from gateway_worker.sandbox.control.operation import Operation
+from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.wire.node import Attrs, Node
+
+
+class TypingState(Body):
+    """To whom, and what of it."""
+
+    to: str
+    state: Literal["composing", "recording", "paused"] = "composing"
+
+
+async def show_typing(phone: Phone, body: TypingState) -> None:
+    """Show somebody who is online that the phone writes, records, or has stopped."""
+    attrs: Attrs = {"media": "audio"} if body.state == "recording" else {}
+    tag = "paused" if body.state == "paused" else "composing"
+    to = phone.find(body.to).lid
+    await phone.submit(Node("chatstate", {"to": to}, (Node(tag, attrs),)))
+
+
+OPERATIONS: Final = (
+    Operation(name="show_typing", route="POST /phones/{number}/typing", run=show_typing),
+)
