@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import uuid_utils
 from pydantic import Field
 
+from gateway_contracts.marks import Part
 from gateway_contracts.model import (
     TENANT_PATTERN,
     TRACEPARENT_PATTERN,
@@ -23,16 +24,18 @@ CONTENT_TYPE = "application/cloudevents+json"
 """AMQP `content_type` of every message."""
 
 DATASCHEMA_BASE = "urn:gateway-contracts:v1:"
-"""Prefix of every JSON Schema's `$id`; what follows is the message's type, the file's name too."""
+"""Prefix of the URI that names a message's schema; what follows is the message's type."""
 
 Sequence = Annotated[
     str,
-    Field(
-        pattern=r"^[0-9]{20}$",
+    Field(pattern=r"^[0-9]{20}$"),
+    Part(
+        module=__name__,
+        name="Sequence",
         description="Position in the session's stream of events: gapless, from 1, zero-padded to "
         "20 digits so that it sorts as text (CloudEvents sequence extension). A session that is "
         "created under the name of a deleted one goes on counting.",
-        examples=["00000000000000000042"],
+        examples=("00000000000000000042",),
     ),
 ]
 
@@ -45,7 +48,8 @@ def new_id() -> str:
 def dataschema_for(message_type: str) -> str:
     """Return the URI of the schema that the `data` of a message of this type adheres to.
 
-    It points into the message's schema, whose `$id` is the part before the `#`.
+    Behind the prefix `DATASCHEMA_BASE` it names the schema's file, `schemas/<type>.json`, and then
+    the place in it.
     """
     return f"{DATASCHEMA_BASE}{message_type}#/properties/data"
 

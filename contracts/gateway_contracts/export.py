@@ -2,7 +2,7 @@
 
 JSON Schemas and the AsyncAPI document belong to the package; RabbitMQ's definitions belong to the
 repository's `deploy/rabbitmq`. All are committed, and `--check` tells when they no longer say what
-the models say.
+the models say. With `--out` the examples, to which the AsyncAPI document refers, are written too.
 """
 
 import argparse
@@ -15,14 +15,14 @@ from typing import Any
 
 from gateway_contracts.backend import BackendTopology
 from gateway_contracts.spec.asyncapi import asyncapi_document
-from gateway_contracts.spec.catalog import MESSAGES
 from gateway_contracts.spec.definitions import (
     VHOST,
     backend_definitions,
     topology_definitions,
     user_definitions,
 )
-from gateway_contracts.spec.schemas import message_schema
+from gateway_contracts.spec.examples import example_files
+from gateway_contracts.spec.schemas import schema_documents
 from gateway_contracts.topology import Topology
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -32,7 +32,7 @@ _DEPLOYMENT = _PACKAGE.parent.parent / "deploy"
 def documents(topology: Topology, *, vhost: str = VHOST) -> dict[str, str]:
     """Return every document's text by its relative path, with `/` between the parts."""
     trees: dict[str, Mapping[str, Any]] = {
-        f"schemas/{name}.json": message_schema(model) for name, model in MESSAGES.items()
+        f"schemas/{name}": schema for name, schema in schema_documents().items()
     }
     trees["asyncapi.json"] = asyncapi_document(topology, vhost=vhost)
     trees["rabbitmq/definitions.json"] = topology_definitions(topology, vhost=vhost)
@@ -59,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         backend = BackendTopology(service=name, topology=topology)
         definitions = backend_definitions(backend, vhost=options.vhost)
         texts[f"rabbitmq/backend-{name}.json"] = _text(definitions)
+    if options.out is not None:
+        texts |= {f"examples/{name}": text for name, text in example_files().items()}
     wanted = {_place(path, options.out): text for path, text in texts.items()}
     if options.check:
         return _check(wanted)
@@ -105,7 +107,7 @@ def _place(path: str, out: Path | None) -> Path:
 
 def _check(wanted: Mapping[Path, str]) -> int:
     differences = [_difference(place, text) for place, text in wanted.items()]
-    differences += [f"{place}: describes no message any more\n" for place in _left_over(wanted)]
+    differences += [f"{place}: belongs to no message any more\n" for place in _left_over(wanted)]
     found = [difference for difference in differences if difference]
     sys.stdout.writelines(found)
     if found:
@@ -129,7 +131,7 @@ def _difference(place: Path, wanted: str) -> str:
 
 
 def _left_over(wanted: Mapping[Path, str]) -> list[Path]:
-    folders = {place.parent for place in wanted if place.parent.name == "schemas"}
+    folders = {place.parent for place in wanted if place.parent.name in ("schemas", "examples")}
     return sorted(
         file for folder in folders for file in folder.glob("*.json") if file not in wanted
     )

@@ -15,6 +15,8 @@ from pydantic import (
     WrapValidator,
 )
 
+from gateway_contracts.marks import Part
+
 
 class WireModel(BaseModel):
     """A value on the wire.
@@ -93,79 +95,82 @@ def _read_rfc3339(text: str) -> datetime:
     raise ValueError("must be a date and time of RFC 3339 with an offset, such as Z")
 
 
+def _part(name: str, description: str, *examples: object) -> Part:
+    return Part(module=__name__, name=name, description=description, examples=examples)
+
+
 SessionId = Annotated[
     str,
-    Field(
-        pattern=_NAME,
-        description="Names one WhatsApp account of the backend: 1 to 64 letters (A to Z, a to z), "
-        "digits, `-` or `_`, the first a letter or a digit. Part of routing keys, so no dots.",
-        examples=["acme-support"],
+    Field(pattern=_NAME),
+    _part(
+        "SessionId",
+        "Names one WhatsApp account of the backend: 1 to 64 letters (A to Z, a to z), digits, `-` "
+        "or `_`, the first a letter or a digit. Part of routing keys, so no dots.",
+        "acme-support",
     ),
 ]
 """A session's name: 1 to 64 letters, digits, `_` or `-`, chosen by the backend."""
 
 WorkerId = Annotated[
     str,
-    Field(
-        pattern=_NAME,
-        description="Names one worker; stable over its restarts (a StatefulSet pod's name).",
-        examples=["gateway-worker-0"],
+    Field(pattern=_NAME),
+    _part(
+        "WorkerId",
+        "Names one worker; stable over its restarts (a StatefulSet pod's name).",
+        "gateway-worker-0",
     ),
 ]
 """A worker's name: 1 to 64 letters, digits, `_` or `-`."""
 
 CommandId = Annotated[
     str,
-    Field(
-        min_length=1,
-        max_length=128,
-        pattern=_PRINTABLE,
-        description="Idempotency key: a repeat of an id gets the stored outcome again.",
-        examples=["01939d4e-6a1f-7c3e-8a55-3f1d2b9c7e10"],
+    Field(min_length=1, max_length=128, pattern=_PRINTABLE),
+    _part(
+        "CommandId",
+        "Idempotency key: a repeat of an id gets the stored outcome again.",
+        "01939d4e-6a1f-7c3e-8a55-3f1d2b9c7e10",
     ),
 ]
 """A command's id: printable ASCII without spaces; UUIDv7 recommended."""
 
 PhoneNumber = Annotated[
     str,
-    Field(
-        pattern=_NUMBER,
-        description="International number, digits only or with a leading plus.",
-        examples=["+15550100001"],
+    Field(pattern=_NUMBER),
+    _part(
+        "PhoneNumber",
+        "International number, digits only or with a leading plus.",
+        "+15550100001",
     ),
 ]
 """An international phone number (E.164), with or without the plus."""
 
 Recipient = Annotated[
     str,
-    Field(
-        pattern=_RECIPIENT,
-        description="A phone number, or the WhatsApp id of a person (`…@s.whatsapp.net`, "
-        "`…@lid`) or of a group (`…@g.us`).",
-        examples=["+15550100002", "15550100002@s.whatsapp.net"],
+    Field(pattern=_RECIPIENT),
+    _part(
+        "Recipient",
+        "A phone number, or the WhatsApp id of a person (`…@s.whatsapp.net`, `…@lid`) or of a "
+        "group (`…@g.us`).",
+        "+15550100002",
+        "15550100002@s.whatsapp.net",
     ),
 ]
 """Whom a message goes to."""
 
 Jid = Annotated[
     str,
-    Field(
-        max_length=128,
-        pattern=_WITHOUT_NUL,
-        description="A WhatsApp id.",
-        examples=["15550100002@s.whatsapp.net"],
-    ),
+    Field(max_length=128, pattern=_WITHOUT_NUL),
+    _part("Jid", "A WhatsApp id.", "15550100002@s.whatsapp.net"),
 ]
 """A WhatsApp id as the network writes it."""
 
 MessageId = Annotated[
     str,
-    Field(
-        min_length=1,
-        max_length=128,
-        pattern=_PRINTABLE,
-        description="A message's WhatsApp id; unique within a chat, not across chats.",
-        examples=["3EB0C431C26A1916E07A"],
+    Field(min_length=1, max_length=128, pattern=_PRINTABLE),
+    _part(
+        "MessageId",
+        "A message's WhatsApp id; unique within a chat, not across chats.",
+        "3EB0C431C26A1916E07A",
     ),
 ]
 """A message's id on WhatsApp."""
@@ -178,11 +183,13 @@ LabelName = Annotated[str, Field(max_length=63), AfterValidator(_without_nul)]
 
 Labels = Annotated[
     dict[LabelName, Annotated[FreeText, Field(max_length=255)]],
-    Field(
-        max_length=32,
+    Field(max_length=32),
+    Part(
+        module=__name__,
+        name="Labels",
         description="The backend's own notes, given back as they are.",
         # Made from the key's own pattern this would be `patternProperties`, which forbids nothing.
-        json_schema_extra={"propertyNames": {"maxLength": 63, "pattern": _WITHOUT_NUL}},
+        keywords={"propertyNames": {"maxLength": 63, "pattern": _WITHOUT_NUL}},
     ),
 ]
 """Up to 32 short notes by name."""
@@ -192,24 +199,24 @@ Text = Annotated[FreeText, Field(max_length=65_536)]
 
 QueueName = Annotated[
     str,
-    Field(
-        max_length=200,
-        pattern=_QUEUE,
-        description="A backend's own queue: `<prefix>.backend.<service>`, or with one more word.",
-        examples=["wa.backend.crm.replay"],
+    Field(max_length=200, pattern=_QUEUE),
+    _part(
+        "QueueName",
+        "A backend's own queue: `<prefix>.backend.<service>`, or with one more word.",
+        "wa.backend.crm.replay",
     ),
 ]
 """The name of a queue that a backend has declared for itself."""
 
 SequenceNumber = Annotated[
     int,
-    Field(
-        ge=1,
-        le=9_223_372_036_854_775_807,
-        description="A position in the session's stream of events: `sequence` as a number.",
-        examples=[42],
-    ),
+    Field(ge=1, le=9_223_372_036_854_775_807),
     BeforeValidator(_whole),
+    _part(
+        "SequenceNumber",
+        "A position in the session's stream of events: `sequence` as a number.",
+        42,
+    ),
 ]
 """An event's `sequence` as a number, from 1."""
 

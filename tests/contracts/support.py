@@ -1,16 +1,28 @@
-"""What several contract tests share: golden payloads as bytes, and schemas that check formats."""
+"""What several contract tests share: golden payloads as bytes, and the committed schemas."""
 
 import json
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import extend
+from referencing import Registry, Resource
 
+import gateway_contracts
 from gateway_contracts import parse_command, parse_event
 from gateway_contracts.envelope import Envelope
 from gateway_contracts.spec.catalog import COMMANDS
 from gateway_contracts.spec.examples import Example
+
+PACKAGE = Path(gateway_contracts.__file__).parent
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    file.name: json.loads(file.read_text("utf-8")) for file in (PACKAGE / "schemas").glob("*.json")
+}
+REGISTRY: Registry[Any] = Registry().with_resources(
+    (document["$id"], Resource.from_contents(document)) for document in DOCUMENTS.values()
+)
 
 FORMATS = FormatChecker(formats=())
 _RFC3339 = re.compile(
@@ -39,6 +51,42 @@ SchemaValidator = extend(  # type: ignore[no-untyped-call] # its stubs leave it 
 def validator(schema: dict[str, Any]) -> Any:
     """Return a validator that also checks formats."""
     return SchemaValidator(schema, format_checker=FORMATS)
+
+
+def message_validator(message_type: str) -> Any:
+    """Return a validator of one type's messages that reads the committed documents."""
+    return SchemaValidator(
+        DOCUMENTS[f"{message_type}.json"], registry=REGISTRY, format_checker=FORMATS
+    )
+
+
+def nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object in a document."""
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from nodes(child)
+
+
+def references(node: Any) -> set[str]:
+    """Return what a document refers to."""
+    return {found["$ref"] for found in nodes(node) if isinstance(found.get("$ref"), str)}
+
+
+def described(message_type: str) -> list[Any]:
+    """Return a message's document and every definition that it refers to, directly or not."""
+    found: dict[str, Any] = {f"{message_type}.json": DOCUMENTS[f"{message_type}.json"]}
+    waiting = [(f"{message_type}.json", found[f"{message_type}.json"])]
+    while waiting:
+        file, node = waiting.pop()
+        for reference in references(node):
+            target = f"{file}{reference}" if reference.startswith("#") else reference
+            if target not in found:
+                found[target] = REGISTRY.resolver().lookup(target).contents
+                waiting.append((target.partition("#")[0], found[target]))
+    return list(found.values())
 
 
 def body(payload: object) -> bytes:

@@ -1,6 +1,7 @@
 """The export writes what is committed, and its check tells when the two have drifted apart."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from gateway_contracts import Topology
 from gateway_contracts.export import documents, main
 from gateway_contracts.spec.catalog import MESSAGES
+from gateway_contracts.spec.examples import load_examples
+from tests.contracts.support import references
 
 
 def test_the_committed_documents_are_what_the_models_say(
@@ -28,7 +31,8 @@ def test_writes_every_document(exported: Path) -> None:
         "asyncapi.json",
         "rabbitmq/definitions.json",
         "rabbitmq/users.json",
-        *(f"schemas/{message_type}.json" for message_type in MESSAGES),
+        *(f"schemas/{name}.json" for name in ("common", "content", *MESSAGES)),
+        *(f"examples/{example.name}.json" for example in load_examples()),
     }
     assert main(["--check", "--out", str(exported)]) == 0
 
@@ -36,13 +40,14 @@ def test_writes_every_document(exported: Path) -> None:
 def test_a_change_is_shown_as_a_difference(
     exported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = exported / "schemas/wa.session.stop.v1.json"
+    count = len(list(exported.rglob("*.json")))
+    file = exported / "schemas/common.json"
     file.write_text(file.read_text("utf-8").replace('"maxLength": 255', '"maxLength": 254'))
     assert main(["--check", "--out", str(exported)]) == 1
     told = capsys.readouterr().out
-    assert '-      "maxLength": 254' in told
-    assert '+      "maxLength": 255' in told
-    assert f"1 of {len(MESSAGES) + 3} documents differ" in told
+    assert re.search(r'^- +"maxLength": 254', told, re.MULTILINE)
+    assert re.search(r'^\+ +"maxLength": 255', told, re.MULTILINE)
+    assert f"1 of {count} documents differ" in told
     assert main(["--out", str(exported)]) == 0
     assert main(["--check", "--out", str(exported)]) == 0
 
@@ -55,15 +60,23 @@ def test_a_missing_document_is_a_difference(
     assert "asyncapi.json: missing" in capsys.readouterr().out
 
 
-def test_a_schema_of_no_message_is_a_difference_and_is_removed(
-    exported: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("folder", ["schemas", "examples"])
+def test_a_document_of_no_message_is_a_difference_and_is_removed(
+    folder: str, exported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    old = exported / "schemas/wa.session.pause.v1.json"
+    old = exported / folder / "wa.session.pause.v1.json"
     old.write_text("{}")
     assert main(["--check", "--out", str(exported)]) == 1
-    assert "describes no message any more" in capsys.readouterr().out
+    assert "belongs to no message any more" in capsys.readouterr().out
     assert main(["--out", str(exported)]) == 0
     assert not old.exists()
+
+
+def test_the_written_asyncapi_document_finds_all_that_it_refers_to(exported: Path) -> None:
+    document = json.loads((exported / "asyncapi.json").read_text("utf-8"))
+    files = {name for name in references(document) if not name.startswith("#")}
+    assert len(files) == len(MESSAGES) + len(load_examples())
+    assert all((exported / name).is_file() for name in files)
 
 
 def test_another_fleets_names(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from gateway_contracts import (
     encode,
     parse_command,
 )
+from gateway_contracts.spec.examples import load_examples
 from tests.contracts.broker import channel, declare, publish, read
 
 TEXT = (Path(__file__).parents[2] / "contracts/README.md").read_text("utf-8")
@@ -39,6 +40,13 @@ def code() -> dict[str, Any]:
     for block in re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL):
         exec(compile(block, "contracts/README.md", "exec"), names)
     return names
+
+
+def test_its_code_validates_messages() -> None:
+    validator = code()["validator"]
+    for example in load_examples():
+        assert validator(example.type).is_valid(example.payload)
+        assert not validator(example.type).is_valid({**example.payload, "data": []})
 
 
 async def test_its_code_publishes_commands_and_consumes_events(

@@ -20,8 +20,7 @@ from gateway_contracts import (
 )
 from gateway_contracts.spec.catalog import COMMANDS
 from gateway_contracts.spec.examples import load_examples
-from gateway_contracts.spec.schemas import message_schema
-from tests.contracts.support import body, validator
+from tests.contracts.support import body, message_validator
 
 EXAMPLES = Path(gateway_contracts.__file__).parent / "examples"
 FILES = sorted((Path(__file__).parent / "rejected").glob("*.json"))
@@ -70,10 +69,10 @@ def test_pointers_lead_to_what_was_sent_or_to_its_parent(file: Path) -> None:
 def test_the_schema_rejects_it_too(file: Path) -> None:
     _, case = read(file)
     payload = case.get("payload")
-    model = COMMANDS.get(payload.get("type", "")) if isinstance(payload, dict) else None
+    message_type = payload.get("type", "") if isinstance(payload, dict) else ""
     # A date at the calendar's edge is well formed; that it has no UTC no schema can say.
-    if model is not None and file.stem != "deadline_at_the_edge":
-        assert not validator(message_schema(model)).is_valid(payload)
+    if message_type in COMMANDS and file.stem != "deadline_at_the_edge":
+        assert not message_validator(message_type).is_valid(payload)
 
 
 def test_a_command_that_is_too_long_is_not_read_but_answered() -> None:

@@ -22,7 +22,7 @@ class MessageSendData(WireModel):
     """A message and whom it goes to."""
 
     to: Recipient
-    content: ContentToSend = Field(description="What to send, told apart by `kind`.")
+    content: ContentToSend
     reply_to: ReplyTarget | None = None
     on_uncertain: OnUncertain = Field(
         OnUncertain.FAIL,

@@ -7,6 +7,7 @@ arrives, or both. What this version knows no kind for arrives as `unsupported`.
 from typing import Annotated
 
 from gateway_contracts.content import text, unsupported
+from gateway_contracts.marks import Part
 from gateway_contracts.unions import members, told_apart_by
 
 __all__ = ["ARRIVING_KINDS", "SENDABLE_KINDS", "Content", "ContentToSend"]
@@ -14,10 +15,18 @@ __all__ = ["ARRIVING_KINDS", "SENDABLE_KINDS", "Content", "ContentToSend"]
 _ToSend = text.TextToSend
 _Arriving = text.TextContent | unsupported.UnsupportedContent
 
-ContentToSend = Annotated[_ToSend, told_apart_by("kind", _ToSend)]
+ContentToSend = Annotated[
+    _ToSend,
+    told_apart_by("kind", _ToSend),
+    Part(module=__name__, name="ContentToSend", description="What to send, told apart by `kind`."),
+]
 """The content of `message.send`."""
 
-Content = Annotated[_Arriving, told_apart_by("kind", _Arriving)]
+Content = Annotated[
+    _Arriving,
+    told_apart_by("kind", _Arriving),
+    Part(module=__name__, name="Content", description="What has come, told apart by `kind`."),
+]
 """The content of `message.received` and `message.sent`."""
 
 SENDABLE_KINDS = members(ContentToSend, "kind")

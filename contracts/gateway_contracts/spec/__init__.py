@@ -1,5 +1,6 @@
 """The contract as documents that other languages and tools read, made from the models.
 
-`catalog` lists the messages, `schemas` and `asyncapi` describe them, `definitions` is the topology
-in RabbitMQ's own format. `gateway_contracts.export` writes them to files.
+`catalog` lists the messages, `parts` are the definitions of all that they are made of, `schemas`
+spreads these over documents that refer to each other, `asyncapi` refers to them, and `definitions`
+is the topology in RabbitMQ's own format. `gateway_contracts.export` writes them to files.
 """

@@ -35,13 +35,18 @@ def load_examples(message_type: str | None = None) -> tuple[Example, ...]:
         LookupError: A file's name begins with no known type.
     """
     order = list(MESSAGES)
-    found = [
-        _read(file.name.removesuffix(".json"), file.read_text("utf-8"))
-        for file in resources.files("gateway_contracts").joinpath("examples").iterdir()
-        if file.name.endswith(".json")
-    ]
+    found = [_read(name.removesuffix(".json"), text) for name, text in example_files().items()]
     found.sort(key=lambda example: (order.index(example.type), example.variant))
     return tuple(example for example in found if message_type in (None, example.type))
+
+
+def example_files() -> dict[str, str]:
+    """Return the text of each example by its file's name."""
+    return {
+        file.name: file.read_text("utf-8")
+        for file in resources.files("gateway_contracts").joinpath("examples").iterdir()
+        if file.name.endswith(".json")
+    }
 
 
 def _read(name: str, text: str) -> Example:

@@ -1,4 +1,7 @@
-"""The messages of the AsyncAPI document: payload, AMQP properties, headers and examples."""
+"""The messages of the AsyncAPI document: payload, AMQP properties, headers and examples.
+
+Payloads and examples are references to the files beside the document.
+"""
 
 from typing import Any
 
@@ -7,7 +10,7 @@ from gateway_contracts.events.worker import WorkerHeartbeat
 from gateway_contracts.properties import HEARTBEAT_EXPIRATION, PERSISTENT, TRANSIENT
 from gateway_contracts.spec.catalog import MESSAGES, is_command, summary_of, type_of
 from gateway_contracts.spec.examples import load_examples
-from gateway_contracts.spec.schemas import shared_schemas
+from gateway_contracts.spec.schemas import schema_file
 
 BINDING_VERSION = "0.3.0"
 """Version of AsyncAPI's AMQP bindings that the document is written in."""
@@ -22,12 +25,10 @@ def key_of(model: type[Envelope]) -> str:
 
 
 def components() -> dict[str, Any]:
-    """Return the document's reusable parts: every message and every schema."""
-    schemas = shared_schemas(MESSAGES.values(), ref_prefix="#/components/schemas/")
-    schemas[_HEADERS] = _headers()
+    """Return the document's reusable parts: every message, and the headers of all."""
     return {
         "messages": {key_of(model): _message(model) for model in MESSAGES.values()},
-        "schemas": dict(sorted(schemas.items())),
+        "schemas": {_HEADERS: _headers()},
     }
 
 
@@ -39,14 +40,14 @@ def _message(model: type[Envelope]) -> dict[str, Any]:
         "summary": summary_of(model),
         "contentType": CONTENT_TYPE,
         "headers": {"$ref": f"#/components/schemas/{_HEADERS}"},
-        "payload": {"$ref": f"#/components/schemas/{model.__name__}"},
+        "payload": {"$ref": f"schemas/{schema_file(type_of(model))}"},
         "correlationId": {
             "description": "The command's id, which its outcome carries.",
             "location": f"$message.payload#/{outcome_of}",
         },
         "bindings": {"amqp": {"messageType": type_of(model), "bindingVersion": BINDING_VERSION}},
         "examples": [
-            {"name": example.name, "payload": example.payload}
+            {"name": example.name, "payload": {"$ref": f"examples/{example.name}.json"}}
             for example in load_examples(type_of(model))
         ],
         "x-amqp-properties": _properties(model),
