@@ -28,8 +28,14 @@ class SandboxProcess:
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, directory: Path) -> AsyncIterator["SandboxProcess"]:
+    async def start(
+        cls, directory: Path, *, lazy_phones: bool = False
+    ) -> AsyncIterator["SandboxProcess"]:
         """Start it; it ends with this process, however that ends.
+
+        Args:
+            directory: For certificates and its log.
+            lazy_phones: Its phones decrypt messages only when somebody looks.
 
         Raises:
             ServiceStartError: It did not become ready.
@@ -41,6 +47,7 @@ class SandboxProcess:
                 sys.executable,
                 *("-m", "gateway_worker", "sandbox", "--exit-with-stdin"),
                 *("--directory", str(directory)),
+                *(["--lazy-phones"] if lazy_phones else []),
                 env={**os.environ, "ENVIRONMENT": "test"},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,

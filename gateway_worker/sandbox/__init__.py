@@ -27,6 +27,9 @@ Queries are refused by name and status, for all or about one person:
 
 **As a process** (`gateway-worker sandbox --control-port 8700 --phone 4915550001:Shop`)
 
+With `--lazy-phones`, phones that nobody watches acknowledge messages at once and decrypt them when
+somebody looks, which halves the work under load.
+
 It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for the worker and
 `control_url` for you. The control API (JSON; every error is a PROBLEM as
 `application/problem+json`, to be told by its `code`):

@@ -53,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="add a phone at once; may be repeated",
     )
     parser.add_argument(
+        "--lazy-phones",
+        action="store_true",
+        help="decrypt messages only when somebody looks at the phone; for load",
+    )
+    parser.add_argument(
         "--exit-with-stdin", action="store_true", help="stop when standard input, a pipe, ends"
     )
 
@@ -177,6 +182,7 @@ def _settings(args: argparse.Namespace) -> SandboxSettings:
         proxy_port=args.proxy_port,
         control_port=args.control_port,
         control_token=token,
+        lazy_phones=args.lazy_phones,
         directory=args.directory,
     )
 

@@ -40,8 +40,11 @@ class Sandbox:
         faults: what shall go wrong.
     """
 
-    def __init__(self, *, hub: LocalHub, server: WireServer, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, *, hub: LocalHub, server: WireServer, stack: AsyncExitStack, lazy_phones: bool
+    ) -> None:
         self.hub = hub
+        self._lazy_phones = lazy_phones
         self.faults = FaultControl(hub=hub, server=server)
         self._server = server
         self._stack = stack
@@ -65,7 +68,7 @@ class Sandbox:
             server = await stack.enter_async_context(
                 WireServer(hub=hub, port=settings.proxy_port, directory=settings.directory)
             )
-            yield cls(hub=hub, server=server, stack=stack)
+            yield cls(hub=hub, server=server, stack=stack, lazy_phones=settings.lazy_phones)
 
     @property
     def proxy_url(self) -> str:
@@ -120,7 +123,13 @@ class Sandbox:
             if digits is not None and not _is_digits(digits):
                 raise ValueError("a phone number or LID is 1 to 15 digits without a sign")
         phone = await self._stack.enter_async_context(
-            Phone.open(network=self.hub, number=chosen, push_name=push_name, lid=lid)
+            Phone.open(
+                network=self.hub,
+                number=chosen,
+                push_name=push_name,
+                lid=lid,
+                lazy=self._lazy_phones,
+            )
         )
         self._phones[chosen] = phone
         return phone

@@ -29,6 +29,8 @@ class SandboxSettings(BaseModel):
         proxy_port: port of the CONNECT proxy; 0 picks a free one.
         control_port: port of the control API; 0 picks a free one.
         control_token: bearer token that the control API demands; None demands nothing.
+        lazy_phones: phones that nobody watches acknowledge messages and decrypt them when somebody
+            looks: less work under load, and they are late to ask again for what they cannot read.
         directory: where certificates are written; None makes a temporary directory and removes it.
     """
 
@@ -38,6 +40,7 @@ class SandboxSettings(BaseModel):
     proxy_port: int = Field(default=0, ge=0, le=65535)
     control_port: int = Field(default=0, ge=0, le=65535)
     control_token: SecretStr | None = None
+    lazy_phones: bool = False
     directory: Path | None = None
 
     def refuse_in_production(self) -> None:

@@ -167,7 +167,9 @@ async def open_rig(*, capacity: int) -> AsyncIterator[Rig]:
         services = await stack.enter_async_context(
             local_services(LaunchOptions(data_directory=directory / "services"))
         )
-        sandbox = await stack.enter_async_context(SandboxProcess.start(directory / "sandbox"))
+        sandbox = await stack.enter_async_context(
+            SandboxProcess.start(directory / "sandbox", lazy_phones=True)
+        )
         ports = PortBook()
         stack.callback(ports.close)
         worker = WorkerProcess(

@@ -283,6 +283,9 @@ class Relay(Protocol):
             WireError: the stanza cannot be routed.
         """
 
+    def post(self, sender: Jid, node: Node) -> None:
+        """Send a stanza whose ack nobody waits for; otherwise as `submit`."""
+
     def block(self, account: Jid, other: Jid) -> None:
         """Let `account` block `other`: messages from it are acked and reach nobody."""
 

@@ -107,6 +107,10 @@ class LocalHub:
             await asyncio.sleep(outcome.delay_seconds)
         return outcome.ack
 
+    def post(self, sender: Jid, node: Node) -> None:
+        """See `interface.Relay`."""
+        self.relay.route(sender, node)
+
     def block(self, account: Jid, other: Jid) -> None:
         """See `interface.Relay`."""
         self.accounts.get(account).blocked.add(self.accounts.get(other).lid)

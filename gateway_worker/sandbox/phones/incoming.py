@@ -1,8 +1,8 @@
 """From a stanza at the phone's door to a message in its inbox, with the receipt it deserves.
 
 Stanzas are handled strictly in order. A message is acknowledged as delivered as soon as it is
-decrypted; one that cannot be decrypted is asked for again with a retry receipt, which carries keys
-for a new session.
+decrypted, or before, where nobody looks at the phone; one that cannot be decrypted is asked for
+again with a retry receipt, which carries keys for a new session.
 
 A message key that was used before is no proof of a repetition: the real library takes the same key
 for two different messages when it encrypts and decrypts in one session at the same moment. So a
@@ -79,19 +79,30 @@ class Incoming:
         self._read: OrderedDict[tuple[Jid, str], None] = OrderedDict()
         self.reused_keys = 0
 
-    async def handle(self, node: Node) -> None:
+    def acknowledge(self, node: Node) -> None:
+        """Acknowledge a message that is read later."""
+        sender = node.jid("from")
+        readable = any(part.get("type") in _SIGNAL_KINDS for part in node.all("enc"))
+        if sender is not None and "id" in node.attrs and readable:
+            self._confirm(node, sender)
+
+    def handle(self, node: Node, *, acknowledged: bool = False) -> None:
         """Handle one stanza; kinds that a phone does not care about are ignored.
+
+        Args:
+            node: the stanza.
+            acknowledged: a message was acknowledged when it came.
 
         Raises:
             WireError: the stanza lacks what its kind must have.
             PhoneError: it asks for something this phone cannot do.
         """
         if node.tag == "message":
-            await self._message(node)
+            self._message(node, acknowledged=acknowledged)
         elif node.tag == "receipt":
-            await self._receipt(node)
+            self._receipt(node)
 
-    async def _message(self, node: Node) -> None:
+    def _message(self, node: Node, *, acknowledged: bool) -> None:
         sender = node.require_jid("from")
         for part in node.all("enc"):
             if part.get("type") not in _SIGNAL_KINDS:
@@ -100,20 +111,23 @@ class Incoming:
             try:
                 content = read_content(unpad(self._book.decrypt(peer_of(sender), ciphertext)))
             except DuplicateMessageError:
-                await self._repeated(node, sender)
+                self._repeated(node, sender, acknowledged=acknowledged)
             except SignalError as error:
                 log.info("sandbox.phone.undecryptable", reason=type(error).__name__)
-                await self._ask_again(node, sender)
+                self._ask_again(node, sender)
             else:
-                await self._accept(node, sender, content, asked=self._remember(node, sender))
+                self._accept(node, sender, content, asked=self._remember(node, sender))
+                if not acknowledged:
+                    self._confirm(node, sender)
 
-    async def _repeated(self, node: Node, sender: Jid) -> None:
+    def _repeated(self, node: Node, sender: Jid, *, acknowledged: bool) -> None:
         if (sender, node.get("id")) in self._read:
-            await self._confirm(node, sender)
+            if not acknowledged:
+                self._confirm(node, sender)
             return
         self.reused_keys += 1
         log.warning("sandbox.phone.message_key_reused", reused_keys=self.reused_keys)
-        await self._ask_again(node, sender)
+        self._ask_again(node, sender)
 
     def _remember(self, node: Node, sender: Jid) -> int:
         """Note that a message is read; returns how often it was asked for again."""
@@ -123,12 +137,11 @@ class Incoming:
             self._read.popitem(last=False)
         return asked
 
-    async def _accept(self, node: Node, sender: Jid, content: Content, *, asked: int) -> None:
+    def _accept(self, node: Node, sender: Jid, content: Content, *, asked: int) -> None:
         from_me = sender.user == self._me.user
         chat = (content.destination or node.jid("recipient")) if from_me else sender.account
         if content.kind != "protocol" and chat is not None:
             self._on_message(self._shown(node, sender, chat, content, asked=asked))
-        await self._confirm(node, sender)
 
     def _shown(
         self, node: Node, sender: Jid, chat: Jid, content: Content, *, asked: int
@@ -151,12 +164,12 @@ class Incoming:
             raw=content.raw,
         )
 
-    async def _confirm(self, node: Node, sender: Jid) -> None:
+    def _confirm(self, node: Node, sender: Jid) -> None:
         """Say "delivered" to the writer; copies from this account's companions need no receipt."""
         if sender.user != self._me.user:
-            await self._network.submit(self._me, receipt(sender, [node.require("id")]))
+            self._network.post(self._me, receipt(sender, [node.require("id")]))
 
-    async def _ask_again(self, node: Node, sender: Jid) -> None:
+    def _ask_again(self, node: Node, sender: Jid) -> None:
         message_id = node.require("id")
         self._retries[message_id] += 1
         count = self._retries[message_id]
@@ -164,12 +177,12 @@ class Incoming:
             log.warning("sandbox.phone.gave_up", retries=count)
             return
         bundle = self._book.bundle(one_time=self._book.new_one_time_key())
-        await self._network.submit(
+        self._network.post(
             self._me,
             retry_receipt(sender, message_id, bundle, count=count, timestamp=node.get("t", "0")),
         )
 
-    async def _receipt(self, node: Node) -> None:
+    def _receipt(self, node: Node) -> None:
         kind = _RECEIPTS.get(node.get("type"), ReceiptKind.OTHER)
         listed = node.child("list")
         items = () if listed is None else listed.all("item")
@@ -182,7 +195,7 @@ class Incoming:
             )
         )
         if kind is ReceiptKind.RETRY:
-            await self._outgoing.send_again(node)
+            self._outgoing.send_again(node)
 
 
 def _time(node: Node) -> datetime:

@@ -21,17 +21,31 @@ class Journal(Generic[Entry]):
     one event loop.
     """
 
-    def __init__(self, *, what: str) -> None:
+    def __init__(self, *, what: str, on_read: Callable[[], None] | None = None) -> None:
+        """Start empty.
+
+        Args:
+            what: an entry's name, for errors.
+            on_read: called before somebody reads or waits; may append what it has held back.
+        """
         self._what = what
+        self._on_read = on_read or (lambda: None)
         self._entries: list[Entry] = []
         self._dropped = 0
         self._cursor = 0
         self._waiters: set[asyncio.Future[None]] = set()
 
     def __len__(self) -> int:
-        return self._dropped + len(self._entries)
+        self._on_read()
+        return self._length()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for an entry."""
+        return bool(self._waiters)
 
     def __iter__(self) -> Iterator[Entry]:
+        self._on_read()
         return iter(tuple(self._entries))
 
     def append(self, entry: Entry) -> None:
@@ -46,10 +60,12 @@ class Journal(Generic[Entry]):
 
     def since(self, position: int) -> tuple[Entry, ...]:
         """Return the kept entries from a position on."""
+        self._on_read()
         return tuple(self._entries[max(position - self._dropped, 0) :])
 
     def find(self, accept: Callable[[Entry], bool]) -> Entry | None:
         """Return the newest kept entry that `accept` likes, or None."""
+        self._on_read()
         return next((entry for entry in reversed(self._entries) if accept(entry)), None)
 
     async def next(self, *, timeout: float) -> Entry:  # noqa: ASYNC109 - part of the error's text
@@ -87,7 +103,7 @@ class Journal(Generic[Entry]):
             for entry in self.since(position):
                 if accept(entry):
                     return entry
-            position = len(self)
+            position = self._length()
         raise NothingHappenedError(f"no such {self._what} within {timeout:g} s")
 
     async def wait_since(
@@ -100,12 +116,16 @@ class Journal(Generic[Entry]):
         await self._reached(position, self._deadline(timeout))
         return self.since(position)
 
+    def _length(self) -> int:
+        return self._dropped + len(self._entries)
+
     @staticmethod
     def _deadline(timeout: float) -> float:
         return asyncio.get_running_loop().time() + timeout
 
     async def _reached(self, position: int, deadline: float) -> bool:
-        while position >= len(self):
+        self._on_read()
+        while position >= self._length():
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.add(waiter)
             try:

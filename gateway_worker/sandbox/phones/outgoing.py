@@ -86,7 +86,7 @@ class Outgoing:
         if ack is not None and ack.get("error"):
             raise NotDeliveredError(f"the service answered with error {ack.get('error')}")
 
-    async def send_again(self, receipt: Node) -> None:
+    def send_again(self, receipt: Node) -> None:
         """Answer a retry receipt: a new session with the asking device, and the message again.
 
         Raises:
@@ -111,7 +111,7 @@ class Outgoing:
             if device.user == self._me.user:
                 attrs["recipient"] = letter.to
             stanza = resend(attrs, device, ciphertext, letter.form, count=count)
-            await self._network.submit(self._me, stanza)
+            self._network.post(self._me, stanza)
 
     def _encrypt(self, letter: Letter, devices: Iterable[Jid]) -> Iterable[tuple[Jid, Ciphertext]]:
         wanted = list(devices)

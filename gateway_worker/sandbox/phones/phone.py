@@ -1,13 +1,17 @@
 """A simulated phone: what a test, a demo or the control API holds in its hand.
 
-Three things run inside it: stanzas are taken from the service and handled strictly in order;
-messages are handed to the scripts, in order but apart, so that a slow script never stops the
+Three things run inside it: stanzas are taken from the service and handled in order; messages are
+handed to the scripts, in order but apart, so that a slow script never stops the
 receiving; and the calls of whoever holds it. All of it belongs to one event loop.
+
+A lazy phone that nobody watches (no script, nobody waits) only acknowledges messages, and decrypts
+them when somebody looks. It then is late to ask again for one that it cannot read.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -55,12 +59,17 @@ class Phone(PhoneRecords):
     as a `Jid`; messages as the value this phone recorded or by id.
     """
 
-    def __init__(self, *, network: Network, account: hub.AccountInfo, book: SessionBook) -> None:
+    def __init__(
+        self, *, network: Network, account: hub.AccountInfo, book: SessionBook, lazy: bool
+    ) -> None:
         super().__init__()
+        self._lazy = lazy
+        self._unread: deque[Node] = deque()
         self._network = network
         self._account = account
         self._book = book
-        self._stanzas: asyncio.Queue[Node] = asyncio.Queue()
+        self._stanzas: deque[Node] = deque()
+        self._stanzas_came = asyncio.Event()
         self._to_scripts: asyncio.Queue[ChatMessage] = asyncio.Queue()
         self._scripts: list[Script] = []
         self._linker = Linker(network=network, me=account.lid, identity=book.identity)
@@ -77,7 +86,13 @@ class Phone(PhoneRecords):
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, *, network: Network, number: str, push_name: str = "", lid: str | None = None
+        cls,
+        *,
+        network: Network,
+        number: str,
+        push_name: str = "",
+        lid: str | None = None,
+        lazy: bool = False,
     ) -> AsyncIterator[Phone]:
         """Register an account and keep its phone switched on until the block is left.
 
@@ -86,6 +101,7 @@ class Phone(PhoneRecords):
             number: digits with country code.
             push_name: the name shown to others.
             lid: digits of the account's LID; derived from the number when not given.
+            lazy: decrypt messages only when somebody looks.
 
         Raises:
             AccountExistsError: the number or the LID is taken.
@@ -98,7 +114,7 @@ class Phone(PhoneRecords):
             prekeys=draw_one_time_keys(book, PUBLISHED_KEYS),
             lid=lid,
         )
-        phone = cls(network=network, account=account, book=book)
+        phone = cls(network=network, account=account, book=book, lazy=lazy)
         running = [
             asyncio.create_task(phone._receive(), name="phone-receive"),
             asyncio.create_task(phone._follow_scripts(), name="phone-scripts"),
@@ -137,6 +153,7 @@ class Phone(PhoneRecords):
     @property
     def reused_keys(self) -> int:
         """Messages of others that came under a key used before, and were asked for again."""
+        self.look()
         return self._incoming.reused_keys
 
     # --- companions
@@ -252,6 +269,7 @@ class Phone(PhoneRecords):
             to: the recipient.
             data: what is encrypted: a serialized message, or something that is none.
         """
+        self.look()
         recipient = self.find(to)
         letter = _letter(recipient, data, form_of(Message()))
         await self._outgoing.send(letter, recipient=recipient)
@@ -302,6 +320,7 @@ class Phone(PhoneRecords):
 
     def on_message(self, script: Script) -> Callable[[], None]:
         """Run a script for every message from others; the result takes it off again."""
+        self.look()
         self._scripts.append(script)
 
         def remove() -> None:
@@ -312,13 +331,29 @@ class Phone(PhoneRecords):
 
     def set_scripts(self, scripts: Iterable[Script]) -> None:
         """Replace all scripts, in the order in which they shall run."""
+        self.look()
         self._scripts[:] = scripts
 
     # --- the device, as the hub sees it
 
     def deliver(self, node: Node) -> None:
         """Take a stanza; see `hub.interface.Device`."""
-        self._stanzas.put_nowait(node)
+        if self._lazy and node.tag == "message" and not (self._stanzas or self.is_watched):
+            self._unread.append(node)
+            asyncio.get_running_loop().call_soon(self._incoming.acknowledge, node)
+            return
+        self._stanzas.append(node)
+        self._stanzas_came.set()
+
+    def look(self) -> None:
+        """See `PhoneRecords.look`."""
+        while self._unread:
+            self._handle(self._unread.popleft(), acknowledged=True)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a script runs, or somebody waits for what comes."""
+        return bool(self._scripts) or super().is_watched
 
     def pair_code_hello(self, hello: hub.PairCodeHello) -> None:
         """See `hub.interface.Phone`."""
@@ -332,13 +367,21 @@ class Phone(PhoneRecords):
 
     async def _receive(self) -> None:
         while True:
-            node = await self._stanzas.get()
-            try:
-                await self._incoming.handle(node)
-                self._refill()
-            except Exception as error:  # the phone goes on; whoever looks at it is told
-                log.warning("sandbox.phone.stanza_failed", tag=node.tag, exc_info=True)
-                self.problems.append(Problem(where=node.tag, error=error))
+            await self._stanzas_came.wait()
+            self._stanzas_came.clear()
+            while self._stanzas:
+                node = self._stanzas.popleft()
+                if node.tag == "message":
+                    self.look()  # what came before it
+                self._handle(node, acknowledged=False)
+
+    def _handle(self, node: Node, *, acknowledged: bool) -> None:
+        try:
+            self._incoming.handle(node, acknowledged=acknowledged)
+            self._refill()
+        except Exception as error:  # the phone goes on; whoever looks at it is told
+            log.warning("sandbox.phone.stanza_failed", tag=node.tag, exc_info=True)
+            self.problems.append(Problem(where=node.tag, error=error))
 
     async def _follow_scripts(self) -> None:
         while True:
@@ -376,6 +419,7 @@ class Phone(PhoneRecords):
         return await self._send(to, message)
 
     async def _send(self, to: str | Jid, message: Message) -> str:
+        self.look()  # a session that a message has opened is answered in it
         recipient = self.find(to)
         letter = _letter(recipient, message.SerializeToString(), form_of(message))
         self.own_messages.append(self._written(letter))

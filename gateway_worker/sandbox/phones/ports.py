@@ -10,6 +10,6 @@ from gateway_worker.sandbox.hub.interface import Directory, Linking, Relay
 class Network(Directory, Relay, Linking, Protocol):
     """Accounts and keys, the way of stanzas, and the linking of companions.
 
-    `submit` may wait (a withheld ack); everything else returns at once or when the companion has
+    `submit` may wait (a late ack); everything else returns at once or when the companion has
     answered. Calls belong to the hub's event loop.
     """

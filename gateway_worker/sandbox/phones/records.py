@@ -31,10 +31,18 @@ class PhoneRecords:
     """
 
     def __init__(self) -> None:
-        self.inbox: Journal[ChatMessage] = Journal(what="message")
-        self.own_messages: Journal[ChatMessage] = Journal(what="own message")
+        self.inbox: Journal[ChatMessage] = Journal(what="message", on_read=self.look)
+        self.own_messages: Journal[ChatMessage] = Journal(what="own message", on_read=self.look)
         self.receipts: Journal[SeenReceipt] = Journal(what="receipt")
-        self.problems: Journal[Problem] = Journal(what="problem")
+        self.problems: Journal[Problem] = Journal(what="problem", on_read=self.look)
+
+    def look(self) -> None:
+        """Read what came while nobody looked; called before anything is read here."""
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody waits for what comes."""
+        return any(one.is_awaited for one in (self.inbox, self.own_messages, self.problems))
 
     def message(self, message: str | ChatMessage) -> ChatMessage:
         """Find a message by id, newest first; a message is returned as it is.
