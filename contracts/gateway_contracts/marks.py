@@ -11,6 +11,24 @@ from pydantic_core import CoreSchema
 PART: Final = "x-part"
 """Keyword of a schema that has a name of its own."""
 
+PERSONAL_KEYWORD: Final = "x-personal"
+"""Keyword of a schema whose values are personal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """Says that a value tells of a person: who it is, or what they wrote. Logs must not have it."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the type, and that it is personal."""
+        return {**handler(core_schema), PERSONAL_KEYWORD: True}
+
+
+PERSONAL: Final = Personal()
+"""The mark of a personal value."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:

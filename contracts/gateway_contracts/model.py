@@ -15,7 +15,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from gateway_contracts.marks import Part
+from gateway_contracts.marks import PERSONAL, Part
 
 
 class WireModel(BaseModel):
@@ -136,6 +136,7 @@ CommandId = Annotated[
 PhoneNumber = Annotated[
     str,
     Field(pattern=_NUMBER),
+    PERSONAL,
     _part(
         "PhoneNumber",
         "International number, digits only or with a leading plus.",
@@ -147,6 +148,7 @@ PhoneNumber = Annotated[
 Recipient = Annotated[
     str,
     Field(pattern=_RECIPIENT),
+    PERSONAL,
     _part(
         "Recipient",
         "A phone number, or the WhatsApp id of a person (`…@s.whatsapp.net`, `…@lid`) or of a "
@@ -160,6 +162,7 @@ Recipient = Annotated[
 Jid = Annotated[
     str,
     Field(max_length=128, pattern=_WITHOUT_NUL),
+    PERSONAL,
     _part("Jid", "A WhatsApp id.", "15550100002@s.whatsapp.net"),
 ]
 """A WhatsApp id as the network writes it."""
@@ -182,7 +185,7 @@ LabelName = Annotated[str, Field(max_length=63), AfterValidator(_without_nul)]
 """The key of a label: at most 63 characters, without NUL."""
 
 Labels = Annotated[
-    dict[LabelName, Annotated[FreeText, Field(max_length=255)]],
+    dict[LabelName, Annotated[FreeText, Field(max_length=255), PERSONAL]],
     Field(max_length=32),
     Part(
         module=__name__,
@@ -194,7 +197,7 @@ Labels = Annotated[
 ]
 """Up to 32 short notes by name."""
 
-Text = Annotated[FreeText, Field(max_length=65_536)]
+Text = Annotated[FreeText, Field(max_length=65_536), PERSONAL]
 """A message's text: at most 65,536 characters, without NUL."""
 
 QueueName = Annotated[

@@ -1,5 +1,8 @@
 """Who is on WhatsApp: the account of a session, and those whom it talks with."""
 
+from typing import Annotated
+
+from gateway_contracts.marks import PERSONAL
 from gateway_contracts.model import Jid, WireModel
 
 
@@ -8,8 +11,8 @@ class Account(WireModel):
 
     jid: Jid
     lid: Jid | None = None
-    phone_number: str | None = None
-    push_name: str | None = None
+    phone_number: Annotated[str, PERSONAL] | None = None
+    push_name: Annotated[str, PERSONAL] | None = None
 
 
 class Participant(WireModel):
@@ -17,5 +20,5 @@ class Participant(WireModel):
 
     jid: Jid
     lid: Jid | None = None
-    phone_number: str | None = None
-    push_name: str | None = None
+    phone_number: Annotated[str, PERSONAL] | None = None
+    push_name: Annotated[str, PERSONAL] | None = None

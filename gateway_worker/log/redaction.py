@@ -57,6 +57,7 @@ PERSONAL_FIELDS: Final = frozenset(
         "chat",
         "content",
         "jid",
+        "labels",
         "lid",
         "mentions",
         "msisdn",
@@ -67,9 +68,12 @@ PERSONAL_FIELDS: Final = frozenset(
         "recipient",
         "sender",
         "text",
+        "to",
     }
 )
-"""Names of fields whose values are never written, whatever they look like."""
+"""Names of fields whose values are never written, whatever they look like.
+
+All that the contract marks as personal are among them."""
 
 ID_FIELDS: Final = frozenset(
     {

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import FailFast, Field
 
+from gateway_contracts.marks import PERSONAL
 from gateway_contracts.model import Jid, Recipient, Text, WireModel
 
 
@@ -24,5 +25,5 @@ class TextContent(WireModel):
     """A text message as it arrived."""
 
     kind: Literal["text"] = "text"
-    text: str
+    text: Annotated[str, PERSONAL]
     mentions: tuple[Jid, ...] = ()

@@ -1,9 +1,10 @@
 """What commands of a session return."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gateway_contracts.marks import PERSONAL
 from gateway_contracts.model import Timestamp, WireModel, WorkerId
 from gateway_contracts.people import Account
 from gateway_contracts.states import SessionState, StatusReason
@@ -16,7 +17,7 @@ class SessionInfo(WireModel):
     state: SessionState
     worker: WorkerId | None = None
     account: Account | None = None
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: dict[str, Annotated[str, PERSONAL]] = Field(default_factory=dict)
     created_at: Timestamp | None = None
     reason: StatusReason | None = Field(
         None,
