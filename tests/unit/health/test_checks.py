@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -11,25 +10,11 @@ import pytest
 from gateway_worker.health.checks import CheckResult, Checks, CheckState
 from gateway_worker.metrics import Metrics, make_metrics
 from gateway_worker.runtime.retry import Backoff
+from tests.support.clocks import AheadClock
 from tests.support.eventually import eventually
 
 INTERVAL = 0.01
 TIMEOUT = 0.05
-
-
-class AdjustableClock:
-    """Real time, and as much more as a test wants."""
-
-    def __init__(self) -> None:
-        self.ahead_seconds = 0.0
-
-    def now(self) -> datetime:
-        """Return the time of day."""
-        return datetime.now(UTC) + timedelta(seconds=self.ahead_seconds)
-
-    def monotonic(self) -> float:
-        """Return seconds."""
-        return asyncio.get_running_loop().time() + self.ahead_seconds
 
 
 class Asked:
@@ -82,12 +67,12 @@ async def broken() -> CheckResult:
 
 
 @asynccontextmanager
-async def running(*asked: Asked, clock: AdjustableClock | None = None) -> AsyncIterator[Checks]:
+async def running(*asked: Asked, clock: AheadClock | None = None) -> AsyncIterator[Checks]:
     """Run checks for the time of a block."""
     checks = Checks(
         interval_seconds=INTERVAL,
         timeout_seconds=TIMEOUT,
-        clock=clock or AdjustableClock(),
+        clock=clock or AheadClock(),
         metrics=make_metrics(versions={}),
     )
     for each in asked:
@@ -207,7 +192,7 @@ async def test_what_is_away_is_asked_less_and_less_often() -> None:
     checks = Checks(
         interval_seconds=0.03,
         timeout_seconds=TIMEOUT,
-        clock=AdjustableClock(),
+        clock=AheadClock(),
         metrics=make_metrics(versions={}),
         backoff=lambda: Backoff(
             initial_seconds=0.01, maximum_seconds=0.08, uniform=lambda _low, high: high
@@ -226,7 +211,7 @@ async def test_what_is_away_is_asked_less_and_less_often() -> None:
 
 async def test_an_old_answer_counts_no_more() -> None:
     """If the checks do not run, for whatever reason, nothing is known to be usable."""
-    clock = AdjustableClock()
+    clock = AheadClock()
     gate = asyncio.Event()
     gate.set()
 
@@ -275,7 +260,7 @@ async def test_what_the_worker_can_do_without_is_asked_at_its_own_pace() -> None
     checks = Checks(
         interval_seconds=1000,
         timeout_seconds=TIMEOUT,
-        clock=AdjustableClock(),
+        clock=AheadClock(),
         metrics=make_metrics(versions={}),
     )
     checks.add(waited_for)

@@ -1,32 +1,14 @@
 """The worker's phases: forward only."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from gateway_worker.health.lifecycle import Lifecycle, Phase
-
-
-class SteppingClock:
-    """A clock that goes on by a second with every look at it."""
-
-    def __init__(self) -> None:
-        self._seconds = 0
-
-    def now(self) -> datetime:
-        """Return the next second."""
-        self._seconds += 1
-        return datetime(2026, 11, 24, 6, 0, self._seconds, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        """Return the next second."""
-        self._seconds += 1
-        return float(self._seconds)
+from tests.support.clocks import ManualClock
 
 
 def test_a_worker_starts_runs_drains_and_stops() -> None:
     """The phases follow each other, and each knows when it began."""
-    lifecycle = Lifecycle(clock=SteppingClock())
+    lifecycle = Lifecycle(clock=ManualClock(step_seconds=1))
     seen = [(lifecycle.phase, lifecycle.since)]
 
     for phase in (Phase.RUNNING, Phase.DRAINING, Phase.STOPPED):
@@ -41,7 +23,7 @@ def test_a_worker_starts_runs_drains_and_stops() -> None:
 
 def test_entering_the_same_phase_again_changes_nothing() -> None:
     """A second stop signal does not make the drain look younger."""
-    lifecycle = Lifecycle(clock=SteppingClock())
+    lifecycle = Lifecycle(clock=ManualClock(step_seconds=1))
     lifecycle.enter(Phase.DRAINING)
     since = lifecycle.since
 
@@ -52,7 +34,7 @@ def test_entering_the_same_phase_again_changes_nothing() -> None:
 
 def test_there_is_no_way_back() -> None:
     """A draining worker cannot be ready again; both phases are named."""
-    lifecycle = Lifecycle(clock=SteppingClock())
+    lifecycle = Lifecycle(clock=ManualClock(step_seconds=1))
     lifecycle.enter(Phase.DRAINING)
 
     with pytest.raises(ValueError, match="is draining cannot be running"):

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway_worker.health.performance import Performance, quantile
 from gateway_worker.metrics import make_metrics
+from tests.support.clocks import ManualClock
 
 BOUNDS = [0.005, 0.01, 0.1, 1.0, float("inf")]
 
@@ -17,21 +17,6 @@ BOUNDS = [0.005, 0.01, 0.1, 1.0, float("inf")]
 def cumulative(values: list[float]) -> dict[float, float]:
     """Sort values into buckets as a histogram does."""
     return {bound: float(sum(value <= bound for value in values)) for bound in BOUNDS}
-
-
-class ManualClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        """Return a fixed time."""
-        return datetime(2026, 11, 24, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        """Return what was set."""
-        return self.seconds
 
 
 @settings(deadline=None)

@@ -26,9 +26,9 @@ from tests.support.ports import (
     UnaskedHost,
     UnaskedRoutes,
     UnaskedSessions,
-    UnaskedSnapshots,
     surroundings,
 )
+from tests.support.snapshots import MemorySnapshots
 
 ACCOUNT = Account(jid="12025550100:1@s.whatsapp.net", phone_number="+12025550100")
 LIMITS = SessionLimits(
@@ -108,21 +108,17 @@ class Launcher(HostLauncher):
         await listener(LinkUp(account=ACCOUNT))
 
 
-class Copies(UnaskedSnapshots):
+class Copies(MemorySnapshots):
     """Counts copies; may be away, or slow, from a certain copy on."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.made: list[bool] = []
         self.away_from = 1_000
         self.silent_from = 1_000
 
     async def save(
-        self,
-        session_id: str,
-        directory: Path,
-        *,
-        epoch: int = 0,
-        again: bool = False,
+        self, session_id: str, directory: Path, *, epoch: int = 0, again: bool = False
     ) -> bool:
         """Make one, or do not."""
         number = len(self.made)
@@ -131,15 +127,7 @@ class Copies(UnaskedSnapshots):
         if number >= self.silent_from:
             await asyncio.Event().wait()
         self.made.append(again)
-        return True
-
-    async def holds(self, session_id: str, *, epoch: int) -> bool:
-        """Have what was made."""
-        return bool(self.made)
-
-    async def restore(self, session_id: str, directory: Path, *, replace: bool = False) -> bool:
-        """Have none."""
-        return False
+        return await super().save(session_id, directory, epoch=epoch, again=again)
 
 
 class Database(UnaskedSessions):

@@ -30,6 +30,7 @@ from tests.support.ports import (
     UnaskedSessions,
     UnaskedSnapshots,
 )
+from tests.support.snapshots import MemorySnapshots
 from tests.unit.sessions.company import linked_row
 from tests.unit.sessions.test_inbound import message
 
@@ -168,34 +169,30 @@ class Table(UnaskedSessions):
         return self.deleted
 
 
-class Copies(UnaskedSnapshots):
+class Copies(MemorySnapshots):
     """Copies, by epoch, of which some may not come back as they were.
 
     Args:
-        kept: The epochs of which there is a copy that opens.
+        kept: The epoch of which there is a copy that opens.
         stores: Whether one that is made is kept.
         portable: Whether any are made at all.
     """
 
-    def __init__(self, *kept: int, stores: bool = True, portable: bool = True) -> None:
-        self.kept = set(kept)
+    def __init__(
+        self, kept: int | None = None, *, stores: bool = True, portable: bool = True
+    ) -> None:
+        super().__init__(portable=portable)
         self.stores = stores
-        self.are_portable = portable
         self.made: list[int] = []
+        if kept is not None:
+            self.keep("shop", epoch=kept)
 
     async def save(
         self, session_id: str, directory: Path, *, epoch: int = 0, again: bool = False
     ) -> bool:
         """Make one, unless a later one is there."""
         self.made.append(epoch)
-        if not self.stores or any(one > epoch for one in self.kept):
-            return False
-        self.kept.add(epoch)
-        return True
-
-    async def holds(self, session_id: str, *, epoch: int) -> bool:
-        """Open one."""
-        return any(one >= epoch for one in self.kept)
+        return self.stores and await super().save(session_id, directory, epoch=epoch, again=again)
 
 
 def elsewhere() -> SessionRow:

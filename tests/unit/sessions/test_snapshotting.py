@@ -8,29 +8,17 @@ from pathlib import Path
 import pytest
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.runtime.clock import SystemClock
-from gateway_worker.sessions.ports import DeviceSnapshots
 from gateway_worker.sessions.snapshotting import SnapshotSchedule, SnapshotTiming, StoreFiles
+from tests.support.clocks import ManualClock
 from tests.support.eventually import eventually
+from tests.support.snapshots import MemorySnapshots
 
 
-class Hand(SystemClock):
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def monotonic(self) -> float:
-        """Return where the hand is."""
-        return self.seconds
-
-
-class Copies(DeviceSnapshots):
+class Copies(MemorySnapshots):
     """Notes the copies that are asked for; may be away, or slow."""
 
-    are_needed = are_portable = True
-
     def __init__(self) -> None:
+        super().__init__()
         self.made: list[tuple[str, int]] = []
         self.away = self.outdated = False
         self.asked = 0
@@ -62,26 +50,9 @@ class Copies(DeviceSnapshots):
             if session_id in self.unusable:
                 raise DependencyError("damaged")
             self.made.append((session_id, epoch))
-            return True
+            return await super().save(session_id, directory, epoch=epoch, again=again)
         finally:
             self.at_once -= 1
-
-    async def holds(self, session_id: str, *, epoch: int) -> bool:
-        """Whether one was made."""
-        return (session_id, epoch) in self.made
-
-    async def restore(
-        self,
-        session_id: str,
-        directory: Path,
-        *,
-        replace: bool = False,
-    ) -> bool:
-        """Have none."""
-        return False
-
-    async def delete(self, session_id: str) -> None:
-        """Have none."""
 
 
 class Bench:
@@ -89,7 +60,7 @@ class Bench:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.clock = Hand()
+        self.clock = ManualClock()
         self.copies = Copies()
         self.sessions: list[StoreFiles] = []
         self.draw: Callable[[float, float], float] = lambda low, _high: low

@@ -10,7 +10,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.sessions.ports import DeviceSnapshots
 from gateway_worker.storage.objects import (
     Bucket,
@@ -21,18 +20,8 @@ from gateway_worker.storage.objects import (
     device_snapshots,
 )
 from tests.integration.storage.objects.support import keyring, made, make_store, stored_rows
+from tests.support.clocks import ManualClock
 from tests.support.copies import FLEET, MemoryRegister
-
-
-class StoppedClock(SystemClock):
-    """A clock that shows one time."""
-
-    def __init__(self, now: datetime) -> None:
-        self._now = now
-
-    def now(self) -> datetime:
-        """Return that time."""
-        return self._now
 
 
 @pytest.fixture
@@ -126,7 +115,7 @@ async def test_a_copy_right_after_another_one_takes_one_step(
     bucket: Bucket, register: MemoryRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is the newest although the clock stands still; the next copy removes those behind it."""
-    clock = StoppedClock(datetime(2031, 1, 1, tzinfo=UTC))
+    clock = ManualClock(at=datetime(2031, 1, 1, tzinfo=UTC))
     snapshots = made(bucket, register, "k1", clock=clock)
     make_store(tmp_path / "live", "first")
     await snapshots.save("shop", tmp_path / "live", epoch=4)
@@ -167,7 +156,7 @@ async def test_a_worker_whose_clock_is_behind_makes_the_newest_copy(
     """Copies are ordered by who came last, not by whose clock is ahead."""
     for year in (2031, 2030, 2029):
         make_store(tmp_path / "live", str(year))
-        clock = StoppedClock(datetime(year, 1, 1, tzinfo=UTC))
+        clock = ManualClock(at=datetime(year, 1, 1, tzinfo=UTC))
         snapshots = made(bucket, register, "k1", clock=clock)
         await snapshots.save("shop", tmp_path / "live")
     assert await snapshots.restore("shop", tmp_path / "copy")
