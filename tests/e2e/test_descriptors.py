@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tests.e2e.harness import ADA, SHOP, Gateway
+from tests.support.pacing import pace
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -81,7 +82,7 @@ async def test_a_worker_without_a_descriptor_left_lives_on(shared_gateway: Gatew
         before = lines(gateway)
         async with silence(gateway.worker.probe_port, connections=FEW):
             await gateway.send("first", ada.number, "meanwhile")
-            await asyncio.sleep(LONG_ENOUGH_SECONDS)
+            await pace(LONG_ENOUGH_SECONDS)
             grown = lines(gateway) - before
 
     await gateway.link("second", await gateway.sandbox.add_phone())

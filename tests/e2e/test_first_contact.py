@@ -6,6 +6,7 @@ from gateway_contracts import MessageReceived
 from gateway_worker.sandbox.phones.phone import Phone
 from tests.e2e.harness import SHOP, Gateway
 from tests.support.eventually import eventually
+from tests.support.pacing import pace
 
 PEOPLE = 36
 STEPS = 12
@@ -15,7 +16,7 @@ STEP_SECONDS = 0.002
 
 async def write_later(phone: Phone, seconds: float) -> str:
     """Write to the shop after a moment."""
-    await asyncio.sleep(seconds)
+    await pace(seconds)
     return await phone.send_text(SHOP, "from a customer")
 
 
