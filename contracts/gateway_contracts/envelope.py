@@ -112,12 +112,6 @@ class CommandEnvelope(Envelope):
     """
 
     subject: SessionId
-    sequence: str | None = Field(
-        None,
-        max_length=32,
-        pattern=r"^[\x21-\x7e]+$",
-        description="Optional order within the session: sorts as text, so zero-pad numbers.",
-    )
     expirytime: Timestamp | None = Field(
         None, description="Deadline: past it the command fails with `expired` and does nothing."
     )

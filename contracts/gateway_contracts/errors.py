@@ -12,7 +12,6 @@ class ErrorCode(StrEnum):
     """Why a command failed. The set is closed within a major version of the contract."""
 
     INVALID_COMMAND = "invalid_command"
-    UNAUTHORIZED = "unauthorized"
     SESSION_NOT_FOUND = "session_not_found"
     SESSION_NOT_CONNECTED = "session_not_connected"
     SESSION_EXISTS = "session_exists"
@@ -20,9 +19,6 @@ class ErrorCode(StrEnum):
     SESSION_NOT_LINKED = "session_not_linked"
     UNSUPPORTED = "unsupported"
     RECIPIENT_NOT_ON_WHATSAPP = "recipient_not_on_whatsapp"
-    MEDIA_UNAVAILABLE = "media_unavailable"
-    MEDIA_TOO_LARGE = "media_too_large"
-    MEDIA_REFUSED = "media_refused"
     RATE_LIMITED = "rate_limited"
     EXPIRED = "expired"
     UNCERTAIN = "uncertain"
@@ -44,7 +40,6 @@ class ErrorCode(StrEnum):
 
 _TITLES = {
     ErrorCode.INVALID_COMMAND: "The command is not valid",
-    ErrorCode.UNAUTHORIZED: "The command is not authorised",
     ErrorCode.SESSION_NOT_FOUND: "No such session",
     ErrorCode.SESSION_NOT_CONNECTED: "The session is not connected to WhatsApp",
     ErrorCode.SESSION_EXISTS: "The session exists already",
@@ -52,9 +47,6 @@ _TITLES = {
     ErrorCode.SESSION_NOT_LINKED: "The session is not linked to an account",
     ErrorCode.UNSUPPORTED: "This session, or this gateway, cannot do that",
     ErrorCode.RECIPIENT_NOT_ON_WHATSAPP: "The recipient is not on WhatsApp",
-    ErrorCode.MEDIA_UNAVAILABLE: "The media cannot be fetched",
-    ErrorCode.MEDIA_TOO_LARGE: "The media is too large",
-    ErrorCode.MEDIA_REFUSED: "The media is refused",
     ErrorCode.RATE_LIMITED: "Too many commands",
     ErrorCode.EXPIRED: "The command's deadline has passed",
     ErrorCode.UNCERTAIN: "It is not known whether the command took effect",
@@ -66,7 +58,6 @@ _TITLES = {
 _RETRYABLE = frozenset(
     {
         ErrorCode.SESSION_NOT_CONNECTED,
-        ErrorCode.MEDIA_UNAVAILABLE,
         ErrorCode.RATE_LIMITED,
         ErrorCode.UPSTREAM_TIMEOUT,
         ErrorCode.CAPACITY,

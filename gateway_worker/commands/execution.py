@@ -62,7 +62,6 @@ log = structlog.get_logger(__name__)
 _DEAD = frozenset(
     {
         ErrorCode.INVALID_COMMAND,
-        ErrorCode.UNAUTHORIZED,
         ErrorCode.SESSION_NOT_FOUND,
         ErrorCode.EXPIRED,
     }

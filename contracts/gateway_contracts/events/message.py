@@ -49,9 +49,8 @@ class MessageSent(SessionEventEnvelope):
 
 
 class ReceiptStatus(StrEnum):
-    """How far a message of ours got. `command.succeeded` is the `sent` of a message.send."""
+    """How far a message of ours got. That it was sent is told by `command.succeeded`."""
 
-    SENT = "sent"
     DELIVERED = "delivered"
     READ = "read"
     PLAYED = "played"

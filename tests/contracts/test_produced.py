@@ -1,0 +1,119 @@
+"""The contract names nothing that the gateway never says: words of its events, and their fields."""
+
+import ast
+import typing
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+import gateway_contracts
+import gateway_worker
+from gateway_contracts.envelope import CommandEnvelope
+from gateway_contracts.spec.catalog import EVENTS
+
+WORKER = Path(gateway_worker.__file__).parent
+CONTRACTS = Path(gateway_contracts.__file__).parent
+NOT_THE_GATEWAY = {"devkit", "sandbox", "ctl"}
+"""They stand for backends, WhatsApp and operators."""
+WRITTEN_AT_THE_COMMIT = {"dataschema"}
+"""Added to an event's text when it gets its sequence."""
+
+
+def sources() -> Iterator[tuple[Path, ast.Module]]:
+    """Yield the gateway's own modules."""
+    for path in sorted(WORKER.rglob("*.py")):
+        if path.relative_to(WORKER).parts[0] not in NOT_THE_GATEWAY:
+            yield path, ast.parse(path.read_text())
+
+
+def models(annotation: object) -> Iterator[type]:
+    """Yield the models and enumerations that a field's annotation names."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel | Enum):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from models(argument)
+
+
+def within(*roots: type) -> set[type]:
+    """Return every model and enumeration that is part of an event."""
+    found: set[type] = set()
+    waiting = list(roots)
+    while waiting:
+        model = waiting.pop()
+        if model not in found:
+            found.add(model)
+            fields = model.model_fields if issubclass(model, BaseModel) else {}
+            for field in fields.values():
+                waiting += models(field.annotation)
+    return found
+
+
+SAID = within(*EVENTS.values())
+ENUMERATIONS = sorted((one for one in SAID if issubclass(one, Enum)), key=lambda one: one.__name__)
+MODELS = sorted((one for one in SAID if issubclass(one, BaseModel)), key=lambda one: one.__name__)
+
+
+@pytest.fixture(scope="module")
+def named() -> set[str]:
+    """Return the members of enumerations that the gateway names, as `Class.MEMBER`."""
+    return {
+        f"{node.value.id}.{node.attr}"
+        for _, tree in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+
+
+@pytest.fixture(scope="module")
+def spoken() -> set[object]:
+    """Return the plain words in the code of the hosts, which do not load the contract."""
+    return {
+        node.value
+        for path, tree in sources()
+        if path.relative_to(WORKER).parts[0] == "whatsapp"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+    }
+
+
+@pytest.fixture(scope="module")
+def filled() -> set[str]:
+    """Return the fields that somebody sets by name, in a call or in a dictionary."""
+    trees = [tree for _, tree in sources()]
+    trees += [ast.parse(path.read_text()) for path in CONTRACTS.rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    arguments = {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg}
+    keys = [key for node in nodes if isinstance(node, ast.Dict) for key in node.keys]
+    return arguments | {str(key.value) for key in keys if isinstance(key, ast.Constant)}
+
+
+@pytest.mark.parametrize("enumeration", ENUMERATIONS, ids=lambda one: one.__name__)
+def test_every_word_is_said(enumeration: type[Enum], named: set[str], spoken: set[object]) -> None:
+    """What no code names no backend will ever see."""
+    unsaid = [
+        member.name
+        for member in enumeration
+        if f"{enumeration.__name__}.{member.name}" not in named and member.value not in spoken
+    ]
+    assert unsaid == []
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda one: one.__name__)
+def test_every_optional_field_is_filled(model: type[BaseModel], filled: set[str]) -> None:
+    """By somebody, sometimes; what is required is."""
+    empty = {
+        name
+        for name, field in model.model_fields.items()
+        if not field.is_required() and field.get_default() is None and name not in filled
+    }
+    assert empty <= WRITTEN_AT_THE_COMMIT
+
+
+def test_a_command_has_no_attribute_that_nobody_reads() -> None:
+    """Beyond CloudEvents' own: the deadline, the trace, the customer and the consequence."""
+    own = {"specversion", "id", "source", "type", "subject", "time", "datacontenttype"}
+    extensions = {"dataschema", "expirytime", "traceparent", "tenantid", "correlationid"}
+    assert set(CommandEnvelope.model_fields) == own | extensions
