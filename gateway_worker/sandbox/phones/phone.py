@@ -1,17 +1,13 @@
 """A simulated phone: what a test, a demo or the control API holds in its hand.
 
 Three things run inside it: stanzas are taken from the service and handled in order; messages are
-handed to the scripts, in order but apart, so that a slow script never stops the
-receiving; and the calls of whoever holds it. All of it belongs to one event loop.
-
-A lazy phone that nobody watches (no script, nobody waits) only acknowledges messages, and decrypts
-them when somebody looks. It then is late to ask again for one that it cannot read.
+handed to the scripts, in order but apart, so that a slow script never stops the receiving; and the
+calls of whoever holds it. All of it belongs to one event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -20,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from gateway_worker.sandbox.phones import content
+from gateway_worker.sandbox.phones.arrivals import Arrivals
 from gateway_worker.sandbox.phones.errors import (
     UnknownDeviceError,
     UnknownRecipientError,
@@ -63,13 +60,9 @@ class Phone(PhoneRecords):
         self, *, network: Network, account: hub.AccountInfo, book: SessionBook, lazy: bool
     ) -> None:
         super().__init__()
-        self._lazy = lazy
-        self._unread: deque[Node] = deque()
         self._network = network
         self._account = account
         self._book = book
-        self._stanzas: deque[Node] = deque()
-        self._stanzas_came = asyncio.Event()
         self._to_scripts: asyncio.Queue[ChatMessage] = asyncio.Queue()
         self._scripts: list[Script] = []
         self._linker = Linker(network=network, me=account.lid, identity=book.identity)
@@ -81,6 +74,13 @@ class Phone(PhoneRecords):
             outgoing=self._outgoing,
             on_message=self._received,
             on_receipt=self.receipts.append,
+        )
+        self._arrivals = Arrivals(
+            incoming=self._incoming,
+            lazy=lazy,
+            is_watched=lambda: self.is_watched,
+            on_handled=self._refill,
+            on_problem=lambda where, error: self.problems.append(Problem(where=where, error=error)),
         )
 
     @classmethod
@@ -116,7 +116,7 @@ class Phone(PhoneRecords):
         )
         phone = cls(network=network, account=account, book=book, lazy=lazy)
         running = [
-            asyncio.create_task(phone._receive(), name="phone-receive"),
+            asyncio.create_task(phone._arrivals.run(), name="phone-receive"),
             asyncio.create_task(phone._follow_scripts(), name="phone-scripts"),
         ]
         network.attach_phone(phone)
@@ -338,17 +338,11 @@ class Phone(PhoneRecords):
 
     def deliver(self, node: Node) -> None:
         """Take a stanza; see `hub.interface.Device`."""
-        if self._lazy and node.tag == "message" and not (self._stanzas or self.is_watched):
-            self._unread.append(node)
-            asyncio.get_running_loop().call_soon(self._incoming.acknowledge, node)
-            return
-        self._stanzas.append(node)
-        self._stanzas_came.set()
+        self._arrivals.put(node)
 
     def look(self) -> None:
         """See `PhoneRecords.look`."""
-        while self._unread:
-            self._handle(self._unread.popleft(), acknowledged=True)
+        self._arrivals.look()
 
     @property
     def is_watched(self) -> bool:
@@ -364,24 +358,6 @@ class Phone(PhoneRecords):
         self._linker.finish(finish)
 
     # --- inside
-
-    async def _receive(self) -> None:
-        while True:
-            await self._stanzas_came.wait()
-            self._stanzas_came.clear()
-            while self._stanzas:
-                node = self._stanzas.popleft()
-                if node.tag == "message":
-                    self.look()  # what came before it
-                self._handle(node, acknowledged=False)
-
-    def _handle(self, node: Node, *, acknowledged: bool) -> None:
-        try:
-            self._incoming.handle(node, acknowledged=acknowledged)
-            self._refill()
-        except Exception as error:  # the phone goes on; whoever looks at it is told
-            log.warning("sandbox.phone.stanza_failed", tag=node.tag, exc_info=True)
-            self.problems.append(Problem(where=node.tag, error=error))
 
     async def _follow_scripts(self) -> None:
         while True:
