@@ -1,8 +1,9 @@
 """RabbitMQ: commands come in, events go out, and both survive whatever happens to the connection.
 
-Built on aiormq, the protocol layer below aio-pika. aio-pika's robust connection restores channels,
-queues and consumers behind the caller's back, at a fixed pace and in ways that cannot be seen or
-bounded from outside; here every step of a recovery is one of ours.
+Built on aio-pika's plain connection, channel, queue, exchange and message. Its robust ones restore
+channels, queues and consumers behind the caller's back, at a fixed pace and in ways that cannot be
+seen or bounded from outside; here every step of a recovery is one of ours. What has to reach below
+aio-pika stands in `underlay`, with the reasons.
 
 The way through the modules: `client` opens and closes everything and is what `app.py` uses. Below
 it `link` keeps one connection up, `keeper` one channel, `topology` says what is to be there and

@@ -12,8 +12,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from aiormq import Channel, spec
-from aiormq.exceptions import (
+from aio_pika import Message
+from aio_pika.exceptions import (
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
     DeliveryError,
@@ -32,6 +32,7 @@ from gateway_worker.broker.keeper import ChannelKeeper
 from gateway_worker.broker.link import Link, close_channel
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
+from gateway_worker.broker.underlay import Channel
 from gateway_worker.errors import DependencyError, GatewayError
 from gateway_worker.outbox.ports import UnpublishableError
 
@@ -114,13 +115,7 @@ class ConfirmingChannel:
         await self._keeper.stop()
 
     async def publish(
-        self,
-        body: bytes,
-        *,
-        exchange: str,
-        routing_key: str,
-        properties: spec.Basic.Properties,
-        mandatory: bool = True,
+        self, message: Message, *, exchange: str, routing_key: str, mandatory: bool = True
     ) -> None:
         """Publish and return once the broker has confirmed.
 
@@ -131,29 +126,24 @@ class ConfirmingChannel:
             DependencyError: It is not known to be stored. It may be.
             UnpublishableError: It never will be.
         """
-        if self._largest_bytes is not None and len(body) > self._largest_bytes:
-            raise UnpublishableError(_too_large(len(body), self._largest_bytes))
-        message_id = properties.message_id
+        if self._largest_bytes is not None and message.body_size > self._largest_bytes:
+            raise UnpublishableError(_too_large(message.body_size, self._largest_bytes))
+        message_id = message.message_id
         assert message_id
         if message_id in self._started:
             await self._until_free(message_id)
         channel = self._usable()
 
-        def send(channel: Channel) -> Awaitable[object]:
-            return channel.basic_publish(
-                body,
-                exchange=exchange,
-                routing_key=routing_key,
-                properties=properties,
-                mandatory=mandatory,
-                timeout=self._timeout_seconds,
-                wait=False,
+        async def send(channel: Channel) -> None:
+            target = await channel.get_exchange(exchange, ensure=False)
+            await target.publish(
+                message, routing_key, mandatory=mandatory, timeout=self._timeout_seconds
             )
 
         self._started[message_id] = time.monotonic()
         try:
             if message_id in self._suspects:
-                await self._send_alone(send, message_id, len(body))
+                await self._send_alone(send, message_id, message.body_size)
             else:
                 await send(channel)
             self._counters.published += 1
@@ -169,7 +159,7 @@ class ConfirmingChannel:
                     waiter.set_result(None)
 
     async def _send_alone(
-        self, send: Callable[[Channel], Awaitable[object]], message_id: str, size_bytes: int
+        self, send: Callable[[Channel], Awaitable[None]], message_id: str, size_bytes: int
     ) -> None:
         """Publish what may have closed its channel where it can do no harm to others.
 

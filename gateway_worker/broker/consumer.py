@@ -7,10 +7,9 @@ ones.
 
 import asyncio
 import contextlib
-from dataclasses import replace
 
 import structlog
-from aiormq.abc import DeliveredMessage
+from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_contracts import Topology
 from gateway_worker.broker.attendance import Attendance
@@ -329,7 +328,7 @@ class CommandConsumer:
                 subscription.refuse()
 
     def _route(
-        self, subscription: Subscription, receipts: Receipts, message: DeliveredMessage
+        self, subscription: Subscription, receipts: Receipts, message: AbstractIncomingMessage
     ) -> None:
         if message.exchange == self._topology.internal:
             if self._upkeep.take(message, origin=subscription.origin):
@@ -337,10 +336,9 @@ class CommandConsumer:
                 return
         else:
             self._check_claims(subscription, message)
-            self._backlogs.learn(message.header.properties.app_id)
+            self._backlogs.learn(message.app_id)
         cut = read_cut(message.body)
         if cut is not None:
-            message = replace(message, body=cut.head)
             self._counters.oversized += 1
             log.warning("command.oversized", queue=subscription.queue, size_bytes=cut.size)
         handle = Handle(receipts, message.delivery_tag or 0)
@@ -371,7 +369,7 @@ class CommandConsumer:
             self._ledger.forget(delivery)
             log.exception("command.not_accepted")
 
-    def _check_claims(self, subscription: Subscription, message: DeliveredMessage) -> None:
+    def _check_claims(self, subscription: Subscription, message: AbstractIncomingMessage) -> None:
         """Take away what only a worker may say: the broker does not vouch that one has said it."""
         if claims := take_away_claims(message):
             self._counters.claims_ignored += 1

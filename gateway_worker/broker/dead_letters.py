@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import structlog
-from aiormq import Channel, spec
-from aiormq.abc import DeliveredMessage
+from aio_pika import Message
+from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_contracts import new_id
 from gateway_worker.broker.failures import bounded, is_missing
@@ -31,6 +31,7 @@ from gateway_worker.broker.link import Link, close_channel
 from gateway_worker.broker.reading import Reading
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
+from gateway_worker.broker.underlay import Channel
 from gateway_worker.errors import DependencyError
 
 log = structlog.get_logger(__name__)
@@ -42,7 +43,7 @@ RETURN_CHECK_SECONDS = 0.05
 SILENCE_SECONDS = 3.0
 """After this the letters that should be there are taken to be in someone else's hands."""
 
-Act = Callable[[DeliveredMessage], Awaitable[None]]
+Act = Callable[[AbstractIncomingMessage], Awaitable[None]]
 Prepare = Callable[[DeadLetterView], Awaitable[None]]
 """Called with a letter right before it is replayed; if it raises, the letter stays."""
 
@@ -173,8 +174,8 @@ class DeadLetterOffice:
 
     @staticmethod
     async def _each(
-        reading: Reading, gathered: Sequence[DeliveredMessage]
-    ) -> AsyncIterator[DeliveredMessage]:
+        reading: Reading, gathered: Sequence[AbstractIncomingMessage]
+    ) -> AsyncIterator[AbstractIncomingMessage]:
         """Yield what is in hand, then the rest of what was there at the start."""
         for message in gathered:
             yield message
@@ -185,7 +186,7 @@ class DeadLetterOffice:
             yield following
 
     def _replaying(self, prepare: Prepare | None, *, trusting: bool) -> Act:
-        async def replay(message: DeliveredMessage) -> None:
+        async def replay(message: AbstractIncomingMessage) -> None:
             letter = view(message)
             if letter.lost_bytes is not None:
                 raise _StaysError(f"its body of {letter.lost_bytes} bytes was too large to be kept")
@@ -194,10 +195,9 @@ class DeadLetterOffice:
             if prepare is not None:
                 await prepare(letter)
             await self._publish(
-                message,
+                replayed(message, trusting=trusting),
                 exchange=self._topology.internal,
                 routing_key=letter.routing_key,
-                properties=replayed(message, trusting=trusting),
             )
 
         return replay
@@ -214,33 +214,22 @@ class DeadLetterOffice:
             renewed += 1
         log.info("dead_letters.renewed", letters=renewed)
 
-    async def _renew_one(self, reading: Reading, message: DeliveredMessage, turn_id: str) -> None:
+    async def _renew_one(
+        self, reading: Reading, message: AbstractIncomingMessage, turn_id: str
+    ) -> None:
         await self._publish(
-            message,
+            copied(message, turn_id=turn_id),
             exchange=self._topology.internal_dead,
             routing_key=message.routing_key or "",
-            properties=copied(message, turn_id=turn_id),
         )
         await reading.acknowledge(message)
 
-    async def _publish(
-        self,
-        message: DeliveredMessage,
-        *,
-        exchange: str,
-        routing_key: str,
-        properties: spec.Basic.Properties,
-    ) -> None:
+    async def _publish(self, message: Message, *, exchange: str, routing_key: str) -> None:
         if self._publishing is None or self._publishing.is_closed:
             self._publishing = await self._link.channel(confirms=True)
+        target = await self._publishing.get_exchange(exchange, ensure=False)
         await bounded(
-            self._publishing.basic_publish(
-                message.body,
-                exchange=exchange,
-                routing_key=routing_key,
-                properties=properties,
-                mandatory=True,
-            ),
+            target.publish(message, routing_key),
             seconds=self._settings.publish_timeout_seconds,
             what=f"publish to {exchange}",
         )
@@ -262,7 +251,7 @@ class DeadLetterOffice:
             await close_channel(channel)
         await self._until_returned(reading.expected - reading.acknowledged)
 
-    def _examine(self, message: DeliveredMessage) -> None:
+    def _examine(self, message: AbstractIncomingMessage) -> None:
         if message.exchange != self._topology.internal_dead:
             distrust(message)
 
@@ -275,8 +264,8 @@ class DeadLetterOffice:
 
     async def _ready(self, channel: Channel) -> int:
         try:
-            answer = await bounded(
-                channel.queue_declare(self._queue, passive=True),
+            queue = await bounded(
+                channel.declare_queue(self._queue, passive=True),
                 seconds=self._settings.request_timeout_seconds,
                 what=f"inspect queue {self._queue}",
             )
@@ -286,8 +275,8 @@ class DeadLetterOffice:
                     f"there is no queue {self._queue}: no worker has declared it here yet"
                 ) from error
             raise
-        return answer.message_count or 0
+        return queue.declaration_result.message_count or 0
 
 
-async def _nothing(_: DeliveredMessage) -> None:
+async def _nothing(_: AbstractIncomingMessage) -> None:
     """The letter is only removed."""

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple, Protocol
 
-from aiormq.abc import DeliveredMessage
+from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, KEY, STAGE
 from gateway_worker.broker.oversize import Cut
@@ -42,7 +42,7 @@ class CommandDelivery:
 
     Args:
         message: The message as it first came.
-        cut: What is known of the body if it was too large; the message has its beginning then.
+        cut: What is known of the body if it was too large; the message has a stand-in for it then.
         handle: What settles it.
         key: What it is recognised by, or None if it has no id.
         queue: The queue it came from.
@@ -55,7 +55,7 @@ class CommandDelivery:
     def __init__(
         self,
         *,
-        message: DeliveredMessage,
+        message: AbstractIncomingMessage,
         cut: Cut | None = None,
         handle: Handle,
         key: Key | None,
@@ -75,7 +75,7 @@ class CommandDelivery:
     @property
     def body(self) -> bytes:
         """The raw body; only its beginning if it was too large to be read."""
-        return self.message.body
+        return self.message.body if self.cut is None else self.cut.head
 
     @property
     def size_bytes(self) -> int:
@@ -140,17 +140,17 @@ class CommandDelivery:
     @property
     def message_id(self) -> str | None:
         """The AMQP message id, if it has one."""
-        return self.message.header.properties.message_id or None
+        return self.message.message_id
 
     @property
     def message_type(self) -> str | None:
         """The AMQP type, if it has one."""
-        return self.message.header.properties.message_type or None
+        return self.message.type
 
     @property
     def headers(self) -> dict[str, Any]:
         """The headers it came with."""
-        return dict(self.message.header.properties.headers or {})
+        return dict(self.message.headers)
 
     @property
     def attempts(self) -> int:
@@ -179,14 +179,14 @@ class CommandDelivery:
         return int(value) if isinstance(value, int) and value > 0 else 0
 
 
-def came_from(message: DeliveredMessage) -> str | None:
+def came_from(message: AbstractIncomingMessage) -> str | None:
     """Return the worker whose queue a message was first forwarded from, or None."""
-    return _text((message.header.properties.headers or {}).get(FROM))
+    return _text(message.headers.get(FROM))
 
 
-def hop(message: DeliveredMessage) -> int | None:
+def hop(message: AbstractIncomingMessage) -> int | None:
     """Return the change of owner along which a message was forwarded last, or None."""
-    return _epoch((message.header.properties.headers or {}).get(HOP))
+    return _epoch(message.headers.get(HOP))
 
 
 def _epoch(value: object) -> int | None:

@@ -6,15 +6,15 @@ import struct
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-from aiormq.exceptions import (
+from aio_pika.exceptions import (
     AuthenticationError,
-    ChannelAccessRefused,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
     InvalidFrameError,
     ProbableAuthenticationError,
 )
 
+from gateway_worker.broker.underlay import ChannelAccessRefused
 from gateway_worker.errors import ConfigurationError, DependencyError, GatewayError
 from gateway_worker.outbox.ports import FullQueueError
 from gateway_worker.runtime.os_errors import explain, is_of_this_machine

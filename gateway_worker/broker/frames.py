@@ -3,21 +3,22 @@
 aiormq decodes a message's properties while it reads from the socket, and gives the connection up
 when that fails: a timestamp in microseconds or a routing key that is no UTF-8 is enough. The broker
 hands the message out again on the next connection, to this worker or to another, and each time
-counts a delivery for every other command in hand, until all of them are dead letters. So frames are
-looked at before the library sees them. What matters of a command is in its body. Of a body that is
-larger than anything that is read only the beginning goes on: see `oversize`.
+counts a delivery for every other command in hand, until all of them are dead letters. And what
+aio-pika can make no message of never reaches a consumer, but keeps its place in the prefetch. So
+frames are looked at before either sees them. What matters of a command is in its body. Of a body
+that is larger than anything that is read only the beginning goes on: see `oversize`.
 """
 
 import asyncio
 import struct
-from typing import Any, cast
 
 import structlog
-from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
+from aio_pika import DeliveryMode
+from aio_pika.message import decode_expiration
+from pamqp.commands import Basic
 from pamqp.header import ContentHeader
-from yarl import URL
 
-from gateway_worker.broker.oversize import Cutter, Largest
+from gateway_worker.broker.oversize import Cutter
 
 log = structlog.get_logger(__name__)
 
@@ -29,26 +30,6 @@ OTHER_PROTOCOL = b"AMQP"  # what a broker sends that speaks another version, in 
 BASIC_DELIVER = bytes((0, 60, 0, 60))
 PROPERTY_FLAGS = slice(12, 14)
 ASCII_END = 0x80
-
-
-class TolerantTransport(TransportFactory):
-    """Opens connections whose frames are made readable.
-
-    Args:
-        largest: The largest body that is read; by default any.
-    """
-
-    def __init__(self, *, largest: Largest | None = None) -> None:
-        self._largest = largest
-
-    async def create(
-        self, url: URL, **kwargs: Any
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect, with TLS for `amqps`."""
-        factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
-        reader, writer = await factory.create(url, **kwargs)
-        cutter = Cutter(largest=self._largest) if self._largest else None
-        return cast("asyncio.StreamReader", FrameReader(reader, cutter=cutter)), writer
 
 
 class FrameReader:
@@ -115,13 +96,22 @@ def readable(frame_type: int, content: bytes) -> bytes:
     """Return a frame's content, of the same length, as something that can be decoded."""
     if frame_type == HEADER_FRAME:
         try:
-            ContentHeader().unmarshal(content[:-1])
+            header = ContentHeader()
+            header.unmarshal(content[:-1])
+            _check(header.properties)
         except Exception as error:  # noqa: BLE001 - whatever the sender has brought about
             log.warning("broker.unreadable_properties", reason=str(error))
             return content[: PROPERTY_FLAGS.start] + b"\0\0" + content[PROPERTY_FLAGS.stop :]
     elif frame_type == METHOD_FRAME and content.startswith(BASIC_DELIVER):
         return _with_readable_key(content)
     return content
+
+
+def _check(properties: Basic.Properties) -> None:
+    """Raise what aio-pika would raise for properties that are well formed and mean nothing."""
+    if properties.delivery_mode:
+        DeliveryMode(properties.delivery_mode)
+    decode_expiration(properties.expiration)
 
 
 def exchange_of(content: bytes) -> bytes:

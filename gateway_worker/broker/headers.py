@@ -7,7 +7,7 @@ messages that a worker has published, which the broker tells by their exchange.
 from collections.abc import Mapping
 from typing import Any
 
-from aiormq.abc import DeliveredMessage
+from aio_pika.abc import AbstractIncomingMessage
 from pamqp import encode
 
 FROM = "wa-from"
@@ -87,14 +87,12 @@ def _encoded_bytes(headers: Mapping[str, Any]) -> float:
         return float("inf")
 
 
-def take_away_claims(message: DeliveredMessage) -> tuple[str, ...]:
+def take_away_claims(message: AbstractIncomingMessage) -> tuple[str, ...]:
     """Remove the gateway's headers from a message that no worker has published; return their names.
 
     Only names that the gateway knows are returned: the others are the sender's, and not for logs.
     """
-    headers = message.header.properties.headers
-    if not headers:
-        return ()
+    headers = message.headers
     claimed = [name for name in headers if name.startswith(GATEWAYS)]
     for name in claimed:
         del headers[name]

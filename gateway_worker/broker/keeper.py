@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
-from aiormq import Channel
 
 from gateway_worker.broker.failures import is_cancelled
 from gateway_worker.broker.link import Link, close_channel
+from gateway_worker.broker.underlay import Channel
 from gateway_worker.runtime.retry import Backoff
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,7 @@ import enum
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from aiormq.abc import DeliveredMessage
+from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_worker.broker.delivery import CommandDelivery, Handle, Key, came_from, hop
 
@@ -44,10 +44,10 @@ class Ledger:
         return len(self._in_work) + len(self._anonymous)
 
     def classify(
-        self, message: DeliveredMessage, handle: Handle, *, queue: str
+        self, message: AbstractIncomingMessage, handle: Handle, *, queue: str
     ) -> tuple[Arrival, Key | None]:
         """Recognise a message, and attach its handle to a command that is in work."""
-        message_id = message.header.properties.message_id
+        message_id = message.message_id
         if not message_id:
             return Arrival.NEW, None
         key = (queue, came_from(message), hop(message), message_id, hash(message.body))

@@ -1,4 +1,4 @@
-"""What a dead letter says of itself, and the properties with which it goes on its way again."""
+"""What a dead letter says of itself, and the message as which it goes on its way again."""
 
 import hashlib
 import json
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from aiormq import spec
-from aiormq.abc import DeliveredMessage
+from aio_pika import Message
+from aio_pika.abc import AbstractIncomingMessage
 from pydantic import TypeAdapter, ValidationError
 
 from gateway_contracts import FieldError, new_id
@@ -81,21 +81,20 @@ class DeadLetterView:
     body: bytes = field(repr=False)
 
 
-def distrust(message: DeliveredMessage) -> None:
+def distrust(message: AbstractIncomingMessage) -> None:
     """Take away what a letter says of itself that nobody vouches for.
 
     For letters that a worker did not bury: their headers are those of whoever published them.
     """
-    control = _text((message.header.properties.headers or {}).get(CONTROL))
+    control = _text(message.headers.get(CONTROL))
     take_away_claims(message)
-    if control is not None and message.header.properties.headers is not None:
-        message.header.properties.headers[UNVERIFIED] = control
+    if control is not None:
+        message.headers[UNVERIFIED] = control
 
 
-def view(message: DeliveredMessage) -> DeadLetterView:
+def view(message: AbstractIncomingMessage) -> DeadLetterView:
     """Return what a message of the dead letters says, whatever is missing."""
-    properties = message.header.properties
-    headers = properties.headers or {}
+    headers = message.headers
     death = _last_death(headers)
     key = message.routing_key or ""
     content = _content(message.body)
@@ -103,7 +102,7 @@ def view(message: DeliveredMessage) -> DeadLetterView:
     # The broker puts its last word first; whoever published it may have put others there before.
     cause = _text(death.get("reason")) or _text(headers.get("x-first-death-reason")) or "unknown"
     return DeadLetterView(
-        id=properties.message_id or _digest(message),
+        id=message.message_id or _digest(message),
         code=given or cause,
         reason=_text(headers.get("wa-dead-reason")) or f"moved here by the broker: {cause}",
         errors=_errors(headers.get(ERRORS)),
@@ -114,7 +113,7 @@ def view(message: DeliveredMessage) -> DeadLetterView:
         or _text(headers.get("x-first-death-queue")),
         by=_text(headers.get("wa-dead-by")),
         at=_time(headers.get("wa-dead-at")) or _time(death.get("time")),
-        type=properties.message_type or _text(content.get("type")),
+        type=message.type or _text(content.get("type")),
         session_id=_text(content.get("subject"))
         or _text(content.get("session"))
         or (key if key and not key.startswith(WORKER_KEY) else None),
@@ -131,18 +130,18 @@ def errors_header(errors: Sequence[FieldError]) -> dict[str, str]:
     return {ERRORS: json.dumps(told)} if told else {}
 
 
-def deliveries(message: DeliveredMessage) -> int:
+def deliveries(message: AbstractIncomingMessage) -> int:
     """Return how often the broker has handed a letter out before this time."""
-    return _number((message.header.properties.headers or {}).get("x-delivery-count")) or 0
+    return _number(message.headers.get("x-delivery-count")) or 0
 
 
-def turn(message: DeliveredMessage) -> str | None:
+def turn(message: AbstractIncomingMessage) -> str | None:
     """Return which renewal of the queue has made this copy, if one has."""
-    return _text((message.header.properties.headers or {}).get(TURN))
+    return _text(message.headers.get(TURN))
 
 
-def copied(message: DeliveredMessage, *, turn_id: str) -> spec.Basic.Properties:
-    """Return the properties of a copy that says the same, and was never delivered."""
+def copied(message: AbstractIncomingMessage, *, turn_id: str) -> Message:
+    """Return a copy that says the same, and was never delivered."""
     letter = view(message)
     told = {
         "wa-dead-code": letter.code,
@@ -155,14 +154,14 @@ def copied(message: DeliveredMessage, *, turn_id: str) -> spec.Basic.Properties:
         "wa-dead-at": letter.at.isoformat() if letter.at else None,
         TURN: turn_id,
     }
-    headers = kept_headers(message.header.properties.headers or {}) | {
+    headers = kept_headers(message.headers) | {
         name: value for name, value in told.items() if value is not None
     }
     return _sent_again(message, message_id=letter.id, headers=headers)
 
 
-def replayed(message: DeliveredMessage, *, trusting: bool = False) -> spec.Basic.Properties:
-    """Return the properties of the command as it was first published.
+def replayed(message: AbstractIncomingMessage, *, trusting: bool = False) -> Message:
+    """Return the command as it was first published.
 
     Args:
         message: The letter.
@@ -171,30 +170,30 @@ def replayed(message: DeliveredMessage, *, trusting: bool = False) -> spec.Basic
     dropped = {ATTEMPT, FROM, HOP, HOPS, KEY, STAGE}
     headers = {
         name: value
-        for name, value in kept_headers(message.header.properties.headers or {}).items()
+        for name, value in kept_headers(message.headers).items()
         if name not in dropped and not name.startswith(LETTER)
     }
     if trusting and (control := view(message).unverified_control) is not None:
         headers[CONTROL] = control
-    message_id = message.header.properties.message_id or new_id()
+    message_id = message.message_id or new_id()
     return _sent_again(message, message_id=message_id, headers=headers)
 
 
 def _sent_again(
-    message: DeliveredMessage, *, message_id: str, headers: dict[str, Any]
-) -> spec.Basic.Properties:
-    came = message.header.properties
-    return spec.Basic.Properties(
-        content_type=came.content_type,
-        content_encoding=came.content_encoding,
+    message: AbstractIncomingMessage, *, message_id: str, headers: dict[str, Any]
+) -> Message:
+    return Message(
+        message.body,
+        content_type=message.content_type,
+        content_encoding=message.content_encoding,
         delivery_mode=PERSISTENT,
         message_id=message_id,
-        correlation_id=came.correlation_id,
-        reply_to=came.reply_to,
-        message_type=came.message_type,
-        timestamp=came.timestamp,
-        app_id=came.app_id,
-        headers=headers or None,
+        correlation_id=message.correlation_id,
+        reply_to=message.reply_to,
+        type=message.type,
+        timestamp=message.timestamp,
+        app_id=message.app_id,
+        headers=headers,
     )
 
 
@@ -212,7 +211,7 @@ def _content(body: bytes) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _digest(message: DeliveredMessage) -> str:
+def _digest(message: AbstractIncomingMessage) -> str:
     digest = hashlib.sha256((message.routing_key or "").encode() + b"\0" + message.body)
     return f"sha256-{digest.hexdigest()[:32]}"
 

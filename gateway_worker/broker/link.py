@@ -8,17 +8,16 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-import aiormq
 import structlog
-from aiormq import Channel
-from aiormq.exceptions import ConnectionClosed
+from aio_pika.abc import AbstractConnection
+from aio_pika.exceptions import ConnectionClosed
 from yarl import URL
 
 from gateway_worker.broker.failures import as_dependency_error, as_rejected_login, bounded
-from gateway_worker.broker.frames import TolerantTransport
 from gateway_worker.broker.oversize import Largest
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
+from gateway_worker.broker.underlay import Channel, Connection
 from gateway_worker.errors import DependencyError
 from gateway_worker.runtime.retry import Backoff
 
@@ -62,7 +61,7 @@ class Link:
             initial_seconds=settings.reconnect_initial_seconds,
             maximum_seconds=settings.reconnect_maximum_seconds,
         )
-        self._connection: aiormq.Connection | None = None
+        self._connection: Connection | None = None
         self._lost: asyncio.Future[str] | None = None
         self._up = asyncio.Event()
         self._down = asyncio.Event()
@@ -87,7 +86,7 @@ class Link:
     @property
     def is_dead(self) -> bool:
         """Whether the connection has ended, noticed or not."""
-        return self._connection is None or not self._connection.is_opened
+        return self._connection is None or not self._connection.is_open
 
     async def ready(self) -> None:
         """Return when the connection is up."""
@@ -99,16 +98,7 @@ class Link:
 
     def is_blocked(self) -> bool:
         """Tell whether the broker has stopped reading from this connection (an alarm)."""
-        if self._connection is None:
-            return False
-        # The library shows this state only as a coroutine that goes through at once or waits.
-        step = self._connection.ready()
-        try:
-            step.send(None)
-        except StopIteration:
-            return False
-        step.close()
-        return True
+        return self._connection is not None and self._connection.is_blocked
 
     async def open(self) -> None:
         """Connect for the first time, then keep the connection up until `close`.
@@ -144,13 +134,11 @@ class Link:
         """Open a channel. Raises `DependencyError` if there is no connection or no answer."""
         if self._connection is None:
             raise DependencyError(f"RabbitMQ ({self.name}): {self._last_failure}")
-        channel = await bounded(
-            self._connection.channel(publisher_confirms=confirms, on_return_raises=True),
+        return await bounded(
+            self._connection.open_channel(confirms=confirms),
             seconds=self._settings.request_timeout_seconds,
             what="open a channel",
         )
-        assert isinstance(channel, Channel)
-        return channel
 
     def suspect(self, reason: str) -> None:
         """Give the connection up although it has not failed by itself, and make another."""
@@ -177,13 +165,13 @@ class Link:
         while not self._lost.done():
             await asyncio.wait({self._lost}, timeout=CHECK_INTERVAL_SECONDS)
             # Its tasks may have ended without the connection noticing.
-            if not self._lost.done() and not self._connection.is_opened:
+            if not self._lost.done() and not self._connection.is_open:
                 self._lost.set_result("its reader or writer has ended")
         self._last_failure = self._lost.result()
         if asyncio.get_running_loop().time() - since > STABLE_SECONDS:
             self._backoff.reset()
 
-    async def _connect_until_done(self, *, is_start: bool = False) -> aiormq.Connection:
+    async def _connect_until_done(self, *, is_start: bool = False) -> Connection:
         while True:
             try:
                 return await self._connect()
@@ -198,21 +186,20 @@ class Link:
             log.warning("broker.unreachable", link=self.name, reason=self._last_failure)
             await asyncio.sleep(self._backoff.next_seconds())
 
-    async def _connect(self) -> aiormq.Connection:
-        transport = TolerantTransport(largest=self._largest)
-        connection = aiormq.Connection(self._url, transport_factory=transport)
+    async def _connect(self) -> Connection:
+        connection = Connection(self._url, largest=self._largest)
         async with asyncio.timeout(self._settings.connect_timeout_seconds):
             await connection.connect()
         return connection
 
-    def _adopt(self, connection: aiormq.Connection) -> None:
+    def _adopt(self, connection: Connection) -> None:
         lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-        def notice(closing: "asyncio.Future[None]") -> None:
+        def notice(_: AbstractConnection | None, error: BaseException | None) -> None:
             if not lost.done():
-                lost.set_result(_reason(closing))
+                lost.set_result(_reason(error))
 
-        connection.closing.add_done_callback(notice)
+        connection.close_callbacks.add(notice)
         self._connection, self._lost = connection, lost
         self._down.clear()
         self._up.set()
@@ -229,7 +216,7 @@ class Link:
             callback()
 
     @staticmethod
-    async def _dispose(connection: aiormq.Connection) -> None:
+    async def _dispose(connection: Connection) -> None:
         with contextlib.suppress(DependencyError):
             await bounded(
                 connection.close(ConnectionClosed(200, "closed by the worker")),
@@ -238,10 +225,7 @@ class Link:
             )
 
 
-def _reason(closing: "asyncio.Future[None]") -> str:
-    if closing.cancelled():
-        return "closed"
-    error = closing.exception()
+def _reason(error: BaseException | None) -> str:
     if error is None or isinstance(error, asyncio.CancelledError):
         return "the peer was silent or the connection was cancelled"
     return str(error) or type(error).__name__

@@ -3,8 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from aiormq import Channel
-
 from gateway_contracts import (
     BackendTopology,
     BindingSpec,
@@ -16,6 +14,7 @@ from gateway_worker.broker.failures import bounded
 from gateway_worker.broker.link import Link
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
+from gateway_worker.broker.underlay import Channel
 from gateway_worker.errors import GatewayError
 
 Answer = TypeVar("Answer")
@@ -41,37 +40,46 @@ class Maker:
         """Declare an exchange."""
         await self.request(
             f"declare exchange {spec.name}",
-            lambda channel: channel.exchange_declare(
-                spec.name, exchange_type=spec.kind, durable=True, arguments=spec.arguments
+            lambda channel: channel.declare_exchange(
+                spec.name, spec.kind, durable=True, arguments=spec.arguments
             ),
         )
 
     async def join(self, spec: ExchangeBindingSpec) -> None:
         """Bind one exchange to another."""
-        await self.request(
-            f"bind exchange {spec.destination} to {spec.source}",
-            lambda channel: channel.exchange_bind(
-                destination=spec.destination, source=spec.source, routing_key=""
-            ),
-        )
+
+        async def join(channel: Channel) -> None:
+            destination = await channel.get_exchange(spec.destination, ensure=False)
+            await destination.bind(spec.source)
+
+        await self.request(f"bind exchange {spec.destination} to {spec.source}", join)
 
     async def queue(self, spec: QueueSpec) -> None:
         """Declare a queue."""
         await self.request(
             f"declare queue {spec.name}",
-            lambda channel: channel.queue_declare(
+            lambda channel: channel.declare_queue(
                 spec.name, durable=True, arguments=spec.arguments
             ),
         )
 
     async def bind(self, spec: BindingSpec) -> None:
         """Bind a queue to an exchange."""
-        await self.request(
-            f"bind queue {spec.queue} to {spec.exchange}",
-            lambda channel: channel.queue_bind(
-                queue=spec.queue, exchange=spec.exchange, routing_key=spec.routing_key
-            ),
-        )
+
+        async def bind(channel: Channel) -> None:
+            queue = await channel.get_queue(spec.queue, ensure=False)
+            await queue.bind(spec.exchange, spec.routing_key)
+
+        await self.request(f"bind queue {spec.queue} to {spec.exchange}", bind)
+
+    async def unbind(self, spec: BindingSpec) -> None:
+        """Remove the binding of a queue to an exchange; fine if there is none."""
+
+        async def unbind(channel: Channel) -> None:
+            queue = await channel.get_queue(spec.queue, ensure=False)
+            await queue.unbind(spec.exchange, spec.routing_key)
+
+        await self.request(f"unbind {spec.queue}", unbind)
 
     async def request(self, what: str, make: Callable[[Channel], Awaitable[Answer]]) -> Answer:
         """Ask for something; a refusal costs the channel, and the next request opens another."""

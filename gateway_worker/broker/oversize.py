@@ -31,12 +31,16 @@ class Cut:
     Attributes:
         size: How many bytes it had.
         sha256: Its digest, in hexadecimal.
-        head: Its beginning.
     """
 
     size: int
     sha256: str
-    head: bytes
+    _stand_in: bytes = field(repr=False)
+
+    @property
+    def head(self) -> bytes:
+        """The beginning of the body, as a copy."""
+        return self._stand_in[_FRONT_BYTES:]
 
 
 def read_cut(body: bytes) -> Cut | None:
@@ -46,7 +50,7 @@ def read_cut(body: bytes) -> Cut | None:
     return Cut(
         size=int.from_bytes(body[_SIZE], "big"),
         sha256=body[_DIGEST].hex(),
-        head=body[_FRONT_BYTES:],
+        _stand_in=body,
     )
 
 

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from aiormq import spec
+from aio_pika import Message
+from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_contracts import (
     CONTENT_TYPE,
@@ -55,19 +56,15 @@ class DeadLetter:
     """A command that nobody can execute, as it came, and where it came from.
 
     Attributes:
-        body: The raw body.
-        cut: What is known of it if it was too large to be kept.
-        properties: Its AMQP properties, headers included.
-        routing_key: The key it was published with; kept.
+        message: The command.
+        cut: What is known of its body if that was too large to be kept.
         queue: The queue it was taken from.
         attempts: How often it was handed out.
         refusal: Why it ends here.
     """
 
-    body: bytes
+    message: AbstractIncomingMessage
     cut: Cut | None = None
-    properties: spec.Basic.Properties
-    routing_key: str
     queue: str
     attempts: int
     refusal: Refusal
@@ -156,10 +153,9 @@ class Publisher:
         if it is not known to be stored (then it is repeated with the same id).
         """
         await self._events.publish(
-            row.body,
+            self._stored(row, {}),
             exchange=self._topology.event_exchange(row.type),
             routing_key=row.routing_key,
-            properties=self._stored(row, {}),
         )
 
     async def set_aside(self, row: OutboxRow, *, reason: str) -> None:
@@ -170,14 +166,12 @@ class Publisher:
         """
         told: dict[str, Any] = {BYTES: len(row.body), SHA256: hashlib.sha256(row.body).hexdigest()}
         await self._commands.publish(
-            orjson.dumps({"type": row.type, "subject": row.session_id, **told}),
-            exchange=self._topology.internal_dead,
-            routing_key=row.session_id,
-            properties=spec.Basic.Properties(
+            Message(
+                orjson.dumps({"type": row.type, "subject": row.session_id, **told}),
                 content_type=CONTROL_CONTENT_TYPE,
                 delivery_mode=PERSISTENT,
                 message_id=row.event_id,
-                message_type=row.type,
+                type=row.type,
                 app_id=self._source,
                 headers={
                     **told,
@@ -188,6 +182,8 @@ class Publisher:
                     "wa-dead-at": datetime.now(UTC).isoformat(),
                 },
             ),
+            exchange=self._topology.internal_dead,
+            routing_key=row.session_id,
         )
 
     async def probe(self, session_id: str, *, worker_id: str) -> None:
@@ -210,10 +206,9 @@ class Publisher:
             raise InvalidCommandError(detail, pointer="/data/queue")
         try:
             await self._replays.publish(
-                row.body,
+                self._stored(row, {"wa-replayed": True}),
                 exchange=self._topology.replay,
                 routing_key=queue,
-                properties=self._stored(row, {"wa-replayed": True}),
             )
         except ReturnedError as error:
             detail = f"the queue is not bound to {self._topology.replay} by its own name"
@@ -221,17 +216,18 @@ class Publisher:
         except RefusedError as error:
             raise QueueFullError("the queue for the replay is full") from error
 
-    def _stored(self, row: OutboxRow, headers: Mapping[str, Any]) -> spec.Basic.Properties:
+    def _stored(self, row: OutboxRow, headers: Mapping[str, Any]) -> Message:
         traced = {"traceparent": row.traceparent} if row.traceparent else {}
-        return spec.Basic.Properties(
+        return Message(
+            row.body,
             content_type=CONTENT_TYPE,
             delivery_mode=PERSISTENT,
             message_id=row.event_id,
             correlation_id=row.correlation_id,
-            message_type=row.type,
+            type=row.type,
             timestamp=datetime.now(UTC),
             app_id=self._source,
-            headers={**headers, **traced} or None,
+            headers={**headers, **traced},
         )
 
     async def publish_worker_event(self, message: WorkerEventEnvelope) -> None:
@@ -241,24 +237,23 @@ class Publisher:
             DependencyError: It is not known to be stored.
         """
         properties = properties_for(message)
-        expiration = properties.expiration
         await self._signs.publish(
-            encode(message),
-            exchange=self._topology.event_exchange(message.type),
-            routing_key=self._topology.event_key(message.type, message.subject),
-            properties=spec.Basic.Properties(
+            Message(
+                encode(message),
                 content_type=properties.content_type,
                 delivery_mode=properties.delivery_mode,
                 message_id=properties.message_id,
                 correlation_id=properties.correlation_id,
-                message_type=properties.type,
+                type=properties.type,
                 timestamp=properties.timestamp,
                 app_id=properties.app_id,
-                expiration=str(int(expiration.total_seconds() * 1000)) if expiration else None,
-                headers=dict(properties.headers) or None,
+                expiration=properties.expiration,
+                headers=dict(properties.headers),
             ),
+            exchange=self._topology.event_exchange(message.type),
+            routing_key=self._topology.event_key(message.type, message.subject),
             # A backend need not listen to heartbeats.
-            mandatory=expiration is None,
+            mandatory=properties.expiration is None,
         )
 
     async def publish_command(
@@ -287,18 +282,18 @@ class Publisher:
             DependencyError: It is not known to be stored.
         """
         await self._commands.publish(
-            body,
-            exchange=exchange or self._topology.internal,
-            routing_key=routing_key,
-            properties=spec.Basic.Properties(
+            Message(
+                body,
                 content_type=content_type or CONTENT_TYPE,
                 delivery_mode=PERSISTENT,
                 message_id=message_id or new_id(),
-                message_type=command_type,
+                type=command_type,
                 timestamp=datetime.now(UTC),
                 app_id=self._source,
-                headers=forwarded_headers(headers or {}) or None,
+                headers=forwarded_headers(headers or {}),
             ),
+            exchange=exchange or self._topology.internal,
+            routing_key=routing_key,
         )
 
     async def pass_on(
@@ -392,34 +387,35 @@ class Publisher:
         Raises:
             DependencyError: It is not known to be stored.
         """
-        came, cut = letter.properties, letter.cut
+        came, cut = letter.message, letter.cut
+        routing_key = came.routing_key or ""
         lost: dict[str, Any] = {}
         if cut is not None:
             lost = {BYTES: cut.size, SHA256: cut.sha256}
         await self._commands.publish(
-            letter.body if cut is None else orjson.dumps(lost),
-            exchange=self._topology.internal_dead,
-            routing_key=letter.routing_key,
-            properties=spec.Basic.Properties(
+            Message(
+                came.body if cut is None else orjson.dumps(lost),
                 content_type=came.content_type,
                 content_encoding=came.content_encoding,
                 delivery_mode=PERSISTENT,
                 message_id=came.message_id or new_id(),
                 correlation_id=came.correlation_id,
-                message_type=came.message_type,
+                type=came.type,
                 timestamp=came.timestamp,
                 app_id=came.app_id,
                 headers={
-                    **kept_headers(came.headers or {}),
+                    **kept_headers(came.headers),
                     **lost,
                     "wa-dead-code": letter.refusal.code,
                     "wa-dead-reason": letter.refusal.reason,
                     **errors_header(letter.refusal.errors),
                     "wa-dead-attempts": letter.attempts,
-                    "wa-dead-routing-key": letter.routing_key,
+                    "wa-dead-routing-key": routing_key,
                     "wa-dead-queue": letter.queue,
                     "wa-dead-by": self._source,
                     "wa-dead-at": datetime.now(UTC).isoformat(),
                 },
             ),
+            exchange=self._topology.internal_dead,
+            routing_key=routing_key,
         )

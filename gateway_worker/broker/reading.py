@@ -12,10 +12,10 @@ more than one, because the first had its hands full, their tags rise.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from aiormq import Channel
-from aiormq.abc import DeliveredMessage
+from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_worker.broker.failures import bounded
+from gateway_worker.broker.underlay import Channel
 from gateway_worker.errors import DependencyError
 
 WIDEST = 60_000
@@ -40,16 +40,17 @@ class Reading:
         expected: int,
         timeout_seconds: float,
         silence_seconds: float,
-        examine: Callable[[DeliveredMessage], None],
+        examine: Callable[[AbstractIncomingMessage], None],
     ) -> None:
         self._examine = examine
         self.expected = expected
-        self.held: dict[int, DeliveredMessage] = {}
+        self.held: dict[int, AbstractIncomingMessage] = {}
         self.acknowledged = 0
         self._channel = channel
+        self._closing = channel.closing
         self._timeout_seconds = timeout_seconds
         self._silence_seconds = silence_seconds
-        self._incoming: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
+        self._incoming: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
         self._queue = ""
         self._window = 0
         self._in_window: set[int] = set()
@@ -60,12 +61,12 @@ class Reading:
         self._queue = queue
         await self._consume(window)
 
-    async def gather(self, count: int) -> list[DeliveredMessage]:
+    async def gather(self, count: int) -> list[AbstractIncomingMessage]:
         """Take so many messages, or all there are, and all that were given back before.
 
         The result may be longer than asked for. Raises `DependencyError`.
         """
-        taken: list[DeliveredMessage] = []
+        taken: list[AbstractIncomingMessage] = []
         while len(taken) < self.expected and (
             len(taken) < count or not taken or taken[-1].redelivered
         ):
@@ -75,15 +76,16 @@ class Reading:
             taken.append(message)
         return taken
 
-    async def next(self) -> DeliveredMessage | None:
+    async def next(self) -> AbstractIncomingMessage | None:
         """Return the next message, or None if none comes. Raises `DependencyError`."""
         if self._incoming.empty() and len(self._in_window) >= self._window:
-            await self._ask(self._channel.basic_cancel(self._tag), "widen the window")
+            queue = await self._channel.get_queue(self._queue, ensure=False)
+            await self._ask(queue.cancel(self._tag), "widen the window")
             await self._consume(min(self._window * 2, WIDEST))
         waiting = asyncio.create_task(self._incoming.get())
         try:
             await asyncio.wait(
-                {waiting, self._channel.closing},
+                {waiting, self._closing},
                 timeout=self._silence_seconds,
                 return_when=asyncio.FIRST_COMPLETED,
             )
@@ -97,10 +99,10 @@ class Reading:
             raise DependencyError("the connection was lost")
         return None
 
-    async def acknowledge(self, message: DeliveredMessage) -> None:
+    async def acknowledge(self, message: AbstractIncomingMessage) -> None:
         """Remove a message from the queue. Raises `DependencyError`."""
         tag = message.delivery_tag or 0
-        await self._ask(self._channel.basic_ack(tag), "acknowledge")
+        await self._ask(message.ack(), "acknowledge")
         del self.held[tag]
         self._in_window.discard(tag)
         self.acknowledged += 1
@@ -113,13 +115,13 @@ class Reading:
         self._window = window
         self._consumers += 1
         self._in_window = set()
-        await self._ask(self._channel.basic_qos(prefetch_count=window), "set the window")
+        await self._ask(self._channel.set_qos(prefetch_count=window), "set the window")
+        queue = await self._channel.get_queue(self._queue, ensure=False)
         await self._ask(
-            self._channel.basic_consume(self._queue, self._on_message, consumer_tag=self._tag),
-            f"consume {self._queue}",
+            queue.consume(self._on_message, consumer_tag=self._tag), f"consume {self._queue}"
         )
 
-    async def _on_message(self, message: DeliveredMessage) -> None:
+    async def _on_message(self, message: AbstractIncomingMessage) -> None:
         self._in_window.add(message.delivery_tag or 0)
         self._examine(message)
         self._incoming.put_nowait(message)

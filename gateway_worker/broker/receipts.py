@@ -1,18 +1,19 @@
 """Acknowledgements on their way to the broker, written by one task per channel.
 
-When a connection dies while its queue of outgoing frames is full, aiormq lets whoever wants to
-acknowledge wait for ever. So nobody does: settling only notes what is to be sent, and the channel's
-own writer, which ends with the channel, sends what has gathered in one go. What it did not get out
-is delivered again and recognised then.
+When a connection dies while its queue of outgoing frames is full, the library lets whoever wants
+to acknowledge wait for ever. So nobody does: settling only notes what is to be sent, and the
+channel's own writer, which ends with the channel, sends what has gathered in one go. What it did
+not get out is delivered again and recognised then.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from aiormq import Channel, spec
-from aiormq.abc import ChannelFrame
 from pamqp.base import Frame
+from pamqp.commands import Basic
+
+from gateway_worker.broker.underlay import Channel
 
 
 class Receipts:
@@ -44,15 +45,15 @@ class Receipts:
 
     def acknowledge(self, tag: int) -> None:
         """Say that a message is done with."""
-        self._note(tag, spec.Basic.Ack(delivery_tag=tag))
+        self._note(tag, Basic.Ack(delivery_tag=tag))
 
     def give_back(self, tag: int) -> None:
         """Say that a message goes back to its queue."""
-        self._note(tag, spec.Basic.Nack(delivery_tag=tag, requeue=True))
+        self._note(tag, Basic.Nack(delivery_tag=tag, requeue=True))
 
     def reject(self, tag: int) -> None:
         """Say that a message goes to the queue's dead letters."""
-        self._note(tag, spec.Basic.Reject(delivery_tag=tag, requeue=False))
+        self._note(tag, Basic.Reject(delivery_tag=tag, requeue=False))
 
     async def write(self) -> None:
         """Send what gathers, for as long as the channel lives."""
@@ -66,9 +67,7 @@ class Receipts:
         async with self._lock:
             frames = tuple(self._pending)
             if frames:
-                await self._channel.write_queue.put(
-                    ChannelFrame.marshall(channel_number=self._channel.number, frames=frames)
-                )
+                await self._channel.send(frames)
                 del self._pending[: len(frames)]
 
     @asynccontextmanager

@@ -68,10 +68,8 @@ class Settlements:
 
     async def _bury(self, delivery: CommandDelivery, refusal: Refusal) -> None:
         letter = DeadLetter(
-            body=delivery.body,
+            message=delivery.message,
             cut=delivery.cut,
-            properties=delivery.message.header.properties,
-            routing_key=delivery.routing_key,
             queue=delivery.queue,
             attempts=delivery.attempts if refusal.attempts is None else refusal.attempts,
             refusal=refusal,

@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
-from aiormq import Channel, spec
-from aiormq.abc import DeliveredMessage
+from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_contracts import new_id
 from gateway_worker.broker.failures import bounded
@@ -17,11 +16,12 @@ from gateway_worker.broker.receipts import Receipts
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
+from gateway_worker.broker.underlay import Channel
 from gateway_worker.broker.window import Window
 
 log = structlog.get_logger(__name__)
 
-Route = Callable[["Subscription", Receipts, DeliveredMessage], None]
+Route = Callable[["Subscription", Receipts, AbstractIncomingMessage], None]
 
 MISSING_PAUSE_SECONDS = 5.0
 """How often a queue is looked for that its owner has not declared."""
@@ -72,7 +72,7 @@ class Subscription:
         self._has_consumer = False
         self._consumers = 0
         self._is_wanted = True
-        self._kept: list[tuple[Receipts, DeliveredMessage]] = []
+        self._kept: list[tuple[Receipts, AbstractIncomingMessage]] = []
         self._is_deaf = False
         self._is_known_missing = False
         self._changed = asyncio.Event()
@@ -154,7 +154,7 @@ class Subscription:
             self._changed.set()
 
     async def _serve(self, channel: Channel) -> None:
-        channel.on_consumer_cancel_callbacks.add(self._on_cancelled)
+        channel.on_consumer_cancelled(self._on_cancelled)
         receipts = Receipts(channel=channel, on_settled=partial(self._on_settled, channel))
         self._tag, self._channel, self._receipts = None, channel, receipts
         writing = asyncio.create_task(receipts.write(), name=f"broker:receipts:{self.queue}")
@@ -213,7 +213,7 @@ class Subscription:
         self._consumers += 1
         tag = f"{self._consumers:06}-{new_id()}"
 
-        async def on_message(message: DeliveredMessage) -> None:
+        async def on_message(message: AbstractIncomingMessage) -> None:
             # A late message of an abandoned channel would overtake what comes again.
             if self._channel is channel and not self._is_deaf:
                 self._window.delivered(
@@ -226,18 +226,17 @@ class Subscription:
                 self._note_outdated()
 
         await self._ask(
-            channel.basic_qos(prefetch_count=self._window.grant()),
+            channel.set_qos(prefetch_count=self._window.grant()),
             f"set the prefetch of {self.queue}",
         )
         self._tag = tag
-        await self._ask(
-            channel.basic_consume(self.queue, on_message, consumer_tag=tag),
-            f"consume {self.queue}",
-        )
+        queue = await channel.get_queue(self.queue, ensure=False)
+        await self._ask(queue.consume(on_message, consumer_tag=tag), f"consume {self.queue}")
         self._has_consumer = self._tag == tag
 
     async def _cancel(self, channel: Channel, tag: str) -> None:
-        await self._ask(channel.basic_cancel(tag), f"stop consuming {self.queue}")
+        queue = await channel.get_queue(self.queue, ensure=False)
+        await self._ask(queue.cancel(tag), f"stop consuming {self.queue}")
 
     def _on_settled(self, channel: Channel, tag: int) -> None:
         if self._channel is channel:
@@ -248,8 +247,8 @@ class Subscription:
         if self._window.is_outdated:
             self._changed.set()
 
-    def _on_cancelled(self, frame: spec.Basic.Cancel) -> None:
-        if frame.consumer_tag == self._tag:
+    def _on_cancelled(self, tag: str | None) -> None:
+        if tag == self._tag:
             log.warning("consumer.cancelled_by_broker", queue=self.queue)
             self._counters.resubscribed += 1
             self._declarer.invalidate()

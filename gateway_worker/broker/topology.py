@@ -90,9 +90,9 @@ class Declarer:
             await self._maker.request(
                 f"look for {name}",
                 lambda channel: (
-                    channel.queue_declare(name, passive=True)
+                    channel.declare_queue(name, passive=True)
                     if is_queue
-                    else channel.exchange_declare(name, passive=True)
+                    else channel.declare_exchange(name, passive=True)
                 ),
             )
         except DependencyError as error:
@@ -132,15 +132,14 @@ class Declarer:
 
         The channel is a fresh one: naming a queue that does not exist may close it.
         """
-        queue = self._topology.worker_queue(worker_id)
+        name = self._topology.worker_queue(worker_id)
         channel = await self._link.channel(confirms=False)
         try:
+            queue = await channel.get_queue(name, ensure=False)
             await bounded(
-                channel.queue_unbind(
-                    queue=queue, exchange=self._topology.commands, routing_key=session_id
-                ),
+                queue.unbind(self._topology.commands, session_id),
                 seconds=self._timeout_seconds,
-                what=f"unbind {queue}",
+                what=f"unbind {name}",
             )
         except DependencyError as error:
             if not is_missing(error):
@@ -176,13 +175,14 @@ class Declarer:
         """
         channel = await self._link.channel(confirms=False)
         try:
-            answer = await bounded(
-                channel.queue_declare(queue, passive=True),
+            declared = await bounded(
+                channel.declare_queue(queue, passive=True),
                 seconds=self._timeout_seconds,
                 what=f"inspect queue {queue}",
             )
         finally:
             await close_channel(channel)
+        answer = declared.declaration_result
         return QueueState(messages=answer.message_count or 0, consumers=answer.consumer_count or 0)
 
     async def assert_shared(self) -> None:
@@ -218,12 +218,7 @@ class Declarer:
         return BindingSpec(exchange=self._topology.commands, queue=self._queue, routing_key=key)
 
     async def _unbind(self, session_id: str) -> None:
-        await self._maker.request(
-            f"unbind {self._queue}",
-            lambda channel: channel.queue_unbind(
-                queue=self._queue, exchange=self._topology.commands, routing_key=session_id
-            ),
-        )
+        await self._maker.unbind(self._own(session_id))
 
 
 class Routes:

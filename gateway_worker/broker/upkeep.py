@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import structlog
-from aiormq.abc import DeliveredMessage
+from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_contracts import Topology
 from gateway_worker.broker.headers import CONTROL, PROBE
@@ -93,15 +93,14 @@ class Upkeep:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def take(self, message: DeliveredMessage, *, origin: str | None) -> bool:
+    def take(self, message: AbstractIncomingMessage, *, origin: str | None) -> bool:
         """Take a message if it is a probe; False if it is for the dispatcher.
 
         Args:
             message: One that a worker has published.
             origin: In whose queue it was; None for that of sessions without an owner.
         """
-        headers = message.header.properties.headers or {}
-        if headers.get(CONTROL) != PROBE:
+        if message.headers.get(CONTROL) != PROBE:
             return False
         said = _said(message.body)
         worker, session = str(said.get("worker")), str(said.get("session"))

@@ -14,11 +14,13 @@ from aio_pika.abc import (
     AbstractExchange,
     AbstractIncomingMessage,
 )
+from aiormq import Connection as UnderlayConnection
 from aiormq import spec
 from aiormq.abc import AbstractChannel as RawChannel
 
 from gateway_contracts import Topology
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
+from gateway_worker.broker.link import Link
 from gateway_worker.commands.ports import Delivery, Settlement
 from gateway_worker.sessions.changes import OutboxRow
 from tests.support.eventually import eventually
@@ -218,6 +220,15 @@ async def consuming(
             await mill.stop()
             if not running.cancelled():
                 running.result()
+
+
+def underlay_of(link: Link) -> UnderlayConnection:
+    """Return the library's own connection, to break it from inside."""
+    assert link._connection is not None
+    assert link._connection.transport is not None
+    connection = link._connection.transport.connection
+    assert isinstance(connection, UnderlayConnection)
+    return connection
 
 
 def row(number: int, *, session_id: str = "s1") -> OutboxRow:

@@ -16,6 +16,7 @@ from tests.integration.broker.support import (
     eventually_depth,
     executed_twice,
     out_of_order,
+    underlay_of,
 )
 from tests.support.eventually import eventually
 from tests.support.proxy import Direction, TcpProxy
@@ -80,8 +81,7 @@ async def test_acknowledging_on_a_dying_connection_ends(
     async with consuming(settings, mill, *sessions) as (broker, consumer):
         await backend.send_all([f"{session} 1" for session in sessions])
         await eventually(lambda: len(mill.executed) == PREFETCH)
-        connection = broker._consuming._connection
-        assert connection is not None
+        connection = underlay_of(broker._consuming)
         # What a dying connection does first: nothing empties the queue of outgoing frames any more.
         connection._writer_task.cancel()
         gate.set()
@@ -222,7 +222,7 @@ async def test_a_consumer_that_is_silently_gone_is_noticed(
         own = consumer._own
         assert own._channel is not None
         assert own._tag is not None
-        await own._channel.basic_cancel(own._tag)
+        await (await own._channel.get_queue(own.queue, ensure=False)).cancel(own._tag)
         await backend.send("s1 1")
         await eventually(lambda: mill.executed == ["s1 1"])
 

@@ -5,14 +5,21 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
-from aiormq import spec
+from aio_pika import Message
 
 from gateway_contracts import CONTENT_TYPE, WorkerHeartbeat, WorkerLoad, WorkerStarted
 from gateway_worker.broker import Broker, BrokerSettings
 from gateway_worker.commands.ports import Delivery, Settlement
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.changes import OutboxRow
-from tests.integration.broker.support import WORKER, Backend, Mill, consuming, row
+from tests.integration.broker.support import (
+    WORKER,
+    Backend,
+    Mill,
+    consuming,
+    row,
+    underlay_of,
+)
 from tests.support.eventually import eventually
 from tests.support.pacing import pace
 from tests.support.proxy import Direction, TcpProxy
@@ -110,10 +117,9 @@ async def test_two_messages_with_one_id_are_never_confused(
     def publish(key: str) -> asyncio.Task[None]:
         return asyncio.create_task(
             broker.publisher._events.publish(
-                key.encode(),
+                Message(key.encode(), message_id="same"),
                 exchange=settings.topology.events,
                 routing_key=key,
-                properties=spec.Basic.Properties(message_id="same"),
             )
         )
 
@@ -153,8 +159,7 @@ async def test_a_lost_connection_is_not_taken_for_a_cancellation(
         proxy.pause(Direction.TO_CLIENT)
         publishing = asyncio.create_task(broker.publisher.publish(row(1)))
         await eventually(lambda: broker.stats().unconfirmed == 1)
-        connection = broker._publishing._connection
-        assert connection is not None
+        connection = underlay_of(broker._publishing)
         connection._reader_task.cancel()  # what it does to a peer that is silent for too long
         with pytest.raises(DependencyError):
             await publishing

@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
-from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed, ConnectionClosed
+from aio_pika.exceptions import ChannelPreconditionFailed, ConnectionClosed
 
 from gateway_worker.broker.failures import bounded
+from gateway_worker.broker.underlay import ChannelAccessRefused
 from gateway_worker.errors import ConfigurationError, DependencyError
 
 

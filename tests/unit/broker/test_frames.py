@@ -3,11 +3,14 @@
 import asyncio
 import hashlib
 import struct
+from typing import cast
 
 import pytest
-from aiormq import spec
-from hypothesis import given
+from aio_pika import IncomingMessage
+from aiormq.abc import AbstractChannel, DeliveredMessage
+from hypothesis import example, given
 from hypothesis import strategies as st
+from pamqp import commands as spec
 from pamqp.header import ContentHeader
 
 from gateway_worker.broker.frames import (
@@ -25,16 +28,34 @@ END = b"\xce"
 BASIC = b"\x00\x3c\x00\x00"
 
 
+def flagged(flag: int, value: bytes) -> bytes:
+    """Return the end of a header frame that has one property."""
+    return flag.to_bytes(2, "big") + value
+
+
 @given(size=st.integers(0, 2**64 - 1), rest=st.binary(min_size=2, max_size=200))
+@example(size=1, rest=flagged(1 << 12, b"\x07"))  # a delivery mode that there is not
+@example(size=1, rest=flagged(1 << 8, b"\x04soon"))  # an expiration that is no number
+@example(size=1, rest=flagged(1 << 8, b"\x00"))
 def test_any_properties_become_readable(size: int, rest: bytes) -> None:
-    """The frame keeps its length and the body's size; only what cannot be read is lost."""
+    """The frame keeps its length and the body's size; only what cannot be read is lost.
+
+    The library can make a message of the result: one that it cannot make is never handed on.
+    """
     content = BASIC + size.to_bytes(8, "big") + rest + END
     result = readable(HEADER_FRAME, content)
     header = ContentHeader()
     header.unmarshal(result[:-1])
+    came = DeliveredMessage(
+        delivery=spec.Basic.Deliver(delivery_tag=1),
+        header=header,
+        body=b"",
+        channel=cast("AbstractChannel", None),
+    )
 
     assert len(result) == len(content)
     assert header.body_size == size
+    assert IncomingMessage(came).delivery_tag == 1
 
 
 def test_readable_properties_are_left_alone() -> None:

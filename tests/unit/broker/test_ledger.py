@@ -3,13 +3,15 @@
 from typing import Any, cast
 
 import pytest
-from aiormq import Channel, spec
-from aiormq.abc import DeliveredMessage
+from aio_pika import IncomingMessage
+from aiormq import spec
+from aiormq.abc import AbstractChannel, DeliveredMessage
 from pamqp.header import ContentHeader
 
 from gateway_worker.broker.delivery import CommandDelivery, Handle
 from gateway_worker.broker.ledger import Arrival, Ledger
 from gateway_worker.broker.receipts import Receipts
+from gateway_worker.broker.underlay import Channel
 from gateway_worker.commands.ports import Refusal, Settlement
 
 
@@ -47,20 +49,26 @@ def message(
     message_id: str | None = "m1",
     redelivered: bool = False,
     headers: dict[str, Any] | None = None,
-) -> DeliveredMessage:
+) -> IncomingMessage:
     """Return a message as the broker delivers it."""
     properties: dict[str, Any] = {"message_id": message_id, "headers": headers}
-    return DeliveredMessage(
-        delivery=spec.Basic.Deliver(
-            consumer_tag="c", delivery_tag=1, redelivered=redelivered, exchange="e", routing_key="k"
-        ),
-        header=ContentHeader(properties=spec.Basic.Properties(**properties)),
-        body=body,
-        channel=cast("Channel", Line()),
+    return IncomingMessage(
+        DeliveredMessage(
+            delivery=spec.Basic.Deliver(
+                consumer_tag="c",
+                delivery_tag=1,
+                redelivered=redelivered,
+                exchange="e",
+                routing_key="k",
+            ),
+            header=ContentHeader(properties=spec.Basic.Properties(**properties)),
+            body=body,
+            channel=cast("AbstractChannel", Line()),
+        )
     )
 
 
-def enter(ledger: Ledger, incoming: DeliveredMessage, first: Handle) -> CommandDelivery:
+def enter(ledger: Ledger, incoming: IncomingMessage, first: Handle) -> CommandDelivery:
     """Enter a new message."""
     arrival, key = ledger.classify(incoming, first, queue="q")
     assert arrival is Arrival.NEW

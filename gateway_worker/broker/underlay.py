@@ -1,0 +1,159 @@
+"""What the worker uses of aiormq, the layer below aio-pika; no other module imports it.
+
+aio-pika's plain connection, channel, queue, exchange and message do all that they offer. What they
+do not offer stands here, each with its reason:
+
+- a transport of our own, because one message that cannot be decoded would end the connection
+  (`frames`);
+- whether the broker has blocked the connection: it says so, and aio-pika has no word for it;
+- whether the connection is open at this moment: aio-pika's callbacks come some turns of the event
+  loop after the fact, and its `is_closed` means only that somebody has called `close`;
+- why a channel was closed, at the moment at which that makes a publication fail: by that alone the
+  message that has closed it is told from those that had the bad luck to be there too;
+- that the broker has cancelled a consumer, of which aio-pika says nothing;
+- many acknowledgements in one write, by one task (`receipts`): aio-pika's `ack` waits for the
+  socket each time, and for ever if the connection dies while its queue of frames is full;
+- how channels and connections are opened and closed: for each channel that was opened aio-pika
+  (10.2) leaves 4 KiB at the connection until that ends, and whoever is cancelled while it closes
+  a connection may wait for ever for the callback that tells of it;
+- the error of an operation that the user may not do, which aio-pika does not export.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import aio_pika
+from aio_pika.abc import UnderlayChannel
+from aio_pika.exceptions import ChannelInvalidStateError, ConnectionClosed
+from aio_pika.tools import OneShotCallback
+from aiormq.abc import AbstractChannel, ChannelFrame, ExceptionType
+from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
+from aiormq.exceptions import ChannelAccessRefused
+from pamqp.base import Frame
+from yarl import URL
+
+from gateway_worker.broker.frames import FrameReader
+from gateway_worker.broker.oversize import Cutter, Largest
+
+__all__ = ["Channel", "ChannelAccessRefused", "Connection"]
+
+
+class Channel(aio_pika.Channel):
+    """A channel that also says why it was closed, and that its consumer was cancelled."""
+
+    async def close(self, exc: ExceptionType | None = None) -> None:
+        """Close the channel; what waits on it fails with `exc`, or is cancelled."""
+        if self._channel is not None:
+            await self._channel.channel.close(exc or asyncio.CancelledError)
+
+    @property
+    def closing(self) -> "asyncio.Future[Any]":
+        """Done when the channel is closed; its exception is the reason. Take it once and keep it.
+
+        Each call before that makes a future that lives as long as the channel.
+        """
+        return self._below.closing
+
+    def on_consumer_cancelled(self, callback: Callable[[str | None], None]) -> None:
+        """Have `callback` called with the tag of each consumer that the broker cancels."""
+        self._below.on_consumer_cancel_callbacks.add(lambda frame: callback(frame.consumer_tag))
+
+    async def send(self, frames: Sequence[Frame]) -> None:
+        """Queue frames for the connection's writer, which sends them at once and together.
+
+        Waits for ever if the connection has just died: whoever waits has to end with the channel.
+        """
+        below = self._below
+        await below.connection.write_queue.put(
+            ChannelFrame.marshall(channel_number=below.number, frames=frames)
+        )
+
+    async def _open(self) -> None:
+        """Open, and have the channel alone tell of its end: it ends with its connection."""
+        transport = self._connection.transport
+        if transport is None:
+            raise ChannelInvalidStateError("the connection is closed")
+        below = await transport.connection.channel(
+            publisher_confirms=self.publisher_confirms, on_return_raises=self.on_return_raises
+        )
+        tell = OneShotCallback(self._on_close)
+        below.closing.add_done_callback(tell)
+        self._channel = UnderlayChannel(channel=below, close_callback=tell)
+        await self._on_open()
+
+    @property
+    def _below(self) -> AbstractChannel:
+        assert self._channel is not None, "the channel was not opened"
+        return self._channel.channel
+
+
+class Connection(aio_pika.Connection):
+    """A connection that malformed and oversized messages do not end.
+
+    Args:
+        url: Where the broker is, with aiormq's parameters in its query.
+        largest: The largest body that is read whole; by default any.
+    """
+
+    CHANNEL_CLASS = Channel
+
+    def __init__(self, url: URL, *, largest: Largest | None = None) -> None:
+        super().__init__(url)
+        # aio-pika passes what it does not know on to aiormq.
+        self.kwargs["transport_factory"] = TolerantTransport(largest=largest)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection is made, and its reader and writer run."""
+        return self.transport is not None and self.transport.connection.is_opened
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the broker has stopped reading from this connection (an alarm)."""
+        if self.transport is None:
+            return False
+        # aiormq shows this state only as a coroutine that goes through at once or waits.
+        step = self.transport.connection.ready()
+        try:
+            step.send(None)
+        except StopIteration:
+            return False
+        step.close()
+        return True
+
+    async def close(self, exc: ExceptionType | None = ConnectionClosed) -> None:
+        """Close the connection; what waits on its channels fails with `exc`."""
+        if self.transport is not None:
+            await self.transport.connection.close(exc)
+
+    def __del__(self) -> None:
+        """Do nothing: aio-pika's finalizer would begin to close it, with or without a loop."""
+
+    async def open_channel(self, *, confirms: bool) -> Channel:
+        """Open a channel; with confirms, what no queue takes raises `PublishError`."""
+        channel = cast(
+            "Channel", self.channel(publisher_confirms=confirms, on_return_raises=confirms)
+        )
+        await channel.initialize()
+        return channel
+
+
+class TolerantTransport(TransportFactory):
+    """Opens connections whose frames are made readable.
+
+    Args:
+        largest: The largest body that is read; by default any.
+    """
+
+    def __init__(self, *, largest: Largest | None = None) -> None:
+        self._largest = largest
+
+    async def create(
+        self, url: URL, **kwargs: Any
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect, with TLS for `amqps`."""
+        factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
+        reader, writer = await factory.create(url, **kwargs)
+        cutter = Cutter(largest=self._largest) if self._largest else None
+        return cast("asyncio.StreamReader", FrameReader(reader, cutter=cutter)), writer
