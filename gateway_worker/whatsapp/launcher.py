@@ -4,12 +4,12 @@ import asyncio
 import random
 import time
 from collections import Counter
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import msgspec
 import structlog
 
 from gateway_contracts.commands import PairByCode
@@ -194,7 +194,7 @@ class HostProcesses:
         # Nothing is awaited from here to the return, so the caller has the host before its first
         # event has the caller.
         self._hosts = {one for one in self._hosts if not one.finished} | {host}
-        host.begin(replace(start, directory=directory))
+        host.begin(msgspec.structs.replace(start, directory=directory))
         if kills != self._kills:
             host.kill()
         return host

@@ -4,15 +4,19 @@ Fields are plain (text, numbers, tuples of text, `Person`), so a host needs neit
 contracts. Times are Unix seconds; JIDs are written `user@server`, with `:device` only where said.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 LEAVE_SECONDS: Final = 0.4
 """How long a host that may not run any more (SIGTERM) has before it is killed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """What is read from the other process: every field of its type, and no others."""
+
+
+class Person(Wire, frozen=True, kw_only=True):
     """Somebody on WhatsApp: `jid` is the phone-number JID when it is known, else the LID."""
 
     jid: str
@@ -24,8 +28,7 @@ class Person:
 # The worker to a host.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class Start(Wire, frozen=True, kw_only=True):
     """The first frame to a host.
 
     Attributes:
@@ -67,8 +70,7 @@ class Start:
     replay: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendText:
+class SendText(Wire, frozen=True, kw_only=True):
     """Send a text; answered by `Sent` or `Failed`. With a command's id it is journalled."""
 
     request: int
@@ -81,96 +83,83 @@ class SendText:
     command_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancel:
+class Cancel(Wire, frozen=True, kw_only=True):
     """Forget a request that has not begun; then it is answered by `Failed(not_begun)`."""
 
     request: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Logout:
+class Logout(Wire, frozen=True, kw_only=True):
     """Unlink the device; answered by `Done` or `Failed`. The host leaves after `Done`."""
 
     request: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskChats:
+class AskChats(Wire, frozen=True, kw_only=True):
     """Ask for the ids that a person's chat is known by; answered by `Chats`."""
 
     request: int
     to: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
+class Stop(Wire, frozen=True, kw_only=True):
     """Disconnect and leave."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ack:
+class Ack(Wire, frozen=True, kw_only=True):
     """Spooled records are not needed any more: those up to `record`, and single ones beyond it."""
 
     record: int
     beyond: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
+class Measure(Wire, frozen=True, kw_only=True):
     """Answer with `Measured`: no other process may look."""
 
 
 # A host to the worker.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QrCode:
+class QrCode(Wire, frozen=True, kw_only=True):
     """A new QR code."""
 
     code: str
     valid_seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairCode:
+class PairCode(Wire, frozen=True, kw_only=True):
     """A code to type on the phone."""
 
     code: str
     valid_seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linked:
+class Linked(Wire, frozen=True, kw_only=True):
     """The phone linked this device; `account.jid` has the device part."""
 
     account: Person
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairingFailed:
+class PairingFailed(Wire, frozen=True, kw_only=True):
     """Pairing ended without a link; the host leaves."""
 
     timed_out: bool
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Up:
+class Up(Wire, frozen=True, kw_only=True):
     """Logged in; `account.jid` has the device part."""
 
     account: Person
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Down:
+class Down(Wire, frozen=True, kw_only=True):
     """The connection is gone; the library reconnects."""
 
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Wire, frozen=True, kw_only=True):
     """The connection has ended for good; the host leaves. The reasons are those of the port."""
 
     reason: str
@@ -178,8 +167,7 @@ class Ended:
     retry_after_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Wire, frozen=True, kw_only=True):
     """A spooled message. `text` is None when its kind is not text; `kind` is the library's name.
 
     Something of it did not fit, and is not told as it is, if it is `partial`.
@@ -201,8 +189,7 @@ class Message:
     partial: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(Wire, frozen=True, kw_only=True):
     """A spooled receipt; `status` is `delivered`, `read` or `played`."""
 
     record: int
@@ -214,8 +201,7 @@ class Receipt:
     partial: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undecryptable:
+class Undecryptable(Wire, frozen=True, kw_only=True):
     """A spooled word of a message that cannot be read; `reason` is one of the contract's."""
 
     record: int
@@ -226,8 +212,7 @@ class Undecryptable:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class Sent(Wire, frozen=True, kw_only=True):
     """The server has taken the message of a `SendText`.
 
     Attributes:
@@ -247,23 +232,20 @@ class Sent:
     devices_left_out: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class Done(Wire, frozen=True, kw_only=True):
     """A request without a result has taken effect."""
 
     request: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chats:
+class Chats(Wire, frozen=True, kw_only=True):
     """The ids of one chat; none if there is no such person."""
 
     request: int
     chats: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
+class Failed(Wire, frozen=True, kw_only=True):
     """A request failed; `kind` is one of the `Failure` texts.
 
     Attributes:
@@ -281,16 +263,14 @@ class Failed:
     attempts: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(Wire, frozen=True, kw_only=True):
     """Something worth a log line; `event` is a fixed name, `detail` has no personal data."""
 
     event: str
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class Measured(Wire, frozen=True, kw_only=True):
     """The process's proportional memory; 0 if it cannot be told."""
 
     pss_bytes: int
@@ -299,20 +279,17 @@ class Measured:
 # The worker and the fork server.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class Ready(Wire, frozen=True, kw_only=True):
     """The fork server has imported everything."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fork:
+class Fork(Wire, frozen=True, kw_only=True):
     """Fork a host; its socket comes along. Answered by `Forked` or `NotForked`."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
+class Lease(Wire, frozen=True, kw_only=True):
     """Kill every host at `deadline` (monotonic clock), and fork none after it; None: never.
 
     The next one replaces it. The clock is the machine's, so a frame that was long under way, or a
@@ -322,24 +299,21 @@ class Lease:
     deadline: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forked:
+class Forked(Wire, frozen=True, kw_only=True):
     """A host runs; a pidfd for it comes along."""
 
     number: int
     pid: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotForked:
+class NotForked(Wire, frozen=True, kw_only=True):
     """No process could be started."""
 
     number: int
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reaped:
+class Reaped(Wire, frozen=True, kw_only=True):
     """A host is gone; `status` is its exit code, or minus the signal that killed it."""
 
     pid: int

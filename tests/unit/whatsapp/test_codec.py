@@ -1,10 +1,10 @@
 """Frames as bytes: whatever goes in comes out, and whatever is no frame is refused."""
 
 import contextlib
-from dataclasses import fields
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -57,7 +57,9 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
 def frames_of(cls: type[Any]) -> st.SearchStrategy[Any]:
     """Return frames of one kind."""
     hints = get_type_hints(cls)
-    return st.builds(cls, **{field.name: values_of(hints[field.name]) for field in fields(cls)})
+    return st.builds(
+        cls, **{field.name: values_of(hints[field.name]) for field in msgspec.structs.fields(cls)}
+    )
 
 
 ANY_FRAME = st.one_of(*map(frames_of, KINDS))
@@ -70,7 +72,7 @@ def decode(data: bytes) -> list[Any]:
 
 def body(**changes: Any) -> bytes:
     """Return a message frame's bytes with some fields changed; None takes one out."""
-    content = {**orjson.loads(orjson.dumps(MESSAGE)), **changes}
+    content = {**msgspec.to_builtins(MESSAGE), **changes}
     data = orjson.dumps({name: value for name, value in content.items() if value != "absent"})
     return HEADER.pack(VERSION, KINDS.index(frames.Message), len(data)) + data
 
@@ -173,7 +175,6 @@ def test_text_that_is_no_unicode_is_not_written() -> None:
         {"mentions": "all"},
         {"mentions": [1]},
         {"sender": None},
-        {"sender": {"jid": "1"}},
         {"sender": {"jid": 1, "lid": None, "phone_number": None, "push_name": None}},
         {"chat": "absent"},
         {"more": 1},
