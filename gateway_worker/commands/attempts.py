@@ -11,8 +11,9 @@ from typing import Protocol
 
 import structlog
 
-from gateway_contracts import Command, ErrorCode, MessageSend, SessionCreate, SessionLogout
+from gateway_contracts import Command, ErrorCode
 from gateway_worker.commands.fingerprint import fingerprint
+from gateway_worker.commands.handlers import HANDLERS, Needs, Retry
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.ports import Delivery, Entry, Postponer, Received
 from gateway_worker.errors import (
@@ -174,8 +175,8 @@ class Attempts:
         Raises:
             PostponedError: It comes again through the broker.
         """
-        if isinstance(command, SessionCreate):
-            return await self._postpone_creation(delivery, command, error)
+        if HANDLERS[command.type].retry is Retry.IN_BROKER:
+            return await self._postpone_in_broker(delivery, command, error)
         if last or not self.may_recover(command, error):
             return False
         seconds = max(backoff.next_seconds(), error.retry_after_seconds or 0.0)
@@ -189,14 +190,19 @@ class Attempts:
             return (error.retry_after_seconds or 0.0) <= self.patience.hold_seconds
         if not isinstance(error, SessionNotConnectedError):
             return error.code is not ErrorCode.CAPACITY
-        return isinstance(command, MessageSend | SessionLogout) and self._manager.is_connecting(
-            command.subject
-        )
+        is_of_connection = HANDLERS[command.type].needs is Needs.CONNECTION
+        return is_of_connection and self._manager.is_connecting(command.subject)
 
-    async def _postpone_creation(
-        self, delivery: Delivery, command: SessionCreate, error: RetryableError
+    def is_exhausted(self, command: Command, error: RetryableError, *, last: bool) -> bool:
+        """Whether a command that is not tried again was tried as often as it may be."""
+        # What waits in the broker counts its attempts by its turns there.
+        is_in_broker = HANDLERS[command.type].retry is Retry.IN_BROKER
+        return is_in_broker or (last and self.may_recover(command, error))
+
+    async def _postpone_in_broker(
+        self, delivery: Delivery, command: Command, error: RetryableError
     ) -> bool:
-        """Put a creation, which has no order, into a delay queue; False if it was often enough."""
+        """Put a command that has no order into a delay queue; False if it was often enough."""
         attempts = delivery.attempts_before + 1
         if attempts >= self.patience.attempts:
             return False

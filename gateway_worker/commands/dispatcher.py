@@ -21,11 +21,7 @@ from gateway_contracts import (
     NO_SESSION,
     Command,
     CommandRejectedError,
-    MessageSend,
     SessionCreate,
-    SessionGetQr,
-    SessionGetStatus,
-    SessionReplay,
     is_event_type,
     oversized_command,
     parse_command,
@@ -35,6 +31,7 @@ from gateway_contracts import (
 from gateway_worker.commands.chain import Step
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
+from gateway_worker.commands.handlers import HANDLERS
 from gateway_worker.commands.outcomes import Outcomes, is_misrouted
 from gateway_worker.commands.pilot import Course, Pilot
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
@@ -568,14 +565,8 @@ def _lane_of(content: Command | Control | CommandRejectedError | ControlError) -
         case Control():
             # A marker says that all before it has come: it must not overtake a command.
             return Lane.SENDS if content.kind is ControlKind.MARKER else Lane.PEERS
-        case MessageSend():
-            return Lane.SENDS
-        case SessionReplay():
-            return Lane.REPLAYS
-        case SessionGetStatus() | SessionGetQr():
-            return Lane.LOOKUPS
-        case _:
-            return Lane.LIFECYCLE
+        case command:
+            return HANDLERS[command.type].lane
 
 
 def _sender_of(delivery: Delivery, rejected: CommandRejectedError) -> tuple[str | None, str]:

@@ -19,15 +19,9 @@ from gateway_contracts import (
     Command,
     ErrorBody,
     ErrorCode,
-    MessageSend,
-    OnUncertain,
-    SessionCreate,
-    SessionGetQr,
-    SessionLogout,
 )
 from gateway_worker.commands.attempts import Aside, Attempts, PostponedError
-from gateway_worker.commands.handlers import HANDLERS, Context, Effect
-from gateway_worker.commands.handlers.messages import sent_effect
+from gateway_worker.commands.handlers import HANDLERS, Context, Effect, Needs, Once
 from gateway_worker.commands.outcomes import Outcomes, warned
 from gateway_worker.commands.ports import (
     Delivery,
@@ -52,7 +46,6 @@ from gateway_worker.errors import (
 )
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.changes import Change, Committed, TransferRefusedError
-from gateway_worker.sessions.hosting import SentMessage
 from gateway_worker.sessions.manager import OwnedElsewhereError
 from gateway_worker.sessions.ports import Recorder, SessionRow
 from gateway_worker.sessions.session import Session
@@ -214,7 +207,7 @@ class Executor:
 
     async def _end_stranded(self, command: Command, entry: Entry, row: SessionRow) -> _End:
         try:
-            if entry.verdict is Verdict.INTERRUPTED and isinstance(command, MessageSend):
+            if entry.verdict is Verdict.INTERRUPTED and HANDLERS[command.type].once:
                 raise UncertainError("the worker that was sending it is gone, with its notes")
             self._attempts.check_deadline(command)
             effect = await self._stranded.effect_of(command, row)
@@ -315,10 +308,7 @@ class Executor:
                 if not await self._attempts.again(
                     delivery, command, error, backoff, run.turn, last=last
                 ):
-                    # A creation counts its attempts by its turns in the broker.
-                    exhausted = isinstance(command, SessionCreate) or (
-                        last and self._attempts.may_recover(command, error)
-                    )
+                    exhausted = self._attempts.is_exhausted(command, error, last=last)
                     end = self._failure(command, error, entry, exhausted=exhausted)
                 else:
                     continue
@@ -381,30 +371,30 @@ class Executor:
 
     async def _execute(self, command: Command, entry: Entry, run: _Run) -> Effect:
         interrupted = entry.verdict is Verdict.INTERRUPTED
-        if interrupted and isinstance(command, MessageSend):
-            answered = await self._outcome_of_interrupted(command, entry)
-            if answered is not None:
-                session = await self._manager.find(command.subject)
-                return sent_effect(session, command, answered)
+        handler = HANDLERS[command.type]
+        once = handler.once
+        if interrupted and once is not None:
+            effect = await self._effect_of_interrupted(command, entry, once)
+            if effect is not None:
+                return effect
         self._attempts.check_deadline(command)
         await self._await_session(command, run)
         context = replace(self._context, interrupted=interrupted)
-        handler = HANDLERS[command.type]
         try:
-            return await handler(context, command)
+            return await handler.run(context, command)
         except UncertainError:
-            if isinstance(command, MessageSend) and command.data.on_uncertain is OnUncertain.RESEND:
+            if once is not None and once.may_repeat(command):
                 log.warning("command.resent")
-                return await handler(context, command)
+                return await handler.run(context, command)
             raise
 
-    async def _outcome_of_interrupted(
-        self, command: MessageSend, entry: Entry
-    ) -> SentMessage | None:
-        """Return what the host has noted of a send that was begun; None if it may be sent (again).
+    async def _effect_of_interrupted(
+        self, command: Command, entry: Entry, once: Once
+    ) -> Effect | None:
+        """Return what an interrupted run has brought about; None if it may be run (again).
 
         Raises:
-            UncertainError: It may have been sent, and the command says that it is not to be again.
+            UncertainError: It may have had its effect, and must not have it twice.
         """
         session = await self._manager.find(command.subject)
         sent, known = await session.trace_of(
@@ -413,18 +403,19 @@ class Executor:
             epoch=entry.previous_epoch,
             began=entry.received_at,
         )
-        if sent is not None or known or command.data.on_uncertain is OnUncertain.RESEND:
-            return sent
+        if sent is not None:
+            return once.effect_of(session, command, sent)
+        if known or once.may_repeat(command):
+            return None
         raise UncertainError("the worker stopped while it was sending; it may have been sent")
 
-    def _is_worth_waiting(self, command: Command, session: Session, run: _Run) -> float:
+    @staticmethod
+    def _is_worth_waiting(needs: Needs, session: Session, run: _Run) -> float:
         """Return for how many seconds a command may wait for its session before it is executed."""
-        if isinstance(command, SessionGetQr):
+        if needs is Needs.QR:
             may_come = session.is_about_to_show_qr and not run.has_waited
             return session.qr_wait_seconds if may_come else 0.0
-        if isinstance(command, MessageSend | SessionLogout) and not session.is_connected:
-            return session.seconds_to_connect(run.arrived)
-        return 0.0
+        return 0.0 if session.is_connected else session.seconds_to_connect(run.arrived)
 
     async def _await_session(self, command: Command, run: _Run) -> None:
         """Wait for a session that is about to connect, or to show a code.
@@ -432,15 +423,14 @@ class Executor:
         Raises:
             _WaitedError: It has waited, and others of its session may have run: it begins anew.
         """
-        if not isinstance(command, MessageSend | SessionLogout | SessionGetQr):
+        needs = HANDLERS[command.type].needs
+        if needs is Needs.NOTHING:
             return
         session = await self._manager.find(command.subject)
-        seconds = self._is_worth_waiting(command, session, run)
+        seconds = self._is_worth_waiting(needs, session, run)
         if seconds <= 0:
             return
-        waiting = (
-            session.until_qr() if isinstance(command, SessionGetQr) else session.until_connected()
-        )
+        waiting = session.until_qr() if needs is Needs.QR else session.until_connected()
         await self._attempts.suspended(command, waiting, run.turn, seconds=seconds, yields=True)
         run.has_waited = True
         raise _WaitedError

@@ -1,7 +1,14 @@
 """What each command does: one module per family, one function per type, joined in `HANDLERS`."""
 
 from gateway_worker.commands.handlers import messages, replay, sessions
-from gateway_worker.commands.handlers.effect import Context, Effect, Handler
+from gateway_worker.commands.handlers.effect import (
+    Context,
+    Effect,
+    Handler,
+    Needs,
+    Once,
+    Retry,
+)
 
 HANDLERS: dict[str, Handler] = {
     **sessions.HANDLERS,
@@ -10,4 +17,4 @@ HANDLERS: dict[str, Handler] = {
 }
 """From a command's type to its handler."""
 
-__all__ = ["HANDLERS", "Context", "Effect", "Handler"]
+__all__ = ["HANDLERS", "Context", "Effect", "Handler", "Needs", "Once", "Retry"]

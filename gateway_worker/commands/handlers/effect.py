@@ -1,12 +1,15 @@
-"""What a handler gets and what it gives back."""
+"""What a handler is, what it gets and what it gives back."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 from gateway_contracts import Result
 from gateway_worker.commands.replaying import Replays
+from gateway_worker.commands.scheduler import Lane
 from gateway_worker.sessions.changes import MessageRow, Transfer
+from gateway_worker.sessions.hosting import SentMessage
 from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ports import MessageStore
 from gateway_worker.sessions.session import Session
@@ -44,5 +47,51 @@ class Effect:
     library_seconds: float = 0.0
 
 
-Handler = Callable[[Context, Any], Awaitable[Effect]]
-"""Executes one command. Raises `GatewayError` with the code for the backend."""
+class Needs(Enum):
+    """What a session must have before a command can be executed; it waits for that in its place."""
+
+    NOTHING = auto()
+    QR = auto()
+    """A code to scan, if one is about to come."""
+    CONNECTION = auto()
+
+
+class Retry(Enum):
+    """Where a command waits for its next attempt."""
+
+    IN_ORDER = auto()
+    """In its session's mailbox: nothing of its lane overtakes it."""
+    IN_BROKER = auto()
+    """In a delay queue of the broker, for it has no session yet, and so no order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """How a command is kept from being done twice; the host's journal knows how far it came.
+
+    Attributes:
+        effect_of: Returns what is to be committed, from what the journal has of an earlier run.
+        may_repeat: Whether the backend would rather have it done twice than perhaps not at all.
+    """
+
+    effect_of: Callable[[Session, Any, SentMessage], Effect]
+    may_repeat: Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handler:
+    """How a type of command is executed.
+
+    Attributes:
+        run: Executes one. Raises `GatewayError` with the code for the backend.
+        lane: What it may overtake, and what may overtake it, within its session.
+        needs: What it waits for.
+        retry: Where it waits between two attempts.
+        once: For what must not be done twice; without it an interrupted run is repeated.
+    """
+
+    run: Callable[[Context, Any], Awaitable[Effect]]
+    lane: Lane = Lane.LIFECYCLE
+    needs: Needs = Needs.NOTHING
+    retry: Retry = Retry.IN_ORDER
+    once: Once | None = None

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from gateway_contracts import (
     MessageSend,
     MessageSendData,
+    OnUncertain,
     ReplyTarget,
     SentInfo,
     TextContent,
     TextToSend,
 )
-from gateway_worker.commands.handlers.effect import Context, Effect, Handler
+from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Once
+from gateway_worker.commands.scheduler import Lane
 from gateway_worker.errors import InvalidCommandError
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Direction, MessageRow
@@ -115,4 +117,15 @@ async def _look_up(
     return [row for row in found if without_device(row.sender) == writer]
 
 
-HANDLERS: dict[str, Handler] = {"wa.message.send.v1": send}
+def _may_repeat(command: MessageSend) -> bool:
+    return command.data.on_uncertain is OnUncertain.RESEND
+
+
+HANDLERS: dict[str, Handler] = {
+    "wa.message.send.v1": Handler(
+        run=send,
+        lane=Lane.SENDS,
+        needs=Needs.CONNECTION,
+        once=Once(effect_of=sent_effect, may_repeat=_may_repeat),
+    ),
+}

@@ -2,6 +2,7 @@
 
 from gateway_contracts import SessionReplay
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
+from gateway_worker.commands.scheduler import Lane
 from gateway_worker.errors import GatewayError
 
 
@@ -18,4 +19,6 @@ async def replay(context: Context, command: SessionReplay) -> Effect:
     return Effect(result=info, session=await context.manager.find(command.subject))
 
 
-HANDLERS: dict[str, Handler] = {"wa.session.replay.v1": replay}
+HANDLERS: dict[str, Handler] = {
+    "wa.session.replay.v1": Handler(run=replay, lane=Lane.REPLAYS),
+}

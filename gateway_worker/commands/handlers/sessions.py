@@ -18,7 +18,8 @@ from gateway_contracts import (
     SessionStop,
     StatusReason,
 )
-from gateway_worker.commands.handlers.effect import Context, Effect, Handler
+from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Retry
+from gateway_worker.commands.scheduler import Lane
 from gateway_worker.errors import (
     CapacityError,
     DependencyError,
@@ -118,12 +119,12 @@ def draw_png(code: str) -> str:
 
 
 HANDLERS: dict[str, Handler] = {
-    "wa.session.create.v1": create,
-    "wa.session.restart.v1": restart,
-    "wa.session.stop.v1": stop,
-    "wa.session.logout.v1": logout,
-    "wa.session.delete.v1": delete,
-    "wa.session.migrate.v1": migrate,
-    "wa.session.get_status.v1": get_status,
-    "wa.session.get_qr.v1": get_qr,
+    "wa.session.create.v1": Handler(run=create, retry=Retry.IN_BROKER),
+    "wa.session.restart.v1": Handler(run=restart),
+    "wa.session.stop.v1": Handler(run=stop),
+    "wa.session.logout.v1": Handler(run=logout, needs=Needs.CONNECTION),
+    "wa.session.delete.v1": Handler(run=delete),
+    "wa.session.migrate.v1": Handler(run=migrate),
+    "wa.session.get_status.v1": Handler(run=get_status, lane=Lane.LOOKUPS),
+    "wa.session.get_qr.v1": Handler(run=get_qr, lane=Lane.LOOKUPS, needs=Needs.QR),
 }
