@@ -397,14 +397,14 @@ class Executor:
             UncertainError: It may have had its effect, and must not have it twice.
         """
         session = await self._manager.find(command.subject)
-        sent, known = await session.trace_of(
+        result, known = await session.trace_of(
             command.id,
             worker_id=entry.previous_worker,
             epoch=entry.previous_epoch,
             began=entry.received_at,
         )
-        if sent is not None:
-            return once.effect_of(session, command, sent)
+        if result is not None:
+            return once.effect_of(session, command, result)
         if known or once.may_repeat(command):
             return None
         raise UncertainError("the worker stopped while it was sending; it may have been sent")

@@ -12,6 +12,7 @@ from typing import Protocol
 from gateway_contracts import Account, Content, ReceiptStatus
 from gateway_contracts.commands import Pairing
 from gateway_contracts.events import Participant, UndecryptableReason
+from gateway_worker.host_protocol.methods import Method, R
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,44 +37,6 @@ class HostSpec:
     device_name: str
     worker_id: str = ""
     epoch: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuotedMessage:
-    """The message that a reply quotes: its id, its writer's JID and, if known, its text."""
-
-    message_id: str
-    participant: str
-    text: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutgoingText:
-    """A text to send: `to` and `mentions` are JIDs or phone numbers (digits)."""
-
-    to: str
-    text: str
-    mentions: tuple[str, ...] = ()
-    quoted: QuotedMessage | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SentMessage:
-    """WhatsApp's server took a message, for at least one device of the recipient.
-
-    Attributes:
-        message_id: The message's id.
-        chat: The conversation's id.
-        timestamp: The server's.
-        library_seconds: How long the library needed.
-        devices_left_out: Devices of the recipients that the message was not written to.
-    """
-
-    message_id: str
-    chat: str
-    timestamp: datetime
-    library_seconds: float
-    devices_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,41 +184,23 @@ class SessionHost(Protocol):
         """The process id, for memory accounting and fault tests."""
         ...
 
-    async def send_text(
-        self, message: OutgoingText, *, command_id: str | None = None
-    ) -> SentMessage:
-        """Send one message; returns when WhatsApp's server has acknowledged it.
+    async def request(self, call: Method[R], *, command_id: str | None = None) -> R:
+        """Call a method of the host and return its answer.
 
-        With a `command_id` the host notes on disk when it hands the message to the library and
-        what the answer was, and a host that dies meanwhile leaves an uncertain end only between
-        these two.
+        With a `command_id` the host notes on disk when it begins what must not be done twice, and
+        how that ended, and a host that dies meanwhile leaves an uncertain end only between these
+        two.
 
         Raises:
-            SessionNotConnectedError: Nothing was sent.
+            SessionNotConnectedError: It has had no effect; the host is gone, or not connected.
             RecipientNotOnWhatsAppError: Nothing was sent.
-            RateLimitedError: The server wants fewer requests; nobody got it.
+            RateLimitedError: The server wants fewer requests; it has had no effect.
             StaleKeysError: The server refused it, and may take another one.
             UpstreamRejectedError: The server refused it for good.
-            UpstreamTimeoutError: The server did not answer a query before; nobody got it.
-            UncertainError: No acknowledgement came, or the host died; it may have arrived.
+            UpstreamTimeoutError: The server did not answer; it has had no effect, or may be
+                repeated.
+            UncertainError: Nobody knows whether it has had an effect that it must not have twice.
         """
-        ...
-
-    async def chats_of(self, to: str) -> tuple[str, ...]:
-        """Return the ids that a person's chat is known by: by number and by LID.
-
-        Args:
-            to: A phone number or a JID.
-
-        WhatsApp is asked about somebody who is not known yet.
-
-        Raises:
-            GatewayError: As `send_text` says; nobody knows.
-        """
-        ...
-
-    async def logout(self) -> None:
-        """Unlink this device from the account and leave. Raises `UpstreamTimeoutError`."""
         ...
 
     async def stop(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway_worker.errors import GatewayError
-from gateway_worker.sessions.hosting import SentMessage
+from gateway_worker.host_protocol.methods import Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,9 @@ class Handed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """WhatsApp's server took it (`library_seconds` is 0)."""
+    """It has had its effect, and this was the answer."""
 
-    sent: SentMessage
+    result: Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """One WhatsApp account on this worker.
 
 A session is driven from two sides. Commands come one at a time from its mailbox (`start`, `stop`,
-`send_text` …), the host's events in order to `Happenings`. `Standing` holds the state that both
+`request` …), the host's events in order to `Happenings`. `Standing` holds the state that both
 change, `HostSupervisor` keeps the host alive, `Inbound` records what arrives.
 """
 
@@ -21,14 +21,13 @@ from gateway_worker.errors import (
     SessionNotLinkedError,
     UnsupportedError,
 )
+from gateway_worker.host_protocol.methods import Effect, Logout, Method, R, Result
 from gateway_worker.sessions.changes import DesiredState, SessionUpdate
 from gateway_worker.sessions.device_store import DeviceStore
 from gateway_worker.sessions.endings import Ending
 from gateway_worker.sessions.happenings import Happenings
 from gateway_worker.sessions.hosting import (
     HostSpec,
-    OutgoingText,
-    SentMessage,
     SessionHost,
 )
 from gateway_worker.sessions.inbound import Inbound
@@ -279,7 +278,7 @@ class Session:
         """
         if self.account is None:
             raise SessionNotLinkedError("there is no device to unlink")
-        await self._connected_host().logout()
+        await self._connected_host().request(Logout())
         await self._halt()
         await self._conclude(
             Ending(SessionState.LOGGED_OUT, StatusReason.LOGGED_OUT_BY_COMMAND, forget=True)
@@ -295,7 +294,7 @@ class Session:
         if host is not None and self.state is SessionState.CONNECTED:
             try:
                 async with asyncio.timeout(self._around.limits.logout_seconds):
-                    await host.logout()
+                    await host.request(Logout())
             except (GatewayError, TimeoutError) as error:
                 self._log.warning("session.unlink_failed", reason=repr(error))
         await self._halt()
@@ -336,27 +335,22 @@ class Session:
         """Return when there is a QR code or none will come."""
         await self._standing.wait_until(lambda: not self.is_about_to_show_qr)
 
-    async def send_text(self, message: OutgoingText, *, command_id: str) -> SentMessage:
-        """Send a text.
-
-        Raises:
-            SessionNotConnectedError: It is not connected; nothing was sent.
-            GatewayError: As the host says.
-        """
-        with self.sends.one():
-            return await self._connected_host().send_text(message, command_id=command_id)
-
-    async def chats_of(self, to: str) -> tuple[str, ...]:
-        """Return the ids under which a person's chat may be known.
+    async def request(self, call: Method[R], *, command_id: str | None = None) -> R:
+        """Call a method of the session's host.
 
         Args:
-            to: A phone number or a JID.
+            call: The method and its parameters.
+            command_id: The command that it is for.
 
         Raises:
-            SessionNotConnectedError: Nobody can be asked.
+            SessionNotConnectedError: It is not connected; there was no effect.
             GatewayError: As the host says.
         """
-        return await self._connected_host().chats_of(to)
+        host = self._connected_host()
+        if call.effect is not Effect.ONCE:
+            return await host.request(call, command_id=command_id)
+        with self.sends.one():
+            return await host.request(call, command_id=command_id)
 
     async def trace_of(
         self,
@@ -365,8 +359,8 @@ class Session:
         worker_id: str | None,
         epoch: int | None,
         began: datetime | None,
-    ) -> tuple[SentMessage | None, bool]:
-        """Return what the host has noted of a send that an earlier run began.
+    ) -> tuple[Result | None, bool]:
+        """Return what the host has noted of a call that an earlier run began.
 
         Args:
             command_id: The command.
@@ -375,16 +369,16 @@ class Session:
             began: Not later than that run began.
 
         Returns:
-            The message if WhatsApp's server has taken it; and whether it is certain that nothing
-            is left open. Neither: it was handed over, and nobody knows what became of it.
+            The answer, if there was one; and whether it is certain that nothing is left open.
+            Neither: it was begun, and nobody knows what became of it.
         """
         if worker_id is None or epoch is None:
             return None, False
         trace = await self._around.journals.look_up(
             self._store.directory, command_id, worker_id=worker_id, epoch=epoch, began=began
         )
-        sent = trace.sent if isinstance(trace, Answered) else None
-        return sent, isinstance(trace, Answered | NotHanded | Refused)
+        result = trace.result if isinstance(trace, Answered) else None
+        return result, isinstance(trace, Answered | NotHanded | Refused)
 
     async def record_late(self, events: Sequence[bytes]) -> bool:
         """Record messages that arrived at a former owner; False if another worker has it now."""

@@ -24,7 +24,7 @@ from gateway_worker.sessions.sends import (
     Untraced,
 )
 from gateway_worker.whatsapp import translate
-from gateway_worker.whatsapp.ipc.frames import Failed, Sent
+from gateway_worker.whatsapp.ipc.frames import Failed
 from gateway_worker.whatsapp.ipc.sends import (
     JOURNAL_NAME,
     LOCK_NAME,
@@ -102,16 +102,8 @@ def _trace(journal: Journal, directory: Path, run: Run) -> SendTrace:
     match journal.last.get(run.command_id):
         case Handing():
             return Handed()
-        case Answer() as answer:
-            sent = Sent(
-                request=0,
-                message_id=answer.message_id,
-                chat=answer.chat,
-                timestamp=answer.timestamp,
-                seconds=0.0,
-                devices_left_out=answer.devices_left_out,
-            )
-            return Answered(sent=translate.sent_message(sent))
+        case Answer(result=result):
+            return Answered(result=result)
         case Refusal() as refusal:
             failed = Failed(
                 request=0,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import structlog
 
@@ -20,13 +20,12 @@ from gateway_worker.errors import (
     UncertainError,
     UpstreamTimeoutError,
 )
+from gateway_worker.host_protocol.methods import Call, Effect, Logout, Method, R, Result
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.sessions.hosting import (
     HostEvent,
     HostExited,
     HostListener,
-    OutgoingText,
-    SentMessage,
 )
 from gateway_worker.sessions.sends import Answered, NotHanded, Refused
 from gateway_worker.whatsapp import translate
@@ -64,10 +63,9 @@ JOURNAL_SECONDS: Final = 2.0
 """How long to wait until the journal of a host that is gone can be trusted."""
 _LAST_WORDS: Final = (frames.Ended, frames.PairingFailed)
 """After these a host leaves by itself, and has as long for it as one that was told to."""
-Answer = frames.Sent | frames.Done | frames.Chats
 
 
-class _HostGoneError(UncertainError):
+class _HostGoneError(GatewayError):
     """The process ended before it had answered a request."""
 
 
@@ -116,7 +114,7 @@ class HostProcess:
         self._closed = asyncio.Event()
         self._gone = asyncio.Event()
         self._events: asyncio.Queue[HostEvent] = asyncio.Queue()
-        self._requests: dict[int, asyncio.Future[Answer]] = {}
+        self._requests: dict[int, asyncio.Future[Result]] = {}
         self._numbers = 0
         # Records that were told and are needed, in order; those acknowledged since the last word.
         self._open: dict[int, None] = {}
@@ -126,6 +124,7 @@ class HostProcess:
         self._ack_due: asyncio.TimerHandle | None = None
         self._expected = False
         self._unlinked = False
+        self._logouts: set[int] = set()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     @property
@@ -165,56 +164,41 @@ class HostProcess:
 
     # The port.
 
-    async def send_text(
-        self, message: OutgoingText, *, command_id: str | None = None
-    ) -> SentMessage:
-        """Send one message; see the port."""
+    async def request(self, call: Method[R], *, command_id: str | None = None) -> R:
+        """Call a method; see the port."""
         began = datetime.now(UTC)
         try:
-            answer = await self._request(
-                lambda number: translate.send_frame(message, number, command_id),
-                seconds=self._settings.send_timeout_seconds,
-                late=UncertainError("no acknowledgement came in time"),
-            )
+            result = await self._request(call, command_id)
         except _HostGoneError:
-            if command_id is None:
-                raise
-            return await self._ask_journal(command_id, began)
-        assert isinstance(answer, frames.Sent)
-        return translate.sent_message(answer)
+            result = await self._after_the_end(call, command_id, began)
+        if not isinstance(result, call.result):
+            raise UncertainError("the session's process gave an answer to something else")
+        return cast("R", result)
 
-    async def _ask_journal(self, command_id: str, began: datetime) -> SentMessage:
-        """Return or raise what became of a send whose host has died."""
+    async def _after_the_end(
+        self, call: Method[R], command_id: str | None, began: datetime
+    ) -> Result:
+        """Return or raise what became of a call whose host has died."""
+        if call.effect is not Effect.ONCE:
+            raise SessionNotConnectedError("the session's process ended; it can be asked again")
+        if command_id is None:
+            raise UncertainError("the session's process ended meanwhile")
+        return await self._ask_journal(command_id, began)
+
+    async def _ask_journal(self, command_id: str, began: datetime) -> Result:
         await self._gone.wait()
         run = Run(command_id=command_id, worker_id=self._worker_id, epoch=self._epoch, began=began)
         found = await trace(self._directory, run, is_ours=self._is_ours, seconds=JOURNAL_SECONDS)
         self._log.info("host.send_traced", command_id=command_id, trace=type(found).__name__)
         match found:
-            case Answered(sent=sent):
-                return sent
+            case Answered(result=result):
+                return result
             case Refused(error=error):
                 raise error
             case NotHanded():
                 raise SessionNotConnectedError("the session's process ended; nothing was sent")
             case _:
                 raise UncertainError("the session's process ended while the message was sent")
-
-    async def chats_of(self, to: str) -> tuple[str, ...]:
-        """Return the ids of a person's chat; see the port."""
-        answer = await self._request(
-            lambda number: frames.AskChats(request=number, to=to),
-            seconds=self._settings.send_timeout_seconds,
-            late=UpstreamTimeoutError("WhatsApp did not say who the recipient is"),
-        )
-        return answer.chats if isinstance(answer, frames.Chats) else ()
-
-    async def logout(self) -> None:
-        """Unlink the device; see the port."""
-        await self._request(
-            lambda number: frames.Logout(request=number),
-            seconds=self._settings.logout_timeout_seconds,
-            late=UpstreamTimeoutError("WhatsApp did not confirm the logout in time"),
-        )
 
     async def stop(self) -> None:
         """Disconnect and leave; killed after a few seconds. Idempotent."""
@@ -298,24 +282,26 @@ class HostProcess:
 
     # Requests.
 
-    async def _request(
-        self, make: Callable[[int], Frame], *, seconds: float, late: GatewayError
-    ) -> Answer:
+    async def _request(self, call: Method[R], command_id: str | None) -> Result:
         if self._closed.is_set():
             raise SessionNotConnectedError("the session's process is gone")
         self._numbers += 1
         number = self._numbers
-        future: asyncio.Future[Answer] = self._loop.create_future()
+        future: asyncio.Future[Result] = self._loop.create_future()
         self._requests[number] = future
+        if isinstance(call, Logout):
+            self._logouts.add(number)
+        request = frames.Request(request=number, call=cast("Call", call), command_id=command_id)
+        seconds = self._patience(call)
         try:
-            self._protocol.send(make(number))
+            self._protocol.send(request)
             reserve = min(CANCEL_SECONDS, seconds / 2)
             done, _ = await asyncio.wait((future,), timeout=seconds - reserve)
             if not done:
                 self._protocol.send(frames.Cancel(request=number))
                 done, _ = await asyncio.wait((future,), timeout=reserve)
             if not done:
-                raise late
+                raise _late(call)
             return future.result()
         except WireError as error:
             raise InvalidCommandError(
@@ -323,6 +309,12 @@ class HostProcess:
             ) from error
         finally:
             self._requests.pop(number, None)
+
+    def _patience(self, call: Method[R]) -> float:
+        settings = self._settings
+        if isinstance(call, Logout):
+            return settings.logout_timeout_seconds
+        return settings.send_timeout_seconds
 
     def _cancel_ack(self) -> None:
         if self._ack_due is not None:
@@ -340,12 +332,8 @@ class HostProcess:
 
     def _on_frame(self, frame: Frame) -> None:
         match frame:
-            case (
-                frames.Sent(request=number)
-                | frames.Done(request=number)
-                | frames.Chats(request=number)
-            ):
-                self._answer(number, frame)
+            case frames.Response(request=number, result=result):
+                self._answer(number, result)
             case frames.Failed(request=number):
                 self._fail(number, translate.error_of(frame))
             case frames.Notice(event=event, detail=detail):
@@ -394,12 +382,11 @@ class HostProcess:
             self._protocol.pause()
             self._log.warning("host.paused", events=self._events.qsize(), written_bytes=written)
 
-    def _answer(self, number: int, answer: Answer) -> None:
-        if isinstance(answer, frames.Done):
-            self._unlinked = True
+    def _answer(self, number: int, result: Result) -> None:
+        self._unlinked = self._unlinked or number in self._logouts
         future = self._requests.get(number)
         if future is not None and not future.done():
-            future.set_result(answer)
+            future.set_result(result)
 
     def _fail(self, number: int, error: GatewayError) -> None:
         future = self._requests.get(number)
@@ -446,3 +433,9 @@ class HostProcess:
         self._events.put_nowait(
             HostExited(expected=self._expected or self._unlinked or is_done, detail=detail)
         )
+
+
+def _late(call: Method[R]) -> GatewayError:
+    if call.effect is Effect.ONCE:
+        return UncertainError("no acknowledgement came in time")
+    return UpstreamTimeoutError("WhatsApp did not answer in time")

@@ -24,6 +24,8 @@ from gateway_worker.errors import (
     UpstreamRejectedError,
     UpstreamTimeoutError,
 )
+from gateway_worker.host_protocol.times import moment
+from gateway_worker.host_protocol.wire import Person
 from gateway_worker.sessions.hosting import (
     HostEvent,
     InboundMessage,
@@ -31,16 +33,13 @@ from gateway_worker.sessions.hosting import (
     LinkDown,
     LinkEnded,
     LinkUp,
-    OutgoingText,
     PairCodeIssued,
     Paired,
     PairingEnded,
     QrIssued,
-    SentMessage,
     UndecryptableMessage,
 )
 from gateway_worker.whatsapp.convert.texts import ID_CHARACTERS, stand_in
-from gateway_worker.whatsapp.convert.times import is_time
 from gateway_worker.whatsapp.ipc import frames
 from gateway_worker.whatsapp.ipc.codec import WireError
 from gateway_worker.whatsapp.ipc.frames import Failure
@@ -73,21 +72,6 @@ EventFrame = (
 """The frames that are news for the session."""
 
 
-def send_frame(message: OutgoingText, request: int, command_id: str | None) -> frames.SendText:
-    """Return the request to send a message."""
-    quoted = message.quoted
-    return frames.SendText(
-        request=request,
-        to=message.to,
-        text=message.text,
-        mentions=tuple(message.mentions),
-        quoted_id=quoted.message_id if quoted else None,
-        quoted_participant=quoted.participant if quoted else None,
-        quoted_text=quoted.text if quoted else None,
-        command_id=command_id,
-    )
-
-
 def error_of(failed: frames.Failed) -> GatewayError:
     """Return the error of a request that failed; an unknown kind may have taken effect."""
     kind = _ERRORS.get(failed.kind, UncertainError)
@@ -97,17 +81,6 @@ def error_of(failed: frames.Failed) -> GatewayError:
         failed.detail,
         retry_after_seconds=failed.retry_after_seconds,
         attempts=failed.attempts,
-    )
-
-
-def sent_message(sent: frames.Sent) -> SentMessage:
-    """Return what the server said to a send."""
-    return SentMessage(
-        message_id=sent.message_id,
-        chat=sent.chat,
-        timestamp=_moment(sent.timestamp) or datetime.now(UTC),
-        library_seconds=sent.seconds,
-        devices_left_out=sent.devices_left_out,
     )
 
 
@@ -176,7 +149,7 @@ def _message(frame: frames.Message) -> InboundMessage:
         sender=_participant(frame.sender),
         from_me=frame.from_me,
         is_group=frame.is_group,
-        timestamp=_moment(frame.timestamp) or datetime.now(UTC),
+        timestamp=moment(frame.timestamp) or datetime.now(UTC),
         content=content,
         quoted_id=frame.quoted_id,
         quoted_participant=frame.quoted_participant,
@@ -193,7 +166,7 @@ def _receipt(frame: frames.Receipt) -> InboundReceipt:
         chat=frame.chat,
         participant=_participant(frame.participant),
         status=ReceiptStatus(frame.status),
-        timestamp=_moment(frame.timestamp) or datetime.now(UTC),
+        timestamp=moment(frame.timestamp) or datetime.now(UTC),
         partial=frame.partial,
     )
 
@@ -205,12 +178,12 @@ def _undecryptable(frame: frames.Undecryptable) -> UndecryptableMessage:
         message_id=frame.message_id,
         chat=frame.chat,
         sender=None if frame.sender is None else _participant(frame.sender),
-        timestamp=None if frame.timestamp is None else _moment(frame.timestamp),
+        timestamp=None if frame.timestamp is None else moment(frame.timestamp),
         reason=UndecryptableReason(frame.reason),
     )
 
 
-def _participant(person: frames.Person) -> Participant:
+def _participant(person: Person) -> Participant:
     return Participant(
         jid=person.jid,
         lid=person.lid,
@@ -219,7 +192,7 @@ def _participant(person: frames.Person) -> Participant:
     )
 
 
-def _account(person: frames.Person) -> Account:
+def _account(person: Person) -> Account:
     return Account(
         jid=person.jid,
         lid=person.lid,
@@ -232,7 +205,3 @@ def _check(*ids: str | None) -> None:
     """Raise ValueError if one of these fits no field for ids."""
     if any(one is not None and (len(one) > ID_CHARACTERS or "\x00" in one) for one in ids):
         raise ValueError("an id does not fit")
-
-
-def _moment(seconds: int) -> datetime | None:
-    return datetime.fromtimestamp(seconds, tz=UTC) if is_time(seconds) else None

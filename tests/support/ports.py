@@ -14,6 +14,7 @@ from typing import NoReturn
 from gateway_contracts import SessionState
 from gateway_worker.commands.forwarding import CommandForwarder
 from gateway_worker.commands.ports import Delivery, Entry, InboxStore, Postponer, Received
+from gateway_worker.host_protocol.methods import Method, R
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock, SystemClock
 from gateway_worker.sessions.changes import Change, Committed, MessageRow
@@ -22,8 +23,6 @@ from gateway_worker.sessions.hosting import (
     HostListener,
     HostSpec,
     LeftoverSpools,
-    OutgoingText,
-    SentMessage,
     SessionHost,
 )
 from gateway_worker.sessions.ownership.lease import Tenure
@@ -272,19 +271,9 @@ class UnaskedHost(SessionHost):
 
     pid = 1
 
-    async def send_text(
-        self, message: OutgoingText, *, command_id: str | None = None
-    ) -> SentMessage:
+    async def request(self, call: Method[R], *, command_id: str | None = None) -> R:
         """Fail."""
-        unasked(self, "send_text")
-
-    async def chats_of(self, to: str) -> tuple[str, ...]:
-        """Fail."""
-        unasked(self, "chats_of")
-
-    async def logout(self) -> None:
-        """Fail."""
-        unasked(self, "logout")
+        unasked(self, "request")
 
     async def stop(self) -> None:
         """Fail."""

@@ -9,7 +9,6 @@ from gateway_contracts import Result
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.scheduler import Lane
 from gateway_worker.sessions.changes import MessageRow, Transfer
-from gateway_worker.sessions.hosting import SentMessage
 from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ports import MessageStore
 from gateway_worker.sessions.session import Session
@@ -70,11 +69,11 @@ class Once:
     """How a command is kept from being done twice; the host's journal knows how far it came.
 
     Attributes:
-        effect_of: Returns what is to be committed, from what the journal has of an earlier run.
+        effect_of: Returns what is to be committed, from the host's answer to an earlier run.
         may_repeat: Whether the backend would rather have it done twice than perhaps not at all.
     """
 
-    effect_of: Callable[[Session, Any, SentMessage], Effect]
+    effect_of: Callable[[Session, Any, Any], Effect]
     may_repeat: Callable[[Any], bool]
 
 

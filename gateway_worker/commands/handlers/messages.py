@@ -1,6 +1,7 @@
 """Messages on their way to WhatsApp."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from gateway_contracts import (
     MessageSend,
@@ -14,10 +15,11 @@ from gateway_contracts import (
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Once
 from gateway_worker.commands.scheduler import Lane
 from gateway_worker.errors import InvalidCommandError
+from gateway_worker.host_protocol.methods import FindChats, Quote, SendText, Sent
+from gateway_worker.host_protocol.times import moment
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Direction, MessageRow
 from gateway_worker.sessions.chats import chat_of, is_person, without_device
-from gateway_worker.sessions.hosting import OutgoingText, QuotedMessage, SentMessage
 from gateway_worker.sessions.session import Session
 
 
@@ -26,8 +28,8 @@ async def send(context: Context, command: MessageSend) -> Effect:
     session = await context.manager.find(command.subject)
     content = command.data.content
     quoted = await _quoted(context, session, command.data)
-    sent = await session.send_text(
-        OutgoingText(
+    sent = await session.request(
+        SendText(
             to=command.data.to.removeprefix("+"),
             text=content.text,
             mentions=tuple(mention.removeprefix("+") for mention in content.mentions),
@@ -38,34 +40,33 @@ async def send(context: Context, command: MessageSend) -> Effect:
     return sent_effect(session, command, sent)
 
 
-def sent_effect(session: Session, command: MessageSend, sent: SentMessage) -> Effect:
+def sent_effect(session: Session, command: MessageSend, sent: Sent) -> Effect:
     """Return what is to be committed for a message that WhatsApp's server has taken."""
     content: TextToSend = command.data.content
     session.sends.sent(sent.chat, sent.message_id)
+    timestamp = moment(sent.timestamp) or datetime.now(UTC)
     return Effect(
         result=SentInfo(
             message_id=sent.message_id,
             chat=sent.chat,
-            timestamp=sent.timestamp,
+            timestamp=timestamp,
             devices_left_out=sent.devices_left_out,
         ),
         session=session,
-        library_seconds=sent.library_seconds,
+        library_seconds=sent.seconds,
         message=MessageRow(
             chat=sent.chat,
             message_id=sent.message_id,
             direction=Direction.OUT,
             sender=session.account.jid if session.account else "",
             content=TextContent(text=content.text, mentions=content.mentions),
-            timestamp=sent.timestamp,
+            timestamp=timestamp,
             command_id=command.id,
         ),
     )
 
 
-async def _quoted(
-    context: Context, session: Session, data: MessageSendData
-) -> QuotedMessage | None:
+async def _quoted(context: Context, session: Session, data: MessageSendData) -> Quote | None:
     target = data.reply_to
     if target is None:
         return None
@@ -78,7 +79,7 @@ async def _quoted(
             pointer="/data/reply_to/message_id",
         )
     text = known.content.text if known and isinstance(known.content, TextContent) else None
-    return QuotedMessage(message_id=target.message_id, participant=participant, text=text)
+    return Quote(message_id=target.message_id, participant=participant, text=text)
 
 
 async def _find(
@@ -92,7 +93,9 @@ async def _find(
     chats: Sequence[str] = (chat_of(to),)
     found = await _look_up(context, session, chats, target)
     if not found and is_person(to):  # it may be stored under the person's other id
-        others = [chat for chat in await session.chats_of(to) if chat not in chats]
+        others = [
+            chat for chat in (await session.request(FindChats(to=to))).chats if chat not in chats
+        ]
         found = await _look_up(context, session, others, target) if others else found
     if target.participant is None and len({row.sender for row in found}) > 1:
         raise InvalidCommandError(

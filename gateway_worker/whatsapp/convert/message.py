@@ -2,10 +2,10 @@
 
 from typing import Any, Final
 
+from gateway_worker.host_protocol.times import is_time
 from gateway_worker.whatsapp.convert.content import Said, said
 from gateway_worker.whatsapp.convert.people import People, address, is_address
 from gateway_worker.whatsapp.convert.texts import is_message_id, message_id, stand_in
-from gateway_worker.whatsapp.convert.times import is_time
 from gateway_worker.whatsapp.ipc.frames import Message
 
 STATUS_CHAT: Final = "status@broadcast"

@@ -8,10 +8,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway_worker.host_protocol.times import is_time
 from gateway_worker.whatsapp.convert.message import MILLISECONDS, STATUS_CHAT, place_of
 from gateway_worker.whatsapp.convert.people import People, address
 from gateway_worker.whatsapp.convert.texts import message_id, stand_in
-from gateway_worker.whatsapp.convert.times import is_time
 from gateway_worker.whatsapp.ipc.frames import Undecryptable
 
 _LINE: Final = re.compile(rb"Ignoring message (\S+) from (\S+?)(?: in (\S+?))?: .*old counter")

@@ -2,22 +2,22 @@
 
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ContextInfo, ExtendedTextMessage, Message
 
+from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.whatsapp.convert.recipients import recipient
-from gateway_worker.whatsapp.ipc.frames import SendText
 
 
-def compose(request: SendText) -> Message:
-    """Return the message of a request.
+def compose(call: SendText) -> Message:
+    """Return the message of a call.
 
     Raises:
         RecipientError: A mention or the quoted message's writer is no JID.
     """
-    if not request.mentions and request.quoted_id is None:
-        return Message(conversation=request.text)
-    context = ContextInfo(mentionedJID=[recipient(one) for one in request.mentions])
-    if request.quoted_id is not None:
-        context.stanzaID = request.quoted_id
-        if request.quoted_participant is not None:
-            context.participant = recipient(request.quoted_participant)
-        context.quotedMessage.conversation = request.quoted_text or ""
-    return Message(extendedTextMessage=ExtendedTextMessage(text=request.text, contextInfo=context))
+    quoted = call.quoted
+    if not call.mentions and quoted is None:
+        return Message(conversation=call.text)
+    context = ContextInfo(mentionedJID=[recipient(one) for one in call.mentions])
+    if quoted is not None:
+        context.stanzaID = quoted.message_id
+        context.participant = recipient(quoted.participant)
+        context.quotedMessage.conversation = quoted.text or ""
+    return Message(extendedTextMessage=ExtendedTextMessage(text=call.text, contextInfo=context))

@@ -20,6 +20,7 @@ from neonize.proto.Neonize_pb2 import (
     UndecryptableMessage,
 )
 
+from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.stops import NO_REFUSAL, refusal
 from gateway_worker.whatsapp.convert.texts import message_id
 from gateway_worker.whatsapp.convert.undecryptable import swallowed
@@ -27,7 +28,7 @@ from gateway_worker.whatsapp.host.left_out import SendRemarks
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
 from gateway_worker.whatsapp.host.spool import MAX_PAYLOAD_BYTES, Spool, SpoolClosedError
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
-from gateway_worker.whatsapp.ipc.frames import Down, Ended, FromHost, Notice, Person
+from gateway_worker.whatsapp.ipc.frames import Down, Ended, FromHost, Notice
 
 DEVICE: Final = 0
 """The first event of all: the linked device, always sent. From then on the client may be asked."""

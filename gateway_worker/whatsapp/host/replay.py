@@ -10,23 +10,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.people import People, PhoneOf, without_device
 from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.shipping import Shipper
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
-from gateway_worker.whatsapp.ipc.frames import (
-    Ack,
-    AskChats,
-    Failed,
-    Failure,
-    Frame,
-    Logout,
-    Person,
-    SendText,
-    Start,
-    Stop,
-)
+from gateway_worker.whatsapp.ipc.frames import Ack, Failed, Failure, Frame, Request, Start, Stop
 
 _PHONE: Final = "SELECT pn FROM whatsmeow_lid_map WHERE lid = ?"
 _DEVICES: Final = "SELECT jid, lid, push_name, business_name FROM whatsmeow_device"
@@ -60,7 +50,7 @@ def _answer(frame: Frame, channel: BlockingChannel, shipper: Shipper) -> None:
     match frame:
         case Ack(record=record, beyond=beyond):
             shipper.acknowledge(record, beyond)
-        case SendText(request=request) | Logout(request=request) | AskChats(request=request):
+        case Request(request=request):
             channel.send(
                 Failed(request=request, kind=Failure.NOT_CONNECTED, detail="there is no connection")
             )

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn, TypeVar
 
+from gateway_worker.host_protocol.methods import Chats, FindChats, SendText, Sent
 from gateway_worker.whatsapp.convert.failures import (
     ONE_MORE,
     SendFailure,
@@ -27,14 +28,7 @@ from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.host.left_out import Remarks, SendRemarks
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.store_changes import StoreChanges
-from gateway_worker.whatsapp.ipc.frames import (
-    AskChats,
-    Chats,
-    Failed,
-    Failure,
-    SendText,
-    Sent,
-)
+from gateway_worker.whatsapp.ipc.frames import Failure, Request
 from gateway_worker.whatsapp.ipc.sends import Answer, Refusal
 
 REMEMBERED_IDS: Final = 1_000
@@ -77,7 +71,7 @@ class SendFailedError(Exception):
 
 
 class Sender:
-    """Sends messages one after the other; but for `give_up` for one thread.
+    """Sends messages one after the other, and answers queries beside them on another thread.
 
     Args:
         library: The client.
@@ -108,40 +102,46 @@ class Sender:
         self._asking: int | None = None
         self._true_ids: OrderedDict[str, str] = OrderedDict()
 
-    def send(self, request: SendText) -> Sent | Failed:
-        """Send a message. Never raises."""
-        try:
-            to = recipient(request.to)
-            message = compose(request)
-        except RecipientError as error:
-            return SendFailure(kind=Failure.INVALID, detail=str(error)).frame(request.request)
-        try:
-            answer, seconds = self._send(request, to, message)
-        except SendFailedError as error:
-            return error.failure.frame(request.request)
-        return Sent(
-            request=request.request,
-            message_id=answer.message_id,
-            chat=answer.chat,
-            timestamp=answer.timestamp,
-            seconds=seconds,
-            devices_left_out=answer.devices_left_out,
-        )
+    def send(self, request: Request) -> Sent:
+        """Send a message.
 
-    def chats(self, request: AskChats) -> Chats | Failed:
-        """Return the ids that a person's chat is known by, as asked of the server if need be."""
+        Raises:
+            SendFailedError: Nobody got it, or it is not known whether anybody did.
+        """
+        call = request.call
+        assert isinstance(call, SendText)
         try:
-            to = recipient(request.to)
-            to = self._true_ids.get(to, to)
-            lid = to if to.endswith(f"@{LID_SERVER}") else self._library.lid_of(to)
-            if lid is None:
-                to, lid = self._look_up(to)
+            to = recipient(call.to)
+            message = compose(call)
         except RecipientError as error:
-            return SendFailure(kind=Failure.INVALID, detail=str(error)).frame(request.request)
-        except SendFailedError as error:
-            return error.failure.frame(request.request)
+            raise _invalid(error) from None
+        with self._lock:
+            self._asking = request.request
+        target = self._target(to)
+        with self._lock:
+            is_given_up, self._asking = self._asking is None, None
+        if is_given_up:
+            raise SendFailedError(GIVEN_UP)
+        return self._hand_over(request.command_id, target, message)
+
+    def chats(self, request: Request) -> Chats:
+        """Return the ids that a person's chat is known by, as asked of the server if need be.
+
+        Raises:
+            SendFailedError: Nobody knows.
+        """
+        call = request.call
+        assert isinstance(call, FindChats)
+        try:
+            to = recipient(call.to)
+        except RecipientError as error:
+            raise _invalid(error) from None
+        to = self._true_ids.get(to, to)
+        lid = to if to.endswith(f"@{LID_SERVER}") else self._library.lid_of(to)
+        if lid is None:
+            to, lid = self._look_up(to)
         chats = dict.fromkeys((to, without_device(lid), self._chat(without_device(lid))))
-        return Chats(request=request.request, chats=tuple(chats))
+        return Chats(chats=tuple(chats))
 
     def give_up(self, request: int) -> bool:
         """Never hand over a message whose recipient is still being looked up; for every thread.
@@ -154,16 +154,6 @@ class Sender:
                 return False
             self._asking = None
             return True
-
-    def _send(self, request: SendText, to: str, message: Any) -> tuple[Answer, float]:
-        with self._lock:
-            self._asking = request.request
-        target = self._target(to)
-        with self._lock:
-            is_given_up, self._asking = self._asking is None, None
-        if is_given_up:
-            raise SendFailedError(GIVEN_UP)
-        return self._hand_over(request.command_id, target, message)
 
     # Before the message.
 
@@ -196,8 +186,9 @@ class Sender:
 
         Without the server's word for that a part of the answer may have been refused.
         """
-        for number in [one for one, known in self._true_ids.items() if known == to]:
-            del self._true_ids[number]
+        with self._lock:
+            for number in [one for one, known in self._true_ids.items() if known == to]:
+                del self._true_ids[number]
         phone = self._chat(lid)
         if phone.endswith(f"@{PHONE_SERVER}"):
             self._ask_for_id(phone)
@@ -217,9 +208,10 @@ class Sender:
             raise SendFailedError(
                 SendFailure(kind=Failure.TIMED_OUT, detail=detail, attempts=ONE_MORE)
             )
-        if len(self._true_ids) >= REMEMBERED_IDS:
-            self._true_ids.popitem(last=False)
-        self._true_ids[to] = true_id
+        with self._lock:
+            if len(self._true_ids) >= REMEMBERED_IDS:
+                self._true_ids.popitem(last=False)
+            self._true_ids[to] = true_id
         return true_id, lid
 
     def _learn(self, jid: str) -> str | None:
@@ -255,13 +247,8 @@ class Sender:
 
     # The message.
 
-    def _hand_over(
-        self, command: str | None, target: _Target, message: Any
-    ) -> tuple[Answer, float]:
+    def _hand_over(self, command: str | None, target: _Target, message: Any) -> Sent:
         """Give a message to the library, with a note before and one after.
-
-        Returns:
-            The answer, and how long the library took.
 
         Raises:
             SendFailedError: Nobody got it, or it is not known whether anybody did.
@@ -286,17 +273,17 @@ class Sender:
             self._note_failure(command, failure)
             self._settle()
             raise SendFailedError(failure)
-        noted = Answer(
-            command_id=command or "",
+        sent = Sent(
             message_id=answer.ID,
             chat=self._chat(target.to),
             timestamp=answer.Timestamp,
+            seconds=seconds,
             devices_left_out=len(missed),
         )
         if command is not None:
-            self._journal.answered(noted)
+            self._journal.answered(Answer(command_id=command, result=sent))
         self._settle()
-        return noted, seconds
+        return sent
 
     def _give(self, to: str, message: Any) -> Any:
         mark = self._changes.mark()
@@ -344,6 +331,10 @@ class Sender:
             return to
         phone = self._library.phone_of(user)
         return to if phone is None else f"{phone}@{PHONE_SERVER}"
+
+
+def _invalid(error: RecipientError) -> SendFailedError:
+    return SendFailedError(SendFailure(kind=Failure.INVALID, detail=str(error)))
 
 
 def _nobody(remarks: Remarks, missed: Devices) -> SendFailure:

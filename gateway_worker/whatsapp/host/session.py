@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.people import People, account, remembering
 from gateway_worker.whatsapp.convert.stops import is_stop, last_word
 from gateway_worker.whatsapp.host import events
@@ -47,21 +48,18 @@ from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 from gateway_worker.whatsapp.ipc.codec import WireError
 from gateway_worker.whatsapp.ipc.frames import (
     Ack,
-    AskChats,
     Cancel,
     Down,
     Ended,
     Frame,
     FromHost,
     Linked,
-    Logout,
     Measure,
     Measured,
     Notice,
     PairingFailed,
-    Person,
     QrCode,
-    SendText,
+    Request,
     Start,
     Stop,
     Up,
@@ -354,14 +352,10 @@ class HostSession:
         match frame:
             case Ack(record=record, beyond=beyond):
                 self._shipper.acknowledge(record, beyond)
-            case AskChats():
-                self._commands.ask_chats(frame)
-            case SendText():
-                self._commands.send_text(frame)
+            case Request():
+                self._commands.request(frame)
             case Cancel(request=request):
                 self._commands.cancel(request)
-            case Logout():
-                self._commands.logout(frame)
             case Stop():
                 self._leave()
             case Measure():

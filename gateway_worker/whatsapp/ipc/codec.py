@@ -13,15 +13,14 @@ import msgspec
 from gateway_worker.whatsapp.ipc import frames
 from gateway_worker.whatsapp.ipc.frames import Frame
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 HEADER: Final = struct.Struct("!BBI")
 
 KINDS: Final[tuple[type[Any], ...]] = (
     frames.Start,
-    frames.SendText,
+    frames.Request,
     frames.Cancel,
-    frames.Logout,
     frames.Stop,
     frames.Ack,
     frames.QrCode,
@@ -33,8 +32,7 @@ KINDS: Final[tuple[type[Any], ...]] = (
     frames.Ended,
     frames.Message,
     frames.Receipt,
-    frames.Sent,
-    frames.Done,
+    frames.Response,
     frames.Failed,
     frames.Notice,
     frames.Ready,
@@ -44,8 +42,6 @@ KINDS: Final[tuple[type[Any], ...]] = (
     frames.Reaped,
     frames.Lease,
     frames.Undecryptable,
-    frames.AskChats,
-    frames.Chats,
     frames.Measure,
     frames.Measured,
 )

@@ -1,28 +1,12 @@
-"""Every frame between the worker, the fork server and a host, as a value.
-
-Fields are plain (text, numbers, tuples of text, `Person`), so a host needs neither pydantic nor the
-contracts. Times are Unix seconds; JIDs are written `user@server`, with `:device` only where said.
-"""
+"""Every frame between the worker, the fork server and a host, as a value."""
 
 from typing import Final
 
-import msgspec
+from gateway_worker.host_protocol.methods import Call, Result
+from gateway_worker.host_protocol.wire import Person, Wire
 
 LEAVE_SECONDS: Final = 0.4
 """How long a host that may not run any more (SIGTERM) has before it is killed."""
-
-
-class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """What is read from the other process: every field of its type, and no others."""
-
-
-class Person(Wire, frozen=True, kw_only=True):
-    """Somebody on WhatsApp: `jid` is the phone-number JID when it is known, else the LID."""
-
-    jid: str
-    lid: str | None = None
-    phone_number: str | None = None
-    push_name: str | None = None
 
 
 # The worker to a host.
@@ -70,16 +54,17 @@ class Start(Wire, frozen=True, kw_only=True):
     replay: bool = False
 
 
-class SendText(Wire, frozen=True, kw_only=True):
-    """Send a text; answered by `Sent` or `Failed`. With a command's id it is journalled."""
+class Request(Wire, frozen=True, kw_only=True):
+    """Call a method; answered by `Response` or `Failed`.
+
+    Attributes:
+        request: Its number.
+        call: The method and its parameters.
+        command_id: The command that it is for; what must not be done twice is journalled under it.
+    """
 
     request: int
-    to: str
-    text: str
-    mentions: tuple[str, ...] = ()
-    quoted_id: str | None = None
-    quoted_participant: str | None = None
-    quoted_text: str | None = None
+    call: Call
     command_id: str | None = None
 
 
@@ -87,19 +72,6 @@ class Cancel(Wire, frozen=True, kw_only=True):
     """Forget a request that has not begun; then it is answered by `Failed(not_begun)`."""
 
     request: int
-
-
-class Logout(Wire, frozen=True, kw_only=True):
-    """Unlink the device; answered by `Done` or `Failed`. The host leaves after `Done`."""
-
-    request: int
-
-
-class AskChats(Wire, frozen=True, kw_only=True):
-    """Ask for the ids that a person's chat is known by; answered by `Chats`."""
-
-    request: int
-    to: str
 
 
 class Stop(Wire, frozen=True, kw_only=True):
@@ -212,37 +184,11 @@ class Undecryptable(Wire, frozen=True, kw_only=True):
     reason: str
 
 
-class Sent(Wire, frozen=True, kw_only=True):
-    """The server has taken the message of a `SendText`.
-
-    Attributes:
-        request: Which one.
-        message_id: The library's id of the message.
-        chat: The conversation's id.
-        timestamp: The server's, in Unix seconds.
-        seconds: How long the library needed.
-        devices_left_out: Devices of the recipients that the message was not written to.
-    """
+class Response(Wire, frozen=True, kw_only=True):
+    """A request has succeeded."""
 
     request: int
-    message_id: str
-    chat: str
-    timestamp: int
-    seconds: float
-    devices_left_out: int
-
-
-class Done(Wire, frozen=True, kw_only=True):
-    """A request without a result has taken effect."""
-
-    request: int
-
-
-class Chats(Wire, frozen=True, kw_only=True):
-    """The ids of one chat; none if there is no such person."""
-
-    request: int
-    chats: tuple[str, ...]
+    result: Result
 
 
 class Failed(Wire, frozen=True, kw_only=True):
@@ -334,7 +280,7 @@ class Failure:
     UNCERTAIN: Final = "uncertain"
 
 
-ToHost = Start | SendText | Cancel | Logout | AskChats | Stop | Ack | Measure
+ToHost = Start | Request | Cancel | Stop | Ack | Measure
 FromHost = (
     QrCode
     | PairCode
@@ -346,9 +292,7 @@ FromHost = (
     | Message
     | Receipt
     | Undecryptable
-    | Sent
-    | Done
-    | Chats
+    | Response
     | Failed
     | Notice
     | Measured

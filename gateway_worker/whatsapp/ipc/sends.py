@@ -12,9 +12,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import orjson
+import msgspec
+
+from gateway_worker.host_protocol.methods import Result
+from gateway_worker.host_protocol.wire import Wire
 
 JOURNAL_NAME: Final = "sends.journal"
 LOCK_NAME: Final = "host.lock"
@@ -24,8 +27,7 @@ _CHECKSUM_DIGITS: Final = 8
 _BEFORE_BODY: Final = _CHECKSUM_DIGITS + 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
+class Header(Wire, frozen=True, kw_only=True, tag="journal"):
     """From when on a journal is complete.
 
     Attributes:
@@ -43,27 +45,21 @@ class Header:
     word: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handing:
-    """A command's message is about to be given to the library."""
+class Handing(Wire, frozen=True, kw_only=True, tag="handing"):
+    """A command's call is about to be made to the library."""
 
     command_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """The server took it, for at least one device of the recipient."""
+class Answer(Wire, frozen=True, kw_only=True, tag="answered"):
+    """It has had its effect, and this is the answer."""
 
     command_id: str
-    message_id: str
-    chat: str
-    timestamp: int
-    devices_left_out: int = 0
+    result: Result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """It was not sent, or to nobody; `kind` is one of the `Failure` texts."""
+class Refusal(Wire, frozen=True, kw_only=True, tag="refused"):
+    """It has had no effect; `kind` is one of the `Failure` texts."""
 
     command_id: str
     kind: str
@@ -72,8 +68,7 @@ class Refusal:
     attempts: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Opened(Wire, frozen=True, kw_only=True, tag="opened"):
     """A host begins; all before it are gone."""
 
     worker_id: str
@@ -84,14 +79,8 @@ class Opened:
 Entry = Handing | Answer | Refusal
 Line = Header | Opened | Entry
 
-_NAMES: Final[dict[str, type[Any]]] = {
-    "journal": Header,
-    "opened": Opened,
-    "handing": Handing,
-    "answered": Answer,
-    "refused": Refusal,
-}
-_TAGS: Final = {cls: name for name, cls in _NAMES.items()}
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final[msgspec.json.Decoder[Line]] = msgspec.json.Decoder(Line)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,7 +103,7 @@ class Journal:
 
 def line_of(line: Line) -> bytes:
     """Return a line's bytes."""
-    body = orjson.dumps([_TAGS[type(line)], line])
+    body = _ENCODER.encode(line)
     return b"%08x %s\n" % (zlib.crc32(body), body)
 
 
@@ -156,8 +145,6 @@ def _line(raw: bytes) -> Line | None:
     try:
         if int(raw[:_CHECKSUM_DIGITS], 16) != zlib.crc32(body):
             return None
-        tag, values = orjson.loads(body)
-        line: Line = _NAMES[tag](**values)
-    except (ValueError, TypeError, KeyError):  # orjson's error is a ValueError
+        return _DECODER.decode(body)
+    except ValueError:  # msgspec's errors are some
         return None
-    return line

@@ -8,7 +8,8 @@ from functools import partial
 import pytest
 
 from gateway_worker.errors import GatewayError
-from gateway_worker.sessions.hosting import HostExited, LinkEnded, LinkUp, OutgoingText, QrIssued
+from gateway_worker.host_protocol.methods import Logout, SendText
+from gateway_worker.sessions.hosting import HostExited, LinkEnded, LinkUp, QrIssued
 from gateway_worker.sessions.store_files import forget_local
 from tests.integration.device_stores.conftest import Devices
 from tests.integration.device_stores.traffic import arrived, receive, send, shows, talk, texts
@@ -59,7 +60,7 @@ async def test_a_kill_during_traffic_costs_no_session(devices: Devices) -> None:
     async def chatter(turn: int) -> None:
         for number in range(1000):
             text = f"out {turn} {number}"
-            await account.host.send_text(OutgoingText(to=ben.number, text=text))
+            await account.host.request(SendText(to=ben.number, text=text))
             sent.append(text)
 
     for turn in range(3):
@@ -141,7 +142,7 @@ async def test_a_deleted_device_leaves_nothing(devices: Devices) -> None:
     account, other = await devices.linked(), await devices.linked()
     ben = await devices.customer()
     await talk(account, ben, "hello", times=1)
-    await account.host.logout()
+    await account.host.request(Logout())
     await account.next(HostExited)
     await devices.stores.secure(other.name, other.directory, epoch=1)
     await devices.stores.delete(account.name, account.directory)

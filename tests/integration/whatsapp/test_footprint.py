@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway_worker.sessions.hosting import OutgoingText
+from gateway_worker.host_protocol.methods import SendText
 from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.eventually import eventually
 
@@ -50,8 +50,8 @@ async def test_hosts_share_their_memory(stage: Stage) -> None:
     async def write(place: int) -> None:
         other = accounts[(place + 1) % HOSTS]
         for number in range(MESSAGES):
-            text = OutgoingText(to=other.phone.number, text=f"message {number}")
-            await accounts[place].host.send_text(text)
+            text = SendText(to=other.phone.number, text=f"message {number}")
+            await accounts[place].host.request(text)
 
     await asyncio.gather(*(write(place) for place in range(HOSTS)))
     busy = await mebibytes_each(stage, accounts)

@@ -3,15 +3,9 @@
 import pytest
 
 from gateway_worker.errors import SessionNotConnectedError
+from gateway_worker.host_protocol.methods import Logout, SendText
 from gateway_worker.sandbox.hub.faults import ALWAYS, Faults, LoginFailure, StreamEnd
-from gateway_worker.sessions.hosting import (
-    HostExited,
-    LinkDown,
-    LinkEnded,
-    LinkUp,
-    OutgoingText,
-    QrIssued,
-)
+from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded, LinkUp, QrIssued
 from tests.integration.whatsapp.stage import Account, Stage
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -26,7 +20,7 @@ async def test_a_cut_connection_comes_back(stage: Stage, shop: Account) -> None:
     await shop.next(LinkDown)
     await shop.next(LinkUp)
     ben = await stage.customer()
-    await shop.host.send_text(OutgoingText(to=ben.number, text="back"))
+    await shop.host.request(SendText(to=ben.number, text="back"))
     assert (await ben.next_message()).text == "back"
     assert shop.host.pid == pid
 
@@ -37,7 +31,7 @@ async def test_a_service_that_is_away_for_a_while(stage: Stage, shop: Account) -
     try:
         await shop.next(LinkDown)
         with pytest.raises(SessionNotConnectedError):
-            await shop.host.send_text(OutgoingText(to=shop.phone.number, text="x"))
+            await shop.host.request(SendText(to=shop.phone.number, text="x"))
     finally:
         await stage.sandbox.faults.service_up()
 
@@ -134,12 +128,12 @@ async def test_logging_out(stage: Stage) -> None:
     """The phone has no companion any more, the host leaves as expected."""
     account = await stage.linked()
 
-    await account.host.logout()
+    await account.host.request(Logout())
 
     assert (await account.next(HostExited)).expected
     assert account.phone.companions == ()
     with pytest.raises(SessionNotConnectedError):
-        await account.host.logout()
+        await account.host.request(Logout())
 
 
 async def test_logging_out_without_a_connection(stage: Stage) -> None:
@@ -149,7 +143,7 @@ async def test_logging_out_without_a_connection(stage: Stage) -> None:
     try:
         await account.next(LinkDown)
         with pytest.raises(SessionNotConnectedError):
-            await account.host.logout()
+            await account.host.request(Logout())
     finally:
         await stage.sandbox.faults.service_up()
 

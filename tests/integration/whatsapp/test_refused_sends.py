@@ -11,9 +11,10 @@ from gateway_worker.errors import (
     UpstreamRejectedError,
     UpstreamTimeoutError,
 )
+from gateway_worker.host_protocol.methods import Logout, SendText, Sent
 from gateway_worker.sandbox.hub.faults import Faults, QueryRefusal, RefusalShape
 from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sessions.hosting import LinkUp, OutgoingText, SentMessage
+from gateway_worker.sessions.hosting import LinkUp
 from gateway_worker.whatsapp.convert.failures import RATE_LIMIT_SECONDS
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
@@ -26,10 +27,10 @@ DEVICES = "usync/message"
 CONTACT = "usync/contact"
 
 
-async def say(account: Account, to: Phone | str, text: str = "hello") -> SentMessage:
+async def say(account: Account, to: Phone | str, text: str = "hello") -> Sent:
     """Send a text."""
     number = to if isinstance(to, str) else to.number
-    return await account.host.send_text(OutgoingText(to=number, text=text))
+    return await account.host.request(SendText(to=number, text=text))
 
 
 def refuse(stage: Stage, account: Account, *refusals: QueryRefusal) -> None:
@@ -367,7 +368,7 @@ async def test_a_logout_that_is_refused(
     refuse(stage, shop, QueryRefusal(query="md/remove-companion-device", status=status))
 
     with pytest.raises(error, match=str(status)):
-        await shop.host.logout()
+        await shop.host.request(Logout())
 
     await say(shop, ben)
 
@@ -400,7 +401,7 @@ async def test_a_look_up_that_is_never_answered(stage: Stage, query: str) -> Non
         assert [message.message_id for message in ben.inbox] == [sent.message_id]
 
 
-async def eventually_sent(account: Account, to: Phone) -> SentMessage:
+async def eventually_sent(account: Account, to: Phone) -> Sent:
     """Send as soon as the connection, which was cut, is there again."""
     while True:
         try:

@@ -7,13 +7,13 @@ import pytest
 
 from gateway_contracts.commands import PairByQr
 from gateway_worker.errors import SessionNotConnectedError
+from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.sessions.hosting import (
     HostEvent,
     HostExited,
     HostSpec,
     InboundMessage,
     InboundReceipt,
-    OutgoingText,
 )
 from gateway_worker.whatsapp.launcher import HostProcesses
 from gateway_worker.whatsapp.process import HostProcess
@@ -76,7 +76,7 @@ async def left_behind(stage: Stage) -> tuple[Account, list[Spooled]]:
     account.acknowledging = False
     for number in range(5):
         await ben.send_text(account.phone.number, f"{number}")
-    sent = await account.host.send_text(OutgoingText(to=ben.number, text="back"))
+    sent = await account.host.request(SendText(to=ben.number, text="back"))
     await account.phone.send_text(ben.number, "from the phone")
     await account.next(InboundMessage, lambda message: message.from_me)
     await eventually(
@@ -102,7 +102,7 @@ async def test_it_is_told_as_it_would_have_been(stage: Stage) -> None:
         await eventually(lambda: len(first.told()) >= len(told))
         assert first.told()[: len(told)] == told
         with pytest.raises(SessionNotConnectedError):
-            await host.send_text(OutgoingText(to="4915500001", text="no"), command_id="c")
+            await host.request(SendText(to="4915500001", text="no"), command_id="c")
         host.kill()
         assert not (await first.end()).expected
         assert processes.leftovers(account.directory)

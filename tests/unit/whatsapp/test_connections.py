@@ -9,7 +9,7 @@ import pytest
 
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 from gateway_worker.whatsapp.ipc.codec import HEADER, VERSION, WireError, encode
-from gateway_worker.whatsapp.ipc.frames import Ack, Done, Frame
+from gateway_worker.whatsapp.ipc.frames import Ack, Cancel, Frame
 from gateway_worker.whatsapp.ipc.streaming import FrameProtocol
 
 
@@ -46,7 +46,7 @@ def drain(channel: BlockingChannel, count: int) -> list[Frame]:
 def answer(channel: BlockingChannel, count: int) -> None:
     """Send so many frames."""
     for number in range(count):
-        channel.send(Done(request=number))
+        channel.send(Cancel(request=number))
 
 
 async def test_frames_go_both_ways(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -63,7 +63,7 @@ async def test_frames_go_both_ways(pair: tuple[socket.socket, socket.socket]) ->
     await worker.closed
 
     assert received == [Ack(record=number) for number in range(500)]
-    assert worker.frames == [Done(request=number) for number in range(500)]
+    assert worker.frames == [Cancel(request=number) for number in range(500)]
     assert worker.closed.result() is None
 
 
@@ -75,7 +75,7 @@ async def test_several_threads_may_send(pair: tuple[socket.socket, socket.socket
 
     def send(thread: int) -> None:
         for number in range(2_000):
-            host.send(Done(request=thread * 10_000 + number))
+            host.send(Cancel(request=thread * 10_000 + number))
 
     threads = [threading.Thread(target=send, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -85,7 +85,7 @@ async def test_several_threads_may_send(pair: tuple[socket.socket, socket.socket
     theirs.close()
     await worker.closed
 
-    numbers = [frame.request for frame in worker.frames if isinstance(frame, Done)]
+    numbers = [frame.request for frame in worker.frames if isinstance(frame, Cancel)]
     for thread_number in range(4):
         own = [number for number in numbers if number // 10_000 == thread_number]
         assert own == [thread_number * 10_000 + number for number in range(2_000)]
@@ -99,10 +99,10 @@ async def test_a_broken_stream_ends_the_connection(
     worker = Worker()
     await worker.connect(ours)
 
-    theirs.sendall(encode(Done(request=1)) + HEADER.pack(VERSION + 1, 0, 0))
+    theirs.sendall(encode(Cancel(request=1)) + HEADER.pack(VERSION + 1, 0, 0))
 
     assert isinstance(await worker.closed, WireError)
-    assert worker.frames == [Done(request=1)]
+    assert worker.frames == [Cancel(request=1)]
 
 
 async def test_sending_into_a_closed_connection_is_silent(

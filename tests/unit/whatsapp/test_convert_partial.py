@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from gateway_contracts import TextContent, UndecryptableReason, UnsupportedContent
 from gateway_contracts.model import MessageId
+from gateway_worker.host_protocol.wire import Person
 from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, UndecryptableMessage
 from gateway_worker.whatsapp import translate
 from gateway_worker.whatsapp.convert.message import message
@@ -209,7 +210,7 @@ def test_nothing_that_can_be_read(payload: bytes) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"chat": "x" * 200}, {"message_id": "x" * 200}, {"sender": frames.Person(jid="x" * 200)}],
+    [{"chat": "x" * 200}, {"message_id": "x" * 200}, {"sender": Person(jid="x" * 200)}],
     ids=str,
 )
 def test_a_host_that_says_what_does_not_fit(values: dict[str, Any]) -> None:
@@ -219,7 +220,7 @@ def test_a_host_that_says_what_does_not_fit(values: dict[str, Any]) -> None:
             "record": 1,
             "message_id": "A",
             "chat": "c",
-            "sender": frames.Person(jid="j"),
+            "sender": Person(jid="j"),
             "from_me": False,
             "is_group": False,
             "timestamp": 1,

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.message import message
 from gateway_worker.whatsapp.convert.people import People, account, without_device
 from gateway_worker.whatsapp.convert.receipt import receipt
-from gateway_worker.whatsapp.ipc.frames import Message, Person, Receipt
+from gateway_worker.whatsapp.ipc.frames import Message, Receipt
 from tests.unit.whatsapp.library_messages import GROUP, LID, arrival, e2e, events, jid, source
 
 BEN = Person(jid="4915550002@s.whatsapp.net", lid="802@lid", phone_number="+4915550002")

@@ -9,7 +9,10 @@ SCENE = """
 import threading, time
 from queue import Queue
 from gateway_worker.whatsapp.host.commands import Commands
-from gateway_worker.whatsapp.ipc.frames import Failed, SendText, Sent
+from gateway_worker.host_protocol.methods import SendText, Sent
+from gateway_worker.whatsapp.convert.failures import SendFailure
+from gateway_worker.whatsapp.host.sending import SendFailedError
+from gateway_worker.whatsapp.ipc.frames import Request
 
 class Sender:
     sending, may_end = Queue(), threading.Event()
@@ -18,14 +21,13 @@ class Sender:
         self.is_given_up = self.is_asking
         return self.is_asking
     def send(self, request):
-        self.sending.put(request.to)
+        self.sending.put(request.call.to)
         self.may_end.wait()
         if self.is_given_up:
-            return Failed(request=request.request, kind="timed_out", detail="given up")
-        return Sent(
-            request=request.request, message_id="3EB0", chat=request.to, timestamp=1, seconds=0.1,
-            devices_left_out=0,
-        )
+            raise SendFailedError(SendFailure(kind="timed_out", detail="given up"))
+        return Sent(message_id="3EB0", chat=request.call.to, timestamp=1)
+    def chats(self, request):
+        raise NotImplementedError
 
 def hear(frame):
     print(type(frame).__name__, frame.request, getattr(frame, "kind", ""))
@@ -40,7 +42,8 @@ commands = Commands(
 )
 
 def ask(request):
-    commands.send_text(SendText(request=request, to="12025550101@s.whatsapp.net", text="x"))
+    call = SendText(to="12025550101@s.whatsapp.net", text="x")
+    commands.request(Request(request=request, call=call))
 
 ask(1)
 sender.sending.get()
@@ -56,9 +59,9 @@ print("begun:", 1 + sender.sending.qsize())
 @pytest.mark.parametrize(
     ("leave", "heard"),
     [
-        ("commands.close(); ask(3)", ["Failed 2 not_begun", "Failed 3 not_begun", "Sent 1"]),
-        ("commands.abandon()", ["Sent 1"]),
-        ("", ["Sent 1", "Sent 2"]),
+        ("commands.close(); ask(3)", ["Failed 2 not_begun", "Failed 3 not_begun", "Response 1"]),
+        ("commands.abandon()", ["Response 1"]),
+        ("", ["Response 1", "Response 2"]),
     ],
     ids=["leaves", "without a worker", "stays"],
 )
@@ -67,7 +70,7 @@ def test_a_host_that_leaves_begins_nothing_more(leave: str, heard: list[str]) ->
     code = SCENE.replace("{leave}", leave).replace("{asking}", "False")
     *told, begun = played(code)
     assert [line.strip() for line in told] == heard
-    assert begun == f"begun: {sum(line.startswith('Sent') for line in heard)}"
+    assert begun == f"begun: {sum(line.startswith('Response') for line in heard)}"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,7 @@ def test_a_host_that_leaves_begins_nothing_more(leave: str, heard: list[str]) ->
     [
         ("commands.close()", ["Failed 1 not_begun", "Failed 2 not_begun", "Failed 1 timed_out"]),
         ("commands.abandon()", ["Failed 1 timed_out"]),
-        ("commands.cancel(1)", ["Failed 1 timed_out", "Failed 1 timed_out", "Sent 2"]),
+        ("commands.cancel(1)", ["Failed 1 timed_out", "Failed 1 timed_out", "Response 2"]),
     ],
     ids=["leaves", "without a worker", "waited too long"],
 )

@@ -18,14 +18,17 @@ from gateway_worker.errors import (
     UpstreamRejectedError,
     UpstreamTimeoutError,
 )
-from gateway_worker.sessions.hosting import (
-    HostEvent,
-    HostExited,
-    InboundMessage,
-    LinkEnded,
-    OutgoingText,
-    SentMessage,
+from gateway_worker.host_protocol.methods import (
+    Call,
+    Chats,
+    Done,
+    FindChats,
+    Logout,
+    SendText,
+    Sent,
 )
+from gateway_worker.host_protocol.wire import Person
+from gateway_worker.sessions.hosting import HostEvent, HostExited, InboundMessage, LinkEnded
 from gateway_worker.whatsapp.forkserver import ForkedHost
 from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.ipc import frames
@@ -170,7 +173,7 @@ def message(record: int, *, timestamp: int = 1) -> frames.Message:
         record=record,
         message_id=f"3EB0{record}",
         chat="1@s.whatsapp.net",
-        sender=frames.Person(jid="1@s.whatsapp.net"),
+        sender=Person(jid="1@s.whatsapp.net"),
         from_me=False,
         is_group=False,
         timestamp=timestamp,
@@ -209,12 +212,38 @@ async def test_many_acknowledgements_are_one_frame(tmp_path: Path) -> None:
 async def test_the_ids_of_a_chat(tmp_path: Path) -> None:
     """The host knows them; one that does not answer is given up."""
     async with puppet(tmp_path) as host:
-        asking = asyncio.create_task(host.host.chats_of("15550100002"))
-        asked = await host.hear(frames.AskChats)
-        assert isinstance(asked, frames.AskChats)
-        host.say(frames.Chats(request=asked.request, chats=("a@s.whatsapp.net", "b@lid")))
+        asking = asyncio.create_task(host.host.request(FindChats(to="15550100002")))
+        asked = await host.hear(frames.Request)
+        assert isinstance(asked, frames.Request)
+        chats = Chats(chats=("a@s.whatsapp.net", "b@lid"))
+        host.say(frames.Response(request=asked.request, result=chats))
 
-        assert (asked.to, await asking) == ("15550100002", ("a@s.whatsapp.net", "b@lid"))
+        assert (asked.call, await asking) == (FindChats(to="15550100002"), chats)
+
+
+async def test_an_answer_to_something_else_is_none(tmp_path: Path) -> None:
+    """A host that is not itself any more does not make the worker believe anything."""
+    async with puppet(tmp_path) as host:
+        sending = asyncio.create_task(host.host.request(SendText(to="1", text="x")))
+        asked = await host.hear(frames.Request)
+        assert isinstance(asked, frames.Request)
+        host.say(frames.Response(request=asked.request, result=Done()))
+
+        with pytest.raises(UncertainError):
+            await sending
+
+
+@pytest.mark.parametrize("call", [FindChats(to="15550100002"), Logout()])
+async def test_a_host_that_dies_under_what_may_be_repeated(tmp_path: Path, call: Call) -> None:
+    """It is repeated: only what must not be done twice is uncertain."""
+    async with puppet(tmp_path) as host:
+        asking = asyncio.create_task(host.host.request(call))
+        await host.hear(frames.Request)
+        host.host.kill()
+        host.hang_up()
+
+        with pytest.raises(SessionNotConnectedError):
+            await asking
 
 
 async def test_a_listener_that_fails_does_not_end_the_host(tmp_path: Path) -> None:
@@ -233,9 +262,9 @@ async def test_a_listener_that_fails_does_not_end_the_host(tmp_path: Path) -> No
 async def test_a_send_without_an_answer_is_uncertain(tmp_path: Path) -> None:
     """The host is asked to give it up; an answer after that is nobody's."""
     async with puppet(tmp_path) as host:
-        sending = asyncio.create_task(host.host.send_text(OutgoingText(to="1", text="x")))
-        request = await host.hear(frames.SendText)
-        assert isinstance(request, frames.SendText)
+        sending = asyncio.create_task(host.host.request(SendText(to="1", text="x")))
+        request = await host.hear(frames.Request)
+        assert isinstance(request, frames.Request)
 
         assert await host.hear(frames.Cancel) == frames.Cancel(request=request.request)
         with pytest.raises(UncertainError):
@@ -249,7 +278,7 @@ async def test_a_send_without_an_answer_is_uncertain(tmp_path: Path) -> None:
 async def test_a_send_that_had_not_begun_can_be_repeated(tmp_path: Path) -> None:
     """That is another error than not knowing."""
     async with puppet(tmp_path) as host:
-        sending = asyncio.create_task(host.host.send_text(OutgoingText(to="1", text="x")))
+        sending = asyncio.create_task(host.host.request(SendText(to="1", text="x")))
         cancel = await host.hear(frames.Cancel)
         assert isinstance(cancel, frames.Cancel)
 
@@ -263,21 +292,21 @@ async def test_a_logout_without_an_answer(tmp_path: Path) -> None:
     """It may be tried again."""
     async with puppet(tmp_path) as host:
         with pytest.raises(UpstreamTimeoutError):
-            await host.host.logout()
+            await host.host.request(Logout())
 
 
 async def test_a_text_that_has_no_bytes(tmp_path: Path) -> None:
     """Nothing is sent, and the request is forgotten."""
     async with puppet(tmp_path) as host:
         with pytest.raises(InvalidCommandError):
-            await host.host.send_text(OutgoingText(to="1", text="\ud800"))
+            await host.host.request(SendText(to="1", text="\ud800"))
 
 
 async def test_a_host_that_speaks_nonsense_is_ended(tmp_path: Path) -> None:
     """Requests under way are uncertain, and the last event comes after all others."""
     async with puppet(tmp_path) as host:
-        sending = asyncio.create_task(host.host.send_text(OutgoingText(to="1", text="x")))
-        await host.hear(frames.SendText)
+        sending = asyncio.create_task(host.host.request(SendText(to="1", text="x")))
+        await host.hear(frames.Request)
 
         host.say(message(1))
         host.say_bytes(b"\xff" * 100)
@@ -285,7 +314,7 @@ async def test_a_host_that_speaks_nonsense_is_ended(tmp_path: Path) -> None:
         with pytest.raises(UncertainError):
             await sending
         with pytest.raises(SessionNotConnectedError):
-            await host.host.send_text(OutgoingText(to="1", text="y"))
+            await host.host.request(SendText(to="1", text="y"))
     events = await host.told(2)
     assert isinstance(events[0], InboundMessage)
     assert events[-1] == HostExited(expected=False, detail="killed by SIGKILL")
@@ -310,10 +339,8 @@ async def _send_and_die(directory: Path, note: Callable[[SendJournal], None]) ->
     (directory / LOCK_NAME).touch()
     journal = SendJournal.open(directory=directory, worker_id="", epoch=0)
     async with puppet(directory) as host:
-        sending = asyncio.create_task(
-            host.host.send_text(OutgoingText(to="1", text="x"), command_id="c")
-        )
-        await host.hear(frames.SendText)
+        sending = asyncio.create_task(host.host.request(SendText(to="1", text="x"), command_id="c"))
+        await host.hear(frames.Request)
         note(journal)
         host.host.kill()
         host.hang_up()
@@ -326,12 +353,14 @@ async def test_a_host_that_dies_between_its_note_and_its_answer(tmp_path: Path) 
     def note(journal: SendJournal) -> None:
         journal.handing("c")
         journal.answered(
-            Answer(command_id="c", message_id="3EB0", chat="1@s.whatsapp.net", timestamp=1)
+            Answer(
+                command_id="c", result=Sent(message_id="3EB0", chat="1@s.whatsapp.net", timestamp=1)
+            )
         )
 
     sent = await _send_and_die(tmp_path, note)
 
-    assert isinstance(sent, SentMessage)
+    assert isinstance(sent, Sent)
     assert (sent.message_id, sent.chat) == ("3EB0", "1@s.whatsapp.net")
 
 

@@ -73,4 +73,4 @@ class SpoolMachine(RuleBasedStateMachine):
 
 
 TestSpoolMachine = SpoolMachine.TestCase
-TestSpoolMachine.settings = settings(max_examples=60, stateful_step_count=40)
+TestSpoolMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

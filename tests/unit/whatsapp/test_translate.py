@@ -14,12 +14,13 @@ from gateway_worker.errors import (
     UpstreamRejectedError,
     UpstreamTimeoutError,
 )
+from gateway_worker.host_protocol.wire import Person
 from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, LinkEnded
 from gateway_worker.whatsapp.ipc import frames
 from gateway_worker.whatsapp.ipc.frames import Failure
 from gateway_worker.whatsapp.translate import error_of, host_event
 
-BEN = frames.Person(jid="1@s.whatsapp.net", lid="2@lid", phone_number="+1", push_name="Ben")
+BEN = Person(jid="1@s.whatsapp.net", lid="2@lid", phone_number="+1", push_name="Ben")
 PARTICIPANT = Participant(jid="1@s.whatsapp.net", lid="2@lid", phone_number="+1", push_name="Ben")
 MOMENT = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 

@@ -1,0 +1,123 @@
+"""What a host can be asked for: one small class per method, with what is to be known of a call.
+
+A method is its parameters; the class says what the answer is, what a call that was interrupted is
+worth, and what it waits for. The worker and the host treat all of them alike.
+"""
+
+from enum import Enum, auto
+from typing import ClassVar, Generic, TypeVar
+
+from gateway_worker.host_protocol.wire import Wire
+
+
+class Effect(Enum):
+    """What a call does, and so what may follow when nobody knows how it ended."""
+
+    QUERY = auto()
+    """Nothing: it may be asked again."""
+    IDEMPOTENT = auto()
+    """Once more changes nothing more: it may be repeated."""
+    ONCE = auto()
+    """A second time would be a second effect: the host keeps a journal, and it is not repeated."""
+
+
+class Lane(Enum):
+    """What a call waits for within its session."""
+
+    ORDERED = auto()
+    """All ordered calls before it. One that is late has its connection cut, which is how the
+    library learns what became of it."""
+    QUERY = auto()
+    """Other queries only. One that is late is given up, and the connection stays."""
+
+
+class Sent(Wire, frozen=True, kw_only=True, tag="sent"):
+    """WhatsApp's server has taken a message, for at least one device of the recipient.
+
+    Attributes:
+        message_id: The library's id of the message.
+        chat: The conversation's id.
+        timestamp: The server's, in Unix seconds.
+        seconds: How long the library needed.
+        devices_left_out: Devices of the recipients that the message was not written to.
+    """
+
+    message_id: str
+    chat: str
+    timestamp: int
+    seconds: float = 0.0
+    devices_left_out: int = 0
+
+
+class Done(Wire, frozen=True, kw_only=True, tag="done"):
+    """It has taken effect, and there is nothing more to say."""
+
+
+class Chats(Wire, frozen=True, kw_only=True, tag="chats"):
+    """The ids of one chat."""
+
+    chats: tuple[str, ...]
+
+
+Result = Sent | Done | Chats
+R = TypeVar("R", bound=Result)
+
+
+class Method(Wire, Generic[R], frozen=True, kw_only=True):
+    """What all methods have in common.
+
+    Attributes:
+        result: What a call is answered with.
+        effect: What it does.
+        lane: What it waits for.
+    """
+
+    result: ClassVar[type[Result]]
+    effect: ClassVar[Effect]
+    lane: ClassVar[Lane]
+
+
+class Quote(Wire, frozen=True, kw_only=True):
+    """The message that a reply quotes: its id, its writer's JID and, if known, its text."""
+
+    message_id: str
+    participant: str
+    text: str | None = None
+
+
+class SendText(Method[Sent], frozen=True, kw_only=True, tag="message.send_text"):
+    """Send a text; `to` and `mentions` are JIDs or phone numbers (digits)."""
+
+    result = Sent
+    effect = Effect.ONCE
+    lane = Lane.ORDERED
+
+    to: str
+    text: str
+    mentions: tuple[str, ...] = ()
+    quoted: Quote | None = None
+
+
+class FindChats(Method[Chats], frozen=True, kw_only=True, tag="contact.chats"):
+    """Return the ids that a person's chat is known by, by number and by LID.
+
+    WhatsApp is asked about somebody who is not known yet. `to` is a phone number or a JID.
+    """
+
+    result = Chats
+    effect = Effect.QUERY
+    lane = Lane.QUERY
+
+    to: str
+
+
+class Logout(Method[Done], frozen=True, kw_only=True, tag="session.logout"):
+    """Unlink the device; the host leaves afterwards."""
+
+    result = Done
+    effect = Effect.IDEMPOTENT
+    lane = Lane.ORDERED
+
+
+Call = SendText | FindChats | Logout
+"""Every method."""

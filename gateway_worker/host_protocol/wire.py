@@ -1,0 +1,20 @@
+"""What every value between worker and host has in common.
+
+Fields are plain, so a host needs neither pydantic nor the contracts. Times are Unix seconds; JIDs
+are written `user@server`, with `:device` only where said.
+"""
+
+import msgspec
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """What is read from the other process: every field of its type, and no others."""
+
+
+class Person(Wire, frozen=True, kw_only=True):
+    """Somebody on WhatsApp: `jid` is the phone-number JID when it is known, else the LID."""
+
+    jid: str
+    lid: str | None = None
+    phone_number: str | None = None
+    push_name: str | None = None
