@@ -6,15 +6,15 @@ seen or bounded from outside; here every step of a recovery is one of ours. What
 aio-pika stands in `underlay`, with the reasons.
 
 The way through the modules: `client` opens and closes everything and is what `app.py` uses. Below
-it `link` keeps one connection up, `keeper` one channel, `topology` says what is to be there and
-`making` makes it, `publisher` publishes through the channels of `confirms`, `consumer` holds the
-`subscription` of each queue (those of dead workers by `attendance`), which lets as many messages in
-as its `window` is wide. It hands each message on as a `delivery` and remembers it in the `ledger`
-until `settlement` has settled it; `receipts` tells the broker. `headers` names what workers put on
-what they send on, and says when it can be believed. `dead_letters` is for whoever runs the gateway:
-it goes over that queue by `reading`, and knows `letters`. `frames` keeps one malformed message from
-taking a connection down. `failures` turns the library's errors into ours, `stats` is what can be
-measured.
+it `connection` keeps one connection up, `reopening_channel` one channel, `topology` says what is to
+be there and `making` makes it, `publisher` publishes through the channels of `confirms`, `consumer`
+holds the `subscription` of each queue (those of dead workers by `peer_queues`), which lets in as
+many messages as its `prefetch` allows. It hands each message on as a `delivery`, which the
+`delivery_tracker` remembers until `settlement` has settled it; `ack_writer` tells the broker.
+`headers` names what workers put on what they send on, and says when it can be believed.
+`dead_letters` is for whoever runs the gateway: it goes over that queue by `queue_browser`, and
+knows `letters`. `tolerant_transport` keeps one malformed message from taking a connection down.
+`failures` turns the library's errors into ours, `stats` is what can be measured.
 """
 
 from gateway_worker.broker.client import Broker

@@ -9,8 +9,8 @@ import structlog
 
 from gateway_contracts import MAX_COMMAND_BYTES
 from gateway_worker.broker.backlogs import Backlogs
+from gateway_worker.broker.connection import ReconnectingConnection
 from gateway_worker.broker.consumer import CommandConsumer
-from gateway_worker.broker.link import Link
 from gateway_worker.broker.publisher import Publisher
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import BrokerHealth, BrokerStats, Counters
@@ -36,7 +36,7 @@ class Broker:
         self._topology = settings.topology
         self._counters = Counters()
         self._consuming, self._publishing = (
-            Link(
+            ReconnectingConnection(
                 name=name,
                 worker_id=worker_id,
                 settings=settings,
@@ -46,14 +46,14 @@ class Broker:
             for name in ("consume", "publish")
         )
         self._declarer = Declarer(
-            link=self._consuming,
+            connection=self._consuming,
             topology=self._topology,
             worker_id=worker_id,
             request_timeout_seconds=settings.request_timeout_seconds,
         )
         self.routes = Routes(declarer=self._declarer)
         self.publisher = Publisher(
-            link=self._publishing,
+            connection=self._publishing,
             declarer=self._declarer,
             topology=self._topology,
             worker_id=worker_id,
@@ -77,9 +77,9 @@ class Broker:
         """
         broker = cls(settings=settings, worker_id=worker_id)
         async with AsyncExitStack() as stack:
-            for link in (broker._consuming, broker._publishing):
-                stack.push_async_callback(link.close)
-                await link.open()
+            for connection in (broker._consuming, broker._publishing):
+                stack.push_async_callback(connection.close)
+                await connection.open()
             stack.push_async_callback(broker.publisher.stop)
             await broker._prepare()
             log.info("broker.opened", address=settings.address)
@@ -97,7 +97,7 @@ class Broker:
             raise RuntimeError("there is a consumer already")
         self._consumer = CommandConsumer(
             sink=sink,
-            link=self._consuming,
+            connection=self._consuming,
             declarer=self._declarer,
             publisher=self.publisher,
             backlogs=self._backlogs,
@@ -124,9 +124,9 @@ class Broker:
     def check(self) -> BrokerHealth:
         """Tell whether the broker can be used now, and if not why. Never blocks."""
         problems = [
-            f"{link.name}: {link.last_failure}"
-            for link in (self._consuming, self._publishing)
-            if not link.is_up
+            f"{connection.name}: {connection.last_failure}"
+            for connection in (self._consuming, self._publishing)
+            if not connection.is_up
         ]
         if self._publishing.is_blocked():
             problems.append("publish: blocked by a memory or disk alarm of the broker")

@@ -20,6 +20,7 @@ from aio_pika.exceptions import (
     PublishError,
 )
 
+from gateway_worker.broker.connection import ReconnectingConnection, close_channel
 from gateway_worker.broker.failures import (
     RefusedError,
     ReturnedError,
@@ -28,8 +29,7 @@ from gateway_worker.broker.failures import (
     is_of_caller,
     size_limit,
 )
-from gateway_worker.broker.keeper import ChannelKeeper
-from gateway_worker.broker.link import Link, close_channel
+from gateway_worker.broker.reopening_channel import ReopeningChannel
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
 from gateway_worker.broker.underlay import Channel
@@ -46,7 +46,7 @@ class ConfirmingChannel:
 
     Args:
         name: For logs and errors.
-        link: The publishing connection.
+        connection: The publishing connection.
         declarer: Declares again what turned out to be missing.
         timeout_seconds: How long one message may wait for its confirm.
         counters: Where outcomes are counted.
@@ -56,17 +56,19 @@ class ConfirmingChannel:
         self,
         *,
         name: str,
-        link: Link,
+        connection: ReconnectingConnection,
         declarer: Declarer,
         timeout_seconds: float,
         counters: Counters,
     ) -> None:
         self._name = name
-        self._link = link
+        self._connection = connection
         self._declarer = declarer
         self._timeout_seconds = timeout_seconds
         self._counters = counters
-        self._keeper = ChannelKeeper(link=link, name=name, serve=self._serve, confirms=True)
+        self._reopening = ReopeningChannel(
+            connection=connection, name=name, serve=self._serve, confirms=True
+        )
         self._channel: Channel | None = None
         self._open = asyncio.Event()
         self._on_open: list[Callable[[], None]] = []
@@ -104,7 +106,7 @@ class ConfirmingChannel:
 
     def start(self) -> None:
         """Begin to keep a channel open."""
-        self._keeper.start()
+        self._reopening.start()
 
     async def ready(self) -> None:
         """Return when there is a channel."""
@@ -112,7 +114,7 @@ class ConfirmingChannel:
 
     async def stop(self) -> None:
         """Close the channel."""
-        await self._keeper.stop()
+        await self._reopening.stop()
 
     async def publish(
         self, message: Message, *, exchange: str, routing_key: str, mandatory: bool = True
@@ -166,7 +168,7 @@ class ConfirmingChannel:
         Raises `UnpublishableError` if it closes this one too, and what the library raises.
         """
         async with self._alone:
-            channel = await self._link.channel(confirms=True)
+            channel = await self._connection.channel(confirms=True)
             try:
                 await send(channel)
             except (Exception, asyncio.CancelledError) as error:
@@ -186,7 +188,7 @@ class ConfirmingChannel:
                 await close_channel(channel)
 
     def _suspect_if_closed(self, channel: Channel, message_id: str) -> None:
-        if channel.is_closed and not self._link.is_dead:
+        if channel.is_closed and not self._connection.is_dead:
             self._suspects[message_id] = None
             if len(self._suspects) > SUSPECTS:
                 self._suspects.popitem(last=False)
@@ -194,11 +196,11 @@ class ConfirmingChannel:
     def _usable(self) -> Channel:
         if self._channel is None:
             raise DependencyError(
-                f"not connected for publishing: {self._link.last_failure}",
+                f"not connected for publishing: {self._connection.last_failure}",
                 retry_after_seconds=RETRY_AFTER_SECONDS,
             )
         # What is sent now would be stored after the alarm, together with all its repetitions.
-        if self._link.is_blocked():
+        if self._connection.is_blocked():
             raise DependencyError(
                 "the broker takes no messages now (memory or disk alarm)",
                 retry_after_seconds=RETRY_AFTER_SECONDS,

@@ -1,7 +1,7 @@
 """Takes commands from the worker's own queue and from the shared one; the dispatcher gets them.
 
 What runs in the library's callback only routes. Work goes on in the dispatcher's own tasks, which
-a lost connection does not touch: the same commands come again, and the ledger tells them from new
+a lost connection does not touch: the same commands come again, and the tracker tells them from new
 ones.
 """
 
@@ -12,23 +12,23 @@ import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_contracts import Topology
-from gateway_worker.broker.attendance import Attendance
+from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.backlogs import Backlogs
+from gateway_worker.broker.connection import ReconnectingConnection
 from gateway_worker.broker.delivery import CommandDelivery, Handle
+from gateway_worker.broker.delivery_tracker import Arrival, DeliveryTracker
 from gateway_worker.broker.failures import is_cancelled
 from gateway_worker.broker.headers import take_away_claims
-from gateway_worker.broker.ledger import Arrival, Ledger
-from gateway_worker.broker.link import Link
 from gateway_worker.broker.oversize import read_cut
+from gateway_worker.broker.peer_queues import PeerQueues
+from gateway_worker.broker.prefetch import Prefetch, wide_enough
 from gateway_worker.broker.publisher import Publisher
-from gateway_worker.broker.receipts import Receipts
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.settlement import Settlements
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.subscription import Subscription
 from gateway_worker.broker.topology import Declarer
 from gateway_worker.broker.upkeep import Upkeep
-from gateway_worker.broker.window import Window, wide_enough
 from gateway_worker.commands.ports import CommandSink
 from gateway_worker.errors import ConfigurationError, DependencyError
 
@@ -46,7 +46,7 @@ class CommandConsumer:
 
     Args:
         sink: Takes each new command.
-        link: The consuming connection.
+        connection: The consuming connection.
         declarer: Makes sure that the queues are there.
         publisher: Takes the dead letters.
         backlogs: Watches the queues that others empty.
@@ -60,7 +60,7 @@ class CommandConsumer:
         self,
         *,
         sink: CommandSink,
-        link: Link,
+        connection: ReconnectingConnection,
         declarer: Declarer,
         publisher: Publisher,
         backlogs: Backlogs,
@@ -70,15 +70,15 @@ class CommandConsumer:
         counters: Counters,
     ) -> None:
         self._sink = sink
-        self._link = link
+        self._connection = connection
         self._declarer = declarer
         self._counters = counters
         self._settings = settings
-        self._ledger = Ledger(remembered=settings.remembered_commands)
+        self._tracker = DeliveryTracker(remembered=settings.remembered_commands)
         self._idle = asyncio.Event()
         self._idle.set()
         self._settlements = Settlements(
-            ledger=self._ledger,
+            tracker=self._tracker,
             publisher=publisher,
             counters=counters,
             on_settled=self._note_settled,
@@ -96,7 +96,7 @@ class CommandConsumer:
         publisher.on_refused(self._is_upkeep_due.set)
         self._topology = topology
         self._worker_id = worker_id
-        self._attendance = Attendance(subscribe=self._subscribe_to, retire=self._retire)
+        self._peer_queues = PeerQueues(subscribe=self._subscribe_to, retire=self._retire)
         self._retiring: set[asyncio.Task[None]] = set()
         self._own, self._shared = self._subscribe_to(worker_id), self._subscribe_to(None)
         self._own_size = settings.prefetch
@@ -111,7 +111,7 @@ class CommandConsumer:
     @property
     def in_flight(self) -> int:
         """Commands handed out and not settled."""
-        return len(self._ledger)
+        return len(self._tracker)
 
     @property
     def is_consuming(self) -> bool:
@@ -131,7 +131,7 @@ class CommandConsumer:
     @property
     def attended(self) -> frozenset[str]:
         """The dead workers whose queues are consumed too."""
-        return self._attendance.workers
+        return self._peer_queues.workers
 
     def pause(self) -> None:
         """Take no more commands (the database is away); those in hand stay. Idempotent.
@@ -178,7 +178,7 @@ class CommandConsumer:
         """
         if worker_id == self._worker_id:
             raise ValueError("a worker's own queue needs no attendance")
-        self._attendance.attend(worker_id)
+        self._peer_queues.attend(worker_id)
 
     async def dismiss(self, worker_id: str) -> None:
         """Stop consuming a dead worker's queue; what is not settled goes back in its order.
@@ -186,12 +186,12 @@ class CommandConsumer:
         What is done with those deliveries later changes nothing; they are new when they come again.
         Idempotent; returns when the broker has everything, or cannot be told.
         """
-        await self._attendance.dismiss(worker_id)
+        await self._peer_queues.dismiss(worker_id)
 
     def widen(self, held: int) -> None:
         """Let commands of the own queue come past those that are held without being settled.
 
-        Cheap to call with every change: the window grows by doubling, and is normal again when
+        Cheap to call with every change: the prefetch grows by doubling, and is normal again when
         nothing is held.
 
         Args:
@@ -292,8 +292,8 @@ class CommandConsumer:
             queue=queue,
             origin=worker_id,
             # Where others wait in line, another consumer's turn would come with each change.
-            window=Window(size=size, follows=worker_id == self._worker_id),
-            link=self._link,
+            prefetch=Prefetch(size=size, follows=worker_id == self._worker_id),
+            connection=self._connection,
             declarer=self._declarer,
             route=self._route,
             settings=settings,
@@ -302,7 +302,7 @@ class CommandConsumer:
 
     def _retire(self, subscription: Subscription) -> asyncio.Task[None]:
         subscription.ignore()
-        self._counters.given_back += self._ledger.detach(subscription.queue)
+        self._counters.given_back += self._tracker.detach(subscription.queue)
         self._note_settled()
         closing = asyncio.create_task(
             subscription.stop(), name=f"broker:retire:{subscription.queue}"
@@ -317,7 +317,7 @@ class CommandConsumer:
 
     def _apply(self) -> None:
         takes = not self._is_paused and not self._is_suspended and not self._is_leaving
-        self._attendance.apply(is_allowed=takes and self._is_running)
+        self._peer_queues.apply(is_allowed=takes and self._is_running)
         for subscription, wanted in (
             (self._own, takes),
             (self._shared, takes and (self._has_room or self._takes_waiting)),
@@ -328,11 +328,11 @@ class CommandConsumer:
                 subscription.refuse()
 
     def _route(
-        self, subscription: Subscription, receipts: Receipts, message: AbstractIncomingMessage
+        self, subscription: Subscription, acks: AckWriter, message: AbstractIncomingMessage
     ) -> None:
         if message.exchange == self._topology.internal:
             if self._upkeep.take(message, origin=subscription.origin):
-                receipts.acknowledge(message.delivery_tag or 0)
+                acks.acknowledge(message.delivery_tag or 0)
                 return
         else:
             self._check_claims(subscription, message)
@@ -341,14 +341,14 @@ class CommandConsumer:
         if cut is not None:
             self._counters.oversized += 1
             log.warning("command.oversized", queue=subscription.queue, size_bytes=cut.size)
-        handle = Handle(receipts, message.delivery_tag or 0)
-        arrival, key = self._ledger.classify(message, handle, queue=subscription.queue)
+        handle = Handle(acks, message.delivery_tag or 0)
+        arrival, key = self._tracker.classify(message, handle, queue=subscription.queue)
         if arrival is Arrival.IN_WORK:
             self._counters.reattached += 1
             return
         if arrival is Arrival.SETTLED:
             self._counters.acknowledged_again += 1
-            receipts.acknowledge(handle.tag)
+            acks.acknowledge(handle.tag)
             return
         delivery = CommandDelivery(
             message=message,
@@ -359,14 +359,14 @@ class CommandConsumer:
             origin=subscription.origin,
             settler=self._settlements,
         )
-        self._ledger.enter(delivery)
+        self._tracker.enter(delivery)
         self._idle.clear()
         self._counters.delivered += 1
         try:
             self._sink.accept(delivery)
         except Exception:
             # Nobody will settle it; the broker has it until the channel closes.
-            self._ledger.forget(delivery)
+            self._tracker.forget(delivery)
             log.exception("command.not_accepted")
 
     def _check_claims(self, subscription: Subscription, message: AbstractIncomingMessage) -> None:
@@ -376,7 +376,7 @@ class CommandConsumer:
             log.warning("command.claims_ignored", queue=subscription.queue, headers=claims)
 
     def _note_settled(self) -> None:
-        if not len(self._ledger):
+        if not len(self._tracker):
             self._idle.set()
 
     async def _watch(self) -> None:
@@ -396,7 +396,7 @@ class CommandConsumer:
                 async with asyncio.timeout(interval):
                     await self._is_upkeep_due.wait()
             self._is_upkeep_due.clear()
-            if not self._link.is_up:
+            if not self._connection.is_up:
                 await asyncio.sleep(pause)
                 continue
             try:
@@ -408,7 +408,7 @@ class CommandConsumer:
 
     async def _look(self) -> None:
         """Ask the broker whether it has our consumer; act if it says no, or nothing, twice."""
-        if not self._link.is_up or not self._own.is_active:
+        if not self._connection.is_up or not self._own.is_active:
             self._misses = 0
             return
         try:
@@ -417,7 +417,7 @@ class CommandConsumer:
             log.warning("consumer.not_inspected", reason=error.detail)
             if self._is_second_miss():
                 self._declarer.invalidate()
-                self._link.suspect(f"no answer on it: {error.detail}")
+                self._connection.suspect(f"no answer on it: {error.detail}")
         else:
             if state.consumers:
                 self._misses = 0

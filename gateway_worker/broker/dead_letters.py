@@ -17,6 +17,7 @@ from aio_pika import Message
 from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_contracts import new_id
+from gateway_worker.broker.connection import ReconnectingConnection, close_channel
 from gateway_worker.broker.failures import bounded, is_missing
 from gateway_worker.broker.letters import (
     DeadLetterView,
@@ -27,8 +28,7 @@ from gateway_worker.broker.letters import (
     turn,
     view,
 )
-from gateway_worker.broker.link import Link, close_channel
-from gateway_worker.broker.reading import Reading
+from gateway_worker.broker.queue_browser import QueueBrowser
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.underlay import Channel
@@ -83,7 +83,7 @@ class DeadLetterOffice:
         self._settings = settings
         self._topology = settings.topology
         self._queue = settings.topology.dead_commands
-        self._link = Link(
+        self._connection = ReconnectingConnection(
             name="dead-letters", worker_id="ctl", settings=settings, counters=Counters()
         )
         self._publishing: Channel | None = None
@@ -99,14 +99,14 @@ class DeadLetterOffice:
         """
         office = cls(settings=settings)
         try:
-            await office._link.open()
+            await office._connection.open()
             yield office
         finally:
-            await office._link.close()
+            await office._connection.close()
 
     async def count(self) -> int:
         """Return how many letters there are; those that somebody looks at now do not count."""
-        channel = await self._link.channel(confirms=False)
+        channel = await self._connection.channel(confirms=False)
         try:
             return await self._ready(channel)
         finally:
@@ -116,9 +116,9 @@ class DeadLetterOffice:
         """Return the oldest letters, `limit` at most, and leave them there."""
         if limit < 1:
             return []
-        async with self._reading(min(limit, AT_ONCE)) as reading:
-            letters = [view(message) for message in await reading.gather(limit)]
-            await self._renew_if_worn(reading)
+        async with self._browsing(min(limit, AT_ONCE)) as browser:
+            letters = [view(message) for message in await browser.gather(limit)]
+            await self._renew_if_worn(browser)
             return letters[:limit]
 
     async def replay(
@@ -153,10 +153,10 @@ class DeadLetterOffice:
             return Handled(done=0)
         found: dict[str, int] = {}
         kept: dict[str, str] = {}
-        async with self._reading(AT_ONCE) as reading:
+        async with self._browsing(AT_ONCE) as browser:
             # Before anything can fail: what goes back must go back in order.
-            gathered = await reading.gather(reading.expected if ids is not None else 0)
-            async for message in self._each(reading, gathered):
+            gathered = await browser.gather(browser.expected if ids is not None else 0)
+            async for message in self._each(browser, gathered):
                 letter_id = view(message).id
                 if ids is None or letter_id in ids:
                     try:
@@ -164,9 +164,9 @@ class DeadLetterOffice:
                     except _StaysError as stays:
                         kept[letter_id] = str(stays)
                         continue
-                    await reading.acknowledge(message)
+                    await browser.acknowledge(message)
                     found[letter_id] = found.get(letter_id, 0) + 1
-            await self._renew_if_worn(reading)
+            await self._renew_if_worn(browser)
         done = sum(found.values())
         log.info("dead_letters.swept", done=done)
         missing = (ids or frozenset()) - found.keys() - kept.keys()
@@ -174,13 +174,13 @@ class DeadLetterOffice:
 
     @staticmethod
     async def _each(
-        reading: Reading, gathered: Sequence[AbstractIncomingMessage]
+        browser: QueueBrowser, gathered: Sequence[AbstractIncomingMessage]
     ) -> AsyncIterator[AbstractIncomingMessage]:
         """Yield what is in hand, then the rest of what was there at the start."""
         for message in gathered:
             yield message
-        for _ in range(reading.expected - len(gathered)):
-            following = await reading.next()
+        for _ in range(browser.expected - len(gathered)):
+            following = await browser.next()
             if following is None:
                 return
             yield following
@@ -202,31 +202,31 @@ class DeadLetterOffice:
 
         return replay
 
-    async def _renew_if_worn(self, reading: Reading) -> None:
-        if all(deliveries(held) < RENEW_AFTER_DELIVERIES for held in reading.held.values()):
+    async def _renew_if_worn(self, browser: QueueBrowser) -> None:
+        if all(deliveries(held) < RENEW_AFTER_DELIVERIES for held in browser.held.values()):
             return
         turn_id, renewed = new_id(), 0
-        for message in tuple(reading.held.values()):
-            await self._renew_one(reading, message, turn_id)
+        for message in tuple(browser.held.values()):
+            await self._renew_one(browser, message, turn_id)
             renewed += 1
-        while (next_one := await reading.next()) is not None and turn(next_one) != turn_id:
-            await self._renew_one(reading, next_one, turn_id)
+        while (next_one := await browser.next()) is not None and turn(next_one) != turn_id:
+            await self._renew_one(browser, next_one, turn_id)
             renewed += 1
         log.info("dead_letters.renewed", letters=renewed)
 
     async def _renew_one(
-        self, reading: Reading, message: AbstractIncomingMessage, turn_id: str
+        self, browser: QueueBrowser, message: AbstractIncomingMessage, turn_id: str
     ) -> None:
         await self._publish(
             copied(message, turn_id=turn_id),
             exchange=self._topology.internal_dead,
             routing_key=message.routing_key or "",
         )
-        await reading.acknowledge(message)
+        await browser.acknowledge(message)
 
     async def _publish(self, message: Message, *, exchange: str, routing_key: str) -> None:
         if self._publishing is None or self._publishing.is_closed:
-            self._publishing = await self._link.channel(confirms=True)
+            self._publishing = await self._connection.channel(confirms=True)
         target = await self._publishing.get_exchange(exchange, ensure=False)
         await bounded(
             target.publish(message, routing_key),
@@ -235,21 +235,21 @@ class DeadLetterOffice:
         )
 
     @asynccontextmanager
-    async def _reading(self, window: int) -> AsyncIterator[Reading]:
-        channel = await self._link.channel(confirms=False)
+    async def _browsing(self, prefetch: int) -> AsyncIterator[QueueBrowser]:
+        channel = await self._connection.channel(confirms=False)
         try:
-            reading = Reading(
+            browser = QueueBrowser(
                 channel=channel,
                 expected=await self._ready(channel),
                 timeout_seconds=self._settings.request_timeout_seconds,
                 silence_seconds=SILENCE_SECONDS,
                 examine=self._examine,
             )
-            await reading.start(self._queue, window=window)
-            yield reading
+            await browser.start(self._queue, prefetch=prefetch)
+            yield browser
         finally:
             await close_channel(channel)
-        await self._until_returned(reading.expected - reading.acknowledged)
+        await self._until_returned(browser.expected - browser.acknowledged)
 
     def _examine(self, message: AbstractIncomingMessage) -> None:
         if message.exchange != self._topology.internal_dead:

@@ -4,9 +4,9 @@ from typing import Any, NamedTuple, Protocol
 
 from aio_pika.abc import AbstractIncomingMessage
 
+from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, KEY, STAGE
 from gateway_worker.broker.oversize import Cut
-from gateway_worker.broker.receipts import Receipts
 from gateway_worker.commands.ports import Refusal, Settlement
 
 Key = tuple[str, str | None, int | None, str, int]
@@ -20,7 +20,7 @@ same one on its way back to that worker's queue: settling the first must not set
 class Handle(NamedTuple):
     """What settles one message: a tag that is valid on one channel only."""
 
-    receipts: Receipts
+    acks: AckWriter
     tag: int
 
 
@@ -159,7 +159,7 @@ class CommandDelivery:
 
     def attach(self, handle: Handle) -> None:
         """Take the handle of a further message of this command; those of dead channels are void."""
-        self.handles = [known for known in self.handles if not known.receipts.is_closed]
+        self.handles = [known for known in self.handles if not known.acks.is_closed]
         self.handles.append(handle)
 
     async def settle(self, settlement: Settlement, refusal: Refusal | None = None) -> None:

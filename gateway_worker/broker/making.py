@@ -10,8 +10,8 @@ from gateway_contracts import (
     ExchangeSpec,
     QueueSpec,
 )
+from gateway_worker.broker.connection import ReconnectingConnection
 from gateway_worker.broker.failures import bounded
-from gateway_worker.broker.link import Link
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.underlay import Channel
@@ -27,12 +27,14 @@ class Maker:
     not, and `DependencyError` if the broker cannot be asked now.
 
     Args:
-        link: The connection.
+        connection: The connection.
         request_timeout_seconds: For one answer of the broker.
     """
 
-    def __init__(self, *, link: Link, request_timeout_seconds: float) -> None:
-        self._link = link
+    def __init__(
+        self, *, connection: ReconnectingConnection, request_timeout_seconds: float
+    ) -> None:
+        self._connection = connection
         self._timeout_seconds = request_timeout_seconds
         self._channel: Channel | None = None
 
@@ -84,7 +86,7 @@ class Maker:
     async def request(self, what: str, make: Callable[[Channel], Awaitable[Answer]]) -> Answer:
         """Ask for something; a refusal costs the channel, and the next request opens another."""
         if self._channel is None or self._channel.is_closed:
-            self._channel = await self._link.channel(confirms=False)
+            self._channel = await self._connection.channel(confirms=False)
         try:
             return await bounded(make(self._channel), seconds=self._timeout_seconds, what=what)
         except GatewayError:
@@ -100,10 +102,14 @@ async def add_backend(settings: BrokerSettings, backend: BackendTopology) -> Non
         ConfigurationError: It refuses the login, the user may not, or a queue is there with other
             arguments.
     """
-    link = Link(name="backends", worker_id="ctl", settings=settings, counters=Counters())
+    connection = ReconnectingConnection(
+        name="backends", worker_id="ctl", settings=settings, counters=Counters()
+    )
     try:
-        await link.open()
-        maker = Maker(link=link, request_timeout_seconds=settings.request_timeout_seconds)
+        await connection.open()
+        maker = Maker(
+            connection=connection, request_timeout_seconds=settings.request_timeout_seconds
+        )
         for exchange in backend.exchanges():
             await maker.exchange(exchange)
         for queue in backend.queues():
@@ -111,4 +117,4 @@ async def add_backend(settings: BrokerSettings, backend: BackendTopology) -> Non
         for binding in backend.bindings():
             await maker.bind(binding)
     finally:
-        await link.close()
+        await connection.close()

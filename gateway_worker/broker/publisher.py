@@ -23,6 +23,7 @@ from gateway_contracts import (
 )
 from gateway_contracts.properties import PERSISTENT, properties_for
 from gateway_worker.broker.confirms import ConfirmingChannel
+from gateway_worker.broker.connection import ReconnectingConnection
 from gateway_worker.broker.failures import RefusedError, ReturnedError
 from gateway_worker.broker.headers import (
     ATTEMPT,
@@ -37,7 +38,6 @@ from gateway_worker.broker.headers import (
     kept_headers,
 )
 from gateway_worker.broker.letters import BYTES, SHA256, errors_header
-from gateway_worker.broker.link import Link
 from gateway_worker.broker.oversize import Cut
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
@@ -74,7 +74,7 @@ class Publisher:
     """The worker's publications (the outbox's `EventPublisher` among them).
 
     Args:
-        link: The publishing connection.
+        connection: The publishing connection.
         declarer: Declares again what turned out to be missing.
         topology: The names.
         worker_id: Named as the origin of what the worker says itself.
@@ -85,7 +85,7 @@ class Publisher:
     def __init__(
         self,
         *,
-        link: Link,
+        connection: ReconnectingConnection,
         declarer: Declarer,
         topology: Topology,
         worker_id: str,
@@ -97,7 +97,7 @@ class Publisher:
         self._events, self._commands, self._signs, self._replays = (
             ConfirmingChannel(
                 name=name,
-                link=link,
+                connection=connection,
                 declarer=declarer,
                 timeout_seconds=timeout_seconds,
                 counters=counters,

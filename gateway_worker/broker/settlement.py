@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from gateway_worker.broker.delivery import CommandDelivery, Handle
-from gateway_worker.broker.ledger import Ledger
+from gateway_worker.broker.delivery_tracker import DeliveryTracker
 from gateway_worker.broker.publisher import DeadLetter, Publisher
 from gateway_worker.broker.stats import Counters
 from gateway_worker.commands.ports import Refusal, Settlement
@@ -20,7 +20,7 @@ class Settlements:
     """Settles deliveries.
 
     Args:
-        ledger: Where deliveries are in work.
+        tracker: Where deliveries are in work.
         publisher: Takes the dead letters.
         counters: Where outcomes are counted.
         on_settled: Called after each settlement.
@@ -29,12 +29,12 @@ class Settlements:
     def __init__(
         self,
         *,
-        ledger: Ledger,
+        tracker: DeliveryTracker,
         publisher: Publisher,
         counters: Counters,
         on_settled: Callable[[], None],
     ) -> None:
-        self._ledger = ledger
+        self._tracker = tracker
         self._publisher = publisher
         self._counters = counters
         self._on_settled = on_settled
@@ -51,7 +51,7 @@ class Settlements:
         try:
             match settlement:
                 case Settlement.ACK:
-                    self._ledger.settle(delivery)
+                    self._tracker.settle(delivery)
                     self._acknowledge(delivery.handles)
                 case Settlement.DEAD:
                     await self._bury(delivery, refusal or NO_REASON)
@@ -63,8 +63,8 @@ class Settlements:
             self._on_settled()
 
     def _acknowledge(self, handles: Sequence[Handle]) -> None:
-        for receipts, tag in self._open(handles):
-            receipts.acknowledge(tag)
+        for acks, tag in self._open(handles):
+            acks.acknowledge(tag)
 
     async def _bury(self, delivery: CommandDelivery, refusal: Refusal) -> None:
         letter = DeadLetter(
@@ -82,28 +82,28 @@ class Settlements:
             return
         self._counters.dead_lettered += 1
         log.warning("command.dead", code=refusal.code, queue=delivery.queue)
-        self._ledger.settle(delivery)
+        self._tracker.settle(delivery)
         self._acknowledge(delivery.handles)
 
     def _reject(self, delivery: CommandDelivery) -> None:
         # Not remembered as settled: if the rejection is lost, the command must be refused again.
-        self._ledger.forget(delivery)
+        self._tracker.forget(delivery)
         handles = self._open(delivery.handles)
-        for receipts, tag in handles[:1]:
-            receipts.reject(tag)
+        for acks, tag in handles[:1]:
+            acks.reject(tag)
             self._counters.dead_lettered += 1
         self._acknowledge(handles[1:])
 
     def _give_back(self, delivery: CommandDelivery) -> None:
-        self._ledger.forget(delivery)
+        self._tracker.forget(delivery)
         self._counters.given_back += 1
         if self._is_holding and not delivery.unassigned:
             return
-        for receipts, tag in self._open(delivery.handles):
-            receipts.give_back(tag)
+        for acks, tag in self._open(delivery.handles):
+            acks.give_back(tag)
 
     def _open(self, handles: Sequence[Handle]) -> Sequence[Handle]:
         """Return the handles that can still be used; the others' messages come again."""
-        usable = [handle for handle in handles if not handle.receipts.is_closed]
+        usable = [handle for handle in handles if not handle.acks.is_closed]
         self._counters.settle_failures += len(handles) - len(usable)
         return usable

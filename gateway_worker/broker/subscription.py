@@ -9,19 +9,19 @@ import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_contracts import new_id
+from gateway_worker.broker.ack_writer import AckWriter
+from gateway_worker.broker.connection import ReconnectingConnection, close_channel
 from gateway_worker.broker.failures import bounded
-from gateway_worker.broker.keeper import ChannelKeeper
-from gateway_worker.broker.link import Link, close_channel
-from gateway_worker.broker.receipts import Receipts
+from gateway_worker.broker.prefetch import Prefetch
+from gateway_worker.broker.reopening_channel import ReopeningChannel
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
 from gateway_worker.broker.underlay import Channel
-from gateway_worker.broker.window import Window
 
 log = structlog.get_logger(__name__)
 
-Route = Callable[["Subscription", Receipts, AbstractIncomingMessage], None]
+Route = Callable[["Subscription", AckWriter, AbstractIncomingMessage], None]
 
 MISSING_PAUSE_SECONDS = 5.0
 """How often a queue is looked for that its owner has not declared."""
@@ -35,8 +35,8 @@ class Subscription:
         origin: Whose queue it is; None for the shared queue of sessions without an owner. Only
             there order does not matter: elsewhere a consumer stays for as long as its channel does,
             for what was on its way to one that is cancelled would come late.
-        window: How many messages may be handed out and not settled.
-        link: The consuming connection.
+        prefetch: How many messages may be handed out and not settled.
+        connection: The consuming connection.
         declarer: Makes sure that the queue is there before it is consumed; another worker's is
             waited for.
         route: Takes each message, and what settles it; must not block.
@@ -49,8 +49,8 @@ class Subscription:
         *,
         queue: str,
         origin: str | None,
-        window: Window,
-        link: Link,
+        prefetch: Prefetch,
+        connection: ReconnectingConnection,
         declarer: Declarer,
         route: Route,
         settings: BrokerSettings,
@@ -59,20 +59,22 @@ class Subscription:
         self.queue = queue
         self.origin = origin
         self._keeps_order = origin is not None
-        self._window = window
+        self._prefetch = prefetch
         self._declarer = declarer
         self._route = route
         self._timeout_seconds = settings.request_timeout_seconds
         self._flush_timeout_seconds = settings.settle_timeout_seconds
         self._counters = counters
-        self._keeper = ChannelKeeper(link=link, name=queue, serve=self._serve, confirms=False)
+        self._reopening = ReopeningChannel(
+            connection=connection, name=queue, serve=self._serve, confirms=False
+        )
         self._channel: Channel | None = None
-        self._receipts: Receipts | None = None
+        self._acks: AckWriter | None = None
         self._tag: str | None = None
         self._has_consumer = False
         self._consumers = 0
         self._is_wanted = True
-        self._kept: list[tuple[Receipts, AbstractIncomingMessage]] = []
+        self._kept: list[tuple[AckWriter, AbstractIncomingMessage]] = []
         self._is_deaf = False
         self._is_known_missing = False
         self._changed = asyncio.Event()
@@ -91,7 +93,7 @@ class Subscription:
 
     def start(self) -> None:
         """Begin to consume, or to be ready to."""
-        self._keeper.start()
+        self._reopening.start()
 
     async def stop(self) -> None:
         """Close the channel; the broker returns what is not settled to the queue, in its order.
@@ -99,30 +101,30 @@ class Subscription:
         A negative acknowledgement of all at once would not do: a quorum queue (RabbitMQ 3.10)
         shuffles what it gets back that way, as soon as it is more than 32 messages.
         """
-        receipts = self._receipts
-        if receipts is not None and not receipts.is_closed:
+        acks = self._acks
+        if acks is not None and not acks.is_closed:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._flush_timeout_seconds):
-                    await receipts.flush()
-        await self._keeper.stop()
+                    await acks.flush()
+        await self._reopening.stop()
 
     def want(self) -> None:
         """Hand messages on."""
         self._set_wanted(wanted=True)
         kept, self._kept = self._kept, []
-        for receipts, message in kept:
-            self._route(self, receipts, message)
+        for acks, message in kept:
+            self._route(self, acks, message)
 
     def refuse(self) -> None:
         """Hand on no more messages; those in hand can still be settled.
 
-        Where the order matters, a window full of them is kept here meanwhile.
+        Where the order matters, a prefetch of them is kept here meanwhile.
         """
         self._set_wanted(wanted=False)
 
     def resize(self, size: int) -> None:
         """Let so many messages be in hand from now on."""
-        self._window.resize(size)
+        self._prefetch.resize(size)
         self._note_outdated()
 
     def ignore(self) -> None:
@@ -155,46 +157,46 @@ class Subscription:
 
     async def _serve(self, channel: Channel) -> None:
         channel.on_consumer_cancelled(self._on_cancelled)
-        receipts = Receipts(channel=channel, on_settled=partial(self._on_settled, channel))
-        self._tag, self._channel, self._receipts = None, channel, receipts
-        writing = asyncio.create_task(receipts.write(), name=f"broker:receipts:{self.queue}")
+        acks = AckWriter(channel=channel, on_settled=partial(self._on_settled, channel))
+        self._tag, self._channel, self._acks = None, channel, acks
+        writing = asyncio.create_task(acks.write(), name=f"broker:acks:{self.queue}")
         try:
-            self._window.reset()
+            self._prefetch.reset()
             while True:
                 self._changed.clear()
-                await self._reconcile(channel, receipts)
+                await self._reconcile(channel, acks)
                 if not self._changed.is_set():
                     self._reconciled.set()
                 await self._changed.wait()
         finally:
             writing.cancel()
-            self._counters.settle_failures += receipts.pending
-            self._tag, self._channel, self._receipts = None, None, None
+            self._counters.settle_failures += acks.pending
+            self._tag, self._channel, self._acks = None, None, None
             self._kept.clear()  # the broker has them
             self._has_consumer = False
             self._reconciled.clear()
 
-    async def _reconcile(self, channel: Channel, receipts: Receipts) -> None:
+    async def _reconcile(self, channel: Channel, acks: AckWriter) -> None:
         if self._is_wanted and self._tag is None:
             if await self._is_there():
-                await self._consume(channel, receipts)
+                await self._consume(channel, acks)
                 log.info("consumer.subscribed", queue=self.queue)
         elif not self._is_wanted and self._tag is not None and not self._keeps_order:
             tag, self._tag, self._has_consumer = self._tag, None, False
             await self._cancel(channel, tag)
             log.info("consumer.paused", queue=self.queue)
-        elif self._tag is not None and self._window.is_outdated:
-            await self._resize(channel, receipts, self._tag)
+        elif self._tag is not None and self._prefetch.is_outdated:
+            await self._resize(channel, acks, self._tag)
 
-    async def _resize(self, channel: Channel, receipts: Receipts, tag: str) -> None:
+    async def _resize(self, channel: Channel, acks: AckWriter, tag: str) -> None:
         """Replace the consumer as soon as nothing can be on its way to it."""
-        async with receipts.held():
-            if not self._window.is_full:
+        async with acks.held():
+            if not self._prefetch.is_full:
                 return
             # What is in hand stays in hand, and in its place if it has to go back.
             await self._cancel(channel, tag)
-            await self._consume(channel, receipts)
-        log.debug("consumer.resized", queue=self.queue, size=self._window.size)
+            await self._consume(channel, acks)
+        log.debug("consumer.resized", queue=self.queue, size=self._prefetch.size)
 
     async def _is_there(self) -> bool:
         if self._declarer.declares(self.queue):
@@ -208,7 +210,7 @@ class Subscription:
             asyncio.get_running_loop().call_later(MISSING_PAUSE_SECONDS, self._changed.set)
         return is_there
 
-    async def _consume(self, channel: Channel, receipts: Receipts) -> None:
+    async def _consume(self, channel: Channel, acks: AckWriter) -> None:
         # The broker takes back what several consumers had in the order of their tags.
         self._consumers += 1
         tag = f"{self._consumers:06}-{new_id()}"
@@ -216,17 +218,17 @@ class Subscription:
         async def on_message(message: AbstractIncomingMessage) -> None:
             # A late message of an abandoned channel would overtake what comes again.
             if self._channel is channel and not self._is_deaf:
-                self._window.delivered(
+                self._prefetch.delivered(
                     message.delivery_tag or 0, redelivered=bool(message.redelivered)
                 )
                 if self._is_wanted or not self._keeps_order:
-                    self._route(self, receipts, message)
+                    self._route(self, acks, message)
                 else:
-                    self._kept.append((receipts, message))
+                    self._kept.append((acks, message))
                 self._note_outdated()
 
         await self._ask(
-            channel.set_qos(prefetch_count=self._window.grant()),
+            channel.set_qos(prefetch_count=self._prefetch.grant()),
             f"set the prefetch of {self.queue}",
         )
         self._tag = tag
@@ -240,11 +242,11 @@ class Subscription:
 
     def _on_settled(self, channel: Channel, tag: int) -> None:
         if self._channel is channel:
-            self._window.settled(tag)
+            self._prefetch.settled(tag)
             self._note_outdated()
 
     def _note_outdated(self) -> None:
-        if self._window.is_outdated:
+        if self._prefetch.is_outdated:
             self._changed.set()
 
     def _on_cancelled(self, tag: str | None) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import structlog
 
 from gateway_contracts import BindingSpec, Topology
+from gateway_worker.broker.connection import ReconnectingConnection, close_channel
 from gateway_worker.broker.failures import bounded, is_missing
-from gateway_worker.broker.link import Link, close_channel
 from gateway_worker.broker.making import Maker
 from gateway_worker.errors import ConfigurationError, DependencyError
 
@@ -32,25 +32,30 @@ class Declarer:
     """Declares exchanges, queues and bindings; idempotent.
 
     Args:
-        link: The connection to declare on.
+        connection: The connection to declare on.
         topology: The names.
         worker_id: Whose queue is declared.
         request_timeout_seconds: For one answer of the broker.
     """
 
     def __init__(
-        self, *, link: Link, topology: Topology, worker_id: str, request_timeout_seconds: float
+        self,
+        *,
+        connection: ReconnectingConnection,
+        topology: Topology,
+        worker_id: str,
+        request_timeout_seconds: float,
     ) -> None:
-        self._link = link
+        self._connection = connection
         self._topology = topology
         self._worker_id = worker_id
         self._queue = topology.worker_queue(worker_id)
         self._timeout_seconds = request_timeout_seconds
         self._lock = asyncio.Lock()
-        self._maker = Maker(link=link, request_timeout_seconds=request_timeout_seconds)
+        self._maker = Maker(connection=connection, request_timeout_seconds=request_timeout_seconds)
         self._is_declared = False
         self._keys: set[str] = set()
-        link.on_change(self.invalidate)
+        connection.on_change(self.invalidate)
 
     def invalidate(self) -> None:
         """Have the next `ensure` declare everything again: something may be missing."""
@@ -133,7 +138,7 @@ class Declarer:
         The channel is a fresh one: naming a queue that does not exist may close it.
         """
         name = self._topology.worker_queue(worker_id)
-        channel = await self._link.channel(confirms=False)
+        channel = await self._connection.channel(confirms=False)
         try:
             queue = await channel.get_queue(name, ensure=False)
             await bounded(
@@ -173,7 +178,7 @@ class Declarer:
 
         The channel is a fresh one: asking for what does not exist closes it.
         """
-        channel = await self._link.channel(confirms=False)
+        channel = await self._connection.channel(confirms=False)
         try:
             declared = await bounded(
                 channel.declare_queue(queue, passive=True),

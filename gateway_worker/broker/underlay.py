@@ -4,14 +4,14 @@ aio-pika's plain connection, channel, queue, exchange and message do all that th
 do not offer stands here, each with its reason:
 
 - a transport of our own, because one message that cannot be decoded would end the connection
-  (`frames`);
+  (`tolerant_transport`);
 - whether the broker has blocked the connection: it says so, and aio-pika has no word for it;
 - whether the connection is open at this moment: aio-pika's callbacks come some turns of the event
   loop after the fact, and its `is_closed` means only that somebody has called `close`;
 - why a channel was closed, at the moment at which that makes a publication fail: by that alone the
   message that has closed it is told from those that had the bad luck to be there too;
 - that the broker has cancelled a consumer, of which aio-pika says nothing;
-- many acknowledgements in one write, by one task (`receipts`): aio-pika's `ack` waits for the
+- many acknowledgements in one write, by one task (`ack_writer`): aio-pika's `ack` waits for the
   socket each time, and for ever if the connection dies while its queue of frames is full;
 - how channels and connections are opened and closed: for each channel that was opened aio-pika
   (10.2) leaves 4 KiB at the connection until that ends, and whoever is cancelled while it closes
@@ -33,8 +33,8 @@ from aiormq.exceptions import ChannelAccessRefused
 from pamqp.base import Frame
 from yarl import URL
 
-from gateway_worker.broker.frames import FrameReader
 from gateway_worker.broker.oversize import Cutter, Largest
+from gateway_worker.broker.tolerant_transport import FrameReader
 
 __all__ = ["Channel", "ChannelAccessRefused", "Connection"]
 

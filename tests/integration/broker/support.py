@@ -20,7 +20,7 @@ from aiormq.abc import AbstractChannel as RawChannel
 
 from gateway_contracts import Topology
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
-from gateway_worker.broker.link import Link
+from gateway_worker.broker.connection import ReconnectingConnection
 from gateway_worker.commands.ports import Delivery, Settlement
 from gateway_worker.sessions.changes import OutboxRow
 from tests.support.eventually import eventually
@@ -222,7 +222,7 @@ async def consuming(
                 running.result()
 
 
-def underlay_of(link: Link) -> UnderlayConnection:
+def underlay_of(link: ReconnectingConnection) -> UnderlayConnection:
     """Return the library's own connection, to break it from inside."""
     assert link._connection is not None
     assert link._connection.transport is not None

@@ -6,7 +6,7 @@ from gateway_worker.commands.chain import Step
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.ports import Delivery, Settlement
 from gateway_worker.errors import DependencyError
-from tests.unit.broker.test_ledger import Clerk, handle, message
+from tests.unit.broker.test_delivery_tracker import Clerk, handle, message
 
 COMMAND = SessionGetStatus(source="/backends/test", subject="s")
 STEP = Step(worker_id="other", stage=2, hop=5)

@@ -22,7 +22,7 @@ WIDEST = 60_000
 """A consumer's prefetch is a 16-bit number."""
 
 
-class Reading:
+class QueueBrowser:
     """One pass over a queue, on a channel of its own.
 
     Args:
@@ -52,14 +52,14 @@ class Reading:
         self._silence_seconds = silence_seconds
         self._incoming: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
         self._queue = ""
-        self._window = 0
-        self._in_window: set[int] = set()
+        self._prefetch = 0
+        self._in_prefetch: set[int] = set()
         self._consumers = 0
 
-    async def start(self, queue: str, *, window: int) -> None:
+    async def start(self, queue: str, *, prefetch: int) -> None:
         """Begin, with so many messages in hand at first. Raises `DependencyError`."""
         self._queue = queue
-        await self._consume(window)
+        await self._consume(prefetch)
 
     async def gather(self, count: int) -> list[AbstractIncomingMessage]:
         """Take so many messages, or all there are, and all that were given back before.
@@ -78,10 +78,10 @@ class Reading:
 
     async def next(self) -> AbstractIncomingMessage | None:
         """Return the next message, or None if none comes. Raises `DependencyError`."""
-        if self._incoming.empty() and len(self._in_window) >= self._window:
+        if self._incoming.empty() and len(self._in_prefetch) >= self._prefetch:
             queue = await self._channel.get_queue(self._queue, ensure=False)
-            await self._ask(queue.cancel(self._tag), "widen the window")
-            await self._consume(min(self._window * 2, WIDEST))
+            await self._ask(queue.cancel(self._tag), "widen the prefetch")
+            await self._consume(min(self._prefetch * 2, WIDEST))
         waiting = asyncio.create_task(self._incoming.get())
         try:
             await asyncio.wait(
@@ -104,25 +104,25 @@ class Reading:
         tag = message.delivery_tag or 0
         await self._ask(message.ack(), "acknowledge")
         del self.held[tag]
-        self._in_window.discard(tag)
+        self._in_prefetch.discard(tag)
         self.acknowledged += 1
 
     @property
     def _tag(self) -> str:
         return f"reading-{self._consumers:05}"
 
-    async def _consume(self, window: int) -> None:
-        self._window = window
+    async def _consume(self, prefetch: int) -> None:
+        self._prefetch = prefetch
         self._consumers += 1
-        self._in_window = set()
-        await self._ask(self._channel.set_qos(prefetch_count=window), "set the window")
+        self._in_prefetch = set()
+        await self._ask(self._channel.set_qos(prefetch_count=prefetch), "set the prefetch")
         queue = await self._channel.get_queue(self._queue, ensure=False)
         await self._ask(
             queue.consume(self._on_message, consumer_tag=self._tag), f"consume {self._queue}"
         )
 
     async def _on_message(self, message: AbstractIncomingMessage) -> None:
-        self._in_window.add(message.delivery_tag or 0)
+        self._in_prefetch.add(message.delivery_tag or 0)
         self._examine(message)
         self._incoming.put_nowait(message)
 

@@ -15,7 +15,7 @@ from gateway_worker.broker.subscription import Subscription
 log = structlog.get_logger(__name__)
 
 
-class Attendance:
+class PeerQueues:
     """Subscriptions to other workers' queues.
 
     Args:

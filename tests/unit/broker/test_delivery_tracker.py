@@ -8,9 +8,9 @@ from aiormq import spec
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from pamqp.header import ContentHeader
 
+from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.delivery import CommandDelivery, Handle
-from gateway_worker.broker.ledger import Arrival, Ledger
-from gateway_worker.broker.receipts import Receipts
+from gateway_worker.broker.delivery_tracker import Arrival, DeliveryTracker
 from gateway_worker.broker.underlay import Channel
 from gateway_worker.commands.ports import Refusal, Settlement
 
@@ -40,7 +40,7 @@ class Clerk:
 
 def handle(tag: int, *, is_closed: bool = False) -> Handle:
     """Return a handle on an open or closed channel."""
-    return Handle(Receipts(channel=cast("Channel", Line(is_closed=is_closed))), tag)
+    return Handle(AckWriter(channel=cast("Channel", Line(is_closed=is_closed))), tag)
 
 
 def message(
@@ -68,93 +68,98 @@ def message(
     )
 
 
-def enter(ledger: Ledger, incoming: IncomingMessage, first: Handle) -> CommandDelivery:
+def enter(tracker: DeliveryTracker, incoming: IncomingMessage, first: Handle) -> CommandDelivery:
     """Enter a new message."""
-    arrival, key = ledger.classify(incoming, first, queue="q")
+    arrival, key = tracker.classify(incoming, first, queue="q")
     assert arrival is Arrival.NEW
     delivery = CommandDelivery(
         message=incoming, handle=first, key=key, queue="q", origin="w1", settler=Clerk()
     )
-    ledger.enter(delivery)
+    tracker.enter(delivery)
     return delivery
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    """Return a ledger that remembers little."""
-    return Ledger(remembered=2)
+def tracker() -> DeliveryTracker:
+    """Return a tracker that remembers little."""
+    return DeliveryTracker(remembered=2)
 
 
-def test_a_redelivery_of_a_command_in_work_replaces_the_dead_handle(ledger: Ledger) -> None:
+def test_a_redelivery_of_a_command_in_work_replaces_the_dead_handle(
+    tracker: DeliveryTracker,
+) -> None:
     """Only the new connection can settle it."""
     old, new = handle(1, is_closed=True), handle(7)
-    delivery = enter(ledger, message(), old)
-    arrival, _ = ledger.classify(message(redelivered=True), new, queue="q")
+    delivery = enter(tracker, message(), old)
+    arrival, _ = tracker.classify(message(redelivered=True), new, queue="q")
 
     assert arrival is Arrival.IN_WORK
     assert delivery.handles == [new]
 
 
-def test_a_second_message_of_a_command_in_work_adds_its_handle(ledger: Ledger) -> None:
+def test_a_second_message_of_a_command_in_work_adds_its_handle(tracker: DeliveryTracker) -> None:
     """Both messages are with the broker until both are settled."""
     first, second = handle(1), handle(2)
-    delivery = enter(ledger, message(), first)
-    ledger.classify(message(), second, queue="q")
+    delivery = enter(tracker, message(), first)
+    tracker.classify(message(), second, queue="q")
 
     assert delivery.handles == [first, second]
-    assert len(ledger) == 1
+    assert len(tracker) == 1
 
 
-def test_only_a_redelivery_of_a_settled_command_is_acknowledged_unseen(ledger: Ledger) -> None:
+def test_only_a_redelivery_of_a_settled_command_is_acknowledged_unseen(
+    tracker: DeliveryTracker,
+) -> None:
     """What was published again is new: its sender wants the outcome again."""
-    ledger.settle(enter(ledger, message(), handle(1)))
+    tracker.settle(enter(tracker, message(), handle(1)))
 
-    assert ledger.classify(message(redelivered=True), handle(2), queue="q")[0] is Arrival.SETTLED
-    assert ledger.classify(message(), handle(3), queue="q")[0] is Arrival.NEW
-    assert len(ledger) == 0
+    assert tracker.classify(message(redelivered=True), handle(2), queue="q")[0] is Arrival.SETTLED
+    assert tracker.classify(message(), handle(3), queue="q")[0] is Arrival.NEW
+    assert len(tracker) == 0
 
 
-def test_a_forgotten_command_is_new_when_it_comes_again(ledger: Ledger) -> None:
+def test_a_forgotten_command_is_new_when_it_comes_again(tracker: DeliveryTracker) -> None:
     """It was given back, or its rejection may be lost."""
-    ledger.forget(enter(ledger, message(), handle(1)))
+    tracker.forget(enter(tracker, message(), handle(1)))
 
-    assert ledger.classify(message(redelivered=True), handle(2), queue="q")[0] is Arrival.NEW
+    assert tracker.classify(message(redelivered=True), handle(2), queue="q")[0] is Arrival.NEW
 
 
-def test_one_id_with_two_bodies_is_two_commands(ledger: Ledger) -> None:
+def test_one_id_with_two_bodies_is_two_commands(tracker: DeliveryTracker) -> None:
     """Neither swallows the other, in work or settled."""
-    ledger.settle(enter(ledger, message(b"one"), handle(1)))
-    enter(ledger, message(b"two"), handle(2))
+    tracker.settle(enter(tracker, message(b"one"), handle(1)))
+    enter(tracker, message(b"two"), handle(2))
 
     assert (
-        ledger.classify(message(b"three", redelivered=True), handle(3), queue="q")[0] is Arrival.NEW
+        tracker.classify(message(b"three", redelivered=True), handle(3), queue="q")[0]
+        is Arrival.NEW
     )
 
 
 @pytest.mark.parametrize("message_id", [None, ""])
 def test_messages_without_an_id_are_never_recognised(
-    ledger: Ledger, message_id: str | None
+    tracker: DeliveryTracker, message_id: str | None
 ) -> None:
     """Each is a command of its own; the inbox knows better."""
-    first = enter(ledger, message(message_id=message_id), handle(1))
-    second = enter(ledger, message(message_id=message_id, redelivered=True), handle(2))
-    assert len(ledger) == 2
-    ledger.settle(first)
-    ledger.forget(second)
+    first = enter(tracker, message(message_id=message_id), handle(1))
+    second = enter(tracker, message(message_id=message_id, redelivered=True), handle(2))
+    assert len(tracker) == 2
+    tracker.settle(first)
+    tracker.forget(second)
 
-    assert len(ledger) == 0
+    assert len(tracker) == 0
 
 
-def test_the_oldest_settled_command_is_forgotten_first(ledger: Ledger) -> None:
+def test_the_oldest_settled_command_is_forgotten_first(tracker: DeliveryTracker) -> None:
     """Memory is bounded; a repetition refreshes."""
     for name in ("a", "b", "a", "c"):
-        ledger.settle(enter(ledger, message(message_id=name), handle(1)))
+        tracker.settle(enter(tracker, message(message_id=name), handle(1)))
 
-    assert ledger.classify(message(message_id="a", redelivered=True), handle(2), queue="q")[0] is (
+    assert tracker.classify(message(message_id="a", redelivered=True), handle(2), queue="q")[0] is (
         Arrival.SETTLED
     )
     assert (
-        ledger.classify(message(message_id="b", redelivered=True), handle(2), queue="q")[0]
+        tracker.classify(message(message_id="b", redelivered=True), handle(2), queue="q")[0]
         is Arrival.NEW
     )
 
@@ -172,41 +177,41 @@ async def test_settling_twice_settles_once() -> None:
 
 
 async def test_what_is_detached_is_new_again_and_settling_it_changes_nothing(
-    ledger: Ledger,
+    tracker: DeliveryTracker,
 ) -> None:
     """Its message is back in the queue; what comes of it now is another delivery's business."""
-    old = enter(ledger, message(), handle(1, is_closed=True))
-    enter(ledger, message(message_id=None), handle(2))
+    old = enter(tracker, message(), handle(1, is_closed=True))
+    enter(tracker, message(message_id=None), handle(2))
 
-    assert ledger.detach("another queue") == 0
-    assert ledger.detach("q") == 2
-    assert len(ledger) == 0
-    again = enter(ledger, message(redelivered=True), handle(3))
+    assert tracker.detach("another queue") == 0
+    assert tracker.detach("q") == 2
+    assert len(tracker) == 0
+    again = enter(tracker, message(redelivered=True), handle(3))
     await old.settle(Settlement.ACK)
-    ledger.settle(old)
-    assert len(ledger) == 1
-    ledger.settle(again)
-    assert len(ledger) == 0
+    tracker.settle(old)
+    assert len(tracker) == 1
+    tracker.settle(again)
+    assert len(tracker) == 0
 
 
 @pytest.mark.parametrize("queue", ["q", "another"])
 @pytest.mark.parametrize("headers", [{}, {"wa-from": "w0"}, {"wa-from": "w1", "wa-hop": 4}])
 def test_only_a_message_of_the_same_way_is_the_same(
-    ledger: Ledger, queue: str, headers: dict[str, Any]
+    tracker: DeliveryTracker, queue: str, headers: dict[str, Any]
 ) -> None:
     """What comes back to a worker's queue must outlive the delivery that was sent on from there."""
-    enter(ledger, message(), handle(1))
+    enter(tracker, message(), handle(1))
     copy = message(redelivered=True, headers=headers)
-    arrival, _ = ledger.classify(copy, handle(2), queue=queue)
+    arrival, _ = tracker.classify(copy, handle(2), queue=queue)
 
     is_same = queue == "q" and not headers
     assert arrival is (Arrival.IN_WORK if is_same else Arrival.NEW)
 
 
-def test_each_round_of_a_message_that_goes_in_circles_is_its_own(ledger: Ledger) -> None:
+def test_each_round_of_a_message_that_goes_in_circles_is_its_own(tracker: DeliveryTracker) -> None:
     """The session moved to and fro: sent on from here again, it must not be settled with itself."""
     first = message(headers={"wa-from": "w1", "wa-stage": 2, "wa-hop": 3})
-    enter(ledger, first, handle(1))
+    enter(tracker, first, handle(1))
     again = message(headers={"wa-from": "w1", "wa-stage": 2, "wa-hop": 5})
-    assert ledger.classify(again, handle(2), queue="q")[0] is Arrival.NEW
-    assert ledger.classify(first, handle(3), queue="q")[0] is Arrival.IN_WORK
+    assert tracker.classify(again, handle(2), queue="q")[0] is Arrival.NEW
+    assert tracker.classify(first, handle(3), queue="q")[0] is Arrival.IN_WORK

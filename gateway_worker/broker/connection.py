@@ -30,7 +30,7 @@ STABLE_SECONDS = 30.0
 counts as a delivery for every command in hand, and too many deliveries make a dead letter."""
 
 
-class Link:
+class ReconnectingConnection:
     """Keeps one connection up.
 
     Args:
@@ -65,7 +65,7 @@ class Link:
         self._lost: asyncio.Future[str] | None = None
         self._up = asyncio.Event()
         self._down = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
         self._last_failure = "no attempt was made"
         self._on_change: list[Callable[[], None]] = []
 
@@ -118,13 +118,13 @@ class Link:
                 f"{self._last_failure}"
             ) from None
         self._adopt(connection)
-        self._keeper = asyncio.create_task(self._keep(), name=f"broker:{self.name}")
+        self._task = asyncio.create_task(self._keep(), name=f"broker:{self.name}")
 
     async def close(self) -> None:
         """Close the connection for good; takes a few seconds at most."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait({self._keeper})
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
         connection = self._connection
         self._drop("closed")
         if connection is not None:
@@ -150,13 +150,13 @@ class Link:
             await self._until_lost()
             connection = self._connection
             self._drop(self._last_failure)
-            log.warning("broker.lost", link=self.name, reason=self._last_failure)
+            log.warning("broker.lost", connection=self.name, reason=self._last_failure)
             if connection is not None:
                 await self._dispose(connection)
             await asyncio.sleep(self._backoff.next_seconds())
             self._adopt(await self._connect_until_done())
             self._counters.reconnects += 1
-            log.info("broker.reconnected", link=self.name)
+            log.info("broker.reconnected", connection=self.name)
 
     async def _until_lost(self) -> None:
         assert self._lost is not None
@@ -183,7 +183,7 @@ class Link:
                     raise rejected from error
                 failure = rejected or as_dependency_error(error, "connect")
                 self._last_failure = failure.detail
-            log.warning("broker.unreachable", link=self.name, reason=self._last_failure)
+            log.warning("broker.unreachable", connection=self.name, reason=self._last_failure)
             await asyncio.sleep(self._backoff.next_seconds())
 
     async def _connect(self) -> Connection:

@@ -16,8 +16,8 @@ from pamqp.commands import Basic
 from gateway_worker.broker.underlay import Channel
 
 
-class Receipts:
-    """What is to be said of the messages that one channel has delivered.
+class AckWriter:
+    """Acknowledges the messages that one channel has delivered, or gives them back.
 
     Args:
         channel: Where it is to be said. Tags are valid there and nowhere else.

@@ -26,7 +26,7 @@ class Arrival(enum.Enum):
     """Its command was settled, but the broker has not heard of it."""
 
 
-class Ledger:
+class DeliveryTracker:
     """Deliveries by message.
 
     Args:

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from gateway_worker.broker.connection import ReconnectingConnection, close_channel
 from gateway_worker.broker.failures import is_cancelled
-from gateway_worker.broker.link import Link, close_channel
 from gateway_worker.broker.underlay import Channel
 from gateway_worker.runtime.retry import Backoff
 
@@ -18,19 +18,21 @@ CLOSE_TIMEOUT_SECONDS = 5.0
 Serve = Callable[[Channel], Awaitable[None]]
 
 
-class ChannelKeeper:
+class ReopeningChannel:
     """Opens a channel and serves it for as long as it lives, again and again.
 
     Args:
-        link: The connection to open it on.
+        connection: The connection to open it on.
         name: For logs.
         serve: Uses the channel; cancelled when the channel is gone. What it raises is logged, the
             channel is closed and another one opened after a growing wait.
         confirms: Whether the broker confirms what is published on the channel.
     """
 
-    def __init__(self, *, link: Link, name: str, serve: Serve, confirms: bool) -> None:
-        self._link = link
+    def __init__(
+        self, *, connection: ReconnectingConnection, name: str, serve: Serve, confirms: bool
+    ) -> None:
+        self._connection = connection
         self._name = name
         self._serve = serve
         self._confirms = confirms
@@ -51,26 +53,26 @@ class ChannelKeeper:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._link.ready()
+            await self._connection.ready()
             opened = loop.time()
             try:
                 await self._serve_one()
             except (Exception, asyncio.CancelledError) as error:
                 if is_cancelled():
                     raise
-                if not self._link.is_dead:
+                if not self._connection.is_dead:
                     log.warning("broker.channel_lost", channel=self._name, reason=str(error))
-            if self._link.is_dead:
-                # The link does the waiting, and the logging.
+            if self._connection.is_dead:
+                # The connection does the waiting, and the logging.
                 self._backoff.reset()
-                await self._link.lost()
+                await self._connection.lost()
                 continue
             if loop.time() - opened > self._backoff.maximum_seconds:
                 self._backoff.reset()
             await asyncio.sleep(self._backoff.next_seconds())
 
     async def _serve_one(self) -> None:
-        channel = await self._link.channel(confirms=self._confirms)
+        channel = await self._connection.channel(confirms=self._confirms)
         closing = channel.closing
         serving = asyncio.ensure_future(self._serve(channel))
         try:
@@ -85,6 +87,6 @@ class ChannelKeeper:
             if not serving.cancelled():
                 serving.exception()
             is_closed = await close_channel(channel, timeout_seconds=CLOSE_TIMEOUT_SECONDS)
-            if not is_closed and not self._link.is_dead:
+            if not is_closed and not self._connection.is_dead:
                 # What it has in hand would never come to anybody again.
-                self._link.suspect(f"channel {self._name} does not close")
+                self._connection.suspect(f"channel {self._name} does not close")

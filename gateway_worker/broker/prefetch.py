@@ -2,20 +2,20 @@
 
 AMQP fixes that number for each consumer when it starts. To change it, another consumer takes the
 place of the first on the same channel; what the first has handed out stays in hand. That may only
-be while the window is full: what a quorum queue (RabbitMQ 3.10) has sent to a consumer that is
+be while the prefetch is full: what a quorum queue (RabbitMQ 3.10) has sent to a consumer that is
 cancelled before it comes goes back, and comes after younger messages.
 
 There is a second reason to take more. What a quorum queue gets back it hands out first, but puts
-behind what it has got back before. If a consumer with a wide window dies, and then one with a
+behind what it has got back before. If a consumer with a wide prefetch dies, and then one with a
 narrower that has taken only a part of what was given back, that part goes behind the rest. So as
-long as everything that comes is a redelivery, the window grows, a little at a time.
+long as everything that comes is a redelivery, the prefetch grows, a little at a time.
 """
 
 WIDEST = 65_000
 """AMQP has 16 bits for it."""
 
 
-class Window:
+class Prefetch:
     """Counts what is in hand on one channel after another.
 
     Args:
@@ -100,7 +100,7 @@ class Window:
 
 
 def wide_enough(normal: int, held: int, *, now: int) -> int:
-    """Return the size of a window that so many held messages leave room in.
+    """Return the size of a prefetch that so many held messages leave room in.
 
     It doubles, and only grows while anything is held: each change needs another consumer, and the
     broker keeps few consumers of a channel in order.

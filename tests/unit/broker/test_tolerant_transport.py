@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pamqp import commands as spec
 from pamqp.header import ContentHeader
 
-from gateway_worker.broker.frames import (
+from gateway_worker.broker.oversize import Cutter, read_cut
+from gateway_worker.broker.tolerant_transport import (
     BASIC_DELIVER,
     BODY_FRAME,
     FRAME_HEAD,
@@ -22,7 +23,6 @@ from gateway_worker.broker.frames import (
     FrameReader,
     readable,
 )
-from gateway_worker.broker.oversize import Cutter, read_cut
 
 END = b"\xce"
 BASIC = b"\x00\x3c\x00\x00"
