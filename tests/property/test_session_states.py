@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway_contracts import PairByQr, SessionState, SessionStatus, StatusReason
-from gateway_worker.sessions.changes import Change, Committed, DesiredState
+from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.endings import ending_of
 from gateway_worker.sessions.hosting import LinkEnded, PairingEnded
-from gateway_worker.sessions.ports import Recorder, SessionRow
+from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.standing import Standing
 from gateway_worker.sessions.states import IllegalTransitionError, is_running
 from tests.property.support import run
 from tests.support.ports import surroundings
+from tests.support.recorder import MemoryRecorder
 
 S = SessionState
 ENDS = {S.STOPPED, S.LOGGED_OUT, S.BANNED, S.FAILED}
@@ -37,29 +38,14 @@ LINK_ENDINGS = (
 )  # fmt: skip
 
 
-class Journal(Recorder):
-    """Notes what is recorded, until another worker owns the session."""
-
-    def __init__(self) -> None:
-        self.changes: list[Change] = []
-        self.fenced = False
-
-    def record(self, change: Change) -> "asyncio.Future[Committed]":
-        """Commit at once."""
-        done: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        if not self.fenced:
-            self.changes.append(change)
-        done.set_result(Committed(applied=not self.fenced, fenced=self.fenced))
-        return done
-
-
 class SessionLife(RuleBasedStateMachine):
     """Commands, hosts and other workers do what they like to one session, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.journal = Journal()
+        self.journal = MemoryRecorder()
+        self.is_lost = False
         self.around = surroundings(self.journal, worker_id="w", directory=Path("/nowhere"))
         self.fence_calls = 0
         row = SessionRow(
@@ -99,7 +85,7 @@ class SessionLife(RuleBasedStateMachine):
             return
         self.do(step)
         self.model = wanted
-        self.told += not self.journal.fenced
+        self.told += not self.is_lost
 
     @rule(wanted=st.sampled_from(S), reason=st.sampled_from(StatusReason))
     def enters(self, wanted: SessionState, reason: StatusReason) -> None:
@@ -123,7 +109,8 @@ class SessionLife(RuleBasedStateMachine):
     @rule()
     def another_worker_has_it(self) -> None:
         """From here on nothing is written any more, which is noticed at the next change."""
-        self.journal.fenced = True
+        self.journal.lose("s")
+        self.is_lost = True
 
     @invariant()
     def it_stands_where_the_model_does(self) -> None:
@@ -136,7 +123,7 @@ class SessionLife(RuleBasedStateMachine):
         """Each status begins where the one before has ended, and is what the row gets."""
         statuses = [
             (event.data, change)
-            for change in self.journal.changes
+            for change in self.journal.applied
             for event in change.events
             if isinstance(event, SessionStatus)
         ]
@@ -148,13 +135,13 @@ class SessionLife(RuleBasedStateMachine):
             assert change.session.state is data.state
             assert change.epoch == 3
             previous = data.state
-        if not self.journal.fenced:
+        if not self.is_lost:
             assert previous is self.model
 
     @invariant()
     def losing_it_is_noticed_once(self) -> None:
         """However many changes are refused."""
-        assert self.fence_calls == self.standing.fenced <= self.journal.fenced
+        assert self.fence_calls == self.standing.fenced <= self.is_lost
 
     def teardown(self) -> None:
         """Leave nothing behind."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from gateway_contracts import Account, SessionState, StatusReason
 from gateway_contracts.commands import PairByQr
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.changes import Change, Committed, DesiredState
+from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.hosting import (
     HostExited,
     HostLauncher,
@@ -28,6 +28,7 @@ from tests.support.ports import (
     UnaskedSessions,
     surroundings,
 )
+from tests.support.recorder import MemoryRecorder
 from tests.support.snapshots import MemorySnapshots
 
 ACCOUNT = Account(jid="12025550100:1@s.whatsapp.net", phone_number="+12025550100")
@@ -130,29 +131,19 @@ class Copies(MemorySnapshots):
         return await super().save(session_id, directory, epoch=epoch, again=again)
 
 
-class Database(UnaskedSessions):
-    """Sessions table and recorder: commits at once, or not while it is away."""
+class Database(MemoryRecorder, UnaskedSessions):
+    """Sessions table and recorder, which may both be away."""
 
     def __init__(self) -> None:
-        self.away = False
-        self.fences = False
-        self.changes: list[Change] = []
+        super().__init__()
         self.asked = 0
 
     async def get(self, session_id: str) -> SessionRow | None:
         """Answer, or do not."""
-        if self.away:
+        if self.is_away:
             raise DependencyError("away")
         self.asked += 1
         return None
-
-    def record(self, change: Change) -> "asyncio.Future[Committed]":
-        """Commit a change."""
-        self.changes.append(change)
-        future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        if not self.away:
-            future.set_result(Committed(fenced=self.fences))
-        return future
 
 
 class Routes(UnaskedRoutes):

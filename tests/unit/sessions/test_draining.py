@@ -11,6 +11,7 @@ from gateway_worker.sessions.draining import Drain
 from gateway_worker.sessions.session import Session
 from tests.support.pacing import consistently
 from tests.support.ports import UnaskedSessions
+from tests.support.recorder import MemoryRecorder
 from tests.unit.sessions.company import Company
 
 SECONDS = 10.0
@@ -34,6 +35,20 @@ class Others(UnaskedSessions):
         return answer
 
 
+class Giving(MemoryRecorder):
+    """Commits changes of owner, unless the others refuse the session."""
+
+    def __init__(self, others: Others) -> None:
+        super().__init__(room=frozenset({"beta", "gamma"}))
+        self._others = others
+
+    def _write(self, change: Change) -> Committed:
+        if self._others.refuses:
+            self._others.refuses -= 1
+            raise TransferRefusedError("full")
+        return super()._write(change)
+
+
 class Fleet:
     """A worker with one session, and others."""
 
@@ -48,7 +63,7 @@ class Fleet:
             worker_id="me",
             manager=self,
             sessions=self.others,
-            recorder=self,
+            recorder=Giving(self.others),
             commands=self,
             is_portable=True,
             backlog=self.backlog,
@@ -86,17 +101,6 @@ class Fleet:
     ) -> None:
         """Run it now."""
         await errand()
-
-    def record(self, change: Change) -> "asyncio.Future[Committed]":
-        """Commit a change of owner."""
-        future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        assert change.transfer is not None
-        if self.others.refuses:
-            self.others.refuses -= 1
-            future.set_exception(TransferRefusedError("full"))
-        else:
-            future.set_result(Committed(transferred=True))
-        return future
 
     async def backlog(self) -> int:
         """Have none."""

@@ -17,35 +17,23 @@ from gateway_contracts import (
     parse_event,
 )
 from gateway_contracts.events import Participant
-from gateway_worker.sessions.changes import Change, Committed, Direction
+from gateway_worker.sessions.changes import Change, Direction
 from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, UndecryptableMessage
 from gateway_worker.sessions.inbound import Inbound
 from gateway_worker.sessions.receipts import SendsUnderWay
 from gateway_worker.sessions.refusals import REFUSED_NAME, Refusals
 from tests.support.eventually import eventually
+from tests.support.recorder import MemoryRecorder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CHAT = "12025550102@s.whatsapp.net"
 
 
-class Journal:
+class Journal(MemoryRecorder):
     """A recorder whose commits the test decides."""
 
     def __init__(self) -> None:
-        self.changes: list[Change] = []
-        self.futures: list[asyncio.Future[Committed]] = []
-
-    def record(self, change: Change) -> "asyncio.Future[Committed]":
-        """Queue a change."""
-        self.changes.append(change)
-        self.futures.append(asyncio.get_running_loop().create_future())
-        return self.futures[-1]
-
-    def commit(self, count: int = 1, *, fenced: bool = False) -> None:
-        """Commit the oldest of what waits."""
-        waiting = [future for future in self.futures if not future.done()]
-        for future in waiting[:count]:
-            future.set_result(Committed(applied=not fenced, fenced=fenced))
+        super().__init__(at_once=False)
 
     def refuse(self) -> None:
         """Refuse the oldest of what waits."""
@@ -126,7 +114,8 @@ async def test_a_record_of_a_lost_session_is_not_acknowledged() -> None:
     arrivals = inbound(journal)
     for record in (1, 2):
         await arrivals.message(message(record), acknowledged.append)
-    journal.commit(fenced=True)
+    journal.lose("s")
+    journal.commit()
     journal.futures[1].cancel()
     await turns()
     assert acknowledged == []

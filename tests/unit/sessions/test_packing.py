@@ -37,7 +37,7 @@ async def test_it_stays_connected_if_something_is_away(company: Company, which: 
     elif which == "silent objects":
         company.copies.silent_from = 0
     elif which == "database":
-        company.database.away = True
+        company.database.is_away = True
     else:
         company.around.tenure.lapse()
 
@@ -82,7 +82,7 @@ async def test_it_comes_back_if_the_database_goes_away_at_the_last_moment(
         session_id: str, directory: Path, *, epoch: int = 0, again: bool = False
     ) -> bool:
         stored = await save(session_id, directory, epoch=epoch, again=again)
-        company.database.away = True
+        company.database.is_away = True
         return stored
 
     monkeypatch.setattr(company.copies, "save", save_and_break)
@@ -97,7 +97,7 @@ async def test_it_comes_back_if_the_database_goes_away_at_the_last_moment(
 async def test_it_does_not_come_back_if_another_worker_has_it(company: Company) -> None:
     """It was taken over while it was being packed."""
     company.copies.away_from = 1
-    company.database.fences = True
+    company.database.lose("shop")
 
     with pytest.raises(DependencyError):
         await company.session.pack(StatusReason.HANDED_OVER)

@@ -9,36 +9,26 @@ from gateway_worker.sessions import receipts as module
 from gateway_worker.sessions.changes import Change, Committed, ReceiptRow
 from gateway_worker.sessions.receipts import Receipts, SendsUnderWay
 from tests.support.eventually import eventually
+from tests.support.recorder import MemoryRecorder
 from tests.unit.sessions.test_inbound import CHAT, NOW, turns
 
-EARLY = Committed(applied=False, early=True)
 DELIVERED_READ = (ReceiptStatus.DELIVERED, ReceiptStatus.READ)
 
 
-class Journal:
+class Journal(MemoryRecorder):
     """A recorder that finds some receipts early, as the database would."""
 
-    def __init__(self, *, stored: set[str] | None = None) -> None:
-        self.stored = stored or set()
-        self.asked: list[tuple[str, ReceiptStatus, bool]] = []
-        self.written: list[tuple[str, ReceiptStatus]] = []
-        self.is_executing = False
+    @property
+    def asked(self) -> list[tuple[str, ReceiptStatus, bool]]:
+        """What was to be written: message, status, and whether it waits for its send."""
+        rows = [change.receipt for change in self.changes]
+        return [(row.message_id, row.status, row.waits) for row in rows if row is not None]
 
-    def record(self, change: Change) -> "asyncio.Future[Committed]":
-        """Answer some turns of the loop later."""
-        future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_soon(self._commit, change, future)
-        return future
-
-    def _commit(self, change: Change, future: "asyncio.Future[Committed]") -> None:
-        row = change.receipt
-        assert row is not None
-        self.asked.append((row.message_id, row.status, row.waits))
-        if row.waits and self.is_executing and row.message_id not in self.stored:
-            future.set_result(EARLY)
-        else:
-            self.written.append((row.message_id, row.status))
-            future.set_result(Committed())
+    @property
+    def written(self) -> list[tuple[str, ReceiptStatus]]:
+        """What was."""
+        rows = [change.receipt for change in self.applied]
+        return [(row.message_id, row.status) for row in rows if row is not None]
 
 
 def receipt(
@@ -65,14 +55,14 @@ async def test_with_nothing_under_way_a_receipt_goes_at_once() -> None:
 async def test_a_receipt_that_is_faster_than_the_end_of_its_send() -> None:
     """It is recorded behind that end, whatever that takes; later ones of its message behind it."""
     journal, sends = Journal(), SendsUnderWay(remembered=9)
-    journal.is_executing = True
+    journal.executing.add("s")
     receipts = Receipts(record=journal.record, sends=sends)
     with sends.one():
         futures = [receipts.submit(receipt("A", status)) for status in DELIVERED_READ]
         await turns()
         assert journal.asked == []
         sends.sent(CHAT, "A")
-        journal.stored.add("A")
+        journal.store("s", CHAT, "A")
     await asyncio.gather(*futures)
 
     assert journal.written == [("A", "delivered"), ("A", "read")]
@@ -97,15 +87,16 @@ async def test_a_receipt_of_a_recent_send_does_not_wait_for_the_next_one() -> No
 
 async def test_an_old_message_is_looked_up_while_a_send_takes_its_time() -> None:
     """A lost acknowledgement takes a minute: only what is nowhere waits for its end."""
-    journal, sends = Journal(stored={"old"}), SendsUnderWay(remembered=9)
-    journal.is_executing = True
+    journal, sends = Journal(), SendsUnderWay(remembered=9)
+    journal.store("s", CHAT, "old")
+    journal.executing.add("s")
     receipts = Receipts(record=journal.record, sends=sends)
     with sends.one():
         unknown, old = receipts.submit(receipt("new")), receipts.submit(receipt("old"))
         await old
         await eventually(lambda: ("new", "delivered", True) in journal.asked)
         assert not unknown.done()
-        journal.stored.add("new")
+        journal.store("s", CHAT, "new")
     await unknown
 
     assert journal.written == [("old", "delivered"), ("new", "delivered")]
@@ -117,11 +108,11 @@ async def test_a_receipt_of_a_send_that_an_earlier_process_began(
     """The database says that it is executing: it is asked again until it has ended."""
     monkeypatch.setattr(module, "NEXT_LOOK_SECONDS", 0.01)
     journal = Journal()
-    journal.is_executing = True
+    journal.executing.add("s")
     receipts = Receipts(record=journal.record, sends=SendsUnderWay(remembered=9))
     waiting = receipts.submit(receipt("A"))
     await eventually(lambda: len(journal.asked) > 2)
-    journal.stored.add("A")
+    journal.store("s", CHAT, "A")
     await waiting
 
     assert journal.written == [("A", "delivered")]
@@ -132,7 +123,7 @@ async def test_a_receipt_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(module, "NEXT_LOOK_SECONDS", 0.01)
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.05)
     journal = Journal()
-    journal.is_executing = True
+    journal.executing.add("s")
     receipts = Receipts(record=journal.record, sends=SendsUnderWay(remembered=9))
 
     await receipts.submit(receipt("A"))

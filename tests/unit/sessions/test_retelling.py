@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,25 +14,20 @@ from gateway_worker.sessions.refusals import REFUSED_NAME, RefusalCount, Refusal
 from gateway_worker.sessions.retelling import FULL_TIMES, Retelling, Retellings
 from tests.integration.storage.db.support import message
 from tests.support.eventually import eventually
+from tests.support.recorder import MemoryRecorder
 
 
-@dataclass
-class Journal:
-    """What was recorded, and what is answered: True for a commit, False for a refusal."""
+class Journal(MemoryRecorder):
+    """Answers as the test says: True for a commit, False for a refusal; a commit else."""
 
-    answers: deque[bool] = field(default_factory=deque)
-    changes: list[Change] = field(default_factory=list)
-    is_fenced: bool = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: deque[bool] = deque()
 
-    def record(self, change: Change) -> "asyncio.Future[Committed]":
-        """Answer at once; a commit if nothing is said."""
-        self.changes.append(change)
-        future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        if not self.answers or self.answers.popleft():
-            future.set_result(Committed(fenced=self.is_fenced))
-        else:
-            future.set_exception(PermanentError("refused"))
-        return future
+    def _write(self, change: Change) -> Committed:
+        if self.answers and not self.answers.popleft():
+            raise PermanentError("refused")
+        return super()._write(change)
 
 
 @dataclass
@@ -92,7 +87,7 @@ async def test_a_row_that_no_table_takes_is_left_out_in_the_end(place: Place) ->
 
 async def test_a_session_that_another_worker_has_tells_nothing(place: Place) -> None:
     """What is on the disk is sent to that one."""
-    place.journal.is_fenced = True
+    place.journal.lose("s")
     assert await place.retelling.tell() == 2
 
 
