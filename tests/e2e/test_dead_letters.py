@@ -1,10 +1,10 @@
 """An operator sees why a command died, sets it right, and replays the command."""
 
 import time
-from dataclasses import replace
 
 import aio_pika
 import asyncpg
+import msgspec
 
 from gateway_contracts import (
     CommandEnvelope,
@@ -85,7 +85,7 @@ async def test_what_the_hosts_notes_have_forgotten_is_not_sent_again_either(
     journal = parse(path.read_bytes())
     assert journal is not None
     assert journal.opened is not None
-    header = replace(journal.header, since=time.time())
+    header = msgspec.structs.replace(journal.header, since=time.time())
     path.write_bytes(line_of(header) + line_of(journal.opened))
 
     after = len(gateway.backend.arrivals)
