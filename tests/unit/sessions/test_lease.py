@@ -7,26 +7,25 @@ import pytest
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.ownership.lease import LeaseKeeper, LeaseLostError, Tenure
-from gateway_worker.sessions.ownership.ports import WorkerLeases
 from tests.support.eventually import eventually
+from tests.support.leases import MemoryLeases, MemoryWorker
 from tests.support.pacing import pace
-from tests.support.ports import unasked
 
 
-@dataclass
-class Table(WorkerLeases):
-    """A workers table that can be away."""
+class Table(MemoryLeases):
+    """A workers table that can be away, or slow."""
 
-    lease_seconds: float = 1.5
-    away: bool = False
-    mine: bool = True
-    slowness: float = 0.0
-    renewals: int = 0
+    def __init__(self) -> None:
+        super().__init__(MemoryWorker(), lease_seconds=1.5)
+        self.away = False
+        self.slowness = 0.0
+        self.renewals = 0
 
     async def register(self, *, version: str, capacity: int) -> None:
         """Enter the worker."""
         if self.away:
             raise DependencyError("away")
+        await super().register(version=version, capacity=capacity)
 
     async def renew(self) -> bool:
         """Renew its lease."""
@@ -34,15 +33,7 @@ class Table(WorkerLeases):
             raise DependencyError("away")
         await pace(self.slowness)
         self.renewals += 1
-        return self.mine
-
-    async def drain(self) -> None:
-        """Fail: it goes on."""
-        unasked(self, "drain")
-
-    async def leave(self) -> None:
-        """Fail: it goes on."""
-        unasked(self, "leave")
+        return await super().renew()
 
 
 @dataclass
@@ -143,7 +134,7 @@ async def test_no_host_starts_before_it_is_known_whose_the_sessions_are() -> Non
 async def test_a_second_process_of_the_same_name_ends_the_first() -> None:
     keeping = Keeping()
     await keeping.keeper.begin()
-    keeping.table.mine = False
+    await MemoryLeases(keeping.table.row).register(version="1", capacity=1)
     with pytest.raises(LeaseLostError):
         await keeping.keeper.run(asyncio.Event())
     assert keeping.hosts.kills == 1
