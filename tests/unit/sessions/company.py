@@ -24,11 +24,11 @@ from gateway_worker.sessions.surroundings import SessionLimits
 from tests.support.ports import (
     QuietObserver,
     UnaskedHost,
-    UnaskedRoutes,
     UnaskedSessions,
     surroundings,
 )
 from tests.support.recorder import MemoryRecorder
+from tests.support.routes import MemoryBroker, MemoryRoutes
 from tests.support.snapshots import MemorySnapshots
 
 ACCOUNT = Account(jid="12025550100:1@s.whatsapp.net", phone_number="+12025550100")
@@ -146,16 +146,6 @@ class Database(MemoryRecorder, UnaskedSessions):
         return None
 
 
-class Routes(UnaskedRoutes):
-    """A broker that is never away."""
-
-    async def bind(self, session_id: str) -> None:
-        """Do nothing."""
-
-    def disown(self, session_id: str) -> None:
-        """Do nothing."""
-
-
 class Observer(QuietObserver):
     """Counts restarts and ends of hosts."""
 
@@ -189,7 +179,7 @@ class Company:
             surroundings(self.database, worker_id="me", directory=directory),
             launcher=self.launcher,
             sessions=self.database,
-            routes=Routes(),
+            routes=MemoryRoutes(MemoryBroker("me"), worker_id="me"),
             snapshots=self.copies,
             limits=limits,
             observer=self.observer,

@@ -10,7 +10,8 @@ import pytest
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.manager import SessionManager
 from gateway_worker.sessions.ownership.ports import Controls
-from tests.support.ports import UnaskedControls, UnaskedRoutes
+from tests.support.ports import UnaskedControls
+from tests.support.routes import MemoryBroker, MemoryRoutes
 from tests.unit.sessions.company import Company, linked_row
 
 ROW = linked_row("cafe", epoch=7)
@@ -50,10 +51,11 @@ async def test_a_new_owner_is_told_when_the_broker_is_back(company: Company) -> 
     assert controls.attempts == [("adopt", "beta")] * 3
 
 
-class SilentBroker(UnaskedRoutes):
+class SilentBroker(MemoryRoutes):
     """Takes requests and does not answer them."""
 
     def __init__(self) -> None:
+        super().__init__(MemoryBroker(), worker_id="me")
         self.asked: list[str] = []
         self.answers = asyncio.Event()
 
@@ -61,9 +63,7 @@ class SilentBroker(UnaskedRoutes):
         """Wait."""
         self.asked.append(session_id)
         await self.answers.wait()
-
-    def disown(self, session_id: str) -> None:
-        """Do nothing."""
+        await super().bind(session_id)
 
 
 @pytest.fixture

@@ -13,13 +13,15 @@ from gateway_worker.sessions.ownership.routing import Routing
 from gateway_worker.sessions.ports import PendingMarker
 from tests.support.eventually import eventually
 from tests.support.pacing import consistently
-from tests.support.ports import UnaskedControls, UnaskedRoutes
+from tests.support.ports import UnaskedControls
+from tests.support.routes import MemoryBroker, MemoryRoutes
 
 
-class Broker(UnaskedRoutes, UnaskedControls):
+class Broker(MemoryRoutes, UnaskedControls):
     """Notes what it is asked for, in order, and can be away."""
 
     def __init__(self) -> None:
+        super().__init__(MemoryBroker(), worker_id="me")
         self.away = False
         self.asked: list[str] = []
         self.when_bound: Callable[[], object] = lambda: None
@@ -32,23 +34,28 @@ class Broker(UnaskedRoutes, UnaskedControls):
     async def bind(self, session_id: str) -> None:
         """Note it."""
         self._note(f"bind {session_id}")
+        await super().bind(session_id)
         self.when_bound()
 
     async def unbind(self, session_id: str) -> None:
         """Note it."""
         self._note(f"unbind {session_id}")
+        await super().unbind(session_id)
 
     async def unbind_from(self, session_id: str, worker_id: str) -> None:
         """Note it."""
         self._note(f"unbind {session_id} from {worker_id}")
+        await super().unbind_from(session_id, worker_id)
 
     async def unbind_disowned(self, session_id: str) -> None:
         """Note it."""
         self._note(f"turn {session_id} away")
+        await super().unbind_disowned(session_id)
 
     def disown(self, session_id: str) -> None:
         """Note it."""
         self.asked.append(f"disown {session_id}")
+        super().disown(session_id)
 
     async def control(
         self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
