@@ -27,9 +27,9 @@ from tests.support.ports import (
     UnaskedControls,
     UnaskedHost,
     UnaskedLauncher,
-    UnaskedSessions,
     UnaskedSnapshots,
 )
+from tests.support.sessions import MemorySessions
 from tests.support.snapshots import MemorySnapshots
 from tests.unit.sessions.company import linked_row
 from tests.unit.sessions.test_inbound import message
@@ -38,22 +38,15 @@ RECORDS = 4
 OUTAGE = 3
 
 
-class Disk(UnaskedSessions, UnaskedLauncher, UnaskedControls, UnaskedHost):
+class Disk(MemorySessions, UnaskedLauncher, UnaskedControls, UnaskedHost):
     """A spool of some messages, the broker that they go to, and the session's owner."""
 
     def __init__(self) -> None:
+        super().__init__(replace(linked_row("cafe", epoch=7), worker_id="beta"))
         self.sent: list[str] = []
         self.acknowledged = 0
         self.lost: list[str] = []
         self.refusals = OUTAGE
-
-    async def get(self, session_id: str) -> SessionRow:
-        """Say that another worker has the session."""
-        return replace(linked_row(session_id, epoch=7), worker_id="beta")
-
-    async def was_deleted(self, session_id: str) -> bool:
-        """Say that it was not."""
-        return False
 
     async def replay(self, spec: HostSpec, listener: HostListener) -> "Disk":
         """Tell the messages, as fast as they are taken."""
@@ -153,20 +146,12 @@ async def test_what_cannot_be_sent_in_time_is_not_sent_later(
     assert len(list((tmp_path / "leftovers").iterdir())) == 1
 
 
-class Table(UnaskedSessions):
-    """The sessions table: one session, or none."""
-
-    def __init__(self, row: SessionRow | None, *, deleted: bool = False) -> None:
-        self.row = row
-        self.deleted = deleted
-
-    async def get(self, session_id: str) -> SessionRow | None:
-        """Return it."""
-        return self.row
-
-    async def was_deleted(self, session_id: str) -> bool:
-        """Say whether it was deleted."""
-        return self.deleted
+def table(row: SessionRow | None, *, deleted: bool = False) -> MemorySessions:
+    """Return the sessions table: with one session, or none."""
+    sessions = MemorySessions(*([] if row is None else [row]))
+    if deleted:
+        sessions.delete("shop")
+    return sessions
 
 
 class Copies(MemorySnapshots):
@@ -200,7 +185,7 @@ def elsewhere() -> SessionRow:
     return replace(linked_row("shop", epoch=7), worker_id="beta")
 
 
-def leftovers_of(directory: Path, table: Table, copies: Copies) -> Leftovers:
+def leftovers_of(directory: Path, sessions: MemorySessions, copies: Copies) -> Leftovers:
     """Return what clears a directory in which `shop` has a store of epoch 3."""
     home = directory / "sessions" / "shop"
     home.mkdir(parents=True)
@@ -212,7 +197,7 @@ def leftovers_of(directory: Path, table: Table, copies: Copies) -> Leftovers:
         worker_id="me",
         directory=directory,
         launcher=UnaskedLauncher(),
-        sessions=table,
+        sessions=sessions,
         snapshots=copies,
         controls=UnaskedControls(),
         held=lambda _session_id: False,
@@ -239,7 +224,7 @@ async def test_a_store_goes_when_a_copy_has_been_opened(
     tmp_path: Path, copies: Copies, copied: int | None, made: list[int]
 ) -> None:
     """One that has all of it."""
-    leftovers = leftovers_of(tmp_path, Table(elsewhere()), copies)
+    leftovers = leftovers_of(tmp_path, table(elsewhere()), copies)
     await leftovers.clear("shop", copied)
     assert copies.made == made
     assert stores(tmp_path) == []
@@ -249,7 +234,7 @@ async def test_a_store_goes_when_a_copy_has_been_opened(
 async def test_a_store_stays_if_no_copy_opens(tmp_path: Path) -> None:
     """And goes once there is one; in between it is told once, as an error."""
     copies = Copies(stores=False)
-    leftovers = leftovers_of(tmp_path, Table(elsewhere()), copies)
+    leftovers = leftovers_of(tmp_path, table(elsewhere()), copies)
     with capture_logs() as logs:
         await leftovers.clear("shop", 3)
         await leftovers._send_parked()
@@ -266,7 +251,7 @@ async def test_a_store_stays_if_no_copy_opens(tmp_path: Path) -> None:
 
 async def test_without_copies_a_store_stays_where_it_is_looked_for(tmp_path: Path) -> None:
     """The session finds it there when it comes back."""
-    leftovers = leftovers_of(tmp_path, Table(elsewhere()), Copies(portable=False))
+    leftovers = leftovers_of(tmp_path, table(elsewhere()), Copies(portable=False))
     with capture_logs() as logs:
         for _ in range(2):
             await leftovers.clear("shop")
@@ -279,7 +264,7 @@ async def test_a_session_that_the_database_does_not_know(
     tmp_path: Path, *, deleted: bool, left: list[str]
 ) -> None:
     """Its store goes if it was deleted; otherwise this may be another database."""
-    leftovers = leftovers_of(tmp_path, Table(None, deleted=deleted), Copies())
+    leftovers = leftovers_of(tmp_path, table(None, deleted=deleted), Copies())
     await leftovers.clear("shop")
     assert stores(tmp_path) == left
     assert leftovers.kept == len(left)
@@ -287,7 +272,7 @@ async def test_a_session_that_the_database_does_not_know(
 
 async def test_nothing_is_moved_from_under_a_host(tmp_path: Path) -> None:
     """Whoever's it is: the library would go on in a file that nobody finds again."""
-    leftovers = leftovers_of(tmp_path, Table(elsewhere()), Copies(4))
+    leftovers = leftovers_of(tmp_path, table(elsewhere()), Copies(4))
     with (tmp_path / "sessions" / "shop" / LOCK_NAME).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         await leftovers.clear("shop")
@@ -298,7 +283,7 @@ async def test_nothing_is_moved_from_under_a_host(tmp_path: Path) -> None:
 
 async def test_a_store_without_a_device_is_no_last_copy(tmp_path: Path) -> None:
     """The library makes one for every session that shows a QR code."""
-    leftovers = leftovers_of(tmp_path, Table(elsewhere()), Copies(portable=False))
+    leftovers = leftovers_of(tmp_path, table(elsewhere()), Copies(portable=False))
     with closing(sqlite3.connect(tmp_path / "sessions" / "shop" / "store.db")) as database:
         database.execute("DELETE FROM whatsmeow_device")
         database.commit()

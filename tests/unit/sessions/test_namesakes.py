@@ -9,10 +9,10 @@ import pytest
 from gateway_worker.sessions.device_store import DeviceStore, read_epoch
 from gateway_worker.sessions.leftovers import Leftovers
 from gateway_worker.sessions.manager import SessionManager
-from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.session import Session
 from gateway_worker.sessions.store_files import DEVICE_STORE_NAME, has_device_store
-from tests.support.ports import UnaskedControls, UnaskedLauncher, UnaskedSessions
+from tests.support.ports import UnaskedControls, UnaskedLauncher
+from tests.support.sessions import MemorySessions
 from tests.unit.sessions.company import Company, linked_row
 
 
@@ -38,19 +38,12 @@ async def test_an_old_session_s_store_is_no_copy_of_the_new_one(
     """Of the session that is there now, a store that was left behind is copied before it goes."""
     company = Company(tmp_path)
 
-    class Table(UnaskedSessions):
-        async def get(self, session_id: str) -> SessionRow:
-            row = linked_row(session_id, epoch=7)
-            return replace(row, worker_id="beta", first_epoch=first_epoch)
-
-        async def was_deleted(self, session_id: str) -> bool:
-            return True
-
+    row = replace(linked_row("shop", epoch=7), worker_id="beta", first_epoch=first_epoch)
     leftovers = Leftovers(
         worker_id="me",
         directory=tmp_path,
         launcher=UnaskedLauncher(),
-        sessions=Table(),
+        sessions=MemorySessions(row),
         snapshots=company.copies,
         controls=UnaskedControls(),
         held=lambda _session_id: False,
