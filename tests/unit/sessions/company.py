@@ -10,20 +10,13 @@ from gateway_contracts import Account, SessionState, StatusReason
 from gateway_contracts.commands import PairByQr
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.changes import DesiredState
-from gateway_worker.sessions.hosting import (
-    HostExited,
-    HostLauncher,
-    HostListener,
-    HostSpec,
-    LinkUp,
-)
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.session import Session
 from gateway_worker.sessions.store_files import DEVICE_STORE_NAME
 from gateway_worker.sessions.surroundings import SessionLimits
+from tests.support.hosts import MemoryLauncher
 from tests.support.ports import (
     QuietObserver,
-    UnaskedHost,
     UnaskedSessions,
     surroundings,
 )
@@ -53,60 +46,6 @@ def linked_row(session_id: str, *, epoch: int) -> SessionRow:
         epoch=epoch,
         created_at=datetime.now(UTC),
     )
-
-
-class Host(UnaskedHost):
-    """A host that is connected until it is told to stop."""
-
-    def __init__(self, listener: HostListener) -> None:
-        self._listener = listener
-        self.runs = True
-        self.killed = False
-
-    async def stop(self) -> None:
-        """Leave."""
-        if self.runs:
-            self.runs = False
-            await self._listener(HostExited(expected=True, detail="it left"))
-
-    def kill(self) -> None:
-        """Leave at once."""
-        self.runs = False
-        self.killed = True
-        self._task = asyncio.ensure_future(
-            self._listener(HostExited(expected=False, detail="killed"))
-        )
-
-
-class Launcher(HostLauncher):
-    """Starts hosts that connect at once; fails if there were ever two."""
-
-    def __init__(self) -> None:
-        self.hosts: list[Host] = []
-        self.may_start = asyncio.Event()
-        self.may_start.set()
-        self.waiting = 0
-        self._tasks: list[asyncio.Task[None]] = []
-
-    @property
-    def running(self) -> list[Host]:
-        """The hosts that run."""
-        return [host for host in self.hosts if host.runs]
-
-    async def launch(self, spec: HostSpec, listener: HostListener) -> Host:
-        """Start one, as soon as that is possible."""
-        self.waiting += 1
-        await self.may_start.wait()
-        self.waiting -= 1
-        assert not self.running, "two hosts at once"
-        host = Host(listener)
-        self.hosts.append(host)
-        self._tasks.append(asyncio.ensure_future(self._connect(listener)))
-        return host
-
-    @staticmethod
-    async def _connect(listener: HostListener) -> None:
-        await listener(LinkUp(account=ACCOUNT))
 
 
 class Copies(MemorySnapshots):
@@ -170,7 +109,7 @@ class Company:
     """A session and those around it."""
 
     def __init__(self, directory: Path, limits: SessionLimits = LIMITS) -> None:
-        self.launcher = Launcher()
+        self.launcher = MemoryLauncher(ACCOUNT)
         self.copies = Copies()
         self.database = Database()
         self.observer = Observer()
