@@ -12,7 +12,7 @@ from tests.support.eventually import eventually
 from tests.unit.sessions.company import LIMITS, Company
 
 LIMITS_WITH_LONG_PAUSES = replace(
-    LIMITS, restart_initial_seconds=7200.0, restart_maximum_seconds=7200.0
+    LIMITS, restart_initial_seconds=7_200_000.0, restart_maximum_seconds=7_200_000.0
 )
 MINUTE = timedelta(minutes=1)
 
