@@ -44,7 +44,7 @@ from gateway_contracts.commands.session import (
     SessionRestart,
     SessionStop,
 )
-from gateway_contracts.content import Content
+from gateway_contracts.content import Content, ContentToSend
 from gateway_contracts.content.text import TextContent, TextToSend
 from gateway_contracts.content.unsupported import UnsupportedContent
 from gateway_contracts.envelope import (
@@ -134,6 +134,7 @@ __all__ = [
     "CommandSucceededData",
     "CommandWarning",
     "Content",
+    "ContentToSend",
     "Done",
     "Envelope",
     "ErrorBody",

@@ -5,7 +5,7 @@ worth, and what it waits for. The worker and the host treat all of them alike.
 """
 
 from enum import Enum, auto
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from gateway_worker.host_protocol.wire import Wire
 
@@ -85,15 +85,22 @@ class Quote(Wire, frozen=True, kw_only=True):
     text: str | None = None
 
 
-class SendText(Method[Sent], frozen=True, kw_only=True, tag="message.send_text"):
-    """Send a text; `to` and `mentions` are JIDs or phone numbers (digits)."""
+class SendMessage(Method[Sent], frozen=True, kw_only=True, tag="message.send"):
+    """Send a message.
+
+    Attributes:
+        to: A JID or a phone number (digits).
+        content: As the contract writes it, without what is None.
+        mentions: JIDs or phone numbers (digits).
+        quoted: The message that it answers.
+    """
 
     result = Sent
     effect = Effect.ONCE
     lane = Lane.ORDERED
 
     to: str
-    text: str
+    content: dict[str, Any]
     mentions: tuple[str, ...] = ()
     quoted: Quote | None = None
 
@@ -119,5 +126,5 @@ class Logout(Method[Done], frozen=True, kw_only=True, tag="session.logout"):
     lane = Lane.ORDERED
 
 
-Call = SendText | FindChats | Logout
+Call = SendMessage | FindChats | Logout
 """Every method."""

@@ -1,13 +1,14 @@
 """A host's frames as the values and errors of the sessions' port."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from gateway_contracts import (
     Account,
     Content,
     ReceiptStatus,
-    TextContent,
     UndecryptableReason,
     UnsupportedContent,
 )
@@ -55,6 +56,8 @@ _ERRORS: Final[dict[str, type[GatewayError]]] = {
     Failure.TIMED_OUT: UpstreamTimeoutError,
     Failure.UNCERTAIN: UncertainError,
 }
+
+_CONTENT: Final[TypeAdapter[Content]] = TypeAdapter(Content)
 
 SpooledFrame = frames.Message | frames.Receipt | frames.Undecryptable
 """The frames that have a number in the spool."""
@@ -137,11 +140,7 @@ def _spooled(frame: SpooledFrame) -> HostEvent:
 
 def _message(frame: frames.Message) -> InboundMessage:
     _check(frame.message_id, frame.chat, frame.quoted_id, frame.quoted_participant)
-    content: Content = (
-        UnsupportedContent(message_type=frame.kind)
-        if frame.text is None
-        else TextContent(text=frame.text, mentions=frame.mentions)
-    )
+    content, fits = _content(frame.content)
     return InboundMessage(
         record=frame.record,
         message_id=frame.message_id,
@@ -154,8 +153,16 @@ def _message(frame: frames.Message) -> InboundMessage:
         quoted_id=frame.quoted_id,
         quoted_participant=frame.quoted_participant,
         offline=frame.offline,
-        partial=frame.partial,
+        partial=frame.partial or not fits,
     )
+
+
+def _content(told: dict[str, Any]) -> tuple[Content, bool]:
+    """Return a content, and whether it is what the contract says; else it is its kind's name."""
+    try:
+        return _CONTENT.validate_python(told), True
+    except ValidationError:
+        return UnsupportedContent(message_type=str(told.get("kind"))[:ID_CHARACTERS]), False
 
 
 def _receipt(frame: frames.Receipt) -> InboundReceipt:

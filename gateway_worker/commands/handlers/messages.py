@@ -2,37 +2,43 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from gateway_contracts import (
+    Content,
+    ContentToSend,
     MessageSend,
     MessageSendData,
     OnUncertain,
     ReplyTarget,
     SentInfo,
     TextContent,
-    TextToSend,
 )
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Once
 from gateway_worker.commands.scheduler import Lane
 from gateway_worker.errors import InvalidCommandError
-from gateway_worker.host_protocol.methods import FindChats, Quote, SendText, Sent
+from gateway_worker.host_protocol.methods import FindChats, Quote, SendMessage, Sent
 from gateway_worker.host_protocol.times import moment
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Direction, MessageRow
 from gateway_worker.sessions.chats import chat_of, is_person, without_device
 from gateway_worker.sessions.session import Session
 
+_ARRIVING: Final[TypeAdapter[Content]] = TypeAdapter(Content)
+
 
 async def send(context: Context, command: MessageSend) -> Effect:
     """Send one message; it is in the history once its outcome is committed."""
     session = await context.manager.find(command.subject)
-    content = command.data.content
+    content = command.data.content.model_dump(mode="json", exclude_none=True)
     quoted = await _quoted(context, session, command.data)
     sent = await session.request(
-        SendText(
+        SendMessage(
             to=command.data.to.removeprefix("+"),
-            text=content.text,
-            mentions=tuple(mention.removeprefix("+") for mention in content.mentions),
+            mentions=tuple(mention.removeprefix("+") for mention in content.pop("mentions", ())),
+            content=content,
             quoted=quoted,
         ),
         command_id=command.id,
@@ -42,7 +48,6 @@ async def send(context: Context, command: MessageSend) -> Effect:
 
 def sent_effect(session: Session, command: MessageSend, sent: Sent) -> Effect:
     """Return what is to be committed for a message that WhatsApp's server has taken."""
-    content: TextToSend = command.data.content
     session.sends.sent(sent.chat, sent.message_id)
     timestamp = moment(sent.timestamp) or datetime.now(UTC)
     return Effect(
@@ -59,11 +64,16 @@ def sent_effect(session: Session, command: MessageSend, sent: Sent) -> Effect:
             message_id=sent.message_id,
             direction=Direction.OUT,
             sender=session.account.jid if session.account else "",
-            content=TextContent(text=content.text, mentions=content.mentions),
+            content=stored_content(command.data.content),
             timestamp=timestamp,
             command_id=command.id,
         ),
     )
+
+
+def stored_content(content: ContentToSend) -> Content:
+    """Return what the history has of a content that was sent: what would have arrived."""
+    return _ARRIVING.validate_python(content.model_dump())
 
 
 async def _quoted(context: Context, session: Session, data: MessageSendData) -> Quote | None:

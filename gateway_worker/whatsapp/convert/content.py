@@ -1,14 +1,12 @@
-"""What a message says: found under its wrappers, as text or as the name of its kind."""
+"""What a message says: found under its wrappers, and told by its kind or as the kind's name."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
+from gateway_worker.whatsapp.convert.kinds import CONVERTED, Converted
 from gateway_worker.whatsapp.convert.people import People
-from gateway_worker.whatsapp.convert.texts import clean, message_id
+from gateway_worker.whatsapp.convert.texts import message_id
 
-MAX_TEXT_CHARACTERS: Final = 262_144
-"""More than any client sends; what is longer is cut, so that it fits a frame."""
-MAX_MENTIONS: Final = 1_024
 _DEEPEST_WRAPPING: Final = 8
 _WRAPPER_TYPES: Final = frozenset({"FutureProofMessage", "DeviceSentMessage"})
 _BESIDE_CONTENT: Final = frozenset(
@@ -33,20 +31,21 @@ class Said:
     """What a message says.
 
     Attributes:
-        kind: The library's name of the field that holds it.
-        text: The text, or None if it is another kind.
-        mentions: JIDs.
+        content: As the contract writes it.
         quoted_id: The message that it quotes.
         quoted_participant: Who wrote that one.
         is_partial: Something of it was cut or left out.
     """
 
-    kind: str
-    text: str | None = None
-    mentions: tuple[str, ...] = ()
+    content: dict[str, Any]
     quoted_id: str | None = None
     quoted_participant: str | None = None
     is_partial: bool = False
+
+    @classmethod
+    def unsupported(cls, kind: str, *, is_partial: bool = False) -> Self:
+        """Return what is told of a content that is not: the library's name of its kind."""
+        return cls(content=_unsupported(kind), is_partial=is_partial)
 
 
 def said(message: Any, people: People) -> Said | None:
@@ -54,38 +53,36 @@ def said(message: Any, people: People) -> Said | None:
     kind, value = _unwrapped(message)
     if kind is None:
         return None
-    if kind == "conversation":
-        return Said(kind=kind, text=_text(value), is_partial=_is_too_long(value))
     if kind == "protocolMessage":
         return _change(kind, value)
+    convert = CONVERTED.get(kind)
+    told = Converted(content=_unsupported(kind)) if convert is None else convert(value, people)
     context = _context(value)
-    text = _text(value.text) if kind == "extendedTextMessage" else None
-    is_partial = text is not None and _is_too_long(value.text)
     if context is None:
-        return Said(kind=kind, text=text, is_partial=is_partial)
+        return Said(content=told.content, is_partial=told.is_partial)
     quoted = message_id(context.stanzaID)
-    is_partial |= quoted is None and bool(context.stanzaID)
-    is_partial |= text is not None and len(context.mentionedJID) > MAX_MENTIONS
     return Said(
-        kind=kind,
-        text=text,
-        mentions=() if text is None else _mentions(context, people),
+        content=told.content,
         quoted_id=quoted,
         quoted_participant=people.named(context.participant)
         if quoted and context.participant
         else None,
-        is_partial=is_partial,
+        is_partial=told.is_partial or (quoted is None and bool(context.stanzaID)),
     )
+
+
+def _unsupported(kind: str) -> dict[str, Any]:
+    return {"kind": "unsupported", "message_type": kind}
 
 
 def _change(kind: str, value: Any) -> Said | None:
     """Return what a `protocolMessage` changes; None if no person sees it."""
     if not value.HasField("type"):  # one that has no name yet; it reads as the first, REVOKE
-        return Said(kind=kind, is_partial=True)
+        return Said.unsupported(kind, is_partial=True)
     name = value.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number.get(value.type)
     if name is None or name.name not in _ANNOUNCED_PROTOCOL:
         return None
-    return Said(kind=f"{kind}.{name.name}")
+    return Said.unsupported(f"{kind}.{name.name}")
 
 
 def _unwrapped(message: Any) -> tuple[str | None, Any]:
@@ -119,15 +116,3 @@ def _context(value: Any) -> Any:
 
 def _is_message(value: Any) -> bool:
     return hasattr(value, "DESCRIPTOR")
-
-
-def _text(text: str | bytes) -> str:
-    return clean(text[:MAX_TEXT_CHARACTERS])
-
-
-def _is_too_long(text: str | bytes) -> bool:
-    return len(text) > MAX_TEXT_CHARACTERS
-
-
-def _mentions(context: Any, people: People) -> tuple[str, ...]:
-    return tuple(people.named(jid) for jid in context.mentionedJID[:MAX_MENTIONS])

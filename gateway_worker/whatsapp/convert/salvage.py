@@ -17,7 +17,7 @@ from gateway_worker.whatsapp.ipc.frames import Message, Undecryptable
 UNREADABLE: Final = "unreadable"
 """The kind of a content that cannot be read, and the reason of a message of which nothing can."""
 _INFO: Final = 1
-_CONTENT: Final = Said(kind=UNREADABLE, is_partial=True)
+_CONTENT: Final = Said.unsupported(UNREADABLE, is_partial=True)
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT: Final = 10
 

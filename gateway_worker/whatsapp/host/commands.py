@@ -20,7 +20,7 @@ from gateway_worker.host_protocol.methods import (
     Lane,
     Logout,
     Result,
-    SendText,
+    SendMessage,
 )
 from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.host.lanes import LaneThread
@@ -75,7 +75,7 @@ class Commands:
         self._unlinked = unlinked
         self._cut = cut
         self._runs: Mapping[type[Any], Run] = {
-            SendText: sender.send,
+            SendMessage: sender.send,
             FindChats: sender.chats,
             Logout: self._logout,
         }

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn, TypeVar
 
-from gateway_worker.host_protocol.methods import Chats, FindChats, SendText, Sent
+from gateway_worker.host_protocol.methods import Chats, FindChats, SendMessage, Sent
 from gateway_worker.whatsapp.convert.failures import (
     ONE_MORE,
     SendFailure,
@@ -109,7 +109,7 @@ class Sender:
             SendFailedError: Nobody got it, or it is not known whether anybody did.
         """
         call = request.call
-        assert isinstance(call, SendText)
+        assert isinstance(call, SendMessage)
         try:
             to = recipient(call.to)
             message = compose(call)

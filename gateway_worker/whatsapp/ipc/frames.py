@@ -1,6 +1,6 @@
 """Every frame between the worker, the fork server and a host, as a value."""
 
-from typing import Final
+from typing import Any, Final
 
 from gateway_worker.host_protocol.methods import Call, Result
 from gateway_worker.host_protocol.wire import Person, Wire
@@ -140,7 +140,7 @@ class Ended(Wire, frozen=True, kw_only=True):
 
 
 class Message(Wire, frozen=True, kw_only=True):
-    """A spooled message. `text` is None when its kind is not text; `kind` is the library's name.
+    """A spooled message; its `content` is as the contract writes it.
 
     Something of it did not fit, and is not told as it is, if it is `partial`.
     """
@@ -152,9 +152,7 @@ class Message(Wire, frozen=True, kw_only=True):
     from_me: bool
     is_group: bool
     timestamp: int
-    kind: str
-    text: str | None = None
-    mentions: tuple[str, ...] = ()
+    content: dict[str, Any]
     quoted_id: str | None = None
     quoted_participant: str | None = None
     offline: bool = False

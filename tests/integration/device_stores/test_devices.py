@@ -8,12 +8,13 @@ from functools import partial
 import pytest
 
 from gateway_worker.errors import GatewayError
-from gateway_worker.host_protocol.methods import Logout, SendText
+from gateway_worker.host_protocol.methods import Logout
 from gateway_worker.sessions.hosting import HostExited, LinkEnded, LinkUp, QrIssued
 from gateway_worker.sessions.store_files import forget_local
 from tests.integration.device_stores.conftest import Devices
 from tests.integration.device_stores.traffic import arrived, receive, send, shows, talk, texts
 from tests.integration.whatsapp.stage import Account
+from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -60,7 +61,7 @@ async def test_a_kill_during_traffic_costs_no_session(devices: Devices) -> None:
     async def chatter(turn: int) -> None:
         for number in range(1000):
             text = f"out {turn} {number}"
-            await account.host.request(SendText(to=ben.number, text=text))
+            await account.host.request(send_text(to=ben.number, text=text))
             sent.append(text)
 
     for turn in range(3):

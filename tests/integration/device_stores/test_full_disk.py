@@ -8,12 +8,12 @@ import pytest
 import pytest_asyncio
 
 from gateway_worker.errors import SessionNotConnectedError
-from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sessions.hosting import HostExited, LinkEnded, UndecryptableMessage
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.device_stores.traffic import arrived, send, talk, texts
 from tests.integration.whatsapp.stage import Account, settings_for
+from tests.support.calls import send_text
 from tests.support.disks import full_disk
 from tests.support.pacing import consistently
 from tests.support.services import random_name
@@ -79,7 +79,7 @@ async def test_what_cannot_be_encrypted_is_not_called_sent(
     shown = texts(ben)
     with full_disk(lambda: host_of(account)):
         with pytest.raises(SessionNotConnectedError):
-            await account.host.request(SendText(to=ben.number, text="too early"))
+            await account.host.request(send_text(to=ben.number, text="too early"))
         await consistently(lambda: texts(ben) == shown, seconds=0.5)
     assert texts(ben) == shown
     if account.host.finished:

@@ -11,12 +11,12 @@ from functools import partial
 
 import pytest
 
-from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sessions.hosting import HostExited, QrIssued
 from tests.integration.device_stores.conftest import Devices
 from tests.integration.device_stores.traffic import arrived, shows, talk, texts
 from tests.integration.whatsapp.stage import Account
+from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -27,7 +27,7 @@ AFTERWARDS = 10
 async def sends(account: Account, to: Phone) -> None:
     """Send texts, each when the one before is acknowledged."""
     for number in range(AFTERWARDS):
-        await account.host.request(SendText(to=to.number, text=f"after out {number}"))
+        await account.host.request(send_text(to=to.number, text=f"after out {number}"))
 
 
 async def writes(by: Phone, account: Account) -> list[str]:

@@ -1,14 +1,14 @@
 """Messages both ways between an account and somebody's phone."""
 
-from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.sandbox.phones.phone import Phone
 from tests.integration.whatsapp.stage import Account
+from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
 
 async def send(account: Account, to: Phone, text: str) -> None:
     """Send a text and wait until the phone shows it."""
-    await account.host.request(SendText(to=to.number, text=text))
+    await account.host.request(send_text(to=to.number, text=text))
     await to.inbox.wait_for(lambda message: message.text == text, timeout=20)
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.whatsapp.memory import pss_bytes
 from tests.integration.whatsapp.stage import Stage
+from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -22,7 +22,7 @@ async def test_a_host_has_given_up_what_it_does_not_need(stage: Stage) -> None:
     """It still pairs, sends and resumes; it has no capability and can get none."""
     account = await stage.linked()
     customer = await stage.customer()
-    await account.host.request(SendText(to=customer.number, text="Hello"))
+    await account.host.request(send_text(to=customer.number, text="Hello"))
     found = status(account.host.pid)
     assert found["NoNewPrivs"] == "1"
     assert int(found["CapEff"], 16) == int(found["CapPrm"], 16) == 0

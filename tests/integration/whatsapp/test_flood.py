@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sessions.hosting import HostExited, InboundMessage
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
+from tests.support.calls import send_text
 from tests.support.eventually import eventually
 from tests.unit.whatsapp.library_messages import events
 
@@ -129,7 +129,7 @@ async def test_a_full_spool_is_a_brake_and_no_drop(stage: Stage) -> None:
         )
         assert len(account.messages()) == 5
         assert spool_bytes(account.directory) < limit + 2_000
-        await account.host.request(SendText(to=ben.number, text="sending goes on"))
+        await account.host.request(send_text(to=ben.number, text="sending goes on"))
         account.acknowledging = True
         account.acknowledge()
         await account.next(InboundMessage, lambda message: message.message_id == ids[-1])

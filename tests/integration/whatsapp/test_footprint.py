@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway_worker.host_protocol.methods import SendText
 from tests.integration.whatsapp.stage import Account, Stage
+from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -50,7 +50,7 @@ async def test_hosts_share_their_memory(stage: Stage) -> None:
     async def write(place: int) -> None:
         other = accounts[(place + 1) % HOSTS]
         for number in range(MESSAGES):
-            text = SendText(to=other.phone.number, text=f"message {number}")
+            text = send_text(to=other.phone.number, text=f"message {number}")
             await accounts[place].host.request(text)
 
     await asyncio.gather(*(write(place) for place in range(HOSTS)))

@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.sandbox.hub.faults import Faults
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.wire.jid import Jid
 from gateway_worker.sandbox.wire.node import Node
 from gateway_worker.sessions.hosting import HostExited, InboundMessage, LinkEnded
 from tests.integration.whatsapp.stage import Account, Stage
+from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -63,10 +63,10 @@ async def test_a_send_gets_its_answer_although_the_library_has_stopped(stage: St
     """The way out is closed, the way in is not: what WhatsApp has taken is told as sent."""
     account = await stage.linked()
     ben = await stage.customer()
-    await account.host.request(SendText(to=ben.number, text="first"))
+    await account.host.request(send_text(to=ben.number, text="first"))
     stage.sandbox.faults.set(account.phone.number, Faults(ack_delay_seconds=0.02))
 
-    sending = asyncio.create_task(account.host.request(SendText(to=ben.number, text="two")))
+    sending = asyncio.create_task(account.host.request(send_text(to=ben.number, text="two")))
     await ben.inbox.wait_for(lambda message: message.text == "two", timeout=10)
     stage.sandbox.faults.inject(account.phone.number, receipt(ben, "server-error"))
     sent = await sending

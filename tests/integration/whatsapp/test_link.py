@@ -3,10 +3,11 @@
 import pytest
 
 from gateway_worker.errors import SessionNotConnectedError
-from gateway_worker.host_protocol.methods import Logout, SendText
+from gateway_worker.host_protocol.methods import Logout
 from gateway_worker.sandbox.hub.faults import ALWAYS, Faults, LoginFailure, StreamEnd
 from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded, LinkUp, QrIssued
 from tests.integration.whatsapp.stage import Account, Stage
+from tests.support.calls import send_text
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
@@ -20,7 +21,7 @@ async def test_a_cut_connection_comes_back(stage: Stage, shop: Account) -> None:
     await shop.next(LinkDown)
     await shop.next(LinkUp)
     ben = await stage.customer()
-    await shop.host.request(SendText(to=ben.number, text="back"))
+    await shop.host.request(send_text(to=ben.number, text="back"))
     assert (await ben.next_message()).text == "back"
     assert shop.host.pid == pid
 
@@ -31,7 +32,7 @@ async def test_a_service_that_is_away_for_a_while(stage: Stage, shop: Account) -
     try:
         await shop.next(LinkDown)
         with pytest.raises(SessionNotConnectedError):
-            await shop.host.request(SendText(to=shop.phone.number, text="x"))
+            await shop.host.request(send_text(to=shop.phone.number, text="x"))
     finally:
         await stage.sandbox.faults.service_up()
 

@@ -12,12 +12,13 @@ from gateway_worker.errors import (
     UncertainError,
     UpstreamRejectedError,
 )
-from gateway_worker.host_protocol.methods import Quote, SendText
+from gateway_worker.host_protocol.methods import Quote
 from gateway_worker.sandbox.hub.faults import Faults
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
+from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -26,7 +27,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 async def went_out(account: Account, to: Phone, text: str) -> bool:
     """Send a text; False if that was not possible yet and nothing was sent."""
     try:
-        await account.host.request(SendText(to=to.number, text=text))
+        await account.host.request(send_text(to=to.number, text=text))
     except SessionNotConnectedError:
         return False
     return True
@@ -41,7 +42,7 @@ async def test_a_text_is_sent_delivered_and_read(stage: Stage, shop: Account) ->
     """The answer names message and chat, the receipts name the person by number."""
     ben = await stage.customer()
 
-    sent = await shop.host.request(SendText(to=f"+{ben.number}", text="hello Ben"))
+    sent = await shop.host.request(send_text(to=f"+{ben.number}", text="hello Ben"))
 
     message = await ben.next_message()
     assert (message.message_id, message.text) == (sent.message_id, "hello Ben")
@@ -78,7 +79,7 @@ async def test_a_text_arrives(stage: Stage, shop: Account) -> None:
 async def test_a_reply_with_mentions_both_ways(stage: Stage, shop: Account) -> None:
     """Who is quoted and who is mentioned survives, by number."""
     ben, carl = await stage.customer(), await stage.customer("Carl")
-    question = await shop.host.request(SendText(to=ben.number, text="who comes?"))
+    question = await shop.host.request(send_text(to=ben.number, text="who comes?"))
     asked = await ben.next_message()
 
     await ben.send_text(
@@ -90,7 +91,7 @@ async def test_a_reply_with_mentions_both_ways(stage: Stage, shop: Account) -> N
     assert len(reply.content.mentions) == 1
     assert reply.quoted_participant == jid_of(shop.phone)
     sent = await shop.host.request(
-        SendText(
+        send_text(
             to=ben.number,
             text=f"then @{carl.number}",
             mentions=(carl.number,),
@@ -135,7 +136,7 @@ async def test_what_is_no_text_is_announced(stage: Stage, shop: Account) -> None
 async def test_a_recipient_that_is_not_on_whatsapp(shop: Account) -> None:
     """It is said so, and nothing was sent."""
     with pytest.raises(RecipientNotOnWhatsAppError) as caught:
-        await shop.host.request(SendText(to="4915559999999", text="anybody?"))
+        await shop.host.request(send_text(to="4915559999999", text="anybody?"))
 
     assert "4915559999999" not in caught.value.detail
 
@@ -144,13 +145,13 @@ async def test_a_recipient_that_is_not_on_whatsapp(shop: Account) -> None:
 async def test_a_recipient_that_is_none(shop: Account, to: str) -> None:
     """It is refused before the library is asked."""
     with pytest.raises(InvalidCommandError):
-        await shop.host.request(SendText(to=to, text="x"))
+        await shop.host.request(send_text(to=to, text="x"))
 
 
 async def test_text_that_is_no_text(shop: Account) -> None:
     """Half a character is the caller's fault, and the host goes on."""
     with pytest.raises(InvalidCommandError):
-        await shop.host.request(SendText(to=shop.phone.number, text="\ud800"))
+        await shop.host.request(send_text(to=shop.phone.number, text="\ud800"))
 
 
 async def test_a_send_that_the_server_refuses(stage: Stage, shop: Account) -> None:
@@ -159,7 +160,7 @@ async def test_a_send_that_the_server_refuses(stage: Stage, shop: Account) -> No
     stage.sandbox.faults.set(shop.phone.number, Faults(error_acks=1, ack_error=463))
 
     with pytest.raises(UpstreamRejectedError, match="463"):
-        await shop.host.request(SendText(to=ben.number, text="x"))
+        await shop.host.request(send_text(to=ben.number, text="x"))
 
 
 async def test_many_sends_at_once_keep_their_order(stage: Stage, shop: Account) -> None:
@@ -167,7 +168,7 @@ async def test_many_sends_at_once_keep_their_order(stage: Stage, shop: Account) 
     ben = await stage.customer()
 
     sent = await asyncio.gather(
-        *(shop.host.request(SendText(to=ben.number, text=str(n))) for n in range(30))
+        *(shop.host.request(send_text(to=ben.number, text=str(n))) for n in range(30))
     )
 
     await ben.inbox.wait_for(lambda message: message.text == "29", timeout=20)
@@ -182,11 +183,11 @@ async def test_a_missing_acknowledgement(stage: Stage) -> None:
         account = await stage.account()
         account.processes = processes
         await account.link()
-        await account.host.request(SendText(to=ben.number, text="first"))
+        await account.host.request(send_text(to=ben.number, text="first"))
         stage.sandbox.faults.set(account.phone.number, Faults(missing_acks=1_000))
 
         with pytest.raises(UncertainError):
-            await account.host.request(SendText(to=ben.number, text="second"))
+            await account.host.request(send_text(to=ben.number, text="second"))
 
         stage.sandbox.faults.clear(account.phone.number)
         await eventually(lambda: went_out(account, ben, "third"), timeout_seconds=20)

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from gateway_worker.errors import DependencyError, SessionNotConnectedError, UncertainError
-from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.sandbox.hub.faults import Faults
 from gateway_worker.sessions.hosting import HostExited, InboundMessage, LinkUp
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Stage, settings_for
+from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -68,7 +68,7 @@ async def test_a_send_during_which_the_host_dies(stage: Stage) -> None:
     account = await stage.linked()
     stage.sandbox.faults.set(account.phone.number, Faults(missing_acks=1_000))
     ben = await stage.customer()
-    sending = asyncio.create_task(account.host.request(SendText(to=ben.number, text="perhaps")))
+    sending = asyncio.create_task(account.host.request(send_text(to=ben.number, text="perhaps")))
     await ben.next_message()
 
     account.host.kill()
@@ -77,7 +77,7 @@ async def test_a_send_during_which_the_host_dies(stage: Stage) -> None:
         await sending
     await account.next(HostExited)
     with pytest.raises(SessionNotConnectedError):
-        await account.host.request(SendText(to=ben.number, text="no"))
+        await account.host.request(send_text(to=ben.number, text="no"))
     account.host.acknowledge(1)
     await account.host.stop()
 
@@ -87,7 +87,7 @@ async def test_stopping_while_a_send_is_stuck(stage: Stage) -> None:
     account = await stage.linked()
     stage.sandbox.faults.set(account.phone.number, Faults(missing_acks=1_000))
     ben = await stage.customer()
-    sending = asyncio.create_task(account.host.request(SendText(to=ben.number, text="perhaps")))
+    sending = asyncio.create_task(account.host.request(send_text(to=ben.number, text="perhaps")))
     await ben.next_message()
 
     left = await account.stop()
@@ -146,7 +146,7 @@ async def test_a_worker_that_lags_behind_is_not_flooded(stage: Stage) -> None:
         ids = [await ben.send_text(account.phone.number, str(n)) for n in range(40)]
         # To somebody else: the library may use a key twice towards a device that is just writing.
         other = await stage.customer()
-        sent = await account.host.request(SendText(to=other.number, text="elsewhere"))
+        sent = await account.host.request(send_text(to=other.number, text="elsewhere"))
         assert sent.message_id
         # Its answer came although the rest waits, and by then the spool has all of them.
         await eventually(lambda: len(account.messages()) == 10)

@@ -8,13 +8,13 @@ import pytest
 
 from gateway_contracts import ReceiptStatus
 from gateway_worker.errors import SessionNotConnectedError, UncertainError
-from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.sandbox.hub.faults import ALWAYS, Faults
 from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, LinkDown, LinkUp
 from gateway_worker.storage.objects.device_files import read_store
 from gateway_worker.whatsapp.forkserver import _environment
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
+from tests.support.calls import send_text
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
 
@@ -44,14 +44,14 @@ async def test_a_lost_acknowledgement_is_asked_for_again(stage: Stage) -> None:
         account = await stage.account()
         account.processes = processes
         await account.link()
-        await account.host.request(SendText(to=ben.number, text="first"))
+        await account.host.request(send_text(to=ben.number, text="first"))
         stage.sandbox.faults.set(account.phone.number, Faults(missing_acks=1))
 
-        sent = await account.host.request(SendText(to=ben.number, text="second"))
+        sent = await account.host.request(send_text(to=ben.number, text="second"))
 
         await account.next(LinkDown)
         await account.next(LinkUp)
-        await account.host.request(SendText(to=ben.number, text="third"))
+        await account.host.request(send_text(to=ben.number, text="third"))
         await ben.inbox.wait_for(lambda message: message.text == "third", timeout=10)
         assert [message.text for message in ben.inbox] == ["first", "second", "third"]
         assert list(ben.inbox)[1].message_id == sent.message_id
@@ -67,7 +67,7 @@ async def test_a_copy_leaves_the_write_ahead_log_to_the_library_after_a_cut(stag
         store = store_of(account)
         before = log_of(store)
         stage.sandbox.faults.set(account.phone.number, Faults(missing_acks=1))
-        await account.host.request(SendText(to=ben.number, text="first"))
+        await account.host.request(send_text(to=ben.number, text="first"))
         await account.next(LinkDown)
 
         await asyncio.to_thread(read_store, store)
@@ -86,7 +86,7 @@ async def test_a_request_that_did_not_begin_in_time_was_not_executed(stage: Stag
         stage.sandbox.faults.set(account.phone.number, Faults(missing_acks=ALWAYS))
 
         stuck, behind = await asyncio.gather(
-            *(account.host.request(SendText(to=ben.number, text=one)) for one in "ab"),
+            *(account.host.request(send_text(to=ben.number, text=one)) for one in "ab"),
             return_exceptions=True,
         )
         stage.sandbox.faults.clear(account.phone.number)
@@ -95,7 +95,7 @@ async def test_a_request_that_did_not_begin_in_time_was_not_executed(stage: Stag
         assert isinstance(behind, SessionNotConnectedError)
         for _ in range(2):  # the repeat had no answer either; after the second cut it gives up
             await account.next(LinkUp)
-        await account.host.request(SendText(to=ben.number, text="c"))
+        await account.host.request(send_text(to=ben.number, text="c"))
         assert (await ben.inbox.wait_for(lambda message: message.text == "c", timeout=10)).text
         assert [message.text for message in ben.inbox] == ["a", "c"]
 
@@ -128,7 +128,7 @@ async def test_what_the_owner_reads_elsewhere_is_no_receipt(stage: Stage, shop: 
 
     await shop.phone.read(message_id)
 
-    sent = await shop.host.request(SendText(to=ben.number, text="read"))
+    sent = await shop.host.request(send_text(to=ben.number, text="read"))
     await ben.read(await ben.next_message())
     await shop.next(
         InboundReceipt,

@@ -11,13 +11,14 @@ from gateway_worker.errors import (
     UpstreamRejectedError,
     UpstreamTimeoutError,
 )
-from gateway_worker.host_protocol.methods import Logout, SendText, Sent
+from gateway_worker.host_protocol.methods import Logout, Sent
 from gateway_worker.sandbox.hub.faults import Faults, QueryRefusal, RefusalShape
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sessions.hosting import LinkUp
 from gateway_worker.whatsapp.convert.failures import RATE_LIMIT_SECONDS
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
+from tests.support.calls import send_text
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
@@ -30,7 +31,7 @@ CONTACT = "usync/contact"
 async def say(account: Account, to: Phone | str, text: str = "hello") -> Sent:
     """Send a text."""
     number = to if isinstance(to, str) else to.number
-    return await account.host.request(SendText(to=number, text=text))
+    return await account.host.request(send_text(to=number, text=text))
 
 
 def refuse(stage: Stage, account: Account, *refusals: QueryRefusal) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from gateway_contracts.commands import PairByQr
 from gateway_worker.errors import SessionNotConnectedError
-from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.sessions.hosting import (
     HostEvent,
     HostExited,
@@ -19,6 +18,7 @@ from gateway_worker.whatsapp.launcher import HostProcesses
 from gateway_worker.whatsapp.process import HostProcess
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 from tests.integration.whatsapp.stage import Account, Stage
+from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -76,7 +76,7 @@ async def left_behind(stage: Stage) -> tuple[Account, list[Spooled]]:
     account.acknowledging = False
     for number in range(5):
         await ben.send_text(account.phone.number, f"{number}")
-    sent = await account.host.request(SendText(to=ben.number, text="back"))
+    sent = await account.host.request(send_text(to=ben.number, text="back"))
     await account.phone.send_text(ben.number, "from the phone")
     await account.next(InboundMessage, lambda message: message.from_me)
     await eventually(
@@ -102,7 +102,7 @@ async def test_it_is_told_as_it_would_have_been(stage: Stage) -> None:
         await eventually(lambda: len(first.told()) >= len(told))
         assert first.told()[: len(told)] == told
         with pytest.raises(SessionNotConnectedError):
-            await host.request(SendText(to="4915500001", text="no"), command_id="c")
+            await host.request(send_text(to="4915500001", text="no"), command_id="c")
         host.kill()
         assert not (await first.end()).expected
         assert processes.leftovers(account.directory)

@@ -17,13 +17,14 @@ from gateway_worker.errors import (
     SessionNotConnectedError,
     UncertainError,
 )
-from gateway_worker.host_protocol.methods import SendText, Sent
+from gateway_worker.host_protocol.methods import Sent
 from gateway_worker.sandbox.hub.faults import Faults, QueryRefusal
 from gateway_worker.sessions.hosting import HostExited, LinkUp
 from gateway_worker.sessions.sends import Answered, Handed, NotHanded, Refused
 from gateway_worker.whatsapp.ipc.sends import JOURNAL_NAME
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
 from tests.integration.whatsapp.test_processes import alive
+from tests.support.calls import send_text
 from tests.support.eventually import eventually
 from tests.support.pacing import consistently
 
@@ -35,8 +36,8 @@ WORKER = """
 import asyncio, json, sys
 from pathlib import Path
 from gateway_contracts.commands import PairByQr
-from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.sessions.hosting import HostSpec, LinkUp
+from tests.support.calls import send_text
 from gateway_worker.whatsapp.launcher import HostProcesses
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 
@@ -56,7 +57,7 @@ async def main():
         host = await processes.launch(spec, listen)
         await up.wait()
         sends = [
-            asyncio.create_task(host.request(SendText(to=to, text=id), command_id=id))
+            asyncio.create_task(host.request(send_text(to=to, text=id), command_id=id))
             for id, to in options["sends"]
         ]
         await asyncio.sleep(0)
@@ -121,7 +122,7 @@ async def test_a_host_killed_before_it_took_the_command(stage: Stage, account: A
     ben = await stage.customer()
     os.kill(account.host.pid, signal.SIGSTOP)
     sending = asyncio.create_task(
-        account.host.request(SendText(to=ben.number, text="a"), command_id="c")
+        account.host.request(send_text(to=ben.number, text="a"), command_id="c")
     )
     await consistently(lambda: not sending.done(), seconds=0.1)
 
@@ -140,7 +141,9 @@ async def test_a_host_killed_while_the_library_has_the_message(
     ben = await stage.customer()
     stage.sandbox.faults.set(account.phone.number, Faults(missing_acks=1_000))
     first, second = (
-        asyncio.create_task(account.host.request(SendText(to=ben.number, text=one), command_id=one))
+        asyncio.create_task(
+            account.host.request(send_text(to=ben.number, text=one), command_id=one)
+        )
         for one in "ab"
     )
     await ben.next_message()
@@ -162,7 +165,7 @@ async def test_a_host_killed_after_a_refusal(stage: Stage, account: Account) -> 
     ben = await stage.customer()
     stage.sandbox.faults.set(account.phone.number, Faults(error_acks=1, ack_error=429))
     with pytest.raises(RateLimitedError) as refused:
-        await account.host.request(SendText(to=ben.number, text="a"), command_id="refused")
+        await account.host.request(send_text(to=ben.number, text="a"), command_id="refused")
     account.host.kill()
     await account.next(HostExited)
 
@@ -181,7 +184,7 @@ async def test_a_host_killed_after_a_message_that_nobody_got(
     refusal = QueryRefusal(query="encrypt/key", times=1)
     stage.sandbox.faults.set(account.phone.number, Faults(refused_queries=(refusal,)))
     with pytest.raises(RateLimitedError):
-        await account.host.request(SendText(to=ben.number, text="a"), command_id="nobody")
+        await account.host.request(send_text(to=ben.number, text="a"), command_id="nobody")
     account.host.kill()
     await account.next(HostExited)
 
@@ -192,7 +195,7 @@ async def test_a_host_killed_after_a_part_of_a_message(stage: Stage, account: Ac
     """How many devices were left out is not forgotten."""
     ben = await stage.linked()
     stage.sandbox.faults.set(ben.phone.number, Faults(no_bundles=True))
-    sent = await account.host.request(SendText(to=ben.phone.number, text="a"), command_id="part")
+    sent = await account.host.request(send_text(to=ben.phone.number, text="a"), command_id="part")
     account.host.kill()
     await account.next(HostExited)
 
@@ -228,7 +231,7 @@ async def test_a_worker_killed_while_it_sends(stage: Stage, account: Account) ->
         await account.next(LinkUp)
         await eventually(lambda: not any(alive(pid) for pid in pids))
     stage.sandbox.faults.clear(account.phone.number)
-    await account.host.request(SendText(to=ben.number, text="c"), command_id="c")
+    await account.host.request(send_text(to=ben.number, text="c"), command_id="c")
     await ben.inbox.wait_for(lambda message: message.text == "c", timeout=10)
     assert [message.text for message in ben.inbox] == ["a", "c"]
     await account.stop()
@@ -263,6 +266,6 @@ async def test_a_worker_that_stands_still_loses_its_hosts(stage: Stage, account:
         await eventually(lambda: not alive(host), timeout_seconds=10)
         assert alive(server)
         await account.resume()
-        await account.host.request(SendText(to=ben.number, text="mine"), command_id="c")
+        await account.host.request(send_text(to=ben.number, text="mine"), command_id="c")
     await eventually(lambda: not alive(server), timeout_seconds=10)
     await account.stop()

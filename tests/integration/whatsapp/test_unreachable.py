@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.sandbox.hub.faults import Faults
 from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded, LinkUp
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Stage, settings_for
+from tests.support.calls import send_text
 from tests.support.pacing import consistently
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -64,10 +64,10 @@ async def test_a_send_that_is_under_way_is_not_given_up(stage: Stage) -> None:
             account.processes = processes
             await account.link()
         ben = await stage.customer()
-        await busy.host.request(SendText(to=ben.number, text="first"))
+        await busy.host.request(send_text(to=ben.number, text="first"))
         pid = busy.host.pid
         stage.sandbox.faults.set(busy.phone.number, Faults(missing_acks=1))
-        sending = asyncio.create_task(busy.host.request(SendText(to=ben.number, text="second")))
+        sending = asyncio.create_task(busy.host.request(send_text(to=ben.number, text="second")))
         await ben.inbox.wait_for(lambda message: message.text == "second", timeout=10)
         await stage.sandbox.faults.service_down()
         try:

@@ -3,10 +3,10 @@
 import pytest
 
 from gateway_contracts import UndecryptableReason
-from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.sandbox.hub.faults import Faults
 from gateway_worker.sessions.hosting import HostExited, InboundMessage, UndecryptableMessage
 from tests.integration.whatsapp.stage import Stage
+from tests.support.calls import send_text
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
@@ -48,7 +48,7 @@ async def test_a_message_that_comes_again_readable(stage: Stage) -> None:
     ben = await stage.customer()
     await ben.send_text(account.phone.number, "hello")
     await account.next(InboundMessage)
-    await account.host.request(SendText(to=ben.number, text="now both have answered"))
+    await account.host.request(send_text(to=ben.number, text="now both have answered"))
     await ben.next_message()
     stage.sandbox.faults.set(account.phone.number, Faults(garbled=1))
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway_worker.host_protocol.methods import SendText
 from gateway_worker.host_protocol.wire import Person, Wire
 from gateway_worker.whatsapp.ipc import frames
 from gateway_worker.whatsapp.ipc.codec import (
@@ -22,6 +21,7 @@ from gateway_worker.whatsapp.ipc.codec import (
     WireError,
     encode,
 )
+from tests.support.calls import send_text
 
 MESSAGE = frames.Message(
     record=7,
@@ -31,8 +31,7 @@ MESSAGE = frames.Message(
     from_me=False,
     is_group=False,
     timestamp=1,
-    kind="conversation",
-    text="Hello",
+    content={"kind": "text", "text": "Hello"},
 )
 
 
@@ -44,6 +43,9 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         )
     if isinstance(hint, type) and issubclass(hint, Wire):
         return frames_of(hint)
+    if get_origin(hint) is dict:
+        plain_json = st.none() | st.booleans() | st.text() | st.integers(-(2**53), 2**53)
+        return st.dictionaries(st.text(), plain_json | st.lists(plain_json, max_size=3), max_size=4)
     if get_origin(hint) is tuple:
         inner = values_of(get_args(hint)[0])
         return st.lists(inner, max_size=5).map(tuple)
@@ -156,13 +158,13 @@ def test_an_oversized_frame_is_refused_before_it_is_there() -> None:
 def test_an_oversized_frame_is_not_written() -> None:
     """The writer finds out, not the reader."""
     with pytest.raises(WireError, match="Request"):
-        encode(frames.Request(request=1, call=SendText(to="1", text="x" * MAX_BODY_BYTES)))
+        encode(frames.Request(request=1, call=send_text(to="1", text="x" * MAX_BODY_BYTES)))
 
 
 def test_text_that_is_no_unicode_is_not_written() -> None:
     """A lone surrogate has no bytes."""
     with pytest.raises(WireError, match="Request"):
-        encode(frames.Request(request=1, call=SendText(to="1", text="\ud800")))
+        encode(frames.Request(request=1, call=send_text(to="1", text="\ud800")))
 
 
 @pytest.mark.parametrize(
@@ -173,9 +175,9 @@ def test_text_that_is_no_unicode_is_not_written() -> None:
         {"record": 7.0},
         {"record": None},
         {"from_me": 1},
-        {"text": 5},
-        {"mentions": "all"},
-        {"mentions": [1]},
+        {"content": 5},
+        {"content": [1]},
+        {"content": None},
         {"sender": None},
         {"sender": {"jid": 1, "lid": None, "phone_number": None, "push_name": None}},
         {"chat": "absent"},
@@ -199,7 +201,7 @@ def test_a_body_that_is_no_object_is_refused(content: bytes) -> None:
 def test_an_error_tells_nothing_of_what_was_written() -> None:
     """It may be logged, so it holds no text and no number of anybody."""
     with pytest.raises(WireError) as caught:
-        decode(body(chat=5, text="a secret"))
+        decode(body(chat=5, content="a secret"))
 
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None

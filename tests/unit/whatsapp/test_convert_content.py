@@ -4,9 +4,16 @@ from typing import Any
 
 import pytest
 
-from gateway_worker.whatsapp.convert.content import MAX_TEXT_CHARACTERS, Said, said
+from gateway_worker.whatsapp.convert.content import Said, said
+from gateway_worker.whatsapp.convert.kinds.text import MAX_TEXT_CHARACTERS
 from gateway_worker.whatsapp.convert.people import People
 from tests.unit.whatsapp.library_messages import e2e
+
+
+def text(said_text: str) -> dict[str, Any]:
+    """Return a text as the contract writes it."""
+    return {"kind": "text", "text": said_text}
+
 
 PEOPLE = People(phone_of={"900": "4915550009"}.get)
 
@@ -29,7 +36,7 @@ def wrapped(field: str, inner: Any) -> Any:
 
 def test_plain_text() -> None:
     """`conversation` is text."""
-    expected = Said(kind="conversation", text="hello")
+    expected = Said(content=text("hello"))
 
     assert said(e2e.Message(conversation="hello"), PEOPLE) == expected
 
@@ -44,9 +51,10 @@ def test_a_reply_with_mentions() -> None:
     )
 
     expected = Said(
-        kind="extendedTextMessage",
-        text="@900 does",
-        mentions=("4915550009@s.whatsapp.net", "901@lid", "4915550001@s.whatsapp.net"),
+        content={
+            **text("@900 does"),
+            "mentions": ["4915550009@s.whatsapp.net", "901@lid", "4915550001@s.whatsapp.net"],
+        },
         quoted_id="3EB0Q",
         quoted_participant="4915550009@s.whatsapp.net",
     )
@@ -64,7 +72,7 @@ def test_wrappers_are_taken_off(wrapper: str) -> None:
     found = said(message, PEOPLE)
 
     assert found is not None
-    assert found.text == "inside"
+    assert found.content == text("inside")
 
 
 def test_wrappers_without_end() -> None:
@@ -73,7 +81,7 @@ def test_wrappers_without_end() -> None:
     for _ in range(20):
         message = wrapped("ephemeralMessage", message)
 
-    assert said(message, PEOPLE) == Said(kind="nested")
+    assert said(message, PEOPLE) == Said.unsupported("nested")
 
 
 @pytest.mark.parametrize(
@@ -87,18 +95,22 @@ def test_wrappers_without_end() -> None:
     ],
 )
 def test_other_kinds_are_named(message: Any, kind: str) -> None:
-    """What is not text is announced by the library's name of its kind."""
+    """What there is no kind for is announced by the library's name of it."""
     found = said(message, PEOPLE)
 
     assert found is not None
-    assert (found.kind, found.text) == (kind, None)
+    assert found == Said.unsupported(kind)
 
 
 def test_an_image_that_answers() -> None:
     """A quote is told of every kind that can have one."""
     image = e2e.ImageMessage(contextInfo=e2e.ContextInfo(stanzaID="3EB0Q", participant="9@lid"))
 
-    expected = Said(kind="imageMessage", quoted_id="3EB0Q", quoted_participant="9@lid")
+    expected = Said(
+        content={"kind": "unsupported", "message_type": "imageMessage"},
+        quoted_id="3EB0Q",
+        quoted_participant="9@lid",
+    )
     assert said(e2e.Message(imageMessage=image), PEOPLE) == expected
 
 
@@ -127,7 +139,7 @@ def test_keys_beside_a_text() -> None:
         conversation="hello all",
     )
 
-    assert said(message, PEOPLE) == Said(kind="conversation", text="hello all")
+    assert said(message, PEOPLE) == Said(content=text("hello all"))
 
 
 def test_text_that_would_break_what_comes_after() -> None:
@@ -137,9 +149,8 @@ def test_text_that_would_break_what_comes_after() -> None:
     quote = said(extended("re", stanzaID="not an id", participant="9@lid"), PEOPLE)
 
     assert nul is not None
-    assert nul.text == "a\ufffdb"
+    assert nul.content == text("a\ufffdb")
     assert long is not None
-    assert long.text is not None
-    assert len(long.text) == MAX_TEXT_CHARACTERS
+    assert long.content == text("x" * MAX_TEXT_CHARACTERS)
     assert (nul.is_partial, long.is_partial) == (False, True)
-    assert quote == Said(kind="extendedTextMessage", text="re", is_partial=True)
+    assert quote == Said(content=text("re"), is_partial=True)

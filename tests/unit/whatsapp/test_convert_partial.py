@@ -224,8 +224,7 @@ def test_a_host_that_says_what_does_not_fit(values: dict[str, Any]) -> None:
             "from_me": False,
             "is_group": False,
             "timestamp": 1,
-            "kind": "conversation",
-            "text": "x",
+            "content": {"kind": "text", "text": "x"},
             **values,
         }
     )

@@ -45,8 +45,7 @@ def test_a_message_of_a_stranger() -> None:
         from_me=False,
         is_group=False,
         timestamp=1_795_502_481,
-        kind="conversation",
-        text="hello",
+        content={"kind": "text", "text": "hello"},
     )
 
 

@@ -9,7 +9,7 @@ SCENE = """
 import threading, time
 from queue import Queue
 from gateway_worker.whatsapp.host.commands import Commands
-from gateway_worker.host_protocol.methods import SendText, Sent
+from gateway_worker.host_protocol.methods import SendMessage, Sent
 from gateway_worker.whatsapp.convert.failures import SendFailure
 from gateway_worker.whatsapp.host.sending import SendFailedError
 from gateway_worker.whatsapp.ipc.frames import Request
@@ -42,7 +42,7 @@ commands = Commands(
 )
 
 def ask(request):
-    call = SendText(to="12025550101@s.whatsapp.net", text="x")
+    call = SendMessage(to="12025550101@s.whatsapp.net", content={"kind": "text", "text": "x"})
     commands.request(Request(request=request, call=call))
 
 ask(1)

@@ -18,15 +18,7 @@ from gateway_worker.errors import (
     UpstreamRejectedError,
     UpstreamTimeoutError,
 )
-from gateway_worker.host_protocol.methods import (
-    Call,
-    Chats,
-    Done,
-    FindChats,
-    Logout,
-    SendText,
-    Sent,
-)
+from gateway_worker.host_protocol.methods import Call, Chats, Done, FindChats, Logout, Sent
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.sessions.hosting import HostEvent, HostExited, InboundMessage, LinkEnded
 from gateway_worker.whatsapp.forkserver import ForkedHost
@@ -44,6 +36,7 @@ from gateway_worker.whatsapp.process import (
     HostProcess,
 )
 from gateway_worker.whatsapp.settings import WhatsAppSettings
+from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
 START = frames.Start(
@@ -177,8 +170,7 @@ def message(record: int, *, timestamp: int = 1) -> frames.Message:
         from_me=False,
         is_group=False,
         timestamp=timestamp,
-        kind="conversation",
-        text="Hello",
+        content={"kind": "text", "text": "Hello"},
     )
 
 
@@ -224,7 +216,7 @@ async def test_the_ids_of_a_chat(tmp_path: Path) -> None:
 async def test_an_answer_to_something_else_is_none(tmp_path: Path) -> None:
     """A host that is not itself any more does not make the worker believe anything."""
     async with puppet(tmp_path) as host:
-        sending = asyncio.create_task(host.host.request(SendText(to="1", text="x")))
+        sending = asyncio.create_task(host.host.request(send_text(to="1", text="x")))
         asked = await host.hear(frames.Request)
         assert isinstance(asked, frames.Request)
         host.say(frames.Response(request=asked.request, result=Done()))
@@ -262,7 +254,7 @@ async def test_a_listener_that_fails_does_not_end_the_host(tmp_path: Path) -> No
 async def test_a_send_without_an_answer_is_uncertain(tmp_path: Path) -> None:
     """The host is asked to give it up; an answer after that is nobody's."""
     async with puppet(tmp_path) as host:
-        sending = asyncio.create_task(host.host.request(SendText(to="1", text="x")))
+        sending = asyncio.create_task(host.host.request(send_text(to="1", text="x")))
         request = await host.hear(frames.Request)
         assert isinstance(request, frames.Request)
 
@@ -278,7 +270,7 @@ async def test_a_send_without_an_answer_is_uncertain(tmp_path: Path) -> None:
 async def test_a_send_that_had_not_begun_can_be_repeated(tmp_path: Path) -> None:
     """That is another error than not knowing."""
     async with puppet(tmp_path) as host:
-        sending = asyncio.create_task(host.host.request(SendText(to="1", text="x")))
+        sending = asyncio.create_task(host.host.request(send_text(to="1", text="x")))
         cancel = await host.hear(frames.Cancel)
         assert isinstance(cancel, frames.Cancel)
 
@@ -299,13 +291,13 @@ async def test_a_text_that_has_no_bytes(tmp_path: Path) -> None:
     """Nothing is sent, and the request is forgotten."""
     async with puppet(tmp_path) as host:
         with pytest.raises(InvalidCommandError):
-            await host.host.request(SendText(to="1", text="\ud800"))
+            await host.host.request(send_text(to="1", text="\ud800"))
 
 
 async def test_a_host_that_speaks_nonsense_is_ended(tmp_path: Path) -> None:
     """Requests under way are uncertain, and the last event comes after all others."""
     async with puppet(tmp_path) as host:
-        sending = asyncio.create_task(host.host.request(SendText(to="1", text="x")))
+        sending = asyncio.create_task(host.host.request(send_text(to="1", text="x")))
         await host.hear(frames.Request)
 
         host.say(message(1))
@@ -314,7 +306,7 @@ async def test_a_host_that_speaks_nonsense_is_ended(tmp_path: Path) -> None:
         with pytest.raises(UncertainError):
             await sending
         with pytest.raises(SessionNotConnectedError):
-            await host.host.request(SendText(to="1", text="y"))
+            await host.host.request(send_text(to="1", text="y"))
     events = await host.told(2)
     assert isinstance(events[0], InboundMessage)
     assert events[-1] == HostExited(expected=False, detail="killed by SIGKILL")
@@ -339,7 +331,9 @@ async def _send_and_die(directory: Path, note: Callable[[SendJournal], None]) ->
     (directory / LOCK_NAME).touch()
     journal = SendJournal.open(directory=directory, worker_id="", epoch=0)
     async with puppet(directory) as host:
-        sending = asyncio.create_task(host.host.request(SendText(to="1", text="x"), command_id="c"))
+        sending = asyncio.create_task(
+            host.host.request(send_text(to="1", text="x"), command_id="c")
+        )
         await host.hear(frames.Request)
         note(journal)
         host.host.kill()

@@ -1,6 +1,7 @@
 """A host's frames as the port's values and errors."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ PARTICIPANT = Participant(jid="1@s.whatsapp.net", lid="2@lid", phone_number="+1"
 MOMENT = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 
 
-def message(*, text: str | None, kind: str) -> frames.Message:
+def message(content: dict[str, Any]) -> frames.Message:
     """Return a message's frame."""
     return frames.Message(
         record=3,
@@ -35,9 +36,7 @@ def message(*, text: str | None, kind: str) -> frames.Message:
         from_me=False,
         is_group=False,
         timestamp=int(MOMENT.timestamp()),
-        kind=kind,
-        text=text,
-        mentions=("5@s.whatsapp.net",),
+        content=content,
         quoted_id="B",
         quoted_participant="5@s.whatsapp.net",
         offline=True,
@@ -46,7 +45,9 @@ def message(*, text: str | None, kind: str) -> frames.Message:
 
 def test_a_text() -> None:
     """Every field arrives."""
-    assert host_event(message(text="hi", kind="conversation")) == InboundMessage(
+    assert host_event(
+        message({"kind": "text", "text": "hi", "mentions": ["5@s.whatsapp.net"]})
+    ) == InboundMessage(
         record=3,
         message_id="A",
         chat="1@s.whatsapp.net",
@@ -63,10 +64,20 @@ def test_a_text() -> None:
 
 def test_another_kind() -> None:
     """It is announced by its name."""
-    event = host_event(message(text=None, kind="imageMessage"))
+    event = host_event(message({"kind": "unsupported", "message_type": "imageMessage"}))
 
     assert isinstance(event, InboundMessage)
     assert event.content == UnsupportedContent(message_type="imageMessage")
+
+
+@pytest.mark.parametrize("content", [{"kind": "text"}, {"kind": "hologram"}, {"kind": 5}, {}])
+def test_a_content_that_is_none_of_the_contract_s(content: dict[str, Any]) -> None:
+    """It is announced by what it says that it is, and in part."""
+    event = host_event(message(content))
+
+    assert isinstance(event, InboundMessage)
+    assert event.content == UnsupportedContent(message_type=str(content.get("kind")))
+    assert event.partial
 
 
 def test_a_receipt() -> None:

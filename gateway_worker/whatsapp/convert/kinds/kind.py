@@ -1,0 +1,58 @@
+"""What makes a kind, and what the kinds share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway_worker.whatsapp.convert.people import People
+
+Content = Mapping[str, Any]
+"""A content as the contract writes it, without what is None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converted:
+    """What has come.
+
+    Attributes:
+        content: As the contract writes it.
+        is_partial: Something of it was cut or left out.
+    """
+
+    content: dict[str, Any]
+    is_partial: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composing:
+    """What a message is made with.
+
+    Attributes:
+        library: The module with the library's protobufs of messages; to import it here would load
+            the native library into whoever reads a kind.
+        context: The library's `ContextInfo`: mentions and the quoted message; None for neither.
+    """
+
+    library: Any
+    context: Any = None
+
+
+Compose = Callable[[Content, Composing], Any]
+"""Returns the library's `Message`."""
+Convert = Callable[[Any, People], Converted]
+"""Tells the value of a field of `Message`. What a stranger wrote never makes it raise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of content.
+
+    Attributes:
+        name: The contract's.
+        compose: Makes what is sent; None for what only arrives.
+        fields: The fields of the library's `Message` in which it arrives.
+    """
+
+    name: str
+    compose: Compose | None
+    fields: Mapping[str, Convert]

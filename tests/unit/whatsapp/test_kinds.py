@@ -1,0 +1,86 @@
+"""Every kind of the contract goes both ways in the host, whatever strangers write."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from gateway_contracts import Content
+from gateway_contracts.content import ARRIVING_KINDS, SENDABLE_KINDS
+from gateway_worker.whatsapp.convert.content import said
+from gateway_worker.whatsapp.convert.kinds import COMPOSED, CONVERTED, KINDS, Composing
+from gateway_worker.whatsapp.convert.people import People
+from tests.unit.whatsapp.library_messages import e2e
+
+PEOPLE = People(phone_of=lambda _: None)
+CARD = {"display_name": "Grace", "vcard": "BEGIN:VCARD\nEND:VCARD"}
+PLACE = {"kind": "location", "latitude": 1.5, "longitude": -2.5}
+CONTENTS: list[dict[str, Any]] = [
+    {"kind": "text", "text": "hello"},
+    PLACE,
+    {**PLACE, "place": "Harbour", "street_address": "1 Quay Street"},
+    {"kind": "contact", "cards": [CARD]},
+    {"kind": "contact", "cards": [CARD, CARD]},
+]
+
+
+def test_contract_and_host_know_the_same_kinds() -> None:
+    """A kind that one side lacks would fail when it is first used."""
+    names = {kind.name for kind in KINDS}
+
+    assert {name for name in names if COMPOSED[name].compose is not None} == set(SENDABLE_KINDS)
+    assert {kind.name for kind in KINDS if kind.fields} == set(ARRIVING_KINDS) - {"unsupported"}
+    assert set(CONVERTED) <= set(e2e.Message.DESCRIPTOR.fields_by_name)
+
+
+def test_every_kind_is_tried_here() -> None:
+    """Both ways."""
+    assert {content["kind"] for content in CONTENTS} == {kind.name for kind in KINDS}
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_what_is_sent_arrives(content: dict[str, Any]) -> None:
+    """As the contract writes it, with a quote and without."""
+    compose = COMPOSED[content["kind"]].compose
+    assert compose is not None
+    quoting = e2e.ContextInfo(stanzaID="3EB0Q", participant="9@lid")
+
+    plain = said(compose(content, Composing(library=e2e)), PEOPLE)
+    quoted = said(compose(content, Composing(library=e2e, context=quoting)), PEOPLE)
+
+    assert plain is not None
+    assert quoted is not None
+    assert plain.content == quoted.content == content
+    TypeAdapter(Content).validate_python(plain.content)
+    assert quoted.quoted_id == "3EB0Q"
+
+
+@pytest.mark.parametrize(
+    ("degrees", "told"),
+    [(91.0, 90.0), (-1e300, -90.0), (math.nan, 0.0), (math.inf, 90.0)],
+)
+def test_a_place_that_is_not_on_earth(degrees: float, told: float) -> None:
+    """It is told as near as there is one, and in part."""
+    place = e2e.LocationMessage(degreesLatitude=degrees, degreesLongitude=13.0)
+
+    found = said(e2e.Message(locationMessage=place), PEOPLE)
+
+    assert found is not None
+    assert (found.content["latitude"], found.is_partial) == (told, True)
+    TypeAdapter(Content).validate_python(found.content)
+
+
+def test_more_cards_than_are_told() -> None:
+    """The first of them are, and it is said that there were more."""
+    card = e2e.ContactMessage(displayName="x" * 2_000, vcard="y" * 10_000)
+    cards = e2e.ContactsArrayMessage(contacts=[card] * 300)
+
+    found = said(e2e.Message(contactsArrayMessage=cards), PEOPLE)
+
+    assert found is not None
+    assert (len(found.content["cards"]), found.is_partial) == (256, True)
+    assert len(found.content["cards"][0]["display_name"]) == 1_024
+    TypeAdapter(Content).validate_python(found.content)
