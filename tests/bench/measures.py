@@ -15,6 +15,8 @@ from tests.bench.raw import run_ring, start_ring
 from tests.bench.rig import Outcomes, Rig, create_sessions, link_sessions
 
 SETTLE_SECONDS = 5.0
+LOG_SECONDS = 1.0
+"""Until the worker's last line is in its log."""
 WARM_UP = 10
 CRASH_MESSAGES = 20
 
@@ -126,6 +128,7 @@ async def measure_latency(rig: Rig, plan: Plan, gateway_per_s: float) -> dict[st
             published[command.id] = time.monotonic()
             tasks.create_task(rig.backend.publish(command))
     await outcomes.all(seconds=120)
+    await asyncio.sleep(LOG_SECONDS)
     steps = _settled(rig, set(published))
     added = [
         (outcomes.at[command_id] - published[command_id] - step["library_seconds"]) * 1000
