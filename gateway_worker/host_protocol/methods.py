@@ -70,11 +70,13 @@ class Method(Wire, Generic[R], frozen=True, kw_only=True):
         result: What a call is answered with.
         effect: What it does.
         lane: What it waits for.
+        ends_host: Whether the host leaves afterwards, as is meant.
     """
 
     result: ClassVar[type[Result]]
     effect: ClassVar[Effect]
     lane: ClassVar[Lane]
+    ends_host: ClassVar[bool] = False
 
 
 class Quote(Wire, frozen=True, kw_only=True):
@@ -119,11 +121,12 @@ class FindChats(Method[Chats], frozen=True, kw_only=True, tag="contact.chats"):
 
 
 class Logout(Method[Done], frozen=True, kw_only=True, tag="session.logout"):
-    """Unlink the device; the host leaves afterwards."""
+    """Unlink the device."""
 
     result = Done
     effect = Effect.IDEMPOTENT
     lane = Lane.ORDERED
+    ends_host = True
 
 
 Call = SendMessage | FindChats | Logout

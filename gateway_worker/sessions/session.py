@@ -8,6 +8,7 @@ change, `HostSupervisor` keeps the host alive, `Inbound` records what arrives.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 
 import structlog
@@ -347,9 +348,8 @@ class Session:
             GatewayError: As the host says.
         """
         host = self._connected_host()
-        if call.effect is not Effect.ONCE:
-            return await host.request(call, command_id=command_id)
-        with self.sends.one():
+        is_send = call.effect is Effect.ONCE
+        with self.sends.one() if is_send else nullcontext():
             return await host.request(call, command_id=command_id)
 
     async def trace_of(

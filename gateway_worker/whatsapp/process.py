@@ -124,7 +124,7 @@ class HostProcess:
         self._ack_due: asyncio.TimerHandle | None = None
         self._expected = False
         self._unlinked = False
-        self._logouts: set[int] = set()
+        self._last_requests: set[int] = set()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     @property
@@ -289,8 +289,8 @@ class HostProcess:
         number = self._numbers
         future: asyncio.Future[Result] = self._loop.create_future()
         self._requests[number] = future
-        if isinstance(call, Logout):
-            self._logouts.add(number)
+        if call.ends_host:
+            self._last_requests.add(number)
         request = frames.Request(request=number, call=cast("Call", call), command_id=command_id)
         seconds = self._patience(call)
         try:
@@ -383,7 +383,7 @@ class HostProcess:
             self._log.warning("host.paused", events=self._events.qsize(), written_bytes=written)
 
     def _answer(self, number: int, result: Result) -> None:
-        self._unlinked = self._unlinked or number in self._logouts
+        self._unlinked = self._unlinked or number in self._last_requests
         future = self._requests.get(number)
         if future is not None and not future.done():
             future.set_result(result)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import psutil
 
-# What the part's process is called, and what it starts is counted with it; None: stands alone.
+# What a part's process is called; what it starts is counted with it, unless that is named here too.
 _PARTS = {
     "beam.smp": "broker",
     "postgres": "database",

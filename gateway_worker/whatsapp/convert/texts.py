@@ -20,9 +20,9 @@ def clean(text: str | bytes) -> str:
     return text.replace("\x00", _REPLACEMENT) if "\x00" in text else text
 
 
-def short(text: str | bytes) -> str:
-    """Return the text without NUL and cut to `ID_CHARACTERS`."""
-    return clean(text[:ID_CHARACTERS])
+def short(text: str | bytes, characters: int = ID_CHARACTERS) -> str:
+    """Return the text without NUL and cut to so many characters."""
+    return clean(text[:characters])
 
 
 def is_message_id(text: str | bytes) -> bool:

@@ -170,7 +170,7 @@ class Commands:
                 self._is_up = False
                 self._up_again.clear()
                 self._cut()
-            self._ordered.wait_for_end(NEXT_CUT_SECONDS)
+            self._ordered.wait_idle(NEXT_CUT_SECONDS)
 
     def _answer(self, request: Request) -> None:
         frame: FromHost
@@ -185,7 +185,7 @@ class Commands:
             frame = Failed(request=request.request, kind=kind, detail=type(error).__name__)
         with suppress(OSError):  # the worker is gone; the loop finds out by itself
             self._send(frame)
-            if isinstance(frame, Response) and isinstance(request.call, Logout):
+            if isinstance(frame, Response) and request.call.ends_host:
                 self._unlinked()
 
     def _logout(self, _request: Request) -> Done:

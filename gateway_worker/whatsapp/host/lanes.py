@@ -61,10 +61,6 @@ class LaneThread:
         while self._running is not None and (left := deadline - time.monotonic()) > 0:
             self._idle.wait(min(left, 0.1))
 
-    def wait_for_end(self, seconds: float) -> None:
-        """Return at the end of the job that runs, or after so long."""
-        self._idle.wait(seconds)
-
     def _work(self) -> None:
         while True:
             number, job = self._jobs.get()

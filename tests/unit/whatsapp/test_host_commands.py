@@ -26,8 +26,7 @@ class Sender:
         if self.is_given_up:
             raise SendFailedError(SendFailure(kind="timed_out", detail="given up"))
         return Sent(message_id="3EB0", chat=request.call.to, timestamp=1)
-    def chats(self, request):
-        raise NotImplementedError
+    chats = None  # nobody asks for them
 
 def hear(frame):
     print(type(frame).__name__, frame.request, getattr(frame, "kind", ""))

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
 from gateway_worker.whatsapp.convert.people import People
-from gateway_worker.whatsapp.convert.texts import clean
+from gateway_worker.whatsapp.convert.texts import short
 
 _MOST_CARDS: Final = 256
 _NAME_CHARACTERS: Final = 1_024
@@ -41,8 +41,8 @@ def _several(value: Any, _people: People) -> Converted:
 def _converted(cards: Sequence[Any]) -> Converted:
     told = [
         {
-            "display_name": clean(card.displayName[:_NAME_CHARACTERS]),
-            "vcard": clean(card.vcard[:_CARD_CHARACTERS]),
+            "display_name": short(card.displayName, _NAME_CHARACTERS),
+            "vcard": short(card.vcard, _CARD_CHARACTERS),
         }
         for card in cards[:_MOST_CARDS]
     ]

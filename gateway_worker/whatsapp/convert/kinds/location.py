@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
 from gateway_worker.whatsapp.convert.people import People
-from gateway_worker.whatsapp.convert.texts import clean
+from gateway_worker.whatsapp.convert.texts import short
 
 _TEXT_CHARACTERS: Final = 4_096
 _POLE: Final = 90.0
@@ -32,7 +32,7 @@ def _convert(value: Any, _people: People) -> Converted:
         latitude, longitude = _bounded(latitude, _POLE), _bounded(longitude, _DATE_LINE)
     content = {"kind": "location", "latitude": latitude, "longitude": longitude}
     texts = {"place": value.name, "street_address": value.address}
-    content |= {key: clean(text[:_TEXT_CHARACTERS]) for key, text in texts.items() if text}
+    content |= {key: short(text, _TEXT_CHARACTERS) for key, text in texts.items() if text}
     is_cut = any(len(text) > _TEXT_CHARACTERS for text in texts.values())
     return Converted(content=content, is_partial=is_cut or not is_on_earth)
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
 from gateway_worker.whatsapp.convert.people import People
-from gateway_worker.whatsapp.convert.texts import clean
+from gateway_worker.whatsapp.convert.texts import short
 
 MAX_TEXT_CHARACTERS: Final = 262_144
 """More than any client sends; what is longer is cut, so that it fits a frame."""
@@ -34,7 +34,7 @@ def _extended(value: Any, people: People) -> Converted:
 
 
 def _content(text: Any) -> dict[str, Any]:
-    return {"kind": "text", "text": clean(text[:MAX_TEXT_CHARACTERS])}
+    return {"kind": "text", "text": short(text, MAX_TEXT_CHARACTERS)}
 
 
 KIND: Final = Kind(
