@@ -24,11 +24,11 @@ from gateway_worker.log import SINKS, Logging
 from gateway_worker.metrics import SNAPSHOT_TROUBLES, Metrics
 from gateway_worker.outbox.recorder import Recorder
 from gateway_worker.outbox.relay import Relay
-from gateway_worker.sessions.leftovers import Leftovers
-from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.sessions.inbound.orphan_spools import Leftovers
+from gateway_worker.sessions.inbound.quarantine_retry import Retellings
 from gateway_worker.sessions.ownership.lease import LeaseKeeper
+from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ownership.takeover import Caretaker
-from gateway_worker.sessions.retelling import Retellings
 from gateway_worker.storage.cache.client import Cache
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.objects.client import Objects

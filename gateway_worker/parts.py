@@ -33,18 +33,19 @@ from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.budget import StopBudget
 from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.runtime.retry import until_answered
-from gateway_worker.sessions.draining import Drain
-from gateway_worker.sessions.leftovers import Leftovers
-from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.sessions.inbound.orphan_spools import Leftovers
+from gateway_worker.sessions.inbound.quarantine_retry import Retellings
+from gateway_worker.sessions.lease_state import Tenure
 from gateway_worker.sessions.ownership.disk import Disk
-from gateway_worker.sessions.ownership.lease import LeaseKeeper, Tenure
+from gateway_worker.sessions.ownership.drain import Drain
+from gateway_worker.sessions.ownership.lease import LeaseKeeper
+from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ownership.takeover import Caretaker
 from gateway_worker.sessions.ports import SessionStore
-from gateway_worker.sessions.retelling import Retellings
-from gateway_worker.sessions.snapshotting import SnapshotSchedule, SnapshotTiming
+from gateway_worker.sessions.store.snapshot_schedule import SnapshotSchedule, SnapshotTiming
 from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
 from gateway_worker.storage.cache.client import Cache
-from gateway_worker.storage.cache.routing import RedisRoutes
+from gateway_worker.storage.cache.route_cache import RedisRoutes
 from gateway_worker.storage.cache.workers import RedisWorkers
 from gateway_worker.storage.db.changes.store import PostgresChangeStore
 from gateway_worker.storage.db.copies import PostgresCopyRegister

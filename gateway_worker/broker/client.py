@@ -17,7 +17,7 @@ from gateway_worker.broker.stats import BrokerHealth, BrokerStats, Counters
 from gateway_worker.broker.topology import Declarer, Routes
 from gateway_worker.commands.ports import CommandSink
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.ownership.control import MAX_CONTROL_BYTES
+from gateway_worker.sessions.peer_messages import MAX_CONTROL_BYTES
 
 log = structlog.get_logger(__name__)
 

@@ -25,7 +25,7 @@ from gateway_worker.errors import (
 )
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.runtime.retry import Backoff, until_answered
-from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.sessions.ownership.manager import SessionManager
 
 log = structlog.get_logger(__name__)
 

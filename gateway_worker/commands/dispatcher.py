@@ -47,8 +47,8 @@ from gateway_worker.errors import (
 )
 from gateway_worker.runtime.allowance import Allowance, Allowances
 from gateway_worker.runtime.retry import Backoff
-from gateway_worker.sessions.manager import OwnedElsewhereError, SessionManager
-from gateway_worker.sessions.ownership.control import (
+from gateway_worker.sessions.ownership.manager import OwnedElsewhereError, SessionManager
+from gateway_worker.sessions.peer_messages import (
     MAX_CONTROL_BYTES,
     Control,
     ControlError,

@@ -46,9 +46,9 @@ from gateway_worker.errors import (
 )
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.changes import Change, Committed, TransferRefusedError
-from gateway_worker.sessions.manager import OwnedElsewhereError
+from gateway_worker.sessions.ownership.manager import OwnedElsewhereError
 from gateway_worker.sessions.ports import Recorder, SessionRow
-from gateway_worker.sessions.session import Session
+from gateway_worker.sessions.session.session import Session
 
 log = structlog.get_logger(__name__)
 

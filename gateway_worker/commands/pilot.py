@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from gateway_worker.commands.chain import Step, Way, find_entry, next_step, next_step_of_marker
 from gateway_worker.commands.ports import Delivery
-from gateway_worker.sessions.manager import SessionManager
-from gateway_worker.sessions.ownership.control import Control, ControlKind
+from gateway_worker.sessions.ownership.manager import SessionManager
+from gateway_worker.sessions.peer_messages import Control, ControlKind
 from gateway_worker.sessions.ports import Whereabouts
 
 

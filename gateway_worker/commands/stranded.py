@@ -28,10 +28,10 @@ from gateway_worker.errors import (
     SessionNotConnectedError,
 )
 from gateway_worker.sessions.changes import SessionUpdate
-from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.sessions.ownership.manager import SessionManager
+from gateway_worker.sessions.ownership.stranded import DETAIL, stranded_change, stranded_info
 from gateway_worker.sessions.ports import SessionRow
-from gateway_worker.sessions.states import is_running
-from gateway_worker.sessions.stranded import DETAIL, stranded_change, stranded_info
+from gateway_worker.sessions.session.transitions import is_running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

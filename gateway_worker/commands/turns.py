@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from gateway_worker.commands.hold import Hold
-from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.sessions.ownership.manager import SessionManager
 
 Item = TypeVar("Item")
 log = structlog.get_logger(__name__)

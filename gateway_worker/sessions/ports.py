@@ -196,6 +196,25 @@ class Recorder(Protocol):
         ...
 
 
+class EventRelay(Protocol):
+    """The relay of this worker."""
+
+    async def adopt(self, session_ids: Sequence[str]) -> None:
+        """Publish what former owners of these sessions have left in the outbox.
+
+        Returns when it is queued before anything that is recorded from now on.
+        """
+        ...
+
+    async def adopt_strays(self) -> None:
+        """Publish what dead workers have left of sessions that are gone.
+
+        Raises:
+            DependencyError: The database cannot be asked now.
+        """
+        ...
+
+
 # Routes and snapshots.
 
 

@@ -6,20 +6,20 @@ from pathlib import Path
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.hosting import HostLauncher
-from gateway_worker.sessions.moves import Moves
-from gateway_worker.sessions.ownership.lease import Tenure
-from gateway_worker.sessions.ownership.ports import EventRelay
+from gateway_worker.sessions.inbound.quarantine import RefusalCount
+from gateway_worker.sessions.lease_state import Tenure
 from gateway_worker.sessions.ports import (
     CommandRoutes,
     DeviceSnapshots,
+    EventRelay,
     MessageStore,
     Recorder,
     RoutingTable,
     SessionObserver,
     SessionStore,
 )
-from gateway_worker.sessions.refusals import RefusalCount
-from gateway_worker.sessions.sends import SendJournals
+from gateway_worker.sessions.send_journal import SendJournals
+from gateway_worker.sessions.store.directory_moves import Moves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

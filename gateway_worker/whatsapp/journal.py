@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from gateway_worker.sessions.sends import (
+from gateway_worker.sessions.send_journal import (
     Answered,
     Handed,
     NotHanded,

@@ -17,8 +17,8 @@ from gateway_worker.errors import DependencyError
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.hosting import HostListener, HostSpec
-from gateway_worker.sessions.sends import SendTrace
-from gateway_worker.sessions.store_files import DEVICE_STORE_NAME, pending_records
+from gateway_worker.sessions.send_journal import SendTrace
+from gateway_worker.sessions.store.store_files import DEVICE_STORE_NAME, pending_records
 from gateway_worker.whatsapp.forkserver import ORPHAN_MARGIN_SECONDS, ForkServer
 from gateway_worker.whatsapp.ipc.frames import Start
 from gateway_worker.whatsapp.journal import Run, trace
@@ -233,7 +233,7 @@ class HostProcesses:
         epoch: int,
         began: datetime | None = None,
     ) -> SendTrace:
-        """Return what became of a send; see `sessions.sends`."""
+        """Return what became of a send; see `sessions.send_journal`."""
         run = Run(command_id=command_id, worker_id=worker_id, epoch=epoch, began=began)
         seconds = self._settings.orphan_seconds + ORPHAN_MARGIN_SECONDS
         return await trace(directory, run, is_ours=self._is_ours, seconds=seconds)

@@ -27,7 +27,7 @@ from gateway_worker.sessions.hosting import (
     HostExited,
     HostListener,
 )
-from gateway_worker.sessions.sends import Answered, NotHanded, Refused
+from gateway_worker.sessions.send_journal import Answered, NotHanded, Refused
 from gateway_worker.whatsapp import translate
 from gateway_worker.whatsapp.crash import crash_reason
 from gateway_worker.whatsapp.forkserver import ForkedHost

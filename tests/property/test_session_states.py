@@ -10,11 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway_contracts import PairByQr, SessionState, SessionStatus, StatusReason
 from gateway_worker.sessions.changes import DesiredState
-from gateway_worker.sessions.endings import ending_of
 from gateway_worker.sessions.hosting import LinkEnded, PairingEnded
 from gateway_worker.sessions.ports import SessionRow
-from gateway_worker.sessions.standing import Standing
-from gateway_worker.sessions.states import IllegalTransitionError, is_running
+from gateway_worker.sessions.session.disconnects import ending_of
+from gateway_worker.sessions.session.state import Standing
+from gateway_worker.sessions.session.transitions import IllegalTransitionError, is_running
 from tests.property.support import run
 from tests.support.ports import surroundings
 from tests.support.recorder import MemoryRecorder

@@ -25,18 +25,14 @@ from gateway_worker.sessions.hosting import (
     LeftoverSpools,
     SessionHost,
 )
-from gateway_worker.sessions.ownership.lease import Tenure
-from gateway_worker.sessions.ownership.ports import (
-    Controls,
-    DeadWorkers,
-    EventRelay,
-    Intake,
-    SessionsHere,
-)
+from gateway_worker.sessions.lease_state import Tenure
+from gateway_worker.sessions.ownership.ports import DeadWorkers, Intake, SessionsHere
+from gateway_worker.sessions.peer_messages import Controls
 from gateway_worker.sessions.ports import (
     CommandRoutes,
     CurrentQr,
     DeviceSnapshots,
+    EventRelay,
     MessageStore,
     Recorder,
     RoutingTable,
@@ -44,7 +40,7 @@ from gateway_worker.sessions.ports import (
     SessionRow,
     SessionStore,
 )
-from gateway_worker.sessions.sends import SendJournals, SendTrace
+from gateway_worker.sessions.send_journal import SendJournals, SendTrace
 from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
 
 

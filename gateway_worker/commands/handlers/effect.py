@@ -9,9 +9,9 @@ from gateway_contracts import Result
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.scheduler import Lane
 from gateway_worker.sessions.changes import MessageRow, Transfer
-from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import MessageStore
-from gateway_worker.sessions.session import Session
+from gateway_worker.sessions.session.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

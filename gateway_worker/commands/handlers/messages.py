@@ -24,7 +24,7 @@ from gateway_worker.host_protocol.times import moment
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Direction, MessageRow
 from gateway_worker.sessions.chats import chat_of, is_person, without_device
-from gateway_worker.sessions.session import Session
+from gateway_worker.sessions.session.session import Session
 
 _ARRIVING: Final[TypeAdapter[Content]] = TypeAdapter(Content)
 

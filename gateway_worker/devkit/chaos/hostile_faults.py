@@ -36,7 +36,7 @@ from gateway_worker.devkit.chaos.plan import Strike
 from gateway_worker.devkit.chaos.traffic import Traffic
 from gateway_worker.devkit.chaos.witness import Cast, Witness
 from gateway_worker.devkit.insisting import until_done
-from gateway_worker.sessions.ownership.control import Control, ControlKind
+from gateway_worker.sessions.peer_messages import Control, ControlKind
 
 WORKER: Final = "chaos-0"
 STRANGER: Final = Participant(jid="12025559999@s.whatsapp.net")

@@ -28,7 +28,7 @@ import structlog
 from gateway_worker.errors import ConfigurationError
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.ownership.ports import DiskRecords
-from gateway_worker.sessions.store_files import has_device_store
+from gateway_worker.sessions.store.store_files import has_device_store
 
 log = structlog.get_logger(__name__)
 

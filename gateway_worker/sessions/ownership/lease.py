@@ -9,6 +9,7 @@ import structlog
 
 from gateway_worker.errors import GatewayError, PermanentError
 from gateway_worker.runtime.retry import until_answered
+from gateway_worker.sessions.lease_state import Tenure
 from gateway_worker.sessions.ownership.ports import Hosts, WorkerLeases
 
 log = structlog.get_logger(__name__)
@@ -21,51 +22,6 @@ _RETRY_SECONDS = 0.5
 
 class LeaseLostError(PermanentError):
     """Another process runs under this worker's name."""
-
-
-class Tenure:
-    """Whether hosts may run now."""
-
-    def __init__(self) -> None:
-        self._held = asyncio.Event()
-        self._until = 0.0
-        self._since = 0.0
-
-    @property
-    def is_held(self) -> bool:
-        """Whether the lease is good at this moment."""
-        return self._held.is_set() and time.monotonic() < self._until
-
-    @property
-    def held_seconds(self) -> float:
-        """For how long it has been held without a break."""
-        return time.monotonic() - self._since if self.is_held else 0.0
-
-    @property
-    def left_seconds(self) -> float:
-        """How long it can still be relied on."""
-        return max(0.0, self._until - time.monotonic())
-
-    async def held(self) -> None:
-        """Return when the lease is held."""
-        while not self.is_held:
-            await self._held.wait()
-            if not self.is_held:  # it has just run out, and the keeper has not had its turn
-                await asyncio.sleep(_RETRY_SECONDS)
-
-    def extend(self, until: float) -> None:
-        """Hold it until then."""
-        was_held = self.is_held
-        self._until = until
-        self._held.set()
-        if not was_held:
-            self._since = time.monotonic()
-
-    def lapse(self) -> bool:
-        """Note that it is not held any more; False if that was known."""
-        was_held = self._held.is_set()
-        self._held.clear()
-        return was_held
 
 
 class LeaseKeeper:

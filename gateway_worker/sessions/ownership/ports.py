@@ -154,32 +154,3 @@ class SessionsHere(Protocol):
     async def adopt_taken(self, rows: Sequence[SessionRow]) -> None:
         """Begin with sessions that are this worker's by the table."""
         ...
-
-
-class Controls(Protocol):
-    """Publishes control messages to workers."""
-
-    async def control(
-        self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
-    ) -> None:
-        """Publish to a worker's own key, with confirms. Raises `DependencyError`."""
-        ...
-
-
-class EventRelay(Protocol):
-    """The relay of this worker."""
-
-    async def adopt(self, session_ids: Sequence[str]) -> None:
-        """Publish what former owners of these sessions have left in the outbox.
-
-        Returns when it is queued before anything that is recorded from now on.
-        """
-        ...
-
-    async def adopt_strays(self) -> None:
-        """Publish what dead workers have left of sessions that are gone.
-
-        Raises:
-            DependencyError: The database cannot be asked now.
-        """
-        ...

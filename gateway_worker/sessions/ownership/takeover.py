@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import structlog
 
 from gateway_worker.errors import GatewayError
-from gateway_worker.sessions.ownership.lease import BEATS_PER_LEASE, Tenure
-from gateway_worker.sessions.ownership.ports import DeadWorkers, EventRelay, Intake, SessionsHere
-from gateway_worker.sessions.ports import SessionRow, SessionStore
+from gateway_worker.sessions.lease_state import Tenure
+from gateway_worker.sessions.ownership.lease import BEATS_PER_LEASE
+from gateway_worker.sessions.ownership.ports import DeadWorkers, Intake, SessionsHere
+from gateway_worker.sessions.ports import EventRelay, SessionRow, SessionStore
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ from typing import Any, Final, TypeAlias
 
 import asyncpg
 
-from gateway_worker.sessions.copies import KnownCopies
+from gateway_worker.sessions.store.copies import KnownCopies
 from gateway_worker.storage.db.database import Database
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.store_files import (
+from gateway_worker.sessions.store.store_files import (
     DEVICE_STORE_NAME,
     JOURNAL_PREFIX,
     SPOOL_ACK_NAME,

@@ -24,8 +24,8 @@ import structlog
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.runtime.clock import Clock, SystemClock
-from gateway_worker.sessions.copies import CopyRegister, KnownCopies
-from gateway_worker.sessions.store_files import (
+from gateway_worker.sessions.store.copies import CopyRegister, KnownCopies
+from gateway_worker.sessions.store.store_files import (
     CARRIED_NAME,
     DEVICE_STORE_NAME,
     has_device_store,

@@ -23,10 +23,10 @@ from gateway_worker.outbox.relay import Relay
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.sessions.hosting import HostLauncher, HostListener, HostSpec, SessionHost
-from gateway_worker.sessions.manager import SessionManager
-from gateway_worker.sessions.ownership.lease import Tenure
+from gateway_worker.sessions.lease_state import Tenure
+from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import CurrentQr, DeviceSnapshots, RoutingTable, SessionObserver
-from gateway_worker.sessions.sends import SendJournals, SendTrace, Untraced
+from gateway_worker.sessions.send_journal import SendJournals, SendTrace, Untraced
 from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
 from gateway_worker.storage.db import (
     Database,

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway_worker.sessions.store_files import forget_local
+from gateway_worker.sessions.store.store_files import forget_local
 from gateway_worker.storage.objects import Bucket, ObjectSnapshots
 
 

@@ -10,7 +10,7 @@ import pytest
 from gateway_worker.errors import GatewayError
 from gateway_worker.host_protocol.methods import Logout
 from gateway_worker.sessions.hosting import HostExited, LinkEnded, LinkUp, QrIssued
-from gateway_worker.sessions.store_files import forget_local
+from gateway_worker.sessions.store.store_files import forget_local
 from tests.integration.device_stores.conftest import Devices
 from tests.integration.device_stores.traffic import arrived, receive, send, shows, talk, texts
 from tests.integration.whatsapp.stage import Account

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.sessions.changes import Change
-from gateway_worker.sessions.refusals import RefusalCount, Refusals
-from gateway_worker.sessions.retelling import Retelling, Retellings
+from gateway_worker.sessions.inbound.quarantine import RefusalCount, Refusals
+from gateway_worker.sessions.inbound.quarantine_retry import Retelling, Retellings
 from gateway_worker.storage.db import Database
 from tests.integration.outbox.support import Backend, Life, by_session, living
 from tests.integration.storage.db.support import count, message

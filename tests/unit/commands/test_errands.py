@@ -10,7 +10,7 @@ from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
-from gateway_worker.sessions.manager import SessionManager
+from gateway_worker.sessions.ownership.manager import SessionManager
 from tests.support.ports import (
     UnaskedControls,
     UnaskedInbox,

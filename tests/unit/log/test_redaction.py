@@ -127,7 +127,7 @@ def test_redacting_twice_changes_nothing(text: str) -> None:
         "took 0.12345678901 s",
         "no answer within 10 s: reconnect 3 of 20",
         "wa.worker.gateway-worker-0",
-        "gateway_worker.sessions.manager",
+        "gateway_worker.sessions.ownership.manager",
         "TimeoutError: connect",
         "session-01939d4e-6a1f-7c3e-8a55-3f1d2b9c7e10-host",
     ],

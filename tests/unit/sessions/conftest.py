@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.sessions.company import Company
+from tests.unit.sessions.harness import Company
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from gateway_worker.errors import RecipientNotOnWhatsAppError
 from gateway_worker.host_protocol.methods import Sent
-from gateway_worker.sessions.sends import (
+from gateway_worker.sessions.send_journal import (
     Answered,
     Handed,
     NotHanded,

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway_worker.sessions.copies import CopyRegister, KnownCopies
+from gateway_worker.sessions.store.copies import CopyRegister, KnownCopies
 from gateway_worker.storage.db import (
     Database,
     PostgresChangeStore,

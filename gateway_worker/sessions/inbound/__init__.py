@@ -1,0 +1,1 @@
+"""Arrivals from WhatsApp: recorded, put into quarantine, sent on after a change of owner."""

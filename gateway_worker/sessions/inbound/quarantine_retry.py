@@ -1,0 +1,179 @@
+"""Tells arrivals again that the database has refused: again and again, later and later.
+
+What was refused because of how things stood with the database is told in full as soon as it can be.
+What is refused each time because of what is in it is told without its row in the history: a backend
+then gets the event, and only quoting that message, or recognising it in a repeat, is lost.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
+from typing import Any, Final, Protocol
+
+import structlog
+
+from gateway_worker.sessions.changes import Change, Committed
+from gateway_worker.sessions.inbound.forwarded import late_change
+from gateway_worker.sessions.inbound.quarantine import RefusalCount, Refusals
+
+log = structlog.get_logger(__name__)
+
+FULL_TIMES: Final = 5
+"""How often an arrival is told in full, before it is told without its row."""
+
+
+class Retelling:
+    """That of one session. Telling is idempotent: what is in the history changes nothing.
+
+    Args:
+        session_id: Whose arrivals they are.
+        epoch: Under which the session is owned here.
+        refusals: Where they are kept.
+        record: Queues a change.
+
+    Attributes:
+        left: How many are not told, as of the last look.
+        told: How many have been told so far.
+    """
+
+    def __init__(
+        self,
+        *,
+        session_id: str,
+        epoch: int,
+        refusals: Refusals,
+        record: Callable[[Change], "asyncio.Future[Committed]"],
+    ) -> None:
+        self._session_id = session_id
+        self._epoch = epoch
+        self._refusals = refusals
+        self._record = record
+        self._times: Counter[bytes] = Counter()
+        self.left = 0
+        self.told = 0
+
+    async def tell(self) -> int:
+        """Tell what is there, one by one; returns how many are left.
+
+        Raises:
+            OSError: The disk does not let go of what has been told; it is told once more.
+        """
+        events = await asyncio.to_thread(self._refusals.read)
+        told = {event for event in events if await self._tell(event)}
+        if told:
+            self.left = await asyncio.to_thread(self._refusals.drop, told)
+            self.told += len(told)
+            log.info("inbound.told_again", session_id=self._session_id, events=len(told))
+        else:
+            self.left = len(events)
+        for event in told:
+            del self._times[event]
+        return self.left
+
+    async def _tell(self, event: bytes) -> bool:
+        self._times[event] += 1
+        try:
+            change = late_change(event, session_id=self._session_id, epoch=self._epoch)
+        except ValueError:
+            log.exception("inbound.refusal_unreadable", session_id=self._session_id)
+            return False
+        if self._times[event] > FULL_TIMES:
+            change = replace(change, message=None, receipt=None)
+        ids = [each.id for each in change.events]
+        try:
+            committed = await self._record(change)
+        except Exception as error:  # noqa: BLE001 - the others must not wait for it
+            log.error(  # noqa: TRY400 - its traceback says nothing of the row
+                "inbound.refused_again",
+                session_id=self._session_id,
+                events=ids,
+                times=self._times[event],
+                reason=str(error),
+            )
+            return False
+        if self._times[event] > FULL_TIMES and not committed.fenced:
+            log.error("inbound.told_without_history", session_id=self._session_id, events=ids)
+        return not committed.fenced
+
+
+class Retold(Protocol):
+    """A session as far as it is told again."""
+
+    @property
+    def retelling(self) -> Retelling:
+        """What tells its refused arrivals."""
+        ...
+
+
+class Retellings:
+    """Tells again for all sessions here, until it is told to stop (a service).
+
+    Args:
+        sessions: Those that are here now.
+        refused: Counts those that are refused.
+        initial_seconds: How long the first telling waits.
+        maximum_seconds: How long a later one waits at most.
+
+    Attributes:
+        told: How many have been told again.
+    """
+
+    def __init__(
+        self,
+        *,
+        sessions: Callable[[], Iterable[Retold]],
+        refused: RefusalCount,
+        initial_seconds: float = 2.0,
+        maximum_seconds: float = 300.0,
+    ) -> None:
+        self._sessions = sessions
+        self._refused = refused
+        self._initial_seconds = initial_seconds
+        self._maximum_seconds = maximum_seconds
+        self.told = 0
+
+    @property
+    def refused(self) -> int:
+        """How many arrivals have been refused."""
+        return self._refused.total
+
+    @property
+    def waiting(self) -> int:
+        """Arrivals that the database has refused and that are not told yet."""
+        return sum(session.retelling.left for session in self._sessions())
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Tell what an earlier life has left, then what comes, until `stop` is set."""
+        pause = self._initial_seconds
+        while not stop.is_set():
+            left = await self._tell_all()
+            pause = min(2 * pause, self._maximum_seconds) if left else self._maximum_seconds
+            if await self._first(stop.wait(), self._refused.next(), seconds=pause):
+                pause = self._initial_seconds  # what comes close together is told together
+                await self._first(stop.wait(), seconds=pause)
+
+    async def _tell_all(self) -> int:
+        left = 0
+        for session in list(self._sessions()):
+            told = session.retelling.told
+            try:
+                left += await session.retelling.tell()
+            except OSError:
+                log.exception("inbound.not_told_again")
+                left += 1
+            self.told += session.retelling.told - told
+        return left
+
+    @staticmethod
+    async def _first(*events: Coroutine[Any, Any, object], seconds: float) -> bool:
+        """Wait for the first of some events; False if none has come in time."""
+        tasks = [asyncio.create_task(event, name="retelling.wait") for event in events]
+        try:
+            done, _ = await asyncio.wait(
+                tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            for task in tasks:
+                task.cancel()
+        return bool(done)

@@ -1,0 +1,84 @@
+"""What workers tell each other through their queues, in order with the commands of a session."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import orjson
+
+MAX_CONTROL_BYTES = 1_048_576
+"""The largest control message that a worker reads, in bytes."""
+MOST_EVENTS = 256
+"""How many late messages one control message may carry."""
+
+
+class ControlKind(StrEnum):
+    """What a control message says; it travels in the header `wa-control`."""
+
+    MARKER = "marker"
+    """The former owner's queue holds nothing of the session before this."""
+    ADOPT = "adopt"
+    """The session is yours now."""
+    LATE = "late"
+    """Messages that arrived for the session at a former owner, and were not recorded there."""
+
+
+class ControlError(ValueError):
+    """A control message cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """A control message.
+
+    Attributes:
+        kind: What it says.
+        session_id: Whom it is about.
+        epoch: Of a marker: the handover that it belongs to. Of late messages: that of the session
+            as their sender knew it.
+        events: Of late messages: the events that announce them, as JSON.
+    """
+
+    kind: ControlKind
+    session_id: str
+    epoch: int = 0
+    events: Sequence[bytes] = field(default=())
+
+    def encode(self) -> bytes:
+        """Return the body; the kind is not in it."""
+        events = [orjson.Fragment(event) for event in self.events]
+        return orjson.dumps({"session": self.session_id, "epoch": self.epoch, "events": events})
+
+    @classmethod
+    def decode(cls, kind: str, body: bytes) -> "Control":
+        """Read a control message.
+
+        Raises:
+            ControlError: It is none, too large, or one of a later release.
+        """
+        if len(body) > MAX_CONTROL_BYTES:
+            raise ControlError(f"a control message of {len(body)} bytes")
+        try:
+            values = orjson.loads(body)
+            control = cls(
+                kind=ControlKind(kind),
+                session_id=str(values["session"]),
+                epoch=int(values["epoch"]),
+                events=tuple(orjson.dumps(event) for event in values["events"][: MOST_EVENTS + 1]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise ControlError(f"an unreadable control message: {type(error).__name__}") from error
+        if len(control.events) > MOST_EVENTS:
+            raise ControlError(f"a control message with more than {MOST_EVENTS} events")
+        return control
+
+
+class Controls(Protocol):
+    """Publishes control messages to workers."""
+
+    async def control(
+        self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
+    ) -> None:
+        """Publish to a worker's own key, with confirms. Raises `DependencyError`."""
+        ...

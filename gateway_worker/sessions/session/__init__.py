@@ -1,0 +1,1 @@
+"""One session: facade, state machine, supervision of its host, what the host reports."""

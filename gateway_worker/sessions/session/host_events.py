@@ -1,0 +1,173 @@
+"""What a session makes of what its host tells: arrivals, the link's ups and downs, pairing."""
+
+import asyncio
+
+import structlog
+
+from gateway_contracts import Account, SessionState, StatusReason
+from gateway_worker.sessions.changes import SessionUpdate
+from gateway_worker.sessions.hosting import (
+    HostEvent,
+    HostExited,
+    InboundMessage,
+    InboundReceipt,
+    LinkDown,
+    LinkEnded,
+    LinkUp,
+    PairCodeIssued,
+    Paired,
+    PairingEnded,
+    QrIssued,
+    UndecryptableMessage,
+)
+from gateway_worker.sessions.inbound.recording import Inbound
+from gateway_worker.sessions.session.disconnects import Ending, ending_of
+from gateway_worker.sessions.session.state import Standing
+from gateway_worker.sessions.session.supervisor import HostSupervisor
+from gateway_worker.sessions.store.device_store import DeviceStore
+from gateway_worker.sessions.surroundings import Surroundings
+
+log = structlog.get_logger(__name__)
+
+_CONTESTS = 5
+_CONTEST_SECONDS = 60.0
+"""How often within how long a session that came from elsewhere takes its connection back."""
+
+
+class Happenings:
+    """The listener of one session's hosts.
+
+    Args:
+        session_id: Whose hosts they are.
+        around: What all sessions share.
+        standing: Told of every step.
+        inbound: Gets what arrives.
+        store: Copied as soon as the device is linked.
+        came: Whether the session came from another worker.
+
+    Attributes:
+        supervisor: Keeps the host alive; set before the first event.
+        is_closing: Whether the host is being stopped for good: a link that comes up does not count.
+    """
+
+    supervisor: HostSupervisor
+
+    def __init__(
+        self,
+        *,
+        session_id: str,
+        around: Surroundings,
+        standing: Standing,
+        inbound: Inbound,
+        store: DeviceStore,
+        came: bool,
+    ) -> None:
+        self._session_id = session_id
+        self._log = log.bind(session_id=session_id)
+        self._around = around
+        self._standing = standing
+        self._inbound = inbound
+        self._store = store
+        self._came = came
+        self._replaced: list[float] = []
+        self._snapshot_due = False
+        self.is_closing = False
+
+    async def on_event(self, event: HostEvent) -> None:
+        """Take the next event of the session's host."""
+        match event:
+            case InboundMessage() | InboundReceipt() | UndecryptableMessage():
+                await self._on_arrival(event)
+            case LinkUp() | LinkDown() | LinkEnded() | HostExited():
+                if isinstance(event, LinkUp) and self._snapshot_due:
+                    await self._first_copy()
+                self._on_link(event)
+            case QrIssued() | PairCodeIssued() | Paired() | PairingEnded():
+                self._on_pairing(event)
+
+    async def _on_arrival(
+        self, event: InboundMessage | InboundReceipt | UndecryptableMessage
+    ) -> None:
+        host = self.supervisor.host
+        if host is None:
+            return  # not acknowledged: its spool brings it again
+        if isinstance(event, InboundMessage):
+            self._around.observer.message_arrived()
+            await self._inbound.message(event, host.acknowledge)
+        elif isinstance(event, UndecryptableMessage):
+            await self._inbound.undecryptable(event, host.acknowledge)
+        else:
+            await self._inbound.receipt(event, host.acknowledge)
+
+    def _on_link(self, event: LinkUp | LinkDown | LinkEnded | HostExited) -> None:
+        match event:
+            case LinkUp():
+                self._on_link_up(event.account)
+            case LinkDown():
+                if self._standing.state is SessionState.CONNECTED:
+                    self._standing.enter(
+                        SessionState.RECONNECTING, StatusReason.CONNECTION_LOST, detail=event.detail
+                    )
+            case LinkEnded():
+                self.supervisor.ended(self._ending_of(event))
+            case HostExited():
+                self._standing.clear_qr()
+                self.supervisor.exited(event)
+
+    def _on_link_up(self, account: Account) -> None:
+        self.supervisor.healthy()
+        if self._standing.state is SessionState.CONNECTED or self.is_closing:
+            return
+        if self._standing.state is SessionState.RECONNECTING:
+            self._around.observer.link_restored()
+        self._standing.account = account
+        self._standing.enter(
+            SessionState.CONNECTED,
+            StatusReason.LOGIN_SUCCEEDED,
+            update=SessionUpdate(account=account),
+        )
+
+    def _ending_of(self, event: LinkEnded) -> Ending:
+        """Return what follows from the end of the connection.
+
+        The one who replaced the connection of a session that came from another worker may be that
+        worker, waking up after it was given up for dead: then this one has to insist.
+        """
+        ending = ending_of(event)
+        if ending.reason is not StatusReason.STREAM_REPLACED or not self._came:
+            return ending
+        now = self._around.clock.monotonic()
+        self._replaced = [at for at in self._replaced if now - at < _CONTEST_SECONDS] + [now]
+        if len(self._replaced) > _CONTESTS:
+            return ending
+        return Ending(SessionState.RECONNECTING, ending.reason, ending.detail)
+
+    async def _first_copy(self) -> None:
+        """Copy the store of a device that was just linked, before it counts as connected.
+
+        A worker that died before would leave a link that only its own disk knows of.
+        """
+        self._snapshot_due = False
+        try:
+            async with asyncio.timeout(self._around.limits.first_copy_seconds):
+                await self._store.save_if_possible()
+        except TimeoutError:
+            self._log.warning("session.first_copy_late")
+
+    def _on_pairing(self, event: QrIssued | PairCodeIssued | Paired | PairingEnded) -> None:
+        match event:
+            case QrIssued():
+                self._standing.show_qr(event.code, event.valid_seconds)
+            case PairCodeIssued():
+                self._standing.show_pair_code(event.code, event.valid_seconds)
+            case PairingEnded():
+                self.supervisor.ended(ending_of(event))
+            case Paired():
+                self._snapshot_due = True
+                self._standing.clear_qr()
+                self._standing.account = event.account
+                self._standing.enter(
+                    SessionState.CONNECTING,
+                    StatusReason.PAIRED,
+                    update=SessionUpdate(account=event.account),
+                )

@@ -1,0 +1,111 @@
+"""How a session gets ready to go to another worker, and is away for as short a time as possible.
+
+    connected ──► rehearsal ──► no host ──► last copy, and the database has answered ──► packed
+                      │ fails                    │ fails, or takes too long
+                      ▼                          ▼
+               stays connected            goes on at this worker
+What follows, the change of owner, cannot be taken back: it is not begun before all this is done.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from gateway_contracts import SessionState, StatusReason
+from gateway_worker.errors import DependencyError, GatewayError
+from gateway_worker.sessions.session.host_events import Happenings
+from gateway_worker.sessions.session.state import Standing
+from gateway_worker.sessions.session.transitions import is_running
+from gateway_worker.sessions.store.device_store import DeviceStore
+from gateway_worker.sessions.surroundings import Surroundings
+
+
+class Packing:
+    """One session's.
+
+    Args:
+        session_id: Whose it is.
+        around: What all sessions share.
+        standing: The session's state.
+        happenings: Told that a link that comes up does not count any more.
+        store: Copied before and after its host has left.
+
+    Attributes:
+        is_packed: Whether the session is ready to leave, and nothing of it has changed since.
+    """
+
+    def __init__(
+        self,
+        *,
+        session_id: str,
+        around: Surroundings,
+        standing: Standing,
+        happenings: Happenings,
+        store: DeviceStore,
+    ) -> None:
+        self._session_id = session_id
+        self._around = around
+        self._standing = standing
+        self._happenings = happenings
+        self._store = store
+        self.is_packed = False
+
+    async def pack(
+        self,
+        reason: StatusReason,
+        *,
+        halt: Callable[[], Awaitable[None]],
+        resume: Callable[[], None],
+    ) -> None:
+        """Get ready. Does nothing if that is the case already.
+
+        Args:
+            reason: Why the session leaves.
+            halt: Ends the session's host, in bounded time.
+            resume: Has the session go on here; called if it cannot leave any more.
+
+        Raises:
+            DependencyError: Something that the handover needs is away, or became so.
+            GatewayError: The store cannot be copied.
+        """
+        if self.is_packed:
+            return
+        await self._rehearse()
+        if is_running(self._standing.state) and not self._happenings.is_closing:
+            self._standing.enter(SessionState.RECONNECTING, reason)
+        self._happenings.is_closing = True
+        await halt()
+        try:
+            await self._finish()
+        except GatewayError:
+            resume()
+            raise
+        self.is_packed = True
+
+    def undo(self) -> None:
+        """Note that the session goes on here."""
+        self._happenings.is_closing = self.is_packed = False
+
+    async def _rehearse(self) -> None:
+        """Find out, while the session is connected, whether what it needs later is there."""
+        if not self._around.tenure.is_held:
+            raise DependencyError("the session stays: the lease is not held")
+        try:
+            async with asyncio.timeout(self._around.limits.rehearsal_seconds):
+                await self._around.sessions.get(self._session_id)
+                await self._copy(again=False)
+        except TimeoutError as error:
+            raise DependencyError("the session stays: database or objects are slow") from error
+
+    async def _finish(self) -> None:
+        """Copy what the host has left behind; the session is away meanwhile."""
+        try:
+            async with asyncio.timeout(self._around.limits.away_seconds):
+                await self._copy(again=True)
+                # A database that has taken this will take the change of owner.
+                await self._standing.until_written()
+        except TimeoutError as error:
+            raise DependencyError("the session stays: database or objects went away") from error
+
+    async def _copy(self, *, again: bool) -> None:
+        if self._standing.account is not None:
+            await self._store.save(again=again)

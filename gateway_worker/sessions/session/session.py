@@ -1,0 +1,472 @@
+"""One WhatsApp account on this worker.
+
+A session is driven from two sides. Commands come one at a time from its mailbox (`start`, `stop`,
+`request` …), the host's events in order to `Happenings`. `Standing` holds the state that both
+change, `HostSupervisor` keeps the host alive, `Inbound` records what arrives.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from datetime import datetime
+
+import structlog
+
+from gateway_contracts import Account, SessionInfo, SessionState, StatusReason
+from gateway_worker.errors import (
+    GatewayError,
+    PermanentError,
+    SessionLinkedError,
+    SessionNotConnectedError,
+    SessionNotLinkedError,
+    UnsupportedError,
+)
+from gateway_worker.host_protocol.methods import Effect, Logout, Method, R, Result
+from gateway_worker.sessions.changes import DesiredState, SessionUpdate
+from gateway_worker.sessions.hosting import (
+    HostSpec,
+    SessionHost,
+)
+from gateway_worker.sessions.inbound.forwarded import late_change
+from gateway_worker.sessions.inbound.quarantine import Refusals
+from gateway_worker.sessions.inbound.quarantine_retry import Retelling
+from gateway_worker.sessions.inbound.receipts import SendsUnderWay
+from gateway_worker.sessions.inbound.recording import Inbound
+from gateway_worker.sessions.ports import CurrentQr, SessionRow
+from gateway_worker.sessions.send_journal import Answered, NotHanded, Refused
+from gateway_worker.sessions.session.disconnects import Ending
+from gateway_worker.sessions.session.host_events import Happenings
+from gateway_worker.sessions.session.quiesce import Packing
+from gateway_worker.sessions.session.state import Standing
+from gateway_worker.sessions.session.supervisor import HostSupervisor
+from gateway_worker.sessions.session.transitions import is_running
+from gateway_worker.sessions.store.device_store import DeviceStore
+from gateway_worker.sessions.store.snapshot_schedule import StoreFiles
+from gateway_worker.sessions.store.store_files import forget_device, remove_directory
+from gateway_worker.sessions.surroundings import Surroundings
+
+log = structlog.get_logger(__name__)
+
+
+class Session:
+    """A session that this worker owns.
+
+    Args:
+        row: The session as the database has it.
+        around: What all sessions share.
+        local_epoch: See `DeviceStore`.
+        on_lost: Called once if another worker turns out to own the session.
+
+    Attributes:
+        pending: The markers that its commands wait for, after it came from another worker.
+    """
+
+    def __init__(
+        self,
+        *,
+        row: SessionRow,
+        around: Surroundings,
+        local_epoch: int | None = None,
+        on_lost: Callable[["Session"], None] = lambda _session: None,
+    ) -> None:
+        self._row = row
+        self._around = around
+        self._on_lost = on_lost
+        self.pending = row.pending
+        self._store = DeviceStore(
+            session_id=row.session_id,
+            epoch=row.epoch,
+            first_epoch=row.first_epoch,
+            local_epoch=local_epoch,
+            directory=around.directory(row.session_id),
+            parking=around.parking,
+            snapshots=around.snapshots,
+            moves=around.moves,
+        )
+        self._refusals = Refusals(self._store.directory)
+        self._log = log.bind(session_id=row.session_id)
+        self._standing = Standing(row=row, around=around, on_fenced=self._on_fenced)
+        self.sends = SendsUnderWay(remembered=around.limits.remembered_sends)
+        self._happenings = Happenings(
+            session_id=row.session_id,
+            around=around,
+            standing=self._standing,
+            inbound=self._make_inbound(),
+            store=self._store,
+            came=bool(row.pending),
+        )
+        self._supervisor = self._happenings.supervisor = HostSupervisor(
+            session_id=row.session_id,
+            around=around,
+            standing=self._standing,
+            spec=self._spec,
+            listener=self._happenings.on_event,
+            conclude=self._conclude,
+            ensure_store=lambda: self._store.ensure(linked=self.account is not None),
+        )
+
+        self._retelling = Retelling(
+            session_id=row.session_id,
+            epoch=row.epoch,
+            refusals=self._refusals,
+            record=self._standing.record,
+        )
+        self._packing = Packing(
+            session_id=row.session_id,
+            around=around,
+            standing=self._standing,
+            happenings=self._happenings,
+            store=self._store,
+        )
+
+    @property
+    def session_id(self) -> str:
+        """The session's id."""
+        return self._row.session_id
+
+    @property
+    def epoch(self) -> int:
+        """The fencing epoch under which this worker owns the session."""
+        return self._row.epoch
+
+    @property
+    def first_epoch(self) -> int:
+        """The epoch with which the session was created."""
+        return self._row.first_epoch
+
+    @property
+    def state(self) -> SessionState:
+        """How the session stands."""
+        return self._standing.state
+
+    @property
+    def account(self) -> Account | None:
+        """The account that it is linked to."""
+        return self._standing.account
+
+    @property
+    def fenced(self) -> bool:
+        """Whether another worker owns the session by now."""
+        return self._standing.fenced
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether messages can be sent now."""
+        return self.state is SessionState.CONNECTED and self._supervisor.host is not None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is connected or about to be."""
+        return is_running(self.state)
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether it has an account."""
+        return self.account is not None
+
+    @property
+    def is_connecting(self) -> bool:
+        """Whether it is linked, and is connected or about to be, so that a send may wait for it."""
+        return self.is_linked and self.is_running and not self.fenced
+
+    def seconds_to_connect(self, arrived: float) -> float:
+        """Return how long a command may still wait for the connection; 0 if none will come.
+
+        Args:
+            arrived: When the command came, by the monotonic clock. Its time begins then, or when
+                the connection was lost.
+        """
+        if not self.is_connecting:
+            return 0.0
+        began = max(arrived, self._standing.away_since)
+        return began + self._around.limits.connect_wait_seconds - time.monotonic()
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it is on its way to another worker, or has been lost to one."""
+        return self._happenings.is_closing or self.fenced
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is ready to go to another worker: all of it has been copied."""
+        return self._packing.is_packed
+
+    @property
+    def host_pid(self) -> int | None:
+        """The process id of the session's host, if one runs."""
+        return self._supervisor.host.pid if self._supervisor.host else None
+
+    @property
+    def store_files(self) -> StoreFiles:
+        """Where its device store is, for copies."""
+        return StoreFiles(
+            session_id=self.session_id, directory=self._store.directory, epoch=self.epoch
+        )
+
+    def info(self) -> SessionInfo:
+        """Return the session as a backend sees it."""
+        return SessionInfo(
+            state=self.state,
+            worker=self._around.worker_id,
+            account=self.account,
+            labels=self._row.labels,
+            created_at=self._row.created_at,
+        )
+
+    def fence(self) -> None:
+        """Note that another worker owns the session by now."""
+        self._standing.fence()
+
+    # Commands, one at a time.
+
+    def announce_created(self) -> None:
+        """Announce a session that was just created."""
+        self._standing.announce_created()
+
+    def start(self, reason: StatusReason) -> None:
+        """Begin to keep a host running. Does nothing if that is the case already."""
+        if self._supervisor.active:
+            return
+        self._standing.begin_pairing()
+        self._standing.enter(
+            SessionState.CONNECTING if self.account else SessionState.PAIRING,
+            reason,
+            update=SessionUpdate(desired=DesiredState.RUNNING),
+        )
+        self._supervisor.start()
+
+    async def stop(self) -> None:
+        """Disconnect and stay stopped until `start`; an end that came before remains."""
+        await self._halt()
+        if self.state is SessionState.CREATED or is_running(self.state):
+            self._standing.enter(
+                SessionState.STOPPED,
+                StatusReason.REQUESTED,
+                update=SessionUpdate(desired=DesiredState.STOPPED),
+            )
+        await self._store.save_if_possible()
+
+    async def shut_down(self) -> None:
+        """Leave because the worker stops: the session goes on when a worker takes it up again."""
+        await self._halt()
+        if not self.fenced and is_running(self.state):
+            self._standing.enter(SessionState.RECONNECTING, StatusReason.WORKER_DRAINING)
+            await self._store.save_if_possible()
+
+    async def pack(self, reason: StatusReason) -> None:
+        """Get ready to go to another worker; see `Packing`.
+
+        Raises:
+            GatewayError: It must not go, and goes on here.
+        """
+        await self._packing.pack(reason, halt=self._halt, resume=self.unpack)
+
+    def unpack(self) -> None:
+        """Go on here after all."""
+        self._packing.undo()
+        if is_running(self.state) and not self.fenced:
+            self.start(StatusReason.REQUESTED)
+
+    async def close(self) -> None:
+        """End the host of a session that another worker owns. Idempotent."""
+        await self._halt()
+
+    async def logout(self) -> None:
+        """Unlink the device at WhatsApp and forget it here.
+
+        Raises:
+            SessionNotLinkedError: As it says.
+            SessionNotConnectedError: There is no connection over which to say so.
+            UpstreamTimeoutError: WhatsApp did not answer; the session is as it was.
+        """
+        if self.account is None:
+            raise SessionNotLinkedError("there is no device to unlink")
+        await self._connected_host().request(Logout())
+        await self._halt()
+        await self._conclude(
+            Ending(SessionState.LOGGED_OUT, StatusReason.LOGGED_OUT_BY_COMMAND, forget=True)
+        )
+
+    async def destroy(self) -> None:
+        """Unlink if possible and remove every trace outside the database. Idempotent.
+
+        Raises:
+            DependencyError: A trace could not be removed; the deletion has to be tried again.
+        """
+        host = self._supervisor.host
+        if host is not None and self.state is SessionState.CONNECTED:
+            try:
+                async with asyncio.timeout(self._around.limits.logout_seconds):
+                    await host.request(Logout())
+            except (GatewayError, TimeoutError) as error:
+                self._log.warning("session.unlink_failed", reason=repr(error))
+        await self._halt()
+        await self._around.routes.unbind(self.session_id)
+        await self._around.snapshots.delete(self.session_id)
+        await self._around.background.run(
+            self.session_id, lambda: self._around.routing.remove(self.session_id)
+        )
+        await asyncio.to_thread(remove_directory, self._around.directory(self.session_id))
+
+    async def until_connected(self) -> None:
+        """Return when it is connected, or when it will not be here."""
+        await self._standing.wait_until(
+            lambda: self.is_connected or not self.is_connecting or self._standing.has_left
+        )
+
+    def leave(self) -> None:
+        """Note that this worker does not have it any more."""
+        self._standing.leave()
+
+    @property
+    def is_about_to_show_qr(self) -> bool:
+        """Whether a QR code can be expected that is not there yet."""
+        return (
+            self.account is None
+            and self._row.pairing.method == "qr"
+            and self._standing.qr is None
+            and self.is_running
+            and not self._standing.has_left
+        )
+
+    @property
+    def qr_wait_seconds(self) -> float:
+        """How long to wait for the first code."""
+        return self._around.limits.qr_wait_seconds
+
+    async def until_qr(self) -> None:
+        """Return when there is a QR code or none will come."""
+        await self._standing.wait_until(lambda: not self.is_about_to_show_qr)
+
+    async def request(self, call: Method[R], *, command_id: str | None = None) -> R:
+        """Call a method of the session's host.
+
+        Args:
+            call: The method and its parameters.
+            command_id: The command that it is for.
+
+        Raises:
+            SessionNotConnectedError: It is not connected; there was no effect.
+            GatewayError: As the host says.
+        """
+        host = self._connected_host()
+        is_send = call.effect is Effect.ONCE
+        with self.sends.one() if is_send else nullcontext():
+            return await host.request(call, command_id=command_id)
+
+    async def trace_of(
+        self,
+        command_id: str,
+        *,
+        worker_id: str | None,
+        epoch: int | None,
+        began: datetime | None,
+    ) -> tuple[Result | None, bool]:
+        """Return what the host has noted of a call that an earlier run began.
+
+        Args:
+            command_id: The command.
+            worker_id: The worker of that run.
+            epoch: The epoch of that run.
+            began: Not later than that run began.
+
+        Returns:
+            The answer, if there was one; and whether it is certain that nothing is left open.
+            Neither: it was begun, and nobody knows what became of it.
+        """
+        if worker_id is None or epoch is None:
+            return None, False
+        trace = await self._around.journals.look_up(
+            self._store.directory, command_id, worker_id=worker_id, epoch=epoch, began=began
+        )
+        result = trace.result if isinstance(trace, Answered) else None
+        return result, isinstance(trace, Answered | NotHanded | Refused)
+
+    async def record_late(self, events: Sequence[bytes]) -> bool:
+        """Record messages that arrived at a former owner; False if another worker has it now."""
+        changes = [
+            late_change(event, session_id=self.session_id, epoch=self.epoch) for event in events
+        ]
+        for change in changes:
+            try:
+                if (await self._standing.record(change)).fenced:
+                    return False
+            except PermanentError as error:  # told again later, as if it had arrived here
+                ids = [event.id for event in change.events]
+                self._log.error("inbound.refused", events=ids, reason=type(error).__name__)
+                await asyncio.to_thread(self._refusals.keep, change)
+                self._around.refused.note()
+        return True
+
+    @property
+    def retelling(self) -> Retelling:
+        """What tells again those of its arrivals that the database has refused."""
+        return self._retelling
+
+    def current_qr(self) -> CurrentQr:
+        """Return the QR code to scan.
+
+        Raises:
+            SessionLinkedError: There is nothing to scan for.
+            UnsupportedError: It pairs by code.
+            SessionNotConnectedError: There is no code now.
+        """
+        if self.account is not None:
+            raise SessionLinkedError("there is nothing to scan")
+        if self._row.pairing.method != "qr":
+            raise UnsupportedError("the session pairs by code, not by QR")
+        qr = self._standing.qr
+        if qr is None or qr.expires_at <= self._around.clock.now():
+            raise SessionNotConnectedError(f"there is no QR code; the session is {self.state}")
+        return qr
+
+    # Inside.
+
+    def _make_inbound(self) -> Inbound:
+        return Inbound(
+            session_id=self.session_id,
+            source=self._around.source,
+            sends=self.sends,
+            record=self._standing.record,
+            epoch=self.epoch,
+            unacknowledged=self._around.limits.unacknowledged,
+            keep_refused=self._refusals.keep,
+            on_refused=self._around.refused.note,
+        )
+
+    def _spec(self) -> HostSpec:
+        return HostSpec(
+            session_id=self.session_id,
+            directory=self._around.directory(self.session_id),
+            resume_jid=self.account.jid if self.account else None,
+            pairing=self._row.pairing,
+            device_name=self._row.device_name,
+            worker_id=self._around.worker_id,
+            epoch=self.epoch,
+        )
+
+    async def _halt(self) -> None:
+        await self._supervisor.halt()
+        self._standing.clear_qr()
+
+    async def _conclude(self, ending: Ending) -> None:
+        """Go to a final state; the store of an unlinked device is void, so it goes."""
+        if ending.forget:
+            await asyncio.to_thread(forget_device, self._around.directory(self.session_id))
+            try:
+                await self._around.snapshots.delete(self.session_id)
+            except GatewayError as error:
+                self._log.warning("session.snapshot_not_deleted", reason=str(error))
+        self._standing.end(ending)
+
+    def _connected_host(self) -> SessionHost:
+        host = self._supervisor.host
+        if self.state is not SessionState.CONNECTED or host is None:
+            raise SessionNotConnectedError(f"the session is {self.state}")
+        return host
+
+    def _on_fenced(self) -> None:
+        self._supervisor.kill()
+        self._around.background.post(f"fence:{self.session_id}", self._halt)
+        self._on_lost(self)

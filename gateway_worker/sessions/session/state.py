@@ -1,0 +1,223 @@
+"""How a session stands: state, account, QR code; every change is recorded and announced."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from gateway_contracts import (
+    SessionEvent,
+    SessionPairCode,
+    SessionPairCodeData,
+    SessionQr,
+    SessionQrData,
+    SessionState,
+    SessionStatus,
+    SessionStatusData,
+    StatusReason,
+)
+from gateway_worker.sessions.changes import Change, Committed, DesiredState, SessionUpdate
+from gateway_worker.sessions.ports import CurrentQr, SessionRow
+from gateway_worker.sessions.session.disconnects import Ending
+from gateway_worker.sessions.session.transitions import check_transition
+from gateway_worker.sessions.surroundings import Surroundings
+
+log = structlog.get_logger(__name__)
+
+_NOTHING = SessionUpdate()
+
+
+class Standing:
+    """The state of one session and the only place that changes it.
+
+    Args:
+        row: The session as the database has it.
+        around: What all sessions share.
+        on_fenced: Called once if another worker turns out to own the session.
+
+    Attributes:
+        has_left: Whether the session is not this worker's any more, or was deleted.
+        away_since: Since when it has not been connected, by the monotonic clock.
+    """
+
+    def __init__(
+        self, *, row: SessionRow, around: Surroundings, on_fenced: Callable[[], None]
+    ) -> None:
+        self._row = row
+        self._around = around
+        self._on_fenced = on_fenced
+        self._changed = asyncio.Event()
+        self._qr_attempt = 0
+        self._last: asyncio.Future[Committed] | None = None
+        self.state = row.state
+        self.account = row.account
+        self.qr: CurrentQr | None = None
+        self.fenced = False
+        self.has_left = False
+        self.away_since = time.monotonic()
+
+    def enter(
+        self,
+        state: SessionState,
+        reason: StatusReason,
+        *,
+        detail: str | None = None,
+        retry_at: datetime | None = None,
+        update: SessionUpdate = _NOTHING,
+    ) -> None:
+        """Go to another state, write it down and announce it.
+
+        Raises:
+            IllegalTransitionError: The table of states does not have this step.
+        """
+        check_transition(self.state, state)
+        previous, self.state = self.state, state
+        if previous is SessionState.CONNECTED:
+            self.away_since = time.monotonic()
+        log.info(
+            "session.state",
+            session_id=self._row.session_id,
+            state=state,
+            previous=previous,
+            reason=reason,
+        )
+        self._announce(previous, reason, detail=detail, retry_at=retry_at, update=update)
+        self._changed.set()
+
+    def end(self, ending: Ending) -> None:
+        """Go to a state that only a command leaves again."""
+        if ending.forget:
+            self.account = None
+        self.enter(
+            ending.state,
+            ending.reason,
+            detail=ending.detail,
+            retry_at=ending.retry_at(self._around.clock.now()),
+            update=SessionUpdate(desired=DesiredState.STOPPED, forget_account=ending.forget),
+        )
+
+    def announce_created(self) -> None:
+        """Announce a session that was just created."""
+        self._announce(None, StatusReason.REQUESTED)
+
+    def begin_pairing(self) -> None:
+        """Count QR codes from one again."""
+        self._qr_attempt = 0
+
+    def show_qr(self, code: str, valid_seconds: float) -> None:
+        """Announce a QR code and keep it for those who ask."""
+        qr = CurrentQr(code=code, expires_at=self._deadline(valid_seconds))
+        self._qr_attempt += 1
+        self._set_qr(qr)
+        data = SessionQrData(code=code, expires_at=qr.expires_at, attempt=self._qr_attempt)
+        self._publish(
+            SessionQr(source=self._around.source, subject=self._row.session_id, data=data)
+        )
+
+    def clear_qr(self) -> None:
+        """Forget the QR code: nobody can scan it any more."""
+        if self.qr is not None:
+            self._set_qr(None)
+
+    def show_pair_code(self, code: str, valid_seconds: float) -> None:
+        """Announce a code to be typed on the phone."""
+        data = SessionPairCodeData(code=code, expires_at=self._deadline(valid_seconds))
+        self._publish(
+            SessionPairCode(source=self._around.source, subject=self._row.session_id, data=data)
+        )
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Return when the condition holds."""
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
+    def record(self, change: Change) -> "asyncio.Future[Committed]":
+        """Queue a change of this session; notices if another worker owns it by now."""
+        future = self._last = self._around.recorder.record(change)
+        future.add_done_callback(self._check_fence)
+        return future
+
+    async def until_written(self) -> None:
+        """Return when all that was recorded so far is committed."""
+        if self._last is not None:
+            await asyncio.wait((self._last,))
+
+    def fence(self) -> None:
+        """Note that another worker owns the session by now. Idempotent."""
+        if not self.fenced:
+            self.fenced = True
+            log.warning("session.fenced", session_id=self._row.session_id, epoch=self._row.epoch)
+            self._on_fenced()
+            self._changed.set()
+
+    def leave(self) -> None:
+        """Note that the session is gone from here; whoever waits for it is told. Idempotent."""
+        self.has_left = True
+        self._changed.set()
+
+    def _announce(
+        self,
+        previous: SessionState | None,
+        reason: StatusReason,
+        *,
+        detail: str | None = None,
+        retry_at: datetime | None = None,
+        update: SessionUpdate = _NOTHING,
+    ) -> None:
+        data = SessionStatusData(
+            state=self.state,
+            previous=previous,
+            reason=reason,
+            detail=detail,
+            worker=self._around.worker_id,
+            account=self.account,
+            retry_at=retry_at,
+        )
+        self._publish(
+            SessionStatus(source=self._around.source, subject=self._row.session_id, data=data),
+            SessionUpdate(
+                state=self.state,
+                desired=update.desired,
+                account=update.account,
+                forget_account=update.forget_account,
+            ),
+        )
+        self._route(self.state)
+
+    def _publish(self, event: SessionEvent, update: SessionUpdate | None = None) -> None:
+        self.record(
+            Change(
+                session_id=self._row.session_id,
+                epoch=self._row.epoch,
+                events=(event,),
+                session=update,
+            )
+        )
+
+    def _route(self, state: SessionState) -> None:
+        self._around.background.post(
+            self._row.session_id,
+            lambda: self._around.routing.put(
+                self._row.session_id,
+                worker_id=self._around.worker_id,
+                state=state,
+                epoch=self._row.epoch,
+            ),
+        )
+
+    def _set_qr(self, qr: CurrentQr | None) -> None:
+        self.qr = qr
+        self._changed.set()
+        self._around.background.post(
+            self._row.session_id, lambda: self._around.routing.put_qr(self._row.session_id, qr)
+        )
+
+    def _check_fence(self, done: "asyncio.Future[Committed]") -> None:
+        if not done.cancelled() and done.exception() is None and done.result().fenced:
+            self.fence()
+
+    def _deadline(self, seconds: float) -> datetime:
+        return self._around.clock.now() + timedelta(seconds=seconds)

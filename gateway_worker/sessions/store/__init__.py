@@ -1,0 +1,1 @@
+"""The device store of a session on this machine: which files it has, and when they are copied."""

@@ -1,0 +1,98 @@
+"""What a worker does when a session has gone, and when sessions come that nobody has told of."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway_worker.errors import DependencyError
+from gateway_worker.sessions.ownership.manager import SessionManager
+from gateway_worker.sessions.peer_messages import Controls
+from tests.support.bindings import MemoryBroker, MemoryRoutes
+from tests.support.ports import UnaskedControls
+from tests.unit.sessions.harness import Company, linked_row
+
+ROW = linked_row("cafe", epoch=7)
+
+
+class AbsentBroker(Controls):
+    """Takes a message at the third attempt."""
+
+    def __init__(self) -> None:
+        self.attempts: list[tuple[str, str]] = []
+
+    async def control(
+        self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
+    ) -> None:
+        """Take it, or do not."""
+        self.attempts.append((kind, worker_id))
+        if len(self.attempts) < 3:
+            raise DependencyError("away")
+
+
+async def test_a_new_owner_is_told_when_the_broker_is_back(company: Company) -> None:
+    """The session has gone meanwhile: nobody waits for that here."""
+    controls = AbsentBroker()
+    left: list[str] = []
+    manager = SessionManager(around=company.around, capacity=10, controls=controls)
+    manager.when_left(left.append)
+    directory = company.around.directory("cafe")
+    directory.mkdir()
+    (directory / "epoch").write_text("7")
+    await manager.adopt_taken([ROW])
+
+    await manager.depart("cafe", "beta")
+
+    assert left == ["cafe"]
+    assert len(controls.attempts) == 1
+    await company.around.background.join()
+    assert controls.attempts == [("adopt", "beta")] * 3
+
+
+class SilentBroker(MemoryRoutes):
+    """Takes requests and does not answer them."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryBroker(), worker_id="me")
+        self.asked: list[str] = []
+        self.answers = asyncio.Event()
+
+    async def bind(self, session_id: str) -> None:
+        """Wait."""
+        self.asked.append(session_id)
+        await self.answers.wait()
+        await super().bind(session_id)
+
+
+@pytest.fixture
+async def company(tmp_path: Path) -> AsyncIterator[Company]:
+    """Only its surroundings are used."""
+    company = Company(tmp_path)
+    yield company
+    await company.end()
+
+
+async def test_sessions_that_are_taken_up_do_not_wait_for_the_broker(company: Company) -> None:
+    """They connect, and so do those that come next; their commands are routed when it answers."""
+    broker = SilentBroker()
+    directory = company.around.directory("cafe")
+    directory.mkdir()
+    (directory / "epoch").write_text("7")
+    manager = SessionManager(
+        around=replace(company.around, routes=broker),
+        capacity=10,
+        controls=UnaskedControls(),
+    )
+
+    await manager.adopt_taken([ROW])
+
+    session = manager.held_session("cafe")
+    assert session is not None
+    await session.until_connected()
+    assert session.is_connected
+    broker.answers.set()
+    await company.around.background.join()
+    assert broker.asked == ["cafe"]
+    await session.close()

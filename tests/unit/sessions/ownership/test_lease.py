@@ -1,0 +1,148 @@
+"""The lease: hosts run only while it is held."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway_worker.errors import DependencyError
+from gateway_worker.sessions.lease_state import Tenure
+from gateway_worker.sessions.ownership.lease import LeaseKeeper, LeaseLostError
+from tests.support.eventually import eventually
+from tests.support.leases import MemoryLeases, MemoryWorker
+from tests.support.pacing import pace
+
+
+class Table(MemoryLeases):
+    """A workers table that can be away, or slow."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryWorker(), lease_seconds=1.5)
+        self.away = False
+        self.slowness = 0.0
+        self.renewals = 0
+
+    async def register(self, *, version: str, capacity: int) -> None:
+        """Enter the worker."""
+        if self.away:
+            raise DependencyError("away")
+        await super().register(version=version, capacity=capacity)
+
+    async def renew(self) -> bool:
+        """Renew its lease."""
+        if self.away:
+            raise DependencyError("away")
+        await pace(self.slowness)
+        self.renewals += 1
+        return await super().renew()
+
+
+@dataclass
+class Hosts:
+    """Hosts that are told how long they may run."""
+
+    leases: list[float] = field(default_factory=list)
+    kills: int = 0
+
+    def extend_lease(self, seconds: float) -> None:
+        """Note it."""
+        self.leases.append(seconds)
+
+    def kill_all(self) -> None:
+        """Count it."""
+        self.kills += 1
+
+
+class Keeping:
+    """A keeper that runs."""
+
+    def __init__(self) -> None:
+        self.table, self.hosts, self.tenure = Table(), Hosts(), Tenure()
+        self.lapsed = self.regained = 0
+        self.keeper = LeaseKeeper(
+            leases=self.table,
+            hosts=self.hosts,
+            tenure=self.tenure,
+            on_lapsed=self._on_lapsed,
+            on_regained=self._on_regained,
+            version="1",
+            capacity=1,
+        )
+
+    async def _on_lapsed(self) -> None:
+        self.lapsed += 1
+
+    async def _on_regained(self) -> None:
+        self.regained += 1
+        self.held_when_regained = self.tenure.is_held
+        self.leases_when_regained = len(self.hosts.leases)
+
+
+async def test_a_lease_that_is_renewed_is_never_lost() -> None:
+    keeping, stop = Keeping(), asyncio.Event()
+    await keeping.keeper.begin()
+    task = asyncio.create_task(keeping.keeper.run(stop))
+    await eventually(lambda: keeping.table.renewals >= 3)
+    assert keeping.tenure.is_held
+    stop.set()
+    await task
+    assert (keeping.hosts.kills, keeping.lapsed, keeping.regained) == (0, 0, 0)
+    assert all(0 < seconds < keeping.table.lease_seconds for seconds in keeping.hosts.leases)
+
+
+async def test_hosts_are_killed_when_it_cannot_be_renewed_and_may_run_again_when_it_can() -> None:
+    keeping, stop = Keeping(), asyncio.Event()
+    await keeping.keeper.begin()
+    task = asyncio.create_task(keeping.keeper.run(stop))
+    keeping.table.away = True
+    await eventually(lambda: keeping.lapsed == 1)
+    assert (keeping.hosts.kills, keeping.tenure.is_held) == (1, False)
+    keeping.table.away = False
+    await eventually(lambda: keeping.regained == 1)
+    assert keeping.tenure.is_held
+    await asyncio.wait_for(keeping.tenure.held(), 1)
+    stop.set()
+    await task
+
+
+async def test_a_database_that_has_become_slow_does_not_keep_a_worker_without_its_lease() -> None:
+    """To make a connection anew takes a while over a long way; cut short, it would never be one."""
+    keeping, stop = Keeping(), asyncio.Event()
+    await keeping.keeper.begin()
+    keeping.tenure.extend(0.0)
+    keeping.table.slowness = 0.8
+    task = asyncio.create_task(keeping.keeper.run(stop))
+    await eventually(lambda: keeping.tenure.is_held)
+    stop.set()
+    await task
+
+
+async def test_no_host_starts_before_it_is_known_whose_the_sessions_are() -> None:
+    """A worker that stood still for longer than its lease has not even noted its end."""
+    keeping, stop = Keeping(), asyncio.Event()
+    await keeping.keeper.begin()
+    keeping.tenure.extend(0.0)
+    task = asyncio.create_task(keeping.keeper.run(stop))
+    await eventually(lambda: keeping.regained == 1)
+    assert (keeping.lapsed, keeping.held_when_regained) == (1, False)
+    assert keeping.leases_when_regained == 1, "of the beginning"
+    await eventually(lambda: keeping.tenure.is_held)
+    assert len(keeping.hosts.leases) > 1
+    stop.set()
+    await task
+
+
+async def test_a_second_process_of_the_same_name_ends_the_first() -> None:
+    keeping = Keeping()
+    await keeping.keeper.begin()
+    await MemoryLeases(keeping.table.row).register(version="1", capacity=1)
+    with pytest.raises(LeaseLostError):
+        await keeping.keeper.run(asyncio.Event())
+    assert keeping.hosts.kills == 1
+    assert not keeping.tenure.is_held
+
+
+async def test_nothing_is_held_before_the_first_lease() -> None:
+    tenure = Tenure()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(tenure.held(), 0.05)
