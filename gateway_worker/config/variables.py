@@ -113,7 +113,6 @@ VARIABLES: Final = (
         "whatsapp",
         {
             "SEND_TIMEOUT_SECONDS": "send_timeout_seconds",
-            "LOGOUT_TIMEOUT_SECONDS": "logout_timeout_seconds",
             "HOST_GOGC": "gogc",
             "HOST_MALLOC_ARENAS": "malloc_arenas",
             "HOST_DRAIN_SECONDS": "drain_seconds",

@@ -21,14 +21,22 @@ class Effect(Enum):
     """A second time would be a second effect: the host keeps a journal, and it is not repeated."""
 
 
-class Lane(Enum):
-    """What a call waits for within its session."""
+class HostLane(Enum):
+    """What a call waits for within its session's host."""
 
     ORDERED = auto()
-    """All ordered calls before it. One that is late has its connection cut, which is how the
-    library learns what became of it."""
+    """All ordered calls before it."""
     QUERY = auto()
-    """Other queries only. One that is late is given up, and the connection stays."""
+    """Other queries only."""
+
+
+class WhenLate(Enum):
+    """What becomes of a call that runs and whose time is up."""
+
+    LEAVE = auto()
+    """It is given up, and the connection stays: the library ends it by itself some time."""
+    CUT = auto()
+    """The connection is cut, which is how the library learns what became of it."""
 
 
 class Sent(Wire, frozen=True, kw_only=True, tag="sent"):
@@ -70,12 +78,16 @@ class Method(Wire, Generic[R], frozen=True, kw_only=True):
         result: What a call is answered with.
         effect: What it does.
         lane: What it waits for.
+        when_late: What becomes of one that runs when its time is up.
+        timeout_seconds: How long an answer may take; None: as long as is set for sends.
         ends_host: Whether the host leaves afterwards, as is meant.
     """
 
     result: ClassVar[type[Result]]
     effect: ClassVar[Effect]
-    lane: ClassVar[Lane]
+    lane: ClassVar[HostLane]
+    when_late: ClassVar[WhenLate]
+    timeout_seconds: ClassVar[float | None] = None
     ends_host: ClassVar[bool] = False
 
 
@@ -99,7 +111,8 @@ class SendMessage(Method[Sent], frozen=True, kw_only=True, tag="message.send"):
 
     result = Sent
     effect = Effect.ONCE
-    lane = Lane.ORDERED
+    lane = HostLane.ORDERED
+    when_late = WhenLate.CUT
 
     to: str
     content: dict[str, Any]
@@ -115,7 +128,8 @@ class FindChats(Method[Chats], frozen=True, kw_only=True, tag="contact.chats"):
 
     result = Chats
     effect = Effect.QUERY
-    lane = Lane.QUERY
+    lane = HostLane.QUERY
+    when_late = WhenLate.LEAVE
 
     to: str
 
@@ -125,7 +139,9 @@ class Logout(Method[Done], frozen=True, kw_only=True, tag="session.logout"):
 
     result = Done
     effect = Effect.IDEMPOTENT
-    lane = Lane.ORDERED
+    lane = HostLane.ORDERED
+    when_late = WhenLate.CUT
+    timeout_seconds = 10.0
     ends_host = True
 
 

@@ -20,7 +20,7 @@ from gateway_worker.errors import (
     UncertainError,
     UpstreamTimeoutError,
 )
-from gateway_worker.host_protocol.methods import Call, Effect, Logout, Method, R, Result
+from gateway_worker.host_protocol.methods import Call, Effect, Method, R, Result
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.sessions.hosting import (
     HostEvent,
@@ -292,7 +292,7 @@ class HostProcess:
         if call.ends_host:
             self._last_requests.add(number)
         request = frames.Request(request=number, call=cast("Call", call), command_id=command_id)
-        seconds = self._patience(call)
+        seconds = call.timeout_seconds or self._settings.send_timeout_seconds
         try:
             self._protocol.send(request)
             reserve = min(CANCEL_SECONDS, seconds / 2)
@@ -309,12 +309,6 @@ class HostProcess:
             ) from error
         finally:
             self._requests.pop(number, None)
-
-    def _patience(self, call: Method[R]) -> float:
-        settings = self._settings
-        if isinstance(call, Logout):
-            return settings.logout_timeout_seconds
-        return settings.send_timeout_seconds
 
     def _cancel_ack(self) -> None:
         if self._ack_due is not None:

@@ -14,8 +14,8 @@ class WhatsAppSettings(BaseModel):
         malloc_arenas: glibc's MALLOC_ARENA_MAX in every host.
         start_timeout_seconds: For the fork server to import everything.
         launch_timeout_seconds: For one fork.
-        send_timeout_seconds: After that long without an acknowledgement a send is uncertain.
-        logout_timeout_seconds: For WhatsApp to confirm that the device is unlinked.
+        send_timeout_seconds: After that long without an acknowledgement a send is uncertain; also
+            for other calls, where they have no time of their own.
         drain_seconds: How long a stopping host waits for its last records to be acknowledged.
         stop_seconds: After that long a stopping host is killed.
         orphan_seconds: How long a host whose worker is gone may take to finish a send.
@@ -39,7 +39,6 @@ class WhatsAppSettings(BaseModel):
     start_timeout_seconds: float = Field(60.0, gt=0)
     launch_timeout_seconds: float = Field(10.0, gt=0)
     send_timeout_seconds: float = Field(30.0, gt=0)
-    logout_timeout_seconds: float = Field(10.0, gt=0)
     drain_seconds: float = Field(2.0, ge=0)
     stop_seconds: float = Field(5.0, gt=0)
     orphan_seconds: float = Field(5.0, ge=0, le=60)

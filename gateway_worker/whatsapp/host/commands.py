@@ -3,9 +3,10 @@
 Ordered calls follow one another: the library sends nothing while it waits for an acknowledgement,
 for 75 seconds, and has no way to give up. What it does have is a rule for a lost connection: it
 reconnects and sends the same message again under the same id, and so learns what became of it. So
-when the worker gives up on an ordered call that runs, its connection is cut. A message that has not
+when the worker gives up on such a call while it runs, its connection is cut. A message that has not
 been handed over by then never is. Queries run beside them, and one that the worker gives up is left
-to the library's own time limit: cutting the connection would cost the others more.
+to the library's own time limit: cutting the connection would cost the others more. Which of both a
+call is, its method says.
 """
 
 import threading
@@ -17,10 +18,11 @@ from gateway_worker.host_protocol.methods import (
     Done,
     Effect,
     FindChats,
-    Lane,
+    HostLane,
     Logout,
     Result,
     SendMessage,
+    WhenLate,
 )
 from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.host.lanes import LaneThread
@@ -79,6 +81,7 @@ class Commands:
             FindChats: sender.chats,
             Logout: self._logout,
         }
+        self._cut_when_late: set[int] = set()
         self._is_closed = False
         self._is_up = False
         self._up_again = threading.Event()
@@ -91,6 +94,8 @@ class Commands:
         if self._is_closed:
             self._refuse(request.request)
             return
+        if request.call.when_late is WhenLate.CUT:
+            self._cut_when_late.add(request.request)
         self._lane(request).put(request.request, lambda: self._answer(request))
 
     def pair(self, number: str) -> None:
@@ -98,10 +103,10 @@ class Commands:
         self._ordered.put(PAIRING, lambda: self._pair(number))
 
     def cancel(self, request: int) -> None:
-        """Answer a request that has not begun, and never begin it; end an ordered one that runs."""
+        """Answer a request that has not begun, and never begin it; one that runs is late."""
         if self._queries.take(request) or self._ordered.take(request):
             self._refuse(request)
-        elif self._ordered.running == request:
+        elif self._ordered.running == request and request in self._cut_when_late:
             if self._sender.give_up(request):
                 self._send(GIVEN_UP.frame(request))
             threading.Thread(
@@ -157,7 +162,7 @@ class Commands:
         self._is_up = False
 
     def _lane(self, request: Request) -> LaneThread:
-        return self._queries if request.call.lane is Lane.QUERY else self._ordered
+        return self._queries if request.call.lane is HostLane.QUERY else self._ordered
 
     def _await_connection(self) -> None:
         if not self._up_again.wait(RECONNECT_SECONDS):
@@ -183,6 +188,7 @@ class Commands:
             is_once = request.call.effect is Effect.ONCE
             kind = Failure.UNCERTAIN if is_once else Failure.TIMED_OUT
             frame = Failed(request=request.request, kind=kind, detail=type(error).__name__)
+        self._cut_when_late.discard(request.request)
         with suppress(OSError):  # the worker is gone; the loop finds out by itself
             self._send(frame)
             if isinstance(frame, Response) and request.call.ends_host:
@@ -207,5 +213,6 @@ class Commands:
             self._send(PairCode(code=code, valid_seconds=PAIR_CODE_SECONDS))
 
     def _refuse(self, request: int) -> None:
+        self._cut_when_late.discard(request)
         if request != PAIRING:
             self._send(Failed(request=request, kind=Failure.NOT_BEGUN, detail=""))
