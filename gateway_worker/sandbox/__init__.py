@@ -55,7 +55,7 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     GET  /phones/N/inbox?since=0&timeout_seconds=20     200 {items: [MESSAGE], next}
     GET  /phones/N/own-messages?since&timeout_seconds   200 {items: [MESSAGE], next}
     GET  /phones/N/receipts?since&timeout_seconds       200 {items: [RECEIPT], next}
-    GET  /phones/N/problems?since&timeout_seconds       200 {items: [{where, error}], next}
+    GET  /phones/N/handling-errors?since&timeout_seconds   200 {items: [{where, error}], next}
     POST /phones/N/typing {to, state}                   204
     PUT  /phones/N/blocked/CONTACT                      204
     DELETE /phones/N/blocked/CONTACT                    204
@@ -76,16 +76,18 @@ Content of every kind is written and shown as protojson of the library's `Messag
 are shorthand for texts and for what points to another message (reaction, change, deletion).
 
 A page waits up to `timeout_seconds` for news; ask again with `since` set to its `next`. Times are
-ISO 8601 in UTC. RULE is `hub.rules.Rule`, and how often it has struck; FAULTS are the fields of
-`hub.faults.Faults`, which stand for such rules of one account or device. Several scripts can have
-rules at once, each under ids of its own: the third message of one account to another is lost, say,
+ISO 8601 in UTC. RULE is `service.fault_rules.Rule`, and how often it has applied; FAULTS are the
+fields of `service.faults.Faults`, which stand for such rules of one account or device. Several
+scripts can have rules at once, each under ids of its own: the third message of one account to
+another is lost, say,
 
     {"id": "lost", "point": "message", "who": {"number": "4915550001"},
      "match": {"about": "4915550002"}, "effect": {"kind": "drop"}, "after": 2, "times": 1}
 
 The rest, with `?` where it can be null:
 
-    HEALTH   {status, phones, companions_online, egress_attempts, problems}
+    HEALTH   {status, phones, companions_online, egress_attempts,
+              handling_errors}
     ENV      {proxy_url, ca_file, root_key}
     PHONE    {number, lid, push_name, reused_keys, companions: [COMPANION]}
     COMPANION {device, address, online, pending, prekeys, logins}
@@ -94,15 +96,15 @@ The rest, with `?` where it can be null:
               mentions, sent_at, received_at, asked_again}
     CONTENT  {message_id, kind, content}
     RECEIPT  {message_ids, sender, kind, sent_at}
-    RULE     {id, point, who?, match, effect, times?, after, until?, struck}
+    RULE     {id, point, who?, match, effect, times?, after, until?, applied}
     PROBLEM  {type, title, status, code, detail, errors: [{pointer, detail}]}
 
 `control.client.SandboxClient` is the typed client of all that; `pytest_plugin` has the fixtures.
 
-**How it is built**: `wire` the bytes, `server` the connections, `hub` the service's memory,
-`signal` the cryptography of sessions, `phones` device 0 of each account, `control` the HTTP API. To
-add a kind of content takes no file here, a query one (`server.queries`), a fault none, something to
-do from outside one (`control.abilities`; its route and the client's method follow from it). It
-listens on 127.0.0.1 only, refuses and records every request for another host, and does not start
-when ENVIRONMENT is production.
+**How it is built**: `wire` the bytes, `server` the connections, `service` accounts, keys and the
+way of stanzas, `signal` the cryptography of sessions, `phones` device 0 of each account, `control`
+the HTTP API. To add a kind of content takes no file here, a query one (`server.queries`), a fault
+none, something to do from outside one (`control.abilities`; its route and the client's method
+follow from it). It listens on 127.0.0.1 only, refuses and records every request for another host,
+and does not start when ENVIRONMENT is production.
 """

@@ -68,7 +68,7 @@ def main(args: argparse.Namespace) -> int:
     import structlog  # noqa: PLC0415
     import uvloop  # noqa: PLC0415
 
-    from gateway_worker.sandbox.hub.errors import HubError  # noqa: PLC0415
+    from gateway_worker.sandbox.service.errors import ServiceError  # noqa: PLC0415
     from gateway_worker.sandbox.settings import SandboxRefusedError  # noqa: PLC0415
 
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
@@ -87,7 +87,7 @@ def main(args: argparse.Namespace) -> int:
     except pydantic.ValidationError as error:
         mistakes = (f"{item['loc'][0]}: {item['msg']}" for item in error.errors())
         return _complain("; ".join(mistakes), EXIT_REFUSED)
-    except (HubError, OSError, ValueError) as error:
+    except (ServiceError, OSError, ValueError) as error:
         return _complain(str(error), EXIT_FAILED)
     return 0
 
@@ -111,7 +111,7 @@ async def run(
     Raises:
         SandboxRefusedError: the environment is production.
         OSError: a port is taken or a file cannot be written.
-        HubError: a phone exists twice.
+        ServiceError: a phone exists twice.
         ValueError: a phone's number is not digits.
     """
     from gateway_worker.runtime.signals import stop_on_signals  # noqa: PLC0415

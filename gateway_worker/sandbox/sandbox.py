@@ -1,4 +1,4 @@
-"""The sandbox as one object: server, hub and phones, opened and closed together.
+"""The sandbox as one object: server, service and phones, opened and closed together.
 
 async with Sandbox.open(SandboxSettings()) as sandbox:
 phone = await sandbox.add_phone("4915550001", push_name="Anna")
@@ -14,10 +14,10 @@ import itertools
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from gateway_worker.sandbox.hub.local import LocalHub
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.scripting import FaultControl
 from gateway_worker.sandbox.server.server import WireServer
+from gateway_worker.sandbox.service.service import Service
 from gateway_worker.sandbox.wire.jid import pn
 
 if TYPE_CHECKING:
@@ -36,16 +36,16 @@ class Sandbox:
     """A running sandbox; made by `Sandbox.open` and bound to its event loop.
 
     Attributes:
-        hub: the service's memory, for what this facade does not show.
+        service: accounts, keys and stanzas, for what this facade does not show.
         faults: what shall go wrong.
     """
 
     def __init__(
-        self, *, hub: LocalHub, server: WireServer, stack: AsyncExitStack, lazy_phones: bool
+        self, *, service: Service, server: WireServer, stack: AsyncExitStack, lazy_phones: bool
     ) -> None:
-        self.hub = hub
+        self.service = service
         self._lazy_phones = lazy_phones
-        self.faults = FaultControl(hub=hub, server=server)
+        self.faults = FaultControl(service=service, server=server)
         self._server = server
         self._stack = stack
         self._phones: dict[str, Phone] = {}
@@ -64,11 +64,11 @@ class Sandbox:
         async with AsyncExitStack() as stack:
             if settings.directory is not None:
                 await asyncio.to_thread(settings.directory.mkdir, parents=True, exist_ok=True)
-            hub = LocalHub()
+            service = Service()
             server = await stack.enter_async_context(
-                WireServer(hub=hub, port=settings.proxy_port, directory=settings.directory)
+                WireServer(service=service, port=settings.proxy_port, directory=settings.directory)
             )
-            yield cls(hub=hub, server=server, stack=stack, lazy_phones=settings.lazy_phones)
+            yield cls(service=service, server=server, stack=stack, lazy_phones=settings.lazy_phones)
 
     @property
     def proxy_url(self) -> str:
@@ -124,7 +124,7 @@ class Sandbox:
                 raise ValueError("a phone number or LID is 1 to 15 digits without a sign")
         phone = await self._stack.enter_async_context(
             Phone.open(
-                network=self.hub,
+                network=self.service,
                 number=chosen,
                 push_name=push_name,
                 lid=lid,
@@ -147,7 +147,7 @@ class Sandbox:
 
     def rename(self, number: str, push_name: str) -> None:
         """Change the name that a phone's account shows to others; raises as `phone` does."""
-        self.hub.set_push_name(pn(self.phone(number).number), push_name)
+        self.service.set_push_name(pn(self.phone(number).number), push_name)
 
 
 def _is_digits(text: str) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from gateway_worker.sandbox.hub.faults import NO_FAULTS, Faults, StreamEnd
+from gateway_worker.sandbox.service.faults import NO_FAULTS, Faults, StreamEnd
 from gateway_worker.sandbox.wire.jid import pn
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.interface import LinkState, Scripting
-    from gateway_worker.sandbox.hub.rulebook import ActiveRule
-    from gateway_worker.sandbox.hub.rules import Rule
+    from gateway_worker.sandbox.service.fault_book import ActiveRule
+    from gateway_worker.sandbox.service.fault_rules import Rule
+    from gateway_worker.sandbox.service.interface import LinkState, Scripting
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Node
 
@@ -32,21 +32,21 @@ class FaultControl:
     raises `UnknownAccountError` when the number or the device does not exist.
     """
 
-    def __init__(self, *, hub: Scripting, server: Reachability) -> None:
-        self._hub = hub
+    def __init__(self, *, service: Scripting, server: Reachability) -> None:
+        self._service = service
         self._server = server
 
     def set(self, number: str, faults: Faults, *, device: int | None = None) -> None:
         """Replace what this method has set for the same companions; other rules stay."""
-        self._hub.set_faults(pn(number), faults, device=device)
+        self._service.set_faults(pn(number), faults, device=device)
 
     def clear(self, number: str, *, device: int | None = None) -> None:
         """End what `set` has begun; connections that were cut stay cut."""
-        self._hub.set_faults(pn(number), NO_FAULTS, device=device)
+        self._service.set_faults(pn(number), NO_FAULTS, device=device)
 
     def get(self, number: str, *, device: int | None = None) -> Faults:
         """Return what is left of what was set for one companion, else for its account."""
-        return self._hub.faults(pn(number), device=device)
+        return self._service.faults(pn(number), device=device)
 
     def add(self, rule: Rule) -> None:
         """Put a rule in force; it takes the place of one with the same id.
@@ -55,8 +55,8 @@ class FaultControl:
             UnknownAccountError: nobody has the rule's number.
         """
         if rule.who is not None:
-            self._hub.links(pn(rule.who.number))
-        self._hub.rules.add(rule)
+            self._service.links(pn(rule.who.number))
+        self._service.rules.add(rule)
 
     def remove(self, rule_id: str) -> None:
         """End a rule.
@@ -64,24 +64,24 @@ class FaultControl:
         Raises:
             UnknownRuleError: none has this id.
         """
-        self._hub.rules.remove(rule_id)
+        self._service.rules.remove(rule_id)
 
     @property
     def rules(self) -> tuple[ActiveRule, ...]:
         """All rules, those that `set` has made among them, with what became of each."""
-        return tuple(self._hub.rules)
+        return tuple(self._service.rules)
 
     def links(self, number: str) -> tuple[LinkState, ...]:
         """Return the state of each companion, lowest device first."""
-        return self._hub.links(pn(number))
+        return self._service.links(pn(number))
 
     def drop_link(self, number: str, *, device: int | None = None) -> int:
         """Cut connections without a word; returns how many there were."""
-        return sum(self._hub.drop_link(one) for one in self._devices(number, device))
+        return sum(self._service.drop_link(one) for one in self._devices(number, device))
 
     def end_stream(self, number: str, end: StreamEnd, *, device: int | None = None) -> int:
         """End connections with a stream error; returns how many there were."""
-        return sum(self._hub.end_stream(one, end) for one in self._devices(number, device))
+        return sum(self._service.end_stream(one, end) for one in self._devices(number, device))
 
     def inject(self, number: str, node: Node, *, device: int | None = None) -> int:
         """Send any stanza, as it stands, to companions that are connected; returns to how many.
@@ -89,7 +89,7 @@ class FaultControl:
         Nothing is checked or kept: what a client makes of it is the question. Addresses among the
         attributes are `Jid`, the rest is text.
         """
-        return sum(self._hub.inject(one, node) for one in self._devices(number, device))
+        return sum(self._service.inject(one, node) for one in self._devices(number, device))
 
     def push(self, number: str, node: Node, *, device: int | None = None) -> int:
         """Send companions any stanza as the service does; returns how many have it or will get it.
@@ -103,7 +103,7 @@ class FaultControl:
             node: the stanza.
             device: one device, 0 being the phone; without it, all companions.
         """
-        return sum(self._hub.push(one, node) for one in self._devices(number, device))
+        return sum(self._service.push(one, node) for one in self._devices(number, device))
 
     async def service_down(self) -> None:
         """Make the whole service unreachable: every connection is cut and none is accepted."""
@@ -116,4 +116,4 @@ class FaultControl:
     def _devices(self, number: str, device: int | None) -> tuple[Jid, ...]:
         if device is not None:
             return (pn(number, device),)
-        return tuple(link.device for link in self._hub.links(pn(number)))
+        return tuple(link.device for link in self._service.links(pn(number)))

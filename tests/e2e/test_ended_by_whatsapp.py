@@ -9,7 +9,7 @@ from gateway_contracts import (
     SessionState,
     StatusReason,
 )
-from gateway_worker.sandbox.hub.faults import Faults, LoginFailure, StreamEnd
+from gateway_worker.sandbox.service.faults import Faults, LoginFailure, StreamEnd
 from gateway_worker.sandbox.wire.node import Attrs, Node
 from tests.e2e.harness import ADA, SHOP, Gateway
 

@@ -4,7 +4,7 @@ import asyncio
 from functools import partial
 
 from gateway_contracts import CommandSucceeded, MessageReceipt, MessageReceived, ReceiptStatus
-from gateway_worker.sandbox.hub.faults import Faults
+from gateway_worker.sandbox.service.faults import Faults
 from gateway_worker.sandbox.wire.jid import Jid
 from gateway_worker.sandbox.wire.node import Attrs, Node
 from tests.e2e.harness import ADA, SHOP, Gateway

@@ -14,7 +14,7 @@ from gateway_contracts import (
     TextContent,
     utc_now,
 )
-from gateway_worker.sandbox.hub.faults import Faults, QueryRefusal, RefusalShape
+from gateway_worker.sandbox.service.faults import Faults, QueryRefusal, RefusalShape
 from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
 
 BEN, CLEO = "12025550102", "12025550103"

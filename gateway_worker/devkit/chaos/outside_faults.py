@@ -28,7 +28,7 @@ from gateway_worker.sandbox.control.models import (
     QueryRefusalBody,
     StanzaBody,
 )
-from gateway_worker.sandbox.hub.faults import RefusalShape, StreamEnd
+from gateway_worker.sandbox.service.faults import RefusalShape, StreamEnd
 
 Links = Sequence[Mapping[str, TcpProxy]]
 """For each worker, the link to each of its dependencies."""

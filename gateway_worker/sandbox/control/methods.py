@@ -7,8 +7,8 @@ from typing import Any, Literal
 from gateway_worker.sandbox.control import models
 from gateway_worker.sandbox.control.abilities.typing_state import TypingState
 from gateway_worker.sandbox.control.caller import Caller
-from gateway_worker.sandbox.hub.faults import StreamEnd
-from gateway_worker.sandbox.hub.rules import Rule
+from gateway_worker.sandbox.service.fault_rules import Rule
+from gateway_worker.sandbox.service.faults import StreamEnd
 
 
 class Methods(Caller):
@@ -22,8 +22,32 @@ class Methods(Caller):
         """Unblock a contact."""
         await self._call("DELETE", f"/phones/{number}/blocked/{contact}", None)
 
+    async def inbox(self, number: str, poll: models.Poll | None = None) -> models.MessagePage:
+        """Return messages from others, from a position on."""
+        return await self._call("GET", f"/phones/{number}/inbox", models.MessagePage, query=poll)
+
+    async def own_messages(
+        self, number: str, poll: models.Poll | None = None
+    ) -> models.MessagePage:
+        """Return messages of the account itself, from a position on."""
+        return await self._call(
+            "GET", f"/phones/{number}/own-messages", models.MessagePage, query=poll
+        )
+
+    async def receipts(self, number: str, poll: models.Poll | None = None) -> models.ReceiptPage:
+        """Return receipts for messages of the account, from a position on."""
+        return await self._call("GET", f"/phones/{number}/receipts", models.ReceiptPage, query=poll)
+
+    async def handling_errors(
+        self, number: str, poll: models.Poll | None = None
+    ) -> models.HandlingErrorPage:
+        """Return what the phone could not handle, from a position on."""
+        return await self._call(
+            "GET", f"/phones/{number}/handling-errors", models.HandlingErrorPage, query=poll
+        )
+
     async def rules(self) -> tuple[models.RuleView, ...]:
-        """List the fault rules and how often each has struck."""
+        """List the fault rules and how often each has applied."""
         return (await self._call("GET", "/faults", models.RuleList)).rules
 
     async def add_rule(self, rule: Rule) -> models.RuleView:
@@ -51,26 +75,6 @@ class Methods(Caller):
         return await self._call(
             "GET", f"/phones/{number}/companions/{device}/faults", models.FaultsBody
         )
-
-    async def inbox(self, number: str, poll: models.Poll | None = None) -> models.MessagePage:
-        """Return messages from others, from a position on."""
-        return await self._call("GET", f"/phones/{number}/inbox", models.MessagePage, query=poll)
-
-    async def own_messages(
-        self, number: str, poll: models.Poll | None = None
-    ) -> models.MessagePage:
-        """Return messages of the account itself, from a position on."""
-        return await self._call(
-            "GET", f"/phones/{number}/own-messages", models.MessagePage, query=poll
-        )
-
-    async def receipts(self, number: str, poll: models.Poll | None = None) -> models.ReceiptPage:
-        """Return receipts for messages of the account, from a position on."""
-        return await self._call("GET", f"/phones/{number}/receipts", models.ReceiptPage, query=poll)
-
-    async def problems(self, number: str, poll: models.Poll | None = None) -> models.ProblemPage:
-        """Return what the phone could not handle, from a position on."""
-        return await self._call("GET", f"/phones/{number}/problems", models.ProblemPage, query=poll)
 
     async def send_text(
         self,

@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, model_validator
 
-from gateway_worker.sandbox.hub.faults import (
+from gateway_worker.sandbox.phones.values import ReceiptKind
+from gateway_worker.sandbox.service.fault_rules import Rule
+from gateway_worker.sandbox.service.faults import (
     ALWAYS,
     Faults,
     LoginFailure,
@@ -18,8 +20,6 @@ from gateway_worker.sandbox.hub.faults import (
     RefusalShape,
     StreamEnd,
 )
-from gateway_worker.sandbox.hub.rules import Rule
-from gateway_worker.sandbox.phones.values import ReceiptKind
 from gateway_worker.sandbox.wire.jid import PN_SERVER, Jid
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
@@ -183,7 +183,7 @@ class ReceiptView(Body):
     sent_at: datetime
 
 
-class ProblemView(Body):
+class HandlingErrorView(Body):
     """Something the phone could not handle."""
 
     where: str
@@ -204,10 +204,10 @@ class ReceiptPage(Body):
     next: int
 
 
-class ProblemPage(Body):
-    """Problems from a position on; ask again with `next`."""
+class HandlingErrorPage(Body):
+    """What the phone could not handle, from a position on; ask again with `next`."""
 
-    items: tuple[ProblemView, ...]
+    items: tuple[HandlingErrorView, ...]
     next: int
 
 
@@ -228,7 +228,7 @@ class ScriptBody(Body):
 
 
 class LoginFailureBody(Body):
-    """Refuse logins; see `hub.faults.LoginFailure`."""
+    """Refuse logins; see `service.faults.LoginFailure`."""
 
     reason: int = Field(ge=400, le=599)
     times: int = Field(default=ALWAYS, ge=1)
@@ -237,7 +237,7 @@ class LoginFailureBody(Body):
 
 
 class QueryRefusalBody(Body):
-    """Refuse queries; see `hub.faults.QueryRefusal`."""
+    """Refuse queries; see `service.faults.QueryRefusal`."""
 
     query: str = Field(min_length=1)
     status: int = Field(default=429, ge=400, le=599)
@@ -248,7 +248,7 @@ class QueryRefusalBody(Body):
 
 
 class FaultsBody(Body):
-    """What shall go wrong; see `hub.faults.Faults`."""
+    """What shall go wrong; see `service.faults.Faults`."""
 
     login_failure: LoginFailureBody | None = None
     drop_logins: int = Field(default=0, ge=0)
@@ -257,21 +257,21 @@ class FaultsBody(Body):
     ack_error: int = 479
     ack_delay_seconds: float = Field(default=0.0, ge=0)
     lost_receipts: int = Field(default=0, ge=0)
-    mute: int = Field(default=0, ge=0)
+    no_response: int = Field(default=0, ge=0)
     garbled: int = Field(default=0, ge=0)
     altered: int = Field(default=0, ge=0)
     alterations: dict[str, str] = Field(default_factory=dict)
-    hidden: bool = False
+    unregistered: bool = False
     no_bundles: bool = False
     refused_queries: tuple[QueryRefusalBody, ...] = ()
 
     @classmethod
     def of(cls, faults: Faults) -> FaultsBody:
-        """Show the hub's value."""
+        """Show the service's value."""
         return cls.model_validate(faults, from_attributes=True)
 
     def value(self) -> Faults:
-        """Return the hub's value."""
+        """Return the service's value."""
         fields = self.model_dump(exclude={"login_failure", "refused_queries"})
         failure = self.login_failure
         return Faults(
@@ -284,9 +284,9 @@ class FaultsBody(Body):
 
 
 class RuleView(Rule):
-    """A fault rule in force, and how often it has struck."""
+    """A fault rule in force, and how often it has applied."""
 
-    struck: int = 0
+    applied: int = 0
 
 
 class RuleList(Body):
@@ -381,7 +381,7 @@ class Health(Body):
     phones: int
     companions_online: int
     egress_attempts: int
-    problems: int
+    handling_errors: int
 
 
 class WorkerEnv(Body):

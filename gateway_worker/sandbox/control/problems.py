@@ -9,9 +9,9 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from gateway_worker.sandbox.control.models import Problem, ProblemField
-from gateway_worker.sandbox.hub import errors as hub
 from gateway_worker.sandbox.phones import errors as phones
 from gateway_worker.sandbox.sandbox import UnknownPhoneError
+from gateway_worker.sandbox.service import errors as service
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
@@ -20,10 +20,10 @@ CONTENT_TYPE: Final = "application/problem+json"
 
 _KNOWN: Final[dict[type[Exception], tuple[int, str, str]]] = {
     UnknownPhoneError: (404, "phone_unknown", "No such phone"),
-    hub.UnknownAccountError: (404, "account_unknown", "No such account or device"),
-    hub.AccountExistsError: (409, "account_exists", "The account exists"),
-    hub.UnknownRuleError: (404, "rule_unknown", "No such rule"),
-    hub.PairingRefusedError: (409, "pairing_refused", "The companion could not be linked"),
+    service.UnknownAccountError: (404, "account_unknown", "No such account or device"),
+    service.AccountExistsError: (409, "account_exists", "The account exists"),
+    service.UnknownRuleError: (404, "rule_unknown", "No such rule"),
+    service.PairingRefusedError: (409, "pairing_refused", "The companion could not be linked"),
     phones.InvalidQrError: (422, "invalid_qr", "Not a pairing QR"),
     phones.WrongCodeError: (422, "wrong_code", "Not the companion's code"),
     phones.NothingToEnterError: (409, "nothing_to_enter", "No companion asked for a code"),

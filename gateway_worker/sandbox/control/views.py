@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from gateway_worker.sandbox.control import models
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.interface import LinkState
-    from gateway_worker.sandbox.hub.rulebook import ActiveRule
     from gateway_worker.sandbox.phones.phone import Phone
-    from gateway_worker.sandbox.phones.records import Problem
+    from gateway_worker.sandbox.phones.records import HandlingError
     from gateway_worker.sandbox.phones.values import ChatMessage, Companion, SeenReceipt
     from gateway_worker.sandbox.sandbox import Sandbox
+    from gateway_worker.sandbox.service.fault_book import ActiveRule
+    from gateway_worker.sandbox.service.interface import LinkState
 
 
 def phone_view(sandbox: Sandbox, phone: Phone) -> models.PhoneView:
@@ -84,15 +84,15 @@ def receipt_view(receipt: SeenReceipt) -> models.ReceiptView:
     )
 
 
-def problem_view(problem: Problem) -> models.ProblemView:
-    """Show a problem of a phone."""
-    error = problem.error
-    return models.ProblemView(where=problem.where, error=f"{type(error).__name__}: {error}")
+def handling_error_view(failed: HandlingError) -> models.HandlingErrorView:
+    """Show something that a phone could not handle."""
+    error = failed.error
+    return models.HandlingErrorView(where=failed.where, error=f"{type(error).__name__}: {error}")
 
 
 def rule_view(active: ActiveRule) -> models.RuleView:
     """Show a fault rule."""
-    return models.RuleView.model_validate({**dict(active.rule), "struck": active.struck})
+    return models.RuleView.model_validate({**dict(active.rule), "applied": active.applied})
 
 
 def health_view(sandbox: Sandbox) -> models.Health:
@@ -102,5 +102,5 @@ def health_view(sandbox: Sandbox) -> models.Health:
         phones=len(sandbox.phones),
         companions_online=sum(link.online for link in links),
         egress_attempts=len(sandbox.egress_attempts),
-        problems=sum(len(phone.problems) for phone in sandbox.phones),
+        handling_errors=sum(len(phone.handling_errors) for phone in sandbox.phones),
     )

@@ -2,6 +2,6 @@
 
 `Phone` is what tests and the control API hold. It links companions (`qr`, `pair_code`, `adv`),
 writes (`outgoing`, `content`), reads and answers receipts (`incoming`), keeps what it saw
-(`journal`, `values`) and follows scripts (`scripts`). It meets the service only through the
-Protocols of `gateway_worker.sandbox.hub.interface`.
+(`event_log`, `values`) and follows scripts (`scripts`). It meets the service only through the
+Protocols of `gateway_worker.sandbox.service.interface`.
 """

@@ -31,7 +31,7 @@ class Arrivals:
         lazy: bool,
         is_watched: Callable[[], bool],
         on_handled: Callable[[], None],
-        on_problem: Callable[[str, Exception], None],
+        on_error: Callable[[str, Exception], None],
     ) -> None:
         """Start empty.
 
@@ -40,13 +40,13 @@ class Arrivals:
             lazy: leave messages until somebody looks.
             is_watched: whether somebody waits for what comes.
             on_handled: called after each stanza.
-            on_problem: told what could not be handled: the stanza's tag and the error.
+            on_error: told what could not be handled: the stanza's tag and the error.
         """
         self._incoming = incoming
         self._lazy = lazy
         self._is_watched = is_watched
         self._on_handled = on_handled
-        self._on_problem = on_problem
+        self._on_problem = on_error
         self._unread: deque[Node] = deque()
         self._stanzas: deque[Node] = deque()
         self._came = asyncio.Event()

@@ -14,8 +14,8 @@ from gateway_worker.sandbox.phones.qr import QrOffer
 from gateway_worker.sandbox.phones.values import Companion
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.interface import PairCodeFinish, PairCodeHello
     from gateway_worker.sandbox.phones.ports import Network
+    from gateway_worker.sandbox.service.interface import PairCodeFinish, PairCodeHello
     from gateway_worker.sandbox.signal.keys import KeyPair
     from gateway_worker.sandbox.wire.jid import Jid
 

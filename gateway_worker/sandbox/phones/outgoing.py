@@ -25,9 +25,9 @@ from gateway_worker.sandbox.signal.sessions import Ciphertext, PeerAddress, Sess
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gateway_worker.sandbox.hub.interface import AccountInfo
     from gateway_worker.sandbox.phones.form import Form
     from gateway_worker.sandbox.phones.ports import Network
+    from gateway_worker.sandbox.service.interface import AccountInfo
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Attrs, Node
 
@@ -38,7 +38,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class OutgoingMessage:
     """A message on its way: kept for a while, because a receiver may ask for it again.
 
     Attributes:
@@ -66,9 +66,9 @@ class Outgoing:
         self._network = network
         self._me = me
         self._book = book
-        self._letters: OrderedDict[str, Letter] = OrderedDict()
+        self._kept: OrderedDict[str, OutgoingMessage] = OrderedDict()
 
-    async def send(self, letter: Letter, *, recipient: AccountInfo) -> None:
+    async def send(self, message: OutgoingMessage, *, recipient: AccountInfo) -> None:
         """Send to every device of the recipient and to this account's own companions.
 
         Devices whose keys nobody can get are left out, as real clients do.
@@ -79,9 +79,9 @@ class Outgoing:
         own = self._network.account(self._me)
         companions = () if own is None else own.devices[1:]
         devices = (*recipient.devices, *(d for d in companions if d not in recipient.devices))
-        ciphertexts = list(self._encrypt(letter, (d for d in devices if d != self._me)))
-        self._keep(letter)
-        stanza = fan_out(self._attrs(letter), letter.to, ciphertexts, letter.form)
+        ciphertexts = list(self._encrypt(message, (d for d in devices if d != self._me)))
+        self._keep(message)
+        stanza = fan_out(self._attrs(message), message.to, ciphertexts, message.form)
         ack = await self._network.submit(self._me, stanza)
         if ack is not None and ack.get("error"):
             raise NotDeliveredError(f"the service answered with error {ack.get('error')}")
@@ -96,9 +96,9 @@ class Outgoing:
         """
         device = receipt.require_jid("from")
         retry = receipt.require_child("retry")
-        letter = self._letters.get(retry.get("id") or receipt.require("id"))
+        message = self._kept.get(retry.get("id") or receipt.require("id"))
         count = int(retry.get("count", "1"))
-        if letter is None or count > MAX_RETRIES:
+        if message is None or count > MAX_RETRIES:
             raise UnknownMessageError("asked to send a message again that is not kept")
         bundle = bundle_in_receipt(receipt)
         if bundle is None:
@@ -106,14 +106,16 @@ class Outgoing:
             bundle = None if fetched is None else fetched_bundle(fetched)
         if bundle is not None:
             self._book.open(peer_of(device), bundle)
-        for _, ciphertext in self._encrypt(letter, [device]):
-            attrs = self._attrs(letter)
+        for _, ciphertext in self._encrypt(message, [device]):
+            attrs = self._attrs(message)
             if device.user == self._me.user:
-                attrs["recipient"] = letter.to
-            stanza = resend(attrs, device, ciphertext, letter.form, count=count)
+                attrs["recipient"] = message.to
+            stanza = resend(attrs, device, ciphertext, message.form, count=count)
             self._network.post(self._me, stanza)
 
-    def _encrypt(self, letter: Letter, devices: Iterable[Jid]) -> Iterable[tuple[Jid, Ciphertext]]:
+    def _encrypt(
+        self, message: OutgoingMessage, devices: Iterable[Jid]
+    ) -> Iterable[tuple[Jid, Ciphertext]]:
         wanted = list(devices)
         missing = [device for device in wanted if not self._book.has_session(peer_of(device))]
         for device, fetched in self._network.fetch_bundles(missing).items():
@@ -122,15 +124,15 @@ class Outgoing:
             if not self._book.has_session(peer_of(device)):
                 log.warning("sandbox.phone.device_left_out", device=device.device)
                 continue
-            content = letter.content
-            if device.user == self._me.user and letter.to.user != self._me.user:
-                content = for_companion(content, destination=letter.to)
+            content = message.content
+            if device.user == self._me.user and message.to.user != self._me.user:
+                content = for_companion(content, destination=message.to)
             yield device, self._book.encrypt(peer_of(device), pad(content))
 
-    def _attrs(self, letter: Letter) -> Attrs:
-        return {"id": letter.message_id, **letter.form.message}
+    def _attrs(self, message: OutgoingMessage) -> Attrs:
+        return {"id": message.message_id, **message.form.message}
 
-    def _keep(self, letter: Letter) -> None:
-        self._letters[letter.message_id] = letter
-        if len(self._letters) > KEPT_FOR_RETRY:
-            self._letters.popitem(last=False)
+    def _keep(self, message: OutgoingMessage) -> None:
+        self._kept[message.message_id] = message
+        if len(self._kept) > KEPT_FOR_RETRY:
+            self._kept.popitem(last=False)

@@ -24,9 +24,9 @@ from gateway_worker.sandbox.phones.errors import (
 from gateway_worker.sandbox.phones.form import Form, form_of
 from gateway_worker.sandbox.phones.incoming import Incoming
 from gateway_worker.sandbox.phones.linking import Linker
-from gateway_worker.sandbox.phones.outgoing import Letter, Outgoing
+from gateway_worker.sandbox.phones.outgoing import Outgoing, OutgoingMessage
 from gateway_worker.sandbox.phones.publishing import draw_one_time_keys, published
-from gateway_worker.sandbox.phones.records import PATIENCE_SECONDS, PhoneRecords, Problem
+from gateway_worker.sandbox.phones.records import PATIENCE_SECONDS, HandlingError, PhoneRecords
 from gateway_worker.sandbox.phones.stanzas import new_message_id, receipt
 from gateway_worker.sandbox.phones.values import ChatMessage, Companion, ReceiptKind
 from gateway_worker.sandbox.phones.wa_e2e import Message
@@ -36,8 +36,8 @@ from gateway_worker.sandbox.wire.jid import Jid, pn
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-    from gateway_worker.sandbox.hub import interface as hub
     from gateway_worker.sandbox.phones.ports import Network
+    from gateway_worker.sandbox.service import interface as service
     from gateway_worker.sandbox.wire.node import Node
 
 PUBLISHED_KEYS: Final = 100
@@ -57,7 +57,7 @@ class Phone(PhoneRecords):
     """
 
     def __init__(
-        self, *, network: Network, account: hub.AccountInfo, book: SessionBook, lazy: bool
+        self, *, network: Network, account: service.AccountInfo, book: SessionBook, lazy: bool
     ) -> None:
         super().__init__()
         self._network = network
@@ -80,7 +80,9 @@ class Phone(PhoneRecords):
             lazy=lazy,
             is_watched=lambda: self.is_watched,
             on_handled=self._refill,
-            on_problem=lambda where, error: self.problems.append(Problem(where=where, error=error)),
+            on_error=lambda where, error: self.handling_errors.append(
+                HandlingError(where=where, error=error)
+            ),
         )
 
     @classmethod
@@ -271,11 +273,11 @@ class Phone(PhoneRecords):
         """
         self.look()
         recipient = self.find(to)
-        letter = _letter(recipient, data, form_of(Message()))
-        await self._outgoing.send(letter, recipient=recipient)
-        return letter.message_id
+        outgoing = _message_to(recipient, data, form_of(Message()))
+        await self._outgoing.send(outgoing, recipient=recipient)
+        return outgoing.message_id
 
-    def find(self, address: str | Jid) -> hub.AccountInfo:
+    def find(self, address: str | Jid) -> service.AccountInfo:
         """Return who is behind a number or an address.
 
         Raises:
@@ -334,10 +336,10 @@ class Phone(PhoneRecords):
         self.look()
         self._scripts[:] = scripts
 
-    # --- the device, as the hub sees it
+    # --- the device, as the service sees it
 
     def deliver(self, node: Node) -> None:
-        """Take a stanza; see `hub.interface.Device`."""
+        """Take a stanza; see `service.interface.Device`."""
         self._arrivals.put(node)
 
     def look(self) -> None:
@@ -349,12 +351,12 @@ class Phone(PhoneRecords):
         """Whether a script runs, or somebody waits for what comes."""
         return bool(self._scripts) or super().is_watched
 
-    def pair_code_hello(self, hello: hub.PairCodeHello) -> None:
-        """See `hub.interface.Phone`."""
+    def pair_code_hello(self, hello: service.PairCodeHello) -> None:
+        """See `service.interface.Phone`."""
         self._linker.hello(hello)
 
-    def pair_code_finish(self, finish: hub.PairCodeFinish) -> None:
-        """See `hub.interface.Phone`."""
+    def pair_code_finish(self, finish: service.PairCodeFinish) -> None:
+        """See `service.interface.Phone`."""
         self._linker.finish(finish)
 
     # --- inside
@@ -367,7 +369,7 @@ class Phone(PhoneRecords):
                     await script(self, message)
                 except Exception as error:  # a test's own code; the phone goes on
                     log.warning("sandbox.phone.script_failed", exc_info=True)
-                    self.problems.append(Problem(where="script", error=error))
+                    self.handling_errors.append(HandlingError(where="script", error=error))
 
     def _received(self, message: ChatMessage) -> None:
         if message.from_me:
@@ -397,17 +399,17 @@ class Phone(PhoneRecords):
     async def _send(self, to: str | Jid, message: Message) -> str:
         self.look()  # a session that a message has opened is answered in it
         recipient = self.find(to)
-        letter = _letter(recipient, message.SerializeToString(), form_of(message))
-        self.own_messages.append(self._written(letter))
-        await self._outgoing.send(letter, recipient=recipient)
-        return letter.message_id
+        outgoing = _message_to(recipient, message.SerializeToString(), form_of(message))
+        self.own_messages.append(self._written(outgoing))
+        await self._outgoing.send(outgoing, recipient=recipient)
+        return outgoing.message_id
 
-    def _written(self, letter: Letter) -> ChatMessage:
+    def _written(self, outgoing: OutgoingMessage) -> ChatMessage:
         now = datetime.now(UTC)
-        shown = content.read_content(letter.content)
+        shown = content.read_content(outgoing.content)
         return ChatMessage(
-            message_id=letter.message_id,
-            chat=letter.to,
+            message_id=outgoing.message_id,
+            chat=outgoing.to,
             sender=self.jid,
             sender_number=self.number,
             from_me=True,
@@ -418,7 +420,7 @@ class Phone(PhoneRecords):
             mentions=shown.mentions,
             sent_at=now,
             received_at=now,
-            raw=letter.content,
+            raw=outgoing.content,
         )
 
     async def _confirm(self, messages: Iterable[str | ChatMessage], kind: ReceiptKind) -> None:
@@ -433,8 +435,8 @@ class Phone(PhoneRecords):
                 await self._network.submit(self.jid, copy)
 
 
-def _letter(recipient: hub.AccountInfo, data: bytes, form: Form) -> Letter:
-    return Letter(message_id=new_message_id(), to=recipient.lid, content=data, form=form)
+def _message_to(recipient: service.AccountInfo, data: bytes, form: Form) -> OutgoingMessage:
+    return OutgoingMessage(message_id=new_message_id(), to=recipient.lid, content=data, form=form)
 
 
 def _address(value: str | Jid | Companion) -> Jid:

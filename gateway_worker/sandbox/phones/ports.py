@@ -1,15 +1,15 @@
-"""What a phone needs of the service; the hub provides it."""
+"""What a phone needs of the service."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from gateway_worker.sandbox.hub.interface import Directory, Linking, Relay
+from gateway_worker.sandbox.service.interface import Directory, Linking, Relay
 
 
 class Network(Directory, Relay, Linking, Protocol):
     """Accounts and keys, the way of stanzas, and the linking of companions.
 
     `submit` may wait (a late ack); everything else returns at once or when the companion has
-    answered. Calls belong to the hub's event loop.
+    answered. Calls belong to the service's event loop.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway_worker.sandbox.hub.interface import KeyBundle, PreKey, SignedPreKey
+from gateway_worker.sandbox.service.interface import KeyBundle, PreKey, SignedPreKey
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.signal.sessions import SessionBook

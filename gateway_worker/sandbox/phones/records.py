@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway_worker.sandbox.phones.errors import UnknownMessageError
-from gateway_worker.sandbox.phones.journal import Journal
+from gateway_worker.sandbox.phones.event_log import EventLog
 from gateway_worker.sandbox.phones.values import ChatMessage, ReceiptKind, SeenReceipt
 
 PATIENCE_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class HandlingError:
     """Something a phone could not handle; tests assert that there are none."""
 
     where: str
@@ -27,14 +27,14 @@ class PhoneRecords:
         inbox: messages from others, in order.
         own_messages: what this account wrote, here and on its companions.
         receipts: confirmations of what this account wrote.
-        problems: stanzas and scripts that failed.
+        handling_errors: stanzas and scripts that failed.
     """
 
     def __init__(self) -> None:
-        self.inbox: Journal[ChatMessage] = Journal(what="message", on_read=self.look)
-        self.own_messages: Journal[ChatMessage] = Journal(what="own message", on_read=self.look)
-        self.receipts: Journal[SeenReceipt] = Journal(what="receipt")
-        self.problems: Journal[Problem] = Journal(what="problem", on_read=self.look)
+        self.inbox: EventLog[ChatMessage] = EventLog(what="message", on_read=self.look)
+        self.own_messages: EventLog[ChatMessage] = EventLog(what="own message", on_read=self.look)
+        self.receipts: EventLog[SeenReceipt] = EventLog(what="receipt")
+        self.handling_errors: EventLog[HandlingError] = EventLog(what="error", on_read=self.look)
 
     def look(self) -> None:
         """Read what came while nobody looked; called before anything is read here."""
@@ -42,7 +42,7 @@ class PhoneRecords:
     @property
     def is_watched(self) -> bool:
         """Whether somebody waits for what comes."""
-        return any(one.is_awaited for one in (self.inbox, self.own_messages, self.problems))
+        return any(one.is_awaited for one in (self.inbox, self.own_messages, self.handling_errors))
 
     def message(self, message: str | ChatMessage) -> ChatMessage:
         """Find a message by id, newest first; a message is returned as it is.
@@ -52,8 +52,8 @@ class PhoneRecords:
         """
         if isinstance(message, ChatMessage):
             return message
-        for journal in (self.inbox, self.own_messages):
-            found = journal.find(lambda entry: entry.message_id == message)
+        for events in (self.inbox, self.own_messages):
+            found = events.find(lambda entry: entry.message_id == message)
             if found is not None:
                 return found
         raise UnknownMessageError("this phone knows no message with this id")

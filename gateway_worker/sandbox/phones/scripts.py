@@ -2,7 +2,7 @@
 
 A script is any coroutine function of phone and message. Scripts of one phone run one message at a
 time, in order and beside the receiving of further messages; a script that fails is logged and
-recorded in the phone's `problems`.
+recorded in the phone's `handling_errors`.
 """
 
 from __future__ import annotations

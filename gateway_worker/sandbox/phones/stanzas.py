@@ -12,8 +12,8 @@ from gateway_worker.sandbox.wire.node import Node
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway_worker.sandbox.hub.interface import FetchedBundle
     from gateway_worker.sandbox.phones.form import Form
+    from gateway_worker.sandbox.service.interface import FetchedBundle
     from gateway_worker.sandbox.signal.sessions import Ciphertext
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Attrs
@@ -117,7 +117,7 @@ def bundle_in_receipt(node: Node) -> PreKeyBundle | None:
 
 
 def fetched_bundle(fetched: FetchedBundle) -> PreKeyBundle:
-    """Turn what the hub hands out into what a session is opened from."""
+    """Turn what the service hands out into what a session is opened from."""
     published = fetched.bundle
     return PreKeyBundle(
         registration_id=published.registration_id,

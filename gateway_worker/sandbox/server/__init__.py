@@ -2,7 +2,7 @@
 
 A byte travels: `proxy` (CONNECT, the only way in) → TLS → `websocket` → `connection` (Noise) → a
 stage: `pairing` for newcomers or `session` for companions that logged in (`login` decides) →
-`queries` for what is asked of the service, the hub's relay for what is meant for others.
+`queries` for what is asked of the service, `service.relay` for what is meant for others.
 
 What it knows: pairing by QR and by code; login, refused logins and stream errors; prekeys with a
 notice when they run low; user and device lookup; messages between devices with acks, receipts,

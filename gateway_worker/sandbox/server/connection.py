@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
-from gateway_worker.sandbox.hub.errors import HubError
+from gateway_worker.sandbox.service.errors import ServiceError
 from gateway_worker.sandbox.wire.codec import encode
 from gateway_worker.sandbox.wire.errors import WireError
 from gateway_worker.sandbox.wire.noise import HEADER, Finished, ServerHandshake
@@ -111,7 +111,7 @@ class Connection:
                     return
                 self._greet(data)
             self._read_frames(data)
-        except (ValueError, HubError) as error:
+        except (ValueError, ServiceError) as error:
             # Bytes from outside: whatever they break ends this connection and nothing else.
             log.warning("sandbox.connection_broken", error=f"{type(error).__name__}: {error}")
             self.abort()

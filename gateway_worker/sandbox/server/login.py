@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateway_worker.sandbox.hub.faults import StreamEnd
-from gateway_worker.sandbox.hub.linking import CompanionKeys
-from gateway_worker.sandbox.hub.rules import Drop, Failure, Point
 from gateway_worker.sandbox.server.pairing import PairingStage
 from gateway_worker.sandbox.server.payload import LoginRequest, read_payload
 from gateway_worker.sandbox.server.queries.table import query_table
 from gateway_worker.sandbox.server.session import DeviceSession
 from gateway_worker.sandbox.server.stanzas import login_failure, timestamp
+from gateway_worker.sandbox.service.fault_rules import Drop, Failure, Point
+from gateway_worker.sandbox.service.faults import StreamEnd
+from gateway_worker.sandbox.service.linking import CompanionKeys
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.accounts import Account, DeviceRecord
-    from gateway_worker.sandbox.hub.local import LocalHub
     from gateway_worker.sandbox.server.connection import Connection, Stage
     from gateway_worker.sandbox.server.unknown import UnknownQueries
+    from gateway_worker.sandbox.service.accounts import Account, DeviceRecord
+    from gateway_worker.sandbox.service.service import Service
     from gateway_worker.sandbox.wire.noise import Finished
 
 LOGGED_OUT: Final = Failure(reason=401)
@@ -32,9 +32,9 @@ log = structlog.get_logger(__name__)
 class Login:
     """Picks the stage of each new connection."""
 
-    def __init__(self, *, hub: LocalHub, unknown: UnknownQueries) -> None:
-        """Work on a hub."""
-        self._hub = hub
+    def __init__(self, *, service: Service, unknown: UnknownQueries) -> None:
+        """Work on a service."""
+        self._service = service
         self._unknown = unknown
 
     def enter(self, connection: Connection, finished: Finished) -> Stage | None:
@@ -51,7 +51,7 @@ class Login:
             stage = PairingStage(
                 connection=connection,
                 keys=request,
-                linking=self._hub.linking,
+                linking=self._service.linking,
                 unknown=self._unknown,
             )
             stage.start()
@@ -61,7 +61,7 @@ class Login:
     def _log_in(
         self, connection: Connection, request: LoginRequest, noise_public: bytes
     ) -> Stage | None:
-        account = self._hub.accounts.find(request.device)
+        account = self._service.accounts.find(request.device)
         record = account.devices.get(request.device.device) if account else None
         if (
             account is None
@@ -71,10 +71,10 @@ class Login:
         ):
             _refuse(connection, LOGGED_OUT)
             return None
-        if self._hub.rules.strike(Point.LOGIN, record, Drop) is not None:
+        if self._service.rules.consume(Point.LOGIN, record, Drop) is not None:
             connection.abort()
             return None
-        failure = self._hub.rules.strike(Point.LOGIN, record, Failure)
+        failure = self._service.rules.consume(Point.LOGIN, record, Failure)
         if failure is not None:
             _refuse(connection, failure)
             return None
@@ -91,7 +91,7 @@ class Login:
             record.link.end(StreamEnd.REPLACED)
         session = DeviceSession(
             connection=connection,
-            hub=self._hub,
+            service=self._service,
             account=account,
             record=record,
             queries=query_table(),

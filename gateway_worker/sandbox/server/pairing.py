@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateway_worker.sandbox.hub.errors import PairingRefusedError
-from gateway_worker.sandbox.hub.faults import StreamEnd
-from gateway_worker.sandbox.hub.interface import PairCodeFinish, PairCodeHello
 from gateway_worker.sandbox.server.adv import companion_signed
 from gateway_worker.sandbox.server.stanzas import error, result, stream_error, timestamp
+from gateway_worker.sandbox.service.errors import PairingRefusedError
+from gateway_worker.sandbox.service.faults import StreamEnd
+from gateway_worker.sandbox.service.interface import PairCodeFinish, PairCodeHello
 from gateway_worker.sandbox.wire.jid import SERVER, Jid
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.linking import CompanionKeys, CompanionLinking
     from gateway_worker.sandbox.server.connection import Connection
     from gateway_worker.sandbox.server.unknown import UnknownQueries
+    from gateway_worker.sandbox.service.linking import CompanionKeys, CompanionLinking
 
 ANSWER_TIMEOUT_SECONDS: Final = 30.0
 
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class PairingStage:
-    """A `Stage` of the connection and the hub's `Companion`."""
+    """A `Stage` of the connection and the service's `Companion`."""
 
     def __init__(
         self,

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
-from gateway_worker.sandbox.hub.interface import KeyBundle, SignedPreKey
-from gateway_worker.sandbox.hub.linking import CompanionKeys
 from gateway_worker.sandbox.protobuf import build_messages
+from gateway_worker.sandbox.service.interface import KeyBundle, SignedPreKey
+from gateway_worker.sandbox.service.linking import CompanionKeys
 from gateway_worker.sandbox.wire.errors import WireError
 from gateway_worker.sandbox.wire.jid import Jid, pn
 

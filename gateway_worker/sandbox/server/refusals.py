@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gateway_worker.sandbox.hub.faults import RefusalShape
-from gateway_worker.sandbox.hub.matching import named_in, names
-from gateway_worker.sandbox.hub.rules import Error
 from gateway_worker.sandbox.server.stanzas import error, problem
+from gateway_worker.sandbox.service.fault_rules import Error
+from gateway_worker.sandbox.service.faults import RefusalShape
+from gateway_worker.sandbox.service.matching import named_in, names
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.accounts import Accounts
-    from gateway_worker.sandbox.hub.rules import Rule
+    from gateway_worker.sandbox.service.accounts import Accounts
+    from gateway_worker.sandbox.service.fault_rules import Rule
     from gateway_worker.sandbox.wire.node import Node
 
 TEXTS: Final = {

@@ -23,7 +23,7 @@ from gateway_worker.sandbox.wire.tokens import load_tokens
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from gateway_worker.sandbox.hub.local import LocalHub
+    from gateway_worker.sandbox.service.service import Service
 
 HOST: Final = "127.0.0.1"
 
@@ -40,7 +40,7 @@ class WireServer:
     def __init__(
         self,
         *,
-        hub: LocalHub,
+        service: Service,
         port: int = 0,
         directory: Path | None = None,
         library: Path | None = None,
@@ -48,12 +48,12 @@ class WireServer:
         """Prepare.
 
         Args:
-            hub: the service's memory; outlives the server.
+            service: what stands behind the connections; outlives the server.
             port: where to listen on loopback; 0 picks a free port.
             directory: where certificates are written; a temporary directory when not given.
             library: the native library whose token tables are used; neonize's when not given.
         """
-        self.hub = hub
+        self.service = service
         self.egress_attempts: list[EgressAttempt] = []
         self.unknown = UnknownQueries()
         self._port = port
@@ -64,7 +64,7 @@ class WireServer:
         self._listener: asyncio.Server | None = None
         self._connections: set[Connection] = set()
         self._handshakes: set[asyncio.Task[None]] = set()
-        self._login = Login(hub=hub, unknown=self.unknown)
+        self._login = Login(service=service, unknown=self.unknown)
         self._stack = AsyncExitStack()
 
     @property

@@ -6,22 +6,22 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from gateway_worker.sandbox.hub.errors import UnknownAccountError
-from gateway_worker.sandbox.hub.rules import Delay, Drop, Error, Point
 from gateway_worker.sandbox.server import refusals
 from gateway_worker.sandbox.server.stanzas import stream_error
+from gateway_worker.sandbox.service.errors import UnknownAccountError
+from gateway_worker.sandbox.service.fault_rules import Delay, Drop, Error, Point
 from gateway_worker.sandbox.wire.errors import WireError
 from gateway_worker.sandbox.wire.jid import SERVER
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.accounts import Account, DeviceRecord
-    from gateway_worker.sandbox.hub.faults import StreamEnd
-    from gateway_worker.sandbox.hub.local import LocalHub
-    from gateway_worker.sandbox.hub.rules import Rule
     from gateway_worker.sandbox.server.connection import Connection
     from gateway_worker.sandbox.server.queries.table import QueryTable
     from gateway_worker.sandbox.server.unknown import UnknownQueries
+    from gateway_worker.sandbox.service.accounts import Account, DeviceRecord
+    from gateway_worker.sandbox.service.fault_rules import Rule
+    from gateway_worker.sandbox.service.faults import StreamEnd
+    from gateway_worker.sandbox.service.service import Service
     from gateway_worker.sandbox.wire.jid import Jid
 
 RELAYED: Final = frozenset({"message", "receipt", "ack", "chatstate", "presence"})
@@ -31,13 +31,13 @@ LEAVE_SECONDS: Final = 5.0
 
 
 class DeviceSession:
-    """A `Stage` of the connection and the hub's `CompanionLink`."""
+    """A `Stage` of the connection and the service's `CompanionLink`."""
 
     def __init__(
         self,
         *,
         connection: Connection,
-        hub: LocalHub,
+        service: Service,
         account: Account,
         record: DeviceRecord,
         queries: QueryTable,
@@ -47,7 +47,7 @@ class DeviceSession:
         self._connection = connection
         self._queries = queries
         self._unknown = unknown
-        self.hub = hub
+        self.service = service
         self.account = account
         self.record = record
 
@@ -108,7 +108,7 @@ class DeviceSession:
 
     def _relay(self, node: Node) -> None:
         try:
-            outcome = self.hub.relay.route(self.record.lid, node)
+            outcome = self.service.relay.route(self.record.lid, node)
         except UnknownAccountError as error:
             raise WireError("the sender was unlinked") from error
         if outcome.ack is not None:
@@ -117,10 +117,10 @@ class DeviceSession:
     def _answer(self, node: Node) -> None:
         if node.get("type") in ("result", "error"):
             return
-        fault = self.hub.rules.fault(Point.IQ, self.record, (Drop, Error), node)
+        fault = self.service.rules.fault(Point.IQ, self.record, (Drop, Error), node)
         if fault is not None and isinstance(fault.effect, Drop):
             return
-        late = self.hub.rules.strike(Point.IQ, self.record, Delay, node)
+        late = self.service.rules.consume(Point.IQ, self.record, Delay, node)
         reply = self._reply(node, fault)
         if reply is not None:
             self._send(reply, 0.0 if late is None else late.seconds)
@@ -131,7 +131,7 @@ class DeviceSession:
         query = self._queries.find(node)
         reply = query(self, node) if query is not None else self._unknown.refuse(node)
         if reply is not None and refusal is not None:
-            reply = refusals.in_part(refusal, reply, self.hub.accounts)
+            reply = refusals.in_part(refusal, reply, self.service.accounts)
         return reply
 
     def _send(self, node: Node, delay_seconds: float) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from gateway_worker.sandbox.hub.faults import StreamEnd
+from gateway_worker.sandbox.service.faults import StreamEnd
 from gateway_worker.sandbox.wire.jid import SERVER
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.rules import Failure
+    from gateway_worker.sandbox.service.fault_rules import Failure
 
 BANNED: Final = 402
 

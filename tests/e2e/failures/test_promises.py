@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway_contracts import MessageReceived, SessionState, SessionStatus, StatusReason
-from gateway_worker.sandbox.hub.faults import ALWAYS, Faults
+from gateway_worker.sandbox.service.faults import ALWAYS, Faults
 from tests.e2e.failures.audit import unsettled
 from tests.e2e.failures.links import (
     FAULTS,
@@ -145,7 +145,7 @@ async def test_a_connection_that_is_lost_while_it_is_made_is_no_connection(stage
     number, session_id = next(iter(ACCOUNTS.items()))
     faults = gateway.sandbox.faults
     since = stage.arrivals
-    faults.set(number, Faults(mute=ALWAYS))  # logged in, but not through with what follows
+    faults.set(number, Faults(no_response=ALWAYS))  # logged in, but not through with what follows
     logins = faults.links(number)[0].logins
     faults.drop_link(number)
     await eventually(

@@ -42,7 +42,7 @@ async def test_a_device_is_resumed(devices: Devices) -> None:
     await account.resume()
     await talk(account, ben, "again")
     assert asked_for_a_scan(account) == 1
-    assert list(ben.problems) == []
+    assert list(ben.handling_errors) == []
     await account.stop()
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from gateway_worker.sandbox.control.client import ControlError, SandboxClient
 from gateway_worker.sandbox.control.models import FaultsBody, LoginFailureBody, ScriptBody
-from gateway_worker.sandbox.hub.faults import StreamEnd
 from gateway_worker.sandbox.phones.values import ReceiptKind
+from gateway_worker.sandbox.service.faults import StreamEnd
 from tests.support.neonize_client import NeonizeClient
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ async def sandbox(whatsapp_sandbox: RunningSandbox) -> AsyncIterator[SandboxClie
     """Connect to the sandbox that the fixture started; afterwards no phone had a problem."""
     async with whatsapp_sandbox.client() as client:
         yield client
-        assert (await client.health()).problems == 0
+        assert (await client.health()).handling_errors == 0
 
 
 async def test_a_conversation(sandbox: SandboxClient, tmp_path: Path) -> None:

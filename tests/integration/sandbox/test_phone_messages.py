@@ -83,7 +83,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         yield sandbox
         assert sandbox.egress_attempts == ()
         for phone in sandbox.phones:
-            assert list(phone.problems) == []
+            assert list(phone.handling_errors) == []
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

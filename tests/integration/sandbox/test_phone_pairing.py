@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway_worker.sandbox.hub.errors import PairingRefusedError
 from gateway_worker.sandbox.phones.errors import WrongCodeError
 from gateway_worker.sandbox.sandbox import Sandbox
+from gateway_worker.sandbox.service.errors import PairingRefusedError
 from gateway_worker.sandbox.settings import SandboxSettings
 from tests.support.neonize_client import NeonizeClient
 

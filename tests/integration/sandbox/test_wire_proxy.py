@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
-from gateway_worker.sandbox.hub.local import LocalHub
 from gateway_worker.sandbox.server.proxy import EgressAttempt
 from gateway_worker.sandbox.server.server import WireServer
+from gateway_worker.sandbox.service.service import Service
 from gateway_worker.sandbox.wire.noise import HEADER, HandshakeMessage
 from tests.support.eventually import eventually
 
@@ -25,7 +25,7 @@ URL = "wss://web.whatsapp.com/ws/chat"
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[WireServer]:
-    async with WireServer(hub=LocalHub(), directory=tmp_path) as opened:
+    async with WireServer(service=Service(), directory=tmp_path) as opened:
         yield opened
 
 
@@ -152,7 +152,7 @@ async def test_a_head_that_never_ends(server: WireServer) -> None:
 
 async def test_leaving_cuts_half_open_tunnels(tmp_path: Path) -> None:
     """A client in the middle of TLS does not hold the server up."""
-    async with WireServer(hub=LocalHub(), directory=tmp_path) as server:
+    async with WireServer(service=Service(), directory=tmp_path) as server:
         host, port = server.proxy_url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"CONNECT web.whatsapp.com:443 HTTP/1.1\r\n\r\n")

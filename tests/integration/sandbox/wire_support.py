@@ -11,16 +11,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway_worker.sandbox.hub.faults import NO_FAULTS
-from gateway_worker.sandbox.hub.local import LocalHub
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.server.server import WireServer
+from gateway_worker.sandbox.service.faults import NO_FAULTS
+from gateway_worker.sandbox.service.service import Service
 from gateway_worker.sandbox.wire.jid import Jid
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from gateway_worker.sandbox.hub.interface import LinkState
+    from gateway_worker.sandbox.service.interface import LinkState
 
 CLIENT = Path(__file__).with_name("wire_client.py")
 PATIENCE_SECONDS = 30.0
@@ -155,9 +155,9 @@ class LibraryClient:
 class World:
     """A server, the phones of Ann and Bob, and where stores go."""
 
-    def __init__(self, *, hub: LocalHub, server: WireServer, ann: Phone, bob: Phone) -> None:
+    def __init__(self, *, service: Service, server: WireServer, ann: Phone, bob: Phone) -> None:
         """Hold what was opened."""
-        self.hub = hub
+        self.service = service
         self.server = server
         self.ann = ann
         self.bob = bob
@@ -168,7 +168,7 @@ class World:
 
     def link(self, phone: Phone | None = None) -> LinkState:
         """The state of the only companion of a phone (Ann's if not given)."""
-        (state,) = self.hub.links((phone or self.ann).jid)
+        (state,) = self.service.links((phone or self.ann).jid)
         return state
 
     @property
@@ -178,24 +178,24 @@ class World:
 
 
 @asynccontextmanager
-async def open_phone(hub: LocalHub, number: str, push_name: str) -> AsyncIterator[Phone]:
+async def open_phone(service: Service, number: str, push_name: str) -> AsyncIterator[Phone]:
     """Switch a phone on; fails afterwards if it had problems."""
-    async with Phone.open(network=hub, number=number, push_name=push_name) as phone:
+    async with Phone.open(network=service, number=number, push_name=push_name) as phone:
         yield phone
-        problems = list(phone.problems)
+        problems = list(phone.handling_errors)
         assert not problems, problems
 
 
 @asynccontextmanager
 async def open_world(directory: Path) -> AsyncIterator[World]:
     """Open a server with two phones."""
-    hub = LocalHub()
+    service = Service()
     async with (
-        WireServer(hub=hub, directory=directory) as server,
-        open_phone(hub, ANN, "Ann") as ann,
-        open_phone(hub, BOB, "Bob") as bob,
+        WireServer(service=service, directory=directory) as server,
+        open_phone(service, ANN, "Ann") as ann,
+        open_phone(service, BOB, "Bob") as bob,
     ):
-        yield World(hub=hub, server=server, ann=ann, bob=bob)
+        yield World(service=service, server=server, ann=ann, bob=bob)
 
 
 class SharedPair:
@@ -205,9 +205,11 @@ class SharedPair:
     before the next one. Each test gets a Bob of its own.
     """
 
-    def __init__(self, *, hub: LocalHub, server: WireServer, ann: Phone, directory: Path) -> None:
+    def __init__(
+        self, *, service: Service, server: WireServer, ann: Phone, directory: Path
+    ) -> None:
         """Hold what was opened."""
-        self.hub = hub
+        self.service = service
         self.server = server
         self.ann = ann
         self._directory = directory
@@ -219,12 +221,12 @@ class SharedPair:
     @asynccontextmanager
     async def open(cls, directory: Path) -> AsyncIterator[SharedPair]:
         """Open the server and Ann's phone; the client starts with the first test."""
-        hub = LocalHub()
+        service = Service()
         async with (
-            WireServer(hub=hub, directory=directory) as server,
-            open_phone(hub, ANN, "Ann") as ann,
+            WireServer(service=service, directory=directory) as server,
+            open_phone(service, ANN, "Ann") as ann,
         ):
-            pair = cls(hub=hub, server=server, ann=ann, directory=directory)
+            pair = cls(service=service, server=server, ann=ann, directory=directory)
             try:
                 yield pair
             finally:
@@ -235,8 +237,8 @@ class SharedPair:
         """One test's world: the shared client connected, no faults, a new Bob."""
         await self._put_right()
         number = str(next(self._numbers))
-        async with open_phone(self.hub, number, "Bob") as bob:
-            yield World(hub=self.hub, server=self.server, ann=self.ann, bob=bob)
+        async with open_phone(self.service, number, "Bob") as bob:
+            yield World(service=self.service, server=self.server, ann=self.ann, bob=bob)
 
     def _new_client(self) -> LibraryClient:
         self._stores += 1
@@ -244,9 +246,9 @@ class SharedPair:
         return LibraryClient(server=self.server, store=store)
 
     async def _put_right(self) -> None:
-        self.hub.set_faults(self.ann.jid, NO_FAULTS)
+        self.service.set_faults(self.ann.jid, NO_FAULTS)
         await self.server.accept_connections()
-        links = self.hub.links(self.ann.jid)
+        links = self.service.links(self.ann.jid)
         if not links:
             await self.client.stop()
             self.client = self._new_client()
@@ -255,7 +257,7 @@ class SharedPair:
         elif not links[0].online:
             await self.client.stop()
             if self.client.logged_out:
-                self.hub.unlink(links[0].device)
+                self.service.unlink(links[0].device)
                 await self._put_right()
                 return
             await self.client.start(resume=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from gateway_worker.sandbox.hub.faults import ALWAYS, Faults
 from gateway_worker.sandbox.sandbox import Sandbox
+from gateway_worker.sandbox.service.faults import ALWAYS, Faults
 from gateway_worker.sandbox.settings import SandboxSettings
 from gateway_worker.sessions.hosting import HostExited, InboundMessage
 from gateway_worker.whatsapp.launcher import HostProcesses

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway_worker.sandbox.hub.faults import Faults
 from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.service.faults import Faults
 from gateway_worker.sandbox.wire.jid import Jid
 from gateway_worker.sandbox.wire.node import Node
 from gateway_worker.sessions.hosting import HostExited, InboundMessage, LinkEnded

@@ -4,7 +4,7 @@ import pytest
 
 from gateway_worker.errors import SessionNotConnectedError
 from gateway_worker.host_protocol.methods import Logout
-from gateway_worker.sandbox.hub.faults import ALWAYS, Faults, LoginFailure, StreamEnd
+from gateway_worker.sandbox.service.faults import ALWAYS, Faults, LoginFailure, StreamEnd
 from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded, LinkUp, QrIssued
 from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.calls import send_text

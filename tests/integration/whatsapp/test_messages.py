@@ -13,8 +13,8 @@ from gateway_worker.errors import (
     UpstreamRejectedError,
 )
 from gateway_worker.host_protocol.methods import Quote
-from gateway_worker.sandbox.hub.faults import Faults
 from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.service.faults import Faults
 from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for

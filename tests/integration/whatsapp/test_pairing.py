@@ -29,12 +29,12 @@ pytestmark = [
 async def forgotten(stage: Stage) -> Account:
     """Show a code that nobody will scan; the library waits 20 seconds, beside the other tests."""
     account = await stage.account()
-    stage.sandbox.hub.set_pairing_refs(1)
+    stage.sandbox.service.set_pairing_refs(1)
     try:
         await account.launch()
         await account.next(QrIssued)
     finally:
-        stage.sandbox.hub.set_pairing_refs(6)
+        stage.sandbox.service.set_pairing_refs(6)
     return account
 
 

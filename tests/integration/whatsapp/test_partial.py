@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway_contracts import TextContent, UnsupportedContent
-from gateway_worker.sandbox.hub.faults import Faults
+from gateway_worker.sandbox.service.faults import Faults
 from gateway_worker.sandbox.wire.node import Attrs, Node
 from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt
 from tests.integration.whatsapp.stage import Account, Stage

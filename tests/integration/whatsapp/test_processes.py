@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway_worker.errors import DependencyError, SessionNotConnectedError, UncertainError
-from gateway_worker.sandbox.hub.faults import Faults
+from gateway_worker.sandbox.service.faults import Faults
 from gateway_worker.sessions.hosting import HostExited, InboundMessage, LinkUp
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Stage, settings_for

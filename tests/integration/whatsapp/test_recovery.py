@@ -8,7 +8,7 @@ import pytest
 
 from gateway_contracts import ReceiptStatus
 from gateway_worker.errors import SessionNotConnectedError, UncertainError
-from gateway_worker.sandbox.hub.faults import ALWAYS, Faults
+from gateway_worker.sandbox.service.faults import ALWAYS, Faults
 from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, LinkDown, LinkUp
 from gateway_worker.storage.objects.device_files import read_store
 from gateway_worker.whatsapp.forkserver import _environment

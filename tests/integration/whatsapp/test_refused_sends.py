@@ -12,8 +12,8 @@ from gateway_worker.errors import (
     UpstreamTimeoutError,
 )
 from gateway_worker.host_protocol.methods import Logout, Sent
-from gateway_worker.sandbox.hub.faults import Faults, QueryRefusal, RefusalShape
 from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.service.faults import Faults, QueryRefusal, RefusalShape
 from gateway_worker.sessions.hosting import LinkUp
 from gateway_worker.whatsapp.convert.failures import RATE_LIMIT_SECONDS
 from gateway_worker.whatsapp.launcher import HostProcesses
@@ -128,7 +128,7 @@ async def test_a_device_that_the_library_has_not_heard_of(stage: Stage, shop: Ac
     """The server says that its list is another one; the next message goes there, too."""
     ben = await stage.linked()
     await say(shop, ben.phone)
-    stage.sandbox.hub.accounts.get(ben.phone.jid).watchers.clear()  # nobody is told
+    stage.sandbox.service.accounts.get(ben.phone.jid).watchers.clear()  # nobody is told
     second = await stage.account()
     second.phone = ben.phone
     await second.link()
@@ -145,7 +145,7 @@ async def test_an_account_that_has_ended(stage: Stage, shop: Account) -> None:
     await say(shop, ben)
     await shop.stop()
     await shop.resume()
-    stage.sandbox.faults.set(ben.number, Faults(hidden=True), device=0)
+    stage.sandbox.faults.set(ben.number, Faults(unregistered=True), device=0)
 
     for written in (ben.number, lid):
         with pytest.raises(RecipientNotOnWhatsAppError):

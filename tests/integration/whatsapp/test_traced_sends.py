@@ -18,7 +18,7 @@ from gateway_worker.errors import (
     UncertainError,
 )
 from gateway_worker.host_protocol.methods import Sent
-from gateway_worker.sandbox.hub.faults import Faults, QueryRefusal
+from gateway_worker.sandbox.service.faults import Faults, QueryRefusal
 from gateway_worker.sessions.hosting import HostExited, LinkUp
 from gateway_worker.sessions.send_journal import Answered, Handed, NotHanded, Refused
 from gateway_worker.whatsapp.ipc.sends import JOURNAL_NAME

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway_worker.sandbox.hub.faults import Faults
+from gateway_worker.sandbox.service.faults import Faults
 from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded, LinkUp
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Stage, settings_for

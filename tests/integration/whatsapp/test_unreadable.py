@@ -3,7 +3,7 @@
 import pytest
 
 from gateway_contracts import UndecryptableReason
-from gateway_worker.sandbox.hub.faults import Faults
+from gateway_worker.sandbox.service.faults import Faults
 from gateway_worker.sessions.hosting import HostExited, InboundMessage, UndecryptableMessage
 from tests.integration.whatsapp.stage import Stage
 from tests.support.calls import send_text

@@ -7,13 +7,13 @@ from typing import Final
 from gateway_worker.sandbox.control import models
 from gateway_worker.sandbox.control.operation import Operation
 from gateway_worker.sandbox.control.views import rule_view
-from gateway_worker.sandbox.hub.rules import Rule
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
+from gateway_worker.sandbox.service.fault_rules import Rule
 
 
 def list_rules(sandbox: Sandbox) -> models.RuleList:
-    """List the fault rules and how often each has struck."""
+    """List the fault rules and how often each has applied."""
     return models.RuleList(rules=tuple(map(rule_view, sandbox.faults.rules)))
 
 

@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from gateway_worker.sandbox.control import models
 from gateway_worker.sandbox.control.client import ControlError, SandboxClient
 from gateway_worker.sandbox.control.server import serve
-from gateway_worker.sandbox.hub.faults import Faults, LoginFailure, QueryRefusal
-from gateway_worker.sandbox.hub.rules import Drop, Match, Point, Rule, Who
 from gateway_worker.sandbox.phones.values import ReceiptKind
 from gateway_worker.sandbox.sandbox import Sandbox
+from gateway_worker.sandbox.service.fault_rules import Drop, Match, Point, Rule, Who
+from gateway_worker.sandbox.service.faults import Faults, LoginFailure, QueryRefusal
 from gateway_worker.sandbox.settings import SandboxRefusedError, SandboxSettings
 from tests.support.contents import LOCATION
 
@@ -85,7 +85,7 @@ async def test_a_conversation_with_all_its_changes(client: SandboxClient) -> Non
     assert changes == ["edit", "revoke"]
     own = await client.own_messages(ANNA)
     assert [item.kind for item in own.items] == ["text", "edit", "revoke"]
-    assert (await client.problems(BEN)).items == ()
+    assert (await client.handling_errors(BEN)).items == ()
 
 
 async def test_content_of_any_kind_is_written_and_shown(client: SandboxClient) -> None:
@@ -138,12 +138,12 @@ async def test_scripts_and_blocks(client: SandboxClient) -> None:
 
 
 async def test_faults_are_set_for_the_hub(client: SandboxClient, sandbox: Sandbox) -> None:
-    """What is said over HTTP is what the hub follows."""
+    """What is said over HTTP is what the service follows."""
     refusal = models.QueryRefusalBody(query="encrypt/key", times=2, about=BEN, backoff_seconds=5)
     body = models.FaultsBody(
         login_failure=models.LoginFailureBody(reason=402, times=3),
         missing_acks=2,
-        hidden=True,
+        unregistered=True,
         refused_queries=(refusal,),
     )
     await client.set_faults(ANNA, body)
@@ -151,7 +151,7 @@ async def test_faults_are_set_for_the_hub(client: SandboxClient, sandbox: Sandbo
     assert sandbox.faults.get(ANNA) == Faults(
         login_failure=LoginFailure(reason=402, times=3),
         missing_acks=2,
-        hidden=True,
+        unregistered=True,
         refused_queries=(QueryRefusal(query="encrypt/key", times=2, about=BEN, backoff_seconds=5),),
     )
     assert models.FaultsBody.of(sandbox.faults.get(ANNA)) == body
@@ -178,7 +178,7 @@ async def test_rules_are_added_listed_and_removed_by_id(client: SandboxClient) -
 
     texts = [(await client.next_message(BEN)).text for _ in range(3)]
     assert texts == ["one", "two", "four"]
-    assert await client.rules() == (models.RuleView(**dict(rule), struck=1),)
+    assert await client.rules() == (models.RuleView(**dict(rule), applied=1),)
     await client.remove_rule("third")
     assert await client.rules() == ()
 
@@ -195,7 +195,7 @@ async def test_a_stanza_of_the_service_is_pushed(client: SandboxClient, sandbox:
 
 
 def test_every_fault_of_the_hub_can_be_set_over_http() -> None:
-    """A fault added to the hub must be added to the API."""
+    """A fault added to the service must be added to the API."""
     assert {field.name for field in fields(Faults)} == set(models.FaultsBody.model_fields)
     assert {field.name for field in fields(LoginFailure)} == set(
         models.LoginFailureBody.model_fields

@@ -1,4 +1,4 @@
-"""Phones on a hub without a server: everything but the wire."""
+"""Phones on a service without a server: everything but the wire."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway_worker.sandbox.hub.local import LocalHub
 from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.service.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,19 +17,23 @@ ANNA, BEN = "4915550001", "4915550002"
 
 
 @pytest.fixture
-def hub() -> LocalHub:
-    """Return an empty hub."""
-    return LocalHub()
+def service() -> Service:
+    """Return an empty service."""
+    return Service()
 
 
 @pytest.fixture
-async def phones(hub: LocalHub) -> AsyncIterator[tuple[Phone, Phone]]:
+async def phones(service: Service) -> AsyncIterator[tuple[Phone, Phone]]:
     """Switch Anna's and Ben's phones on; afterwards nothing must have gone wrong on them."""
     async with AsyncExitStack() as stack:
         pair = (
-            await stack.enter_async_context(Phone.open(network=hub, number=ANNA, push_name="Anna")),
-            await stack.enter_async_context(Phone.open(network=hub, number=BEN, push_name="Ben")),
+            await stack.enter_async_context(
+                Phone.open(network=service, number=ANNA, push_name="Anna")
+            ),
+            await stack.enter_async_context(
+                Phone.open(network=service, number=BEN, push_name="Ben")
+            ),
         )
         yield pair
         for phone in pair:
-            assert list(phone.problems) == []
+            assert list(phone.handling_errors) == []

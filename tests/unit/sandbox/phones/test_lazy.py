@@ -15,22 +15,22 @@ from gateway_worker.sandbox.phones.values import ReceiptKind
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from gateway_worker.sandbox.hub.local import LocalHub
+    from gateway_worker.sandbox.service.service import Service
 
 Pair = tuple[Phone, Phone]
 
 
 @pytest.fixture
-async def lazy_pair(hub: LocalHub) -> AsyncIterator[Pair]:
+async def lazy_pair(service: Service) -> AsyncIterator[Pair]:
     """Switch two lazy phones on; afterwards nothing must have gone wrong on them."""
     async with AsyncExitStack() as stack:
         opened = [
-            await stack.enter_async_context(Phone.open(network=hub, number=number, lazy=True))
+            await stack.enter_async_context(Phone.open(network=service, number=number, lazy=True))
             for number in ("1", "2")
         ]
         yield opened[0], opened[1]
         for phone in opened:
-            assert list(phone.problems) == []
+            assert list(phone.handling_errors) == []
 
 
 async def delivered(writer: Phone, message_id: str) -> None:

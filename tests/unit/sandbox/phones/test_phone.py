@@ -1,4 +1,4 @@
-"""Two simulated phones on a real hub."""
+"""Two simulated phones on a real service."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway_worker.sandbox.hub.errors import AccountExistsError, PairingRefusedError
 from gateway_worker.sandbox.phones.errors import (
     InvalidQrError,
     NothingHappenedError,
@@ -21,11 +20,12 @@ from gateway_worker.sandbox.phones.outgoing import peer_of
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.phones.scripts import auto_read, auto_reply
 from gateway_worker.sandbox.phones.values import ReceiptKind
+from gateway_worker.sandbox.service.errors import AccountExistsError, PairingRefusedError
 from gateway_worker.sandbox.wire.jid import Jid
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.local import LocalHub
     from gateway_worker.sandbox.phones.values import ChatMessage
+    from gateway_worker.sandbox.service.service import Service
 
 Pair = tuple[Phone, Phone]
 
@@ -118,15 +118,15 @@ async def test_a_lost_session_is_healed_by_a_retry(phones: Pair) -> None:
     assert (await anna.next_message()).text == "four"
 
 
-async def test_what_comes_while_the_phone_is_off_waits(hub: LocalHub, phones: Pair) -> None:
+async def test_what_comes_while_the_phone_is_off_waits(service: Service, phones: Pair) -> None:
     """Switched on again, it gets everything in order."""
     anna, ben = phones
-    hub.detach_phone(ben.jid)
+    service.detach_phone(ben.jid)
     for text in ("one", "two"):
         await anna.send_text(ben.number, text)
     assert len(ben.inbox) == 0
 
-    hub.attach_phone(ben)
+    service.attach_phone(ben)
 
     assert [(await ben.next_message()).text for _ in range(2)] == ["one", "two"]
 
@@ -161,30 +161,30 @@ async def test_scripts_read_and_answer(phones: Pair) -> None:
     assert len(anna.inbox) == 1
 
 
-async def test_a_failing_script_is_recorded_and_the_phone_goes_on(hub: LocalHub) -> None:
+async def test_a_failing_script_is_recorded_and_the_phone_goes_on(service: Service) -> None:
     """The user's mistake is visible and stops nothing."""
 
     async def broken(_phone: Phone, _message: ChatMessage) -> None:
         raise LookupError("a mistake in the script")
 
     async with (
-        Phone.open(network=hub, number="1", push_name="") as anna,
-        Phone.open(network=hub, number="2", push_name="") as ben,
+        Phone.open(network=service, number="1", push_name="") as anna,
+        Phone.open(network=service, number="2", push_name="") as ben,
     ):
         ben.on_message(broken)
         ben.on_message(auto_read())
         message_id = await anna.send_text(ben.number, "hi")
         await anna.wait_for_receipt(message_id, ReceiptKind.READ)
-        problem = await ben.problems.next(timeout=1)
+        problem = await ben.handling_errors.next(timeout=1)
 
         assert (problem.where, str(problem.error)) == ("script", "a mistake in the script")
 
 
-async def test_one_time_keys_are_published_again(hub: LocalHub, phones: Pair) -> None:
+async def test_one_time_keys_are_published_again(service: Service, phones: Pair) -> None:
     """A phone that runs low publishes more by itself."""
     anna, ben = phones
-    while hub.prekey_count(ben.jid) > 1:
-        hub.fetch_bundles([ben.jid])
+    while service.prekey_count(ben.jid) > 1:
+        service.fetch_bundles([ben.jid])
 
     await anna.send_text(ben.number, "hi")
     await ben.next_message()
@@ -192,10 +192,10 @@ async def test_one_time_keys_are_published_again(hub: LocalHub, phones: Pair) ->
         (await anna.own_messages.next(timeout=1)).message_id, ReceiptKind.DELIVERED
     )
 
-    assert hub.prekey_count(ben.jid) >= 100
+    assert service.prekey_count(ben.jid) >= 100
 
 
-async def test_mistakes_get_clear_errors(hub: LocalHub, phones: Pair) -> None:
+async def test_mistakes_get_clear_errors(service: Service, phones: Pair) -> None:
     """Whoever scripts a phone wrongly is told what is wrong."""
     anna, ben = phones
 
@@ -213,7 +213,7 @@ async def test_mistakes_get_clear_errors(hub: LocalHub, phones: Pair) -> None:
         with pytest.raises(UnknownDeviceError):
             anna.unlink(device)
     with pytest.raises(AccountExistsError):
-        async with Phone.open(network=hub, number=anna.number):
+        async with Phone.open(network=service, number=anna.number):
             pass
     with pytest.raises(NothingHappenedError, match=r"no message within 0\.01 s"):
         await anna.next_message(timeout=0.01)

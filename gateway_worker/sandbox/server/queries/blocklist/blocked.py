@@ -21,7 +21,7 @@ def show(session: DeviceSession, query: Node) -> Node | None:
 def change(session: DeviceSession, query: Node) -> Node | None:
     """Block or unblock one account."""
     item = query.require_child("item")
-    other = session.hub.accounts.find(item.require_jid("jid"))
+    other = session.service.accounts.find(item.require_jid("jid"))
     if other is None:
         return error(query, 404, "item-not-found")
     if item.get("action") == "block":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gateway_worker.sandbox.hub.interface import SignedPreKey
+from gateway_worker.sandbox.service.interface import SignedPreKey
 from gateway_worker.sandbox.wire.node import Node
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.interface import KeyBundle
+    from gateway_worker.sandbox.service.interface import KeyBundle
 
 REGISTRATION_BYTES: Final = 4
 ID_BYTES: Final = 3

@@ -10,15 +10,15 @@ from gateway_worker.sandbox.server.stanzas import result
 from gateway_worker.sandbox.wire.node import Node
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.interface import FetchedBundle
     from gateway_worker.sandbox.server.session import DeviceSession
+    from gateway_worker.sandbox.service.interface import FetchedBundle
     from gateway_worker.sandbox.wire.jid import Jid
 
 
 def bundles(session: DeviceSession, query: Node) -> Node | None:
     """Return one bundle per device; each consumes a one-time prekey."""
     wanted = [user.require_jid("jid") for user in query.require_child("key").all("user")]
-    found = session.hub.directory.fetch_bundles(wanted)
+    found = session.service.directory.fetch_bundles(wanted)
     users = tuple(_user(jid, found.get(jid)) for jid in wanted)
     return result(query, Node("list", {}, users))
 

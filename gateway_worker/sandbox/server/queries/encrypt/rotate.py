@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gateway_worker.sandbox.hub.interface import KeyBundle
 from gateway_worker.sandbox.server.queries.answers import Answer
 from gateway_worker.sandbox.server.queries.encrypt._wire import signed_prekey
 from gateway_worker.sandbox.server.stanzas import error, result
+from gateway_worker.sandbox.service.interface import KeyBundle
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.server.session import DeviceSession

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gateway_worker.sandbox.hub.interface import KeyBundle, PreKey
 from gateway_worker.sandbox.server.queries.answers import ANY, Answer
 from gateway_worker.sandbox.server.queries.encrypt._wire import (
     ID_BYTES,
@@ -14,6 +13,7 @@ from gateway_worker.sandbox.server.queries.encrypt._wire import (
     signed_prekey,
 )
 from gateway_worker.sandbox.server.stanzas import result
+from gateway_worker.sandbox.service.interface import KeyBundle, PreKey
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.server.session import DeviceSession
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def upload(session: DeviceSession, query: Node) -> Node | None:
     """Take them; earlier one-time prekeys stay valid."""
-    session.hub.directory.publish(
+    session.service.directory.publish(
         session.jid,
         KeyBundle(
             registration_id=number(query.require_child("registration"), REGISTRATION_BYTES),

@@ -16,15 +16,15 @@ def remove(session: DeviceSession, query: Node) -> Node | None:
     """Unlink the device that the query names."""
     device = query.require_child("remove-companion-device").require_jid("jid")
     own = device.device == session.jid.device
-    owner = session.hub.accounts.find(device)
+    owner = session.service.accounts.find(device)
     if owner is not session.account or device.device not in owner.devices or not device.device:
         return error(query, 404, "item-not-found")
     session.deliver(result(query))
     if own:
-        session.hub.linking.unlink(device, end=None)
+        session.service.linking.unlink(device, end=None)
         session.leave()
     else:
-        session.hub.linking.unlink(device)
+        session.service.linking.unlink(device)
     return None
 
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gateway_worker.sandbox.hub.accounts import PHONE
-from gateway_worker.sandbox.hub.rules import Drop, Point
 from gateway_worker.sandbox.server.queries.answers import Answer
 from gateway_worker.sandbox.server.stanzas import result
+from gateway_worker.sandbox.service.accounts import PHONE
+from gateway_worker.sandbox.service.fault_rules import Drop, Point
 from gateway_worker.sandbox.wire.jid import pn
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.accounts import Account
     from gateway_worker.sandbox.server.session import DeviceSession
+    from gateway_worker.sandbox.service.accounts import Account
 
 
 ECHOED: Final = ("sid", "index", "last", "mode", "context")
@@ -37,7 +37,7 @@ def get_users(session: DeviceSession, query: Node) -> Node | None:
 
 def _user(session: DeviceSession, protocols: tuple[Node, ...], item: Node) -> Node | None:
     contact = item.child("contact")
-    accounts = session.hub.accounts
+    accounts = session.service.accounts
     address = item.jid("jid") or item.jid("lid")
     if address is None:
         digits = _contact_digits(contact)
@@ -47,7 +47,11 @@ def _user(session: DeviceSession, protocols: tuple[Node, ...], item: Node) -> No
         address = pn(digits) if account is None else account.number
     else:
         account = accounts.find(address)
-    if account is not None and account is not session.account and _is_hidden(session, account):
+    if (
+        account is not None
+        and account is not session.account
+        and _is_unregistered(session, account)
+    ):
         account = None
     answers = [_answer(session, account, protocol.tag, contact) for protocol in protocols]
     attrs: Attrs = {"jid": address.account}
@@ -60,8 +64,8 @@ def _wants_lid(protocols: tuple[Node, ...]) -> bool:
     return any(protocol.get("addressing_mode") == "lid" for protocol in protocols)
 
 
-def _is_hidden(session: DeviceSession, account: Account) -> bool:
-    return session.hub.rules.strike(Point.LOOKUP, account.devices[PHONE], Drop) is not None
+def _is_unregistered(session: DeviceSession, account: Account) -> bool:
+    return session.service.rules.consume(Point.LOOKUP, account.devices[PHONE], Drop) is not None
 
 
 def _contact_digits(contact: Node | None) -> str | None:

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from gateway_worker.sandbox.hub.faults import RefusalShape
+from gateway_worker.sandbox.service.faults import RefusalShape
 
 
 class Point(StrEnum):

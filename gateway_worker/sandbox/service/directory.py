@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from gateway_worker.sandbox.hub.accounts import (
+from gateway_worker.sandbox.service.accounts import (
     PHONE,
     Account,
     Accounts,
@@ -13,16 +13,16 @@ from gateway_worker.sandbox.hub.accounts import (
     derived_lid,
     now,
 )
-from gateway_worker.sandbox.hub.interface import AccountInfo, FetchedBundle, KeyBundle, PreKey
-from gateway_worker.sandbox.hub.mailbox import Mailbox
-from gateway_worker.sandbox.hub.rules import Drop, Point
+from gateway_worker.sandbox.service.fault_rules import Drop, Point
+from gateway_worker.sandbox.service.interface import AccountInfo, FetchedBundle, KeyBundle, PreKey
+from gateway_worker.sandbox.service.mailbox import Mailbox
 from gateway_worker.sandbox.wire.jid import SERVER, Jid
 from gateway_worker.sandbox.wire.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gateway_worker.sandbox.hub.rulebook import RuleBook
+    from gateway_worker.sandbox.service.fault_book import FaultBook
 
 LOW_PREKEYS: Final = 5
 """Clients upload more when a notice tells them of fewer than this."""
@@ -31,8 +31,8 @@ LOW_PREKEYS: Final = 5
 class AccountDirectory:
     """Accounts, device lists and one-time prekeys."""
 
-    def __init__(self, *, accounts: Accounts, rules: RuleBook) -> None:
-        """Work on the hub's accounts; rules say whose keys nobody gets."""
+    def __init__(self, *, accounts: Accounts, rules: FaultBook) -> None:
+        """Work on the service's accounts; rules say whose keys nobody gets."""
         self._accounts = accounts
         self._rules = rules
         self._notices = 0
@@ -84,7 +84,7 @@ class AccountDirectory:
             record = self._accounts.find_device(address)
             if record is None or record.bundle is None:
                 continue
-            if self._rules.strike(Point.BUNDLE, record, Drop) is not None:
+            if self._rules.consume(Point.BUNDLE, record, Drop) is not None:
                 continue
             one_time = record.prekeys.popleft() if record.prekeys else None
             found[address] = FetchedBundle(bundle=record.bundle, one_time=one_time)

@@ -1,4 +1,4 @@
-"""A hub with three accounts whose devices only record what they get."""
+"""A service with three accounts whose devices only record what they get."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway_worker.sandbox.hub.accounts import DeviceRecord
-from gateway_worker.sandbox.hub.faults import StreamEnd
-from gateway_worker.sandbox.hub.interface import (
+from gateway_worker.sandbox.service.accounts import DeviceRecord
+from gateway_worker.sandbox.service.faults import StreamEnd
+from gateway_worker.sandbox.service.interface import (
     KeyBundle,
     PairCodeFinish,
     PairCodeHello,
     PreKey,
     SignedPreKey,
 )
-from gateway_worker.sandbox.hub.local import LocalHub
-from gateway_worker.sandbox.hub.mailbox import Mailbox
+from gateway_worker.sandbox.service.mailbox import Mailbox
+from gateway_worker.sandbox.service.service import Service
 from gateway_worker.sandbox.wire.jid import Jid, pn
 from gateway_worker.sandbox.wire.node import Node
 
@@ -64,28 +64,28 @@ class Recorder:
 
 
 class Fixture:
-    """The hub and how tests reach into it."""
+    """The service and how tests reach into it."""
 
     def __init__(self) -> None:
-        self.hub = LocalHub()
+        self.service = Service()
         self.phones: dict[Jid, Recorder] = {}
         for number in (ANN, BOB, EVE):
-            account = self.hub.add_account(
+            account = self.service.add_account(
                 number=number.user,
                 push_name=f"name {number.user}",
                 bundle=bundle(),
                 prekeys=[PreKey(id=n, public=bytes([n]) * 32) for n in range(3)],
             )
             self.phones[number] = Recorder(account.lid)
-            self.hub.attach_phone(self.phones[number])
+            self.service.attach_phone(self.phones[number])
 
     def lid(self, number: Jid, device: int = 0) -> Jid:
         """The LID of an account's device."""
-        return self.hub.accounts.get(number).lid.with_device(device)
+        return self.service.accounts.get(number).lid.with_device(device)
 
     def companion(self, number: Jid, *, online: bool = True) -> Recorder:
         """Add a companion without the ceremony."""
-        account = self.hub.accounts.get(number)
+        account = self.service.accounts.get(number)
         device = account.next_device()
         account.last_device = device
         record = DeviceRecord(
@@ -103,8 +103,8 @@ class Fixture:
         return link
 
     def record(self, device: Jid) -> DeviceRecord:
-        """The hub's record of a device."""
-        return self.hub.accounts.device(device)
+        """The service's record of a device."""
+        return self.service.accounts.device(device)
 
 
 @pytest.fixture

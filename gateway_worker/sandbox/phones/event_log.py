@@ -14,7 +14,7 @@ Entry = TypeVar("Entry")
 KEPT: Final = 20_000
 
 
-class Journal(Generic[Entry]):
+class EventLog(Generic[Entry]):
     """An append-only list whose readers can wait.
 
     Positions count from 0 since the start; at least the newest `KEPT` entries are kept. Belongs to

@@ -6,11 +6,11 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from gateway_worker.sandbox.hub.accounts import Account, Accounts, DeviceRecord
-from gateway_worker.sandbox.hub.directory import device_lists_changed
-from gateway_worker.sandbox.hub.errors import PairingRefusedError, UnknownAccountError
-from gateway_worker.sandbox.hub.faults import StreamEnd
-from gateway_worker.sandbox.hub.interface import (
+from gateway_worker.sandbox.service.accounts import Account, Accounts, DeviceRecord
+from gateway_worker.sandbox.service.directory import device_lists_changed
+from gateway_worker.sandbox.service.errors import PairingRefusedError, UnknownAccountError
+from gateway_worker.sandbox.service.faults import StreamEnd
+from gateway_worker.sandbox.service.interface import (
     PAIRING_REFS,
     KeyBundle,
     LinkedDevice,
@@ -18,7 +18,7 @@ from gateway_worker.sandbox.hub.interface import (
     PairCodeHello,
     Phone,
 )
-from gateway_worker.sandbox.hub.mailbox import Mailbox
+from gateway_worker.sandbox.service.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.wire.jid import Jid
@@ -67,7 +67,7 @@ class CompanionLinking:
     """Offers, code attempts and the removal of companions."""
 
     def __init__(self, *, accounts: Accounts) -> None:
-        """Work on the hub's accounts."""
+        """Work on the service's accounts."""
         self._accounts = accounts
         self._offers: dict[str, Companion] = {}
         self.refs_per_offer = PAIRING_REFS

@@ -9,8 +9,8 @@ from gateway_worker.sandbox.wire.jid import Jid, lid, pn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway_worker.sandbox.hub.accounts import Accounts
-    from gateway_worker.sandbox.hub.rules import Match
+    from gateway_worker.sandbox.service.accounts import Accounts
+    from gateway_worker.sandbox.service.fault_rules import Match
     from gateway_worker.sandbox.wire.node import Node
 
 

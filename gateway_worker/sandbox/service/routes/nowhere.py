@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.routes.route import Sender
+    from gateway_worker.sandbox.service.routes.route import Sender
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Attrs, Node
 

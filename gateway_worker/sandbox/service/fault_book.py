@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from gateway_worker.sandbox.hub.errors import UnknownRuleError
-from gateway_worker.sandbox.hub.matching import matches
-from gateway_worker.sandbox.hub.rules import Point, Rule, Value
+from gateway_worker.sandbox.service.errors import UnknownRuleError
+from gateway_worker.sandbox.service.fault_rules import Point, Rule, Value
+from gateway_worker.sandbox.service.matching import matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway_worker.sandbox.hub.accounts import Accounts, DeviceRecord
+    from gateway_worker.sandbox.service.accounts import Accounts, DeviceRecord
     from gateway_worker.sandbox.wire.node import Node
 
 EffectT = TypeVar("EffectT", bound=Value)
@@ -26,28 +26,28 @@ class ActiveRule:
     Attributes:
         rule: as it was added.
         let_through: stanzas that fitted before the first strike.
-        struck: strikes.
+        applied: strikes.
     """
 
     rule: Rule
     let_through: int = 0
-    struck: int = 0
+    applied: int = 0
 
-    def strikes(self) -> bool:
+    def applies(self) -> bool:
         """Note that a stanza fits; whether the rule strikes it."""
         rule = self.rule
-        if rule.times is not None and self.struck >= rule.times:
+        if rule.times is not None and self.applied >= rule.times:
             return False
         if rule.until is not None and datetime.now(UTC) >= rule.until:
             return False
         if self.let_through < rule.after:
             self.let_through += 1
             return False
-        self.struck += 1
+        self.applied += 1
         return True
 
 
-class RuleBook:
+class FaultBook:
     """All rules, in the order in which they were added."""
 
     def __init__(self, *, accounts: Accounts) -> None:
@@ -59,7 +59,7 @@ class RuleBook:
         return iter(tuple(self._active.values()))
 
     def add(self, rule: Rule) -> None:
-        """Put a rule in force, with nothing struck yet; it takes the place of one with its id."""
+        """Put a rule in force, with nothing applied yet; it takes the place of one with its id."""
         self._active[rule.id] = ActiveRule(rule)
 
     def remove(self, rule_id: str) -> None:
@@ -75,7 +75,7 @@ class RuleBook:
         """Return a rule by its id."""
         return self._active.get(rule_id)
 
-    def strike(
+    def consume(
         self,
         point: Point,
         device: DeviceRecord,
@@ -102,7 +102,7 @@ class RuleBook:
         effects: tuple[type[Value], ...],
         stanza: Node | None = None,
     ) -> Rule | None:
-        """Return the rule that strikes, of those with one of the effects; see `strike`."""
+        """Return the rule that strikes, of those with one of the effects; see `consume`."""
         for active in self._active.values():
             rule = active.rule
             if (
@@ -110,7 +110,7 @@ class RuleBook:
                 and isinstance(rule.effect, effects)
                 and _is_about(rule, device)
                 and matches(rule.match, stanza, self._accounts)
-                and active.strikes()
+                and active.applies()
             ):
                 return rule
         return None

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gateway_worker.sandbox.hub.errors import UnknownRuleError
-from gateway_worker.sandbox.hub.faults import Faults
-from gateway_worker.sandbox.hub.rules import (
+from gateway_worker.sandbox.service.errors import UnknownRuleError
+from gateway_worker.sandbox.service.fault_rules import (
     EFFECTS,
     Alter,
     Corrupt,
@@ -24,9 +23,10 @@ from gateway_worker.sandbox.hub.rules import (
     Rule,
     Who,
 )
+from gateway_worker.sandbox.service.faults import Faults
 from gateway_worker.sandbox.wire.jid import Jid
 from gateway_worker.sandbox.wire.node import Attrs, Node
-from tests.unit.sandbox.hub.conftest import ANN, BOB, EVE, Fixture
+from tests.unit.sandbox.service.conftest import ANN, BOB, EVE, Fixture
 
 ENC = Node("enc", {"v": "2", "type": "msg"}, b"sealed")
 NOW = datetime.now(UTC)
@@ -45,7 +45,7 @@ async def sent(world: Fixture, to: Jid, message_id: str, sender: Jid | None = No
     target = world.lid(to)
     copies = Node("participants", {}, (Node("to", {"jid": target}, (ENC,)),))
     attrs: Attrs = {"id": message_id, "type": "text", "to": target}
-    return await world.hub.submit(sender or world.lid(ANN), Node("message", attrs, (copies,)))
+    return await world.service.submit(sender or world.lid(ANN), Node("message", attrs, (copies,)))
 
 
 def got(world: Fixture, phone: Jid) -> list[str]:
@@ -53,16 +53,16 @@ def got(world: Fixture, phone: Jid) -> list[str]:
     return [node.get("id") for node in world.phones[phone].got if node.tag == "message"]
 
 
-def struck(world: Fixture, rule_id: str) -> int:
-    """Return how often a rule has struck."""
-    active = world.hub.rules.find(rule_id)
+def applied(world: Fixture, rule_id: str) -> int:
+    """Return how often a rule has applied."""
+    active = world.service.rules.find(rule_id)
     assert active is not None
-    return active.struck
+    return active.applied
 
 
 async def test_a_rule_can_name_the_recipient_and_wait(world: Fixture) -> None:
     """The second message to one person is lost and acked; nobody else's is."""
-    world.hub.rules.add(
+    world.service.rules.add(
         Rule(
             id="lost",
             point=Point.MESSAGE,
@@ -81,37 +81,37 @@ async def test_a_rule_can_name_the_recipient_and_wait(world: Fixture) -> None:
 
     assert got(world, BOB) == ["M0", "M2"]
     assert got(world, EVE) == ["M0", "M1", "M2"]
-    assert struck(world, "lost") == 1
+    assert applied(world, "lost") == 1
 
 
 async def test_rules_of_several_scripts_stand_beside_each_other(world: Fixture) -> None:
     """Each is taken away by its id, and what is set in short touches no other."""
     mine = Who(number=ANN.user, device=0)
     ack, message = Point.ACK, Point.MESSAGE
-    world.hub.rules.add(Rule(id="one", point=message, who=mine, effect=Error(code=429)))
-    world.hub.rules.add(Rule(id="two", point=ack, who=mine, effect=Drop(), times=1))
-    world.hub.set_faults(ANN, Faults(garbled=1), device=0)
-    world.hub.set_faults(ANN, Faults(), device=0)
-    assert [active.rule.id for active in world.hub.rules] == ["one", "two"]
+    world.service.rules.add(Rule(id="one", point=message, who=mine, effect=Error(code=429)))
+    world.service.rules.add(Rule(id="two", point=ack, who=mine, effect=Drop(), times=1))
+    world.service.set_faults(ANN, Faults(garbled=1), device=0)
+    world.service.set_faults(ANN, Faults(), device=0)
+    assert [active.rule.id for active in world.service.rules] == ["one", "two"]
 
     assert await sent(world, BOB, "M0") is None
     refused = await sent(world, BOB, "M1")
     assert refused is not None
     assert refused.get("error") == "429"
-    world.hub.rules.remove("one")
+    world.service.rules.remove("one")
     accepted = await sent(world, BOB, "M2")
 
     assert accepted is not None
     assert "error" not in accepted.attrs
     assert got(world, BOB) == ["M2"]
     with pytest.raises(UnknownRuleError):
-        world.hub.rules.remove("one")
+        world.service.rules.remove("one")
 
 
 async def test_a_rule_without_an_account_is_about_every_companion(world: Fixture) -> None:
     """And spares the phones, as those of an account do."""
     companions = [world.companion(number) for number in (ANN, BOB)]
-    world.hub.rules.add(Rule(id="all", point=Point.ACK, effect=Drop()))
+    world.service.rules.add(Rule(id="all", point=Point.ACK, effect=Drop()))
 
     for companion in companions:
         assert await sent(world, EVE, "M0", companion.jid) is None
@@ -125,33 +125,33 @@ async def test_a_rule_ends_at_its_moment(world: Fixture) -> None:
         until = NOW + timedelta(minutes=moment)
         effect = Delay(seconds=moment + 2)
         rule = Rule(id=rule_id, point=Point.ACK, who=mine, effect=effect, until=until)
-        world.hub.rules.add(rule)
+        world.service.rules.add(rule)
 
     stanza = Node("message", {"id": "1", "to": Jid("1", "g.us")})
-    outcome = world.hub.relay.route(world.lid(ANN), stanza)
+    outcome = world.service.relay.route(world.lid(ANN), stanza)
 
     assert outcome.delay_seconds == 62
-    assert (struck(world, "past"), struck(world, "future")) == (0, 1)
+    assert (applied(world, "past"), applied(world, "future")) == (0, 1)
 
 
 async def test_a_rule_added_again_starts_anew(world: Fixture) -> None:
-    """Under the same id it takes the other's place, with nothing struck."""
+    """Under the same id it takes the other's place, with nothing applied."""
     rule = Rule(id="x", point=Point.ACK, who=Who(number=ANN.user, device=0), effect=Drop(), times=1)
     for _ in range(2):
-        world.hub.rules.add(rule)
+        world.service.rules.add(rule)
         assert await sent(world, BOB, "M0") is None
         assert await sent(world, BOB, "M0") is not None
-    assert len(list(world.hub.rules)) == 1
+    assert len(list(world.service.rules)) == 1
 
 
 async def test_a_rule_can_pick_receipts_by_what_they_say(world: Fixture) -> None:
     """Those that say "read" are lost, others arrive."""
     mine = Who(number=BOB.user, device=0)
     match = Match(attrs={"type": "read"})
-    world.hub.rules.add(Rule(id="x", point=Point.RECEIPT, who=mine, match=match, effect=Drop()))
+    world.service.rules.add(Rule(id="x", point=Point.RECEIPT, who=mine, match=match, effect=Drop()))
     for kind in ("read", "played"):
         attrs: Attrs = {"id": "M1", "to": world.lid(ANN), "type": kind}
-        await world.hub.submit(world.lid(BOB), Node("receipt", attrs))
+        await world.service.submit(world.lid(BOB), Node("receipt", attrs))
 
     assert [node.get("type") for node in world.phones[ANN].got] == ["played"]
 
@@ -160,8 +160,8 @@ async def test_only_ciphertexts_are_damaged(world: Fixture) -> None:
     """And attributes are replaced by others, both on the same message."""
     theirs = Who(number=BOB.user, device=0)
     altered = Alter(attrs={"t": "5"})
-    world.hub.rules.add(Rule(id="a", point=Point.DELIVERY, who=theirs, effect=Corrupt()))
-    world.hub.rules.add(Rule(id="b", point=Point.DELIVERY, who=theirs, effect=altered))
+    world.service.rules.add(Rule(id="a", point=Point.DELIVERY, who=theirs, effect=Corrupt()))
+    world.service.rules.add(Rule(id="b", point=Point.DELIVERY, who=theirs, effect=altered))
 
     await sent(world, BOB, "M0")
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway_worker.sandbox.hub.accounts import Accounts, now, online
-from gateway_worker.sandbox.hub.routes.route import NOTHING, Outcome, Sender
-from gateway_worker.sandbox.hub.routes.table import RouteTable
-from gateway_worker.sandbox.hub.rules import Delay, Drop, Error, Point
+from gateway_worker.sandbox.service.accounts import Accounts, now, online
+from gateway_worker.sandbox.service.fault_rules import Delay, Drop, Error, Point
+from gateway_worker.sandbox.service.routes.route import NOTHING, Outcome, Sender
+from gateway_worker.sandbox.service.routes.table import RouteTable
 from gateway_worker.sandbox.wire.errors import WireError
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway_worker.sandbox.hub.rulebook import RuleBook
+    from gateway_worker.sandbox.service.fault_book import FaultBook
     from gateway_worker.sandbox.wire.jid import Jid
 
 
 class StanzaRelay:
     """Routes stanzas at once; the caller sends the ack."""
 
-    def __init__(self, *, accounts: Accounts, rules: RuleBook) -> None:
-        """Work on the hub's accounts; rules say what goes wrong."""
+    def __init__(self, *, accounts: Accounts, rules: FaultBook) -> None:
+        """Work on the service's accounts; rules say what goes wrong."""
         self._accounts = accounts
         self._rules = rules
         self._routes = RouteTable(accounts=accounts, rules=rules)
@@ -50,18 +50,18 @@ class StanzaRelay:
         device = sender.device
         to = node.require_jid("to")
         attrs: Attrs = {"class": "message", "id": node.require("id"), "from": to, "t": now()}
-        refused = self._rules.strike(Point.MESSAGE, device, Error, node)
+        refused = self._rules.consume(Point.MESSAGE, device, Error, node)
         if refused is not None:
             attrs["error"] = str(refused.code)
-        elif self._rules.strike(Point.MESSAGE, device, Drop, node) is None:
+        elif self._rules.consume(Point.MESSAGE, device, Drop, node) is None:
             attrs |= self._routes.to(to).message(sender, to, node)
-        if self._rules.strike(Point.ACK, device, Drop, node) is not None:
+        if self._rules.consume(Point.ACK, device, Drop, node) is not None:
             return NOTHING
-        late = self._rules.strike(Point.ACK, device, Delay, node)
+        late = self._rules.consume(Point.ACK, device, Delay, node)
         return Outcome(Node("ack", attrs), 0.0 if late is None else late.seconds)
 
     def _receipt(self, sender: Sender, node: Node) -> Outcome:
-        if self._rules.strike(Point.RECEIPT, sender.device, Drop, node) is not None:
+        if self._rules.consume(Point.RECEIPT, sender.device, Drop, node) is not None:
             return NOTHING
         to = node.require_jid("to")
         message_id = node.require("id")

@@ -1,4 +1,4 @@
-"""The hub's own records: accounts, their devices, what waits for each of them."""
+"""The service's own records: accounts, their devices, what waits for each of them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from gateway_worker.sandbox.hub.errors import AccountExistsError, UnknownAccountError
-from gateway_worker.sandbox.hub.interface import AccountInfo, Device, KeyBundle, Phone, PreKey
+from gateway_worker.sandbox.service.errors import AccountExistsError, UnknownAccountError
+from gateway_worker.sandbox.service.interface import AccountInfo, Device, KeyBundle, Phone, PreKey
 from gateway_worker.sandbox.wire.jid import LID_SERVER, PN_SERVER, Jid, lid, pn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway_worker.sandbox.hub.faults import StreamEnd
-    from gateway_worker.sandbox.hub.mailbox import Mailbox
+    from gateway_worker.sandbox.service.faults import StreamEnd
+    from gateway_worker.sandbox.service.mailbox import Mailbox
 
 PHONE: Final = 0
 MAX_DEVICE: Final = 255
@@ -36,7 +36,7 @@ class CompanionLink(Device, Protocol):
 
 @dataclass(slots=True, eq=False)
 class DeviceRecord:
-    """One device of an account; mutable state of the hub, never handed out.
+    """One device of an account; mutable state of the service, never handed out.
 
     Attributes:
         number: address by phone number.

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway_worker.sandbox.hub.routes.direct import DirectRoute
-from gateway_worker.sandbox.hub.routes.nowhere import NowhereRoute
+from gateway_worker.sandbox.service.routes.direct import DirectRoute
+from gateway_worker.sandbox.service.routes.nowhere import NowhereRoute
 from gateway_worker.sandbox.wire.jid import LID_SERVER, PN_SERVER
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.hub.accounts import Accounts
-    from gateway_worker.sandbox.hub.routes.route import Route
-    from gateway_worker.sandbox.hub.rulebook import RuleBook
+    from gateway_worker.sandbox.service.accounts import Accounts
+    from gateway_worker.sandbox.service.fault_book import FaultBook
+    from gateway_worker.sandbox.service.routes.route import Route
     from gateway_worker.sandbox.wire.jid import Jid
 
 
 class RouteTable:
     """The routes, by the server part of an address."""
 
-    def __init__(self, *, accounts: Accounts, rules: RuleBook) -> None:
-        """Work on the hub's accounts; rules say what goes wrong."""
+    def __init__(self, *, accounts: Accounts, rules: FaultBook) -> None:
+        """Work on the service's accounts; rules say what goes wrong."""
         direct = DirectRoute(accounts=accounts, rules=rules)
         self._routes: dict[str, Route] = {PN_SERVER: direct, LID_SERVER: direct}
         self._nowhere: Route = NowhereRoute()

@@ -4,45 +4,45 @@ from __future__ import annotations
 
 import pytest
 
-from gateway_worker.sandbox.hub.accounts import Accounts, other_spellings
-from gateway_worker.sandbox.hub.errors import (
+from gateway_worker.sandbox.service.accounts import Accounts, other_spellings
+from gateway_worker.sandbox.service.errors import (
     AccountExistsError,
     PairingRefusedError,
     UnknownAccountError,
 )
-from gateway_worker.sandbox.hub.faults import Faults, StreamEnd
-from gateway_worker.sandbox.hub.interface import PreKey
+from gateway_worker.sandbox.service.faults import Faults, StreamEnd
+from gateway_worker.sandbox.service.interface import PreKey
 from gateway_worker.sandbox.wire.jid import pn
-from tests.unit.sandbox.hub.conftest import ANN, BOB, Fixture, bundle
+from tests.unit.sandbox.service.conftest import ANN, BOB, Fixture, bundle
 
 
 def test_numbers_and_lids_are_unique(world: Fixture) -> None:
     """Neither can be registered twice; an account is found by both."""
     with pytest.raises(AccountExistsError):
-        world.hub.add_account(number="111", push_name="", bundle=bundle(), prekeys=[])
+        world.service.add_account(number="111", push_name="", bundle=bundle(), prekeys=[])
     with pytest.raises(AccountExistsError):
-        world.hub.add_account(
+        world.service.add_account(
             number="444", push_name="", bundle=bundle(), prekeys=[], lid=world.lid(ANN).user
         )
-    assert world.hub.account(ANN) == world.hub.account(world.lid(ANN, 3))
-    assert world.hub.account(pn("999")) is None
+    assert world.service.account(ANN) == world.service.account(world.lid(ANN, 3))
+    assert world.service.account(pn("999")) is None
 
 
 def test_a_prekey_is_given_once(world: Fixture) -> None:
     """Every fetch takes one; then bundles come without."""
     device = world.lid(ANN)
-    taken = [world.hub.fetch_bundles([device])[device].one_time for _ in range(4)]
+    taken = [world.service.fetch_bundles([device])[device].one_time for _ in range(4)]
 
     assert [key.id if key else None for key in taken] == [0, 1, 2, None]
-    world.hub.add_prekeys(device, [PreKey(id=5, public=b"k" * 32)])
-    assert world.hub.prekey_count(ANN) == 1
+    world.service.add_prekeys(device, [PreKey(id=5, public=b"k" * 32)])
+    assert world.service.prekey_count(ANN) == 1
 
 
 def test_unknown_and_hidden_devices_have_no_bundle(world: Fixture) -> None:
     """They are left out of the answer."""
-    world.hub.set_faults(BOB, Faults(no_bundles=True), device=0)
+    world.service.set_faults(BOB, Faults(no_bundles=True), device=0)
 
-    found = world.hub.fetch_bundles([ANN, BOB, pn("111", 9), pn("999")])
+    found = world.service.fetch_bundles([ANN, BOB, pn("111", 9), pn("999")])
     assert list(found) == [ANN]
 
 
@@ -50,68 +50,70 @@ def test_a_companion_is_told_once_that_its_keys_run_low(world: Fixture) -> None:
     """One notice per shortage; a refill arms the next one."""
     companion = world.companion(ANN)
     keys = [PreKey(id=n, public=bytes([n]) * 32) for n in range(6)]
-    world.hub.add_prekeys(companion.jid, keys)
+    world.service.add_prekeys(companion.jid, keys)
     for _ in range(4):
-        world.hub.fetch_bundles([companion.jid])
+        world.service.fetch_bundles([companion.jid])
 
     (notice,) = companion.got
     assert notice.get("type") == "encrypt"
     assert notice.require_child("count").get("value") == "4"
-    world.hub.add_prekeys(companion.jid, [PreKey(id=n, public=b"k" * 32) for n in range(50, 54)])
+    world.service.add_prekeys(
+        companion.jid, [PreKey(id=n, public=b"k" * 32) for n in range(50, 54)]
+    )
     for _ in range(3):
-        world.hub.fetch_bundles([companion.jid])
+        world.service.fetch_bundles([companion.jid])
     assert len(companion.got) == 2
 
 
 def test_unlinking(world: Fixture) -> None:
     """The link ends, the device is gone, its number is not given again, watchers are told."""
     companion, watcher = world.companion(ANN), world.companion(BOB)
-    world.hub.accounts.get(ANN).watchers.add(watcher.jid)
-    world.hub.unlink(companion.jid)
+    world.service.accounts.get(ANN).watchers.add(watcher.jid)
+    world.service.unlink(companion.jid)
 
     assert companion.ended == [StreamEnd.DEVICE_REMOVED]
-    assert world.hub.links(ANN) == ()
-    assert world.hub.next_device(ANN) == 2
+    assert world.service.links(ANN) == ()
+    assert world.service.next_device(ANN) == 2
     assert [node.get("type") for node in watcher.got] == ["devices", "devices"]
     assert {node.jid("from") for node in watcher.got} == {ANN, world.lid(ANN)}
     with pytest.raises(UnknownAccountError):
-        world.hub.unlink(companion.jid)
+        world.service.unlink(companion.jid)
     with pytest.raises(UnknownAccountError):
-        world.hub.unlink(world.lid(ANN))
+        world.service.unlink(world.lid(ANN))
 
 
 def test_links(world: Fixture) -> None:
     """The state of companions, and cutting them off."""
     first, _ = world.companion(ANN), world.companion(ANN, online=False)
 
-    assert [(link.device.device, link.online) for link in world.hub.links(ANN)] == [
+    assert [(link.device.device, link.online) for link in world.service.links(ANN)] == [
         (1, True),
         (2, False),
     ]
-    assert world.hub.drop_link(first.jid)
-    assert world.hub.end_stream(first.jid, StreamEnd.RESTART)
+    assert world.service.drop_link(first.jid)
+    assert world.service.end_stream(first.jid, StreamEnd.RESTART)
     assert first.ended == [None, StreamEnd.RESTART]
-    assert not world.hub.drop_link(pn("111", 2))
+    assert not world.service.drop_link(pn("111", 2))
     with pytest.raises(UnknownAccountError):
-        world.hub.drop_link(ANN)
+        world.service.drop_link(ANN)
 
 
 def test_device_numbers_come_round(world: Fixture) -> None:
     """After 255 the free ones are used again."""
-    account = world.hub.accounts.get(ANN)
+    account = world.service.accounts.get(ANN)
     world.companion(ANN)
     account.last_device = 255
 
-    assert world.hub.next_device(ANN) == 2
+    assert world.service.next_device(ANN) == 2
 
 
 async def test_a_ref_that_nobody_offered(world: Fixture) -> None:
     """Pairing needs a waiting companion."""
-    assert not world.hub.offered("2@none")
+    assert not world.service.offered("2@none")
     with pytest.raises(PairingRefusedError):
-        await world.hub.complete_pairing(ref="2@none", account=ANN, identity_container=b"")
+        await world.service.complete_pairing(ref="2@none", account=ANN, identity_container=b"")
     with pytest.raises(PairingRefusedError):
-        await world.hub.answer_pair_code(ref="3@none", wrapped_ephemeral=b"", identity=b"")
+        await world.service.answer_pair_code(ref="3@none", wrapped_ephemeral=b"", identity=b"")
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,8 @@ class Faults:
         garbled: messages to this device whose ciphertext is damaged on the way.
         altered: messages to this device whose attributes are replaced by `alterations`.
         alterations: for `altered`: attributes of the stanza by name, such as `t` or `id`.
-        mute: pings and queries of this device that stay unanswered.
-        hidden: looked up by others, the account has no LID and no devices (unknown recipient).
+        no_response: pings and queries of this device that stay unanswered.
+        unregistered: looked up by others, the account has no LID and no devices.
         no_bundles: nobody can fetch this device's keys.
         refused_queries: queries of this device that are refused; of several that fit, the first
             that is not used up strikes.
@@ -106,8 +106,8 @@ class Faults:
     garbled: int = 0
     altered: int = 0
     alterations: Mapping[str, str] = field(default_factory=dict)
-    mute: int = 0
-    hidden: bool = False
+    no_response: int = 0
+    unregistered: bool = False
     no_bundles: bool = False
     refused_queries: tuple[QueryRefusal, ...] = ()
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway_worker.sandbox.hub.faults import NO_FAULTS, Faults, QueryRefusal, RefusalShape
-from gateway_worker.sandbox.hub.rules import (
+from gateway_worker.sandbox.service.fault_rules import (
     Alter,
     Corrupt,
     Delay,
@@ -19,11 +18,12 @@ from gateway_worker.sandbox.hub.rules import (
     Rule,
     Who,
 )
+from gateway_worker.sandbox.service.faults import NO_FAULTS, Faults, QueryRefusal, RefusalShape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway_worker.sandbox.hub.rulebook import RuleBook
+    from gateway_worker.sandbox.service.fault_book import FaultBook
 
 COUNTED: Final = (
     "drop_logins",
@@ -32,14 +32,14 @@ COUNTED: Final = (
     "lost_receipts",
     "garbled",
     "altered",
-    "mute",
+    "no_response",
 )
 
 
 class FaultShorthand:
     """What was set as `Faults`, for whom, and what is left of it."""
 
-    def __init__(self, *, rules: RuleBook) -> None:
+    def __init__(self, *, rules: FaultBook) -> None:
         """Keep the rules in a book beside those of others."""
         self._rules = rules
         self._set: dict[Who, Faults] = {}
@@ -73,7 +73,7 @@ class FaultShorthand:
 
     def _left(self, who: Who, name: str, times: int) -> int:
         active = self._rules.find(_id(who, name))
-        return times if active is None else max(times - active.struck, 0)
+        return times if active is None else max(times - active.applied, 0)
 
 
 def rules_of(who: Who, faults: Faults) -> Iterator[Rule]:
@@ -114,11 +114,11 @@ def _effects(faults: Faults) -> Iterator[tuple[str, Point, Effect]]:
     yield "lost_receipts", Point.RECEIPT, Drop()
     yield "garbled", Point.DELIVERY, Corrupt()
     yield "altered", Point.DELIVERY, Alter(attrs=faults.alterations)
-    yield "mute", Point.IQ, Drop()
+    yield "no_response", Point.IQ, Drop()
     if faults.ack_delay_seconds:
         yield "ack_delay_seconds", Point.ACK, Delay(seconds=faults.ack_delay_seconds)
-    if faults.hidden:
-        yield "hidden", Point.LOOKUP, Drop()
+    if faults.unregistered:
+        yield "unregistered", Point.LOOKUP, Drop()
     if faults.no_bundles:
         yield "no_bundles", Point.BUNDLE, Drop()
 

@@ -1,14 +1,16 @@
-"""The hub in one object: its parts joined, for phones, for control and for connections."""
+"""The service in one object: its parts joined, for phones, for control and for connections."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
 
-from gateway_worker.sandbox.hub.accounts import PHONE, Account, Accounts, DeviceRecord
-from gateway_worker.sandbox.hub.directory import AccountDirectory
-from gateway_worker.sandbox.hub.errors import UnknownAccountError
-from gateway_worker.sandbox.hub.interface import (
+from gateway_worker.sandbox.service.accounts import PHONE, Account, Accounts, DeviceRecord
+from gateway_worker.sandbox.service.directory import AccountDirectory
+from gateway_worker.sandbox.service.errors import UnknownAccountError
+from gateway_worker.sandbox.service.fault_book import FaultBook
+from gateway_worker.sandbox.service.fault_rules import Who
+from gateway_worker.sandbox.service.interface import (
     AccountInfo,
     FetchedBundle,
     KeyBundle,
@@ -17,23 +19,21 @@ from gateway_worker.sandbox.hub.interface import (
     Phone,
     PreKey,
 )
-from gateway_worker.sandbox.hub.linking import CompanionLinking
-from gateway_worker.sandbox.hub.pushing import push
-from gateway_worker.sandbox.hub.relay import StanzaRelay
-from gateway_worker.sandbox.hub.rulebook import RuleBook
-from gateway_worker.sandbox.hub.rules import Who
-from gateway_worker.sandbox.hub.shorthand import FaultShorthand
+from gateway_worker.sandbox.service.linking import CompanionLinking
+from gateway_worker.sandbox.service.pushing import push
+from gateway_worker.sandbox.service.relay import StanzaRelay
+from gateway_worker.sandbox.service.shorthand import FaultShorthand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gateway_worker.sandbox.hub.faults import Faults, StreamEnd
+    from gateway_worker.sandbox.service.faults import Faults, StreamEnd
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Node
 
 
-class LocalHub:
-    """Implements `interface.Hub`; connections of the server use its parts directly.
+class Service:
+    """Implements the Protocols of `interface`; connections of the server use its parts directly.
 
     Attributes:
         accounts: the records.
@@ -46,7 +46,7 @@ class LocalHub:
     def __init__(self) -> None:
         """Start with no account."""
         self.accounts = Accounts()
-        self.rules = RuleBook(accounts=self.accounts)
+        self.rules = FaultBook(accounts=self.accounts)
         self.directory = AccountDirectory(accounts=self.accounts, rules=self.rules)
         self.relay = StanzaRelay(accounts=self.accounts, rules=self.rules)
         self.linking = CompanionLinking(accounts=self.accounts)

@@ -1,9 +1,9 @@
-"""What the hub shows to phones, to the control API and to the connections of the server.
+"""What the service shows to phones, to the control API and to the connections of the server.
 
-The hub is the service's memory: who exists, which devices they linked, which keys are published and
+The service remembers: who exists, which devices they linked, which keys are published and
 what still waits for whom. A *device* is either a companion (a real client library on a websocket)
 or a simulated phone, device 0 of its account, which lives in this process. Stanzas are built as
-a client would build them; the hub does to them what the service does on the way.
+a client would build them; the service does to them what the real one does on the way.
 
 Everything here runs in one event loop and must be called from it.
 """
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gateway_worker.sandbox.hub.faults import Faults, StreamEnd
-    from gateway_worker.sandbox.hub.rulebook import RuleBook
+    from gateway_worker.sandbox.service.fault_book import FaultBook
+    from gateway_worker.sandbox.service.faults import Faults, StreamEnd
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Node
 
@@ -108,7 +108,7 @@ class LinkedDevice:
         platform: what the companion calls itself in its pairing data.
         identity: its 32-byte identity key.
         device_identity: the serialized ADVSignedDeviceIdentity with the companion's signature
-            (verified by the hub) and without the account's key.
+            (verified by the service) and without the account's key.
     """
 
     number: Jid
@@ -190,10 +190,10 @@ class Phone(Device, Protocol):
     """A simulated phone: device 0, and the one who can link companions."""
 
     def pair_code_hello(self, hello: PairCodeHello) -> None:
-        """A companion asks to be linked; answer with `Hub.answer_pair_code`. Returns at once."""
+        """A companion asks to be linked; answer with `answer_pair_code`. Returns at once."""
 
     def pair_code_finish(self, finish: PairCodeFinish) -> None:
-        """The companion used the code; go on with `Hub.complete_pairing`. Returns at once."""
+        """The companion used the code; go on with `complete_pairing`. Returns at once."""
 
 
 class Directory(Protocol):
@@ -353,7 +353,7 @@ class Scripting(Protocol):
     """Faults and figures, for the control API and for tests."""
 
     @property
-    def rules(self) -> RuleBook:
+    def rules(self) -> FaultBook:
         """What shall go wrong, by rules with ids."""
 
     def set_faults(self, account: Jid, faults: Faults, *, device: int | None = None) -> None:
@@ -398,7 +398,3 @@ class Scripting(Protocol):
 
     def links(self, account: Jid) -> tuple[LinkState, ...]:
         """The state of each companion of an account, lowest device first."""
-
-
-class Hub(Directory, Relay, Linking, Scripting, Protocol):
-    """All of it; take the narrower Protocol where that is enough."""

@@ -11,17 +11,17 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gateway_worker.sandbox.hub.accounts import Account, Accounts, DeviceRecord, now, online
-from gateway_worker.sandbox.hub.routes.forwarding import forwarded_attrs, forwarded_children
-from gateway_worker.sandbox.hub.routes.nowhere import NowhereRoute
-from gateway_worker.sandbox.hub.rules import Alter, Corrupt, Point
+from gateway_worker.sandbox.service.accounts import Account, Accounts, DeviceRecord, now, online
+from gateway_worker.sandbox.service.fault_rules import Alter, Corrupt, Point
+from gateway_worker.sandbox.service.routes.forwarding import forwarded_attrs, forwarded_children
+from gateway_worker.sandbox.service.routes.nowhere import NowhereRoute
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway_worker.sandbox.hub.routes.route import Sender
-    from gateway_worker.sandbox.hub.rulebook import RuleBook
+    from gateway_worker.sandbox.service.fault_book import FaultBook
+    from gateway_worker.sandbox.service.routes.route import Sender
     from gateway_worker.sandbox.wire.jid import Jid
 
 PREKEY_MESSAGE: Final = "pkmsg"
@@ -32,8 +32,8 @@ Copy = tuple["Jid", tuple[Node, ...]]
 class DirectRoute:
     """The way to an account, by number or by LID."""
 
-    def __init__(self, *, accounts: Accounts, rules: RuleBook) -> None:
-        """Work on the hub's accounts; rules say what goes wrong."""
+    def __init__(self, *, accounts: Accounts, rules: FaultBook) -> None:
+        """Work on the service's accounts; rules say what goes wrong."""
         self._accounts = accounts
         self._rules = rules
         self._nowhere = NowhereRoute()
@@ -103,9 +103,9 @@ class DirectRoute:
     def _put(self, record: DeviceRecord, message: Node) -> None:
         """Put a message into a mailbox, damaged where a rule says so."""
         damaged = message
-        if self._rules.strike(Point.DELIVERY, record, Corrupt, message) is not None:
+        if self._rules.consume(Point.DELIVERY, record, Corrupt, message) is not None:
             damaged = replace(damaged, content=tuple(map(_garbled, message.children)))
-        changed = self._rules.strike(Point.DELIVERY, record, Alter, message)
+        changed = self._rules.consume(Point.DELIVERY, record, Alter, message)
         if changed is not None:
             damaged = replace(damaged, attrs={**message.attrs, **changed.attrs})
         record.mailbox.put(damaged)

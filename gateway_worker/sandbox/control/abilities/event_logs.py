@@ -6,8 +6,8 @@ from typing import Final, TypeVar
 
 from gateway_worker.sandbox.control import models
 from gateway_worker.sandbox.control.operation import Operation
-from gateway_worker.sandbox.control.views import message_view, problem_view, receipt_view
-from gateway_worker.sandbox.phones.journal import Journal
+from gateway_worker.sandbox.control.views import handling_error_view, message_view, receipt_view
+from gateway_worker.sandbox.phones.event_log import EventLog
 from gateway_worker.sandbox.phones.phone import Phone
 
 EntryT = TypeVar("EntryT")
@@ -31,15 +31,15 @@ async def receipts(phone: Phone, query: models.Poll) -> models.ReceiptPage:
     return models.ReceiptPage(items=tuple(map(receipt_view, items)), next=position)
 
 
-async def problems(phone: Phone, query: models.Poll) -> models.ProblemPage:
+async def handling_errors(phone: Phone, query: models.Poll) -> models.HandlingErrorPage:
     """Return what the phone could not handle, from a position on."""
-    items, position = await _news(phone.problems, query)
-    return models.ProblemPage(items=tuple(map(problem_view, items)), next=position)
+    items, position = await _news(phone.handling_errors, query)
+    return models.HandlingErrorPage(items=tuple(map(handling_error_view, items)), next=position)
 
 
-async def _news(journal: Journal[EntryT], poll: models.Poll) -> tuple[tuple[EntryT, ...], int]:
-    entries = await journal.wait_since(poll.since, timeout=poll.timeout_seconds)
-    return entries, len(journal)
+async def _news(events: EventLog[EntryT], poll: models.Poll) -> tuple[tuple[EntryT, ...], int]:
+    entries = await events.wait_since(poll.since, timeout=poll.timeout_seconds)
+    return entries, len(events)
 
 
 OPERATIONS: Final = tuple(
@@ -48,6 +48,6 @@ OPERATIONS: Final = tuple(
         ("inbox", "inbox", inbox),
         ("own_messages", "own-messages", own_messages),
         ("receipts", "receipts", receipts),
-        ("problems", "problems", problems),
+        ("handling_errors", "handling-errors", handling_errors),
     )
 )
