@@ -149,7 +149,7 @@ async def _open(
         start.at_the_end(
             Stage.SIGN_OFF, partial(parts.heartbeat.farewell, WorkerStopped), "farewell"
         )
-        await start.service(parts.routes, Stage.RELAY)
+        await start.service(parts.route_cache, Stage.RELAY)
         await start.service(parts.relay, Stage.RELAY)
         await start.service(parts.recorder, Stage.RECORDER)
         await start.observer(parts.pruner, Stage.RECORDER)
@@ -171,7 +171,7 @@ async def _work(start: _Start, parts: Parts) -> int:
     await start.service(parts.lease, Stage.SIDE_WORK)
     await start.service(parts.manager, Stage.SESSIONS)
     resumed = await unless_stopped(start.stop, parts.manager.resume())
-    await start.observer(parts.retellings, Stage.HELPERS)
+    await start.observer(parts.quarantine_retries, Stage.HELPERS)
     await start.observer(parts.copies, Stage.COMMANDS)
     await start.service(parts.dispatcher, Stage.COMMANDS)
     await start.service(parts.consumer, Stage.COMMANDS)
@@ -179,8 +179,8 @@ async def _work(start: _Start, parts: Parts) -> int:
     start.at_the_end(Stage.COMMANDS, parts.consumer.stop_intake, "stop intake")
     # What still comes for those that have gone is sent on while commands come to their end.
     start.at_the_end(Stage.COMMANDS, partial(_hand_over, parts, start.budget), "hand over")
-    await start.observer(parts.leftovers, Stage.HELPERS)
-    await start.service(parts.caretaker, Stage.HELPERS)
+    await start.observer(parts.orphan_spools, Stage.HELPERS)
+    await start.service(parts.failover, Stage.HELPERS)
     start.at_the_end(Stage.HELPERS, partial(parts.heartbeat.farewell, WorkerDraining), "announce")
     await start.observer(parts.heartbeat, Stage.HELPERS)
     await start.observer(parts.capacity, Stage.HELPERS)

@@ -24,11 +24,11 @@ from gateway_worker.log import SINKS, Logging
 from gateway_worker.metrics import SNAPSHOT_TROUBLES, Metrics
 from gateway_worker.outbox.recorder import Recorder
 from gateway_worker.outbox.relay import Relay
-from gateway_worker.sessions.inbound.orphan_spools import Leftovers
-from gateway_worker.sessions.inbound.quarantine_retry import Retellings
+from gateway_worker.sessions.inbound.orphan_spools import OrphanSpools
+from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetries
 from gateway_worker.sessions.ownership.lease import LeaseKeeper
 from gateway_worker.sessions.ownership.manager import SessionManager
-from gateway_worker.sessions.ownership.takeover import Caretaker
+from gateway_worker.sessions.ownership.takeover import FailoverService
 from gateway_worker.storage.cache.client import Cache
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.objects.client import Objects
@@ -127,12 +127,12 @@ class Observed(Protocol):
         ...
 
     @property
-    def caretaker(self) -> Caretaker:
+    def failover(self) -> FailoverService:
         """Who takes sessions over."""
         ...
 
     @property
-    def retellings(self) -> Retellings:
+    def quarantine_retries(self) -> QuarantineRetries:
         """What tells again the arrivals that the database has refused."""
         ...
 
@@ -142,7 +142,7 @@ class Observed(Protocol):
         ...
 
     @property
-    def leftovers(self) -> Leftovers:
+    def orphan_spools(self) -> OrphanSpools:
         """What sessions have left on the disk."""
         ...
 
@@ -244,9 +244,9 @@ def observe(sidecar: HealthSidecar, metrics: Metrics, adapters: Outside, parts: 
     sidecar.add_section(
         "refused_arrivals",
         lambda: {
-            "refused": parts.retellings.refused,
-            "told_again": parts.retellings.told,
-            "waiting": parts.retellings.waiting,
+            "refused": parts.quarantine_retries.refused,
+            "told_again": parts.quarantine_retries.told,
+            "waiting": parts.quarantine_retries.waiting,
         },
     )
     _follow(metrics, adapters, parts)
@@ -274,10 +274,10 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
     metrics.follow(metrics.commands_misrouted, lambda: parts.dispatcher.misrouted)
     metrics.follow(metrics.partial_records, lambda: adapters.hosts.notices["record_partial"])
     metrics.follow(metrics.lease_lapses, lambda: parts.lease.lapses)
-    metrics.follow(metrics.taken_over, lambda: parts.caretaker.taken)
+    metrics.follow(metrics.taken_over, lambda: parts.failover.taken)
     metrics.follow(metrics.handed_over, lambda: parts.manager.handed_over)
-    metrics.follow(metrics.refused_arrivals, lambda: parts.retellings.refused)
-    metrics.follow(metrics.retold_arrivals, lambda: parts.retellings.told)
+    metrics.follow(metrics.refused_arrivals, lambda: parts.quarantine_retries.refused)
+    metrics.follow(metrics.retold_arrivals, lambda: parts.quarantine_retries.told)
     metrics.capacity.set(parts.manager.capacity)
 
     def gauges() -> None:
@@ -288,10 +288,10 @@ def _follow(metrics: Metrics, adapters: Outside, parts: Observed) -> None:
         metrics.commands_held.set(parts.dispatcher.held)
         metrics.outbox_depth.set(parts.report.last.outbox_depth)
         metrics.unassigned_waiting.set(parts.capacity.last.waiting)
-        metrics.stores_kept.set(parts.leftovers.kept)
+        metrics.stores_kept.set(parts.orphan_spools.kept)
         metrics.fleet_room.set(parts.capacity.last.free)
-        metrics.fleet_stranded.set(parts.caretaker.stranded)
-        metrics.refused_waiting.set(parts.retellings.waiting)
+        metrics.fleet_stranded.set(parts.failover.stranded)
+        metrics.refused_waiting.set(parts.quarantine_retries.waiting)
         metrics.held_aside.set(parts.recorder.held_aside + parts.inbox.held_aside)
         for name, depth in adapters.broker.depths.items():
             metrics.queue_depth.labels(name).set(depth)

@@ -33,19 +33,19 @@ from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.budget import StopBudget
 from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.runtime.retry import until_answered
-from gateway_worker.sessions.inbound.orphan_spools import Leftovers
-from gateway_worker.sessions.inbound.quarantine_retry import Retellings
-from gateway_worker.sessions.lease_state import Tenure
+from gateway_worker.sessions.inbound.orphan_spools import OrphanSpools
+from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetries
+from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.ownership.disk import Disk
 from gateway_worker.sessions.ownership.drain import Drain
 from gateway_worker.sessions.ownership.lease import LeaseKeeper
 from gateway_worker.sessions.ownership.manager import SessionManager
-from gateway_worker.sessions.ownership.takeover import Caretaker
+from gateway_worker.sessions.ownership.takeover import FailoverService
 from gateway_worker.sessions.ports import SessionStore
 from gateway_worker.sessions.store.snapshot_schedule import SnapshotSchedule, SnapshotTiming
 from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
 from gateway_worker.storage.cache.client import Cache
-from gateway_worker.storage.cache.route_cache import RedisRoutes
+from gateway_worker.storage.cache.route_cache import RedisRouteCache
 from gateway_worker.storage.cache.workers import RedisWorkers
 from gateway_worker.storage.db.changes.store import PostgresChangeStore
 from gateway_worker.storage.db.copies import PostgresCopyRegister
@@ -92,7 +92,7 @@ class WorkerPresence:
     """Shows in the cache that this worker lives."""
 
     def __init__(
-        self, *, worker_id: str, adapters: Adapters, sessions: SessionStore, routes: RedisRoutes
+        self, *, worker_id: str, adapters: Adapters, sessions: SessionStore, routes: RedisRouteCache
     ) -> None:
         self._worker_id = worker_id
         self._registry = RedisWorkers(cache=adapters.cache)
@@ -125,13 +125,13 @@ class Parts:
     capacity: CapacityWatch
     resources: ResourceMeter
     report: LoadReport
-    routes: RedisRoutes
+    route_cache: RedisRouteCache
     workers: WorkerPresence
     lease: LeaseKeeper
     leases: PostgresWorkerStore
-    caretaker: Caretaker
-    leftovers: Leftovers
-    retellings: Retellings
+    failover: FailoverService
+    orphan_spools: OrphanSpools
+    quarantine_retries: QuarantineRetries
     copies: SnapshotSchedule
     drain: Drain
 
@@ -212,12 +212,14 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
         offer=relay.offer,
         observe=counts.metrics.observe_commit,
     )
-    routes = RedisRoutes(cache=adapters.cache)
+    routes = RedisRouteCache(cache=adapters.cache)
     around = _surroundings(settings, adapters, disk, recorder, relay, routes, counts)
     workers = WorkerPresence(
         worker_id=worker_id, adapters=adapters, sessions=around.sessions, routes=routes
     )
-    manager = SessionManager(around=around, capacity=settings.capacity, controls=broker.publisher)
+    manager = SessionManager(
+        around=around, capacity=settings.capacity, peer_messages=broker.publisher
+    )
     inbox = Inbox(store=PostgresInboxStore(database=adapters.database))
     context = Context(
         manager=manager,
@@ -289,13 +291,15 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
         ),
         resources=resources,
         report=report,
-        routes=routes,
+        route_cache=routes,
         workers=workers,
         lease=_lease(settings, adapters, around, leases, manager, consumer),
         leases=leases,
-        caretaker=_caretaker(settings, around, adapters.database, manager, consumer),
-        leftovers=_leftovers(adapters, around, manager),
-        retellings=Retellings(sessions=manager.sessions, refused=around.refused),
+        failover=_failover(settings, around, adapters.database, manager, consumer),
+        orphan_spools=_orphan_spools(adapters, around, manager),
+        quarantine_retries=QuarantineRetries(
+            sessions=manager.sessions, quarantined=around.quarantined
+        ),
         copies=SnapshotSchedule(
             snapshots=adapters.snapshots,
             running=manager.store_files if adapters.snapshots.are_needed else tuple,
@@ -382,7 +386,7 @@ def _lease(
     return LeaseKeeper(
         leases=leases,
         hosts=adapters.hosts,
-        tenure=around.tenure,
+        lease_state=around.lease_state,
         on_lapsed=consumer.suspend,
         on_regained=regained,
         version=VERSION,
@@ -390,16 +394,16 @@ def _lease(
     )
 
 
-def _caretaker(
+def _failover(
     settings: Settings,
     around: Surroundings,
     database: Database,
     manager: SessionManager,
     consumer: CommandConsumer,
-) -> Caretaker:
-    return Caretaker(
+) -> FailoverService:
+    return FailoverService(
         worker_id=settings.worker_id,
-        tenure=around.tenure,
+        lease_state=around.lease_state,
         settle_seconds=settings.lease_seconds / 2,
         workers=PostgresWorkerStore(
             database=database,
@@ -413,19 +417,21 @@ def _caretaker(
     )
 
 
-def _leftovers(adapters: Adapters, around: Surroundings, manager: SessionManager) -> Leftovers:
-    leftovers = Leftovers(
+def _orphan_spools(
+    adapters: Adapters, around: Surroundings, manager: SessionManager
+) -> OrphanSpools:
+    orphan_spools = OrphanSpools(
         worker_id=around.worker_id,
         directory=around.data_dir,
         launcher=adapters.hosts,
         sessions=around.sessions,
         snapshots=adapters.snapshots,
-        controls=adapters.broker.publisher,
+        peer_messages=adapters.broker.publisher,
         held=manager.is_held,
         moves=around.moves,
     )
-    manager.when_lost(leftovers.clear)
-    return leftovers
+    manager.when_lost(orphan_spools.clear)
+    return orphan_spools
 
 
 def _surroundings(
@@ -434,7 +440,7 @@ def _surroundings(
     disk: Disk,
     recorder: Recorder,
     relay: Relay,
-    routes: RedisRoutes,
+    routes: RedisRouteCache,
     counts: Counts,
 ) -> Surroundings:
     return Surroundings(
@@ -444,14 +450,14 @@ def _surroundings(
         recorder=recorder,
         sessions=PostgresSessionStore(database=adapters.database),
         messages=PostgresMessageStore(database=adapters.database),
-        routes=adapters.broker.routes,
-        routing=routes,
+        bindings=adapters.broker.bindings,
+        route_cache=routes,
         snapshots=adapters.snapshots,
         journals=adapters.hosts,
         background=Background(name="background"),
         clock=SystemClock(),
         limits=SessionLimits(stranded_seconds=settings.stranded_seconds),
         observer=counts,
-        tenure=Tenure(),
+        lease_state=LeaseState(),
         relay=relay,
     )

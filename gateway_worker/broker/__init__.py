@@ -25,9 +25,10 @@ from gateway_worker.broker.making import add_backend
 from gateway_worker.broker.publisher import Publisher
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import BrokerHealth, BrokerStats
-from gateway_worker.broker.topology import Routes
+from gateway_worker.broker.topology import Bindings
 
 __all__ = [
+    "Bindings",
     "Broker",
     "BrokerHealth",
     "BrokerSettings",
@@ -37,6 +38,5 @@ __all__ = [
     "DeadLetterView",
     "Handled",
     "Publisher",
-    "Routes",
     "add_backend",
 ]

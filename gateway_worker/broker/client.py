@@ -14,10 +14,10 @@ from gateway_worker.broker.consumer import CommandConsumer
 from gateway_worker.broker.publisher import Publisher
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import BrokerHealth, BrokerStats, Counters
-from gateway_worker.broker.topology import Declarer, Routes
+from gateway_worker.broker.topology import Bindings, Declarer
 from gateway_worker.commands.ports import CommandSink
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.peer_messages import MAX_CONTROL_BYTES
+from gateway_worker.sessions.peer_messages import MAX_PEER_MESSAGE_BYTES
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +51,7 @@ class Broker:
             worker_id=worker_id,
             request_timeout_seconds=settings.request_timeout_seconds,
         )
-        self.routes = Routes(declarer=self._declarer)
+        self.bindings = Bindings(declarer=self._declarer)
         self.publisher = Publisher(
             connection=self._publishing,
             declarer=self._declarer,
@@ -89,7 +89,7 @@ class Broker:
     def _largest(self, exchange: bytes) -> int:
         """Return the size of the largest body that is read from an exchange."""
         is_workers = exchange == self._topology.internal.encode()
-        return MAX_CONTROL_BYTES if is_workers else MAX_COMMAND_BYTES
+        return MAX_PEER_MESSAGE_BYTES if is_workers else MAX_COMMAND_BYTES
 
     def consumer(self, sink: CommandSink) -> CommandConsumer:
         """Return the service that consumes commands; call it once, then run it."""

@@ -333,7 +333,7 @@ class Publisher:
             content_type=CONTROL_CONTENT_TYPE if delivery.control else None,
         )
 
-    async def control(
+    async def send_peer_message(
         self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
     ) -> None:
         """Send a message of one worker to another (`marker`, `adopt`, `late`).

@@ -226,7 +226,7 @@ class Declarer:
         await self._maker.unbind(self._own(session_id))
 
 
-class Routes:
+class Bindings:
     """The bindings from the keys of owned sessions to this worker's queue."""
 
     def __init__(self, *, declarer: Declarer) -> None:

@@ -139,7 +139,7 @@ class Upkeep:
             log.error("broker.binding_lost", session_id=session_id)
 
     async def _pass_on(self, worker_id: str, body: bytes) -> None:
-        await self._publisher.control(PROBE, worker_id=worker_id, body=body)
+        await self._publisher.send_peer_message(PROBE, worker_id=worker_id, body=body)
 
     def _begin(self, work: Any, *, name: str) -> None:
         async def run() -> None:

@@ -49,10 +49,10 @@ from gateway_worker.runtime.allowance import Allowance, Allowances
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.ownership.manager import OwnedElsewhereError, SessionManager
 from gateway_worker.sessions.peer_messages import (
-    MAX_CONTROL_BYTES,
-    Control,
-    ControlError,
-    ControlKind,
+    MAX_PEER_MESSAGE_BYTES,
+    PeerMessage,
+    PeerMessageError,
+    PeerMessageKind,
 )
 
 log = structlog.get_logger(__name__)
@@ -98,7 +98,7 @@ class Work:
     """
 
     delivery: Delivery
-    content: Command | Control | CommandRejectedError | ControlError
+    content: Command | PeerMessage | CommandRejectedError | PeerMessageError
     arrived: float
     lane: Lane
     ticket: "Ticket[Work | Errand] | None" = None
@@ -196,7 +196,7 @@ class Dispatcher:
             lane=_lane_of(content),
         )
         work.ticket = self._scheduler.post(key, work, lane=work.lane)
-        if not isinstance(content, Control | CommandRejectedError | ControlError):
+        if not isinstance(content, PeerMessage | CommandRejectedError | PeerMessageError):
             if is_misrouted(delivery, content):
                 self.misrouted += 1
                 log.warning("command.misrouted", command_id=content.id, session_id=content.subject)
@@ -273,7 +273,7 @@ class Dispatcher:
 
     def _is_overdue(self, work: Work) -> bool:
         content = work.content
-        if isinstance(content, Control | CommandRejectedError | ControlError):
+        if isinstance(content, PeerMessage | CommandRejectedError | PeerMessageError):
             return False
         left = self._executor.seconds_left(content)
         return left is not None and left <= 0
@@ -288,7 +288,7 @@ class Dispatcher:
             return
         if isinstance(work.content, CommandRejectedError):
             await self._refuse(work.delivery, work.content, arrived=work.arrived)
-        elif isinstance(work.content, ControlError):
+        elif isinstance(work.content, PeerMessageError):
             log.error("control.unreadable", reason=str(work.content))
             refusal = Refusal(code="internal", reason=str(work.content))
             await work.delivery.settle(Settlement.DEAD, refusal)
@@ -301,10 +301,10 @@ class Dispatcher:
         Without a turn of its own it lets nobody pass while it waits.
         """
         content = work.content
-        assert not isinstance(content, CommandRejectedError | ControlError)
+        assert not isinstance(content, CommandRejectedError | PeerMessageError)
         names = (
             {"control": content.kind.value}
-            if isinstance(content, Control)
+            if isinstance(content, PeerMessage)
             else {"command_id": content.id, "command_type": content.type}
         )
         with structlog.contextvars.bound_contextvars(session_id=session_id, **names):
@@ -314,7 +314,7 @@ class Dispatcher:
                 await work.delivery.settle(Settlement.REQUEUE)
             except Exception:
                 log.exception("command.given_up")
-                if isinstance(content, Control):
+                if isinstance(content, PeerMessage):
                     refusal = Refusal(code="internal", reason="the gateway failed")
                     await work.delivery.settle(Settlement.DEAD, refusal)
                 else:
@@ -363,7 +363,7 @@ class Dispatcher:
             return True  # it has gone back to the broker with the rest of its queue
         if self._awaits_room(work):
             return False
-        control = content if isinstance(content, Control) else None
+        control = content if isinstance(content, PeerMessage) else None
         course = await self._pilot.look(session_id, delivery, control)
         if work.lane in (Lane.SENDS, Lane.LIFECYCLE) and (
             outdated := self._turns.outdated(session_id)
@@ -408,7 +408,7 @@ class Dispatcher:
     ) -> bool:
         """Execute a command that is for us, or hold it; False if it turns out not to be."""
         content = work.content
-        assert not isinstance(content, CommandRejectedError | Control | ControlError)
+        assert not isinstance(content, CommandRejectedError | PeerMessage | PeerMessageError)
         if course.where.pending and not await self._has_arrived(session_id):
             return False
         if work.failure is not None:
@@ -426,7 +426,7 @@ class Dispatcher:
     async def _run_stranded(self, session_id: str, work: Work) -> bool:
         """Deal with what comes for a session that nobody runs, once nobody will; else False."""
         content, now = work.content, time.monotonic()
-        assert not isinstance(content, CommandRejectedError | ControlError)
+        assert not isinstance(content, CommandRejectedError | PeerMessageError)
         is_overdue = self._is_overdue(work)
         if now < work.look_again and not is_overdue:
             return False
@@ -434,11 +434,11 @@ class Dispatcher:
         row = await self._manager.stranded(session_id, at_once=is_overdue)
         if row is None:
             return False
-        if not isinstance(content, Control):
+        if not isinstance(content, PeerMessage):
             return await self._executor.run_stranded(
                 work.delivery, content, row, arrived=work.arrived
             )
-        if content.kind is ControlKind.LATE:
+        if content.kind is PeerMessageKind.FORWARDED:
             return False  # kept for its owner; nothing waits behind it
         # Whoever has the session next sends its markers again.
         await work.delivery.settle(Settlement.ACK)
@@ -455,18 +455,20 @@ class Dispatcher:
                 log.info("session.not_begun", reason=str(error))
         return True
 
-    async def _obey(self, session_id: str, work: Work, control: Control, *, is_over: bool) -> bool:
+    async def _obey(
+        self, session_id: str, work: Work, control: PeerMessage, *, is_over: bool
+    ) -> bool:
         """Do what another worker asks of the owner of a session; False if that is not us."""
         released: list[Work] = []
         try:
             match control.kind:
-                case ControlKind.ADOPT:
+                case PeerMessageKind.ADOPT:
                     await self._manager.adopt_given(session_id)
-                case ControlKind.MARKER if not is_over:
+                case PeerMessageKind.MARKER if not is_over:
                     await self._manager.find(session_id)
                     released = await self._turns.pass_marker(session_id, control.epoch)
-                case ControlKind.LATE:
-                    if not await self._manager.record_late(
+                case PeerMessageKind.FORWARDED:
+                    if not await self._manager.record_forwarded(
                         session_id, control.events, epoch=control.epoch
                     ):
                         return False
@@ -538,14 +540,16 @@ def _known_type(rejected: CommandRejectedError) -> str | None:
 
 def _read(
     delivery: Delivery,
-) -> tuple[str, Command | Control | CommandRejectedError | ControlError]:
+) -> tuple[str, Command | PeerMessage | CommandRejectedError | PeerMessageError]:
     """Return the mailbox of a delivery and what is in it."""
     if delivery.control is not None:
-        if delivery.size_bytes > MAX_CONTROL_BYTES:
-            return "unreadable", ControlError(f"a control message of {delivery.size_bytes} bytes")
+        if delivery.size_bytes > MAX_PEER_MESSAGE_BYTES:
+            return "unreadable", PeerMessageError(
+                f"a control message of {delivery.size_bytes} bytes"
+            )
         try:
-            control = Control.decode(delivery.control, delivery.body)
-        except ControlError as error:
+            control = PeerMessage.decode(delivery.control, delivery.body)
+        except PeerMessageError as error:
             return "unreadable", error
         return control.session_id, control
     try:
@@ -557,14 +561,14 @@ def _read(
     return command.subject, command
 
 
-def _lane_of(content: Command | Control | CommandRejectedError | ControlError) -> Lane:
+def _lane_of(content: Command | PeerMessage | CommandRejectedError | PeerMessageError) -> Lane:
     """Say what a delivery is to the others of its session."""
     match content:
-        case CommandRejectedError() | ControlError():
+        case CommandRejectedError() | PeerMessageError():
             return Lane.FREE
-        case Control():
+        case PeerMessage():
             # A marker says that all before it has come: it must not overtake a command.
-            return Lane.SENDS if content.kind is ControlKind.MARKER else Lane.PEERS
+            return Lane.SENDS if content.kind is PeerMessageKind.MARKER else Lane.PEERS
         case command:
             return HANDLERS[command.type].lane
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from gateway_worker.commands.chain import Step, Way, find_entry, next_step, next_step_of_marker
 from gateway_worker.commands.ports import Delivery
 from gateway_worker.sessions.ownership.manager import SessionManager
-from gateway_worker.sessions.peer_messages import Control, ControlKind
+from gateway_worker.sessions.peer_messages import PeerMessage, PeerMessageKind
 from gateway_worker.sessions.ports import Whereabouts
 
 
@@ -44,7 +44,9 @@ class Pilot:
     def __init__(self, *, manager: SessionManager) -> None:
         self._manager = manager
 
-    async def look(self, session_id: str, delivery: Delivery, control: Control | None) -> Course:
+    async def look(
+        self, session_id: str, delivery: Delivery, control: PeerMessage | None
+    ) -> Course:
         """Return what is to be done with a delivery, as things stand.
 
         If the session turns out to be somebody else's, it is no longer held here afterwards.
@@ -60,7 +62,7 @@ class Pilot:
         where = await self._manager.whereabouts(session_id, anew=True)
         if where.worker_id is None:
             return self._course(delivery, where, None)
-        if control.kind is not ControlKind.MARKER:
+        if control.kind is not PeerMessageKind.MARKER:
             step = Step(worker_id=where.worker_id, stage=None, hop=where.epoch)
             return self._course(delivery, where, step)
         entry = find_entry(control.epoch, where.pending)

@@ -7,7 +7,7 @@ _LOOK_SECONDS = 0.5
 """How soon a waiter looks again at a lease that has run out without being told so yet."""
 
 
-class Tenure:
+class LeaseState:
     """Whether hosts may run now."""
 
     def __init__(self) -> None:

@@ -7,30 +7,30 @@ from typing import Protocol
 
 import orjson
 
-MAX_CONTROL_BYTES = 1_048_576
-"""The largest control message that a worker reads, in bytes."""
+MAX_PEER_MESSAGE_BYTES = 1_048_576
+"""The largest peer message that a worker reads, in bytes."""
 MOST_EVENTS = 256
-"""How many late messages one control message may carry."""
+"""How many late messages one peer message may carry."""
 
 
-class ControlKind(StrEnum):
-    """What a control message says; it travels in the header `wa-control`."""
+class PeerMessageKind(StrEnum):
+    """What a peer message says; it travels in the header `wa-control`."""
 
     MARKER = "marker"
     """The former owner's queue holds nothing of the session before this."""
     ADOPT = "adopt"
     """The session is yours now."""
-    LATE = "late"
+    FORWARDED = "late"
     """Messages that arrived for the session at a former owner, and were not recorded there."""
 
 
-class ControlError(ValueError):
-    """A control message cannot be read."""
+class PeerMessageError(ValueError):
+    """A message to a peer cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """A control message.
+class PeerMessage:
+    """A message to a peer.
 
     Attributes:
         kind: What it says.
@@ -40,7 +40,7 @@ class Control:
         events: Of late messages: the events that announce them, as JSON.
     """
 
-    kind: ControlKind
+    kind: PeerMessageKind
     session_id: str
     epoch: int = 0
     events: Sequence[bytes] = field(default=())
@@ -51,33 +51,33 @@ class Control:
         return orjson.dumps({"session": self.session_id, "epoch": self.epoch, "events": events})
 
     @classmethod
-    def decode(cls, kind: str, body: bytes) -> "Control":
-        """Read a control message.
+    def decode(cls, kind: str, body: bytes) -> "PeerMessage":
+        """Read a peer message.
 
         Raises:
-            ControlError: It is none, too large, or one of a later release.
+            PeerMessageError: It is none, too large, or one of a later release.
         """
-        if len(body) > MAX_CONTROL_BYTES:
-            raise ControlError(f"a control message of {len(body)} bytes")
+        if len(body) > MAX_PEER_MESSAGE_BYTES:
+            raise PeerMessageError(f"a peer message of {len(body)} bytes")
         try:
             values = orjson.loads(body)
-            control = cls(
-                kind=ControlKind(kind),
+            message = cls(
+                kind=PeerMessageKind(kind),
                 session_id=str(values["session"]),
                 epoch=int(values["epoch"]),
                 events=tuple(orjson.dumps(event) for event in values["events"][: MOST_EVENTS + 1]),
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise ControlError(f"an unreadable control message: {type(error).__name__}") from error
-        if len(control.events) > MOST_EVENTS:
-            raise ControlError(f"a control message with more than {MOST_EVENTS} events")
-        return control
+            raise PeerMessageError(f"an unreadable peer message: {type(error).__name__}") from error
+        if len(message.events) > MOST_EVENTS:
+            raise PeerMessageError(f"a peer message with more than {MOST_EVENTS} events")
+        return message
 
 
-class Controls(Protocol):
-    """Publishes control messages to workers."""
+class PeerMessages(Protocol):
+    """Publishes peer messages to workers."""
 
-    async def control(
+    async def send_peer_message(
         self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
     ) -> None:
         """Publish to a worker's own key, with confirms. Raises `DependencyError`."""

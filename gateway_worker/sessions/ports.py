@@ -226,7 +226,7 @@ class CurrentQr:
     expires_at: datetime
 
 
-class RoutingTable(Protocol):
+class RouteCache(Protocol):
     """The table in the cache that backends may read. Never raises: it is rebuilt from the rows."""
 
     async def put(
@@ -244,7 +244,7 @@ class RoutingTable(Protocol):
         ...
 
 
-class CommandRoutes(Protocol):
+class CommandBindings(Protocol):
     """The broker's bindings from a session's key to this worker's queue."""
 
     async def bind(self, session_id: str) -> None:

@@ -10,37 +10,37 @@ from gateway_worker.host_protocol.methods import Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotHanded:
+class NotSubmitted:
     """The library never got it: it can be sent again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Handed:
+class Submitted:
     """The library got it and its answer is not there: it may have arrived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Acknowledged:
     """It has had its effect, and this was the answer."""
 
     result: Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class Rejected:
     """It was not sent; `error` says why, and whether another attempt can help."""
 
     error: GatewayError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Untraced:
+class Unknown:
     """The journal cannot tell: it is missing, damaged, or began after the send did."""
 
     detail: str
 
 
-SendTrace = NotHanded | Handed | Answered | Refused | Untraced
+SendTrace = NotSubmitted | Submitted | Acknowledged | Rejected | Unknown
 
 
 class SendJournals(Protocol):

@@ -6,20 +6,20 @@ from pathlib import Path
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.hosting import HostLauncher
-from gateway_worker.sessions.inbound.quarantine import RefusalCount
-from gateway_worker.sessions.lease_state import Tenure
+from gateway_worker.sessions.inbound.quarantine import QuarantineCount
+from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.ports import (
-    CommandRoutes,
+    CommandBindings,
     DeviceSnapshots,
     EventRelay,
     MessageStore,
     Recorder,
-    RoutingTable,
+    RouteCache,
     SessionObserver,
     SessionStore,
 )
 from gateway_worker.sessions.send_journal import SendJournals
-from gateway_worker.sessions.store.directory_moves import Moves
+from gateway_worker.sessions.store.directory_moves import DirectoryMoves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +37,8 @@ class SessionLimits:
         first_copy_seconds: How long a newly linked session waits for the first copy of its store.
         rehearsal_seconds: How long, before a session leaves, what its handover needs may take to
             answer; it is connected meanwhile.
-        away_seconds: How long a session that is about to leave, and is not connected any more, is
-            kept waiting for the same; then it goes on here.
+        quiesce_seconds: How long a session that is about to leave, and is not connected any more,
+            is kept waiting for the same; then it goes on here.
         unacknowledged: Inbound records of one session that may await their commit.
         remembered_sends: Sent messages whose command id is kept in memory for their receipts.
     """
@@ -51,7 +51,7 @@ class SessionLimits:
     restart_maximum_seconds: float = 60.0
     first_copy_seconds: float = 5.0
     rehearsal_seconds: float = 3.0
-    away_seconds: float = 1.0
+    quiesce_seconds: float = 1.0
     unacknowledged: int = 256
     remembered_sends: int = 1_000
 
@@ -64,7 +64,7 @@ class Surroundings:
         worker_id: This worker.
         data_dir: Where each session has its directory, under `sessions/`.
         observer: Counts what happens.
-        refused: Counts the arrivals that the database has refused; see `retelling`.
+        quarantined: Counts the arrivals that the database has refused; see `retelling`.
         moves: The directories that are being moved aside.
     """
 
@@ -74,18 +74,18 @@ class Surroundings:
     recorder: Recorder
     sessions: SessionStore
     messages: MessageStore
-    routes: CommandRoutes
-    routing: RoutingTable
+    bindings: CommandBindings
+    route_cache: RouteCache
     snapshots: DeviceSnapshots
     journals: SendJournals
     background: Background
     clock: Clock
     limits: SessionLimits
     observer: SessionObserver
-    tenure: Tenure
+    lease_state: LeaseState
     relay: EventRelay
-    refused: RefusalCount = field(default_factory=RefusalCount)
-    moves: Moves = field(default_factory=Moves)
+    quarantined: QuarantineCount = field(default_factory=QuarantineCount)
+    moves: DirectoryMoves = field(default_factory=DirectoryMoves)
 
     @property
     def source(self) -> str:
@@ -98,5 +98,5 @@ class Surroundings:
 
     @property
     def parking(self) -> Path:
-        """Where directories wait that no session here uses any more; see `Leftovers`."""
+        """Where directories wait that no session here uses any more; see `OrphanSpools`."""
         return self.data_dir / "leftovers"

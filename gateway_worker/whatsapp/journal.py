@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from gateway_worker.sessions.send_journal import (
-    Answered,
-    Handed,
-    NotHanded,
-    Refused,
+    Acknowledged,
+    NotSubmitted,
+    Rejected,
     SendTrace,
-    Untraced,
+    Submitted,
+    Unknown,
 )
 from gateway_worker.whatsapp import translate
 from gateway_worker.whatsapp.ipc.frames import Failed
@@ -63,10 +63,10 @@ async def trace(
     deadline = time.monotonic() + seconds
     while True:
         found, is_final = await asyncio.to_thread(_look, directory, run, is_ours)
-        if is_final or isinstance(found, Answered | Refused):
+        if is_final or isinstance(found, Acknowledged | Rejected):
             return found
         if time.monotonic() >= deadline:
-            return found if isinstance(found, Handed) else Untraced(detail="a host is in the way")
+            return found if isinstance(found, Submitted) else Unknown(detail="a host is in the way")
         await asyncio.sleep(PAUSE_SECONDS)
 
 
@@ -77,9 +77,9 @@ def _look(directory: Path, run: Run, is_ours: Callable[[int], bool]) -> tuple[Se
     try:
         journal = parse((directory / JOURNAL_NAME).read_bytes())
     except OSError:
-        return Untraced(detail="there is no journal"), is_free
+        return Unknown(detail="there is no journal"), is_free
     if journal is None:
-        return Untraced(detail="the journal is damaged"), is_free
+        return Unknown(detail="the journal is damaged"), is_free
     opened = journal.opened
     return _trace(journal, directory, run), is_free or (opened is not None and is_ours(opened.pid))
 
@@ -101,9 +101,9 @@ def _is_unlocked(directory: Path) -> bool:
 def _trace(journal: Journal, directory: Path, run: Run) -> SendTrace:
     match journal.last.get(run.command_id):
         case Handing():
-            return Handed()
+            return Submitted()
         case Answer(result=result):
-            return Answered(result=result)
+            return Acknowledged(result=result)
         case Refusal() as refusal:
             failed = Failed(
                 request=0,
@@ -112,10 +112,10 @@ def _trace(journal: Journal, directory: Path, run: Run) -> SendTrace:
                 retry_after_seconds=refusal.retry_after_seconds,
                 attempts=refusal.attempts,
             )
-            return Refused(error=translate.error_of(failed))
+            return Rejected(error=translate.error_of(failed))
         case None:
             gap = _gap(journal, directory, run)
-            return NotHanded() if gap is None else Untraced(detail=gap)
+            return NotSubmitted() if gap is None else Unknown(detail=gap)
 
 
 def _gap(journal: Journal, directory: Path, run: Run) -> str | None:

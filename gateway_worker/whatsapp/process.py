@@ -27,7 +27,7 @@ from gateway_worker.sessions.hosting import (
     HostExited,
     HostListener,
 )
-from gateway_worker.sessions.send_journal import Answered, NotHanded, Refused
+from gateway_worker.sessions.send_journal import Acknowledged, NotSubmitted, Rejected
 from gateway_worker.whatsapp import translate
 from gateway_worker.whatsapp.crash import crash_reason
 from gateway_worker.whatsapp.forkserver import ForkedHost
@@ -191,11 +191,11 @@ class HostProcess:
         found = await trace(self._directory, run, is_ours=self._is_ours, seconds=JOURNAL_SECONDS)
         self._log.info("host.send_traced", command_id=command_id, trace=type(found).__name__)
         match found:
-            case Answered(result=result):
+            case Acknowledged(result=result):
                 return result
-            case Refused(error=error):
+            case Rejected(error=error):
                 raise error
-            case NotHanded():
+            case NotSubmitted():
                 raise SessionNotConnectedError("the session's process ended; nothing was sent")
             case _:
                 raise UncertainError("the session's process ended while the message was sent")

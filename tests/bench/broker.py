@@ -72,7 +72,7 @@ async def _measure(count: int) -> dict[str, float]:
     )
     try:
         async with Broker.open(settings, worker_id=_WORKER) as broker:
-            await broker.routes.bind(_SESSION)
+            await broker.bindings.bind(_SESSION)
             published = await _publish(broker, count)
             await _in_turn(
                 count,

@@ -12,8 +12,8 @@ from gateway_contracts import PairByQr, SessionState, SessionStatus, StatusReaso
 from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.hosting import LinkEnded, PairingEnded
 from gateway_worker.sessions.ports import SessionRow
-from gateway_worker.sessions.session.disconnects import ending_of
-from gateway_worker.sessions.session.state import Standing
+from gateway_worker.sessions.session.disconnects import disconnect_of
+from gateway_worker.sessions.session.state import SessionStateMachine
 from gateway_worker.sessions.session.transitions import IllegalTransitionError, is_running
 from tests.property.support import run
 from tests.support.ports import surroundings
@@ -58,8 +58,8 @@ class SessionLife(RuleBasedStateMachine):
             epoch=3,
             created_at=self.around.clock.now(),
         )
-        self.standing = Standing(row=row, around=self.around, on_fenced=self.on_fenced)
-        self.do(self.standing.announce_created)
+        self.machine = SessionStateMachine(row=row, around=self.around, on_fenced=self.on_fenced)
+        self.do(self.machine.announce_created)
         self.model = S.CREATED
         self.told = 1
 
@@ -90,21 +90,21 @@ class SessionLife(RuleBasedStateMachine):
     @rule(wanted=st.sampled_from(S), reason=st.sampled_from(StatusReason))
     def enters(self, wanted: SessionState, reason: StatusReason) -> None:
         """Somebody wants another state."""
-        self.steps(wanted, lambda: self.standing.enter(wanted, reason))
+        self.steps(wanted, lambda: self.machine.enter(wanted, reason))
 
     @rule(reason=st.sampled_from(LINK_ENDINGS))
     def link_ends(self, reason: str) -> None:
         """The host says that there will be no more connection."""
-        ending = ending_of(LinkEnded(reason=reason, detail="why", retry_after_seconds=60))
-        self.steps(ending.state, lambda: self.standing.end(ending))
+        ending = disconnect_of(LinkEnded(reason=reason, detail="why", retry_after_seconds=60))
+        self.steps(ending.state, lambda: self.machine.end(ending))
         if ending.final:
-            assert not is_running(self.standing.state)
+            assert not is_running(self.machine.state)
 
     @rule(timed_out=st.booleans())
     def pairing_ends(self, *, timed_out: bool) -> None:
         """The host says that nobody has linked it."""
-        ending = ending_of(PairingEnded(timed_out=timed_out, detail="why"))
-        self.steps(ending.state, lambda: self.standing.end(ending))
+        ending = disconnect_of(PairingEnded(timed_out=timed_out, detail="why"))
+        self.steps(ending.state, lambda: self.machine.end(ending))
 
     @rule()
     def another_worker_has_it(self) -> None:
@@ -115,7 +115,7 @@ class SessionLife(RuleBasedStateMachine):
     @invariant()
     def it_stands_where_the_model_does(self) -> None:
         """And only what runs has a host."""
-        assert self.standing.state is self.model
+        assert self.machine.state is self.model
         assert is_running(self.model) is (self.model not in {*ENDS, S.CREATED})
 
     @invariant()
@@ -141,7 +141,7 @@ class SessionLife(RuleBasedStateMachine):
     @invariant()
     def losing_it_is_noticed_once(self) -> None:
         """However many changes are refused."""
-        assert self.fence_calls == self.standing.fenced <= self.is_lost
+        assert self.fence_calls == self.machine.fenced <= self.is_lost
 
     def teardown(self) -> None:
         """Leave nothing behind."""

@@ -1,6 +1,6 @@
 """Bindings of sessions to workers in memory; the port's tests run against them and the broker."""
 
-from gateway_worker.sessions.ports import CommandRoutes
+from gateway_worker.sessions.ports import CommandBindings
 
 
 class MemoryBroker:
@@ -20,7 +20,7 @@ class MemoryBroker:
         return {worker for session, worker in self.bound if session == session_id}
 
 
-class MemoryRoutes(CommandRoutes):
+class MemoryBindings(CommandBindings):
     """One worker's bindings. Faults are for who derives."""
 
     def __init__(self, broker: MemoryBroker, *, worker_id: str) -> None:

@@ -25,17 +25,17 @@ from gateway_worker.sessions.hosting import (
     LeftoverSpools,
     SessionHost,
 )
-from gateway_worker.sessions.lease_state import Tenure
+from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.ownership.ports import DeadWorkers, Intake, SessionsHere
-from gateway_worker.sessions.peer_messages import Controls
+from gateway_worker.sessions.peer_messages import PeerMessages
 from gateway_worker.sessions.ports import (
-    CommandRoutes,
+    CommandBindings,
     CurrentQr,
     DeviceSnapshots,
     EventRelay,
     MessageStore,
     Recorder,
-    RoutingTable,
+    RouteCache,
     SessionObserver,
     SessionRow,
     SessionStore,
@@ -178,7 +178,7 @@ class UnaskedMessages(MessageStore):
         unasked(self, "find")
 
 
-class UnaskedRoutes(CommandRoutes):
+class UnaskedBindings(CommandBindings):
     """Bindings that nobody makes or removes."""
 
     async def bind(self, session_id: str) -> None:
@@ -284,14 +284,14 @@ class UnaskedHost(SessionHost):
         unasked(self, "acknowledge")
 
 
-class UnaskedControls(Controls):
+class UnaskedPeerMessages(PeerMessages):
     """Nobody has anything to say to another worker."""
 
-    async def control(
+    async def send_peer_message(
         self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
     ) -> None:
         """Fail."""
-        unasked(self, "control")
+        unasked(self, "send_peer_message")
 
 
 class UnaskedDeadWorkers(DeadWorkers):
@@ -349,7 +349,7 @@ class UnaskedSessionsHere(SessionsHere):
         unasked(self, "adopt_taken")
 
 
-class QuietRouting(RoutingTable):
+class QuietRouteCache(RouteCache):
     """The cache's table, which only backends read."""
 
     async def put(
@@ -397,7 +397,7 @@ def surroundings(
     recorder: Recorder, *, worker_id: str, directory: Path, clock: Clock | None = None
 ) -> Surroundings:
     """Return what sessions share, of which only the recorder is asked; replace what else is."""
-    tenure = Tenure()
+    tenure = LeaseState()
     tenure.extend(float("inf"))
     return Surroundings(
         worker_id=worker_id,
@@ -406,14 +406,14 @@ def surroundings(
         recorder=recorder,
         sessions=UnaskedSessions(),
         messages=UnaskedMessages(),
-        routes=UnaskedRoutes(),
-        routing=QuietRouting(),
+        bindings=UnaskedBindings(),
+        route_cache=QuietRouteCache(),
         snapshots=UnaskedSnapshots(),
         journals=UnaskedJournals(),
         background=Background(name="test"),
         clock=clock or SystemClock(),
         limits=SessionLimits(),
         observer=QuietObserver(),
-        tenure=tenure,
+        lease_state=tenure,
         relay=QuietRelay(),
     )

@@ -41,7 +41,7 @@ async def main() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
     async with Broker.open(settings, worker_id=WORKER) as broker:
-        await broker.routes.bind("s1")
+        await broker.bindings.bind("s1")
         consuming = asyncio.create_task(broker.consumer(Sink()).run(stop))
         sys.stdout.write("ready\n")
         sys.stdout.flush()

@@ -89,9 +89,9 @@ async def migrate(context: Context, command: SessionMigrate) -> Effect:
         silent = f"the worker {target} does not answer"
         raise CapacityError(silent) if wished else DependencyError(silent)
     try:
-        await session.pack(StatusReason.HANDED_OVER)
+        await session.quiesce(StatusReason.HANDED_OVER)
     except GatewayError:
-        session.unpack()
+        session.resume()
         raise
     info = session.info().model_copy(update={"worker": target})
     return Effect(result=info, session=session, transfer=Transfer(to_worker=target))

@@ -36,7 +36,7 @@ from gateway_worker.devkit.chaos.plan import Strike
 from gateway_worker.devkit.chaos.traffic import Traffic
 from gateway_worker.devkit.chaos.witness import Cast, Witness
 from gateway_worker.devkit.insisting import until_done
-from gateway_worker.sessions.peer_messages import Control, ControlKind
+from gateway_worker.sessions.peer_messages import PeerMessage, PeerMessageKind
 
 WORKER: Final = "chaos-0"
 STRANGER: Final = Participant(jid="12025559999@s.whatsapp.net")
@@ -94,8 +94,8 @@ class HostileFaults:
         """Say in a worker's name that a message and a receipt have come; command in it as well."""
         session_id = self._session(strike)
         events = self._forged_events(session_id)
-        control = Control(
-            kind=ControlKind.LATE,
+        control = PeerMessage(
+            kind=PeerMessageKind.FORWARDED,
             session_id=session_id,
             epoch=1_000_000,
             events=tuple(encode(event) for event in events),

@@ -10,7 +10,7 @@ from gateway_contracts import (
 from gateway_worker.sessions.changes import Change, Direction, MessageRow, ReceiptRow
 
 
-def late_change(event: bytes, *, session_id: str, epoch: int) -> Change:
+def forwarded_change(event: bytes, *, session_id: str, epoch: int) -> Change:
     """Return the change for a message or receipt as a former owner has announced it.
 
     One that is in the history already changes nothing: see `Change`.

@@ -27,12 +27,12 @@ from gateway_worker.sessions.hosting import (
     SessionHost,
     UndecryptableMessage,
 )
-from gateway_worker.sessions.inbound.quarantine import Refusals
-from gateway_worker.sessions.inbound.recording import Inbound
-from gateway_worker.sessions.peer_messages import Control, ControlKind, Controls
+from gateway_worker.sessions.inbound.quarantine import Quarantine
+from gateway_worker.sessions.inbound.recording import InboundRecorder
+from gateway_worker.sessions.peer_messages import PeerMessage, PeerMessageKind, PeerMessages
 from gateway_worker.sessions.ports import DeviceSnapshots, SessionRow, SessionStore
 from gateway_worker.sessions.store.device_store import read_epoch
-from gateway_worker.sessions.store.directory_moves import Moves
+from gateway_worker.sessions.store.directory_moves import DirectoryMoves
 from gateway_worker.sessions.store.store_files import (
     forget_local,
     has_linked_device,
@@ -52,7 +52,7 @@ class _LastCopyError(Exception):
     """What is here is nowhere else."""
 
 
-class Leftovers:
+class OrphanSpools:
     """Clears the directories of sessions that other workers have.
 
     Args:
@@ -61,7 +61,7 @@ class Leftovers:
         launcher: Reads spools.
         sessions: Says who owns a session.
         snapshots: Gets the device store, unless it has a newer one.
-        controls: Sends late messages to the owner.
+        peer_messages: Sends late messages to the owner.
         held: Tells whether a session is here.
         moves: Lets a session that comes wait for its directory; see `moves`.
     """
@@ -74,9 +74,9 @@ class Leftovers:
         launcher: LeftoverSpools,
         sessions: SessionStore,
         snapshots: DeviceSnapshots,
-        controls: Controls,
+        peer_messages: PeerMessages,
         held: Callable[[str], bool],
-        moves: Moves | None = None,
+        moves: DirectoryMoves | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._directory = directory / "sessions"
@@ -84,9 +84,9 @@ class Leftovers:
         self._launcher = launcher
         self._sessions = sessions
         self._snapshots = snapshots
-        self._controls = controls
+        self._peer_messages = peer_messages
         self._held = held
-        self._moves = moves or Moves()
+        self._moves = moves or DirectoryMoves()
         self._busy = asyncio.Lock()
         self._kept: set[Path] = set()
 
@@ -190,7 +190,7 @@ class Leftovers:
         else:
             if waiting:
                 await self._send_on(row, directory)
-            await self._send_refused(row, Refusals(directory))
+            await self._send_quarantined(row, Quarantine(directory))
             await self._secure(row, directory, copied)
         if not await asyncio.to_thread(forget_local, directory):
             raise TimeoutError("a host still uses it")
@@ -214,27 +214,27 @@ class Leftovers:
         if not (stored and await self._snapshots.holds(session_id, epoch=epoch)):
             raise _LastCopyError
 
-    async def _send_refused(self, row: SessionRow, refusals: Refusals) -> None:
+    async def _send_quarantined(self, row: SessionRow, quarantine: Quarantine) -> None:
         """Send the owner what the database has refused here: nobody else has it."""
-        events = await asyncio.to_thread(refusals.read)
+        events = await asyncio.to_thread(quarantine.read)
         async with asyncio.timeout(_REPLAY_SECONDS):
             for event in events:
-                body = Control(
-                    kind=ControlKind.LATE,
+                body = PeerMessage(
+                    kind=PeerMessageKind.FORWARDED,
                     session_id=row.session_id,
                     epoch=row.epoch,
                     events=(event,),
                 ).encode()
-                await self._controls.control(
-                    ControlKind.LATE, worker_id=row.worker_id or "", body=body
+                await self._peer_messages.send_peer_message(
+                    PeerMessageKind.FORWARDED, worker_id=row.worker_id or "", body=body
                 )
         if events:
-            await asyncio.to_thread(refusals.drop, events)
+            await asyncio.to_thread(quarantine.drop, events)
             log.info("leftovers.refused_sent_on", session_id=row.session_id, events=len(events))
 
     async def _send_on(self, row: SessionRow, directory: Path) -> None:
         """Send what the spool holds to the session's owner; returns when all of it is sent."""
-        sending = _Sending(row=row, directory=directory, controls=self._controls)
+        sending = _Sending(row=row, directory=directory, peer_messages=self._peer_messages)
         spec = HostSpec(
             session_id=row.session_id,
             directory=directory,
@@ -277,16 +277,16 @@ def _directories(parent: Path) -> list[Path]:
 class _Sending:
     """Sends the arrivals of one spool to the session's owner instead of recording them."""
 
-    def __init__(self, *, row: SessionRow, directory: Path, controls: Controls) -> None:
+    def __init__(self, *, row: SessionRow, directory: Path, peer_messages: PeerMessages) -> None:
         self._row = row
-        self._controls = controls
-        self._inbound = Inbound(
+        self._peer_messages = peer_messages
+        self._inbound = InboundRecorder(
             session_id=row.session_id,
             source=f"/workers/{row.worker_id}",
             record=self._record,
             epoch=row.epoch,
             unacknowledged=1,
-            keep_refused=Refusals(directory).keep,
+            quarantine=Quarantine(directory).keep,
         )
         self._tasks: set[asyncio.Task[Committed]] = set()
         # One after the other, also over an outage of the broker: the end of a change is taken for
@@ -324,16 +324,16 @@ class _Sending:
         return task
 
     async def _send(self, change: Change) -> Committed:
-        body = Control(
-            kind=ControlKind.LATE,
+        body = PeerMessage(
+            kind=PeerMessageKind.FORWARDED,
             session_id=self._row.session_id,
             epoch=self._row.epoch,
             events=tuple(encode(event) for event in change.events),
         ).encode()
         async with self._turn:
             await until_answered(
-                lambda: self._controls.control(
-                    ControlKind.LATE, worker_id=self._row.worker_id or "", body=body
+                lambda: self._peer_messages.send_peer_message(
+                    PeerMessageKind.FORWARDED, worker_id=self._row.worker_id or "", body=body
                 ),
                 name="leftovers.send",
             )

@@ -18,7 +18,7 @@ REFUSED_NAME: Final = "refused"
 LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 
-class RefusalCount:
+class QuarantineCount:
     """How many arrivals have been refused at this worker, and a way to wait for the next."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class RefusalCount:
         self._noted.clear()
 
 
-class Refusals:
+class Quarantine:
     """One session's file. Every method may block for as long as the disk takes.
 
     Args:

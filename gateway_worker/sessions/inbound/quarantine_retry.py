@@ -14,8 +14,8 @@ from typing import Any, Final, Protocol
 import structlog
 
 from gateway_worker.sessions.changes import Change, Committed
-from gateway_worker.sessions.inbound.forwarded import late_change
-from gateway_worker.sessions.inbound.quarantine import RefusalCount, Refusals
+from gateway_worker.sessions.inbound.forwarded import forwarded_change
+from gateway_worker.sessions.inbound.quarantine import Quarantine, QuarantineCount
 
 log = structlog.get_logger(__name__)
 
@@ -23,13 +23,13 @@ FULL_TIMES: Final = 5
 """How often an arrival is told in full, before it is told without its row."""
 
 
-class Retelling:
+class QuarantineRetry:
     """That of one session. Telling is idempotent: what is in the history changes nothing.
 
     Args:
         session_id: Whose arrivals they are.
         epoch: Under which the session is owned here.
-        refusals: Where they are kept.
+        quarantine: Where they are kept.
         record: Queues a change.
 
     Attributes:
@@ -42,12 +42,12 @@ class Retelling:
         *,
         session_id: str,
         epoch: int,
-        refusals: Refusals,
+        quarantine: Quarantine,
         record: Callable[[Change], "asyncio.Future[Committed]"],
     ) -> None:
         self._session_id = session_id
         self._epoch = epoch
-        self._refusals = refusals
+        self._quarantine = quarantine
         self._record = record
         self._times: Counter[bytes] = Counter()
         self.left = 0
@@ -59,10 +59,10 @@ class Retelling:
         Raises:
             OSError: The disk does not let go of what has been told; it is told once more.
         """
-        events = await asyncio.to_thread(self._refusals.read)
+        events = await asyncio.to_thread(self._quarantine.read)
         told = {event for event in events if await self._tell(event)}
         if told:
-            self.left = await asyncio.to_thread(self._refusals.drop, told)
+            self.left = await asyncio.to_thread(self._quarantine.drop, told)
             self.told += len(told)
             log.info("inbound.told_again", session_id=self._session_id, events=len(told))
         else:
@@ -74,7 +74,7 @@ class Retelling:
     async def _tell(self, event: bytes) -> bool:
         self._times[event] += 1
         try:
-            change = late_change(event, session_id=self._session_id, epoch=self._epoch)
+            change = forwarded_change(event, session_id=self._session_id, epoch=self._epoch)
         except ValueError:
             log.exception("inbound.refusal_unreadable", session_id=self._session_id)
             return False
@@ -97,16 +97,16 @@ class Retelling:
         return not committed.fenced
 
 
-class Retold(Protocol):
+class WithQuarantine(Protocol):
     """A session as far as it is told again."""
 
     @property
-    def retelling(self) -> Retelling:
+    def quarantine_retry(self) -> QuarantineRetry:
         """What tells its refused arrivals."""
         ...
 
 
-class Retellings:
+class QuarantineRetries:
     """Tells again for all sessions here, until it is told to stop (a service).
 
     Args:
@@ -122,13 +122,13 @@ class Retellings:
     def __init__(
         self,
         *,
-        sessions: Callable[[], Iterable[Retold]],
-        refused: RefusalCount,
+        sessions: Callable[[], Iterable[WithQuarantine]],
+        quarantined: QuarantineCount,
         initial_seconds: float = 2.0,
         maximum_seconds: float = 300.0,
     ) -> None:
         self._sessions = sessions
-        self._refused = refused
+        self._quarantined = quarantined
         self._initial_seconds = initial_seconds
         self._maximum_seconds = maximum_seconds
         self.told = 0
@@ -136,12 +136,12 @@ class Retellings:
     @property
     def refused(self) -> int:
         """How many arrivals have been refused."""
-        return self._refused.total
+        return self._quarantined.total
 
     @property
     def waiting(self) -> int:
         """Arrivals that the database has refused and that are not told yet."""
-        return sum(session.retelling.left for session in self._sessions())
+        return sum(session.quarantine_retry.left for session in self._sessions())
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tell what an earlier life has left, then what comes, until `stop` is set."""
@@ -149,20 +149,20 @@ class Retellings:
         while not stop.is_set():
             left = await self._tell_all()
             pause = min(2 * pause, self._maximum_seconds) if left else self._maximum_seconds
-            if await self._first(stop.wait(), self._refused.next(), seconds=pause):
+            if await self._first(stop.wait(), self._quarantined.next(), seconds=pause):
                 pause = self._initial_seconds  # what comes close together is told together
                 await self._first(stop.wait(), seconds=pause)
 
     async def _tell_all(self) -> int:
         left = 0
         for session in list(self._sessions()):
-            told = session.retelling.told
+            told = session.quarantine_retry.told
             try:
-                left += await session.retelling.tell()
+                left += await session.quarantine_retry.tell()
             except OSError:
                 log.exception("inbound.not_told_again")
                 left += 1
-            self.told += session.retelling.told - told
+            self.told += session.quarantine_retry.told - told
         return left
 
     @staticmethod

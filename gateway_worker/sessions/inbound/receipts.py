@@ -38,7 +38,7 @@ MOST_HELD = 1_000
 """Messages whose receipts may be held; what comes beyond that does not wait."""
 
 
-class SendsUnderWay:
+class SendsInProgress:
     """The sends of one session: whether one runs, and what the recent ones have sent.
 
     Args:
@@ -97,7 +97,7 @@ class _Line:
     is_asked: bool = False
 
 
-class Receipts:
+class ReceiptQueue:
     """The receipts of one session.
 
     Args:
@@ -105,7 +105,7 @@ class Receipts:
         sends: The session's sends.
     """
 
-    def __init__(self, *, record: Record, sends: SendsUnderWay) -> None:
+    def __init__(self, *, record: Record, sends: SendsInProgress) -> None:
         self._record = record
         self._sends = sends
         self._lines: dict[Key, _Line] = {}

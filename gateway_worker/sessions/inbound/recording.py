@@ -25,7 +25,7 @@ from gateway_worker.sessions.changes import (
     ReceiptRow,
 )
 from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, UndecryptableMessage
-from gateway_worker.sessions.inbound.receipts import Receipts, SendsUnderWay
+from gateway_worker.sessions.inbound.receipts import ReceiptQueue, SendsInProgress
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +60,7 @@ class Recent:
             self._items.popitem(last=False)
 
 
-class Inbound:
+class InboundRecorder:
     """Turns arrivals into changes.
 
     A record of the host's spool is acknowledged by itself, once all that it brought is committed or
@@ -72,8 +72,8 @@ class Inbound:
         record: Queues a change under the session's epoch.
         sends: The session's sends, for which receipts wait; None if there are none here.
         unacknowledged: How many changes may await their commit before the caller has to wait.
-        keep_refused: Keeps a change that the database refuses, or raises OSError. May block.
-        on_refused: Called when one has been kept.
+        quarantine: Keeps a change that the database refuses, or raises OSError. May block.
+        on_quarantined: Called when one has been kept.
     """
 
     def __init__(
@@ -84,9 +84,9 @@ class Inbound:
         record: Callable[[Change], "asyncio.Future[Committed]"],
         epoch: int,
         unacknowledged: int,
-        keep_refused: Callable[[Change], None],
-        sends: SendsUnderWay | None = None,
-        on_refused: Callable[[], None] = lambda: None,
+        quarantine: Callable[[Change], None],
+        sends: SendsInProgress | None = None,
+        on_quarantined: Callable[[], None] = lambda: None,
     ) -> None:
         self._session_id = session_id
         self._source = source
@@ -97,11 +97,11 @@ class Inbound:
         self._room = asyncio.Event()
         self._receipts = Recent(size=_REMEMBERED_RECEIPTS)
         self._unreadable = Recent(size=_REMEMBERED_UNREADABLE)
-        self._keep_refused = keep_refused
-        self._on_refused = on_refused
+        self._quarantine = quarantine
+        self._on_quarantined = on_quarantined
         self._keeping: set[asyncio.Task[None]] = set()
         self._submit_receipt = (
-            self._submit if sends is None else Receipts(record=self._submit, sends=sends).submit
+            self._submit if sends is None else ReceiptQueue(record=self._submit, sends=sends).submit
         )
 
     async def message(self, message: InboundMessage, acknowledge: Acknowledge) -> None:
@@ -232,14 +232,14 @@ class Inbound:
         """Keep what the database refuses; nothing of it is kept if the disk refuses it as well."""
         ids = [event.id for event in change.events]
         try:
-            await asyncio.to_thread(self._keep_refused, change)
+            await asyncio.to_thread(self._quarantine, change)
         except OSError:
             # Not kept, so its record is not acknowledged, and a restart tries it again.
             log.exception("inbound.refusal_not_kept", session_id=self._session_id, events=ids)
             outcome.cancel()
             return
         log.error("inbound.refused", session_id=self._session_id, events=ids, reason=reason)
-        self._on_refused()
+        self._on_quarantined()
         outcome.set_result(Committed(applied=False))
 
     async def _until_room(self) -> None:

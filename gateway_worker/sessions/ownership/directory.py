@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from gateway_worker.runtime.retry import until_answered
-from gateway_worker.sessions.ownership.registry import Roster
+from gateway_worker.sessions.ownership.registry import SessionRegistry
 from gateway_worker.sessions.ports import SessionRow, SessionStore, Whereabouts
 
 
-class Handovers(Roster):
+class SessionDirectory(SessionRegistry):
     """The sessions that a worker holds, and what it can find out of all the others.
 
     Whatever asks the database waits until that answers.

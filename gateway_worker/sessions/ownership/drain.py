@@ -189,7 +189,7 @@ class Drain:
             return _End.STAYS
         refused = 0
         for _ in range(_TARGETS):
-            target = await self._pack(session)
+            target = await self._quiesce(session)
             if isinstance(target, _End):
                 return target
             try:
@@ -197,17 +197,17 @@ class Drain:
             except TransferRefusedError:
                 refused += 1
         log.info("drain.session_stays", session_id=session_id, refused=refused)
-        session.unpack()
+        session.resume()
         return _End.STAYS
 
-    async def _pack(self, session: Session) -> str | _End:
+    async def _quiesce(self, session: Session) -> str | _End:
         """Get a session ready to go to another worker, which is returned, or say how it ends."""
         try:
             target = await self._sessions.place(without=self._worker_id)
             if target is None:
                 return self._without_target(session)
             if await self._can_be_told(target):
-                await session.pack(StatusReason.WORKER_DRAINING)
+                await session.quiesce(StatusReason.WORKER_DRAINING)
                 return target
             log.info("drain.worker_silent", session_id=session.session_id, worker=target)
         except DependencyError as error:
@@ -216,7 +216,7 @@ class Drain:
         except GatewayError as error:  # its store cannot be copied: it must not move
             log.warning("drain.session_stays", session_id=session.session_id, reason=str(error))
             return _End.STAYS
-        session.unpack()
+        session.resume()
         return _End.LATER
 
     async def _can_be_told(self, target: str) -> bool:
@@ -235,7 +235,7 @@ class Drain:
             raise DependencyError("the broker does not answer") from error
 
     def _without_target(self, session: Session) -> _End:
-        session.unpack()
+        session.resume()
         if self._is_patient:
             return _End.LATER
         log.info("drain.session_stays", session_id=session.session_id, refused=0)

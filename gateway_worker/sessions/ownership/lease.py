@@ -9,7 +9,7 @@ import structlog
 
 from gateway_worker.errors import GatewayError, PermanentError
 from gateway_worker.runtime.retry import until_answered
-from gateway_worker.sessions.lease_state import Tenure
+from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.ownership.ports import Hosts, WorkerLeases
 
 log = structlog.get_logger(__name__)
@@ -33,7 +33,7 @@ class LeaseKeeper:
     Args:
         leases: The workers table.
         hosts: What must not run without a lease.
-        tenure: Told how long hosts may run.
+        lease_state: Told how long hosts may run.
         on_lapsed: Called when the lease could not be renewed in time, the hosts being dead, and
             again, in case of a standstill, before `on_regained`. Idempotent.
         on_regained: Called when it is renewed after that, before it is used.
@@ -46,7 +46,7 @@ class LeaseKeeper:
         *,
         leases: WorkerLeases,
         hosts: Hosts,
-        tenure: Tenure,
+        lease_state: LeaseState,
         on_lapsed: Callable[[], Awaitable[None]],
         on_regained: Callable[[], Awaitable[None]],
         version: str,
@@ -54,7 +54,7 @@ class LeaseKeeper:
     ) -> None:
         self._leases = leases
         self._hosts = hosts
-        self._tenure = tenure
+        self._lease_state = lease_state
         self._on_lapsed = on_lapsed
         self._on_regained = on_regained
         self._version = version
@@ -86,7 +86,7 @@ class LeaseKeeper:
                 pause = beat
                 continue
             pause = min(_RETRY_SECONDS, beat)
-            if self._tenure.left_seconds <= pause:
+            if self._lease_state.left_seconds <= pause:
                 await self._lapse()
 
     async def _renew(self) -> bool:
@@ -103,7 +103,7 @@ class LeaseKeeper:
             raise LeaseLostError(
                 "another process has registered under this WORKER_ID; each worker needs its own"
             )
-        if not self._tenure.is_held:
+        if not self._lease_state.is_held:
             log.warning("lease.regained")
             # After a standstill nobody has noted the end. What is in hand has to go back all the
             # same: another worker waits at our queue already, and would get what comes next. And
@@ -111,7 +111,7 @@ class LeaseKeeper:
             await self._on_lapsed()
             await self._on_regained()
         self._extend(started)
-        return self._tenure.is_held
+        return self._lease_state.is_held
 
     def _next_patience(self) -> float:
         """Return for how long to wait for an answer.
@@ -119,8 +119,8 @@ class LeaseKeeper:
         While the lease is held, not longer than it can still be relied on. Then ever longer: there
         may be no connection left but one that takes its time to be made.
         """
-        if self._tenure.is_held:
-            return max(_RETRY_SECONDS, self._tenure.left_seconds)
+        if self._lease_state.is_held:
+            return max(_RETRY_SECONDS, self._lease_state.left_seconds)
         patience = self._patience
         self._patience = min(2 * patience, self._leases.lease_seconds)
         return patience
@@ -129,10 +129,10 @@ class LeaseKeeper:
         """Use the lease from the moment on at which its renewal was asked for."""
         until = started + self._leases.lease_seconds * SAFE_PART
         self._hosts.extend_lease(until - time.monotonic())
-        self._tenure.extend(until)
+        self._lease_state.extend(until)
 
     async def _lapse(self) -> None:
-        if not self._tenure.lapse():
+        if not self._lease_state.lapse():
             return
         self._hosts.kill_all()
         self.lapses += 1

@@ -18,10 +18,10 @@ from gateway_worker.errors import (
 )
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import DesiredState
-from gateway_worker.sessions.ownership.directory import Handovers
-from gateway_worker.sessions.ownership.rebinding import Routing
+from gateway_worker.sessions.ownership.directory import SessionDirectory
+from gateway_worker.sessions.ownership.rebinding import Rebinder
 from gateway_worker.sessions.ownership.stranded import stranded_change
-from gateway_worker.sessions.peer_messages import Control, ControlKind, Controls
+from gateway_worker.sessions.peer_messages import PeerMessage, PeerMessageKind, PeerMessages
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.session.session import Session
 from gateway_worker.sessions.session.transitions import is_running
@@ -41,13 +41,13 @@ class OwnedElsewhereError(Exception):
         self.worker_id = worker_id
 
 
-class SessionManager(Handovers):
+class SessionManager(SessionDirectory):
     """Holds the sessions that this worker owns. What commands ask for waits for the database.
 
     Args:
         around: What all sessions share.
         capacity: How many sessions this worker takes on.
-        controls: Tells other workers of sessions that go to them.
+        peer_messages: Tells other workers of sessions that go to them.
 
     Attributes:
         handed_over: How many sessions were given to other workers in good order.
@@ -58,21 +58,21 @@ class SessionManager(Handovers):
         *,
         around: Surroundings,
         capacity: int,
-        controls: Controls,
+        peer_messages: PeerMessages,
     ) -> None:
         super().__init__(worker_id=around.worker_id, capacity=capacity, sessions=around.sessions)
         self._around = around
-        self._controls = controls
+        self._peer_messages = peer_messages
         self._on_left: Callable[[str], None] = lambda _session_id: None
         self._clear: Callable[[str, int | None], Awaitable[None]] | None = None
         self.handed_over = 0
-        self._routing = Routing(
+        self._rebinder = Rebinder(
             worker_id=around.worker_id,
-            routes=around.routes,
-            controls=controls,
+            bindings=around.bindings,
+            peer_messages=peer_messages,
             pending=lambda session_id: self.pending_of(session_id)[1],
             is_ours=lambda session_id: self.held_session(session_id) is not None,
-            tenure=around.tenure,
+            lease_state=around.lease_state,
         )
 
     def when_left(self, listener: Callable[[str], None]) -> None:
@@ -108,7 +108,7 @@ class SessionManager(Handovers):
         The lease of one that has died may be good for some seconds more. A session that goes to it
         then is away until somebody takes it over.
         """
-        return await self._around.routes.is_listening(worker_id)
+        return await self._around.bindings.is_listening(worker_id)
 
     # How sessions come.
 
@@ -171,7 +171,7 @@ class SessionManager(Handovers):
             if row is None:
                 raise SessionExistsError(f"the session {command.subject} exists already")
             session = self._enter(row, local_epoch=None)
-        await self._routing.take(row.session_id)
+        await self._rebinder.take(row.session_id)
         session.announce_created()
         session.start(StatusReason.REQUESTED)
         return session
@@ -230,7 +230,7 @@ class SessionManager(Handovers):
                     continue
                 # Nobody waits for the broker, or those that come next would have to.
                 self._around.background.post(
-                    f"route:{row.session_id}", partial(self._routing.take, row.session_id)
+                    f"route:{row.session_id}", partial(self._rebinder.take, row.session_id)
                 )
 
     # Whose worker is gone, and whom nobody can run.
@@ -281,10 +281,10 @@ class SessionManager(Handovers):
             DependencyError: A trace could not be removed; the deletion has to be tried again.
         """
         if row.worker_id is not None:
-            await self._around.routes.unbind_from(row.session_id, row.worker_id)
+            await self._around.bindings.unbind_from(row.session_id, row.worker_id)
         await self._around.snapshots.delete(row.session_id)
         await self._around.background.run(
-            row.session_id, lambda: self._around.routing.remove(row.session_id)
+            row.session_id, lambda: self._around.route_cache.remove(row.session_id)
         )
 
     # How they go.
@@ -325,8 +325,10 @@ class SessionManager(Handovers):
         self._on_left(session_id)
 
     async def _announce(self, session_id: str, to_worker: str) -> None:
-        body = Control(kind=ControlKind.ADOPT, session_id=session_id).encode()
-        await self._controls.control(ControlKind.ADOPT, worker_id=to_worker, body=body)
+        body = PeerMessage(kind=PeerMessageKind.ADOPT, session_id=session_id).encode()
+        await self._peer_messages.send_peer_message(
+            PeerMessageKind.ADOPT, worker_id=to_worker, body=body
+        )
 
     async def _announce_later(self, session_id: str, to_worker: str) -> None:
         """Tell the new owner as soon as the broker is back; after a while it has found out."""
@@ -340,7 +342,7 @@ class SessionManager(Handovers):
         """Go on with a session that was ready to leave."""
         session = self.held_session(session_id)
         if session is not None:
-            session.unpack()
+            session.resume()
 
     def forget(self, session: Session) -> None:
         """Drop a session that has been deleted."""
@@ -358,9 +360,11 @@ class SessionManager(Handovers):
 
     async def turn_away(self, session_id: str) -> None:
         """Have another worker's session not be routed here any more; never raises."""
-        await self._routing.turn_away(session_id)
+        await self._rebinder.turn_away(session_id)
 
-    async def record_late(self, session_id: str, events: Sequence[bytes], *, epoch: int) -> bool:
+    async def record_forwarded(
+        self, session_id: str, events: Sequence[bytes], *, epoch: int
+    ) -> bool:
         """Record messages that arrived at a former owner; False if the session was just lost.
 
         Args:
@@ -373,12 +377,12 @@ class SessionManager(Handovers):
         if epoch < session.first_epoch:
             log.warning("session.late_of_former", session_id=session_id, events=len(events))
             return True
-        return await session.record_late(events)
+        return await session.record_forwarded(events)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Hold the sessions until `stop` is set, then end their hosts, all at once."""
         await stop.wait()
-        await self._routing.close()
+        await self._rebinder.close()
         await self._shut_down(self._sessions.values())
 
     # Inside.
@@ -421,7 +425,7 @@ class SessionManager(Handovers):
     ) -> Session:
         """Begin with a session that is ours in the database, and route its commands here."""
         session = self._begin(row, reason, local_epoch=local_epoch)
-        await self._routing.take(row.session_id)
+        await self._rebinder.take(row.session_id)
         return session
 
     def _begin(self, row: SessionRow, reason: StatusReason, *, local_epoch: int | None) -> Session:
@@ -447,14 +451,14 @@ class SessionManager(Handovers):
     def _forget(self, session_id: str) -> None:
         if (session := self._sessions.pop(session_id, None)) is not None:
             session.leave()
-        self._routing.release(session_id)
+        self._rebinder.release(session_id)
         self._tell_room()
 
     async def _clean_up(self, session: Session) -> None:
         """End what a session still has here that another worker owns by now."""
         await session.close()
         if self._clear is not None:
-            await self._clear(session.session_id, session.epoch if session.is_packed else None)
+            await self._clear(session.session_id, session.epoch if session.is_quiesced else None)
 
     @staticmethod
     async def _shut_down(sessions: Iterable[Session]) -> None:

@@ -12,9 +12,9 @@ import structlog
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.runtime.retry import Backoff
-from gateway_worker.sessions.lease_state import Tenure
-from gateway_worker.sessions.peer_messages import Control, ControlKind, Controls
-from gateway_worker.sessions.ports import CommandRoutes, PendingMarker
+from gateway_worker.sessions.lease_state import LeaseState
+from gateway_worker.sessions.peer_messages import PeerMessage, PeerMessageKind, PeerMessages
+from gateway_worker.sessions.ports import CommandBindings, PendingMarker
 
 log = structlog.get_logger(__name__)
 
@@ -22,35 +22,36 @@ REMINDER_SECONDS = 10.0
 """After so long a marker that has not come is sent once more."""
 
 
-class Routing:
-    """Routes sessions to this worker, whatever their former owners' queues still hold.
+class Rebinder:
+    """Binds sessions to this worker's queue, whatever their former owners' queues still hold.
 
     Args:
         worker_id: This worker.
-        routes: The broker's bindings.
-        controls: Sends the markers.
+        bindings: The broker's bindings.
+        peer_messages: Sends the markers.
         pending: Tells which markers a session waits for now; none if it is not ours any more.
         is_ours: Whether this worker has a session. One that it has lost is not routed here again.
-        tenure: The worker's lease. Without it nothing is routed: a worker that stood still in the
-            middle of this may wake up when others have the session, and would undo what they did.
+        lease_state: The worker's lease. Without it nothing is routed: a worker that stood still in
+            the middle of this may wake up when others have the session, and would undo what they
+            did.
     """
 
     def __init__(
         self,
         *,
         worker_id: str,
-        routes: CommandRoutes,
-        controls: Controls,
+        bindings: CommandBindings,
+        peer_messages: PeerMessages,
         pending: Callable[[str], tuple[PendingMarker, ...]],
         is_ours: Callable[[str], bool],
-        tenure: Tenure,
+        lease_state: LeaseState,
     ) -> None:
         self._worker_id = worker_id
-        self._routes = routes
-        self._controls = controls
+        self._bindings = bindings
+        self._peer_messages = peer_messages
         self._pending = pending
         self._is_ours = is_ours
-        self._tenure = tenure
+        self._lease_state = lease_state
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def take(self, session_id: str) -> None:
@@ -78,7 +79,7 @@ class Routing:
         """Stop caring: the session is not ours any more."""
         if (task := self._tasks.pop(session_id, None)) is not None:
             task.cancel()
-        self._routes.disown(session_id)
+        self._bindings.disown(session_id)
 
     async def turn_away(self, session_id: str) -> None:
         """Stop routing here what another worker owns, and gets as well.
@@ -87,7 +88,7 @@ class Routing:
         the binding anew.
         """
         try:
-            await self._routes.unbind_disowned(session_id)
+            await self._bindings.unbind_disowned(session_id)
         except DependencyError as error:
             log.warning("session.not_turned_away", session_id=session_id, reason=str(error))
         else:
@@ -125,27 +126,29 @@ class Routing:
                 await self._mark(session_id, marker)
         if not self._may_route(session_id):
             return
-        await self._routes.bind(session_id)
+        await self._bindings.bind(session_id)
         if not self._may_route(session_id):  # lost meanwhile: nobody else takes the binding back
-            self._routes.disown(session_id)
-            await self._routes.unbind_disowned(session_id)
+            self._bindings.disown(session_id)
+            await self._bindings.unbind_disowned(session_id)
             return
         for worker_id in dict.fromkeys(marker.queue_of for marker in others):
             if self._may_route(session_id):
-                await self._routes.unbind_from(session_id, worker_id)
+                await self._bindings.unbind_from(session_id, worker_id)
         for marker in others:
             await self._mark(session_id, marker)
 
     def _may_route(self, session_id: str) -> bool:
         """Whether the session is still ours; raises `DependencyError` without the lease."""
-        if not self._tenure.is_held:
+        if not self._lease_state.is_held:
             raise DependencyError("the lease is not held")
         return self._is_ours(session_id)
 
     async def _mark(self, session_id: str, marker: PendingMarker) -> None:
         if not self._may_route(session_id):
             return
-        control = Control(kind=ControlKind.MARKER, session_id=session_id, epoch=marker.epoch)
-        await self._controls.control(
-            ControlKind.MARKER, worker_id=marker.queue_of, body=control.encode()
+        control = PeerMessage(
+            kind=PeerMessageKind.MARKER, session_id=session_id, epoch=marker.epoch
+        )
+        await self._peer_messages.send_peer_message(
+            PeerMessageKind.MARKER, worker_id=marker.queue_of, body=control.encode()
         )

@@ -9,7 +9,7 @@ from gateway_worker.sessions.session.session import Session
 from gateway_worker.sessions.store.snapshot_schedule import StoreFiles
 
 
-class Roster:
+class SessionRegistry:
     """What is there; how sessions come and go is the manager's.
 
     Args:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import structlog
 
 from gateway_worker.errors import GatewayError
-from gateway_worker.sessions.lease_state import Tenure
+from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.ownership.lease import BEATS_PER_LEASE
 from gateway_worker.sessions.ownership.ports import DeadWorkers, Intake, SessionsHere
 from gateway_worker.sessions.ports import EventRelay, SessionRow, SessionStore
@@ -22,7 +22,7 @@ _STRANDED_LIMIT = 10_000
 _NAMED = 20
 
 
-class Caretaker:
+class FailoverService:
     """Looks after the sessions that nobody runs.
 
     At the first look it takes its fair share, so that all workers together take everything at once.
@@ -32,7 +32,7 @@ class Caretaker:
 
     Args:
         worker_id: This worker.
-        tenure: Its lease.
+        lease_state: Its lease.
         settle_seconds: For how long the lease must have been held.
         workers: The workers table.
         sessions: The sessions table.
@@ -49,7 +49,7 @@ class Caretaker:
         self,
         *,
         worker_id: str,
-        tenure: Tenure,
+        lease_state: LeaseState,
         settle_seconds: float,
         workers: DeadWorkers,
         sessions: SessionStore,
@@ -58,7 +58,7 @@ class Caretaker:
         here: SessionsHere,
     ) -> None:
         self._worker_id = worker_id
-        self._tenure = tenure
+        self._lease_state = lease_state
         self._settle_seconds = settle_seconds
         self._workers = workers
         self._sessions = sessions
@@ -76,7 +76,7 @@ class Caretaker:
         """Look until `stop` is set."""
         while not stop.is_set():
             try:
-                if self._tenure.is_held:
+                if self._lease_state.is_held:
                     await self._look()
             except GatewayError as error:
                 log.warning("takeover.look_failed", reason=str(error))
@@ -91,7 +91,7 @@ class Caretaker:
     async def _look(self) -> None:
         await self._attend()
         await self._take_up_strays()
-        if self._tenure.held_seconds >= self._settle_seconds:
+        if self._lease_state.held_seconds >= self._settle_seconds:
             await self._take_over()
             await self._relay.adopt_strays()
             await self._forget_old()

@@ -8,7 +8,7 @@ from gateway_worker.sessions.hosting import LinkEnded, PairingEnded
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class Disconnect:
     """Why there is no connection any more.
 
     Attributes:
@@ -51,15 +51,15 @@ _LINK_ENDINGS: dict[str, tuple[SessionState, StatusReason]] = {
 }
 
 
-def ending_of(event: LinkEnded | PairingEnded) -> Ending:
+def disconnect_of(event: LinkEnded | PairingEnded) -> Disconnect:
     """Return what follows from the host's last word."""
     if isinstance(event, PairingEnded):
         reason = StatusReason.QR_TIMEOUT if event.timed_out else StatusReason.PAIRING_FAILED
-        return Ending(SessionState.FAILED, reason, event.detail)
+        return Disconnect(SessionState.FAILED, reason, event.detail)
     state, reason = _LINK_ENDINGS.get(
         event.reason, (SessionState.FAILED, StatusReason.CONNECT_REFUSED)
     )
-    return Ending(
+    return Disconnect(
         state,
         reason,
         event.detail,

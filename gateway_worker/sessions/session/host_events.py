@@ -20,9 +20,9 @@ from gateway_worker.sessions.hosting import (
     QrIssued,
     UndecryptableMessage,
 )
-from gateway_worker.sessions.inbound.recording import Inbound
-from gateway_worker.sessions.session.disconnects import Ending, ending_of
-from gateway_worker.sessions.session.state import Standing
+from gateway_worker.sessions.inbound.recording import InboundRecorder
+from gateway_worker.sessions.session.disconnects import Disconnect, disconnect_of
+from gateway_worker.sessions.session.state import SessionStateMachine
 from gateway_worker.sessions.session.supervisor import HostSupervisor
 from gateway_worker.sessions.store.device_store import DeviceStore
 from gateway_worker.sessions.surroundings import Surroundings
@@ -34,13 +34,13 @@ _CONTEST_SECONDS = 60.0
 """How often within how long a session that came from elsewhere takes its connection back."""
 
 
-class Happenings:
+class HostEventHandler:
     """The listener of one session's hosts.
 
     Args:
         session_id: Whose hosts they are.
         around: What all sessions share.
-        standing: Told of every step.
+        machine: Told of every step.
         inbound: Gets what arrives.
         store: Copied as soon as the device is linked.
         came: Whether the session came from another worker.
@@ -57,15 +57,15 @@ class Happenings:
         *,
         session_id: str,
         around: Surroundings,
-        standing: Standing,
-        inbound: Inbound,
+        machine: SessionStateMachine,
+        inbound: InboundRecorder,
         store: DeviceStore,
         came: bool,
     ) -> None:
         self._session_id = session_id
         self._log = log.bind(session_id=session_id)
         self._around = around
-        self._standing = standing
+        self._machine = machine
         self._inbound = inbound
         self._store = store
         self._came = came
@@ -104,43 +104,43 @@ class Happenings:
             case LinkUp():
                 self._on_link_up(event.account)
             case LinkDown():
-                if self._standing.state is SessionState.CONNECTED:
-                    self._standing.enter(
+                if self._machine.state is SessionState.CONNECTED:
+                    self._machine.enter(
                         SessionState.RECONNECTING, StatusReason.CONNECTION_LOST, detail=event.detail
                     )
             case LinkEnded():
-                self.supervisor.ended(self._ending_of(event))
+                self.supervisor.ended(self._disconnect_of(event))
             case HostExited():
-                self._standing.clear_qr()
+                self._machine.clear_qr()
                 self.supervisor.exited(event)
 
     def _on_link_up(self, account: Account) -> None:
         self.supervisor.healthy()
-        if self._standing.state is SessionState.CONNECTED or self.is_closing:
+        if self._machine.state is SessionState.CONNECTED or self.is_closing:
             return
-        if self._standing.state is SessionState.RECONNECTING:
+        if self._machine.state is SessionState.RECONNECTING:
             self._around.observer.link_restored()
-        self._standing.account = account
-        self._standing.enter(
+        self._machine.account = account
+        self._machine.enter(
             SessionState.CONNECTED,
             StatusReason.LOGIN_SUCCEEDED,
             update=SessionUpdate(account=account),
         )
 
-    def _ending_of(self, event: LinkEnded) -> Ending:
+    def _disconnect_of(self, event: LinkEnded) -> Disconnect:
         """Return what follows from the end of the connection.
 
         The one who replaced the connection of a session that came from another worker may be that
         worker, waking up after it was given up for dead: then this one has to insist.
         """
-        ending = ending_of(event)
+        ending = disconnect_of(event)
         if ending.reason is not StatusReason.STREAM_REPLACED or not self._came:
             return ending
         now = self._around.clock.monotonic()
         self._replaced = [at for at in self._replaced if now - at < _CONTEST_SECONDS] + [now]
         if len(self._replaced) > _CONTESTS:
             return ending
-        return Ending(SessionState.RECONNECTING, ending.reason, ending.detail)
+        return Disconnect(SessionState.RECONNECTING, ending.reason, ending.detail)
 
     async def _first_copy(self) -> None:
         """Copy the store of a device that was just linked, before it counts as connected.
@@ -157,16 +157,16 @@ class Happenings:
     def _on_pairing(self, event: QrIssued | PairCodeIssued | Paired | PairingEnded) -> None:
         match event:
             case QrIssued():
-                self._standing.show_qr(event.code, event.valid_seconds)
+                self._machine.show_qr(event.code, event.valid_seconds)
             case PairCodeIssued():
-                self._standing.show_pair_code(event.code, event.valid_seconds)
+                self._machine.show_pair_code(event.code, event.valid_seconds)
             case PairingEnded():
-                self.supervisor.ended(ending_of(event))
+                self.supervisor.ended(disconnect_of(event))
             case Paired():
                 self._snapshot_due = True
-                self._standing.clear_qr()
-                self._standing.account = event.account
-                self._standing.enter(
+                self._machine.clear_qr()
+                self._machine.account = event.account
+                self._machine.enter(
                     SessionState.CONNECTING,
                     StatusReason.PAIRED,
                     update=SessionUpdate(account=event.account),

@@ -12,25 +12,25 @@ from collections.abc import Awaitable, Callable
 
 from gateway_contracts import SessionState, StatusReason
 from gateway_worker.errors import DependencyError, GatewayError
-from gateway_worker.sessions.session.host_events import Happenings
-from gateway_worker.sessions.session.state import Standing
+from gateway_worker.sessions.session.host_events import HostEventHandler
+from gateway_worker.sessions.session.state import SessionStateMachine
 from gateway_worker.sessions.session.transitions import is_running
 from gateway_worker.sessions.store.device_store import DeviceStore
 from gateway_worker.sessions.surroundings import Surroundings
 
 
-class Packing:
+class Quiescer:
     """One session's.
 
     Args:
         session_id: Whose it is.
         around: What all sessions share.
-        standing: The session's state.
-        happenings: Told that a link that comes up does not count any more.
+        machine: The session's state.
+        host_events: Told that a link that comes up does not count any more.
         store: Copied before and after its host has left.
 
     Attributes:
-        is_packed: Whether the session is ready to leave, and nothing of it has changed since.
+        is_quiesced: Whether the session is ready to leave, and nothing of it has changed since.
     """
 
     def __init__(
@@ -38,18 +38,18 @@ class Packing:
         *,
         session_id: str,
         around: Surroundings,
-        standing: Standing,
-        happenings: Happenings,
+        machine: SessionStateMachine,
+        host_events: HostEventHandler,
         store: DeviceStore,
     ) -> None:
         self._session_id = session_id
         self._around = around
-        self._standing = standing
-        self._happenings = happenings
+        self._machine = machine
+        self._host_events = host_events
         self._store = store
-        self.is_packed = False
+        self.is_quiesced = False
 
-    async def pack(
+    async def quiesce(
         self,
         reason: StatusReason,
         *,
@@ -67,27 +67,27 @@ class Packing:
             DependencyError: Something that the handover needs is away, or became so.
             GatewayError: The store cannot be copied.
         """
-        if self.is_packed:
+        if self.is_quiesced:
             return
         await self._rehearse()
-        if is_running(self._standing.state) and not self._happenings.is_closing:
-            self._standing.enter(SessionState.RECONNECTING, reason)
-        self._happenings.is_closing = True
+        if is_running(self._machine.state) and not self._host_events.is_closing:
+            self._machine.enter(SessionState.RECONNECTING, reason)
+        self._host_events.is_closing = True
         await halt()
         try:
             await self._finish()
         except GatewayError:
             resume()
             raise
-        self.is_packed = True
+        self.is_quiesced = True
 
     def undo(self) -> None:
         """Note that the session goes on here."""
-        self._happenings.is_closing = self.is_packed = False
+        self._host_events.is_closing = self.is_quiesced = False
 
     async def _rehearse(self) -> None:
         """Find out, while the session is connected, whether what it needs later is there."""
-        if not self._around.tenure.is_held:
+        if not self._around.lease_state.is_held:
             raise DependencyError("the session stays: the lease is not held")
         try:
             async with asyncio.timeout(self._around.limits.rehearsal_seconds):
@@ -99,13 +99,13 @@ class Packing:
     async def _finish(self) -> None:
         """Copy what the host has left behind; the session is away meanwhile."""
         try:
-            async with asyncio.timeout(self._around.limits.away_seconds):
+            async with asyncio.timeout(self._around.limits.quiesce_seconds):
                 await self._copy(again=True)
                 # A database that has taken this will take the change of owner.
-                await self._standing.until_written()
+                await self._machine.until_written()
         except TimeoutError as error:
             raise DependencyError("the session stays: database or objects went away") from error
 
     async def _copy(self, *, again: bool) -> None:
-        if self._standing.account is not None:
+        if self._machine.account is not None:
             await self._store.save(again=again)

@@ -1,8 +1,9 @@
 """One WhatsApp account on this worker.
 
 A session is driven from two sides. Commands come one at a time from its mailbox (`start`, `stop`,
-`request` …), the host's events in order to `Happenings`. `Standing` holds the state that both
-change, `HostSupervisor` keeps the host alive, `Inbound` records what arrives.
+`request` …), the host's events in order to `HostEventHandler`. `SessionStateMachine` holds the
+state that both change, `HostSupervisor` keeps the host alive, `InboundRecorder` records what
+arrives.
 """
 
 import asyncio
@@ -28,17 +29,17 @@ from gateway_worker.sessions.hosting import (
     HostSpec,
     SessionHost,
 )
-from gateway_worker.sessions.inbound.forwarded import late_change
-from gateway_worker.sessions.inbound.quarantine import Refusals
-from gateway_worker.sessions.inbound.quarantine_retry import Retelling
-from gateway_worker.sessions.inbound.receipts import SendsUnderWay
-from gateway_worker.sessions.inbound.recording import Inbound
+from gateway_worker.sessions.inbound.forwarded import forwarded_change
+from gateway_worker.sessions.inbound.quarantine import Quarantine
+from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
+from gateway_worker.sessions.inbound.receipts import SendsInProgress
+from gateway_worker.sessions.inbound.recording import InboundRecorder
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
-from gateway_worker.sessions.send_journal import Answered, NotHanded, Refused
-from gateway_worker.sessions.session.disconnects import Ending
-from gateway_worker.sessions.session.host_events import Happenings
-from gateway_worker.sessions.session.quiesce import Packing
-from gateway_worker.sessions.session.state import Standing
+from gateway_worker.sessions.send_journal import Acknowledged, NotSubmitted, Rejected
+from gateway_worker.sessions.session.disconnects import Disconnect
+from gateway_worker.sessions.session.host_events import HostEventHandler
+from gateway_worker.sessions.session.quiesce import Quiescer
+from gateway_worker.sessions.session.state import SessionStateMachine
 from gateway_worker.sessions.session.supervisor import HostSupervisor
 from gateway_worker.sessions.session.transitions import is_running
 from gateway_worker.sessions.store.device_store import DeviceStore
@@ -84,39 +85,39 @@ class Session:
             snapshots=around.snapshots,
             moves=around.moves,
         )
-        self._refusals = Refusals(self._store.directory)
+        self._quarantine = Quarantine(self._store.directory)
         self._log = log.bind(session_id=row.session_id)
-        self._standing = Standing(row=row, around=around, on_fenced=self._on_fenced)
-        self.sends = SendsUnderWay(remembered=around.limits.remembered_sends)
-        self._happenings = Happenings(
+        self._machine = SessionStateMachine(row=row, around=around, on_fenced=self._on_fenced)
+        self.sends = SendsInProgress(remembered=around.limits.remembered_sends)
+        self._host_events = HostEventHandler(
             session_id=row.session_id,
             around=around,
-            standing=self._standing,
+            machine=self._machine,
             inbound=self._make_inbound(),
             store=self._store,
             came=bool(row.pending),
         )
-        self._supervisor = self._happenings.supervisor = HostSupervisor(
+        self._supervisor = self._host_events.supervisor = HostSupervisor(
             session_id=row.session_id,
             around=around,
-            standing=self._standing,
+            machine=self._machine,
             spec=self._spec,
-            listener=self._happenings.on_event,
+            listener=self._host_events.on_event,
             conclude=self._conclude,
             ensure_store=lambda: self._store.ensure(linked=self.account is not None),
         )
 
-        self._retelling = Retelling(
+        self._quarantine_retry = QuarantineRetry(
             session_id=row.session_id,
             epoch=row.epoch,
-            refusals=self._refusals,
-            record=self._standing.record,
+            quarantine=self._quarantine,
+            record=self._machine.record,
         )
-        self._packing = Packing(
+        self._quiescer = Quiescer(
             session_id=row.session_id,
             around=around,
-            standing=self._standing,
-            happenings=self._happenings,
+            machine=self._machine,
+            host_events=self._host_events,
             store=self._store,
         )
 
@@ -138,17 +139,17 @@ class Session:
     @property
     def state(self) -> SessionState:
         """How the session stands."""
-        return self._standing.state
+        return self._machine.state
 
     @property
     def account(self) -> Account | None:
         """The account that it is linked to."""
-        return self._standing.account
+        return self._machine.account
 
     @property
     def fenced(self) -> bool:
         """Whether another worker owns the session by now."""
-        return self._standing.fenced
+        return self._machine.fenced
 
     @property
     def is_connected(self) -> bool:
@@ -179,18 +180,18 @@ class Session:
         """
         if not self.is_connecting:
             return 0.0
-        began = max(arrived, self._standing.away_since)
+        began = max(arrived, self._machine.disconnected_since)
         return began + self._around.limits.connect_wait_seconds - time.monotonic()
 
     @property
     def is_leaving(self) -> bool:
         """Whether it is on its way to another worker, or has been lost to one."""
-        return self._happenings.is_closing or self.fenced
+        return self._host_events.is_closing or self.fenced
 
     @property
-    def is_packed(self) -> bool:
+    def is_quiesced(self) -> bool:
         """Whether it is ready to go to another worker: all of it has been copied."""
-        return self._packing.is_packed
+        return self._quiescer.is_quiesced
 
     @property
     def host_pid(self) -> int | None:
@@ -216,20 +217,20 @@ class Session:
 
     def fence(self) -> None:
         """Note that another worker owns the session by now."""
-        self._standing.fence()
+        self._machine.fence()
 
     # Commands, one at a time.
 
     def announce_created(self) -> None:
         """Announce a session that was just created."""
-        self._standing.announce_created()
+        self._machine.announce_created()
 
     def start(self, reason: StatusReason) -> None:
         """Begin to keep a host running. Does nothing if that is the case already."""
         if self._supervisor.active:
             return
-        self._standing.begin_pairing()
-        self._standing.enter(
+        self._machine.begin_pairing()
+        self._machine.enter(
             SessionState.CONNECTING if self.account else SessionState.PAIRING,
             reason,
             update=SessionUpdate(desired=DesiredState.RUNNING),
@@ -240,7 +241,7 @@ class Session:
         """Disconnect and stay stopped until `start`; an end that came before remains."""
         await self._halt()
         if self.state is SessionState.CREATED or is_running(self.state):
-            self._standing.enter(
+            self._machine.enter(
                 SessionState.STOPPED,
                 StatusReason.REQUESTED,
                 update=SessionUpdate(desired=DesiredState.STOPPED),
@@ -251,20 +252,20 @@ class Session:
         """Leave because the worker stops: the session goes on when a worker takes it up again."""
         await self._halt()
         if not self.fenced and is_running(self.state):
-            self._standing.enter(SessionState.RECONNECTING, StatusReason.WORKER_DRAINING)
+            self._machine.enter(SessionState.RECONNECTING, StatusReason.WORKER_DRAINING)
             await self._store.save_if_possible()
 
-    async def pack(self, reason: StatusReason) -> None:
-        """Get ready to go to another worker; see `Packing`.
+    async def quiesce(self, reason: StatusReason) -> None:
+        """Get ready to go to another worker; see `Quiescer`.
 
         Raises:
             GatewayError: It must not go, and goes on here.
         """
-        await self._packing.pack(reason, halt=self._halt, resume=self.unpack)
+        await self._quiescer.quiesce(reason, halt=self._halt, resume=self.resume)
 
-    def unpack(self) -> None:
+    def resume(self) -> None:
         """Go on here after all."""
-        self._packing.undo()
+        self._quiescer.undo()
         if is_running(self.state) and not self.fenced:
             self.start(StatusReason.REQUESTED)
 
@@ -285,7 +286,7 @@ class Session:
         await self._connected_host().request(Logout())
         await self._halt()
         await self._conclude(
-            Ending(SessionState.LOGGED_OUT, StatusReason.LOGGED_OUT_BY_COMMAND, forget=True)
+            Disconnect(SessionState.LOGGED_OUT, StatusReason.LOGGED_OUT_BY_COMMAND, forget=True)
         )
 
     async def destroy(self) -> None:
@@ -302,22 +303,22 @@ class Session:
             except (GatewayError, TimeoutError) as error:
                 self._log.warning("session.unlink_failed", reason=repr(error))
         await self._halt()
-        await self._around.routes.unbind(self.session_id)
+        await self._around.bindings.unbind(self.session_id)
         await self._around.snapshots.delete(self.session_id)
         await self._around.background.run(
-            self.session_id, lambda: self._around.routing.remove(self.session_id)
+            self.session_id, lambda: self._around.route_cache.remove(self.session_id)
         )
         await asyncio.to_thread(remove_directory, self._around.directory(self.session_id))
 
     async def until_connected(self) -> None:
         """Return when it is connected, or when it will not be here."""
-        await self._standing.wait_until(
-            lambda: self.is_connected or not self.is_connecting or self._standing.has_left
+        await self._machine.wait_until(
+            lambda: self.is_connected or not self.is_connecting or self._machine.has_left
         )
 
     def leave(self) -> None:
         """Note that this worker does not have it any more."""
-        self._standing.leave()
+        self._machine.leave()
 
     @property
     def is_about_to_show_qr(self) -> bool:
@@ -325,9 +326,9 @@ class Session:
         return (
             self.account is None
             and self._row.pairing.method == "qr"
-            and self._standing.qr is None
+            and self._machine.qr is None
             and self.is_running
-            and not self._standing.has_left
+            and not self._machine.has_left
         )
 
     @property
@@ -337,7 +338,7 @@ class Session:
 
     async def until_qr(self) -> None:
         """Return when there is a QR code or none will come."""
-        await self._standing.wait_until(lambda: not self.is_about_to_show_qr)
+        await self._machine.wait_until(lambda: not self.is_about_to_show_qr)
 
     async def request(self, call: Method[R], *, command_id: str | None = None) -> R:
         """Call a method of the session's host.
@@ -380,29 +381,30 @@ class Session:
         trace = await self._around.journals.look_up(
             self._store.directory, command_id, worker_id=worker_id, epoch=epoch, began=began
         )
-        result = trace.result if isinstance(trace, Answered) else None
-        return result, isinstance(trace, Answered | NotHanded | Refused)
+        result = trace.result if isinstance(trace, Acknowledged) else None
+        return result, isinstance(trace, Acknowledged | NotSubmitted | Rejected)
 
-    async def record_late(self, events: Sequence[bytes]) -> bool:
+    async def record_forwarded(self, events: Sequence[bytes]) -> bool:
         """Record messages that arrived at a former owner; False if another worker has it now."""
         changes = [
-            late_change(event, session_id=self.session_id, epoch=self.epoch) for event in events
+            forwarded_change(event, session_id=self.session_id, epoch=self.epoch)
+            for event in events
         ]
         for change in changes:
             try:
-                if (await self._standing.record(change)).fenced:
+                if (await self._machine.record(change)).fenced:
                     return False
             except PermanentError as error:  # told again later, as if it had arrived here
                 ids = [event.id for event in change.events]
                 self._log.error("inbound.refused", events=ids, reason=type(error).__name__)
-                await asyncio.to_thread(self._refusals.keep, change)
-                self._around.refused.note()
+                await asyncio.to_thread(self._quarantine.keep, change)
+                self._around.quarantined.note()
         return True
 
     @property
-    def retelling(self) -> Retelling:
+    def quarantine_retry(self) -> QuarantineRetry:
         """What tells again those of its arrivals that the database has refused."""
-        return self._retelling
+        return self._quarantine_retry
 
     def current_qr(self) -> CurrentQr:
         """Return the QR code to scan.
@@ -416,23 +418,23 @@ class Session:
             raise SessionLinkedError("there is nothing to scan")
         if self._row.pairing.method != "qr":
             raise UnsupportedError("the session pairs by code, not by QR")
-        qr = self._standing.qr
+        qr = self._machine.qr
         if qr is None or qr.expires_at <= self._around.clock.now():
             raise SessionNotConnectedError(f"there is no QR code; the session is {self.state}")
         return qr
 
     # Inside.
 
-    def _make_inbound(self) -> Inbound:
-        return Inbound(
+    def _make_inbound(self) -> InboundRecorder:
+        return InboundRecorder(
             session_id=self.session_id,
             source=self._around.source,
             sends=self.sends,
-            record=self._standing.record,
+            record=self._machine.record,
             epoch=self.epoch,
             unacknowledged=self._around.limits.unacknowledged,
-            keep_refused=self._refusals.keep,
-            on_refused=self._around.refused.note,
+            quarantine=self._quarantine.keep,
+            on_quarantined=self._around.quarantined.note,
         )
 
     def _spec(self) -> HostSpec:
@@ -448,9 +450,9 @@ class Session:
 
     async def _halt(self) -> None:
         await self._supervisor.halt()
-        self._standing.clear_qr()
+        self._machine.clear_qr()
 
-    async def _conclude(self, ending: Ending) -> None:
+    async def _conclude(self, ending: Disconnect) -> None:
         """Go to a final state; the store of an unlinked device is void, so it goes."""
         if ending.forget:
             await asyncio.to_thread(forget_device, self._around.directory(self.session_id))
@@ -458,7 +460,7 @@ class Session:
                 await self._around.snapshots.delete(self.session_id)
             except GatewayError as error:
                 self._log.warning("session.snapshot_not_deleted", reason=str(error))
-        self._standing.end(ending)
+        self._machine.end(ending)
 
     def _connected_host(self) -> SessionHost:
         host = self._supervisor.host

@@ -20,7 +20,7 @@ from gateway_contracts import (
 )
 from gateway_worker.sessions.changes import Change, Committed, DesiredState, SessionUpdate
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
-from gateway_worker.sessions.session.disconnects import Ending
+from gateway_worker.sessions.session.disconnects import Disconnect
 from gateway_worker.sessions.session.transitions import check_transition
 from gateway_worker.sessions.surroundings import Surroundings
 
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 _NOTHING = SessionUpdate()
 
 
-class Standing:
+class SessionStateMachine:
     """The state of one session and the only place that changes it.
 
     Args:
@@ -39,7 +39,7 @@ class Standing:
 
     Attributes:
         has_left: Whether the session is not this worker's any more, or was deleted.
-        away_since: Since when it has not been connected, by the monotonic clock.
+        disconnected_since: Since when it has not been connected, by the monotonic clock.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Standing:
         self.qr: CurrentQr | None = None
         self.fenced = False
         self.has_left = False
-        self.away_since = time.monotonic()
+        self.disconnected_since = time.monotonic()
 
     def enter(
         self,
@@ -75,7 +75,7 @@ class Standing:
         check_transition(self.state, state)
         previous, self.state = self.state, state
         if previous is SessionState.CONNECTED:
-            self.away_since = time.monotonic()
+            self.disconnected_since = time.monotonic()
         log.info(
             "session.state",
             session_id=self._row.session_id,
@@ -86,7 +86,7 @@ class Standing:
         self._announce(previous, reason, detail=detail, retry_at=retry_at, update=update)
         self._changed.set()
 
-    def end(self, ending: Ending) -> None:
+    def end(self, ending: Disconnect) -> None:
         """Go to a state that only a command leaves again."""
         if ending.forget:
             self.account = None
@@ -200,7 +200,7 @@ class Standing:
     def _route(self, state: SessionState) -> None:
         self._around.background.post(
             self._row.session_id,
-            lambda: self._around.routing.put(
+            lambda: self._around.route_cache.put(
                 self._row.session_id,
                 worker_id=self._around.worker_id,
                 state=state,
@@ -212,7 +212,7 @@ class Standing:
         self.qr = qr
         self._changed.set()
         self._around.background.post(
-            self._row.session_id, lambda: self._around.routing.put_qr(self._row.session_id, qr)
+            self._row.session_id, lambda: self._around.route_cache.put_qr(self._row.session_id, qr)
         )
 
     def _check_fence(self, done: "asyncio.Future[Committed]") -> None:

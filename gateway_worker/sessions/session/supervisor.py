@@ -12,8 +12,8 @@ from gateway_contracts import SessionState, StatusReason
 from gateway_worker.errors import GatewayError
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.hosting import HostExited, HostListener, HostSpec, SessionHost
-from gateway_worker.sessions.session.disconnects import Ending
-from gateway_worker.sessions.session.state import Standing
+from gateway_worker.sessions.session.disconnects import Disconnect
+from gateway_worker.sessions.session.state import SessionStateMachine
 from gateway_worker.sessions.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ class HostSupervisor:
     Args:
         session_id: Whose host it is.
         around: What all sessions share.
-        standing: Told of every pause and end.
+        machine: Told of every pause and end.
         spec: Makes the specification of the next host.
         listener: Gets the host's events.
         conclude: Called when the connection has ended for good.
@@ -42,16 +42,16 @@ class HostSupervisor:
         *,
         session_id: str,
         around: Surroundings,
-        standing: Standing,
+        machine: SessionStateMachine,
         spec: Callable[[], HostSpec],
         listener: HostListener,
-        conclude: Callable[[Ending], Awaitable[None]],
+        conclude: Callable[[Disconnect], Awaitable[None]],
         ensure_store: Callable[[], Awaitable[None]],
     ) -> None:
         self._session_id = session_id
         self._log = log.bind(session_id=session_id)
         self._around = around
-        self._standing = standing
+        self._machine = machine
         self._spec = spec
         self._listener = listener
         self._conclude = conclude
@@ -61,7 +61,7 @@ class HostSupervisor:
         self._is_killed = False
         self._is_launching = False
         self._exited: asyncio.Future[HostExited] | None = None
-        self._ending: Ending | None = None
+        self._ending: Disconnect | None = None
         self._urgent: list[float] = []
         self._backoff = Backoff(
             initial_seconds=around.limits.restart_initial_seconds,
@@ -109,7 +109,7 @@ class HostSupervisor:
         """Note that the connection stands: the next pause is a short one again."""
         self._backoff.reset()
 
-    def ended(self, ending: Ending) -> None:
+    def ended(self, ending: Disconnect) -> None:
         """Note why the connection ended; the host has nothing left to do."""
         self._ending = ending
         if self.host is not None:
@@ -133,7 +133,7 @@ class HostSupervisor:
                 await self._pause(ending)
         except Exception:  # noqa: BLE001 - the root of a session's task: its failure is a state
             self._log.exception("session.supervision_failed")
-            self._standing.enter(
+            self._machine.enter(
                 SessionState.FAILED, StatusReason.HOST_EXITED, detail="the gateway failed"
             )
 
@@ -164,9 +164,9 @@ class HostSupervisor:
 
     async def _until_permitted(self) -> bool:
         """Wait for the worker's lease; False if the host is not wanted any more."""
-        if self._around.tenure.is_held:
+        if self._around.lease_state.is_held:
             return True
-        either = (self._around.tenure.held(), self._halting.wait())
+        either = (self._around.lease_state.held(), self._halting.wait())
         waits = {asyncio.ensure_future(one) for one in either}
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -176,7 +176,7 @@ class HostSupervisor:
         await asyncio.gather(*waits, return_exceptions=True)
         return not self._halting.is_set()
 
-    def _is_urgent(self, ending: Ending | None) -> bool:
+    def _is_urgent(self, ending: Disconnect | None) -> bool:
         """Whether the next host is to start at once; not if that has been tried too often."""
         if ending is None or ending.reason is not StatusReason.LIBRARY_STOPPED:
             return False
@@ -184,13 +184,13 @@ class HostSupervisor:
         self._urgent = [at for at in self._urgent if now - at < _URGENT_SECONDS] + [now]
         return len(self._urgent) <= _URGENT
 
-    async def _pause(self, ending: Ending | None) -> None:
+    async def _pause(self, ending: Disconnect | None) -> None:
         seconds = 0.0 if self._is_urgent(ending) else self._backoff.next_seconds()
         if ending is None:
             self._around.observer.host_restarted()
         elif ending.reason is StatusReason.LIBRARY_STOPPED:
             self._around.observer.library_stopped()
-        self._standing.enter(
+        self._machine.enter(
             SessionState.RECONNECTING,
             ending.reason if ending else StatusReason.HOST_EXITED,
             detail=ending.detail if ending else None,

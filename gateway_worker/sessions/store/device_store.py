@@ -13,7 +13,7 @@ import structlog
 from gateway_worker.errors import DependencyError, GatewayError
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.sessions.ports import DeviceSnapshots
-from gateway_worker.sessions.store.directory_moves import Moves
+from gateway_worker.sessions.store.directory_moves import DirectoryMoves
 from gateway_worker.sessions.store.store_files import has_device_store, park
 
 log = structlog.get_logger(__name__)
@@ -46,7 +46,7 @@ class DeviceStore:
         directory: Path,
         parking: Path,
         snapshots: DeviceSnapshots,
-        moves: Moves,
+        moves: DirectoryMoves,
     ) -> None:
         self._session_id = session_id
         self._epoch = epoch

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Moves:
+class DirectoryMoves:
     """What is being moved, by session."""
 
     def __init__(self) -> None:

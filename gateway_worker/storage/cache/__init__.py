@@ -5,8 +5,8 @@ in PostgreSQL, so the worker starts and works without it.
 """
 
 from gateway_worker.storage.cache.client import Cache
-from gateway_worker.storage.cache.route_cache import RedisRoutes
+from gateway_worker.storage.cache.route_cache import RedisRouteCache
 from gateway_worker.storage.cache.settings import CacheSettings
 from gateway_worker.storage.cache.workers import RedisWorkers
 
-__all__ = ["Cache", "CacheSettings", "RedisRoutes", "RedisWorkers"]
+__all__ = ["Cache", "CacheSettings", "RedisRouteCache", "RedisWorkers"]

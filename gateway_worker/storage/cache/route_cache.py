@@ -47,7 +47,7 @@ class _Route:
     epoch: int = 0
 
 
-class RedisRoutes:
+class RedisRouteCache:
     """The routing table. No call raises, and each ends within twice the cache's operation timeout.
 
     Args:

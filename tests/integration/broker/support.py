@@ -208,7 +208,7 @@ async def consuming(
     """Run a worker's consumer with some sessions bound to it, then stop it without a drain."""
     async with Broker.open(settings, worker_id=WORKER) as broker:
         for session in sessions:
-            await broker.routes.bind(session)
+            await broker.bindings.bind(session)
         consumer = broker.consumer(mill)
         stop = asyncio.Event()
         running = asyncio.create_task(consumer.run(stop))

@@ -7,9 +7,9 @@ import pytest
 
 from gateway_contracts import Topology
 from gateway_worker.broker import Broker, BrokerSettings
-from gateway_worker.sessions.ports import CommandRoutes
+from gateway_worker.sessions.ports import CommandBindings
 from tests.integration.broker.support import WORKER, Backend, Mill, consuming
-from tests.support.bindings import MemoryBroker, MemoryRoutes
+from tests.support.bindings import MemoryBindings, MemoryBroker
 from tests.support.eventually import eventually
 
 SILENT = "w2"
@@ -26,8 +26,8 @@ class Place:
         targets: Publishes a command; returns the workers that have got it.
     """
 
-    mine: CommandRoutes
-    theirs: CommandRoutes
+    mine: CommandBindings
+    theirs: CommandBindings
     targets: Callable[[str], Awaitable[set[str]]]
 
 
@@ -39,8 +39,8 @@ def in_memory() -> Place:
         return broker.targets(session_id)
 
     return Place(
-        mine=MemoryRoutes(broker, worker_id=SILENT),
-        theirs=MemoryRoutes(broker, worker_id=WORKER),
+        mine=MemoryBindings(broker, worker_id=SILENT),
+        theirs=MemoryBindings(broker, worker_id=WORKER),
         targets=targets,
     )
 
@@ -55,7 +55,7 @@ def at_the_broker(mine: Broker, theirs: Broker, backend: Backend, mill: Mill) ->
         assert now is not None
         return {worker for worker in now if now[worker] > before[worker]} - {""}
 
-    return Place(mine=mine.routes, theirs=theirs.routes, targets=targets)
+    return Place(mine=mine.bindings, theirs=theirs.bindings, targets=targets)
 
 
 async def _arrived(backend: Backend, mill: Mill) -> dict[str, int]:

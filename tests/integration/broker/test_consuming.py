@@ -199,7 +199,7 @@ async def test_a_deleted_queue_is_declared_bound_and_consumed_again(
     queue = settings.topology.worker_queue(WORKER)
     mill = Mill()
     async with consuming(settings, mill, "s1", "s2") as (broker, consumer):
-        await broker.routes.unbind("s2")
+        await broker.bindings.unbind("s2")
         await backend.send("s1 1")
         await eventually(lambda: len(mill.executed) == 1 and consumer.in_flight == 0)
         await backend.channel.queue_delete(queue, if_unused=False, if_empty=False)

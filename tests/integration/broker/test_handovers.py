@@ -34,7 +34,7 @@ OTHER = "w2"
 async def dead_queue(settings: BrokerSettings) -> str:
     """Return the queue of a worker that was there once and owned `s1`."""
     async with Broker.open(settings, worker_id=DEAD) as broker:
-        await broker.routes.bind("s1")
+        await broker.bindings.bind("s1")
     return settings.topology.worker_queue(DEAD)
 
 
@@ -307,11 +307,11 @@ async def test_unbinding_from_another_worker_needs_neither_binding_nor_queue(
 ) -> None:
     """The session's commands go where it was bound last, and nothing else is disturbed."""
     async with Broker.open(settings, worker_id=WORKER) as broker:
-        await broker.routes.bind("s1")
-        await broker.routes.unbind_from("s1", DEAD)
-        await broker.routes.unbind_from("s1", DEAD)
-        await broker.routes.unbind_from("s1", "never-there")
-        await broker.routes.bind("s2")
+        await broker.bindings.bind("s1")
+        await broker.bindings.unbind_from("s1", DEAD)
+        await broker.bindings.unbind_from("s1", DEAD)
+        await broker.bindings.unbind_from("s1", "never-there")
+        await broker.bindings.bind("s2")
         await backend.send("s1 1")
 
         assert await broker.depth() == 1
@@ -359,7 +359,9 @@ async def test_workers_tell_each_other_things_in_turn(
     """A control message is stored like a command, and forwarded like one."""
     mill = Mill(hold)
     async with consuming(settings, mill, "s1") as (broker, _):
-        await broker.publisher.control("marker", worker_id=WORKER, body=b'{"session": "s1"}')
+        await broker.publisher.send_peer_message(
+            "marker", worker_id=WORKER, body=b'{"session": "s1"}'
+        )
         await eventually(lambda: len(mill.accepted) == 1)
         await broker.publisher.pass_on(mill.accepted[0], worker_id="gone", hop=3)
         await eventually(lambda: len(mill.accepted) == 2)

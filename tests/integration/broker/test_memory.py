@@ -64,7 +64,7 @@ def peak_bytes(pid: int) -> int:
 async def test_messages_that_are_too_large_are_refused_unread(
     own_services: RunningServices, topology_prefix: str, exchange: str
 ) -> None:
-    """Controls and commands alike; a dead letter of each has its id, its size and its digest."""
+    """Peer messages and commands alike: a dead letter has its id, its size and its digest."""
     broker = own_services.rabbitmq
     assert isinstance(broker, LocalRabbitMq)
     await broker._control("await_startup")

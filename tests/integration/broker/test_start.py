@@ -110,15 +110,15 @@ async def test_two_workers_share_what_is_shared(settings: BrokerSettings, backen
         async with Broker.open(settings, worker_id="w2") as other:
             consumer, stop = other.consumer(second), asyncio.Event()
             running = asyncio.create_task(consumer.run(stop))
-            await other.routes.bind("s2")
+            await other.bindings.bind("s2")
             await backend.send("s1 1")
             await backend.send("s2 2")
             await backend.send("x 3", routing_key=settings.topology.worker_key("w2"))
             await eventually(lambda: len(second.executed) == 2 and first.executed)
             stop.set()
             await running
-            await other.routes.unbind("s2")
-        await broker.routes.bind("s2")
+            await other.bindings.unbind("s2")
+        await broker.bindings.bind("s2")
         await backend.send("s2 4")
         await eventually(lambda: len(first.executed) == 2)
     assert first.executed == ["s1 1", "s2 4"]
@@ -134,11 +134,11 @@ async def test_routes_fail_clearly_while_the_broker_is_away(
         await proxy.cut()
         await eventually(lambda: not broker.stats().connected)
         with pytest.raises(DependencyError):
-            await broker.routes.bind("s1")
+            await broker.bindings.bind("s1")
         assert broker.check().problems
         await proxy.accept()
         await eventually(lambda: broker.check().ready)
-        await broker.routes.bind("s1")
+        await broker.bindings.bind("s1")
 
 
 async def test_the_depth_of_a_missing_queue_is_an_error(settings: BrokerSettings) -> None:

@@ -82,7 +82,7 @@ async def test_a_session_that_has_gone_is_not_bound_again(
     async with consuming(settings, Mill(), "s1") as (broker, consumer):
         await eventually(lambda: consumer.is_consuming)
         await broker.publisher.probe("s1", worker_id=WORKER)
-        await broker.routes.unbind("s1")
+        await broker.bindings.unbind("s1")
         await broker.publisher.probe("s1", worker_id=WORKER)
         await broker.publisher.probe("s1", worker_id="w9")
         await backend.send("s1 1")

@@ -23,10 +23,10 @@ from gateway_worker.outbox.relay import Relay
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.sessions.hosting import HostLauncher, HostListener, HostSpec, SessionHost
-from gateway_worker.sessions.lease_state import Tenure
+from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.ownership.manager import SessionManager
-from gateway_worker.sessions.ports import CurrentQr, DeviceSnapshots, RoutingTable, SessionObserver
-from gateway_worker.sessions.send_journal import SendJournals, SendTrace, Untraced
+from gateway_worker.sessions.ports import CurrentQr, DeviceSnapshots, RouteCache, SessionObserver
+from gateway_worker.sessions.send_journal import SendJournals, SendTrace, Unknown
 from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
 from gateway_worker.storage.db import (
     Database,
@@ -41,7 +41,7 @@ from tests.integration.storage.db.support import WORKER
 log = structlog.get_logger(__name__)
 
 
-class NoHosts(HostLauncher, DeviceSnapshots, RoutingTable, SessionObserver, SendJournals):
+class NoHosts(HostLauncher, DeviceSnapshots, RouteCache, SessionObserver, SendJournals):
     """What only sessions with a connection to WhatsApp need: here none gets one."""
 
     are_needed = are_portable = False
@@ -56,7 +56,7 @@ class NoHosts(HostLauncher, DeviceSnapshots, RoutingTable, SessionObserver, Send
         began: datetime | None = None,
     ) -> SendTrace:
         """No host has kept one."""
-        return Untraced(detail="there is no journal")
+        return Unknown(detail="there is no journal")
 
     async def launch(
         self,
@@ -172,7 +172,7 @@ async def working(
             store=PostgresChangeStore(database=database, worker_id=worker_id), offer=relay.offer
         )
         around = _surroundings(database, broker, recorder, relay, directory, worker_id, limits)
-        manager = SessionManager(around=around, capacity=capacity, controls=broker.publisher)
+        manager = SessionManager(around=around, capacity=capacity, peer_messages=broker.publisher)
         inbox = Inbox(store=PostgresInboxStore(database=database))
         settled: list[tuple[str, str]] = []
         executor = Executor(
@@ -228,7 +228,7 @@ def _surroundings(
     limits: SessionLimits | None,
 ) -> Surroundings:
     nothing = NoHosts()
-    tenure = Tenure()
+    tenure = LeaseState()
     tenure.extend(float("inf"))
     return Surroundings(
         worker_id=worker_id,
@@ -237,14 +237,14 @@ def _surroundings(
         recorder=recorder,
         sessions=PostgresSessionStore(database=database),
         messages=PostgresMessageStore(database=database),
-        routes=broker.routes,
-        routing=nothing,
+        bindings=broker.bindings,
+        route_cache=nothing,
         snapshots=nothing,
         background=Background(name="background"),
         clock=SystemClock(),
         limits=limits or SessionLimits(connect_wait_seconds=0.5, restart_maximum_seconds=0.5),
         observer=nothing,
         journals=nothing,
-        tenure=tenure,
+        lease_state=tenure,
         relay=relay,
     )

@@ -309,13 +309,13 @@ async def test_a_session_that_is_routed_to_a_former_owner_as_well_is_turned_away
 async def test_a_session_that_is_here_again_is_not_turned_away(moves: Moves) -> None:
     """What is left of its last stay may be found after it has come back."""
     async with Broker.open(moves.settings, worker_id=OTHER) as broker:
-        await broker.routes.bind("a")
-        broker.routes.disown("a")
-        await broker.routes.bind("a")
-        await broker.routes.unbind_disowned("a")
+        await broker.bindings.bind("a")
+        broker.bindings.disown("a")
+        await broker.bindings.bind("a")
+        await broker.bindings.unbind_disowned("a")
         await moves.backend.publish(send("a"))
         assert await moves.queues.depth(OTHER) == 1
-        broker.routes.disown("a")
-        await broker.routes.unbind_disowned("a")
+        broker.bindings.disown("a")
+        await broker.bindings.unbind_disowned("a")
         await moves.backend.publish(send("a"))
         assert await moves.queues.depth(OTHER) == 1

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.sessions.changes import Change
-from gateway_worker.sessions.inbound.quarantine import RefusalCount, Refusals
-from gateway_worker.sessions.inbound.quarantine_retry import Retelling, Retellings
+from gateway_worker.sessions.inbound.quarantine import Quarantine, QuarantineCount
+from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetries, QuarantineRetry
 from gateway_worker.storage.db import Database
 from tests.integration.outbox.support import Backend, Life, by_session, living
 from tests.integration.storage.db.support import count, message
@@ -23,19 +23,21 @@ FORBIDDEN = "ALTER TABLE messages ADD CONSTRAINT quiet CHECK (message_id <> 'M2'
 class Place:
     """A session as far as it is told again."""
 
-    retelling: Retelling
+    quarantine_retry: QuarantineRetry
 
 
 @asynccontextmanager
-async def telling(life: Life, directory: Path, refused: RefusalCount) -> AsyncIterator[Retellings]:
+async def telling(
+    life: Life, directory: Path, refused: QuarantineCount
+) -> AsyncIterator[QuarantineRetries]:
     """Tell again what is in a directory, as a worker does."""
     place = Place(
-        retelling=Retelling(
-            session_id="s0", epoch=1, refusals=Refusals(directory), record=life.recorder.record
+        quarantine_retry=QuarantineRetry(
+            session_id="s0", epoch=1, quarantine=Quarantine(directory), record=life.recorder.record
         )
     )
-    service = Retellings(
-        sessions=lambda: [place], refused=refused, initial_seconds=0.2, maximum_seconds=0.4
+    service = QuarantineRetries(
+        sessions=lambda: [place], quarantined=refused, initial_seconds=0.2, maximum_seconds=0.4
     )
     stop = asyncio.Event()
     running = asyncio.create_task(service.run(stop))
@@ -46,12 +48,12 @@ async def telling(life: Life, directory: Path, refused: RefusalCount) -> AsyncIt
         await running
 
 
-async def arrive(life: Life, directory: Path, refused: RefusalCount, change: Change) -> None:
+async def arrive(life: Life, directory: Path, refused: QuarantineCount, change: Change) -> None:
     """Record an arrival; it is put aside if it is refused."""
     try:
         await life.recorder.record(change)
     except Exception:  # noqa: BLE001 - whatever the reason is
-        await asyncio.to_thread(Refusals(directory).keep, change)
+        await asyncio.to_thread(Quarantine(directory).keep, change)
         refused.note()
 
 
@@ -63,7 +65,7 @@ async def test_it_is_told_once_its_reason_is_gone(
     tmp_path: Path,
 ) -> None:
     """With its row, once, over a restart as well; the others have not waited for it."""
-    refused = RefusalCount()
+    refused = QuarantineCount()
     await execute(database_url, FORBIDDEN)
     async with living(database, settings) as life:
         async with telling(life, tmp_path, refused) as service:
@@ -90,7 +92,7 @@ async def test_it_is_told_without_its_row_if_its_reason_stays(
     tmp_path: Path,
 ) -> None:
     """A backend hears of it all the same."""
-    refused = RefusalCount()
+    refused = QuarantineCount()
     await execute(database_url, FORBIDDEN)
     async with living(database, settings) as life:
         async with telling(life, tmp_path, refused) as service:
@@ -100,4 +102,4 @@ async def test_it_is_told_without_its_row_if_its_reason_stays(
 
     assert by_session(await backend.take_all()) == {"s0": [1]}
     assert await count(database, "messages") == 0
-    assert Refusals(tmp_path).read() == []
+    assert Quarantine(tmp_path).read() == []

@@ -20,7 +20,7 @@ from gateway_worker.errors import (
 from gateway_worker.host_protocol.methods import Sent
 from gateway_worker.sandbox.service.faults import Faults, QueryRefusal
 from gateway_worker.sessions.hosting import HostExited, LinkUp
-from gateway_worker.sessions.send_journal import Answered, Handed, NotHanded, Refused
+from gateway_worker.sessions.send_journal import Acknowledged, NotSubmitted, Rejected, Submitted
 from gateway_worker.whatsapp.ipc.sends import JOURNAL_NAME
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
 from tests.integration.whatsapp.test_processes import alive
@@ -130,7 +130,7 @@ async def test_a_host_killed_before_it_took_the_command(stage: Stage, account: A
 
     with pytest.raises(SessionNotConnectedError):
         await sending
-    assert await look(stage, account, "c") == NotHanded()
+    assert await look(stage, account, "c") == NotSubmitted()
     await account.next(HostExited)
 
 
@@ -154,8 +154,8 @@ async def test_a_host_killed_while_the_library_has_the_message(
         await first
     with pytest.raises(SessionNotConnectedError):
         await second
-    assert await look(stage, account, "a") == Handed()
-    assert await look(stage, account, "b") == NotHanded()
+    assert await look(stage, account, "a") == Submitted()
+    assert await look(stage, account, "b") == NotSubmitted()
     assert [message.text for message in ben.inbox] == ["a"]
     await account.next(HostExited)
 
@@ -171,7 +171,7 @@ async def test_a_host_killed_after_a_refusal(stage: Stage, account: Account) -> 
 
     found = await look(stage, account, "refused")
 
-    assert isinstance(found, Refused)
+    assert isinstance(found, Rejected)
     assert isinstance(found.error, RateLimitedError)
     assert found.error.body() == refused.value.body()
 
@@ -188,7 +188,7 @@ async def test_a_host_killed_after_a_message_that_nobody_got(
     account.host.kill()
     await account.next(HostExited)
 
-    assert isinstance(await look(stage, account, "nobody"), Refused)
+    assert isinstance(await look(stage, account, "nobody"), Rejected)
 
 
 async def test_a_host_killed_after_a_part_of_a_message(stage: Stage, account: Account) -> None:
@@ -201,7 +201,7 @@ async def test_a_host_killed_after_a_part_of_a_message(stage: Stage, account: Ac
 
     found = await look(stage, account, "part")
 
-    assert isinstance(found, Answered)
+    assert isinstance(found, Acknowledged)
     assert found.result == sent
     assert sent.devices_left_out == 1
 
@@ -224,10 +224,10 @@ async def test_a_worker_killed_while_it_sends(stage: Stage, account: Account) ->
         assert b"answered" not in journal_of(account)
         await account.launch()
         found = await look(stage, account, "a")
-        assert isinstance(found, Answered)
+        assert isinstance(found, Acknowledged)
         assert isinstance(found.result, Sent)
         assert found.result.message_id == arrived.message_id
-        assert await look(stage, account, "b") == NotHanded()
+        assert await look(stage, account, "b") == NotSubmitted()
         await account.next(LinkUp)
         await eventually(lambda: not any(alive(pid) for pid in pids))
     stage.sandbox.faults.clear(account.phone.number)
@@ -249,7 +249,7 @@ async def test_a_worker_killed_with_a_send_that_is_never_answered(
 
         process.kill()  # not waited for: its standard error is the fork server's too
 
-        assert await look(stage, account, "a") == Handed()
+        assert await look(stage, account, "a") == Submitted()
         await eventually(lambda: not any(alive(pid) for pid in pids), timeout_seconds=15)
 
 

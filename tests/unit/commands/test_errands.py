@@ -12,8 +12,8 @@ from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.sessions.ownership.manager import SessionManager
 from tests.support.ports import (
-    UnaskedControls,
     UnaskedInbox,
+    UnaskedPeerMessages,
     UnaskedPublisher,
     UnaskedRecorder,
     surroundings,
@@ -23,7 +23,7 @@ from tests.support.ports import (
 def _dispatcher(directory: Path) -> Dispatcher:
     recorder = UnaskedRecorder()
     around = surroundings(recorder, worker_id="me", directory=directory)
-    manager = SessionManager(around=around, capacity=1, controls=UnaskedControls())
+    manager = SessionManager(around=around, capacity=1, peer_messages=UnaskedPeerMessages())
     attempts = Attempts(
         worker_id="me",
         manager=manager,

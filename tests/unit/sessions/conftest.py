@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.sessions.harness import Company
+from tests.unit.sessions.harness import SessionHarness
 
 
 @pytest.fixture
-async def company(tmp_path: Path) -> AsyncIterator[Company]:
+async def harness(tmp_path: Path) -> AsyncIterator[SessionHarness]:
     """A session that is connected."""
-    company = Company(tmp_path)
-    await company.begin()
-    yield company
-    await company.end()
+    harness = SessionHarness(tmp_path)
+    await harness.begin()
+    yield harness
+    await harness.end()

@@ -14,7 +14,7 @@ from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.session.session import Session
 from gateway_worker.sessions.store.store_files import DEVICE_STORE_NAME
 from gateway_worker.sessions.surroundings import SessionLimits
-from tests.support.bindings import MemoryBroker, MemoryRoutes
+from tests.support.bindings import MemoryBindings, MemoryBroker
 from tests.support.hosts import MemoryLauncher
 from tests.support.ports import (
     QuietObserver,
@@ -29,7 +29,7 @@ LIMITS = SessionLimits(
     restart_initial_seconds=0.001,
     restart_maximum_seconds=0.01,
     rehearsal_seconds=0.2,
-    away_seconds=0.2,
+    quiesce_seconds=0.2,
 )
 
 
@@ -105,7 +105,7 @@ class Observer(QuietObserver):
         self.stops += 1
 
 
-class Company:
+class SessionHarness:
     """A session and those around it."""
 
     def __init__(self, directory: Path, limits: SessionLimits = LIMITS) -> None:
@@ -118,7 +118,7 @@ class Company:
             surroundings(self.database, worker_id="me", directory=directory),
             launcher=self.launcher,
             sessions=self.database,
-            routes=MemoryRoutes(MemoryBroker("me"), worker_id="me"),
+            bindings=MemoryBindings(MemoryBroker("me"), worker_id="me"),
             snapshots=self.copies,
             limits=limits,
             observer=self.observer,

@@ -14,12 +14,12 @@ import pytest
 from gateway_worker.errors import RecipientNotOnWhatsAppError
 from gateway_worker.host_protocol.methods import Sent
 from gateway_worker.sessions.send_journal import (
-    Answered,
-    Handed,
-    NotHanded,
-    Refused,
+    Acknowledged,
+    NotSubmitted,
+    Rejected,
     SendTrace,
-    Untraced,
+    Submitted,
+    Unknown,
 )
 from gateway_worker.whatsapp.host import journal as writing
 from gateway_worker.whatsapp.host.journal import LIMIT_BYTES, SendJournal
@@ -67,14 +67,14 @@ def answer(journal: SendJournal, command_id: str = "c") -> None:
 async def test_the_way_of_a_send(directory: Path) -> None:
     """Not handed over, handed over, answered."""
     journal = opened(directory)
-    assert await look(directory) == NotHanded()
+    assert await look(directory) == NotSubmitted()
 
     journal.handing("c")
-    assert await look(directory) == Handed()
+    assert await look(directory) == Submitted()
 
     answer(journal)
     found = await look(directory)
-    assert isinstance(found, Answered)
+    assert isinstance(found, Acknowledged)
     assert found.result == SENT
 
 
@@ -84,13 +84,13 @@ async def test_a_refusal_is_told_as_the_error_that_it_was(directory: Path) -> No
     journal.handing("c")
     journal.refused(Refusal(command_id="c", kind=Failure.UNKNOWN_RECIPIENT, detail="nobody"))
     found = await look(directory)
-    assert isinstance(found, Refused)
+    assert isinstance(found, Rejected)
     assert isinstance(found.error, RecipientNotOnWhatsAppError)
 
     journal.handing("c")
-    assert await look(directory) == Handed()
+    assert await look(directory) == Submitted()
     journal.refused(Refusal(command_id="c", kind=Failure.UNCERTAIN, detail="no answer"))
-    assert await look(directory) == Handed()
+    assert await look(directory) == Submitted()
 
 
 async def test_the_next_host_goes_on_with_it(directory: Path) -> None:
@@ -102,15 +102,15 @@ async def test_the_next_host_goes_on_with_it(directory: Path) -> None:
 
     opened(directory, epoch=4)
 
-    assert isinstance(await look(directory, "a"), Answered)
-    assert await look(directory, "b") == Handed()
-    assert await look(directory, "c") == NotHanded()
+    assert isinstance(await look(directory, "a"), Acknowledged)
+    assert await look(directory, "b") == Submitted()
+    assert await look(directory, "c") == NotSubmitted()
 
 
 async def test_no_journal(tmp_path: Path) -> None:
     """Then nothing is known."""
-    assert isinstance(await look(tmp_path), Untraced)
-    assert isinstance(await look(tmp_path / "nowhere"), Untraced)
+    assert isinstance(await look(tmp_path), Unknown)
+    assert isinstance(await look(tmp_path / "nowhere"), Unknown)
 
 
 @pytest.mark.parametrize("torn", [1, 5, 30])
@@ -121,12 +121,12 @@ async def test_a_torn_line_had_no_consequences(directory: Path, torn: int) -> No
     path = directory / JOURNAL_NAME
     path.write_bytes(path.read_bytes()[:-torn])
 
-    assert await look(directory) == NotHanded()
+    assert await look(directory) == NotSubmitted()
 
     again = opened(directory)
-    assert await look(directory) == NotHanded()
+    assert await look(directory) == NotSubmitted()
     again.handing("c")
-    assert await look(directory) == Handed()
+    assert await look(directory) == Submitted()
 
 
 @pytest.mark.parametrize("place", [0.0, 0.4, 0.97])
@@ -139,13 +139,13 @@ async def test_a_damaged_journal_claims_nothing(directory: Path, place: float) -
     data = bytearray(path.read_bytes())
     data[int(len(data) * place)] ^= 1
     path.write_bytes(data)
-    assert isinstance(await look(directory), Untraced)
+    assert isinstance(await look(directory), Unknown)
 
     opened(directory)
-    assert isinstance(await look(directory), Untraced)
+    assert isinstance(await look(directory), Unknown)
 
     opened(directory, epoch=4)
-    assert await look(directory, epoch=4) == NotHanded()
+    assert await look(directory, epoch=4) == NotSubmitted()
 
 
 async def test_a_copy_elsewhere_claims_only_what_happened(directory: Path, tmp_path: Path) -> None:
@@ -158,11 +158,11 @@ async def test_a_copy_elsewhere_claims_only_what_happened(directory: Path, tmp_p
     (elsewhere / JOURNAL_NAME).write_bytes((directory / JOURNAL_NAME).read_bytes())
     (elsewhere / LOCK_NAME).touch()
 
-    assert isinstance(await look(elsewhere, "a"), Answered)
-    assert isinstance(await look(elsewhere), Untraced)
+    assert isinstance(await look(elsewhere, "a"), Acknowledged)
+    assert isinstance(await look(elsewhere), Unknown)
     opened(elsewhere)
-    assert isinstance(await look(elsewhere, "a"), Answered)
-    assert isinstance(await look(elsewhere), Untraced)
+    assert isinstance(await look(elsewhere, "a"), Acknowledged)
+    assert isinstance(await look(elsewhere), Unknown)
 
 
 async def test_another_workers_run(directory: Path) -> None:
@@ -170,21 +170,21 @@ async def test_another_workers_run(directory: Path) -> None:
     journal = opened(directory, worker_id="other")
     journal.handing("a")
 
-    assert isinstance(await look(directory), Untraced)
+    assert isinstance(await look(directory), Unknown)
     opened(directory)
-    assert await look(directory, "a", worker_id="other") == Handed()
-    assert isinstance(await look(directory, worker_id="other"), Untraced)
+    assert await look(directory, "a", worker_id="other") == Submitted()
+    assert isinstance(await look(directory, worker_id="other"), Unknown)
 
 
 async def test_a_run_before_the_journal_began(directory: Path) -> None:
     """By epoch or by time."""
     opened(directory, epoch=5)
 
-    assert isinstance(await look(directory, epoch=4), Untraced)
-    assert await look(directory, epoch=5) == NotHanded()
+    assert isinstance(await look(directory, epoch=4), Unknown)
+    assert await look(directory, epoch=5) == NotSubmitted()
     early = datetime.now(UTC) - timedelta(hours=1)
-    assert isinstance(await look(directory, epoch=5, began=early), Untraced)
-    assert await look(directory, epoch=5, began=datetime.now(UTC)) == NotHanded()
+    assert isinstance(await look(directory, epoch=5, began=early), Unknown)
+    assert await look(directory, epoch=5, began=datetime.now(UTC)) == NotSubmitted()
 
 
 async def test_after_a_power_cut(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,11 +195,11 @@ async def test_after_a_power_cut(directory: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(module, "boot_id", lambda: "another")
     monkeypatch.setattr("gateway_worker.whatsapp.journal.boot_id", lambda: "another")
 
-    assert await look(directory, "a") == Handed()
-    assert isinstance(await look(directory), Untraced)
+    assert await look(directory, "a") == Submitted()
+    assert isinstance(await look(directory), Unknown)
     opened(directory, epoch=4)
-    assert isinstance(await look(directory), Untraced)
-    assert await look(directory, epoch=4) == NotHanded()
+    assert isinstance(await look(directory), Unknown)
+    assert await look(directory, epoch=4) == NotSubmitted()
 
 
 async def test_it_stays_small_and_keeps_the_last_ones(directory: Path) -> None:
@@ -213,9 +213,9 @@ async def test_it_stays_small_and_keeps_the_last_ones(directory: Path) -> None:
     assert (directory / JOURNAL_NAME).stat().st_size < LIMIT_BYTES + 1_000
     assert not (directory / ".sends.draft").exists()
     for number in range(2_500, 3_000):
-        assert isinstance(await look(directory, f"c{number}"), Answered)
-    assert isinstance(await look(directory, "c0", began=began), Untraced)
-    assert await look(directory, "new", began=datetime.now(UTC)) == NotHanded()
+        assert isinstance(await look(directory, f"c{number}"), Acknowledged)
+    assert isinstance(await look(directory, "c0", began=began), Unknown)
+    assert await look(directory, "new", began=datetime.now(UTC)) == NotSubmitted()
 
 
 async def test_a_host_that_still_lives_is_waited_for(directory: Path) -> None:
@@ -225,15 +225,15 @@ async def test_a_host_that_still_lives_is_waited_for(directory: Path) -> None:
     lock = os.open(directory / LOCK_NAME, os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
 
-    assert isinstance(await look(directory, "other"), Untraced)
+    assert isinstance(await look(directory, "other"), Unknown)
     asking = asyncio.create_task(look(directory, seconds=20))
     await consistently(lambda: not asking.done(), seconds=0.2)
     answer(journal)
 
-    assert isinstance(await asking, Answered)
-    assert await look(directory, "other", ours=os.getpid()) == NotHanded()
+    assert isinstance(await asking, Acknowledged)
+    assert await look(directory, "other", ours=os.getpid()) == NotSubmitted()
     os.close(lock)
-    assert await look(directory, "other") == NotHanded()
+    assert await look(directory, "other") == NotSubmitted()
 
 
 FULL = f"""
@@ -266,6 +266,6 @@ async def test_a_full_disk_refuses_the_send(directory: Path) -> None:
     count = int(done.stdout)
 
     assert 0 < count < 50
-    assert await look(directory, f"c{count - 1}") == Handed()
-    assert await look(directory, f"c{count}") == NotHanded()
-    assert await look(directory, "later") == Handed()
+    assert await look(directory, f"c{count - 1}") == Submitted()
+    assert await look(directory, f"c{count}") == NotSubmitted()
+    assert await look(directory, "later") == Submitted()

@@ -17,7 +17,7 @@ from gateway_worker.runtime.retry import Backoff
 from gateway_worker.runtime.service import running
 from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
-from gateway_worker.storage.cache import Cache, CacheSettings, RedisRoutes, RedisWorkers
+from gateway_worker.storage.cache import Cache, CacheSettings, RedisRouteCache, RedisWorkers
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
 from tests.support.rubbish import answering
@@ -58,7 +58,7 @@ def quick() -> Backoff:
 async def write_everything(cache: Cache) -> list[str]:
     """Make every kind of write; return the names of those that failed."""
     failed: list[str] = []
-    routes = RedisRoutes(cache=cache, on_failure=failed.append)
+    routes = RedisRouteCache(cache=cache, on_failure=failed.append)
     workers = RedisWorkers(cache=cache, on_failure=failed.append)
     expires_at = datetime.now(UTC) + timedelta(minutes=1)
     await routes.put("shop", worker_id="w-1", state=SessionState.CONNECTED, epoch=1)
@@ -138,7 +138,7 @@ async def test_a_lost_connection_costs_nothing(
     """A pooled connection from before a restart is replaced within the same write."""
     failed: list[str] = []
     async with Cache.open(brief) as cache:
-        routes = RedisRoutes(cache=cache, on_failure=failed.append)
+        routes = RedisRouteCache(cache=cache, on_failure=failed.append)
         for epoch in range(1, 6):
             await routes.put("shop", worker_id="w-1", state=SessionState.CONNECTED, epoch=epoch)
             await proxy.cut()
@@ -152,7 +152,7 @@ async def test_what_an_outage_kept_back_is_written_afterwards(
     """The last word of each session, removals included."""
     stop = asyncio.Event()
     async with Cache.open(brief) as cache:
-        routes = RedisRoutes(cache=cache, backoff=quick())
+        routes = RedisRouteCache(cache=cache, backoff=quick())
         await routes.put("gone", worker_id="w-1", state=SessionState.CONNECTED, epoch=1)
         await proxy.refuse()
         await proxy.cut()
@@ -177,7 +177,7 @@ async def test_no_message_shows_what_was_written(
     with capture_logs() as logs:
         async with Cache.open(brief) as cache:
             failed: list[str] = []
-            routes = RedisRoutes(cache=cache, on_failure=failed.append)
+            routes = RedisRouteCache(cache=cache, on_failure=failed.append)
             await routes.put_qr("shop", CurrentQr(code="2@secret", expires_at=expires_at))
     assert failed == ["put_qr"]
     assert logs
@@ -238,7 +238,7 @@ async def test_a_redis_that_was_killed_is_filled_again(own_services: RunningServ
     """It comes back empty: the next beat tells, and the rows bring back what it had."""
     settings = CacheSettings.model_validate({"url": own_services.redis.url})
     async with Cache.open(settings) as cache:
-        routes, workers = RedisRoutes(cache=cache), RedisWorkers(cache=cache)
+        routes, workers = RedisRouteCache(cache=cache), RedisWorkers(cache=cache)
         await routes.put("quiet", worker_id="w-1", state=SessionState.CONNECTED, epoch=4)
         await workers.beat(load())
         await own_services.redis.kill()

@@ -8,11 +8,11 @@ from gateway_contracts.commands import PairByQr
 from gateway_contracts.events import SessionState
 from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
-from gateway_worker.storage.cache import Cache, RedisRoutes
+from gateway_worker.storage.cache import Cache, RedisRouteCache
 from tests.support.eventually import eventually
 
 
-async def put(routes: RedisRoutes, *, worker: str = "w-1", epoch: int = 1) -> None:
+async def put(routes: RedisRouteCache, *, worker: str = "w-1", epoch: int = 1) -> None:
     """Say that the session `shop` is connected at a worker."""
     await routes.put("shop", worker_id=worker, state=SessionState.CONNECTED, epoch=epoch)
 
@@ -21,7 +21,7 @@ async def test_a_route_is_a_hash_that_backends_can_read(
     cache: Cache, redis: Redis, redis_prefix: str
 ) -> None:
     """Worker, state, epoch and when it was written."""
-    await put(RedisRoutes(cache=cache), epoch=3)
+    await put(RedisRouteCache(cache=cache), epoch=3)
     route = await redis.hgetall(f"{redis_prefix}session:shop")
     written = datetime.fromisoformat(str(route.pop("updated_at")))
     assert route == {"worker": "w-1", "state": "connected", "epoch": "3"}
@@ -32,7 +32,7 @@ async def test_an_older_epoch_does_not_overwrite_a_newer_one(
     cache: Cache, redis: Redis, redis_prefix: str
 ) -> None:
     """A worker that lost the session may still be writing; numbers are compared as numbers."""
-    routes = RedisRoutes(cache=cache)
+    routes = RedisRouteCache(cache=cache)
     await put(routes, worker="new", epoch=10)
     await put(routes, worker="old", epoch=9)
     assert await redis.hget(f"{redis_prefix}session:shop", "worker") == "new"
@@ -45,7 +45,7 @@ async def test_a_qr_code_is_gone_when_it_expires(
 ) -> None:
     """Its key ends with the code's validity."""
     expires_at = datetime.now(UTC) + timedelta(seconds=0.4)
-    routes = RedisRoutes(cache=cache)
+    routes = RedisRouteCache(cache=cache)
     key = f"{redis_prefix}qr:shop"
     later = CurrentQr(code="2@later", expires_at=datetime.now(UTC) + timedelta(minutes=1))
     await routes.put_qr("shop", later)
@@ -64,7 +64,7 @@ async def test_a_qr_code_is_gone_when_it_expires(
 
 async def test_a_void_qr_code_is_forgotten(cache: Cache, redis: Redis, redis_prefix: str) -> None:
     """Neither None nor a code from the past leaves the one before it in place."""
-    routes = RedisRoutes(cache=cache)
+    routes = RedisRouteCache(cache=cache)
     now = datetime.now(UTC)
     valid = CurrentQr(code="2@valid", expires_at=now + timedelta(minutes=1))
     for void in (None, CurrentQr(code="2@past", expires_at=now - timedelta(seconds=1))):
@@ -77,7 +77,7 @@ async def test_a_removed_session_leaves_no_key(
     cache: Cache, redis: Redis, redis_prefix: str
 ) -> None:
     """Route and QR code both go; the sessions beside it stay."""
-    routes = RedisRoutes(cache=cache)
+    routes = RedisRouteCache(cache=cache)
     await put(routes)
     await routes.put("shop-2", worker_id="w-1", state=SessionState.PAIRING, epoch=1)
     code = CurrentQr(code="2@x", expires_at=datetime.now(UTC) + timedelta(minutes=1))
@@ -107,7 +107,7 @@ async def test_the_table_is_rebuilt_from_the_rows(
     cache: Cache, redis: Redis, redis_prefix: str
 ) -> None:
     """Also more rows than fit one batch; newer entries and sessions without owner are left."""
-    routes = RedisRoutes(cache=cache)
+    routes = RedisRouteCache(cache=cache)
     await routes.put("s-0", worker_id="newer", state=SessionState.CONNECTED, epoch=7)
     await routes.rebuild([row(n, worker_id="w-1") for n in range(1201)])
     await routes.rebuild([row(5000, worker_id=None)])

@@ -15,18 +15,18 @@ from gateway_contracts import MessageReceived, parse_event
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.hosting import HostExited, HostListener, HostSpec
 from gateway_worker.sessions.inbound import orphan_spools as module
-from gateway_worker.sessions.inbound.orphan_spools import Leftovers
-from gateway_worker.sessions.inbound.quarantine import Refusals
-from gateway_worker.sessions.peer_messages import Control
+from gateway_worker.sessions.inbound.orphan_spools import OrphanSpools
+from gateway_worker.sessions.inbound.quarantine import Quarantine
+from gateway_worker.sessions.peer_messages import PeerMessage
 from gateway_worker.sessions.ports import SessionRow
-from gateway_worker.sessions.store.directory_moves import Moves
+from gateway_worker.sessions.store.directory_moves import DirectoryMoves
 from gateway_worker.sessions.store.store_files import LOCK_NAME, park
 from tests.integration.storage.db.support import message as refused
 from tests.support.eventually import eventually
 from tests.support.ports import (
-    UnaskedControls,
     UnaskedHost,
     UnaskedLauncher,
+    UnaskedPeerMessages,
     UnaskedSnapshots,
 )
 from tests.support.sessions import MemorySessions
@@ -38,7 +38,7 @@ RECORDS = 4
 OUTAGE = 3
 
 
-class Disk(MemorySessions, UnaskedLauncher, UnaskedControls, UnaskedHost):
+class Disk(MemorySessions, UnaskedLauncher, UnaskedPeerMessages, UnaskedHost):
     """A spool of some messages, the broker that they go to, and the session's owner."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Disk(MemorySessions, UnaskedLauncher, UnaskedControls, UnaskedHost):
         await eventually(lambda: self.acknowledged == RECORDS)
         await listener(HostExited(expected=True, detail=""))
 
-    async def control(
+    async def send_peer_message(
         self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
     ) -> None:
         """Take a message, unless the broker is away: it is, at the first few attempts."""
@@ -67,7 +67,7 @@ class Disk(MemorySessions, UnaskedLauncher, UnaskedControls, UnaskedHost):
         if self.refusals:
             self.refusals -= 1
             raise DependencyError("away")
-        for event in Control.decode(kind, body).events:
+        for event in PeerMessage.decode(kind, body).events:
             received = parse_event(event)
             assert isinstance(received, MessageReceived)
             self.sent.append(received.data.message_id)
@@ -82,15 +82,15 @@ class Disk(MemorySessions, UnaskedLauncher, UnaskedControls, UnaskedHost):
         await self._told
 
 
-def leftovers_on(disk: Disk, directory: Path) -> Leftovers:
-    """Leftovers on a disk that plays their launcher, their table and their way to the owner."""
-    return Leftovers(
+def orphan_spools_on(disk: Disk, directory: Path) -> OrphanSpools:
+    """Orphan spools on a disk that plays launcher, table and the way to the owner."""
+    return OrphanSpools(
         worker_id="me",
         directory=directory,
         launcher=disk,
         sessions=disk,
         snapshots=UnaskedSnapshots(),
-        controls=disk,
+        peer_messages=disk,
         held=lambda _session_id: False,
     )
 
@@ -102,9 +102,9 @@ async def test_nothing_is_forgotten_before_all_that_came_before_it_is_sent(
     (tmp_path / "sessions" / "cafe").mkdir(parents=True)
     disk = Disk()
     monkeypatch.setattr(module, "pending_records", lambda _directory: RECORDS - disk.acknowledged)
-    leftovers = leftovers_on(disk, tmp_path)
+    orphan_spools = orphan_spools_on(disk, tmp_path)
 
-    await leftovers.clear("cafe")
+    await orphan_spools.clear("cafe")
 
     assert disk.lost == []
     assert disk.sent == [f"M{record}" for record in range(1, RECORDS + 1)]
@@ -133,9 +133,9 @@ async def test_what_cannot_be_sent_in_time_is_not_sent_later(
     disk = Outage()
     monkeypatch.setattr(module, "pending_records", lambda _directory: RECORDS - disk.acknowledged)
     monkeypatch.setattr(module, "_REPLAY_SECONDS", 0.05)
-    leftovers = leftovers_on(disk, tmp_path)
+    orphan_spools = orphan_spools_on(disk, tmp_path)
 
-    await leftovers.clear("cafe")
+    await orphan_spools.clear("cafe")
     refusals = disk.refusals
     assert refusals < 1_000_000
     assert [task for task in asyncio.all_tasks() if task.get_name().startswith("late:")] == []
@@ -185,7 +185,7 @@ def elsewhere() -> SessionRow:
     return replace(linked_row("shop", epoch=7), worker_id="beta")
 
 
-def leftovers_of(directory: Path, sessions: MemorySessions, copies: Copies) -> Leftovers:
+def orphan_spools_of(directory: Path, sessions: MemorySessions, copies: Copies) -> OrphanSpools:
     """Return what clears a directory in which `shop` has a store of epoch 3."""
     home = directory / "sessions" / "shop"
     home.mkdir(parents=True)
@@ -193,13 +193,13 @@ def leftovers_of(directory: Path, sessions: MemorySessions, copies: Copies) -> L
         database.execute("CREATE TABLE whatsmeow_device (jid TEXT)")
         database.execute("INSERT INTO whatsmeow_device VALUES ('1@s')")
     (home / "epoch").write_text("3")
-    return Leftovers(
+    return OrphanSpools(
         worker_id="me",
         directory=directory,
         launcher=UnaskedLauncher(),
         sessions=sessions,
         snapshots=copies,
-        controls=UnaskedControls(),
+        peer_messages=UnaskedPeerMessages(),
         held=lambda _session_id: False,
     )
 
@@ -224,37 +224,37 @@ async def test_a_store_goes_when_a_copy_has_been_opened(
     tmp_path: Path, copies: Copies, copied: int | None, made: list[int]
 ) -> None:
     """One that has all of it."""
-    leftovers = leftovers_of(tmp_path, table(elsewhere()), copies)
-    await leftovers.clear("shop", copied)
+    orphan_spools = orphan_spools_of(tmp_path, table(elsewhere()), copies)
+    await orphan_spools.clear("shop", copied)
     assert copies.made == made
     assert stores(tmp_path) == []
-    assert leftovers.kept == 0
+    assert orphan_spools.kept == 0
 
 
 async def test_a_store_stays_if_no_copy_opens(tmp_path: Path) -> None:
     """And goes once there is one; in between it is told once, as an error."""
     copies = Copies(stores=False)
-    leftovers = leftovers_of(tmp_path, table(elsewhere()), copies)
+    orphan_spools = orphan_spools_of(tmp_path, table(elsewhere()), copies)
     with capture_logs() as logs:
-        await leftovers.clear("shop", 3)
-        await leftovers._send_parked()
+        await orphan_spools.clear("shop", 3)
+        await orphan_spools._send_parked()
     assert stores(tmp_path) == ["leftovers"]
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [
         ("leftovers.last_copy", "error")
     ]
-    assert leftovers.kept == 1
+    assert orphan_spools.kept == 1
     copies.stores = True
-    await leftovers._send_parked()
+    await orphan_spools._send_parked()
     assert stores(tmp_path) == []
-    assert leftovers.kept == 0
+    assert orphan_spools.kept == 0
 
 
 async def test_without_copies_a_store_stays_where_it_is_looked_for(tmp_path: Path) -> None:
     """The session finds it there when it comes back."""
-    leftovers = leftovers_of(tmp_path, table(elsewhere()), Copies(portable=False))
+    orphan_spools = orphan_spools_of(tmp_path, table(elsewhere()), Copies(portable=False))
     with capture_logs() as logs:
         for _ in range(2):
-            await leftovers.clear("shop")
+            await orphan_spools.clear("shop")
     assert stores(tmp_path) == ["sessions"]
     assert [entry["event"] for entry in logs] == ["leftovers.last_copy"]
 
@@ -264,30 +264,30 @@ async def test_a_session_that_the_database_does_not_know(
     tmp_path: Path, *, deleted: bool, left: list[str]
 ) -> None:
     """Its store goes if it was deleted; otherwise this may be another database."""
-    leftovers = leftovers_of(tmp_path, table(None, deleted=deleted), Copies())
-    await leftovers.clear("shop")
+    orphan_spools = orphan_spools_of(tmp_path, table(None, deleted=deleted), Copies())
+    await orphan_spools.clear("shop")
     assert stores(tmp_path) == left
-    assert leftovers.kept == len(left)
+    assert orphan_spools.kept == len(left)
 
 
 async def test_nothing_is_moved_from_under_a_host(tmp_path: Path) -> None:
     """Whoever's it is: the library would go on in a file that nobody finds again."""
-    leftovers = leftovers_of(tmp_path, table(elsewhere()), Copies(4))
+    orphan_spools = orphan_spools_of(tmp_path, table(elsewhere()), Copies(4))
     with (tmp_path / "sessions" / "shop" / LOCK_NAME).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        await leftovers.clear("shop")
+        await orphan_spools.clear("shop")
         assert stores(tmp_path) == ["sessions"]
-    await leftovers.clear("shop")
+    await orphan_spools.clear("shop")
     assert stores(tmp_path) == []
 
 
 async def test_a_store_without_a_device_is_no_last_copy(tmp_path: Path) -> None:
     """The library makes one for every session that shows a QR code."""
-    leftovers = leftovers_of(tmp_path, table(elsewhere()), Copies(portable=False))
+    orphan_spools = orphan_spools_of(tmp_path, table(elsewhere()), Copies(portable=False))
     with closing(sqlite3.connect(tmp_path / "sessions" / "shop" / "store.db")) as database:
         database.execute("DELETE FROM whatsmeow_device")
         database.commit()
-    await leftovers.clear("shop")
+    await orphan_spools.clear("shop")
     assert stores(tmp_path) == []
 
 
@@ -295,19 +295,19 @@ async def test_what_the_database_has_refused_here_goes_to_the_owner_too(tmp_path
     """Nobody else has it; while the broker is away it stays on the disk."""
     directory = tmp_path / "sessions" / "cafe"
     directory.mkdir(parents=True)
-    refusals = Refusals(directory)
+    refusals = Quarantine(directory)
     for number in (1, 2):
         refusals.keep(refused(number))
     disk = Disk()
     disk.refusals = 1
-    leftovers = leftovers_on(disk, tmp_path)
+    orphan_spools = orphan_spools_on(disk, tmp_path)
 
-    await leftovers.clear("cafe")
+    await orphan_spools.clear("cafe")
     assert disk.sent == []
     assert len(list((tmp_path / "leftovers").iterdir())) == 1
 
     stop = asyncio.Event()
-    running = asyncio.create_task(leftovers.run(stop))
+    running = asyncio.create_task(orphan_spools.run(stop))
     await eventually(lambda: list((tmp_path / "leftovers").iterdir()) == [])
     stop.set()
     await running
@@ -328,18 +328,18 @@ async def test_a_directory_is_moved_beside_the_loop(
 
     monkeypatch.setattr(module, "park", slow)
     monkeypatch.setattr(module, "pending_records", lambda _directory: 0)
-    disk, moves = Disk(), Moves()
-    leftovers = Leftovers(
+    disk, moves = Disk(), DirectoryMoves()
+    orphan_spools = OrphanSpools(
         worker_id="me",
         directory=tmp_path,
         launcher=disk,
         sessions=disk,
         snapshots=UnaskedSnapshots(),
-        controls=disk,
+        peer_messages=disk,
         held=lambda _session_id: False,
         moves=moves,
     )
-    clearing = asyncio.create_task(leftovers.clear("cafe"))
+    clearing = asyncio.create_task(orphan_spools.clear("cafe"))
     await begun.wait()
     assert (tmp_path / "sessions" / "cafe").is_dir()
     coming = asyncio.create_task(moves.ended("cafe"))

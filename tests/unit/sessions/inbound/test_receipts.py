@@ -7,7 +7,7 @@ import pytest
 from gateway_contracts import ReceiptStatus
 from gateway_worker.sessions.changes import Change, Committed, ReceiptRow
 from gateway_worker.sessions.inbound import receipts as module
-from gateway_worker.sessions.inbound.receipts import Receipts, SendsUnderWay
+from gateway_worker.sessions.inbound.receipts import ReceiptQueue, SendsInProgress
 from tests.support.eventually import eventually
 from tests.support.recorder import MemoryRecorder
 from tests.unit.sessions.inbound.test_recording import CHAT, NOW, turns
@@ -44,7 +44,7 @@ def receipt(
 async def test_with_nothing_under_way_a_receipt_goes_at_once() -> None:
     """And the database says whether a send of before a restart is still executing."""
     journal = Journal()
-    receipts = Receipts(record=journal.record, sends=SendsUnderWay(remembered=9))
+    receipts = ReceiptQueue(record=journal.record, sends=SendsInProgress(remembered=9))
 
     await receipts.submit(receipt("A"))
 
@@ -54,9 +54,9 @@ async def test_with_nothing_under_way_a_receipt_goes_at_once() -> None:
 
 async def test_a_receipt_that_is_faster_than_the_end_of_its_send() -> None:
     """It is recorded behind that end, whatever that takes; later ones of its message behind it."""
-    journal, sends = Journal(), SendsUnderWay(remembered=9)
+    journal, sends = Journal(), SendsInProgress(remembered=9)
     journal.executing.add("s")
-    receipts = Receipts(record=journal.record, sends=sends)
+    receipts = ReceiptQueue(record=journal.record, sends=sends)
     with sends.one():
         futures = [receipts.submit(receipt("A", status)) for status in DELIVERED_READ]
         await turns()
@@ -70,8 +70,8 @@ async def test_a_receipt_that_is_faster_than_the_end_of_its_send() -> None:
 
 async def test_a_receipt_of_a_recent_send_does_not_wait_for_the_next_one() -> None:
     """Its message is with the recorder; one of the same id in another chat is not."""
-    journal, sends = Journal(), SendsUnderWay(remembered=1)
-    receipts = Receipts(record=journal.record, sends=sends)
+    journal, sends = Journal(), SendsInProgress(remembered=1)
+    receipts = ReceiptQueue(record=journal.record, sends=sends)
     sends.sent(CHAT, "A")
     with sends.one():
         await receipts.submit(receipt("A"))
@@ -87,10 +87,10 @@ async def test_a_receipt_of_a_recent_send_does_not_wait_for_the_next_one() -> No
 
 async def test_an_old_message_is_looked_up_while_a_send_takes_its_time() -> None:
     """A lost acknowledgement takes a minute: only what is nowhere waits for its end."""
-    journal, sends = Journal(), SendsUnderWay(remembered=9)
+    journal, sends = Journal(), SendsInProgress(remembered=9)
     journal.store("s", CHAT, "old")
     journal.executing.add("s")
-    receipts = Receipts(record=journal.record, sends=sends)
+    receipts = ReceiptQueue(record=journal.record, sends=sends)
     with sends.one():
         unknown, old = receipts.submit(receipt("new")), receipts.submit(receipt("old"))
         await old
@@ -109,7 +109,7 @@ async def test_a_receipt_of_a_send_that_an_earlier_process_began(
     monkeypatch.setattr(module, "NEXT_LOOK_SECONDS", 0.01)
     journal = Journal()
     journal.executing.add("s")
-    receipts = Receipts(record=journal.record, sends=SendsUnderWay(remembered=9))
+    receipts = ReceiptQueue(record=journal.record, sends=SendsInProgress(remembered=9))
     waiting = receipts.submit(receipt("A"))
     await eventually(lambda: len(journal.asked) > 2)
     journal.store("s", CHAT, "A")
@@ -124,7 +124,7 @@ async def test_a_receipt_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.05)
     journal = Journal()
     journal.executing.add("s")
-    receipts = Receipts(record=journal.record, sends=SendsUnderWay(remembered=9))
+    receipts = ReceiptQueue(record=journal.record, sends=SendsInProgress(remembered=9))
 
     await receipts.submit(receipt("A"))
 
@@ -135,8 +135,8 @@ async def test_a_receipt_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch)
 async def test_not_everything_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """A receipt that names ten thousand messages does not fill the memory."""
     monkeypatch.setattr(module, "MOST_HELD", 3)
-    journal, sends = Journal(), SendsUnderWay(remembered=9)
-    receipts = Receipts(record=journal.record, sends=sends)
+    journal, sends = Journal(), SendsInProgress(remembered=9)
+    receipts = ReceiptQueue(record=journal.record, sends=sends)
     with sends.one():
         futures = [receipts.submit(receipt(f"M{number}")) for number in range(5)]
         await turns()
@@ -156,7 +156,7 @@ async def test_what_the_recorder_gives_up_is_given_up() -> None:
         futures.append(loop.create_future())
         return futures[-1]
 
-    receipts = Receipts(record=record, sends=SendsUnderWay(remembered=9))
+    receipts = ReceiptQueue(record=record, sends=SendsInProgress(remembered=9))
     first, second = (receipts.submit(receipt("A", one)) for one in DELIVERED_READ)
     futures[0].cancel()
     await turns()

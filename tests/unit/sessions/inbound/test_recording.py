@@ -19,9 +19,9 @@ from gateway_contracts import (
 from gateway_contracts.events import Participant
 from gateway_worker.sessions.changes import Change, Direction
 from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, UndecryptableMessage
-from gateway_worker.sessions.inbound.quarantine import REFUSED_NAME, Refusals
-from gateway_worker.sessions.inbound.receipts import SendsUnderWay
-from gateway_worker.sessions.inbound.recording import Inbound
+from gateway_worker.sessions.inbound.quarantine import REFUSED_NAME, Quarantine
+from gateway_worker.sessions.inbound.receipts import SendsInProgress
+from gateway_worker.sessions.inbound.recording import InboundRecorder
 from tests.support.eventually import eventually
 from tests.support.recorder import MemoryRecorder
 
@@ -44,19 +44,19 @@ class Journal(MemoryRecorder):
 def inbound(
     journal: Journal,
     *,
-    sends: SendsUnderWay | None = None,
+    sends: SendsInProgress | None = None,
     unacknowledged: int = 9,
-    keep_refused: Callable[[Change], None] = lambda _change: None,
-) -> Inbound:
+    quarantine: Callable[[Change], None] = lambda _change: None,
+) -> InboundRecorder:
     """Return the arrivals of a session."""
-    return Inbound(
+    return InboundRecorder(
         session_id="s",
         source="/workers/w",
         sends=sends,
         record=journal.record,
         epoch=3,
         unacknowledged=unacknowledged,
-        keep_refused=keep_refused,
+        quarantine=quarantine,
     )
 
 
@@ -200,7 +200,7 @@ async def test_a_receipt_whose_first_record_came_to_nothing_is_recorded_again() 
 
 async def test_a_receipt_that_waits_for_its_send_holds_up_nothing() -> None:
     """Neither what comes behind it nor its acknowledgement; its own comes when it is committed."""
-    journal, acknowledged, sends = Journal(), list[int](), SendsUnderWay(remembered=9)
+    journal, acknowledged, sends = Journal(), list[int](), SendsInProgress(remembered=9)
     arrivals = inbound(journal, sends=sends, unacknowledged=2)
     with sends.one():
         await arrivals.receipt(
@@ -262,7 +262,7 @@ async def test_an_unreadable_message_is_told_once_for_each_reason() -> None:
 async def test_what_the_database_refuses_is_kept_in_a_file(tmp_path: Path) -> None:
     """Also in the middle of a receipt; the rest goes on, and the record is acknowledged."""
     journal, acknowledged = Journal(), list[int]()
-    arrivals = inbound(journal, keep_refused=Refusals(tmp_path).keep)
+    arrivals = inbound(journal, quarantine=Quarantine(tmp_path).keep)
     await arrivals.message(message(1), acknowledged.append)
     await arrivals.receipt(receipt(2, "A", "B"), acknowledged.append)
 
@@ -287,7 +287,7 @@ async def test_nothing_is_acknowledged_before_what_was_refused_is_on_the_disk() 
         assert on_disk.wait(10)
         kept.append(change)
 
-    arrivals = inbound(journal, keep_refused=keep)
+    arrivals = inbound(journal, quarantine=keep)
     for record in (1, 2):
         await arrivals.message(message(record), acknowledged.append)
     journal.refuse()
@@ -303,7 +303,7 @@ async def test_nothing_is_acknowledged_before_what_was_refused_is_on_the_disk() 
 async def test_what_cannot_be_kept_is_not_acknowledged(tmp_path: Path) -> None:
     """Those before and after it are: each is acknowledged by itself."""
     journal, acknowledged = Journal(), list[int]()
-    arrivals = inbound(journal, keep_refused=Refusals(tmp_path / "missing").keep)
+    arrivals = inbound(journal, quarantine=Quarantine(tmp_path / "missing").keep)
     for record in (1, 2, 3):
         await arrivals.message(message(record), acknowledged.append)
     journal.commit()

@@ -9,21 +9,21 @@ import pytest
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.ownership.manager import SessionManager
-from gateway_worker.sessions.peer_messages import Controls
-from tests.support.bindings import MemoryBroker, MemoryRoutes
-from tests.support.ports import UnaskedControls
-from tests.unit.sessions.harness import Company, linked_row
+from gateway_worker.sessions.peer_messages import PeerMessages
+from tests.support.bindings import MemoryBindings, MemoryBroker
+from tests.support.ports import UnaskedPeerMessages
+from tests.unit.sessions.harness import SessionHarness, linked_row
 
 ROW = linked_row("cafe", epoch=7)
 
 
-class AbsentBroker(Controls):
+class AbsentBroker(PeerMessages):
     """Takes a message at the third attempt."""
 
     def __init__(self) -> None:
         self.attempts: list[tuple[str, str]] = []
 
-    async def control(
+    async def send_peer_message(
         self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
     ) -> None:
         """Take it, or do not."""
@@ -32,13 +32,13 @@ class AbsentBroker(Controls):
             raise DependencyError("away")
 
 
-async def test_a_new_owner_is_told_when_the_broker_is_back(company: Company) -> None:
+async def test_a_new_owner_is_told_when_the_broker_is_back(harness: SessionHarness) -> None:
     """The session has gone meanwhile: nobody waits for that here."""
     controls = AbsentBroker()
     left: list[str] = []
-    manager = SessionManager(around=company.around, capacity=10, controls=controls)
+    manager = SessionManager(around=harness.around, capacity=10, peer_messages=controls)
     manager.when_left(left.append)
-    directory = company.around.directory("cafe")
+    directory = harness.around.directory("cafe")
     directory.mkdir()
     (directory / "epoch").write_text("7")
     await manager.adopt_taken([ROW])
@@ -47,11 +47,11 @@ async def test_a_new_owner_is_told_when_the_broker_is_back(company: Company) -> 
 
     assert left == ["cafe"]
     assert len(controls.attempts) == 1
-    await company.around.background.join()
+    await harness.around.background.join()
     assert controls.attempts == [("adopt", "beta")] * 3
 
 
-class SilentBroker(MemoryRoutes):
+class SilentBroker(MemoryBindings):
     """Takes requests and does not answer them."""
 
     def __init__(self) -> None:
@@ -67,23 +67,25 @@ class SilentBroker(MemoryRoutes):
 
 
 @pytest.fixture
-async def company(tmp_path: Path) -> AsyncIterator[Company]:
+async def harness(tmp_path: Path) -> AsyncIterator[SessionHarness]:
     """Only its surroundings are used."""
-    company = Company(tmp_path)
-    yield company
-    await company.end()
+    harness = SessionHarness(tmp_path)
+    yield harness
+    await harness.end()
 
 
-async def test_sessions_that_are_taken_up_do_not_wait_for_the_broker(company: Company) -> None:
+async def test_sessions_that_are_taken_up_do_not_wait_for_the_broker(
+    harness: SessionHarness,
+) -> None:
     """They connect, and so do those that come next; their commands are routed when it answers."""
     broker = SilentBroker()
-    directory = company.around.directory("cafe")
+    directory = harness.around.directory("cafe")
     directory.mkdir()
     (directory / "epoch").write_text("7")
     manager = SessionManager(
-        around=replace(company.around, routes=broker),
+        around=replace(harness.around, bindings=broker),
         capacity=10,
-        controls=UnaskedControls(),
+        peer_messages=UnaskedPeerMessages(),
     )
 
     await manager.adopt_taken([ROW])
@@ -93,6 +95,6 @@ async def test_sessions_that_are_taken_up_do_not_wait_for_the_broker(company: Co
     await session.until_connected()
     assert session.is_connected
     broker.answers.set()
-    await company.around.background.join()
+    await harness.around.background.join()
     assert broker.asked == ["cafe"]
     await session.close()

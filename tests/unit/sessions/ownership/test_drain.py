@@ -12,7 +12,7 @@ from gateway_worker.sessions.session.session import Session
 from tests.support.pacing import consistently
 from tests.support.ports import UnaskedSessions
 from tests.support.recorder import MemoryRecorder
-from tests.unit.sessions.harness import Company
+from tests.unit.sessions.harness import SessionHarness
 
 SECONDS = 10.0
 
@@ -52,8 +52,8 @@ class Giving(MemoryRecorder):
 class Fleet:
     """A worker with one session, and others."""
 
-    def __init__(self, company: Company) -> None:
-        self.company = company
+    def __init__(self, harness: SessionHarness) -> None:
+        self.harness = harness
         self.others = Others()
         self.gone: list[tuple[str, str]] = []
         self.broker_is_away = False
@@ -78,7 +78,7 @@ class Fleet:
 
     def held_session(self, session_id: str) -> Session:
         """Return it."""
-        return self.company.session
+        return self.harness.session
 
     def fence(self, session_id: str, epoch: int) -> None:
         """Fail: no other worker has it."""
@@ -114,9 +114,9 @@ class Fleet:
 
 
 @pytest.fixture
-async def fleet(company: Company) -> Fleet:
+async def fleet(harness: SessionHarness) -> Fleet:
     """Its session is connected."""
-    return Fleet(company)
+    return Fleet(harness)
 
 
 async def test_a_session_goes_to_the_one_with_room(fleet: Fleet) -> None:
@@ -135,7 +135,7 @@ async def test_a_session_stays_if_nobody_has_room(fleet: Fleet) -> None:
     assert await fleet.drain.run(seconds=SECONDS) == 0
 
     assert fleet.others.asked == 1
-    assert fleet.company.session.is_connected
+    assert fleet.harness.session.is_connected
 
 
 async def test_after_an_outage_of_the_database_the_others_may_be_late(fleet: Fleet) -> None:
@@ -150,7 +150,7 @@ async def test_a_session_does_not_go_to_one_that_has_just_died(fleet: Fleet) -> 
     fleet.others.answers = ["beta"]
     fleet.deaf = 2
     moving = asyncio.create_task(fleet.drain.run(seconds=SECONDS))
-    session = fleet.company.session
+    session = fleet.harness.session
     await consistently(lambda: session.is_connected, until=lambda: fleet.deaf <= 0)
 
     assert await moving == 1
@@ -166,7 +166,7 @@ async def test_a_worker_that_is_left_alone_leaves_when_the_lease_of_the_dead_one
     assert await fleet.drain.run(seconds=SECONDS) == 0
 
     assert fleet.others.asked == 2
-    assert fleet.company.session.is_connected
+    assert fleet.harness.session.is_connected
 
 
 @pytest.mark.parametrize("which", ["database", "objects"])
@@ -176,11 +176,11 @@ async def test_a_session_goes_when_what_it_needs_is_back(fleet: Fleet, which: st
         fleet.others.answers = [DependencyError("away"), DependencyError("away"), "beta"]
     else:
         fleet.others.answers = ["beta"]
-        fleet.company.copies.away_from = 0
+        fleet.harness.copies.away_from = 0
     moving = asyncio.create_task(fleet.drain.run(seconds=SECONDS))
-    session = fleet.company.session
+    session = fleet.harness.session
     await consistently(lambda: session.is_connected, until=lambda: fleet.others.asked >= 2)
-    fleet.company.copies.away_from = 1_000
+    fleet.harness.copies.away_from = 1_000
 
     assert await moving == 1
 
@@ -193,7 +193,7 @@ async def test_a_session_that_was_refused_goes_elsewhere(fleet: Fleet) -> None:
     assert await fleet.drain.run(seconds=SECONDS) == 1
 
     assert fleet.gone == [("shop", "gamma")]
-    assert fleet.company.copies.made == [False, True]
+    assert fleet.harness.copies.made == [False, True]
 
 
 async def test_a_session_that_all_refuse_goes_on(fleet: Fleet) -> None:
@@ -203,18 +203,18 @@ async def test_a_session_that_all_refuse_goes_on(fleet: Fleet) -> None:
 
     assert await fleet.drain.run(seconds=SECONDS) == 0
 
-    await fleet.company.connected()
+    await fleet.harness.connected()
 
 
 async def test_the_time_is_over_while_something_is_away(fleet: Fleet) -> None:
     """The worker leaves all the same, with its sessions connected to the end."""
     fleet.others.answers = ["beta"]
-    fleet.company.copies.away_from = 0
+    fleet.harness.copies.away_from = 0
 
     assert await fleet.drain.run(seconds=0.05) == 0
 
     assert fleet.gone == []
-    assert fleet.company.session.is_connected
+    assert fleet.harness.session.is_connected
 
 
 async def test_the_broker_is_not_waited_for_to_the_end(fleet: Fleet) -> None:

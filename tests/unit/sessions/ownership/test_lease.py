@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.lease_state import Tenure
+from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.ownership.lease import LeaseKeeper, LeaseLostError
 from tests.support.eventually import eventually
 from tests.support.leases import MemoryLeases, MemoryWorker
@@ -57,12 +57,12 @@ class Keeping:
     """A keeper that runs."""
 
     def __init__(self) -> None:
-        self.table, self.hosts, self.tenure = Table(), Hosts(), Tenure()
+        self.table, self.hosts, self.lease_state = Table(), Hosts(), LeaseState()
         self.lapsed = self.regained = 0
         self.keeper = LeaseKeeper(
             leases=self.table,
             hosts=self.hosts,
-            tenure=self.tenure,
+            lease_state=self.lease_state,
             on_lapsed=self._on_lapsed,
             on_regained=self._on_regained,
             version="1",
@@ -74,7 +74,7 @@ class Keeping:
 
     async def _on_regained(self) -> None:
         self.regained += 1
-        self.held_when_regained = self.tenure.is_held
+        self.held_when_regained = self.lease_state.is_held
         self.leases_when_regained = len(self.hosts.leases)
 
 
@@ -83,7 +83,7 @@ async def test_a_lease_that_is_renewed_is_never_lost() -> None:
     await keeping.keeper.begin()
     task = asyncio.create_task(keeping.keeper.run(stop))
     await eventually(lambda: keeping.table.renewals >= 3)
-    assert keeping.tenure.is_held
+    assert keeping.lease_state.is_held
     stop.set()
     await task
     assert (keeping.hosts.kills, keeping.lapsed, keeping.regained) == (0, 0, 0)
@@ -96,11 +96,11 @@ async def test_hosts_are_killed_when_it_cannot_be_renewed_and_may_run_again_when
     task = asyncio.create_task(keeping.keeper.run(stop))
     keeping.table.away = True
     await eventually(lambda: keeping.lapsed == 1)
-    assert (keeping.hosts.kills, keeping.tenure.is_held) == (1, False)
+    assert (keeping.hosts.kills, keeping.lease_state.is_held) == (1, False)
     keeping.table.away = False
     await eventually(lambda: keeping.regained == 1)
-    assert keeping.tenure.is_held
-    await asyncio.wait_for(keeping.tenure.held(), 1)
+    assert keeping.lease_state.is_held
+    await asyncio.wait_for(keeping.lease_state.held(), 1)
     stop.set()
     await task
 
@@ -109,10 +109,10 @@ async def test_a_database_that_has_become_slow_does_not_keep_a_worker_without_it
     """To make a connection anew takes a while over a long way; cut short, it would never be one."""
     keeping, stop = Keeping(), asyncio.Event()
     await keeping.keeper.begin()
-    keeping.tenure.extend(0.0)
+    keeping.lease_state.extend(0.0)
     keeping.table.slowness = 0.8
     task = asyncio.create_task(keeping.keeper.run(stop))
-    await eventually(lambda: keeping.tenure.is_held)
+    await eventually(lambda: keeping.lease_state.is_held)
     stop.set()
     await task
 
@@ -121,12 +121,12 @@ async def test_no_host_starts_before_it_is_known_whose_the_sessions_are() -> Non
     """A worker that stood still for longer than its lease has not even noted its end."""
     keeping, stop = Keeping(), asyncio.Event()
     await keeping.keeper.begin()
-    keeping.tenure.extend(0.0)
+    keeping.lease_state.extend(0.0)
     task = asyncio.create_task(keeping.keeper.run(stop))
     await eventually(lambda: keeping.regained == 1)
     assert (keeping.lapsed, keeping.held_when_regained) == (1, False)
     assert keeping.leases_when_regained == 1, "of the beginning"
-    await eventually(lambda: keeping.tenure.is_held)
+    await eventually(lambda: keeping.lease_state.is_held)
     assert len(keeping.hosts.leases) > 1
     stop.set()
     await task
@@ -139,10 +139,10 @@ async def test_a_second_process_of_the_same_name_ends_the_first() -> None:
     with pytest.raises(LeaseLostError):
         await keeping.keeper.run(asyncio.Event())
     assert keeping.hosts.kills == 1
-    assert not keeping.tenure.is_held
+    assert not keeping.lease_state.is_held
 
 
 async def test_nothing_is_held_before_the_first_lease() -> None:
-    tenure = Tenure()
+    lease_state = LeaseState()
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(tenure.held(), 0.05)
+        await asyncio.wait_for(lease_state.held(), 0.05)

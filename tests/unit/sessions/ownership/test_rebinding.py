@@ -7,17 +7,17 @@ import orjson
 import pytest
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.lease_state import Tenure
+from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.ownership import rebinding
-from gateway_worker.sessions.ownership.rebinding import Routing
+from gateway_worker.sessions.ownership.rebinding import Rebinder
 from gateway_worker.sessions.ports import PendingMarker
-from tests.support.bindings import MemoryBroker, MemoryRoutes
+from tests.support.bindings import MemoryBindings, MemoryBroker
 from tests.support.eventually import eventually
 from tests.support.pacing import consistently
-from tests.support.ports import UnaskedControls
+from tests.support.ports import UnaskedPeerMessages
 
 
-class Broker(MemoryRoutes, UnaskedControls):
+class Broker(MemoryBindings, UnaskedPeerMessages):
     """Notes what it is asked for, in order, and can be away."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Broker(MemoryRoutes, UnaskedControls):
         self.asked.append(f"disown {session_id}")
         super().disown(session_id)
 
-    async def control(
+    async def send_peer_message(
         self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
     ) -> None:
         """Note it."""
@@ -71,21 +71,21 @@ class Taking:
         self.broker = Broker()
         self.pending = pending
         self.is_ours = True
-        self.tenure = Tenure()
-        self.tenure.extend(float("inf"))
-        self.routing = Routing(
+        self.lease_state = LeaseState()
+        self.lease_state.extend(float("inf"))
+        self.rebinder = Rebinder(
             worker_id="me",
-            routes=self.broker,
-            controls=self.broker,
+            bindings=self.broker,
+            peer_messages=self.broker,
             pending=lambda _session_id: self.pending if self.is_ours else (),
             is_ours=lambda _session_id: self.is_ours,
-            tenure=self.tenure,
+            lease_state=self.lease_state,
         )
 
 
 async def test_a_new_session_is_only_bound() -> None:
     taking = Taking()
-    await taking.routing.take("s")
+    await taking.rebinder.take("s")
     assert taking.broker.asked == ["bind s"]
 
 
@@ -93,7 +93,7 @@ async def test_one_that_came_is_bound_before_it_is_unbound_and_marked() -> None:
     taking = Taking(
         PendingMarker(epoch=2, queue_of="alpha"), PendingMarker(epoch=3, queue_of="beta")
     )
-    await taking.routing.take("s")
+    await taking.rebinder.take("s")
     assert taking.broker.asked == [
         "bind s",
         "unbind s from alpha",
@@ -101,7 +101,7 @@ async def test_one_that_came_is_bound_before_it_is_unbound_and_marked() -> None:
         "marker 2 to alpha",
         "marker 3 to beta",
     ]
-    await taking.routing.close()
+    await taking.rebinder.close()
 
 
 async def test_a_worker_marks_its_own_queue_before_anything_new_comes_into_it() -> None:
@@ -112,7 +112,7 @@ async def test_a_worker_marks_its_own_queue_before_anything_new_comes_into_it() 
         PendingMarker(epoch=5, queue_of="me"),
         PendingMarker(epoch=7, queue_of="beta"),
     )
-    await taking.routing.take("s")
+    await taking.rebinder.take("s")
     assert taking.broker.asked == [
         "marker 2 to me",
         "marker 5 to me",
@@ -121,17 +121,17 @@ async def test_a_worker_marks_its_own_queue_before_anything_new_comes_into_it() 
         "marker 3 to beta",
         "marker 7 to beta",
     ]
-    await taking.routing.close()
+    await taking.rebinder.close()
 
 
 async def test_a_broker_that_is_away_is_asked_until_it_answers() -> None:
     taking = Taking(PendingMarker(epoch=2, queue_of="alpha"))
     taking.broker.away = True
-    await taking.routing.take("s")
+    await taking.rebinder.take("s")
     assert taking.broker.asked == []
     taking.broker.away = False
     await eventually(lambda: "marker 2 to alpha" in taking.broker.asked)
-    await taking.routing.close()
+    await taking.rebinder.close()
 
 
 async def test_a_marker_that_does_not_come_is_sent_once_more(
@@ -139,7 +139,7 @@ async def test_a_marker_that_does_not_come_is_sent_once_more(
 ) -> None:
     monkeypatch.setattr(rebinding, "REMINDER_SECONDS", 0.05)
     taking = Taking(PendingMarker(epoch=2, queue_of="alpha"))
-    await taking.routing.take("s")
+    await taking.rebinder.take("s")
     await eventually(lambda: taking.broker.asked.count("marker 2 to alpha") >= 2)
     taking.pending = ()
 
@@ -149,31 +149,31 @@ async def test_a_marker_that_does_not_come_is_sent_once_more(
         return True
 
     await eventually(is_silent)
-    taking.routing.release("s")
+    taking.rebinder.release("s")
     assert taking.broker.asked[-1] == "disown s"
 
 
 async def test_a_worker_whose_lease_has_ended_meanwhile_takes_nothing_from_others() -> None:
     """It stood still in the middle of routing; once it has the lease again, it begins anew."""
     taking = Taking(PendingMarker(epoch=2, queue_of="alpha"))
-    taking.broker.when_bound = taking.tenure.lapse
-    await taking.routing.take("s")
+    taking.broker.when_bound = taking.lease_state.lapse
+    await taking.rebinder.take("s")
     assert taking.broker.asked == ["bind s"]
     taking.broker.when_bound = lambda: None
-    taking.tenure.extend(float("inf"))
+    taking.lease_state.extend(float("inf"))
     await eventually(lambda: "marker 2 to alpha" in taking.broker.asked)
     assert taking.broker.asked == ["bind s", "bind s", "unbind s from alpha", "marker 2 to alpha"]
-    await taking.routing.close()
+    await taking.rebinder.close()
 
 
 async def test_a_session_that_was_lost_is_not_routed_again() -> None:
     """Neither at all, nor in the background once the broker answers."""
     taking = Taking(PendingMarker(epoch=2, queue_of="alpha"))
     taking.broker.away = True
-    await taking.routing.take("s")
+    await taking.rebinder.take("s")
     taking.is_ours = taking.broker.away = False
     await eventually(lambda: "route:s" not in {task.get_name() for task in asyncio.all_tasks()})
-    await taking.routing.take("s")
+    await taking.rebinder.take("s")
     assert taking.broker.asked == []
 
 
@@ -185,5 +185,5 @@ async def test_a_session_that_is_lost_while_it_is_bound_is_unbound_again() -> No
         taking.is_ours = False
 
     taking.broker.when_bound = lose
-    await taking.routing.take("s")
+    await taking.rebinder.take("s")
     assert taking.broker.asked == ["bind s", "disown s", "turn s away"]

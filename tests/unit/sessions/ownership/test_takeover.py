@@ -8,9 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.lease_state import Tenure
+from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.ownership import takeover
-from gateway_worker.sessions.ownership.takeover import Caretaker
+from gateway_worker.sessions.ownership.takeover import FailoverService
 from gateway_worker.sessions.ports import SessionRow
 from tests.integration.storage.db.support import session_row
 from tests.support.eventually import eventually
@@ -95,13 +95,13 @@ class Around(UnaskedSessions, UnaskedDeadWorkers, UnaskedIntake, UnaskedSessions
         return 0
 
 
-async def look(around: Around, looks: int) -> Caretaker:
+async def look(around: Around, looks: int) -> FailoverService:
     """Let a caretaker look around so many times."""
-    tenure = Tenure()
-    tenure.extend(float("inf"))
-    caretaker = Caretaker(
+    lease_state = LeaseState()
+    lease_state.extend(float("inf"))
+    caretaker = FailoverService(
         worker_id="w",
-        tenure=tenure,
+        lease_state=lease_state,
         settle_seconds=0,
         workers=around,
         sessions=around,

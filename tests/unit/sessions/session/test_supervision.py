@@ -9,7 +9,7 @@ from gateway_contracts import SessionState, SessionStatus, StatusReason
 from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded
 from gateway_worker.sessions.store.device_store import OWNER_NAME
 from tests.support.eventually import eventually
-from tests.unit.sessions.harness import LIMITS, Company
+from tests.unit.sessions.harness import LIMITS, SessionHarness
 
 LIMITS_WITH_LONG_PAUSES = replace(
     LIMITS, restart_initial_seconds=7_200_000.0, restart_maximum_seconds=7_200_000.0
@@ -17,9 +17,11 @@ LIMITS_WITH_LONG_PAUSES = replace(
 MINUTE = timedelta(minutes=1)
 
 
-async def test_a_host_that_could_not_reach_whatsapp_has_not_crashed(company: Company) -> None:
+async def test_a_host_that_could_not_reach_whatsapp_has_not_crashed(
+    harness: SessionHarness,
+) -> None:
     """It may be gone before it was told to stop; its session is reconnecting until it is back."""
-    host = company.launcher.hosts[0]
+    host = harness.launcher.hosts[0]
     host.runs = False
     for event in (
         LinkDown(detail="lost"),
@@ -27,17 +29,17 @@ async def test_a_host_that_could_not_reach_whatsapp_has_not_crashed(company: Com
         HostExited(expected=False, detail="it left"),
     ):
         await host._listener(event)
-    await eventually(lambda: len(company.launcher.hosts) == 2, reason="another host is started")
-    await company.connected()
+    await eventually(lambda: len(harness.launcher.hosts) == 2, reason="another host is started")
+    await harness.connected()
 
-    assert company.observer.exits == [True]
-    assert company.observer.restarts == 0
-    assert company.states() == [
+    assert harness.observer.exits == [True]
+    assert harness.observer.restarts == 0
+    assert harness.states() == [
         SessionState.RECONNECTING,
         SessionState.RECONNECTING,
         SessionState.CONNECTED,
     ]
-    events = [event for change in company.database.changes for event in change.events]
+    events = [event for change in harness.database.changes for event in change.events]
     statuses = [event for event in events if isinstance(event, SessionStatus)]
     assert statuses == events
     assert [event.data.reason for event in statuses] == [
@@ -49,19 +51,19 @@ async def test_a_host_that_could_not_reach_whatsapp_has_not_crashed(company: Com
 
 async def test_a_library_that_has_stopped_gets_its_next_host_at_once(tmp_path: Path) -> None:
     """Each moment costs messages; but what stops it at every login is not tried for ever."""
-    company = Company(tmp_path, LIMITS_WITH_LONG_PAUSES)
-    await company.begin()
+    harness = SessionHarness(tmp_path, LIMITS_WITH_LONG_PAUSES)
+    await harness.begin()
     for number in range(1, 7):
-        host = company.launcher.hosts[-1]
+        host = harness.launcher.hosts[-1]
         host.runs = False
         await host._listener(LinkEnded(reason="library_stopped", detail="Receipt.Type"))
         await host._listener(HostExited(expected=False, detail="it left"))
         if number < 6:
-            await eventually(lambda: len(company.launcher.hosts) == number + 1)  # noqa: B023
-            await company.connected()
-    await eventually(lambda: company.observer.stops == 6)
+            await eventually(lambda: len(harness.launcher.hosts) == number + 1)  # noqa: B023
+            await harness.connected()
+    await eventually(lambda: harness.observer.stops == 6)
 
-    events = [event for change in company.database.changes for event in change.events]
+    events = [event for change in harness.database.changes for event in change.events]
     stops = [
         event.data
         for event in events
@@ -72,49 +74,49 @@ async def test_a_library_that_has_stopped_gets_its_next_host_at_once(tmp_path: P
     assert [data.retry_at and data.retry_at > begun + MINUTE for data in stops] == [False] * 5 + [
         True
     ]
-    assert (len(company.launcher.hosts), company.observer.restarts) == (6, 0)
-    await company.end()
+    assert (len(harness.launcher.hosts), harness.observer.restarts) == (6, 0)
+    await harness.end()
 
 
-async def test_a_host_that_was_killed_has(company: Company) -> None:
+async def test_a_host_that_was_killed_has(harness: SessionHarness) -> None:
     """And is started again."""
-    company.launcher.hosts[0].kill()
-    await eventually(lambda: len(company.launcher.hosts) == 2, reason="another host is started")
-    await company.connected()
+    harness.launcher.hosts[0].kill()
+    await eventually(lambda: len(harness.launcher.hosts) == 2, reason="another host is started")
+    await harness.connected()
 
-    assert company.observer.exits == [False]
-    assert company.observer.restarts == 1
+    assert harness.observer.exits == [False]
+    assert harness.observer.restarts == 1
 
 
 async def test_a_host_is_not_started_for_a_session_that_was_lost_meanwhile(
-    company: Company,
+    harness: SessionHarness,
 ) -> None:
     """Another worker's host runs."""
-    company.launcher.may_start.clear()
-    company.launcher.hosts[0].kill()
-    await eventually(lambda: company.launcher.waiting == 1, reason="another host is being started")
-    company.session.fence()
-    company.launcher.may_start.set()
-    await company.session.close()
+    harness.launcher.may_start.clear()
+    harness.launcher.hosts[0].kill()
+    await eventually(lambda: harness.launcher.waiting == 1, reason="another host is being started")
+    harness.session.fence()
+    harness.launcher.may_start.set()
+    await harness.session.close()
 
-    assert company.launcher.running == []
-    assert all(host.killed for host in company.launcher.hosts)
+    assert harness.launcher.running == []
+    assert all(host.killed for host in harness.launcher.hosts)
 
 
-async def test_a_disk_that_does_not_take_the_epoch_is_asked_again(company: Company) -> None:
+async def test_a_disk_that_does_not_take_the_epoch_is_asked_again(harness: SessionHarness) -> None:
     """The session is reconnecting meanwhile, not failed for good."""
-    note = company.around.directory("shop") / OWNER_NAME
+    note = harness.around.directory("shop") / OWNER_NAME
     await asyncio.to_thread(block, note)
-    company.launcher.hosts[0].kill()
+    harness.launcher.hosts[0].kill()
     await eventually(
-        lambda: company.states().count(SessionState.RECONNECTING) >= 2,
+        lambda: harness.states().count(SessionState.RECONNECTING) >= 2,
         reason="it was tried more than once",
     )
     await asyncio.to_thread(note.rmdir)
-    await company.connected()
+    await harness.connected()
 
-    assert set(company.states()) == {SessionState.RECONNECTING, SessionState.CONNECTED}
-    assert len(company.launcher.hosts) == 2
+    assert set(harness.states()) == {SessionState.RECONNECTING, SessionState.CONNECTED}
+    assert len(harness.launcher.hosts) == 2
 
 
 def block(path: Path) -> None:
@@ -125,13 +127,13 @@ def block(path: Path) -> None:
 
 async def test_a_session_that_waits_for_its_host_can_be_stopped(tmp_path: Path) -> None:
     """Its turn to be started may be far away; nobody starts it then."""
-    company = Company(tmp_path)
-    company.launcher.may_start.clear()
-    company.session.start(StatusReason.REQUESTED)
-    await eventually(lambda: company.launcher.waiting == 1)
+    harness = SessionHarness(tmp_path)
+    harness.launcher.may_start.clear()
+    harness.session.start(StatusReason.REQUESTED)
+    await eventually(lambda: harness.launcher.waiting == 1)
 
-    await company.session.shut_down()
+    await harness.session.shut_down()
 
-    company.launcher.may_start.set()
+    harness.launcher.may_start.set()
     await asyncio.sleep(0)
-    assert company.launcher.hosts == []
+    assert harness.launcher.hosts == []

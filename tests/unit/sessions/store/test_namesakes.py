@@ -6,35 +6,35 @@ from pathlib import Path
 
 import pytest
 
-from gateway_worker.sessions.inbound.orphan_spools import Leftovers
+from gateway_worker.sessions.inbound.orphan_spools import OrphanSpools
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.session.session import Session
 from gateway_worker.sessions.store.device_store import DeviceStore, read_epoch
 from gateway_worker.sessions.store.store_files import DEVICE_STORE_NAME, has_device_store
-from tests.support.ports import UnaskedControls, UnaskedLauncher
+from tests.support.ports import UnaskedLauncher, UnaskedPeerMessages
 from tests.support.sessions import MemorySessions
-from tests.unit.sessions.harness import Company, linked_row
+from tests.unit.sessions.harness import SessionHarness, linked_row
 
 
 async def test_a_new_session_does_not_take_up_the_old_one_s_device(tmp_path: Path) -> None:
     """Its host would find a linked device, and take the other account for its own."""
-    company = Company(tmp_path)  # its store is of epoch 3
+    harness = SessionHarness(tmp_path)  # its store is of epoch 3
     store = DeviceStore(
         session_id="shop",
         epoch=5,
         first_epoch=5,
         local_epoch=None,
-        directory=company.around.directory("shop"),
-        parking=company.around.parking,
-        snapshots=company.around.snapshots,
-        moves=company.around.moves,
+        directory=harness.around.directory("shop"),
+        parking=harness.around.parking,
+        snapshots=harness.around.snapshots,
+        moves=harness.around.moves,
     )
 
     await store.ensure(linked=False)
 
     assert not has_device_store(store.directory)
     assert read_epoch(store.directory) == 5
-    (parked,) = company.around.parking.iterdir()
+    (parked,) = harness.around.parking.iterdir()
     assert (parked / DEVICE_STORE_NAME).read_bytes() == b"keys"
 
 
@@ -43,23 +43,23 @@ async def test_an_old_session_s_store_is_no_copy_of_the_new_one(
     tmp_path: Path, first_epoch: int, copies: list[bool]
 ) -> None:
     """Of the session that is there now, a store that was left behind is copied before it goes."""
-    company = Company(tmp_path)
+    harness = SessionHarness(tmp_path)
 
     row = replace(linked_row("shop", epoch=7), worker_id="beta", first_epoch=first_epoch)
-    leftovers = Leftovers(
+    orphan_spools = OrphanSpools(
         worker_id="me",
         directory=tmp_path,
         launcher=UnaskedLauncher(),
         sessions=MemorySessions(row),
-        snapshots=company.copies,
-        controls=UnaskedControls(),
+        snapshots=harness.copies,
+        peer_messages=UnaskedPeerMessages(),
         held=lambda _session_id: False,
     )
 
-    await leftovers.clear("shop")
+    await orphan_spools.clear("shop")
 
-    assert company.copies.made == copies
-    assert list(company.around.parking.iterdir()) == []
+    assert harness.copies.made == copies
+    assert list(harness.around.parking.iterdir()) == []
 
 
 @pytest.mark.parametrize(("epoch", "recorded"), [(3, 0), (4, 1)])
@@ -67,18 +67,18 @@ async def test_late_messages_of_the_old_session_are_not_recorded_for_the_new_one
     tmp_path: Path, epoch: int, recorded: int
 ) -> None:
     """They were on a worker's way to its owner when it was deleted."""
-    company = Company(tmp_path)
-    manager = SessionManager(around=company.around, capacity=1, controls=UnaskedControls())
+    harness = SessionHarness(tmp_path)
+    manager = SessionManager(around=harness.around, capacity=1, peer_messages=UnaskedPeerMessages())
     told: list[int] = []
 
     class NewSession(Session):
-        async def record_late(self, events: Sequence[bytes]) -> bool:
+        async def record_forwarded(self, events: Sequence[bytes]) -> bool:
             told.append(len(events))
             return True
 
     manager._sessions["shop"] = NewSession(
-        row=replace(linked_row("shop", epoch=4), first_epoch=4), around=company.around
+        row=replace(linked_row("shop", epoch=4), first_epoch=4), around=harness.around
     )
 
-    assert await manager.record_late("shop", [b"{}"], epoch=epoch)
+    assert await manager.record_forwarded("shop", [b"{}"], epoch=epoch)
     assert len(told) == recorded
