@@ -4,8 +4,8 @@ import signal
 from pathlib import Path
 from typing import Final
 
-ERRORS_NAME: Final = "host.err"
-"""The file in the session's directory that has the host's standard error."""
+from gateway_worker.host_protocol.layout import ERRORS_NAME
+
 _READ_BYTES: Final = 1024 * 1024
 """More than the host lets it grow to, with a crash behind that."""
 _LONGEST: Final = 200

@@ -15,6 +15,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from gateway_worker.host_protocol.journal_format import (
+    Answer,
+    Handing,
+    Journal,
+    Refusal,
+    boot_id,
+    parse,
+)
+from gateway_worker.host_protocol.layout import JOURNAL_NAME, LOCK_NAME
 from gateway_worker.sessions.send_journal import (
     Acknowledged,
     NotSubmitted,
@@ -25,16 +34,6 @@ from gateway_worker.sessions.send_journal import (
 )
 from gateway_worker.whatsapp import translate
 from gateway_worker.whatsapp.ipc.frames import Failed
-from gateway_worker.whatsapp.ipc.sends import (
-    JOURNAL_NAME,
-    LOCK_NAME,
-    Answer,
-    Handing,
-    Journal,
-    Refusal,
-    boot_id,
-    parse,
-)
 
 PAUSE_SECONDS: Final = 0.05
 

@@ -16,7 +16,8 @@ from gateway_contracts import (
     encode,
 )
 from gateway_worker.devkit.services.process import base_environment
-from gateway_worker.whatsapp.ipc.sends import JOURNAL_NAME, line_of, parse
+from gateway_worker.host_protocol.journal_format import line_of, parse
+from gateway_worker.host_protocol.layout import JOURNAL_NAME
 from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
 from tests.support.ctl import run_ctl
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from gateway_worker.errors import DependencyError
+from gateway_worker.host_protocol.layout import DEVICE_STORE_NAME
 from gateway_worker.sessions.ports import DeviceSnapshots
-from gateway_worker.sessions.store.store_files import DEVICE_STORE_NAME
 
 
 class MemorySnapshots(DeviceSnapshots):

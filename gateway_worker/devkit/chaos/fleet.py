@@ -13,10 +13,9 @@ import psutil
 from gateway_worker.devkit.chaos.journal import Journal
 from gateway_worker.devkit.chaos.output import Output
 from gateway_worker.devkit.worker import WorkerProcess
+from gateway_worker.host_protocol.layout import LOCK_NAME
 
 _LOOK_SECONDS = 0.5
-_LOCK_NAME = "host.lock"
-"""Every host keeps its session's directory locked."""
 
 
 class Crewman:
@@ -163,7 +162,7 @@ async def _until_ready(member: Crewman) -> None:
 def _lock_holders(sessions: Path) -> dict[int, str]:
     """Return by whom each session's directory is locked; others may not look into a host."""
     places = {}
-    for lock in sessions.glob(f"*/{_LOCK_NAME}"):
+    for lock in sessions.glob(f"*/{LOCK_NAME}"):
         with contextlib.suppress(OSError):
             places[lock.stat().st_ino] = lock.parent.name
     found = {}

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from gateway_contracts import encode
+from gateway_worker.host_protocol.layout import REFUSED_NAME
 from gateway_worker.sessions.changes import Change
 
-REFUSED_NAME: Final = "refused"
 LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 

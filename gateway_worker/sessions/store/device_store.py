@@ -11,14 +11,13 @@ from pathlib import Path
 import structlog
 
 from gateway_worker.errors import DependencyError, GatewayError
+from gateway_worker.host_protocol.layout import EPOCH_NAME
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.sessions.ports import DeviceSnapshots
 from gateway_worker.sessions.store.directory_moves import DirectoryMoves
 from gateway_worker.sessions.store.store_files import has_device_store, park
 
 log = structlog.get_logger(__name__)
-
-OWNER_NAME = "epoch"
 
 
 class DeviceStore:
@@ -147,10 +146,10 @@ def read_epoch(directory: Path) -> int | None:
         OSError: That cannot be found out now: no reason to take the store for one without a note.
     """
     with contextlib.suppress(FileNotFoundError, ValueError):
-        return int((directory / OWNER_NAME).read_text())
+        return int((directory / EPOCH_NAME).read_text())
     return None
 
 
 def _write_epoch(directory: Path, epoch: int) -> None:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (directory / OWNER_NAME).write_text(str(epoch))
+    (directory / EPOCH_NAME).write_text(str(epoch))

@@ -16,10 +16,11 @@ from pathlib import Path
 import structlog
 
 from gateway_worker.errors import DependencyError, GatewayError
+from gateway_worker.host_protocol.layout import DEVICE_STORE_NAME
 from gateway_worker.runtime.clock import Clock, SystemClock
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.ports import DeviceSnapshots
-from gateway_worker.sessions.store.store_files import DEVICE_STORE_NAME, has_device_store
+from gateway_worker.sessions.store.store_files import has_device_store
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,6 @@ import fcntl
 import os
 import shutil
 import sqlite3
-import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,24 +16,19 @@ from typing import Final
 from urllib.parse import quote
 
 from gateway_contracts import new_id
+from gateway_worker.host_protocol.layout import (
+    DEVICE_STORE_NAME,
+    JOURNAL_PREFIX,
+    LOCK_NAME,
+    SPOOL_ACK_NAME,
+    SPOOL_PREFIX,
+)
+from gateway_worker.host_protocol.spool_format import acknowledged_in, records_in
 
-DEVICE_STORE_NAME = "store.db"
-"""The library's SQLite file inside a session's directory."""
-LOCK_NAME: Final = "host.lock"
-"""Locked by the host that uses the directory."""
-JOURNAL_PREFIX: Final = "sends."
-"""The names of the journal's files begin so."""
-SPOOL_PREFIX: Final = "spool-"
-"""The names of the spool's segments begin so; the number of their first record follows."""
-SPOOL_ACK_NAME: Final = "spool.ack"
-CARRIED_NAME: Final = "carried"
-"""Holds a spool that came with a copy while the directory has one of its own."""
 SEPARATOR: Final = "~"
 """Between session and number in the name of a parked directory; no session id has it."""
 _DEVICES: Final = "whatsmeow_device"
 _BUSY_SECONDS: Final = 0.5
-_RECORD: Final = struct.Struct("<IIQBB")
-_ACK: Final = struct.Struct("<QI")
 
 
 def has_device_store(directory: Path) -> bool:
@@ -123,8 +117,10 @@ def spool_segments(directory: Path) -> list[Path]:
 
 def pending_records(directory: Path) -> int:
     """Return how many spooled records nobody has acknowledged; for a directory at rest."""
-    segments = spool_segments(directory)
-    return max(0, _last_record(segments[-1]) - _acknowledged(directory)) if segments else 0
+    for segment in reversed(spool_segments(directory)):
+        if (last := _last_record(segment)) > 0:
+            return max(0, last - _acknowledged(directory))
+    return 0
 
 
 def journal_files(directory: Path) -> list[Path]:
@@ -134,19 +130,11 @@ def journal_files(directory: Path) -> list[Path]:
 
 def _acknowledged(directory: Path) -> int:
     try:
-        packed = (directory / SPOOL_ACK_NAME).read_bytes()
+        return acknowledged_in((directory / SPOOL_ACK_NAME).read_bytes())
     except FileNotFoundError:
         return 0
-    number: int = _ACK.unpack_from(packed)[0] if len(packed) >= _ACK.size else 0
-    return number
 
 
 def _last_record(segment: Path) -> int:
-    """Return the number of a segment's last whole record, by the lengths alone."""
-    data, offset, last = segment.read_bytes(), 0, 0
-    while offset + _RECORD.size <= len(data):
-        _, length, number, _, _ = _RECORD.unpack_from(data, offset)
-        offset += _RECORD.size + length
-        if offset <= len(data):
-            last = number
-    return last
+    """Return the number of a segment's last whole record; 0 if it has none."""
+    return max((record.number for record in records_in(segment.read_bytes())), default=0)

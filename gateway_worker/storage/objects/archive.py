@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.store.store_files import (
+from gateway_worker.host_protocol.layout import (
     DEVICE_STORE_NAME,
     JOURNAL_PREFIX,
     SPOOL_ACK_NAME,
     SPOOL_PREFIX,
+)
+from gateway_worker.sessions.store.store_files import (
     journal_files,
     pending_records,
     spool_segments,

@@ -23,11 +23,10 @@ from weakref import WeakValueDictionary
 import structlog
 
 from gateway_worker.errors import DependencyError
+from gateway_worker.host_protocol.layout import CARRIED_NAME, DEVICE_STORE_NAME
 from gateway_worker.runtime.clock import Clock, SystemClock
 from gateway_worker.sessions.store.copies import CopyRegister, KnownCopies
 from gateway_worker.sessions.store.store_files import (
-    CARRIED_NAME,
-    DEVICE_STORE_NAME,
     has_device_store,
     journal_files,
     pending_records,

@@ -20,13 +20,14 @@ from neonize.proto.Neonize_pb2 import (
     UndecryptableMessage,
 )
 
+from gateway_worker.host_protocol.spool_format import MAX_PAYLOAD_BYTES
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.stops import NO_REFUSAL, refusal
 from gateway_worker.whatsapp.convert.texts import message_id
 from gateway_worker.whatsapp.convert.undecryptable import swallowed
 from gateway_worker.whatsapp.host.left_out import SendRemarks
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
-from gateway_worker.whatsapp.host.spool import MAX_PAYLOAD_BYTES, Spool, SpoolClosedError
+from gateway_worker.whatsapp.host.spool import Spool, SpoolClosedError
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
 from gateway_worker.whatsapp.ipc.frames import Down, Ended, FromHost, Notice
 

@@ -1,4 +1,4 @@
-"""Writes the journal of sends; see `ipc.sends` for what it is."""
+"""Writes the journal of sends; see `host_protocol.journal_format` for what it is."""
 
 import os
 import secrets
@@ -7,10 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-from gateway_worker.whatsapp.ipc.frames import Failure
-from gateway_worker.whatsapp.ipc.sends import (
-    JOURNAL_NAME,
-    LOCK_NAME,
+from gateway_worker.host_protocol.journal_format import (
     Answer,
     Handing,
     Header,
@@ -22,11 +19,12 @@ from gateway_worker.whatsapp.ipc.sends import (
     line_of,
     parse,
 )
+from gateway_worker.host_protocol.layout import JOURNAL_DRAFT_NAME, JOURNAL_NAME, LOCK_NAME
+from gateway_worker.whatsapp.ipc.frames import Failure
 
 LIMIT_BYTES: Final = 256 * 1024
 KEPT: Final = 600
 """Commands that stay when it has grown to its limit, which is some 1,200."""
-_DRAFT_NAME: Final = ".sends.draft"
 _MODE: Final = 0o600
 _LONGEST_WORD: Final = 64
 
@@ -142,7 +140,7 @@ class SendJournal:
             kept += [old.opened] if old.opened is not None else []
             kept += list(old.last.values())[-KEPT:]
         data = b"".join(line_of(line) for line in kept)
-        draft = self._directory / _DRAFT_NAME
+        draft = self._directory / JOURNAL_DRAFT_NAME
         file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _MODE)
         try:
             _put(file, data, 0)

@@ -9,8 +9,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
-LOCK_NAME: Final = "host.lock"
-"""As the sessions know it too, of which a host imports nothing."""
+from gateway_worker.host_protocol.layout import LOCK_NAME
+
 ERRORS_LIMIT_BYTES: Final = 256 * 1024
 """Of what the library and Go say on standard error, while the host lives."""
 _ERRORS: Final = 2

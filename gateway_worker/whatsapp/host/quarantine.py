@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from gateway_worker.whatsapp.host.spool import Record
+from gateway_worker.host_protocol.layout import QUARANTINE_NAME
+from gateway_worker.host_protocol.spool_format import Record
 
-QUARANTINE_NAME: Final = "quarantine"
 MOST_FILES: Final = 200
 MOST_BYTES: Final = 8 * 1024 * 1024
 MOST_SECONDS: Final = 7 * 24 * 3600.0

@@ -29,8 +29,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-COUNTER_NAME: Final = "handed"
-"""In the session's directory: which life of a host counts, and how many messages it handed over."""
+from gateway_worker.host_protocol.layout import HANDED_NAME
+
 KEPT: Final = 128
 """Steps, of all conversations together: the library holds a hundred messages back at most."""
 SETTLED_SECONDS: Final = 1.0
@@ -123,7 +123,8 @@ class Rewind:
     Args:
         library: Path of the native library, loaded into this process.
         store: The device store.
-        directory: Where the counter is.
+        directory: Where the counter is: which life of a host counts, and how many messages it has
+            handed over.
         failed: Told why the store did not take something; the session goes on without.
     """
 
@@ -137,7 +138,7 @@ class Rewind:
     ) -> None:
         self._library = library
         self._store = store
-        self._path = directory / COUNTER_NAME
+        self._path = directory / HANDED_NAME
         self._failed = failed
         self._counter: mmap.mmap | None = None
         self._word = 0

@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 from typing import Final, NoReturn
 
+from gateway_worker.host_protocol.layout import ERRORS_NAME
 from gateway_worker.whatsapp.confinement import (
     OLDEST_VERSION,
     UnconfinedError,
@@ -35,8 +36,6 @@ from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 from gateway_worker.whatsapp.ipc.codec import WireError
 from gateway_worker.whatsapp.ipc.frames import Ended, Notice, Start
 
-ERRORS_NAME: Final = "host.err"
-"""In the session's directory: what the native library said when it crashed; the worker reads it."""
 REPLAY: Final = "gateway_worker.whatsapp.host.replay"
 SWITCH_SECONDS: Final = 0.0002
 """How long the library's thread may have to wait for the interpreter. Meanwhile what it has to

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn, TypeVar
 
+from gateway_worker.host_protocol.journal_format import Answer, Refusal
 from gateway_worker.host_protocol.methods import Chats, FindChats, SendMessage, Sent
 from gateway_worker.whatsapp.convert.failures import (
     ONE_MORE,
@@ -29,7 +30,6 @@ from gateway_worker.whatsapp.host.left_out import Remarks, SendRemarks
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.store_changes import StoreChanges
 from gateway_worker.whatsapp.ipc.frames import Failure, Request
-from gateway_worker.whatsapp.ipc.sends import Answer, Refusal
 
 REMEMBERED_IDS: Final = 1_000
 """Recipients whose true id was asked for."""

@@ -6,6 +6,7 @@ from neonize.proto.Neonize_pb2 import Message as MessageEvent
 from neonize.proto.Neonize_pb2 import Receipt as ReceiptEvent
 from neonize.proto.Neonize_pb2 import UndecryptableMessage
 
+from gateway_worker.host_protocol.spool_format import Record
 from gateway_worker.whatsapp.convert.message import message
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.receipt import receipt
@@ -19,7 +20,7 @@ from gateway_worker.whatsapp.host.events import (
     UNDECRYPTABLE,
 )
 from gateway_worker.whatsapp.host.quarantine import Quarantine
-from gateway_worker.whatsapp.host.spool import Record, Spool
+from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.ipc.frames import FromHost, Message, Notice, Receipt, Undecryptable
 
 

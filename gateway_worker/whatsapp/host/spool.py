@@ -6,47 +6,38 @@ with `sync`, some milliseconds later, that of the machine. Nobody waits for that
 confirms a message to WhatsApp whether the callback returns or not, so to wait would only let
 confirmed ones pile up in its memory, where the death of the process takes them.
 
-On disk: files `spool-<number of the first record>` of records (`RECORD` header and payload), the
-last of them open for appending, and `spool.ack` with the highest acknowledged number. A file goes
-when all of it is acknowledged. A record that was being written when the process died fails its
-checksum and is cut off, with whatever follows it.
+On disk: files `spool-<number of the first record>` of records, the last of them open for appending,
+and `spool.ack` with the highest acknowledged number; `host_protocol.spool_format` has their form.
+A file goes when all of it is acknowledged. A record that was being written when the process died
+fails its checksum and is cut off, with whatever follows it.
 """
 
 import os
-import struct
 import threading
 import time
-import zlib
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from gateway_worker.host_protocol.layout import SPOOL_ACK_NAME, SPOOL_DIGITS, SPOOL_PREFIX
+from gateway_worker.host_protocol.spool_format import (
+    ACK,
+    HEADER,
+    Record,
+    ack_of,
+    acknowledged_in,
+    header_of,
+    payload_bytes,
+    record_of,
+)
 from gateway_worker.whatsapp.host.kernel import force_to_disk
 
-RECORD: Final = struct.Struct("<IIQBB")
-"""Checksum of the rest, length of the payload, number, code, flags."""
-ACK: Final = struct.Struct("<QI")
-"""Number and its checksum."""
-MAX_PAYLOAD_BYTES: Final = 64 * 1024 * 1024
-PREFIX: Final = "spool-"
-DIGITS: Final = 20
 RETRY_SECONDS: Final = 0.5
 FORCE_PAUSE_SECONDS: Final = 0.005
 """Between two waits for the disk: what comes meanwhile shares the next one."""
 FORCED_SEGMENTS: Final = 2
 """The file being written, and the one before it, whose end may have been written since."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """A spooled event: what the library handed over, as it was."""
-
-    number: int
-    code: int
-    flags: int
-    payload: bytes
 
 
 class SpoolClosedError(Exception):
@@ -67,17 +58,12 @@ class _Segment:
 
     def read(self, offset: int) -> tuple[Record, int] | None:
         """Return the record at an offset and the offset after it; None if there is no whole one."""
-        header = os.pread(self.descriptor, RECORD.size, offset)
-        if len(header) < RECORD.size:
+        header = os.pread(self.descriptor, HEADER.size, offset)
+        length = payload_bytes(header)
+        if length is None:
             return None
-        checksum, length, number, code, flags = RECORD.unpack(header)
-        if length > MAX_PAYLOAD_BYTES:
-            return None
-        payload = os.pread(self.descriptor, length, offset + RECORD.size)
-        if len(payload) < length or _checksum(header, payload) != checksum:
-            return None
-        record = Record(number=number, code=code, flags=flags, payload=payload)
-        return record, offset + RECORD.size + length
+        record = record_of(header, os.pread(self.descriptor, length, offset + HEADER.size))
+        return None if record is None else (record, offset + HEADER.size + length)
 
     def scan(self) -> int:
         """Find the last whole record, cut off what follows, and return how many bytes that was."""
@@ -243,9 +229,8 @@ class Spool:
             self._acknowledged = number
         # Neither forced to the disk nor tried again: after a power cut, or if the disk is full when
         # the host is killed, some records come twice.
-        packed = number.to_bytes(8, "little")
         with suppress(OSError):
-            os.pwrite(self._ack_file, ACK.pack(number, zlib.crc32(packed)), 0)
+            os.pwrite(self._ack_file, ack_of(number), 0)
         gone: list[_Segment] = []
         with self._changed:
             active = self._segments[-1]
@@ -281,11 +266,9 @@ class Spool:
     # Inside; the lock is held.
 
     def _recover(self) -> None:
-        self._ack_file = _open(self._directory / "spool.ack")
-        packed = os.pread(self._ack_file, ACK.size, 0)
-        if len(packed) == ACK.size and ACK.unpack(packed)[1] == zlib.crc32(packed[:8]):
-            self._acknowledged = ACK.unpack(packed)[0]
-        for path in sorted(self._directory.glob(f"{PREFIX}{'[0-9]' * DIGITS}")):
+        self._ack_file = _open(self._directory / SPOOL_ACK_NAME)
+        self._acknowledged = acknowledged_in(os.pread(self._ack_file, ACK.size, 0))
+        for path in sorted(self._directory.glob(f"{SPOOL_PREFIX}{'[0-9]' * SPOOL_DIGITS}")):
             segment = _Segment(path=path, first=_first_of(path), descriptor=_open(path))
             self.damaged_bytes += segment.scan()
             self._bytes += segment.size
@@ -302,7 +285,7 @@ class Spool:
 
     def _begin_segment(self) -> None:
         first = self._appended + 1
-        path = self._directory / f"{PREFIX}{first:0{DIGITS}d}"
+        path = self._directory / f"{SPOOL_PREFIX}{first:0{SPOOL_DIGITS}d}"
         self._segments.append(_Segment(path=path, first=first, descriptor=_open(path)))
         self._new_file = True
 
@@ -326,8 +309,7 @@ class Spool:
             self._begin_segment()
         segment = self._segments[-1]
         number = self._appended + 1
-        header = RECORD.pack(0, len(payload), number, code, flags)
-        header = RECORD.pack(_checksum(header, payload), len(payload), number, code, flags)
+        header = header_of(number, code, flags, payload)
         size = len(header) + len(payload)
         if os.pwritev(segment.descriptor, (header, payload), segment.size) < size:
             raise OSError("the disk took a part of the record")
@@ -355,8 +337,4 @@ def _open(path: Path) -> int:
 
 
 def _first_of(path: Path) -> int:
-    return int(path.name.removeprefix(PREFIX))
-
-
-def _checksum(header: bytes, payload: bytes) -> int:
-    return zlib.crc32(payload, zlib.crc32(header[4:]))
+    return int(path.name.removeprefix(SPOOL_PREFIX))

@@ -17,11 +17,11 @@ from gateway_worker.errors import (
     SessionNotConnectedError,
     UncertainError,
 )
+from gateway_worker.host_protocol.layout import JOURNAL_NAME
 from gateway_worker.host_protocol.methods import Sent
 from gateway_worker.sandbox.service.faults import Faults, QueryRefusal
 from gateway_worker.sessions.hosting import HostExited, LinkUp
 from gateway_worker.sessions.send_journal import Acknowledged, NotSubmitted, Rejected, Submitted
-from gateway_worker.whatsapp.ipc.sends import JOURNAL_NAME
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
 from tests.integration.whatsapp.test_processes import alive
 from tests.support.calls import send_text

@@ -9,10 +9,10 @@ from pathlib import Path
 from gateway_contracts import Account, SessionState, StatusReason
 from gateway_contracts.commands import PairByQr
 from gateway_worker.errors import DependencyError
+from gateway_worker.host_protocol.layout import DEVICE_STORE_NAME
 from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.session.session import Session
-from gateway_worker.sessions.store.store_files import DEVICE_STORE_NAME
 from gateway_worker.sessions.surroundings import SessionLimits
 from tests.support.bindings import MemoryBindings, MemoryBroker
 from tests.support.hosts import MemoryLauncher

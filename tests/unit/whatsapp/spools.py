@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from gateway_worker.whatsapp.host.spool import Record, Spool
+from gateway_worker.host_protocol.spool_format import Record
+from gateway_worker.whatsapp.host.spool import Spool
 
 SEGMENT = 400
 

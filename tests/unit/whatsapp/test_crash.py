@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway_worker.whatsapp.crash import ERRORS_NAME, crash_reason
+from gateway_worker.host_protocol.layout import ERRORS_NAME
+from gateway_worker.whatsapp.crash import crash_reason
 
 GO_CRASH = """Press Ctrl+C to exit
 fatal error: concurrent map read and map write

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from gateway_worker.errors import RecipientNotOnWhatsAppError
+from gateway_worker.host_protocol import journal_format
+from gateway_worker.host_protocol.journal_format import Answer, Refusal
+from gateway_worker.host_protocol.layout import JOURNAL_NAME, LOCK_NAME
 from gateway_worker.host_protocol.methods import Sent
 from gateway_worker.sessions.send_journal import (
     Acknowledged,
@@ -23,9 +26,7 @@ from gateway_worker.sessions.send_journal import (
 )
 from gateway_worker.whatsapp.host import journal as writing
 from gateway_worker.whatsapp.host.journal import LIMIT_BYTES, SendJournal
-from gateway_worker.whatsapp.ipc import sends
 from gateway_worker.whatsapp.ipc.frames import Failure
-from gateway_worker.whatsapp.ipc.sends import JOURNAL_NAME, LOCK_NAME, Answer, Refusal
 from gateway_worker.whatsapp.journal import Run, trace
 from tests.support.pacing import consistently
 
@@ -191,7 +192,7 @@ async def test_after_a_power_cut(directory: Path, monkeypatch: pytest.MonkeyPatc
     """Lines may be missing, so only what is there counts, until the next epoch."""
     journal = opened(directory)
     journal.handing("a")
-    for module in (writing, sends):
+    for module in (writing, journal_format):
         monkeypatch.setattr(module, "boot_id", lambda: "another")
     monkeypatch.setattr("gateway_worker.whatsapp.journal.boot_id", lambda: "another")
 

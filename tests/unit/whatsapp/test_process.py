@@ -18,6 +18,8 @@ from gateway_worker.errors import (
     UpstreamRejectedError,
     UpstreamTimeoutError,
 )
+from gateway_worker.host_protocol.journal_format import Answer, Refusal
+from gateway_worker.host_protocol.layout import LOCK_NAME
 from gateway_worker.host_protocol.methods import Call, Chats, Done, FindChats, Logout, Sent
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.sessions.hosting import HostEvent, HostExited, InboundMessage, LinkEnded
@@ -27,7 +29,6 @@ from gateway_worker.whatsapp.ipc import frames
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 from gateway_worker.whatsapp.ipc.codec import encode
 from gateway_worker.whatsapp.ipc.frames import Failure
-from gateway_worker.whatsapp.ipc.sends import LOCK_NAME, Answer, Refusal
 from gateway_worker.whatsapp.process import (
     MOST_MEMORY_BYTES,
     MOST_WAITING_BYTES,

@@ -4,14 +4,14 @@ import os
 import time
 from pathlib import Path
 
+from gateway_worker.host_protocol.layout import QUARANTINE_NAME
+from gateway_worker.host_protocol.spool_format import Record
 from gateway_worker.whatsapp.host.quarantine import (
     MOST_BYTES,
     MOST_FILES,
     MOST_SECONDS,
-    QUARANTINE_NAME,
     Quarantine,
 )
-from gateway_worker.whatsapp.host.spool import Record
 
 
 def record(number: int, payload: bytes = b"raw") -> Record:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway_worker.whatsapp.host.rewind import BATCH, COUNTER_NAME, KEPT, Rewind
+from gateway_worker.host_protocol.layout import HANDED_NAME
+from gateway_worker.whatsapp.host.rewind import BATCH, KEPT, Rewind
 
 TABLES = """
 CREATE TABLE whatsmeow_sessions (
@@ -126,7 +127,7 @@ def test_an_answer_that_changes_the_chain(store: Store) -> None:
 def test_a_count_of_another_life_counts_nothing(store: Store) -> None:
     """A store that was brought from elsewhere is taken as it is."""
     store.put("ada", 2)
-    (store.directory / COUNTER_NAME).write_bytes(bytes(16))
+    (store.directory / HANDED_NAME).write_bytes(bytes(16))
 
     store.next_host()
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway_worker.whatsapp.host.spool import Record, Spool
+from gateway_worker.host_protocol.spool_format import Record
+from gateway_worker.whatsapp.host.spool import Spool
 from tests.unit.whatsapp.spools import OpenSpool, numbers, read_all
 
 

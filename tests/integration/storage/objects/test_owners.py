@@ -10,7 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.store.store_files import CARRIED_NAME, forget_local, pending_records
+from gateway_worker.host_protocol.layout import CARRIED_NAME
+from gateway_worker.sessions.store.store_files import forget_local, pending_records
 from gateway_worker.storage.objects import Bucket, ObjectSnapshots
 from gateway_worker.whatsapp.host.spool import Spool
 from tests.integration.storage.objects.support import made, make_store, stored_rows

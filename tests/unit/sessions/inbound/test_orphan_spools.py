@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from gateway_contracts import MessageReceived, parse_event
 from gateway_worker.errors import DependencyError
+from gateway_worker.host_protocol.layout import LOCK_NAME
 from gateway_worker.sessions.hosting import HostExited, HostListener, HostSpec
 from gateway_worker.sessions.inbound import orphan_spools as module
 from gateway_worker.sessions.inbound.orphan_spools import OrphanSpools
@@ -20,7 +21,7 @@ from gateway_worker.sessions.inbound.quarantine import Quarantine
 from gateway_worker.sessions.peer_messages import PeerMessage
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.store.directory_moves import DirectoryMoves
-from gateway_worker.sessions.store.store_files import LOCK_NAME, park
+from gateway_worker.sessions.store.store_files import park
 from tests.integration.storage.db.support import message as refused
 from tests.support.eventually import eventually
 from tests.support.ports import (

@@ -9,8 +9,9 @@ import pytest
 
 from gateway_contracts import MessageReceived
 from gateway_worker.errors import PermanentError
+from gateway_worker.host_protocol.layout import REFUSED_NAME
 from gateway_worker.sessions.changes import Change, Committed
-from gateway_worker.sessions.inbound.quarantine import REFUSED_NAME, Quarantine, QuarantineCount
+from gateway_worker.sessions.inbound.quarantine import Quarantine, QuarantineCount
 from gateway_worker.sessions.inbound.quarantine_retry import (
     FULL_TIMES,
     QuarantineRetries,

@@ -17,9 +17,10 @@ from gateway_contracts import (
     parse_event,
 )
 from gateway_contracts.events import Participant
+from gateway_worker.host_protocol.layout import REFUSED_NAME
 from gateway_worker.sessions.changes import Change, Direction
 from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, UndecryptableMessage
-from gateway_worker.sessions.inbound.quarantine import REFUSED_NAME, Quarantine
+from gateway_worker.sessions.inbound.quarantine import Quarantine
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
 from gateway_worker.sessions.inbound.recording import InboundRecorder
 from tests.support.eventually import eventually

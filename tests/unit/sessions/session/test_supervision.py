@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway_contracts import SessionState, SessionStatus, StatusReason
+from gateway_worker.host_protocol.layout import EPOCH_NAME
 from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded
-from gateway_worker.sessions.store.device_store import OWNER_NAME
 from tests.support.eventually import eventually
 from tests.unit.sessions.harness import LIMITS, SessionHarness
 
@@ -105,7 +105,7 @@ async def test_a_host_is_not_started_for_a_session_that_was_lost_meanwhile(
 
 async def test_a_disk_that_does_not_take_the_epoch_is_asked_again(harness: SessionHarness) -> None:
     """The session is reconnecting meanwhile, not failed for good."""
-    note = harness.around.directory("shop") / OWNER_NAME
+    note = harness.around.directory("shop") / EPOCH_NAME
     await asyncio.to_thread(block, note)
     harness.launcher.hosts[0].kill()
     await eventually(

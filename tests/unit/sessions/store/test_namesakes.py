@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway_worker.host_protocol.layout import DEVICE_STORE_NAME
 from gateway_worker.sessions.inbound.orphan_spools import OrphanSpools
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.session.session import Session
 from gateway_worker.sessions.store.device_store import DeviceStore, read_epoch
-from gateway_worker.sessions.store.store_files import DEVICE_STORE_NAME, has_device_store
+from gateway_worker.sessions.store.store_files import has_device_store
 from tests.support.ports import UnaskedLauncher, UnaskedPeerMessages
 from tests.support.sessions import MemorySessions
 from tests.unit.sessions.harness import SessionHarness, linked_row

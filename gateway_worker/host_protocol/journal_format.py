@@ -19,9 +19,6 @@ import msgspec
 from gateway_worker.host_protocol.methods import Result
 from gateway_worker.host_protocol.wire import Wire
 
-JOURNAL_NAME: Final = "sends.journal"
-LOCK_NAME: Final = "host.lock"
-"""As the sessions know it too, of which a host imports nothing."""
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 _CHECKSUM_DIGITS: Final = 8
 _BEFORE_BODY: Final = _CHECKSUM_DIGITS + 1
