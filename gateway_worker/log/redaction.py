@@ -20,6 +20,8 @@ from pathlib import PurePath
 from typing import Any, Final
 from uuid import UUID
 
+from gateway_contracts.personal import personal_fields
+
 _TOKEN_KEY: Final = secrets.token_bytes(16)
 
 MAX_CHARACTERS: Final = 16_384
@@ -50,36 +52,18 @@ SECRET_FIELDS: Final = frozenset(
         "token",
     }
 )
-PERSONAL_FIELDS: Final = frozenset(
-    {
-        "body",
-        "caption",
-        "chat",
-        "content",
-        "display_name",
-        "jid",
-        "labels",
-        "latitude",
-        "lid",
-        "longitude",
-        "mentions",
-        "msisdn",
-        "participant",
-        "phone",
-        "phone_number",
-        "place",
-        "push_name",
-        "recipient",
-        "sender",
-        "street_address",
-        "text",
-        "to",
-        "vcard",
-    }
-)
+PERSONAL_FIELDS: Final = personal_fields() | {
+    "body",
+    "caption",
+    "content",
+    "msisdn",
+    "phone",
+    "recipient",
+    "sender",
+}
 """Names of fields whose values are never written, whatever they look like.
 
-All that the contract marks as personal are among them."""
+All that the contract marks as personal, and more words for the same."""
 
 ID_FIELDS: Final = frozenset(
     {
