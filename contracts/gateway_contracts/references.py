@@ -5,20 +5,35 @@ from pydantic import Field
 from gateway_contracts.model import Jid, MessageId, WireModel
 
 
-class ReplyTarget(WireModel):
-    """The message that a reply quotes.
+class MessageTarget(WireModel):
+    """The message that something to send is about. It is in the chat that this goes to."""
 
-    Both values are those of the event that told of the message: `data.message_id` and
-    `data.sender.jid` of its `message.received` (of one that the account itself has sent,
-    `message_id` of its outcome or of `message.sent`, and the account's own id).
+    message_id: MessageId = Field(
+        description="`data.message_id` of the event that told of the message; of one that the "
+        "account itself has sent, `message_id` of its outcome or of its `message.sent`."
+    )
+    participant: Jid | None = Field(
+        None,
+        description="Who wrote it: `data.sender.jid` of its `message.received`, or the account's "
+        "own id. Needed only if the gateway has not seen the message, or does not have it any "
+        "more.",
+    )
+
+
+class ReplyTarget(MessageTarget):
+    """The message that a reply quotes."""
+
+
+class MessageReference(WireModel):
+    """The message that something which arrived is about, as its sender names it.
+
+    Nobody checks that: a stranger may name a message that never was, or one of somebody else's.
     """
 
     message_id: MessageId
-    participant: Jid | None = Field(
-        None,
-        description="Who wrote it: `data.sender.jid` of its `message.received`. Needed only if "
-        "the gateway has not seen the message, or does not have it any more.",
-    )
+    chat: Jid = Field(description="The conversation that it stands in.")
+    participant: Jid | None = Field(None, description="Who wrote it, if that is known.")
+    from_me: bool = Field(default=False, description="The account itself wrote it.")
 
 
 class Quoted(WireModel):

@@ -404,7 +404,7 @@ class Executor:
             began=entry.received_at,
         )
         if result is not None:
-            return once.effect_of(session, command, result)
+            return await once.effect_of(self._context, session, command, result)
         if known or once.may_repeat(command):
             return None
         raise UncertainError("the worker stopped while it was sending; it may have been sent")

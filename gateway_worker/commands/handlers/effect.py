@@ -73,7 +73,7 @@ class Once:
         may_repeat: Whether the backend would rather have it done twice than perhaps not at all.
     """
 
-    effect_of: Callable[[Session, Any, Any], Effect]
+    effect_of: Callable[[Context, Session, Any, Any], Awaitable[Effect]]
     may_repeat: Callable[[Any], bool]
 
 

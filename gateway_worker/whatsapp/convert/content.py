@@ -6,22 +6,8 @@ from typing import Any, Final, Self
 from gateway_worker.whatsapp.convert.kinds import CONVERTED, Converted
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.texts import message_id
+from gateway_worker.whatsapp.convert.wrappers import unwrapped
 
-_DEEPEST_WRAPPING: Final = 8
-_WRAPPER_TYPES: Final = frozenset({"FutureProofMessage", "DeviceSentMessage"})
-_BESIDE_CONTENT: Final = frozenset(
-    {
-        "messageContextInfo",
-        "senderKeyDistributionMessage",
-        "fastRatchetKeySenderKeyDistributionMessage",
-        "stickerSyncRmrMessage",
-        "groupRootKeyShare",
-        "rootSecretDistributeMessage",
-        "placeholderMessage",
-        "deviceSentMessage",
-    }
-)
-"""Fields that serve the protocol. Alone they are no message that anybody wrote."""
 _ANNOUNCED_PROTOCOL: Final = frozenset({"REVOKE", "MESSAGE_EDIT"})
 """The kinds of `protocolMessage` that change what a person sees; the rest is between devices."""
 
@@ -35,12 +21,14 @@ class Said:
         quoted_id: The message that it quotes.
         quoted_participant: Who wrote that one.
         is_partial: Something of it was cut or left out.
+        about: The library's key of the message that it is about, which is still to be told.
     """
 
     content: dict[str, Any]
     quoted_id: str | None = None
     quoted_participant: str | None = None
     is_partial: bool = False
+    about: Any = None
 
     @classmethod
     def unsupported(cls, kind: str, *, is_partial: bool = False) -> Self:
@@ -50,19 +38,19 @@ class Said:
 
 def said(message: Any, people: People) -> Said | None:
     """Return what a message says; None if nobody said anything (keys, settings, sync)."""
-    kind, value = _unwrapped(message)
+    kind, value = unwrapped(message)
     if kind is None:
         return None
     if kind == "protocolMessage":
-        return _change(kind, value)
-    convert = CONVERTED.get(kind)
-    told = Converted(content=_unsupported(kind)) if convert is None else convert(value, people)
+        return _change(kind, value, people)
+    told = _told(kind, value, people)
     context = _context(value)
     if context is None:
-        return Said(content=told.content, is_partial=told.is_partial)
+        return Said(content=told.content, is_partial=told.is_partial, about=told.about)
     quoted = message_id(context.stanzaID)
     return Said(
         content=told.content,
+        about=told.about,
         quoted_id=quoted,
         quoted_participant=people.named(context.participant)
         if quoted and context.participant
@@ -75,38 +63,20 @@ def _unsupported(kind: str) -> dict[str, Any]:
     return {"kind": "unsupported", "message_type": kind}
 
 
-def _change(kind: str, value: Any) -> Said | None:
+def _told(kind: str, value: Any, people: People) -> Converted:
+    convert = CONVERTED.get(kind)
+    return Converted(content=_unsupported(kind)) if convert is None else convert(value, people)
+
+
+def _change(kind: str, value: Any, people: People) -> Said | None:
     """Return what a `protocolMessage` changes; None if no person sees it."""
     if not value.HasField("type"):  # one that has no name yet; it reads as the first, REVOKE
         return Said.unsupported(kind, is_partial=True)
     name = value.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number.get(value.type)
     if name is None or name.name not in _ANNOUNCED_PROTOCOL:
         return None
-    return Said.unsupported(f"{kind}.{name.name}")
-
-
-def _unwrapped(message: Any) -> tuple[str | None, Any]:
-    for _ in range(_DEEPEST_WRAPPING):
-        found = next(
-            (
-                (field, value)
-                for field, value in message.ListFields()
-                if field.name not in _BESIDE_CONTENT or _wraps(field, value)
-            ),
-            None,
-        )
-        if found is None:
-            return None, None
-        field, value = found
-        if not _wraps(field, value):
-            return field.name, value
-        message = value.message
-    return "nested", message
-
-
-def _wraps(field: Any, value: Any) -> bool:
-    inner = field.message_type
-    return inner is not None and inner.name in _WRAPPER_TYPES and value.HasField("message")
+    told = _told(f"{kind}.{name.name}", value, people)
+    return Said(content=told.content, is_partial=told.is_partial, about=told.about)
 
 
 def _context(value: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from gateway_worker.host_protocol.times import is_time
 from gateway_worker.whatsapp.convert.content import Said, said
 from gateway_worker.whatsapp.convert.people import People, address, is_address
+from gateway_worker.whatsapp.convert.references import Origin, reference
 from gateway_worker.whatsapp.convert.texts import is_message_id, message_id, stand_in
 from gateway_worker.whatsapp.ipc.frames import Message
 
@@ -54,6 +55,8 @@ def told(
         else people.person(source.Sender, source.SenderAlt, push_name=info.Pushname)
     )
     seconds = info.Timestamp // MILLISECONDS
+    origin = Origin(chat=chat, sender=sender.jid, from_me=source.IsFromMe)
+    whole, is_whole = _with_target(content, origin, people)
     return Message(
         record=record,
         # Nothing else tells messages without an id apart.
@@ -63,14 +66,22 @@ def told(
         from_me=source.IsFromMe,
         is_group=_is_group(source),
         timestamp=seconds,
-        content=content.content,
+        content=whole,
         quoted_id=content.quoted_id,
         quoted_participant=content.quoted_participant,
         offline=offline,
-        partial=content.is_partial
+        partial=not is_whole
         or not (is_message_id(info.ID) and is_time(seconds))
         or not (is_address(source.Chat) and is_address(source.Sender)),
     )
+
+
+def _with_target(content: Said, origin: Origin, people: People) -> tuple[dict[str, Any], bool]:
+    """Return a content with what it is about, and whether all of it is told as it is."""
+    if content.about is None:
+        return content.content, not content.is_partial
+    target, is_whole = reference(content.about, origin, people)
+    return {**content.content, "target": target}, is_whole and not content.is_partial
 
 
 def _is_group(source: Any) -> bool:

@@ -76,6 +76,12 @@ class People:
         """Return a conversation's id: a person's phone-number JID when known, else as it is."""
         return self.person(jid, other).jid
 
+    def is_me(self, text: str) -> bool:
+        """Whether a JID that was written as text is the account's own, as far as that is known."""
+        own = self.own
+        known = () if own is None else (own.jid, own.lid or "")
+        return without_device(text) in {without_device(one) for one in known}
+
     def named(self, text: str) -> str:
         """Return a JID that was written as text, by phone number when that is known."""
         user, _, server = without_device(short_id(text)).partition("@")

@@ -1,26 +1,30 @@
 """What is to be sent as the library's messages."""
 
+from neonize.proto.waCommon.WACommon_pb2 import MessageKey
 from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as library
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ContextInfo, Message
 
 from gateway_worker.host_protocol.methods import SendMessage
 from gateway_worker.whatsapp.convert.kinds import COMPOSED, Composing
 from gateway_worker.whatsapp.convert.recipients import RecipientError, recipient
+from gateway_worker.whatsapp.convert.references import fill_key
 
 
-def compose(call: SendMessage) -> Message:
+def compose(call: SendMessage, *, chat: str) -> Message:
     """Return the message of a call.
 
+    Args:
+        call: What is to be sent.
+        chat: The JID that it goes to.
+
     Raises:
-        RecipientError: A mention or the quoted message's writer is no JID, or the kind is none that
-            can be sent.
+        RecipientError: Somebody who is named in it is no JID, or the content is none to be sent.
     """
     kind = COMPOSED.get(call.content.get("kind", ""))
     if kind is None or kind.compose is None:
         raise RecipientError("no content of this kind can be sent")
-    message: Message = kind.compose(
-        call.content, Composing(library=library, context=_context(call))
-    )
+    composing = Composing(library=library, context=_context(call), about=_key(call, chat))
+    message: Message = kind.compose(call.content, composing)
     return message
 
 
@@ -34,3 +38,12 @@ def _context(call: SendMessage) -> ContextInfo | None:
         context.participant = recipient(quoted.participant)
         context.quotedMessage.conversation = quoted.text or ""
     return context
+
+
+def _key(call: SendMessage, chat: str) -> MessageKey | None:
+    target = call.content.get("target")
+    if target is None:
+        return None
+    key = MessageKey()
+    fill_key(key, target, chat)
+    return key

@@ -112,7 +112,7 @@ class Sender:
         assert isinstance(call, SendMessage)
         try:
             to = recipient(call.to)
-            message = compose(call)
+            message = compose(call, chat=to)
         except RecipientError as error:
             raise _invalid(error) from None
         with self._lock:
@@ -122,6 +122,8 @@ class Sender:
             is_given_up, self._asking = self._asking is None, None
         if is_given_up:
             raise SendFailedError(GIVEN_UP)
+        if target.to != to:  # a key in it names the chat
+            message = compose(call, chat=target.to)
         return self._hand_over(request.command_id, target, message)
 
     def chats(self, request: Request) -> Chats:

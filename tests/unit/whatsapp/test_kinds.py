@@ -33,7 +33,14 @@ def test_contract_and_host_know_the_same_kinds() -> None:
 
     assert {name for name in names if COMPOSED[name].compose is not None} == set(SENDABLE_KINDS)
     assert {kind.name for kind in KINDS if kind.fields} == set(ARRIVING_KINDS) - {"unsupported"}
-    assert set(CONVERTED) <= set(e2e.Message.DESCRIPTOR.fields_by_name)
+    fields = e2e.Message.DESCRIPTOR.fields_by_name
+    uses = {
+        f"protocolMessage.{use}"
+        for use in fields["protocolMessage"]
+        .message_type.fields_by_name["type"]
+        .enum_type.values_by_name
+    }
+    assert set(CONVERTED) <= set(fields) | uses
 
 
 def test_every_kind_is_tried_here() -> None:

@@ -1,17 +1,28 @@
 """What a message can carry: a module per kind, with both ways between contract and library.
 
-A kind more is a module here and its line in `KINDS`.
+A kind more is a module here with a `KIND`, and its models in the contract; a test holds that both
+sides know the same kinds.
 """
 
+import pkgutil
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Final
 
-from gateway_worker.whatsapp.convert.kinds import contact, location, text
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Convert, Converted, Kind
 
 __all__ = ["COMPOSED", "CONVERTED", "KINDS", "Composing", "Converted", "Kind"]
 
-KINDS: Final[tuple[Kind, ...]] = (text.KIND, location.KIND, contact.KIND)
+_SHARED: Final = "kind"
+"""The module that is no kind."""
+
+
+def _kinds() -> tuple[Kind, ...]:
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(import_module(f"{__name__}.{name}").KIND for name in names if name != _SHARED)
+
+
+KINDS: Final = _kinds()
 
 COMPOSED: Final[Mapping[str, Kind]] = {kind.name: kind for kind in KINDS}
 """By the contract's name."""

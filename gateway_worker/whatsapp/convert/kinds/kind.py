@@ -17,10 +17,13 @@ class Converted:
     Attributes:
         content: As the contract writes it.
         is_partial: Something of it was cut or left out.
+        about: The library's key of the message that it is about; it becomes `target` of the
+            content. None for what stands for itself.
     """
 
     content: dict[str, Any]
     is_partial: bool = False
+    about: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +34,17 @@ class Composing:
         library: The module with the library's protobufs of messages; to import it here would load
             the native library into whoever reads a kind.
         context: The library's `ContextInfo`: mentions and the quoted message; None for neither.
+        about: The library's key of the message that `target` of the content names; None if there is
+            no such field.
     """
 
     library: Any
     context: Any = None
+    about: Any = None
 
 
 Compose = Callable[[Content, Composing], Any]
-"""Returns the library's `Message`."""
+"""Returns the library's `Message`, or raises `RecipientError` for what nothing can be made of."""
 Convert = Callable[[Any, People], Converted]
 """Tells the value of a field of `Message`. What a stranger wrote never makes it raise."""
 
@@ -50,7 +56,8 @@ class Kind:
     Attributes:
         name: The contract's.
         compose: Makes what is sent; None for what only arrives.
-        fields: The fields of the library's `Message` in which it arrives.
+        fields: The fields of the library's `Message` in which it arrives; of one with several uses
+            `field.USE`, by the name of the use in its `type`.
     """
 
     name: str

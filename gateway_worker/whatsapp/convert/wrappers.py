@@ -1,0 +1,47 @@
+"""What is wrapped around a message's content, and what only stands beside it."""
+
+from typing import Any, Final
+
+_DEEPEST_WRAPPING: Final = 8
+_WRAPPER_TYPES: Final = frozenset({"FutureProofMessage", "DeviceSentMessage"})
+_BESIDE_CONTENT: Final = frozenset(
+    {
+        "messageContextInfo",
+        "senderKeyDistributionMessage",
+        "fastRatchetKeySenderKeyDistributionMessage",
+        "stickerSyncRmrMessage",
+        "groupRootKeyShare",
+        "rootSecretDistributeMessage",
+        "placeholderMessage",
+        "deviceSentMessage",
+    }
+)
+"""Fields that serve the protocol. Alone they are no message that anybody wrote."""
+
+
+def unwrapped(message: Any) -> tuple[str | None, Any]:
+    """Return the field of the library's `Message` that somebody has written, and its value.
+
+    None if there is no such field, `nested` if there are only wrappers.
+    """
+    for _ in range(_DEEPEST_WRAPPING):
+        found = next(
+            (
+                (field, value)
+                for field, value in message.ListFields()
+                if field.name not in _BESIDE_CONTENT or _wraps(field, value)
+            ),
+            None,
+        )
+        if found is None:
+            return None, None
+        field, value = found
+        if not _wraps(field, value):
+            return field.name, value
+        message = value.message
+    return "nested", message
+
+
+def _wraps(field: Any, value: Any) -> bool:
+    inner = field.message_type
+    return inner is not None and inner.name in _WRAPPER_TYPES and value.HasField("message")
