@@ -6,17 +6,20 @@ arrives, or both. What this version knows no kind for arrives as `unsupported`.
 
 from typing import Annotated
 
-from gateway_contracts.content import contact, location, text, unsupported
+from gateway_contracts.content import contact, location, reaction, text, unsupported
 from gateway_contracts.marks import Part
 from gateway_contracts.unions import members, told_apart_by
 
 __all__ = ["ARRIVING_KINDS", "SENDABLE_KINDS", "Content", "ContentToSend"]
 
-_ToSend = text.TextToSend | location.LocationToSend | contact.ContactToSend
+_ToSend = (
+    text.TextToSend | location.LocationToSend | contact.ContactToSend | reaction.ReactionToSend
+)
 _Arriving = (
     text.TextContent
     | location.LocationContent
     | contact.ContactContent
+    | reaction.ReactionContent
     | unsupported.UnsupportedContent
 )
 

@@ -13,6 +13,7 @@ from gateway_contracts.content import ARRIVING_KINDS, SENDABLE_KINDS
 from gateway_worker.whatsapp.convert.content import said
 from gateway_worker.whatsapp.convert.kinds import COMPOSED, CONVERTED, KINDS, Composing
 from gateway_worker.whatsapp.convert.people import People
+from gateway_worker.whatsapp.convert.references import fill_key
 from tests.unit.whatsapp.library_messages import e2e
 
 PEOPLE = People(phone_of=lambda _: None)
@@ -25,6 +26,12 @@ CONTENTS: list[dict[str, Any]] = [
     {"kind": "contact", "cards": [CARD]},
     {"kind": "contact", "cards": [CARD, CARD]},
 ]
+TARGET = {"message_id": "3EB0AB", "participant": "4915550002@s.whatsapp.net", "from_me": False}
+ABOUT_OTHERS: list[dict[str, Any]] = [
+    {"kind": "reaction", "emoji": "x"},
+    {"kind": "reaction", "emoji": ""},
+]
+"""Of the kinds that are about a message of somebody else, without it."""
 
 
 def test_contract_and_host_know_the_same_kinds() -> None:
@@ -45,7 +52,8 @@ def test_contract_and_host_know_the_same_kinds() -> None:
 
 def test_every_kind_is_tried_here() -> None:
     """Both ways."""
-    assert {content["kind"] for content in CONTENTS} == {kind.name for kind in KINDS}
+    tried = {content["kind"] for content in (*CONTENTS, *ABOUT_OTHERS)}
+    assert tried == {kind.name for kind in KINDS}
 
 
 @pytest.mark.parametrize("content", CONTENTS)
@@ -63,6 +71,23 @@ def test_what_is_sent_arrives(content: dict[str, Any]) -> None:
     assert plain.content == quoted.content == content
     TypeAdapter(Content).validate_python(plain.content)
     assert quoted.quoted_id == "3EB0Q"
+
+
+@pytest.mark.parametrize("content", ABOUT_OTHERS)
+def test_what_is_about_a_message_arrives(content: dict[str, Any]) -> None:
+    """With the key of that message."""
+    compose = COMPOSED[content["kind"]].compose
+    assert compose is not None
+    key = e2e.ReactionMessage().key
+    fill_key(key, TARGET, "4915550002@s.whatsapp.net")
+
+    found = said(compose(content, Composing(library=e2e, about=key)), PEOPLE)
+
+    assert found is not None
+    assert (found.content, found.is_partial) == (content, False)
+    assert found.about == key
+    reference = {**TARGET, "chat": "4915550002@s.whatsapp.net"}
+    TypeAdapter(Content).validate_python({**found.content, "target": reference})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,155 @@
+"""What is about another message goes out to a phone and comes in from one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from gateway_contracts import (
+    ErrorCode,
+    MessageReceived,
+    MessageSend,
+    MessageSendData,
+    MessageSent,
+    SentInfo,
+)
+from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.phones.values import ChatMessage
+from tests.e2e.harness import Gateway
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+EMOJI = "\N{THUMBS UP SIGN}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """A session that talks with somebody.
+
+    Attributes:
+        gateway: Where it is.
+        name: The session's.
+        phone: Of the session's account.
+        other: Somebody else's.
+    """
+
+    gateway: Gateway
+    name: str
+    phone: Phone
+    other: Phone
+
+    @property
+    def chat(self) -> str:
+        """The conversation, as the backend knows it."""
+        return f"{self.other.number}@s.whatsapp.net"
+
+    @property
+    def me(self) -> str:
+        """The account, as the backend knows it."""
+        return f"{self.phone.number}@s.whatsapp.net"
+
+    def command(self, content: dict[str, Any], **more: Any) -> MessageSend:
+        """Return the command that sends a content."""
+        data = {"to": self.other.number, "content": content, **more}
+        return MessageSend(
+            source=self.gateway.backend.source,
+            subject=self.name,
+            data=MessageSendData.model_validate(data),
+        )
+
+    async def send(self, content: dict[str, Any]) -> SentInfo:
+        """Send a content."""
+        sent = await self.gateway.succeed(self.command(content))
+        assert isinstance(sent, SentInfo)
+        return sent
+
+    async def shown(self, sent: SentInfo) -> ChatMessage:
+        """Return what the other phone shows of what was sent."""
+        return await arrived(self.other, sent.message_id)
+
+    async def received(self, message_id: str) -> MessageReceived:
+        """Wait until the backend is told of a message of the other phone."""
+        return await self.gateway.backend.expect(
+            MessageReceived, self.name, lambda event: event.data.message_id == message_id
+        )
+
+    async def told(self, message_id: str) -> dict[str, Any]:
+        """Return the content of a message of the other phone as the backend is told of it."""
+        event = await self.received(message_id)
+        assert not event.data.partial
+        return event.data.content.model_dump(mode="json")
+
+    def reference(self, message_id: str, *, from_me: bool) -> dict[str, Any]:
+        """Return how a message of this chat is named."""
+        return {
+            "message_id": message_id,
+            "chat": self.chat,
+            "participant": self.me if from_me else self.chat,
+            "from_me": from_me,
+        }
+
+
+async def arrived(phone: Phone, message_id: str) -> ChatMessage:
+    """Return what a phone has got from somebody else."""
+    return await phone.inbox.wait_for(lambda message: message.message_id == message_id, timeout=10)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def talk(shared_gateway: Gateway) -> Talk:
+    """Link a session and let somebody write to it."""
+    phone = await shared_gateway.sandbox.add_phone()
+    other = await shared_gateway.sandbox.add_phone()
+    name = f"changes-{phone.number}"
+    await shared_gateway.link(name, phone)
+    return Talk(gateway=shared_gateway, name=name, phone=phone, other=other)
+
+
+async def test_reactions(talk: Talk) -> None:
+    """To a message of either, and taken back; the writer is found in the history."""
+    theirs = await talk.other.send_text(talk.phone.number, "hello")
+    await talk.received(theirs)
+    ours = (await talk.send({"kind": "text", "text": "hello too"})).message_id
+
+    for target, is_theirs in ((theirs, False), (ours, True)):
+        content = {"kind": "reaction", "target": {"message_id": target}, "emoji": EMOJI}
+        shown = await talk.shown(await talk.send(content))
+        assert (shown.kind, shown.text, shown.target_id) == ("reaction", EMOJI, target)
+        key = shown.content["reactionMessage"]["key"]
+        assert (key["fromMe"], "participant" in key) == (is_theirs, False)
+    back = {"kind": "reaction", "target": {"message_id": theirs}, "emoji": ""}
+    shown = await talk.shown(await talk.send(back))
+    assert (shown.kind, shown.text, shown.target_id) == ("reaction", "", theirs)
+
+    expected = {"kind": "reaction", "target": talk.reference(ours, from_me=True), "emoji": EMOJI}
+    assert await talk.told(await talk.other.react(ours, EMOJI)) == expected
+    assert await talk.told(await talk.other.react(ours, "")) == {**expected, "emoji": ""}
+    mine = await talk.phone.react(await arrived(talk.phone, theirs), EMOJI)
+    event = await talk.gateway.backend.expect(
+        MessageSent, talk.name, lambda event: event.data.message_id == mine
+    )
+    assert event.data.content.model_dump(mode="json") == {
+        **expected,
+        "target": talk.reference(theirs, from_me=False),
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "more", "pointer"),
+    [
+        ({"message_id": "3EB0FFFFFFFFFFFFFFFF"}, {}, "/data/content/target/message_id"),
+        ({"message_id": "3EB0AB"}, {"reply_to": {"message_id": "3EB0AB"}}, "/data/reply_to"),
+    ],
+)
+async def test_what_nothing_can_be_about(
+    talk: Talk, target: dict[str, Any], more: dict[str, Any], pointer: str
+) -> None:
+    """A message that nobody knows, and one that is at the same time to be answered."""
+    content = {"kind": "reaction", "target": target, "emoji": EMOJI}
+
+    failed = await talk.gateway.fail(talk.command(content, **more))
+
+    assert failed.data.error.code is ErrorCode.INVALID_COMMAND
+    assert [error.pointer for error in failed.data.error.errors] == [pointer]
