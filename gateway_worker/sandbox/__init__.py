@@ -19,10 +19,11 @@ experiment; the service's limits, policies and moods are not simulated.
 
 A phone can be left alone with scripts: `ada.on_message(auto_reply("ok"))`, `auto_read()`. What
 shall go wrong is said by `sandbox.faults`: `add(Rule(id="lost", point=Point.MESSAGE, who=…,
-effect=Drop(), times=1))` for any rule, `set(number, Faults(missing_acks=1))` in short, `drop_link`,
-`end_stream`, `service_down`. `push` sends a companion any stanza as the service does, and keeps it
-until it is confirmed; `inject` sends one as it stands, also one that no client knows.
-Queries are refused by name and status, for all or about one person:
+effect=Drop(), times=1))` for any rule, `set(number, Faults(missing_acks=1))` in short.
+`sandbox.connections` ends connections (`drop`, `end`), sends a companion any stanza as the service
+does and keeps it until it is confirmed (`push`), or as it stands, also one that no client knows
+(`inject`); `sandbox.service_down()` makes the whole service vanish. Queries are refused by name and
+status, for all or about one person:
 `Faults(refused_queries=(QueryRefusal(query="encrypt/key", status=429, times=1, about="49…"),))`.
 
 **As a process** (`gateway-worker sandbox --control-port 8700 --phone 4915550001:Shop`)

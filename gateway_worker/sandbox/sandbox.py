@@ -15,10 +15,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sandbox.scripting import FaultControl
 from gateway_worker.sandbox.server.server import WireServer
 from gateway_worker.sandbox.service.service import Service
-from gateway_worker.sandbox.wire.jid import pn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,6 +36,7 @@ class Sandbox:
     Attributes:
         service: accounts, keys and stanzas, for what this facade does not show.
         faults: what shall go wrong.
+        connections: companions' connections: their state, their end, stanzas that no device sends.
     """
 
     def __init__(
@@ -45,7 +44,8 @@ class Sandbox:
     ) -> None:
         self.service = service
         self._lazy_phones = lazy_phones
-        self.faults = FaultControl(service=service, server=server)
+        self.faults = service.faults
+        self.connections = service.connections
         self._server = server
         self._stack = stack
         self._phones: dict[str, Phone] = {}
@@ -124,7 +124,7 @@ class Sandbox:
                 raise ValueError("a phone number or LID is 1 to 15 digits without a sign")
         phone = await self._stack.enter_async_context(
             Phone.open(
-                network=self.service,
+                service=self.service,
                 number=chosen,
                 push_name=push_name,
                 lid=lid,
@@ -147,7 +147,15 @@ class Sandbox:
 
     def rename(self, number: str, push_name: str) -> None:
         """Change the name that a phone's account shows to others; raises as `phone` does."""
-        self.service.set_push_name(pn(self.phone(number).number), push_name)
+        self.service.accounts.get(self.phone(number).jid).push_name = push_name
+
+    async def service_down(self) -> None:
+        """Make the whole service unreachable: every connection is cut and none is accepted."""
+        await self._server.refuse_connections()
+
+    async def service_up(self) -> None:
+        """Undo `service_down`; the port is the same."""
+        await self._server.accept_connections()
 
 
 def _is_digits(text: str) -> bool:

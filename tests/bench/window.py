@@ -59,7 +59,7 @@ async def measure(
             for number in range(kills):
                 await asyncio.sleep(chance.uniform(_SHORTEST_LIFE_SECONDS, _LONGEST_LIFE_SECONDS))
                 if stops:
-                    sandbox.faults.inject(account.phone.number, _unknown_receipt(phones[0]))
+                    sandbox.connections.inject(account.phone.number, _unknown_receipt(phones[0]))
                 else:
                     account.host.kill()
                 await account.next(HostExited)
@@ -93,7 +93,7 @@ async def _write(
 
 async def _settle(stage: Stage, account: Account) -> None:
     """Wait until WhatsApp has nothing left and the host has been quiet for a while."""
-    links = stage.sandbox.faults.links
+    links = stage.sandbox.connections.links
     number = account.phone.number
     await eventually(lambda: not links(number)[0].pending, timeout_seconds=_SETTLE_SECONDS)
     told = -1

@@ -50,7 +50,7 @@ async def test_replaced_elsewhere(gateway: Gateway) -> None:
     await gateway.link("shop", phone)
     after = len(gateway.backend.arrivals)
 
-    gateway.sandbox.faults.end_stream(SHOP, StreamEnd.REPLACED)
+    gateway.sandbox.connections.end(SHOP, StreamEnd.REPLACED)
     event = await gateway.until("shop", SessionState.STOPPED, after=after)
 
     assert event.data.reason is StatusReason.STREAM_REPLACED
@@ -72,7 +72,7 @@ async def test_a_login_that_whatsapp_refuses(
     after = len(gateway.backend.arrivals)
 
     gateway.sandbox.faults.set(SHOP, Faults(login_failure=failure))
-    gateway.sandbox.faults.drop_link(SHOP)
+    gateway.sandbox.connections.drop(SHOP)
     event = await gateway.until("shop", state, after=after)
     gateway.sandbox.faults.clear(SHOP)
     after = len(gateway.backend.arrivals)
@@ -88,7 +88,7 @@ async def test_a_lost_connection_is_made_again(gateway: Gateway) -> None:
     await gateway.link("shop", phone)
     after = len(gateway.backend.arrivals)
 
-    gateway.sandbox.faults.drop_link(SHOP)
+    gateway.sandbox.connections.drop(SHOP)
 
     event = await gateway.until("shop", SessionState.RECONNECTING, after=after)
     await gateway.until("shop", SessionState.CONNECTED, after=after)
@@ -103,7 +103,7 @@ async def test_a_value_that_the_library_does_not_know(gateway: Gateway) -> None:
     after = len(gateway.backend.arrivals)
 
     attrs: Attrs = {"from": ada.jid, "id": "3EB0FF", "type": "server-error", "t": "1790000000"}
-    gateway.sandbox.faults.inject(SHOP, Node("receipt", attrs))
+    gateway.sandbox.connections.inject(SHOP, Node("receipt", attrs))
     event = await gateway.until("shop", SessionState.RECONNECTING, after=after)
     message_id = await ada.send_text(SHOP, "Did you see it?")
     await gateway.until("shop", SessionState.CONNECTED, after=after)

@@ -7,7 +7,7 @@ from tests.e2e.harness import SHOP, ErrorCode, Gateway
 async def test_a_session_that_nobody_links_fails_and_can_be_tried_again(gateway: Gateway) -> None:
     """The codes run out: `failed` with `qr_timeout`; a restart shows new ones, which work."""
     phone = await gateway.sandbox.add_phone(SHOP)
-    gateway.sandbox.service.set_pairing_refs(1)  # one code of 20 seconds instead of six
+    gateway.sandbox.service.linking.refs_per_offer = 1  # one code of 20 seconds instead of six
     await gateway.create("shop")
     first = await gateway.backend.expect(SessionQr, "shop")
 

@@ -67,7 +67,7 @@ async def test_what_arrives_does_not_wait_for_what_is_sent(gateway: Gateway) -> 
     command = gateway.text("shop", ADA, "Hello")
     sending = asyncio.create_task(gateway.succeed(command))
     await ada.read(await ada.next_message(timeout=10))
-    gateway.sandbox.faults.inject(SHOP, read_receipt(ben.jid, [f"3EB0{n}" for n in range(5)]))
+    gateway.sandbox.connections.inject(SHOP, read_receipt(ben.jid, [f"3EB0{n}" for n in range(5)]))
     after_it = await ben.send_text(SHOP, "Are you open?")
 
     await gateway.backend.expect(

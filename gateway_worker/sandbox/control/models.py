@@ -296,7 +296,7 @@ class RuleList(Body):
 
 
 class StanzaBody(Body):
-    """Any stanza, as it stands; see `FaultControl.inject`.
+    """Any stanza, as it stands; see `Connections.inject`.
 
     Attributes:
         attrs: an attribute with an `@` is an address, and so is `s.whatsapp.net`.

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.phones.records import HandlingError
     from gateway_worker.sandbox.phones.values import ChatMessage, Companion, SeenReceipt
     from gateway_worker.sandbox.sandbox import Sandbox
+    from gateway_worker.sandbox.service.connections import LinkState
     from gateway_worker.sandbox.service.fault_book import ActiveRule
-    from gateway_worker.sandbox.service.interface import LinkState
 
 
 def phone_view(sandbox: Sandbox, phone: Phone) -> models.PhoneView:
@@ -22,7 +22,7 @@ def phone_view(sandbox: Sandbox, phone: Phone) -> models.PhoneView:
         lid=phone.jid.user,
         push_name=phone.push_name,
         reused_keys=phone.reused_keys,
-        companions=tuple(map(companion_view, sandbox.faults.links(phone.number))),
+        companions=tuple(map(companion_view, sandbox.connections.links(phone.number))),
     )
 
 
@@ -97,7 +97,7 @@ def rule_view(active: ActiveRule) -> models.RuleView:
 
 def health_view(sandbox: Sandbox) -> models.Health:
     """Show the sandbox as a whole."""
-    links = [link for phone in sandbox.phones for link in sandbox.faults.links(phone.number)]
+    links = [link for phone in sandbox.phones for link in sandbox.connections.links(phone.number)]
     return models.Health(
         phones=len(sandbox.phones),
         companions_online=sum(link.online for link in links),

@@ -46,7 +46,7 @@ class Arrivals:
         self._lazy = lazy
         self._is_watched = is_watched
         self._on_handled = on_handled
-        self._on_problem = on_error
+        self._on_error = on_error
         self._unread: deque[Node] = deque()
         self._stanzas: deque[Node] = deque()
         self._came = asyncio.Event()
@@ -83,4 +83,4 @@ class Arrivals:
             self._on_handled()
         except Exception as error:  # the phone goes on; whoever looks at it is told
             log.warning("sandbox.phone.stanza_failed", tag=node.tag, exc_info=True)
-            self._on_problem(node.tag, error)
+            self._on_error(node.tag, error)

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from gateway_worker.sandbox.phones.errors import NothingHappenedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 Entry = TypeVar("Entry")
 KEPT: Final = 20_000
 
 
 class EventLog(Generic[Entry]):
-    """An append-only list whose readers can wait.
+    """An append-only list whose readers can wait, and that finds its entries by id.
 
     Positions count from 0 since the start; at least the newest `KEPT` entries are kept. Belongs to
     one event loop.
     """
 
-    def __init__(self, *, what: str, on_read: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        what: str,
+        ids_of: Callable[[Entry], Iterable[str]] = lambda _entry: (),
+        on_read: Callable[[], None] | None = None,
+    ) -> None:
         """Start empty.
 
         Args:
             what: an entry's name, for errors.
+            ids_of: the ids by which an entry can be found, each once.
             on_read: called before somebody reads or waits; may append what it has held back.
         """
         self._what = what
+        self._ids_of = ids_of
         self._on_read = on_read or (lambda: None)
         self._entries: list[Entry] = []
+        self._positions: dict[str, deque[int]] = {}
         self._dropped = 0
         self._cursor = 0
         self._waiters: set[asyncio.Future[None]] = set()
@@ -50,10 +61,11 @@ class EventLog(Generic[Entry]):
 
     def append(self, entry: Entry) -> None:
         """Add an entry and wake whoever waits."""
+        for one in self._ids_of(entry):
+            self._positions.setdefault(one, deque()).append(self._length())
         self._entries.append(entry)
         if len(self._entries) >= 2 * KEPT:
-            del self._entries[:KEPT]
-            self._dropped += KEPT
+            self._drop(KEPT)
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -63,10 +75,11 @@ class EventLog(Generic[Entry]):
         self._on_read()
         return tuple(self._entries[max(position - self._dropped, 0) :])
 
-    def find(self, accept: Callable[[Entry], bool]) -> Entry | None:
-        """Return the newest kept entry that `accept` likes, or None."""
+    def find(self, entry_id: str) -> Entry | None:
+        """Return the newest kept entry with an id, or None."""
         self._on_read()
-        return next((entry for entry in reversed(self._entries) if accept(entry)), None)
+        positions = self._positions.get(entry_id)
+        return self._entries[positions[-1] - self._dropped] if positions else None
 
     async def next(self, *, timeout: float) -> Entry:  # noqa: ASYNC109 - part of the error's text
         """Return the next entry that `next` has not returned yet.
@@ -87,12 +100,14 @@ class EventLog(Generic[Entry]):
         self,
         accept: Callable[[Entry], bool],
         *,
+        entry_id: str | None = None,
         timeout: float,  # noqa: ASYNC109 - part of the error's text
     ) -> Entry:
         """Return the first entry, past or future, that `accept` likes; `next` is not affected.
 
         Args:
             accept: called once per entry.
+            entry_id: look only at entries with this id.
             timeout: seconds.
 
         Raises:
@@ -100,7 +115,7 @@ class EventLog(Generic[Entry]):
         """
         position, deadline = 0, self._deadline(timeout)
         while await self._reached(position, deadline):
-            for entry in self.since(position):
+            for entry in self._with_id(position, entry_id):
                 if accept(entry):
                     return entry
             position = self._length()
@@ -115,6 +130,22 @@ class EventLog(Generic[Entry]):
         """Return the entries from a position on; wait up to `timeout` seconds for the first."""
         await self._reached(position, self._deadline(timeout))
         return self.since(position)
+
+    def _with_id(self, position: int, entry_id: str | None) -> Iterable[Entry]:
+        if entry_id is None:
+            return self.since(position)
+        kept = self._positions.get(entry_id, ())
+        return [self._entries[one - self._dropped] for one in kept if one >= position]
+
+    def _drop(self, count: int) -> None:
+        for entry in islice(self._entries, count):
+            for one in self._ids_of(entry):
+                positions = self._positions[one]
+                positions.popleft()
+                if not positions:
+                    del self._positions[one]
+        del self._entries[:count]
+        self._dropped += count
 
     def _length(self) -> int:
         return self._dropped + len(self._entries)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from gateway_worker.sandbox.phones.content import Content
     from gateway_worker.sandbox.phones.outgoing import Outgoing
-    from gateway_worker.sandbox.phones.ports import Network
+    from gateway_worker.sandbox.service.accounts import Account
+    from gateway_worker.sandbox.service.service import Service
     from gateway_worker.sandbox.signal.sessions import SessionBook
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Node
@@ -62,15 +63,15 @@ class Incoming:
     def __init__(
         self,
         *,
-        network: Network,
-        me: Jid,
+        service: Service,
+        account: Account,
         book: SessionBook,
         outgoing: Outgoing,
         on_message: Callable[[ChatMessage], None],
         on_receipt: Callable[[SeenReceipt], None],
     ) -> None:
-        self._network = network
-        self._me = me
+        self._service = service
+        self._account = account
         self._book = book
         self._outgoing = outgoing
         self._on_message = on_message
@@ -138,7 +139,7 @@ class Incoming:
         return asked
 
     def _accept(self, node: Node, sender: Jid, content: Content, *, asked: int) -> None:
-        from_me = sender.user == self._me.user
+        from_me = sender.user == self._account.lid.user
         chat = (content.destination or node.jid("recipient")) if from_me else sender.account
         if content.kind != "protocol" and chat is not None:
             self._on_message(self._shown(node, sender, chat, content, asked=asked))
@@ -146,13 +147,14 @@ class Incoming:
     def _shown(
         self, node: Node, sender: Jid, chat: Jid, content: Content, *, asked: int
     ) -> ChatMessage:
-        writer, other = self._network.account(sender), self._network.account(chat)
+        accounts = self._service.accounts
+        writer, other = accounts.find(sender), accounts.find(chat)
         return ChatMessage(
             message_id=node.require("id"),
             chat=chat.account if other is None else other.lid,
             sender=sender,
             sender_number="" if writer is None else writer.number.user,
-            from_me=sender.user == self._me.user,
+            from_me=sender.user == self._account.lid.user,
             kind=content.kind,
             text=content.text,
             quoted_id=content.quoted_id,
@@ -166,8 +168,8 @@ class Incoming:
 
     def _confirm(self, node: Node, sender: Jid) -> None:
         """Say "delivered" to the writer; copies from this account's companions need no receipt."""
-        if sender.user != self._me.user:
-            self._network.post(self._me, receipt(sender, [node.require("id")]))
+        if sender.user != self._account.lid.user:
+            self._service.relay.route(self._account.lid, receipt(sender, [node.require("id")]))
 
     def _ask_again(self, node: Node, sender: Jid) -> None:
         message_id = node.require("id")
@@ -177,8 +179,8 @@ class Incoming:
             log.warning("sandbox.phone.gave_up", retries=count)
             return
         bundle = self._book.bundle(one_time=self._book.new_one_time_key())
-        self._network.post(
-            self._me,
+        self._service.relay.route(
+            self._account.lid,
             retry_receipt(sender, message_id, bundle, count=count, timestamp=node.get("t", "0")),
         )
 

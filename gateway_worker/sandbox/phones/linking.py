@@ -7,25 +7,29 @@ import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gateway_worker.sandbox.phones.adv import check_device_signature, identity_container
-from gateway_worker.sandbox.phones.errors import NothingHappenedError, NothingToEnterError
+from gateway_worker.sandbox.adv import companion_signed, identity_container
+from gateway_worker.sandbox.phones.errors import (
+    ForgedCompanionError,
+    NothingHappenedError,
+    NothingToEnterError,
+)
 from gateway_worker.sandbox.phones.pair_code import normalize, start_exchange
 from gateway_worker.sandbox.phones.qr import QrOffer
 from gateway_worker.sandbox.phones.values import Companion
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.phones.ports import Network
-    from gateway_worker.sandbox.service.interface import PairCodeFinish, PairCodeHello
+    from gateway_worker.sandbox.service.accounts import Account
+    from gateway_worker.sandbox.service.linking import CompanionLinking
+    from gateway_worker.sandbox.service.pairing import PairCodeFinish, PairCodeHello
     from gateway_worker.sandbox.signal.keys import KeyPair
-    from gateway_worker.sandbox.wire.jid import Jid
 
 
 class Linker:
     """Links companions to one account."""
 
-    def __init__(self, *, network: Network, me: Jid, identity: KeyPair) -> None:
-        self._network = network
-        self._me = me
+    def __init__(self, *, linking: CompanionLinking, account: Account, identity: KeyPair) -> None:
+        self._linking = linking
+        self._account = account
         self._identity = identity
         self._raw_id = secrets.randbits(32)
         self._hello: PairCodeHello | None = None
@@ -65,7 +69,7 @@ class Linker:
         answer = asyncio.get_running_loop().create_future()
         self._finishes[hello.ref] = answer
         try:
-            await self._network.answer_pair_code(
+            self._linking.answer_pair_code(
                 ref=hello.ref, wrapped_ephemeral=exchange.wrapped, identity=self._identity.public
             )
             async with asyncio.timeout(timeout):
@@ -114,17 +118,18 @@ class Linker:
             companion_identity=companion_identity,
             adv_secret=adv_secret,
             raw_id=self._raw_id,
-            key_index=self._network.next_device(self._me),
+            key_index=self._account.next_device(),
             timestamp=int(now.timestamp()),
         )
-        linked = await self._network.complete_pairing(
-            ref=ref, account=self._me, identity_container=container
+        linked = await self._linking.complete_pairing(
+            ref=ref, account=self._account.lid, identity_container=container
         )
-        check_device_signature(
-            account_public=self._identity.public,
+        if not companion_signed(
+            container=container,
+            answer=linked.device_identity,
             companion_identity=companion_identity,
-            device_identity=linked.device_identity,
-        )
+        ):
+            raise ForgedCompanionError("the companion's device signature does not verify")
         return Companion(
             device=linked.lid,
             number=linked.number,

@@ -16,7 +16,6 @@ from gateway_worker.sandbox.phones.errors import NotDeliveredError, UnknownMessa
 from gateway_worker.sandbox.phones.stanzas import (
     bundle_in_receipt,
     fan_out,
-    fetched_bundle,
     resend,
 )
 from gateway_worker.sandbox.signal.padding import pad
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gateway_worker.sandbox.phones.form import Form
-    from gateway_worker.sandbox.phones.ports import Network
-    from gateway_worker.sandbox.service.interface import AccountInfo
+    from gateway_worker.sandbox.service.accounts import Account
+    from gateway_worker.sandbox.service.service import Service
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Attrs, Node
 
@@ -62,13 +61,13 @@ def peer_of(device: Jid) -> PeerAddress:
 class Outgoing:
     """Encrypts and hands over. One per phone."""
 
-    def __init__(self, *, network: Network, me: Jid, book: SessionBook) -> None:
-        self._network = network
-        self._me = me
+    def __init__(self, *, service: Service, account: Account, book: SessionBook) -> None:
+        self._service = service
+        self._account = account
         self._book = book
         self._kept: OrderedDict[str, OutgoingMessage] = OrderedDict()
 
-    async def send(self, message: OutgoingMessage, *, recipient: AccountInfo) -> None:
+    async def send(self, message: OutgoingMessage, *, recipient: Account) -> None:
         """Send to every device of the recipient and to this account's own companions.
 
         Devices whose keys nobody can get are left out, as real clients do.
@@ -76,13 +75,11 @@ class Outgoing:
         Raises:
             NotDeliveredError: the service acked with an error.
         """
-        own = self._network.account(self._me)
-        companions = () if own is None else own.devices[1:]
-        devices = (*recipient.devices, *(d for d in companions if d not in recipient.devices))
-        ciphertexts = list(self._encrypt(message, (d for d in devices if d != self._me)))
+        devices = dict.fromkeys((*recipient.addresses, *self._account.addresses))
+        ciphertexts = list(self._encrypt(message, (d for d in devices if d != self._account.lid)))
         self._keep(message)
         stanza = fan_out(self._attrs(message), message.to, ciphertexts, message.form)
-        ack = await self._network.submit(self._me, stanza)
+        ack = await self._service.relay.submit(self._account.lid, stanza)
         if ack is not None and ack.get("error"):
             raise NotDeliveredError(f"the service answered with error {ack.get('error')}")
 
@@ -102,30 +99,29 @@ class Outgoing:
             raise UnknownMessageError("asked to send a message again that is not kept")
         bundle = bundle_in_receipt(receipt)
         if bundle is None:
-            fetched = self._network.fetch_bundles([device]).get(device)
-            bundle = None if fetched is None else fetched_bundle(fetched)
+            bundle = self._service.keys.fetch([device]).get(device)
         if bundle is not None:
             self._book.open(peer_of(device), bundle)
         for _, ciphertext in self._encrypt(message, [device]):
             attrs = self._attrs(message)
-            if device.user == self._me.user:
+            if device.user == self._account.lid.user:
                 attrs["recipient"] = message.to
             stanza = resend(attrs, device, ciphertext, message.form, count=count)
-            self._network.post(self._me, stanza)
+            self._service.relay.route(self._account.lid, stanza)
 
     def _encrypt(
         self, message: OutgoingMessage, devices: Iterable[Jid]
     ) -> Iterable[tuple[Jid, Ciphertext]]:
         wanted = list(devices)
         missing = [device for device in wanted if not self._book.has_session(peer_of(device))]
-        for device, fetched in self._network.fetch_bundles(missing).items():
-            self._book.open(peer_of(device), fetched_bundle(fetched))
+        for device, bundle in self._service.keys.fetch(missing).items():
+            self._book.open(peer_of(device), bundle)
         for device in wanted:
             if not self._book.has_session(peer_of(device)):
                 log.warning("sandbox.phone.device_left_out", device=device.device)
                 continue
             content = message.content
-            if device.user == self._me.user and message.to.user != self._me.user:
+            if device.user == self._account.lid.user and message.to.user != self._account.lid.user:
                 content = for_companion(content, destination=message.to)
             yield device, self._book.encrypt(peer_of(device), pad(content))
 

@@ -17,8 +17,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from gateway_worker.sandbox.hkdf import hkdf
 from gateway_worker.sandbox.phones.errors import WrongCodeError
-from gateway_worker.sandbox.signal.kdf import hkdf
 from gateway_worker.sandbox.signal.keys import KEY_BYTES, KeyPair
 
 _ITERATIONS: Final = 2**17

@@ -8,45 +8,33 @@ calls of whoever holds it. All of it belongs to one event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
-
-import structlog
 
 from gateway_worker.sandbox.phones import content
 from gateway_worker.sandbox.phones.arrivals import Arrivals
-from gateway_worker.sandbox.phones.errors import (
-    UnknownDeviceError,
-    UnknownRecipientError,
-)
-from gateway_worker.sandbox.phones.form import Form, form_of
+from gateway_worker.sandbox.phones.errors import UnknownDeviceError
 from gateway_worker.sandbox.phones.incoming import Incoming
 from gateway_worker.sandbox.phones.linking import Linker
-from gateway_worker.sandbox.phones.outgoing import Outgoing, OutgoingMessage
-from gateway_worker.sandbox.phones.publishing import draw_one_time_keys, published
+from gateway_worker.sandbox.phones.outgoing import Outgoing
 from gateway_worker.sandbox.phones.records import PATIENCE_SECONDS, HandlingError, PhoneRecords
-from gateway_worker.sandbox.phones.stanzas import new_message_id, receipt
+from gateway_worker.sandbox.phones.script_runner import ScriptRunner
 from gateway_worker.sandbox.phones.values import ChatMessage, Companion, ReceiptKind
-from gateway_worker.sandbox.phones.wa_e2e import Message
+from gateway_worker.sandbox.phones.writing import Writer
 from gateway_worker.sandbox.signal.sessions import SessionBook
-from gateway_worker.sandbox.wire.jid import Jid, pn
+from gateway_worker.sandbox.wire.jid import Jid
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
-    from gateway_worker.sandbox.phones.ports import Network
-    from gateway_worker.sandbox.service import interface as service
+    from gateway_worker.sandbox.phones.scripts import Script
+    from gateway_worker.sandbox.service.accounts import Account
+    from gateway_worker.sandbox.service.pairing import PairCodeFinish, PairCodeHello
+    from gateway_worker.sandbox.service.service import Service
     from gateway_worker.sandbox.wire.node import Node
 
 PUBLISHED_KEYS: Final = 100
 REFILL_BELOW: Final = 25
-
-Script = Callable[["Phone", ChatMessage], Awaitable[None]]
-"""What a phone does by itself when a message comes in; see `scripts` for some."""
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class Phone(PhoneRecords):
@@ -57,21 +45,23 @@ class Phone(PhoneRecords):
     """
 
     def __init__(
-        self, *, network: Network, account: service.AccountInfo, book: SessionBook, lazy: bool
+        self, *, service: Service, account: Account, book: SessionBook, lazy: bool
     ) -> None:
         super().__init__()
-        self._network = network
+        self._service = service
         self._account = account
         self._book = book
-        self._to_scripts: asyncio.Queue[ChatMessage] = asyncio.Queue()
-        self._scripts: list[Script] = []
-        self._linker = Linker(network=network, me=account.lid, identity=book.identity)
-        self._outgoing = Outgoing(network=network, me=account.lid, book=book)
+        self._scripts = ScriptRunner(
+            phone=self, on_error=lambda error: self._failed("script", error)
+        )
+        self._linker = Linker(linking=service.linking, account=account, identity=book.identity)
+        outgoing = Outgoing(service=service, account=account, book=book)
+        self._writer = Writer(service=service, account=account, outgoing=outgoing, records=self)
         self._incoming = Incoming(
-            network=network,
-            me=account.lid,
+            service=service,
+            account=account,
             book=book,
-            outgoing=self._outgoing,
+            outgoing=outgoing,
             on_message=self._received,
             on_receipt=self.receipts.append,
         )
@@ -80,9 +70,7 @@ class Phone(PhoneRecords):
             lazy=lazy,
             is_watched=lambda: self.is_watched,
             on_handled=self._refill,
-            on_error=lambda where, error: self.handling_errors.append(
-                HandlingError(where=where, error=error)
-            ),
+            on_error=self._failed,
         )
 
     @classmethod
@@ -90,7 +78,7 @@ class Phone(PhoneRecords):
     async def open(
         cls,
         *,
-        network: Network,
+        service: Service,
         number: str,
         push_name: str = "",
         lid: str | None = None,
@@ -99,7 +87,7 @@ class Phone(PhoneRecords):
         """Register an account and keep its phone switched on until the block is left.
 
         Args:
-            network: the service.
+            service: where.
             number: digits with country code.
             push_name: the name shown to others.
             lid: digits of the account's LID; derived from the number when not given.
@@ -109,23 +97,23 @@ class Phone(PhoneRecords):
             AccountExistsError: the number or the LID is taken.
         """
         book = SessionBook.generate()
-        account = network.add_account(
+        account = service.accounts.register(
             number=number,
             push_name=push_name,
-            bundle=published(book),
-            prekeys=draw_one_time_keys(book, PUBLISHED_KEYS),
-            lid=lid,
+            bundle=book.bundle(),
+            prekeys=book.new_one_time_keys(PUBLISHED_KEYS),
+            lid_user=lid,
         )
-        phone = cls(network=network, account=account, book=book, lazy=lazy)
+        phone = cls(service=service, account=account, book=book, lazy=lazy)
         running = [
             asyncio.create_task(phone._arrivals.run(), name="phone-receive"),
-            asyncio.create_task(phone._follow_scripts(), name="phone-scripts"),
+            asyncio.create_task(phone._scripts.run(), name="phone-scripts"),
         ]
-        network.attach_phone(phone)
+        account.switch_on(phone)
         try:
             yield phone
         finally:
-            network.detach_phone(phone.jid)
+            account.switch_off()
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
@@ -143,14 +131,12 @@ class Phone(PhoneRecords):
     @property
     def push_name(self) -> str:
         """The name shown to others."""
-        account = self._network.account(self.jid)
-        return self._account.push_name if account is None else account.push_name
+        return self._account.push_name
 
     @property
     def companions(self) -> tuple[Jid, ...]:
         """LID addresses of the linked devices, lowest first."""
-        account = self._network.account(self.jid)
-        return () if account is None else account.devices[1:]
+        return self._account.addresses[1:]
 
     @property
     def reused_keys(self) -> int:
@@ -179,10 +165,11 @@ class Phone(PhoneRecords):
         Raises:
             UnknownDeviceError: this account has no such companion.
         """
-        number = device if isinstance(device, int) else _address(device).device
+        address = device.device if isinstance(device, Companion) else device
+        number = address if isinstance(address, int) else address.device
         if self.jid.with_device(number) not in self.companions:
             raise UnknownDeviceError(f"no companion with device number {number}")
-        self._network.unlink(self.jid.with_device(number))
+        self._service.linking.unlink(self.jid.with_device(number))
 
     # --- writing
 
@@ -210,7 +197,7 @@ class Phone(PhoneRecords):
             UnknownMessageError: `reply_to` is an id this phone does not know.
             NotDeliveredError: the service refused the message.
         """
-        return await self._write(
+        return await self._writer.write(
             to, content.text_content(text), reply_to=reply_to, mentions=mentions
         )
 
@@ -237,7 +224,7 @@ class Phone(PhoneRecords):
             InvalidContentError: it is no content, or of a kind that cannot quote or name.
         """
         message = content.from_json(content_json)
-        return await self._write(to, message, reply_to=reply_to, mentions=mentions)
+        return await self._writer.write(to, message, reply_to=reply_to, mentions=mentions)
 
     async def react(self, message: str | ChatMessage, emoji: str) -> str:
         """React to a message; an empty emoji takes the reaction back.
@@ -248,19 +235,19 @@ class Phone(PhoneRecords):
         reaction = content.reaction_content(
             emoji, target_id=target.message_id, remote=target.chat, from_me=target.from_me
         )
-        return await self._send(target.chat, reaction)
+        return await self._writer.send(target.chat, reaction)
 
     async def edit(self, message: str | ChatMessage, text: str) -> str:
         """Replace the text of a message of this account; returns and raises as `send_text`."""
         target = self.message(message)
         edit = content.edit_content(text, target_id=target.message_id, remote=target.chat)
-        return await self._send(target.chat, edit)
+        return await self._writer.send(target.chat, edit)
 
     async def revoke(self, message: str | ChatMessage) -> str:
         """Delete a message of this account for everyone; returns and raises as `send_text`."""
         target = self.message(message)
         revocation = content.revoke_content(target_id=target.message_id, remote=target.chat)
-        return await self._send(target.chat, revocation)
+        return await self._writer.send(target.chat, revocation)
 
     async def send_raw(self, to: str | Jid, data: bytes) -> str:
         """Send any bytes as a message's content; returns and raises as `send_text`.
@@ -271,26 +258,19 @@ class Phone(PhoneRecords):
             to: the recipient.
             data: what is encrypted: a serialized message, or something that is none.
         """
-        self.look()
-        recipient = self.find(to)
-        outgoing = _message_to(recipient, data, form_of(Message()))
-        await self._outgoing.send(outgoing, recipient=recipient)
-        return outgoing.message_id
+        return await self._writer.send_raw(to, data)
 
-    def find(self, address: str | Jid) -> service.AccountInfo:
-        """Return who is behind a number or an address.
+    def find(self, address: str | Jid) -> Account:
+        """Return who has a number or an address.
 
         Raises:
             UnknownRecipientError: nobody is.
         """
-        account = self._network.account(_address(address))
-        if account is None:
-            raise UnknownRecipientError("nobody is registered under this address")
-        return account
+        return self._writer.find(address)
 
     async def submit(self, stanza: Node) -> Node | None:
         """Send any stanza as this phone; returns the service's ack, if the kind has one."""
-        return await self._network.submit(self.jid, stanza)
+        return await self._service.relay.submit(self.jid, stanza)
 
     async def read(self, *messages: str | ChatMessage) -> None:
         """Send read receipts; messages of one chat share a stanza.
@@ -300,11 +280,11 @@ class Phone(PhoneRecords):
         Raises:
             UnknownMessageError: this phone knows no such message.
         """
-        await self._confirm(messages, ReceiptKind.READ)
+        await self._writer.confirm(messages, ReceiptKind.READ)
 
     async def play(self, *messages: str | ChatMessage) -> None:
         """Send played receipts, as for voice messages; raises as `read`."""
-        await self._confirm(messages, ReceiptKind.PLAYED)
+        await self._writer.confirm(messages, ReceiptKind.PLAYED)
 
     def block(self, contact: str | Jid) -> None:
         """Let nothing from a contact through any more.
@@ -312,34 +292,28 @@ class Phone(PhoneRecords):
         Raises:
             UnknownRecipientError: nobody has this address.
         """
-        self._network.block(self.jid, self.find(contact).lid)
+        self._account.blocked.add(self.find(contact).lid)
 
     def unblock(self, contact: str | Jid) -> None:
         """Undo `block`; raises as it does."""
-        self._network.unblock(self.jid, self.find(contact).lid)
+        self._account.blocked.discard(self.find(contact).lid)
 
     # --- scripts
 
     def on_message(self, script: Script) -> Callable[[], None]:
         """Run a script for every message from others; the result takes it off again."""
         self.look()
-        self._scripts.append(script)
-
-        def remove() -> None:
-            if script in self._scripts:
-                self._scripts.remove(script)
-
-        return remove
+        return self._scripts.add(script)
 
     def set_scripts(self, scripts: Iterable[Script]) -> None:
         """Replace all scripts, in the order in which they shall run."""
         self.look()
-        self._scripts[:] = scripts
+        self._scripts.replace(scripts)
 
     # --- the device, as the service sees it
 
     def deliver(self, node: Node) -> None:
-        """Take a stanza; see `service.interface.Device`."""
+        """Take a stanza; see `service.devices.Device`."""
         self._arrivals.put(node)
 
     def look(self) -> None:
@@ -351,101 +325,27 @@ class Phone(PhoneRecords):
         """Whether a script runs, or somebody waits for what comes."""
         return bool(self._scripts) or super().is_watched
 
-    def pair_code_hello(self, hello: service.PairCodeHello) -> None:
-        """See `service.interface.Phone`."""
+    def pair_code_hello(self, hello: PairCodeHello) -> None:
+        """See `service.devices.Phone`."""
         self._linker.hello(hello)
 
-    def pair_code_finish(self, finish: service.PairCodeFinish) -> None:
-        """See `service.interface.Phone`."""
+    def pair_code_finish(self, finish: PairCodeFinish) -> None:
+        """See `service.devices.Phone`."""
         self._linker.finish(finish)
 
     # --- inside
 
-    async def _follow_scripts(self) -> None:
-        while True:
-            message = await self._to_scripts.get()
-            for script in tuple(self._scripts):
-                try:
-                    await script(self, message)
-                except Exception as error:  # a test's own code; the phone goes on
-                    log.warning("sandbox.phone.script_failed", exc_info=True)
-                    self.handling_errors.append(HandlingError(where="script", error=error))
+    def _failed(self, where: str, error: Exception) -> None:
+        self.handling_errors.append(HandlingError(where=where, error=error))
 
     def _received(self, message: ChatMessage) -> None:
         if message.from_me:
             self.own_messages.append(message)
             return
         self.inbox.append(message)
-        if self._scripts:
-            self._to_scripts.put_nowait(message)
+        self._scripts.put(message)
 
     def _refill(self) -> None:
-        if self._network.prekey_count(self.jid) < REFILL_BELOW:
-            self._network.add_prekeys(self.jid, draw_one_time_keys(self._book, PUBLISHED_KEYS))
-
-    async def _write(
-        self,
-        to: str | Jid,
-        message: Message,
-        *,
-        reply_to: str | ChatMessage | None,
-        mentions: Sequence[str | Jid],
-    ) -> str:
-        quote = None if reply_to is None else _quote(self.message(reply_to))
-        named = tuple(self.find(mention).lid for mention in mentions)
-        content.add_context(message, quote=quote, mentions=named)
-        return await self._send(to, message)
-
-    async def _send(self, to: str | Jid, message: Message) -> str:
-        self.look()  # a session that a message has opened is answered in it
-        recipient = self.find(to)
-        outgoing = _message_to(recipient, message.SerializeToString(), form_of(message))
-        self.own_messages.append(self._written(outgoing))
-        await self._outgoing.send(outgoing, recipient=recipient)
-        return outgoing.message_id
-
-    def _written(self, outgoing: OutgoingMessage) -> ChatMessage:
-        now = datetime.now(UTC)
-        shown = content.read_content(outgoing.content)
-        return ChatMessage(
-            message_id=outgoing.message_id,
-            chat=outgoing.to,
-            sender=self.jid,
-            sender_number=self.number,
-            from_me=True,
-            kind=shown.kind,
-            text=shown.text,
-            quoted_id=shown.quoted_id,
-            target_id=shown.target_id,
-            mentions=shown.mentions,
-            sent_at=now,
-            received_at=now,
-            raw=outgoing.content,
-        )
-
-    async def _confirm(self, messages: Iterable[str | ChatMessage], kind: ReceiptKind) -> None:
-        by_chat: dict[Jid, list[str]] = {}
-        for message in map(self.message, messages):
-            by_chat.setdefault(message.chat, []).append(message.message_id)
-        for chat, message_ids in by_chat.items():
-            stanza = receipt(chat, message_ids, kind=kind.value)
-            await self._network.submit(self.jid, stanza)
-            for companion in self.companions:
-                copy = receipt(companion, message_ids, kind=kind.value, recipient=chat)
-                await self._network.submit(self.jid, copy)
-
-
-def _message_to(recipient: service.AccountInfo, data: bytes, form: Form) -> OutgoingMessage:
-    return OutgoingMessage(message_id=new_message_id(), to=recipient.lid, content=data, form=form)
-
-
-def _address(value: str | Jid | Companion) -> Jid:
-    if isinstance(value, Companion):
-        return value.device
-    if isinstance(value, Jid):
-        return value
-    return Jid.parse(value) if "@" in value else pn(value.removeprefix("+"))
-
-
-def _quote(message: ChatMessage) -> content.Quote:
-    return content.Quote(message_id=message.message_id, sender=message.sender, raw=message.raw)
+        if self._service.keys.prekey_count(self.jid) < REFILL_BELOW:
+            prekeys = self._book.new_one_time_keys(PUBLISHED_KEYS)
+            self._service.keys.add_prekeys(self.jid, prekeys)

@@ -31,9 +31,15 @@ class PhoneRecords:
     """
 
     def __init__(self) -> None:
-        self.inbox: EventLog[ChatMessage] = EventLog(what="message", on_read=self.look)
-        self.own_messages: EventLog[ChatMessage] = EventLog(what="own message", on_read=self.look)
-        self.receipts: EventLog[SeenReceipt] = EventLog(what="receipt")
+        self.inbox: EventLog[ChatMessage] = EventLog(
+            what="message", ids_of=_message_id, on_read=self.look
+        )
+        self.own_messages: EventLog[ChatMessage] = EventLog(
+            what="own message", ids_of=_message_id, on_read=self.look
+        )
+        self.receipts: EventLog[SeenReceipt] = EventLog(
+            what="receipt", ids_of=lambda seen: dict.fromkeys(seen.message_ids)
+        )
         self.handling_errors: EventLog[HandlingError] = EventLog(what="error", on_read=self.look)
 
     def look(self) -> None:
@@ -53,7 +59,7 @@ class PhoneRecords:
         if isinstance(message, ChatMessage):
             return message
         for events in (self.inbox, self.own_messages):
-            found = events.find(lambda entry: entry.message_id == message)
+            found = events.find(message)
             if found is not None:
                 return found
         raise UnknownMessageError("this phone knows no message with this id")
@@ -83,5 +89,9 @@ class PhoneRecords:
             NothingHappenedError: (a `TimeoutError`) none came in time.
         """
         return await self.receipts.wait_for(
-            lambda seen: seen.kind is kind and message_id in seen.message_ids, timeout=timeout
+            lambda seen: seen.kind is kind, entry_id=message_id, timeout=timeout
         )
+
+
+def _message_id(message: ChatMessage) -> tuple[str]:
+    return (message.message_id,)

@@ -8,13 +8,15 @@ recorded in the phone's `handling_errors`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gateway_worker.sandbox.phones.phone import Phone, Script
+    from gateway_worker.sandbox.phones.phone import Phone
     from gateway_worker.sandbox.phones.values import ChatMessage
+
+Script = Callable[["Phone", "ChatMessage"], Awaitable[None]]
+"""What a phone does by itself when a message comes in."""
 
 
 def auto_reply(

@@ -6,14 +6,13 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.signal.errors import MalformedMessageError
-from gateway_worker.sandbox.signal.keys import PreKeyBundle, PublicPreKey
+from gateway_worker.sandbox.signal.keys import PreKeyBundle, PublicPreKey, PublicSignedPreKey
 from gateway_worker.sandbox.wire.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway_worker.sandbox.phones.form import Form
-    from gateway_worker.sandbox.service.interface import FetchedBundle
     from gateway_worker.sandbox.signal.sessions import Ciphertext
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Attrs
@@ -105,9 +104,11 @@ def bundle_in_receipt(node: Node) -> PreKeyBundle | None:
     return PreKeyBundle(
         registration_id=int.from_bytes(registration.data, "big"),
         identity=identity.data,
-        signed_key_id=int.from_bytes(_data(signed, "id"), "big"),
-        signed_public=_data(signed, "value"),
-        signed_signature=_data(signed, "signature"),
+        signed=PublicSignedPreKey(
+            key_id=int.from_bytes(_data(signed, "id"), "big"),
+            public=_data(signed, "value"),
+            signature=_data(signed, "signature"),
+        ),
         one_time=None
         if one_time is None
         else PublicPreKey(
@@ -116,29 +117,14 @@ def bundle_in_receipt(node: Node) -> PreKeyBundle | None:
     )
 
 
-def fetched_bundle(fetched: FetchedBundle) -> PreKeyBundle:
-    """Turn what the service hands out into what a session is opened from."""
-    published = fetched.bundle
-    return PreKeyBundle(
-        registration_id=published.registration_id,
-        identity=published.identity,
-        signed_key_id=published.signed_prekey.id,
-        signed_public=published.signed_prekey.public,
-        signed_signature=published.signed_prekey.signature,
-        one_time=None
-        if fetched.one_time is None
-        else PublicPreKey(key_id=fetched.one_time.id, public=fetched.one_time.public),
-    )
-
-
 def _keys(bundle: PreKeyBundle) -> tuple[Node, ...]:
     signed = Node(
         "skey",
         {},
         (
-            Node("id", {}, bundle.signed_key_id.to_bytes(3, "big")),
-            Node("value", {}, bundle.signed_public),
-            Node("signature", {}, bundle.signed_signature),
+            Node("id", {}, bundle.signed.key_id.to_bytes(3, "big")),
+            Node("value", {}, bundle.signed.public),
+            Node("signature", {}, bundle.signed.signature),
         ),
     )
     nodes = [Node("type", {}, _KEY_TYPE), Node("identity", {}, bundle.identity)]

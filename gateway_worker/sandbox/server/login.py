@@ -11,16 +11,17 @@ from gateway_worker.sandbox.server.pairing import PairingStage
 from gateway_worker.sandbox.server.payload import LoginRequest, read_payload
 from gateway_worker.sandbox.server.queries.table import query_table
 from gateway_worker.sandbox.server.session import DeviceSession
-from gateway_worker.sandbox.server.stanzas import login_failure, timestamp
+from gateway_worker.sandbox.server.stanzas import login_failure
 from gateway_worker.sandbox.service.fault_rules import Drop, Failure, Point
 from gateway_worker.sandbox.service.faults import StreamEnd
-from gateway_worker.sandbox.service.linking import CompanionKeys
-from gateway_worker.sandbox.wire.node import Attrs, Node
+from gateway_worker.sandbox.service.pairing import CompanionKeys
+from gateway_worker.sandbox.wire.node import Attrs, Node, now
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.server.connection import Connection, Stage
     from gateway_worker.sandbox.server.unknown import UnknownQueries
-    from gateway_worker.sandbox.service.accounts import Account, DeviceRecord
+    from gateway_worker.sandbox.service.accounts import Account
+    from gateway_worker.sandbox.service.devices import DeviceRecord
     from gateway_worker.sandbox.service.service import Service
     from gateway_worker.sandbox.wire.noise import Finished
 
@@ -71,10 +72,10 @@ class Login:
         ):
             _refuse(connection, LOGGED_OUT)
             return None
-        if self._service.rules.consume(Point.LOGIN, record, Drop) is not None:
+        if self._service.faults.consume(Point.LOGIN, record, Drop) is not None:
             connection.abort()
             return None
-        failure = self._service.rules.consume(Point.LOGIN, record, Failure)
+        failure = self._service.faults.consume(Point.LOGIN, record, Failure)
         if failure is not None:
             _refuse(connection, failure)
             return None
@@ -99,7 +100,7 @@ class Login:
         )
         record.link = session
         record.logins += 1
-        attrs: Attrs = {"t": timestamp(), "lid": record.lid, "location": "loc", "props": "0"}
+        attrs: Attrs = {"t": now(), "lid": record.lid, "location": "loc", "props": "0"}
         attrs["display_name"] = account.push_name
         connection.send(Node("success", attrs))
         if not request.passive:

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateway_worker.sandbox.server.adv import companion_signed
-from gateway_worker.sandbox.server.stanzas import error, result, stream_error, timestamp
+from gateway_worker.sandbox.adv import companion_signed
+from gateway_worker.sandbox.server.stanzas import error, result, stream_error
 from gateway_worker.sandbox.service.errors import PairingRefusedError
 from gateway_worker.sandbox.service.faults import StreamEnd
-from gateway_worker.sandbox.service.interface import PairCodeFinish, PairCodeHello
+from gateway_worker.sandbox.service.pairing import PairCodeFinish, PairCodeHello
 from gateway_worker.sandbox.wire.jid import SERVER, Jid
-from gateway_worker.sandbox.wire.node import Attrs, Node
+from gateway_worker.sandbox.wire.node import Attrs, Node, now
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.server.connection import Connection
     from gateway_worker.sandbox.server.unknown import UnknownQueries
-    from gateway_worker.sandbox.service.linking import CompanionKeys, CompanionLinking
+    from gateway_worker.sandbox.service.linking import CompanionLinking
+    from gateway_worker.sandbox.service.pairing import CompanionKeys
 
 ANSWER_TIMEOUT_SECONDS: Final = 30.0
 
@@ -92,7 +93,7 @@ class PairingStage:
             "from": SERVER,
             "id": secrets.token_hex(8),
             "type": "link_code_companion_reg",
-            "t": timestamp(),
+            "t": now(),
         }
         content = (
             Node("link_code_pairing_wrapped_primary_ephemeral_pub", {}, wrapped_ephemeral),
@@ -130,7 +131,7 @@ class PairingStage:
     def _ask(self, content: Node) -> str:
         query_id = secrets.token_hex(8)
         attrs: Attrs = {"from": SERVER, "id": query_id, "type": "set", "xmlns": "md"}
-        attrs["t"] = timestamp()
+        attrs["t"] = now()
         self._connection.send(Node("iq", attrs, (content,)))
         return query_id
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 from google.protobuf.message import DecodeError
 
 from gateway_worker.sandbox.protobuf import build_messages
-from gateway_worker.sandbox.service.interface import KeyBundle, SignedPreKey
-from gateway_worker.sandbox.service.linking import CompanionKeys
+from gateway_worker.sandbox.service.pairing import CompanionKeys
+from gateway_worker.sandbox.signal.keys import PreKeyBundle, PublicSignedPreKey
 from gateway_worker.sandbox.wire.errors import WireError
 from gateway_worker.sandbox.wire.jid import Jid, pn
 
@@ -90,11 +90,11 @@ def _companion_keys(data: Any, noise_public: bytes) -> CompanionKeys:
     return CompanionKeys(
         noise_public=noise_public,
         platform=props.os,
-        bundle=KeyBundle(
+        bundle=PreKeyBundle(
             registration_id=int.from_bytes(data.registration_id, "big"),
             identity=data.identity,
-            signed_prekey=SignedPreKey(
-                id=int.from_bytes(data.signed_key_id, "big"),
+            signed=PublicSignedPreKey(
+                key_id=int.from_bytes(data.signed_key_id, "big"),
                 public=data.signed_key,
                 signature=data.signed_key_signature,
             ),

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.server.connection import Connection
     from gateway_worker.sandbox.server.queries.table import QueryTable
     from gateway_worker.sandbox.server.unknown import UnknownQueries
-    from gateway_worker.sandbox.service.accounts import Account, DeviceRecord
+    from gateway_worker.sandbox.service.accounts import Account
+    from gateway_worker.sandbox.service.devices import DeviceRecord
     from gateway_worker.sandbox.service.fault_rules import Rule
     from gateway_worker.sandbox.service.faults import StreamEnd
     from gateway_worker.sandbox.service.service import Service
@@ -117,10 +118,10 @@ class DeviceSession:
     def _answer(self, node: Node) -> None:
         if node.get("type") in ("result", "error"):
             return
-        fault = self.service.rules.fault(Point.IQ, self.record, (Drop, Error), node)
+        fault = self.service.faults.fault(Point.IQ, self.record, (Drop, Error), node)
         if fault is not None and isinstance(fault.effect, Drop):
             return
-        late = self.service.rules.consume(Point.IQ, self.record, Delay, node)
+        late = self.service.faults.consume(Point.IQ, self.record, Delay, node)
         reply = self._reply(node, fault)
         if reply is not None:
             self._send(reply, 0.0 if late is None else late.seconds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.service.faults import StreamEnd
@@ -32,11 +31,6 @@ def problem(code: int, text: str, *, backoff_seconds: int | None = None) -> Node
     if backoff_seconds is not None:
         attrs["backoff"] = str(backoff_seconds)
     return Node("error", attrs)
-
-
-def timestamp() -> str:
-    """Seconds since the epoch, as stanzas carry them."""
-    return str(int(time.time()))
 
 
 def login_failure(failure: Failure) -> Node:

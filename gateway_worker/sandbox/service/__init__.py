@@ -1,5 +1,6 @@
-"""The service's memory: accounts, devices, published keys, waiting stanzas, faults.
+"""The service: who exists, what they published, how stanzas go from one to the other.
 
-It knows nothing of sockets. Connections and simulated phones hand stanzas in and get stanzas out;
-`interface` is all that they may rely on.
+It knows nothing of sockets. Connections and simulated phones hand stanzas in and get stanzas out.
+Stanzas are built as a client would build them; what happens to them on the way is what the real
+service does, and what the rules in `faults` say.
 """

@@ -1,85 +1,33 @@
-"""The service's own records: accounts, their devices, what waits for each of them."""
+"""Who exists: accounts, found by phone number or LID, and their devices."""
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
+from gateway_worker.sandbox.service.devices import PHONE, DeviceRecord
 from gateway_worker.sandbox.service.errors import AccountExistsError, UnknownAccountError
-from gateway_worker.sandbox.service.interface import AccountInfo, Device, KeyBundle, Phone, PreKey
+from gateway_worker.sandbox.service.mailbox import Mailbox
+from gateway_worker.sandbox.service.numbers import derived_lid, other_spellings
 from gateway_worker.sandbox.wire.jid import LID_SERVER, PN_SERVER, Jid, lid, pn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from gateway_worker.sandbox.service.faults import StreamEnd
-    from gateway_worker.sandbox.service.mailbox import Mailbox
+    from gateway_worker.sandbox.service.devices import Phone
+    from gateway_worker.sandbox.signal.keys import PreKeyBundle, PublicPreKey
 
-PHONE: Final = 0
 MAX_DEVICE: Final = 255
-REMEMBERED_MESSAGES: Final = 2048
-_MOBILE_MARKS: Final = (("55", 2, "9", 8), ("52", 0, "1", 10), ("54", 0, "9", 10))
-"""Country, digits of the area before the mark, the mark, digits behind it."""
-
-
-class CompanionLink(Device, Protocol):
-    """A companion's connection that is logged in."""
-
-    def drop(self) -> None:
-        """Cut it without a word."""
-
-    def end(self, end: StreamEnd) -> None:
-        """End it with a stream error."""
-
-
-@dataclass(slots=True, eq=False)
-class DeviceRecord:
-    """One device of an account; mutable state of the service, never handed out.
-
-    Attributes:
-        number: address by phone number.
-        lid: address by LID.
-        mailbox: what waits for it, and the way to it while it is online.
-        bundle: published keys; `None` before the first publication.
-        prekeys: one-time prekeys nobody has taken.
-        noise_public: the key that its logins must prove; empty for a phone.
-        link: its logged-in connection; always `None` for a phone.
-        low_notice_due: whether the next shortage of prekeys is still to be told.
-        logins: successful logins.
-        seen: messages relayed lately as (target, id), oldest first, to recognise repeats.
-    """
-
-    number: Jid
-    lid: Jid
-    mailbox: Mailbox
-    bundle: KeyBundle | None = None
-    prekeys: deque[PreKey] = field(default_factory=deque)
-    noise_public: bytes = b""
-    link: CompanionLink | None = None
-    low_notice_due: bool = True
-    logins: int = 0
-    seen: dict[tuple[Jid, str], None] = field(default_factory=dict)
-
-    def is_repeat(self, target: Jid, message_id: str) -> bool:
-        """Remember a message; whether it was known already."""
-        key = (target, message_id)
-        if key in self.seen:
-            return True
-        self.seen[key] = None
-        if len(self.seen) > REMEMBERED_MESSAGES:
-            del self.seen[next(iter(self.seen))]
-        return False
 
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """A phone number with its devices.
+    """A phone number with its devices; mutable state of the service, only read by others.
 
     Attributes:
         number: address by phone number, device 0.
-        lid: address by LID, device 0.
+        lid: address by LID, device 0. Stanzas between accounts use this one.
         push_name: shown to those it writes to.
         devices: by device number; 0 is the phone.
         phone: the simulated phone while it is switched on.
@@ -102,17 +50,28 @@ class Account:
     last_device: int = PHONE
 
     @property
-    def info(self) -> AccountInfo:
-        """The public view."""
-        return AccountInfo(
-            number=self.number,
-            lid=self.lid,
-            push_name=self.push_name,
-            devices=tuple(self.devices[number].lid for number in sorted(self.devices)),
-        )
+    def addresses(self) -> tuple[Jid, ...]:
+        """LID addresses of all devices, the phone first."""
+        return tuple(self.devices[number].lid for number in sorted(self.devices))
+
+    @property
+    def companions(self) -> tuple[DeviceRecord, ...]:
+        """All devices but the phone, lowest number first."""
+        return tuple(record for number, record in sorted(self.devices.items()) if number != PHONE)
+
+    def switch_on(self, phone: Phone) -> None:
+        """Attach the phone: what waited for it is delivered before this returns, in order."""
+        self.phone = phone
+        self.devices[PHONE].mailbox.open(phone)
+
+    def switch_off(self) -> None:
+        """Detach the phone: what comes for it waits. A no-op while it is off."""
+        if self.phone is not None:
+            self.devices[PHONE].mailbox.close(self.phone)
+            self.phone = None
 
     def next_device(self) -> int:
-        """The number the next companion gets.
+        """The number that the next companion gets; also fits as its key index.
 
         Raises:
             UnknownAccountError: all device numbers are taken.
@@ -125,7 +84,7 @@ class Account:
 
 
 class Accounts:
-    """All accounts, found by number or LID."""
+    """All accounts. Addresses may be by number or by LID, with or without device."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -135,6 +94,39 @@ class Accounts:
         return (
             account for (server, _), account in self._by_address.items() if server == LID_SERVER
         )
+
+    def register(
+        self,
+        *,
+        number: str,
+        push_name: str,
+        bundle: PreKeyBundle,
+        prekeys: Iterable[PublicPreKey],
+        lid_user: str | None = None,
+    ) -> Account:
+        """Register an account with its phone's keys.
+
+        Args:
+            number: digits with country code.
+            push_name: may be empty.
+            bundle: the phone's published keys; its identity also signs for companions.
+            prekeys: the phone's one-time prekeys.
+            lid_user: digits of the LID; derived from the number when not given.
+
+        Raises:
+            AccountExistsError: the number or the LID is taken.
+        """
+        account = self.add(
+            number=number, push_name=push_name, lid_user=lid_user or derived_lid(number)
+        )
+        account.devices[PHONE] = DeviceRecord(
+            number=account.number,
+            lid=account.lid,
+            mailbox=Mailbox(confirms=False),
+            bundle=bundle,
+            prekeys=deque(prekeys),
+        )
+        return account
 
     def add(self, *, number: str, push_name: str, lid_user: str) -> Account:
         """Register an account without devices.
@@ -151,11 +143,11 @@ class Accounts:
         return account
 
     def find(self, address: Jid) -> Account | None:
-        """The account behind an address, whatever its device."""
+        """The account at an address, whatever its device."""
         return self._by_address.get((address.server, address.user))
 
     def find_contact(self, digits: str) -> Account | None:
-        """The account behind a phone number as people write it.
+        """The account with a phone number as people write it.
 
         The service knows an account by one number; in some countries the same number is also
         written another way, and only this look-up knows that.
@@ -164,7 +156,7 @@ class Accounts:
         return next((found for one in written if (found := self.find(pn(one)))), None)
 
     def get(self, address: Jid) -> Account:
-        """The account behind an address.
+        """The account at an address.
 
         Raises:
             UnknownAccountError: nobody has it.
@@ -175,12 +167,12 @@ class Accounts:
         return account
 
     def find_device(self, address: Jid) -> DeviceRecord | None:
-        """The device behind an address; device 0 is the phone."""
+        """The device at an address; device 0 is the phone."""
         account = self.find(address)
         return account.devices.get(address.device) if account else None
 
     def device(self, address: Jid) -> DeviceRecord:
-        """The device behind an address.
+        """The device at an address.
 
         Raises:
             UnknownAccountError: there is none.
@@ -189,34 +181,3 @@ class Accounts:
         if record is None:
             raise UnknownAccountError("no such device")
         return record
-
-
-def other_spellings(digits: str) -> tuple[str, ...]:
-    """How else a number is written: with or without a digit that marks a mobile.
-
-    Brazil: a 9 behind the area code. Mexico: a 1, Argentina: a 9 behind the country's code.
-    """
-    for country, area_digits, mark, rest_digits in _MOBILE_MARKS:
-        head = len(country) + area_digits
-        if not digits.startswith(country):
-            continue
-        if len(digits) == head + rest_digits:
-            return (digits[:head] + mark + digits[head:],)
-        if len(digits) == head + 1 + rest_digits and digits[head] == mark:
-            return (digits[:head] + digits[head + 1 :],)
-    return ()
-
-
-def derived_lid(number: str) -> str:
-    """A LID for a phone number: as long as real ones, different for different numbers."""
-    return f"1{int(number) * 7919 % 10**14:014d}"
-
-
-def now() -> str:
-    """Seconds since the epoch, as stanzas carry them."""
-    return str(int(time.time()))
-
-
-def online(device: DeviceRecord) -> Device | None:
-    """Where stanzas for a device go now, or `None` while it is away."""
-    return device.mailbox.sink

@@ -7,13 +7,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from gateway_worker.sandbox.service.errors import UnknownRuleError
-from gateway_worker.sandbox.service.fault_rules import Point, Rule, Value
+from gateway_worker.sandbox.service.fault_rules import Point, Rule, Value, Who
+from gateway_worker.sandbox.service.faults import NO_FAULTS, Faults
 from gateway_worker.sandbox.service.matching import matches
+from gateway_worker.sandbox.service.shorthand import remaining, rules_of
+from gateway_worker.sandbox.wire.jid import pn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway_worker.sandbox.service.accounts import Accounts, DeviceRecord
+    from gateway_worker.sandbox.service.accounts import Accounts
+    from gateway_worker.sandbox.service.devices import DeviceRecord
     from gateway_worker.sandbox.wire.node import Node
 
 EffectT = TypeVar("EffectT", bound=Value)
@@ -25,8 +29,8 @@ class ActiveRule:
 
     Attributes:
         rule: as it was added.
-        let_through: stanzas that fitted before the first strike.
-        applied: strikes.
+        let_through: stanzas that fitted before it applied for the first time.
+        applied: how often it has applied.
     """
 
     rule: Rule
@@ -34,7 +38,7 @@ class ActiveRule:
     applied: int = 0
 
     def applies(self) -> bool:
-        """Note that a stanza fits; whether the rule strikes it."""
+        """Note that a stanza fits; whether the rule applies to it."""
         rule = self.rule
         if rule.times is not None and self.applied >= rule.times:
             return False
@@ -48,18 +52,29 @@ class ActiveRule:
 
 
 class FaultBook:
-    """All rules, in the order in which they were added."""
+    """What shall go wrong: rules by id, in the order in which they were added.
+
+    `set` is the short form for the companions of an account, or for one device. It stands for rules
+    with ids of their own.
+    """
 
     def __init__(self, *, accounts: Accounts) -> None:
         """Start without a rule; accounts say who is meant."""
         self._accounts = accounts
         self._active: dict[str, ActiveRule] = {}
+        self._short: dict[Who, Faults] = {}
 
     def __iter__(self) -> Iterator[ActiveRule]:
         return iter(tuple(self._active.values()))
 
     def add(self, rule: Rule) -> None:
-        """Put a rule in force, with nothing applied yet; it takes the place of one with its id."""
+        """Put a rule in force, applied to nothing yet; it takes the place of one with its id.
+
+        Raises:
+            UnknownAccountError: nobody has the rule's number.
+        """
+        if rule.who is not None:
+            self._accounts.get(pn(rule.who.number))
         self._active[rule.id] = ActiveRule(rule)
 
     def remove(self, rule_id: str) -> None:
@@ -70,6 +85,39 @@ class FaultBook:
         """
         if self._active.pop(rule_id, None) is None:
             raise UnknownRuleError("there is no rule with this id")
+
+    def set(self, number: str, faults: Faults, *, device: int | None = None) -> None:
+        """Replace what this method has set for the same companions; other rules stay.
+
+        Args:
+            number: the account.
+            faults: what shall go wrong.
+            device: one device; without it, all companions of the account.
+
+        Raises:
+            UnknownAccountError: there is no such account or device.
+        """
+        who = self._who(number, device)
+        for rule in rules_of(who, self._short.pop(who, NO_FAULTS)):
+            self._active.pop(rule.id, None)
+        if faults != NO_FAULTS:
+            self._short[who] = faults
+        for rule in rules_of(who, faults):
+            self.add(rule)
+
+    def clear(self, number: str, *, device: int | None = None) -> None:
+        """End what `set` has begun; connections that were cut stay cut. Raises as `set`."""
+        self.set(number, NO_FAULTS, device=device)
+
+    def get(self, number: str, *, device: int | None = None) -> Faults:
+        """Return what is left of what was set for one device, else for its account.
+
+        Raises:
+            UnknownAccountError: there is no such account or device.
+        """
+        who = self._who(number, device)
+        own = who if who in self._short or not device else Who(number=who.number)
+        return remaining(own, self._short.get(own, NO_FAULTS), self._applied)
 
     def find(self, rule_id: str) -> ActiveRule | None:
         """Return a rule by its id."""
@@ -82,7 +130,7 @@ class FaultBook:
         effect: type[EffectT],
         stanza: Node | None = None,
     ) -> EffectT | None:
-        """Ask whether something goes wrong here, in this way; a strike is counted.
+        """Ask whether something goes wrong here, in this way; one use of the rule is consumed.
 
         Args:
             point: where.
@@ -102,7 +150,7 @@ class FaultBook:
         effects: tuple[type[Value], ...],
         stanza: Node | None = None,
     ) -> Rule | None:
-        """Return the rule that strikes, of those with one of the effects; see `consume`."""
+        """Return the rule that applies, of those with one of the effects; see `consume`."""
         for active in self._active.values():
             rule = active.rule
             if (
@@ -114,6 +162,16 @@ class FaultBook:
             ):
                 return rule
         return None
+
+    def _who(self, number: str, device: int | None) -> Who:
+        owner = self._accounts.get(pn(number))
+        if device is not None:
+            self._accounts.device(owner.lid.with_device(device))
+        return Who(number=owner.number.user, device=device)
+
+    def _applied(self, rule_id: str) -> int:
+        active = self._active.get(rule_id)
+        return 0 if active is None else active.applied
 
 
 def _is_about(rule: Rule, device: DeviceRecord) -> bool:

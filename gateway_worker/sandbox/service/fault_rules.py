@@ -145,10 +145,10 @@ class Rule(Value):
         point: where it is asked.
         who: whose stanzas; None is everybody's companions.
         match: which of them.
-        effect: what happens; of several rules for one point and effect the first that fits strikes.
+        effect: what happens; of several rules for one point and effect the first that fits applies.
         times: how often; None is for good.
-        after: how many that fit are let through before the first strike.
-        until: the moment from which on it strikes no more.
+        after: how many that fit are let through before it applies.
+        until: the moment from which on it applies no more.
     """
 
     id: str = Field(min_length=1, pattern=r"^[^/]+$")

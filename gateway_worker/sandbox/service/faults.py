@@ -76,7 +76,7 @@ class QueryRefusal:
 class Faults:
     """What goes wrong for one device, or for all companions of an account: rules in short.
 
-    Counts say how often a fault strikes before it is over; 0 is never, `ALWAYS` is for good.
+    Counts say how often a fault applies before it is over; 0 is never, `ALWAYS` is for good.
 
     Attributes:
         login_failure: refuse logins.
@@ -93,7 +93,7 @@ class Faults:
         unregistered: looked up by others, the account has no LID and no devices.
         no_bundles: nobody can fetch this device's keys.
         refused_queries: queries of this device that are refused; of several that fit, the first
-            that is not used up strikes.
+            that is not used up applies.
     """
 
     login_failure: LoginFailure | None = None

@@ -3,68 +3,35 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from gateway_worker.sandbox.service.accounts import Account, Accounts, DeviceRecord
-from gateway_worker.sandbox.service.directory import device_lists_changed
+from gateway_worker.sandbox.service.device_lists import device_lists_changed
+from gateway_worker.sandbox.service.devices import DeviceRecord
 from gateway_worker.sandbox.service.errors import PairingRefusedError, UnknownAccountError
 from gateway_worker.sandbox.service.faults import StreamEnd
-from gateway_worker.sandbox.service.interface import (
-    PAIRING_REFS,
-    KeyBundle,
-    LinkedDevice,
-    PairCodeFinish,
-    PairCodeHello,
-    Phone,
-)
 from gateway_worker.sandbox.service.mailbox import Mailbox
+from gateway_worker.sandbox.service.pairing import PAIRING_REFS, LinkedDevice
 
 if TYPE_CHECKING:
+    from gateway_worker.sandbox.service.accounts import Account, Accounts
+    from gateway_worker.sandbox.service.devices import Phone
+    from gateway_worker.sandbox.service.pairing import (
+        Companion,
+        CompanionKeys,
+        PairCodeFinish,
+        PairCodeHello,
+    )
     from gateway_worker.sandbox.wire.jid import Jid
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompanionKeys:
-    """What a companion shows when it asks to be paired.
+class CompanionLinking:
+    """Offers, code attempts and the removal of companions.
 
     Attributes:
-        noise_public: the key that its logins will prove.
-        bundle: its published keys; one-time prekeys come later.
-        platform: what it calls itself.
+        refs_per_offer: how many QR codes later offers hold. With the usual `PAIRING_REFS` a client
+            shows codes for 160 s; with fewer it shows each for 20 s, so that 1 makes an offer run
+            out soon.
     """
-
-    noise_public: bytes
-    bundle: KeyBundle
-    platform: str
-
-
-class Companion(Protocol):
-    """A connection that waits to be paired."""
-
-    @property
-    def keys(self) -> CompanionKeys:
-        """What it brought."""
-
-    async def accept(self, *, identity_container: bytes, number: Jid, lid: Jid, name: str) -> bytes:
-        """Show the account's signed identity and wait for the answer.
-
-        Returns:
-            The serialized identity with the companion's verified signature.
-
-        Raises:
-            PairingRefusedError: it answered with an error, went away or signed wrongly.
-        """
-
-    def relay_code_answer(self, *, ref: str, wrapped_ephemeral: bytes, identity: bytes) -> None:
-        """Pass the phone's half of a code pairing on."""
-
-    def finish(self) -> None:
-        """Make it reconnect and log in."""
-
-
-class CompanionLinking:
-    """Offers, code attempts and the removal of companions."""
 
     def __init__(self, *, accounts: Accounts) -> None:
         """Work on the service's accounts."""
@@ -73,7 +40,7 @@ class CompanionLinking:
         self.refs_per_offer = PAIRING_REFS
 
     def offer(self, companion: Companion) -> tuple[str, ...]:
-        """Let a companion wait behind fresh refs; the refs have no comma in them."""
+        """Let a companion wait under fresh refs; the refs have no comma in them."""
         refs = tuple(f"2@{secrets.token_urlsafe(48)}" for _ in range(self.refs_per_offer))
         self._offers.update(dict.fromkeys(refs, companion))
         return refs
@@ -83,17 +50,26 @@ class CompanionLinking:
         self._offers = {ref: one for ref, one in self._offers.items() if one is not companion}
 
     def offered(self, ref: str) -> bool:
-        """See `interface.Linking`."""
+        """Whether a companion waits under this ref."""
         return ref in self._offers
-
-    def next_device(self, account: Jid) -> int:
-        """See `interface.Linking`."""
-        return self._accounts.get(account).next_device()
 
     async def complete_pairing(
         self, *, ref: str, account: Jid, identity_container: bytes
     ) -> LinkedDevice:
-        """See `interface.Linking`."""
+        """Link the companion that offered `ref` and wait for its signed answer.
+
+        The companion then reconnects by itself and logs in.
+
+        Args:
+            ref: from the QR (its first field) or from the pair code attempt.
+            account: who links it.
+            identity_container: serialized ADVSignedDeviceIdentityHMAC.
+
+        Raises:
+            UnknownAccountError: nobody has this address.
+            PairingRefusedError: the ref is unknown or spent, or the companion answered with an
+                error, went away, or signed wrongly.
+        """
         owner = self._accounts.get(account)
         companion = self._take(ref)
         self.withdraw(companion)
@@ -151,20 +127,32 @@ class CompanionLinking:
         """
         self._phone(account).pair_code_finish(finish)
 
-    async def answer_pair_code(
-        self, *, ref: str, wrapped_ephemeral: bytes, identity: bytes
-    ) -> None:
-        """See `interface.Linking`."""
+    def answer_pair_code(self, *, ref: str, wrapped_ephemeral: bytes, identity: bytes) -> None:
+        """Hand the phone's half of a code pairing to the companion.
+
+        Args:
+            ref: from `PairCodeHello`.
+            wrapped_ephemeral: 80 bytes: salt (32), iv (16), AES-CTR of the phone's ephemeral key.
+            identity: the phone's 32-byte identity key.
+
+        Raises:
+            PairingRefusedError: the attempt is unknown or its companion went away.
+        """
         self._take(ref).relay_code_answer(
             ref=ref, wrapped_ephemeral=wrapped_ephemeral, identity=identity
         )
 
     def unlink(self, device: Jid, *, end: StreamEnd | None = StreamEnd.DEVICE_REMOVED) -> None:
-        """See `interface.Linking`.
+        """Remove a companion as its phone would.
+
+        A later login is refused with 401, and others are told to forget the device.
 
         Args:
             device: the companion.
             end: how its open connection ends; `None` leaves that to the connection itself.
+
+        Raises:
+            UnknownAccountError: no such companion.
         """
         owner = self._accounts.get(device)
         record = owner.devices.get(device.device) if device.device else None

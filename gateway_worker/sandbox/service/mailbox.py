@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.service.interface import Device
+    from gateway_worker.sandbox.service.devices import Device
     from gateway_worker.sandbox.wire.node import Node
 
 Key = tuple[str, str, str, str]

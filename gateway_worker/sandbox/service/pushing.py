@@ -6,11 +6,11 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gateway_worker.sandbox.service.accounts import now
 from gateway_worker.sandbox.wire.jid import SERVER
+from gateway_worker.sandbox.wire.node import now
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.service.accounts import DeviceRecord
+    from gateway_worker.sandbox.service.devices import DeviceRecord
     from gateway_worker.sandbox.wire.node import Attrs, Node
 
 KEPT: Final = frozenset(("message", "receipt", "notification", "call"))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
-from gateway_worker.sandbox.service.accounts import Accounts, now, online
+from gateway_worker.sandbox.service.accounts import Accounts
 from gateway_worker.sandbox.service.fault_rules import Delay, Drop, Error, Point
 from gateway_worker.sandbox.service.routes.route import NOTHING, Outcome, Sender
 from gateway_worker.sandbox.service.routes.table import RouteTable
 from gateway_worker.sandbox.wire.errors import WireError
-from gateway_worker.sandbox.wire.node import Attrs, Node
+from gateway_worker.sandbox.wire.node import Attrs, Node, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,13 +20,18 @@ if TYPE_CHECKING:
 
 
 class StanzaRelay:
-    """Routes stanzas at once; the caller sends the ack."""
+    """Routes stanzas at once.
 
-    def __init__(self, *, accounts: Accounts, rules: FaultBook) -> None:
+    Understands `message` (fan-out under `participants`, or one `enc` straight to a device),
+    `receipt`, `chatstate`, `presence` and `ack`. A message is repeated to nobody when its sender,
+    target and id were seen before; it is acked again.
+    """
+
+    def __init__(self, *, accounts: Accounts, faults: FaultBook) -> None:
         """Work on the service's accounts; rules say what goes wrong."""
         self._accounts = accounts
-        self._rules = rules
-        self._routes = RouteTable(accounts=accounts, rules=rules)
+        self._faults = faults
+        self._routes = RouteTable(accounts=accounts, faults=faults)
         self._handlers: dict[str, Callable[[Sender, Node], Outcome]] = {
             "message": self._message,
             "receipt": self._receipt,
@@ -35,7 +41,12 @@ class StanzaRelay:
         }
 
     def route(self, sender: Jid, node: Node) -> Outcome:
-        """Relay one stanza before returning.
+        """Relay one stanza before returning; the caller sends the ack, or lets it be.
+
+        Args:
+            sender: the sending device, by LID or number.
+            node: as a client would send it: `to`, `id`, and for a message to companions
+                `participants` > `to jid=<LID:device>` > `enc v=2 type=pkmsg|msg`.
 
         Raises:
             UnknownAccountError: the sender is not registered.
@@ -46,22 +57,35 @@ class StanzaRelay:
             raise WireError(f"<{node.tag}> is not relayed")
         return handler(Sender(self._accounts.get(sender), self._accounts.device(sender)), node)
 
+    async def submit(self, sender: Jid, node: Node) -> Node | None:
+        """Relay one stanza before the first suspension, so that calls keep their order.
+
+        Args and errors as of `route`.
+
+        Returns:
+            The ack; `None` when the kind has none or a fault withholds it.
+        """
+        outcome = self.route(sender, node)
+        if outcome.delay_seconds:
+            await asyncio.sleep(outcome.delay_seconds)
+        return outcome.ack
+
     def _message(self, sender: Sender, node: Node) -> Outcome:
         device = sender.device
         to = node.require_jid("to")
         attrs: Attrs = {"class": "message", "id": node.require("id"), "from": to, "t": now()}
-        refused = self._rules.consume(Point.MESSAGE, device, Error, node)
+        refused = self._faults.consume(Point.MESSAGE, device, Error, node)
         if refused is not None:
             attrs["error"] = str(refused.code)
-        elif self._rules.consume(Point.MESSAGE, device, Drop, node) is None:
+        elif self._faults.consume(Point.MESSAGE, device, Drop, node) is None:
             attrs |= self._routes.to(to).message(sender, to, node)
-        if self._rules.consume(Point.ACK, device, Drop, node) is not None:
+        if self._faults.consume(Point.ACK, device, Drop, node) is not None:
             return NOTHING
-        late = self._rules.consume(Point.ACK, device, Delay, node)
+        late = self._faults.consume(Point.ACK, device, Delay, node)
         return Outcome(Node("ack", attrs), 0.0 if late is None else late.seconds)
 
     def _receipt(self, sender: Sender, node: Node) -> Outcome:
-        if self._rules.consume(Point.RECEIPT, sender.device, Drop, node) is not None:
+        if self._faults.consume(Point.RECEIPT, sender.device, Drop, node) is not None:
             return NOTHING
         to = node.require_jid("to")
         message_id = node.require("id")
@@ -97,7 +121,7 @@ class StanzaRelay:
             attrs |= {"type": kind, "last": now()}
         for subscriber in sender.account.subscribers:
             record = self._accounts.find_device(subscriber)
-            sink = online(record) if record else None
+            sink = record.online if record else None
             if sink is not None:
                 sink.deliver(Node("presence", dict(attrs)))
         return NOTHING

@@ -18,12 +18,10 @@ from gateway_worker.sandbox.service.fault_rules import (
     Rule,
     Who,
 )
-from gateway_worker.sandbox.service.faults import NO_FAULTS, Faults, QueryRefusal, RefusalShape
+from gateway_worker.sandbox.service.faults import Faults, QueryRefusal, RefusalShape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from gateway_worker.sandbox.service.fault_book import FaultBook
+    from collections.abc import Callable, Iterator
 
 COUNTED: Final = (
     "drop_logins",
@@ -34,46 +32,6 @@ COUNTED: Final = (
     "altered",
     "no_response",
 )
-
-
-class FaultShorthand:
-    """What was set as `Faults`, for whom, and what is left of it."""
-
-    def __init__(self, *, rules: FaultBook) -> None:
-        """Keep the rules in a book beside those of others."""
-        self._rules = rules
-        self._set: dict[Who, Faults] = {}
-
-    def set(self, who: Who, faults: Faults) -> None:
-        """Replace what was set for this account or device before."""
-        for rule in rules_of(who, self._set.pop(who, NO_FAULTS)):
-            if self._rules.find(rule.id) is not None:
-                self._rules.remove(rule.id)
-        if faults != NO_FAULTS:
-            self._set[who] = faults
-        for rule in rules_of(who, faults):
-            self._rules.add(rule)
-
-    def get(self, who: Who) -> Faults:
-        """Return what is left: a device's own faults if some were set, else its account's."""
-        own = who if who in self._set or not who.device else Who(number=who.number)
-        faults = self._set.get(own, NO_FAULTS)
-        failure = faults.login_failure
-        if failure is not None:
-            left = self._left(own, "login_failure", failure.times)
-            failure = replace(failure, times=left)
-        refusals = tuple(
-            replace(refusal, times=self._left(own, f"refused_queries:{index}", refusal.times))
-            for index, refusal in enumerate(faults.refused_queries)
-        )
-        counts: dict[str, Any] = {
-            name: self._left(own, name, getattr(faults, name)) for name in COUNTED
-        }
-        return replace(faults, login_failure=failure, refused_queries=refusals, **counts)
-
-    def _left(self, who: Who, name: str, times: int) -> int:
-        active = self._rules.find(_id(who, name))
-        return times if active is None else max(times - active.applied, 0)
 
 
 def rules_of(who: Who, faults: Faults) -> Iterator[Rule]:
@@ -105,6 +63,29 @@ def rules_of(who: Who, faults: Faults) -> Iterator[Rule]:
             effect=_refusal(refusal),
             times=refusal.times,
         )
+
+
+def remaining(who: Who, faults: Faults, applied: Callable[[str], int]) -> Faults:
+    """Return what is left of faults.
+
+    Args:
+        who: for whom they were set.
+        faults: as they were set.
+        applied: how often the rule with an id has applied.
+    """
+
+    def left(name: str, times: int) -> int:
+        return max(times - applied(_id(who, name)), 0)
+
+    failure = faults.login_failure
+    if failure is not None:
+        failure = replace(failure, times=left("login_failure", failure.times))
+    refusals = tuple(
+        replace(refusal, times=left(f"refused_queries:{index}", refusal.times))
+        for index, refusal in enumerate(faults.refused_queries)
+    )
+    counts: dict[str, Any] = {name: left(name, getattr(faults, name)) for name in COUNTED}
+    return replace(faults, login_failure=failure, refused_queries=refusals, **counts)
 
 
 def _effects(faults: Faults) -> Iterator[tuple[str, Point, Effect]]:

@@ -1,4 +1,4 @@
-"""Key derivations of the Signal protocol, version 3: HKDF and the two chains of the ratchet."""
+"""Key derivations of the Signal protocol, version 3: the two chains of the ratchet."""
 
 from __future__ import annotations
 
@@ -6,20 +6,10 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway_worker.sandbox.hkdf import hkdf
+
 _HASH: Final = "sha256"
-_ZERO_SALT: Final = bytes(32)
 _MESSAGE_KEY_BYTES: Final = 80
-
-
-def hkdf(*, secret: bytes, salt: bytes = _ZERO_SALT, info: bytes, length: int) -> bytes:
-    """Derive `length` bytes by HKDF-SHA256."""
-    pseudo_random_key = hmac.digest(salt or _ZERO_SALT, secret, _HASH)
-    block, output, counter = b"", b"", 1
-    while len(output) < length:
-        block = hmac.digest(pseudo_random_key, block + info + bytes([counter]), _HASH)
-        output += block
-        counter += 1
-    return output[:length]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,6 +79,23 @@ class PreKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublicPreKey:
+    """The public half of a one-time key."""
+
+    key_id: int
+    public: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicSignedPreKey:
+    """The public half of a medium-term key; `signature` is the identity's over its typed form."""
+
+    key_id: int
+    public: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignedPreKey:
     """A medium-term key, signed by the identity key over its typed form."""
 
@@ -92,27 +109,30 @@ class SignedPreKey:
         pair = KeyPair.generate()
         return cls(key_id=key_id, pair=pair, signature=identity.sign(typed(pair.public)))
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublicPreKey:
-    """The public half of a one-time key."""
-
-    key_id: int
-    public: bytes
+    @property
+    def published(self) -> PublicSignedPreKey:
+        """What others may see of it."""
+        return PublicSignedPreKey(
+            key_id=self.key_id, public=self.pair.public, signature=self.signature
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreKeyBundle:
-    """What a server hands out so that a session with a device can be opened while it is away.
+    """What a device publishes so that a session with it can be opened while it is unavailable.
 
-    Keys are raw (32 bytes). `one_time` may be missing: the agreement then has one secret less.
+    Keys are raw (32 bytes).
+
+    Attributes:
+        registration_id: 32-bit number.
+        identity: the identity key.
+        signed: the current medium-term key.
+        one_time: a key that nobody else gets; without one the agreement has one secret less.
     """
 
     registration_id: int
     identity: bytes
-    signed_key_id: int
-    signed_public: bytes
-    signed_signature: bytes
+    signed: PublicSignedPreKey
     one_time: PublicPreKey | None = None
 
     def check(self) -> None:
@@ -121,7 +141,7 @@ class PreKeyBundle:
         Raises:
             UntrustedBundleError: it does not verify.
         """
-        if not verify(self.identity, typed(self.signed_public), self.signed_signature):
+        if not verify(self.identity, typed(self.signed.public), self.signed.signature):
             raise UntrustedBundleError("the signed pre-key's signature does not verify")
 
 

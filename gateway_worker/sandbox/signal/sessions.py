@@ -84,9 +84,7 @@ class SessionBook:
         return PreKeyBundle(
             registration_id=self.registration_id,
             identity=self.identity.public,
-            signed_key_id=self._current_signed.key_id,
-            signed_public=self._current_signed.pair.public,
-            signed_signature=self._current_signed.signature,
+            signed=self._current_signed.published,
             one_time=one_time,
         )
 
@@ -96,6 +94,10 @@ class SessionBook:
         self._next_key_id += 1
         self._one_time[key.key_id] = key
         return PublicPreKey(key_id=key.key_id, public=key.pair.public)
+
+    def new_one_time_keys(self, count: int) -> list[PublicPreKey]:
+        """Draw some; see `new_one_time_key`."""
+        return [self.new_one_time_key() for _ in range(count)]
 
     def has_session(self, peer: PeerAddress) -> bool:
         """Tell whether a message for `peer` can be encrypted without its bundle."""

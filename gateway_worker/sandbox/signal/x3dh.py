@@ -41,15 +41,15 @@ def initiate(
     base = base or KeyPair.generate()
     secrets = [
         _DISCONTINUITY,
-        identity.agree(bundle.signed_public),
+        identity.agree(bundle.signed.public),
         base.agree(bundle.identity),
-        base.agree(bundle.signed_public),
+        base.agree(bundle.signed.public),
     ]
     if bundle.one_time is not None:
         secrets.append(base.agree(bundle.one_time.public))
     root, receiving = split_secret(b"".join(secrets))
     ratchet = KeyPair.generate()
-    root, sending = ratchet_root(root, ratchet.agree(bundle.signed_public))
+    root, sending = ratchet_root(root, ratchet.agree(bundle.signed.public))
     return Session(
         local_identity=identity.public,
         remote_identity=bundle.identity,
@@ -58,10 +58,10 @@ def initiate(
         root_key=root,
         sending_pair=ratchet,
         sending_chain=sending,
-        receiving=[ReceivingChain(ratchet_public=bundle.signed_public, chain=receiving)],
+        receiving=[ReceivingChain(ratchet_public=bundle.signed.public, chain=receiving)],
         pending=PendingPreKey(
             pre_key_id=None if bundle.one_time is None else bundle.one_time.key_id,
-            signed_key_id=bundle.signed_key_id,
+            signed_key_id=bundle.signed.key_id,
             base_public=base.public,
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from gateway_worker.sandbox.wire.errors import WireError
@@ -104,3 +105,8 @@ class Node:
     def all(self, tag: str) -> tuple[Node, ...]:
         """The direct children with this tag, in order."""
         return tuple(item for item in self.children if item.tag == tag)
+
+
+def now() -> str:
+    """Seconds since the epoch, as stanzas carry them."""
+    return str(int(time.time()))

@@ -14,10 +14,9 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from google.protobuf.message import DecodeError
 
+from gateway_worker.sandbox.hkdf import hkdf
 from gateway_worker.sandbox.protobuf import build_messages
 from gateway_worker.sandbox.wire.errors import WireError
 
@@ -42,8 +41,8 @@ HandshakeMessage = _MESSAGES["HandshakeMessage"]
 
 def derive(salt: bytes, secret: bytes) -> tuple[bytes, bytes]:
     """HKDF-SHA256 without info to two keys of 32 bytes."""
-    okm = HKDF(algorithm=SHA256(), length=64, salt=salt, info=b"").derive(secret)
-    return okm[:32], okm[32:]
+    keys = hkdf(secret=secret, salt=salt, length=64)
+    return keys[:32], keys[32:]
 
 
 class SymmetricState:

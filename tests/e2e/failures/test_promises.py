@@ -70,7 +70,7 @@ async def test_without_redis_everything_works_and_the_table_is_late(stage: Stage
         await traffic.once()
         await stage.settled(traffic)
         after = stage.arrivals
-        gateway.sandbox.faults.drop_link(next(iter(ACCOUNTS)))
+        gateway.sandbox.connections.drop(next(iter(ACCOUNTS)))
         await gateway.until("shop", SessionState.RECONNECTING, after=after)
         await gateway.until("shop", SessionState.CONNECTED, after=after)
         await stage.forget_route("shop")  # as a Redis that lost its memory
@@ -128,7 +128,7 @@ async def test_status_events_alternate_over_many_losses(stage: Stage) -> None:
     number, session_id = next(iter(ACCOUNTS.items()))
     for _ in range(3):
         after = stage.arrivals
-        gateway.sandbox.faults.drop_link(number)
+        gateway.sandbox.connections.drop(number)
         await gateway.until(session_id, SessionState.RECONNECTING, after=after)
         await gateway.until(session_id, SessionState.CONNECTED, after=after)
     states = [
@@ -143,13 +143,13 @@ async def test_a_connection_that_is_lost_while_it_is_made_is_no_connection(stage
     """The library tells of the loss first and of the login afterwards; commands must wait."""
     traffic, gateway = stage.traffic("half"), stage.gateway
     number, session_id = next(iter(ACCOUNTS.items()))
-    faults = gateway.sandbox.faults
+    faults, connections = gateway.sandbox.faults, gateway.sandbox.connections
     since = stage.arrivals
     faults.set(number, Faults(no_response=ALWAYS))  # logged in, but not through with what follows
-    logins = faults.links(number)[0].logins
-    faults.drop_link(number)
+    logins = connections.links(number)[0].logins
+    connections.drop(number)
     await eventually(
-        lambda: faults.links(number)[0].online and faults.links(number)[0].logins > logins,
+        lambda: (link := connections.links(number)[0]).online and link.logins > logins,
         timeout_seconds=20,
         reason="the library has logged in again",
     )

@@ -259,7 +259,7 @@ async def test_what_the_service_pushes_is_confirmed(
     """The library shows a receipt that no device has sent, and the service forgets it then."""
     attrs: Attrs = {"from": ben.jid, "id": "3EB0C0FFEE", "type": "read"}
 
-    assert sandbox.faults.push(anna.phone.number, Node("receipt", attrs)) == 1
+    assert sandbox.connections.push(anna.phone.number, Node("receipt", attrs)) == 1
 
     await anna.client.wait_for("receipt", ids=["3EB0C0FFEE"], type=READ, sender=str(ben.jid))
     await nothing_waits(sandbox, anna)
@@ -394,7 +394,7 @@ async def nothing_waits(sandbox: Sandbox, anna: Linked) -> None:
     """Check that the library has confirmed all it got, also what came from its own phone."""
 
     def settled() -> bool:
-        (link,) = sandbox.faults.links(anna.phone.number)
+        (link,) = sandbox.connections.links(anna.phone.number)
         return link.pending == 0
 
     await eventually(settled)

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
 async def test_a_dropped_link_comes_back(world: World, client: LibraryClient) -> None:
     """Cut without a word, the client reconnects at once and goes on."""
-    assert world.service.drop_link(world.device)
+    assert world.service.connections.drop(world.ann.number, device=world.device.device)
     await client.event("disconnected")
     await client.connected()
 
@@ -31,7 +31,7 @@ async def test_a_stream_error_that_means_come_again(
     world: World, client: LibraryClient, end: StreamEnd
 ) -> None:
     """After 515, 500 and 503 the client logs in again by itself."""
-    world.service.end_stream(world.device, end)
+    world.service.connections.end(world.ann.number, end, device=world.device.device)
     await client.connected()
 
     assert world.link().online
@@ -64,8 +64,8 @@ async def test_a_refused_login(
     world: World, client: LibraryClient, reason: int, event: str, values: dict[str, object]
 ) -> None:
     """Each reason reaches the client as its own event."""
-    world.service.set_faults(world.ann.jid, Faults(login_failure=LoginFailure(reason=reason)))
-    world.service.drop_link(world.device)
+    world.service.faults.set(world.ann.number, Faults(login_failure=LoginFailure(reason=reason)))
+    world.service.connections.drop(world.ann.number, device=world.device.device)
 
     await client.event(event, **values)
 
@@ -75,8 +75,8 @@ async def test_a_login_refused_for_now(world: World, client: LibraryClient, reas
     """After 500 and 503 the client tries again until it is let in."""
     before = world.link().logins
     failure = LoginFailure(reason=reason, times=1)
-    world.service.set_faults(world.ann.jid, Faults(login_failure=failure))
-    world.service.drop_link(world.device)
+    world.service.faults.set(world.ann.number, Faults(login_failure=failure))
+    world.service.connections.drop(world.ann.number, device=world.device.device)
 
     await client.connected()
     assert world.link().logins == before + 1
@@ -84,18 +84,18 @@ async def test_a_login_refused_for_now(world: World, client: LibraryClient, reas
 
 async def test_logins_cut_without_an_answer(world: World, client: LibraryClient) -> None:
     """A login that is cut is tried again."""
-    world.service.set_faults(world.ann.jid, Faults(drop_logins=1))
-    world.service.drop_link(world.device)
+    world.service.faults.set(world.ann.number, Faults(drop_logins=1))
+    world.service.connections.drop(world.ann.number, device=world.device.device)
 
     await client.connected()
 
 
 async def test_a_lost_ack_and_a_lost_link_send_once(world: World, client: LibraryClient) -> None:
     """The library sends the same id again after the reconnect; the recipient gets it once."""
-    world.service.set_faults(world.ann.jid, Faults(missing_acks=1))
+    world.service.faults.set(world.ann.number, Faults(missing_acks=1))
     call = await client.start_call("send", to=world.bob.number, text="once")
     await world.bob.inbox.next(timeout=10)
-    world.service.drop_link(world.device)
+    world.service.connections.drop(world.ann.number, device=world.device.device)
     await client.connected()
 
     assert await client.result_of(call)
@@ -105,7 +105,7 @@ async def test_a_lost_ack_and_a_lost_link_send_once(world: World, client: Librar
 
 async def test_a_delayed_ack_delays_nobody_else(world: World, client: LibraryClient) -> None:
     """The message is relayed at once; only its ack is late, and other stanzas pass it."""
-    world.service.set_faults(world.ann.jid, Faults(ack_delay_seconds=0.8))
+    world.service.faults.set(world.ann.number, Faults(ack_delay_seconds=0.8))
     call = await client.start_call("send", to=world.bob.number, text="slow")
     await world.bob.inbox.next(timeout=10)
     await world.bob.send_text(ANN, "quick")
@@ -117,7 +117,7 @@ async def test_a_delayed_ack_delays_nobody_else(world: World, client: LibraryCli
 
 async def test_an_ack_with_an_error(world: World, client: LibraryClient) -> None:
     """The service refuses a message; the recipient does not get it."""
-    world.service.set_faults(world.ann.jid, Faults(error_acks=1, ack_error=479))
+    world.service.faults.set(world.ann.number, Faults(error_acks=1, ack_error=479))
     with pytest.raises(RuntimeError, match="479"):
         await client.call("send", to=world.bob.number, text="refused")
 
@@ -129,12 +129,12 @@ async def test_a_lost_receipt_repeats_the_message_unseen(
     world: World, client: LibraryClient
 ) -> None:
     """Without its receipt a message comes again; the library swallows and confirms it."""
-    world.service.set_faults(world.ann.jid, Faults(lost_receipts=1))
+    world.service.faults.set(world.ann.number, Faults(lost_receipts=1))
     message_id = await world.bob.send_text(ANN, "confirmed late")
     await client.event("message", id=message_id)
-    await eventually(lambda: world.service.faults(world.device).lost_receipts == 0)
+    await eventually(lambda: world.service.faults.get(world.ann.number).lost_receipts == 0)
     assert world.link().pending == 1
-    world.service.drop_link(world.device)
+    world.service.connections.drop(world.ann.number, device=world.device.device)
     await client.connected()
 
     await eventually(lambda: world.link().pending == 0)
@@ -146,7 +146,7 @@ async def test_no_bundle_for_the_phone_of_the_recipient(
     world: World, client: LibraryClient
 ) -> None:
     """A device without keys is left out; the send succeeds and reaches nobody."""
-    world.service.set_faults(world.bob.jid, Faults(no_bundles=True), device=0)
+    world.service.faults.set(world.bob.number, Faults(no_bundles=True), device=0)
     assert await client.call("send", to=world.bob.number, text="into the void")
 
     with pytest.raises(NothingHappenedError):
@@ -165,7 +165,7 @@ async def test_an_unreachable_server(world: World, client: LibraryClient) -> Non
 
 async def test_unanswered_queries(world: World, client: LibraryClient) -> None:
     """A muted device gets no answer to a query and every message."""
-    world.service.set_faults(world.ann.jid, Faults(no_response=1))
+    world.service.faults.set(world.ann.number, Faults(no_response=1))
     call = await client.start_call("blocklist")
     await world.bob.send_text(ANN, "speaking")
     await client.event("message", text="speaking")

@@ -103,11 +103,11 @@ async def test_an_unknown_number(world: World, client: LibraryClient) -> None:
 
 async def test_a_hidden_number_is_unknown(world: World, client: LibraryClient) -> None:
     """A fault makes an existing account look like nobody."""
-    world.service.set_faults(world.bob.jid, Faults(unregistered=True))
+    world.service.faults.set(world.bob.number, Faults(unregistered=True))
     with pytest.raises(RuntimeError, match="no LID found"):
         await client.call("send", to=world.bob.number, text="anybody?")
 
-    world.service.set_faults(world.bob.jid, Faults())
+    world.service.faults.set(world.bob.number, Faults())
     await client.call("send", to=world.bob.number, text="now")
     assert (await world.bob.inbox.next(timeout=10)).text == "now"
 
@@ -128,7 +128,7 @@ async def test_prekeys_are_refilled_after_a_notice(world: World, client: Library
     """When fewer than five one-time keys are left, the client is told and uploads more."""
     await eventually(lambda: world.link().prekeys > 0)
     while world.link().prekeys > 4:
-        world.service.fetch_bundles([world.device])
+        world.service.keys.fetch([world.device])
     await eventually(lambda: world.link().prekeys > 50)
 
 
@@ -138,12 +138,12 @@ async def test_a_damaged_message_is_asked_for_again(world: World, client: Librar
     await world.bob.send_text(ANN, "second")
     await client.event("message", text="second")
 
-    world.service.set_faults(world.ann.jid, Faults(garbled=1))
+    world.service.faults.set(world.ann.number, Faults(garbled=1))
     to_client = await world.bob.send_text(ANN, "damaged on the way to the client")
     await client.event("undecryptable", id=to_client)
     assert (await client.event("message", id=to_client))["text"].startswith("damaged")
 
-    world.service.set_faults(world.bob.jid, Faults(garbled=1), device=0)
+    world.service.faults.set(world.bob.number, Faults(garbled=1), device=0)
     to_phone = await client.call(
         "send", to=world.bob.number, text="damaged on the way to the phone"
     )

@@ -65,7 +65,7 @@ async def test_a_wrong_code_links_nothing(world: World, tmp_path: Path) -> None:
         with pytest.raises(PhoneError):
             await world.ann.enter_code("AAAAAAAA", timeout=2)
 
-        assert world.service.links(world.ann.jid) == ()
+        assert world.service.connections.links(world.ann.number) == ()
 
 
 async def test_the_client_refuses_an_identity_made_for_another_secret(
@@ -81,7 +81,7 @@ async def test_the_client_refuses_an_identity_made_for_another_secret(
 
         with pytest.raises((PairingRefusedError, PhoneError), match="hmac-mismatch"):
             await world.ann.scan(head + "#" + ",".join(fields))
-        assert world.service.links(world.ann.jid) == ()
+        assert world.service.connections.links(world.ann.number) == ()
 
 
 async def test_unlinked_by_the_phone(world: World, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ async def test_unlinked_by_the_phone(world: World, tmp_path: Path) -> None:
         world.ann.unlink(1)
 
         assert (await client.event("logged_out"))["on_connect"] is False
-        assert world.service.links(world.ann.jid) == ()
+        assert world.service.connections.links(world.ann.number) == ()
 
 
 async def test_unlinked_while_away_is_told_at_login(world: World, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ async def test_logs_out_by_itself(world: World, tmp_path: Path) -> None:
         await client.pair(world.ann)
         await client.call("logout")
 
-        assert world.service.links(world.ann.jid) == ()
+        assert world.service.connections.links(world.ann.number) == ()
         assert not client.seen("logged_out")
     async with client.run():
         await client.pair(world.ann)
@@ -129,13 +129,14 @@ async def test_several_accounts_and_several_companions(world: World, tmp_path: P
         await second.pair(world.ann)
         await third.pair(world.bob)
 
-        assert [state.online for state in world.service.links(world.ann.jid)] == [True, True]
+        states = world.service.connections.links(world.ann.number)
+        assert [state.online for state in states] == [True, True]
         assert third.jid == f"{BOB}:1@s.whatsapp.net"
 
 
 async def test_an_offer_runs_out(world: World, tmp_path: Path) -> None:
     """With one code left the client gives up after 20 s; its code is worth nothing then."""
-    world.service.set_pairing_refs(1)
+    world.service.linking.refs_per_offer = 1
     client = world.client(tmp_path / "store.db")
     async with client.run():
         qr = await client.event("qr")

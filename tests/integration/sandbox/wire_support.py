@@ -20,7 +20,7 @@ from gateway_worker.sandbox.wire.jid import Jid
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from gateway_worker.sandbox.service.interface import LinkState
+    from gateway_worker.sandbox.service.connections import LinkState
 
 CLIENT = Path(__file__).with_name("wire_client.py")
 PATIENCE_SECONDS = 30.0
@@ -168,7 +168,7 @@ class World:
 
     def link(self, phone: Phone | None = None) -> LinkState:
         """The state of the only companion of a phone (Ann's if not given)."""
-        (state,) = self.service.links((phone or self.ann).jid)
+        (state,) = self.service.connections.links((phone or self.ann).number)
         return state
 
     @property
@@ -180,7 +180,7 @@ class World:
 @asynccontextmanager
 async def open_phone(service: Service, number: str, push_name: str) -> AsyncIterator[Phone]:
     """Switch a phone on; fails afterwards if it had problems."""
-    async with Phone.open(network=service, number=number, push_name=push_name) as phone:
+    async with Phone.open(service=service, number=number, push_name=push_name) as phone:
         yield phone
         problems = list(phone.handling_errors)
         assert not problems, problems
@@ -246,9 +246,9 @@ class SharedPair:
         return LibraryClient(server=self.server, store=store)
 
     async def _put_right(self) -> None:
-        self.service.set_faults(self.ann.jid, NO_FAULTS)
+        self.service.faults.set(self.ann.number, NO_FAULTS)
         await self.server.accept_connections()
-        links = self.service.links(self.ann.jid)
+        links = self.service.connections.links(self.ann.number)
         if not links:
             await self.client.stop()
             self.client = self._new_client()
@@ -257,7 +257,7 @@ class SharedPair:
         elif not links[0].online:
             await self.client.stop()
             if self.client.logged_out:
-                self.service.unlink(links[0].device)
+                self.service.linking.unlink(links[0].device)
                 await self._put_right()
                 return
             await self.client.start(resume=True)

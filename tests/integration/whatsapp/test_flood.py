@@ -124,7 +124,9 @@ async def test_a_full_spool_is_a_brake_and_no_drop(stage: Stage) -> None:
 
         number = account.phone.number
         await eventually(
-            lambda: 0 < stage.sandbox.faults.links(number)[0].pending < len(ids) - LIBRARY_QUEUE,
+            lambda: (
+                0 < stage.sandbox.connections.links(number)[0].pending < len(ids) - LIBRARY_QUEUE
+            ),
             reason="the library has taken what it can hold",
         )
         assert len(account.messages()) == 5
@@ -153,7 +155,7 @@ async def test_a_host_that_leaves_with_a_full_spool_stores_what_it_has(stage: St
         ids = await write(ben, account, 60)
         number = account.phone.number
         await eventually(
-            lambda: not stage.sandbox.faults.links(number)[0].pending,
+            lambda: not stage.sandbox.connections.links(number)[0].pending,
             reason="the library has confirmed all of them",
         )
         assert spool_bytes(account.directory) < 4_000

@@ -47,7 +47,7 @@ async def test_what_comes_after_an_unknown_receipt_is_not_lost(stage: Stage, kin
     await ben.send_text(account.phone.number, "first")
     await account.next(InboundMessage)
 
-    stage.sandbox.faults.inject(account.phone.number, receipt(ben, kind))
+    stage.sandbox.connections.inject(account.phone.number, receipt(ben, kind))
     late = await write_until_ended(account, ben)
     ended, exited = await account.next(LinkEnded), await account.next(HostExited)
     await account.resume()
@@ -68,7 +68,7 @@ async def test_a_send_gets_its_answer_although_the_library_has_stopped(stage: St
 
     sending = asyncio.create_task(account.host.request(send_text(to=ben.number, text="two")))
     await ben.inbox.wait_for(lambda message: message.text == "two", timeout=10)
-    stage.sandbox.faults.inject(account.phone.number, receipt(ben, "server-error"))
+    stage.sandbox.connections.inject(account.phone.number, receipt(ben, "server-error"))
     sent = await sending
 
     assert (await account.next(LinkEnded)).reason == "library_stopped"
@@ -101,7 +101,7 @@ async def test_what_is_not_subscribed_does_no_harm(
     ben = await stage.customer()
     pid = shop.host.pid
 
-    assert stage.sandbox.faults.inject(shop.phone.number, stanza) == 1
+    assert stage.sandbox.connections.inject(shop.phone.number, stanza) == 1
     message_id = await ben.send_text(shop.phone.number, "after it")
     await shop.next(InboundMessage, lambda message: message.message_id == message_id)
 
@@ -112,7 +112,7 @@ async def test_an_unknown_receipt_for_a_host_that_is_told_to_leave(stage: Stage)
     """It leaves all the same, and WhatsApp has nothing left that was confirmed and not told."""
     account = await stage.linked()
     ben = await stage.customer()
-    stage.sandbox.faults.inject(account.phone.number, receipt(ben, "server-error"))
+    stage.sandbox.connections.inject(account.phone.number, receipt(ben, "server-error"))
     await account.host.stop()
     await account.next(HostExited)
 
@@ -120,4 +120,4 @@ async def test_an_unknown_receipt_for_a_host_that_is_told_to_leave(stage: Stage)
     await account.resume()
     await account.next(InboundMessage, lambda message: message.message_id == message_id)
     await account.stop()
-    await eventually(lambda: not stage.sandbox.faults.links(account.phone.number)[0].pending)
+    await eventually(lambda: not stage.sandbox.connections.links(account.phone.number)[0].pending)

@@ -16,7 +16,7 @@ async def test_a_cut_connection_comes_back(stage: Stage, shop: Account) -> None:
     """Down, then up again by the same host, and sending works."""
     pid = shop.host.pid
 
-    stage.sandbox.faults.drop_link(shop.phone.number)
+    stage.sandbox.connections.drop(shop.phone.number)
 
     await shop.next(LinkDown)
     await shop.next(LinkUp)
@@ -28,13 +28,13 @@ async def test_a_cut_connection_comes_back(stage: Stage, shop: Account) -> None:
 
 async def test_a_service_that_is_away_for_a_while(stage: Stage, shop: Account) -> None:
     """Nothing is sent meanwhile, and that is said at once."""
-    await stage.sandbox.faults.service_down()
+    await stage.sandbox.service_down()
     try:
         await shop.next(LinkDown)
         with pytest.raises(SessionNotConnectedError):
             await shop.host.request(send_text(to=shop.phone.number, text="x"))
     finally:
-        await stage.sandbox.faults.service_up()
+        await stage.sandbox.service_up()
 
     await shop.next(LinkUp)
 
@@ -44,7 +44,7 @@ async def test_a_login_that_the_server_cannot_take_now(stage: Stage, shop: Accou
     failure = LoginFailure(reason=503, times=1)
     stage.sandbox.faults.set(shop.phone.number, Faults(login_failure=failure))
 
-    stage.sandbox.faults.drop_link(shop.phone.number)
+    stage.sandbox.connections.drop(shop.phone.number)
 
     await shop.next(LinkDown)
     await shop.next(LinkUp)
@@ -68,7 +68,7 @@ async def test_the_same_device_logs_in_elsewhere(stage: Stage) -> None:
     """The host leaves and does not fight; the link stays good."""
     account = await stage.linked()
 
-    stage.sandbox.faults.end_stream(account.phone.number, StreamEnd.REPLACED)
+    stage.sandbox.connections.end(account.phone.number, StreamEnd.REPLACED)
 
     assert (await account.next(LinkEnded)).reason == "replaced"
     await account.next(HostExited)
@@ -140,13 +140,13 @@ async def test_logging_out(stage: Stage) -> None:
 async def test_logging_out_without_a_connection(stage: Stage) -> None:
     """It fails, and the device stays linked."""
     account = await stage.linked()
-    await stage.sandbox.faults.service_down()
+    await stage.sandbox.service_down()
     try:
         await account.next(LinkDown)
         with pytest.raises(SessionNotConnectedError):
             await account.host.request(Logout())
     finally:
-        await stage.sandbox.faults.service_up()
+        await stage.sandbox.service_up()
 
     await account.next(LinkUp)
     assert len(account.phone.companions) == 1

@@ -29,12 +29,12 @@ pytestmark = [
 async def forgotten(stage: Stage) -> Account:
     """Show a code that nobody will scan; the library waits 20 seconds, beside the other tests."""
     account = await stage.account()
-    stage.sandbox.service.set_pairing_refs(1)
+    stage.sandbox.service.linking.refs_per_offer = 1
     try:
         await account.launch()
         await account.next(QrIssued)
     finally:
-        stage.sandbox.service.set_pairing_refs(6)
+        stage.sandbox.service.linking.refs_per_offer = 6
     return account
 
 
@@ -138,13 +138,13 @@ async def test_an_unreachable_server(stage: Stage) -> None:
     """The first connection fails at once; the host leaves so that the session may try again."""
     account = await stage.linked()
     await account.stop()
-    await stage.sandbox.faults.service_down()
+    await stage.sandbox.service_down()
     try:
         await account.launch()
         ended = await account.next(LinkEnded)
         await account.next(HostExited)
     finally:
-        await stage.sandbox.faults.service_up()
+        await stage.sandbox.service_up()
 
     assert ended.reason == "unreachable"
     await account.resume()

@@ -72,7 +72,7 @@ async def test_a_receipt_that_names_very_many_messages(stage: Stage, shop: Accou
     names = [f"{number:04d}{'X' * 100}" for number in range(IDS)]
     attrs: Attrs = {"from": ben.jid, "id": names[0], "type": "read", "t": "1790000000"}
     items = tuple(Node("item", {"id": name}) for name in names[1:])
-    stage.sandbox.faults.inject(
+    stage.sandbox.connections.inject(
         shop.phone.number, Node("receipt", attrs, (Node("list", {}, items),))
     )
 

@@ -378,12 +378,12 @@ async def test_without_a_connection_nothing_is_sent(stage: Stage, shop: Account)
     """A query that the connection took along, or that has none, is no uncertain message."""
     ben = await stage.customer()
     refuse(stage, shop)
-    await stage.sandbox.faults.service_down()
+    await stage.sandbox.service_down()
     try:
         with pytest.raises((SessionNotConnectedError, UpstreamTimeoutError)):
             await say(shop, ben)
     finally:
-        await stage.sandbox.faults.service_up()
+        await stage.sandbox.service_up()
 
 
 @pytest.mark.parametrize("query", [RECIPIENT, DEVICES])

@@ -24,13 +24,13 @@ async def test_a_host_leaves_and_says_why(stage: Stage) -> None:
         account.processes = processes
         await account.link()
         pid = account.host.pid
-        await stage.sandbox.faults.service_down()
+        await stage.sandbox.service_down()
         try:
             await account.next(LinkDown)
             assert (await account.next(LinkEnded)).reason == "unreachable"
             assert (await account.next(HostExited)).detail == "it left"
         finally:
-            await stage.sandbox.faults.service_up()
+            await stage.sandbox.service_up()
 
         await account.resume()
 
@@ -45,7 +45,7 @@ async def test_a_host_whose_connection_comes_back_in_time_stays(stage: Stage) ->
         account = await stage.account()
         account.processes = processes
         await account.link()
-        stage.sandbox.faults.drop_link(account.phone.number)
+        stage.sandbox.connections.drop(account.phone.number)
         await account.next(LinkDown)
         await account.next(LinkUp)
         await consistently(
@@ -69,7 +69,7 @@ async def test_a_send_that_is_under_way_is_not_given_up(stage: Stage) -> None:
         stage.sandbox.faults.set(busy.phone.number, Faults(missing_acks=1))
         sending = asyncio.create_task(busy.host.request(send_text(to=ben.number, text="second")))
         await ben.inbox.wait_for(lambda message: message.text == "second", timeout=10)
-        await stage.sandbox.faults.service_down()
+        await stage.sandbox.service_down()
         try:
             await idle.next(LinkEnded)
             await consistently(
@@ -77,7 +77,7 @@ async def test_a_send_that_is_under_way_is_not_given_up(stage: Stage) -> None:
                 seconds=PATIENCE_SECONDS,
             )
         finally:
-            await stage.sandbox.faults.service_up()
+            await stage.sandbox.service_up()
 
         await sending
 

@@ -14,7 +14,7 @@ from gateway_worker.sandbox.service.fault_rules import Rule
 
 def list_rules(sandbox: Sandbox) -> models.RuleList:
     """List the fault rules and how often each has applied."""
-    return models.RuleList(rules=tuple(map(rule_view, sandbox.faults.rules)))
+    return models.RuleList(rules=tuple(map(rule_view, sandbox.faults)))
 
 
 def add_rule(sandbox: Sandbox, body: Rule) -> models.RuleView:

@@ -6,8 +6,8 @@ from typing import Final
 
 from gateway_worker.sandbox.control import models
 from gateway_worker.sandbox.control.operation import Operation
-from gateway_worker.sandbox.phones.phone import Phone, Script
-from gateway_worker.sandbox.phones.scripts import auto_read, auto_reply
+from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.phones.scripts import Script, auto_read, auto_reply
 from gateway_worker.sandbox.phones.values import ChatMessage
 
 

@@ -32,9 +32,9 @@ def egress_attempts(sandbox: Sandbox) -> models.EgressList:
 async def set_reachable(sandbox: Sandbox, body: models.ServiceState) -> None:
     """Make the whole service vanish or come back."""
     if body.reachable:
-        await sandbox.faults.service_up()
+        await sandbox.service_up()
     else:
-        await sandbox.faults.service_down()
+        await sandbox.service_down()
 
 
 OPERATIONS: Final = (

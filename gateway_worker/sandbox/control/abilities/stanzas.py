@@ -13,21 +13,21 @@ from gateway_worker.sandbox.sandbox import Sandbox
 def disconnect(sandbox: Sandbox, phone: Phone, body: models.EndStream) -> models.Ended:
     """Cut companions' connections, or end them with a stream error; returns how many."""
     if body.stream is None:
-        count = sandbox.faults.drop_link(phone.number, device=body.device)
+        count = sandbox.connections.drop(phone.number, device=body.device)
     else:
-        count = sandbox.faults.end_stream(phone.number, body.stream, device=body.device)
+        count = sandbox.connections.end(phone.number, body.stream, device=body.device)
     return models.Ended(connections=count)
 
 
 def inject(sandbox: Sandbox, phone: Phone, body: models.Injection) -> models.Ended:
     """Send companions that are connected any stanza, as it stands; returns to how many."""
-    count = sandbox.faults.inject(phone.number, body.value(), device=body.device)
+    count = sandbox.connections.inject(phone.number, body.value(), device=body.device)
     return models.Ended(connections=count)
 
 
 def push(sandbox: Sandbox, phone: Phone, body: models.Push) -> models.Pushed:
     """Send companions any stanza as the service does; returns how many get it."""
-    count = sandbox.faults.push(phone.number, body.value(), device=body.device)
+    count = sandbox.connections.push(phone.number, body.value(), device=body.device)
     return models.Pushed(devices=count)
 
 

@@ -11,15 +11,16 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gateway_worker.sandbox.service.accounts import Account, Accounts, DeviceRecord, now, online
+from gateway_worker.sandbox.service.accounts import Account, Accounts
 from gateway_worker.sandbox.service.fault_rules import Alter, Corrupt, Point
 from gateway_worker.sandbox.service.routes.forwarding import forwarded_attrs, forwarded_children
 from gateway_worker.sandbox.service.routes.nowhere import NowhereRoute
-from gateway_worker.sandbox.wire.node import Attrs, Node
+from gateway_worker.sandbox.wire.node import Attrs, Node, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gateway_worker.sandbox.service.devices import DeviceRecord
     from gateway_worker.sandbox.service.fault_book import FaultBook
     from gateway_worker.sandbox.service.routes.route import Sender
     from gateway_worker.sandbox.wire.jid import Jid
@@ -32,10 +33,10 @@ Copy = tuple["Jid", tuple[Node, ...]]
 class DirectRoute:
     """The way to an account, by number or by LID."""
 
-    def __init__(self, *, accounts: Accounts, rules: FaultBook) -> None:
+    def __init__(self, *, accounts: Accounts, faults: FaultBook) -> None:
         """Work on the service's accounts; rules say what goes wrong."""
         self._accounts = accounts
-        self._rules = rules
+        self._faults = faults
         self._nowhere = NowhereRoute()
 
     def message(self, sender: Sender, to: Jid, node: Node) -> Attrs:
@@ -61,14 +62,14 @@ class DirectRoute:
             return
         attrs: Attrs = {**forwarded_attrs(node), "from": sender.device.lid.account}
         for record in target.devices.values():
-            sink = online(record)
+            sink = record.online
             if sink is not None:
                 sink.deliver(Node("chatstate", dict(attrs), node.content))
 
     def _deliver(self, sender: Sender, target: Account, to: Jid, node: Node) -> None:
         sealed = node.child("enc")
         if sealed is not None:
-            # A repeat for one device, or a word to the own phone: no fan-out, never a duplicate.
+            # A repeat for one device, or a message to the own phone: no fan-out, never a duplicate.
             self._hand_over(sender, target, node, [(target.lid.with_device(to.device), (sealed,))])
             return
         if sender.device.is_repeat(to, node.require("id")):
@@ -103,9 +104,9 @@ class DirectRoute:
     def _put(self, record: DeviceRecord, message: Node) -> None:
         """Put a message into a mailbox, damaged where a rule says so."""
         damaged = message
-        if self._rules.consume(Point.DELIVERY, record, Corrupt, message) is not None:
+        if self._faults.consume(Point.DELIVERY, record, Corrupt, message) is not None:
             damaged = replace(damaged, content=tuple(map(_garbled, message.children)))
-        changed = self._rules.consume(Point.DELIVERY, record, Alter, message)
+        changed = self._faults.consume(Point.DELIVERY, record, Alter, message)
         if changed is not None:
             damaged = replace(damaged, attrs={**message.attrs, **changed.attrs})
         record.mailbox.put(damaged)

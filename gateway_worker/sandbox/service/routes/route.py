@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.service.accounts import Account, DeviceRecord
+    from gateway_worker.sandbox.service.accounts import Account
+    from gateway_worker.sandbox.service.devices import DeviceRecord
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Attrs, Node
 

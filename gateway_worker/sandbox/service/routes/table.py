@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class RouteTable:
     """The routes, by the server part of an address."""
 
-    def __init__(self, *, accounts: Accounts, rules: FaultBook) -> None:
+    def __init__(self, *, accounts: Accounts, faults: FaultBook) -> None:
         """Work on the service's accounts; rules say what goes wrong."""
-        direct = DirectRoute(accounts=accounts, rules=rules)
+        direct = DirectRoute(accounts=accounts, faults=faults)
         self._routes: dict[str, Route] = {PN_SERVER: direct, LID_SERVER: direct}
         self._nowhere: Route = NowhereRoute()
 

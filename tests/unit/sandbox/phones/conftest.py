@@ -28,10 +28,10 @@ async def phones(service: Service) -> AsyncIterator[tuple[Phone, Phone]]:
     async with AsyncExitStack() as stack:
         pair = (
             await stack.enter_async_context(
-                Phone.open(network=service, number=ANNA, push_name="Anna")
+                Phone.open(service=service, number=ANNA, push_name="Anna")
             ),
             await stack.enter_async_context(
-                Phone.open(network=service, number=BEN, push_name="Ben")
+                Phone.open(service=service, number=BEN, push_name="Ben")
             ),
         )
         yield pair

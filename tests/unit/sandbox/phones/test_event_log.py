@@ -64,4 +64,32 @@ async def test_old_entries_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(events) == list(range(10, 25))
     assert events.since(20) == (20, 21, 22, 23, 24)
     assert await events.next(timeout=0) == 10
-    assert events.find(lambda number: number < 15) == 14
+
+
+async def test_entries_are_found_by_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest with an id; who waits looks at entries with the id only; dropped ones are gone."""
+    monkeypatch.setattr(module, "KEPT", 10)
+    asked: list[int] = []
+
+    def accept(number: int) -> bool:
+        asked.append(number)
+        return number > 4
+
+    events: EventLog[int] = EventLog(what="number", ids_of=lambda number: {str(number % 4)})
+    waiting = asyncio.create_task(events.wait_for(accept, entry_id="1", timeout=5))
+    for number in range(7):
+        await asyncio.sleep(0)
+        events.append(number)
+    assert await waiting == 5
+    assert asked == [1, 5]
+    assert events.find("1") == 5
+    assert events.find("3") == 3
+    assert events.find("9") is None
+
+    for number in range(4, 24, 4):
+        events.append(number)
+    for number in range(24, 24 + 8 * 4, 4):
+        events.append(number)
+    assert list(events) == [*range(16, 24 + 8 * 4, 4)]
+    assert events.find("0") == 52
+    assert events.find("1") is None

@@ -25,7 +25,7 @@ async def lazy_pair(service: Service) -> AsyncIterator[Pair]:
     """Switch two lazy phones on; afterwards nothing must have gone wrong on them."""
     async with AsyncExitStack() as stack:
         opened = [
-            await stack.enter_async_context(Phone.open(network=service, number=number, lazy=True))
+            await stack.enter_async_context(Phone.open(service=service, number=number, lazy=True))
             for number in ("1", "2")
         ]
         yield opened[0], opened[1]

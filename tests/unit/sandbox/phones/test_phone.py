@@ -121,12 +121,12 @@ async def test_a_lost_session_is_healed_by_a_retry(phones: Pair) -> None:
 async def test_what_comes_while_the_phone_is_off_waits(service: Service, phones: Pair) -> None:
     """Switched on again, it gets everything in order."""
     anna, ben = phones
-    service.detach_phone(ben.jid)
+    service.accounts.get(ben.jid).switch_off()
     for text in ("one", "two"):
         await anna.send_text(ben.number, text)
     assert len(ben.inbox) == 0
 
-    service.attach_phone(ben)
+    service.accounts.get(ben.jid).switch_on(ben)
 
     assert [(await ben.next_message()).text for _ in range(2)] == ["one", "two"]
 
@@ -168,8 +168,8 @@ async def test_a_failing_script_is_recorded_and_the_phone_goes_on(service: Servi
         raise LookupError("a mistake in the script")
 
     async with (
-        Phone.open(network=service, number="1", push_name="") as anna,
-        Phone.open(network=service, number="2", push_name="") as ben,
+        Phone.open(service=service, number="1", push_name="") as anna,
+        Phone.open(service=service, number="2", push_name="") as ben,
     ):
         ben.on_message(broken)
         ben.on_message(auto_read())
@@ -183,8 +183,8 @@ async def test_a_failing_script_is_recorded_and_the_phone_goes_on(service: Servi
 async def test_one_time_keys_are_published_again(service: Service, phones: Pair) -> None:
     """A phone that runs low publishes more by itself."""
     anna, ben = phones
-    while service.prekey_count(ben.jid) > 1:
-        service.fetch_bundles([ben.jid])
+    while service.keys.prekey_count(ben.jid) > 1:
+        service.keys.fetch([ben.jid])
 
     await anna.send_text(ben.number, "hi")
     await ben.next_message()
@@ -192,7 +192,7 @@ async def test_one_time_keys_are_published_again(service: Service, phones: Pair)
         (await anna.own_messages.next(timeout=1)).message_id, ReceiptKind.DELIVERED
     )
 
-    assert service.prekey_count(ben.jid) >= 100
+    assert service.keys.prekey_count(ben.jid) >= 100
 
 
 async def test_mistakes_get_clear_errors(service: Service, phones: Pair) -> None:
@@ -213,7 +213,7 @@ async def test_mistakes_get_clear_errors(service: Service, phones: Pair) -> None
         with pytest.raises(UnknownDeviceError):
             anna.unlink(device)
     with pytest.raises(AccountExistsError):
-        async with Phone.open(network=service, number=anna.number):
+        async with Phone.open(service=service, number=anna.number):
             pass
     with pytest.raises(NothingHappenedError, match=r"no message within 0\.01 s"):
         await anna.next_message(timeout=0.01)

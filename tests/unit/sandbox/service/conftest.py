@@ -6,27 +6,22 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway_worker.sandbox.service.accounts import DeviceRecord
+from gateway_worker.sandbox.service.devices import DeviceRecord
 from gateway_worker.sandbox.service.faults import StreamEnd
-from gateway_worker.sandbox.service.interface import (
-    KeyBundle,
-    PairCodeFinish,
-    PairCodeHello,
-    PreKey,
-    SignedPreKey,
-)
 from gateway_worker.sandbox.service.mailbox import Mailbox
+from gateway_worker.sandbox.service.pairing import PairCodeFinish, PairCodeHello
 from gateway_worker.sandbox.service.service import Service
+from gateway_worker.sandbox.signal.keys import PreKeyBundle, PublicPreKey, PublicSignedPreKey
 from gateway_worker.sandbox.wire.jid import Jid, pn
 from gateway_worker.sandbox.wire.node import Node
 
 ANN, BOB, EVE = pn("111"), pn("222"), pn("333")
 
 
-def bundle() -> KeyBundle:
+def bundle() -> PreKeyBundle:
     """Keys that nobody uses."""
-    signed = SignedPreKey(id=1, public=b"s" * 32, signature=b"x" * 64)
-    return KeyBundle(registration_id=7, identity=b"i" * 32, signed_prekey=signed)
+    signed = PublicSignedPreKey(key_id=1, public=b"s" * 32, signature=b"x" * 64)
+    return PreKeyBundle(registration_id=7, identity=b"i" * 32, signed=signed)
 
 
 @dataclass(slots=True, eq=False)
@@ -70,14 +65,14 @@ class Fixture:
         self.service = Service()
         self.phones: dict[Jid, Recorder] = {}
         for number in (ANN, BOB, EVE):
-            account = self.service.add_account(
+            account = self.service.accounts.register(
                 number=number.user,
                 push_name=f"name {number.user}",
                 bundle=bundle(),
-                prekeys=[PreKey(id=n, public=bytes([n]) * 32) for n in range(3)],
+                prekeys=[PublicPreKey(key_id=n, public=bytes([n]) * 32) for n in range(3)],
             )
             self.phones[number] = Recorder(account.lid)
-            self.service.attach_phone(self.phones[number])
+            account.switch_on(self.phones[number])
 
     def lid(self, number: Jid, device: int = 0) -> Jid:
         """The LID of an account's device."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from gateway_worker.sandbox.service.accounts import Accounts, other_spellings
+from gateway_worker.sandbox.service.accounts import Accounts
 from gateway_worker.sandbox.service.errors import (
     AccountExistsError,
     PairingRefusedError,
     UnknownAccountError,
 )
 from gateway_worker.sandbox.service.faults import Faults, StreamEnd
-from gateway_worker.sandbox.service.interface import PreKey
+from gateway_worker.sandbox.service.numbers import other_spellings
+from gateway_worker.sandbox.signal.keys import PublicPreKey
 from gateway_worker.sandbox.wire.jid import pn
 from tests.unit.sandbox.service.conftest import ANN, BOB, Fixture, bundle
 
@@ -19,49 +20,49 @@ from tests.unit.sandbox.service.conftest import ANN, BOB, Fixture, bundle
 def test_numbers_and_lids_are_unique(world: Fixture) -> None:
     """Neither can be registered twice; an account is found by both."""
     with pytest.raises(AccountExistsError):
-        world.service.add_account(number="111", push_name="", bundle=bundle(), prekeys=[])
+        world.service.accounts.register(number="111", push_name="", bundle=bundle(), prekeys=[])
     with pytest.raises(AccountExistsError):
-        world.service.add_account(
-            number="444", push_name="", bundle=bundle(), prekeys=[], lid=world.lid(ANN).user
+        world.service.accounts.register(
+            number="444", push_name="", bundle=bundle(), prekeys=[], lid_user=world.lid(ANN).user
         )
-    assert world.service.account(ANN) == world.service.account(world.lid(ANN, 3))
-    assert world.service.account(pn("999")) is None
+    assert world.service.accounts.find(ANN) == world.service.accounts.find(world.lid(ANN, 3))
+    assert world.service.accounts.find(pn("999")) is None
 
 
 def test_a_prekey_is_given_once(world: Fixture) -> None:
     """Every fetch takes one; then bundles come without."""
     device = world.lid(ANN)
-    taken = [world.service.fetch_bundles([device])[device].one_time for _ in range(4)]
+    taken = [world.service.keys.fetch([device])[device].one_time for _ in range(4)]
 
-    assert [key.id if key else None for key in taken] == [0, 1, 2, None]
-    world.service.add_prekeys(device, [PreKey(id=5, public=b"k" * 32)])
-    assert world.service.prekey_count(ANN) == 1
+    assert [key.key_id if key else None for key in taken] == [0, 1, 2, None]
+    world.service.keys.add_prekeys(device, [PublicPreKey(key_id=5, public=b"k" * 32)])
+    assert world.service.keys.prekey_count(ANN) == 1
 
 
 def test_unknown_and_hidden_devices_have_no_bundle(world: Fixture) -> None:
     """They are left out of the answer."""
-    world.service.set_faults(BOB, Faults(no_bundles=True), device=0)
+    world.service.faults.set(BOB.user, Faults(no_bundles=True), device=0)
 
-    found = world.service.fetch_bundles([ANN, BOB, pn("111", 9), pn("999")])
+    found = world.service.keys.fetch([ANN, BOB, pn("111", 9), pn("999")])
     assert list(found) == [ANN]
 
 
 def test_a_companion_is_told_once_that_its_keys_run_low(world: Fixture) -> None:
     """One notice per shortage; a refill arms the next one."""
     companion = world.companion(ANN)
-    keys = [PreKey(id=n, public=bytes([n]) * 32) for n in range(6)]
-    world.service.add_prekeys(companion.jid, keys)
+    keys = [PublicPreKey(key_id=n, public=bytes([n]) * 32) for n in range(6)]
+    world.service.keys.add_prekeys(companion.jid, keys)
     for _ in range(4):
-        world.service.fetch_bundles([companion.jid])
+        world.service.keys.fetch([companion.jid])
 
     (notice,) = companion.got
     assert notice.get("type") == "encrypt"
     assert notice.require_child("count").get("value") == "4"
-    world.service.add_prekeys(
-        companion.jid, [PreKey(id=n, public=b"k" * 32) for n in range(50, 54)]
+    world.service.keys.add_prekeys(
+        companion.jid, [PublicPreKey(key_id=n, public=b"k" * 32) for n in range(50, 54)]
     )
     for _ in range(3):
-        world.service.fetch_bundles([companion.jid])
+        world.service.keys.fetch([companion.jid])
     assert len(companion.got) == 2
 
 
@@ -69,33 +70,35 @@ def test_unlinking(world: Fixture) -> None:
     """The link ends, the device is gone, its number is not given again, watchers are told."""
     companion, watcher = world.companion(ANN), world.companion(BOB)
     world.service.accounts.get(ANN).watchers.add(watcher.jid)
-    world.service.unlink(companion.jid)
+    world.service.linking.unlink(companion.jid)
 
     assert companion.ended == [StreamEnd.DEVICE_REMOVED]
-    assert world.service.links(ANN) == ()
-    assert world.service.next_device(ANN) == 2
+    assert world.service.connections.links(ANN.user) == ()
+    assert world.service.accounts.get(ANN).next_device() == 2
     assert [node.get("type") for node in watcher.got] == ["devices", "devices"]
     assert {node.jid("from") for node in watcher.got} == {ANN, world.lid(ANN)}
     with pytest.raises(UnknownAccountError):
-        world.service.unlink(companion.jid)
+        world.service.linking.unlink(companion.jid)
     with pytest.raises(UnknownAccountError):
-        world.service.unlink(world.lid(ANN))
+        world.service.linking.unlink(world.lid(ANN))
 
 
 def test_links(world: Fixture) -> None:
     """The state of companions, and cutting them off."""
     first, _ = world.companion(ANN), world.companion(ANN, online=False)
 
-    assert [(link.device.device, link.online) for link in world.service.links(ANN)] == [
+    assert [
+        (link.device.device, link.online) for link in world.service.connections.links(ANN.user)
+    ] == [
         (1, True),
         (2, False),
     ]
-    assert world.service.drop_link(first.jid)
-    assert world.service.end_stream(first.jid, StreamEnd.RESTART)
+    assert world.service.connections.drop(ANN.user, device=1)
+    assert world.service.connections.end(ANN.user, StreamEnd.RESTART)
     assert first.ended == [None, StreamEnd.RESTART]
-    assert not world.service.drop_link(pn("111", 2))
+    assert not world.service.connections.drop(ANN.user, device=2)
     with pytest.raises(UnknownAccountError):
-        world.service.drop_link(ANN)
+        world.service.connections.drop(ANN.user, device=0)
 
 
 def test_device_numbers_come_round(world: Fixture) -> None:
@@ -104,16 +107,18 @@ def test_device_numbers_come_round(world: Fixture) -> None:
     world.companion(ANN)
     account.last_device = 255
 
-    assert world.service.next_device(ANN) == 2
+    assert world.service.accounts.get(ANN).next_device() == 2
 
 
 async def test_a_ref_that_nobody_offered(world: Fixture) -> None:
     """Pairing needs a waiting companion."""
-    assert not world.service.offered("2@none")
+    assert not world.service.linking.offered("2@none")
     with pytest.raises(PairingRefusedError):
-        await world.service.complete_pairing(ref="2@none", account=ANN, identity_container=b"")
+        await world.service.linking.complete_pairing(
+            ref="2@none", account=ANN, identity_container=b""
+        )
     with pytest.raises(PairingRefusedError):
-        await world.service.answer_pair_code(ref="3@none", wrapped_ephemeral=b"", identity=b"")
+        world.service.linking.answer_pair_code(ref="3@none", wrapped_ephemeral=b"", identity=b"")
 
 
 @pytest.mark.parametrize(

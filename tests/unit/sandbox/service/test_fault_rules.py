@@ -45,7 +45,9 @@ async def sent(world: Fixture, to: Jid, message_id: str, sender: Jid | None = No
     target = world.lid(to)
     copies = Node("participants", {}, (Node("to", {"jid": target}, (ENC,)),))
     attrs: Attrs = {"id": message_id, "type": "text", "to": target}
-    return await world.service.submit(sender or world.lid(ANN), Node("message", attrs, (copies,)))
+    return await world.service.relay.submit(
+        sender or world.lid(ANN), Node("message", attrs, (copies,))
+    )
 
 
 def got(world: Fixture, phone: Jid) -> list[str]:
@@ -55,14 +57,14 @@ def got(world: Fixture, phone: Jid) -> list[str]:
 
 def applied(world: Fixture, rule_id: str) -> int:
     """Return how often a rule has applied."""
-    active = world.service.rules.find(rule_id)
+    active = world.service.faults.find(rule_id)
     assert active is not None
     return active.applied
 
 
 async def test_a_rule_can_name_the_recipient_and_wait(world: Fixture) -> None:
     """The second message to one person is lost and acked; nobody else's is."""
-    world.service.rules.add(
+    world.service.faults.add(
         Rule(
             id="lost",
             point=Point.MESSAGE,
@@ -88,30 +90,30 @@ async def test_rules_of_several_scripts_stand_beside_each_other(world: Fixture) 
     """Each is taken away by its id, and what is set in short touches no other."""
     mine = Who(number=ANN.user, device=0)
     ack, message = Point.ACK, Point.MESSAGE
-    world.service.rules.add(Rule(id="one", point=message, who=mine, effect=Error(code=429)))
-    world.service.rules.add(Rule(id="two", point=ack, who=mine, effect=Drop(), times=1))
-    world.service.set_faults(ANN, Faults(garbled=1), device=0)
-    world.service.set_faults(ANN, Faults(), device=0)
-    assert [active.rule.id for active in world.service.rules] == ["one", "two"]
+    world.service.faults.add(Rule(id="one", point=message, who=mine, effect=Error(code=429)))
+    world.service.faults.add(Rule(id="two", point=ack, who=mine, effect=Drop(), times=1))
+    world.service.faults.set(ANN.user, Faults(garbled=1), device=0)
+    world.service.faults.set(ANN.user, Faults(), device=0)
+    assert [active.rule.id for active in world.service.faults] == ["one", "two"]
 
     assert await sent(world, BOB, "M0") is None
     refused = await sent(world, BOB, "M1")
     assert refused is not None
     assert refused.get("error") == "429"
-    world.service.rules.remove("one")
+    world.service.faults.remove("one")
     accepted = await sent(world, BOB, "M2")
 
     assert accepted is not None
     assert "error" not in accepted.attrs
     assert got(world, BOB) == ["M2"]
     with pytest.raises(UnknownRuleError):
-        world.service.rules.remove("one")
+        world.service.faults.remove("one")
 
 
 async def test_a_rule_without_an_account_is_about_every_companion(world: Fixture) -> None:
     """And spares the phones, as those of an account do."""
     companions = [world.companion(number) for number in (ANN, BOB)]
-    world.service.rules.add(Rule(id="all", point=Point.ACK, effect=Drop()))
+    world.service.faults.add(Rule(id="all", point=Point.ACK, effect=Drop()))
 
     for companion in companions:
         assert await sent(world, EVE, "M0", companion.jid) is None
@@ -119,13 +121,13 @@ async def test_a_rule_without_an_account_is_about_every_companion(world: Fixture
 
 
 async def test_a_rule_ends_at_its_moment(world: Fixture) -> None:
-    """One that has passed strikes nothing; one to come does not hinder."""
+    """One that has passed applies to nothing; one to come does not hinder."""
     mine = Who(number=ANN.user, device=0)
     for rule_id, moment in (("past", -1), ("future", 60)):
         until = NOW + timedelta(minutes=moment)
         effect = Delay(seconds=moment + 2)
         rule = Rule(id=rule_id, point=Point.ACK, who=mine, effect=effect, until=until)
-        world.service.rules.add(rule)
+        world.service.faults.add(rule)
 
     stanza = Node("message", {"id": "1", "to": Jid("1", "g.us")})
     outcome = world.service.relay.route(world.lid(ANN), stanza)
@@ -138,20 +140,22 @@ async def test_a_rule_added_again_starts_anew(world: Fixture) -> None:
     """Under the same id it takes the other's place, with nothing applied."""
     rule = Rule(id="x", point=Point.ACK, who=Who(number=ANN.user, device=0), effect=Drop(), times=1)
     for _ in range(2):
-        world.service.rules.add(rule)
+        world.service.faults.add(rule)
         assert await sent(world, BOB, "M0") is None
         assert await sent(world, BOB, "M0") is not None
-    assert len(list(world.service.rules)) == 1
+    assert len(list(world.service.faults)) == 1
 
 
 async def test_a_rule_can_pick_receipts_by_what_they_say(world: Fixture) -> None:
     """Those that say "read" are lost, others arrive."""
     mine = Who(number=BOB.user, device=0)
     match = Match(attrs={"type": "read"})
-    world.service.rules.add(Rule(id="x", point=Point.RECEIPT, who=mine, match=match, effect=Drop()))
+    world.service.faults.add(
+        Rule(id="x", point=Point.RECEIPT, who=mine, match=match, effect=Drop())
+    )
     for kind in ("read", "played"):
         attrs: Attrs = {"id": "M1", "to": world.lid(ANN), "type": kind}
-        await world.service.submit(world.lid(BOB), Node("receipt", attrs))
+        await world.service.relay.submit(world.lid(BOB), Node("receipt", attrs))
 
     assert [node.get("type") for node in world.phones[ANN].got] == ["played"]
 
@@ -160,8 +164,8 @@ async def test_only_ciphertexts_are_damaged(world: Fixture) -> None:
     """And attributes are replaced by others, both on the same message."""
     theirs = Who(number=BOB.user, device=0)
     altered = Alter(attrs={"t": "5"})
-    world.service.rules.add(Rule(id="a", point=Point.DELIVERY, who=theirs, effect=Corrupt()))
-    world.service.rules.add(Rule(id="b", point=Point.DELIVERY, who=theirs, effect=altered))
+    world.service.faults.add(Rule(id="a", point=Point.DELIVERY, who=theirs, effect=Corrupt()))
+    world.service.faults.add(Rule(id="b", point=Point.DELIVERY, who=theirs, effect=altered))
 
     await sent(world, BOB, "M0")
 

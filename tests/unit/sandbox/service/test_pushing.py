@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway_worker.sandbox.service.errors import UnknownAccountError
-from gateway_worker.sandbox.wire.jid import SERVER, pn
+from gateway_worker.sandbox.wire.jid import SERVER
 from gateway_worker.sandbox.wire.node import Attrs, Node
 from tests.unit.sandbox.service.conftest import ANN, BOB, Fixture
 
@@ -14,7 +14,7 @@ from tests.unit.sandbox.service.conftest import ANN, BOB, Fixture
 async def test_what_is_confirmed_waits_for_the_device(world: Fixture, tag: str) -> None:
     """It comes at the next login, and again until the companion has acked it."""
     companion = world.companion(ANN, online=False)
-    assert world.service.push(companion.jid, Node(tag, {"type": "mex"}, (Node("update"),)))
+    assert world.service.connections.push(ANN.user, Node(tag, {"type": "mex"}, (Node("update"),)))
 
     mailbox = world.record(companion.jid).mailbox
     mailbox.open(companion)
@@ -25,7 +25,7 @@ async def test_what_is_confirmed_waits_for_the_device(world: Fixture, tag: str) 
     assert got.get("id")
     assert got.get("t").isdigit()
     ack: Attrs = {"class": tag, "id": got.get("id"), "to": SERVER, "type": got.get("type")}
-    await world.service.submit(companion.jid, Node("ack", ack))
+    await world.service.relay.submit(companion.jid, Node("ack", ack))
     assert len(mailbox) == 0
 
 
@@ -34,7 +34,7 @@ def test_what_is_said_stays_as_it_is(world: Fixture) -> None:
     companion = world.companion(ANN)
     attrs: Attrs = {"from": world.lid(BOB), "id": "N1", "t": "5"}
 
-    world.service.push(companion.jid, Node("notification", attrs))
+    world.service.connections.push(ANN.user, Node("notification", attrs))
 
     assert [node.attrs for node in companion.got] == [attrs]
 
@@ -44,8 +44,8 @@ def test_the_rest_is_for_who_is_there(world: Fixture) -> None:
     here, away = world.companion(ANN), world.companion(ANN, online=False)
     hint = Node("ib", {}, (Node("dirty", {"type": "groups"}),))
 
-    assert world.service.push(here.jid, hint)
-    assert not world.service.push(away.jid, hint)
+    assert world.service.connections.push(ANN.user, hint) == 1
+    assert world.service.connections.push(ANN.user, hint, device=away.jid.device) == 0
 
     assert here.got == [hint]
     assert len(world.record(away.jid).mailbox) == 0
@@ -53,8 +53,8 @@ def test_the_rest_is_for_who_is_there(world: Fixture) -> None:
 
 def test_a_phone_can_be_told_too_and_a_stranger_cannot(world: Fixture) -> None:
     """Device 0 of an account, and an address that nobody has."""
-    assert world.service.push(ANN, Node("notification", {"id": "N1"}))
+    assert world.service.connections.push(ANN.user, Node("notification", {"id": "N1"}), device=0)
     assert [node.get("id") for node in world.phones[ANN].got] == ["N1"]
-    for nobody in (pn("999"), ANN.with_device(9)):
+    for number, device in (("999", None), (ANN.user, 9)):
         with pytest.raises(UnknownAccountError):
-            world.service.push(nobody, Node("notification"))
+            world.service.connections.push(number, Node("notification"), device=device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +16,7 @@ from gateway_worker.sandbox.signal.errors import (
     UnknownPreKeyError,
     UntrustedBundleError,
 )
-from gateway_worker.sandbox.signal.keys import KeyPair, PreKeyBundle
+from gateway_worker.sandbox.signal.keys import KeyPair
 from gateway_worker.sandbox.signal.padding import pad, unpad
 from gateway_worker.sandbox.signal.ratchet import MAX_AHEAD
 from gateway_worker.sandbox.signal.sessions import (
@@ -211,13 +211,7 @@ def test_a_one_time_key_opens_one_session() -> None:
 def test_a_bundle_with_a_foreign_signature_is_refused() -> None:
     """A server cannot swap the signed pre-key."""
     true = SessionBook.generate().bundle()
-    forged = PreKeyBundle(
-        registration_id=true.registration_id,
-        identity=true.identity,
-        signed_key_id=true.signed_key_id,
-        signed_public=KeyPair.generate().public,
-        signed_signature=true.signed_signature,
-    )
+    forged = replace(true, signed=replace(true.signed, public=KeyPair.generate().public))
 
     with pytest.raises(UntrustedBundleError):
         SessionBook.generate().open(BOB, forged)

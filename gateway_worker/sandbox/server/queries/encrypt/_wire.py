@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gateway_worker.sandbox.service.interface import SignedPreKey
+from gateway_worker.sandbox.signal.keys import PublicSignedPreKey
 from gateway_worker.sandbox.wire.node import Node
 
 if TYPE_CHECKING:
-    from gateway_worker.sandbox.service.interface import KeyBundle
+    from gateway_worker.sandbox.signal.keys import PreKeyBundle, PublicPreKey
 
 REGISTRATION_BYTES: Final = 4
 ID_BYTES: Final = 3
@@ -16,11 +16,11 @@ KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 
 
-def published(bundle: KeyBundle) -> tuple[Node, ...]:
+def published(bundle: PreKeyBundle) -> tuple[Node, ...]:
     """Write what a device publishes once."""
-    signed = bundle.signed_prekey
+    signed = bundle.signed
     parts = (
-        Node("id", {}, signed.id.to_bytes(ID_BYTES, "big")),
+        Node("id", {}, signed.key_id.to_bytes(ID_BYTES, "big")),
         Node("value", {}, signed.public),
         Node("signature", {}, signed.signature),
     )
@@ -32,14 +32,19 @@ def published(bundle: KeyBundle) -> tuple[Node, ...]:
     )
 
 
-def signed_prekey(node: Node) -> SignedPreKey:
+def one_time(key: PublicPreKey) -> tuple[Node, ...]:
+    """Write a one-time prekey: its number and the key."""
+    return Node("id", {}, key.key_id.to_bytes(ID_BYTES, "big")), Node("value", {}, key.public)
+
+
+def signed_prekey(node: Node) -> PublicSignedPreKey:
     """Read a signed prekey.
 
     Raises:
         WireError: a part is missing or has another size.
     """
-    return SignedPreKey(
-        id=number(node.require_child("id"), ID_BYTES),
+    return PublicSignedPreKey(
+        key_id=number(node.require_child("id"), ID_BYTES),
         public=node.require_child("value").sized(KEY_BYTES),
         signature=node.require_child("signature").sized(SIGNATURE_BYTES),
     )

@@ -18,7 +18,9 @@ def digest(session: DeviceSession, query: Node) -> Node | None:
     bundle = session.record.bundle
     if bundle is None:
         return error(query, 404, "item-not-found")
-    ids = tuple(Node("id", {}, key.id.to_bytes(ID_BYTES, "big")) for key in session.record.prekeys)
+    ids = tuple(
+        Node("id", {}, key.key_id.to_bytes(ID_BYTES, "big")) for key in session.record.prekeys
+    )
     content = (*published(bundle), Node("list", {}, ids))
     return result(query, Node("digest", {}, content))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.server.queries.answers import Answer
 from gateway_worker.sandbox.server.queries.encrypt._wire import signed_prekey
 from gateway_worker.sandbox.server.stanzas import error, result
-from gateway_worker.sandbox.service.interface import KeyBundle
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.server.session import DeviceSession
@@ -19,11 +19,8 @@ def rotate(session: DeviceSession, query: Node) -> Node | None:
     bundle = session.record.bundle
     if bundle is None:
         return error(query, 404, "item-not-found")
-    session.record.bundle = KeyBundle(
-        registration_id=bundle.registration_id,
-        identity=bundle.identity,
-        signed_prekey=signed_prekey(query.require_child("rotate", "skey")),
-    )
+    rotated = signed_prekey(query.require_child("rotate", "skey"))
+    session.record.bundle = replace(bundle, signed=rotated)
     return result(query)
 
 

@@ -13,7 +13,7 @@ from gateway_worker.sandbox.server.queries.encrypt._wire import (
     signed_prekey,
 )
 from gateway_worker.sandbox.server.stanzas import result
-from gateway_worker.sandbox.service.interface import KeyBundle, PreKey
+from gateway_worker.sandbox.signal.keys import PreKeyBundle, PublicPreKey
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.server.session import DeviceSession
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 def upload(session: DeviceSession, query: Node) -> Node | None:
     """Take them; earlier one-time prekeys stay valid."""
-    session.service.directory.publish(
+    session.service.keys.publish(
         session.jid,
-        KeyBundle(
+        PreKeyBundle(
             registration_id=number(query.require_child("registration"), REGISTRATION_BYTES),
             identity=query.require_child("identity").sized(KEY_BYTES),
-            signed_prekey=signed_prekey(query.require_child("skey")),
+            signed=signed_prekey(query.require_child("skey")),
         ),
         [
-            PreKey(
-                id=number(key.require_child("id"), ID_BYTES),
+            PublicPreKey(
+                key_id=number(key.require_child("id"), ID_BYTES),
                 public=key.require_child("value").sized(KEY_BYTES),
             )
             for key in query.require_child("list").all("key")

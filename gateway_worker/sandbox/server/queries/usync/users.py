@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.server.queries.answers import Answer
 from gateway_worker.sandbox.server.stanzas import result
-from gateway_worker.sandbox.service.accounts import PHONE
+from gateway_worker.sandbox.service.devices import PHONE
 from gateway_worker.sandbox.service.fault_rules import Drop, Point
 from gateway_worker.sandbox.wire.jid import pn
 from gateway_worker.sandbox.wire.node import Attrs, Node
@@ -65,7 +65,7 @@ def _wants_lid(protocols: tuple[Node, ...]) -> bool:
 
 
 def _is_unregistered(session: DeviceSession, account: Account) -> bool:
-    return session.service.rules.consume(Point.LOOKUP, account.devices[PHONE], Drop) is not None
+    return session.service.faults.consume(Point.LOOKUP, account.devices[PHONE], Drop) is not None
 
 
 def _contact_digits(contact: Node | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The signed identity with which a phone vouches for a companion, and the answer to it."""
+"""The signed identity by which an account vouches for a companion, and the companion's answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
 
-from gateway_worker.sandbox.phones.errors import ForgedCompanionError
 from gateway_worker.sandbox.protobuf import build_messages
 from gateway_worker.sandbox.signal.xeddsa import verify
 
@@ -74,24 +73,22 @@ def identity_container(
     return container
 
 
-def check_device_signature(
-    *, account_public: bytes, companion_identity: bytes, device_identity: bytes
-) -> None:
-    """Check the identity that a companion sent back.
+def companion_signed(*, container: bytes, answer: bytes, companion_identity: bytes) -> bool:
+    """Whether the answer is the offered identity, signed by the companion.
 
     Args:
-        account_public: the account's raw identity key.
+        container: the serialized ADVSignedDeviceIdentityHMAC that was offered.
+        answer: the serialized ADVSignedDeviceIdentity that came back.
         companion_identity: the companion's raw identity key.
-        device_identity: the serialized ADVSignedDeviceIdentity it answered with.
-
-    Raises:
-        ForgedCompanionError: it does not parse, or the device signature does not verify.
     """
-    identity = _PROTO["SignedDeviceIdentity"]()
     try:
-        identity.ParseFromString(device_identity)
-    except DecodeError as error:
-        raise ForgedCompanionError("the device identity is not a protocol buffer") from error
-    signed = _BY_DEVICE + identity.details + companion_identity + account_public
-    if not verify(companion_identity, signed, identity.device_signature):
-        raise ForgedCompanionError("the companion's device signature does not verify")
+        offered = _PROTO["SignedDeviceIdentity"].FromString(
+            _PROTO["SignedDeviceIdentityHMAC"].FromString(container).details
+        )
+        signed = _PROTO["SignedDeviceIdentity"].FromString(answer)
+    except DecodeError:
+        return False
+    if signed.details != offered.details:
+        return False
+    message = _BY_DEVICE + signed.details + companion_identity + offered.account_signature_key
+    return verify(companion_identity, message, signed.device_signature)
