@@ -97,6 +97,13 @@ async def arrived(phone: Phone, message_id: str) -> ChatMessage:
     return await phone.inbox.wait_for(lambda message: message.message_id == message_id, timeout=10)
 
 
+async def arrived_own(phone: Phone, message_id: str) -> ChatMessage:
+    """Return what the account's own phone has got from the gateway."""
+    return await phone.own_messages.wait_for(
+        lambda message: message.message_id == message_id, timeout=10
+    )
+
+
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def talk(shared_gateway: Gateway) -> Talk:
     """Link a session and let somebody write to it."""
@@ -133,6 +140,41 @@ async def test_reactions(talk: Talk) -> None:
     assert event.data.content.model_dump(mode="json") == {
         **expected,
         "target": talk.reference(theirs, from_me=False),
+    }
+
+
+async def test_edits(talk: Talk) -> None:
+    """Of a text of the account's own; one of somebody else cannot be edited."""
+    ours = (await talk.send({"kind": "text", "text": "helo"})).message_id
+    theirs = await talk.other.send_text(talk.phone.number, "helo you")
+    await talk.received(theirs)
+
+    content = {"kind": "edit", "target": {"message_id": ours}, "text": "hello"}
+    sent = await talk.send(content)
+    shown = await talk.shown(sent)
+    assert (shown.kind, shown.text, shown.target_id) == ("edit", "hello", ours)
+    assert sent.message_id != ours
+    mine = await arrived_own(talk.phone, sent.message_id)
+    assert (mine.kind, mine.text, mine.target_id) == ("edit", "hello", ours)
+    content["target"] = {"message_id": theirs}
+    failed = await talk.gateway.fail(talk.command(content))
+    assert failed.data.error.code is ErrorCode.INVALID_COMMAND
+
+    assert await talk.told(await talk.other.edit(theirs, "hello you")) == {
+        "kind": "edit",
+        "target": talk.reference(theirs, from_me=False),
+        "text": "hello you",
+        "mentions": [],
+    }
+    change = await talk.phone.edit(await arrived_own(talk.phone, ours), "hello again")
+    event = await talk.gateway.backend.expect(
+        MessageSent, talk.name, lambda event: event.data.message_id == change
+    )
+    assert event.data.content.model_dump(mode="json") == {
+        "kind": "edit",
+        "target": talk.reference(ours, from_me=True),
+        "text": "hello again",
+        "mentions": [],
     }
 
 

@@ -6,20 +6,25 @@ arrives, or both. What this version knows no kind for arrives as `unsupported`.
 
 from typing import Annotated
 
-from gateway_contracts.content import contact, location, reaction, text, unsupported
+from gateway_contracts.content import contact, edit, location, reaction, text, unsupported
 from gateway_contracts.marks import Part
 from gateway_contracts.unions import members, told_apart_by
 
 __all__ = ["ARRIVING_KINDS", "SENDABLE_KINDS", "Content", "ContentToSend"]
 
 _ToSend = (
-    text.TextToSend | location.LocationToSend | contact.ContactToSend | reaction.ReactionToSend
+    text.TextToSend
+    | location.LocationToSend
+    | contact.ContactToSend
+    | reaction.ReactionToSend
+    | edit.EditToSend
 )
 _Arriving = (
     text.TextContent
     | location.LocationContent
     | contact.ContactContent
     | reaction.ReactionContent
+    | edit.EditContent
     | unsupported.UnsupportedContent
 )
 

@@ -13,6 +13,7 @@ from gateway_contracts.content import ARRIVING_KINDS, SENDABLE_KINDS
 from gateway_worker.whatsapp.convert.content import said
 from gateway_worker.whatsapp.convert.kinds import COMPOSED, CONVERTED, KINDS, Composing
 from gateway_worker.whatsapp.convert.people import People
+from gateway_worker.whatsapp.convert.recipients import RecipientError
 from gateway_worker.whatsapp.convert.references import fill_key
 from tests.unit.whatsapp.library_messages import e2e
 
@@ -31,7 +32,12 @@ ABOUT_OTHERS: list[dict[str, Any]] = [
     {"kind": "reaction", "emoji": "x"},
     {"kind": "reaction", "emoji": ""},
 ]
-"""Of the kinds that are about a message of somebody else, without it."""
+"""Of the kinds that are about a message of whomever, without it."""
+ABOUT_OWN: list[dict[str, Any]] = [
+    {"kind": "edit", "text": "hello"},
+    {"kind": "edit", "text": "hello @1", "mentions": ["1@lid"]},
+]
+"""Of the kinds that are about a message of the account's own."""
 
 
 def test_contract_and_host_know_the_same_kinds() -> None:
@@ -52,7 +58,7 @@ def test_contract_and_host_know_the_same_kinds() -> None:
 
 def test_every_kind_is_tried_here() -> None:
     """Both ways."""
-    tried = {content["kind"] for content in (*CONTENTS, *ABOUT_OTHERS)}
+    tried = {content["kind"] for content in (*CONTENTS, *ABOUT_OTHERS, *ABOUT_OWN)}
     assert tried == {kind.name for kind in KINDS}
 
 
@@ -73,21 +79,73 @@ def test_what_is_sent_arrives(content: dict[str, Any]) -> None:
     assert quoted.quoted_id == "3EB0Q"
 
 
-@pytest.mark.parametrize("content", ABOUT_OTHERS)
-def test_what_is_about_a_message_arrives(content: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("content", "from_me"),
+    [*((one, False) for one in ABOUT_OTHERS), *((one, True) for one in ABOUT_OTHERS + ABOUT_OWN)],
+)
+def test_what_is_about_a_message_arrives(content: dict[str, Any], from_me: bool) -> None:  # noqa: FBT001
     """With the key of that message."""
     compose = COMPOSED[content["kind"]].compose
     assert compose is not None
     key = e2e.ReactionMessage().key
-    fill_key(key, TARGET, "4915550002@s.whatsapp.net")
+    fill_key(key, {**TARGET, "from_me": from_me}, "4915550002@s.whatsapp.net")
+    named = content.get("mentions")
+    context = e2e.ContextInfo(mentionedJID=named) if named else None
 
-    found = said(compose(content, Composing(library=e2e, about=key)), PEOPLE)
+    found = said(compose(content, Composing(library=e2e, about=key, context=context)), PEOPLE)
 
     assert found is not None
     assert (found.content, found.is_partial) == (content, False)
     assert found.about == key
     reference = {**TARGET, "chat": "4915550002@s.whatsapp.net"}
     TypeAdapter(Content).validate_python({**found.content, "target": reference})
+
+
+@pytest.mark.parametrize("content", ABOUT_OWN)
+def test_what_only_its_writer_can_do(content: dict[str, Any]) -> None:
+    """Nothing is made that would be about a message of somebody else."""
+    compose = COMPOSED[content["kind"]].compose
+    assert compose is not None
+    key = e2e.ReactionMessage().key
+    fill_key(key, TARGET, "4915550002@s.whatsapp.net")
+
+    with pytest.raises(RecipientError):
+        compose(content, Composing(library=e2e, about=key))
+
+
+@pytest.mark.parametrize(
+    ("edited", "text"),
+    [
+        (e2e.Message(imageMessage=e2e.ImageMessage(caption="look")), "look"),
+        (e2e.Message(imageMessage=e2e.ImageMessage()), ""),
+        (
+            e2e.Message(
+                documentWithCaptionMessage=e2e.FutureProofMessage(
+                    message=e2e.Message(documentMessage=e2e.DocumentMessage(caption="read"))
+                )
+            ),
+            "read",
+        ),
+        (e2e.Message(locationMessage=e2e.LocationMessage()), None),
+        (e2e.Message(), None),
+    ],
+)
+def test_an_edited_caption(edited: Any, text: str | None) -> None:
+    """It is told as a text, and what has none by its name; the writer is who has edited it."""
+    key = {"ID": "3EB0AB", "fromMe": False}
+    change = e2e.ProtocolMessage(type=14, key=key, editedMessage=edited)
+
+    found = said(e2e.Message(protocolMessage=change), PEOPLE)
+
+    assert found is not None
+    if text is None:
+        assert found.content == {
+            "kind": "unsupported",
+            "message_type": "protocolMessage.MESSAGE_EDIT",
+        }
+    else:
+        assert found.content == {"kind": "edit", "text": text}
+        assert found.about.fromMe
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""The new text of a message."""
+
+import time
+from typing import Any, Final
+
+from gateway_worker.whatsapp.convert.kinds import text
+from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
+from gateway_worker.whatsapp.convert.people import People
+from gateway_worker.whatsapp.convert.recipients import RecipientError
+from gateway_worker.whatsapp.convert.texts import short
+from gateway_worker.whatsapp.convert.wrappers import unwrapped
+
+_FIELD: Final = "protocolMessage.MESSAGE_EDIT"
+
+
+def _compose(content: Content, composing: Composing) -> Any:
+    if not composing.about.fromMe:
+        raise RecipientError("only messages of the account's own can be edited")
+    library, compose_text = composing.library, text.KIND.compose
+    assert compose_text is not None
+    change = library.ProtocolMessage(
+        key=composing.about,
+        type=library.ProtocolMessage.MESSAGE_EDIT,
+        editedMessage=compose_text(content, composing),
+        timestampMS=time.time_ns() // 1_000_000,
+    )
+    inner = library.Message(protocolMessage=change)
+    return library.Message(editedMessage=library.FutureProofMessage(message=inner))
+
+
+def _convert(value: Any, people: People) -> Converted:
+    key = type(value.key)()
+    key.CopyFrom(value.key)
+    key.fromMe = True  # nobody can edit what another one wrote, whatever the key says
+    kind, edited = unwrapped(value.editedMessage)
+    if kind is not None and kind in text.KIND.fields:
+        new = text.KIND.fields[kind](edited, people)
+        content, is_partial = {**new.content, "kind": "edit"}, new.is_partial
+    elif isinstance(caption := getattr(edited, "caption", None), str | bytes):
+        content = {"kind": "edit", "text": short(caption, text.MAX_TEXT_CHARACTERS)}
+        is_partial = len(caption) > text.MAX_TEXT_CHARACTERS
+    else:
+        return Converted(content={"kind": "unsupported", "message_type": _FIELD})
+    return Converted(content=content, is_partial=is_partial, about=key)
+
+
+KIND: Final = Kind(name="edit", compose=_compose, fields={_FIELD: _convert})
