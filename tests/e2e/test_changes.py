@@ -178,6 +178,24 @@ async def test_edits(talk: Talk) -> None:
     }
 
 
+async def test_revocations(talk: Talk) -> None:
+    """Of a message of the account's own; between two nobody can revoke what the other wrote."""
+    ours = (await talk.send({"kind": "text", "text": "wrong chat"})).message_id
+    theirs = await talk.other.send_text(talk.phone.number, "wrong chat, too")
+    await talk.received(theirs)
+
+    content = {"kind": "revoke", "target": {"message_id": ours}}
+    shown = await talk.shown(await talk.send(content))
+    assert (shown.kind, shown.target_id) == ("revoke", ours)
+    assert shown.content["protocolMessage"]["key"]["fromMe"]
+    content["target"] = {"message_id": theirs}
+    failed = await talk.gateway.fail(talk.command(content))
+    assert failed.data.error.code is ErrorCode.INVALID_COMMAND
+
+    expected = {"kind": "revoke", "target": talk.reference(theirs, from_me=False)}
+    assert await talk.told(await talk.other.revoke(theirs)) == expected
+
+
 @pytest.mark.parametrize(
     ("target", "more", "pointer"),
     [

@@ -6,7 +6,7 @@ arrives, or both. What this version knows no kind for arrives as `unsupported`.
 
 from typing import Annotated
 
-from gateway_contracts.content import contact, edit, location, reaction, text, unsupported
+from gateway_contracts.content import contact, edit, location, reaction, revoke, text, unsupported
 from gateway_contracts.marks import Part
 from gateway_contracts.unions import members, told_apart_by
 
@@ -18,6 +18,7 @@ _ToSend = (
     | contact.ContactToSend
     | reaction.ReactionToSend
     | edit.EditToSend
+    | revoke.RevokeToSend
 )
 _Arriving = (
     text.TextContent
@@ -25,6 +26,7 @@ _Arriving = (
     | contact.ContactContent
     | reaction.ReactionContent
     | edit.EditContent
+    | revoke.RevokeContent
     | unsupported.UnsupportedContent
 )
 

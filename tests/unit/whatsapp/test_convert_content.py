@@ -89,7 +89,6 @@ def test_wrappers_without_end() -> None:
     [
         (e2e.Message(imageMessage=e2e.ImageMessage(caption="look")), "imageMessage"),
         (e2e.Message(pollCreationMessage=e2e.PollCreationMessage(name="?")), "pollCreationMessage"),
-        (e2e.Message(protocolMessage=e2e.ProtocolMessage(type=0)), "protocolMessage.REVOKE"),
     ],
 )
 def test_other_kinds_are_named(message: Any, kind: str) -> None:

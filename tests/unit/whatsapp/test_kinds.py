@@ -36,6 +36,7 @@ ABOUT_OTHERS: list[dict[str, Any]] = [
 ABOUT_OWN: list[dict[str, Any]] = [
     {"kind": "edit", "text": "hello"},
     {"kind": "edit", "text": "hello @1", "mentions": ["1@lid"]},
+    {"kind": "revoke"},
 ]
 """Of the kinds that are about a message of the account's own."""
 
@@ -111,6 +112,19 @@ def test_what_only_its_writer_can_do(content: dict[str, Any]) -> None:
 
     with pytest.raises(RecipientError):
         compose(content, Composing(library=e2e, about=key))
+
+
+def test_what_an_admin_deletes() -> None:
+    """In a group the writer is named, which says that it is another one; and so it is told."""
+    compose = COMPOSED["revoke"].compose
+    assert compose is not None
+    key = e2e.ReactionMessage().key
+    fill_key(key, TARGET, "120363000000000001@g.us")
+
+    found = said(compose({"kind": "revoke"}, Composing(library=e2e, about=key)), PEOPLE)
+
+    assert found is not None
+    assert (found.about.fromMe, found.about.participant) == (False, TARGET["participant"])
 
 
 @pytest.mark.parametrize(
