@@ -18,7 +18,12 @@ from gateway_worker.whatsapp.confinement import (
     landlock_version,
 )
 from gateway_worker.whatsapp.host.journal import SendJournal
-from gateway_worker.whatsapp.host.kernel import lock_directory, name_process, silence_output
+from gateway_worker.whatsapp.host.kernel import (
+    coarsen_timers,
+    lock_directory,
+    name_process,
+    silence_output,
+)
 from gateway_worker.whatsapp.host.native import (
     Library,
     RootKeyError,
@@ -40,6 +45,9 @@ REPLAY: Final = "gateway_worker.whatsapp.host.replay"
 SWITCH_SECONDS: Final = 0.0002
 """How long the library's thread may have to wait for the interpreter. Meanwhile what it has to
 store piles up in the library, which has confirmed it already."""
+TIMER_SLACK_SECONDS: Final = 0.0005
+"""How late timers may be. While there is anything to do Go's monitor looks at its threads every 20
+microseconds, and a host always has little to do at a time: that was a tenth of all its work."""
 _FAILED: Final = 70
 
 
@@ -69,6 +77,7 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
     os.umask(0o077)
     silence_output(directory / ERRORS_NAME)
     name_process("wa-host")
+    coarsen_timers(TIMER_SLACK_SECONDS)  # before there are other threads, which inherit it
     lock_directory(directory)
     _confine(_home(start), channel, deferred)
     rewind = _rewind(start, channel, deferred)

@@ -57,6 +57,23 @@ die_with_parent(1 if os.getppid() != 1 else 2)
 print("lived on")
 """
 
+COARSE = """
+import ctypes, threading
+from gateway_worker.whatsapp.host.kernel import coarsen_timers
+slack_nanoseconds = lambda: ctypes.CDLL(None).prctl(30, 0, 0, 0, 0)
+before = threading.Thread(target=lambda: (changed.wait(), seen.append(slack_nanoseconds())))
+changed, seen = threading.Event(), []
+usual = slack_nanoseconds()
+before.start()
+coarsen_timers(0.0005)
+changed.set()
+before.join()
+after = threading.Thread(target=lambda: seen.append(slack_nanoseconds()))
+after.start()
+after.join()
+assert seen == [usual, 500_000], (usual, seen)
+"""
+
 SILENT = """
 import os, sys
 from pathlib import Path
@@ -100,6 +117,11 @@ def test_locks_on_files_are_kept_when_connections_are_cut(tmp_path: Path) -> Non
 def test_children_are_reaped() -> None:
     """All there are, and none is no error."""
     assert run(REAP).stderr == ""
+
+
+def test_timers_are_coarse_in_threads_that_start_later() -> None:
+    """So it is done before the library is loaded."""
+    assert run(COARSE).stderr == ""
 
 
 def test_a_process_whose_parent_is_gone_already_ends() -> None:
