@@ -1,10 +1,10 @@
 """What a backend and the gateway worker say to each other over RabbitMQ.
 
 `commands` go in, `events` come out, both in families and in the CloudEvents envelope of `envelope`;
-`content` is what messages carry, a module per kind, and `results` what commands return. `errors` is
-the closed set of error codes, `topology` names exchanges, queues and keys, and `codec` turns bytes
-into models and back. The JSON Schemas in `schemas/`, `asyncapi.json` and RabbitMQ's definitions are
-made from these models by `python -m gateway_contracts.export`.
+a family of commands has what they return, too. `content` is what messages carry, a module per kind.
+`errors` is the closed set of error codes, `topology` names exchanges, queues and keys, and `codec`
+turns bytes into models and back. The JSON Schemas in `schemas/`, `asyncapi.json` and RabbitMQ's
+definitions are made from these models by `python -m gateway_contracts.export`.
 """
 
 from gateway_contracts.backend import (
@@ -25,19 +25,27 @@ from gateway_contracts.codec import (
     readable_id,
     session_id_in,
 )
-from gateway_contracts.commands import Command
-from gateway_contracts.commands.message import MessageSend, MessageSendData, OnUncertain
-from gateway_contracts.commands.replay import SessionReplay, SessionReplayData
+from gateway_contracts.commands import Command, Result
+from gateway_contracts.commands.message import (
+    MessageSend,
+    MessageSendData,
+    OnUncertain,
+    SentInfo,
+)
+from gateway_contracts.commands.replay import ReplayInfo, SessionReplay, SessionReplayData
 from gateway_contracts.commands.session import (
+    Done,
     NoData,
     PairByCode,
     PairByQr,
+    QrInfo,
     SessionCreate,
     SessionCreateData,
     SessionDelete,
     SessionGetQr,
     SessionGetQrData,
     SessionGetStatus,
+    SessionInfo,
     SessionLogout,
     SessionMigrate,
     SessionMigrateData,
@@ -100,11 +108,6 @@ from gateway_contracts.events.worker import (
 from gateway_contracts.people import Account, Participant
 from gateway_contracts.properties import AmqpProperties, properties_for
 from gateway_contracts.references import Quoted, ReplyTarget
-from gateway_contracts.results import Result
-from gateway_contracts.results.message import SentInfo
-from gateway_contracts.results.plain import Done
-from gateway_contracts.results.replay import ReplayInfo
-from gateway_contracts.results.session import QrInfo, SessionInfo
 from gateway_contracts.states import SessionState, StatusReason
 from gateway_contracts.topology import (
     RETRY_DELAYS,

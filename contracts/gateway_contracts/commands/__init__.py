@@ -1,18 +1,27 @@
 """Commands v1. Every command is idempotent by `id`; a repeat gets the stored outcome again.
 
-Each module is a family and ends with the union of its commands. A command of a known family is one
-class there; a family more is one more line in `Command`.
+Each module is a family and ends with the union of its commands and that of what they return. A
+command of a known family is one class there; a family more is one more in `Command` and `Result`.
 """
 
 from typing import Annotated
 
 from pydantic import Field
 
-from gateway_contracts.commands.message import MessageCommand
-from gateway_contracts.commands.replay import ReplayCommand
-from gateway_contracts.commands.session import PairByCode, PairByQr, Pairing, SessionCommand
+from gateway_contracts.commands.message import MessageCommand, MessageResult
+from gateway_contracts.commands.replay import ReplayCommand, ReplayResult
+from gateway_contracts.commands.session import (
+    PairByCode,
+    PairByQr,
+    Pairing,
+    SessionCommand,
+    SessionResult,
+)
 
-__all__ = ["Command", "PairByCode", "PairByQr", "Pairing"]
+__all__ = ["Command", "PairByCode", "PairByQr", "Pairing", "Result"]
 
 Command = Annotated[SessionCommand | ReplayCommand | MessageCommand, Field(discriminator="type")]
 """Every command of this version, told apart by `type`."""
+
+Result = Annotated[SessionResult | MessageResult | ReplayResult, Field(discriminator="kind")]
+"""What a command returns, told apart by `kind`."""

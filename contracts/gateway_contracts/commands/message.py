@@ -1,13 +1,13 @@
-"""Commands that send to a chat."""
+"""Commands that send to a chat, and what they return."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gateway_contracts.content import ContentToSend
 from gateway_contracts.envelope import CommandEnvelope
-from gateway_contracts.model import Recipient, WireModel
+from gateway_contracts.model import Jid, MessageId, Recipient, Timestamp, WireModel
 from gateway_contracts.references import ReplyTarget
 
 
@@ -37,5 +37,25 @@ class MessageSend(CommandEnvelope):
     data: MessageSendData
 
 
+class SentInfo(WireModel):
+    """WhatsApp's server took the message, for at least one device of the recipient."""
+
+    kind: Literal["message"] = "message"
+    message_id: MessageId
+    chat: Jid = Field(
+        description="The conversation under WhatsApp's own id for it: where a number is written in "
+        "two ways, it may differ from `to`."
+    )
+    timestamp: Timestamp
+    devices_left_out: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="How many devices of the recipients the message could not be encrypted for; "
+        "they do not show it, in a group not before they have asked for its key.",
+    )
+
+
 MessageCommand = MessageSend
 """Every command of this family."""
+
+MessageResult = SentInfo
+"""What they return."""

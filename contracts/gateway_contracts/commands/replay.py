@@ -1,6 +1,6 @@
-"""Commands that ask for stored events once more."""
+"""Commands that ask for stored events once more, and what they return."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -64,5 +64,20 @@ class SessionReplay(CommandEnvelope):
     data: SessionReplayData
 
 
+class ReplayInfo(WireModel):
+    """What a replay has published again."""
+
+    kind: Literal["replay"] = "replay"
+    events: Annotated[int, Field(ge=0)] = Field(description="How many events were published.")
+    first_sequence: SequenceNumber | None = Field(None, description="The first of them.")
+    last_sequence: SequenceNumber | None = Field(None, description="The last of them.")
+    complete: bool = Field(
+        description="False if the oldest events that were wanted are no longer stored."
+    )
+
+
 ReplayCommand = SessionReplay
 """Every command of this family."""
+
+ReplayResult = ReplayInfo
+"""What they return."""

@@ -1,11 +1,14 @@
-"""Commands that make, link, stop, move and end a session, and look-ups of how it stands."""
+"""Commands that make, link, stop, move and end a session, look-ups of how it stands, results."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gateway_contracts.envelope import CommandEnvelope
-from gateway_contracts.model import FreeText, Labels, PhoneNumber, WireModel, WorkerId
+from gateway_contracts.marks import PERSONAL
+from gateway_contracts.model import FreeText, Labels, PhoneNumber, Timestamp, WireModel, WorkerId
+from gateway_contracts.people import Account
+from gateway_contracts.states import SessionState, StatusReason
 
 
 class PairByQr(WireModel):
@@ -123,6 +126,37 @@ class SessionMigrate(CommandEnvelope):
     data: SessionMigrateData = Field(default_factory=SessionMigrateData)
 
 
+class SessionInfo(WireModel):
+    """A session as it stands."""
+
+    kind: Literal["session"] = "session"
+    state: SessionState
+    worker: WorkerId | None = None
+    account: Account | None = None
+    labels: dict[str, Annotated[str, PERSONAL]] = Field(default_factory=dict)
+    created_at: Timestamp | None = None
+    reason: StatusReason | None = Field(
+        None,
+        description="`worker_lost` if the session does not run because its worker is gone and no "
+        "other can run it.",
+    )
+
+
+class QrInfo(WireModel):
+    """The QR code that can be scanned now."""
+
+    kind: Literal["qr"] = "qr"
+    code: str
+    expires_at: Timestamp
+    png: str | None = Field(None, description="The code as a PNG image, base64.")
+
+
+class Done(WireModel):
+    """It is done; there is nothing more to tell."""
+
+    kind: Literal["done"] = "done"
+
+
 SessionCommand = (
     SessionCreate
     | SessionRestart
@@ -134,3 +168,6 @@ SessionCommand = (
     | SessionMigrate
 )
 """Every command of this family."""
+
+SessionResult = SessionInfo | QrInfo | Done
+"""What they return."""

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gateway_contracts.commands import Result
 from gateway_contracts.envelope import SessionEventEnvelope
 from gateway_contracts.errors import ErrorBody
 from gateway_contracts.model import WireModel
-from gateway_contracts.results import Result
 
 
 class WarningCode(StrEnum):

@@ -30,7 +30,6 @@ _CONTENT = "gateway_contracts.content."
 _FAMILIES = (
     "gateway_contracts.commands.",
     "gateway_contracts.events.",
-    "gateway_contracts.results.",
 )
 """Modules whose parts stand with the one message that has them, until a second has them too."""
 
