@@ -8,6 +8,7 @@ holds among lanes is this:
 - what changes a session's life (`LIFECYCLE`) overtakes sends that have not begun or that wait; it
   never runs at the same time as a send;
 - a look-up (`LOOKUPS`) overtakes all but an earlier life cycle command that runs or can run;
+- a query (`QUERIES`) does the same, and asks WhatsApp, so that look-ups do not wait for it;
 - replays, and messages among workers that concern no command, go beside all of this.
 
 An item that waits for something steps aside (`Turn.aside`): it keeps its place, and what may
@@ -33,11 +34,15 @@ class Lane(Enum):
     SENDS = "sends"
     LIFECYCLE = "lifecycle"
     LOOKUPS = "lookups"
+    QUERIES = "queries"
     REPLAYS = "replays"
     PEERS = "peers"
     """Messages among workers that concern no command."""
     FREE = "free"
     """Waits for nothing, not even for its own kind."""
+
+
+_AFTER_LIFECYCLE = tuple(lane for lane in Lane if lane is not Lane.LIFECYCLE)
 
 
 class Phase(IntEnum):
@@ -120,7 +125,7 @@ class _Session(Generic[Item]):
                 return True
             case Lane.PEERS:
                 return not begun
-            case Lane.LOOKUPS:
+            case Lane.LOOKUPS | Lane.QUERIES:
                 return _let_pass(begun) and not self._lifecycle_is_due(before=ticket.number)
             case Lane.LIFECYCLE:
                 return _let_pass(begun) and not self.is_running(Lane.SENDS)
@@ -296,7 +301,7 @@ class Scheduler(Generic[Item]):
         for ticket in _ready(session, Lane.LIFECYCLE):
             self._continue(session, ticket)
         self._start_all(key, session, Lane.LIFECYCLE)
-        for lane in (Lane.SENDS, Lane.REPLAYS, Lane.PEERS, Lane.LOOKUPS, Lane.FREE):
+        for lane in _AFTER_LIFECYCLE:
             for ticket in _ready(session, lane):
                 self._continue(session, ticket)
             self._start_all(key, session, lane)

@@ -1,6 +1,13 @@
-"""What each command does: one module per family, one function per type, joined in `HANDLERS`."""
+"""What each command does: one module per family, one function per type, joined in `HANDLERS`.
 
-from gateway_worker.commands.handlers import messages, replay, sessions
+A family more is a module here with `HANDLERS` of its own; a test holds that there is a handler for
+each command of the contract.
+"""
+
+import pkgutil
+from importlib import import_module
+from typing import Final
+
 from gateway_worker.commands.handlers.effect import (
     Context,
     Effect,
@@ -10,11 +17,19 @@ from gateway_worker.commands.handlers.effect import (
     Retry,
 )
 
-HANDLERS: dict[str, Handler] = {
-    **sessions.HANDLERS,
-    **messages.HANDLERS,
-    **replay.HANDLERS,
-}
-"""From a command's type to its handler."""
-
 __all__ = ["HANDLERS", "Context", "Effect", "Handler", "Needs", "Once", "Retry"]
+
+_SHARED: Final = frozenset({"effect", "targets"})
+"""The modules that are no families."""
+
+
+def _handlers() -> dict[str, Handler]:
+    handlers: dict[str, Handler] = {}
+    for module in pkgutil.iter_modules(__path__):
+        if module.name not in _SHARED:
+            handlers |= import_module(f"{__name__}.{module.name}").HANDLERS
+    return handlers
+
+
+HANDLERS: Final = _handlers()
+"""From a command's type to its handler."""

@@ -5,27 +5,19 @@ for 75 seconds, and has no way to give up. What it does have is a rule for a los
 reconnects and sends the same message again under the same id, and so learns what became of it. So
 when the worker gives up on such a call while it runs, its connection is cut. A message that has not
 been handed over by then never is. Queries run beside them, and one that the worker gives up is left
-to the library's own time limit: cutting the connection would cost the others more. Which of both a
-call is, its method says.
+to the library's own time limit: cutting the connection would cost the others more. The next queries
+do not wait for that. Which of both a call is, its method says.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
-from gateway_worker.host_protocol.methods import (
-    Done,
-    Effect,
-    FindChats,
-    HostLane,
-    Logout,
-    Result,
-    SendMessage,
-    WhenLate,
-)
-from gateway_worker.whatsapp.convert.failures import query_failure
+from gateway_worker.host_protocol.methods import Effect, HostLane, WhenLate
+from gateway_worker.whatsapp.convert.failures import SendFailure, query_failure
 from gateway_worker.whatsapp.host.lanes import LaneThread
+from gateway_worker.whatsapp.host.methods import RUNS, Tools
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.sending import GIVEN_UP, Sender, SendFailedError
 from gateway_worker.whatsapp.ipc.frames import (
@@ -44,11 +36,12 @@ NEXT_CUT_SECONDS: Final = 3.0
 """Until the connection is cut once more; after the second time the library stops trying."""
 RECONNECT_SECONDS: Final = 5.0
 """How long the next request waits for the connection that was cut."""
+LATE: Final = SendFailure(
+    kind=Failure.TIMED_OUT, detail="WhatsApp did not answer in time", attempts=1
+)
+"""A query's end, also of one that has only waited for those before it."""
 PAIRING: Final = -1
 """The request for a pairing code, which no worker has numbered."""
-
-Run = Callable[[Request], Result]
-"""Runs a call. Raises `SendFailedError`."""
 
 
 class Commands:
@@ -76,11 +69,7 @@ class Commands:
         self._send = send
         self._unlinked = unlinked
         self._cut = cut
-        self._runs: Mapping[type[Any], Run] = {
-            SendMessage: sender.send,
-            FindChats: sender.chats,
-            Logout: self._logout,
-        }
+        self._tools = Tools(library=library, sender=sender)
         self._cut_when_late: set[int] = set()
         self._is_closed = False
         self._is_up = False
@@ -104,7 +93,9 @@ class Commands:
 
     def cancel(self, request: int) -> None:
         """Answer a request that has not begun, and never begin it; one that runs is late."""
-        if self._queries.take(request) or self._ordered.take(request):
+        if self._queries.take(request) or self._queries.abandon(request):
+            self._send(LATE.frame(request))
+        elif self._ordered.take(request):
             self._refuse(request)
         elif self._ordered.running == request and request in self._cut_when_late:
             if self._sender.give_up(request):
@@ -180,7 +171,7 @@ class Commands:
     def _answer(self, request: Request) -> None:
         frame: FromHost
         try:
-            result = self._runs[type(request.call)](request)
+            result = RUNS[type(request.call)](self._tools, request, request.call)
             frame = Response(request=request.request, result=result)
         except SendFailedError as error:
             frame = error.failure.frame(request.request)
@@ -193,13 +184,6 @@ class Commands:
             self._send(frame)
             if isinstance(frame, Response) and request.call.ends_host:
                 self._unlinked()
-
-    def _logout(self, _request: Request) -> Done:
-        try:
-            self._library.logout()
-        except Exception as error:  # noqa: BLE001 - the library's errors differ by their text only
-            raise SendFailedError(query_failure(str(error), "the logout")) from None
-        return Done()
 
     def _pair(self, number: str) -> None:
         with suppress(OSError):  # as above

@@ -1,4 +1,8 @@
-"""Calls that run one after the other, each lane of them on a thread of its own."""
+"""Calls that run one after the other, each lane of them on a thread of its own.
+
+The library's calls cannot be ended. A lane that gives one up goes on with another thread; the old
+one ends with its call, for which the library has a limit of its own.
+"""
 
 import threading
 import time
@@ -22,6 +26,7 @@ class LaneThread:
         self._jobs: SimpleQueue[tuple[int, Callable[[], None]]] = SimpleQueue()
         self._waiting: set[int] = set()
         self._thread: threading.Thread | None = None
+        self._changing = threading.Lock()
 
     @property
     def running(self) -> int | None:
@@ -44,8 +49,7 @@ class LaneThread:
         self._waiting.add(number)
         self._jobs.put((number, job))
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-            self._thread.start()
+            self._start()
 
     def take(self, number: int) -> bool:
         """Have a job that waits never begin; returns whether it waited. For every thread."""
@@ -55,14 +59,31 @@ class LaneThread:
             return False
         return True
 
+    def abandon(self, number: int) -> bool:
+        """Go on without the end of a job that runs; returns whether it ran.
+
+        Not for a lane whose jobs must not run beside each other.
+        """
+        with self._changing:
+            if self._running != number:
+                return False
+            self._running = None
+            self._idle.set()
+            self._start()
+            return True
+
     def wait_idle(self, seconds: float) -> None:
         """Return when no job runs, or after so long."""
         deadline = time.monotonic() + seconds
         while self._running is not None and (left := deadline - time.monotonic()) > 0:
             self._idle.wait(min(left, 0.1))
 
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        self._thread.start()
+
     def _work(self) -> None:
-        while True:
+        while self._thread is threading.current_thread():
             number, job = self._jobs.get()
             self._before()
             # Said before it is taken, so that whoever finds nothing running can rely on that.
@@ -72,5 +93,10 @@ class LaneThread:
                 if self.take(number):
                     job()
             finally:
+                self._end(number)
+
+    def _end(self, number: int) -> None:
+        with self._changing:
+            if self._running == number:
                 self._running = None
                 self._idle.set()

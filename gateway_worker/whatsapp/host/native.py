@@ -64,6 +64,21 @@ class Callbacks:
     log: Callable[[bytes], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who has a number.
+
+    Attributes:
+        number: The number that was asked about (digits).
+        jid: Whom the server named.
+        is_on_whatsapp: Whether it says that it is there.
+    """
+
+    number: str
+    jid: str
+    is_on_whatsapp: bool
+
+
 class Library:
     """One client of the library.
 
@@ -186,16 +201,20 @@ class Library:
         self._answers[key] = (asked, said, found)
         return found
 
-    def who_has(self, number: str) -> tuple[str, bool]:
-        """Ask the server who has a number (digits), in whichever way that is written.
+    def who_has(self, *numbers: str) -> tuple[Holder, ...]:
+        """Ask the server who has each number (digits), in whichever way that is written.
 
-        Returns:
-            The JID that the server named, and whether it says that it is there.
-
-        Raises `IsOnWhatsAppError`, also if the server named nobody.
+        It may leave numbers out. Raises `IsOnWhatsAppError`, also if it named nobody at all.
         """
-        found = self._client.is_on_whatsapp(f"+{number}")[0]
-        return f"{found.JID.User}@{found.JID.Server}", found.IsIn
+        found = self._client.is_on_whatsapp(*(f"+{number}" for number in numbers))
+        return tuple(
+            Holder(
+                number=one.Query.removeprefix("+"),
+                jid=f"{one.JID.User}@{one.JID.Server}",
+                is_on_whatsapp=one.IsIn,
+            )
+            for one in found
+        )
 
     def pair_phone(self, number: str) -> str:
         """Ask for a code to type on the phone. Raises whatever the library raises."""

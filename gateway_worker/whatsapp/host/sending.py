@@ -231,10 +231,10 @@ class Sender:
     def _ask_for_id(self, to: str) -> str:
         """Return whom the server knows by a number, in whichever way that is written."""
         number = to.partition("@")[0]
-        found, is_on_whatsapp = self._ask(lambda: self._library.who_has(number))
-        if is_on_whatsapp:
-            return found
-        if found != to:  # it names somebody, and says nothing of whether it is there
+        found = self._ask(lambda: self._library.who_has(number))[0]
+        if found.is_on_whatsapp:
+            return found.jid
+        if found.jid != to:  # it names somebody, and says nothing of whether it is there
             detail = f"no usable answer to {LOOK_UP}"
             raise SendFailedError(SendFailure(kind=Failure.TIMED_OUT, detail=detail))
         detail = "WhatsApp knows nobody by this number"

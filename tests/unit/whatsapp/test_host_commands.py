@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
+
+from gateway_worker.host_protocol.methods import Call
 
 SCENE = """
 import threading, time
@@ -90,6 +93,79 @@ def test_a_message_whose_recipient_is_looked_up_is_never_handed_over(
     )
     *told, _begun = played(code.replace("self.is_given_up:", "request.request == 1:"))
     assert [line.strip() for line in told] == heard
+
+
+def test_every_method_is_run_by_something() -> None:
+    """And nothing is run that is no method."""
+    code = "from gateway_worker.whatsapp.host.methods import RUNS\n"
+    code += "print(*(one.__name__ for one in RUNS), sep='\\n')"
+    assert sorted(played(code)) == sorted(one.__name__ for one in get_args(Call))
+
+
+QUERIES = """
+import threading, time
+from queue import Queue
+from gateway_worker.whatsapp.host.commands import Commands
+from gateway_worker.host_protocol.methods import Chats, FindChats
+from gateway_worker.whatsapp.ipc.frames import Request
+
+class Sender:
+    asked, may_end = Queue(), threading.Event()
+    def chats(self, request):
+        self.asked.put(request.request)
+        if request.request == 1:
+            self.may_end.wait()
+        return Chats(chats=(request.call.to,))
+    def give_up(self, request):
+        raise AssertionError("no query is a message")
+
+def cut():
+    raise AssertionError("the connection stays")
+
+told = Queue()
+commands = Commands(
+    library=None, sender=Sender(), send=told.put, unlinked=lambda: None, cut=cut
+)
+
+def ask(request):
+    commands.request(Request(request=request, call=FindChats(to="12025550101")))
+
+def hear():
+    frame = told.get()
+    print(type(frame).__name__, frame.request, getattr(frame, "kind", ""))
+
+ask(1)
+Sender.asked.get()
+ask(2)
+ask(3)
+commands.cancel(2)
+hear()
+commands.cancel(1)
+hear()
+hear()
+ask(4)
+hear()
+Sender.may_end.set()
+hear()
+def lanes():
+    return [one for one in threading.enumerate() if one.name == "queries"]
+
+while len(lanes()) > 1: time.sleep(0.01)
+print("threads:", len(lanes()))
+"""
+"""Four queries, of which the first is not answered until the others are through."""
+
+
+def test_a_late_query_holds_up_no_other_one() -> None:
+    """It and what waits for it are given up as late, and what comes after them is asked at once."""
+    assert [line.strip() for line in played(QUERIES)] == [
+        "Failed 2 timed_out",
+        "Failed 1 timed_out",
+        "Response 3",
+        "Response 4",
+        "Response 1",
+        "threads: 1",
+    ]
 
 
 def played(code: str) -> list[str]:

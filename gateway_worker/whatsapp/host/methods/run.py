@@ -1,0 +1,46 @@
+"""What runs a method, and what it runs with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from gateway_worker.host_protocol.methods import Result
+from gateway_worker.whatsapp.convert.failures import query_failure
+from gateway_worker.whatsapp.host.native import Library
+from gateway_worker.whatsapp.host.sending import Sender, SendFailedError
+from gateway_worker.whatsapp.ipc.frames import Request
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What methods are run with.
+
+    Attributes:
+        library: The client.
+        sender: Sends messages with it.
+    """
+
+    library: Library
+    sender: Sender
+
+
+Run = Callable[[Tools, Request, Any], Result]
+"""Runs the call of a request, which is the last argument. Raises `SendFailedError`."""
+
+
+def ask(question: Callable[[], T], what: str) -> T:
+    """Ask the library something that changes no message.
+
+    Args:
+        question: The call.
+        what: What it asks for, for a person.
+
+    Raises:
+        SendFailedError: It cannot be told.
+    """
+    try:
+        return question()
+    except Exception as error:  # noqa: BLE001 - the library's errors differ by their text only
+        raise SendFailedError(query_failure(str(error), what)) from None
