@@ -111,8 +111,11 @@ def test_no_place_leaks(index: int, canary: str) -> None:
 
 
 def test_a_broken_body_leaks_nothing_either() -> None:
-    whole = json.dumps(GOLDEN[-1], ensure_ascii=False).encode()
-    secrets = [GOLDEN[-1]["data"]["to"], GOLDEN[-1]["data"]["content"]["text"]]
+    (text,) = (
+        one.payload for one in load_examples() if one.name == "wa.message.send.v1.group_mention"
+    )
+    whole = json.dumps(text, ensure_ascii=False).encode()
+    secrets = [text["data"]["to"], text["data"]["content"]["text"]]
     for end in range(len(whole)):
         rejected = outcome(whole[:end])
         assert rejected is not None
