@@ -4,9 +4,42 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from gateway_worker.sandbox.control import models
 from gateway_worker.sandbox.control.abilities.typing_state import TypingState
 from gateway_worker.sandbox.control.caller import Caller
+from gateway_worker.sandbox.control.models.faults import DeviceQuery, FaultsBody, RuleList, RuleView
+from gateway_worker.sandbox.control.models.logs import (
+    HandlingErrorPage,
+    MessagePage,
+    Poll,
+    ReceiptPage,
+)
+from gateway_worker.sandbox.control.models.messages import (
+    ContentView,
+    Emoji,
+    MessageIds,
+    NewContent,
+    NewMessage,
+    NewText,
+    Sent,
+)
+from gateway_worker.sandbox.control.models.phones import (
+    EnterCode,
+    Linked,
+    NewPhone,
+    PhoneChange,
+    PhoneList,
+    PhoneView,
+    Scan,
+    ScriptBody,
+)
+from gateway_worker.sandbox.control.models.service import (
+    EgressList,
+    EgressView,
+    Health,
+    ServiceState,
+    WorkerEnv,
+)
+from gateway_worker.sandbox.control.models.stanzas import Ended, EndStream, Injection, Push, Pushed
 from gateway_worker.sandbox.service.fault_rules import Rule
 from gateway_worker.sandbox.service.faults import StreamEnd
 
@@ -22,59 +55,51 @@ class Methods(Caller):
         """Unblock a contact."""
         await self._call("DELETE", f"/phones/{number}/blocked/{contact}", None)
 
-    async def inbox(self, number: str, poll: models.Poll | None = None) -> models.MessagePage:
+    async def inbox(self, number: str, poll: Poll | None = None) -> MessagePage:
         """Return messages from others, from a position on."""
-        return await self._call("GET", f"/phones/{number}/inbox", models.MessagePage, query=poll)
+        return await self._call("GET", f"/phones/{number}/inbox", MessagePage, query=poll)
 
-    async def own_messages(
-        self, number: str, poll: models.Poll | None = None
-    ) -> models.MessagePage:
+    async def own_messages(self, number: str, poll: Poll | None = None) -> MessagePage:
         """Return messages of the account itself, from a position on."""
-        return await self._call(
-            "GET", f"/phones/{number}/own-messages", models.MessagePage, query=poll
-        )
+        return await self._call("GET", f"/phones/{number}/own-messages", MessagePage, query=poll)
 
-    async def receipts(self, number: str, poll: models.Poll | None = None) -> models.ReceiptPage:
+    async def receipts(self, number: str, poll: Poll | None = None) -> ReceiptPage:
         """Return receipts for messages of the account, from a position on."""
-        return await self._call("GET", f"/phones/{number}/receipts", models.ReceiptPage, query=poll)
+        return await self._call("GET", f"/phones/{number}/receipts", ReceiptPage, query=poll)
 
-    async def handling_errors(
-        self, number: str, poll: models.Poll | None = None
-    ) -> models.HandlingErrorPage:
+    async def handling_errors(self, number: str, poll: Poll | None = None) -> HandlingErrorPage:
         """Return what the phone could not handle, from a position on."""
         return await self._call(
-            "GET", f"/phones/{number}/handling-errors", models.HandlingErrorPage, query=poll
+            "GET", f"/phones/{number}/handling-errors", HandlingErrorPage, query=poll
         )
 
-    async def rules(self) -> tuple[models.RuleView, ...]:
+    async def rules(self) -> tuple[RuleView, ...]:
         """List the fault rules and how often each has applied."""
-        return (await self._call("GET", "/faults", models.RuleList)).rules
+        return (await self._call("GET", "/faults", RuleList)).rules
 
-    async def add_rule(self, rule: Rule) -> models.RuleView:
+    async def add_rule(self, rule: Rule) -> RuleView:
         """Put a fault rule in force; it takes the place of one with the same id."""
-        return await self._call("POST", "/faults", models.RuleView, body=rule)
+        return await self._call("POST", "/faults", RuleView, body=rule)
 
     async def remove_rule(self, rule_id: str) -> None:
         """End a fault rule."""
         await self._call("DELETE", f"/faults/{rule_id}", None)
 
     async def set_faults(
-        self, number: str, faults: models.FaultsBody, *, device: int | None = None
+        self, number: str, faults: FaultsBody, *, device: int | None = None
     ) -> None:
         """Replace the faults of a phone's companions, or of one."""
-        query = models.DeviceQuery(device=device)
+        query = DeviceQuery(device=device)
         await self._call("PUT", f"/phones/{number}/faults", None, body=faults, query=query)
 
     async def clear_faults(self, number: str, *, device: int | None = None) -> None:
         """End the faults of a phone's companions, or of one."""
-        query = models.DeviceQuery(device=device)
+        query = DeviceQuery(device=device)
         await self._call("DELETE", f"/phones/{number}/faults", None, query=query)
 
-    async def faults(self, number: str, device: int) -> models.FaultsBody:
+    async def faults(self, number: str, device: int) -> FaultsBody:
         """Show what is left of the faults set for a companion, or else for its account."""
-        return await self._call(
-            "GET", f"/phones/{number}/companions/{device}/faults", models.FaultsBody
-        )
+        return await self._call("GET", f"/phones/{number}/companions/{device}/faults", FaultsBody)
 
     async def send_text(
         self,
@@ -86,10 +111,8 @@ class Methods(Caller):
         mentions: tuple[str, ...] = (),
     ) -> str:
         """Write a text; returns the message id."""
-        body = models.NewMessage(to=to, text=text, reply_to=reply_to, mentions=mentions)
-        return (
-            await self._call("POST", f"/phones/{number}/messages", models.Sent, body=body)
-        ).message_id
+        body = NewMessage(to=to, text=text, reply_to=reply_to, mentions=mentions)
+        return (await self._call("POST", f"/phones/{number}/messages", Sent, body=body)).message_id
 
     async def send_content(
         self,
@@ -101,70 +124,64 @@ class Methods(Caller):
         mentions: tuple[str, ...] = (),
     ) -> str:
         """Write content of any kind, given as protojson; returns the message id."""
-        body = models.NewContent(to=to, content=content, reply_to=reply_to, mentions=mentions)
-        return (
-            await self._call("POST", f"/phones/{number}/content", models.Sent, body=body)
-        ).message_id
+        body = NewContent(to=to, content=content, reply_to=reply_to, mentions=mentions)
+        return (await self._call("POST", f"/phones/{number}/content", Sent, body=body)).message_id
 
-    async def content(self, number: str, message_id: str) -> models.ContentView:
+    async def content(self, number: str, message_id: str) -> ContentView:
         """Show what is in a message that the phone wrote or got, whatever its kind."""
-        return await self._call("GET", f"/phones/{number}/content/{message_id}", models.ContentView)
+        return await self._call("GET", f"/phones/{number}/content/{message_id}", ContentView)
 
     async def react(self, number: str, message_id: str, emoji: str) -> str:
         """React to a message; an empty emoji takes it back. Returns the id of the reaction."""
-        body = models.Emoji(emoji=emoji)
+        body = Emoji(emoji=emoji)
         return (
             await self._call(
-                "POST", f"/phones/{number}/messages/{message_id}/reactions", models.Sent, body=body
+                "POST", f"/phones/{number}/messages/{message_id}/reactions", Sent, body=body
             )
         ).message_id
 
     async def edit(self, number: str, message_id: str, text: str) -> str:
         """Replace the text of a message of this account; returns the id of the change."""
-        body = models.NewText(text=text)
+        body = NewText(text=text)
         return (
-            await self._call(
-                "PUT", f"/phones/{number}/messages/{message_id}", models.Sent, body=body
-            )
+            await self._call("PUT", f"/phones/{number}/messages/{message_id}", Sent, body=body)
         ).message_id
 
     async def revoke(self, number: str, message_id: str) -> str:
         """Delete a message of this account for everyone; returns the id of the change."""
         return (
-            await self._call("DELETE", f"/phones/{number}/messages/{message_id}", models.Sent)
+            await self._call("DELETE", f"/phones/{number}/messages/{message_id}", Sent)
         ).message_id
 
-    async def phones(self) -> tuple[models.PhoneView, ...]:
+    async def phones(self) -> tuple[PhoneView, ...]:
         """List the phones, in the order in which they were added."""
-        return (await self._call("GET", "/phones", models.PhoneList)).phones
+        return (await self._call("GET", "/phones", PhoneList)).phones
 
     async def add_phone(
         self, number: str | None = None, *, push_name: str = "", lid: str | None = None
-    ) -> models.PhoneView:
+    ) -> PhoneView:
         """Register an account and switch its phone on; without a number a free one is chosen."""
-        body = models.NewPhone(number=number, push_name=push_name, lid=lid)
-        return await self._call("POST", "/phones", models.PhoneView, body=body)
+        body = NewPhone(number=number, push_name=push_name, lid=lid)
+        return await self._call("POST", "/phones", PhoneView, body=body)
 
-    async def phone(self, number: str) -> models.PhoneView:
+    async def phone(self, number: str) -> PhoneView:
         """Show a phone and its companions."""
-        return await self._call("GET", f"/phones/{number}", models.PhoneView)
+        return await self._call("GET", f"/phones/{number}", PhoneView)
 
-    async def rename(self, number: str, push_name: str) -> models.PhoneView:
+    async def rename(self, number: str, push_name: str) -> PhoneView:
         """Rename an account."""
-        body = models.PhoneChange(push_name=push_name)
-        return await self._call("PATCH", f"/phones/{number}", models.PhoneView, body=body)
+        body = PhoneChange(push_name=push_name)
+        return await self._call("PATCH", f"/phones/{number}", PhoneView, body=body)
 
-    async def scan(self, number: str, qr: str) -> models.Linked:
+    async def scan(self, number: str, qr: str) -> Linked:
         """Link the companion that shows a QR."""
-        body = models.Scan(qr=qr)
-        return await self._call("POST", f"/phones/{number}/scan", models.Linked, body=body)
+        body = Scan(qr=qr)
+        return await self._call("POST", f"/phones/{number}/scan", Linked, body=body)
 
-    async def enter_code(
-        self, number: str, code: str, *, timeout_seconds: float = 10.0
-    ) -> models.Linked:
+    async def enter_code(self, number: str, code: str, *, timeout_seconds: float = 10.0) -> Linked:
         """Link the companion that shows a code."""
-        body = models.EnterCode(code=code, timeout_seconds=timeout_seconds)
-        return await self._call("POST", f"/phones/{number}/code", models.Linked, body=body)
+        body = EnterCode(code=code, timeout_seconds=timeout_seconds)
+        return await self._call("POST", f"/phones/{number}/code", Linked, body=body)
 
     async def unlink(self, number: str, device: int) -> None:
         """Remove a companion."""
@@ -172,55 +189,53 @@ class Methods(Caller):
 
     async def read(self, number: str, *message_ids: str) -> None:
         """Send read receipts."""
-        body = models.MessageIds(message_ids=message_ids)
+        body = MessageIds(message_ids=message_ids)
         await self._call("POST", f"/phones/{number}/read", None, body=body)
 
     async def play(self, number: str, *message_ids: str) -> None:
         """Send played receipts."""
-        body = models.MessageIds(message_ids=message_ids)
+        body = MessageIds(message_ids=message_ids)
         await self._call("POST", f"/phones/{number}/played", None, body=body)
 
-    async def set_script(self, number: str, script: models.ScriptBody) -> None:
+    async def set_script(self, number: str, script: ScriptBody) -> None:
         """Replace what a phone does by itself."""
         await self._call("PUT", f"/phones/{number}/script", None, body=script)
 
-    async def health(self) -> models.Health:
+    async def health(self) -> Health:
         """Ask whether it is up."""
-        return await self._call("GET", "/health", models.Health)
+        return await self._call("GET", "/health", Health)
 
-    async def worker_settings(self) -> models.WorkerEnv:
+    async def worker_settings(self) -> WorkerEnv:
         """Return the three settings that point a worker at it."""
-        return await self._call("GET", "/worker-env", models.WorkerEnv)
+        return await self._call("GET", "/worker-env", WorkerEnv)
 
-    async def egress_attempts(self) -> tuple[models.EgressView, ...]:
+    async def egress_attempts(self) -> tuple[EgressView, ...]:
         """Return the requests for other hosts, all of them refused."""
-        return (await self._call("GET", "/egress-attempts", models.EgressList)).attempts
+        return (await self._call("GET", "/egress-attempts", EgressList)).attempts
 
     async def set_reachable(self, *, reachable: bool) -> None:
         """Make the whole service vanish or come back."""
-        body = models.ServiceState(reachable=reachable)
+        body = ServiceState(reachable=reachable)
         await self._call("PUT", "/service", None, body=body)
 
     async def disconnect(
         self, number: str, stream: StreamEnd | None = None, *, device: int | None = None
     ) -> int:
         """Cut companions' connections, or end them with a stream error; returns how many."""
-        body = models.EndStream(stream=stream, device=device)
+        body = EndStream(stream=stream, device=device)
         return (
-            await self._call("POST", f"/phones/{number}/disconnect", models.Ended, body=body)
+            await self._call("POST", f"/phones/{number}/disconnect", Ended, body=body)
         ).connections
 
-    async def inject(self, number: str, stanza: models.Injection) -> int:
+    async def inject(self, number: str, stanza: Injection) -> int:
         """Send companions that are connected any stanza, as it stands; returns to how many."""
         return (
-            await self._call("POST", f"/phones/{number}/stanza", models.Ended, body=stanza)
+            await self._call("POST", f"/phones/{number}/stanza", Ended, body=stanza)
         ).connections
 
-    async def push(self, number: str, stanza: models.Push) -> int:
+    async def push(self, number: str, stanza: Push) -> int:
         """Send companions any stanza as the service does; returns how many get it."""
-        return (
-            await self._call("POST", f"/phones/{number}/push", models.Pushed, body=stanza)
-        ).devices
+        return (await self._call("POST", f"/phones/{number}/push", Pushed, body=stanza)).devices
 
     async def show_typing(
         self,
