@@ -41,6 +41,9 @@ class Stage(Protocol):
             WireError: it makes no sense; the connection is cut.
         """
 
+    def on_room(self) -> None:
+        """The connection was full and is so no more."""
+
     def on_close(self) -> None:
         """The connection is gone. Called once."""
 
@@ -77,6 +80,16 @@ class Connection:
         self._stage: Stage | None = None
         self._input = bytearray()
         self._over = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the client takes less than it is sent; `Stage.on_room` tells when it is over."""
+        return self._socket.is_full
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What was sent and has not left the process."""
+        return self._socket.unsent_bytes
 
     def send(self, node: Node) -> None:
         """Send one stanza; a no-op once the connection is over."""
@@ -115,6 +128,11 @@ class Connection:
             # Bytes from outside: whatever they break ends this connection and nothing else.
             log.warning("sandbox.connection_broken", error=f"{type(error).__name__}: {error}")
             self.abort()
+
+    def on_room(self) -> None:
+        """The websocket takes more again."""
+        if self._stage is not None:
+            self._stage.on_room()
 
     def on_close(self) -> None:
         """The websocket is gone."""

@@ -121,6 +121,9 @@ class PairingStage:
         else:
             self._connection.send(self._unknown.refuse(node))
 
+    def on_room(self) -> None:
+        """See `Stage`; a newcomer is told so little that nothing waits."""
+
     def on_close(self) -> None:
         """See `Stage`."""
         self._closed = True

@@ -88,6 +88,11 @@ class WireServer:
         return len(self._connections)
 
     @property
+    def unsent_bytes(self) -> int:
+        """What clients have not taken yet and the operating system does not hold."""
+        return sum(connection.unsent_bytes for connection in self._connections)
+
+    @property
     def reachable(self) -> bool:
         """Whether the server accepts connections."""
         return self._listener is not None

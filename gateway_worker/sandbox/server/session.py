@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Final
+
+import structlog
 
 from gateway_worker.sandbox.server import refusals
 from gateway_worker.sandbox.server.stanzas import stream_error
@@ -28,7 +30,13 @@ if TYPE_CHECKING:
 RELAYED: Final = frozenset({"message", "receipt", "ack", "chatstate", "presence"})
 SILENT: Final = frozenset({"ib"})
 """Telemetry and hints that get no answer."""
+TRANSIENT: Final = frozenset({"chatstate", "presence"})
+"""What is worth nothing later; a full connection drops it."""
+MAX_HELD_REPLIES: Final = 10_000
+"""A client that asks so much and reads no answer is cut; its mailbox has what it must not miss."""
 LEAVE_SECONDS: Final = 5.0
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class DeviceSession:
@@ -48,6 +56,8 @@ class DeviceSession:
         self._connection = connection
         self._queries = queries
         self._unknown = unknown
+        self._held: deque[Node] = deque()
+        self._held_replies = 0
         self.service = service
         self.account = account
         self.record = record
@@ -58,8 +68,18 @@ class DeviceSession:
         return self.record.lid
 
     def deliver(self, node: Node) -> None:
-        """See `Device`."""
-        self._connection.send(node)
+        """See `Device`; what a full connection cannot take waits here, in order."""
+        if not self._held and not self._connection.is_full:
+            self._connection.send(node)
+        elif node.tag not in TRANSIENT:
+            self._held.append(node)
+
+    def on_room(self) -> None:
+        """See `Stage`."""
+        while self._held and not self._connection.is_full:
+            self._connection.send(self._held.popleft())
+        if not self._held:
+            self._held_replies = 0
 
     def drop(self) -> None:
         """See `CompanionLink`."""
@@ -103,6 +123,7 @@ class DeviceSession:
         self._detach()
 
     def _detach(self) -> None:
+        self._held.clear()
         self.record.mailbox.close(self)
         if self.record.link is self:
             self.record.link = None
@@ -136,11 +157,18 @@ class DeviceSession:
         return reply
 
     def _send(self, node: Node, delay_seconds: float) -> None:
-        if not delay_seconds:
-            self._connection.send(node)
-            return
-        loop = asyncio.get_running_loop()
-        loop.call_later(delay_seconds, self._connection.send, node)
+        if delay_seconds:
+            asyncio.get_running_loop().call_later(delay_seconds, self._reply_now, node)
+        else:
+            self._reply_now(node)
+
+    def _reply_now(self, node: Node) -> None:
+        self.deliver(node)
+        if self._held:
+            self._held_replies += 1
+            if self._held_replies > MAX_HELD_REPLIES:
+                log.warning("sandbox.client_reads_nothing", device=self.record.lid.device)
+                self.drop()
 
     def _tell(self, content: Node) -> None:
-        self._connection.send(Node("ib", {"from": SERVER}, (content,)))
+        self.deliver(Node("ib", {"from": SERVER}, (content,)))

@@ -2,6 +2,9 @@
 
 The protocol calls back synchronously for every message, and gathers what is sent within one turn
 of the event loop into one write; a relay of thousands of small frames lives on that.
+
+A peer that takes nothing is not written to without end: the socket says that it is full. It is
+still read, for clients read nothing themselves while they wait until they may write.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 PATH: Final = "/ws/chat"
 MAX_HEAD_BYTES: Final = 16384
 MAX_MESSAGE_BYTES: Final = 1 << 24
+MAX_BATCH_BYTES: Final = 1 << 18
+"""What may be gathered for one write before the socket counts as full."""
 
 _HEAD_END: Final = b"\r\n\r\n"
 _MAGIC: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -36,6 +41,14 @@ _NORMAL_CLOSURE: Final = b"\x03\xe8"
 class Socket(Protocol):
     """What a connection may do to its websocket."""
 
+    @property
+    def is_full(self) -> bool:
+        """Whether what can wait should wait until `Endpoint.on_room`."""
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What was sent and has not left the process."""
+
     def send(self, payload: bytes) -> None:
         """Send one binary message."""
 
@@ -51,6 +64,9 @@ class Endpoint(Protocol):
 
     def on_message(self, payload: bytes) -> None:
         """Take one message. Must return at once; an error closes the socket."""
+
+    def on_room(self) -> None:
+        """The socket was full and is so no more. Must return at once."""
 
     def on_close(self) -> None:
         """The socket is gone. Called exactly once."""
@@ -75,7 +91,29 @@ class WebSocketServer(asyncio.Protocol):
         self._input = bytearray()
         self._fragments = bytearray()
         self._output: list[bytes] = []
+        self._output_bytes = 0
+        self._paused = False
         self._closing = False
+
+    @property
+    def is_full(self) -> bool:
+        """See `Socket`."""
+        return self._paused or self._output_bytes > MAX_BATCH_BYTES
+
+    @property
+    def unsent_bytes(self) -> int:
+        """See `Socket`."""
+        transport = self._transport
+        return self._output_bytes + (transport.get_write_buffer_size() if transport else 0)
+
+    def pause_writing(self) -> None:
+        """The peer takes less than it is sent."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """The peer has taken most of it."""
+        self._paused = False
+        self._tell_of_room()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport and look at what came before it."""
@@ -119,7 +157,7 @@ class WebSocketServer(asyncio.Protocol):
     def abort(self) -> None:
         """Cut the connection; what is not written yet is lost."""
         self._closing = True
-        self._output.clear()
+        self._forget_output()
         if self._transport is not None:
             self._transport.abort()
 
@@ -190,20 +228,34 @@ class WebSocketServer(asyncio.Protocol):
             head = bytes((_FIN | opcode, _LENGTH_64)) + size.to_bytes(8, "big")
         if not self._output:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._output.append(head + payload)
+        frame = head + payload
+        self._output.append(frame)
+        self._output_bytes += len(frame)
 
     def _flush(self) -> None:
         if self._transport is None:
             return
+        was_full = self._output_bytes > MAX_BATCH_BYTES
         if self._output:
-            self._transport.write(b"".join(self._output))
-            self._output.clear()
+            data = b"".join(self._output)
+            self._forget_output()
+            self._transport.write(data)
         if self._closing:
             self._transport.close()
+        elif was_full:
+            self._tell_of_room()
+
+    def _forget_output(self) -> None:
+        self._output.clear()
+        self._output_bytes = 0
+
+    def _tell_of_room(self) -> None:
+        if self._endpoint is not None and not self.is_full and not self._closing:
+            self._endpoint.on_room()
 
 
 def _next_frame(data: bytearray, at: int) -> tuple[int, bytes, int] | None:
-    """The frame at an offset as (first byte, unmasked payload, offset behind it)."""
+    """The frame at an offset as (first byte, unmasked payload, offset after it)."""
     if len(data) < at + 2:
         return None
     first, second = data[at], data[at + 1]

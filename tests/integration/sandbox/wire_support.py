@@ -6,8 +6,9 @@ import asyncio
 import itertools
 import json
 import os
+import signal
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from gateway_worker.sandbox.service.service import Service
 from gateway_worker.sandbox.wire.jid import Jid
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from gateway_worker.sandbox.service.connections import LinkState
 
@@ -79,6 +80,16 @@ class LibraryClient:
         await self._process.wait()
         await self._reader
         self._process = self._reader = None
+
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """Stop the process in its tracks for the length of the block; its connection stays."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def forget_events(self) -> None:
         """Drop the events that nobody took."""
