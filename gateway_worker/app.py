@@ -2,9 +2,9 @@
 
 Read `run` from top to bottom for the start and from bottom to top for the end: at a stop signal the
 consumer takes no more commands and what has begun is finished, the sessions end their hosts, the
-recorder commits and the relay publishes what is left, and only then the connections close. What the
-parts are made of is in `parts.py`, what can be seen of them in `observation.py`; how the time for
-the end is divided is in `runtime/budget.py`.
+recorder commits and the relay publishes what is left, and only then the connections close. What
+leads outside is in `adapters.py`, what works inside in `parts.py`, what can be seen of it in
+`observation.py`; how the time for the end is divided is in `runtime/budget.py`.
 """
 
 import asyncio
@@ -18,13 +18,15 @@ from importlib.metadata import version
 import structlog
 
 from gateway_contracts import WorkerDraining, WorkerStopped
+from gateway_worker.adapters import open_adapters
 from gateway_worker.config import Environment, Settings
+from gateway_worker.counts import Counts
 from gateway_worker.errors import ConfigurationError, GatewayError
 from gateway_worker.health import HealthSidecar, Lifecycle, Phase
 from gateway_worker.log import Logging, configure_logging, flush_logging
 from gateway_worker.metrics import make_metrics
-from gateway_worker.observation import Counts, observe, observe_logs
-from gateway_worker.parts import Parts, build_parts, open_adapters
+from gateway_worker.observation import observe, observe_logs
+from gateway_worker.parts import Parts, build_parts
 from gateway_worker.runtime.budget import Stage, StopBudget
 from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.runtime.deadline import ExitDeadline
@@ -147,14 +149,14 @@ async def _open(
         # Before others may have the sessions, nothing of them may run here any more.
         start.at_the_end(Stage.SIGN_OFF, adapters.hosts.end_all, "end hosts")
         start.at_the_end(
-            Stage.SIGN_OFF, partial(parts.heartbeat.farewell, WorkerStopped), "farewell"
+            Stage.SIGN_OFF, partial(parts.reports.heartbeat.farewell, WorkerStopped), "farewell"
         )
         await start.service(parts.route_cache, Stage.RELAY)
-        await start.service(parts.relay, Stage.RELAY)
-        await start.service(parts.recorder, Stage.RECORDER)
+        await start.service(parts.outbox.relay, Stage.RELAY)
+        await start.service(parts.outbox.recorder, Stage.RECORDER)
         await start.observer(parts.pruner, Stage.RECORDER)
-        start.at_the_end(Stage.SIDE_WORK, parts.background.join, "side work")
-        await start.service(parts.inbox, Stage.SIDE_WORK)
+        start.at_the_end(Stage.SIDE_WORK, parts.sessions.background.join, "side work")
+        await start.service(parts.commands.inbox, Stage.SIDE_WORK)
         await unless_stopped(start.stop, parts.lease.begin())
     except StoppedError:
         start.budget.hurry()
@@ -169,21 +171,23 @@ async def _work(start: _Start, parts: Parts) -> int:
         StoppedError: The worker is to stop; what has begun until then ends in good order.
     """
     await start.service(parts.lease, Stage.SIDE_WORK)
-    await start.service(parts.manager, Stage.SESSIONS)
-    resumed = await unless_stopped(start.stop, parts.manager.resume())
-    await start.observer(parts.quarantine_retries, Stage.HELPERS)
-    await start.observer(parts.copies, Stage.COMMANDS)
-    await start.service(parts.dispatcher, Stage.COMMANDS)
+    await start.service(parts.sessions.manager, Stage.SESSIONS)
+    resumed = await unless_stopped(start.stop, parts.sessions.manager.resume())
+    await start.observer(parts.sessions.quarantine_retries, Stage.HELPERS)
+    await start.observer(parts.snapshot_schedule, Stage.COMMANDS)
+    await start.service(parts.commands.dispatcher, Stage.COMMANDS)
     await start.service(parts.consumer, Stage.COMMANDS)
-    start.at_the_end(Stage.COMMANDS, parts.dispatcher.give_back, "give back")
+    start.at_the_end(Stage.COMMANDS, parts.commands.dispatcher.give_back, "give back")
     start.at_the_end(Stage.COMMANDS, parts.consumer.stop_intake, "stop intake")
     # What still comes for those that have gone is sent on while commands come to their end.
     start.at_the_end(Stage.COMMANDS, partial(_hand_over, parts, start.budget), "hand over")
-    await start.observer(parts.orphan_spools, Stage.HELPERS)
+    await start.observer(parts.sessions.orphan_spools, Stage.HELPERS)
     await start.service(parts.failover, Stage.HELPERS)
-    start.at_the_end(Stage.HELPERS, partial(parts.heartbeat.farewell, WorkerDraining), "announce")
-    await start.observer(parts.heartbeat, Stage.HELPERS)
-    await start.observer(parts.capacity, Stage.HELPERS)
+    start.at_the_end(
+        Stage.HELPERS, partial(parts.reports.heartbeat.farewell, WorkerDraining), "announce"
+    )
+    await start.observer(parts.reports.heartbeat, Stage.HELPERS)
+    await start.observer(parts.reports.capacity, Stage.HELPERS)
     return resumed
 
 
@@ -228,7 +232,7 @@ async def _hand_over(parts: Parts, budget: StopBudget) -> None:
     While the database is away nobody can be given a session: they stay connected until it is back,
     or until the time for that is over; then they are taken over later.
     """
-    parts.manager.take_no_more()
+    parts.sessions.manager.registry.take_no_more()
     backoff = Backoff(initial_seconds=0.2, maximum_seconds=1.0)
     while not await _announced(parts):
         pause = backoff.next_seconds()
@@ -257,7 +261,7 @@ async def _leave(parts: Parts) -> None:
             await parts.leases.leave()
     except (GatewayError, TimeoutError) as error:
         log.warning("worker.not_signed_off", reason=repr(error))
-    await parts.workers.leave()
+    await parts.presence.leave()
 
 
 def _tell_risks(settings: Settings) -> None:

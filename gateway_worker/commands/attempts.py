@@ -120,7 +120,7 @@ class Attempts:
             session_id=command.subject,
             command_type=command.type,
             worker_id=self._worker_id,
-            epoch=self._manager.epoch_of(command.subject),
+            epoch=self._manager.registry.epoch_of(command.subject),
             fingerprint=fingerprint(command),
         )
 
@@ -191,7 +191,7 @@ class Attempts:
         if not isinstance(error, SessionNotConnectedError):
             return error.code is not ErrorCode.CAPACITY
         is_of_connection = HANDLERS[command.type].needs is Needs.CONNECTION
-        return is_of_connection and self._manager.is_connecting(command.subject)
+        return is_of_connection and self._manager.registry.is_connecting(command.subject)
 
     def is_exhausted(self, command: Command, error: RetryableError, *, last: bool) -> bool:
         """Whether a command that is not tried again was tried as often as it may be."""

@@ -121,8 +121,6 @@ class Dispatcher:
         manager: The sessions of this worker, and who owns the others.
         executor: Executes commands of this worker's sessions.
         forwarder: Sends on what another worker owns.
-        on_held: Called with the number of commands that are held back, or wait with those behind
-            them, whenever it changes.
         hold_seconds: See `HOLD_SECONDS`.
         room_seconds: See `ROOM_SECONDS`.
 
@@ -139,7 +137,6 @@ class Dispatcher:
         manager: SessionManager,
         executor: Executor,
         forwarder: Forwarder,
-        on_held: Callable[[int], None] = lambda _held: None,
         hold_seconds: float = HOLD_SECONDS,
         room_seconds: float = ROOM_SECONDS,
     ) -> None:
@@ -151,7 +148,7 @@ class Dispatcher:
         self._refusals = _refusal_allowances()
         self.events_ignored = 0
         self.refusals_untold = 0
-        self._on_held = on_held
+        self._held_watchers: list[Callable[[int], None]] = []
         self._room_seconds = room_seconds
         self._is_full = False
         self._without_room: set[Work] = set()
@@ -245,8 +242,16 @@ class Dispatcher:
         finally:
             await self._scheduler.cancel()
 
+    def watch_held(self, watcher: Callable[[int], None]) -> None:
+        """Call `watcher` whenever it changes how many commands are held back.
+
+        With those that wait after them: so many deliveries are not settled for a while.
+        """
+        self._held_watchers.append(watcher)
+
     def _tell_held(self, _changed: int) -> None:
-        self._on_held(self._turns.held + self._scheduler.stuck)
+        for watcher in self._held_watchers:
+            watcher(self._turns.held + self._scheduler.stuck)
 
     # What ends a wait.
 
@@ -375,7 +380,7 @@ class Dispatcher:
         if course.is_blocked:  # its worker is dead and nobody has taken the session over yet
             return await self._run_stranded(session_id, work)
         if course.is_leaving and control is not None:
-            await self._manager.note_left(session_id, control.epoch)
+            await self._manager.directory.note_left(session_id, control.epoch)
         if course.step is not None and not course.is_here:
             return await self._send_on(session_id, work, course, course.step)
         if control is None:
@@ -385,7 +390,7 @@ class Dispatcher:
     def _awaits_room(self, work: Work) -> bool:
         """Whether it is a creation for which there is no room anywhere, and may be soon."""
         is_new = isinstance(work.content, SessionCreate) and work.delivery.unassigned
-        waits = is_new and self._is_full and not self._manager.has_room
+        waits = is_new and self._is_full and not self._manager.registry.has_room
         if waits and time.monotonic() - work.arrived >= self._room_seconds:
             work.failure = CapacityError("no worker has had room for it")
         if waits and work.failure is None and not self._is_overdue(work):
@@ -400,7 +405,7 @@ class Dispatcher:
             return True  # the queue that it belongs into is not there
         is_on_its_way = await self._forwarder.forward(work.delivery, step)
         if course.is_astray:
-            await self._manager.turn_away(session_id)
+            await self._manager.rebinder.turn_away(session_id)
         return is_on_its_way
 
     async def _take(
@@ -431,7 +436,7 @@ class Dispatcher:
         if now < work.look_again and not is_overdue:
             return False
         work.look_again = now + _STRANDED_PAUSE_SECONDS
-        row = await self._manager.stranded(session_id, at_once=is_overdue)
+        row = await self._manager.stranded.find(session_id, at_once=is_overdue)
         if row is None:
             return False
         if not isinstance(content, PeerMessage):
@@ -446,7 +451,7 @@ class Dispatcher:
 
     async def _has_arrived(self, session_id: str) -> bool:
         """Begin with a session of ours whose commands come before it; False if it is not ours."""
-        if self._manager.epoch_of(session_id) is None:
+        if self._manager.registry.epoch_of(session_id) is None:
             try:
                 await self._manager.find(session_id)
             except OwnedElsewhereError:
@@ -510,7 +515,7 @@ class Dispatcher:
                 rejected,
                 command_id=command_id,
                 session_id=session_id,
-                epoch=self._manager.epoch_of(session_id),
+                epoch=self._manager.registry.epoch_of(session_id),
                 command_type=readable_id(delivery.message_type),
             )
         kind = rejected.command_type or "unreadable"

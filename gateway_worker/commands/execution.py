@@ -181,7 +181,7 @@ class Executor:
         if committed.fenced:
             return False
         if committed.transferred and end.change.transfer is not None:
-            await self._manager.depart(command.subject, end.change.transfer.to_worker)
+            await self._manager.departures.depart(command.subject, end.change.transfer.to_worker)
         await self._settle(delivery, end)
         self._observe(command.type, end.name, stopwatch)
         log.info("command.settled", outcome=end.name, **stopwatch.fields())
@@ -223,7 +223,7 @@ class Executor:
     async def give_up(self, delivery: Delivery, command: Command, *, arrived: float) -> None:
         """End a command that the gateway itself has failed, so that it does not come for ever."""
         error = GatewayError("the gateway failed; its log has the details").body()
-        epoch = self._manager.epoch_of(command.subject)
+        epoch = self._manager.registry.epoch_of(command.subject)
         change = self._outcomes.failure(command, error, attempts=1, epoch=epoch)
         await self.bury(delivery, command.type, change, error, arrived=arrived)
 
@@ -233,7 +233,7 @@ class Executor:
         """End a command that is not to be executed, unless it has an outcome already."""
         stopwatch = Stopwatch(arrived=arrived)
         entry = await self._attempts.enter(command)
-        epoch = self._manager.epoch_of(command.subject)
+        epoch = self._manager.registry.epoch_of(command.subject)
         end = self._answer_of(command, entry, epoch)
         end = end or self._failure(command, error, entry, exhausted=True)
         await self._commit(command, warned(end.change, delivery, command), stopwatch)
@@ -273,7 +273,7 @@ class Executor:
             committed = await self._recorder.record(replace(change, message=None))
         stopwatch.lap("commit")
         if committed.fenced and change.epoch is not None:  # its new owner decides
-            self._manager.fence(command.subject, change.epoch)
+            self._manager.registry.fence(command.subject, change.epoch)
         return committed
 
     async def _bring_about(
@@ -285,16 +285,16 @@ class Executor:
     ) -> _End | None:
         """Try until there is an end; None if another worker turns out to own the session."""
         backoff = self._attempts.patience.backoff()
-        first_epoch = self._manager.epoch_of(command.subject)
+        first_epoch = self._manager.registry.epoch_of(command.subject)
         outage = Backoff(initial_seconds=0.2, maximum_seconds=5.0)
         while True:
-            epoch = self._manager.epoch_of(command.subject)
+            epoch = self._manager.registry.epoch_of(command.subject)
             if epoch != first_epoch:
                 return None  # it has gone while the command waited: not to be entered as ours
             entry = await self._attempts.enter(command)
             stopwatch.lap("inbox")
             if entry.verdict is Verdict.FENCED:
-                self._manager.fence(command.subject, epoch)
+                self._manager.registry.fence(command.subject, epoch)
                 return None
             try:
                 end = await self._attempt(command, entry, stopwatch, run)
@@ -324,7 +324,7 @@ class Executor:
     ) -> bool:
         """Whether a command has been tried often, or for a connection long enough."""
         if isinstance(error, SessionNotConnectedError):
-            return self._manager.seconds_to_connect(command.subject, run.arrived) <= 0
+            return self._manager.registry.seconds_to_connect(command.subject, run.arrived) <= 0
         seconds = time.monotonic() - run.began
         return self._attempts.patience.is_over(
             error, attempts=backoff.attempts + 1, seconds=seconds
@@ -341,7 +341,7 @@ class Executor:
             OwnedElsewhereError: As it says.
             _WaitedError: As it says.
         """
-        epoch = self._manager.epoch_of(command.subject)
+        epoch = self._manager.registry.epoch_of(command.subject)
         if (answer := self._answer_of(command, entry, epoch)) is not None:
             return answer
         try:
@@ -437,7 +437,7 @@ class Executor:
 
     async def _stay(self, command: Command, change: Change, refused: TransferRefusedError) -> _End:
         """End a move that came to nothing: the session goes on here."""
-        await self._manager.stay(command.subject)
+        await self._manager.departures.stay(command.subject)
         outcome = change.outcome
         return self._failure(
             command,
@@ -456,7 +456,7 @@ class Executor:
     ) -> _End:
         body = error.body()
         if epoch is None:
-            epoch = self._manager.epoch_of(command.subject)
+            epoch = self._manager.registry.epoch_of(command.subject)
         change = self._outcomes.failure(command, body, attempts=entry.attempts, epoch=epoch)
         return _End(
             name=body.code,

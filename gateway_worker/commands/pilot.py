@@ -59,7 +59,7 @@ class Pilot:
         )
         if control is None:
             return await self._course_of_command(session_id, delivery, way)
-        where = await self._manager.whereabouts(session_id, anew=True)
+        where = await self._manager.directory.whereabouts(session_id, anew=True)
         if where.worker_id is None:
             return self._course(delivery, where, None)
         if control.kind is not PeerMessageKind.MARKER:
@@ -74,17 +74,17 @@ class Pilot:
 
     async def _course_of_command(self, session_id: str, delivery: Delivery, way: Way) -> Course:
         known_to = max(way.stage or 0, way.hop or 0)
-        where = await self._manager.whereabouts(session_id, known_to=known_to)
+        where = await self._manager.directory.whereabouts(session_id, known_to=known_to)
         course = self._course(delivery, where, _step(way, where))
-        if where.worker_id == self._manager.worker_id and not course.is_here:
+        if where.worker_id == self._manager.directory.worker_id and not course.is_here:
             # As far as this worker knows, a marker has not come out of its own queue yet. Somebody
             # else may have attended the queue meanwhile.
-            where = await self._manager.whereabouts(session_id, anew=True)
+            where = await self._manager.directory.whereabouts(session_id, anew=True)
             course = self._course(delivery, where, _step(way, where))
         return course
 
     def _course(self, delivery: Delivery, where: Whereabouts, step: Step | None) -> Course:
-        here, owner = self._manager.worker_id, where.worker_id
+        here, owner = self._manager.directory.worker_id, where.worker_id
         is_attended = delivery.origin not in (None, here)
         if step is None:
             return Course(where=where, step=None, is_here=True)

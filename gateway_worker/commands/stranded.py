@@ -68,7 +68,7 @@ class StrandedCommands:
             case SessionStop():
                 return self._stopped(row)
             case SessionDelete():
-                await self._manager.destroy_stranded(row)
+                await self._manager.stranded.destroy(row)
                 return StrandedEffect(result=Done(), delete=True)
             case SessionCreate():
                 raise SessionExistsError(f"the session {row.session_id} exists already")

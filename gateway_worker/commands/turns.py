@@ -51,7 +51,7 @@ class Turns(Generic[Item]):
             log.info("session.order_restored", session_id=session_id, released=len(released))
         self._count()
         if passed is not None:
-            await self._manager.note_passed(session_id, passed)
+            await self._manager.directory.note_passed(session_id, passed)
         return released
 
     def remove(self, session_id: str, item: Item) -> bool:
@@ -65,7 +65,7 @@ class Turns(Generic[Item]):
     def outdated(self, session_id: str) -> list[Item]:
         """Take back, in order, what is held for a session that is not ours, or is ours anew."""
         epoch, hold = self._holds.get(session_id, (None, None))
-        if hold is None or epoch == self._manager.epoch_of(session_id):
+        if hold is None or epoch == self._manager.registry.epoch_of(session_id):
             return []
         del self._holds[session_id]
         items = hold.withdraw()
@@ -74,7 +74,7 @@ class Turns(Generic[Item]):
 
     def _hold(self, session_id: str) -> Hold[Item] | None:
         """Return the session's hold if it waits for markers."""
-        epoch, pending = self._manager.pending_of(session_id)
+        epoch, pending = self._manager.registry.pending_of(session_id)
         _, known = self._holds.get(session_id, (0, None))
         if known is not None or not pending:
             return known

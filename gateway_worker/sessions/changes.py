@@ -17,6 +17,11 @@ from gateway_contracts.events import SessionState
 from gateway_worker.errors import GatewayError
 
 
+def source_of(worker_id: str) -> str:
+    """Return the `source` attribute of a worker's events."""
+    return f"/workers/{worker_id}"
+
+
 class DesiredState(StrEnum):
     """What the backend wants of a session, whatever its state is now."""
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway_contracts import PairByQr, SessionState, SessionStatus, StatusReason
+from gateway_worker.runtime.background import Background
+from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.hosting import LinkEnded, PairingEnded
 from gateway_worker.sessions.ports import SessionRow
@@ -16,7 +17,7 @@ from gateway_worker.sessions.session.disconnects import disconnect_of
 from gateway_worker.sessions.session.state import SessionStateMachine
 from gateway_worker.sessions.session.transitions import IllegalTransitionError, is_running
 from tests.property.support import run
-from tests.support.ports import surroundings
+from tests.support.ports import QuietRouteCache
 from tests.support.recorder import MemoryRecorder
 
 S = SessionState
@@ -46,7 +47,8 @@ class SessionLife(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.journal = MemoryRecorder()
         self.is_lost = False
-        self.around = surroundings(self.journal, worker_id="w", directory=Path("/nowhere"))
+        self.background = Background(name="test")
+        clock = SystemClock()
         self.fence_calls = 0
         row = SessionRow(
             session_id="s",
@@ -56,9 +58,17 @@ class SessionLife(RuleBasedStateMachine):
             device_name="Gateway",
             worker_id="w",
             epoch=3,
-            created_at=self.around.clock.now(),
+            created_at=clock.now(),
         )
-        self.machine = SessionStateMachine(row=row, around=self.around, on_fenced=self.on_fenced)
+        self.machine = SessionStateMachine(
+            row=row,
+            worker_id="w",
+            recorder=self.journal,
+            route_cache=QuietRouteCache(),
+            background=self.background,
+            clock=clock,
+        )
+        self.machine.when_fenced(self.on_fenced)
         self.do(self.machine.announce_created)
         self.model = S.CREATED
         self.told = 1
@@ -145,7 +155,7 @@ class SessionLife(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Leave nothing behind."""
-        self.runner.run(self.around.background.join())
+        self.runner.run(self.background.join())
         self.runner.close()
 
 

@@ -15,8 +15,7 @@ from gateway_contracts import SessionState
 from gateway_worker.commands.forwarding import CommandForwarder
 from gateway_worker.commands.ports import Delivery, Entry, InboxStore, Postponer, Received
 from gateway_worker.host_protocol.methods import Method, R
-from gateway_worker.runtime.background import Background
-from gateway_worker.runtime.clock import Clock, SystemClock
+from gateway_worker.sessions.build import SessionPorts, Sessions, build_sessions
 from gateway_worker.sessions.changes import Change, Committed, MessageRow
 from gateway_worker.sessions.hosting import (
     HostLauncher,
@@ -25,7 +24,7 @@ from gateway_worker.sessions.hosting import (
     LeftoverSpools,
     SessionHost,
 )
-from gateway_worker.sessions.lease_state import LeaseState
+from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ownership.ports import DeadWorkers, Intake, SessionsHere
 from gateway_worker.sessions.peer_messages import PeerMessages
 from gateway_worker.sessions.ports import (
@@ -41,7 +40,6 @@ from gateway_worker.sessions.ports import (
     SessionStore,
 )
 from gateway_worker.sessions.send_journal import SendJournals, SendTrace
-from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
 
 
 def unasked(port: object, what: str) -> NoReturn:
@@ -393,27 +391,39 @@ class QuietObserver(SessionObserver):
         """Take it."""
 
 
-def surroundings(
-    recorder: Recorder, *, worker_id: str, directory: Path, clock: Clock | None = None
-) -> Surroundings:
-    """Return what sessions share, of which only the recorder is asked; replace what else is."""
-    tenure = LeaseState()
-    tenure.extend(float("inf"))
-    return Surroundings(
-        worker_id=worker_id,
-        data_dir=directory,
-        launcher=UnaskedLauncher(),
+def session_ports(recorder: Recorder) -> SessionPorts:
+    """Return what sessions need, of which only the recorder is asked; replace what else is."""
+    launcher = UnaskedLauncher()
+    return SessionPorts(
+        launcher=launcher,
+        spools=launcher,
         recorder=recorder,
+        relay=QuietRelay(),
         sessions=UnaskedSessions(),
-        messages=UnaskedMessages(),
         bindings=UnaskedBindings(),
         route_cache=QuietRouteCache(),
         snapshots=UnaskedSnapshots(),
         journals=UnaskedJournals(),
-        background=Background(name="test"),
-        clock=clock or SystemClock(),
-        limits=SessionLimits(),
+        peer_messages=UnaskedPeerMessages(),
         observer=QuietObserver(),
-        lease_state=tenure,
-        relay=QuietRelay(),
     )
+
+
+def sessions_on(
+    ports: SessionPorts,
+    *,
+    worker_id: str,
+    directory: Path,
+    capacity: int = 10,
+    limits: SessionLimits | None = None,
+) -> Sessions:
+    """Return the sessions of a worker that holds its lease for ever."""
+    sessions = build_sessions(
+        ports,
+        worker_id=worker_id,
+        data_directory=directory,
+        capacity=capacity,
+        limits=limits,
+    )
+    sessions.lease_state.extend(float("inf"))
+    return sessions

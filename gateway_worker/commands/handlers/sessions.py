@@ -67,7 +67,7 @@ async def delete(context: Context, command: SessionDelete) -> Effect:
     """Unlink the session and remove every trace of it."""
     session = await context.manager.find(command.subject)
     await session.destroy()
-    context.manager.forget(session)
+    context.manager.departures.forget(session)
     return Effect(result=Done(), session=session, delete=True)
 
 
@@ -76,16 +76,18 @@ async def migrate(context: Context, command: SessionMigrate) -> Effect:
     manager = context.manager
     session = await manager.find(command.subject)
     wished = command.data.to
-    if wished == manager.worker_id:
+    if wished == manager.directory.worker_id:
         return Effect(result=session.info(), session=session)
-    target = await manager.place(wished)  # asked first: it stays connected if nobody takes it
+    target = await manager.directory.place(
+        wished
+    )  # asked first: it stays connected if nobody takes it
     if target is None:
         raise CapacityError(
             f"the worker {wished} cannot take the session" if wished else "no other worker has room"
         )
-    if not manager.is_portable:
+    if not manager.directory.is_portable:
         raise UnsupportedError("sessions cannot move: the gateway has no SNAPSHOT_KEYS")
-    if not await manager.is_listening(target):
+    if not await manager.directory.is_listening(target):
         silent = f"the worker {target} does not answer"
         raise CapacityError(silent) if wished else DependencyError(silent)
     try:

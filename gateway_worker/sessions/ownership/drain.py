@@ -43,8 +43,24 @@ class BetweenCommands(Protocol):
         ...
 
 
+class PeersOverBroker(Protocol):
+    """What a drain asks the broker. Every call may raise `DependencyError`."""
+
+    async def backlog(self) -> int:
+        """Return how many messages are in this worker's queue or not settled."""
+        ...
+
+    async def check(self) -> None:
+        """Return if other workers could be told something now."""
+        ...
+
+    async def is_listening(self, worker_id: str) -> bool:
+        """Whether a worker takes what comes for it."""
+        ...
+
+
 class DepartingSessions(Protocol):
-    """The sessions of this worker, as far as a drain lets go of them (the manager)."""
+    """The sessions of this worker, as far as a drain lets go of them (the registry)."""
 
     def session_ids(self) -> Sequence[str]:
         """Return the sessions that are here."""
@@ -56,14 +72,6 @@ class DepartingSessions(Protocol):
 
     def fence(self, session_id: str, epoch: int) -> None:
         """Note that another worker owns a session since that epoch."""
-        ...
-
-    async def depart(self, session_id: str, to_worker: str) -> None:
-        """Let go of a session that another worker owns now, and tell that worker."""
-        ...
-
-    async def is_listening(self, worker_id: str) -> bool:
-        """Whether a worker takes what comes for it. Raises `DependencyError`."""
         ...
 
 
@@ -81,42 +89,42 @@ class Drain:
 
     Args:
         worker_id: This worker.
-        manager: Its sessions.
+        here: Its sessions.
+        depart: Lets go of a session that another worker owns now, and tells that worker.
         sessions: Says who has room.
         recorder: Commits the transfer.
         commands: Finds the moment between two commands.
         is_portable: Whether sessions can move at all: their device stores can be had elsewhere.
-        backlog: Asks how many messages are in this worker's queue or in hand.
-        ask_broker: Raises `DependencyError` if other workers could not be told anything now.
+        broker: Asked whether the others can be told, and whether anything still comes.
     """
 
     def __init__(
         self,
         *,
         worker_id: str,
-        manager: DepartingSessions,
+        here: DepartingSessions,
+        depart: Callable[[str, str], Awaitable[None]],
         sessions: SessionStore,
         recorder: Recorder,
         commands: BetweenCommands,
         is_portable: bool,
-        backlog: Callable[[], Awaitable[int]],
-        ask_broker: Callable[[], Awaitable[None]],
+        broker: PeersOverBroker,
     ) -> None:
         self._worker_id = worker_id
-        self._manager = manager
+        self._here = here
+        self._depart = depart
         self._sessions = sessions
         self._recorder = recorder
         self._commands = commands
         self._is_portable = is_portable
-        self._backlog = backlog
-        self._ask_broker = ask_broker
+        self._broker = broker
         self._is_patient = False
         self._broker_until = 0.0
 
     @property
     def has_work(self) -> bool:
         """Whether there are sessions that could move."""
-        return self._is_portable and bool(self._manager.session_ids())
+        return self._is_portable and bool(self._here.session_ids())
 
     async def run(self, *, seconds: float, after_outage: bool = False) -> int:
         """Hand over what others have room for; returns how many were. Bounded in time.
@@ -134,7 +142,7 @@ class Drain:
             return 0
         self._is_patient = after_outage
         self._broker_until = time.monotonic() + seconds * _BROKER_PART
-        waiting = list(self._manager.session_ids())
+        waiting = list(self._here.session_ids())
         moved = 0
 
         async def move_on() -> None:
@@ -156,7 +164,7 @@ class Drain:
             for task in workers:
                 task.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-        log.info("drain.handed_over", sessions=moved, left=len(self._manager.session_ids()))
+        log.info("drain.handed_over", sessions=moved, left=len(self._here.session_ids()))
         if moved:
             await self._until_sent_on()
         return moved
@@ -168,7 +176,7 @@ class Drain:
             async with asyncio.timeout(_SENDING_ON_SECONDS):
                 while quiet < _QUIET_LOOKS:
                     await asyncio.sleep(_LOOK_SECONDS)
-                    quiet = quiet + 1 if await self._backlog() == 0 else 0
+                    quiet = quiet + 1 if await self._broker.backlog() == 0 else 0
 
     async def _move(self, session_id: str) -> _End:
         end = _End.STAYS
@@ -184,7 +192,7 @@ class Drain:
         return end
 
     async def _hand_over(self, session_id: str) -> _End:
-        session = self._manager.held_session(session_id)
+        session = self._here.held_session(session_id)
         if session is None:
             return _End.STAYS
         refused = 0
@@ -229,8 +237,8 @@ class Drain:
             return True
         try:
             async with asyncio.timeout(_BROKER_SECONDS):
-                await self._ask_broker()
-                return await self._manager.is_listening(target)
+                await self._broker.check()
+                return await self._broker.is_listening(target)
         except TimeoutError as error:
             raise DependencyError("the broker does not answer") from error
 
@@ -250,7 +258,7 @@ class Drain:
         )
         committed = await self._recorder.record(change)
         if committed.fenced:
-            self._manager.fence(session.session_id, session.epoch)
+            self._here.fence(session.session_id, session.epoch)
             return _End.STAYS
-        await self._manager.depart(session.session_id, target)
+        await self._depart(session.session_id, target)
         return _End.MOVED

@@ -1,16 +1,21 @@
 """The sessions that a worker holds: found by their ids, counted, and bounded by its capacity."""
 
+import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from gateway_contracts import SessionState
+from gateway_worker.errors import CapacityError
 from gateway_worker.sessions.ports import PendingMarker
 from gateway_worker.sessions.session.session import Session
 from gateway_worker.sessions.store.snapshot_schedule import StoreFiles
 
+_ARRIVAL_SECONDS = 0.02
+
 
 class SessionRegistry:
-    """What is there; how sessions come and go is the manager's.
+    """What is there; how sessions come and go is for `SessionManager` and `Departures` to say.
 
     Args:
         capacity: How many sessions there may be.
@@ -21,7 +26,9 @@ class SessionRegistry:
         self._takes_more = True
         self._room_watchers: list[Callable[[bool], None]] = []
         self._sessions: dict[str, Session] = {}
-        self._coming: set[str] = set()
+        self._arriving: set[str] = set()
+
+    # Room.
 
     @property
     def capacity(self) -> int:
@@ -33,6 +40,11 @@ class SessionRegistry:
         """Whether one more session fits."""
         return self._takes_more and len(self._sessions) < self._capacity
 
+    def check_room(self) -> None:
+        """Raise `CapacityError` unless one more session fits."""
+        if not self.has_room:
+            raise CapacityError(f"this worker holds its {self._capacity} sessions already")
+
     def watch_room(self, watcher: Callable[[bool], None]) -> None:
         """Call `watcher` with whether one more session fits, now and whenever that may change."""
         self._room_watchers.append(watcher)
@@ -42,6 +54,8 @@ class SessionRegistry:
         """Take on no more sessions: the worker drains."""
         self._takes_more = False
         self._tell_room()
+
+    # All of them.
 
     def states(self) -> dict[SessionState, int]:
         """Return how many sessions are in each state."""
@@ -63,24 +77,16 @@ class SessionRegistry:
             if session.is_linked and session.is_running and not session.is_leaving
         ]
 
-    def host_pids(self) -> list[int]:
-        """Return the process ids of all running hosts."""
-        pids = (session.host_pid for session in self._sessions.values())
-        return [pid for pid in pids if pid is not None]
+    # One of them.
 
     def is_held(self, session_id: str) -> bool:
         """Whether a session is here, or is just being made."""
-        return session_id in self._sessions or session_id in self._coming
+        return session_id in self._sessions or session_id in self._arriving
 
     def held_session(self, session_id: str) -> Session | None:
         """Return a session of this worker, or None."""
         session = self._sessions.get(session_id)
         return None if session is None or session.fenced else session
-
-    def is_running(self, session_id: str) -> bool:
-        """Whether a session of this worker is connected or about to be."""
-        session = self.held_session(session_id)
-        return session is not None and session.is_running
 
     def is_connecting(self, session_id: str) -> bool:
         """Whether a session of this worker is linked, and is or will soon be connected."""
@@ -101,6 +107,50 @@ class SessionRegistry:
         """Return the epoch of a session of this worker and the markers that it waits for."""
         session = self.held_session(session_id)
         return (0, ()) if session is None else (session.epoch, session.pending)
+
+    def fence(self, session_id: str, epoch: int | None) -> None:
+        """Note that another worker turned out to own a session: its host is to stop.
+
+        A session that has another epoch by now, or was created anew, is left alone.
+        """
+        session = self._sessions.get(session_id)
+        if session is not None and session.epoch == epoch:
+            session.fence()
+
+    # How they change.
+
+    def find(self, session_id: str) -> Session | None:
+        """Return a session that is here, even if another worker owns it by now."""
+        return self._sessions.get(session_id)
+
+    def add(self, session: Session) -> None:
+        """Enter a session; one of the same id is replaced."""
+        self._sessions[session.session_id] = session
+        self._tell_room()
+
+    def remove(self, session_id: str) -> None:
+        """Take a session out, if it is here; whoever waits for it is told."""
+        if (session := self._sessions.pop(session_id, None)) is not None:
+            session.leave()
+        self._tell_room()
+
+    @contextlib.contextmanager
+    def arriving(self, session_id: str) -> Iterator[None]:
+        """Keep others from beginning with a session too, while this one does."""
+        self._arriving.add(session_id)
+        try:
+            yield
+        finally:
+            self._arriving.discard(session_id)
+
+    def expect(self, session_id: str) -> None:
+        """Note that a session will arrive; `arriving` ends that."""
+        self._arriving.add(session_id)
+
+    async def until_arrived(self, session_id: str) -> None:
+        """Return when nobody is beginning with a session."""
+        while session_id in self._arriving:  # noqa: ASYNC110 - a matter of milliseconds
+            await asyncio.sleep(_ARRIVAL_SECONDS)
 
     def _tell_room(self) -> None:
         for watcher in self._room_watchers:

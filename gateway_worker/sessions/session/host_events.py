@@ -1,6 +1,7 @@
-"""What a session makes of what its host tells: arrivals, the link's ups and downs, pairing."""
+"""What follows from the events of a session's host: arrivals, the link's ups and downs, pairing."""
 
 import asyncio
+import time
 
 import structlog
 
@@ -21,11 +22,11 @@ from gateway_worker.sessions.hosting import (
     UndecryptableMessage,
 )
 from gateway_worker.sessions.inbound.recording import InboundRecorder
+from gateway_worker.sessions.ports import SessionObserver
 from gateway_worker.sessions.session.disconnects import Disconnect, disconnect_of
 from gateway_worker.sessions.session.state import SessionStateMachine
 from gateway_worker.sessions.session.supervisor import HostSupervisor
 from gateway_worker.sessions.store.device_store import DeviceStore
-from gateway_worker.sessions.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
 
@@ -39,36 +40,38 @@ class HostEventHandler:
 
     Args:
         session_id: Whose hosts they are.
-        around: What all sessions share.
         machine: Told of every step.
+        supervisor: Keeps the host alive, and hears of its ends here.
         inbound: Gets what arrives.
         store: Copied as soon as the device is linked.
         came: Whether the session came from another worker.
+        observer: Counts arrivals and restored connections.
+        first_copy_seconds: How long a newly linked session waits for the first copy of its store.
 
     Attributes:
-        supervisor: Keeps the host alive; set before the first event.
         is_closing: Whether the host is being stopped for good: a link that comes up does not count.
     """
-
-    supervisor: HostSupervisor
 
     def __init__(
         self,
         *,
         session_id: str,
-        around: Surroundings,
         machine: SessionStateMachine,
+        supervisor: HostSupervisor,
         inbound: InboundRecorder,
         store: DeviceStore,
         came: bool,
+        observer: SessionObserver,
+        first_copy_seconds: float,
     ) -> None:
-        self._session_id = session_id
         self._log = log.bind(session_id=session_id)
-        self._around = around
         self._machine = machine
+        self._supervisor = supervisor
         self._inbound = inbound
         self._store = store
         self._came = came
+        self._observer = observer
+        self._first_copy_seconds = first_copy_seconds
         self._replaced: list[float] = []
         self._snapshot_due = False
         self.is_closing = False
@@ -88,11 +91,11 @@ class HostEventHandler:
     async def _on_arrival(
         self, event: InboundMessage | InboundReceipt | UndecryptableMessage
     ) -> None:
-        host = self.supervisor.host
+        host = self._supervisor.host
         if host is None:
             return  # not acknowledged: its spool brings it again
         if isinstance(event, InboundMessage):
-            self._around.observer.message_arrived()
+            self._observer.message_arrived()
             await self._inbound.message(event, host.acknowledge)
         elif isinstance(event, UndecryptableMessage):
             await self._inbound.undecryptable(event, host.acknowledge)
@@ -109,17 +112,17 @@ class HostEventHandler:
                         SessionState.RECONNECTING, StatusReason.CONNECTION_LOST, detail=event.detail
                     )
             case LinkEnded():
-                self.supervisor.ended(self._disconnect_of(event))
+                self._supervisor.ended(self._disconnect_of(event))
             case HostExited():
                 self._machine.clear_qr()
-                self.supervisor.exited(event)
+                self._supervisor.exited(event)
 
     def _on_link_up(self, account: Account) -> None:
-        self.supervisor.healthy()
+        self._supervisor.healthy()
         if self._machine.state is SessionState.CONNECTED or self.is_closing:
             return
         if self._machine.state is SessionState.RECONNECTING:
-            self._around.observer.link_restored()
+            self._observer.link_restored()
         self._machine.account = account
         self._machine.enter(
             SessionState.CONNECTED,
@@ -136,7 +139,7 @@ class HostEventHandler:
         ending = disconnect_of(event)
         if ending.reason is not StatusReason.STREAM_REPLACED or not self._came:
             return ending
-        now = self._around.clock.monotonic()
+        now = time.monotonic()
         self._replaced = [at for at in self._replaced if now - at < _CONTEST_SECONDS] + [now]
         if len(self._replaced) > _CONTESTS:
             return ending
@@ -149,7 +152,7 @@ class HostEventHandler:
         """
         self._snapshot_due = False
         try:
-            async with asyncio.timeout(self._around.limits.first_copy_seconds):
+            async with asyncio.timeout(self._first_copy_seconds):
                 await self._store.save_if_possible()
         except TimeoutError:
             self._log.warning("session.first_copy_late")
@@ -161,7 +164,7 @@ class HostEventHandler:
             case PairCodeIssued():
                 self._machine.show_pair_code(event.code, event.valid_seconds)
             case PairingEnded():
-                self.supervisor.ended(disconnect_of(event))
+                self._supervisor.ended(disconnect_of(event))
             case Paired():
                 self._snapshot_due = True
                 self._machine.clear_qr()

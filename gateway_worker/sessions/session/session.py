@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -17,37 +18,63 @@ import structlog
 from gateway_contracts import Account, SessionInfo, SessionState, StatusReason
 from gateway_worker.errors import (
     GatewayError,
-    PermanentError,
     SessionLinkedError,
     SessionNotConnectedError,
     SessionNotLinkedError,
     UnsupportedError,
 )
 from gateway_worker.host_protocol.methods import Effect, Logout, Method, R, Result
+from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.changes import DesiredState, SessionUpdate
-from gateway_worker.sessions.hosting import (
-    HostSpec,
-    SessionHost,
-)
-from gateway_worker.sessions.inbound.forwarded import forwarded_change
-from gateway_worker.sessions.inbound.quarantine import Quarantine
+from gateway_worker.sessions.hosting import SessionHost
+from gateway_worker.sessions.inbound.forwarded import ForwardedArrivals
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
-from gateway_worker.sessions.inbound.recording import InboundRecorder
+from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
-from gateway_worker.sessions.send_journal import Acknowledged, NotSubmitted, Rejected
+from gateway_worker.sessions.send_journal import (
+    Acknowledged,
+    NotSubmitted,
+    Rejected,
+    SendJournals,
+)
 from gateway_worker.sessions.session.disconnects import Disconnect
 from gateway_worker.sessions.session.host_events import HostEventHandler
 from gateway_worker.sessions.session.quiesce import Quiescer
 from gateway_worker.sessions.session.state import SessionStateMachine
 from gateway_worker.sessions.session.supervisor import HostSupervisor
+from gateway_worker.sessions.session.traces import SessionTraces
 from gateway_worker.sessions.session.transitions import is_running
 from gateway_worker.sessions.store.device_store import DeviceStore
 from gateway_worker.sessions.store.snapshot_schedule import StoreFiles
-from gateway_worker.sessions.store.store_files import forget_device, remove_directory
-from gateway_worker.sessions.surroundings import Surroundings
+from gateway_worker.sessions.store.store_files import remove_directory
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionParts:
+    """What a session is made of; `SessionFactory` joins it.
+
+    Attributes:
+        machine: Its state.
+        supervisor: Keeps its host alive.
+        host_events: Gets the host's events.
+        store: Its device store.
+        quiescer: Gets it ready to leave.
+        sends: Those that are executing.
+        forwarded: Records what arrived at a former owner.
+        quarantine_retry: Records again those of its arrivals that the database has refused.
+    """
+
+    machine: SessionStateMachine
+    supervisor: HostSupervisor
+    host_events: HostEventHandler
+    store: DeviceStore
+    quiescer: Quiescer
+    sends: SendsInProgress
+    forwarded: ForwardedArrivals
+    quarantine_retry: QuarantineRetry
 
 
 class Session:
@@ -55,71 +82,50 @@ class Session:
 
     Args:
         row: The session as the database has it.
-        around: What all sessions share.
-        local_epoch: See `DeviceStore`.
+        worker_id: This worker.
+        parts: What it is made of.
+        journals: Tell what became of interrupted sends.
+        traces: What it leaves outside of database and disk.
+        clock: For the ends of QR codes.
+        limits: For how long is waited.
         on_lost: Called once if another worker turns out to own the session.
 
     Attributes:
         pending: The markers that its commands wait for, after it came from another worker.
+        sends: Those that are executing.
+        quarantine_retry: Records again those of its arrivals that the database has refused.
     """
 
     def __init__(
         self,
         *,
         row: SessionRow,
-        around: Surroundings,
-        local_epoch: int | None = None,
-        on_lost: Callable[["Session"], None] = lambda _session: None,
+        worker_id: str,
+        parts: SessionParts,
+        journals: SendJournals,
+        traces: SessionTraces,
+        clock: Clock,
+        limits: SessionLimits,
+        on_lost: Callable[["Session"], None],
     ) -> None:
         self._row = row
-        self._around = around
+        self._worker_id = worker_id
+        self._machine = parts.machine
+        self._supervisor = parts.supervisor
+        self._host_events = parts.host_events
+        self._store = parts.store
+        self._quiescer = parts.quiescer
+        self._forwarded = parts.forwarded
+        self._journals = journals
+        self._traces = traces
+        self._clock = clock
+        self._limits = limits
         self._on_lost = on_lost
-        self.pending = row.pending
-        self._store = DeviceStore(
-            session_id=row.session_id,
-            epoch=row.epoch,
-            first_epoch=row.first_epoch,
-            local_epoch=local_epoch,
-            directory=around.directory(row.session_id),
-            parking=around.parking,
-            snapshots=around.snapshots,
-            moves=around.moves,
-        )
-        self._quarantine = Quarantine(self._store.directory)
         self._log = log.bind(session_id=row.session_id)
-        self._machine = SessionStateMachine(row=row, around=around, on_fenced=self._on_fenced)
-        self.sends = SendsInProgress(remembered=around.limits.remembered_sends)
-        self._host_events = HostEventHandler(
-            session_id=row.session_id,
-            around=around,
-            machine=self._machine,
-            inbound=self._make_inbound(),
-            store=self._store,
-            came=bool(row.pending),
-        )
-        self._supervisor = self._host_events.supervisor = HostSupervisor(
-            session_id=row.session_id,
-            around=around,
-            machine=self._machine,
-            spec=self._spec,
-            listener=self._host_events.on_event,
-            conclude=self._conclude,
-            ensure_store=lambda: self._store.ensure(linked=self.account is not None),
-        )
-
-        self._quarantine_retry = QuarantineRetry(
-            session_id=row.session_id,
-            epoch=row.epoch,
-            quarantine=self._quarantine,
-            record=self._machine.record,
-        )
-        self._quiescer = Quiescer(
-            session_id=row.session_id,
-            around=around,
-            machine=self._machine,
-            host_events=self._host_events,
-            store=self._store,
-        )
+        self.pending = row.pending
+        self.sends = parts.sends
+        self.quarantine_retry = parts.quarantine_retry
+        self._machine.when_fenced(self._on_fenced)
 
     @property
     def session_id(self) -> str:
@@ -181,7 +187,7 @@ class Session:
         if not self.is_connecting:
             return 0.0
         began = max(arrived, self._machine.disconnected_since)
-        return began + self._around.limits.connect_wait_seconds - time.monotonic()
+        return began + self._limits.connect_wait_seconds - time.monotonic()
 
     @property
     def is_leaving(self) -> bool:
@@ -209,7 +215,7 @@ class Session:
         """Return the session as a backend sees it."""
         return SessionInfo(
             state=self.state,
-            worker=self._around.worker_id,
+            worker=self._worker_id,
             account=self.account,
             labels=self._row.labels,
             created_at=self._row.created_at,
@@ -235,11 +241,11 @@ class Session:
             reason,
             update=SessionUpdate(desired=DesiredState.RUNNING),
         )
-        self._supervisor.start()
+        self._supervisor.start(self._host_events.on_event)
 
     async def stop(self) -> None:
         """Disconnect and stay stopped until `start`; an end that came before remains."""
-        await self._halt()
+        await self._supervisor.halt()
         if self.state is SessionState.CREATED or is_running(self.state):
             self._machine.enter(
                 SessionState.STOPPED,
@@ -250,7 +256,7 @@ class Session:
 
     async def shut_down(self) -> None:
         """Leave because the worker stops: the session goes on when a worker takes it up again."""
-        await self._halt()
+        await self._supervisor.halt()
         if not self.fenced and is_running(self.state):
             self._machine.enter(SessionState.RECONNECTING, StatusReason.WORKER_DRAINING)
             await self._store.save_if_possible()
@@ -261,7 +267,7 @@ class Session:
         Raises:
             GatewayError: It must not go, and goes on here.
         """
-        await self._quiescer.quiesce(reason, halt=self._halt, resume=self.resume)
+        await self._quiescer.quiesce(reason, resume=self.resume)
 
     def resume(self) -> None:
         """Go on here after all."""
@@ -271,7 +277,7 @@ class Session:
 
     async def close(self) -> None:
         """End the host of a session that another worker owns. Idempotent."""
-        await self._halt()
+        await self._supervisor.halt()
 
     async def logout(self) -> None:
         """Unlink the device at WhatsApp and forget it here.
@@ -284,8 +290,8 @@ class Session:
         if self.account is None:
             raise SessionNotLinkedError("there is no device to unlink")
         await self._connected_host().request(Logout())
-        await self._halt()
-        await self._conclude(
+        await self._supervisor.halt()
+        await self._supervisor.conclude(
             Disconnect(SessionState.LOGGED_OUT, StatusReason.LOGGED_OUT_BY_COMMAND, forget=True)
         )
 
@@ -298,17 +304,13 @@ class Session:
         host = self._supervisor.host
         if host is not None and self.state is SessionState.CONNECTED:
             try:
-                async with asyncio.timeout(self._around.limits.logout_seconds):
+                async with asyncio.timeout(self._limits.logout_seconds):
                     await host.request(Logout())
             except (GatewayError, TimeoutError) as error:
                 self._log.warning("session.unlink_failed", reason=repr(error))
-        await self._halt()
-        await self._around.bindings.unbind(self.session_id)
-        await self._around.snapshots.delete(self.session_id)
-        await self._around.background.run(
-            self.session_id, lambda: self._around.route_cache.remove(self.session_id)
-        )
-        await asyncio.to_thread(remove_directory, self._around.directory(self.session_id))
+        await self._supervisor.halt()
+        await self._traces.remove(self.session_id)
+        await asyncio.to_thread(remove_directory, self._store.directory)
 
     async def until_connected(self) -> None:
         """Return when it is connected, or when it will not be here."""
@@ -334,7 +336,7 @@ class Session:
     @property
     def qr_wait_seconds(self) -> float:
         """How long to wait for the first code."""
-        return self._around.limits.qr_wait_seconds
+        return self._limits.qr_wait_seconds
 
     async def until_qr(self) -> None:
         """Return when there is a QR code or none will come."""
@@ -378,33 +380,19 @@ class Session:
         """
         if worker_id is None or epoch is None:
             return None, False
-        trace = await self._around.journals.look_up(
+        trace = await self._journals.look_up(
             self._store.directory, command_id, worker_id=worker_id, epoch=epoch, began=began
         )
         result = trace.result if isinstance(trace, Acknowledged) else None
         return result, isinstance(trace, Acknowledged | NotSubmitted | Rejected)
 
     async def record_forwarded(self, events: Sequence[bytes]) -> bool:
-        """Record messages that arrived at a former owner; False if another worker has it now."""
-        changes = [
-            forwarded_change(event, session_id=self.session_id, epoch=self.epoch)
-            for event in events
-        ]
-        for change in changes:
-            try:
-                if (await self._machine.record(change)).fenced:
-                    return False
-            except PermanentError as error:  # told again later, as if it had arrived here
-                ids = [event.id for event in change.events]
-                self._log.error("inbound.refused", events=ids, reason=type(error).__name__)
-                await asyncio.to_thread(self._quarantine.keep, change)
-                self._around.quarantined.note()
-        return True
+        """Record messages that arrived at a former owner; False if another worker has it now.
 
-    @property
-    def quarantine_retry(self) -> QuarantineRetry:
-        """What tells again those of its arrivals that the database has refused."""
-        return self._quarantine_retry
+        Raises:
+            ValueError: One of them is no arrival.
+        """
+        return await self._forwarded.record(events)
 
     def current_qr(self) -> CurrentQr:
         """Return the QR code to scan.
@@ -419,48 +407,11 @@ class Session:
         if self._row.pairing.method != "qr":
             raise UnsupportedError("the session pairs by code, not by QR")
         qr = self._machine.qr
-        if qr is None or qr.expires_at <= self._around.clock.now():
+        if qr is None or qr.expires_at <= self._clock.now():
             raise SessionNotConnectedError(f"there is no QR code; the session is {self.state}")
         return qr
 
     # Inside.
-
-    def _make_inbound(self) -> InboundRecorder:
-        return InboundRecorder(
-            session_id=self.session_id,
-            source=self._around.source,
-            sends=self.sends,
-            record=self._machine.record,
-            epoch=self.epoch,
-            unacknowledged=self._around.limits.unacknowledged,
-            quarantine=self._quarantine.keep,
-            on_quarantined=self._around.quarantined.note,
-        )
-
-    def _spec(self) -> HostSpec:
-        return HostSpec(
-            session_id=self.session_id,
-            directory=self._around.directory(self.session_id),
-            resume_jid=self.account.jid if self.account else None,
-            pairing=self._row.pairing,
-            device_name=self._row.device_name,
-            worker_id=self._around.worker_id,
-            epoch=self.epoch,
-        )
-
-    async def _halt(self) -> None:
-        await self._supervisor.halt()
-        self._machine.clear_qr()
-
-    async def _conclude(self, ending: Disconnect) -> None:
-        """Go to a final state; the store of an unlinked device is void, so it goes."""
-        if ending.forget:
-            await asyncio.to_thread(forget_device, self._around.directory(self.session_id))
-            try:
-                await self._around.snapshots.delete(self.session_id)
-            except GatewayError as error:
-                self._log.warning("session.snapshot_not_deleted", reason=str(error))
-        self._machine.end(ending)
 
     def _connected_host(self) -> SessionHost:
         host = self._supervisor.host
@@ -469,6 +420,5 @@ class Session:
         return host
 
     def _on_fenced(self) -> None:
-        self._supervisor.kill()
-        self._around.background.post(f"fence:{self.session_id}", self._halt)
+        self._supervisor.abandon()
         self._on_lost(self)

@@ -18,11 +18,18 @@ from gateway_contracts import (
     SessionStatusData,
     StatusReason,
 )
-from gateway_worker.sessions.changes import Change, Committed, DesiredState, SessionUpdate
-from gateway_worker.sessions.ports import CurrentQr, SessionRow
+from gateway_worker.runtime.background import Background
+from gateway_worker.runtime.clock import Clock
+from gateway_worker.sessions.changes import (
+    Change,
+    Committed,
+    DesiredState,
+    SessionUpdate,
+    source_of,
+)
+from gateway_worker.sessions.ports import CurrentQr, Recorder, RouteCache, SessionRow
 from gateway_worker.sessions.session.disconnects import Disconnect
 from gateway_worker.sessions.session.transitions import check_transition
-from gateway_worker.sessions.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +41,11 @@ class SessionStateMachine:
 
     Args:
         row: The session as the database has it.
-        around: What all sessions share.
-        on_fenced: Called once if another worker turns out to own the session.
+        worker_id: This worker.
+        recorder: Gets every change.
+        route_cache: Shows backends state and QR code.
+        background: Writes to it, in order.
+        clock: For the ends of codes and pauses.
 
     Attributes:
         has_left: Whether the session is not this worker's any more, or was deleted.
@@ -43,11 +53,23 @@ class SessionStateMachine:
     """
 
     def __init__(
-        self, *, row: SessionRow, around: Surroundings, on_fenced: Callable[[], None]
+        self,
+        *,
+        row: SessionRow,
+        worker_id: str,
+        recorder: Recorder,
+        route_cache: RouteCache,
+        background: Background,
+        clock: Clock,
     ) -> None:
         self._row = row
-        self._around = around
-        self._on_fenced = on_fenced
+        self._worker_id = worker_id
+        self._source = source_of(worker_id)
+        self._recorder = recorder
+        self._route_cache = route_cache
+        self._background = background
+        self._clock = clock
+        self._on_fenced: Callable[[], None] = _ignore
         self._changed = asyncio.Event()
         self._qr_attempt = 0
         self._last: asyncio.Future[Committed] | None = None
@@ -57,6 +79,10 @@ class SessionStateMachine:
         self.fenced = False
         self.has_left = False
         self.disconnected_since = time.monotonic()
+
+    def when_fenced(self, listener: Callable[[], None]) -> None:
+        """Call `listener` once, if another worker turns out to own the session."""
+        self._on_fenced = listener
 
     def enter(
         self,
@@ -86,6 +112,12 @@ class SessionStateMachine:
         self._announce(previous, reason, detail=detail, retry_at=retry_at, update=update)
         self._changed.set()
 
+    def pause(self, reason: StatusReason, *, detail: str | None, seconds: float) -> None:
+        """Note that the connection is made again after so long."""
+        self.enter(
+            SessionState.RECONNECTING, reason, detail=detail, retry_at=self._deadline(seconds)
+        )
+
     def end(self, ending: Disconnect) -> None:
         """Go to a state that only a command leaves again."""
         if ending.forget:
@@ -94,7 +126,7 @@ class SessionStateMachine:
             ending.state,
             ending.reason,
             detail=ending.detail,
-            retry_at=ending.retry_at(self._around.clock.now()),
+            retry_at=ending.retry_at(self._clock.now()),
             update=SessionUpdate(desired=DesiredState.STOPPED, forget_account=ending.forget),
         )
 
@@ -112,9 +144,7 @@ class SessionStateMachine:
         self._qr_attempt += 1
         self._set_qr(qr)
         data = SessionQrData(code=code, expires_at=qr.expires_at, attempt=self._qr_attempt)
-        self._publish(
-            SessionQr(source=self._around.source, subject=self._row.session_id, data=data)
-        )
+        self._publish(SessionQr(source=self._source, subject=self._row.session_id, data=data))
 
     def clear_qr(self) -> None:
         """Forget the QR code: nobody can scan it any more."""
@@ -124,9 +154,7 @@ class SessionStateMachine:
     def show_pair_code(self, code: str, valid_seconds: float) -> None:
         """Announce a code to be typed on the phone."""
         data = SessionPairCodeData(code=code, expires_at=self._deadline(valid_seconds))
-        self._publish(
-            SessionPairCode(source=self._around.source, subject=self._row.session_id, data=data)
-        )
+        self._publish(SessionPairCode(source=self._source, subject=self._row.session_id, data=data))
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
         """Return when the condition holds."""
@@ -136,7 +164,7 @@ class SessionStateMachine:
 
     def record(self, change: Change) -> "asyncio.Future[Committed]":
         """Queue a change of this session; notices if another worker owns it by now."""
-        future = self._last = self._around.recorder.record(change)
+        future = self._last = self._recorder.record(change)
         future.add_done_callback(self._check_fence)
         return future
 
@@ -172,12 +200,12 @@ class SessionStateMachine:
             previous=previous,
             reason=reason,
             detail=detail,
-            worker=self._around.worker_id,
+            worker=self._worker_id,
             account=self.account,
             retry_at=retry_at,
         )
         self._publish(
-            SessionStatus(source=self._around.source, subject=self._row.session_id, data=data),
+            SessionStatus(source=self._source, subject=self._row.session_id, data=data),
             SessionUpdate(
                 state=self.state,
                 desired=update.desired,
@@ -198,11 +226,11 @@ class SessionStateMachine:
         )
 
     def _route(self, state: SessionState) -> None:
-        self._around.background.post(
+        self._background.post(
             self._row.session_id,
-            lambda: self._around.route_cache.put(
+            lambda: self._route_cache.put(
                 self._row.session_id,
-                worker_id=self._around.worker_id,
+                worker_id=self._worker_id,
                 state=state,
                 epoch=self._row.epoch,
             ),
@@ -211,8 +239,8 @@ class SessionStateMachine:
     def _set_qr(self, qr: CurrentQr | None) -> None:
         self.qr = qr
         self._changed.set()
-        self._around.background.post(
-            self._row.session_id, lambda: self._around.route_cache.put_qr(self._row.session_id, qr)
+        self._background.post(
+            self._row.session_id, lambda: self._route_cache.put_qr(self._row.session_id, qr)
         )
 
     def _check_fence(self, done: "asyncio.Future[Committed]") -> None:
@@ -220,4 +248,8 @@ class SessionStateMachine:
             self.fence()
 
     def _deadline(self, seconds: float) -> datetime:
-        return self._around.clock.now() + timedelta(seconds=seconds)
+        return self._clock.now() + timedelta(seconds=seconds)
+
+
+def _ignore() -> None:
+    """Nobody wants to know."""

@@ -3,18 +3,28 @@
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+import time
+from dataclasses import replace
 
 import structlog
 
 from gateway_contracts import SessionState, StatusReason
 from gateway_worker.errors import GatewayError
+from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.retry import Backoff
-from gateway_worker.sessions.hosting import HostExited, HostListener, HostSpec, SessionHost
+from gateway_worker.sessions.hosting import (
+    HostExited,
+    HostLauncher,
+    HostListener,
+    HostSpec,
+    SessionHost,
+)
+from gateway_worker.sessions.lease_state import LeaseState
+from gateway_worker.sessions.limits import SessionLimits
+from gateway_worker.sessions.ports import SessionObserver
 from gateway_worker.sessions.session.disconnects import Disconnect
 from gateway_worker.sessions.session.state import SessionStateMachine
-from gateway_worker.sessions.surroundings import Surroundings
+from gateway_worker.sessions.store.device_store import DeviceStore
 
 log = structlog.get_logger(__name__)
 
@@ -28,34 +38,40 @@ class HostSupervisor:
     """One session's host, over all its lives.
 
     Args:
-        session_id: Whose host it is.
-        around: What all sessions share.
+        spec: How to start a host; the device to resume is the machine's account.
         machine: Told of every pause and end.
-        spec: Makes the specification of the next host.
-        listener: Gets the host's events.
-        conclude: Called when the connection has ended for good.
-        ensure_store: Brings the newest device store here before a host starts.
+        store: The newest one is brought here before a host starts.
+        launcher: Starts hosts.
+        lease_state: Without the lease no host is started.
+        observer: Counts ends and restarts.
+        background: Stops hosts that have nothing left to do.
+        limits: How long it pauses before a dead host is started again.
+
+    Attributes:
+        host: The one that runs now.
     """
 
     def __init__(
         self,
         *,
-        session_id: str,
-        around: Surroundings,
+        spec: HostSpec,
         machine: SessionStateMachine,
-        spec: Callable[[], HostSpec],
-        listener: HostListener,
-        conclude: Callable[[Disconnect], Awaitable[None]],
-        ensure_store: Callable[[], Awaitable[None]],
+        store: DeviceStore,
+        launcher: HostLauncher,
+        lease_state: LeaseState,
+        observer: SessionObserver,
+        background: Background,
+        limits: SessionLimits,
     ) -> None:
-        self._session_id = session_id
-        self._log = log.bind(session_id=session_id)
-        self._around = around
-        self._machine = machine
         self._spec = spec
-        self._listener = listener
-        self._conclude = conclude
-        self._ensure_store = ensure_store
+        self._session_id = spec.session_id
+        self._log = log.bind(session_id=spec.session_id)
+        self._machine = machine
+        self._store = store
+        self._launcher = launcher
+        self._lease_state = lease_state
+        self._observer = observer
+        self._background = background
         self._task: asyncio.Task[None] | None = None
         self._halting = asyncio.Event()
         self._is_killed = False
@@ -64,8 +80,8 @@ class HostSupervisor:
         self._ending: Disconnect | None = None
         self._urgent: list[float] = []
         self._backoff = Backoff(
-            initial_seconds=around.limits.restart_initial_seconds,
-            maximum_seconds=around.limits.restart_maximum_seconds,
+            initial_seconds=limits.restart_initial_seconds,
+            maximum_seconds=limits.restart_maximum_seconds,
         )
         self.host: SessionHost | None = None
 
@@ -74,15 +90,15 @@ class HostSupervisor:
         """Whether a host runs or is about to."""
         return self._task is not None and not self._task.done()
 
-    def start(self) -> None:
-        """Begin to keep a host running."""
+    def start(self, listener: HostListener) -> None:
+        """Begin to keep a host running, whose events `listener` gets."""
         self._halting = asyncio.Event()
         self._is_killed = False
         self._backoff.reset()
         # A context of its own: this task outlives the command that starts it, and its log lines
         # must not carry that command's id.
         self._task = asyncio.create_task(
-            self._keep(), name=f"session:{self._session_id}", context=contextvars.Context()
+            self._keep(listener), name=f"session:{self._session_id}", context=contextvars.Context()
         )
 
     async def halt(self) -> None:
@@ -97,6 +113,12 @@ class HostSupervisor:
             await self.host.stop()
         if self._task is not None:
             await asyncio.wait((self._task,))
+        self._machine.clear_qr()
+
+    def abandon(self) -> None:
+        """End the host at once and keep none: another worker owns the session by now."""
+        self.kill()
+        self._background.post(f"fence:{self._session_id}", self.halt)
 
     def kill(self) -> None:
         """End the host at once: it must not go on for another moment."""
@@ -113,22 +135,28 @@ class HostSupervisor:
         """Note why the connection ended; the host has nothing left to do."""
         self._ending = ending
         if self.host is not None:
-            self._around.background.post(f"stop:{self._session_id}", self.host.stop)
+            self._background.post(f"stop:{self._session_id}", self.host.stop)
 
     def exited(self, event: HostExited) -> None:
         """Note that the host's process is gone."""
         if self._exited is not None and not self._exited.done():
             self._exited.set_result(event)
 
-    async def _keep(self) -> None:
+    async def conclude(self, ending: Disconnect) -> None:
+        """Go to a final state; the store of an unlinked device is void, so it goes."""
+        if ending.forget:
+            await self._store.forget()
+        self._machine.end(ending)
+
+    async def _keep(self, listener: HostListener) -> None:
         try:
             while not self._halting.is_set():
-                await self._run_host()
+                await self._run_host(listener)
                 ending, self._ending = self._ending, None
                 if self._halting.is_set():
                     return
                 if ending is not None and ending.final:
-                    await self._conclude(ending)
+                    await self.conclude(ending)
                     return
                 await self._pause(ending)
         except Exception:  # noqa: BLE001 - the root of a session's task: its failure is a state
@@ -137,15 +165,15 @@ class HostSupervisor:
                 SessionState.FAILED, StatusReason.HOST_EXITED, detail="the gateway failed"
             )
 
-    async def _run_host(self) -> None:
+    async def _run_host(self, listener: HostListener) -> None:
         try:
             if not await self._until_permitted():
                 return
-            await self._ensure_store()
+            await self._store.ensure(linked=self._machine.account is not None)
             self._exited = asyncio.get_running_loop().create_future()
             self._is_launching = True
             try:
-                self.host = await self._around.launcher.launch(self._spec(), self._listener)
+                self.host = await self._launcher.launch(self._next_spec(), listener)
             finally:
                 self._is_launching = False
         except GatewayError as error:
@@ -158,15 +186,19 @@ class HostSupervisor:
         left = await self._exited
         # One that has said why it leaves may be gone before it could be told to.
         expected = left.expected or self._ending is not None
-        self._around.observer.host_exited(expected=expected)
+        self._observer.host_exited(expected=expected)
         self.host = None
         self._log.info("session.host_exited", expected=expected, detail=left.detail)
 
+    def _next_spec(self) -> HostSpec:
+        account = self._machine.account
+        return replace(self._spec, resume_jid=account.jid if account else None)
+
     async def _until_permitted(self) -> bool:
         """Wait for the worker's lease; False if the host is not wanted any more."""
-        if self._around.lease_state.is_held:
+        if self._lease_state.is_held:
             return True
-        either = (self._around.lease_state.held(), self._halting.wait())
+        either = (self._lease_state.held(), self._halting.wait())
         waits = {asyncio.ensure_future(one) for one in either}
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -180,21 +212,20 @@ class HostSupervisor:
         """Whether the next host is to start at once; not if that has been tried too often."""
         if ending is None or ending.reason is not StatusReason.LIBRARY_STOPPED:
             return False
-        now = self._around.clock.monotonic()
+        now = time.monotonic()
         self._urgent = [at for at in self._urgent if now - at < _URGENT_SECONDS] + [now]
         return len(self._urgent) <= _URGENT
 
     async def _pause(self, ending: Disconnect | None) -> None:
         seconds = 0.0 if self._is_urgent(ending) else self._backoff.next_seconds()
         if ending is None:
-            self._around.observer.host_restarted()
+            self._observer.host_restarted()
         elif ending.reason is StatusReason.LIBRARY_STOPPED:
-            self._around.observer.library_stopped()
-        self._machine.enter(
-            SessionState.RECONNECTING,
+            self._observer.library_stopped()
+        self._machine.pause(
             ending.reason if ending else StatusReason.HOST_EXITED,
             detail=ending.detail if ending else None,
-            retry_at=self._around.clock.now() + timedelta(seconds=seconds),
+            seconds=seconds,
         )
         if not seconds:
             return

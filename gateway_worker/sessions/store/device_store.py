@@ -15,7 +15,7 @@ from gateway_worker.host_protocol.layout import EPOCH_NAME
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.sessions.ports import DeviceSnapshots
 from gateway_worker.sessions.store.directory_moves import DirectoryMoves
-from gateway_worker.sessions.store.store_files import has_device_store, park
+from gateway_worker.sessions.store.store_files import forget_device, has_device_store, park
 
 log = structlog.get_logger(__name__)
 
@@ -118,6 +118,18 @@ class DeviceStore:
             await self.save()
         except GatewayError as error:
             self._log.warning("session.snapshot_failed", reason=str(error))
+
+    async def forget(self) -> None:
+        """Remove the store and its copies: WhatsApp has unlinked the device. Idempotent.
+
+        Raises:
+            OSError: The store could not be removed.
+        """
+        await asyncio.to_thread(forget_device, self.directory)
+        try:
+            await self._snapshots.delete(self._session_id)
+        except GatewayError as error:
+            self._log.warning("session.snapshot_not_deleted", reason=str(error))
 
     async def _set_aside(self) -> None:
         """Move away what a deleted session of the same name has left here: another account's."""

@@ -11,32 +11,21 @@ import structlog
 
 from gateway_contracts import SessionState
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
-from gateway_worker.commands.attempts import Attempts, Patience
+from gateway_worker.commands.attempts import Patience
+from gateway_worker.commands.build import CommandPorts, build_commands
 from gateway_worker.commands.dispatcher import HOLD_SECONDS, ROOM_SECONDS, Dispatcher
-from gateway_worker.commands.execution import Executor
-from gateway_worker.commands.forwarding import Forwarder
-from gateway_worker.commands.handlers import Context
-from gateway_worker.commands.inbox import Inbox
 from gateway_worker.errors import DependencyError
-from gateway_worker.outbox.recorder import Recorder
-from gateway_worker.outbox.relay import Relay
-from gateway_worker.runtime.background import Background
-from gateway_worker.runtime.clock import SystemClock
+from gateway_worker.outbox.build import Outbox, build_outbox
+from gateway_worker.sessions.build import SessionPorts
 from gateway_worker.sessions.hosting import HostLauncher, HostListener, HostSpec, SessionHost
-from gateway_worker.sessions.lease_state import LeaseState
+from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import CurrentQr, DeviceSnapshots, RouteCache, SessionObserver
 from gateway_worker.sessions.send_journal import SendJournals, SendTrace, Unknown
-from gateway_worker.sessions.surroundings import SessionLimits, Surroundings
-from gateway_worker.storage.db import (
-    Database,
-    PostgresChangeStore,
-    PostgresInboxStore,
-    PostgresMessageStore,
-    PostgresOutboxStore,
-    PostgresSessionStore,
-)
+from gateway_worker.storage.db import Database
+from gateway_worker.storage.db.build import Stores, build_stores
 from tests.integration.storage.db.support import WORKER
+from tests.support.ports import UnaskedLauncher, sessions_on
 
 log = structlog.get_logger(__name__)
 
@@ -164,42 +153,37 @@ async def working(
     """Run a worker; whatever still runs at the end is killed."""
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(Broker.open(settings, worker_id=worker_id))
-        relay = Relay(
-            store=PostgresOutboxStore(database=database, worker_id=worker_id),
-            publisher=broker.publisher,
+        stores = build_stores(database, worker_id=worker_id)
+        outbox = build_outbox(
+            changes=stores.changes, events=stores.outbox, publisher=broker.publisher
         )
-        recorder = Recorder(
-            store=PostgresChangeStore(database=database, worker_id=worker_id), offer=relay.offer
+        sessions = sessions_on(
+            _ports(stores, broker, outbox),
+            worker_id=worker_id,
+            directory=directory,
+            capacity=capacity,
+            limits=limits or SessionLimits(connect_wait_seconds=0.5, restart_maximum_seconds=0.5),
         )
-        around = _surroundings(database, broker, recorder, relay, directory, worker_id, limits)
-        manager = SessionManager(around=around, capacity=capacity, peer_messages=broker.publisher)
-        inbox = Inbox(store=PostgresInboxStore(database=database))
         settled: list[tuple[str, str]] = []
-        executor = Executor(
-            worker_id=worker_id,
-            context=Context(manager=manager, messages=around.messages),
-            attempts=Attempts(
-                worker_id=worker_id,
-                manager=manager,
-                inbox=inbox,
+        commands = build_commands(
+            CommandPorts(
+                entries=stores.inbox,
+                messages=stores.messages,
+                recorder=outbox.recorder,
                 postponer=broker.publisher,
-                clock=around.clock,
-                patience=Patience(attempts=2, initial_seconds=0.1, maximum_seconds=0.1),
+                forwarder=broker.publisher,
+                observe=lambda kind, outcome, _times: settled.append((kind, outcome)),
             ),
-            recorder=recorder,
-            observe=lambda kind, outcome, _times: settled.append((kind, outcome)),
-        )
-        dispatcher = Dispatcher(
             worker_id=worker_id,
-            manager=manager,
-            executor=executor,
-            forwarder=Forwarder(publisher=broker.publisher),
-            on_held=lambda held: consumer.widen(held),  # noqa: PLW0108 - made below
+            manager=sessions.manager,
+            clock=sessions.clock,
+            patience=Patience(attempts=2, initial_seconds=0.1, maximum_seconds=0.1),
             hold_seconds=hold_seconds,
             room_seconds=room_seconds,
         )
+        manager, dispatcher = sessions.manager, commands.dispatcher
         consumer = broker.consumer(dispatcher)
-        manager.when_left(dispatcher.flush)
+        dispatcher.watch_held(consumer.widen)
         station = Station(
             worker_id=worker_id,
             broker=broker,
@@ -209,42 +193,34 @@ async def working(
             settled=settled,
         )
         await manager.resume()
-        for service in (relay, recorder, inbox, manager, dispatcher, station.consumer):
+        for service in (
+            outbox.relay,
+            outbox.recorder,
+            commands.inbox,
+            manager,
+            dispatcher,
+            consumer,
+        ):
             name = type(service).__name__
             station.stops[name] = asyncio.Event()
             station.tasks[name] = asyncio.create_task(service.run(station.stops[name]), name=name)
-        stack.push_async_callback(around.background.cancel)
+        stack.push_async_callback(sessions.background.cancel)
         stack.push_async_callback(station.kill)
         yield station
 
 
-def _surroundings(
-    database: Database,
-    broker: Broker,
-    recorder: Recorder,
-    relay: Relay,
-    directory: Path,
-    worker_id: str,
-    limits: SessionLimits | None,
-) -> Surroundings:
+def _ports(stores: Stores, broker: Broker, outbox: Outbox) -> SessionPorts:
     nothing = NoHosts()
-    tenure = LeaseState()
-    tenure.extend(float("inf"))
-    return Surroundings(
-        worker_id=worker_id,
-        data_dir=directory,
+    return SessionPorts(
         launcher=nothing,
-        recorder=recorder,
-        sessions=PostgresSessionStore(database=database),
-        messages=PostgresMessageStore(database=database),
+        spools=UnaskedLauncher(),
+        recorder=outbox.recorder,
+        relay=outbox.relay,
+        sessions=stores.sessions,
         bindings=broker.bindings,
         route_cache=nothing,
         snapshots=nothing,
-        background=Background(name="background"),
-        clock=SystemClock(),
-        limits=limits or SessionLimits(connect_wait_seconds=0.5, restart_maximum_seconds=0.5),
-        observer=nothing,
         journals=nothing,
-        lease_state=tenure,
-        relay=relay,
+        peer_messages=broker.publisher,
+        observer=nothing,
     )

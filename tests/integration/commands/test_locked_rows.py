@@ -49,7 +49,7 @@ async def test_a_worker_starts_without_it(
     ):
         async with locked(database, "a"), asyncio.timeout(15):
             station = await stack.enter_async_context(working(brief, settings, tmp_path))
-            assert station.manager.held_session("a") is None
+            assert station.manager.registry.held_session("a") is None
             assert isinstance(await backend.request(get_status("b")), CommandSucceeded)
         assert isinstance(await backend.request(get_status("a")), CommandSucceeded)
-        assert station.manager.held_session("a") is not None
+        assert station.manager.registry.held_session("a") is not None

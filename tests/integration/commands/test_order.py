@@ -8,7 +8,7 @@ import aio_pika
 from gateway_contracts import CommandFailed, CommandSucceeded, SessionInfo, SessionState, encode
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.devkit.backend import Backend
-from gateway_worker.sessions.surroundings import SessionLimits
+from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.storage.db import Database, PostgresSessionStore
 from tests.integration.commands.conftest import CONNECTING, MINE, THEIRS
 from tests.integration.commands.support import Station, working

@@ -112,7 +112,7 @@ async def test_what_is_uncertain_is_executed_only_if_that_is_said(
         command_id=command.id, command_type=command.type, error=ErrorBody.of(ErrorCode.UNCERTAIN)
     )
     changes = PostgresChangeStore(database=database, worker_id=WORKER)
-    epoch = station.manager.epoch_of("a")
+    epoch = station.manager.registry.epoch_of("a")
     await changes.commit([Change(session_id="a", epoch=epoch, outcome=outcome)])
     await bury(command)
     told = await ctl("dead", "replay", command.id)

@@ -27,7 +27,7 @@ from gateway_contracts import (
 )
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.devkit.backend import Backend
-from gateway_worker.sessions.surroundings import SessionLimits
+from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.storage.db import Database, PostgresSessionStore, PostgresWorkerStore
 from tests.integration.commands.support import Station, working
 from tests.integration.commands.test_outcomes import get_status, nothing_is_left, send
@@ -156,7 +156,7 @@ async def test_it_is_announced_and_its_state_is_true(
     row = await store.get(LOST)
     assert row is not None
     assert row in await store.stranded(after_seconds=0, limit=10)
-    await attending.manager.announce_stranded(row)
+    await attending.manager.stranded.announce(row)
     status = await backend.expect(SessionStatus, LOST)
 
     assert (status.data.state, status.data.reason) == ("reconnecting", "worker_lost")

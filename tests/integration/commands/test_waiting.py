@@ -21,7 +21,7 @@ from gateway_contracts import (
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.sessions.changes import DesiredState
-from gateway_worker.sessions.surroundings import SessionLimits
+from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.storage.db import Database, PostgresSessionStore
 from tests.integration.commands.conftest import CONNECTING
 from tests.integration.commands.support import Station, working

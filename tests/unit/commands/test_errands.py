@@ -4,41 +4,31 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-from gateway_worker.commands.attempts import Attempts
+from gateway_worker.commands.build import CommandPorts, build_commands
 from gateway_worker.commands.dispatcher import Dispatcher
-from gateway_worker.commands.execution import Executor
-from gateway_worker.commands.forwarding import Forwarder
-from gateway_worker.commands.handlers import Context
-from gateway_worker.commands.inbox import Inbox
-from gateway_worker.sessions.ownership.manager import SessionManager
 from tests.support.ports import (
     UnaskedInbox,
-    UnaskedPeerMessages,
+    UnaskedMessages,
     UnaskedPublisher,
     UnaskedRecorder,
-    surroundings,
+    session_ports,
+    sessions_on,
 )
 
 
 def _dispatcher(directory: Path) -> Dispatcher:
     recorder = UnaskedRecorder()
-    around = surroundings(recorder, worker_id="me", directory=directory)
-    manager = SessionManager(around=around, capacity=1, peer_messages=UnaskedPeerMessages())
-    attempts = Attempts(
-        worker_id="me",
-        manager=manager,
-        inbox=Inbox(store=UnaskedInbox()),
-        postponer=UnaskedPublisher(),
-        clock=around.clock,
-    )
-    executor = Executor(
-        worker_id="me",
-        context=Context(manager=manager, messages=around.messages),
-        attempts=attempts,
+    sessions = sessions_on(session_ports(recorder), worker_id="me", directory=directory)
+    publisher = UnaskedPublisher()
+    ports = CommandPorts(
+        entries=UnaskedInbox(),
+        messages=UnaskedMessages(),
         recorder=recorder,
+        postponer=publisher,
+        forwarder=publisher,
     )
-    forwarder = Forwarder(publisher=UnaskedPublisher())
-    return Dispatcher(worker_id="me", manager=manager, executor=executor, forwarder=forwarder)
+    commands = build_commands(ports, worker_id="me", manager=sessions.manager, clock=sessions.clock)
+    return commands.dispatcher
 
 
 async def test_an_errand_that_nobody_waits_for_any_more_never_begins(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One linked session of a worker whose surroundings do what a test says."""
+"""One linked session of a worker; what leads outside does what a test says."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,16 +10,20 @@ from gateway_contracts import Account, SessionState, StatusReason
 from gateway_contracts.commands import PairByQr
 from gateway_worker.errors import DependencyError
 from gateway_worker.host_protocol.layout import DEVICE_STORE_NAME
+from gateway_worker.sessions.build import Sessions
 from gateway_worker.sessions.changes import DesiredState
-from gateway_worker.sessions.ports import SessionRow
+from gateway_worker.sessions.limits import SessionLimits
+from gateway_worker.sessions.peer_messages import PeerMessages
+from gateway_worker.sessions.ports import CommandBindings, SessionRow
 from gateway_worker.sessions.session.session import Session
-from gateway_worker.sessions.surroundings import SessionLimits
+from gateway_worker.sessions.store.data_directory import DataDirectory
 from tests.support.bindings import MemoryBindings, MemoryBroker
 from tests.support.hosts import MemoryLauncher
 from tests.support.ports import (
     QuietObserver,
     UnaskedSessions,
-    surroundings,
+    session_ports,
+    sessions_on,
 )
 from tests.support.recorder import MemoryRecorder
 from tests.support.snapshots import MemorySnapshots
@@ -109,30 +113,43 @@ class SessionHarness:
     """A session and those around it."""
 
     def __init__(self, directory: Path, limits: SessionLimits = LIMITS) -> None:
+        self._limits = limits
         self.launcher = MemoryLauncher(ACCOUNT)
         self.copies = Copies()
         self.database = Database()
         self.observer = Observer()
         self.lost: list[Session] = []
-        self.around = replace(
-            surroundings(self.database, worker_id="me", directory=directory),
+        self.ports = replace(
+            session_ports(self.database),
             launcher=self.launcher,
             sessions=self.database,
             bindings=MemoryBindings(MemoryBroker("me"), worker_id="me"),
             snapshots=self.copies,
-            limits=limits,
             observer=self.observer,
         )
-        home = self.around.directory("shop")
+        self.data = DataDirectory(directory)
+        self.sessions = self.worker()
+        home = self.data.session("shop")
         home.mkdir(parents=True)
         (home / DEVICE_STORE_NAME).write_bytes(b"keys")
         (home / "epoch").write_text("3")
-        self.session = Session(
-            row=linked_row("shop", epoch=3),
-            around=self.around,
-            local_epoch=3,
-            on_lost=self.lost.append,
+        self.session = self.sessions.factory.build(
+            linked_row("shop", epoch=3), local_epoch=3, on_lost=self.lost.append
         )
+
+    def worker(
+        self,
+        *,
+        bindings: CommandBindings | None = None,
+        peer_messages: PeerMessages | None = None,
+    ) -> Sessions:
+        """Return what holds the sessions of a worker on the same disk."""
+        ports = replace(
+            self.ports,
+            bindings=bindings or self.ports.bindings,
+            peer_messages=peer_messages or self.ports.peer_messages,
+        )
+        return sessions_on(ports, worker_id="me", directory=self.data.path, limits=self._limits)
 
     def states(self) -> Sequence[SessionState]:
         """Return the states that were recorded, in order."""
@@ -153,4 +170,4 @@ class SessionHarness:
     async def end(self) -> None:
         """Leave nothing behind."""
         await self.session.close()
-        await self.around.background.join()
+        await self.sessions.background.join()

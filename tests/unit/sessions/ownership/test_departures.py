@@ -2,16 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.peer_messages import PeerMessages
 from tests.support.bindings import MemoryBindings, MemoryBroker
-from tests.support.ports import UnaskedPeerMessages
 from tests.unit.sessions.harness import SessionHarness, linked_row
 
 ROW = linked_row("cafe", epoch=7)
@@ -34,21 +31,22 @@ class AbsentBroker(PeerMessages):
 
 async def test_a_new_owner_is_told_when_the_broker_is_back(harness: SessionHarness) -> None:
     """The session has gone meanwhile: nobody waits for that here."""
-    controls = AbsentBroker()
+    messages = AbsentBroker()
     left: list[str] = []
-    manager = SessionManager(around=harness.around, capacity=10, peer_messages=controls)
-    manager.when_left(left.append)
-    directory = harness.around.directory("cafe")
+    sessions = harness.worker(peer_messages=messages)
+    manager = sessions.manager
+    manager.departures.when_left(left.append)
+    directory = harness.data.session("cafe")
     directory.mkdir()
     (directory / "epoch").write_text("7")
     await manager.adopt_taken([ROW])
 
-    await manager.depart("cafe", "beta")
+    await manager.departures.depart("cafe", "beta")
 
     assert left == ["cafe"]
-    assert len(controls.attempts) == 1
-    await harness.around.background.join()
-    assert controls.attempts == [("adopt", "beta")] * 3
+    assert len(messages.attempts) == 1
+    await sessions.background.join()
+    assert messages.attempts == [("adopt", "beta")] * 3
 
 
 class SilentBroker(MemoryBindings):
@@ -68,7 +66,7 @@ class SilentBroker(MemoryBindings):
 
 @pytest.fixture
 async def harness(tmp_path: Path) -> AsyncIterator[SessionHarness]:
-    """Only its surroundings are used."""
+    """Only what leads outside of it is used."""
     harness = SessionHarness(tmp_path)
     yield harness
     await harness.end()
@@ -79,22 +77,18 @@ async def test_sessions_that_are_taken_up_do_not_wait_for_the_broker(
 ) -> None:
     """They connect, and so do those that come next; their commands are routed when it answers."""
     broker = SilentBroker()
-    directory = harness.around.directory("cafe")
+    directory = harness.data.session("cafe")
     directory.mkdir()
     (directory / "epoch").write_text("7")
-    manager = SessionManager(
-        around=replace(harness.around, bindings=broker),
-        capacity=10,
-        peer_messages=UnaskedPeerMessages(),
-    )
+    sessions = harness.worker(bindings=broker)
 
-    await manager.adopt_taken([ROW])
+    await sessions.manager.adopt_taken([ROW])
 
-    session = manager.held_session("cafe")
+    session = sessions.manager.registry.held_session("cafe")
     assert session is not None
     await session.until_connected()
     assert session.is_connected
     broker.answers.set()
-    await harness.around.background.join()
+    await sessions.background.join()
     assert broker.asked == ["cafe"]
     await session.close()

@@ -61,16 +61,16 @@ class Fleet:
         self.asked_broker = 0
         self.drain = Drain(
             worker_id="me",
-            manager=self,
+            here=self,
+            depart=self.depart,
             sessions=self.others,
             recorder=Giving(self.others),
             commands=self,
             is_portable=True,
-            backlog=self.backlog,
-            ask_broker=self.ask_broker,
+            broker=self,
         )
 
-    # What a drain needs of the manager.
+    # What a drain needs of the sessions that are here.
 
     def session_ids(self) -> tuple[str, ...]:
         """Name the session while it is here."""
@@ -106,7 +106,7 @@ class Fleet:
         """Have none."""
         return 0
 
-    async def ask_broker(self) -> None:
+    async def check(self) -> None:
         """Answer, or do not."""
         self.asked_broker += 1
         if self.broker_is_away:

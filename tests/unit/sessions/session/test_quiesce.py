@@ -39,7 +39,7 @@ async def test_it_stays_connected_if_something_is_away(harness: SessionHarness, 
     elif which == "database":
         harness.database.is_away = True
     else:
-        harness.around.lease_state.lapse()
+        harness.sessions.lease_state.lapse()
 
     with pytest.raises(DependencyError):
         await harness.session.quiesce(StatusReason.HANDED_OVER)

@@ -105,7 +105,7 @@ async def test_a_host_is_not_started_for_a_session_that_was_lost_meanwhile(
 
 async def test_a_disk_that_does_not_take_the_epoch_is_asked_again(harness: SessionHarness) -> None:
     """The session is reconnecting meanwhile, not failed for good."""
-    note = harness.around.directory("shop") / EPOCH_NAME
+    note = harness.data.session("shop") / EPOCH_NAME
     await asyncio.to_thread(block, note)
     harness.launcher.hosts[0].kill()
     await eventually(

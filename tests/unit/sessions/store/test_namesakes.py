@@ -1,17 +1,17 @@
 """A session that was deleted leaves nothing to the one that is created under its name."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gateway_contracts import encode
 from gateway_worker.host_protocol.layout import DEVICE_STORE_NAME
 from gateway_worker.sessions.inbound.orphan_spools import OrphanSpools
-from gateway_worker.sessions.ownership.manager import SessionManager
-from gateway_worker.sessions.session.session import Session
 from gateway_worker.sessions.store.device_store import DeviceStore, read_epoch
+from gateway_worker.sessions.store.directory_moves import DirectoryMoves
 from gateway_worker.sessions.store.store_files import has_device_store
+from tests.integration.storage.db.support import message
 from tests.support.ports import UnaskedLauncher, UnaskedPeerMessages
 from tests.support.sessions import MemorySessions
 from tests.unit.sessions.harness import SessionHarness, linked_row
@@ -25,17 +25,17 @@ async def test_a_new_session_does_not_take_up_the_old_one_s_device(tmp_path: Pat
         epoch=5,
         first_epoch=5,
         local_epoch=None,
-        directory=harness.around.directory("shop"),
-        parking=harness.around.parking,
-        snapshots=harness.around.snapshots,
-        moves=harness.around.moves,
+        directory=harness.data.session("shop"),
+        parking=harness.data.parking,
+        snapshots=harness.copies,
+        moves=DirectoryMoves(),
     )
 
     await store.ensure(linked=False)
 
     assert not has_device_store(store.directory)
     assert read_epoch(store.directory) == 5
-    (parked,) = harness.around.parking.iterdir()
+    (parked,) = harness.data.parking.iterdir()
     assert (parked / DEVICE_STORE_NAME).read_bytes() == b"keys"
 
 
@@ -60,7 +60,7 @@ async def test_an_old_session_s_store_is_no_copy_of_the_new_one(
     await orphan_spools.clear("shop")
 
     assert harness.copies.made == copies
-    assert list(harness.around.parking.iterdir()) == []
+    assert list(harness.data.parking.iterdir()) == []
 
 
 @pytest.mark.parametrize(("epoch", "recorded"), [(3, 0), (4, 1)])
@@ -69,17 +69,11 @@ async def test_late_messages_of_the_old_session_are_not_recorded_for_the_new_one
 ) -> None:
     """They were on a worker's way to its owner when it was deleted."""
     harness = SessionHarness(tmp_path)
-    manager = SessionManager(around=harness.around, capacity=1, peer_messages=UnaskedPeerMessages())
-    told: list[int] = []
+    manager = harness.sessions.manager
+    row = replace(linked_row("shop", epoch=4), first_epoch=4)
+    manager.registry.add(harness.sessions.factory.build(row))
+    (event,) = message(1, session="shop").events
 
-    class NewSession(Session):
-        async def record_forwarded(self, events: Sequence[bytes]) -> bool:
-            told.append(len(events))
-            return True
+    assert await manager.record_forwarded("shop", [encode(event)], epoch=epoch)
 
-    manager._sessions["shop"] = NewSession(
-        row=replace(linked_row("shop", epoch=4), first_epoch=4), around=harness.around
-    )
-
-    assert await manager.record_forwarded("shop", [b"{}"], epoch=epoch)
-    assert len(told) == recorded
+    assert [change.events for change in harness.database.applied] == [(event,)] * recorded

@@ -1,0 +1,102 @@
+"""What leads out of the process: opened in order, each failing under its own name."""
+
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gateway_worker.broker.client import Broker
+from gateway_worker.config import Settings
+from gateway_worker.errors import ConfigurationError
+from gateway_worker.runtime.budget import StopBudget
+from gateway_worker.runtime.retry import until_answered
+from gateway_worker.storage.cache.client import Cache
+from gateway_worker.storage.db.copies import PostgresCopyRegister
+from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.fitness import UnfitDatabaseError
+from gateway_worker.storage.db.fleet import fleet_id
+from gateway_worker.storage.db.migrate import pending_revisions, upgrade
+from gateway_worker.storage.objects.client import Objects
+from gateway_worker.storage.objects.snapshots import Snapshots, device_snapshots
+from gateway_worker.storage.objects.store import Bucket
+from gateway_worker.whatsapp.launcher import HostProcesses
+
+Entered = TypeVar("Entered")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """What leads out of the process.
+
+    Attributes:
+        lease_database: The database once more, with connections that nothing else uses: the lease
+            must not wait for one behind everything else.
+    """
+
+    broker: Broker
+    database: Database
+    lease_database: Database
+    fleet: str
+    cache: Cache
+    objects: Objects
+    snapshots: Snapshots
+    hosts: HostProcesses
+
+
+async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopBudget) -> Adapters:
+    """Open what leads outside; each fails with its own name if it cannot be reached.
+
+    Args:
+        stack: Closes it all.
+        settings: Where it is.
+        budget: How long closing may take.
+    """
+
+    async def enter(context: AbstractAsyncContextManager[Entered], name: str) -> Entered:
+        return await stack.enter_async_context(budget.closing(context, name))
+
+    database = await until_answered(
+        lambda: open_database(stack, settings, budget),
+        name="database.open",
+        within_seconds=settings.database.startup_timeout_seconds,
+    )
+    fleet = await until_answered(lambda: fleet_id(database), name="fleet.id")
+    objects = await enter(Objects.open(settings.objects), "S3")
+    few = settings.database.model_copy(update={"pool_size": 1, "pool_overflow": 1})
+    return Adapters(
+        database=database,
+        lease_database=await enter(Database(settings=few), "PostgreSQL"),
+        fleet=fleet,
+        cache=await enter(Cache.open(settings.cache), "Redis"),
+        objects=objects,
+        snapshots=device_snapshots(
+            bucket=Bucket(objects=objects),
+            keyring=settings.objects.keyring(),
+            register=PostgresCopyRegister(database=database),
+            fleet=fleet,
+        ),
+        broker=await enter(Broker.open(settings.broker, worker_id=settings.worker_id), "RabbitMQ"),
+        hosts=await enter(HostProcesses(settings.whatsapp), "hosts"),
+    )
+
+
+async def open_database(stack: AsyncExitStack, settings: Settings, budget: StopBudget) -> Database:
+    """Open the database; it has to be what this release needs, which is told by name."""
+    url = (settings.migrations_url or settings.database.url).get_secret_value()
+    if settings.auto_migrate:
+        await upgrade(url)
+    elif missing := await pending_revisions(url):
+        raise ConfigurationError(
+            f"DATABASE_URL: the schema lacks {len(missing)} migrations; "
+            "run `gateway-worker migrate`, or set AUTO_MIGRATE=true"
+        )
+    async with AsyncExitStack() as attempt:
+        opening = budget.closing(Database(settings=settings.database), "PostgreSQL")
+        database = await attempt.enter_async_context(opening)
+        try:
+            await database.check()
+        except UnfitDatabaseError as error:
+            if error.passes:
+                raise
+            raise ConfigurationError(f"DATABASE_URL: {error.detail}") from error
+        stack.push_async_exit(attempt.pop_all())
+        return database

@@ -1,0 +1,94 @@
+"""Joins the way of a command: entered in the inbox, scheduled, executed, forwarded."""
+
+from dataclasses import dataclass
+
+from gateway_worker.commands.attempts import Attempts, Patience
+from gateway_worker.commands.dispatcher import HOLD_SECONDS, ROOM_SECONDS, Dispatcher
+from gateway_worker.commands.execution import Executor, Observer
+from gateway_worker.commands.forwarding import CommandForwarder, Forwarder
+from gateway_worker.commands.handlers import Context
+from gateway_worker.commands.inbox import Inbox
+from gateway_worker.commands.ports import InboxStore, Postponer
+from gateway_worker.commands.replaying import Replays
+from gateway_worker.runtime.clock import Clock
+from gateway_worker.sessions.ownership.manager import SessionManager
+from gateway_worker.sessions.ports import MessageStore, Recorder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commands:
+    """Where commands are entered, and what executes them."""
+
+    inbox: Inbox
+    dispatcher: Dispatcher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandPorts:
+    """What commands need from the outside.
+
+    Attributes:
+        entries: The inbox's table.
+        messages: Finds messages that commands refer to.
+        recorder: Commits outcomes.
+        postponer: Has the broker bring a command again later.
+        forwarder: Sends commands on to other workers.
+        replays: Publishes past events again; without it that is not possible here.
+        observe: Called with each command that has come to its end.
+    """
+
+    entries: InboxStore
+    messages: MessageStore
+    recorder: Recorder
+    postponer: Postponer
+    forwarder: CommandForwarder
+    replays: Replays | None = None
+    observe: Observer = lambda _type, _outcome, _times: None
+
+
+def build_commands(
+    ports: CommandPorts,
+    *,
+    worker_id: str,
+    manager: SessionManager,
+    clock: Clock,
+    patience: Patience | None = None,
+    hold_seconds: float = HOLD_SECONDS,
+    room_seconds: float = ROOM_SECONDS,
+) -> Commands:
+    """Build inbox and dispatcher; nothing begins to run.
+
+    Args:
+        ports: What leads outside.
+        worker_id: This worker.
+        manager: Its sessions.
+        clock: The time.
+        patience: How often and how late a command is tried again.
+        hold_seconds: See `HOLD_SECONDS`.
+        room_seconds: See `ROOM_SECONDS`.
+    """
+    inbox = Inbox(store=ports.entries)
+    executor = Executor(
+        worker_id=worker_id,
+        context=Context(manager=manager, messages=ports.messages, replays=ports.replays),
+        attempts=Attempts(
+            worker_id=worker_id,
+            manager=manager,
+            inbox=inbox,
+            postponer=ports.postponer,
+            clock=clock,
+            patience=patience,
+        ),
+        recorder=ports.recorder,
+        observe=ports.observe,
+    )
+    dispatcher = Dispatcher(
+        worker_id=worker_id,
+        manager=manager,
+        executor=executor,
+        forwarder=Forwarder(publisher=ports.forwarder),
+        hold_seconds=hold_seconds,
+        room_seconds=room_seconds,
+    )
+    manager.departures.when_left(dispatcher.flush)
+    return Commands(inbox=inbox, dispatcher=dispatcher)

@@ -1,0 +1,52 @@
+"""Counts what happens, where it happens: for the metrics, and as rates for the heartbeats."""
+
+from gateway_worker.commands.stopwatch import Stopwatch
+from gateway_worker.health.heartbeat import Rate
+from gateway_worker.metrics import Metrics
+
+
+class Counts:
+    """What the parts of a worker tell of what they do.
+
+    Args:
+        metrics: The worker's instruments.
+    """
+
+    def __init__(self, *, metrics: Metrics) -> None:
+        self.metrics = metrics
+        self.commands = Rate()
+        self.events = Rate()
+
+    def command_settled(self, command_type: str, outcome: str, stopwatch: Stopwatch) -> None:
+        """Count a command that has come to its end."""
+        self.commands.add()
+        self.metrics.observe_command(command_type, outcome, stopwatch.total_seconds)
+        self.metrics.queue_wait_seconds.observe(stopwatch.seconds("queue"))
+
+    def event_published(self, event_type: str, lag_seconds: float) -> None:
+        """Count an event that the broker has confirmed, so long after its commit."""
+        self.events.add()
+        self.metrics.count_event(event_type)
+        self.metrics.relay_lag_seconds.observe(lag_seconds)
+
+    # What sessions tell (their `SessionObserver`).
+
+    def host_restarted(self) -> None:
+        """Count a host that is started again."""
+        self.metrics.host_restarts.inc()
+
+    def host_exited(self, *, expected: bool) -> None:
+        """Count a host that has ended."""
+        self.metrics.count_host_exit(expected=expected)
+
+    def library_stopped(self) -> None:
+        """Count a library that has given its connection up."""
+        self.metrics.library_stops.inc()
+
+    def link_restored(self) -> None:
+        """Count a connection to WhatsApp that came back."""
+        self.metrics.reconnects.labels("whatsapp").inc()
+
+    def message_arrived(self) -> None:
+        """Count a message from WhatsApp."""
+        self.metrics.inbound_messages.inc()

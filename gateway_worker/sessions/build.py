@@ -1,0 +1,222 @@
+"""Joins what holds a worker's sessions, out of the ports that lead outside."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway_worker.runtime.background import Background
+from gateway_worker.runtime.clock import Clock, SystemClock
+from gateway_worker.sessions.hosting import HostLauncher, LeftoverSpools
+from gateway_worker.sessions.inbound.orphan_spools import OrphanSpools
+from gateway_worker.sessions.inbound.quarantine import QuarantineCount
+from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetries
+from gateway_worker.sessions.lease_state import LeaseState
+from gateway_worker.sessions.limits import SessionLimits
+from gateway_worker.sessions.ownership.departures import Departures
+from gateway_worker.sessions.ownership.directory import SessionDirectory
+from gateway_worker.sessions.ownership.manager import Ownership, SessionManager
+from gateway_worker.sessions.ownership.rebinding import Rebinder
+from gateway_worker.sessions.ownership.registry import SessionRegistry
+from gateway_worker.sessions.ownership.stranded import StrandedSessions
+from gateway_worker.sessions.peer_messages import PeerMessages
+from gateway_worker.sessions.ports import (
+    CommandBindings,
+    DeviceSnapshots,
+    EventRelay,
+    Recorder,
+    RouteCache,
+    SessionObserver,
+    SessionStore,
+)
+from gateway_worker.sessions.send_journal import SendJournals
+from gateway_worker.sessions.session.factory import SessionFactory
+from gateway_worker.sessions.session.traces import SessionTraces
+from gateway_worker.sessions.store.data_directory import DataDirectory
+from gateway_worker.sessions.store.directory_moves import DirectoryMoves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPorts:
+    """What leads outside; nobody but `build_sessions` gets all of it.
+
+    Attributes:
+        observer: Counts what happens.
+    """
+
+    launcher: HostLauncher
+    spools: LeftoverSpools
+    recorder: Recorder
+    relay: EventRelay
+    sessions: SessionStore
+    bindings: CommandBindings
+    route_cache: RouteCache
+    snapshots: DeviceSnapshots
+    journals: SendJournals
+    peer_messages: PeerMessages
+    observer: SessionObserver
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """What holds the sessions of a worker.
+
+    Attributes:
+        manager: Holds them.
+        factory: Makes one.
+        orphan_spools: Clears what those have left that have gone.
+        quarantine_retries: Records again what the database has refused.
+        lease_state: Whether hosts may run; `LeaseKeeper` sets it.
+        background: Side work that has to end before the worker does.
+        clock: The time, as sessions have it.
+    """
+
+    manager: SessionManager
+    factory: SessionFactory
+    orphan_spools: OrphanSpools
+    quarantine_retries: QuarantineRetries
+    lease_state: LeaseState
+    background: Background
+    clock: Clock
+
+
+def build_sessions(
+    ports: SessionPorts,
+    *,
+    worker_id: str,
+    data_directory: Path,
+    capacity: int,
+    limits: SessionLimits | None = None,
+    clock: Clock | None = None,
+) -> Sessions:
+    """Build what holds a worker's sessions; nothing begins to run.
+
+    Args:
+        ports: What leads outside.
+        worker_id: This worker.
+        data_directory: Where it keeps what its sessions have on disk.
+        capacity: How many sessions it takes on.
+        limits: For how long and how much.
+        clock: The time.
+    """
+    limits = limits or SessionLimits()
+    clock = clock or SystemClock()
+    shared = _Shared(
+        worker_id=worker_id,
+        registry=SessionRegistry(capacity=capacity),
+        background=Background(name="background"),
+        lease_state=LeaseState(),
+        moves=DirectoryMoves(),
+    )
+    quarantined = QuarantineCount()
+    traces = SessionTraces(
+        bindings=ports.bindings,
+        snapshots=ports.snapshots,
+        route_cache=ports.route_cache,
+        background=shared.background,
+    )
+    orphan_spools = _orphan_spools(ports, shared, data_directory)
+    ownership = _ownership(ports, shared, orphan_spools, traces, limits)
+    factory = SessionFactory(
+        worker_id=worker_id,
+        data=DataDirectory(data_directory),
+        launcher=ports.launcher,
+        recorder=ports.recorder,
+        sessions=ports.sessions,
+        route_cache=ports.route_cache,
+        snapshots=ports.snapshots,
+        journals=ports.journals,
+        traces=traces,
+        background=shared.background,
+        clock=clock,
+        limits=limits,
+        observer=ports.observer,
+        lease_state=shared.lease_state,
+        quarantined=quarantined,
+        moves=shared.moves,
+    )
+    manager = SessionManager(
+        ownership=ownership,
+        factory=factory,
+        sessions=ports.sessions,
+        relay=ports.relay,
+        background=shared.background,
+        clock=clock,
+    )
+    return Sessions(
+        manager=manager,
+        factory=factory,
+        orphan_spools=orphan_spools,
+        quarantine_retries=QuarantineRetries(
+            sessions=shared.registry.sessions, quarantined=quarantined
+        ),
+        lease_state=shared.lease_state,
+        background=shared.background,
+        clock=clock,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """What more than one part of them has."""
+
+    worker_id: str
+    registry: SessionRegistry
+    background: Background
+    lease_state: LeaseState
+    moves: DirectoryMoves
+
+
+def _orphan_spools(ports: SessionPorts, shared: _Shared, data_directory: Path) -> OrphanSpools:
+    return OrphanSpools(
+        worker_id=shared.worker_id,
+        directory=data_directory,
+        launcher=ports.spools,
+        sessions=ports.sessions,
+        snapshots=ports.snapshots,
+        peer_messages=ports.peer_messages,
+        held=shared.registry.is_held,
+        moves=shared.moves,
+    )
+
+
+def _ownership(
+    ports: SessionPorts,
+    shared: _Shared,
+    orphan_spools: OrphanSpools,
+    traces: SessionTraces,
+    limits: SessionLimits,
+) -> Ownership:
+    registry = shared.registry
+    rebinder = Rebinder(
+        worker_id=shared.worker_id,
+        bindings=ports.bindings,
+        peer_messages=ports.peer_messages,
+        pending=lambda session_id: registry.pending_of(session_id)[1],
+        is_ours=lambda session_id: registry.held_session(session_id) is not None,
+        lease_state=shared.lease_state,
+    )
+    return Ownership(
+        registry=registry,
+        directory=SessionDirectory(
+            worker_id=shared.worker_id,
+            registry=registry,
+            sessions=ports.sessions,
+            bindings=ports.bindings,
+            is_portable=ports.snapshots.are_portable,
+        ),
+        departures=Departures(
+            registry=registry,
+            rebinder=rebinder,
+            peer_messages=ports.peer_messages,
+            background=shared.background,
+            clear=orphan_spools.clear,
+        ),
+        stranded=StrandedSessions(
+            worker_id=shared.worker_id,
+            after_seconds=limits.stranded_seconds,
+            sessions=ports.sessions,
+            relay=ports.relay,
+            recorder=ports.recorder,
+            traces=traces,
+        ),
+        rebinder=rebinder,
+    )

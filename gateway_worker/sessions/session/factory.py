@@ -1,0 +1,215 @@
+"""Puts sessions together: each part gets what it needs, and nothing else."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway_worker.runtime.background import Background
+from gateway_worker.runtime.clock import Clock
+from gateway_worker.sessions.changes import source_of
+from gateway_worker.sessions.hosting import HostLauncher, HostSpec
+from gateway_worker.sessions.inbound.forwarded import ForwardedArrivals
+from gateway_worker.sessions.inbound.quarantine import Quarantine, QuarantineCount
+from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
+from gateway_worker.sessions.inbound.receipts import SendsInProgress
+from gateway_worker.sessions.inbound.recording import InboundRecorder
+from gateway_worker.sessions.lease_state import LeaseState
+from gateway_worker.sessions.limits import SessionLimits
+from gateway_worker.sessions.ports import (
+    DeviceSnapshots,
+    Recorder,
+    RouteCache,
+    SessionObserver,
+    SessionRow,
+    SessionStore,
+)
+from gateway_worker.sessions.send_journal import SendJournals
+from gateway_worker.sessions.session.host_events import HostEventHandler
+from gateway_worker.sessions.session.quiesce import Quiescer
+from gateway_worker.sessions.session.session import Session, SessionParts
+from gateway_worker.sessions.session.state import SessionStateMachine
+from gateway_worker.sessions.session.supervisor import HostSupervisor
+from gateway_worker.sessions.session.traces import SessionTraces
+from gateway_worker.sessions.store.data_directory import DataDirectory
+from gateway_worker.sessions.store.device_store import DeviceStore
+from gateway_worker.sessions.store.directory_moves import DirectoryMoves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFactory:
+    """Makes the sessions of one worker.
+
+    Attributes:
+        worker_id: This worker.
+        data: Where their directories are.
+        launcher: Starts their hosts.
+        recorder: Commits what happens to them.
+        sessions: The sessions table.
+        route_cache: Shows backends their states.
+        snapshots: Has the copies of their device stores.
+        journals: Tell what became of interrupted sends.
+        traces: What they leave outside of database and disk.
+        background: What may go on after the command that has begun it.
+        clock: The time.
+        limits: For how long and how much.
+        observer: Counts what happens.
+        lease_state: Whether hosts may run.
+        quarantined: Counts arrivals that the database has refused.
+        moves: The directories that are being moved aside.
+    """
+
+    worker_id: str
+    data: DataDirectory
+    launcher: HostLauncher
+    recorder: Recorder
+    sessions: SessionStore
+    route_cache: RouteCache
+    snapshots: DeviceSnapshots
+    journals: SendJournals
+    traces: SessionTraces
+    background: Background
+    clock: Clock
+    limits: SessionLimits
+    observer: SessionObserver
+    lease_state: LeaseState
+    quarantined: QuarantineCount
+    moves: DirectoryMoves
+
+    def build(
+        self,
+        row: SessionRow,
+        *,
+        local_epoch: int | None = None,
+        on_lost: Callable[[Session], None] = lambda _session: None,
+    ) -> Session:
+        """Return a session, which does nothing yet.
+
+        Args:
+            row: The session as the database has it.
+            local_epoch: See `DeviceStore`.
+            on_lost: Called once if another worker turns out to own the session.
+        """
+        machine = SessionStateMachine(
+            row=row,
+            worker_id=self.worker_id,
+            recorder=self.recorder,
+            route_cache=self.route_cache,
+            background=self.background,
+            clock=self.clock,
+        )
+        store = self._store(row, local_epoch)
+        supervisor = self._supervisor(row, machine, store)
+        quarantine = Quarantine(store.directory)
+        sends = SendsInProgress(remembered=self.limits.remembered_sends)
+        host_events = HostEventHandler(
+            session_id=row.session_id,
+            machine=machine,
+            supervisor=supervisor,
+            inbound=self._inbound(row, machine, quarantine, sends),
+            store=store,
+            came=bool(row.pending),
+            observer=self.observer,
+            first_copy_seconds=self.limits.first_copy_seconds,
+        )
+        parts = SessionParts(
+            machine=machine,
+            supervisor=supervisor,
+            host_events=host_events,
+            store=store,
+            quiescer=self._quiescer(row, machine, supervisor, host_events, store),
+            sends=sends,
+            forwarded=ForwardedArrivals(
+                session_id=row.session_id,
+                epoch=row.epoch,
+                record=machine.record,
+                quarantine=quarantine,
+                quarantined=self.quarantined,
+            ),
+            quarantine_retry=QuarantineRetry(
+                session_id=row.session_id,
+                epoch=row.epoch,
+                quarantine=quarantine,
+                record=machine.record,
+            ),
+        )
+        return Session(
+            row=row,
+            worker_id=self.worker_id,
+            parts=parts,
+            journals=self.journals,
+            traces=self.traces,
+            clock=self.clock,
+            limits=self.limits,
+            on_lost=on_lost,
+        )
+
+    def _store(self, row: SessionRow, local_epoch: int | None) -> DeviceStore:
+        return DeviceStore(
+            session_id=row.session_id,
+            epoch=row.epoch,
+            first_epoch=row.first_epoch,
+            local_epoch=local_epoch,
+            directory=self.data.session(row.session_id),
+            parking=self.data.parking,
+            snapshots=self.snapshots,
+            moves=self.moves,
+        )
+
+    def _supervisor(
+        self, row: SessionRow, machine: SessionStateMachine, store: DeviceStore
+    ) -> HostSupervisor:
+        spec = HostSpec(
+            session_id=row.session_id,
+            directory=store.directory,
+            resume_jid=None,
+            pairing=row.pairing,
+            device_name=row.device_name,
+            worker_id=self.worker_id,
+            epoch=row.epoch,
+        )
+        return HostSupervisor(
+            spec=spec,
+            machine=machine,
+            store=store,
+            launcher=self.launcher,
+            lease_state=self.lease_state,
+            observer=self.observer,
+            background=self.background,
+            limits=self.limits,
+        )
+
+    def _inbound(
+        self,
+        row: SessionRow,
+        machine: SessionStateMachine,
+        quarantine: Quarantine,
+        sends: SendsInProgress,
+    ) -> InboundRecorder:
+        return InboundRecorder(
+            session_id=row.session_id,
+            source=source_of(self.worker_id),
+            record=machine.record,
+            epoch=row.epoch,
+            unacknowledged=self.limits.unacknowledged,
+            quarantine=quarantine.keep,
+            sends=sends,
+            on_quarantined=self.quarantined.note,
+        )
+
+    def _quiescer(
+        self,
+        row: SessionRow,
+        machine: SessionStateMachine,
+        supervisor: HostSupervisor,
+        host_events: HostEventHandler,
+        store: DeviceStore,
+    ) -> Quiescer:
+        return Quiescer(
+            session_id=row.session_id,
+            machine=machine,
+            supervisor=supervisor,
+            host_events=host_events,
+            store=store,
+            lease_state=self.lease_state,
+            sessions=self.sessions,
+            limits=self.limits,
+        )

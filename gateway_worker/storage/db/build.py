@@ -1,0 +1,32 @@
+"""The tables of one worker, as the ports that their callers have."""
+
+from dataclasses import dataclass
+
+from gateway_worker.storage.db.changes.store import PostgresChangeStore
+from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.inbox import PostgresInboxStore
+from gateway_worker.storage.db.messages import PostgresMessageStore
+from gateway_worker.storage.db.outbox import PostgresOutboxStore
+from gateway_worker.storage.db.sessions import PostgresSessionStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What is read and written through one pool of connections."""
+
+    changes: PostgresChangeStore
+    inbox: PostgresInboxStore
+    messages: PostgresMessageStore
+    outbox: PostgresOutboxStore
+    sessions: PostgresSessionStore
+
+
+def build_stores(database: Database, *, worker_id: str) -> Stores:
+    """Build the stores of a worker."""
+    return Stores(
+        changes=PostgresChangeStore(database=database, worker_id=worker_id),
+        inbox=PostgresInboxStore(database=database),
+        messages=PostgresMessageStore(database=database),
+        outbox=PostgresOutboxStore(database=database, worker_id=worker_id),
+        sessions=PostgresSessionStore(database=database),
+    )
