@@ -7,7 +7,7 @@ worth, and what it waits for. The worker and the host treat all of them alike.
 from enum import Enum, auto
 from typing import Any, ClassVar, Generic, TypeVar
 
-from gateway_worker.host_protocol.wire import Wire
+from gateway_worker.host_protocol.wire import Person, Wire
 
 
 class Effect(Enum):
@@ -67,7 +67,19 @@ class Chats(Wire, frozen=True, kw_only=True, tag="chats"):
     chats: tuple[str, ...]
 
 
-Result = Sent | Done | Chats
+class Checked(Wire, frozen=True, kw_only=True, tag="checked"):
+    """Who has some numbers.
+
+    Attributes:
+        people: One for each number, in their order; None for one that is not on WhatsApp.
+        seconds: How long the library needed.
+    """
+
+    people: tuple[Person | None, ...]
+    seconds: float = 0.0
+
+
+Result = Sent | Done | Chats | Checked
 R = TypeVar("R", bound=Result)
 
 
@@ -134,6 +146,18 @@ class FindChats(Method[Chats], frozen=True, kw_only=True, tag="contact.chats"):
     to: str
 
 
+class CheckContacts(Method[Checked], frozen=True, kw_only=True, tag="contact.check"):
+    """Ask who has phone numbers (digits), in whichever way each is written."""
+
+    result = Checked
+    effect = Effect.QUERY
+    lane = HostLane.QUERY
+    when_late = WhenLate.LEAVE
+    timeout_seconds = 15.0
+
+    numbers: tuple[str, ...]
+
+
 class Logout(Method[Done], frozen=True, kw_only=True, tag="session.logout"):
     """Unlink the device."""
 
@@ -145,5 +169,5 @@ class Logout(Method[Done], frozen=True, kw_only=True, tag="session.logout"):
     ends_host = True
 
 
-Call = SendMessage | FindChats | Logout
+Call = SendMessage | FindChats | CheckContacts | Logout
 """Every method."""

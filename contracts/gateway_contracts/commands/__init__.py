@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gateway_contracts.commands.contact import ContactCommand, ContactResult
 from gateway_contracts.commands.message import MessageCommand, MessageResult
 from gateway_contracts.commands.replay import ReplayCommand, ReplayResult
 from gateway_contracts.commands.session import (
@@ -20,8 +21,12 @@ from gateway_contracts.commands.session import (
 
 __all__ = ["Command", "PairByCode", "PairByQr", "Pairing", "Result"]
 
-Command = Annotated[SessionCommand | ReplayCommand | MessageCommand, Field(discriminator="type")]
+Command = Annotated[
+    SessionCommand | ReplayCommand | MessageCommand | ContactCommand, Field(discriminator="type")
+]
 """Every command of this version, told apart by `type`."""
 
-Result = Annotated[SessionResult | MessageResult | ReplayResult, Field(discriminator="kind")]
+Result = Annotated[
+    SessionResult | MessageResult | ReplayResult | ContactResult, Field(discriminator="kind")
+]
 """What a command returns, told apart by `kind`."""

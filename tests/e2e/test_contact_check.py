@@ -1,0 +1,206 @@
+"""Which numbers are on WhatsApp: asked beside whatever else a session does."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway_contracts import (
+    CommandSucceeded,
+    ErrorCode,
+    SentInfo,
+    SessionState,
+    SessionStatus,
+    SessionStop,
+)
+from gateway_contracts.commands.contact import (
+    CheckedNumber,
+    ContactCheck,
+    ContactCheckData,
+    ContactsChecked,
+)
+from gateway_worker.sandbox.service.fault_rules import (
+    Delay,
+    Drop,
+    Effect,
+    Error,
+    Match,
+    Point,
+    Rule,
+    Who,
+)
+from tests.e2e.harness import Gateway
+from tests.support.eventually import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway_worker.sandbox.phones.phone import Phone
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NOBODY = "12025559999"
+
+
+def check(gateway: Gateway, name: str, *numbers: str) -> ContactCheck:
+    """Return the command that asks about numbers."""
+    data = ContactCheckData(numbers=numbers)
+    return ContactCheck(source=gateway.backend.source, subject=name, data=data)
+
+
+async def answers(gateway: Gateway, name: str, *numbers: str) -> tuple[CheckedNumber, ...]:
+    """Ask about numbers and return the answers."""
+    result = await gateway.succeed(check(gateway, name, *numbers))
+    assert isinstance(result, ContactsChecked)
+    return result.contacts
+
+
+async def linked(gateway: Gateway) -> tuple[str, Phone, Phone]:
+    """Link a session; returns its name, its phone and somebody else's phone."""
+    phone, other = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
+    name = f"check-{phone.number}"
+    await gateway.link(name, phone)
+    return name, phone, other
+
+
+@contextmanager
+def fault(
+    gateway: Gateway, phone: Phone, effect: Effect, *, point: Point = Point.IQ
+) -> Iterator[str]:
+    """Let something go wrong once for a session: of its queries, the next check of numbers."""
+    match = Match(query="usync/contact") if point is Point.IQ else Match()
+    rule = Rule(
+        id=f"{point}-{phone.number}",
+        point=point,
+        who=Who(number=phone.number),
+        match=match,
+        effect=effect,
+        times=1,
+    )
+    gateway.sandbox.service.faults.add(rule)
+    yield rule.id
+    gateway.sandbox.service.faults.remove(rule.id)
+
+
+async def until_applied(gateway: Gateway, rule_id: str) -> None:
+    """Return when a fault has happened."""
+
+    def has_applied() -> bool:
+        active = gateway.sandbox.service.faults.find(rule_id)
+        return active is not None and active.applied == 1
+
+    await eventually(has_applied, timeout_seconds=20)
+
+
+async def test_each_number_is_answered(shared_gateway: Gateway) -> None:
+    """In the order of the question, in the spelling that WhatsApp has, and if nobody has it."""
+    gateway = shared_gateway
+    name, _phone, other = await linked(gateway)
+    brazil = await gateway.sandbox.add_phone("551187654321")
+
+    told = await answers(
+        gateway, name, f"+{other.number}", "5511987654321", NOBODY, f"+{other.number}"
+    )
+
+    there, renamed, missing, again = told
+    assert there.model_dump(exclude_none=True) == {
+        "number": f"+{other.number}",
+        "on_whatsapp": True,
+        "jid": f"{other.number}@s.whatsapp.net",
+        "phone_number": f"+{other.number}",
+        **({"lid": there.lid} if there.lid else {}),
+    }
+    assert again == there
+    assert (renamed.number, renamed.jid) == ("5511987654321", f"{brazil.number}@s.whatsapp.net")
+    assert renamed.phone_number == f"+{brazil.number}"
+    assert missing == CheckedNumber(number=NOBODY, on_whatsapp=False)
+    # Whom the session has written to it knows by both ids, and so are they told.
+    await gateway.send(name, other.number, "hello")
+    (known,) = await answers(gateway, name, other.number)
+    assert known.lid == str(other.jid.account)
+
+
+async def test_too_many_questions(shared_gateway: Gateway) -> None:
+    """It is said when to ask again, and nothing is asked meanwhile."""
+    name, phone, other = await linked(shared_gateway)
+
+    with fault(shared_gateway, phone, Error(code=429)):
+        failed = await shared_gateway.fail(check(shared_gateway, name, other.number))
+
+    error = failed.data.error
+    assert (error.code, error.retry_after_ms) == (ErrorCode.RATE_LIMITED, 30_000)
+    assert (await answers(shared_gateway, name, other.number))[0].on_whatsapp
+
+
+async def test_an_answer_that_does_not_come(shared_gateway: Gateway) -> None:
+    """It is not waited for long; the connection stays, and what is asked next is answered."""
+    gateway = shared_gateway
+    name, phone, other = await linked(gateway)
+    states = len(gateway.backend.events_of(name))
+
+    with fault(gateway, phone, Drop()) as rule:
+        asked = asyncio.create_task(gateway.fail(check(gateway, name, other.number)))
+        await until_applied(gateway, rule)
+        sent = await gateway.send(name, other.number, "meanwhile")
+        failed = await asked
+
+    assert isinstance(sent, SentInfo)
+    assert failed.data.error.code is ErrorCode.UPSTREAM_TIMEOUT
+    assert (await answers(gateway, name, other.number))[0].on_whatsapp
+    since = gateway.backend.events_of(name)[states:]
+    assert not [event for event in since if isinstance(event, SessionStatus)]
+
+
+async def test_an_interrupted_question_is_asked_again(shared_gateway: Gateway) -> None:
+    """It has changed nothing, so the loss of its process is no reason to fail."""
+    gateway = shared_gateway
+    others = {host.pid for host in gateway.worker.hosts()}
+    name, phone, other = await linked(gateway)
+    seen = len(gateway.backend.events_of(name))
+    (host,) = (host for host in gateway.worker.hosts() if host.pid not in others)
+
+    with fault(gateway, phone, Drop()) as rule:
+        asked = asyncio.create_task(answers(gateway, name, other.number))
+        await until_applied(gateway, rule)
+        host.kill()
+        (answer,) = await asked
+
+    assert answer.on_whatsapp
+    assert [
+        event.data.state
+        for event in gateway.backend.events_of(name)[seen:]
+        if isinstance(event, SessionStatus)
+    ][-1] is SessionState.CONNECTED
+
+
+async def test_a_question_during_a_send(shared_gateway: Gateway) -> None:
+    """While a send waits for its acknowledgement, questions are answered."""
+    gateway = shared_gateway
+    name, phone, other = await linked(gateway)
+    await gateway.send(name, other.number, "first")  # so that the next one asks nothing
+
+    with fault(gateway, phone, Delay(seconds=5), point=Point.ACK) as rule:
+        sending = asyncio.create_task(gateway.send(name, other.number, "slow"))
+        await until_applied(gateway, rule)
+        for _ in range(3):
+            assert (await answers(gateway, name, other.number))[0].on_whatsapp
+        assert not sending.done()
+        await sending
+
+
+async def test_an_end_does_not_wait_for_a_question(shared_gateway: Gateway) -> None:
+    """A session that is stopped answers it, and at once."""
+    gateway = shared_gateway
+    name, phone, other = await linked(gateway)
+
+    with fault(gateway, phone, Drop()) as rule:
+        asked = asyncio.create_task(gateway.backend.request(check(gateway, name, other.number)))
+        await until_applied(gateway, rule)
+        await gateway.succeed(SessionStop(source=gateway.backend.source, subject=name))
+        outcome = await asked
+
+    assert not isinstance(outcome, CommandSucceeded)
+    assert outcome.data.error.code is ErrorCode.SESSION_NOT_CONNECTED
