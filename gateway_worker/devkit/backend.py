@@ -7,7 +7,6 @@ publisher confirms, `mandatory`, a queue of its own, manual acknowledgement, ded
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,6 +27,7 @@ from gateway_contracts import (
     parse_event,
 )
 from gateway_contracts.topology import DELIVERY_LIMIT
+from gateway_worker.devkit.arrivals import Arrival, Arrivals
 from gateway_worker.devkit.insisting import until_done
 from gateway_worker.devkit.lasting import LastingChannel
 
@@ -40,15 +40,6 @@ _ACK_EVERY = 64
 _ACK_SECONDS = 0.02
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """An event as it came."""
-
-    routing_key: str
-    body: bytes
-    event: Event
-
-
 class Backend:
     """One backend's connection; made by `Backend.open`."""
 
@@ -56,8 +47,7 @@ class Backend:
         self._topology = topology
         self._name = name
         self.source = f"/backends/{name}"
-        self.arrivals: list[Arrival] = []
-        self._seen: set[str] = set()
+        self.arrivals = Arrivals()
         self._news = asyncio.Event()
         self._unacknowledged = 0
         self._unacknowledged_mark: object | None = None
@@ -163,6 +153,7 @@ class Backend:
     async def outcome(self, command_id: str, *, seconds: float = _TIMEOUT_SECONDS) -> OutcomeEvent:
         """Wait for the outcome of a command."""
         event = await self._wait(
+            command_id,
             lambda event: (
                 isinstance(event, CommandSucceeded | CommandFailed)
                 and event.correlationid == command_id
@@ -195,6 +186,7 @@ class Backend:
             TimeoutError: It did not come; the message lists what did.
         """
         event = await self._wait(
+            session_id,
             lambda event: (
                 isinstance(event, kind) and event.subject == session_id and condition(event)
             ),
@@ -214,25 +206,30 @@ class Backend:
         """Return the session's events so far, in the order of arrival."""
         return [
             one.event
-            for one in self.arrivals
+            for _, one in self.arrivals.about(session_id)
             if isinstance(one.event, SessionEventEnvelope) and one.event.subject == session_id
         ]
 
     async def _wait(
-        self, condition: Callable[[Event], bool], seconds: float, what: str, *, after: int = 0
+        self,
+        about: str,
+        condition: Callable[[Event], bool],
+        seconds: float,
+        what: str,
+        *,
+        after: int = 0,
     ) -> Event:
         looked_at = after
         try:
             async with asyncio.timeout(seconds):
                 while True:
-                    while looked_at < len(self.arrivals):
-                        event = self.arrivals[looked_at].event
-                        looked_at += 1
-                        if condition(event):
-                            return event
+                    for _, arrival in self.arrivals.about(about, after=looked_at):
+                        if condition(arrival.event):
+                            return arrival.event
+                    looked_at = len(self.arrivals)
                     await self.news()
         except TimeoutError:
-            came = [one.routing_key for one in self.arrivals[-20:]]
+            came = [one.routing_key for one in tuple(self.arrivals)[-20:]]
             raise TimeoutError(f"{what} within {seconds:g} s; the last to come: {came}") from None
 
     async def _prepare_to_publish(self, channel: aio_pika.abc.AbstractChannel) -> None:
@@ -279,10 +276,8 @@ class Backend:
 
     async def _on_message(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         event = parse_event(message.body)
-        if event.id not in self._seen:
-            self._seen.add(event.id)
-            arrival = Arrival(routing_key=message.routing_key or "", body=message.body, event=event)
-            self.arrivals.append(arrival)
+        arrival = Arrival(routing_key=message.routing_key or "", body=message.body, event=event)
+        if self.arrivals.add(arrival):
             for listener in self._listeners:
                 listener(arrival)
             self._news.set()

@@ -20,7 +20,8 @@ from gateway_contracts import (
     SessionStatus,
     TextContent,
 )
-from gateway_worker.devkit.backend import Arrival, Backend
+from gateway_worker.devkit.arrivals import Arrival
+from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.chaos.history import Kind, Shown, Told
 from gateway_worker.sandbox.control.client import SandboxClient
 from gateway_worker.sandbox.control.models import Poll

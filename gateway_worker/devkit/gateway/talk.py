@@ -16,7 +16,8 @@ from gateway_contracts import (
     SessionGetQr,
     WorkerHeartbeat,
 )
-from gateway_worker.devkit.backend import Arrival, Backend
+from gateway_worker.devkit.arrivals import Arrival
+from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.gateway.addresses import Addresses
 from gateway_worker.devkit.services.errors import ServicesError
 from gateway_worker.sandbox.control.client import ControlError, SandboxClient
