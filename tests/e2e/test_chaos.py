@@ -85,6 +85,9 @@ async def test_nothing_is_lost_doubled_or_reordered(tmp_path: Path) -> None:
     assert len(verdict.takeover.seconds) > 0, report
     assert len(verdict.handover.seconds) > 0, report
     assert verdict.inbound.delivered > 0
+    checks = {one.command_id for one in history.issued if one.purpose is Purpose.CHECK}
+    answered = {told.command_id for told in history.told if told.kind is Kind.SUCCEEDED} & checks
+    assert answered, report
     moves = [one.command_id for one in history.issued if one.purpose is Purpose.MIGRATE]
     ends = [told for told in history.told if told.command_id in moves and not told.repeated]
     assert [told.kind for told in ends[:1]] == [Kind.SUCCEEDED], report

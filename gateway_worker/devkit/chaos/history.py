@@ -16,6 +16,8 @@ class Purpose(enum.StrEnum):
 
     SEND = "send"
     MIGRATE = "migrate"
+    CHECK = "check"
+    """Whether numbers are on WhatsApp: it changes nothing, and has no order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from gateway_contracts import (
     TextToSend,
     new_id,
 )
+from gateway_contracts.commands.contact import ContactCheck, ContactCheckData
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.chaos.history import Issued, Purpose
 from gateway_worker.devkit.chaos.witness import Cast
@@ -32,6 +33,7 @@ BURST_SHARE: Final = 0.05
 FLOOD: Final = 30
 FLOOD_SHARE: Final = 0.01
 DUPLICATE_SHARE: Final = 0.03
+CHECK_SHARE: Final = 0.1
 REMEMBERED: Final = 200
 
 
@@ -88,6 +90,7 @@ class Traffic:
         async with asyncio.TaskGroup() as tasks:
             for cast in self._cast:
                 tasks.create_task(self._send_all(cast), name=f"sends:{cast.session_id}")
+                tasks.create_task(self._check_all(cast), name=f"checks:{cast.session_id}")
                 tasks.create_task(self._write_all(cast), name=f"writes:{cast.session_id}")
         await asyncio.gather(*self._repeats)
 
@@ -134,6 +137,17 @@ class Traffic:
                 await self._issue(command, Purpose.SEND, text)
                 if dice.random() < DUPLICATE_SHARE:
                     self._repeat_later(command, dice)
+
+    async def _check_all(self, cast: Cast) -> None:
+        # With dice of their own: a seed draws the same messages with and without these.
+        dice = random.Random(f"{self._seed}:{cast.session_id}:checks")  # noqa: S311 - no secret
+        while not await self._pause(dice):
+            if dice.random() < CHECK_SHARE:
+                data = ContactCheckData(numbers=(cast.reader, cast.writer))
+                command = ContactCheck(
+                    source=self._backend.source, subject=cast.session_id, data=data
+                )
+                await self._issue(command, Purpose.CHECK)
 
     async def _write_all(self, cast: Cast) -> None:
         dice = random.Random(f"{self._seed}:{cast.session_id}:writes")  # noqa: S311 - no secret

@@ -61,11 +61,15 @@ def _judge(what: str, streams: dict[str, list[_Step]]) -> Iterator[Offence]:
 
 
 def _judge_outcomes(history: History) -> Iterator[Offence]:
-    """A send comes after all that was published before it; a move may overtake sends that wait."""
+    """A send comes after all that was published before it; a move may overtake sends that wait.
+
+    Questions overtake all of these, and each other where a session moves.
+    """
     moves = {one.command_id for one in history.issued if one.purpose is Purpose.MIGRATE}
-    yield from _judge("outcome", _outcomes(history, without=moves))
+    checks = {one.command_id for one in history.issued if one.purpose is Purpose.CHECK}
+    yield from _judge("outcome", _outcomes(history, without=moves | checks))
     # Among all outcomes only a move that came late is an offence: what it has overtaken is late too
-    everything = _judge("outcome", _outcomes(history))
+    everything = _judge("outcome", _outcomes(history, without=checks))
     yield from (one for one in everything if one.identity in moves)
 
 

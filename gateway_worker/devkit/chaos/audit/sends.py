@@ -75,6 +75,8 @@ def _offences(one: Issued, outcomes: Sequence[Told], copies: set[str]) -> Iterab
         yield _offence(Breach.COMMAND_DOUBLED, one, f"told differently when repeated: {ends}")
     if one.purpose is Purpose.SEND:
         yield from _against_phone(one, firsts[0], copies)
+    elif one.purpose is Purpose.CHECK and _is_uncertain(firsts[0]):
+        yield _offence(Breach.COMMAND_CONTRADICTED, one, "a question cannot be uncertain")
 
 
 def _against_phone(one: Issued, end: Told, copies: set[str]) -> Iterable[Offence]:

@@ -84,6 +84,10 @@ class Story:
         """Ask for the session to move."""
         self._issue(command_id, Purpose.MIGRATE, "")
 
+    def check(self, command_id: str) -> None:
+        """Ask about numbers."""
+        self._issue(command_id, Purpose.CHECK, "")
+
     def _issue(self, command_id: str, purpose: Purpose, text: str) -> None:
         self.now += 1
         self.issued.append(

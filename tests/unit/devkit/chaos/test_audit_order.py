@@ -170,3 +170,17 @@ def test_an_event_without_a_number_is_no_gap() -> None:
     story.fail("c3", "session_not_found", sequence=None)
 
     assert breaches(story) == []
+
+
+def test_a_question_may_be_answered_before_and_after_everything() -> None:
+    """It overtakes sends, and what was published after it."""
+    story = Story.clean()
+    story.check("q0")
+    story.send("c3")
+    story.check("q1")
+    story.tell(kind=Kind.SUCCEEDED, command_id="q1")
+    story.show("c3")
+    story.succeed("c3")
+    story.tell(kind=Kind.SUCCEEDED, command_id="q0")
+
+    assert breaches(story) == []

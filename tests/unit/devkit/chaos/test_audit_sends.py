@@ -200,3 +200,23 @@ def test_an_uncertain_send_at_the_phone_twice_is_doubled() -> None:
     story.fail("c3", "uncertain")
 
     assert breaches(story) == [Breach.COMMAND_DOUBLED]
+
+
+def test_a_question_needs_an_outcome() -> None:
+    """Like every command; nothing is looked for at the phone."""
+    story = Story.clean()
+    story.check("q0")
+    assert breaches(story) == [Breach.COMMAND_LOST]
+    story.tell(kind=Kind.SUCCEEDED, command_id="q0")
+
+    assert breaches(story) == []
+
+
+def test_a_question_is_never_uncertain() -> None:
+    """Whatever has hit the session's host: it can be asked again."""
+    story = Story.clean()
+    story.check("q0")
+    story.blow(Harm.HOST_KILLED)
+    story.fail("q0", "uncertain")
+
+    assert breaches(story) == [Breach.COMMAND_CONTRADICTED]
