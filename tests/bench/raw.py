@@ -1,4 +1,8 @@
-"""The ring on raw hosts: each sends to the next, all at once, with nothing between."""
+"""The ring on raw hosts: each sends to the next, all at once, with nothing between.
+
+Of two kinds: `RAW` is what one writes by the library's manual; `LEAN` takes what of the gateway's
+own settings one can pass to the library from outside.
+"""
 
 import asyncio
 import json
@@ -7,13 +11,43 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gateway_worker.devkit.sandbox_process import SandboxProcess
+from tests.bench.cpu import cpu_seconds, per_message
+from tests.bench.rig import RingRun
 
 _LINK_SECONDS = 60.0
 _SEND_SECONDS = 300.0
+_LINK_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawKind:
+    """How raw hosts are run.
+
+    Attributes:
+        name: In front of their stores' names.
+        prefix: Of their phones' numbers.
+        store: Parameters of the library's SQLite driver, behind the store's name.
+        environment: Further variables of theirs.
+    """
+
+    name: str
+    prefix: str
+    store: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+RAW: Final = RawKind(name="raw", prefix="1303555")
+LEAN: Final = RawKind(
+    name="lean",
+    prefix="1304555",
+    store="?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000&_foreign_keys=on&_=",
+    environment={"GOMAXPROCS": "1"},
+)
 
 
 class RawHost:
@@ -26,18 +60,23 @@ class RawHost:
     @classmethod
     @asynccontextmanager
     async def start(
-        cls, *, number: str, store: Path, worker_env: Mapping[str, str]
+        cls, *, kind: RawKind, number: str, directory: Path, worker_env: Mapping[str, str]
     ) -> AsyncIterator["RawHost"]:
         """Start the process; it shows a QR code next."""
+        store = directory / f"{kind.name}-{number}.db"
         with store.with_suffix(".log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "tests.bench.raw_host",
-                str(store),
+                f"{store}{kind.store}",
                 worker_env["SANDBOX_PROXY_URL"],
                 worker_env["SANDBOX_ROOT_KEY"],
-                env={**os.environ, "SSL_CERT_FILE": worker_env["SANDBOX_CA_FILE"]},
+                env={
+                    **os.environ,
+                    **kind.environment,
+                    "SSL_CERT_FILE": worker_env["SANDBOX_CA_FILE"],
+                },
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
@@ -74,24 +113,34 @@ class RawHost:
 
 
 async def start_ring(
-    stack: AsyncExitStack, *, numbers: Sequence[str], directory: Path, sandbox: SandboxProcess
+    stack: AsyncExitStack, kind: RawKind, *, count: int, directory: Path, sandbox: SandboxProcess
 ) -> list[RawHost]:
-    """Start and link one host per number, whose phone exists."""
-    hosts = []
-    for number in numbers:
-        store = directory / f"raw-{number}.db"
-        host = await stack.enter_async_context(
-            RawHost.start(number=number, store=store, worker_env=sandbox.worker_env)
-        )
-        await host.link(sandbox.client.scan)
-        hosts.append(host)
-    return hosts
+    """Start and link so many hosts, each with a phone of its own."""
+    gate = asyncio.Semaphore(_LINK_AT_ONCE)
+
+    async def start(number: str) -> RawHost:
+        async with gate:
+            await sandbox.client.add_phone(number)
+            host = await stack.enter_async_context(
+                RawHost.start(
+                    kind=kind, number=number, directory=directory, worker_env=sandbox.worker_env
+                )
+            )
+            await host.link(sandbox.client.scan)
+            return host
+
+    numbers = [f"{kind.prefix}{index:04d}" for index in range(count)]
+    async with asyncio.TaskGroup() as tasks:
+        hosts = [tasks.create_task(start(number)) for number in numbers]
+    return [host.result() for host in hosts]
 
 
-async def run_ring(hosts: Sequence[RawHost], count: int) -> float:
-    """Let each host send `count` messages to the next; returns messages per second."""
-    started = time.monotonic()
+async def run_ring(hosts: Sequence[RawHost], count: int) -> RingRun:
+    """Let each host send `count` messages to the next."""
+    before, started = cpu_seconds(), time.monotonic()
     async with asyncio.TaskGroup() as tasks:
         for index, host in enumerate(hosts):
             tasks.create_task(host.send(hosts[(index + 1) % len(hosts)].number, count))
-    return len(hosts) * count / (time.monotonic() - started)
+    messages = len(hosts) * count
+    per_s = messages / (time.monotonic() - started)
+    return RingRun(per_s=per_s, cpu=per_message(before, cpu_seconds(), messages))

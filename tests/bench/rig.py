@@ -7,10 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gateway_contracts import (
-    CommandSucceeded,
     MessageSend,
     MessageSendData,
     SessionCreate,
@@ -18,7 +16,6 @@ from gateway_contracts import (
     SessionState,
     SessionStatus,
     TextToSend,
-    encode,
 )
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.sandbox_process import SandboxProcess
@@ -26,9 +23,12 @@ from gateway_worker.devkit.services import LaunchOptions, local_services
 from gateway_worker.devkit.services.loopback import PortBook
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.whatsapp.memory import pss_bytes
+from tests.bench.cpu import cpu_seconds, per_message
+from tests.bench.load import LoadClient, Outcome, command_frames
 
 MIB = 2**20
 LINK_AT_ONCE = 4
+SUCCEEDED = "wa.command.succeeded.v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,19 @@ class Account:
     number: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingRun:
+    """What it was to send so many messages round a ring.
+
+    Attributes:
+        per_s: Messages per second.
+        cpu: CPU milliseconds per message, of each part.
+    """
+
+    per_s: float
+    cpu: dict[str, float]
+
+
 @dataclass(slots=True, kw_only=True)
 class Rig:
     """Everything up, and the sessions linked so far."""
@@ -47,6 +60,7 @@ class Rig:
     sandbox: SandboxProcess
     worker: WorkerProcess
     backend: Backend
+    load: LoadClient
     stack: AsyncExitStack
     accounts: list[Account]
 
@@ -75,29 +89,28 @@ class Rig:
             data=MessageSendData(to=to, content=TextToSend(text=text)),
         )
 
-    async def send_ring(self, count: int, *, at_once: int = 64) -> float:
-        """Let each session send `count` messages to the next; returns commands per second."""
+    def frames(self, commands: Sequence[MessageSend]) -> list[bytes]:
+        """Return commands as they are written to the broker."""
+        return [command_frames(command, topology=self.load.topology) for command in commands]
+
+    async def send_ring(self, count: int) -> RingRun:
+        """Let each session send `count` messages to the next."""
         commands = [
             self.command(sender, f"message {number}")
             for number in range(count)
             for sender in range(len(self.accounts))
         ]
-        outcomes = Outcomes(self.backend, {command.id for command in commands})
-        bodies = {command.id: encode(command) for command in commands}
-        started = time.monotonic()
-        gate = asyncio.Semaphore(at_once)
-
-        async def publish(command: MessageSend) -> None:
-            async with gate:
-                await self.backend.publish_raw(
-                    bodies[command.id], session_id=command.subject, message_id=command.id
-                )
-
-        async with asyncio.TaskGroup() as tasks:
-            for command in commands:
-                tasks.create_task(publish(command))
+        outcomes = Outcomes(self.load, {command.id for command in commands})
+        frames = self.frames(commands)
+        before, started = cpu_seconds(), time.monotonic()
+        self.load.publish(frames)
         await outcomes.all(seconds=300)
-        return len(commands) / (time.monotonic() - started)
+        seconds = time.monotonic() - started
+        outcomes.check()
+        return RingRun(
+            per_s=len(commands) / seconds,
+            cpu=per_message(before, cpu_seconds(), len(commands)),
+        )
 
     async def wait_connected(self, after: int, seconds: float = 120) -> None:
         """Return when every session has connected again."""
@@ -127,30 +140,38 @@ class Rig:
 
 
 class Outcomes:
-    """Waits for the good ends of many commands and keeps when each came."""
+    """Waits for the ends of many commands and keeps when each came.
 
-    def __init__(self, backend: Backend, ids: set[str]) -> None:
+    Attributes:
+        at: When each command ended, by the monotonic clock.
+        failed: The sessions of those that failed, by the command's id.
+    """
+
+    def __init__(self, load: LoadClient, ids: set[str]) -> None:
         self._open = set(ids)
         self._done = asyncio.Event()
         self.at: dict[str, float] = {}
-        self._failed: list[str] = []
-        backend.on_arrival(self._on_arrival)
+        self.failed: dict[str, str] = {}
+        load.on_outcome(self._on_outcome)
 
     async def all(self, *, seconds: float) -> None:
-        """Return when every command has succeeded; raises if one failed or is missing."""
+        """Return when every command has ended; raises TimeoutError if one is missing."""
         async with asyncio.timeout(seconds):
             await self._done.wait()
-        if self._failed:
-            raise RuntimeError(f"{len(self._failed)} commands failed: {self._failed[:3]}")
 
-    def _on_arrival(self, arrival: Any) -> None:
-        command_id = arrival.event.correlationid
-        if command_id not in self._open or not arrival.event.type.startswith("wa.command."):
+    def check(self) -> None:
+        """Raise if a command has failed."""
+        if self.failed:
+            raise RuntimeError(f"{len(self.failed)} commands failed: {list(self.failed)[:3]}")
+
+    def _on_outcome(self, outcome: Outcome) -> None:
+        command_id = outcome.correlationid
+        if command_id is None or command_id not in self._open:
             return
         self._open.discard(command_id)
         self.at[command_id] = time.monotonic()
-        if not isinstance(arrival.event, CommandSucceeded):
-            self._failed.append(str(arrival.event.data))
+        if outcome.type != SUCCEEDED:
+            self.failed[command_id] = outcome.subject
         if not self._open:
             self._done.set()
 
@@ -183,15 +204,17 @@ async def open_rig(*, capacity: int) -> AsyncIterator[Rig]:
             },
         )
         backend = await stack.enter_async_context(
-            Backend.open(services.addresses.amqp_url, wanted=("session.#", "command.#", "worker.#"))
+            Backend.open(services.addresses.amqp_url, wanted=("session.#", "worker.#"))
         )
         stack.push_async_callback(worker.stop)
         await worker.start()
+        load = await stack.enter_async_context(LoadClient.open(services.addresses.amqp_url))
         yield Rig(
             directory=directory,
             sandbox=sandbox,
             worker=worker,
             backend=backend,
+            load=load,
             stack=stack,
             accounts=[],
         )
