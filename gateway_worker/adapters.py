@@ -29,7 +29,7 @@ class Adapters:
 
     Attributes:
         lease_database: The database once more, with connections that nothing else uses: the lease
-            must not wait for one behind everything else.
+            must not wait for one after everything else.
     """
 
     broker: Broker

@@ -229,8 +229,8 @@ def _last_words() -> None:
 async def _hand_over(parts: Parts, budget: StopBudget) -> None:
     """Give the sessions to other workers, and their commands with them.
 
-    While the database is away nobody can be given a session: they stay connected until it is back,
-    or until the time for that is over; then they are taken over later.
+    While the database is unavailable nobody can be given a session: they stay connected until it is
+    back, or until the time for that is over; then they are taken over later.
     """
     parts.sessions.manager.registry.take_no_more()
     backoff = Backoff(initial_seconds=0.2, maximum_seconds=1.0)

@@ -174,7 +174,7 @@ class DependencyError(RetryableError):
 class DatabaseUnavailableError(DependencyError):
     """The database cannot be used now, and without it nothing can be brought to an end.
 
-    Whoever has a command or an arrival in hand waits, for as long as it takes: it is no attempt.
+    Whoever has an unsettled command or arrival waits, for as long as it takes: it is no attempt.
 
     Args:
         detail: What failed, and how.

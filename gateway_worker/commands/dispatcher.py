@@ -45,7 +45,7 @@ from gateway_worker.errors import (
     RetryableError,
     SessionNotFoundError,
 )
-from gateway_worker.runtime.allowance import Allowance, Allowances
+from gateway_worker.runtime.rate_limit import RateLimiter, TokenBucket
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.ownership.manager import OwnedElsewhereError, SessionManager
 from gateway_worker.sessions.peer_messages import (
@@ -145,7 +145,7 @@ class Dispatcher:
         self._forwarder = forwarder
         self._pilot = Pilot(manager=manager)
         self._outcomes = Outcomes(worker_id=worker_id)
-        self._refusals = _refusal_allowances()
+        self._refusals = _refusal_limiter()
         self.events_ignored = 0
         self.refusals_untold = 0
         self._held_watchers: list[Callable[[int], None]] = []
@@ -530,10 +530,10 @@ class Dispatcher:
         return False
 
 
-def _refusal_allowances() -> Allowances:
-    return Allowances(
-        each=lambda: Allowance(per_second=REFUSALS_PER_SECOND, at_once=REFUSALS_AT_ONCE),
-        together=Allowance(per_second=REFUSALS_PER_SECOND * 5, at_once=REFUSALS_AT_ONCE * 5),
+def _refusal_limiter() -> RateLimiter:
+    return RateLimiter(
+        each=lambda: TokenBucket(per_second=REFUSALS_PER_SECOND, at_once=REFUSALS_AT_ONCE),
+        together=TokenBucket(per_second=REFUSALS_PER_SECOND * 5, at_once=REFUSALS_AT_ONCE * 5),
     )
 
 

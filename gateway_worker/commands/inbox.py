@@ -15,8 +15,8 @@ class Inbox:
 
     Args:
         store: The commands table.
-        pace_seconds: Under load, transactions start at least this far apart.
-        crowd: How many commands in one transaction count as load.
+        linger_seconds: Under load, transactions start at least this far apart.
+        min_batch: How many commands in one transaction count as load.
         observe: Called with the size and the seconds of each transaction.
     """
 
@@ -24,16 +24,16 @@ class Inbox:
         self,
         *,
         store: InboxStore,
-        pace_seconds: float = 0.012,
-        crowd: int = 3,
+        linger_seconds: float = 0.012,
+        min_batch: int = 3,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
         self._store = store
         self._batcher: Batcher[Received, Entry] = Batcher(
             flush=store.enter,
             name="inbox",
-            pace_seconds=pace_seconds,
-            crowd=crowd,
+            linger_seconds=linger_seconds,
+            min_batch=min_batch,
             observe=observe,
             division=Division(
                 key=attrgetter("session_id"),

@@ -21,6 +21,7 @@ def build_outbox(
     changes: ChangeStore,
     events: OutboxStore,
     publisher: EventPublisher,
+    memory_rows: int = 5_000,
     full_queue_patience_seconds: float = 5.0,
     published: Callable[[str, float], None] = lambda _type, _seconds: None,
     committed: Callable[[int, float], None] = lambda _size, _seconds: None,
@@ -31,6 +32,7 @@ def build_outbox(
         changes: Commits changes.
         events: Has what is not published yet.
         publisher: Publishes it.
+        memory_rows: How many unpublished events are kept in memory at most.
         full_queue_patience_seconds: How long a full queue of a backend holds up its events.
         published: Called with the type of each published event and its seconds since the commit.
         committed: Called with the size of each commit and how long it took.
@@ -38,6 +40,7 @@ def build_outbox(
     relay = Relay(
         store=events,
         publisher=publisher,
+        memory_rows=memory_rows,
         full_queue_patience_seconds=full_queue_patience_seconds,
         published=published,
     )

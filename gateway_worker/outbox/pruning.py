@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 _LIMIT: Final = 1_000
 _PAUSE_SECONDS: Final = 0.05
-"""Between two bites: whoever has a command or an event in hand comes first."""
+"""Between two bites: whoever has an unsettled command or event comes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

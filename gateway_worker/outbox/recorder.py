@@ -19,8 +19,8 @@ class Recorder:
     Args:
         store: Writes a batch in one transaction.
         offer: Takes committed events for publication, in order; must return at once.
-        pace_seconds: Under load, transactions start at least this far apart.
-        crowd: How many changes in one transaction count as load.
+        linger_seconds: Under load, transactions start at least this far apart.
+        min_batch: How many changes in one transaction count as load.
         observe: Called with the size and the seconds of each transaction.
     """
 
@@ -29,8 +29,8 @@ class Recorder:
         *,
         store: ChangeStore,
         offer: Callable[[Sequence[OutboxRow]], None],
-        pace_seconds: float = 0.012,
-        crowd: int = 9,
+        linger_seconds: float = 0.012,
+        min_batch: int = 9,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
         self._store = store
@@ -38,8 +38,8 @@ class Recorder:
         self._batcher: Batcher[Change, Committed] = Batcher(
             flush=self._commit,
             name="recorder",
-            pace_seconds=pace_seconds,
-            crowd=crowd,
+            linger_seconds=linger_seconds,
+            min_batch=min_batch,
             observe=observe,
             division=Division(
                 key=attrgetter("session_id"),

@@ -1,10 +1,10 @@
 """Publishes what the recorder has committed: in order per session, repeated until confirmed.
 
 Rows come straight from the recorder, without a read of the table. The table is read at the start,
-and again whenever more rows wait than memory should hold (a broker that stays away): then new rows
-are left in the table and fetched from there, page by page, until the relay has caught up. One
-session's events are published one after the other, so a failed one can never be overtaken; sessions
-are published side by side.
+and again whenever more rows wait than memory should hold (a broker that stays unavailable): then
+new rows are left in the table and fetched from there, page by page, until the relay has caught up.
+One session's events are published one after the other, so a failed one can never be overtaken;
+sessions are published side by side.
 """
 
 import asyncio
@@ -35,10 +35,10 @@ _MARK_SECONDS = 0.1
 
 
 _REFUSAL_ENDS_SECONDS = 30.0
-"""After so long without a refusal the next one begins the patience anew."""
+"""After so long without a refusal the next one begins the window anew."""
 
 
-class Patience:
+class RefusalWindow:
     """How long all events wait for a queue that is full, before they go on without it.
 
     Args:
@@ -90,14 +90,14 @@ class Relay:
         self._publisher = publisher
         self._memory_rows = memory_rows
         self._published = published
-        self._patience = Patience(seconds=full_queue_patience_seconds)
+        self._refusals = RefusalWindow(seconds=full_queue_patience_seconds)
         self.passed_over = 0
         self.unpublishable = 0
         self._mailboxes: Mailboxes[tuple[OutboxRow, float]] = Mailboxes(
             handle=self._publish, name="relay"
         )
         self._marks: Batcher[int, None] = Batcher(
-            flush=self._mark, name="relay.marks", pace_seconds=_MARK_SECONDS, max_items=_PAGE
+            flush=self._mark, name="relay.marks", linger_seconds=_MARK_SECONDS, max_items=_PAGE
         )
         self._page = min(_PAGE, max(1, memory_rows // 2))
         self._behind = asyncio.Event()
@@ -120,7 +120,7 @@ class Relay:
         """Take rows that were just committed. Never blocks.
 
         They come in order, but for those of a session that was held aside after a commit whose
-        answer was lost: what has been read and offered since then is behind them.
+        answer was lost: what has been read and offered since then comes after them.
         """
         late = [row.outbox_id for row in rows if row.outbox_id <= self._offered]
         self._offered = max([self._offered, *(row.outbox_id for row in rows)])
@@ -139,7 +139,8 @@ class Relay:
     async def adopt(self, session_ids: Sequence[str]) -> None:
         """Publish what former owners of these sessions have left, before anything newer of them.
 
-        Returns when it is queued; waits while the database is away or too many rows are held.
+        Returns when it is queued; waits while the database is unavailable or too many rows are
+        held.
         """
         after = 0
         while True:
@@ -281,7 +282,7 @@ class Relay:
                 await self._set_aside(row, error)
                 return
             except FullQueueError as error:
-                if self._patience.is_over():
+                if self._refusals.is_over():
                     self._pass_over(row, error)
                     return
                 log.warning("relay.publish_failed", event_id=row.event_id, reason=str(error))
@@ -301,7 +302,7 @@ class Relay:
         log.error("relay.queue_passed_over", event_id=row.event_id, reason=str(error))
 
     async def _set_aside(self, row: OutboxRow, error: UnpublishableError) -> None:
-        """Leave an event out, so that those behind it go on, and say so."""
+        """Leave an event out, so that those after it go on, and say so."""
         self.unpublishable += 1
         log.error(
             "relay.event_unpublishable",

@@ -9,7 +9,7 @@ Job = Callable[[], Awaitable[None]]
 
 
 class Background:
-    """Runs jobs behind the caller's back, one after the other per key."""
+    """Runs jobs that nobody waits for, one after the other per key."""
 
     def __init__(self, *, name: str) -> None:
         self._mailboxes: Mailboxes[Job] = Mailboxes(handle=self._run, name=name)
@@ -19,7 +19,7 @@ class Background:
         self._mailboxes.post(key, job)
 
     async def run(self, key: str, job: Job) -> None:
-        """Run a job behind those of its key and wait for it. Errors are logged, not raised."""
+        """Run a job after those of its key and wait for it. Errors are logged, not raised."""
         done = asyncio.Event()
 
         async def and_tell() -> None:

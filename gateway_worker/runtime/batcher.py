@@ -2,9 +2,9 @@
 
 While one batch is being flushed the next one gathers, so batches grow with the load and a lone call
 waits for nobody. Order is kept: batches are flushed one after the other, items in the order of the
-calls. A flush that fails because a service is away is repeated for as long as it takes; one that
-fails for another reason is repeated item by item, so that one bad item spoils only itself. What
-nobody has foreseen is no verdict on an item before it has come several times.
+calls. A flush that fails because a service is unavailable is repeated for as long as it takes; one
+that fails for another reason is repeated item by item, so that one bad item spoils only itself.
+What nobody has foreseen is no verdict on an item before it has come several times.
 
 A flush that keeps failing though the service answers has items in it that cannot be written now,
 such as those of a row that somebody has locked. Then it is divided, and only they wait; see
@@ -46,9 +46,9 @@ class Batcher(Generic[Item, Answer]):
             the whole batch should be tried again later.
         name: For log events.
         max_items: The largest batch.
-        pace_seconds: While batches come out crowded, they start at least this far apart, which
-            makes them larger and cheaper; a quiet time pays no such wait.
-        crowd: From how many items on a batch is crowded.
+        linger_seconds: While batches have `min_batch` items or more, they start at least this far
+            apart, which makes them larger and cheaper; a quiet time pays no such wait.
+        min_batch: The smallest batch after which the next one lingers.
         observe: Called with the size and the seconds of each flush that succeeded.
         division: How a batch that keeps failing is divided; None if it never is.
     """
@@ -59,16 +59,16 @@ class Batcher(Generic[Item, Answer]):
         flush: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
         name: str,
         max_items: int = 256,
-        pace_seconds: float = 0.0,
-        crowd: int = 1,
+        linger_seconds: float = 0.0,
+        min_batch: int = 1,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
         division: Division[Item, Answer] | None = None,
     ) -> None:
         self._flush = flush
         self._name = name
         self._max_items = max_items
-        self._pace_seconds = pace_seconds
-        self._crowd = crowd
+        self._linger_seconds = linger_seconds
+        self._min_batch = min_batch
         self._last_size = 0
         self._observe = observe
         self._division = division
@@ -104,8 +104,8 @@ class Batcher(Generic[Item, Answer]):
             while not (stop.is_set() and not self.waiting):
                 await self._until_woken()
                 while self._pending:
-                    wait = started + self._pace_seconds - time.monotonic()
-                    if wait > 0 and self._last_size >= self._crowd:
+                    wait = started + self._linger_seconds - time.monotonic()
+                    if wait > 0 and self._last_size >= self._min_batch:
                         await asyncio.sleep(wait)
                     started = time.monotonic()
                     await self._flush_next()
@@ -197,8 +197,8 @@ class Batcher(Generic[Item, Answer]):
     ) -> list[Entry[Item, Answer]]:
         """Flush the items of each key apart; hold those aside that cannot be written now.
 
-        Returns what is left to be flushed: all that was not tried when the service went away, and
-        what is refused for another reason.
+        Returns what is left to be flushed: all that was not tried when the service became
+        unavailable, and what is refused for another reason.
         """
         parts: dict[Hashable, list[Entry[Item, Answer]]] = {}
         for entry in batch:
@@ -217,7 +217,7 @@ class Batcher(Generic[Item, Answer]):
                 is_there = await division.answers()
                 if is_there:
                     self._hold_aside(division, key, part, error)
-                else:  # it has gone away again: that says nothing of the part
+                else:  # it is unavailable again: that says nothing of the part
                     left += part
             except Exception:  # a verdict on one of them, which it gets when it comes again
                 log.warning("batch.part_refused", batch=self._name, exc_info=True)
@@ -233,19 +233,19 @@ class Batcher(Generic[Item, Answer]):
         part: list[Entry[Item, Answer]],
         error: RetryableError,
     ) -> None:
-        behind: list[Entry[Item, Answer]] = []
+        after: list[Entry[Item, Answer]] = []
         for queue in (self._alone, self._pending):
             entries = list(queue)
             queue.clear()
             for entry in entries:
-                (behind if division.key(entry[0]) == key else queue).append(entry)
-        self._aside.hold(key, part, behind)
+                (after if division.key(entry[0]) == key else queue).append(entry)
+        self._aside.hold(key, part, after)
         # A service that comes and goes can look like this for a moment: an error is what lasts.
         log.warning(
             "batch.held_aside",
             batch=self._name,
             reason=str(error),
-            size=len(part) + len(behind),
+            size=len(part) + len(after),
             **{division.named: key},
         )
 
@@ -296,7 +296,7 @@ class Batcher(Generic[Item, Answer]):
         key: Hashable,
         part: list[Entry[Item, Answer]],
     ) -> None:
-        """Hold a key aside no longer; what is behind the part that was tried comes next."""
+        """Hold a key aside no longer; what comes after the part that was tried comes next."""
         rest = self._aside.release(key)[len(part) :]
         self._pending.extendleft(reversed(rest))
         self._wake.set()

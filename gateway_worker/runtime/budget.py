@@ -126,8 +126,8 @@ async def finish(
         if not task.done():
             log.warning("stop.given_up", step=name, after_seconds=round(seconds, 2))
             task.cancel()
-            patience = CANCEL_SECONDS if cancel_seconds is None else cancel_seconds
-            await asyncio.wait((task,), timeout=patience)
+            timeout = CANCEL_SECONDS if cancel_seconds is None else cancel_seconds
+            await asyncio.wait((task,), timeout=timeout)
     if not task.done():
         log.error("stop.stuck", step=name)
         return False

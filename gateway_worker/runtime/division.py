@@ -86,9 +86,9 @@ class Aside(Generic[Entry]):
         """How many entries wait here."""
         return sum(len(held.entries) for held in self._held.values())
 
-    def hold(self, key: Hashable, tried: Sequence[Entry], behind: Sequence[Entry]) -> None:
-        """Hold a key aside, with entries that were flushed in vain and those that come `behind`."""
-        held = Held(entries=deque((*tried, *behind)), tried=len(tried))
+    def hold(self, key: Hashable, tried: Sequence[Entry], after: Sequence[Entry]) -> None:
+        """Hold a key aside, with entries that were flushed in vain and those that come `after`."""
+        held = Held(entries=deque((*tried, *after)), tried=len(tried))
         held.wait()
         self._held[key] = held
 

@@ -44,7 +44,7 @@ class Mailboxes(Generic[Item]):
         return len(self._runners)
 
     def post(self, key: str, item: Item) -> None:
-        """Queue an item behind the others of its key. Never blocks."""
+        """Queue an item after the others of its key. Never blocks."""
         self._waiting += 1
         queue = self._queues.get(key)
         if queue is not None:
@@ -55,7 +55,7 @@ class Mailboxes(Generic[Item]):
         self._runners[key] = asyncio.create_task(self._run(key), name=f"{self._name}:{key}")
 
     def post_first(self, key: str, item: Item) -> None:
-        """Queue an item before all others of its key, behind what is in work. Never blocks."""
+        """Queue an item before all others of its key, after what is being handled. Never blocks."""
         queue = self._queues.get(key)
         if queue is None:
             self.post(key, item)

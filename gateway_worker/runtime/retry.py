@@ -71,7 +71,7 @@ class Backoff:
 async def until_answered(
     ask: Callable[[], Awaitable[Answer]], *, name: str, within_seconds: float = math.inf
 ) -> Answer:
-    """Repeat a call for as long as the service that it needs is away, and return its answer.
+    """Repeat a call for as long as the service that it needs is unavailable, and return its answer.
 
     Args:
         ask: The call; it may have taken effect before it is repeated.
@@ -79,7 +79,7 @@ async def until_answered(
         within_seconds: After so long it is not begun again.
 
     Raises:
-        DependencyError: The service was away for the whole time.
+        DependencyError: The service was unavailable for the whole time.
     """
     end = time.monotonic() + within_seconds
     backoff = Backoff(initial_seconds=0.1, maximum_seconds=5.0)

@@ -1,4 +1,4 @@
-"""What is committed together: a new state, the rows behind it and the events that announce it."""
+"""What is committed together: a new state, the rows of it and the events that announce it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -150,7 +150,7 @@ class Change:
         message: A message for the history.
         receipt: News of a message.
         delete: Remove the session's rows in every table, after the events are in the outbox.
-        transfer: Give the session away behind all of that, in the same transaction: its new owner
+        transfer: Give the session away after all of that, in the same transaction: its new owner
             has it with the next epoch and publishes what is still unpublished, these events too.
             Later changes under this epoch are fenced. Raises `TransferRefusedError`, and nothing
             of the change is written, if that worker cannot have it.

@@ -190,8 +190,8 @@ class Recorder(Protocol):
     def record(self, change: Change) -> "asyncio.Future[Committed]":
         """Queue a change and return at once; the future is done when it is committed.
 
-        Changes are committed in the order of the calls. While the database is away the future
-        waits; it is cancelled only when the worker stops.
+        Changes are committed in the order of the calls. While the database is unavailable the
+        future waits; it is cancelled only when the worker stops.
         """
         ...
 

@@ -104,7 +104,7 @@ class ForwardedArrivals:
             except PermanentError as error:  # told again later, as if it had arrived here
                 ids = [event.id for event in change.events]
                 log.error(  # noqa: TRY400 - its traceback says nothing of the row
-                    "inbound.refused",
+                    "inbound.quarantined",
                     session_id=self._session_id,
                     events=ids,
                     reason=type(error).__name__,

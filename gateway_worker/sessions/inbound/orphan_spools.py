@@ -118,7 +118,7 @@ class OrphanSpools:
             try:
                 parked = await self._park(session_id)
             except (GatewayError, OSError) as error:  # the next look tries again
-                log.warning("leftovers.kept", session_id=session_id, reason=repr(error))
+                log.warning("orphan_spools.kept", session_id=session_id, reason=repr(error))
                 return
             if parked is not None:
                 await self._attempt(session_id, parked, copied)
@@ -145,10 +145,10 @@ class OrphanSpools:
         if self._held(session_id) or (row is not None and row.worker_id == self._worker_id):
             return None
         if row is None and not await self._sessions.was_deleted(session_id):
-            self._keep(session_id, directory, "leftovers.unknown_session")
+            self._keep(session_id, directory, "orphan_spools.unknown_session")
             return None
         if row is not None and await asyncio.to_thread(self._is_last, row, directory):
-            self._keep(session_id, directory, "leftovers.last_copy")
+            self._keep(session_id, directory, "orphan_spools.last_copy")
             return directory if await asyncio.to_thread(pending_records, directory) else None
         with self._moves.moving(session_id):
             if self._held(session_id):  # looked at in the same step: later ones wait for the move
@@ -173,20 +173,20 @@ class OrphanSpools:
         try:
             await self._clear(session_id, directory, copied)
         except _LastCopyError:
-            self._keep(session_id, directory, "leftovers.last_copy")
+            self._keep(session_id, directory, "orphan_spools.last_copy")
         except (GatewayError, TimeoutError, OSError) as error:  # the next look tries again
-            log.warning("leftovers.kept", session_id=session_id, reason=repr(error))
+            log.warning("orphan_spools.kept", session_id=session_id, reason=repr(error))
         except Exception:
-            log.exception("leftovers.failed", session_id=session_id)
+            log.exception("orphan_spools.failed", session_id=session_id)
 
     async def _clear(self, session_id: str, directory: Path, copied: int | None) -> None:
         row = await self._sessions.get(session_id)
         if row is not None and await asyncio.to_thread(_is_former, row, directory):
-            log.info("leftovers.former", session_id=session_id)
+            log.info("orphan_spools.former", session_id=session_id)
             row = None  # that of a deleted session, whose namesake has nothing to do with it
         waiting = await asyncio.to_thread(pending_records, directory)
         if row is None:
-            log.info("leftovers.of_deleted", session_id=session_id, records=waiting)
+            log.info("orphan_spools.of_deleted", session_id=session_id, records=waiting)
         else:
             if waiting:
                 await self._send_on(row, directory)
@@ -195,7 +195,7 @@ class OrphanSpools:
         if not await asyncio.to_thread(forget_local, directory):
             raise TimeoutError("a host still uses it")
         self._kept.discard(directory)
-        log.info("leftovers.cleared", session_id=session_id)
+        log.info("orphan_spools.cleared", session_id=session_id)
 
     async def _secure(self, row: SessionRow, directory: Path, copied: int | None) -> None:
         """Make sure that the device store is not needed here: a later copy has just been opened.
@@ -230,7 +230,7 @@ class OrphanSpools:
                 )
         if events:
             await asyncio.to_thread(quarantine.drop, events)
-            log.info("leftovers.refused_sent_on", session_id=row.session_id, events=len(events))
+            log.info("orphan_spools.refused_sent_on", session_id=row.session_id, events=len(events))
 
     async def _send_on(self, row: SessionRow, directory: Path) -> None:
         """Send what the spool holds to the session's owner; returns when all of it is sent."""
@@ -249,7 +249,7 @@ class OrphanSpools:
         finally:
             await sending.give_up()  # nothing of it goes on without anybody who waits for it
             await host.stop()
-        log.info("leftovers.sent_on", session_id=row.session_id, events=sending.sent)
+        log.info("orphan_spools.sent_on", session_id=row.session_id, events=sending.sent)
         if await asyncio.to_thread(pending_records, directory):
             raise TimeoutError("the spool was not read to its end")
 
@@ -335,7 +335,7 @@ class _Sending:
                 lambda: self._peer_messages.send_peer_message(
                     PeerMessageKind.FORWARDED, worker_id=self._row.worker_id or "", body=body
                 ),
-                name="leftovers.send",
+                name="orphan_spools.send",
             )
         self.sent += len(change.events)
         return Committed()

@@ -1,7 +1,7 @@
 """Arrivals that the database refuses: kept on the disk, because WhatsApp has none of them any more.
 
-The file `refused` in the session's directory has one event per line, as JSON. `retelling` tells
-them again; what has been told is taken out.
+The file `refused` in the session's directory has one event per line, as JSON. `quarantine_retry`
+tells them again; what has been told is taken out.
 """
 
 import asyncio

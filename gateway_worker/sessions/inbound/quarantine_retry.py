@@ -64,7 +64,7 @@ class QuarantineRetry:
         if told:
             self.left = await asyncio.to_thread(self._quarantine.drop, told)
             self.told += len(told)
-            log.info("inbound.told_again", session_id=self._session_id, events=len(told))
+            log.info("inbound.recorded_again", session_id=self._session_id, events=len(told))
         else:
             self.left = len(events)
         for event in told:
@@ -76,7 +76,7 @@ class QuarantineRetry:
         try:
             change = forwarded_change(event, session_id=self._session_id, epoch=self._epoch)
         except ValueError:
-            log.exception("inbound.refusal_unreadable", session_id=self._session_id)
+            log.exception("inbound.quarantine_unreadable", session_id=self._session_id)
             return False
         if self._times[event] > FULL_TIMES:
             change = replace(change, message=None, receipt=None)
@@ -85,7 +85,7 @@ class QuarantineRetry:
             committed = await self._record(change)
         except Exception as error:  # noqa: BLE001 - the others must not wait for it
             log.error(  # noqa: TRY400 - its traceback says nothing of the row
-                "inbound.refused_again",
+                "inbound.quarantined_again",
                 session_id=self._session_id,
                 events=ids,
                 times=self._times[event],
@@ -93,7 +93,7 @@ class QuarantineRetry:
             )
             return False
         if self._times[event] > FULL_TIMES and not committed.fenced:
-            log.error("inbound.told_without_history", session_id=self._session_id, events=ids)
+            log.error("inbound.recorded_without_history", session_id=self._session_id, events=ids)
         return not committed.fenced
 
 
@@ -112,7 +112,7 @@ class QuarantineRetries:
     Args:
         sessions: Those that are here now.
         refused: Counts those that are refused.
-        initial_seconds: How long the first telling waits.
+        initial_seconds: How long the first retry waits.
         maximum_seconds: How long a later one waits at most.
 
     Attributes:
@@ -160,7 +160,7 @@ class QuarantineRetries:
             try:
                 left += await session.quarantine_retry.tell()
             except OSError:
-                log.exception("inbound.not_told_again")
+                log.exception("inbound.not_recorded_again")
                 left += 1
             self.told += session.quarantine_retry.told - told
         return left
@@ -168,7 +168,7 @@ class QuarantineRetries:
     @staticmethod
     async def _first(*events: Coroutine[Any, Any, object], seconds: float) -> bool:
         """Wait for the first of some events; False if none has come in time."""
-        tasks = [asyncio.create_task(event, name="retelling.wait") for event in events]
+        tasks = [asyncio.create_task(event, name="quarantine_retry.wait") for event in events]
         try:
             done, _ = await asyncio.wait(
                 tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED

@@ -235,10 +235,10 @@ class InboundRecorder:
             await asyncio.to_thread(self._quarantine, change)
         except OSError:
             # Not kept, so its record is not acknowledged, and a restart tries it again.
-            log.exception("inbound.refusal_not_kept", session_id=self._session_id, events=ids)
+            log.exception("inbound.not_quarantined", session_id=self._session_id, events=ids)
             outcome.cancel()
             return
-        log.error("inbound.refused", session_id=self._session_id, events=ids, reason=reason)
+        log.error("inbound.quarantined", session_id=self._session_id, events=ids, reason=reason)
         self._on_quarantined()
         outcome.set_result(Committed(applied=False))
 

@@ -19,8 +19,8 @@ log = structlog.get_logger(__name__)
 
 _SIDE_BY_SIDE = (2, 4)
 _EACH = 16
-"""Sessions on the move at once: few, so that each of them is away for a short time only; one more
-for so many that there are, so that there is time enough for all."""
+"""Sessions on the move at once: few, so that each of them is unavailable for a short time only; one
+more for so many that there are, so that there is time enough for all."""
 _RETRY_SECONDS = 0.3
 _BROKER_SECONDS = 2.0
 _BROKER_PART = 0.5
@@ -81,7 +81,7 @@ class _End(enum.Enum):
     MOVED = "moved"
     STAYS = "stays"
     LATER = "later"
-    """Something that it needs is away; the session is as it was."""
+    """Something that it needs is unavailable; the session is as it was."""
 
 
 class Drain:
@@ -129,14 +129,14 @@ class Drain:
     async def run(self, *, seconds: float, after_outage: bool = False) -> int:
         """Hand over what others have room for; returns how many were. Bounded in time.
 
-        A session that cannot go because something is away is tried again until the time is over.
-        Afterwards what still comes for them is sent on, until their new owners have it all. What
-        stays is shut down with the worker, and taken over once somebody has room.
+        A session that cannot go because something is unavailable is tried again until the time is
+        over. Afterwards what still comes for them is sent on, until their new owners have it all.
+        What stays is shut down with the worker, and taken over once somebody has room.
 
         Args:
             seconds: How long sessions are handed over.
-            after_outage: The database was away just now: other workers may not have their leases
-                back yet, so nobody with room is no answer.
+            after_outage: The database was unavailable just now: other workers may not have their
+                leases back yet, so nobody with room is no answer.
         """
         if not self.has_work:
             return 0

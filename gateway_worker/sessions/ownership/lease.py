@@ -59,11 +59,11 @@ class LeaseKeeper:
         self._on_regained = on_regained
         self._version = version
         self._capacity = capacity
-        self._patience = _RETRY_SECONDS
+        self._timeout_seconds = _RETRY_SECONDS
         self.lapses = 0
 
     async def begin(self) -> None:
-        """Register this worker and hold its first lease. Waits while the database is away."""
+        """Register this worker and hold its first lease; waits for the database."""
 
         async def register() -> float:
             started = time.monotonic()
@@ -92,12 +92,12 @@ class LeaseKeeper:
     async def _renew(self) -> bool:
         started = time.monotonic()
         try:
-            async with asyncio.timeout(self._next_patience()):
+            async with asyncio.timeout(self._next_timeout()):
                 is_mine = await self._leases.renew()
         except (GatewayError, TimeoutError) as error:
             log.warning("lease.not_renewed", reason=repr(error))
             return False
-        self._patience = _RETRY_SECONDS
+        self._timeout_seconds = _RETRY_SECONDS
         if not is_mine:
             await self._lapse()
             raise LeaseLostError(
@@ -105,15 +105,15 @@ class LeaseKeeper:
             )
         if not self._lease_state.is_held:
             log.warning("lease.regained")
-            # After a standstill nobody has noted the end. What is in hand has to go back all the
-            # same: another worker waits at our queue already, and would get what comes next. And
-            # no host may start before it is known which sessions are still ours.
+            # After a standstill nobody has noted the end. What is not settled has to go back all
+            # the same: another worker waits at our queue already, and would get what comes next.
+            # And no host may start before it is known which sessions are still ours.
             await self._on_lapsed()
             await self._on_regained()
         self._extend(started)
         return self._lease_state.is_held
 
-    def _next_patience(self) -> float:
+    def _next_timeout(self) -> float:
         """Return for how long to wait for an answer.
 
         While the lease is held, not longer than it can still be relied on. Then ever longer: there
@@ -121,9 +121,9 @@ class LeaseKeeper:
         """
         if self._lease_state.is_held:
             return max(_RETRY_SECONDS, self._lease_state.left_seconds)
-        patience = self._patience
-        self._patience = min(2 * patience, self._leases.lease_seconds)
-        return patience
+        timeout = self._timeout_seconds
+        self._timeout_seconds = min(2 * timeout, self._leases.lease_seconds)
+        return timeout
 
     def _extend(self, started: float) -> None:
         """Use the lease from the moment on at which its renewal was asked for."""

@@ -1,7 +1,7 @@
 """How the commands of a session are routed here when another worker had it before.
 
 They are bound to this worker's queue and unbound from the former owner's; a marker goes into that
-queue, behind all that is in there for the session. Every step may be repeated, and is, until the
+queue, after all that is in there for the session. Every step may be repeated, and is, until the
 marker has come: see `commands/hold.py` for what it is good for.
 """
 
@@ -55,7 +55,7 @@ class Rebinder:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def take(self, session_id: str) -> None:
-        """Route a session's commands here; if the broker is away, as soon as it answers.
+        """Route a session's commands here; if the broker is unavailable, as soon as it answers.
 
         Returns after the first attempt. What is left to do goes on in the background.
         """
@@ -116,9 +116,9 @@ class Rebinder:
 
     async def _route(self, session_id: str) -> None:
         # The own queue is marked before it is bound: what comes directly from then on is new, what
-        # was in it is from an earlier stint. Bound before unbound: a command that is routed to both
-        # is recognised by its id, one that is routed to neither would have to be fetched from the
-        # queue of the unassigned.
+        # was in it is from an earlier time of ours. Bound before unbound: a command that is routed
+        # to both is recognised by its id, one that is routed to neither would have to be fetched
+        # from the queue of the unassigned.
         pending = self._pending(session_id)
         others = [marker for marker in pending if marker.queue_of != self._worker_id]
         for marker in pending:

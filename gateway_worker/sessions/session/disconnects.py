@@ -52,7 +52,7 @@ _LINK_ENDINGS: dict[str, tuple[SessionState, StatusReason]] = {
 
 
 def disconnect_of(event: LinkEnded | PairingEnded) -> Disconnect:
-    """Return what follows from the host's last word."""
+    """Return what follows from the host's last event."""
     if isinstance(event, PairingEnded):
         reason = StatusReason.QR_TIMEOUT if event.timed_out else StatusReason.PAIRING_FAILED
         return Disconnect(SessionState.FAILED, reason, event.detail)

@@ -24,8 +24,9 @@ from gateway_worker.sessions.ports import (
 )
 from gateway_worker.sessions.send_journal import SendJournals
 from gateway_worker.sessions.session.host_events import HostEventHandler
+from gateway_worker.sessions.session.parts import SessionParts
 from gateway_worker.sessions.session.quiesce import Quiescer
-from gateway_worker.sessions.session.session import Session, SessionParts
+from gateway_worker.sessions.session.session import Session
 from gateway_worker.sessions.session.state import SessionStateMachine
 from gateway_worker.sessions.session.supervisor import HostSupervisor
 from gateway_worker.sessions.session.traces import SessionTraces

@@ -1,6 +1,6 @@
-"""How a session gets ready to go to another worker, and is away for as short a time as possible.
+"""How a session gets ready to go to another worker, and is unavailable as shortly as possible.
 
-    connected ──► rehearsal ──► no host ──► last copy, and the database has answered ──► packed
+    connected ──► rehearsal ──► no host ──► last copy, and the database has answered ──► quiesced
                       │ fails                    │ fails, or takes too long
                       ▼                          ▼
                stays connected            goes on at this worker
@@ -70,7 +70,7 @@ class Quiescer:
             resume: Has the session go on here; called if it cannot leave any more.
 
         Raises:
-            DependencyError: Something that the handover needs is away, or became so.
+            DependencyError: Something that the handover needs is unavailable, or became so.
             GatewayError: The store cannot be copied.
         """
         if self.is_quiesced:
@@ -103,14 +103,16 @@ class Quiescer:
             raise DependencyError("the session stays: database or objects are slow") from error
 
     async def _finish(self) -> None:
-        """Copy what the host has left behind; the session is away meanwhile."""
+        """Copy what the host has left behind; the session is unavailable meanwhile."""
         try:
             async with asyncio.timeout(self._limits.quiesce_seconds):
                 await self._copy(again=True)
                 # A database that has taken this will take the change of owner.
                 await self._machine.until_written()
         except TimeoutError as error:
-            raise DependencyError("the session stays: database or objects went away") from error
+            raise DependencyError(
+                "the session stays: database or objects are unavailable now"
+            ) from error
 
     async def _copy(self, *, again: bool) -> None:
         if self._machine.account is not None:

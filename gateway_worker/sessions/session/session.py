@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -27,9 +26,6 @@ from gateway_worker.host_protocol.methods import Effect, Logout, Method, R, Resu
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.changes import DesiredState, SessionUpdate
 from gateway_worker.sessions.hosting import SessionHost
-from gateway_worker.sessions.inbound.forwarded import ForwardedArrivals
-from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
-from gateway_worker.sessions.inbound.receipts import SendsInProgress
 from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
 from gateway_worker.sessions.send_journal import (
@@ -39,42 +35,13 @@ from gateway_worker.sessions.send_journal import (
     SendJournals,
 )
 from gateway_worker.sessions.session.disconnects import Disconnect
-from gateway_worker.sessions.session.host_events import HostEventHandler
-from gateway_worker.sessions.session.quiesce import Quiescer
-from gateway_worker.sessions.session.state import SessionStateMachine
-from gateway_worker.sessions.session.supervisor import HostSupervisor
+from gateway_worker.sessions.session.parts import SessionParts
 from gateway_worker.sessions.session.traces import SessionTraces
 from gateway_worker.sessions.session.transitions import is_running
-from gateway_worker.sessions.store.device_store import DeviceStore
 from gateway_worker.sessions.store.snapshot_schedule import StoreFiles
 from gateway_worker.sessions.store.store_files import remove_directory
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionParts:
-    """What a session is made of; `SessionFactory` joins it.
-
-    Attributes:
-        machine: Its state.
-        supervisor: Keeps its host alive.
-        host_events: Gets the host's events.
-        store: Its device store.
-        quiescer: Gets it ready to leave.
-        sends: Those that are executing.
-        forwarded: Records what arrived at a former owner.
-        quarantine_retry: Records again those of its arrivals that the database has refused.
-    """
-
-    machine: SessionStateMachine
-    supervisor: HostSupervisor
-    host_events: HostEventHandler
-    store: DeviceStore
-    quiescer: Quiescer
-    sends: SendsInProgress
-    forwarded: ForwardedArrivals
-    quarantine_retry: QuarantineRetry
 
 
 class Session:

@@ -69,8 +69,8 @@ class DeviceStore:
             linked: Whether there is an account to resume.
 
         Raises:
-            DependencyError: It would have to be restored, and the object store is away or has no
-                copy yet; or the disk does not take it.
+            DependencyError: It would have to be restored, and the object store is unavailable or
+                has no copy yet; or the disk does not take it.
         """
         await self._moves.ended(self._session_id)
         try:

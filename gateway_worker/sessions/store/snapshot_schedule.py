@@ -2,8 +2,8 @@
 
 The library writes to its store with every message, and nothing of ours hears of it. So the files
 are looked at from outside, at an interval: a copy is due once a store has been quiet for a moment,
-or, if it never is, a while after the first change. A store of copies that is away makes the next
-copy later, never a session slower.
+or, if it never is, a while after the first change. A store of copies that is unavailable makes the
+next copy later, never a session slower.
 """
 
 import asyncio
@@ -99,9 +99,9 @@ class SnapshotSchedule:
         self._clock = clock or SystemClock()
         self._uniform = uniform
         self._watched: dict[str, _Watched] = {}
-        # Of all sessions together: a store of copies that is away is not asked for each of them
+        # Of all sessions together: one that is unavailable is not asked for each of them
         self._outage = self._new_backoff()
-        self._away_until = 0.0
+        self._unavailable_until = 0.0
         self._slots = asyncio.Semaphore(self._timing.at_once)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -180,7 +180,7 @@ class SnapshotSchedule:
         now, since = self._clock.monotonic(), watched.missing_since
         if watched.saving or since is None or watched.look[0] is None:
             return False
-        if now < max(watched.not_before, self._away_until):
+        if now < max(watched.not_before, self._unavailable_until):
             return False
         quiet = now - watched.changed_at >= self._timing.quiet_seconds
         return quiet or now - since >= self._timing.maximum_seconds
@@ -191,7 +191,7 @@ class SnapshotSchedule:
             async with self._slots:
                 if files not in self._sessions():
                     return  # stopped, deleted or handed over while it waited
-                if self._clock.monotonic() < self._away_until:
+                if self._clock.monotonic() < self._unavailable_until:
                     return  # another session's copy has just failed
                 since = watched.missing_since
                 watched.look = await asyncio.to_thread(_look_at, files.directory)
@@ -222,9 +222,9 @@ class SnapshotSchedule:
         now = self._clock.monotonic()
         seconds = watched.backoff.next_seconds()
         watched.not_before = now + seconds
-        if isinstance(error, DependencyError) and now >= self._away_until:
+        if isinstance(error, DependencyError) and now >= self._unavailable_until:
             # Where it was the session's own files, the next copy of another one ends this again
-            self._away_until = now + self._outage.next_seconds()
+            self._unavailable_until = now + self._outage.next_seconds()
         log.warning(
             "snapshot.failed",
             session_id=watched.files.session_id,

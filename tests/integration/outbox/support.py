@@ -11,6 +11,7 @@ from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
 from gateway_contracts import Topology
 from gateway_worker.broker import Broker, BrokerSettings
+from gateway_worker.outbox.build import build_outbox
 from gateway_worker.outbox.ports import OutboxStore
 from gateway_worker.outbox.recorder import Recorder
 from gateway_worker.outbox.relay import Relay
@@ -102,15 +103,14 @@ async def living(
     """
     async with Broker.open(settings, worker_id=WORKER) as broker:
         outbox = WatchedOutbox(PostgresOutboxStore(database=marks or database, worker_id=WORKER))
-        relay = Relay(
-            store=outbox,
+        built = build_outbox(
+            changes=PostgresChangeStore(database=database, worker_id=WORKER),
+            events=outbox,
             publisher=broker.publisher,
             memory_rows=memory_rows,
             full_queue_patience_seconds=settings.full_queue_patience_seconds,
         )
-        recorder = Recorder(
-            store=PostgresChangeStore(database=database, worker_id=WORKER), offer=relay.offer
-        )
+        recorder, relay = built.recorder, built.relay
         stops = (asyncio.Event(), asyncio.Event())
         tasks = (
             asyncio.create_task(recorder.run(stops[0]), name="recorder"),

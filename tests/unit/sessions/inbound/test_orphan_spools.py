@@ -241,7 +241,7 @@ async def test_a_store_stays_if_no_copy_opens(tmp_path: Path) -> None:
         await orphan_spools._send_parked()
     assert stores(tmp_path) == ["leftovers"]
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [
-        ("leftovers.last_copy", "error")
+        ("orphan_spools.last_copy", "error")
     ]
     assert orphan_spools.kept == 1
     copies.stores = True
@@ -257,7 +257,7 @@ async def test_without_copies_a_store_stays_where_it_is_looked_for(tmp_path: Pat
         for _ in range(2):
             await orphan_spools.clear("shop")
     assert stores(tmp_path) == ["sessions"]
-    assert [entry["event"] for entry in logs] == ["leftovers.last_copy"]
+    assert [entry["event"] for entry in logs] == ["orphan_spools.last_copy"]
 
 
 @pytest.mark.parametrize(("deleted", "left"), [(True, []), (False, ["sessions"])])

@@ -172,7 +172,7 @@ async def test_a_copy_that_failed_is_tried_again_later_and_later(bench: Bench) -
     await bench.after(5)
     assert bench.schedule.behind_seconds == 5
     bench.copies.away = False
-    bench.schedule._away_until = 0
+    bench.schedule._unavailable_until = 0
     bench.schedule._watched["shop"].not_before = bench.clock.seconds + 3
     assert await bench.after(2.9) == []
     assert bench.schedule.behind_seconds == pytest.approx(7.9)

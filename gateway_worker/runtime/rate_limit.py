@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 
-class Allowance:
+class TokenBucket:
     """A bucket that fills with time.
 
     Args:
@@ -34,7 +34,7 @@ class Allowance:
         return True
 
 
-class Allowances:
+class RateLimiter:
     """One bucket for each name, and one for all of them together.
 
     Whoever makes names up gets no more than all together may have.
@@ -46,12 +46,12 @@ class Allowances:
     """
 
     def __init__(
-        self, *, each: Callable[[], Allowance], together: Allowance, remembered: int = 1_000
+        self, *, each: Callable[[], TokenBucket], together: TokenBucket, remembered: int = 1_000
     ) -> None:
         self._each = each
         self._together = together
         self._remembered = remembered
-        self._by_name: OrderedDict[str, Allowance] = OrderedDict()
+        self._by_name: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def take(self, name: str) -> bool:
         """Take one for a name; False if there is none left for it, or for anybody."""

@@ -1,0 +1,37 @@
+"""What one session is made of."""
+
+from dataclasses import dataclass
+
+from gateway_worker.sessions.inbound.forwarded import ForwardedArrivals
+from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
+from gateway_worker.sessions.inbound.receipts import SendsInProgress
+from gateway_worker.sessions.session.host_events import HostEventHandler
+from gateway_worker.sessions.session.quiesce import Quiescer
+from gateway_worker.sessions.session.state import SessionStateMachine
+from gateway_worker.sessions.session.supervisor import HostSupervisor
+from gateway_worker.sessions.store.device_store import DeviceStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionParts:
+    """What a session is made of; `SessionFactory` joins it.
+
+    Attributes:
+        machine: Its state.
+        supervisor: Keeps its host alive.
+        host_events: Gets the host's events.
+        store: Its device store.
+        quiescer: Gets it ready to leave.
+        sends: Those that are executing.
+        forwarded: Records what arrived at a former owner.
+        quarantine_retry: Records again those of its arrivals that the database has refused.
+    """
+
+    machine: SessionStateMachine
+    supervisor: HostSupervisor
+    host_events: HostEventHandler
+    store: DeviceStore
+    quiescer: Quiescer
+    sends: SendsInProgress
+    forwarded: ForwardedArrivals
+    quarantine_retry: QuarantineRetry
