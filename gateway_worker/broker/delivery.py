@@ -9,11 +9,13 @@ from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, KEY
 from gateway_worker.broker.oversize import Cut
 from gateway_worker.commands.ports import Refusal, Settlement
 
-Key = tuple[str, str | None, int | None, str, int]
-"""Queue, worker it was forwarded from, last hop, message id and a hash of the body.
+Key = tuple[str, tuple[str | None, int | None, int | None], str, int]
+"""Queue, the way to it (worker it was forwarded from, stage and last hop), message id, body's hash.
 
 Two commands that share an id by mistake stay two. So do a command that a worker forwards and the
-same one on its way back to that worker's queue: settling the first must not settle the second.
+same one on its way back to that worker's queue: settling the first must not settle the second. And
+so do two copies of a command that have different places in the order of its session: one that came
+the short way waits for what is older, and must not take along the one whose turn that is.
 """
 
 
@@ -115,7 +117,7 @@ class CommandDelivery:
     @property
     def stage(self) -> int | None:
         """The change of owner that ended the stint in whose queue it was first, as it says."""
-        return _epoch(self.headers.get(STAGE))
+        return stage(self.message)
 
     @property
     def hop(self) -> int | None:
@@ -182,6 +184,11 @@ class CommandDelivery:
 def came_from(message: AbstractIncomingMessage) -> str | None:
     """Return the worker whose queue a message was first forwarded from, or None."""
     return _text(message.headers.get(FROM))
+
+
+def stage(message: AbstractIncomingMessage) -> int | None:
+    """Return the change of owner that ended the queue in which a message was first, or None."""
+    return _epoch(message.headers.get(STAGE))
 
 
 def hop(message: AbstractIncomingMessage) -> int | None:

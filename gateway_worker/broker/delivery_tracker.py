@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from gateway_worker.broker.delivery import CommandDelivery, Handle, Key, came_from, hop
+from gateway_worker.broker.delivery import CommandDelivery, Handle, Key, came_from, hop, stage
 
 
 class Arrival(enum.Enum):
@@ -50,7 +50,8 @@ class DeliveryTracker:
         message_id = message.message_id
         if not message_id:
             return Arrival.NEW, None
-        key = (queue, came_from(message), hop(message), message_id, hash(message.body))
+        way = (came_from(message), stage(message), hop(message))
+        key = (queue, way, message_id, hash(message.body))
         known = self._in_work.get(key)
         if known is not None:
             known.attach(handle)

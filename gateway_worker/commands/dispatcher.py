@@ -95,6 +95,7 @@ class Work:
         alarms: What ends its waiting.
         failure: Why it is not to be executed any more; it has been waiting for too long.
         look_again: When to ask next whether its session is stranded, by the monotonic clock.
+        has_ended: Whether it has an outcome.
     """
 
     delivery: Delivery
@@ -105,6 +106,7 @@ class Work:
     alarms: list[asyncio.TimerHandle] = field(default_factory=list)
     failure: GatewayError | None = None
     look_again: float = 0.0
+    has_ended: bool = False
 
     def rest(self) -> None:
         """Stop the alarms: it has ended."""
@@ -324,6 +326,7 @@ class Dispatcher:
                     await work.delivery.settle(Settlement.DEAD, refusal)
                 else:
                     await self._executor.give_up(work.delivery, content, arrived=work.arrived)
+                    await self._end(session_id, work)
             finally:
                 if work.delivery.is_settled:
                     work.rest()
@@ -364,8 +367,10 @@ class Dispatcher:
     ) -> bool:
         """Deal with a delivery as things stand; False if they have changed meanwhile."""
         delivery, content = work.delivery, work.content
-        if delivery.is_settled:
-            return True  # it has gone back to the broker with the rest of its queue
+        if delivery.is_settled:  # it has gone back to the broker with the rest of its queue
+            if not work.has_ended:
+                self._turns.lose(session_id, work)
+            return True
         if self._awaits_room(work):
             return False
         control = content if isinstance(content, PeerMessage) else None
@@ -418,7 +423,7 @@ class Dispatcher:
             return False
         if work.failure is not None:
             await self._executor.fail(work.delivery, content, work.failure, arrived=work.arrived)
-            return True
+            return await self._end(session_id, work)
         if work.lane in (Lane.SENDS, Lane.LIFECYCLE) and not self._is_overdue(work):
             stage = course.step.stage if course.step is not None else None
             if not self._turns.admit(session_id, work, stage=stage):
@@ -426,7 +431,15 @@ class Dispatcher:
                     work, self._hold_seconds, lambda: self._held_too_long(session_id, work)
                 )
                 return True
-        return await self._executor.run(work.delivery, content, arrived=work.arrived, turn=turn)
+        if not await self._executor.run(work.delivery, content, arrived=work.arrived, turn=turn):
+            return False
+        return await self._end(session_id, work)
+
+    async def _end(self, session_id: str, work: Work) -> bool:
+        """Note that a command has its outcome; always True."""
+        work.has_ended = True
+        await self._turns.end(session_id, work)
+        return True
 
     async def _run_stranded(self, session_id: str, work: Work) -> bool:
         """Deal with what comes for a session that nobody runs, once nobody will; else False."""
@@ -469,8 +482,9 @@ class Dispatcher:
             match control.kind:
                 case PeerMessageKind.ADOPT:
                     await self._manager.adopt_given(session_id)
-                case PeerMessageKind.MARKER if not is_over:
-                    await self._manager.find(session_id)
+                case PeerMessageKind.MARKER:
+                    if not is_over:
+                        await self._manager.find(session_id)
                     released = await self._turns.pass_marker(session_id, control.epoch)
                 case PeerMessageKind.FORWARDED:
                     if not await self._manager.record_forwarded(
@@ -483,6 +497,9 @@ class Dispatcher:
             log.info("control.session_gone")
         await work.delivery.settle(Settlement.ACK)
         for waiting in reversed(released):  # before all that came after the marker
+            if waiting.delivery.is_settled:  # it has come again, and waits behind itself
+                await self._turns.end(session_id, waiting)
+                continue
             waiting.ticket = self._scheduler.post(
                 session_id, waiting, lane=waiting.lane, first=True
             )

@@ -4,8 +4,15 @@ A session that went from worker A to B to C may have commands in three queues. T
 first, then those in B's, then those that come to C directly. Each of the former owners' queues is a
 stage; `chain` says which one a command belongs to. A marker ends it; until it has come, what is
 later waits here. Nothing is acknowledged while it waits.
+
+A stage is over once its marker has come *and* every command that had its turn up to there has
+ended. Until then its entry stays in the database: if this worker dies meanwhile, what it has
+released and not executed is still in its queue, among what is later, and only the entry says to the
+next owner that it has to wait for one and not for the other. An entry that goes with the marker
+would let the next owner execute them in the order in which they arrived here.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -28,16 +35,22 @@ class Hold(Generic[Item]):
     """The order of one session's commands at its present owner.
 
     Args:
-        pending: The handovers whose markers have not come, the oldest first.
+        pending: The handovers that are not over, the oldest first.
     """
 
     def __init__(self, *, pending: Sequence[PendingMarker]) -> None:
         self._stages: list[_Stage[Item]] = [_Stage(marker.epoch) for marker in pending]
         self._direct: list[Item] = []
+        self._unended: dict[Item, float] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether every marker has come, so that nothing is held any more."""
+        return all(stage.seen for stage in self._stages)
 
     @property
     def is_over(self) -> bool:
-        """Whether every marker has come, so that nothing is held any more."""
+        """Whether every stage is over."""
         return not self._stages
 
     @property
@@ -49,41 +62,67 @@ class Hold(Generic[Item]):
         """Tell whether it is a command's turn; if not, keep it.
 
         Args:
-            item: The command.
+            item: The command. One whose turn it is has to be told of by `end`.
             stage: The epoch of the handover that ended the queue it was first in; None if that is
                 the present owner's own. One that is over is older than all that waits.
         """
         place = self._place(stage)
-        if place == 0:
+        if place <= self._turn:
+            self._begin(item, place)
             return True
+        self._unended.pop(item, None)
         (self._stages[place].held if place < len(self._stages) else self._direct).append(item)
         return False
 
-    def pass_marker(self, epoch: int) -> tuple[list[Item], int | None]:
-        """Note that a marker has come.
-
-        Returns:
-            The commands whose turn it is now, in order, and the epoch of the last stage that is
-            over now; None if none is, because an older one is not.
-        """
+    def pass_marker(self, epoch: int) -> list[Item]:
+        """Note that a marker has come; returns the commands whose turn it is now, in order."""
+        before = self._turn
         for stage in self._stages:
             if stage.epoch == epoch:
                 stage.seen = True
         released: list[Item] = []
-        passed: int | None = None
-        while self._stages and self._stages[0].seen:
-            passed = self._stages[0].epoch
-            del self._stages[0]
-            following = self._stages[0].held if self._stages else self._direct
-            released.extend(following)
-            following.clear()
-        return released, passed
+        for place in range(before + 1, self._turn + 1):
+            held = self._stages[place].held if place < len(self._stages) else self._direct
+            for item in held:
+                self._begin(item, place)
+            released.extend(held)
+            held.clear()
+        return released
+
+    def end(self, item: Item) -> None:
+        """Note that a command has ended: it has an outcome, or will never have its turn."""
+        self._unended.pop(item, None)
+
+    def lose(self, item: Item) -> bool:
+        """Note that a command has gone back to its queue; False if it had not had its turn.
+
+        If it had, it may come after what has its turn later: every marker that has come
+        has to come again, behind it.
+        """
+        if self._unended.pop(item, None) is None:
+            return False
+        for stage in self._stages:
+            stage.seen = False
+        return True
+
+    def forget_over(self) -> int | None:
+        """Forget the stages that are over by now; returns the last one's epoch, if there is one."""
+        first_unended = min(self._unended.values(), default=math.inf)
+        over = 0
+        while over < self._turn and self._stages[over].epoch < first_unended:
+            over += 1
+        if not over:
+            return None
+        last = self._stages[over - 1].epoch
+        del self._stages[:over]
+        return last
 
     def remove(self, item: Item) -> bool:
-        """Take back one command; False if it does not wait here."""
-        for held in (*(stage.held for stage in self._stages), self._direct):
+        """Take back one command, whose end is still to be told of; False if it does not wait."""
+        for place, held in enumerate((*(stage.held for stage in self._stages), self._direct)):
             if item in held:
                 held.remove(item)
+                self._begin(item, place)
                 return True
         return False
 
@@ -95,10 +134,19 @@ class Hold(Generic[Item]):
         self._direct.clear()
         return items
 
+    @property
+    def _turn(self) -> int:
+        """The place whose turn it is, together with all before it."""
+        unseen = (place for place, stage in enumerate(self._stages) if not stage.seen)
+        return next(unseen, len(self._stages))
+
+    def _begin(self, item: Item, place: int) -> None:
+        # What comes directly ends no stage.
+        self._unended[item] = self._stages[place].epoch if place < len(self._stages) else math.inf
+
     def _place(self, stage: int | None) -> int:
         """Return the place of a stage among those that are not over; the owner's own is last."""
         if stage is None:
             return len(self._stages)
-        # Also if its marker has come already, before an older one: then it is a repetition.
         epochs = [one.epoch for one in self._stages]
         return epochs.index(stage) if stage in epochs else 0

@@ -41,18 +41,38 @@ class Turns(Generic[Item]):
         return False
 
     async def pass_marker(self, session_id: str, epoch: int) -> list[Item]:
-        """Note a marker, in the database too; returns the commands whose turn it is now."""
+        """Note a marker; returns the commands whose turn it is now.
+
+        Of each of them `end` or `lose` has to be told.
+        """
         hold = self._hold(session_id)
         if hold is None:
             return []
-        released, passed = hold.pass_marker(epoch)
-        if hold.is_over:
-            self._holds.pop(session_id, None)
+        was_open, released = hold.is_open, hold.pass_marker(epoch)
+        if hold.is_open and not was_open:
             log.info("session.order_restored", session_id=session_id, released=len(released))
         self._count()
-        if passed is not None:
-            await self._manager.directory.note_passed(session_id, passed)
+        await self._forget_over(session_id, hold)
         return released
+
+    async def end(self, session_id: str, item: Item) -> None:
+        """Note that a command has ended, and in the database which stages are over with it."""
+        if session_id not in self._holds:
+            return
+        epoch, hold = self._holds[session_id]
+        hold.end(item)
+        if epoch == self._manager.registry.epoch_of(session_id):
+            await self._forget_over(session_id, hold)
+
+    def lose(self, session_id: str, item: Item) -> None:
+        """Note that a command went back to its queue before it had ended.
+
+        If it had had its turn, it may now come after what is later: the markers have to come again,
+        as they do until the database has every stage as over.
+        """
+        _, hold = self._holds.get(session_id, (0, None))
+        if hold is not None and hold.lose(item):
+            log.info("session.order_lost", session_id=session_id)
 
     def remove(self, session_id: str, item: Item) -> bool:
         """Take back one that is held; False if it is not."""
@@ -71,6 +91,14 @@ class Turns(Generic[Item]):
         items = hold.withdraw()
         self._count()
         return items
+
+    async def _forget_over(self, session_id: str, hold: Hold[Item]) -> None:
+        over = hold.forget_over()
+        if over is not None:
+            await self._manager.directory.note_passed(session_id, over)
+        # Not before the database knows: another one would be made of what is pending here.
+        if hold.is_over and self._holds.get(session_id, (0, None))[1] is hold:
+            del self._holds[session_id]
 
     def _hold(self, session_id: str) -> Hold[Item] | None:
         """Return the session's hold if it waits for markers."""

@@ -12,6 +12,7 @@ import pytest
 
 from gateway_contracts import CommandEnvelope, SessionMigrate, SessionMigrateData, encode
 from gateway_worker.broker import Broker, BrokerSettings
+from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.commands.dispatcher import HOLD_SECONDS
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.sessions.ports import PendingMarker
@@ -36,10 +37,11 @@ class Queues:
         """Put a command into a worker's queue."""
         await self._publish(worker, encode(command), command.id, command.type, headers)
 
-    async def mark(self, worker: str, session_id: str, epoch: int) -> None:
+    async def mark(self, worker: str, session_id: str, epoch: int, **headers: Any) -> None:
         """Put a marker into a worker's queue."""
         body = orjson.dumps({"session": session_id, "epoch": epoch, "events": []})
-        await self._publish(worker, body, f"marker {epoch}", None, {"wa-control": "marker"})
+        headers["wa-control"] = "marker"
+        await self._publish(worker, body, f"marker {epoch}", None, headers)
 
     async def _publish(
         self,
@@ -130,15 +132,16 @@ class Moves:
             await self.backend.outcome(command_id)
 
         async def is_through() -> bool:
-            return not await self._pending()
+            return not await self.pending()
 
         await eventually(is_through, reason="every marker has come")
 
     async def has_left(self, epoch: int) -> bool:
         """Whether the marker of an epoch has left the queue that it ends."""
-        return all(entry.left for entry in await self._pending() if entry.epoch == epoch)
+        return all(entry.left for entry in await self.pending() if entry.epoch == epoch)
 
-    async def _pending(self) -> Sequence[PendingMarker]:
+    async def pending(self) -> Sequence[PendingMarker]:
+        """Return the handovers that are under way."""
         row = await PostgresSessionStore(database=self.database).get("a")
         assert row is not None
         return row.pending
@@ -211,6 +214,64 @@ async def test_what_was_held_goes_on_before_the_marker_that_ends_it(moves: Moves
         assert station.dispatcher.held == 0
         await nothing_is_left(station)
     assert outcomes(moves.backend, "a") == []
+
+
+async def test_an_owner_that_dies_with_what_it_has_released_leaves_it_in_its_order(
+    moves: Moves,
+) -> None:
+    """Three stages came in the wrong order; it has passed all markers and executed nothing yet."""
+    await moves.own(WORKER, (2, OTHER), (3, OTHER), (4, OTHER))
+    old, new = send("a"), send("a")
+    for command, stage in ((new, 4), (old, 3)):
+        way = {"wa-from": OTHER, "wa-stage": stage, "wa-hop": 4, "wa-hops": 1}
+        await moves.queues.put(WORKER, command, **way)
+        await moves.queues.mark(WORKER, "a", stage, **way)
+    async with moves.working() as owner:
+        await eventually(lambda: owner.dispatcher.held == 2, reason="what is older is to come")
+        async with moves.database.transaction("standing in the way") as connection:
+            await connection.execute("LOCK TABLE commands IN ACCESS EXCLUSIVE MODE")
+            way = {"wa-from": OTHER, "wa-stage": 2, "wa-hop": 4}
+            await moves.queues.mark(WORKER, "a", 2, **way)
+
+            async def has_released() -> bool:
+                return [entry.epoch for entry in await moves.pending()] == [3, 4]
+
+            await eventually(has_released, reason="only what has ended is over")
+            assert owner.dispatcher.held == 0
+            await owner.kill()
+    await moves.own(THIRD, (3, OTHER), (4, OTHER), (9, WORKER))
+    async with moves.working(OTHER), moves.working(), moves.working(THIRD):
+        await moves.until_arrived([old.id, new.id])
+    assert list(dict.fromkeys(outcomes(moves.backend, "a"))) == [old.id, new.id]
+
+
+async def test_forwarders_that_die_before_their_acknowledgements_leave_the_order(
+    moves: Moves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice, with a backlog in each queue; then the session is at its first worker again."""
+    await moves.own(WORKER, (2, OTHER), (3, THIRD))
+    commands = [send("a") for _ in range(18)]
+    for number, command in enumerate(commands):
+        await moves.queues.put((OTHER, THIRD, WORKER)[number // 6], command)
+    await moves.queues.mark(OTHER, "a", 2)
+    await moves.queues.mark(THIRD, "a", 3)
+
+    with monkeypatch.context() as swallowed:
+        swallowed.setattr(AckWriter, "acknowledge", lambda _writer, _tag: None)
+        for life in (1, 2):
+            async with moves.working(OTHER) as first, moves.working(THIRD) as second:
+
+                async def have_forwarded(life: int = life) -> bool:
+                    return await moves.queues.depth(WORKER) >= 6 + life * 14
+
+                await eventually(have_forwarded, reason="both have published all they had")
+                await first.kill()
+                await second.kill()
+    await moves.own(OTHER, (2, OTHER), (3, THIRD), (4, WORKER))
+    async with moves.working(), moves.working(THIRD), moves.working(OTHER):
+        await moves.until_arrived([command.id for command in commands])
+    told = list(dict.fromkeys(outcomes(moves.backend, "a")))
+    assert told == [command.id for command in commands]
 
 
 async def test_a_command_that_is_published_again_while_its_session_moves_keeps_its_place(

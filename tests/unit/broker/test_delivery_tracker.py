@@ -107,6 +107,16 @@ def test_a_second_message_of_a_command_in_work_adds_its_handle(tracker: Delivery
     assert len(tracker) == 1
 
 
+def test_copies_that_have_other_places_in_the_order_stay_two(tracker: DeliveryTracker) -> None:
+    """One waits for what is older; the other, whose turn it is, must not wait with it."""
+    late = message(headers={"wa-from": "w1", "wa-stage": 4, "wa-hop": 4})
+    early = message(headers={"wa-from": "w1", "wa-stage": 2, "wa-hop": 4})
+    enter(tracker, late, handle(1))
+    enter(tracker, early, handle(2))
+
+    assert len(tracker) == 2
+
+
 def test_only_a_redelivery_of_a_settled_command_is_acknowledged_unseen(
     tracker: DeliveryTracker,
 ) -> None:

@@ -18,8 +18,9 @@ def test_a_session_that_has_not_moved_holds_nothing() -> None:
 def test_what_comes_directly_waits_for_the_marker() -> None:
     held = hold(2)
     assert not held.admit("late", stage=None)
-    assert held.admit("early", stage=2)
-    assert held.pass_marker(2) == (["late"], 2)
+    assert held.pass_marker(2) == ["late"]
+    assert held.is_open
+    assert held.forget_over() == 2
     assert held.is_over
 
 
@@ -28,24 +29,25 @@ def test_former_owners_are_heard_in_their_order() -> None:
     assert not held.admit("c1", stage=None)
     assert not held.admit("b1", stage=3)
     assert held.admit("a1", stage=2)
-    assert held.pass_marker(3) == ([], None)
-    assert held.pass_marker(2) == (["b1", "c1"], 3)
+    assert held.pass_marker(3) == []
+    assert held.pass_marker(2) == ["b1", "c1"]
 
 
 def test_the_second_queue_has_its_turn_after_the_first_ones_marker() -> None:
     held = hold(2, 3)
-    assert held.pass_marker(2) == ([], 2)
+    assert held.pass_marker(2) == []
+    assert held.forget_over() == 2
     assert held.admit("b1", stage=3)
     assert not held.admit("c1", stage=None)
-    assert held.pass_marker(3) == (["c1"], 3)
+    assert held.pass_marker(3) == ["c1"]
 
 
 def test_what_comes_again_behind_its_marker_waits_like_the_first_copy() -> None:
     held = hold(2, 3)
     assert not held.admit("b1", stage=3)
-    assert held.pass_marker(3) == ([], None)
+    assert held.pass_marker(3) == []
     assert not held.admit("b1 again", stage=3)
-    assert held.pass_marker(2) == (["b1", "b1 again"], 3)
+    assert held.pass_marker(2) == ["b1", "b1 again"]
 
 
 def test_a_straggler_of_a_queue_that_is_done_with_goes_first() -> None:
@@ -56,8 +58,67 @@ def test_a_straggler_of_a_queue_that_is_done_with_goes_first() -> None:
 
 def test_a_marker_that_comes_twice_changes_nothing() -> None:
     held = hold(2)
-    assert held.pass_marker(2) == ([], 2)
-    assert held.pass_marker(2) == ([], None)
+    assert held.pass_marker(2) == []
+    assert held.pass_marker(2) == []
+    assert held.forget_over() == 2
+    assert held.pass_marker(2) == []
+    assert held.forget_over() is None
+
+
+def test_a_stage_is_over_when_all_that_had_its_turn_has_ended() -> None:
+    held = hold(2, 3, 4)
+    assert not held.admit("c1", stage=4)
+    assert not held.admit("b1", stage=3)
+    assert held.admit("a1", stage=2)
+    for epoch in (4, 3, 2):
+        held.pass_marker(epoch)
+    assert held.is_open
+    assert held.forget_over() is None
+    held.end("a1")
+    assert held.forget_over() == 2
+    held.end("c1")
+    assert held.forget_over() is None, "what is older has not ended"
+    held.end("b1")
+    assert held.forget_over() == 4
+    assert held.is_over
+
+
+def test_what_comes_directly_ends_no_stage() -> None:
+    held = hold(2)
+    assert not held.admit("late", stage=None)
+    assert held.pass_marker(2) == ["late"]
+    assert held.forget_over() == 2
+
+
+def test_what_is_taken_back_alone_ends_its_stage_all_the_same() -> None:
+    held = hold(2, 3)
+    assert not held.admit("b1", stage=3)
+    assert held.remove("b1")
+    assert not held.remove("b1")
+    assert held.pass_marker(2) == held.pass_marker(3) == []
+    assert held.forget_over() == 2
+    held.end("b1")
+    assert held.forget_over() == 3
+
+
+def test_what_goes_back_and_had_its_turn_asks_for_the_markers_again() -> None:
+    held = hold(2)
+    assert not held.admit("late", stage=None)
+    assert held.admit("early", stage=2)
+    assert held.pass_marker(2) == ["late"]
+    held.lose("early")
+    assert not held.is_open
+    assert held.forget_over() is None
+    assert not held.admit("late", stage=None), "it has not begun: it waits again"
+    assert held.admit("early again", stage=2)
+    assert held.pass_marker(2) == ["late"]
+
+
+def test_what_goes_back_while_it_waits_changes_nothing() -> None:
+    held = hold(2)
+    assert not held.admit("late", stage=None)
+    held.lose("late")
+    assert held.pass_marker(2) == ["late"]
 
 
 def test_what_waits_can_be_taken_back_in_order() -> None:
