@@ -23,6 +23,8 @@ _PROBE_SECONDS = 2.0
 class WorkerProcess:
     """`gateway-worker run` with settings of its own; never outlives this process.
 
+    Made by `harness.Workers`.
+
     Args:
         worker_id: Its WORKER_ID.
         directory: Its DATA_DIR and log are kept here.
@@ -61,7 +63,7 @@ class WorkerProcess:
 
     def rival(self, worker_id: str) -> "WorkerProcess":
         """Return another worker with the same settings and the same DATA_DIR, not started."""
-        return WorkerProcess(
+        return type(self)(
             worker_id=worker_id,
             directory=self._directory,
             health_port=self._health_port,

@@ -18,9 +18,9 @@ from gateway_contracts import (
     TextToSend,
 )
 from gateway_worker.devkit.backend import Backend
+from gateway_worker.devkit.harness import BackendOptions, open_gateway
 from gateway_worker.devkit.sandbox_process import SandboxProcess
 from gateway_worker.devkit.services import LaunchOptions, local_services
-from gateway_worker.devkit.services.loopback import PortBook
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.whatsapp.memory import pss_bytes
 from tests.bench.cpu import cpu_seconds, per_message
@@ -191,29 +191,24 @@ async def open_rig(*, capacity: int) -> AsyncIterator[Rig]:
         sandbox = await stack.enter_async_context(
             SandboxProcess.start(directory / "sandbox", lazy_phones=True)
         )
-        ports = PortBook()
-        stack.callback(ports.close)
-        worker = WorkerProcess(
-            worker_id="bench-worker",
-            directory=directory,
-            health_port=ports.take(["health"], wished={})["health"],
-            environment={
-                **services.addresses.environment(),
-                **sandbox.worker_env,
-                "CAPACITY": str(capacity),
-            },
+        gateway = await stack.enter_async_context(
+            open_gateway(
+                services.addresses.environment(),
+                sandbox,
+                ("bench-worker",),
+                {"CAPACITY": str(capacity)},
+                directory=directory,
+                backend=BackendOptions(name="bench", wanted=("session.#", "worker.#")),
+            )
         )
-        backend = await stack.enter_async_context(
-            Backend.open(services.addresses.amqp_url, wanted=("session.#", "worker.#"))
-        )
-        stack.push_async_callback(worker.stop)
-        await worker.start()
+        stack.push_async_callback(gateway.worker.stop)
+        await gateway.start()
         load = await stack.enter_async_context(LoadClient.open(services.addresses.amqp_url))
         yield Rig(
             directory=directory,
             sandbox=sandbox,
-            worker=worker,
-            backend=backend,
+            worker=gateway.worker,
+            backend=gateway.backend,
             load=load,
             stack=stack,
             accounts=[],

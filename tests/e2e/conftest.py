@@ -2,26 +2,20 @@
 
 import base64
 import secrets
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from gateway_contracts import Topology
-from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.services import ObjectStore, Services
-from gateway_worker.devkit.services.loopback import PortBook
-from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
-from tests.e2e.harness import Gateway
+from tests.e2e.harness import Gateway, open_gateway
 from tests.support.databases import fresh_database
 from tests.support.dead_letters import DeadLetters
 from tests.support.services import random_name
-
-WORKER = "e2e-worker"
 
 
 @pytest.fixture
@@ -111,31 +105,6 @@ async def shared_gateway(
         async with open_gateway(sandbox, environment, tmp_path_factory.mktemp(name)) as gateway:
             yield gateway
         assert sandbox.egress_attempts == ()
-
-
-@asynccontextmanager
-async def open_gateway(
-    sandbox: Sandbox, environment: Mapping[str, str], directory: Path, *, durable: bool = False
-) -> AsyncIterator[Gateway]:
-    """Start a worker and a backend on these settings."""
-    ports = PortBook()
-    settings = {**environment, **sandbox.worker_env}
-    worker = WorkerProcess(
-        worker_id=WORKER,
-        directory=directory,
-        health_port=ports.take(["health"], wished={})["health"],
-        environment=settings,
-    )
-    topology = Topology(prefix=environment["AMQP_PREFIX"])
-    async with Backend.open(
-        environment["AMQP_URL"], topology=topology, name="e2e", durable=durable
-    ) as backend:
-        try:
-            await worker.start()
-            yield Gateway(worker=worker, backend=backend, sandbox=sandbox, environment=settings)
-        finally:
-            await worker.kill()
-            ports.close()
 
 
 @pytest.fixture

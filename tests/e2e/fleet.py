@@ -11,26 +11,16 @@ from gateway_contracts import (
     SessionQr,
     SessionState,
     SessionStatus,
-    Topology,
 )
-from gateway_worker.devkit.backend import Backend
-from gateway_worker.devkit.services.loopback import PortBook
-from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.sandbox import Sandbox
-from tests.e2e.harness import Gateway
+from tests.e2e.harness import Gateway, open_gateway
 
 LEASE_SECONDS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet(Gateway):
-    """A gateway of several workers.
-
-    Attributes:
-        workers: By their names; `worker` is the first.
-    """
-
-    workers: Mapping[str, WorkerProcess]
+    """A gateway of several workers."""
 
     async def until_at(
         self, session_id: str, worker_id: str, *, after: int = 0, seconds: float = 40
@@ -91,33 +81,11 @@ async def open_fleet(
     more: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Fleet]:
     """Start several workers on the same settings, all at once."""
-    ports = PortBook()
-    settings = {**environment, **sandbox.worker_env, "LEASE_SECONDS": str(LEASE_SECONDS)}
-    settings |= more or {}
-    workers = {
-        name: WorkerProcess(
-            worker_id=name,
-            directory=directory / name,
-            health_port=ports.take([name], wished={})[name],
-            environment=settings,
+    settings = {**environment, "LEASE_SECONDS": str(LEASE_SECONDS), **(more or {})}
+    async with open_gateway(sandbox, settings, directory, workers=names, durable=True) as gateway:
+        yield Fleet(
+            workers=gateway.workers,
+            backend=gateway.backend,
+            sandbox=sandbox,
+            environment=gateway.environment,
         )
-        for name in names
-    }
-    topology = Topology(prefix=environment["AMQP_PREFIX"])
-    async with Backend.open(
-        environment["AMQP_URL"], topology=topology, name="e2e", durable=True
-    ) as backend:
-        try:
-            for worker in workers.values():
-                await worker.start()
-            yield Fleet(
-                worker=workers[names[0]],
-                workers=workers,
-                backend=backend,
-                sandbox=sandbox,
-                environment=settings,
-            )
-        finally:
-            for worker in workers.values():
-                await worker.kill()
-            ports.close()

@@ -1,7 +1,9 @@
 """A gateway as its users meet it: a worker process, a backend, simulated phones."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from gateway_contracts import (
@@ -22,11 +24,14 @@ from gateway_contracts import (
     SessionStatus,
     TextToSend,
 )
+from gateway_worker.devkit import harness
 from gateway_worker.devkit.backend import Backend
+from gateway_worker.devkit.harness import BackendOptions
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
 
+WORKER = "e2e-worker"
 SHOP = "12025550100"
 ADA = "12025550101"
 
@@ -36,13 +41,19 @@ class Gateway:
     """Everything a user story needs.
 
     Attributes:
-        environment: The settings that the worker was started with.
+        workers: By their names.
+        environment: The settings that lead straight to services and sandbox.
     """
 
-    worker: WorkerProcess
+    workers: Mapping[str, WorkerProcess]
     backend: Backend
     sandbox: Sandbox
     environment: Mapping[str, str]
+
+    @property
+    def worker(self) -> WorkerProcess:
+        """The first of the workers."""
+        return next(iter(self.workers.values()))
 
     async def succeed(self, command: CommandEnvelope, *, seconds: float = 30) -> Any:
         """Run a command and return its result; any other end fails the test."""
@@ -100,6 +111,46 @@ class Gateway:
         result = await self.succeed(self.text(session_id, to, text, **more))
         assert isinstance(result, SentInfo)
         return result
+
+
+@asynccontextmanager
+async def open_gateway(
+    sandbox: Sandbox,
+    environment: Mapping[str, str],
+    directory: Path,
+    *,
+    workers: Sequence[str] = (WORKER,),
+    reroute: harness.Reroute = harness.straight,
+    durable: bool = False,
+    started: bool = True,
+) -> AsyncIterator[Gateway]:
+    """Make workers and a backend on these settings, and start the workers."""
+    async with harness.open_gateway(
+        environment,
+        sandbox,
+        workers,
+        directory=directory,
+        reroute=reroute,
+        backend=BackendOptions(name="e2e", durable=durable),
+    ) as opened:
+        gateway = Gateway(
+            workers=opened.workers,
+            backend=opened.backend,
+            sandbox=sandbox,
+            environment=opened.settings,
+        )
+        if started:
+            await opened.start()
+        yield gateway
+
+
+@asynccontextmanager
+async def open_worker(
+    environment: Mapping[str, str], directory: Path, *, name: str = WORKER
+) -> AsyncIterator[WorkerProcess]:
+    """Make a worker without a backend; the test starts it."""
+    async with harness.open_workers(environment, directory=directory) as workers:
+        yield workers.add(name)
 
 
 __all__ = [

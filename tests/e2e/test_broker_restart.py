@@ -9,8 +9,7 @@ from gateway_contracts import MessageReceived, TextContent
 from gateway_worker.devkit.services import RunningServices
 from gateway_worker.devkit.services.rabbitmq import REGISTERED_SECONDS
 from gateway_worker.sandbox.sandbox import Sandbox
-from tests.e2e.conftest import open_gateway
-from tests.e2e.harness import ADA, SHOP, Gateway
+from tests.e2e.harness import ADA, SHOP, Gateway, open_gateway
 from tests.support.pacing import pace
 
 

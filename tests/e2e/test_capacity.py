@@ -7,8 +7,7 @@ import pytest
 
 from gateway_contracts import SessionCreate, SessionDelete, WorkerCapacity
 from gateway_worker.sandbox.sandbox import Sandbox
-from tests.e2e.conftest import WORKER, open_gateway
-from tests.e2e.harness import Gateway
+from tests.e2e.harness import WORKER, Gateway, open_gateway
 from tests.support.eventually import eventually
 
 

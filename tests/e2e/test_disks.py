@@ -7,11 +7,8 @@ import pytest
 
 from gateway_contracts import SessionState
 from gateway_worker.devkit.services.errors import ServiceStartError
-from gateway_worker.devkit.services.loopback import PortBook
-from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.sandbox import Sandbox
-from tests.e2e.conftest import WORKER, open_gateway
-from tests.e2e.harness import ADA, SHOP
+from tests.e2e.harness import ADA, SHOP, WORKER, open_gateway, open_worker
 
 
 async def test_a_second_worker_on_the_same_disk_is_refused(
@@ -19,18 +16,13 @@ async def test_a_second_worker_on_the_same_disk_is_refused(
 ) -> None:
     """And so is the first one on an empty disk: no account is lost, and each is told what to do."""
     settings = {**environment, "SNAPSHOT_KEYS": ""}
-    ports = PortBook()
     async with open_gateway(sandbox, settings, tmp_path / "one") as gateway:
         await gateway.link("shop", await sandbox.add_phone(SHOP))
         await sandbox.add_phone(ADA)
-        second = WorkerProcess(
-            worker_id="second",
-            directory=tmp_path / "two",
-            health_port=ports.take(["two"], wished={})["two"],
-            environment={**gateway.environment, "DATA_DIR": str(gateway.worker.data_dir)},
-        )
-        with pytest.raises(ServiceStartError, match=f"in use by the worker {WORKER}"):
-            await second.start()
+        same = {**gateway.environment, "DATA_DIR": str(gateway.worker.data_dir)}
+        async with open_worker(same, tmp_path / "two", name="second") as second:
+            with pytest.raises(ServiceStartError, match=f"in use by the worker {WORKER}"):
+                await second.start()
         await gateway.send("shop", ADA, "still here")
 
         await gateway.worker.kill()
@@ -43,4 +35,3 @@ async def test_a_second_worker_on_the_same_disk_is_refused(
         await gateway.worker.start()
         await gateway.until("shop", SessionState.CONNECTED, after=before)
         await gateway.send("shop", ADA, "and still")
-    ports.close()

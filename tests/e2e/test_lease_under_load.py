@@ -9,8 +9,7 @@ import pytest
 
 from gateway_contracts import SessionGetStatus
 from gateway_worker.sandbox.sandbox import Sandbox
-from tests.e2e.conftest import open_gateway
-from tests.e2e.harness import Gateway
+from tests.e2e.harness import Gateway, open_gateway
 from tests.support.eventually import eventually
 
 RENEWALS = 5

@@ -1,16 +1,15 @@
 """A worker starts while something that it needs is away: a fleet comes up in any order."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from gateway_worker.devkit.services.errors import ServiceStartError
-from gateway_worker.devkit.services.loopback import PortBook
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.sandbox import Sandbox
 from tests.e2e.failures.links import DEPENDENCIES, POSTGRESQL, RABBITMQ, REQUIRED, Links
+from tests.e2e.harness import open_worker
 from tests.support.eventually import eventually
 
 NAME = "early"
@@ -30,22 +29,6 @@ def settings(environment: dict[str, str], sandbox: Sandbox, links: Links) -> dic
     return {**links.environment({**environment, **sandbox.worker_env}), "LOG_FORMAT": "json"}
 
 
-@asynccontextmanager
-async def _worker(settings: dict[str, str], directory: Path) -> AsyncIterator[WorkerProcess]:
-    ports = PortBook()
-    worker = WorkerProcess(
-        worker_id=NAME,
-        directory=directory,
-        health_port=ports.take([NAME], wished={})[NAME],
-        environment=settings,
-    )
-    try:
-        yield worker
-    finally:
-        await worker.kill()
-        ports.close()
-
-
 def _says(worker: WorkerProcess, word: str) -> Callable[[], bool]:
     return lambda: worker.log_path.exists() and word in worker.log_path.read_text()
 
@@ -56,7 +39,7 @@ async def test_a_worker_waits_for_what_it_cannot_do_without(
 ) -> None:
     """It says so, is alive and not ready meanwhile, and begins when that is there."""
     await links[away].refuse()
-    async with _worker(settings, tmp_path) as worker:
+    async with open_worker(settings, tmp_path, name=NAME) as worker:
         await worker.start(wait_ready=False)
         words = {POSTGRESQL: "call.retrying", RABBITMQ: "broker."}
         await eventually(_says(worker, words[away]))
@@ -72,7 +55,7 @@ async def test_a_worker_begins_without_what_it_can_do_without(
 ) -> None:
     """It is ready all the same."""
     await links[away].refuse()
-    async with _worker(settings, tmp_path) as worker:
+    async with open_worker(settings, tmp_path, name=NAME) as worker:
         await worker.start()
         assert await worker.is_ready()
 
@@ -89,7 +72,7 @@ async def test_a_worker_that_has_waited_long_enough_names_what_it_lacks(
 ) -> None:
     """And ends with an error, without a traceback."""
     await links[away].refuse()
-    async with _worker({**settings, **IMPATIENT}, tmp_path) as worker:
+    async with open_worker({**settings, **IMPATIENT}, tmp_path, name=NAME) as worker:
         with pytest.raises(ServiceStartError, match="ended") as caught:
             await worker.start()
     said = worker.log_path.read_text()

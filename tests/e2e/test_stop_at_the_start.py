@@ -3,19 +3,17 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from gateway_worker.devkit.services.errors import ServiceStartError
-from gateway_worker.devkit.services.loopback import PortBook
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.storage.db.migrate import LOCK_KEY
 from tests.e2e.failures.links import POSTGRESQL, RABBITMQ, REDIS, S3, Links
+from tests.e2e.harness import open_worker
 from tests.support.eventually import eventually
 
 NAME = "brief"
@@ -28,22 +26,6 @@ LEAVE_SECONDS = 8.0
 def settings(environment: dict[str, str], sandbox: Sandbox) -> dict[str, str]:
     """Settings of a worker that would wait for ever."""
     return {**environment, **sandbox.worker_env, **PATIENT, "LOG_FORMAT": "json"}
-
-
-@asynccontextmanager
-async def _worker(settings: dict[str, str], directory: Path) -> AsyncIterator[WorkerProcess]:
-    ports = PortBook()
-    worker = WorkerProcess(
-        worker_id=NAME,
-        directory=directory,
-        health_port=ports.take([NAME], wished={})[NAME],
-        environment=settings,
-    )
-    try:
-        yield worker
-    finally:
-        await worker.kill()
-        ports.close()
 
 
 async def _leaves_in_order(worker: WorkerProcess) -> None:
@@ -63,7 +45,9 @@ async def test_a_start_that_waits_for_a_silent_service_can_be_stopped(
     async with Links.to(settings) as links:
         links[silent].pause()
         slow = {"REDIS_TIMEOUT_SECONDS": "60"}
-        async with _worker({**links.environment(settings), **slow}, tmp_path) as worker:
+        async with open_worker(
+            {**links.environment(settings), **slow}, tmp_path, name=NAME
+        ) as worker:
             await worker.start(wait_ready=False)
             await eventually(lambda: links[silent].connections, timeout_seconds=30)
             await _leaves_in_order(worker)
@@ -76,7 +60,7 @@ async def test_a_start_that_waits_for_a_migration_elsewhere_can_be_stopped(
     other = await asyncpg.connect(settings["DATABASE_URL"])
     try:
         await other.execute("SELECT pg_advisory_lock($1)", LOCK_KEY)
-        async with _worker(settings, tmp_path) as worker:
+        async with open_worker(settings, tmp_path, name=NAME) as worker:
             await worker.start(wait_ready=False)
             await eventually(
                 lambda: (
@@ -94,7 +78,7 @@ async def test_a_start_that_waits_for_its_fork_server_can_be_stopped(
     settings: dict[str, str], tmp_path: Path
 ) -> None:
     """Even if that does nothing any more."""
-    async with _worker(settings, tmp_path) as worker:
+    async with open_worker(settings, tmp_path, name=NAME) as worker:
         await worker.start(wait_ready=False)
         zygotes = await eventually(worker.zygotes, timeout_seconds=30)
         os.kill(zygotes[0].pid, signal.SIGSTOP)
@@ -103,7 +87,7 @@ async def test_a_start_that_waits_for_its_fork_server_can_be_stopped(
 
 
 async def _fails(settings: dict[str, str], directory: Path) -> str:
-    async with _worker(settings, directory) as worker:
+    async with open_worker(settings, directory, name=NAME) as worker:
         with pytest.raises(ServiceStartError, match="ended with code"):
             await worker.start()
     said = worker.log_path.read_text()

@@ -10,15 +10,11 @@ import asyncpg
 import psutil
 import pytest
 
-from gateway_contracts import Topology
-from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.services import ObjectStore, Services
-from gateway_worker.devkit.services.loopback import PortBook
-from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.sandbox import Sandbox
 from tests.e2e.conftest import worker_environment
 from tests.e2e.failures.links import DEPENDENCIES, POSTGRESQL, Links
-from tests.e2e.harness import Gateway
+from tests.e2e.harness import Gateway, open_gateway
 from tests.support.databases import fresh_database
 from tests.support.eventually import eventually
 from tests.support.services import random_name
@@ -55,33 +51,23 @@ class Place:
                 s3=self.s3,
                 s3_prefix=f"{name}/",
             )
-            settings = {**environment, **self.sandbox.worker_env}
-            ports = PortBook()
-            topology = Topology(prefix=name)
+            settings = {
+                **environment,
+                "DRAIN_SECONDS": str(DRAIN_SECONDS),
+                "LOG_FORMAT": "json",
+            }
             async with (
-                Links.to(settings) as links,
-                Backend.open(self.amqp_url, topology=topology, name="e2e") as backend,
+                Links.to({**settings, **self.sandbox.worker_env}) as links,
+                open_gateway(
+                    self.sandbox,
+                    settings,
+                    self.directory,
+                    workers=(name,),
+                    reroute=links.reroute,
+                ) as gateway,
             ):
-                worker = WorkerProcess(
-                    worker_id=name,
-                    directory=self.directory / name,
-                    health_port=ports.take([name], wished={})[name],
-                    environment={
-                        **links.environment(settings),
-                        "DRAIN_SECONDS": str(DRAIN_SECONDS),
-                        "LOG_FORMAT": "json",
-                    },
-                )
-                try:
-                    await worker.start()
-                    gateway = Gateway(
-                        worker=worker, backend=backend, sandbox=self.sandbox, environment=settings
-                    )
-                    await gateway.link("shop", await self.sandbox.add_phone())
-                    yield gateway, links, database_url
-                finally:
-                    await worker.kill()
-                    ports.close()
+                await gateway.link("shop", await self.sandbox.add_phone())
+                yield gateway, links, database_url
 
 
 @pytest.fixture

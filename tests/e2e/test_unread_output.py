@@ -7,12 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway_contracts import Topology
-from gateway_worker.devkit.backend import Backend
-from gateway_worker.devkit.services.loopback import PortBook
-from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.sandbox import Sandbox
-from tests.e2e.harness import ADA, SHOP, Gateway
+from tests.e2e.harness import ADA, SHOP, Gateway, open_gateway
 
 
 @pytest.fixture
@@ -20,27 +16,17 @@ async def gateway(
     sandbox: Sandbox, environment: dict[str, str], tmp_path: Path
 ) -> AsyncIterator[Gateway]:
     """A gateway whose stdout and stderr are one pipe, and that is full before it starts."""
-    ports = PortBook()
-    settings = {**environment, **sandbox.worker_env}
-    worker = WorkerProcess(
-        worker_id="unread",
-        directory=tmp_path,
-        health_port=ports.take(["health"], wished={})["health"],
-        environment=settings,
-    )
-    os.mkfifo(worker.log_path)
-    pipe = os.open(worker.log_path, os.O_RDWR | os.O_NONBLOCK)
-    with suppress(BlockingIOError):
-        while True:
-            os.write(pipe, b"x" * 4096)
-    topology = Topology(prefix=environment["AMQP_PREFIX"])
-    async with Backend.open(environment["AMQP_URL"], topology=topology, name="e2e") as backend:
+    async with open_gateway(sandbox, environment, tmp_path, started=False) as gateway:
+        gateway.worker.log_path.parent.mkdir()
+        os.mkfifo(gateway.worker.log_path)
+        pipe = os.open(gateway.worker.log_path, os.O_RDWR | os.O_NONBLOCK)
         try:
-            await worker.start()
-            yield Gateway(worker=worker, backend=backend, sandbox=sandbox, environment=settings)
+            with suppress(BlockingIOError):
+                while True:
+                    os.write(pipe, b"x" * 4096)
+            await gateway.worker.start()
+            yield gateway
         finally:
-            await worker.kill()
-            ports.close()
             os.close(pipe)
 
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ import asyncpg
 import pytest
 
 from gateway_contracts import Topology
+from gateway_worker.devkit.harness import open_workers
 from gateway_worker.devkit.services import ObjectStore
-from gateway_worker.devkit.services.loopback import PortBook
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.sandbox import Sandbox
 from tests.e2e.conftest import worker_environment
@@ -55,7 +54,8 @@ def empty(
 @pytest.mark.parametrize("number", range(ROUNDS))
 async def test_workers_start_together(empty: dict[str, str], tmp_path: Path, number: int) -> None:
     """Each becomes ready, has its row and its queue, and none has anything to complain about."""
-    async with _workers(empty, tmp_path) as workers:
+    async with open_workers(empty, directory=tmp_path) as made:
+        workers = [made.add(name) for name in WORKERS]
         await asyncio.gather(*(worker.start() for worker in workers))
 
         assert [await worker.is_ready() for worker in workers] == [True] * len(WORKERS)
@@ -63,27 +63,6 @@ async def test_workers_start_together(empty: dict[str, str], tmp_path: Path, num
         await _assert_queues(empty)
         await asyncio.gather(*(worker.stop() for worker in workers))
     assert [line for worker in workers for line in _complaints(worker)] == []
-
-
-@asynccontextmanager
-async def _workers(
-    environment: Mapping[str, str], directory: Path
-) -> AsyncIterator[list[WorkerProcess]]:
-    ports = PortBook()
-    workers = [
-        WorkerProcess(
-            worker_id=name,
-            directory=directory / name,
-            health_port=ports.take([name], wished={})[name],
-            environment=environment,
-        )
-        for name in WORKERS
-    ]
-    try:
-        yield workers
-    finally:
-        await asyncio.gather(*(worker.kill() for worker in workers))
-        ports.close()
 
 
 async def _registered(database_url: str) -> set[str]:

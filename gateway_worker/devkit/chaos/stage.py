@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +22,10 @@ from gateway_worker.devkit.chaos.options import Options
 from gateway_worker.devkit.chaos.output import Output
 from gateway_worker.devkit.chaos.outside_faults import Links
 from gateway_worker.devkit.chaos.witness import Cast, Witness
+from gateway_worker.devkit.harness import BackendOptions, Gateway, open_gateway
 from gateway_worker.devkit.proxy import TcpProxy
 from gateway_worker.devkit.sandbox_process import SandboxProcess
 from gateway_worker.devkit.services import LaunchOptions, RunningServices, local_services
-from gateway_worker.devkit.services.loopback import PortBook
-from gateway_worker.devkit.worker import WorkerProcess
 
 Announce = Callable[[str], None]
 
@@ -81,16 +81,26 @@ async def open_stage(options: Options, directory: Path, announce: Announce) -> A
         services = await stack.enter_async_context(local_services(_launch(place, announce)))
         sandbox = await stack.enter_async_context(SandboxProcess.start(directory / "sandbox"))
         direct = {**services.addresses.environment(), **sandbox.worker_env}
-        links = [await _open_links(stack, direct) for _ in range(options.plan.workers)]
-        backend = await stack.enter_async_context(
-            Backend.open(services.addresses.amqp_url, name=NAME, durable=True)
+        names = [f"{NAME}-{place}" for place in range(options.plan.workers)]
+        links = {name: await _open_links(stack, direct) for name in names}
+        gateway = await stack.enter_async_context(
+            open_gateway(
+                direct,
+                sandbox,
+                names,
+                _settings(options),
+                directory=directory,
+                reroute=partial(_over, links),
+                backend=BackendOptions(name=NAME, durable=True),
+            )
         )
+        backend = gateway.backend
         cast = _cast(options.plan.sessions)
         witness = Witness(
             backend=backend, phones=sandbox.client, cast=cast, path=directory / "events.jsonl"
         )
         stack.callback(witness.close)
-        crew = _crew(stack, options, directory, direct, links, journal)
+        crew = _crew(stack, gateway, directory, journal)
         fleet = await stack.enter_async_context(Fleet.open(crew))
         announce(f"workers: {len(crew)} ready")
         await _link_all(backend, sandbox, cast)
@@ -98,7 +108,7 @@ async def open_stage(options: Options, directory: Path, announce: Announce) -> A
         yield Stage(
             services=services,
             sandbox=sandbox,
-            links=links,
+            links=tuple(links.values()),
             fleet=fleet,
             backend=backend,
             cast=cast,
@@ -133,38 +143,34 @@ async def _open_links(stack: AsyncExitStack, environment: Mapping[str, str]) -> 
     }
 
 
-def _crew(
-    stack: AsyncExitStack,
-    options: Options,
-    directory: Path,
-    direct: Mapping[str, str],
-    links: Links,
-    journal: Journal,
-) -> list[Crewman]:
-    """Make the workers, each with its own links, data and name."""
-    ports = PortBook()
-    stack.callback(ports.close)
-    settings = {
-        **direct,
+def _settings(options: Options) -> dict[str, str]:
+    return {
         **_IMPATIENT,
         "SNAPSHOT_KEYS": f"{NAME}:{base64.b64encode(secrets.token_bytes(32)).decode()}",
         "LEASE_SECONDS": f"{options.plan.lease_seconds:g}",
         "CAPACITY": str(options.plan.sessions),
     }
-    names = [f"{NAME}-{place}" for place in range(len(links))]
-    found = ports.take(names, wished={})
+
+
+def _over(
+    links: Mapping[str, Mapping[str, TcpProxy]], worker_id: str, direct: Mapping[str, str]
+) -> dict[str, str]:
+    """Return a worker's settings, which lead over links of its own."""
+    own = links[worker_id]
+    return {
+        **direct,
+        **{
+            variable: own[service].url(direct[variable]) for service, variable in _VARIABLES.items()
+        },
+    }
+
+
+def _crew(
+    stack: AsyncExitStack, gateway: Gateway, directory: Path, journal: Journal
+) -> list[Crewman]:
+    """Read what each worker prints, and keep it running."""
     crew = []
-    for name, own in zip(names, links, strict=True):
-        process = WorkerProcess(
-            worker_id=name,
-            directory=directory / name,
-            health_port=found[name],
-            environment=settings
-            | {
-                variable: own[service].url(direct[variable])
-                for service, variable in _VARIABLES.items()
-            },
-        )
+    for name, process in gateway.workers.items():
         output = stack.enter_context(Output.open(process.log_path, directory / name / "output.log"))
         crew.append(Crewman(process=process, output=output, journal=journal))
     return crew

@@ -3,13 +3,13 @@
 import base64
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway_worker.devkit.gateway.addresses import Addresses
+from gateway_worker.devkit.harness import open_workers
 from gateway_worker.devkit.services import LaunchOptions, Services, local_services
-from gateway_worker.devkit.services.loopback import PortBook
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.control.server import serve
 from gateway_worker.sandbox.sandbox import Sandbox
@@ -62,28 +62,22 @@ async def local_gateway(
         ServicesError: A service did not start; the message says what to do.
     """
     key = base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
-    ports = PortBook()
     async with (
         local_services(options) as running,
         Sandbox.open(SandboxSettings()) as sandbox,
         serve(sandbox, token=token) as control_url,
+        AsyncExitStack() as stack,
     ):
         options.announce("sandbox: speaks the WhatsApp protocol on loopback")
-        worker = WorkerProcess(
-            worker_id=worker_id,
-            directory=directory,
-            health_port=ports.take(["health"], wished={})["health"],
-            environment={
-                **running.addresses.environment(),
-                **sandbox.worker_env,
-                "SNAPSHOT_KEYS": f"local:{key}",
-                **(settings or {}),
-            },
+        direct = {**running.addresses.environment(), **sandbox.worker_env}
+        keys = {"SNAPSHOT_KEYS": f"local:{key}"}
+        workers = await stack.enter_async_context(
+            open_workers({**direct, **keys, **(settings or {})}, directory=directory)
         )
+        worker = workers.add(worker_id)
         try:
             yield LocalGateway(
                 services=running.addresses, sandbox=sandbox, control_url=control_url, worker=worker
             )
         finally:
             await worker.stop()
-            ports.close()

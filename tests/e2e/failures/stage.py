@@ -15,8 +15,6 @@ import asyncpg
 import redis.asyncio
 
 from gateway_contracts import SessionState, Topology
-from gateway_worker.devkit.backend import Backend
-from gateway_worker.devkit.services.loopback import PortBook
 from gateway_worker.devkit.services.values import ObjectStore
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.phones.phone import Phone
@@ -25,7 +23,7 @@ from gateway_worker.sandbox.settings import SandboxSettings
 from tests.e2e.failures.audit import failures_of, faults_of, unsettled
 from tests.e2e.failures.links import REQUIRED, Links
 from tests.e2e.failures.traffic import Traffic
-from tests.e2e.harness import Gateway
+from tests.e2e.harness import Gateway, open_gateway
 from tests.support.eventually import eventually
 from tests.support.pacing import pace
 from tests.support.publishing import Publisher
@@ -237,21 +235,16 @@ async def open_stage(
         sandbox = await stack.enter_async_context(Sandbox.open(SandboxSettings()))
         direct = {**environment, **sandbox.worker_env}
         links = await stack.enter_async_context(Links.to(direct))
-        ports = PortBook()
-        stack.callback(ports.close)
-        worker = WorkerProcess(
-            worker_id=WORKER,
-            directory=directory,
-            health_port=ports.take(["health"], wished={})["health"],
-            environment=links.environment(direct),
+        gateway = await stack.enter_async_context(
+            open_gateway(
+                sandbox,
+                environment,
+                directory,
+                workers=(WORKER,),
+                reroute=links.reroute,
+                durable=broker_breaks,
+            )
         )
-        topology = Topology(prefix=direct["AMQP_PREFIX"])
-        backend = await stack.enter_async_context(
-            Backend.open(direct["AMQP_URL"], topology=topology, name="e2e", durable=broker_breaks)
-        )
-        stack.push_async_callback(worker.kill)
-        await worker.start()
-        gateway = Gateway(worker=worker, backend=backend, sandbox=sandbox, environment=direct)
         for number, session_id in ACCOUNTS.items():
             await gateway.link(session_id, await sandbox.add_phone(number))
         yield Stage(
@@ -259,9 +252,14 @@ async def open_stage(
             links=links,
             customer=await sandbox.add_phone(CUSTOMER),
             environment=direct,
-            publisher=Publisher(direct["AMQP_URL"], topology=topology) if broker_breaks else None,
+            publisher=_publisher(direct) if broker_breaks else None,
         )
         assert sandbox.egress_attempts == ()
+
+
+def _publisher(environment: Mapping[str, str]) -> Publisher:
+    topology = Topology(prefix=environment["AMQP_PREFIX"])
+    return Publisher(environment["AMQP_URL"], topology=topology)
 
 
 def complaints(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
