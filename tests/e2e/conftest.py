@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from gateway_contracts import Topology
 from gateway_worker.devkit.services import ObjectStore, Services
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
 from tests.e2e.harness import Gateway, open_gateway
 from tests.support.databases import fresh_database
-from tests.support.dead_letters import DeadLetters
 from tests.support.services import random_name
 
 
@@ -114,12 +112,3 @@ async def gateway(
     """A running gateway."""
     async with open_gateway(sandbox, environment, tmp_path) as gateway:
         yield gateway
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def dead_letters(shared_gateway: Gateway) -> AsyncIterator[DeadLetters]:
-    """The shared gateway's dead letters, those of this test only."""
-    environment = shared_gateway.environment
-    topology = Topology(prefix=environment["AMQP_PREFIX"])
-    async with DeadLetters.open(environment["AMQP_URL"], topology) as letters:
-        yield letters

@@ -39,10 +39,13 @@ class DeadLetters:
             await queue.consume(letters._take)
             yield letters
 
-    async def next(self, *, seconds: float = 20) -> DeadLetter:
-        """Return the next dead letter."""
+    async def next(self, body: bytes | None = None, *, seconds: float = 20) -> DeadLetter:
+        """Return the next dead letter; with a body, the next that is this one."""
         async with asyncio.timeout(seconds):
-            return await self._letters.get()
+            while True:
+                letter = await self._letters.get()
+                if body is None or letter.body == body:
+                    return letter
 
     async def _take(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         headers = {name: str(value) for name, value in message.headers.items()}

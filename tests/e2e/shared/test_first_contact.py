@@ -4,7 +4,7 @@ import asyncio
 
 from gateway_contracts import MessageReceived
 from gateway_worker.sandbox.phones.phone import Phone
-from tests.e2e.harness import SHOP, Gateway
+from tests.e2e.harness import Gateway
 from tests.support.eventually import eventually
 from tests.support.pacing import pace
 
@@ -14,28 +14,28 @@ STEP_SECONDS = 0.002
 """How much later each of so many people writes, so that some meet the send at every point."""
 
 
-async def write_later(phone: Phone, seconds: float) -> str:
-    """Write to the shop after a moment."""
+async def write_later(phone: Phone, number: str, seconds: float) -> str:
+    """Write to a number after a moment."""
     await pace(seconds)
-    return await phone.send_text(SHOP, "from a customer")
+    return await phone.send_text(number, "from a customer")
 
 
-async def test_a_first_contact_of_both_sides_at_once(gateway: Gateway) -> None:
+async def test_a_first_contact_of_both_sides_at_once(gateway: Gateway, name: str) -> None:
     """Every message of both arrives, whatever state of their keys the library stores last."""
-    shop = await gateway.sandbox.add_phone(SHOP)
+    shop = await gateway.sandbox.add_phone()
     people = [await gateway.sandbox.add_phone(push_name="Ben") for _ in range(PEOPLE)]
-    await gateway.link("shop", shop)
+    await gateway.link(name, shop)
 
     written = []
     for place, phone in enumerate(people):
         _, message_id = await asyncio.gather(
-            gateway.send("shop", phone.number, "first"),
-            write_later(phone, place % STEPS * STEP_SECONDS),
+            gateway.send(name, phone.number, "first"),
+            write_later(phone, shop.number, place % STEPS * STEP_SECONDS),
         )
         written.append(message_id)
     for phone in people:
-        written.append(await phone.send_text(SHOP, "and again"))
-        await gateway.send("shop", phone.number, "second")
+        written.append(await phone.send_text(shop.number, "and again"))
+        await gateway.send(name, phone.number, "second")
 
     def told() -> set[str]:
         events = [arrival.event for arrival in gateway.backend.arrivals]

@@ -12,16 +12,16 @@ from gateway_contracts import (
     SessionStop,
     Topology,
 )
-from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
+from tests.e2e.harness import ErrorCode, Gateway
 
 
-async def test_events_come_again_to_the_queue_that_asks(gateway: Gateway) -> None:
+async def test_events_come_again_to_the_queue_that_asks(gateway: Gateway, name: str) -> None:
     """The whole story of a session, as it was; and afterwards life goes on in its order."""
-    shop = await gateway.sandbox.add_phone(SHOP)
-    ada = await gateway.sandbox.add_phone(ADA)
-    await gateway.link("shop", shop)
-    await gateway.send("shop", ADA, "Hello")
-    await ada.send_text(SHOP, "Hello back")
+    shop = await gateway.sandbox.add_phone()
+    ada = await gateway.sandbox.add_phone()
+    await gateway.link(name, shop)
+    await gateway.send(name, ada.number, "Hello")
+    await ada.send_text(shop.number, "Hello back")
     own = BackendTopology(
         service="crm", topology=Topology(prefix=gateway.environment["AMQP_PREFIX"])
     )
@@ -29,7 +29,7 @@ async def test_events_come_again_to_the_queue_that_asks(gateway: Gateway) -> Non
     def replay(first: int, queue: str) -> SessionReplay:
         return SessionReplay(
             source=gateway.backend.source,
-            subject="shop",
+            subject=name,
             data=SessionReplayData(queue=queue, from_sequence=first),
         )
 
@@ -53,7 +53,7 @@ async def test_events_come_again_to_the_queue_that_asks(gateway: Gateway) -> Non
         assert info.first_sequence == 1
         assert info.last_sequence == info.events
         again = [await came.get() for _ in range(info.events)]
-        live = [one for one in gateway.backend.arrivals if one.event.subject == "shop"]
+        live = [one for one in gateway.backend.arrivals if one.event.subject == name]
         assert [one.body for one in again] == [one.body for one in live[: info.events]]
         assert all(one.headers["wa-replayed"] for one in again)
-    await gateway.succeed(SessionStop(source=gateway.backend.source, subject="shop"))
+    await gateway.succeed(SessionStop(source=gateway.backend.source, subject=name))

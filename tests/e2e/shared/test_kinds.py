@@ -7,11 +7,8 @@ from typing import Any
 import pytest
 
 from gateway_contracts import MessageReceived, MessageSend, MessageSendData, SentInfo
-from gateway_worker.sandbox.phones.phone import Phone
 from tests.e2e.harness import Gateway
 from tests.support.contents import CONTACT, LOCATION
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PLACE = {
     "kind": "location",
@@ -42,21 +39,17 @@ KINDS = [
 ]
 
 
-async def linked(gateway: Gateway) -> tuple[str, Phone, Phone]:
-    """Link a session; returns its name, its phone and somebody else's phone."""
-    phone, other = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
-    name = f"kinds-{phone.number}"
-    await gateway.link(name, phone)
-    return name, phone, other
-
-
 @pytest.mark.parametrize(("told", "arriving", "sent"), KINDS)
 async def test_a_kind_both_ways(
-    shared_gateway: Gateway, told: dict[str, Any], arriving: dict[str, Any], sent: dict[str, Any]
+    gateway: Gateway,
+    name: str,
+    told: dict[str, Any],
+    arriving: dict[str, Any],
+    sent: dict[str, Any],
 ) -> None:
     """The phone shows what was sent, and the backend is told what the phone has written."""
-    gateway = shared_gateway
-    name, phone, other = await linked(gateway)
+    phone, other = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
+    await gateway.link(name, phone)
     data = MessageSendData.model_validate({"to": other.number, "content": told})
 
     result = await gateway.succeed(

@@ -1,0 +1,1 @@
+"""User stories that leave a gateway as it was: they share one."""
