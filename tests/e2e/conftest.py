@@ -1,8 +1,9 @@
-"""A gateway per test: its own worker process, sandbox, exchanges, database, keys and prefix."""
+"""A gateway per test, if nothing else is said: worker, sandbox, names and database of its own."""
 
 import base64
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -74,21 +75,14 @@ def environment(
     )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_gateway(
-    services: Services,
-    database_template: str,
-    amqp_url: str,
-    s3: ObjectStore,
-    tmp_path_factory: pytest.TempPathFactory,
+@asynccontextmanager
+async def gateway_of_its_own(
+    *, services: Services, template: str, amqp_url: str, s3: ObjectStore, directory: Path
 ) -> AsyncIterator[Gateway]:
-    """A running gateway for all tests of a module that leave nothing behind in one another's way.
-
-    They run on the module's event loop: `pytestmark = pytest.mark.asyncio(loop_scope="module")`.
-    """
+    """A running gateway for several tests; whatever tried to leave this machine fails the last."""
     name = random_name()
     async with (
-        fresh_database(services.database_url, template=database_template) as database_url,
+        fresh_database(services.database_url, template=template) as database_url,
         Sandbox.open(SandboxSettings()) as sandbox,
     ):
         environment = worker_environment(
@@ -100,9 +94,31 @@ async def shared_gateway(
             s3=s3,
             s3_prefix=f"{name}/",
         )
-        async with open_gateway(sandbox, environment, tmp_path_factory.mktemp(name)) as gateway:
+        async with open_gateway(sandbox, environment, directory) as gateway:
             yield gateway
         assert sandbox.egress_attempts == ()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_gateway(
+    services: Services,
+    database_template: str,
+    amqp_url: str,
+    s3: ObjectStore,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Gateway]:
+    """A running gateway for all tests of a module that leave it as it was, but no others in peace.
+
+    They run on the module's event loop: `pytestmark = pytest.mark.asyncio(loop_scope="module")`.
+    """
+    async with gateway_of_its_own(
+        services=services,
+        template=database_template,
+        amqp_url=amqp_url,
+        s3=s3,
+        directory=tmp_path_factory.mktemp("gateway"),
+    ) as gateway:
+        yield gateway
 
 
 @pytest.fixture

@@ -39,12 +39,12 @@ class DeadLetters:
             await queue.consume(letters._take)
             yield letters
 
-    async def next(self, body: bytes | None = None, *, seconds: float = 20) -> DeadLetter:
-        """Return the next dead letter; with a body, the next that is this one."""
+    async def next(self, part: bytes = b"", *, seconds: float = 20) -> DeadLetter:
+        """Return the next dead letter that has this in its body."""
         async with asyncio.timeout(seconds):
             while True:
                 letter = await self._letters.get()
-                if body is None or letter.body == body:
+                if part in letter.body:
                     return letter
 
     async def _take(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:

@@ -11,11 +11,8 @@ import pytest_asyncio
 
 from gateway_contracts import SessionDelete, Topology
 from gateway_worker.devkit.services import ObjectStore, Services
-from gateway_worker.sandbox.sandbox import Sandbox
-from gateway_worker.sandbox.settings import SandboxSettings
-from tests.e2e.conftest import worker_environment
-from tests.e2e.harness import Gateway, open_gateway
-from tests.support.databases import fresh_database
+from tests.e2e.conftest import gateway_of_its_own
+from tests.e2e.harness import Gateway
 from tests.support.dead_letters import DeadLetters
 from tests.support.services import random_name
 
@@ -28,7 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == HERE:
             item.add_marker(pytest.mark.xdist_group("shared-gateway"))
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"))
+            # First: in auto mode the test has one already
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
@@ -39,24 +37,15 @@ async def gateway(
     s3: ObjectStore,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Gateway]:
-    """The running gateway; whatever tried to leave this machine fails the last test."""
-    name = random_name()
-    async with (
-        fresh_database(services.database_url, template=database_template) as database_url,
-        Sandbox.open(SandboxSettings()) as sandbox,
-    ):
-        environment = worker_environment(
-            amqp_url=amqp_url,
-            topology_prefix=name,
-            database_url=database_url,
-            redis_url=services.redis_url,
-            redis_prefix=f"{name}:",
-            s3=s3,
-            s3_prefix=f"{name}/",
-        )
-        async with open_gateway(sandbox, environment, tmp_path_factory.mktemp(name)) as gateway:
-            yield gateway
-        assert sandbox.egress_attempts == ()
+    """The running gateway."""
+    async with gateway_of_its_own(
+        services=services,
+        template=database_template,
+        amqp_url=amqp_url,
+        s3=s3,
+        directory=tmp_path_factory.mktemp("gateway"),
+    ) as gateway:
+        yield gateway
 
 
 @pytest_asyncio.fixture(loop_scope="session")

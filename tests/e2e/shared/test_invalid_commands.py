@@ -78,8 +78,8 @@ async def test_a_faulty_command_is_explained_and_kept(
     assert failed.data.error.code is ErrorCode.INVALID_COMMAND
     if pointer is not None:
         assert pointer in [error.pointer for error in failed.data.error.errors]
-    dead = await dead_letters.next(published)
-    assert dead.code == "invalid_command"
+    dead = await dead_letters.next(command_id.encode())
+    assert (dead.code, dead.body) == ("invalid_command", published)
     assert dead.reason
 
 
@@ -92,7 +92,7 @@ async def test_what_names_no_session_or_itself_is_kept(
 
     dead = await dead_letters.next(UNADDRESSABLE[fault])
 
-    assert dead.code == "invalid_command"
+    assert (dead.code, dead.body) == ("invalid_command", UNADDRESSABLE[fault])
     assert await gateway.worker.is_ready()
 
 
@@ -112,7 +112,7 @@ async def test_an_oversized_command_is_refused(gateway: Gateway, dead_letters: D
 
     assert isinstance(failed, CommandFailed)
     assert failed.data.error.code is ErrorCode.INVALID_COMMAND
-    assert (await dead_letters.next(big)).code == "invalid_command"
+    assert (await dead_letters.next(command_id.encode())).code == "invalid_command"
 
 
 async def test_a_command_to_an_unknown_session(gateway: Gateway, dead_letters: DeadLetters) -> None:

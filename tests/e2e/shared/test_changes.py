@@ -20,8 +20,6 @@ from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.phones.values import ChatMessage
 from tests.e2e.harness import Gateway
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 EMOJI = "\N{THUMBS UP SIGN}"
 
 
@@ -104,14 +102,13 @@ async def arrived_own(phone: Phone, message_id: str) -> ChatMessage:
     )
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def talk(shared_gateway: Gateway) -> Talk:
+@pytest_asyncio.fixture(loop_scope="session")
+async def talk(gateway: Gateway, name: str) -> Talk:
     """Link a session and let somebody write to it."""
-    phone = await shared_gateway.sandbox.add_phone()
-    other = await shared_gateway.sandbox.add_phone()
-    name = f"changes-{phone.number}"
-    await shared_gateway.link(name, phone)
-    return Talk(gateway=shared_gateway, name=name, phone=phone, other=other)
+    phone = await gateway.sandbox.add_phone()
+    other = await gateway.sandbox.add_phone()
+    await gateway.link(name, phone)
+    return Talk(gateway=gateway, name=name, phone=phone, other=other)
 
 
 async def test_reactions(talk: Talk) -> None:
