@@ -21,7 +21,7 @@ SUITES = {
     "MemoryLeases": "integration/storage/db/test_leases_port.py",
     "MemoryRecorder": "integration/outbox/test_recorder_port.py",
     "MemoryRegister": "integration/storage/db/test_copies.py",
-    "MemoryBindings": "integration/broker/test_routes_port.py",
+    "MemoryBindings": "integration/broker/test_bindings_port.py",
     "MemorySessions": "integration/storage/db/test_sessions_port.py",
     "MemorySnapshots": "integration/storage/objects/test_snapshots_port.py",
 }
