@@ -50,3 +50,7 @@ class Counts:
     def message_arrived(self) -> None:
         """Count a message from WhatsApp."""
         self.metrics.inbound_messages.inc()
+
+    def arrival_unsupported(self) -> None:
+        """Count an arrival that does not fit the contract."""
+        self.metrics.unsupported_arrivals.inc()

@@ -96,6 +96,7 @@ class Metrics:
         refused_waiting: Those that are not told yet.
         held_aside: Sessions whose changes or commands the database does not take now.
         partial_records: What WhatsApp sent and could be told in part only, or not at all.
+        unsupported_arrivals: What a host told and does not fit the contract.
         lease_lapses: Times that the lease could not be renewed, so that all hosts were stopped.
         taken_over: Sessions taken over from dead workers.
         handed_over: Sessions given to other workers in good order.
@@ -156,6 +157,7 @@ class Metrics:
     refused_waiting: Gauge
     held_aside: Gauge
     partial_records: Counter
+    unsupported_arrivals: Counter
     lease_lapses: Counter
     taken_over: Counter
     handed_over: Counter
@@ -312,6 +314,9 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         ),
         "held_aside": make.gauge(
             "sessions_held_aside", "Sessions that wait alone: the database does not take theirs."
+        ),
+        "unsupported_arrivals": make.counter(
+            "unsupported_arrivals", "Arrivals told by a host that did not fit the contract."
         ),
         "partial_records": make.counter(
             "partial_records", "Arrivals that did not fit: told in part, and kept aside."

@@ -12,10 +12,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
+from gateway_worker.host_protocol.failures import Failure
 from gateway_worker.host_protocol.methods import Result
 from gateway_worker.host_protocol.wire import Wire
 
@@ -56,13 +57,28 @@ class Answer(Wire, frozen=True, kw_only=True, tag="answered"):
 
 
 class Refusal(Wire, frozen=True, kw_only=True, tag="refused"):
-    """It has had no effect; `kind` is one of the `Failure` texts."""
+    """It has had no effect; the fields are those of `Failure`."""
 
     command_id: str
     kind: str
     detail: str
     retry_after_seconds: float | None = None
     attempts: int | None = None
+
+    @classmethod
+    def of(cls, command_id: str, failure: Failure) -> Self:
+        """Return the line of a command that failed."""
+        return cls(command_id=command_id, **msgspec.structs.asdict(failure))
+
+    @property
+    def failure(self) -> Failure:
+        """How it failed."""
+        return Failure(
+            kind=self.kind,
+            detail=self.detail,
+            retry_after_seconds=self.retry_after_seconds,
+            attempts=self.attempts,
+        )
 
 
 class Opened(Wire, frozen=True, kw_only=True, tag="opened"):

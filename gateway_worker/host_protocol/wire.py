@@ -11,7 +11,11 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What is read from the other process: every field of its type, and no others."""
 
 
-class Person(Wire, frozen=True, kw_only=True):
+class Frame(Wire, frozen=True, kw_only=True, tag=True, tag_field="frame"):
+    """What is sent by itself; told apart by the name of its class."""
+
+
+class Person(Wire, frozen=True, kw_only=True, omit_defaults=True):
     """Somebody on WhatsApp: `jid` is the phone-number JID when it is known, else the LID."""
 
     jid: str

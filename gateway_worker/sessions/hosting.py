@@ -1,18 +1,18 @@
 """The port to session hosts: one WhatsApp connection each, in a process of its own.
 
-What a host is told, what it tells, and what it can be asked for; `whatsapp/` implements it.
+How one is started and what it is asked for; `whatsapp/` implements it. What a host tells, and the
+methods that it has, are in `host_protocol`.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from gateway_contracts import Account, Content, ReceiptStatus
 from gateway_contracts.commands import Pairing
-from gateway_contracts.events import Participant, UndecryptableReason
+from gateway_worker.host_protocol.envelope import Event
 from gateway_worker.host_protocol.methods import Method, R
+from gateway_worker.host_protocol.signals import Exited, Signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,138 +39,8 @@ class HostSpec:
     epoch: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QrIssued:
-    """A new QR code; the one before is void. `valid_seconds` counts from now."""
-
-    code: str
-    valid_seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairCodeIssued:
-    """A code to type on the phone."""
-
-    code: str
-    valid_seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paired:
-    """The phone linked this device. `account.jid` is the full device JID needed to resume."""
-
-    account: Account
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairingEnded:
-    """Pairing ended without a link: `timed_out` if nobody scanned. The host exits by itself."""
-
-    timed_out: bool
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkUp:
-    """Logged in and ready to send. `account` as the store has it."""
-
-    account: Account
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkDown:
-    """The connection is gone; the library reconnects by itself."""
-
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkEnded:
-    """WhatsApp ended the session's connection for good; the library does not reconnect.
-
-    Attributes:
-        reason: `logged_out` (unlinked: the store is void), `replaced` (the same device logged in
-            elsewhere), `temporary_ban`, `banned`, `client_outdated`, `refused`, `store_lost`
-            (the store does not hold the device to resume), `store_unreachable` (its database or
-            disk does not do what is asked of it), `unreachable` (the first connection could not
-            be made) or `library_stopped` (it tells no more events, over something that WhatsApp
-            has said and that it does not know). After the last three a new host may try again,
-            after the last one at once: each moment without one is a moment without messages.
-        detail: For people.
-        retry_after_seconds: When a temporary ban ends, if known.
-    """
-
-    reason: str
-    detail: str
-    retry_after_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboundMessage:
-    """A message that arrived (`from_me`: written on the owner's phone)."""
-
-    record: int
-    message_id: str
-    chat: str
-    sender: Participant
-    from_me: bool
-    is_group: bool
-    timestamp: datetime
-    content: Content
-    quoted_id: str | None = None
-    quoted_participant: str | None = None
-    offline: bool = False
-    partial: bool = False
-    """Something of it did not fit, and stands for itself in another way."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboundReceipt:
-    """A receipt for messages of ours; one per status and participant."""
-
-    record: int
-    message_ids: tuple[str, ...]
-    chat: str
-    participant: Participant
-    status: ReceiptStatus
-    timestamp: datetime
-    partial: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndecryptableMessage:
-    """A message that could not be read; told each time that it comes."""
-
-    record: int
-    message_id: str
-    chat: str | None
-    sender: Participant | None
-    timestamp: datetime | None
-    reason: UndecryptableReason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostExited:
-    """The host's process is gone; always the last event. `expected` after `stop` or `logout`."""
-
-    expected: bool
-    detail: str
-
-
-HostEvent = (
-    QrIssued
-    | PairCodeIssued
-    | Paired
-    | PairingEnded
-    | LinkUp
-    | LinkDown
-    | LinkEnded
-    | InboundMessage
-    | InboundReceipt
-    | UndecryptableMessage
-    | HostExited
-)
-"""What a host tells. Those with a `record` come from its spool: acknowledge after the commit."""
+HostEvent = Signal | Event | Exited
+"""What a host tells. An `Event` comes from its spool: acknowledge its record after the commit."""
 
 HostListener = Callable[[HostEvent], Awaitable[None]]
 """Called in order, one event at a time; a slow listener slows the host (back-pressure)."""

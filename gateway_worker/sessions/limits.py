@@ -20,7 +20,6 @@ class SessionLimits:
             answer; it is connected meanwhile.
         quiesce_seconds: How long a session that is about to leave, and is not connected any more,
             is kept waiting for the same; then it goes on here.
-        unacknowledged: Inbound records of one session that may await their commit.
         remembered_sends: Sent messages whose command id is kept in memory for their receipts.
     """
 
@@ -33,5 +32,4 @@ class SessionLimits:
     first_copy_seconds: float = 5.0
     rehearsal_seconds: float = 3.0
     quiesce_seconds: float = 1.0
-    unacknowledged: int = 256
     remembered_sends: int = 1_000

@@ -298,6 +298,10 @@ class SessionObserver(Protocol):
         """A message came from WhatsApp."""
         ...
 
+    def arrival_unsupported(self) -> None:
+        """A host has told what does not fit the contract; it is announced as `unsupported`."""
+        ...
+
 
 class DeviceSnapshots(Protocol):
     """Copies of device stores outside of this machine, as far as they are needed."""

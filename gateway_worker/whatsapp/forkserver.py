@@ -11,30 +11,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+import msgspec
 import structlog
 
 import gateway_worker
 from gateway_worker.errors import DependencyError
-from gateway_worker.runtime.os_errors import explain
-from gateway_worker.whatsapp.confinement import OLDEST_VERSION, landlock_version
-from gateway_worker.whatsapp.ipc.codec import FrameDecoder, WireError, encode
-from gateway_worker.whatsapp.ipc.frames import (
+from gateway_worker.host_protocol.envelope import Measure, Measured
+from gateway_worker.host_protocol.forking import (
     Fork,
     Forked,
-    Frame,
+    FromForkServer,
     Lease,
-    Measure,
-    Measured,
     NotForked,
     Ready,
     Reaped,
 )
+from gateway_worker.host_protocol.framing import FrameDecoder, WireError, encode
+from gateway_worker.runtime.os_errors import explain
+from gateway_worker.whatsapp.confinement import OLDEST_VERSION, landlock_version
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 
 log = structlog.get_logger(__name__)
 
 PROGRAM: Final = "gateway_worker.whatsapp.host.zygote"
 MAX_PACKET_BYTES: Final = 4096
+_DECODER: Final[msgspec.json.Decoder[FromForkServer]] = msgspec.json.Decoder(FromForkServer)
 EXIT_SECONDS: Final = 2.0
 FORKS_AT_ONCE: Final = 4
 """So many requests are with the fork server at a time; the others wait here, where time does not
@@ -310,13 +311,13 @@ class ForkServer:
             self._lose()
             return
         try:
-            for frame in FrameDecoder().feed(data):
+            for frame in FrameDecoder(_DECODER).feed(data):
                 self._on_frame(frame, descriptors)
         except WireError as error:
             log.error("fork_server.unreadable", reason=str(error))  # noqa: TRY400 - no trace needed
             self._lose()
 
-    def _on_frame(self, frame: Frame, descriptors: list[int]) -> None:
+    def _on_frame(self, frame: FromForkServer, descriptors: list[int]) -> None:
         match frame:
             case Ready():
                 self._ready.set_result(None)

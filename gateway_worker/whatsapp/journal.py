@@ -32,8 +32,7 @@ from gateway_worker.sessions.send_journal import (
     Submitted,
     Unknown,
 )
-from gateway_worker.whatsapp import translate
-from gateway_worker.whatsapp.ipc.frames import Failed
+from gateway_worker.whatsapp.errors import error_of
 
 PAUSE_SECONDS: Final = 0.05
 
@@ -104,14 +103,7 @@ def _trace(journal: Journal, directory: Path, run: Run) -> SendTrace:
         case Answer(result=result):
             return Acknowledged(result=result)
         case Refusal() as refusal:
-            failed = Failed(
-                request=0,
-                kind=refusal.kind,
-                detail=refusal.detail,
-                retry_after_seconds=refusal.retry_after_seconds,
-                attempts=refusal.attempts,
-            )
-            return Rejected(error=translate.error_of(failed))
+            return Rejected(error=error_of(refusal.failure))
         case None:
             gap = _gap(journal, directory, run)
             return NotSubmitted() if gap is None else Unknown(detail=gap)

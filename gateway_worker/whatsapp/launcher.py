@@ -14,6 +14,7 @@ import structlog
 
 from gateway_contracts.commands import PairByCode
 from gateway_worker.errors import DependencyError
+from gateway_worker.host_protocol.envelope import Start
 from gateway_worker.host_protocol.layout import DEVICE_STORE_NAME
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.runtime.retry import Backoff
@@ -21,7 +22,6 @@ from gateway_worker.sessions.hosting import HostListener, HostSpec
 from gateway_worker.sessions.send_journal import SendTrace
 from gateway_worker.sessions.store.store_files import pending_records
 from gateway_worker.whatsapp.forkserver import ORPHAN_MARGIN_SECONDS, ForkServer
-from gateway_worker.whatsapp.ipc.frames import Start
 from gateway_worker.whatsapp.journal import Run, trace
 from gateway_worker.whatsapp.memory import may_look, pss_bytes
 from gateway_worker.whatsapp.process import HostProcess

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,61 +11,47 @@ from typing import Final, cast
 
 import structlog
 
-from gateway_worker.errors import (
-    DependencyError,
-    GatewayError,
-    InvalidCommandError,
-    SessionNotConnectedError,
-    UncertainError,
-    UpstreamTimeoutError,
+from gateway_worker.errors import DependencyError, SessionNotConnectedError, UncertainError
+from gateway_worker.host_protocol.envelope import (
+    LEAVE_SECONDS,
+    Event,
+    FromHost,
+    Measure,
+    Measured,
+    Notice,
+    Response,
+    Start,
+    Stop,
 )
-from gateway_worker.host_protocol.methods import Call, Effect, Method, R, Result
+from gateway_worker.host_protocol.framing import WireError
+from gateway_worker.host_protocol.methods import Effect, Method, R, Result
+from gateway_worker.host_protocol.signals import Ended, Exited, PairingFailed
 from gateway_worker.runtime.os_errors import explain
-from gateway_worker.sessions.hosting import (
-    HostEvent,
-    HostExited,
-    HostListener,
-)
+from gateway_worker.sessions.hosting import HostEvent, HostListener
 from gateway_worker.sessions.send_journal import Acknowledged, NotSubmitted, Rejected
-from gateway_worker.whatsapp import translate
 from gateway_worker.whatsapp.crash import crash_reason
 from gateway_worker.whatsapp.forkserver import ForkedHost
-from gateway_worker.whatsapp.ipc import frames
-from gateway_worker.whatsapp.ipc.codec import WireError
-from gateway_worker.whatsapp.ipc.frames import Frame
 from gateway_worker.whatsapp.ipc.streaming import FrameProtocol
 from gateway_worker.whatsapp.journal import Run, trace
+from gateway_worker.whatsapp.notices import NoticeLog
+from gateway_worker.whatsapp.open_records import OpenRecords
+from gateway_worker.whatsapp.requests import HostGoneError, PendingRequests
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 
 log = structlog.get_logger(__name__)
 
 STATUS_SECONDS: Final = 1.0
 """How long to wait for the exit code of a process that is gone."""
-CANCEL_SECONDS: Final = 5.0
-"""How long before its time is up a request is given up. In that time its host says that it had not
-begun, or the library reconnects and learns what became of it."""
-ACK_SECONDS: Final = 0.5
-ACK_EVERY: Final = 64
-"""Acknowledgements are told after so long, or when there are so many."""
 SPARE_EVENTS: Final = 256
-"""How many events more than its records in flight a host may have waiting; then nothing more is
-read from it until they are taken. One that keeps to its limit never comes near."""
+"""How many more than its records in flight a host may have told of and not be rid of; then nothing
+more is read from it until there is room. One that keeps to its limit never comes near."""
 MOST_WAITING_BYTES: Final = 16 * 1024 * 1024
-"""How many bytes a host may have written since its first event that waits, likewise."""
-NOTICES: Final = 50
-NOTICES_SECONDS: Final = 10.0
-"""So many notices of one host are logged in so long; of the others, that there were any."""
-NOTICE_LENGTH: Final = 200
-_NOTICE: Final = re.compile("[a-z_]{1,40}")
+"""How many bytes of them there may be, likewise."""
 MOST_MEMORY_BYTES: Final = 1 << 40
 JOURNAL_SECONDS: Final = 2.0
 """How long to wait until the journal of a host that is gone can be trusted."""
-_LAST_WORDS: Final = (frames.Ended, frames.PairingFailed)
+_LAST_WORDS: Final = (Ended, PairingFailed)
 """After these a host leaves by itself, and has as long for it as one that was told to."""
-
-
-class _HostGoneError(GatewayError):
-    """The process ended before it had answered a request."""
 
 
 class HostProcess:
@@ -98,7 +83,7 @@ class HostProcess:
         self._forked = forked
         self._listener = listener
         self._settings = settings
-        self._noticed = noticed
+        self._notices = NoticeLog(log=self._log, noticed=noticed)
         self._is_ours = is_ours
         self._worker_id = ""
         self._epoch = 0
@@ -107,24 +92,17 @@ class HostProcess:
         self._protocol = FrameProtocol(on_frame=self._on_frame, on_closed=self._on_closed)
         self._most_events = settings.in_flight + SPARE_EVENTS
         self._is_paused = False
+        self._waiting = 0
         self._waiting_since = 0
-        self._notices_left = NOTICES
-        self._notices_until = 0.0
         self.told_bytes: int | None = None
         self._closed = asyncio.Event()
         self._gone = asyncio.Event()
         self._events: asyncio.Queue[HostEvent] = asyncio.Queue()
-        self._requests: dict[int, asyncio.Future[Result]] = {}
-        self._numbers = 0
-        # Records that were told and are needed, in order; those acknowledged since the last word.
-        self._open: dict[int, None] = {}
-        self._settled: list[int] = []
-        self._told = 0
-        self._ack_every = max(1, min(ACK_EVERY, settings.in_flight // 4))
-        self._ack_due: asyncio.TimerHandle | None = None
+        self._requests = PendingRequests(
+            send=self._protocol.send, timeout_seconds=settings.send_timeout_seconds
+        )
+        self._records = OpenRecords(send=self._protocol.send, in_flight=settings.in_flight)
         self._expected = False
-        self._unlinked = False
-        self._last_requests: set[int] = set()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     @property
@@ -152,7 +130,7 @@ class HostProcess:
                 raise DependencyError(f"no host can be started: {explain(error)}") from error
             raise
 
-    def begin(self, start: frames.Start) -> None:
+    def begin(self, start: Start) -> None:
         """Tell the host what to do; from now on the listener is called."""
         self._worker_id, self._epoch = start.worker_id, start.epoch
         self._only_replays = start.replay
@@ -167,9 +145,11 @@ class HostProcess:
     async def request(self, call: Method[R], *, command_id: str | None = None) -> R:
         """Call a method; see the port."""
         began = datetime.now(UTC)
+        if self._closed.is_set():
+            raise SessionNotConnectedError("the session's process is gone")
         try:
-            result = await self._request(call, command_id)
-        except _HostGoneError:
+            result = await self._requests.call(call, command_id)
+        except HostGoneError:
             result = await self._after_the_end(call, command_id, began)
         if not isinstance(result, call.result):
             raise UncertainError("the session's process gave an answer to something else")
@@ -205,10 +185,8 @@ class HostProcess:
         self._expected = True
         if self._gone.is_set():
             return
-        if self._ack_due is not None:
-            self._cancel_ack()
-            self._send_ack()
-        self._protocol.send(frames.Stop())
+        self._records.flush()
+        self._protocol.send(Stop())
         try:
             async with asyncio.timeout(self._settings.stop_seconds):
                 await self._gone.wait()
@@ -217,20 +195,9 @@ class HostProcess:
             await self._gone.wait()
 
     def acknowledge(self, record: int) -> None:
-        """Let the host forget a record; the calls of a moment become one frame.
-
-        Each frame wakes the host, and nothing is lost by being late: what a crash brings again is
-        recognised.
-        """
-        if record not in self._open:
-            return
-        del self._open[record]
-        self._settled.append(record)
-        at_once = self._expected or len(self._settled) >= self._ack_every
-        if at_once:
-            self._cancel_ack()
-        if self._ack_due is None:
-            self._ack_due = self._loop.call_later(0 if at_once else ACK_SECONDS, self._send_ack)
+        """Let the host forget a record; cheap, see the port."""
+        self._records.acknowledge(record, at_once=self._expected)
+        self._resume_if_there_is_room()
 
     # For the launcher.
 
@@ -251,12 +218,12 @@ class HostProcess:
         if not self._gone.is_set():
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._forked.pidfd, signal.SIGTERM)
-            self._loop.call_later(frames.LEAVE_SECONDS, self.kill)
+            self._loop.call_later(LEAVE_SECONDS, self.kill)
 
     def ask_memory(self) -> None:
         """Let it say how much memory it uses; see `told_bytes`."""
         if not self._closed.is_set():
-            self._protocol.send(frames.Measure())
+            self._protocol.send(Measure())
 
     async def finish(self, *, seconds: float) -> None:
         """Wait until the listener has had the last event; after that long it is cancelled."""
@@ -280,112 +247,49 @@ class HostProcess:
         """Whether the listener has had the last event."""
         return bool(self._tasks) and all(task.done() for task in self._tasks)
 
-    # Requests.
-
-    async def _request(self, call: Method[R], command_id: str | None) -> Result:
-        if self._closed.is_set():
-            raise SessionNotConnectedError("the session's process is gone")
-        self._numbers += 1
-        number = self._numbers
-        future: asyncio.Future[Result] = self._loop.create_future()
-        self._requests[number] = future
-        if call.ends_host:
-            self._last_requests.add(number)
-        request = frames.Request(request=number, call=cast("Call", call), command_id=command_id)
-        seconds = call.timeout_seconds or self._settings.send_timeout_seconds
-        try:
-            self._protocol.send(request)
-            reserve = min(CANCEL_SECONDS, seconds / 2)
-            done, _ = await asyncio.wait((future,), timeout=seconds - reserve)
-            if not done:
-                self._protocol.send(frames.Cancel(request=number))
-                done, _ = await asyncio.wait((future,), timeout=reserve)
-            if not done:
-                raise _late(call)
-            return future.result()
-        except WireError as error:
-            raise InvalidCommandError(
-                "the message cannot be sent as it is", pointer="/data/content"
-            ) from error
-        finally:
-            self._requests.pop(number, None)
-
-    def _cancel_ack(self) -> None:
-        if self._ack_due is not None:
-            self._ack_due.cancel()
-            self._ack_due = None
-
-    def _send_ack(self) -> None:
-        self._ack_due = None
-        settled, self._settled = self._settled, []
-        up_to = next(iter(self._open)) - 1 if self._open else self._told
-        beyond = tuple(record for record in settled if record > up_to)
-        self._protocol.send(frames.Ack(record=up_to, beyond=beyond))
-
     # From the host.
 
-    def _on_frame(self, frame: Frame) -> None:
+    def _on_frame(self, frame: FromHost) -> None:
         match frame:
-            case frames.Response(request=number, result=result):
-                self._answer(number, result)
-            case frames.Failed(request=number):
-                self._fail(number, translate.error_of(frame))
-            case frames.Notice(event=event, detail=detail):
-                self._on_notice(event, detail)
-            case frames.Measured(pss_bytes=size):
+            case Event():
+                self._records.told(frame)
+                self._on_event(frame)
+            case Response():
+                self._requests.on_response(frame)
+            case Notice():
+                self._notices.take(frame)
+            case Measured(pss_bytes=size):
                 self.told_bytes = min(max(0, size), MOST_MEMORY_BYTES)
-            case _:
-                self._on_news(frame)
+            case signal_:
+                if isinstance(signal_, _LAST_WORDS):
+                    self._loop.call_later(self._settings.stop_seconds, self._kill_late)
+                self._on_event(signal_)
 
-    def _on_notice(self, event: str, detail: str) -> None:
-        """Log and count a notice; a host that is not itself any more makes no flood of them."""
-        name = event if _NOTICE.fullmatch(event) else "unknown"
-        self._noticed(name)
-        now = self._loop.time()
-        if now >= self._notices_until:
-            self._notices_left, self._notices_until = NOTICES, now + NOTICES_SECONDS
-        self._notices_left -= 1
-        if self._notices_left > 0:
-            self._log.warning(f"host.{name}", detail=detail[:NOTICE_LENGTH])
-        elif self._notices_left == 0:
-            self._log.error("host.notices_suppressed", seconds=NOTICES_SECONDS)
-
-    def _on_news(self, frame: Frame) -> None:
+    def _on_event(self, event: HostEvent) -> None:
         if self._events.empty():
             self._waiting_since = self._protocol.received_bytes
-        if isinstance(frame, _LAST_WORDS):
-            self._loop.call_later(self._settings.stop_seconds, self._kill_late)
-        if isinstance(frame, translate.SpooledFrame):
-            self._told = frame.record
-            self._open[frame.record] = None
-        try:
-            self._events.put_nowait(translate.host_event(frame))  # type: ignore[arg-type]
-        except ValueError as error:
-            self._log.error("host.event_unusable", reason=type(error).__name__)
-            self._noticed("event_unusable")
-            if isinstance(frame, translate.SpooledFrame):
-                self.acknowledge(frame.record)
-        self._pause_if_flooded()
-
-    def _pause_if_flooded(self) -> None:
-        """Let a host wait that says more than its session takes; it fills its own memory then."""
-        written = self._protocol.received_bytes - self._waiting_since
-        is_flooded = self._events.qsize() >= self._most_events or written >= MOST_WAITING_BYTES
-        if is_flooded and not self._is_paused:
+        self._waiting += _counts(event)
+        self._events.put_nowait(event)
+        if not self._is_paused and not self._gone.is_set() and not self._has_room(1.0):
             self._is_paused = True
             self._protocol.pause()
-            self._log.warning("host.paused", events=self._events.qsize(), written_bytes=written)
+            self._log.warning("host.paused", events=self._waiting, records=len(self._records))
 
-    def _answer(self, number: int, result: Result) -> None:
-        self._unlinked = self._unlinked or number in self._last_requests
-        future = self._requests.get(number)
-        if future is not None and not future.done():
-            future.set_result(result)
+    def _has_room(self, share: float) -> bool:
+        """Whether no more than a share of what may wait does; beyond that a host fills its own."""
+        unread = 0
+        if not self._events.empty():
+            unread = self._protocol.received_bytes - self._waiting_since
+        return (
+            max(self._waiting, len(self._records)) < share * self._most_events
+            and max(unread, self._records.size_bytes) < share * MOST_WAITING_BYTES
+        )
 
-    def _fail(self, number: int, error: GatewayError) -> None:
-        future = self._requests.get(number)
-        if future is not None and not future.done():
-            future.set_exception(error)
+    def _resume_if_there_is_room(self) -> None:
+        # Not at the first place that is free: a host at its limit would be paused for each event.
+        if self._is_paused and self._events.empty() and self._has_room(0.5):
+            self._is_paused = False
+            self._protocol.resume()
 
     # The end.
 
@@ -393,30 +297,29 @@ class HostProcess:
         if isinstance(error, WireError):
             self._log.error("host.unreadable", reason=str(error))
         self._closed.set()
-        for number, future in self._requests.items():
-            if not future.done():
-                self._fail(number, _HostGoneError("the session's process ended meanwhile"))
+        self._requests.host_gone()
         self.kill()  # a host that closes its socket and lives on is of no use
 
     def _on_gone(self) -> None:
         self._loop.remove_reader(self._forked.pidfd)
         self._gone.set()
+        self._is_paused = False
+        self._protocol.resume()  # there is an end to what it has written
 
     async def _listen(self) -> None:
         while True:
             event = await self._events.get()
-            if self._is_paused and self._events.empty():
-                self._is_paused = False
-                self._protocol.resume()
+            self._waiting -= _counts(event)
+            self._resume_if_there_is_room()
             try:
                 await self._listener(event)
             except Exception:  # noqa: BLE001 - one event that fails must not end the host
                 self._log.exception("host.listener_failed", event_type=type(event).__name__)
-            if isinstance(event, HostExited):
+            if isinstance(event, Exited):
                 return
 
     async def _conclude(self) -> None:
-        """Put the last event behind all others, once process and connection are gone."""
+        """Put the last event after all others, once process and connection are gone."""
         await self._gone.wait()
         os.close(self._forked.pidfd)
         await self._closed.wait()
@@ -424,12 +327,10 @@ class HostProcess:
         status = self._forked.status.result() if done else None
         detail = await asyncio.to_thread(crash_reason, self._directory, status)
         is_done = self._only_replays and status == 0
-        self._events.put_nowait(
-            HostExited(expected=self._expected or self._unlinked or is_done, detail=detail)
-        )
+        is_expected = self._expected or self._requests.has_ended_host or is_done
+        self._events.put_nowait(Exited(expected=is_expected, detail=detail))
 
 
-def _late(call: Method[R]) -> GatewayError:
-    if call.effect is Effect.ONCE:
-        return UncertainError("no acknowledgement came in time")
-    return UpstreamTimeoutError("WhatsApp did not answer in time")
+def _counts(event: HostEvent) -> int:
+    """Return 1, but 0 for all parts of a record but the last: hosts are held to records."""
+    return 0 if isinstance(event, Event) and not event.last else 1

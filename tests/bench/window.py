@@ -22,13 +22,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gateway_worker.host_protocol.signals import Exited, Up
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
 from gateway_worker.sandbox.wire.node import Attrs, Node
-from gateway_worker.sessions.hosting import HostExited, LinkUp, UndecryptableMessage
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
+from tests.support.arrivals import UndecryptableMessage
 from tests.support.eventually import eventually
 
 _SHORTEST_LIFE_SECONDS = 0.3
@@ -62,9 +63,9 @@ async def measure(
                     sandbox.connections.inject(account.phone.number, _unknown_receipt(phones[0]))
                 else:
                     account.host.kill()
-                await account.next(HostExited)
+                await account.next(Exited)
                 await account.launch()
-                await account.next(LinkUp)
+                await account.next(Up)
                 print(f"window: {number + 1}/{kills} kills, {len(sent)} sent", file=sys.stderr)
             stop.set()
             await asyncio.gather(*flood)

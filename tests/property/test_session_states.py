@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway_contracts import PairByQr, SessionState, SessionStatus, StatusReason
+from gateway_worker.host_protocol.signals import Ended, PairingFailed
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.sessions.changes import DesiredState
-from gateway_worker.sessions.hosting import LinkEnded, PairingEnded
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.session.disconnects import disconnect_of
 from gateway_worker.sessions.session.state import SessionStateMachine
@@ -105,7 +105,7 @@ class SessionLife(RuleBasedStateMachine):
     @rule(reason=st.sampled_from(LINK_ENDINGS))
     def link_ends(self, reason: str) -> None:
         """The host says that there will be no more connection."""
-        ending = disconnect_of(LinkEnded(reason=reason, detail="why", retry_after_seconds=60))
+        ending = disconnect_of(Ended(reason=reason, detail="why", retry_after_seconds=60))
         self.steps(ending.state, lambda: self.machine.end(ending))
         if ending.final:
             assert not is_running(self.machine.state)
@@ -113,7 +113,7 @@ class SessionLife(RuleBasedStateMachine):
     @rule(timed_out=st.booleans())
     def pairing_ends(self, *, timed_out: bool) -> None:
         """The host says that nobody has linked it."""
-        ending = disconnect_of(PairingEnded(timed_out=timed_out, detail="why"))
+        ending = disconnect_of(PairingFailed(timed_out=timed_out, detail="why"))
         self.steps(ending.state, lambda: self.machine.end(ending))
 
     @rule()

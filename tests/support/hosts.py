@@ -5,13 +5,9 @@ import asyncio
 from gateway_contracts import Account
 from gateway_worker.errors import SessionNotConnectedError
 from gateway_worker.host_protocol.methods import Method, R
-from gateway_worker.sessions.hosting import (
-    HostExited,
-    HostLauncher,
-    HostListener,
-    HostSpec,
-    LinkUp,
-)
+from gateway_worker.host_protocol.signals import Exited, Up
+from gateway_worker.host_protocol.wire import Person
+from gateway_worker.sessions.hosting import HostLauncher, HostListener, HostSpec
 from tests.support.ports import UnaskedHost
 
 
@@ -39,21 +35,21 @@ class MemoryHost(UnaskedHost):
         """Leave."""
         if self.runs:
             self.runs = False
-            await self._listener(HostExited(expected=True, detail="it left"))
+            await self._listener(Exited(expected=True, detail="it left"))
 
     def kill(self) -> None:
         """Leave at once."""
         self.killed = True
         if self.runs:
             self.runs = False
-            exited = HostExited(expected=False, detail="killed")
+            exited = Exited(expected=False, detail="killed")
             self._task = asyncio.ensure_future(_tell(self._listener, exited))
 
     def acknowledge(self, record: int) -> None:
         """Have nothing in the spool."""
 
 
-async def _tell(listener: HostListener, event: HostExited | LinkUp) -> None:
+async def _tell(listener: HostListener, event: Exited | Up) -> None:
     await listener(event)
 
 
@@ -90,6 +86,14 @@ class MemoryLauncher(HostLauncher):
         assert not self.running, "two hosts at once"
         host = MemoryHost(listener)
         self.hosts.append(host)
-        up = LinkUp(account=self._account)
+        account = self._account
+        up = Up(
+            account=Person(
+                jid=account.jid,
+                lid=account.lid,
+                phone_number=account.phone_number,
+                push_name=account.push_name,
+            )
+        )
         self._tasks.append(asyncio.ensure_future(_tell(listener, up)))
         return host

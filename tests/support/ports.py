@@ -390,6 +390,9 @@ class QuietObserver(SessionObserver):
     def message_arrived(self) -> None:
         """Take it."""
 
+    def arrival_unsupported(self) -> None:
+        """Take it."""
+
 
 def session_ports(recorder: Recorder) -> SessionPorts:
     """Return what sessions need, of which only the recorder is asked; replace what else is."""

@@ -15,18 +15,11 @@ import structlog
 
 from gateway_contracts import encode
 from gateway_worker.errors import GatewayError
+from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.host_protocol.signals import Exited
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Change, Committed
-from gateway_worker.sessions.hosting import (
-    HostEvent,
-    HostExited,
-    HostSpec,
-    InboundMessage,
-    InboundReceipt,
-    LeftoverSpools,
-    SessionHost,
-    UndecryptableMessage,
-)
+from gateway_worker.sessions.hosting import HostEvent, HostSpec, LeftoverSpools, SessionHost
 from gateway_worker.sessions.inbound.quarantine import Quarantine
 from gateway_worker.sessions.inbound.recording import InboundRecorder
 from gateway_worker.sessions.peer_messages import PeerMessage, PeerMessageKind, PeerMessages
@@ -285,7 +278,6 @@ class _Sending:
             source=f"/workers/{row.worker_id}",
             record=self._record,
             epoch=row.epoch,
-            unacknowledged=1,
             quarantine=Quarantine(directory).keep,
         )
         self._tasks: set[asyncio.Task[Committed]] = set()
@@ -298,16 +290,10 @@ class _Sending:
 
     async def on_event(self, event: HostEvent) -> None:
         """Take an event of the host that reads the spool."""
-        if isinstance(event, HostExited):
+        if isinstance(event, Exited):
             self.done.set()
-        elif self.host is None:
-            return
-        elif isinstance(event, InboundMessage):
-            await self._inbound.message(event, self.host.acknowledge)
-        elif isinstance(event, InboundReceipt):
-            await self._inbound.receipt(event, self.host.acknowledge)
-        elif isinstance(event, UndecryptableMessage):
-            await self._inbound.undecryptable(event, self.host.acknowledge)
+        elif isinstance(event, Event) and self.host is not None:
+            self._inbound.record(event, self.host.acknowledge)
 
     async def give_up(self) -> None:
         """Send nothing more; what is not sent is not acknowledged, so the spool keeps it."""

@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol
 import structlog
 
 from gateway_worker.sessions.changes import Change, Committed
-from gateway_worker.sessions.inbound.forwarded import forwarded_change
+from gateway_worker.sessions.inbound.arrivals import forwarded
 from gateway_worker.sessions.inbound.quarantine import Quarantine, QuarantineCount
+from gateway_worker.sessions.inbound.rows import change_of
 
 log = structlog.get_logger(__name__)
 
@@ -74,10 +75,11 @@ class QuarantineRetry:
     async def _tell(self, event: bytes) -> bool:
         self._times[event] += 1
         try:
-            change = forwarded_change(event, session_id=self._session_id, epoch=self._epoch)
+            arrival = forwarded(event, session_id=self._session_id)
         except ValueError:
             log.exception("inbound.quarantine_unreadable", session_id=self._session_id)
             return False
+        change = change_of(arrival, session_id=self._session_id, epoch=self._epoch)
         if self._times[event] > FULL_TIMES:
             change = replace(change, message=None, receipt=None)
         ids = [each.id for each in change.events]

@@ -1,38 +1,26 @@
 """What arrives from WhatsApp: recorded, and acknowledged to the host's spool after the commit."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 
 import structlog
 
-from gateway_contracts import (
-    MessageData,
-    MessageReceipt,
-    MessageReceiptData,
-    MessageReceived,
-    MessageSent,
-    MessageUndecryptable,
-    MessageUndecryptableData,
-    Quoted,
-)
-from gateway_worker.sessions.changes import (
-    Change,
-    Committed,
-    Direction,
-    MessageRow,
-    ReceiptRow,
-)
-from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, UndecryptableMessage
+from gateway_contracts.events.message import MessageEvent
+from gateway_worker.errors import DependencyError
+from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.sessions.changes import Change, Committed
+from gateway_worker.sessions.inbound.arrivals import arrival, forwarded
 from gateway_worker.sessions.inbound.receipts import ReceiptQueue, SendsInProgress
+from gateway_worker.sessions.inbound.rows import REPEATS, ROWS, change_of
 
 log = structlog.get_logger(__name__)
 
 Acknowledge = Callable[[int], None]
 
-_REMEMBERED_RECEIPTS = 1_000
-_REMEMBERED_UNREADABLE = 1_000
+_REMEMBERED = 1_000
+"""Of each type of event of which repeats are told apart."""
 
 
 class Recent:
@@ -61,19 +49,20 @@ class Recent:
 
 
 class InboundRecorder:
-    """Turns arrivals into changes.
+    """Records arrivals: those of the session's host, and those that another worker passes on.
 
-    A record of the host's spool is acknowledged by itself, once all that it brought is committed or
-    kept aside: one that waits for its send does not hold up those behind it.
+    A record of the host's spool is acknowledged by itself, once all events that it brought are
+    committed or kept aside: one that waits for its send does not hold up those after it. Nothing
+    waits here; a host that tells more than is acknowledged is held up where it is read.
 
     Args:
         session_id: Whose arrivals they are.
         source: The `source` of the events.
         record: Queues a change under the session's epoch.
         sends: The session's sends, for which receipts wait; None if there are none here.
-        unacknowledged: How many changes may await their commit before the caller has to wait.
         quarantine: Keeps a change that the database refuses, or raises OSError. May block.
         on_quarantined: Called when one has been kept.
+        on_unsupported: Called when a host has told what does not fit the contract.
     """
 
     def __init__(
@@ -83,126 +72,82 @@ class InboundRecorder:
         source: str,
         record: Callable[[Change], "asyncio.Future[Committed]"],
         epoch: int,
-        unacknowledged: int,
         quarantine: Callable[[Change], None],
         sends: SendsInProgress | None = None,
         on_quarantined: Callable[[], None] = lambda: None,
+        on_unsupported: Callable[[], None] = lambda: None,
     ) -> None:
         self._session_id = session_id
         self._source = source
         self._record = record
         self._epoch = epoch
-        self._limit = unacknowledged
-        self._recording = 0
-        self._room = asyncio.Event()
-        self._receipts = Recent(size=_REMEMBERED_RECEIPTS)
-        self._unreadable = Recent(size=_REMEMBERED_UNREADABLE)
+        self._recent: defaultdict[str, Recent] = defaultdict(lambda: Recent(size=_REMEMBERED))
+        self._unfinished: list[asyncio.Future[Committed]] = []
         self._quarantine = quarantine
         self._on_quarantined = on_quarantined
+        self._on_unsupported = on_unsupported
         self._keeping: set[asyncio.Task[None]] = set()
         self._submit_receipt = (
             self._submit if sends is None else ReceiptQueue(record=self._submit, sends=sends).submit
         )
 
-    async def message(self, message: InboundMessage, acknowledge: Acknowledge) -> None:
-        """Record a message; `acknowledge` gets its record once it is committed."""
-        data = MessageData(
-            message_id=message.message_id,
-            chat=message.chat,
-            sender=message.sender,
-            is_group=message.is_group,
-            timestamp=message.timestamp,
-            content=message.content,
-            reply_to=Quoted(message_id=message.quoted_id, participant=message.quoted_participant)
-            if message.quoted_id
-            else None,
-            offline=message.offline,
-            partial=message.partial,
-        )
-        kind = MessageSent if message.from_me else MessageReceived
-        change = Change(
-            session_id=self._session_id,
-            epoch=self._epoch,
-            events=(kind(source=self._source, subject=self._session_id, data=data),),
-            message=MessageRow(
-                chat=message.chat,
-                message_id=message.message_id,
-                direction=Direction.OUT if message.from_me else Direction.IN,
-                sender=message.sender.jid,
-                sender_lid=message.sender.lid,
-                content=message.content,
-                timestamp=message.timestamp,
-            ),
-        )
-        _settle((self._submit(change),), message.record, acknowledge)
-        await self._until_room()
+    def record(self, event: Event, acknowledge: Acknowledge) -> None:
+        """Record an event of the host.
 
-    async def receipt(self, receipt: InboundReceipt, acknowledge: Acknowledge) -> None:
-        """Record a receipt: one event for each message it names.
-
-        Every device of a recipient sends its own; the second says nothing new.
+        Args:
+            event: From its spool; the events of one record come one after the other.
+            acknowledge: Gets the number of the record once all of it is committed.
         """
-        futures = []
-        for message_id in receipt.message_ids:
-            key = (receipt.chat, message_id, receipt.participant.jid, receipt.status)
-            future = self._receipts.get(key)
-            if future is None:
-                future = self._submit_receipt(self._receipt_change(receipt, message_id))
-                self._receipts.put(key, future)
-                await self._until_room()
-            futures.append(future)
-        _settle(futures, receipt.record, acknowledge)
-
-    async def undecryptable(self, word: UndecryptableMessage, acknowledge: Acknowledge) -> None:
-        """Record that a message could not be read: once, however often WhatsApp sends it."""
-        sender = None if word.sender is None else word.sender.jid
-        key = (word.chat, word.message_id, sender, word.reason)
-        future = self._unreadable.get(key)
-        if future is None:
-            event = MessageUndecryptable(
-                source=self._source,
-                subject=self._session_id,
-                data=MessageUndecryptableData(
-                    message_id=word.message_id,
-                    chat=word.chat,
-                    sender=sender,
-                    reason=word.reason,
-                    timestamp=word.timestamp,
-                ),
+        if event.part == 0:  # what there is of another one was left by a host that is gone
+            self._unfinished = []
+        found, fits = arrival(event, source=self._source, session_id=self._session_id)
+        if not fits:
+            log.error(
+                "inbound.unsupported",
+                session_id=self._session_id,
+                record=event.record,
+                part=event.part,
+                event_type=event.type if event.type in ROWS else "other",
+                told_as=found.type,
             )
-            change = Change(session_id=self._session_id, epoch=self._epoch, events=(event,))
-            future = self._submit(change)
-            self._unreadable.put(key, future)
-        _settle((future,), word.record, acknowledge)
-        await self._until_room()
+            self._on_unsupported()
+        self._unfinished.append(self.record_arrival(found))
+        if event.last:
+            futures, self._unfinished = self._unfinished, []
+            _settle(futures, event.record, acknowledge)
 
-    def _receipt_change(self, receipt: InboundReceipt, message_id: str) -> Change:
-        event = MessageReceipt(
-            source=self._source,
-            subject=self._session_id,
-            data=MessageReceiptData(
-                message_id=message_id,
-                chat=receipt.chat,
-                status=receipt.status,
-                participant=receipt.participant,
-                timestamp=receipt.timestamp,
-                partial=receipt.partial,
-            ),
-        )
-        row = ReceiptRow(
-            chat=receipt.chat,
-            message_id=message_id,
-            participant=receipt.participant.jid,
-            participant_lid=receipt.participant.lid,
-            status=receipt.status,
-            timestamp=receipt.timestamp,
-        )
-        return Change(session_id=self._session_id, epoch=self._epoch, events=(event,), receipt=row)
+    def record_arrival(self, event: MessageEvent) -> "asyncio.Future[Committed]":
+        """Record an arrival; the future is cancelled if nothing of it is kept anywhere."""
+        repeats = REPEATS.get(event.type)
+        key = None if repeats is None else repeats(event)
+        recent = self._recent[event.type]
+        future = None if key is None else recent.get(key)
+        if future is None:
+            change = change_of(event, session_id=self._session_id, epoch=self._epoch)
+            submit = self._submit if change.receipt is None else self._submit_receipt
+            future = submit(change)
+            if key is not None:
+                recent.put(key, future)
+        return future
+
+    async def record_forwarded(self, events: Sequence[bytes]) -> bool:
+        """Record what arrived at a former owner; False if another worker has the session now.
+
+        Raises:
+            ValueError: One of them is no arrival of this session; nothing is recorded.
+            DependencyError: One of them is neither recorded nor kept aside.
+        """
+        arrivals = [forwarded(event, session_id=self._session_id) for event in events]
+        outcomes = [self.record_arrival(event) for event in arrivals]
+        if outcomes:
+            await asyncio.wait(outcomes)
+        if any(outcome.cancelled() for outcome in outcomes):
+            raise DependencyError("an arrival that was passed on is kept nowhere here")
+        return not any(outcome.result().fenced for outcome in outcomes)
 
     def _submit(self, change: Change) -> "asyncio.Future[Committed]":
         """Record a change; the future is cancelled if nothing of it is kept anywhere."""
         outcome: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        self._recording += 1
         self._record(change).add_done_callback(partial(self._recorded, change, outcome))
         return outcome
 
@@ -212,8 +157,6 @@ class InboundRecorder:
         outcome: "asyncio.Future[Committed]",
         done: "asyncio.Future[Committed]",
     ) -> None:
-        self._recording -= 1
-        self._room.set()
         if done.cancelled():  # the worker stops; the spool replays it
             outcome.cancel()
         elif (error := done.exception()) is None:
@@ -241,11 +184,6 @@ class InboundRecorder:
         log.error("inbound.quarantined", session_id=self._session_id, events=ids, reason=reason)
         self._on_quarantined()
         outcome.set_result(Committed(applied=False))
-
-    async def _until_room(self) -> None:
-        while self._recording > self._limit:
-            self._room.clear()
-            await self._room.wait()
 
 
 def _settle(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway_contracts import SessionState, StatusReason
-from gateway_worker.sessions.hosting import LinkEnded, PairingEnded
+from gateway_worker.host_protocol.signals import Ended, PairingFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ _LINK_ENDINGS: dict[str, tuple[SessionState, StatusReason]] = {
 }
 
 
-def disconnect_of(event: LinkEnded | PairingEnded) -> Disconnect:
+def disconnect_of(event: Ended | PairingFailed) -> Disconnect:
     """Return what follows from the host's last event."""
-    if isinstance(event, PairingEnded):
+    if isinstance(event, PairingFailed):
         reason = StatusReason.QR_TIMEOUT if event.timed_out else StatusReason.PAIRING_FAILED
         return Disconnect(SessionState.FAILED, reason, event.detail)
     state, reason = _LINK_ENDINGS.get(

@@ -7,7 +7,6 @@ from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.changes import source_of
 from gateway_worker.sessions.hosting import HostLauncher, HostSpec
-from gateway_worker.sessions.inbound.forwarded import ForwardedArrivals
 from gateway_worker.sessions.inbound.quarantine import Quarantine, QuarantineCount
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
@@ -101,11 +100,12 @@ class SessionFactory:
         supervisor = self._supervisor(row, machine, store)
         quarantine = Quarantine(store.directory)
         sends = SendsInProgress(remembered=self.limits.remembered_sends)
+        inbound = self._inbound(row, machine, quarantine, sends)
         host_events = HostEventHandler(
             session_id=row.session_id,
             machine=machine,
             supervisor=supervisor,
-            inbound=self._inbound(row, machine, quarantine, sends),
+            inbound=inbound,
             store=store,
             came=bool(row.pending),
             observer=self.observer,
@@ -118,13 +118,7 @@ class SessionFactory:
             store=store,
             quiescer=self._quiescer(row, machine, supervisor, host_events, store),
             sends=sends,
-            forwarded=ForwardedArrivals(
-                session_id=row.session_id,
-                epoch=row.epoch,
-                record=machine.record,
-                quarantine=quarantine,
-                quarantined=self.quarantined,
-            ),
+            inbound=inbound,
             quarantine_retry=QuarantineRetry(
                 session_id=row.session_id,
                 epoch=row.epoch,
@@ -190,10 +184,10 @@ class SessionFactory:
             source=source_of(self.worker_id),
             record=machine.record,
             epoch=row.epoch,
-            unacknowledged=self.limits.unacknowledged,
             quarantine=quarantine.keep,
             sends=sends,
             on_quarantined=self.quarantined.note,
+            on_unsupported=self.observer.arrival_unsupported,
         )
 
     def _quiescer(

@@ -6,22 +6,22 @@ import time
 import structlog
 
 from gateway_contracts import Account, SessionState, StatusReason
-from gateway_worker.sessions.changes import SessionUpdate
-from gateway_worker.sessions.hosting import (
-    HostEvent,
-    HostExited,
-    InboundMessage,
-    InboundReceipt,
-    LinkDown,
-    LinkEnded,
-    LinkUp,
-    PairCodeIssued,
-    Paired,
-    PairingEnded,
-    QrIssued,
-    UndecryptableMessage,
+from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.host_protocol.signals import (
+    Down,
+    Ended,
+    Exited,
+    Linked,
+    PairCode,
+    PairingFailed,
+    QrCode,
+    Up,
 )
+from gateway_worker.host_protocol.wire import Person
+from gateway_worker.sessions.changes import SessionUpdate
+from gateway_worker.sessions.hosting import HostEvent
 from gateway_worker.sessions.inbound.recording import InboundRecorder
+from gateway_worker.sessions.inbound.rows import MESSAGE_TYPES
 from gateway_worker.sessions.ports import SessionObserver
 from gateway_worker.sessions.session.disconnects import Disconnect, disconnect_of
 from gateway_worker.sessions.session.state import SessionStateMachine
@@ -79,41 +79,35 @@ class HostEventHandler:
     async def on_event(self, event: HostEvent) -> None:
         """Take the next event of the session's host."""
         match event:
-            case InboundMessage() | InboundReceipt() | UndecryptableMessage():
-                await self._on_arrival(event)
-            case LinkUp() | LinkDown() | LinkEnded() | HostExited():
-                if isinstance(event, LinkUp) and self._snapshot_due:
+            case Event():
+                self._on_arrival(event)
+            case Up() | Down() | Ended() | Exited():
+                if isinstance(event, Up) and self._snapshot_due:
                     await self._first_copy()
                 self._on_link(event)
-            case QrIssued() | PairCodeIssued() | Paired() | PairingEnded():
+            case QrCode() | PairCode() | Linked() | PairingFailed():
                 self._on_pairing(event)
 
-    async def _on_arrival(
-        self, event: InboundMessage | InboundReceipt | UndecryptableMessage
-    ) -> None:
+    def _on_arrival(self, event: Event) -> None:
         host = self._supervisor.host
         if host is None:
             return  # not acknowledged: its spool brings it again
-        if isinstance(event, InboundMessage):
+        if event.type in MESSAGE_TYPES:
             self._observer.message_arrived()
-            await self._inbound.message(event, host.acknowledge)
-        elif isinstance(event, UndecryptableMessage):
-            await self._inbound.undecryptable(event, host.acknowledge)
-        else:
-            await self._inbound.receipt(event, host.acknowledge)
+        self._inbound.record(event, host.acknowledge)
 
-    def _on_link(self, event: LinkUp | LinkDown | LinkEnded | HostExited) -> None:
+    def _on_link(self, event: Up | Down | Ended | Exited) -> None:
         match event:
-            case LinkUp():
-                self._on_link_up(event.account)
-            case LinkDown():
+            case Up():
+                self._on_link_up(_account(event.account))
+            case Down():
                 if self._machine.state is SessionState.CONNECTED:
                     self._machine.enter(
                         SessionState.RECONNECTING, StatusReason.CONNECTION_LOST, detail=event.detail
                     )
-            case LinkEnded():
+            case Ended():
                 self._supervisor.ended(self._disconnect_of(event))
-            case HostExited():
+            case Exited():
                 self._machine.clear_qr()
                 self._supervisor.exited(event)
 
@@ -130,7 +124,7 @@ class HostEventHandler:
             update=SessionUpdate(account=account),
         )
 
-    def _disconnect_of(self, event: LinkEnded) -> Disconnect:
+    def _disconnect_of(self, event: Ended) -> Disconnect:
         """Return what follows from the end of the connection.
 
         The one who replaced the connection of a session that came from another worker may be that
@@ -157,20 +151,29 @@ class HostEventHandler:
         except TimeoutError:
             self._log.warning("session.first_copy_late")
 
-    def _on_pairing(self, event: QrIssued | PairCodeIssued | Paired | PairingEnded) -> None:
+    def _on_pairing(self, event: QrCode | PairCode | Linked | PairingFailed) -> None:
         match event:
-            case QrIssued():
+            case QrCode():
                 self._machine.show_qr(event.code, event.valid_seconds)
-            case PairCodeIssued():
+            case PairCode():
                 self._machine.show_pair_code(event.code, event.valid_seconds)
-            case PairingEnded():
+            case PairingFailed():
                 self._supervisor.ended(disconnect_of(event))
-            case Paired():
+            case Linked():
                 self._snapshot_due = True
                 self._machine.clear_qr()
-                self._machine.account = event.account
+                self._machine.account = account = _account(event.account)
                 self._machine.enter(
                     SessionState.CONNECTING,
                     StatusReason.PAIRED,
-                    update=SessionUpdate(account=event.account),
+                    update=SessionUpdate(account=account),
                 )
+
+
+def _account(person: Person) -> Account:
+    return Account(
+        jid=person.jid,
+        lid=person.lid,
+        phone_number=person.phone_number,
+        push_name=person.push_name,
+    )

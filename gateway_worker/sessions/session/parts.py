@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from gateway_worker.sessions.inbound.forwarded import ForwardedArrivals
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
+from gateway_worker.sessions.inbound.recording import InboundRecorder
 from gateway_worker.sessions.session.host_events import HostEventHandler
 from gateway_worker.sessions.session.quiesce import Quiescer
 from gateway_worker.sessions.session.state import SessionStateMachine
@@ -23,7 +23,7 @@ class SessionParts:
         store: Its device store.
         quiescer: Gets it ready to leave.
         sends: Those that are executing.
-        forwarded: Records what arrived at a former owner.
+        inbound: Records what arrives, here or at a former owner.
         quarantine_retry: Records again those of its arrivals that the database has refused.
     """
 
@@ -33,5 +33,5 @@ class SessionParts:
     store: DeviceStore
     quiescer: Quiescer
     sends: SendsInProgress
-    forwarded: ForwardedArrivals
+    inbound: InboundRecorder
     quarantine_retry: QuarantineRetry

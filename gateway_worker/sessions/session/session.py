@@ -82,7 +82,7 @@ class Session:
         self._host_events = parts.host_events
         self._store = parts.store
         self._quiescer = parts.quiescer
-        self._forwarded = parts.forwarded
+        self._inbound = parts.inbound
         self._journals = journals
         self._traces = traces
         self._clock = clock
@@ -358,8 +358,9 @@ class Session:
 
         Raises:
             ValueError: One of them is no arrival.
+            DependencyError: One of them is neither recorded nor kept aside.
         """
-        return await self._forwarded.record(events)
+        return await self._inbound.record_forwarded(events)
 
     def current_qr(self) -> CurrentQr:
         """Return the QR code to scan.

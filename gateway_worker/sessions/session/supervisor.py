@@ -10,10 +10,10 @@ import structlog
 
 from gateway_contracts import SessionState, StatusReason
 from gateway_worker.errors import GatewayError
+from gateway_worker.host_protocol.signals import Exited
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.hosting import (
-    HostExited,
     HostLauncher,
     HostListener,
     HostSpec,
@@ -76,7 +76,7 @@ class HostSupervisor:
         self._halting = asyncio.Event()
         self._is_killed = False
         self._is_launching = False
-        self._exited: asyncio.Future[HostExited] | None = None
+        self._exited: asyncio.Future[Exited] | None = None
         self._ending: Disconnect | None = None
         self._urgent: list[float] = []
         self._backoff = Backoff(
@@ -137,7 +137,7 @@ class HostSupervisor:
         if self.host is not None:
             self._background.post(f"stop:{self._session_id}", self.host.stop)
 
-    def exited(self, event: HostExited) -> None:
+    def exited(self, event: Exited) -> None:
         """Note that the host's process is gone."""
         if self._exited is not None and not self._exited.done():
             self._exited.set_result(event)

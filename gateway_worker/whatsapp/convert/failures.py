@@ -6,10 +6,9 @@ The first decides whether the message can have arrived, the second what may help
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
-from gateway_worker.whatsapp.ipc.frames import Failed, Failure
+from gateway_worker.host_protocol.failures import Failure, FailureKind
 
 RATE_LIMIT_SECONDS: Final = 30.0
 """How long to leave WhatsApp alone after "too many" if it does not say how long."""
@@ -24,35 +23,7 @@ _NOT_FOR_ALL_TIME: Final = frozenset({501, 505})
 """Faults of the server that do not pass: it does not know the request at all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendFailure:
-    """How a send ended that did not succeed.
-
-    Attributes:
-        kind: One of the `Failure` texts.
-        detail: What may be told of it: never the library's text, which has numbers of people.
-        retry_after_seconds: How long to wait before another attempt, if that is known.
-        attempts: How many attempts are worth while at most, the first one included; None leaves
-            that to the worker.
-    """
-
-    kind: str
-    detail: str
-    retry_after_seconds: float | None = None
-    attempts: int | None = None
-
-    def frame(self, request: int) -> Failed:
-        """Return the answer to a request."""
-        return Failed(
-            request=request,
-            kind=self.kind,
-            detail=self.detail,
-            retry_after_seconds=self.retry_after_seconds,
-            attempts=self.attempts,
-        )
-
-
-NO_ACKNOWLEDGEMENT: Final = SendFailure(kind=Failure.UNCERTAIN, detail="no acknowledgement came")
+NO_ACKNOWLEDGEMENT: Final = Failure(kind=FailureKind.UNCERTAIN, detail="no acknowledgement came")
 
 _ANSWERED: Final = "server returned error"
 """The server has taken the message's frame, and refused it."""
@@ -80,25 +51,25 @@ _STEPS: Final = (
 """Queries that precede the message: what failed with one of them was never written."""
 
 _NEVER_WRITTEN: Final = (
-    ("client is nil", Failure.NOT_CONNECTED),
-    ("not logged in", Failure.NOT_CONNECTED),
-    ("doesn't contain a device JID", Failure.NOT_CONNECTED),
+    ("client is nil", FailureKind.NOT_CONNECTED),
+    ("not logged in", FailureKind.NOT_CONNECTED),
+    ("doesn't contain a device JID", FailureKind.NOT_CONNECTED),
     # The connection was lost while the message was written to it: the server has no whole frame.
-    ("failed to send message node", Failure.NOT_CONNECTED),
-    ("no LID found", Failure.UNKNOWN_RECIPIENT),
-    ("unknown server", Failure.INVALID),
-    ("unknown user server", Failure.INVALID),
-    ("no device part", Failure.INVALID),
-    ("failed to marshal", Failure.INVALID),
+    ("failed to send message node", FailureKind.NOT_CONNECTED),
+    ("no LID found", FailureKind.UNKNOWN_RECIPIENT),
+    ("unknown server", FailureKind.INVALID),
+    ("unknown user server", FailureKind.INVALID),
+    ("no device part", FailureKind.INVALID),
+    ("failed to marshal", FailureKind.INVALID),
     # The device store did not give or take the keys.
-    ("failed to get LID", Failure.NOT_BEGUN),
-    ("failed to fetch LID mappings", Failure.NOT_BEGUN),
-    ("failed to prefetch sessions", Failure.NOT_BEGUN),
-    ("failed to save cached sessions", Failure.NOT_BEGUN),
-    ("failed to create sender key", Failure.NOT_BEGUN),
-    ("failed to encrypt group message", Failure.NOT_BEGUN),
+    ("failed to get LID", FailureKind.NOT_BEGUN),
+    ("failed to fetch LID mappings", FailureKind.NOT_BEGUN),
+    ("failed to prefetch sessions", FailureKind.NOT_BEGUN),
+    ("failed to save cached sessions", FailureKind.NOT_BEGUN),
+    ("failed to create sender key", FailureKind.NOT_BEGUN),
+    ("failed to encrypt group message", FailureKind.NOT_BEGUN),
     # Neither a person nor a group was named in what was asked.
-    ("Function returned nothing", Failure.TIMED_OUT),
+    ("Function returned nothing", FailureKind.TIMED_OUT),
 )
 """Steps of the library's own before the message is written."""
 
@@ -118,7 +89,7 @@ _NAMED: Final = (
 """Statuses that the library puts into words."""
 
 
-def send_failure(text: str, *, untouched: bool = False) -> SendFailure:
+def send_failure(text: str, *, untouched: bool = False) -> Failure:
     """Return what an error of a send means.
 
     Args:
@@ -133,11 +104,11 @@ def send_failure(text: str, *, untouched: bool = False) -> SendFailure:
         return NO_ACKNOWLEDGEMENT
     failure = _never_written(text)
     if failure is None and untouched:
-        return SendFailure(kind=Failure.TIMED_OUT, detail="the library has sent nothing")
+        return Failure(kind=FailureKind.TIMED_OUT, detail="the library has sent nothing")
     return failure or NO_ACKNOWLEDGEMENT
 
 
-def query_failure(text: str, what: str = "a query") -> SendFailure:
+def query_failure(text: str, what: str = "a query") -> Failure:
     """Return what an error of a query means: whatever it was, it was no message.
 
     Args:
@@ -145,12 +116,10 @@ def query_failure(text: str, what: str = "a query") -> SendFailure:
         what: What was asked for, for a person.
     """
     failure = _never_written(text, step=what)
-    return failure or SendFailure(kind=Failure.TIMED_OUT, detail=f"no usable answer to {what}")
+    return failure or Failure(kind=FailureKind.TIMED_OUT, detail=f"no usable answer to {what}")
 
 
-def refusal(
-    status: int | None, what: str, *, retry_after_seconds: float | None = None
-) -> SendFailure:
+def refusal(status: int | None, what: str, *, retry_after_seconds: float | None = None) -> Failure:
     """Return what a status of WhatsApp means: what it refused has had no effect.
 
     Args:
@@ -159,19 +128,19 @@ def refusal(
         retry_after_seconds: How long it wants to be left alone, if it said so.
     """
     if status is None:
-        return SendFailure(kind=Failure.REJECTED, detail=f"WhatsApp refused {what}")
+        return Failure(kind=FailureKind.REJECTED, detail=f"WhatsApp refused {what}")
     detail = f"WhatsApp refused {what} ({status})"
     if status == RATE_OVERLIMIT:
         seconds = RATE_LIMIT_SECONDS if retry_after_seconds is None else retry_after_seconds
-        return SendFailure(kind=Failure.RATE_LIMITED, detail=detail, retry_after_seconds=seconds)
+        return Failure(kind=FailureKind.RATE_LIMITED, detail=detail, retry_after_seconds=seconds)
     if status == _STALE:  # stale keys or addresses, which the next attempt finds renewed
-        return SendFailure(kind=Failure.STALE, detail=detail, attempts=ONE_MORE)
+        return Failure(kind=FailureKind.STALE, detail=detail, attempts=ONE_MORE)
     passes = status in _SERVER_FAULTS and status not in _NOT_FOR_ALL_TIME
     if passes or status == _TIME_OUT:
-        return SendFailure(
-            kind=Failure.TIMED_OUT, detail=detail, retry_after_seconds=retry_after_seconds
+        return Failure(
+            kind=FailureKind.TIMED_OUT, detail=detail, retry_after_seconds=retry_after_seconds
         )
-    return SendFailure(kind=Failure.REJECTED, detail=detail)
+    return Failure(kind=FailureKind.REJECTED, detail=detail)
 
 
 def status_of(text: str) -> int | None:
@@ -187,10 +156,10 @@ def backoff_of(text: str) -> float | None:
     return None if found is None else float(found[1])
 
 
-def _never_written(text: str, *, step: str | None = None) -> SendFailure | None:
+def _never_written(text: str, *, step: str | None = None) -> Failure | None:
     for part, kind in _NEVER_WRITTEN:
         if part in text:
-            return SendFailure(kind=kind, detail=part)
+            return Failure(kind=kind, detail=part)
     step = step or next((name for part, name in _STEPS if part in text), None)
     if step is None:
         return None
@@ -198,5 +167,5 @@ def _never_written(text: str, *, step: str | None = None) -> SendFailure | None:
     if status is not None:
         return refusal(status, step, retry_after_seconds=backoff_of(text))
     if any(part in text for part in _NO_CONNECTION):
-        return SendFailure(kind=Failure.NOT_CONNECTED, detail=f"no connection for {step}")
-    return SendFailure(kind=Failure.TIMED_OUT, detail=f"no usable answer to {step}")
+        return Failure(kind=FailureKind.NOT_CONNECTED, detail=f"no connection for {step}")
+    return Failure(kind=FailureKind.TIMED_OUT, detail=f"no usable answer to {step}")

@@ -1,13 +1,14 @@
-"""A message event of the library as a frame."""
+"""A message event of the library as an event of the contract."""
 
 from typing import Any, Final
 
-from gateway_worker.host_protocol.times import is_time
+from gateway_worker.host_protocol.ids import stand_in
+from gateway_worker.host_protocol.times import is_time, rfc3339_or_now
+from gateway_worker.whatsapp.convert.arrival import MESSAGE_RECEIVED, MESSAGE_SENT, Arrival
 from gateway_worker.whatsapp.convert.content import Said, said
 from gateway_worker.whatsapp.convert.people import People, address, is_address
 from gateway_worker.whatsapp.convert.references import Origin, reference
-from gateway_worker.whatsapp.convert.texts import is_message_id, message_id, stand_in
-from gateway_worker.whatsapp.ipc.frames import Message
+from gateway_worker.whatsapp.convert.texts import is_message_id, message_id
 
 STATUS_CHAT: Final = "status@broadcast"
 """Where contacts post stories; they are not addressed to the account and are not announced."""
@@ -17,30 +18,26 @@ MILLISECONDS: Final = 1_000
 """The library gives a message's time in milliseconds and a receipt's in seconds."""
 
 
-def message(event: Any, *, record: int, offline: bool, people: People) -> Message | None:
-    """Return the frame of a message.
+def message(event: Any, *, offline: bool, people: People) -> Arrival | None:
+    """Return what is told of a message; None if it is not for backends.
 
     Args:
         event: The library's `Message`: `Info` says who and when, `Message` what.
-        record: Its number in the spool.
         offline: Whether it had waited at WhatsApp.
         people: Who is who.
     """
     if (content := said(event.Message, people)) is None:
         return None
-    return told(event, content, record=record, offline=offline, people=people)
+    return told(event, content, offline=offline, people=people)
 
 
-def told(
-    event: Any, content: Said, *, record: int, offline: bool, people: People
-) -> Message | None:
-    """Return the frame of a message whose content has been read, as far as that was possible.
+def told(event: Any, content: Said, *, offline: bool, people: People) -> Arrival | None:
+    """Return what is told of a message whose content has been read, as far as that was possible.
 
     Args:
         event: The library's message event; only its `Info` is read, and for a message without an
             id whatever else there is.
         content: What it says.
-        record: Its number in the spool.
         offline: Whether it had waited at WhatsApp.
         people: Who is who.
     """
@@ -57,23 +54,25 @@ def told(
     seconds = info.Timestamp // MILLISECONDS
     origin = Origin(chat=chat, sender=sender.jid, from_me=source.IsFromMe)
     whole, is_whole = _with_target(content, origin, people)
-    return Message(
-        record=record,
+    data: dict[str, Any] = {
         # Nothing else tells messages without an id apart.
-        message_id=identity if info.ID else stand_in(event.SerializePartialToString()),
-        chat=chat,
-        sender=sender,
-        from_me=source.IsFromMe,
-        is_group=_is_group(source),
-        timestamp=seconds,
-        content=whole,
-        quoted_id=content.quoted_id,
-        quoted_participant=content.quoted_participant,
-        offline=offline,
-        partial=not is_whole
+        "message_id": identity if info.ID else stand_in(event.SerializePartialToString()),
+        "chat": chat,
+        "sender": sender,
+        "is_group": _is_group(source),
+        "timestamp": rfc3339_or_now(seconds),
+        "content": whole,
+        "offline": offline,
+        "partial": not is_whole
         or not (is_message_id(info.ID) and is_time(seconds))
         or not (is_address(source.Chat) and is_address(source.Sender)),
-    )
+    }
+    if content.quoted_id is not None:
+        data["reply_to"] = {
+            "message_id": content.quoted_id,
+            "participant": content.quoted_participant,
+        }
+    return Arrival(type=MESSAGE_SENT if source.IsFromMe else MESSAGE_RECEIVED, data=data)
 
 
 def _with_target(content: Said, origin: Origin, people: People) -> tuple[dict[str, Any], bool]:

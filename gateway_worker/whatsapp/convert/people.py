@@ -7,8 +7,9 @@ and most stanzas bring only one of the two. Backends know people by number, so t
 from collections.abc import Callable
 from typing import Any, Final
 
+from gateway_worker.host_protocol.ids import ID_CHARACTERS
 from gateway_worker.host_protocol.wire import Person
-from gateway_worker.whatsapp.convert.texts import ID_CHARACTERS, clean, short, short_id
+from gateway_worker.whatsapp.convert.texts import clean, short, short_id
 
 PHONE_SERVER: Final = "s.whatsapp.net"
 LID_SERVER: Final = "lid"

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway_worker.host_protocol.ids import stand_in
 from gateway_worker.whatsapp.convert.people import People, without_device
 from gateway_worker.whatsapp.convert.recipients import GROUP_SERVER, RecipientError, recipient
-from gateway_worker.whatsapp.convert.texts import is_message_id, message_id, short_id, stand_in
+from gateway_worker.whatsapp.convert.texts import is_message_id, message_id, short_id
 
 _SHARED: Final = (f"@{GROUP_SERVER}", "@broadcast")
 """How the ids of conversations of more than two end."""

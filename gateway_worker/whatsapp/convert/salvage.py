@@ -8,14 +8,11 @@ usual reading; the parts in front of it are read one by one here.
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from gateway_worker.whatsapp.convert.arrival import UNREADABLE, Arrival, unreadable
 from gateway_worker.whatsapp.convert.content import Said
 from gateway_worker.whatsapp.convert.message import told
 from gateway_worker.whatsapp.convert.people import People
-from gateway_worker.whatsapp.convert.texts import stand_in
-from gateway_worker.whatsapp.ipc.frames import Message, Undecryptable
 
-UNREADABLE: Final = "unreadable"
-"""The kind of a content that cannot be read, and the reason of a message of which nothing can."""
 _INFO: Final = 1
 _CONTENT: Final = Said.unsupported(UNREADABLE, is_partial=True)
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -24,35 +21,20 @@ _LONGEST_VARINT: Final = 10
 Parse = Callable[[bytes], Any]
 
 
-def salvaged(
-    payload: bytes, *, parse: Parse, record: int, offline: bool, people: People
-) -> Message | Undecryptable | None:
+def salvaged(payload: bytes, *, parse: Parse, offline: bool, people: People) -> Arrival | None:
     """Return what can be told of a message's event; None if it is not for backends.
 
     Args:
         payload: The event as the library wrote it, perhaps cut.
         parse: Reads an event, or raises.
-        record: Its number in the spool.
         offline: Whether it had waited at WhatsApp.
         people: Who is who.
     """
     try:
         event = parse(next(field for number, field in _fields(payload) if number == _INFO))
-        return told(event, _CONTENT, record=record, offline=offline, people=people)
+        return told(event, _CONTENT, offline=offline, people=people)
     except Exception:  # noqa: BLE001 - a stranger's bytes: nothing of it can be relied on
-        return unreadable(payload, record=record)
-
-
-def unreadable(payload: bytes, *, record: int) -> Undecryptable:
-    """Return the word that there was something of which nothing can be read."""
-    return Undecryptable(
-        record=record,
-        message_id=stand_in(payload),
-        chat=None,
-        sender=None,
-        timestamp=None,
-        reason=UNREADABLE,
-    )
+        return unreadable(payload)
 
 
 def _fields(payload: bytes) -> Iterator[tuple[int, bytes]]:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from gateway_worker.whatsapp.ipc.frames import Ended
+from gateway_worker.host_protocol.signals import Ended
 
 _REFUSED: Final = re.compile(rb"(?:Temporary ban|Unknown) connect failure: <failure([^>]*)>")
 _NUMBER: Final = re.compile(rb'\b(reason|code|expire)="(\d{1,9})"')

@@ -6,10 +6,8 @@ A text that is no valid UTF-8 comes from the library's messages as bytes.
 import hashlib
 from typing import Final
 
-ID_CHARACTERS: Final = 128
-"""The longest JID, message id or name that the contract takes."""
-STAND_IN: Final = "invalid-"
-_DIGEST_DIGITS: Final = 32
+from gateway_worker.host_protocol.ids import DIGEST_DIGITS, ID_CHARACTERS
+
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -37,16 +35,10 @@ def message_id(text: str | bytes) -> str | None:
     return str(text) if is_message_id(text) else None
 
 
-def stand_in(text: str | bytes) -> str:
-    """Return what stands for an id that the contract does not take: the same for the same one."""
-    data = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
-    return f"{STAND_IN}{hashlib.sha256(data).hexdigest()[:_DIGEST_DIGITS]}"
-
-
 def short_id(text: str | bytes) -> str:
     """Return a JID without NUL; one that is too long is cut so that it stays apart from others."""
     whole = clean(text)
     if len(whole) <= ID_CHARACTERS:
         return whole
-    end = f"~{hashlib.sha256(whole.encode(errors='surrogatepass')).hexdigest()[:_DIGEST_DIGITS]}"
+    end = f"~{hashlib.sha256(whole.encode(errors='surrogatepass')).hexdigest()[:DIGEST_DIGITS]}"
     return f"{whole[: ID_CHARACTERS - len(end)]}{end}"

@@ -1,4 +1,4 @@
-"""A message that could not be read, from the library's event or from a line of its log, as a frame.
+"""A message that could not be read, from the library's event or a line of its log, as an event.
 
 The library has no event for a message whose key was used before: it confirms the message to
 WhatsApp and writes a warning, which is all that is ever heard of it.
@@ -8,11 +8,12 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway_worker.host_protocol.times import is_time
+from gateway_worker.host_protocol.ids import stand_in
+from gateway_worker.host_protocol.times import is_time, rfc3339
+from gateway_worker.whatsapp.convert.arrival import MESSAGE_UNDECRYPTABLE, Arrival
 from gateway_worker.whatsapp.convert.message import MILLISECONDS, STATUS_CHAT, place_of
 from gateway_worker.whatsapp.convert.people import People, address
-from gateway_worker.whatsapp.convert.texts import message_id, stand_in
-from gateway_worker.whatsapp.ipc.frames import Undecryptable
+from gateway_worker.whatsapp.convert.texts import message_id
 
 _LINE: Final = re.compile(rb"Ignoring message (\S+) from (\S+?)(?: in (\S+?))?: .*old counter")
 _BETWEEN: Final = b"\x00"
@@ -35,12 +36,11 @@ def swallowed(line: bytes) -> bytes | None:
     return None if match is None else _BETWEEN.join(part or b"" for part in match.groups())
 
 
-def old_counter(payload: bytes, *, record: int, people: People) -> Undecryptable | None:
-    """Return the frame of a message that was swallowed.
+def old_counter(payload: bytes, *, people: People) -> Arrival | None:
+    """Return what is told of a message that was swallowed; None if it is not for backends.
 
     Args:
         payload: What `swallowed` returned.
-        record: Its number in the spool.
         people: Who is who.
     """
     identity, writer, conversation = payload.decode(errors="replace").split("\x00")
@@ -48,22 +48,22 @@ def old_counter(payload: bytes, *, record: int, people: People) -> Undecryptable
         return None
     sender = _jid(writer)
     chat = _jid(conversation) if conversation else sender
-    return Undecryptable(
-        record=record,
-        message_id=message_id(identity) or stand_in(identity),
-        chat=address(chat) if chat.Server == "g.us" else people.chat(chat),
-        sender=None if sender.Server == "g.us" else people.person(sender),
-        timestamp=None,
-        reason="old_counter",
+    return Arrival(
+        type=MESSAGE_UNDECRYPTABLE,
+        data={
+            "message_id": message_id(identity) or stand_in(identity),
+            "chat": address(chat) if chat.Server == "g.us" else people.chat(chat),
+            "sender": None if sender.Server == "g.us" else people.person(sender).jid,
+            "reason": "old_counter",
+        },
     )
 
 
-def undecryptable(event: Any, *, record: int, people: People) -> Undecryptable | None:
-    """Return the frame of a message for which there is no key (yet).
+def undecryptable(event: Any, *, people: People) -> Arrival | None:
+    """Return what is told of a message for which there is no key (yet).
 
     Args:
         event: The library's `UndecryptableMessage`: `Info` says who and when.
-        record: Its number in the spool.
         people: Who is who.
     """
     info = event.Info
@@ -72,15 +72,20 @@ def undecryptable(event: Any, *, record: int, people: People) -> Undecryptable |
         return None
     identity, chat = place
     seconds = info.Timestamp // MILLISECONDS
-    return Undecryptable(
-        record=record,
-        message_id=identity,
-        chat=chat,
-        sender=people.myself(source.Sender, source.SenderAlt)
+    sender = (
+        people.myself(source.Sender, source.SenderAlt)
         if source.IsFromMe
-        else people.person(source.Sender, source.SenderAlt),
-        timestamp=seconds if is_time(seconds) else None,
-        reason="undecryptable",
+        else people.person(source.Sender, source.SenderAlt)
+    )
+    return Arrival(
+        type=MESSAGE_UNDECRYPTABLE,
+        data={
+            "message_id": identity,
+            "chat": chat,
+            "sender": sender.jid,
+            "timestamp": rfc3339(seconds) if is_time(seconds) else None,
+            "reason": "undecryptable",
+        },
     )
 
 

@@ -14,21 +14,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from gateway_worker.host_protocol.methods import Effect, HostLane, WhenLate
-from gateway_worker.whatsapp.convert.failures import SendFailure, query_failure
+from gateway_worker.host_protocol.envelope import FromHost, Request, Response
+from gateway_worker.host_protocol.failures import Failure, FailureKind
+from gateway_worker.host_protocol.methods import Effect, HostLane, Result, WhenLate
+from gateway_worker.host_protocol.signals import PairCode, PairingFailed
+from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.host.lanes import LaneThread
 from gateway_worker.whatsapp.host.methods import RUNS, Tools
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.sending import GIVEN_UP, Sender, SendFailedError
-from gateway_worker.whatsapp.ipc.frames import (
-    Failed,
-    Failure,
-    FromHost,
-    PairCode,
-    PairingFailed,
-    Request,
-    Response,
-)
 
 PAIR_CODE_SECONDS: Final = 160.0
 """How long the library waits for the phone, counted from the first QR code."""
@@ -36,8 +30,8 @@ NEXT_CUT_SECONDS: Final = 3.0
 """Until the connection is cut once more; after the second time the library stops trying."""
 RECONNECT_SECONDS: Final = 5.0
 """How long the next request waits for the connection that was cut."""
-LATE: Final = SendFailure(
-    kind=Failure.TIMED_OUT, detail="WhatsApp did not answer in time", attempts=1
+LATE: Final = Failure(
+    kind=FailureKind.TIMED_OUT, detail="WhatsApp did not answer in time", attempts=1
 )
 """A query's end, also of one that has only waited for those before it."""
 PAIRING: Final = -1
@@ -94,12 +88,12 @@ class Commands:
     def cancel(self, request: int) -> None:
         """Answer a request that has not begun, and never begin it; one that runs is late."""
         if self._queries.take(request) or self._queries.abandon(request):
-            self._send(LATE.frame(request))
+            self._send(Response(request=request, failure=LATE))
         elif self._ordered.take(request):
             self._refuse(request)
         elif self._ordered.running == request and request in self._cut_when_late:
             if self._sender.give_up(request):
-                self._send(GIVEN_UP.frame(request))
+                self._send(Response(request=request, failure=GIVEN_UP))
             threading.Thread(
                 target=self._end, args=(request,), name=f"end-{request}", daemon=True
             ).start()
@@ -169,20 +163,20 @@ class Commands:
             self._ordered.wait_idle(NEXT_CUT_SECONDS)
 
     def _answer(self, request: Request) -> None:
-        frame: FromHost
+        result: Result | None = None
+        failure: Failure | None = None
         try:
             result = RUNS[type(request.call)](self._tools, request, request.call)
-            frame = Response(request=request.request, result=result)
         except SendFailedError as error:
-            frame = error.failure.frame(request.request)
+            failure = error.failure
         except Exception as error:  # noqa: BLE001 - a fault of ours is an answer, too
             is_once = request.call.effect is Effect.ONCE
-            kind = Failure.UNCERTAIN if is_once else Failure.TIMED_OUT
-            frame = Failed(request=request.request, kind=kind, detail=type(error).__name__)
+            kind = FailureKind.UNCERTAIN if is_once else FailureKind.TIMED_OUT
+            failure = Failure(kind=kind, detail=type(error).__name__)
         self._cut_when_late.discard(request.request)
         with suppress(OSError):  # the worker is gone; the loop finds out by itself
-            self._send(frame)
-            if isinstance(frame, Response) and request.call.ends_host:
+            self._send(Response(request=request.request, result=result, failure=failure))
+            if result is not None and request.call.ends_host:
                 self._unlinked()
 
     def _pair(self, number: str) -> None:
@@ -199,4 +193,5 @@ class Commands:
     def _refuse(self, request: int) -> None:
         self._cut_when_late.discard(request)
         if request != PAIRING:
-            self._send(Failed(request=request, kind=Failure.NOT_BEGUN, detail=""))
+            failure = Failure(kind=FailureKind.NOT_BEGUN)
+            self._send(Response(request=request, failure=failure))

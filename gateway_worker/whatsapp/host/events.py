@@ -20,6 +20,8 @@ from neonize.proto.Neonize_pb2 import (
     UndecryptableMessage,
 )
 
+from gateway_worker.host_protocol.envelope import FromHost, Notice
+from gateway_worker.host_protocol.signals import Down, Ended
 from gateway_worker.host_protocol.spool_format import MAX_PAYLOAD_BYTES
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.stops import NO_REFUSAL, refusal
@@ -29,7 +31,6 @@ from gateway_worker.whatsapp.host.left_out import SendRemarks
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
 from gateway_worker.whatsapp.host.spool import Spool, SpoolClosedError
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
-from gateway_worker.whatsapp.ipc.frames import Down, Ended, FromHost, Notice
 
 DEVICE: Final = 0
 """The first event of all: the linked device, always sent. From then on the client may be asked."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
+from gateway_worker.host_protocol.failures import FailureKind
 from gateway_worker.host_protocol.journal_format import (
     Answer,
     Handing,
@@ -20,7 +21,6 @@ from gateway_worker.host_protocol.journal_format import (
     parse,
 )
 from gateway_worker.host_protocol.layout import JOURNAL_DRAFT_NAME, JOURNAL_NAME, LOCK_NAME
-from gateway_worker.whatsapp.ipc.frames import Failure
 
 LIMIT_BYTES: Final = 256 * 1024
 KEPT: Final = 600
@@ -73,7 +73,7 @@ class SendJournal:
 
     def refused(self, refusal: Refusal) -> None:
         """Note that it was not sent; what is uncertain stays as it is. Never raises."""
-        if refusal.kind != Failure.UNCERTAIN:
+        if refusal.kind != FailureKind.UNCERTAIN:
             with suppress(OSError):
                 self._write(refusal)
 

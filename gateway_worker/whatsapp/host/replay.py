@@ -10,13 +10,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from gateway_worker.host_protocol.envelope import Ack, Request, Response, Start, Stop, ToHost
+from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.people import People, PhoneOf, without_device
 from gateway_worker.whatsapp.host.quarantine import Quarantine
-from gateway_worker.whatsapp.host.shipping import Shipper
 from gateway_worker.whatsapp.host.spool import Spool
+from gateway_worker.whatsapp.host.spool_sender import SpoolSender
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
-from gateway_worker.whatsapp.ipc.frames import Ack, Failed, Failure, Frame, Request, Start, Stop
 
 _PHONE: Final = "SELECT pn FROM whatsmeow_lid_map WHERE lid = ?"
 _DEVICES: Final = "SELECT jid, lid, push_name, business_name FROM whatsmeow_device"
@@ -30,30 +31,29 @@ def replay(*, start: Start, channel: BlockingChannel, spool: Spool) -> None:
     """
     store = _store_of(Path(start.directory), start.device_store)
     people = People(phone_of=_phone_of(store), own=_own(store, start.resume_jid))
-    shipper = Shipper(
+    sender = SpoolSender(
         spool=spool,
         people=people,
         send=channel.send,
         in_flight=start.in_flight,
         quarantine=Quarantine(directory=Path(start.directory)),
     )
-    shipper.ship()
+    sender.send_waiting()
     while spool.pending:
         for frame in channel.receive():
             if isinstance(frame, Stop):
                 return
-            _answer(frame, channel, shipper)
-        shipper.ship()
+            _answer(frame, channel, sender)
+        sender.send_waiting()
 
 
-def _answer(frame: Frame, channel: BlockingChannel, shipper: Shipper) -> None:
+def _answer(frame: ToHost, channel: BlockingChannel, sender: SpoolSender) -> None:
     match frame:
         case Ack(record=record, beyond=beyond):
-            shipper.acknowledge(record, beyond)
+            sender.acknowledge(record, beyond)
         case Request(request=request):
-            channel.send(
-                Failed(request=request, kind=Failure.NOT_CONNECTED, detail="there is no connection")
-            )
+            failure = Failure(kind=FailureKind.NOT_CONNECTED, detail="there is no connection")
+            channel.send(Response(request=request, failure=failure))
         case _:
             pass
 

@@ -9,7 +9,10 @@ import traceback
 from pathlib import Path
 from typing import Final, NoReturn
 
+from gateway_worker.host_protocol.envelope import Notice, Start
+from gateway_worker.host_protocol.framing import WireError
 from gateway_worker.host_protocol.layout import ERRORS_NAME
+from gateway_worker.host_protocol.signals import Ended
 from gateway_worker.whatsapp.confinement import (
     OLDEST_VERSION,
     UnconfinedError,
@@ -38,8 +41,6 @@ from gateway_worker.whatsapp.host.rewind import Rewind
 from gateway_worker.whatsapp.host.session import HostSession
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
-from gateway_worker.whatsapp.ipc.codec import WireError
-from gateway_worker.whatsapp.ipc.frames import Ended, Notice, Start
 
 REPLAY: Final = "gateway_worker.whatsapp.host.replay"
 SWITCH_SECONDS: Final = 0.0002

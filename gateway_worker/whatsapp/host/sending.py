@@ -10,14 +10,17 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeVar
 
+import msgspec
+
+from gateway_worker.host_protocol.envelope import Request
+from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.journal_format import Answer, Refusal
 from gateway_worker.host_protocol.methods import Chats, FindChats, SendMessage, Sent
 from gateway_worker.whatsapp.convert.failures import (
     ONE_MORE,
-    SendFailure,
     query_failure,
     refusal,
     send_failure,
@@ -29,13 +32,12 @@ from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.host.left_out import Remarks, SendRemarks
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.store_changes import StoreChanges
-from gateway_worker.whatsapp.ipc.frames import Failure, Request
 
 REMEMBERED_IDS: Final = 1_000
 """Recipients whose true id was asked for."""
 
 LOOK_UP: Final = "the look-up of the recipient"
-GIVEN_UP: Final = SendFailure(kind=Failure.TIMED_OUT, detail=f"{LOOK_UP} took too long")
+GIVEN_UP: Final = Failure(kind=FailureKind.TIMED_OUT, detail=f"{LOOK_UP} took too long")
 
 Devices = frozenset[str]
 T = TypeVar("T")
@@ -65,7 +67,7 @@ class SendFailedError(Exception):
         failure: What it means.
     """
 
-    def __init__(self, failure: SendFailure) -> None:
+    def __init__(self, failure: Failure) -> None:
         super().__init__(failure.detail)
         self.failure = failure
 
@@ -195,7 +197,7 @@ class Sender:
         if phone.endswith(f"@{PHONE_SERVER}"):
             self._ask_for_id(phone)
         detail = "WhatsApp names no device of the recipient"
-        raise SendFailedError(SendFailure(kind=Failure.TIMED_OUT, detail=detail, attempts=ONE_MORE))
+        raise SendFailedError(Failure(kind=FailureKind.TIMED_OUT, detail=detail, attempts=ONE_MORE))
 
     def _look_up(self, to: str) -> tuple[str, str]:
         """Return the id of a recipient whose LID is not known yet, and that LID."""
@@ -208,7 +210,7 @@ class Sender:
             # It has just said that there is such a recipient, so that this is no verdict.
             detail = "WhatsApp knows the recipient and does not tell its id"
             raise SendFailedError(
-                SendFailure(kind=Failure.TIMED_OUT, detail=detail, attempts=ONE_MORE)
+                Failure(kind=FailureKind.TIMED_OUT, detail=detail, attempts=ONE_MORE)
             )
         with self._lock:
             if len(self._true_ids) >= REMEMBERED_IDS:
@@ -236,9 +238,9 @@ class Sender:
             return found.jid
         if found.jid != to:  # it names somebody, and says nothing of whether it is there
             detail = f"no usable answer to {LOOK_UP}"
-            raise SendFailedError(SendFailure(kind=Failure.TIMED_OUT, detail=detail))
+            raise SendFailedError(Failure(kind=FailureKind.TIMED_OUT, detail=detail))
         detail = "WhatsApp knows nobody by this number"
-        raise SendFailedError(SendFailure(kind=Failure.UNKNOWN_RECIPIENT, detail=detail))
+        raise SendFailedError(Failure(kind=FailureKind.UNKNOWN_RECIPIENT, detail=detail))
 
     @staticmethod
     def _ask(question: Callable[[], T]) -> T:
@@ -260,7 +262,7 @@ class Sender:
                 self._journal.handing(command)
         except OSError:
             detail = "the journal of sends is not writable"
-            raise SendFailedError(SendFailure(kind=Failure.NOT_BEGUN, detail=detail)) from None
+            raise SendFailedError(Failure(kind=FailureKind.NOT_BEGUN, detail=detail)) from None
         try:
             started = time.monotonic()
             answer = self._give(target.to, message)
@@ -296,17 +298,9 @@ class Sender:
             untouched = self._changes.is_untouched(mark)
             raise SendFailedError(send_failure(str(error), untouched=untouched)) from None
 
-    def _note_failure(self, command: str | None, failure: SendFailure) -> None:
+    def _note_failure(self, command: str | None, failure: Failure) -> None:
         if command is not None:
-            self._journal.refused(
-                Refusal(
-                    command_id=command,
-                    kind=failure.kind,
-                    detail=failure.detail,
-                    retry_after_seconds=failure.retry_after_seconds,
-                    attempts=failure.attempts,
-                )
-            )
+            self._journal.refused(Refusal.of(command, failure))
 
     # Who got it.
 
@@ -336,18 +330,18 @@ class Sender:
 
 
 def _invalid(error: RecipientError) -> SendFailedError:
-    return SendFailedError(SendFailure(kind=Failure.INVALID, detail=str(error)))
+    return SendFailedError(Failure(kind=FailureKind.INVALID, detail=str(error)))
 
 
-def _nobody(remarks: Remarks, missed: Devices) -> SendFailure:
+def _nobody(remarks: Remarks, missed: Devices) -> Failure:
     """Return what it means that no device of the recipient was written to."""
     what = "the query for the recipient's keys"
     cause = remarks.cause_of(missed)
     if cause is None:
         detail = "the message could not be encrypted for any device of the recipient"
-        return SendFailure(kind=Failure.REJECTED, detail=detail)
+        return Failure(kind=FailureKind.REJECTED, detail=detail)
     if cause.status is None:
         detail = f"no usable answer to {what}"
-        return SendFailure(kind=Failure.TIMED_OUT, detail=detail, attempts=ONE_MORE)
+        return Failure(kind=FailureKind.TIMED_OUT, detail=detail, attempts=ONE_MORE)
     failure = refusal(cause.status, what, retry_after_seconds=cause.retry_after_seconds)
-    return replace(failure, attempts=ONE_MORE)
+    return msgspec.structs.replace(failure, attempts=ONE_MORE)

@@ -15,6 +15,20 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from gateway_worker.host_protocol.envelope import (
+    Ack,
+    Cancel,
+    FromHost,
+    Measure,
+    Measured,
+    Notice,
+    Request,
+    Start,
+    Stop,
+    ToHost,
+)
+from gateway_worker.host_protocol.framing import WireError
+from gateway_worker.host_protocol.signals import Down, Ended, Linked, PairingFailed, QrCode, Up
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.people import People, account, remembering
 from gateway_worker.whatsapp.convert.stops import is_stop, last_word
@@ -40,30 +54,11 @@ from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.rewind import Rewind
 from gateway_worker.whatsapp.host.sending import Sender
 from gateway_worker.whatsapp.host.severing import keep_severed, sever
-from gateway_worker.whatsapp.host.shipping import Shipper
 from gateway_worker.whatsapp.host.spool import Spool
+from gateway_worker.whatsapp.host.spool_sender import SpoolSender
 from gateway_worker.whatsapp.host.store_changes import StoreChanges
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
-from gateway_worker.whatsapp.ipc.codec import WireError
-from gateway_worker.whatsapp.ipc.frames import (
-    Ack,
-    Cancel,
-    Down,
-    Ended,
-    Frame,
-    FromHost,
-    Linked,
-    Measure,
-    Measured,
-    Notice,
-    PairingFailed,
-    QrCode,
-    Request,
-    Start,
-    Stop,
-    Up,
-)
 from gateway_worker.whatsapp.memory import pss_bytes
 
 FIRST_QR_SECONDS: Final = 60.0
@@ -161,7 +156,7 @@ class HostSession:
             ),
             remarks=remarks,
         )
-        self._shipper = Shipper(
+        self._spool_sender = SpoolSender(
             spool=spool,
             people=self._people,
             send=self._send,
@@ -202,7 +197,7 @@ class HostSession:
                 self._on_happening(self._happenings.popleft())
             self._leave_if_unreachable()
             if self._known:  # else the client cannot be asked yet who is behind a LID
-                self._shipper.ship()
+                self._spool_sender.send_waiting()
             self._settle_keys()
             bound_errors()
 
@@ -348,10 +343,10 @@ class HostSession:
         if self._known and (due == 0 or (has_left and due < math.inf)):
             self._rewind.settle()
 
-    def _on_frame(self, frame: Frame) -> None:
+    def _on_frame(self, frame: ToHost) -> None:
         match frame:
             case Ack(record=record, beyond=beyond):
-                self._shipper.acknowledge(record, beyond)
+                self._spool_sender.acknowledge(record, beyond)
             case Request():
                 self._commands.request(frame)
             case Cancel(request=request):

@@ -28,6 +28,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
+import msgspec
+
+from gateway_worker.host_protocol.envelope import LEAVE_SECONDS, Measure, Measured
+from gateway_worker.host_protocol.forking import (
+    Fork,
+    Forked,
+    FromForkServer,
+    Lease,
+    NotForked,
+    Ready,
+    Reaped,
+    ToForkServer,
+)
+from gateway_worker.host_protocol.framing import FrameDecoder, encode
 from gateway_worker.whatsapp.confinement import keep_private, prepare
 from gateway_worker.whatsapp.host.heap import fill_holes
 from gateway_worker.whatsapp.host.kernel import (
@@ -38,22 +52,10 @@ from gateway_worker.whatsapp.host.kernel import (
     reap_children,
 )
 from gateway_worker.whatsapp.host.preload import Deferred, preload
-from gateway_worker.whatsapp.ipc.codec import FrameDecoder, encode
-from gateway_worker.whatsapp.ipc.frames import (
-    LEAVE_SECONDS,
-    Fork,
-    Forked,
-    Frame,
-    Lease,
-    Measure,
-    Measured,
-    NotForked,
-    Ready,
-    Reaped,
-)
 from gateway_worker.whatsapp.memory import pss_bytes
 
 MAX_PACKET_BYTES: Final = 4096
+_DECODER: Final[msgspec.json.Decoder[ToForkServer]] = msgspec.json.Decoder(ToForkServer)
 
 
 class ForkServer:
@@ -112,7 +114,7 @@ class ForkServer:
         """Learn how long the lease lasts by now; the last word counts."""
         with suppress(OSError):  # nothing more, or the worker is gone, which shows on the other one
             while data := self._lease.recv(MAX_PACKET_BYTES):
-                for frame in FrameDecoder().feed(data):
+                for frame in FrameDecoder(_DECODER).feed(data):
                     assert isinstance(frame, Lease)
                     self._deadline = math.inf if frame.deadline is None else frame.deadline
                     self._lease_ended = False
@@ -147,7 +149,7 @@ class ForkServer:
         if not data:
             return False
         self._take_lease()
-        for frame in FrameDecoder().feed(data):
+        for frame in FrameDecoder(_DECODER).feed(data):
             if isinstance(frame, Measure):
                 self._tell(Measured(pss_bytes=pss_bytes(self._pid) or 0))
                 continue
@@ -199,7 +201,7 @@ class ForkServer:
         _, status = os.waitpid(pid, 0)
         self._tell(Reaped(pid=pid, status=os.waitstatus_to_exitcode(status)))
 
-    def _tell(self, frame: Frame, *descriptors: int) -> None:
+    def _tell(self, frame: FromForkServer, *descriptors: int) -> None:
         with suppress(OSError):  # the worker is gone, which is found out by itself
             socket.send_fds(self._control, [encode(frame)], descriptors)
 

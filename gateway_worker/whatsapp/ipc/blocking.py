@@ -3,11 +3,15 @@
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Final
 
-from gateway_worker.whatsapp.ipc.codec import FrameDecoder, encode
-from gateway_worker.whatsapp.ipc.frames import Frame
+import msgspec
+
+from gateway_worker.host_protocol.envelope import FromHost, ToHost
+from gateway_worker.host_protocol.framing import FrameDecoder, encode
 
 RECEIVE_BYTES = 64 * 1024
+_DECODER: Final[msgspec.json.Decoder[ToHost]] = msgspec.json.Decoder(ToHost)
 
 
 class BlockingChannel:
@@ -19,14 +23,14 @@ class BlockingChannel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._decoder = FrameDecoder()
+        self._decoder = FrameDecoder(_DECODER)
         self._sending = threading.Lock()
 
     def fileno(self) -> int:
         """Return the descriptor, to wait for readability."""
         return self._socket.fileno()
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: FromHost) -> None:
         """Send a frame whole; safe from every thread.
 
         Raises:
@@ -37,7 +41,7 @@ class BlockingChannel:
         with self._sending:
             self._socket.sendall(data)
 
-    def receive(self) -> Iterator[Frame]:
+    def receive(self) -> Iterator[ToHost]:
         """Wait for bytes and yield the frames that they complete, perhaps none.
 
         Raises:

@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
-from gateway_worker.whatsapp.ipc.codec import FrameDecoder, WireError, encode
-from gateway_worker.whatsapp.ipc.frames import Frame
+import msgspec
+
+from gateway_worker.host_protocol.envelope import FromHost, ToHost
+from gateway_worker.host_protocol.framing import FrameDecoder, WireError, encode
+
+_DECODER: Final[msgspec.json.Decoder[FromHost]] = msgspec.json.Decoder(FromHost)
 
 
 class FrameProtocol(asyncio.Protocol):
@@ -22,17 +26,17 @@ class FrameProtocol(asyncio.Protocol):
     def __init__(
         self,
         *,
-        on_frame: Callable[[Frame], None],
+        on_frame: Callable[[FromHost], None],
         on_closed: Callable[[Exception | None], None],
     ) -> None:
         self._on_frame = on_frame
         self._on_closed = on_closed
-        self._decoder = FrameDecoder()
+        self._decoder = FrameDecoder(_DECODER)
         self._transport: asyncio.Transport | None = None
         self._error: Exception | None = None
         self.received_bytes = 0
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: ToHost) -> None:
         """Queue a frame; dropped without a word when the connection is gone.
 
         Raises:

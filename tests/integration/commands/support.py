@@ -104,6 +104,9 @@ class NoHosts(HostLauncher, DeviceSnapshots, RouteCache, SessionObserver, SendJo
     def message_arrived(self) -> None:
         """None arrives."""
 
+    def arrival_unsupported(self) -> None:
+        """Take it."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Station:

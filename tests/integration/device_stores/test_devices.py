@@ -9,7 +9,7 @@ import pytest
 
 from gateway_worker.errors import GatewayError
 from gateway_worker.host_protocol.methods import Logout
-from gateway_worker.sessions.hosting import HostExited, LinkEnded, LinkUp, QrIssued
+from gateway_worker.host_protocol.signals import Ended, Exited, QrCode, Up
 from gateway_worker.sessions.store.store_files import forget_local
 from tests.integration.device_stores.conftest import Devices
 from tests.integration.device_stores.traffic import arrived, receive, send, shows, talk, texts
@@ -22,13 +22,13 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
 def asked_for_a_scan(account: Account) -> int:
     """Return how often a QR code was shown."""
-    return sum(isinstance(event, QrIssued) for event in account.events)
+    return sum(isinstance(event, QrCode) for event in account.events)
 
 
 async def kill(account: Account) -> None:
     """Kill the host as nothing can prevent."""
     os.kill(account.host.pid, signal.SIGKILL)
-    await account.next(HostExited)
+    await account.next(Exited)
 
 
 async def test_a_device_is_resumed(devices: Devices) -> None:
@@ -117,7 +117,7 @@ async def test_a_device_linked_just_before_a_crash_is_taken_up(devices: Devices)
     for account in pair:
         account.jid = None  # its answer got lost
         await account.launch()
-        assert (await account.next(LinkUp)).account.jid in jids
+        assert (await account.next(Up)).account.jid in jids
     ben = await devices.customer()
     for account, jid in zip(pair, jids, strict=True):
         assert asked_for_a_scan(account) == 1
@@ -132,8 +132,8 @@ async def test_a_device_that_is_not_there_is_told(devices: Devices) -> None:
     other, account = await devices.linked(), await devices.account()
     account.jid = other.jid
     await account.launch()
-    assert (await account.next(LinkEnded)).reason == "store_lost"
-    await account.next(HostExited)
+    assert (await account.next(Ended)).reason == "store_lost"
+    await account.next(Exited)
     await talk(other, await devices.customer(), "undisturbed", times=1)
     await other.stop()
 
@@ -144,7 +144,7 @@ async def test_a_deleted_device_leaves_nothing(devices: Devices) -> None:
     ben = await devices.customer()
     await talk(account, ben, "hello", times=1)
     await account.host.request(Logout())
-    await account.next(HostExited)
+    await account.next(Exited)
     await devices.stores.secure(other.name, other.directory, epoch=1)
     await devices.stores.delete(account.name, account.directory)
     assert await devices.stores.traces(account.name, account.directory) == []

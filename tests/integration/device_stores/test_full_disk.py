@@ -8,11 +8,12 @@ import pytest
 import pytest_asyncio
 
 from gateway_worker.errors import SessionNotConnectedError
+from gateway_worker.host_protocol.signals import Ended, Exited
 from gateway_worker.sandbox.sandbox import Sandbox
-from gateway_worker.sessions.hosting import HostExited, LinkEnded, UndecryptableMessage
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.device_stores.traffic import arrived, send, talk, texts
 from tests.integration.whatsapp.stage import Account, settings_for
+from tests.support.arrivals import UndecryptableMessage
 from tests.support.calls import send_text
 from tests.support.disks import full_disk
 from tests.support.pacing import consistently
@@ -58,8 +59,8 @@ async def test_messages_stay_at_whatsapp(sandbox: Sandbox, account: Account) -> 
             for number in range(8)
             for phone in (ben, cara)
         ]
-        assert (await account.next(LinkEnded)).reason == "store_unreachable"
-        await account.next(HostExited)
+        assert (await account.next(Ended)).reason == "store_unreachable"
+        await account.next(Exited)
 
     await account.resume()
 

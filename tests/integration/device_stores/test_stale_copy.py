@@ -11,8 +11,8 @@ from functools import partial
 
 import pytest
 
+from gateway_worker.host_protocol.signals import Exited, QrCode
 from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sessions.hosting import HostExited, QrIssued
 from tests.integration.device_stores.conftest import Devices
 from tests.integration.device_stores.traffic import arrived, shows, talk, texts
 from tests.integration.whatsapp.stage import Account
@@ -49,7 +49,7 @@ async def test_everything_arrives_although_keys_are_used_twice(
     other = ben if whom == "friend" else await devices.customer("Cara")
     await talk(account, other, "since", times=exchanged)
     os.kill(account.host.pid, signal.SIGKILL)
-    await account.next(HostExited)
+    await account.next(Exited)
     missed = [await other.send_text(account.phone.number, f"missed {one}") for one in range(3)]
     account.directory = account.directory.with_name(f"{account.directory.name}-b")
     await devices.stores.take_over(account.name, account.directory)
@@ -68,5 +68,5 @@ async def test_everything_arrives_although_keys_are_used_twice(
         text = f"after out {number}"
         await eventually(partial(shows, other, text), reason="the phone shows it")
     assert len(texts(other)) == len(set(texts(other)))
-    assert sum(isinstance(event, QrIssued) for event in account.events) == 1
+    assert sum(isinstance(event, QrCode) for event in account.events) == 1
     await account.stop()

@@ -7,21 +7,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from gateway_contracts.commands import PairByCode, PairByQr
+from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.host_protocol.signals import Exited, QrCode, Up
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
-from gateway_worker.sessions.hosting import (
-    HostEvent,
-    HostExited,
-    HostSpec,
-    InboundMessage,
-    InboundReceipt,
-    LinkUp,
-    QrIssued,
-    UndecryptableMessage,
-)
+from gateway_worker.sessions.hosting import HostEvent, HostSpec
 from gateway_worker.whatsapp.launcher import HostProcesses
 from gateway_worker.whatsapp.process import HostProcess
 from gateway_worker.whatsapp.settings import WhatsAppSettings
+from tests.support.arrivals import InboundMessage, Seen, seen
 from tests.support.eventually import eventually
 
 E = TypeVar("E")
@@ -55,7 +49,7 @@ class Account:
     processes: HostProcesses
     phone: Phone
     jid: str | None = None
-    events: list[HostEvent] = field(default_factory=list)
+    events: list[Seen] = field(default_factory=list)
     acknowledging: bool = True
     taken: int = 0
     running: HostProcess | None = None
@@ -86,18 +80,18 @@ class Account:
     async def link(self) -> None:
         """Pair by QR code and wait for the connection."""
         await self.launch()
-        await self.phone.scan((await self.next(QrIssued)).code)
-        self.jid = (await self.next(LinkUp)).account.jid
+        await self.phone.scan((await self.next(QrCode)).code)
+        self.jid = (await self.next(Up)).account.jid
 
     async def resume(self) -> None:
         """Start a host for the linked device and wait for the connection."""
         await self.launch()
-        await self.next(LinkUp)
+        await self.next(Up)
 
-    async def stop(self) -> HostExited:
+    async def stop(self) -> Exited:
         """Stop the host and return its last event."""
         await self.host.stop()
-        return await self.next(HostExited)
+        return await self.next(Exited)
 
     async def next(
         self,
@@ -133,12 +127,10 @@ class Account:
             self.host.acknowledge(message.record)
 
     async def _listen(self, event: HostEvent) -> None:
-        if self.acknowledging and isinstance(
-            event, InboundMessage | InboundReceipt | UndecryptableMessage
-        ):
+        if self.acknowledging and isinstance(event, Event) and event.last:
             self.host.acknowledge(event.record)
         async with self._changed:
-            self.events.append(event)
+            self.events.append(seen(event))
             self._changed.notify_all()
 
 

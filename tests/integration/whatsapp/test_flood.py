@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway_worker.host_protocol.signals import Exited
 from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sessions.hosting import HostExited, InboundMessage
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
+from tests.support.arrivals import InboundMessage
 from tests.support.calls import send_text
 from tests.support.eventually import eventually
 from tests.unit.whatsapp.library_messages import events
@@ -82,7 +83,7 @@ async def test_hosts_killed_in_a_flood_lose_nothing_that_they_had(stage: Stage) 
         await account.until_told(told)
         before = [message.message_id for message in account.messages()]
         os.kill(account.host.pid, signal.SIGKILL)
-        await account.next(HostExited)
+        await account.next(Exited)
         told_until_death = len(account.messages())
         kept = spooled(account.directory)
         account.acknowledging = True

@@ -9,14 +9,8 @@ import pytest_asyncio
 from gateway_contracts import Account, PairByQr
 from gateway_worker.errors import SessionNotConnectedError
 from gateway_worker.host_protocol.methods import FindChats
-from gateway_worker.sessions.hosting import (
-    HostEvent,
-    HostExited,
-    HostLauncher,
-    HostSpec,
-    LinkUp,
-    SessionHost,
-)
+from gateway_worker.host_protocol.signals import Exited, Up
+from gateway_worker.sessions.hosting import HostEvent, HostLauncher, HostSpec, SessionHost
 from tests.integration.whatsapp.stage import Stage
 from tests.support.eventually import eventually
 from tests.support.hosts import MemoryLauncher
@@ -47,13 +41,13 @@ class Place:
     async def launch(self) -> SessionHost:
         """Start a host and wait for its connection."""
         host = await self.launcher.launch(self.spec, self.listen)
-        await eventually(lambda: any(isinstance(event, LinkUp) for event in self.events))
+        await eventually(lambda: any(isinstance(event, Up) for event in self.events))
         return host
 
-    async def ended(self) -> HostExited:
+    async def ended(self) -> Exited:
         """Wait for the end of the host, which is told once and last."""
-        await eventually(lambda: isinstance(self.events[-1], HostExited))
-        exits = [event for event in self.events if isinstance(event, HostExited)]
+        await eventually(lambda: isinstance(self.events[-1], Exited))
+        exits = [event for event in self.events if isinstance(event, Exited)]
         assert len(exits) == 1
         return exits[0]
 
@@ -85,7 +79,7 @@ async def place(request: pytest.FixtureRequest, stage: Stage, tmp_path: Path) ->
 async def test_a_linked_session_s_host_connects(place: Place) -> None:
     """As the device that it resumes."""
     host = await place.launch()
-    (up,) = [event for event in place.events if isinstance(event, LinkUp)]
+    (up,) = [event for event in place.events if isinstance(event, Up)]
     assert up.account.jid == place.spec.resume_jid
     assert host.pid > 0
     await host.stop()

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from gateway_worker.host_protocol.signals import Exited
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.service.faults import ALWAYS, Faults
 from gateway_worker.sandbox.settings import SandboxSettings
-from gateway_worker.sessions.hosting import HostExited, InboundMessage
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
+from tests.support.arrivals import InboundMessage
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -58,7 +59,7 @@ async def test_what_is_sent_again_can_be_read_again(narrow: Stage, *, is_resumed
     sent = [await ben.send_text(account.phone.number, f"{number}") for number in range(MESSAGES)]
     await eventually(lambda: steps(account) == MESSAGES, reason="all keys are used")
     account.host.kill()
-    await account.next(HostExited)
+    await account.next(Exited)
     known = {message.message_id for message in account.messages()}
     assert len(known.intersection(sent)) < MESSAGES
     narrow.sandbox.faults.clear(account.phone.number)

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.hosting import HostExited
+from gateway_worker.host_protocol.signals import Exited
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Stage, settings_for
 from tests.integration.whatsapp.test_processes import alive
@@ -31,7 +31,7 @@ async def test_a_lease_that_is_extended_kills_nothing(stage: Stage) -> None:
 
         processes.extend_lease(0.2)
 
-        left = await account.next(HostExited)
+        left = await account.next(Exited)
         assert (left.expected, left.detail) == (False, "it left")
         with pytest.raises(DependencyError, match="lease"):
             await account.launch()
@@ -49,10 +49,10 @@ async def test_the_next_fork_server_has_the_lease_too(stage: Stage) -> None:
         processes.extend_lease(4)
         assert processes.fork_server_pid is not None
         os.kill(processes.fork_server_pid, signal.SIGKILL)
-        await account.next(HostExited)
+        await account.next(Exited)
         await account.resume()
 
-        await account.next(HostExited)
+        await account.next(Exited)
 
         with pytest.raises(DependencyError, match="lease"):
             await account.launch()
@@ -75,7 +75,7 @@ async def test_killing_all(stage: Stage) -> None:
 
         await launch
         for account in (*accounts, starting):
-            assert not (await account.next(HostExited)).expected
+            assert not (await account.next(Exited)).expected
         await eventually(lambda: not any(alive(pid) for pid in pids))
         await accounts[0].resume()
         await accounts[0].stop()
@@ -91,6 +91,6 @@ async def test_a_lease_that_is_over_when_it_comes(stage: Stage, seconds: float) 
 
         processes.extend_lease(seconds)
 
-        assert not (await account.next(HostExited)).expected
+        assert not (await account.next(Exited)).expected
         with pytest.raises(DependencyError, match="lease"):
             await account.launch()

@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
+from gateway_worker.host_protocol.signals import Ended, Exited
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.service.faults import Faults
 from gateway_worker.sandbox.wire.jid import Jid
 from gateway_worker.sandbox.wire.node import Node
-from gateway_worker.sessions.hosting import HostExited, InboundMessage, LinkEnded
 from tests.integration.whatsapp.stage import Account, Stage
+from tests.support.arrivals import InboundMessage
 from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
@@ -23,9 +24,9 @@ def receipt(sender: Phone, kind: str) -> Node:
     return Node("receipt", {"from": sender.jid, "id": "3EB0AAAA", "type": kind, "t": "1790000000"})
 
 
-def endings(account: Account) -> list[LinkEnded]:
+def endings(account: Account) -> list[Ended]:
     """Return what was told of ends so far."""
-    return [event for event in account.events if isinstance(event, LinkEnded)]
+    return [event for event in account.events if isinstance(event, Ended)]
 
 
 async def write_until_ended(account: Account, writer: Phone) -> list[str]:
@@ -49,7 +50,7 @@ async def test_what_comes_after_an_unknown_receipt_is_not_lost(stage: Stage, kin
 
     stage.sandbox.connections.inject(account.phone.number, receipt(ben, kind))
     late = await write_until_ended(account, ben)
-    ended, exited = await account.next(LinkEnded), await account.next(HostExited)
+    ended, exited = await account.next(Ended), await account.next(Exited)
     await account.resume()
     await account.next(InboundMessage, lambda message: message.message_id == late[-1])
 
@@ -71,7 +72,7 @@ async def test_a_send_gets_its_answer_although_the_library_has_stopped(stage: St
     stage.sandbox.connections.inject(account.phone.number, receipt(ben, "server-error"))
     sent = await sending
 
-    assert (await account.next(LinkEnded)).reason == "library_stopped"
+    assert (await account.next(Ended)).reason == "library_stopped"
     assert [message.message_id for message in ben.inbox][-1] == sent.message_id
 
 
@@ -114,7 +115,7 @@ async def test_an_unknown_receipt_for_a_host_that_is_told_to_leave(stage: Stage)
     ben = await stage.customer()
     stage.sandbox.connections.inject(account.phone.number, receipt(ben, "server-error"))
     await account.host.stop()
-    await account.next(HostExited)
+    await account.next(Exited)
 
     message_id = await ben.send_text(account.phone.number, "later")
     await account.resume()

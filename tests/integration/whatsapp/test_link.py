@@ -4,8 +4,8 @@ import pytest
 
 from gateway_worker.errors import SessionNotConnectedError
 from gateway_worker.host_protocol.methods import Logout
+from gateway_worker.host_protocol.signals import Down, Ended, Exited, QrCode, Up
 from gateway_worker.sandbox.service.faults import ALWAYS, Faults, LoginFailure, StreamEnd
-from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded, LinkUp, QrIssued
 from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.calls import send_text
 
@@ -18,8 +18,8 @@ async def test_a_cut_connection_comes_back(stage: Stage, shop: Account) -> None:
 
     stage.sandbox.connections.drop(shop.phone.number)
 
-    await shop.next(LinkDown)
-    await shop.next(LinkUp)
+    await shop.next(Down)
+    await shop.next(Up)
     ben = await stage.customer()
     await shop.host.request(send_text(to=ben.number, text="back"))
     assert (await ben.next_message()).text == "back"
@@ -30,13 +30,13 @@ async def test_a_service_that_is_away_for_a_while(stage: Stage, shop: Account) -
     """Nothing is sent meanwhile, and that is said at once."""
     await stage.sandbox.service_down()
     try:
-        await shop.next(LinkDown)
+        await shop.next(Down)
         with pytest.raises(SessionNotConnectedError):
             await shop.host.request(send_text(to=shop.phone.number, text="x"))
     finally:
         await stage.sandbox.service_up()
 
-    await shop.next(LinkUp)
+    await shop.next(Up)
 
 
 async def test_a_login_that_the_server_cannot_take_now(stage: Stage, shop: Account) -> None:
@@ -46,8 +46,8 @@ async def test_a_login_that_the_server_cannot_take_now(stage: Stage, shop: Accou
 
     stage.sandbox.connections.drop(shop.phone.number)
 
-    await shop.next(LinkDown)
-    await shop.next(LinkUp)
+    await shop.next(Down)
+    await shop.next(Up)
 
 
 async def test_the_phone_unlinks_the_device(stage: Stage) -> None:
@@ -56,11 +56,11 @@ async def test_the_phone_unlinks_the_device(stage: Stage) -> None:
 
     account.phone.unlink(account.phone.companions[0])
 
-    assert (await account.next(LinkEnded)).reason == "logged_out"
-    assert (await account.next(HostExited)).detail == "it left"
+    assert (await account.next(Ended)).reason == "logged_out"
+    assert (await account.next(Exited)).detail == "it left"
     account.jid = None
     await account.launch()
-    await account.next(QrIssued)
+    await account.next(QrCode)
     await account.stop()
 
 
@@ -70,8 +70,8 @@ async def test_the_same_device_logs_in_elsewhere(stage: Stage) -> None:
 
     stage.sandbox.connections.end(account.phone.number, StreamEnd.REPLACED)
 
-    assert (await account.next(LinkEnded)).reason == "replaced"
-    await account.next(HostExited)
+    assert (await account.next(Ended)).reason == "replaced"
+    await account.next(Exited)
     await account.resume()
     await account.stop()
 
@@ -110,18 +110,18 @@ async def test_a_login_that_the_server_refuses(
 
     await account.launch()
 
-    ended = await account.next(LinkEnded)
+    ended = await account.next(Ended)
     assert ended.reason == reason
     unknown = {105: 105, 999: 999}.get(failure.ban_code, failure.reason)
     assert f"({unknown})" in ended.detail or f"(code {unknown})" in ended.detail or unknown < 410
     assert ended.retry_after_seconds == (3600 if reason == "temporary_ban" else None)
-    assert (await account.next(HostExited)).detail == "it left"
+    assert (await account.next(Exited)).detail == "it left"
     stage.sandbox.faults.clear(account.phone.number)
     await account.launch()
     if link_survives:
-        await account.next(LinkUp)
+        await account.next(Up)
     else:
-        assert (await account.next(LinkEnded)).reason == "store_lost"
+        assert (await account.next(Ended)).reason == "store_lost"
     await account.host.stop()
 
 
@@ -131,7 +131,7 @@ async def test_logging_out(stage: Stage) -> None:
 
     await account.host.request(Logout())
 
-    assert (await account.next(HostExited)).expected
+    assert (await account.next(Exited)).expected
     assert account.phone.companions == ()
     with pytest.raises(SessionNotConnectedError):
         await account.host.request(Logout())
@@ -142,12 +142,12 @@ async def test_logging_out_without_a_connection(stage: Stage) -> None:
     account = await stage.linked()
     await stage.sandbox.service_down()
     try:
-        await account.next(LinkDown)
+        await account.next(Down)
         with pytest.raises(SessionNotConnectedError):
             await account.host.request(Logout())
     finally:
         await stage.sandbox.service_up()
 
-    await account.next(LinkUp)
+    await account.next(Up)
     assert len(account.phone.companions) == 1
     await account.stop()

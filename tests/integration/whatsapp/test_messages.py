@@ -15,9 +15,9 @@ from gateway_worker.errors import (
 from gateway_worker.host_protocol.methods import Quote
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.service.faults import Faults
-from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
+from tests.support.arrivals import InboundMessage, InboundReceipt
 from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
@@ -48,13 +48,13 @@ async def test_a_text_is_sent_delivered_and_read(stage: Stage, shop: Account) ->
     assert (message.message_id, message.text) == (sent.message_id, "hello Ben")
     assert sent.chat == jid_of(ben)
     delivered = await shop.next(
-        InboundReceipt, lambda receipt: sent.message_id in receipt.message_ids
+        InboundReceipt, lambda receipt: receipt.message_id == sent.message_id
     )
     await ben.read(message)
     read = await shop.next(InboundReceipt, lambda receipt: receipt.status is ReceiptStatus.READ)
     assert delivered.status is ReceiptStatus.DELIVERED
     for receipt in (delivered, read):
-        assert receipt.message_ids == (sent.message_id,)
+        assert receipt.message_id == sent.message_id
         assert receipt.chat == jid_of(ben)
         assert receipt.participant.jid == jid_of(ben)
         assert receipt.participant.lid == str(ben.jid)

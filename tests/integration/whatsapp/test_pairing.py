@@ -6,16 +6,16 @@ import pytest
 import pytest_asyncio
 
 from gateway_contracts.commands import PairByCode
-from gateway_worker.sandbox.phones.errors import WrongCodeError
-from gateway_worker.sessions.hosting import (
-    HostExited,
-    LinkEnded,
-    LinkUp,
-    PairCodeIssued,
-    Paired,
-    PairingEnded,
-    QrIssued,
+from gateway_worker.host_protocol.signals import (
+    Ended,
+    Exited,
+    Linked,
+    PairCode,
+    PairingFailed,
+    QrCode,
+    Up,
 )
+from gateway_worker.sandbox.phones.errors import WrongCodeError
 from tests.integration.whatsapp.stage import Account, Stage
 
 pytestmark = [
@@ -32,7 +32,7 @@ async def forgotten(stage: Stage) -> Account:
     stage.sandbox.service.linking.refs_per_offer = 1
     try:
         await account.launch()
-        await account.next(QrIssued)
+        await account.next(QrCode)
     finally:
         stage.sandbox.service.linking.refs_per_offer = 6
     return account
@@ -43,10 +43,10 @@ async def test_pairing_by_qr_code_and_resuming(stage: Stage) -> None:
     account = await stage.account(name="Anna, of the shop")
     await account.launch()
 
-    qr = await account.next(QrIssued)
+    qr = await account.next(QrCode)
     companion = await account.phone.scan(qr.code)
-    paired = await account.next(Paired)
-    up = await account.next(LinkUp)
+    paired = await account.next(Linked)
+    up = await account.next(Up)
 
     assert 0 < qr.valid_seconds <= 60
     assert paired.account.jid == up.account.jid == str(companion.number)
@@ -56,9 +56,9 @@ async def test_pairing_by_qr_code_and_resuming(stage: Stage) -> None:
     account.jid = up.account.jid
     assert (await account.stop()).expected
     await account.launch()
-    again = await account.next(LinkUp)
+    again = await account.next(Up)
     assert again.account.jid == account.jid
-    assert not any(isinstance(event, Paired) for event in account.events[account.taken - 1 :])
+    assert not any(isinstance(event, Linked) for event in account.events[account.taken - 1 :])
     await account.stop()
 
 
@@ -67,16 +67,16 @@ async def test_pairing_by_code(stage: Stage) -> None:
     account = await stage.account()
     await account.launch(pairing=PairByCode(phone_number=f"+{account.phone.number}"))
 
-    issued = await account.next(PairCodeIssued)
+    issued = await account.next(PairCode)
     wrong = "1" * 8 if issued.code[0] != "1" else "2" * 8
     with pytest.raises(WrongCodeError):
         await account.phone.enter_code(wrong)
     companion = await account.phone.enter_code(issued.code)
 
-    up = await account.next(LinkUp)
+    up = await account.next(Up)
     assert up.account.jid == str(companion.number)
     assert len(issued.code) == 9
-    assert not any(isinstance(event, QrIssued) for event in account.events)
+    assert not any(isinstance(event, QrCode) for event in account.events)
     await account.stop()
 
 
@@ -84,7 +84,7 @@ async def test_stopping_while_pairing(stage: Stage) -> None:
     """The host leaves at once although the library is waiting for the phone."""
     account = await stage.account()
     await account.launch()
-    await account.next(QrIssued)
+    await account.next(QrCode)
 
     left = await account.stop()
 
@@ -96,12 +96,12 @@ async def test_a_link_made_just_before_a_crash_is_taken_up(stage: Stage) -> None
     account = await stage.linked()
     jid, account.jid = account.jid, None
     account.host.kill()
-    await account.next(HostExited)
+    await account.next(Exited)
 
     await account.launch()
 
-    assert (await account.next(Paired)).account.jid == jid
-    assert (await account.next(LinkUp)).account.jid == jid
+    assert (await account.next(Linked)).account.jid == jid
+    assert (await account.next(Up)).account.jid == jid
     await account.stop()
 
 
@@ -117,20 +117,20 @@ async def test_a_store_without_the_device(stage: Stage, rest: str) -> None:
 
     await account.launch()
 
-    assert (await account.next(LinkEnded)).reason == "store_lost"
-    assert (await account.next(HostExited)).detail == "it left"
+    assert (await account.next(Ended)).reason == "store_lost"
+    assert (await account.next(Exited)).detail == "it left"
 
 
 async def test_nobody_scans(forgotten: Account) -> None:
     """Pairing ends, the host leaves by itself, and the next one shows new codes."""
-    ended = await forgotten.next(PairingEnded, patience_seconds=45)
-    left = await forgotten.next(HostExited)
+    ended = await forgotten.next(PairingFailed, patience_seconds=45)
+    left = await forgotten.next(Exited)
 
     assert ended.timed_out
     assert (left.expected, left.detail) == (False, "it left")
-    first = next(event for event in forgotten.events if isinstance(event, QrIssued))
+    first = next(event for event in forgotten.events if isinstance(event, QrCode))
     await forgotten.launch()
-    assert (await forgotten.next(QrIssued)).code != first.code
+    assert (await forgotten.next(QrCode)).code != first.code
     await forgotten.stop()
 
 
@@ -141,8 +141,8 @@ async def test_an_unreachable_server(stage: Stage) -> None:
     await stage.sandbox.service_down()
     try:
         await account.launch()
-        ended = await account.next(LinkEnded)
-        await account.next(HostExited)
+        ended = await account.next(Ended)
+        await account.next(Exited)
     finally:
         await stage.sandbox.service_up()
 

@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 
 from gateway_contracts import TextContent, UnsupportedContent
+from gateway_worker.host_protocol.framing import MAX_BODY_BYTES
 from gateway_worker.sandbox.service.faults import Faults
 from gateway_worker.sandbox.wire.node import Attrs, Node
-from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt
 from tests.integration.whatsapp.stage import Account, Stage
+from tests.support.arrivals import InboundMessage, InboundReceipt
+from tests.support.eventually import eventually
+from tests.unit.whatsapp.library_messages import e2e
 from tests.unit.whatsapp.test_convert_partial import nested
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -67,7 +70,7 @@ async def test_a_content_that_nests_too_deep(stage: Stage, shop: Account) -> Non
 
 
 async def test_a_receipt_that_names_very_many_messages(stage: Stage, shop: Account) -> None:
-    """It becomes several, none too large, and no name is left out."""
+    """It becomes many events, and no name is left out."""
     ben = await stage.customer()
     names = [f"{number:04d}{'X' * 100}" for number in range(IDS)]
     attrs: Attrs = {"from": ben.jid, "id": names[0], "type": "read", "t": "1790000000"}
@@ -78,7 +81,27 @@ async def test_a_receipt_that_names_very_many_messages(stage: Stage, shop: Accou
 
     found: list[str] = []
     while len(found) < IDS:
-        receipt = await shop.next(InboundReceipt, lambda one: one.message_ids[0] in names)
-        assert len(receipt.message_ids) <= 500
-        found += receipt.message_ids
+        receipt = await shop.next(InboundReceipt, lambda one: one.message_id in names)
+        found.append(receipt.message_id)
     assert found == names
+
+
+async def test_a_message_that_no_frame_takes(stage: Stage, shop: Account) -> None:
+    """It is announced by its kind, counted and kept aside, and the next one arrives as usual."""
+    ben = await stage.customer()
+    before, noticed = len(kept(shop)), stage.processes.notices["record_partial"]
+    cards = [e2e.ContactMessage(displayName="Carl", vcard="\N{CJK UNIFIED IDEOGRAPH-4E00}" * 8_000)]
+    content = e2e.Message(contactsArrayMessage=e2e.ContactsArrayMessage(contacts=cards * 200))
+    assert content.ByteSize() > MAX_BODY_BYTES
+
+    message_id = await ben.send_raw(shop.phone.number, content.SerializeToString())
+    arrived = await shop.next(InboundMessage)
+    await ben.send_text(shop.phone.number, "usual")
+    usual = await shop.next(InboundMessage)
+
+    assert (arrived.message_id, arrived.partial) == (message_id, True)
+    assert arrived.sender.phone_number == f"+{ben.number}"
+    assert arrived.content == UnsupportedContent(message_type="contact")
+    assert (usual.content, usual.partial) == (TextContent(text="usual"), False)
+    assert len(kept(shop)) == before + 1
+    await eventually(lambda: stage.processes.notices["record_partial"] == noticed + 1)

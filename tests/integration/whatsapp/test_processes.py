@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from gateway_worker.errors import DependencyError, SessionNotConnectedError, UncertainError
+from gateway_worker.host_protocol.signals import Exited, Up
 from gateway_worker.sandbox.service.faults import Faults
-from gateway_worker.sessions.hosting import HostExited, InboundMessage, LinkUp
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Stage, settings_for
+from tests.support.arrivals import InboundMessage
 from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
@@ -48,7 +49,7 @@ async def test_a_killed_host_is_noticed_and_nothing_is_lost(stage: Stage) -> Non
 
     os.kill(account.host.pid, signal.SIGKILL)
 
-    left = await account.next(HostExited)
+    left = await account.next(Exited)
     assert (left.expected, left.detail) == (False, "killed by SIGKILL")
     late = [await ben.send_text(account.phone.number, f"late {n}") for n in range(5)]
     told = len(account.messages())
@@ -75,7 +76,7 @@ async def test_a_send_during_which_the_host_dies(stage: Stage) -> None:
 
     with pytest.raises(UncertainError):
         await sending
-    await account.next(HostExited)
+    await account.next(Exited)
     with pytest.raises(SessionNotConnectedError):
         await account.host.request(send_text(to=ben.number, text="no"))
     account.host.acknowledge(1)
@@ -126,7 +127,7 @@ async def test_a_stopping_host_delivers_what_it_has(stage: Stage) -> None:
     await stopping
 
     assert message.message_id == message_id
-    await account.next(HostExited)
+    await account.next(Exited)
     told = len(account.messages())
     await account.resume()
     await ben.send_text(account.phone.number, "next")
@@ -186,7 +187,7 @@ async def test_the_fork_server_dies(stage: Stage) -> None:
 
         os.kill(first, signal.SIGKILL)
 
-        left = await account.next(HostExited)
+        left = await account.next(Exited)
         assert not left.expected
         await account.resume()
         assert processes.fork_server_pid not in (None, first)
@@ -258,7 +259,7 @@ async def test_hosts_come_and_go_without_a_trace(stage: Stage) -> None:
         pids.append(account.host.pid)
         if number % 2:
             account.host.kill()
-            await account.next(HostExited)
+            await account.next(Exited)
         else:
             await account.stop()
 
@@ -277,7 +278,7 @@ async def test_leaving_stops_every_host(stage: Stage) -> None:
         server = processes.fork_server_pid
 
     for account in accounts:
-        left = await account.next(HostExited)
+        left = await account.next(Exited)
         assert (left.expected, left.detail) == (True, "it left")
     assert server is not None
     assert not alive(server)
@@ -302,12 +303,12 @@ async def test_a_session_has_one_host_at_a_time(stage: Stage) -> None:
     await account.launch()
     second = account.host
     with suppress(AssertionError):
-        await account.next(LinkUp, patience_seconds=1)
+        await account.next(Up, patience_seconds=1)
         pytest.fail("two hosts on one device store throw each other off")
 
     await first.stop()
 
-    await account.next(LinkUp)
+    await account.next(Up)
     assert account.host is second
     await account.stop()
 

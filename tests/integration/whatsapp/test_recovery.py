@@ -8,12 +8,13 @@ import pytest
 
 from gateway_contracts import ReceiptStatus
 from gateway_worker.errors import SessionNotConnectedError, UncertainError
+from gateway_worker.host_protocol.signals import Down, Up
 from gateway_worker.sandbox.service.faults import ALWAYS, Faults
-from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, LinkDown, LinkUp
 from gateway_worker.storage.objects.device_files import read_store
 from gateway_worker.whatsapp.forkserver import _environment
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
+from tests.support.arrivals import InboundMessage, InboundReceipt
 from tests.support.calls import send_text
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
@@ -49,8 +50,8 @@ async def test_a_lost_acknowledgement_is_asked_for_again(stage: Stage) -> None:
 
         sent = await account.host.request(send_text(to=ben.number, text="second"))
 
-        await account.next(LinkDown)
-        await account.next(LinkUp)
+        await account.next(Down)
+        await account.next(Up)
         await account.host.request(send_text(to=ben.number, text="third"))
         await ben.inbox.wait_for(lambda message: message.text == "third", timeout=10)
         assert [message.text for message in ben.inbox] == ["first", "second", "third"]
@@ -68,12 +69,12 @@ async def test_a_copy_leaves_the_write_ahead_log_to_the_library_after_a_cut(stag
         before = log_of(store)
         stage.sandbox.faults.set(account.phone.number, Faults(missing_acks=1))
         await account.host.request(send_text(to=ben.number, text="first"))
-        await account.next(LinkDown)
+        await account.next(Down)
 
         await asyncio.to_thread(read_store, store)
 
         assert log_of(store) == before
-        await account.next(LinkUp)
+        await account.next(Up)
 
 
 async def test_a_request_that_did_not_begin_in_time_was_not_executed(stage: Stage) -> None:
@@ -94,7 +95,7 @@ async def test_a_request_that_did_not_begin_in_time_was_not_executed(stage: Stag
         assert isinstance(stuck, UncertainError)
         assert isinstance(behind, SessionNotConnectedError)
         for _ in range(2):  # the repeat had no answer either; after the second cut it gives up
-            await account.next(LinkUp)
+            await account.next(Up)
         await account.host.request(send_text(to=ben.number, text="c"))
         assert (await ben.inbox.wait_for(lambda message: message.text == "c", timeout=10)).text
         assert [message.text for message in ben.inbox] == ["a", "c"]
@@ -112,7 +113,7 @@ async def test_stopping_while_a_connection_is_being_made(stage: Stage) -> None:
             await account.link()
             network.pause()
             await network.cut()
-            await account.next(LinkDown)
+            await account.next(Down)
             await eventually(lambda: network.connections, reason="the library tries again")
 
             left = await account.stop()
@@ -132,12 +133,12 @@ async def test_what_the_owner_reads_elsewhere_is_no_receipt(stage: Stage, shop: 
     await ben.read(await ben.next_message())
     await shop.next(
         InboundReceipt,
-        lambda one: one.status is ReceiptStatus.READ and sent.message_id in one.message_ids,
+        lambda one: one.status is ReceiptStatus.READ and one.message_id == sent.message_id,
     )
     assert not [
         event
         for event in shop.events
-        if isinstance(event, InboundReceipt) and message_id in event.message_ids
+        if isinstance(event, InboundReceipt) and event.message_id == message_id
     ]
 
 

@@ -12,9 +12,9 @@ from gateway_worker.errors import (
     UpstreamTimeoutError,
 )
 from gateway_worker.host_protocol.methods import Logout, Sent
+from gateway_worker.host_protocol.signals import Up
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.service.faults import Faults, QueryRefusal, RefusalShape
-from gateway_worker.sessions.hosting import LinkUp
 from gateway_worker.whatsapp.convert.failures import RATE_LIMIT_SECONDS
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
@@ -408,4 +408,4 @@ async def eventually_sent(account: Account, to: Phone) -> Sent:
         try:
             return await say(account, to, "now")
         except (SessionNotConnectedError, UpstreamTimeoutError):
-            await account.next(LinkUp)
+            await account.next(Up)

@@ -7,17 +7,14 @@ import pytest
 
 from gateway_contracts.commands import PairByQr
 from gateway_worker.errors import SessionNotConnectedError
-from gateway_worker.sessions.hosting import (
-    HostEvent,
-    HostExited,
-    HostSpec,
-    InboundMessage,
-    InboundReceipt,
-)
+from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.host_protocol.signals import Exited
+from gateway_worker.sessions.hosting import HostEvent, HostSpec
 from gateway_worker.whatsapp.launcher import HostProcesses
 from gateway_worker.whatsapp.process import HostProcess
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 from tests.integration.whatsapp.stage import Account, Stage
+from tests.support.arrivals import InboundMessage, InboundReceipt, Seen, seen
 from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
@@ -33,7 +30,7 @@ class Replay:
         self.processes = processes
         self.directory = directory
         self.acknowledging = acknowledging
-        self.events: list[HostEvent] = []
+        self.events: list[Seen] = []
         self.host: HostProcess | None = None
 
     async def start(self) -> HostProcess:
@@ -48,11 +45,11 @@ class Replay:
         self.host = await self.processes.replay(spec, self._listen)
         return self.host
 
-    async def end(self) -> HostExited:
+    async def end(self) -> Exited:
         """Wait for the last event."""
-        await eventually(lambda: bool(self.events) and isinstance(self.events[-1], HostExited))
+        await eventually(lambda: bool(self.events) and isinstance(self.events[-1], Exited))
         last = self.events[-1]
-        assert isinstance(last, HostExited)
+        assert isinstance(last, Exited)
         return last
 
     def told(self) -> list[Spooled]:
@@ -60,8 +57,8 @@ class Replay:
         return [event for event in self.events if isinstance(event, Spooled)]
 
     async def _listen(self, event: HostEvent) -> None:
-        self.events.append(event)
-        if self.acknowledging and isinstance(event, Spooled):
+        self.events.append(seen(event))
+        if self.acknowledging and isinstance(event, Event) and event.last:
             assert self.host is not None
             self.host.acknowledge(event.record)
 
@@ -81,12 +78,12 @@ async def left_behind(stage: Stage) -> tuple[Account, list[Spooled]]:
     await account.next(InboundMessage, lambda message: message.from_me)
     await eventually(
         lambda: any(
-            isinstance(event, InboundReceipt) and sent.message_id in event.message_ids
+            isinstance(event, InboundReceipt) and event.message_id == sent.message_id
             for event in account.events
         )
     )
     account.host.kill()
-    await account.next(HostExited)
+    await account.next(Exited)
     return account, [event for event in account.events if isinstance(event, Spooled)]
 
 

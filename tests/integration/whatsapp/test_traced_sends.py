@@ -19,8 +19,8 @@ from gateway_worker.errors import (
 )
 from gateway_worker.host_protocol.layout import JOURNAL_NAME
 from gateway_worker.host_protocol.methods import Sent
+from gateway_worker.host_protocol.signals import Exited, Up
 from gateway_worker.sandbox.service.faults import Faults, QueryRefusal
-from gateway_worker.sessions.hosting import HostExited, LinkUp
 from gateway_worker.sessions.send_journal import Acknowledged, NotSubmitted, Rejected, Submitted
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
 from tests.integration.whatsapp.test_processes import alive
@@ -36,7 +36,8 @@ WORKER = """
 import asyncio, json, sys
 from pathlib import Path
 from gateway_contracts.commands import PairByQr
-from gateway_worker.sessions.hosting import HostSpec, LinkUp
+from gateway_worker.host_protocol.signals import Up
+from gateway_worker.sessions.hosting import HostSpec
 from tests.support.calls import send_text
 from gateway_worker.whatsapp.launcher import HostProcesses
 from gateway_worker.whatsapp.settings import WhatsAppSettings
@@ -45,7 +46,7 @@ async def main():
     options = json.loads(sys.argv[1])
     up = asyncio.Event()
     async def listen(event):
-        if isinstance(event, LinkUp):
+        if isinstance(event, Up):
             up.set()
     settings = WhatsAppSettings.model_validate(options["settings"])
     async with HostProcesses(settings) as processes:
@@ -131,7 +132,7 @@ async def test_a_host_killed_before_it_took_the_command(stage: Stage, account: A
     with pytest.raises(SessionNotConnectedError):
         await sending
     assert await look(stage, account, "c") == NotSubmitted()
-    await account.next(HostExited)
+    await account.next(Exited)
 
 
 async def test_a_host_killed_while_the_library_has_the_message(
@@ -157,7 +158,7 @@ async def test_a_host_killed_while_the_library_has_the_message(
     assert await look(stage, account, "a") == Submitted()
     assert await look(stage, account, "b") == NotSubmitted()
     assert [message.text for message in ben.inbox] == ["a"]
-    await account.next(HostExited)
+    await account.next(Exited)
 
 
 async def test_a_host_killed_after_a_refusal(stage: Stage, account: Account) -> None:
@@ -167,7 +168,7 @@ async def test_a_host_killed_after_a_refusal(stage: Stage, account: Account) -> 
     with pytest.raises(RateLimitedError) as refused:
         await account.host.request(send_text(to=ben.number, text="a"), command_id="refused")
     account.host.kill()
-    await account.next(HostExited)
+    await account.next(Exited)
 
     found = await look(stage, account, "refused")
 
@@ -186,7 +187,7 @@ async def test_a_host_killed_after_a_message_that_nobody_got(
     with pytest.raises(RateLimitedError):
         await account.host.request(send_text(to=ben.number, text="a"), command_id="nobody")
     account.host.kill()
-    await account.next(HostExited)
+    await account.next(Exited)
 
     assert isinstance(await look(stage, account, "nobody"), Rejected)
 
@@ -197,7 +198,7 @@ async def test_a_host_killed_after_a_part_of_a_message(stage: Stage, account: Ac
     stage.sandbox.faults.set(ben.phone.number, Faults(no_bundles=True))
     sent = await account.host.request(send_text(to=ben.phone.number, text="a"), command_id="part")
     account.host.kill()
-    await account.next(HostExited)
+    await account.next(Exited)
 
     found = await look(stage, account, "part")
 
@@ -228,7 +229,7 @@ async def test_a_worker_killed_while_it_sends(stage: Stage, account: Account) ->
         assert isinstance(found.result, Sent)
         assert found.result.message_id == arrived.message_id
         assert await look(stage, account, "b") == NotSubmitted()
-        await account.next(LinkUp)
+        await account.next(Up)
         await eventually(lambda: not any(alive(pid) for pid in pids))
     stage.sandbox.faults.clear(account.phone.number)
     await account.host.request(send_text(to=ben.number, text="c"), command_id="c")

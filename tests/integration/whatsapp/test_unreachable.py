@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from gateway_worker.host_protocol.signals import Down, Ended, Exited, Up
 from gateway_worker.sandbox.service.faults import Faults
-from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded, LinkUp
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Stage, settings_for
 from tests.support.calls import send_text
@@ -26,9 +26,9 @@ async def test_a_host_leaves_and_says_why(stage: Stage) -> None:
         pid = account.host.pid
         await stage.sandbox.service_down()
         try:
-            await account.next(LinkDown)
-            assert (await account.next(LinkEnded)).reason == "unreachable"
-            assert (await account.next(HostExited)).detail == "it left"
+            await account.next(Down)
+            assert (await account.next(Ended)).reason == "unreachable"
+            assert (await account.next(Exited)).detail == "it left"
         finally:
             await stage.sandbox.service_up()
 
@@ -46,10 +46,10 @@ async def test_a_host_whose_connection_comes_back_in_time_stays(stage: Stage) ->
         account.processes = processes
         await account.link()
         stage.sandbox.connections.drop(account.phone.number)
-        await account.next(LinkDown)
-        await account.next(LinkUp)
+        await account.next(Down)
+        await account.next(Up)
         await consistently(
-            lambda: not [event for event in account.events if isinstance(event, LinkEnded)],
+            lambda: not [event for event in account.events if isinstance(event, Ended)],
             seconds=2 * PATIENCE_SECONDS,
         )
         await account.stop()
@@ -71,9 +71,9 @@ async def test_a_send_that_is_under_way_is_not_given_up(stage: Stage) -> None:
         await ben.inbox.wait_for(lambda message: message.text == "second", timeout=10)
         await stage.sandbox.service_down()
         try:
-            await idle.next(LinkEnded)
+            await idle.next(Ended)
             await consistently(
-                lambda: not [event for event in busy.events if isinstance(event, LinkEnded)],
+                lambda: not [event for event in busy.events if isinstance(event, Ended)],
                 seconds=PATIENCE_SECONDS,
             )
         finally:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateway_worker.host_protocol.envelope import Ack, FromHost, Measured, ToHost
+from gateway_worker.host_protocol.framing import HEADER, VERSION, WireError, encode
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
-from gateway_worker.whatsapp.ipc.codec import HEADER, VERSION, WireError, encode
-from gateway_worker.whatsapp.ipc.frames import Ack, Cancel, Frame
 from gateway_worker.whatsapp.ipc.streaming import FrameProtocol
 
 
@@ -25,7 +25,7 @@ class Worker:
     """The worker's end, with what came and how it ended."""
 
     def __init__(self) -> None:
-        self.frames: list[Frame] = []
+        self.frames: list[FromHost] = []
         self.closed: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self.protocol = FrameProtocol(on_frame=self.frames.append, on_closed=self.closed.set_result)
 
@@ -35,9 +35,9 @@ class Worker:
         await asyncio.get_running_loop().create_unix_connection(lambda: self.protocol, sock=sock)
 
 
-def drain(channel: BlockingChannel, count: int) -> list[Frame]:
+def drain(channel: BlockingChannel, count: int) -> list[ToHost]:
     """Receive so many frames."""
-    received: list[Frame] = []
+    received: list[ToHost] = []
     while len(received) < count:
         received += channel.receive()
     return received
@@ -46,7 +46,7 @@ def drain(channel: BlockingChannel, count: int) -> list[Frame]:
 def answer(channel: BlockingChannel, count: int) -> None:
     """Send so many frames."""
     for number in range(count):
-        channel.send(Cancel(request=number))
+        channel.send(Measured(pss_bytes=number))
 
 
 async def test_frames_go_both_ways(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -63,7 +63,7 @@ async def test_frames_go_both_ways(pair: tuple[socket.socket, socket.socket]) ->
     await worker.closed
 
     assert received == [Ack(record=number) for number in range(500)]
-    assert worker.frames == [Cancel(request=number) for number in range(500)]
+    assert worker.frames == [Measured(pss_bytes=number) for number in range(500)]
     assert worker.closed.result() is None
 
 
@@ -75,7 +75,7 @@ async def test_several_threads_may_send(pair: tuple[socket.socket, socket.socket
 
     def send(thread: int) -> None:
         for number in range(2_000):
-            host.send(Cancel(request=thread * 10_000 + number))
+            host.send(Measured(pss_bytes=thread * 10_000 + number))
 
     threads = [threading.Thread(target=send, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -85,7 +85,7 @@ async def test_several_threads_may_send(pair: tuple[socket.socket, socket.socket
     theirs.close()
     await worker.closed
 
-    numbers = [frame.request for frame in worker.frames if isinstance(frame, Cancel)]
+    numbers = [frame.pss_bytes for frame in worker.frames if isinstance(frame, Measured)]
     for thread_number in range(4):
         own = [number for number in numbers if number // 10_000 == thread_number]
         assert own == [thread_number * 10_000 + number for number in range(2_000)]
@@ -99,10 +99,10 @@ async def test_a_broken_stream_ends_the_connection(
     worker = Worker()
     await worker.connect(ours)
 
-    theirs.sendall(encode(Cancel(request=1)) + HEADER.pack(VERSION + 1, 0, 0))
+    theirs.sendall(encode(Measured(pss_bytes=1)) + HEADER.pack(VERSION + 1, 0))
 
     assert isinstance(await worker.closed, WireError)
-    assert worker.frames == [Cancel(request=1)]
+    assert worker.frames == [Measured(pss_bytes=1)]
 
 
 async def test_sending_into_a_closed_connection_is_silent(

@@ -2,9 +2,9 @@
 
 import pytest
 
+from gateway_worker.host_protocol.failures import FailureKind
 from gateway_worker.whatsapp.convert.failures import RATE_LIMIT_SECONDS, send_failure
 from gateway_worker.whatsapp.convert.recipients import RecipientError, recipient
-from gateway_worker.whatsapp.ipc.frames import Failure
 
 
 @pytest.mark.parametrize(
@@ -42,50 +42,50 @@ GROUP = "failed to get group members: "
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("failed to send message node: websocket not connected", Failure.NOT_CONNECTED),
-        ("websocket not connected", Failure.UNCERTAIN),
-        ("client is nil", Failure.NOT_CONNECTED),
+        ("failed to send message node: websocket not connected", FailureKind.NOT_CONNECTED),
+        ("websocket not connected", FailureKind.UNCERTAIN),
+        ("client is nil", FailureKind.NOT_CONNECTED),
         (
             "failed to send message node: failed to write msg: write: connection reset by peer",
-            Failure.NOT_CONNECTED,
+            FailureKind.NOT_CONNECTED,
         ),
-        ("failed to write msg: write: connection reset by peer", Failure.UNCERTAIN),
-        (f"no LID found for {SOMEBODY} from server", Failure.UNKNOWN_RECIPIENT),
-        ("server returned error 463", Failure.REJECTED),
-        ("server returned error 479", Failure.STALE),
-        ("server returned error 429", Failure.RATE_LIMITED),
-        ("server returned error 503", Failure.TIMED_OUT),
-        ("server returned error 1000", Failure.REJECTED),
-        (LOOK_UP + "info query returned status 429: rate-overlimit", Failure.RATE_LIMITED),
-        (LOOK_UP + "info query returned status 599: whatever", Failure.TIMED_OUT),
-        (LOOK_UP + "info query returned status 403: forbidden", Failure.REJECTED),
-        (LOOK_UP + "info query timed out", Failure.TIMED_OUT),
-        (LOOK_UP + "websocket not connected", Failure.NOT_CONNECTED),
+        ("failed to write msg: write: connection reset by peer", FailureKind.UNCERTAIN),
+        (f"no LID found for {SOMEBODY} from server", FailureKind.UNKNOWN_RECIPIENT),
+        ("server returned error 463", FailureKind.REJECTED),
+        ("server returned error 479", FailureKind.STALE),
+        ("server returned error 429", FailureKind.RATE_LIMITED),
+        ("server returned error 503", FailureKind.TIMED_OUT),
+        ("server returned error 1000", FailureKind.REJECTED),
+        (LOOK_UP + "info query returned status 429: rate-overlimit", FailureKind.RATE_LIMITED),
+        (LOOK_UP + "info query returned status 599: whatever", FailureKind.TIMED_OUT),
+        (LOOK_UP + "info query returned status 403: forbidden", FailureKind.REJECTED),
+        (LOOK_UP + "info query timed out", FailureKind.TIMED_OUT),
+        (LOOK_UP + "websocket not connected", FailureKind.NOT_CONNECTED),
         (
             LOOK_UP + "websocket disconnected before info query (retry) returned response",
-            Failure.TIMED_OUT,
+            FailureKind.TIMED_OUT,
         ),
         (
             LOOK_UP + 'info query returned unknown error: <error text="rate-overlimit"/>',
-            Failure.RATE_LIMITED,
+            FailureKind.RATE_LIMITED,
         ),
-        ("missing <list> element in response to usync query", Failure.TIMED_OUT),
-        (GROUP + "you're not participating in that group", Failure.REJECTED),
-        (GROUP + "that group does not exist", Failure.REJECTED),
-        (GROUP + "info query returned status 406: not-acceptable", Failure.REJECTED),
-        (GROUP + "info query returned status 500: internal-server-error", Failure.TIMED_OUT),
-        ("failed to get device list: info query timed out", Failure.TIMED_OUT),
-        ("failed to prefetch sessions: failed to prefetch sessions: EOF", Failure.NOT_BEGUN),
+        ("missing <list> element in response to usync query", FailureKind.TIMED_OUT),
+        (GROUP + "you're not participating in that group", FailureKind.REJECTED),
+        (GROUP + "that group does not exist", FailureKind.REJECTED),
+        (GROUP + "info query returned status 406: not-acceptable", FailureKind.REJECTED),
+        (GROUP + "info query returned status 500: internal-server-error", FailureKind.TIMED_OUT),
+        ("failed to get device list: info query timed out", FailureKind.TIMED_OUT),
+        ("failed to prefetch sessions: failed to prefetch sessions: EOF", FailureKind.NOT_BEGUN),
         (
             "failed to save cached sessions: failed to store cached sessions: disk I/O error",
-            Failure.NOT_BEGUN,
+            FailureKind.NOT_BEGUN,
         ),
-        ("failed to fetch LID mappings: database is locked", Failure.NOT_BEGUN),
-        ("timed out waiting for message send response", Failure.UNCERTAIN),
-        ("websocket disconnected before message send returned response", Failure.UNCERTAIN),
-        ("websocket disconnected before message send (retry) returned resp", Failure.UNCERTAIN),
-        ("websocket disconnected before info query returned response", Failure.TIMED_OUT),
-        ("something that a later release says", Failure.UNCERTAIN),
+        ("failed to fetch LID mappings: database is locked", FailureKind.NOT_BEGUN),
+        ("timed out waiting for message send response", FailureKind.UNCERTAIN),
+        ("websocket disconnected before message send returned response", FailureKind.UNCERTAIN),
+        ("websocket disconnected before message send (retry) returned resp", FailureKind.UNCERTAIN),
+        ("websocket disconnected before info query returned response", FailureKind.TIMED_OUT),
+        ("something that a later release says", FailureKind.UNCERTAIN),
     ],
 )
 def test_what_errors_mean(text: str, kind: str) -> None:
@@ -99,10 +99,10 @@ def test_what_errors_mean(text: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("something that a later release says", Failure.TIMED_OUT),
-        ("timed out waiting for message send response", Failure.UNCERTAIN),
-        ("websocket not connected", Failure.UNCERTAIN),
-        ("server returned error 463", Failure.REJECTED),
+        ("something that a later release says", FailureKind.TIMED_OUT),
+        ("timed out waiting for message send response", FailureKind.UNCERTAIN),
+        ("websocket not connected", FailureKind.UNCERTAIN),
+        ("server returned error 463", FailureKind.REJECTED),
     ],
 )
 def test_a_store_in_which_nothing_changed(text: str, kind: str) -> None:

@@ -8,16 +8,26 @@ from pydantic import TypeAdapter
 
 from gateway_contracts import TextContent, UndecryptableReason, UnsupportedContent
 from gateway_contracts.model import MessageId
-from gateway_worker.host_protocol.wire import Person
-from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, UndecryptableMessage
-from gateway_worker.whatsapp import translate
+from gateway_worker.sessions.inbound.arrivals import ARRIVALS
+from gateway_worker.whatsapp.convert.arrival import (
+    MESSAGE_RECEIPT,
+    MESSAGE_RECEIVED,
+    MESSAGE_SENT,
+    MESSAGE_UNDECRYPTABLE,
+)
 from gateway_worker.whatsapp.convert.message import message
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.receipt import receipt
 from gateway_worker.whatsapp.convert.salvage import salvaged
 from gateway_worker.whatsapp.convert.undecryptable import undecryptable
-from gateway_worker.whatsapp.ipc import frames
-from gateway_worker.whatsapp.ipc.codec import FrameDecoder, encode
+from tests.support.arrivals import (
+    InboundMessage,
+    InboundReceipt,
+    UndecryptableMessage,
+    arrived,
+    event,
+    through,
+)
 from tests.unit.whatsapp.library_messages import LID, arrival, e2e, events, jid, source
 from tests.unit.whatsapp.test_convert_strangers import field
 
@@ -35,16 +45,9 @@ TIMES = {
 IDS = ["", " ", "two words", "ümlaut", "A" * 129, "NUL\x00"]
 
 
-def through(frame: Any) -> Any:
-    """Send a frame over the wire and return the session's event."""
-    (read,) = FrameDecoder().feed(encode(frame))
-    assert isinstance(read, translate.EventFrame)
-    return translate.host_event(read)
-
-
 def told(event: Any) -> InboundMessage:
     """Convert a message that has to be told."""
-    frame = message(event, record=1, offline=False, people=PEOPLE)
+    frame = message(event, offline=False, people=PEOPLE)
     assert frame is not None
     arrived = through(frame)
     assert isinstance(arrived, InboundMessage)
@@ -87,15 +90,17 @@ def test_a_receipt_with_a_time_that_is_none(seconds: int) -> None:
     """Likewise; a word of an unreadable message just has none."""
     origin = source(Chat=BEN, Sender=BEN)
     event = events.Receipt(MessageSource=origin, MessageIDs=["A"], Timestamp=seconds, Type=4)
-    frame = receipt(event, record=1, people=PEOPLE)
-    assert frame is not None
+    (frame,) = receipt(event, people=PEOPLE)
     arrived = through(frame)
     assert isinstance(arrived, InboundReceipt)
-    assert (arrived.partial, arrived.message_ids, is_now(arrived.timestamp)) == (True, ("A",), True)
+    assert (arrived.partial, arrived.message_id, is_now(arrived.timestamp)) == (True, "A", True)
 
     word = events.UndecryptableMessage(Info=from_ben().Info)
     word.Info.Timestamp = seconds * 1000
-    assert through(undecryptable(word, record=1, people=PEOPLE)).timestamp is None
+    found = undecryptable(word, people=PEOPLE)
+    assert found is not None
+    assert isinstance(unreadable := through(found), UndecryptableMessage)
+    assert unreadable.timestamp is None
 
 
 @pytest.mark.parametrize("identity", IDS)
@@ -110,10 +115,10 @@ def test_an_id_that_is_none(identity: str) -> None:
     event = events.Receipt(
         MessageSource=source(Chat=BEN, Sender=BEN), MessageIDs=[identity, "B"], Timestamp=1, Type=1
     )
-    frame = receipt(event, record=1, people=PEOPLE)
-    assert frame is not None
-    expected = ("B",) if not identity else (arrived.message_id, "B")
-    assert (frame.message_ids, frame.partial) == (expected, bool(identity))
+    found = receipt(event, people=PEOPLE)
+    expected = ["B"] if not identity else [arrived.message_id, "B"]
+    assert [one.data["message_id"] for one in found] == expected
+    assert {one.is_partial for one in found} == {bool(identity)}
 
 
 def test_messages_without_an_id_are_told_apart() -> None:
@@ -182,9 +187,7 @@ def test_a_content_that_cannot_be_read(end: bytes) -> None:
     """Who wrote, when and where is told."""
     info = from_ben(e2e.Message()).SerializePartialToString()
     payload = info[: -len(field(2, b""))] + field(2, end)
-    frame = salvaged(
-        payload, parse=events.Message.FromString, record=1, offline=True, people=PEOPLE
-    )
+    frame = salvaged(payload, parse=events.Message.FromString, offline=True, people=PEOPLE)
     assert frame is not None
     arrived = through(frame)
 
@@ -197,36 +200,66 @@ def test_a_content_that_cannot_be_read(end: bytes) -> None:
 @pytest.mark.parametrize("payload", [b"", b"\xff" * 40, b"\x0a\xff", field(1, b"\xff")])
 def test_nothing_that_can_be_read(payload: bytes) -> None:
     """That there was something is told."""
-    frame = salvaged(
-        payload, parse=events.Message.FromString, record=7, offline=False, people=PEOPLE
-    )
+    frame = salvaged(payload, parse=events.Message.FromString, offline=False, people=PEOPLE)
     assert frame is not None
-    arrived = through(frame)
+    arrived = through(frame, record=7)
 
     assert isinstance(arrived, UndecryptableMessage)
     assert (arrived.record, arrived.reason) == (7, UndecryptableReason.UNREADABLE)
     assert (arrived.chat, arrived.sender, arrived.timestamp) == (None, None, None)
 
 
+MESSAGE = {
+    "message_id": "A",
+    "chat": "c",
+    "sender": {"jid": "j"},
+    "timestamp": "2026-11-24T06:00:00Z",
+    "content": {"kind": "text", "text": "x"},
+}
+
+
 @pytest.mark.parametrize(
     "values",
-    [{"chat": "x" * 200}, {"message_id": "x" * 200}, {"sender": Person(jid="x" * 200)}],
+    [
+        {"chat": "x" * 200},
+        {"message_id": "x" * 200},
+        {"sender": {"jid": "x" * 200}},
+        {"sender": {"jid": "x" * 200}, "content": {}},
+        {"timestamp": "yesterday"},
+        {"content": None, "chat": None},
+    ],
     ids=str,
 )
 def test_a_host_that_says_what_does_not_fit(values: dict[str, Any]) -> None:
     """It is told that there was something, for only hosts that are taken over say so."""
-    frame = frames.Message(
-        **{
-            "record": 1,
-            "message_id": "A",
-            "chat": "c",
-            "sender": Person(jid="j"),
-            "from_me": False,
-            "is_group": False,
-            "timestamp": 1,
-            "content": {"kind": "text", "text": "x"},
-            **values,
-        }
-    )
+    told = event(MESSAGE_RECEIVED, {**MESSAGE, **values})
 
-    assert through(frame).reason is UndecryptableReason.UNREADABLE
+    assert isinstance(found := arrived(told, fits=False), UndecryptableMessage)
+    assert found.reason is UndecryptableReason.UNREADABLE
+    assert found.message_id.startswith("invalid-")
+
+
+@pytest.mark.parametrize("type_", ["wa.command.succeeded.v1", "wa.session.status.v1", "x"])
+def test_a_host_that_tells_what_is_no_arrival(type_: str) -> None:
+    """It cannot say how a command has ended."""
+    assert isinstance(arrived(event(type_, MESSAGE), fits=False), UndecryptableMessage)
+
+
+@pytest.mark.parametrize("content", [{"kind": "text"}, {"kind": "hologram"}, {"kind": 5}, {}])
+def test_a_content_that_is_none_of_the_contract_s(content: dict[str, Any]) -> None:
+    """It is announced by what it says that it is, and in part."""
+    told = event(MESSAGE_RECEIVED, {**MESSAGE, "content": content})
+
+    assert isinstance(found := arrived(told, fits=False), InboundMessage)
+    assert found.content == UnsupportedContent(message_type=str(content.get("kind")))
+    assert (found.message_id, found.partial) == ("A", True)
+
+
+def test_types_of_events_are_the_contract_s() -> None:
+    """Hosts write them out, because they do not have the contract."""
+    assert set(ARRIVALS) == {
+        MESSAGE_RECEIVED,
+        MESSAGE_SENT,
+        MESSAGE_RECEIPT,
+        MESSAGE_UNDECRYPTABLE,
+    }

@@ -1,14 +1,17 @@
-"""Messages and receipts as frames: who wrote, where, and what is left out."""
+"""Messages and receipts as events: who wrote, where, and what is left out."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from gateway_contracts import ReceiptStatus, TextContent
+from gateway_contracts.events import Participant
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.message import message
 from gateway_worker.whatsapp.convert.people import People, account, without_device
 from gateway_worker.whatsapp.convert.receipt import receipt
-from gateway_worker.whatsapp.ipc.frames import Message, Receipt
+from tests.support.arrivals import InboundMessage, InboundReceipt, through
 from tests.unit.whatsapp.library_messages import GROUP, LID, arrival, e2e, events, jid, source
 
 BEN = Person(jid="4915550002@s.whatsapp.net", lid="802@lid", phone_number="+4915550002")
@@ -16,6 +19,7 @@ BEN_NAMED = Person(
     jid="4915550002@s.whatsapp.net", lid="802@lid", phone_number="+4915550002", push_name="Ben"
 )
 OWN = Person(jid="4915550001:3@s.whatsapp.net", lid="801:3@lid", phone_number="+4915550001")
+MOMENT = datetime.fromtimestamp(1_795_502_481, tz=UTC)
 HELLO = e2e.Message(conversation="hello")
 
 
@@ -24,11 +28,33 @@ def people(known: dict[str, str] | None = None) -> People:
     return People(phone_of=(known or {}).get, own=OWN)
 
 
-def frame_of(origin: Any, **values: Any) -> Message | None:
-    """Convert a text that says hello."""
+def frame_of(origin: Any, **values: Any) -> InboundMessage | None:
+    """Return how a text that says hello arrives."""
     known = values.pop("known", {})
     event = arrival(HELLO, origin=origin, **values)
-    return message(event, record=7, offline=False, people=people(known))
+    found = message(event, offline=False, people=people(known))
+    if found is None:
+        return None
+    arrived = through(found, record=7)
+    assert isinstance(arrived, InboundMessage)
+    return arrived
+
+
+def receipts_of(event: Any, *, known: dict[str, str] | None = None) -> list[InboundReceipt]:
+    """Return how a receipt arrives."""
+    found = [through(one, record=9) for one in receipt(event, people=people(known))]
+    assert all(isinstance(one, InboundReceipt) for one in found)
+    return [one for one in found if isinstance(one, InboundReceipt)]
+
+
+def participant(person: Person) -> Participant:
+    """Return a person as the contract has them."""
+    return Participant(
+        jid=person.jid,
+        lid=person.lid,
+        phone_number=person.phone_number,
+        push_name=person.push_name,
+    )
 
 
 def test_a_message_of_a_stranger() -> None:
@@ -37,15 +63,19 @@ def test_a_message_of_a_stranger() -> None:
         source(Chat=jid("802", LID), Sender=jid("802", LID, 5), SenderAlt=jid("4915550002"))
     )
 
-    assert frame == Message(
+    assert frame == InboundMessage(
         record=7,
         message_id="3EB0AA",
         chat="4915550002@s.whatsapp.net",
-        sender=BEN_NAMED,
+        sender=participant(BEN_NAMED),
         from_me=False,
         is_group=False,
-        timestamp=1_795_502_481,
-        content={"kind": "text", "text": "hello"},
+        timestamp=MOMENT,
+        content=TextContent(text="hello"),
+        quoted_id=None,
+        quoted_participant=None,
+        offline=False,
+        partial=False,
     )
 
 
@@ -56,7 +86,7 @@ def test_a_number_that_only_the_store_knows() -> None:
     frame = frame_of(origin, known={"802": "4915550002"})
 
     assert frame is not None
-    assert (frame.chat, frame.sender) == (BEN.jid, BEN_NAMED)
+    assert (frame.chat, frame.sender) == (BEN.jid, participant(BEN_NAMED))
 
 
 def test_a_number_that_nobody_knows() -> None:
@@ -65,7 +95,7 @@ def test_a_number_that_nobody_knows() -> None:
 
     assert frame is not None
     assert frame.chat == "802@lid"
-    assert frame.sender == Person(jid="802@lid", lid="802@lid", push_name="Ben")
+    assert frame.sender == Participant(jid="802@lid", lid="802@lid", push_name="Ben")
 
 
 def test_addressing_by_phone_number() -> None:
@@ -77,7 +107,7 @@ def test_addressing_by_phone_number() -> None:
     )
 
     assert frame is not None
-    assert (frame.chat, frame.sender) == (BEN.jid, BEN_NAMED)
+    assert (frame.chat, frame.sender) == (BEN.jid, participant(BEN_NAMED))
 
 
 def test_what_the_owner_wrote_on_the_phone() -> None:
@@ -95,7 +125,7 @@ def test_what_the_owner_wrote_on_the_phone() -> None:
     assert frame is not None
     assert frame.from_me
     assert frame.chat == BEN.jid
-    assert frame.sender == Person(
+    assert frame.sender == Participant(
         jid="4915550001@s.whatsapp.net", lid="801@lid", phone_number="+4915550001"
     )
 
@@ -113,7 +143,7 @@ def test_a_group() -> None:
 
     assert frame is not None
     assert (frame.chat, frame.is_group) == ("120363000000000001@g.us", True)
-    assert frame.sender == BEN_NAMED
+    assert frame.sender == participant(BEN_NAMED)
 
 
 def test_a_broadcast_list() -> None:
@@ -160,16 +190,19 @@ def test_receipts_that_count(kind: int, status: str) -> None:
         Type=kind,
     )
 
-    frame = receipt(event, record=9, people=people({"802": "4915550002"}))
-
-    assert frame == Receipt(
-        record=9,
-        message_ids=("3EB0A", "3EB0B"),
-        chat=BEN.jid,
-        participant=BEN,
-        status=status,
-        timestamp=1_795_502_481,
-    )
+    assert receipts_of(event, known={"802": "4915550002"}) == [
+        InboundReceipt(
+            record=9,
+            last=True,
+            message_id=message_id,
+            chat=BEN.jid,
+            participant=participant(BEN),
+            status=ReceiptStatus(status),
+            timestamp=MOMENT,
+            partial=False,
+        )
+        for message_id in ("3EB0A", "3EB0B")
+    ]
 
 
 def test_a_receipt_in_a_group() -> None:
@@ -182,9 +215,8 @@ def test_a_receipt_in_a_group() -> None:
         Type=4,
     )
 
-    frame = receipt(event, record=1, people=people())
+    (frame,) = receipts_of(event)
 
-    assert frame is not None
     assert (frame.chat, frame.participant.jid) == ("120363000000000001@g.us", "802@lid")
 
 
@@ -201,7 +233,7 @@ def test_receipts_that_say_nothing(kind: int, from_me: bool, ids: list[str]) -> 
         Type=kind,
     )
 
-    assert receipt(event, record=1, people=people()) is None
+    assert receipts_of(event) == []
 
 
 def test_the_account_of_a_device() -> None:

@@ -1,12 +1,14 @@
 """Messages that cannot be read, from lines of the library's log and from its events."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from gateway_worker.whatsapp.convert.arrival import Arrival
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.undecryptable import old_counter, swallowed, undecryptable
-from gateway_worker.whatsapp.ipc.frames import Undecryptable
+from tests.support.arrivals import UndecryptableMessage, through
 from tests.unit.whatsapp.library_messages import GROUP, LID, events, jid, source
 
 PHONES = {"77": "4915500001"}
@@ -14,11 +16,20 @@ PEOPLE = People(phone_of=PHONES.get)
 TAIL = b": failed to decrypt normal message: received message with old counter\x12\x04WARN"
 
 
-def read(line: bytes) -> Undecryptable | None:
+def arrives(found: Arrival | None) -> UndecryptableMessage | None:
+    """Return how it arrives, if it does."""
+    if found is None:
+        return None
+    arrived = through(found)
+    assert isinstance(arrived, UndecryptableMessage)
+    return arrived
+
+
+def read(line: bytes) -> UndecryptableMessage | None:
     """Return what a line of the log becomes."""
     payload = swallowed(b"\n\x60Ignoring message " + line + TAIL)
     assert payload is not None
-    return old_counter(payload, record=4, people=PEOPLE)
+    return arrives(old_counter(payload, people=PEOPLE))
 
 
 @pytest.mark.parametrize(
@@ -40,8 +51,8 @@ def test_a_line_of_the_log(line: bytes, chat: str, sender: str | None) -> None:
     frame = read(line)
 
     assert frame is not None
-    assert (frame.message_id, frame.record, frame.reason) == ("3EB0", 4, "old_counter")
-    assert (frame.chat, frame.sender and frame.sender.jid) == (chat, sender)
+    assert (frame.message_id, frame.reason) == ("3EB0", "old_counter")
+    assert (frame.chat, frame.sender) == (chat, sender)
 
 
 def test_what_is_not_announced() -> None:
@@ -77,23 +88,23 @@ def test_an_event() -> None:
     """As a message that could be read, so that both can be joined by chat and id."""
     origin = source(Chat=jid("77", LID), Sender=jid("77", LID, 3))
 
-    frame = undecryptable(_event(origin), record=9, people=PEOPLE)
+    frame = arrives(undecryptable(_event(origin), people=PEOPLE))
 
     assert frame is not None
     assert frame.chat == "4915500001@s.whatsapp.net"
-    assert frame.sender is not None
-    assert (frame.sender.jid, frame.sender.lid) == ("4915500001@s.whatsapp.net", "77@lid")
-    assert (frame.timestamp, frame.reason, frame.record) == (5, "undecryptable", 9)
+    assert frame.sender == "4915500001@s.whatsapp.net"
+    assert frame.timestamp == datetime.fromtimestamp(5, tz=UTC)
+    assert frame.reason == "undecryptable"
 
 
 def test_an_event_in_a_group_and_one_that_is_none() -> None:
     """The group is the conversation; for an id that does not fit the contract another stands."""
     origin = source(Chat=jid("1203", GROUP), Sender=jid("49"), IsGroup=True)
 
-    frame = undecryptable(_event(origin), record=1, people=PEOPLE)
+    frame = arrives(undecryptable(_event(origin), people=PEOPLE))
 
     assert frame is not None
     assert frame.chat == "1203@g.us"
-    odd = undecryptable(_event(origin, identity="a b"), record=1, people=PEOPLE)
+    odd = arrives(undecryptable(_event(origin, identity="a b"), people=PEOPLE))
     assert odd is not None
     assert odd.message_id.startswith("invalid-")

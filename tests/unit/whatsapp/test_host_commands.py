@@ -13,9 +13,9 @@ import threading, time
 from queue import Queue
 from gateway_worker.whatsapp.host.commands import Commands
 from gateway_worker.host_protocol.methods import SendMessage, Sent
-from gateway_worker.whatsapp.convert.failures import SendFailure
+from gateway_worker.host_protocol.failures import Failure
 from gateway_worker.whatsapp.host.sending import SendFailedError
-from gateway_worker.whatsapp.ipc.frames import Request
+from gateway_worker.host_protocol.envelope import Request
 
 class Sender:
     sending, may_end = Queue(), threading.Event()
@@ -27,12 +27,13 @@ class Sender:
         self.sending.put(request.call.to)
         self.may_end.wait()
         if self.is_given_up:
-            raise SendFailedError(SendFailure(kind="timed_out", detail="given up"))
+            raise SendFailedError(Failure(kind="timed_out", detail="given up"))
         return Sent(message_id="3EB0", chat=request.call.to, timestamp=1)
     chats = None  # nobody asks for them
 
 def hear(frame):
-    print(type(frame).__name__, frame.request, getattr(frame, "kind", ""))
+    failure = frame.failure
+    print("Failed" if failure else "Response", frame.request, failure.kind if failure else "")
 
 sender = Sender()
 commands = Commands(
@@ -107,7 +108,7 @@ import threading, time
 from queue import Queue
 from gateway_worker.whatsapp.host.commands import Commands
 from gateway_worker.host_protocol.methods import Chats, FindChats
-from gateway_worker.whatsapp.ipc.frames import Request
+from gateway_worker.host_protocol.envelope import Request
 
 class Sender:
     asked, may_end = Queue(), threading.Event()
@@ -132,7 +133,8 @@ def ask(request):
 
 def hear():
     frame = told.get()
-    print(type(frame).__name__, frame.request, getattr(frame, "kind", ""))
+    failure = frame.failure
+    print("Failed" if failure else "Response", frame.request, failure.kind if failure else "")
 
 ask(1)
 Sender.asked.get()

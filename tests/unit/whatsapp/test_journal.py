@@ -13,6 +13,7 @@ import pytest
 
 from gateway_worker.errors import RecipientNotOnWhatsAppError
 from gateway_worker.host_protocol import journal_format
+from gateway_worker.host_protocol.failures import FailureKind
 from gateway_worker.host_protocol.journal_format import Answer, Refusal
 from gateway_worker.host_protocol.layout import JOURNAL_NAME, LOCK_NAME
 from gateway_worker.host_protocol.methods import Sent
@@ -26,7 +27,6 @@ from gateway_worker.sessions.send_journal import (
 )
 from gateway_worker.whatsapp.host import journal as writing
 from gateway_worker.whatsapp.host.journal import LIMIT_BYTES, SendJournal
-from gateway_worker.whatsapp.ipc.frames import Failure
 from gateway_worker.whatsapp.journal import Run, trace
 from tests.support.pacing import consistently
 
@@ -83,14 +83,14 @@ async def test_a_refusal_is_told_as_the_error_that_it_was(directory: Path) -> No
     """An uncertain end is no refusal; a later attempt replaces an earlier one."""
     journal = opened(directory)
     journal.handing("c")
-    journal.refused(Refusal(command_id="c", kind=Failure.UNKNOWN_RECIPIENT, detail="nobody"))
+    journal.refused(Refusal(command_id="c", kind=FailureKind.UNKNOWN_RECIPIENT, detail="nobody"))
     found = await look(directory)
     assert isinstance(found, Rejected)
     assert isinstance(found.error, RecipientNotOnWhatsAppError)
 
     journal.handing("c")
     assert await look(directory) == Submitted()
-    journal.refused(Refusal(command_id="c", kind=Failure.UNCERTAIN, detail="no answer"))
+    journal.refused(Refusal(command_id="c", kind=FailureKind.UNCERTAIN, detail="no answer"))
     assert await look(directory) == Submitted()
 
 

@@ -18,29 +18,33 @@ from gateway_worker.errors import (
     UpstreamRejectedError,
     UpstreamTimeoutError,
 )
+from gateway_worker.host_protocol import envelope
+from gateway_worker.host_protocol.envelope import Event, FromHost, ToHost
+from gateway_worker.host_protocol.failures import Failure, FailureKind
+from gateway_worker.host_protocol.forking import Reaped
+from gateway_worker.host_protocol.framing import encode
 from gateway_worker.host_protocol.journal_format import Answer, Refusal
 from gateway_worker.host_protocol.layout import LOCK_NAME
 from gateway_worker.host_protocol.methods import Call, Chats, Done, FindChats, Logout, Sent
-from gateway_worker.host_protocol.wire import Person
-from gateway_worker.sessions.hosting import HostEvent, HostExited, InboundMessage, LinkEnded
+from gateway_worker.host_protocol.signals import Down, Ended, Exited
+from gateway_worker.host_protocol.wire import Frame
+from gateway_worker.sessions.hosting import HostEvent
 from gateway_worker.whatsapp.forkserver import ForkedHost
 from gateway_worker.whatsapp.host.journal import SendJournal
-from gateway_worker.whatsapp.ipc import frames
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
-from gateway_worker.whatsapp.ipc.codec import encode
-from gateway_worker.whatsapp.ipc.frames import Failure
+from gateway_worker.whatsapp.notices import NOTICE_LENGTH, NOTICES
 from gateway_worker.whatsapp.process import (
     MOST_MEMORY_BYTES,
     MOST_WAITING_BYTES,
-    NOTICE_LENGTH,
-    NOTICES,
+    SPARE_EVENTS,
     HostProcess,
 )
 from gateway_worker.whatsapp.settings import WhatsAppSettings
+from tests.support.arrivals import event
 from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
-START = frames.Start(
+START = envelope.Start(
     directory="/nowhere",
     device_store="store.db",
     resume_jid=None,
@@ -72,9 +76,9 @@ class Puppet:
         self.notices: list[str] = []
         self._socket = sock
         self._channel = BlockingChannel(sock)
-        self._received: list[frames.Frame] = []
+        self._received: list[ToHost] = []
 
-    def say(self, *said: frames.Frame) -> None:
+    def say(self, *said: FromHost) -> None:
         """Send frames to the worker."""
         for frame in said:
             self._channel.send(frame)
@@ -102,7 +106,7 @@ class Puppet:
         """Close the connection."""
         self._socket.close()
 
-    async def hear(self, kind: type[frames.Frame]) -> frames.Frame:
+    async def hear(self, kind: type[Frame]) -> Frame:
         """Return the next frame of this kind from the worker."""
         while True:
             while self._received:
@@ -158,7 +162,7 @@ async def puppet(
     one = Puppet(host=host, sock=theirs, events=events)
     one.notices = notices
     try:
-        await one.hear(frames.Start)
+        await one.hear(envelope.Start)
         yield one
     finally:
         host.kill()
@@ -167,18 +171,10 @@ async def puppet(
         await host.finish(seconds=5)
 
 
-def message(record: int, *, timestamp: int = 1) -> frames.Message:
-    """Return a message; with a time beyond all calendars it is one that cannot be told."""
-    return frames.Message(
-        record=record,
-        message_id=f"3EB0{record}",
-        chat="1@s.whatsapp.net",
-        sender=Person(jid="1@s.whatsapp.net"),
-        from_me=False,
-        is_group=False,
-        timestamp=timestamp,
-        content={"kind": "text", "text": "Hello"},
-    )
+def message(record: int, *, part: int = 0, last: bool = True) -> envelope.Event:
+    """Return an event of a record."""
+    data = {"message_id": f"3EB0{record}"}
+    return event("wa.message.received.v1", data, record=record, part=part, last=last)
 
 
 async def test_each_record_is_acknowledged_by_itself(tmp_path: Path) -> None:
@@ -189,12 +185,12 @@ async def test_each_record_is_acknowledged_by_itself(tmp_path: Path) -> None:
 
         for record in (1, 3, 4, 6):
             host.host.acknowledge(record)
-        first = await host.hear(frames.Ack)
+        first = await host.hear(envelope.Ack)
         for record in (5, 2, 2):
             host.host.acknowledge(record)
-        second = await host.hear(frames.Ack)
+        second = await host.hear(envelope.Ack)
 
-        assert (first, second) == (frames.Ack(record=1, beyond=(3, 4, 6)), frames.Ack(record=6))
+        assert (first, second) == (envelope.Ack(record=1, beyond=(3, 4, 6)), envelope.Ack(record=6))
 
 
 async def test_many_acknowledgements_are_one_frame(tmp_path: Path) -> None:
@@ -205,17 +201,17 @@ async def test_many_acknowledgements_are_one_frame(tmp_path: Path) -> None:
         for record in (3, 9, 4, 77):
             host.host.acknowledge(record)
 
-        assert await host.hear(frames.Ack) == frames.Ack(record=9)
+        assert await host.hear(envelope.Ack) == envelope.Ack(record=9)
 
 
 async def test_the_ids_of_a_chat(tmp_path: Path) -> None:
     """The host knows them; one that does not answer is given up."""
     async with puppet(tmp_path) as host:
         asking = asyncio.create_task(host.host.request(FindChats(to="15550100002")))
-        asked = await host.hear(frames.Request)
-        assert isinstance(asked, frames.Request)
+        asked = await host.hear(envelope.Request)
+        assert isinstance(asked, envelope.Request)
         chats = Chats(chats=("a@s.whatsapp.net", "b@lid"))
-        host.say(frames.Response(request=asked.request, result=chats))
+        host.say(envelope.Response(request=asked.request, result=chats))
 
         assert (asked.call, await asking) == (FindChats(to="15550100002"), chats)
 
@@ -224,9 +220,9 @@ async def test_an_answer_to_something_else_is_none(tmp_path: Path) -> None:
     """A host that is not itself any more does not make the worker believe anything."""
     async with puppet(tmp_path) as host:
         sending = asyncio.create_task(host.host.request(send_text(to="1", text="x")))
-        asked = await host.hear(frames.Request)
-        assert isinstance(asked, frames.Request)
-        host.say(frames.Response(request=asked.request, result=Done()))
+        asked = await host.hear(envelope.Request)
+        assert isinstance(asked, envelope.Request)
+        host.say(envelope.Response(request=asked.request, result=Done()))
 
         with pytest.raises(UncertainError):
             await sending
@@ -237,7 +233,7 @@ async def test_a_host_that_dies_under_what_may_be_repeated(tmp_path: Path, call:
     """It is repeated: only what must not be done twice is uncertain."""
     async with puppet(tmp_path) as host:
         asking = asyncio.create_task(host.host.request(call))
-        await host.hear(frames.Request)
+        await host.hear(envelope.Request)
         host.host.kill()
         host.hang_up()
 
@@ -248,28 +244,32 @@ async def test_a_host_that_dies_under_what_may_be_repeated(tmp_path: Path, call:
 async def test_a_listener_that_fails_does_not_end_the_host(tmp_path: Path) -> None:
     """The next events come as usual."""
     failing: Callable[[HostEvent], bool] = lambda one: (  # noqa: E731
-        isinstance(one, InboundMessage) and one.record == 1
+        isinstance(one, Event) and one.record == 1
     )
     async with puppet(tmp_path, fail_on=failing) as host:
         host.say(message(1), message(2))
 
         events = await host.told(2)
 
-        assert [type(event) for event in events] == [InboundMessage] * 2
+        assert [type(event) for event in events] == [Event] * 2
 
 
 async def test_a_send_without_an_answer_is_uncertain(tmp_path: Path) -> None:
     """The host is asked to give it up; an answer after that is nobody's."""
     async with puppet(tmp_path) as host:
         sending = asyncio.create_task(host.host.request(send_text(to="1", text="x")))
-        request = await host.hear(frames.Request)
-        assert isinstance(request, frames.Request)
+        request = await host.hear(envelope.Request)
+        assert isinstance(request, envelope.Request)
 
-        assert await host.hear(frames.Cancel) == frames.Cancel(request=request.request)
+        assert await host.hear(envelope.Cancel) == envelope.Cancel(request=request.request)
         with pytest.raises(UncertainError):
             await sending
 
-        host.say(frames.Failed(request=request.request, kind=Failure.REJECTED, detail="late"))
+        host.say(
+            envelope.Response(
+                request=request.request, failure=Failure(kind=FailureKind.REJECTED, detail="late")
+            )
+        )
         host.say(message(1))
         await host.told(1)
 
@@ -278,10 +278,12 @@ async def test_a_send_that_had_not_begun_can_be_repeated(tmp_path: Path) -> None
     """That is another error than not knowing."""
     async with puppet(tmp_path) as host:
         sending = asyncio.create_task(host.host.request(send_text(to="1", text="x")))
-        cancel = await host.hear(frames.Cancel)
-        assert isinstance(cancel, frames.Cancel)
+        cancel = await host.hear(envelope.Cancel)
+        assert isinstance(cancel, envelope.Cancel)
 
-        host.say(frames.Failed(request=cancel.request, kind=Failure.NOT_BEGUN, detail=""))
+        host.say(
+            envelope.Response(request=cancel.request, failure=Failure(kind=FailureKind.NOT_BEGUN))
+        )
 
         with pytest.raises(SessionNotConnectedError):
             await sending
@@ -305,7 +307,7 @@ async def test_a_host_that_speaks_nonsense_is_ended(tmp_path: Path) -> None:
     """Requests under way are uncertain, and the last event comes after all others."""
     async with puppet(tmp_path) as host:
         sending = asyncio.create_task(host.host.request(send_text(to="1", text="x")))
-        await host.hear(frames.Request)
+        await host.hear(envelope.Request)
 
         host.say(message(1))
         host.say_bytes(b"\xff" * 100)
@@ -315,22 +317,22 @@ async def test_a_host_that_speaks_nonsense_is_ended(tmp_path: Path) -> None:
         with pytest.raises(SessionNotConnectedError):
             await host.host.request(send_text(to="1", text="y"))
     events = await host.told(2)
-    assert isinstance(events[0], InboundMessage)
-    assert events[-1] == HostExited(expected=False, detail="killed by SIGKILL")
+    assert isinstance(events[0], Event)
+    assert events[-1] == Exited(expected=False, detail="killed by SIGKILL")
 
 
 async def test_a_host_that_says_that_it_leaves_and_stays_is_ended(tmp_path: Path) -> None:
     """Nobody waits for it longer than for one that was told to leave."""
     impatient = WhatsAppSettings(drain_seconds=0, stop_seconds=0.1)
     async with puppet(tmp_path, settings=impatient) as host:
-        host.say(frames.Ended(reason="store_unreachable", detail="for a test"))
+        host.say(Ended(reason="store_unreachable", detail="for a test"))
 
         await host.host.gone()
         host.hang_up()
 
     events = await host.told(2)
-    assert isinstance(events[0], LinkEnded)
-    assert events[-1] == HostExited(expected=False, detail="killed by SIGKILL")
+    assert isinstance(events[0], Ended)
+    assert events[-1] == Exited(expected=False, detail="killed by SIGKILL")
 
 
 async def _send_and_die(directory: Path, note: Callable[[SendJournal], None]) -> object:
@@ -341,7 +343,7 @@ async def _send_and_die(directory: Path, note: Callable[[SendJournal], None]) ->
         sending = asyncio.create_task(
             host.host.request(send_text(to="1", text="x"), command_id="c")
         )
-        await host.hear(frames.Request)
+        await host.hear(envelope.Request)
         note(journal)
         host.host.kill()
         host.hang_up()
@@ -376,7 +378,7 @@ async def test_a_host_that_dies_before_or_while_it_sends(tmp_path: Path) -> None
     refused = await _send_and_die(
         tmp_path,
         lambda journal: journal.refused(
-            Refusal(command_id="c", kind=Failure.REJECTED, detail="479")
+            Refusal(command_id="c", kind=FailureKind.REJECTED, detail="479")
         ),
     )
     assert isinstance(refused, UpstreamRejectedError)
@@ -386,7 +388,7 @@ async def test_a_host_that_dies_before_or_while_it_sends(tmp_path: Path) -> None
 async def test_a_host_that_says_too_much_has_to_wait(tmp_path: Path, text: str) -> None:
     """What it says fills its own memory, not the worker's; once there is room it goes on."""
     gate = asyncio.Event()
-    data = encode(frames.Down(detail=text)) * (1 if text else 100)
+    data = encode(Down(detail=text)) * (1 if text else 100)
     async with puppet(tmp_path, settings=QUICK, gate=gate) as host:
         left = await host.flood(data, turns=300)
 
@@ -396,7 +398,54 @@ async def test_a_host_that_says_too_much_has_to_wait(tmp_path: Path, text: str) 
         gate.set()
         await asyncio.to_thread(host.say_bytes, left)
         await asyncio.to_thread(host.say, message(1))
-        await eventually(lambda: any(isinstance(one, InboundMessage) for one in host.events))
+        await eventually(lambda: any(isinstance(one, Event) for one in host.events))
+
+
+async def test_a_host_that_tells_more_than_it_may_has_to_wait(tmp_path: Path) -> None:
+    """What is told and not acknowledged is bounded, though nobody waits where it is taken."""
+    settings = WhatsAppSettings(in_flight=1)
+    most = settings.in_flight + SPARE_EVENTS
+    total = 40 * most
+    records = b"".join(encode(message(record)) for record in range(1, total + 1))
+    async with puppet(tmp_path, settings=settings) as host:
+        writing = asyncio.create_task(asyncio.to_thread(host.say_bytes, records))
+        await eventually(lambda: host.host._is_paused)
+        await eventually(host.host._events.empty)
+        assert most <= len(host.events) < total
+
+        acknowledged = 0
+        while acknowledged < total:
+            await eventually(lambda: len(host.events) > acknowledged)  # noqa: B023 - awaited here
+            acknowledged += 1
+            host.host.acknowledge(acknowledged)
+        await writing
+
+
+async def test_many_events_of_one_record_are_no_flood(tmp_path: Path) -> None:
+    """A receipt may name very many messages."""
+    parts = 3 * (QUICK.in_flight + SPARE_EVENTS)
+    data = b"".join(encode(message(1, part=part, last=part == parts - 1)) for part in range(parts))
+    async with puppet(tmp_path) as host:
+        with capture_logs() as logs:
+            await asyncio.to_thread(host.say_bytes, data)
+            await host.told(parts)
+        assert logs == []
+        host.host.acknowledge(1)
+        assert await host.hear(envelope.Ack) == envelope.Ack(record=1)
+
+
+async def test_a_host_that_dies_while_it_has_to_wait(tmp_path: Path) -> None:
+    """What it had written is taken, and its end is told."""
+    settings = WhatsAppSettings(in_flight=1)
+    most = settings.in_flight + SPARE_EVENTS
+    async with puppet(tmp_path, settings=settings) as host:
+        records = b"".join(encode(message(record)) for record in range(1, most + 1))
+        await asyncio.to_thread(host.say_bytes, records)
+        await host.told(most)
+        host.host.kill()
+        host.hang_up()
+
+        await eventually(lambda: isinstance(host.events[-1], Exited))
 
 
 async def test_a_flood_of_notices_is_no_flood_in_the_log(tmp_path: Path) -> None:
@@ -404,7 +453,7 @@ async def test_a_flood_of_notices_is_no_flood_in_the_log(tmp_path: Path) -> None
     async with puppet(tmp_path) as host:
         with capture_logs() as logs:
             made_up = (
-                frames.Notice(event=f"made up {number}", detail="x" * 1_000)
+                envelope.Notice(event=f"made up {number}", detail="x" * 1_000)
                 for number in range(1_000)
             )
             await asyncio.to_thread(host.say, *made_up)
@@ -420,7 +469,7 @@ async def test_a_host_s_word_of_its_memory_is_believed_within_reason(tmp_path: P
     async with puppet(tmp_path) as host:
         believed: list[int | None] = []
         for told in (5, -7, 1 << 60):
-            host.say(frames.Measured(pss_bytes=told))
+            host.say(envelope.Measured(pss_bytes=told))
             await eventually(lambda: host.host.told_bytes not in (None, *believed[-1:]))
             believed.append(host.host.told_bytes)
         assert believed == [5, 0, MOST_MEMORY_BYTES]
@@ -429,5 +478,5 @@ async def test_a_host_s_word_of_its_memory_is_believed_within_reason(tmp_path: P
 async def test_a_frame_that_is_no_host_s_ends_it(tmp_path: Path) -> None:
     """It is not what we have started."""
     async with puppet(tmp_path) as host:
-        host.say(frames.Reaped(pid=1, status=0))
-        await eventually(lambda: any(isinstance(one, HostExited) for one in host.events))
+        host.say_bytes(encode(Reaped(pid=1, status=0)))
+        await eventually(lambda: any(isinstance(one, Exited) for one in host.events))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gateway_worker.host_protocol.wire import Person
+from gateway_worker.whatsapp.convert.arrival import Arrival
 from gateway_worker.whatsapp.convert.message import message
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.recipients import RecipientError
@@ -21,13 +22,13 @@ FROM_ME_TO_BEN = source(Chat=jid("802", LID), Sender=jid("801", LID), IsFromMe=T
 BEN_IN_CREW = source(Chat=jid("120363000000000001", GROUP), Sender=jid("802", LID), IsGroup=True)
 
 
-def told(key: dict[str, Any], origin: Any, people: People = PEOPLE) -> Any:
-    """Return the frame of a reaction to the message that a key names."""
+def told(key: dict[str, Any], origin: Any, people: People = PEOPLE) -> Arrival:
+    """Return what is told of a reaction to the message that a key names."""
     target = {"ID": "3EB0AB", **key}
     event = arrival(
         e2e.Message(reactionMessage=e2e.ReactionMessage(key=target, text="x")), origin=origin
     )
-    frame = message(event, record=1, offline=False, people=people)
+    frame = message(event, offline=False, people=people)
     assert frame is not None
     return frame
 
@@ -64,7 +65,7 @@ def test_whom_a_key_names(key: dict[str, Any], origin: Any, expected: dict[str, 
     frame = told(key, origin)
 
     assert frame.content["target"] == expected
-    assert not frame.partial
+    assert not frame.is_partial
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_a_key_that_names_nothing_whole(key: dict[str, Any], origin: Any) -> Non
     """What it does name is told, and that there is more."""
     frame = told(key, origin)
 
-    assert frame.partial
+    assert frame.is_partial
     assert frame.content["target"]["message_id"]
     assert frame.content["target"]["from_me"] is False
 
@@ -84,7 +85,7 @@ def test_an_account_that_is_not_known_yet() -> None:
     frame = told({"fromMe": False}, FROM_BEN, People(phone_of=lambda _: None))
 
     assert frame.content["target"] == target("802@lid", None, from_me=True)
-    assert frame.partial
+    assert frame.is_partial
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,14 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gateway_worker.host_protocol.envelope import Request
+from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.methods import CheckContacts, Checked
 from gateway_worker.host_protocol.wire import Person
-from gateway_worker.whatsapp.convert.failures import SendFailure
 from gateway_worker.whatsapp.convert.people import LID_SERVER, PHONE_SERVER, without_device
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.sending import SendFailedError
-from gateway_worker.whatsapp.ipc.frames import Failure, Request
 
 
 def check(tools: Tools, _request: Request, call: CheckContacts) -> Checked:
@@ -23,7 +23,7 @@ def check(tools: Tools, _request: Request, call: CheckContacts) -> Checked:
     found = {one.number: one for one in holders}
     if not found.keys() >= set(numbers):
         detail = "WhatsApp did not answer for all numbers"
-        raise SendFailedError(SendFailure(kind=Failure.TIMED_OUT, detail=detail))
+        raise SendFailedError(Failure(kind=FailureKind.TIMED_OUT, detail=detail))
     people = {
         number: _person(library, found[number].jid) if found[number].is_on_whatsapp else None
         for number in numbers

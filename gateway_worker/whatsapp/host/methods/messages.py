@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gateway_worker.host_protocol.envelope import Request
 from gateway_worker.host_protocol.methods import Chats, FindChats, SendMessage, Sent
 from gateway_worker.whatsapp.host.methods.run import Run, Tools
-from gateway_worker.whatsapp.ipc.frames import Request
 
 
 def send(tools: Tools, request: Request, _call: SendMessage) -> Sent:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from gateway_worker.host_protocol.envelope import Request
 from gateway_worker.host_protocol.methods import Result
 from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.sending import Sender, SendFailedError
-from gateway_worker.whatsapp.ipc.frames import Request
 
 T = TypeVar("T")
 

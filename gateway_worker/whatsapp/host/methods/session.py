@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gateway_worker.host_protocol.envelope import Request
 from gateway_worker.host_protocol.methods import Done, Logout
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask
-from gateway_worker.whatsapp.ipc.frames import Request
 
 
 def logout(tools: Tools, _request: Request, _call: Logout) -> Done:

@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 from gateway_contracts import MessageReceived, parse_event
 from gateway_worker.errors import DependencyError
 from gateway_worker.host_protocol.layout import LOCK_NAME
-from gateway_worker.sessions.hosting import HostExited, HostListener, HostSpec
+from gateway_worker.host_protocol.signals import Exited
+from gateway_worker.sessions.hosting import HostListener, HostSpec
 from gateway_worker.sessions.inbound import orphan_spools as module
 from gateway_worker.sessions.inbound.orphan_spools import OrphanSpools
 from gateway_worker.sessions.inbound.quarantine import Quarantine
@@ -58,7 +59,7 @@ class Disk(MemorySessions, UnaskedLauncher, UnaskedPeerMessages, UnaskedHost):
         for record in range(1, RECORDS + 1):
             await listener(message(record))
         await eventually(lambda: self.acknowledged == RECORDS)
-        await listener(HostExited(expected=True, detail=""))
+        await listener(Exited(expected=True, detail=""))
 
     async def send_peer_message(
         self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None

@@ -2,27 +2,32 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
 
 from gateway_contracts import (
     MessageReceived,
     MessageSent,
     MessageUndecryptable,
-    ReceiptStatus,
-    TextContent,
-    UndecryptableReason,
+    SessionStatus,
+    SessionStatusData,
+    StatusReason,
+    encode,
     parse_event,
 )
-from gateway_contracts.events import Participant
+from gateway_contracts.events import SessionState
+from gateway_worker.host_protocol.envelope import Event
 from gateway_worker.host_protocol.layout import REFUSED_NAME
 from gateway_worker.sessions.changes import Change, Direction
-from gateway_worker.sessions.hosting import InboundMessage, InboundReceipt, UndecryptableMessage
+from gateway_worker.sessions.inbound.arrivals import forwarded
 from gateway_worker.sessions.inbound.quarantine import Quarantine
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
 from gateway_worker.sessions.inbound.recording import InboundRecorder
+from tests.support.arrivals import event
 from tests.support.eventually import eventually
 from tests.support.recorder import MemoryRecorder
 
@@ -46,7 +51,7 @@ def inbound(
     journal: Journal,
     *,
     sends: SendsInProgress | None = None,
-    unacknowledged: int = 9,
+    on_unsupported: Callable[[], None] = lambda: None,
     quarantine: Callable[[Change], None] = lambda _change: None,
 ) -> InboundRecorder:
     """Return the arrivals of a session."""
@@ -56,35 +61,53 @@ def inbound(
         sends=sends,
         record=journal.record,
         epoch=3,
-        unacknowledged=unacknowledged,
         quarantine=quarantine,
+        on_unsupported=on_unsupported,
     )
 
 
-def message(record: int, *, from_me: bool = False) -> InboundMessage:
+def message(record: int, *, from_me: bool = False) -> Event:
     """Return an arrival."""
-    return InboundMessage(
-        record=record,
-        message_id=f"M{record}",
-        chat=CHAT,
-        sender=Participant(jid=CHAT),
-        from_me=from_me,
-        is_group=False,
-        timestamp=NOW,
-        content=TextContent(text="hi"),
-    )
+    data = {
+        "message_id": f"M{record}",
+        "chat": CHAT,
+        "sender": {"jid": CHAT},
+        "timestamp": NOW.isoformat(),
+        "content": {"kind": "text", "text": "hi"},
+    }
+    kind = "wa.message.sent.v1" if from_me else "wa.message.received.v1"
+    return event(kind, data, record=record)
 
 
-def receipt(record: int, *message_ids: str) -> InboundReceipt:
-    """Return news of some messages."""
-    return InboundReceipt(
-        record=record,
-        message_ids=message_ids,
-        chat=CHAT,
-        participant=Participant(jid=CHAT),
-        status=ReceiptStatus.DELIVERED,
-        timestamp=NOW,
-    )
+def receipts(
+    record: int, *message_ids: str, chat: str = CHAT, participant: str = CHAT
+) -> list[Event]:
+    """Return news of some messages, from one record."""
+    news = {
+        "chat": chat,
+        "participant": {"jid": participant},
+        "status": "delivered",
+        "timestamp": NOW.isoformat(),
+    }
+    last = len(message_ids) - 1
+    return [
+        event(
+            "wa.message.receipt.v1",
+            {"message_id": message_id, **news},
+            record=record,
+            part=part,
+            last=part == last,
+        )
+        for part, message_id in enumerate(message_ids)
+    ]
+
+
+def record_all(
+    arrivals: InboundRecorder, told: Iterable[Event], acknowledge: Callable[[int], None]
+) -> None:
+    """Record what a host tells."""
+    for one in told:
+        arrivals.record(one, acknowledge)
 
 
 async def turns() -> None:
@@ -98,7 +121,7 @@ async def test_a_record_is_acknowledged_after_its_commit() -> None:
     journal, acknowledged = Journal(), list[int]()
     arrivals = inbound(journal)
     for record in (1, 2):
-        await arrivals.message(message(record), acknowledged.append)
+        arrivals.record(message(record), acknowledged.append)
     await turns()
     assert acknowledged == []
     journal.commit()
@@ -114,7 +137,7 @@ async def test_a_record_of_a_lost_session_is_not_acknowledged() -> None:
     journal, acknowledged = Journal(), list[int]()
     arrivals = inbound(journal)
     for record in (1, 2):
-        await arrivals.message(message(record), acknowledged.append)
+        arrivals.record(message(record), acknowledged.append)
     journal.lose("s")
     journal.commit()
     journal.futures[1].cancel()
@@ -127,7 +150,7 @@ async def test_what_the_owner_writes_on_the_phone_is_a_sent_message() -> None:
     journal = Journal()
     arrivals = inbound(journal)
     for record, from_me in ((1, False), (2, True)):
-        await arrivals.message(message(record, from_me=from_me), lambda _record: None)
+        arrivals.record(message(record, from_me=from_me), lambda _record: None)
 
     found = [
         (type(change.events[0]), change.message and change.message.direction, change.epoch)
@@ -139,7 +162,7 @@ async def test_what_the_owner_writes_on_the_phone_is_a_sent_message() -> None:
 async def test_a_receipt_is_acknowledged_when_its_last_message_is_committed() -> None:
     """One change for each message."""
     journal, acknowledged = Journal(), list[int]()
-    await inbound(journal).receipt(receipt(1, "A", "B"), acknowledged.append)
+    record_all(inbound(journal), receipts(1, "A", "B"), acknowledged.append)
     journal.commit()
     await turns()
     assert acknowledged == []
@@ -156,14 +179,14 @@ async def test_a_receipt_without_news_waits_for_the_one_that_had_them() -> None:
     """Nothing else says that its news is stored; once it is, it is acknowledged at once."""
     journal, acknowledged = Journal(), list[int]()
     arrivals = inbound(journal)
-    await arrivals.receipt(receipt(1, "A"), acknowledged.append)
-    await arrivals.receipt(receipt(2, "A"), acknowledged.append)
+    record_all(arrivals, receipts(1, "A"), acknowledged.append)
+    record_all(arrivals, receipts(2, "A"), acknowledged.append)
     await turns()
     assert acknowledged == []
     journal.commit()
     await turns()
     assert acknowledged == [1, 2]
-    await arrivals.receipt(receipt(3, "A"), acknowledged.append)
+    record_all(arrivals, receipts(3, "A"), acknowledged.append)
     assert acknowledged == [1, 2, 3]
     assert len(journal.changes) == 1
 
@@ -172,10 +195,10 @@ async def test_receipts_of_two_chats_that_share_an_id_are_two() -> None:
     """So are those of two members of a group."""
     journal, acknowledged = Journal(), list[int]()
     arrivals = inbound(journal)
-    group = replace(receipt(1, "A"), chat="1-2@g.us")
-    other = replace(group, record=3, participant=Participant(jid="9@lid"))
-    for one in (group, receipt(2, "A"), other):
-        await arrivals.receipt(one, acknowledged.append)
+    group = receipts(1, "A", chat="1-2@g.us")
+    other = receipts(3, "A", chat="1-2@g.us", participant="9@lid")
+    for one in (group, receipts(2, "A"), other):
+        record_all(arrivals, one, acknowledged.append)
 
     rows = [change.receipt for change in journal.changes]
     assert [(row.chat, row.participant) for row in rows if row] == [
@@ -189,10 +212,10 @@ async def test_a_receipt_whose_first_record_came_to_nothing_is_recorded_again() 
     """The spool brings it again when the worker had to stop."""
     journal, acknowledged = Journal(), list[int]()
     arrivals = inbound(journal)
-    await arrivals.receipt(receipt(1, "A"), acknowledged.append)
+    record_all(arrivals, receipts(1, "A"), acknowledged.append)
     journal.futures[0].cancel()
     await turns()
-    await arrivals.receipt(receipt(1, "A"), acknowledged.append)
+    record_all(arrivals, receipts(1, "A"), acknowledged.append)
     journal.commit()
     await turns()
 
@@ -202,13 +225,12 @@ async def test_a_receipt_whose_first_record_came_to_nothing_is_recorded_again() 
 async def test_a_receipt_that_waits_for_its_send_holds_up_nothing() -> None:
     """Neither what comes behind it nor its acknowledgement; its own comes when it is committed."""
     journal, acknowledged, sends = Journal(), list[int](), SendsInProgress(remembered=9)
-    arrivals = inbound(journal, sends=sends, unacknowledged=2)
+    arrivals = inbound(journal, sends=sends)
     with sends.one():
-        await arrivals.receipt(
-            receipt(1, *(f"old{number}" for number in range(5))), acknowledged.append
-        )
+        news = receipts(1, *(f"old{number}" for number in range(5)))
+        record_all(arrivals, news, acknowledged.append)
         for record in (2, 3, 4):
-            await arrivals.message(message(record), acknowledged.append)
+            arrivals.record(message(record), acknowledged.append)
             journal.commit()
             await turns()
         assert acknowledged == [2, 3, 4]
@@ -221,29 +243,21 @@ async def test_a_receipt_that_waits_for_its_send_holds_up_nothing() -> None:
     assert told == [f"old{number}" for number in range(5)]
 
 
-def unreadable(
-    record: int, *, reason: UndecryptableReason = UndecryptableReason.OLD_COUNTER
-) -> UndecryptableMessage:
-    """Return the word of a message that cannot be read."""
-    return UndecryptableMessage(
-        record=record,
-        message_id="M1",
-        chat=CHAT,
-        sender=Participant(jid=CHAT),
-        timestamp=None,
-        reason=reason,
-    )
+def unreadable(record: int, *, reason: str = "old_counter") -> Event:
+    """Return that a message cannot be read."""
+    data = {"message_id": "M1", "chat": CHAT, "sender": CHAT, "reason": reason}
+    return event("wa.message.undecryptable.v1", data, record=record)
 
 
 async def test_an_unreadable_message_is_told_once_for_each_reason() -> None:
     """However often WhatsApp sends it; if it then can be read it is a message like any other."""
     journal, acknowledged = Journal(), list[int]()
     arrivals = inbound(journal)
-    await arrivals.undecryptable(unreadable(1), acknowledged.append)
-    await arrivals.undecryptable(unreadable(2), acknowledged.append)
-    other = unreadable(3, reason=UndecryptableReason.UNDECRYPTABLE)
-    await arrivals.undecryptable(other, acknowledged.append)
-    await arrivals.message(message(1), acknowledged.append)
+    arrivals.record(unreadable(1), acknowledged.append)
+    arrivals.record(unreadable(2), acknowledged.append)
+    other = unreadable(3, reason="undecryptable")
+    arrivals.record(other, acknowledged.append)
+    arrivals.record(message(1), acknowledged.append)
     assert acknowledged == []
     journal.commit(3)
     await turns()
@@ -264,8 +278,8 @@ async def test_what_the_database_refuses_is_kept_in_a_file(tmp_path: Path) -> No
     """Also in the middle of a receipt; the rest goes on, and the record is acknowledged."""
     journal, acknowledged = Journal(), list[int]()
     arrivals = inbound(journal, quarantine=Quarantine(tmp_path).keep)
-    await arrivals.message(message(1), acknowledged.append)
-    await arrivals.receipt(receipt(2, "A", "B"), acknowledged.append)
+    arrivals.record(message(1), acknowledged.append)
+    record_all(arrivals, receipts(2, "A", "B"), acknowledged.append)
 
     journal.refuse()
     journal.refuse()
@@ -290,7 +304,7 @@ async def test_nothing_is_acknowledged_before_what_was_refused_is_on_the_disk() 
 
     arrivals = inbound(journal, quarantine=keep)
     for record in (1, 2):
-        await arrivals.message(message(record), acknowledged.append)
+        arrivals.record(message(record), acknowledged.append)
     journal.refuse()
     journal.commit()
     await turns()
@@ -306,7 +320,7 @@ async def test_what_cannot_be_kept_is_not_acknowledged(tmp_path: Path) -> None:
     journal, acknowledged = Journal(), list[int]()
     arrivals = inbound(journal, quarantine=Quarantine(tmp_path / "missing").keep)
     for record in (1, 2, 3):
-        await arrivals.message(message(record), acknowledged.append)
+        arrivals.record(message(record), acknowledged.append)
     journal.commit()
     journal.refuse()
     journal.commit()
@@ -317,15 +331,70 @@ async def test_what_cannot_be_kept_is_not_acknowledged(tmp_path: Path) -> None:
     assert acknowledged == [1, 3]
 
 
-async def test_too_many_records_hold_the_host_up() -> None:
-    """Until the oldest is committed."""
+async def test_a_host_that_dies_in_the_middle_of_a_record() -> None:
+    """The next one begins it anew, and nothing of the first attempt is waited for."""
     journal, acknowledged = Journal(), list[int]()
-    arrivals = inbound(journal, unacknowledged=2)
-    for record in (1, 2):
-        await arrivals.message(message(record), acknowledged.append)
-    third = asyncio.create_task(arrivals.message(message(3), acknowledged.append))
+    arrivals = inbound(journal)
+    first, second, third = receipts(1, "A", "B", "C")
+    arrivals.record(first, acknowledged.append)
+    arrivals.record(second, acknowledged.append)
+
+    record_all(arrivals, (first, second, third), acknowledged.append)
+
+    assert len(journal.changes) == 3
+    journal.commit(2)
     await turns()
-    assert not third.done()
+    assert acknowledged == []
     journal.commit()
-    await eventually(third.done)
+    await turns()
     assert acknowledged == [1]
+
+
+async def test_what_does_not_fit_the_contract_is_told_counted_and_logged() -> None:
+    """A host that is not itself any more neither stops the others nor is acknowledged unseen."""
+    journal, acknowledged, counted = Journal(), list[int](), list[int]()
+    arrivals = inbound(journal, on_unsupported=lambda: counted.append(1))
+    odd = event("wa.message.received.v1", {"content": {}}, record=1)
+    with capture_logs() as logs:
+        arrivals.record(odd, acknowledged.append)
+    arrivals.record(message(2), acknowledged.append)
+    journal.commit(2)
+    await turns()
+
+    assert [type(change.events[0]) for change in journal.changes] == [
+        MessageUndecryptable,
+        MessageReceived,
+    ]
+    assert (acknowledged, counted) == ([1, 2], [1])
+    assert [(entry["event"], entry["record"]) for entry in logs] == [("inbound.unsupported", 1)]
+
+
+async def test_what_another_worker_passes_on_is_recorded_in_the_same_way() -> None:
+    """With the id that it had there, once, and kept aside if the database refuses it."""
+    journal, kept = Journal(), list[Change]()
+    arrivals = inbound(journal, quarantine=kept.append)
+    arrivals.record(receipts(1, "A")[0], lambda _record: None)
+    passed_on = forwarded(encode(journal.changes[0].events[0]), session_id="s")
+    other = forwarded(encode(passed_on.model_copy(update={"id": "other"})), session_id="s")
+    status = SessionStatus(
+        source="/workers/w",
+        subject="s",
+        data=SessionStatusData(
+            state=SessionState.CONNECTED, reason=StatusReason.LOGIN_SUCCEEDED, worker="w"
+        ),
+    )
+    with pytest.raises(ValueError, match="another session"):
+        forwarded(encode(passed_on), session_id="t")
+    with pytest.raises(ValueError, match="no arrival"):
+        forwarded(encode(status), session_id="s")
+
+    assert arrivals.record_arrival(other) is arrivals.record_arrival(passed_on)
+    assert len(journal.changes) == 1
+    refused = inbound(journal, quarantine=kept.append).record_arrival(passed_on)
+    journal.commit()
+    journal.refuse()
+
+    assert not (await refused).applied
+    assert kept == journal.changes[1:]
+    assert kept[0].receipt == journal.changes[0].receipt
+    assert kept[0].events == journal.changes[0].events

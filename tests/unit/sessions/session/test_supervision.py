@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway_contracts import SessionState, SessionStatus, StatusReason
 from gateway_worker.host_protocol.layout import EPOCH_NAME
-from gateway_worker.sessions.hosting import HostExited, LinkDown, LinkEnded
+from gateway_worker.host_protocol.signals import Down, Ended, Exited
 from tests.support.eventually import eventually
 from tests.unit.sessions.harness import LIMITS, SessionHarness
 
@@ -24,9 +24,9 @@ async def test_a_host_that_could_not_reach_whatsapp_has_not_crashed(
     host = harness.launcher.hosts[0]
     host.runs = False
     for event in (
-        LinkDown(detail="lost"),
-        LinkEnded(reason="unreachable", detail="away"),
-        HostExited(expected=False, detail="it left"),
+        Down(detail="lost"),
+        Ended(reason="unreachable", detail="away"),
+        Exited(expected=False, detail="it left"),
     ):
         await host._listener(event)
     await eventually(lambda: len(harness.launcher.hosts) == 2, reason="another host is started")
@@ -56,8 +56,8 @@ async def test_a_library_that_has_stopped_gets_its_next_host_at_once(tmp_path: P
     for number in range(1, 7):
         host = harness.launcher.hosts[-1]
         host.runs = False
-        await host._listener(LinkEnded(reason="library_stopped", detail="Receipt.Type"))
-        await host._listener(HostExited(expected=False, detail="it left"))
+        await host._listener(Ended(reason="library_stopped", detail="Receipt.Type"))
+        await host._listener(Exited(expected=False, detail="it left"))
         if number < 6:
             await eventually(lambda: len(harness.launcher.hosts) == number + 1)  # noqa: B023
             await harness.connected()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway_contracts import SessionState, StatusReason
-from gateway_worker.sessions.hosting import LinkEnded, PairingEnded
+from gateway_worker.host_protocol.signals import Ended, PairingFailed
 from gateway_worker.sessions.session.disconnects import disconnect_of
 from gateway_worker.sessions.session.transitions import (
     TRANSITIONS,
@@ -67,7 +67,7 @@ def test_each_end_of_a_connection_has_its_state_and_reason(
     reason: str, state: SessionState, status_reason: StatusReason
 ) -> None:
     """Final ends stay until a command restarts the session."""
-    ending = disconnect_of(LinkEnded(reason=reason, detail="why"))
+    ending = disconnect_of(Ended(reason=reason, detail="why"))
 
     assert (ending.state, ending.reason, ending.final) == (state, status_reason, True)
     assert not is_running(ending.state)
@@ -75,7 +75,7 @@ def test_each_end_of_a_connection_has_its_state_and_reason(
 
 def test_an_unreachable_server_is_tried_again() -> None:
     """It is no end, only a pause."""
-    ending = disconnect_of(LinkEnded(reason="unreachable", detail="no route"))
+    ending = disconnect_of(Ended(reason="unreachable", detail="no route"))
 
     assert ending.final is False
     assert ending.reason is StatusReason.PROXY_UNREACHABLE
@@ -86,7 +86,7 @@ def test_only_an_unlinked_device_is_forgotten() -> None:
     forgetting = {
         reason
         for reason in ("logged_out", "replaced", "temporary_ban", "banned", "client_outdated")
-        if disconnect_of(LinkEnded(reason=reason, detail="")).forget
+        if disconnect_of(Ended(reason=reason, detail="")).forget
     }
 
     assert forgetting == {"logged_out"}
@@ -95,7 +95,7 @@ def test_only_an_unlinked_device_is_forgotten() -> None:
 def test_a_temporary_ban_tells_when_it_ends() -> None:
     """`retry_at` is counted from now."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    ending = disconnect_of(LinkEnded(reason="temporary_ban", detail="", retry_after_seconds=60))
+    ending = disconnect_of(Ended(reason="temporary_ban", detail="", retry_after_seconds=60))
 
     assert ending.retry_at(now) == now + timedelta(minutes=1)
 
@@ -109,6 +109,6 @@ def test_a_pairing_that_fails_leaves_the_session_failed(
     reason: StatusReason,
 ) -> None:
     """A restart shows new QR codes."""
-    ending = disconnect_of(PairingEnded(timed_out=timed_out, detail=""))
+    ending = disconnect_of(PairingFailed(timed_out=timed_out, detail=""))
 
     assert (ending.state, ending.reason) == (SessionState.FAILED, reason)

@@ -1,0 +1,49 @@
+"""The frames between a worker and its fork server."""
+
+from gateway_worker.host_protocol.envelope import Measure, Measured
+from gateway_worker.host_protocol.wire import Frame
+
+
+class Fork(Frame, frozen=True, kw_only=True):
+    """Fork a host; its socket comes along. Answered by `Forked` or `NotForked`."""
+
+    number: int
+
+
+class Lease(Frame, frozen=True, kw_only=True):
+    """Kill every host at `deadline` (monotonic clock), and fork none after it; None: never.
+
+    The next one replaces it. The clock is the machine's, so a frame that was long under way, or a
+    worker that stands still, makes nothing longer.
+    """
+
+    deadline: float | None
+
+
+class Ready(Frame, frozen=True, kw_only=True):
+    """The fork server has imported everything."""
+
+
+class Forked(Frame, frozen=True, kw_only=True):
+    """A host runs; a pidfd for it comes along."""
+
+    number: int
+    pid: int
+
+
+class NotForked(Frame, frozen=True, kw_only=True):
+    """No process could be started."""
+
+    number: int
+    detail: str
+
+
+class Reaped(Frame, frozen=True, kw_only=True):
+    """A host is gone; `status` is its exit code, or minus the signal that killed it."""
+
+    pid: int
+    status: int
+
+
+ToForkServer = Fork | Lease | Measure
+FromForkServer = Ready | Forked | NotForked | Reaped | Measured

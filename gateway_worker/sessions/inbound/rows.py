@@ -1,0 +1,102 @@
+"""What is stored of an arrival beside its event, and what tells its repeats.
+
+An event that is not named here is announced and leaves nothing else behind.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway_contracts import MessageReceipt, MessageReceived, MessageSent, MessageUndecryptable
+from gateway_contracts.events.message import MessageEvent
+from gateway_worker.sessions.changes import Change, Direction, MessageRow, ReceiptRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """What an event leaves in the tables."""
+
+    message: MessageRow | None = None
+    receipt: ReceiptRow | None = None
+
+
+def _received(event: MessageReceived) -> Rows:
+    return Rows(message=_message(event, Direction.IN))
+
+
+def _sent(event: MessageSent) -> Rows:
+    return Rows(message=_message(event, Direction.OUT))
+
+
+def _message(event: MessageReceived | MessageSent, direction: Direction) -> MessageRow:
+    data = event.data
+    return MessageRow(
+        chat=data.chat,
+        message_id=data.message_id,
+        direction=direction,
+        sender=data.sender.jid,
+        sender_lid=data.sender.lid,
+        content=data.content,
+        timestamp=data.timestamp,
+    )
+
+
+def _receipt(event: MessageReceipt) -> Rows:
+    data = event.data
+    return Rows(
+        receipt=ReceiptRow(
+            chat=data.chat,
+            message_id=data.message_id,
+            participant=data.participant.jid,
+            participant_lid=data.participant.lid,
+            status=data.status,
+            timestamp=data.timestamp,
+        )
+    )
+
+
+def _of_receipt(event: MessageReceipt) -> Hashable:
+    # Every device of a recipient sends its own; the second says nothing new.
+    data = event.data
+    return (data.chat, data.message_id, data.participant.jid, data.status)
+
+
+def _of_undecryptable(event: MessageUndecryptable) -> Hashable:
+    # It is told once for each reason, however often WhatsApp sends it.
+    data = event.data
+    return (data.chat, data.message_id, data.sender, data.reason)
+
+
+ROWS: Final[Mapping[str, Callable[[Any], Rows]]] = {
+    "wa.message.received.v1": _received,
+    "wa.message.sent.v1": _sent,
+    "wa.message.receipt.v1": _receipt,
+}
+"""By the event's `type`."""
+
+MESSAGE_TYPES: Final = frozenset({"wa.message.received.v1", "wa.message.sent.v1"})
+"""Those of messages."""
+
+REPEATS: Final[Mapping[str, Callable[[Any], Hashable]]] = {
+    "wa.message.receipt.v1": _of_receipt,
+    "wa.message.undecryptable.v1": _of_undecryptable,
+}
+"""What an event has in common with its repeats, if the history does not know them."""
+
+
+def change_of(event: MessageEvent, *, session_id: str, epoch: int) -> Change:
+    """Return the change that records an arrival.
+
+    One that is in the history already changes nothing: see `Change`.
+    """
+    rows = _NONE if (stored := ROWS.get(event.type)) is None else stored(event)
+    return Change(
+        session_id=session_id,
+        epoch=epoch,
+        events=(event,),
+        message=rows.message,
+        receipt=rows.receipt,
+    )
+
+
+_NONE: Final = Rows()
