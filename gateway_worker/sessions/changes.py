@@ -62,6 +62,9 @@ class MessageRow:
     sender_lid: str | None = None
     """The writer's LID, if that is known too: one and the same message may be stored under it, from
     a time at which the number was not known."""
+    change: Content | None = None
+    """Of a message that was looked up: its last edit, or its deletion, which is a row of its own.
+    It does not become part of this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from gateway_contracts import (
     SentInfo,
     TextContent,
 )
+from gateway_contracts.content.edit import EditContent
 from gateway_contracts.references import MessageTarget
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Once
 from gateway_worker.commands.handlers.targets import Target, find_target
@@ -114,12 +115,20 @@ async def _quoted(context: Context, session: Session, data: MessageSendData) -> 
     if data.reply_to is None:
         return None
     target = await find_target(context, session, data.to, data.reply_to, pointer="/data/reply_to")
-    content = target.row.content if target.row else None
     return Quote(
         message_id=target.message_id,
         participant=target.participant,
-        text=content.text if isinstance(content, TextContent) else None,
+        text=None if target.row is None else _text_of(target.row),
     )
+
+
+def _text_of(row: MessageRow) -> str | None:
+    """Return what a message says now; None if it was deleted, or is no text."""
+    match row.change or row.content:
+        case TextContent(text=text) | EditContent(text=text):
+            return text
+        case _:
+            return None
 
 
 def _may_repeat(command: MessageSend) -> bool:

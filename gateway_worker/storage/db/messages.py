@@ -9,10 +9,27 @@ from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.documents import read_content
 
 _FIND = text("""
-    SELECT chat, message_id, direction, sender, content, timestamp, command_id FROM messages
-    WHERE session_id = :session_id AND message_id = :message_id AND chat = ANY(:chats)
-    ORDER BY timestamp DESC, stored_at DESC LIMIT 100
+    SELECT m.chat, m.message_id, m.direction, m.sender, m.content, m.timestamp, m.command_id,
+        change.content AS change
+    FROM messages AS m
+    LEFT JOIN LATERAL (
+        SELECT c.content FROM messages AS c
+        WHERE c.session_id = m.session_id AND c.chat = m.chat AND c.content ? 'target'
+            AND c.content -> 'target' ->> 'message_id' = m.message_id
+            AND CASE m.direction
+                WHEN 'out' THEN (c.content -> 'target' ->> 'from_me')::boolean
+                ELSE c.content -> 'target' ->> 'participant' = m.sender
+            END
+            AND (c.content ->> 'kind' = 'revoke' OR (
+                c.content ->> 'kind' = 'edit' AND c.direction = m.direction
+                AND (c.direction = 'out' OR c.sender = m.sender)
+            ))
+        ORDER BY c.content ->> 'kind' = 'revoke' DESC, c.timestamp DESC, c.stored_at DESC LIMIT 1
+    ) AS change ON true
+    WHERE m.session_id = :session_id AND m.message_id = :message_id AND m.chat = ANY(:chats)
+    ORDER BY m.timestamp DESC, m.stored_at DESC LIMIT 100
 """)
+"""An edit counts if the message's own writer has made it; nothing comes after a deletion."""
 
 
 class PostgresMessageStore:
@@ -30,7 +47,8 @@ class PostgresMessageStore:
     ) -> Sequence[MessageRow]:
         """Return what has an id in a chat, the newest first; mostly one, in groups perhaps several.
 
-        NUL characters in texts have become U+FFFD. Raises `DependencyError`.
+        Each comes with the edit or deletion that decides what it says now. NUL characters in texts
+        have become U+FFFD. Raises `DependencyError`.
         """
         async with self._database.statement("finding a message") as connection:
             found = await connection.execute(
@@ -46,6 +64,7 @@ class PostgresMessageStore:
                 content=read_content(row.content),
                 timestamp=row.timestamp,
                 command_id=row.command_id,
+                change=None if row.change is None else read_content(row.change),
             )
             for row in rows
         ]

@@ -157,6 +157,14 @@ messages = Table(
     Column("command_id", Text),
     _moment("stored_at"),
     Index(None, "stored_at"),
+    # What is about another message, by that one's id; few are. As PostgreSQL writes it, so that it
+    # can be compared.
+    Index(
+        "messages_target_idx",
+        "session_id",
+        text("((content -> 'target'::text) ->> 'message_id'::text)"),
+        postgresql_where=text("content ? 'target'"),
+    ),
 )
 
 receipts = Table(

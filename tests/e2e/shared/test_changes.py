@@ -193,6 +193,23 @@ async def test_revocations(talk: Talk) -> None:
     assert await talk.told(await talk.other.revoke(theirs)) == expected
 
 
+async def test_a_reply_quotes_what_a_message_says_now(talk: Talk) -> None:
+    """Its edited text; nothing of what was deleted."""
+    theirs = await talk.other.send_text(talk.phone.number, "helo")
+    await talk.received(theirs)
+    await talk.received(await talk.other.edit(theirs, "hello"))
+    answer = {"kind": "text", "text": "hello you"}
+    quoting = {"reply_to": {"message_id": theirs}}
+
+    sent = await talk.gateway.succeed(talk.command(answer, **quoting))
+    context = (await talk.shown(sent)).content["extendedTextMessage"]["contextInfo"]
+    assert context["quotedMessage"] == {"conversation": "hello"}
+    await talk.received(await talk.other.revoke(theirs))
+    sent = await talk.gateway.succeed(talk.command(answer, **quoting))
+    context = (await talk.shown(sent)).content["extendedTextMessage"]["contextInfo"]
+    assert context["quotedMessage"] == {"conversation": ""}
+
+
 @pytest.mark.parametrize(
     ("target", "more", "pointer"),
     [

@@ -26,7 +26,7 @@ from tests.support.databases import execute
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 CATALOGUE = """
     SELECT table_name || '.' || column_name, data_type || ' ' || is_nullable || ' '
         || is_identity || ' ' || coalesce(column_default, '')
