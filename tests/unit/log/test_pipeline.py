@@ -219,7 +219,7 @@ def test_the_file_is_json_and_rotated(stream: io.StringIO, tmp_path: Path) -> No
     configure_logging(settings, stream=stream)
 
     for number in range(400):
-        logger().info("filler", place=number, padding="x" * 100)
+        logger().info("filler", turn=number, padding="x" * 100)
     reset_logging()
 
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -228,7 +228,7 @@ def test_the_file_is_json_and_rotated(stream: io.StringIO, tmp_path: Path) -> No
         "worker.log.2",
     ]
     assert all(path.stat().st_size <= 10_000 for path in tmp_path.iterdir())
-    assert json.loads(file.read_text().splitlines()[-1])["place"] == 399
+    assert json.loads(file.read_text().splitlines()[-1])["turn"] == 399
 
 
 def test_a_file_that_cannot_be_opened_is_an_error(stream: io.StringIO, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def pipe() -> Iterator[tuple[int, TextIO]]:
 def _log_many(count: int) -> None:
     logger: Any = structlog.get_logger("gateway_worker.test")
     for number in range(count):
-        logger.info("filler", place=number, padding=PADDING)
+        logger.info("filler", turn=number, padding=PADDING)
 
 
 def _lines(data: bytes) -> list[dict[str, Any]]:
@@ -58,7 +58,7 @@ def _read_all(descriptor: int) -> list[dict[str, Any]]:
 
 def _assert_complete(lines: list[dict[str, Any]], *, total: int, dropped: int) -> None:
     """Every line is there, in order, or counted as missing."""
-    numbers = [line["place"] for line in lines if line["event"] == "filler"]
+    numbers = [line["turn"] for line in lines if line["event"] == "filler"]
     told = sum(line["lines"] for line in lines if line["event"] == "log.lines_dropped")
     assert numbers == sorted(set(numbers))
     assert len(numbers) + dropped == total
@@ -78,7 +78,7 @@ def test_a_pipe_that_nobody_reads_takes_no_time(pipe: tuple[int, TextIO]) -> Non
     stream.close()
     reader.join()
 
-    assert [line["place"] for line in got] == list(range(300))
+    assert [line["turn"] for line in got] == list(range(300))
     assert logs.sinks.dropped("stdout") == 0
 
 
@@ -92,18 +92,18 @@ def test_what_is_too_much_is_dropped_and_told(pipe: tuple[int, TextIO]) -> None:
         limit_bytes=200_000,
     )
     for number in range(2000):
-        writer.submit(json.dumps({"event": "filler", "place": number, "padding": PADDING}))
+        writer.submit(json.dumps({"event": "filler", "turn": number, "padding": PADDING}))
 
     got: list[dict[str, Any]] = []
     reader = threading.Thread(target=lambda: got.extend(_read_all(reading)))
     reader.start()
     writer.flush(30)
-    writer.submit(json.dumps({"event": "filler", "place": 2000}))
+    writer.submit(json.dumps({"event": "filler", "turn": 2000}))
     writer.close(30)
     stream.close()
     reader.join()
 
-    assert got[-1]["place"] == 2000
+    assert got[-1]["turn"] == 2000
     _assert_complete(got, total=2001, dropped=writer.dropped)
 
 
@@ -128,7 +128,7 @@ def test_a_full_disk_is_counted(pipe: tuple[int, TextIO]) -> None:
     logs.flush(10)
     stream.close()
 
-    assert [line["place"] for line in _read_all(reading)] == list(range(20))
+    assert [line["turn"] for line in _read_all(reading)] == list(range(20))
     assert logs.sinks.dropped("file") == 20
     assert logs.sinks.dropped("stdout") == 0
 
@@ -150,7 +150,7 @@ def test_a_file_that_hangs_holds_nothing_up(pipe: tuple[int, TextIO], tmp_path: 
     reader.join()
 
     try:
-        assert [line["place"] for line in got] == list(range(300))
+        assert [line["turn"] for line in got] == list(range(300))
     finally:
         os.close(hanging)
 
@@ -178,7 +178,7 @@ def test_a_line_torn_by_a_full_disk_spoils_no_other(tmp_path: Path) -> None:
         "logs = configure_logging(LogSettings(file=Path(sys.argv[1])));"
         "soft = lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, -1));"
         "soft(300); log = structlog.get_logger();"
-        "[(log.info('early', place=n), logs.flush(5)) for n in range(5)];"
+        "[(log.info('early', turn=n), logs.flush(5)) for n in range(5)];"
         "soft(-1); log.info('late'); logs.flush(5)"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True, stdout=subprocess.DEVNULL)
