@@ -5,10 +5,9 @@ place of the first on the same channel; what the first has handed out stays in h
 be while the prefetch is full: what a quorum queue (RabbitMQ 3.10) has sent to a consumer that is
 cancelled before it comes goes back, and comes after younger messages.
 
-There is a second reason to take more. What a quorum queue gets back it hands out first, but puts
-behind what it has got back before. If a consumer with a wide prefetch dies, and then one with a
-narrower that has taken only a part of what was given back, that part goes behind the rest. So as
-long as everything that comes is a redelivery, the prefetch grows, a little at a time.
+There is a second reason to take more. Of what a quorum queue has got back nothing can be handed on
+before all of it has come (`redelivery_buffer`). So as long as everything that comes is a
+redelivery, the prefetch grows, each time by as much as has come.
 """
 
 WIDEST = 65_000
@@ -72,7 +71,7 @@ class Prefetch:
         if self._is_settled_down:
             room = self._size
         elif self._is_full_of_old:
-            room = max(1, (self._given_back - self._size) // 2)
+            room = self._given_back
         self._granted = max(1, min(room, WIDEST))
         self._come = 0
         self._is_outdated = self._is_settled_down = self._is_full_of_old = False

@@ -23,7 +23,8 @@ class BrokerSettings(BaseModel):
         unassigned_prefetch: The same for the queue of sessions without an owner; small, so that
             workers share it.
         attended_prefetch: The same for the queue of a worker that has died; large, because commands
-            that nobody can execute yet stay in hand.
+            that nobody can execute yet stay in hand, and because the order of what such a queue has
+            got back is known only once all of it has come.
         heartbeat_seconds: A peer that is silent for three times as long is given up.
         connect_timeout_seconds: For one attempt to connect.
         startup_timeout_seconds: How long the first connection may take, over all attempts.
@@ -52,7 +53,7 @@ class BrokerSettings(BaseModel):
     prefix: str = "wa"
     prefetch: int = Field(128, ge=64, le=256)
     unassigned_prefetch: int = Field(16, ge=1, le=256)
-    attended_prefetch: int = Field(1000, ge=64, le=60_000)
+    attended_prefetch: int = Field(10_000, ge=64, le=60_000)
     heartbeat_seconds: int = Field(10, ge=2, le=60)
     connect_timeout_seconds: float = Field(5.0, gt=0)
     startup_timeout_seconds: float = Field(30.0, gt=0)

@@ -13,15 +13,24 @@ from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.connection import ReconnectingConnection, close_channel
 from gateway_worker.broker.failures import bounded
 from gateway_worker.broker.prefetch import Prefetch
+from gateway_worker.broker.redelivery_buffer import RedeliveryBuffer, returns_of
 from gateway_worker.broker.reopening_channel import ReopeningChannel
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
 from gateway_worker.broker.underlay import Channel
+from gateway_worker.errors import DependencyError
 
 log = structlog.get_logger(__name__)
 
 Route = Callable[["Subscription", AckWriter, AbstractIncomingMessage], None]
+
+_GATHERING_PAUSE_SECONDS = 0.05
+"""Between two looks at whether all that a queue has got back has come."""
+_GATHERING_SECONDS = 30.0
+"""How long that is waited for: somebody else may have taken the rest in between."""
+_TURNS_OF_A_CALLBACK = 10
+"""More turns of the event loop than the library takes from a frame to our callback."""
 
 MISSING_PAUSE_SECONDS = 5.0
 """How often a queue is looked for that its owner has not declared."""
@@ -75,6 +84,8 @@ class Subscription:
         self._consumers = 0
         self._is_wanted = True
         self._kept: list[tuple[AckWriter, AbstractIncomingMessage]] = []
+        self._redelivered: RedeliveryBuffer[AbstractIncomingMessage] = RedeliveryBuffer()
+        self._has_redelivered = asyncio.Event()
         self._is_deaf = False
         self._is_known_missing = False
         self._changed = asyncio.Event()
@@ -159,7 +170,13 @@ class Subscription:
         channel.on_consumer_cancelled(self._on_cancelled)
         acks = AckWriter(channel=channel, on_settled=partial(self._on_settled, channel))
         self._tag, self._channel, self._acks = None, channel, acks
-        writing = asyncio.create_task(acks.write(), name=f"broker:acks:{self.queue}")
+        self._redelivered = RedeliveryBuffer()
+        self._redelivered.is_done = not self._keeps_order
+        self._has_redelivered.clear()
+        tasks = (
+            asyncio.create_task(acks.write(), name=f"broker:acks:{self.queue}"),
+            asyncio.create_task(self._gather(channel, acks), name=f"broker:gather:{self.queue}"),
+        )
         try:
             self._prefetch.reset()
             while True:
@@ -169,7 +186,8 @@ class Subscription:
                     self._reconciled.set()
                 await self._changed.wait()
         finally:
-            writing.cancel()
+            for task in tasks:
+                task.cancel()
             self._counters.settle_failures += acks.pending
             self._tag, self._channel, self._acks = None, None, None
             self._kept.clear()  # the broker has them
@@ -221,10 +239,10 @@ class Subscription:
                 self._prefetch.delivered(
                     message.delivery_tag or 0, redelivered=bool(message.redelivered)
                 )
-                if self._is_wanted or not self._keeps_order:
-                    self._route(self, acks, message)
+                if self._redelivered.is_done:
+                    self._hand_on(acks, message)
                 else:
-                    self._kept.append((acks, message))
+                    self._sort_in(acks, message)
                 self._note_outdated()
 
         await self._ask(
@@ -235,6 +253,52 @@ class Subscription:
         queue = await channel.get_queue(self.queue, ensure=False)
         await self._ask(queue.consume(on_message, consumer_tag=tag), f"consume {self.queue}")
         self._has_consumer = self._tag == tag
+
+    def _hand_on(self, acks: AckWriter, message: AbstractIncomingMessage) -> None:
+        if self._is_wanted or not self._keeps_order:
+            self._route(self, acks, message)
+        else:
+            self._kept.append((acks, message))
+
+    def _sort_in(self, acks: AckWriter, message: AbstractIncomingMessage) -> None:
+        returns = returns_of(message.headers) if message.redelivered else None
+        for one in self._redelivered.add(message, returns=returns):
+            self._hand_on(acks, one)
+        if not self._redelivered.is_done:
+            self._has_redelivered.set()
+
+    async def _gather(self, channel: Channel, acks: AckWriter) -> None:
+        """Hand on what the queue has got back as soon as all of it has come.
+
+        A fresh message says so too, but there may be none.
+        """
+        await self._has_redelivered.wait()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _GATHERING_SECONDS
+        while not self._redelivered.is_done:
+            try:
+                if await self._has_all_come(channel):
+                    break
+            except DependencyError as error:
+                log.warning("consumer.not_counted", queue=self.queue, reason=error.detail)
+            if loop.time() >= end or (self._prefetch.is_full and not self._prefetch.is_outdated):
+                log.warning("consumer.order_not_known", queue=self.queue)
+                break
+            await asyncio.sleep(_GATHERING_PAUSE_SECONDS)
+        for message in self._redelivered.finish():
+            self._hand_on(acks, message)
+
+    async def _has_all_come(self, channel: Channel) -> bool:
+        """Ask on the channel itself: what was sent on it before the answer has come before it."""
+        come = self._redelivered.come
+        declared = await bounded(
+            channel.declare_queue(self.queue, passive=True),
+            seconds=self._timeout_seconds,
+            what=f"count {self.queue}",
+        )
+        for _ in range(_TURNS_OF_A_CALLBACK):
+            await asyncio.sleep(0)
+        return not declared.declaration_result.message_count and come == self._redelivered.come
 
     async def _cancel(self, channel: Channel, tag: str) -> None:
         queue = await channel.get_queue(self.queue, ensure=False)

@@ -174,6 +174,30 @@ async def test_what_a_narrower_window_gives_back_again_keeps_its_place(
     assert await left(backend, dead_queue, 700) == numbered(700)
 
 
+@pytest.mark.parametrize("fresh", [0, 50])
+async def test_what_dying_consumers_have_taken_in_parts_comes_in_its_old_order(
+    settings: BrokerSettings, backend: Backend, dead_queue: str, fresh: int
+) -> None:
+    """The broker puts each part behind the rest; whether or not something new comes after it."""
+    narrow = settings.model_copy(update={"attended_prefetch": 64})
+    first = Mill(hold)
+    async with consuming(settings, first, "s2") as (_, consumer):
+        await backend.send_all(numbered(400))
+        consumer.attend(DEAD)
+        await eventually(lambda: len(first.accepted) == 400)
+    for _ in range(2):
+        part = Mill(hold)
+        async with consuming(narrow, part, "s2") as (_, consumer):
+            consumer.attend(DEAD)
+            await eventually(lambda: len(part.accepted) == 64)  # noqa: B023
+    await backend.send_all(numbered(fresh, start=400))
+    await eventually_depth(backend, dead_queue, 400 + fresh)
+    returned = Mill(hold)
+    async with working(settings, returned, DEAD):
+        await eventually(lambda: len(returned.accepted) >= 400 + fresh)
+        assert bodies(returned.accepted) == numbered(400 + fresh)
+
+
 async def test_a_dismissed_delivery_is_new_when_it_comes_again(
     settings: BrokerSettings, backend: Backend, dead_queue: str
 ) -> None:
