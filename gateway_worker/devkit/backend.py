@@ -27,9 +27,8 @@ from gateway_contracts import (
     parse_event,
 )
 from gateway_contracts.topology import DELIVERY_LIMIT
-from gateway_worker.devkit.arrivals import Arrival, Arrivals
-from gateway_worker.devkit.insisting import until_done
-from gateway_worker.devkit.lasting import LastingChannel
+from gateway_worker.devkit.received import ReceivedEvent, ReceivedEvents
+from gateway_worker.devkit.reconnecting import ReconnectingChannel, until_done
 
 Wanted = TypeVar("Wanted", bound=SessionEventEnvelope)
 OutcomeEvent = CommandSucceeded | CommandFailed
@@ -47,11 +46,11 @@ class Backend:
         self._topology = topology
         self._name = name
         self.source = f"/backends/{name}"
-        self.arrivals = Arrivals()
-        self._news = asyncio.Event()
+        self.arrivals = ReceivedEvents()
+        self._has_changed = asyncio.Event()
         self._unacknowledged = 0
         self._unacknowledged_mark: object | None = None
-        self._listeners: list[Callable[[Arrival], None]] = []
+        self._listeners: list[Callable[[ReceivedEvent], None]] = []
         self._commands: aio_pika.abc.AbstractExchange | None = None
 
     @classmethod
@@ -77,12 +76,12 @@ class Backend:
         backend = cls(topology=topology or Topology(), name=name)
         subscribe = partial(backend._subscribe, durable=durable, wanted=wanted)
         async with (
-            LastingChannel.open(amqp_url, prepare=subscribe),
-            LastingChannel.open(amqp_url, prepare=backend._prepare_to_publish),
+            ReconnectingChannel.open(amqp_url, prepare=subscribe),
+            ReconnectingChannel.open(amqp_url, prepare=backend._prepare_to_publish),
         ):
             yield backend
 
-    def on_arrival(self, listener: Callable[[Arrival], None]) -> None:
+    def on_arrival(self, listener: Callable[[ReceivedEvent], None]) -> None:
         """Call `listener` with every new event, in the order of arrival."""
         self._listeners.append(listener)
 
@@ -197,10 +196,10 @@ class Backend:
         assert isinstance(event, kind)
         return event
 
-    async def news(self) -> None:
+    async def changed(self) -> None:
         """Return when another event has come."""
-        self._news.clear()
-        await self._news.wait()
+        self._has_changed.clear()
+        await self._has_changed.wait()
 
     def events_of(self, session_id: str) -> list[SessionEvent]:
         """Return the session's events so far, in the order of arrival."""
@@ -227,7 +226,7 @@ class Backend:
                         if condition(arrival.event):
                             return arrival.event
                     looked_at = len(self.arrivals)
-                    await self.news()
+                    await self.changed()
         except TimeoutError:
             came = [one.routing_key for one in tuple(self.arrivals)[-20:]]
             raise TimeoutError(f"{what} within {seconds:g} s; the last to come: {came}") from None
@@ -276,11 +275,13 @@ class Backend:
 
     async def _on_message(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         event = parse_event(message.body)
-        arrival = Arrival(routing_key=message.routing_key or "", body=message.body, event=event)
+        arrival = ReceivedEvent(
+            routing_key=message.routing_key or "", body=message.body, event=event
+        )
         if self.arrivals.add(arrival):
             for listener in self._listeners:
                 listener(arrival)
-            self._news.set()
+            self._has_changed.set()
         await self._acknowledge(message)
 
     async def _acknowledge(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:

@@ -131,7 +131,7 @@ class Rig:
             for status in self.statuses(after=after):
                 if status.data.state is state and session_id in {None, status.subject}:
                     return status
-            await self.backend.news()
+            await self.backend.changed()
 
     def statuses(self, *, after: int) -> list[SessionStatus]:
         """Return the status events among the arrivals from an index on."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from gateway_worker.devkit.chaos.options import Options, read_options
-from gateway_worker.devkit.chaos.plan import Strike, draw_plan
+from gateway_worker.devkit.chaos.plan import Injection, draw_plan
 from gateway_worker.devkit.chaos.report import as_json, table
 from gateway_worker.devkit.chaos.run import play
 from gateway_worker.devkit.services import ServicesError
@@ -31,15 +31,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"chaos: {error}", file=sys.stderr)
         return EXIT_NOT_RUN
     if options.only_plan:
-        for strike in plan:
-            print(strike)
+        for injection in plan:
+            print(injection)
         return 0
     with _directory(options) as directory:
         _keep_libraries_quiet(directory)
         return _run(options, plan, directory)
 
 
-def _run(options: Options, plan: tuple[Strike, ...], directory: Path) -> int:
+def _run(options: Options, plan: tuple[Injection, ...], directory: Path) -> int:
     began = time.monotonic()
 
     def announce(line: str) -> None:

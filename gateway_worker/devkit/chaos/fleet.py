@@ -18,7 +18,7 @@ from gateway_worker.host_protocol.layout import LOCK_NAME
 _LOOK_SECONDS = 0.5
 
 
-class Crewman:
+class ManagedWorker:
     """One worker of the fleet.
 
     Args:
@@ -104,18 +104,19 @@ class Crewman:
 class Fleet:
     """All workers; made by `open`."""
 
-    def __init__(self, crew: Sequence[Crewman]) -> None:
-        self.crew = tuple(crew)
+    def __init__(self, workers: Sequence[ManagedWorker]) -> None:
+        self.workers = tuple(workers)
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, crew: Sequence[Crewman]) -> AsyncIterator["Fleet"]:
+    async def open(cls, workers: Sequence[ManagedWorker]) -> AsyncIterator["Fleet"]:
         """Start all at once and keep them running; killed in the end."""
-        fleet = cls(crew)
+        fleet = cls(workers)
         try:
-            await asyncio.gather(*(member.start() for member in crew))
+            await asyncio.gather(*(member.start() for member in workers))
             keepers = [
-                asyncio.create_task(member.keep(), name=f"keeper:{member.name}") for member in crew
+                asyncio.create_task(member.keep(), name=f"keeper:{member.name}")
+                for member in workers
             ]
             try:
                 yield fleet
@@ -124,17 +125,17 @@ class Fleet:
                     keeper.cancel()
                 await asyncio.gather(*keepers, return_exceptions=True)
         finally:
-            for member in crew:
+            for member in workers:
                 member.signal_all(signal.SIGCONT)
-            await asyncio.gather(*(member.kill() for member in crew))
+            await asyncio.gather(*(member.kill() for member in workers))
 
     async def host_of(
         self, session_id: str, *, seconds: float = 2.0
-    ) -> tuple[Crewman, psutil.Process] | None:
+    ) -> tuple[ManagedWorker, psutil.Process] | None:
         """Return the session's host and its worker; None if there is none for a while."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            for member in self.crew:
+            for member in self.workers:
                 hosts = await asyncio.to_thread(member.hosts)
                 if session_id in hosts:
                     return member, hosts[session_id]
@@ -147,14 +148,14 @@ class Fleet:
         Raises:
             TimeoutError: One of them does not get ready.
         """
-        for member in self.crew:
+        for member in self.workers:
             member.signal_all(signal.SIGCONT)
             member.want()
         async with asyncio.timeout(90):
-            await asyncio.gather(*(_until_ready(member) for member in self.crew))
+            await asyncio.gather(*(_until_ready(member) for member in self.workers))
 
 
-async def _until_ready(member: Crewman) -> None:
+async def _until_ready(member: ManagedWorker) -> None:
     while not await member.process.is_ready():  # noqa: ASYNC110 - it is another process
         await asyncio.sleep(_LOOK_SECONDS)
 

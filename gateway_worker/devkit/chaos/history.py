@@ -21,7 +21,7 @@ class Purpose(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issued:
+class PublishedCommand:
     """A command that the backend has published at least once.
 
     Attributes:
@@ -54,7 +54,7 @@ class Kind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class EventSeen:
     """An event as it first came; one that comes again is left out.
 
     Attributes:
@@ -86,7 +86,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class SeenByPhone:
     """A message from a session on the phone that it was sent to, in the order of the phone.
 
     Attributes:
@@ -101,7 +101,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class SentByPhone:
     """A message that a phone wrote to a session.
 
     Attributes:
@@ -117,7 +117,7 @@ class Written:
     confirmed_at: float | None
 
 
-class Harm(enum.StrEnum):
+class ImpactKind(enum.StrEnum):
     """What a fault did to the process that holds a session's connection."""
 
     HOST_KILLED = "host_killed"
@@ -138,16 +138,16 @@ class Harm(enum.StrEnum):
     @property
     def is_kill(self) -> bool:
         """Whether a fault killed the host's process with signal 9."""
-        return self in {Harm.HOST_KILLED, Harm.WORKER_KILLED}
+        return self in {ImpactKind.HOST_KILLED, ImpactKind.WORKER_KILLED}
 
     @property
     def is_sudden(self) -> bool:
         """Whether the connection ended with no time for what the library had in hand."""
-        return self.is_kill or self is Harm.LIBRARY_STOPPED
+        return self.is_kill or self is ImpactKind.LIBRARY_STOPPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blow:
+class Impact:
     """A fault hit one session's host.
 
     Attributes:
@@ -156,7 +156,7 @@ class Blow:
     """
 
     session_id: str
-    harm: Harm
+    kind: ImpactKind
     at: float
     until: float
 
@@ -179,9 +179,9 @@ class History:
     """A whole run.
 
     Attributes:
-        told: In the order of their first arrival.
-        shown: In the order of each phone.
-        strikes: How many faults were done, by kind.
+        events_seen: In the order of their first arrival.
+        seen_by_phones: In the order of each phone.
+        injections: How many faults were done, by kind.
         reused_keys: Messages that a phone had to ask for again, because the session had encrypted
             them with a key that it had used before.
         forged: Ids that a hostile backend has made up for events, messages and commands in the
@@ -190,13 +190,13 @@ class History:
     """
 
     sessions: Sequence[str]
-    issued: Sequence[Issued]
-    told: Sequence[Told]
-    shown: Sequence[Shown]
-    written: Sequence[Written]
-    blows: Sequence[Blow] = ()
+    published: Sequence[PublishedCommand]
+    events_seen: Sequence[EventSeen]
+    seen_by_phones: Sequence[SeenByPhone]
+    sent_by_phones: Sequence[SentByPhone]
+    impacts: Sequence[Impact] = ()
     losses: Sequence[WorkerLoss] = ()
-    strikes: Mapping[str, int] = field(default_factory=dict)
+    injections: Mapping[str, int] = field(default_factory=dict)
     reused_keys: int = 0
     forged: AbstractSet[str] = frozenset()
     reused_ids: AbstractSet[str] = frozenset()

@@ -30,12 +30,12 @@ from gateway_contracts.envelope import utc_now
 from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, STAGE
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.chaos.bindings import delete_binding, events_joined_to_commands
-from gateway_worker.devkit.chaos.history import Harm
+from gateway_worker.devkit.chaos.event_recorder import EventRecorder, SessionSetup
+from gateway_worker.devkit.chaos.history import ImpactKind
 from gateway_worker.devkit.chaos.journal import Journal
-from gateway_worker.devkit.chaos.plan import Strike
+from gateway_worker.devkit.chaos.plan import Injection
 from gateway_worker.devkit.chaos.traffic import Traffic
-from gateway_worker.devkit.chaos.witness import Cast, Witness
-from gateway_worker.devkit.insisting import until_done
+from gateway_worker.devkit.reconnecting import until_done
 from gateway_worker.sessions.peer_messages import PeerMessage, PeerMessageKind
 
 WORKER: Final = "chaos-0"
@@ -61,7 +61,7 @@ class HostileFaults:
         amqp_url: The broker, as an operator's user reaches it.
         backend: The one that also sends what it may send.
         traffic: Sends commands.
-        witness: Knows which commands have ended, and where sessions are.
+        recorder: Knows which commands have ended, and where sessions are.
     """
 
     def __init__(
@@ -70,29 +70,29 @@ class HostileFaults:
         amqp_url: str,
         backend: Backend,
         traffic: Traffic,
-        witness: Witness,
-        cast: tuple[Cast, ...],
+        recorder: EventRecorder,
+        setups: tuple[SessionSetup, ...],
         journal: Journal,
     ) -> None:
         self._amqp_url = amqp_url
         self._topology = Topology()
         self._backend = backend
         self._traffic = traffic
-        self._witness = witness
-        self._cast = cast
+        self._witness = recorder
+        self._setups = setups
         self._journal = journal
 
-    async def binding_deleted(self, strike: Strike) -> None:
+    async def binding_deleted(self, injection: Injection) -> None:
         """Delete a session's binding, its worker's own or a shared one: it is made again."""
-        binding, hit = self._binding(strike)
+        binding, hit = self._binding(injection)
         at = time.time()
         await delete_binding(self._amqp_url, binding)
-        self._journal.hit(hit, Harm.REROUTED, at=at, until=time.time() + MENDED_SECONDS)
-        self._journal.struck(strike, binding=binding)
+        self._journal.hit(hit, ImpactKind.REROUTED, at=at, until=time.time() + MENDED_SECONDS)
+        self._journal.injected(injection, binding=binding)
 
-    async def forged_claims(self, strike: Strike) -> None:
+    async def forged_claims(self, injection: Injection) -> None:
         """Say in a worker's name that a message and a receipt have come; command in it as well."""
-        session_id = self._session(strike)
+        session_id = self._session(injection)
         events = self._forged_events(session_id)
         control = PeerMessage(
             kind=PeerMessageKind.FORWARDED,
@@ -103,9 +103,9 @@ class HostileFaults:
         headers = CLAIMS | {CONTROL: control.kind.value}
         await self._publish(control.encode(), session_id, headers=headers)
         command_id = await self._traffic.send_claiming(session_id, CLAIMS)
-        self._journal.struck(strike, session=session_id, command=command_id)
+        self._journal.injected(injection, session=session_id, command=command_id)
 
-    async def events_as_commands(self, strike: Strike) -> None:
+    async def events_as_commands(self, injection: Injection) -> None:
         """Join all events to the commands for a while, and publish copies of some of them."""
         events = [
             one.event.model_copy(update={"id": new_id()})
@@ -118,61 +118,61 @@ class HostileFaults:
                 await self._publish(
                     encode(event), event.subject, message_id=event.id, kind=event.type
                 )
-            await asyncio.sleep(strike.seconds)
-        self._journal.struck(strike, copies=len(events), seconds=strike.seconds)
+            await asyncio.sleep(injection.seconds)
+        self._journal.injected(injection, copies=len(events), seconds=injection.seconds)
 
-    async def oversized_bodies(self, strike: Strike) -> None:
+    async def oversized_bodies(self, injection: Injection) -> None:
         """Send texts in bodies that are too long; no phone may show them."""
-        cast = self._cast[strike.session]
+        setup = self._setups[injection.session]
         ids = []
         for size_bytes in OVERSIZED_BYTES:
             command = MessageSend(
                 source=self._backend.source,
-                subject=cast.session_id,
-                data=MessageSendData(to=cast.reader, content=TextToSend(text="too long")),
+                subject=setup.session_id,
+                data=MessageSendData(to=setup.reader, content=TextToSend(text="too long")),
             )
             body = encode(command) + b" " * size_bytes
-            await self._publish(body, cast.session_id, message_id=command.id, kind=command.type)
+            await self._publish(body, setup.session_id, message_id=command.id, kind=command.type)
             ids.append(command.id)
-        self._journal.struck(strike, session=cast.session_id, commands=ids)
+        self._journal.injected(injection, session=setup.session_id, commands=ids)
 
-    async def ids_reused(self, strike: Strike) -> None:
+    async def ids_reused(self, injection: Injection) -> None:
         """Send other texts under ids of commands that have ended; no phone may show them."""
-        dice = random.Random(strike.dice)  # noqa: S311 - no secret
+        dice = random.Random(injection.dice)  # noqa: S311 - no secret
         ended = [one for one in self._traffic.recent_sends() if one.id in self._witness.ended]
         if not ended:
-            self._journal.missed_target(strike, "no send has ended yet")
+            self._journal.missed_target(injection, "no send has ended yet")
             return
         chosen = dice.sample(ended, min(REUSED, len(ended)))
         for number, command in enumerate(chosen):
-            where = self._session(strike) if number else command.subject
+            where = self._session(injection) if number else command.subject
             content = TextToSend(text=f"other than {command.id}")
             data = MessageSendData(to=command.data.to, content=content)
             other = command.model_copy(update={"subject": where, "data": data})
             self._journal.reused_ids.add(command.id)
             await self._publish(encode(other), where, message_id=other.id, kind=other.type)
-        self._journal.struck(strike, commands=[one.id for one in chosen])
+        self._journal.injected(injection, commands=[one.id for one in chosen])
 
-    def _session(self, strike: Strike) -> str:
-        return self._cast[strike.session].session_id
+    def _session(self, injection: Injection) -> str:
+        return self._setups[injection.session].session_id
 
-    def _binding(self, strike: Strike) -> tuple[Binding, list[str]]:
+    def _binding(self, injection: Injection) -> tuple[Binding, list[str]]:
         """Return the binding to delete, and whose commands will come by the shared queue.
 
         Without a shared one what was published comes back, and is published again in its order.
         """
-        session_id, topology = self._session(strike), self._topology
-        if strike.dice >= WORKERS_OWN:
+        session_id, topology = self._session(injection), self._topology
+        if injection.dice >= WORKERS_OWN:
             shared: tuple[Binding, ...] = (*topology.bindings(), *topology.exchange_bindings())
-            return shared[strike.number % len(shared)], []
+            return shared[injection.number % len(shared)], []
         worker_id = self._witness.worker(session_id)
-        is_sessions = strike.dice < SESSIONS_OWN
+        is_sessions = injection.dice < SESSIONS_OWN
         binding = BindingSpec(
             exchange=topology.commands,
             queue=topology.worker_queue(worker_id),
             routing_key=session_id if is_sessions else topology.worker_key(worker_id),
         )
-        return binding, [session_id] if is_sessions else [one.session_id for one in self._cast]
+        return binding, [session_id] if is_sessions else [one.session_id for one in self._setups]
 
     def _forged_events(self, session_id: str) -> tuple[MessageReceived, MessageReceipt]:
         """Make up a message and a receipt that would be believed if a worker had sent them on."""

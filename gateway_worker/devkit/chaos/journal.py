@@ -1,4 +1,4 @@
-"""Notes what is done to the fleet, and what each blow hits, while the run goes on."""
+"""Notes what is done to the fleet, and what each fault hits, while the run goes on."""
 
 import json
 import time
@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from gateway_worker.devkit.chaos.history import Blow, Harm, WorkerLoss
-from gateway_worker.devkit.chaos.plan import Strike
+from gateway_worker.devkit.chaos.history import Impact, ImpactKind, WorkerLoss
+from gateway_worker.devkit.chaos.plan import Injection
 
 
 class Journal:
@@ -19,27 +19,27 @@ class Journal:
 
     def __init__(self, *, path: Path) -> None:
         self._path = path
-        self.blows: list[Blow] = []
+        self.impacts: list[Impact] = []
         self.losses: list[WorkerLoss] = []
-        self.strikes: Counter[str] = Counter()
+        self.injections: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
         self.surprises: list[str] = []
         self.forged: set[str] = set()
         self.reused_ids: set[str] = set()
 
-    def begun(self, strike: Strike) -> None:
+    def begun(self, injection: Injection) -> None:
         """Note that a fault is about to be done."""
-        self._write(event="begun", kind=strike.kind, number=strike.number)
+        self._write(event="begun", kind=injection.kind, number=injection.number)
 
-    def struck(self, strike: Strike, **details: object) -> None:
+    def injected(self, injection: Injection, **details: object) -> None:
         """Note a fault that was done."""
-        self.strikes[strike.kind] += 1
-        self._write(event=strike.kind, number=strike.number, **details)
+        self.injections[injection.kind] += 1
+        self._write(event=injection.kind, number=injection.number, **details)
 
-    def missed_target(self, strike: Strike, reason: str) -> None:
+    def missed_target(self, injection: Injection, reason: str) -> None:
         """Note a fault that found nothing to hit."""
-        self.missed[strike.kind] += 1
-        self._write(event="missed", kind=strike.kind, number=strike.number, reason=reason)
+        self.missed[injection.kind] += 1
+        self._write(event="missed", kind=injection.kind, number=injection.number, reason=reason)
 
     def surprise(self, what: str) -> None:
         """Note something that nobody did on purpose."""
@@ -47,12 +47,12 @@ class Journal:
         self._write(event="surprise", what=what)
 
     def hit(
-        self, sessions: Iterable[str], harm: Harm, *, at: float, until: float | None = None
+        self, sessions: Iterable[str], kind: ImpactKind, *, at: float, until: float | None = None
     ) -> None:
         """Note what a fault did to the hosts of these sessions."""
         end = at if until is None else until
-        self.blows.extend(
-            Blow(session_id=session_id, harm=harm, at=at, until=end) for session_id in sessions
+        self.impacts.extend(
+            Impact(session_id=session_id, kind=kind, at=at, until=end) for session_id in sessions
         )
 
     def lost(self, worker: str, sessions: Iterable[str], *, at: float) -> None:

@@ -106,7 +106,7 @@ KINDS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Strike:
+class Injection:
     """One fault of the plan.
 
     Attributes:
@@ -182,7 +182,7 @@ class _Board:
         return [place for place in range(workers) if self.away.get(place, 0.0) <= now]
 
 
-def draw_plan(options: PlanOptions) -> tuple[Strike, ...]:
+def draw_plan(options: PlanOptions) -> tuple[Injection, ...]:
     """Draw the whole schedule.
 
     Raises:
@@ -193,22 +193,22 @@ def draw_plan(options: PlanOptions) -> tuple[Strike, ...]:
     return tuple(_draw(options))
 
 
-def _draw(options: PlanOptions) -> Iterator[Strike]:
+def _draw(options: PlanOptions) -> Iterator[Injection]:
     dice = random.Random(options.seed)  # noqa: S311 - to be repeated, not to be secret
     board = _Board()
     pause = 60.0 / options.per_minute
     now, number = pause, 0
     while now < options.seconds:
-        strike = _strike(options, dice, board, now, number + 1)
-        if strike is not None:
+        injection = _strike(options, dice, board, now, number + 1)
+        if injection is not None:
             number += 1
-            yield strike
+            yield injection
         now += pause * dice.uniform(0.5, 1.5)
 
 
 def _strike(
     options: PlanOptions, dice: random.Random, board: _Board, now: float, number: int
-) -> Strike | None:
+) -> Injection | None:
     """Draw a kind until one finds a target that can be hit now."""
     kinds = [kind for kind in KINDS if not options.only or kind.name in options.only]
     while kinds:
@@ -221,7 +221,7 @@ def _strike(
         worker, service = target
         board.drawn[kind.name] += 1
         _occupy(board, kind, worker, service, now + seconds + kind.back_seconds)
-        return Strike(
+        return Injection(
             number=number,
             at_seconds=round(now, 2),
             kind=kind.name,

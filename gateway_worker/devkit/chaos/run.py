@@ -8,15 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway_worker.devkit.chaos.audit import Verdict, audit
-from gateway_worker.devkit.chaos.crew_faults import CrewFaults
-from gateway_worker.devkit.chaos.history import History, Written
+from gateway_worker.devkit.chaos.harness import ChaosHarness, open_harness
+from gateway_worker.devkit.chaos.history import History, SentByPhone
 from gateway_worker.devkit.chaos.hostile_faults import HostileFaults
 from gateway_worker.devkit.chaos.options import Options
-from gateway_worker.devkit.chaos.outside_faults import OutsideFaults
-from gateway_worker.devkit.chaos.plan import Strike
-from gateway_worker.devkit.chaos.settling import settle, standing
-from gateway_worker.devkit.chaos.stage import Stage, open_stage
+from gateway_worker.devkit.chaos.plan import Injection
+from gateway_worker.devkit.chaos.quiescence import outstanding, until_quiet
+from gateway_worker.devkit.chaos.service_faults import ServiceFaults
 from gateway_worker.devkit.chaos.traffic import Traffic
+from gateway_worker.devkit.chaos.worker_faults import WorkerFaults
 
 Announce = Callable[[str], None]
 
@@ -27,7 +27,7 @@ _FAULT_SECONDS = 180.0
 
 
 async def play(
-    options: Options, plan: Sequence[Strike], directory: Path, announce: Announce
+    options: Options, plan: Sequence[Injection], directory: Path, announce: Announce
 ) -> tuple[Verdict, History]:
     """Run the plan under traffic and judge what came of it.
 
@@ -35,80 +35,86 @@ async def play(
         ServicesError: Something does not start.
         TimeoutError: A session cannot be linked, or a worker does not come back.
     """
-    async with open_stage(options, directory, announce) as stage:
+    async with open_harness(options, directory, announce) as harness:
         traffic = Traffic(
-            backend=stage.backend,
-            phones=stage.sandbox.client,
-            cast=stage.cast,
+            backend=harness.backend,
+            phones=harness.sandbox.client,
+            setups=harness.setups,
             rate=options.rate,
             seed=options.plan.seed,
         )
         flow = asyncio.create_task(traffic.flow(), name="traffic")
-        looks = asyncio.create_task(stage.witness.keep_looking(), name="witness")
+        looks = asyncio.create_task(harness.recorder.keep_looking(), name="event-recorder")
         try:
             await asyncio.sleep(_WARM_UP_SECONDS)
-            await _strike_all(options, plan, stage, traffic, announce)
+            await _inject_all(options, plan, harness, traffic, announce)
             traffic.stop()
             await flow
-            if not await settle(
-                stage, traffic.book, seconds=options.settle_seconds, announce=announce
+            if not await until_quiet(
+                harness, traffic.book, seconds=options.settle_seconds, announce=announce
             ):
-                announce(f"not settled; {standing(stage, traffic.book)}")
+                announce(f"not settled; {outstanding(harness, traffic.book)}")
         finally:
             for task in (flow, looks):
                 task.cancel()
             await asyncio.gather(flow, looks, return_exceptions=True)
-        await stage.witness.look()
-        history = replace(_history(stage, traffic), reused_keys=await stage.witness.reused_keys())
-        for surprise in stage.journal.surprises:
+        await harness.recorder.look()
+        history = replace(
+            _history(harness, traffic), reused_keys=await harness.recorder.reused_keys()
+        )
+        for surprise in harness.journal.surprises:
             announce(f"surprise: {surprise}")
         return audit(history), history
 
 
-async def _strike_all(
-    options: Options, plan: Sequence[Strike], stage: Stage, traffic: Traffic, announce: Announce
+async def _inject_all(
+    options: Options,
+    plan: Sequence[Injection],
+    harness: ChaosHarness,
+    traffic: Traffic,
+    announce: Announce,
 ) -> None:
     """Do everything at its time, each on its own; then make the fleet whole again."""
-    crew = CrewFaults(
-        fleet=stage.fleet,
-        sessions=tuple(one.session_id for one in stage.cast),
-        at=stage.witness.at,
+    workers = WorkerFaults(
+        fleet=harness.fleet,
+        sessions=tuple(one.session_id for one in harness.setups),
+        at=harness.recorder.at,
         traffic=traffic,
-        journal=stage.journal,
+        journal=harness.journal,
     )
-    outside = OutsideFaults(
-        services=stage.services,
-        links=stage.links,
-        fleet=stage.fleet,
-        phones=stage.sandbox.client,
-        cast=stage.cast,
-        journal=stage.journal,
+    outside = ServiceFaults(
+        services=harness.services,
+        links=harness.links,
+        fleet=harness.fleet,
+        phones=harness.sandbox.client,
+        setups=harness.setups,
+        journal=harness.journal,
         lease_seconds=options.plan.lease_seconds,
     )
     hostile = HostileFaults(
-        amqp_url=stage.services.addresses.amqp_url,
-        backend=stage.backend,
+        amqp_url=harness.services.addresses.amqp_url,
+        backend=harness.backend,
         traffic=traffic,
-        witness=stage.witness,
-        cast=stage.cast,
-        journal=stage.journal,
+        recorder=harness.recorder,
+        setups=harness.setups,
+        journal=harness.journal,
     )
     began = time.monotonic()
 
-    async def strike(one: Strike) -> None:
+    async def injection(one: Injection) -> None:
         await asyncio.sleep(max(0.0, began + one.at_seconds - time.monotonic()))
-        stage.journal.begun(one)
-        owner = next(faults for faults in (crew, outside, hostile) if hasattr(faults, one.kind))
+        harness.journal.begun(one)
+        owner = next(faults for faults in (workers, outside, hostile) if hasattr(faults, one.kind))
         try:
             async with asyncio.timeout(_FAULT_SECONDS):
                 await getattr(owner, one.kind)(one)
         except Exception as error:  # noqa: BLE001 - the run goes on, and the report says so
-            stage.journal.missed_target(one, repr(error))
+            harness.journal.missed_target(one, repr(error))
             announce(f"fault {one.number} ({one.kind}) could not be done: {error!r}")
 
-    watch = asyncio.create_task(_say(stage, traffic, began, announce), name="progress")
+    watch = asyncio.create_task(_say(harness, traffic, began, announce), name="progress")
     try:
-        await asyncio.gather(*(strike(one) for one in plan))
+        await asyncio.gather(*(injection(one) for one in plan))
         left = began + options.plan.seconds - time.monotonic()
         await asyncio.sleep(max(0.0, left))
     finally:
@@ -117,41 +123,41 @@ async def _strike_all(
             await watch
     announce("all faults are over; everything is made whole")
     await outside.heal()
-    await stage.fleet.restore()
+    await harness.fleet.restore()
 
 
-async def _say(stage: Stage, traffic: Traffic, began: float, announce: Announce) -> None:
+async def _say(harness: ChaosHarness, traffic: Traffic, began: float, announce: Announce) -> None:
     while True:
         await asyncio.sleep(_SAY_SECONDS)
         seconds = int(time.monotonic() - began)
-        faults = sum(stage.journal.strikes.values())
+        faults = sum(harness.journal.injections.values())
         announce(
             f"{seconds // 60:3}:{seconds % 60:02}  {faults} faults, "
-            f"{len(traffic.book.issued)} commands, {len(traffic.book.written)} messages; "
-            f"{standing(stage, traffic.book)}"
+            f"{len(traffic.book.published)} commands, {len(traffic.book.sent_by_phones)} messages; "
+            f"{outstanding(harness, traffic.book)}"
         )
 
 
-def _history(stage: Stage, traffic: Traffic) -> History:
-    witness, journal = stage.witness, stage.journal
+def _history(harness: ChaosHarness, traffic: Traffic) -> History:
+    recorder, journal = harness.recorder, harness.journal
     return History(
-        sessions=tuple(one.session_id for one in stage.cast),
-        issued=tuple(traffic.book.issued),
-        told=tuple(witness.told),
-        shown=tuple(witness.shown),
-        written=tuple(
-            Written(
+        sessions=tuple(one.session_id for one in harness.setups),
+        published=tuple(traffic.book.published),
+        events_seen=tuple(recorder.events_seen),
+        seen_by_phones=tuple(recorder.seen_by_phones),
+        sent_by_phones=tuple(
+            SentByPhone(
                 session_id=note.session_id,
                 message_id=note.message_id,
                 place=note.place,
                 at=note.at,
-                confirmed_at=witness.confirmed.get((note.session_id, note.message_id)),
+                confirmed_at=recorder.confirmed.get((note.session_id, note.message_id)),
             )
-            for note in traffic.book.written
+            for note in traffic.book.sent_by_phones
         ),
-        blows=tuple(journal.blows),
+        impacts=tuple(journal.impacts),
         losses=tuple(journal.losses),
-        strikes=dict(journal.strikes),
+        injections=dict(journal.injections),
         forged=frozenset(journal.forged),
         reused_ids=frozenset(journal.reused_ids),
     )

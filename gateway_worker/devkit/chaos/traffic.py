@@ -22,8 +22,8 @@ from gateway_contracts import (
 )
 from gateway_contracts.commands.contact import ContactCheck, ContactCheckData
 from gateway_worker.devkit.backend import Backend
-from gateway_worker.devkit.chaos.history import Issued, Purpose
-from gateway_worker.devkit.chaos.witness import Cast
+from gateway_worker.devkit.chaos.event_recorder import SessionSetup
+from gateway_worker.devkit.chaos.history import PublishedCommand, Purpose
 from gateway_worker.sandbox.control.client import SandboxClient
 
 log = structlog.get_logger(__name__)
@@ -51,8 +51,8 @@ class Note:
 class Book:
     """All that was written, in the order of writing for each session."""
 
-    issued: list[Issued] = field(default_factory=list)
-    written: list[Note] = field(default_factory=list)
+    published: list[PublishedCommand] = field(default_factory=list)
+    sent_by_phones: list[Note] = field(default_factory=list)
 
 
 class Traffic:
@@ -68,17 +68,17 @@ class Traffic:
         *,
         backend: Backend,
         phones: SandboxClient,
-        cast: Sequence[Cast],
+        setups: Sequence[SessionSetup],
         rate: float,
         seed: int,
     ) -> None:
         self._backend = backend
         self._phones = phones
-        self._cast = tuple(cast)
+        self._setups = tuple(setups)
         self._pause_seconds = 1.0 / rate
         self._seed = seed
         self._stop = asyncio.Event()
-        self._gates = {one.session_id: asyncio.Lock() for one in cast}
+        self._gates = {one.session_id: asyncio.Lock() for one in setups}
         self._places = dict.fromkeys(self._gates, 0)
         self._recent: deque[CommandEnvelope] = deque(maxlen=REMEMBERED)
         self._repeats: set[asyncio.Task[None]] = set()
@@ -88,10 +88,10 @@ class Traffic:
     async def flow(self) -> None:
         """Write until `stop`; returns when the broker has confirmed the last command."""
         async with asyncio.TaskGroup() as tasks:
-            for cast in self._cast:
-                tasks.create_task(self._send_all(cast), name=f"sends:{cast.session_id}")
-                tasks.create_task(self._check_all(cast), name=f"checks:{cast.session_id}")
-                tasks.create_task(self._write_all(cast), name=f"writes:{cast.session_id}")
+            for setup in self._setups:
+                tasks.create_task(self._send_all(setup), name=f"sends:{setup.session_id}")
+                tasks.create_task(self._check_all(setup), name=f"checks:{setup.session_id}")
+                tasks.create_task(self._write_all(setup), name=f"writes:{setup.session_id}")
         await asyncio.gather(*self._repeats)
 
     def stop(self) -> None:
@@ -108,10 +108,10 @@ class Traffic:
 
     async def send_claiming(self, session_id: str, headers: Mapping[str, Any]) -> str:
         """Send a text with headers of the sender's choice; returns the command's id."""
-        cast = next(one for one in self._cast if one.session_id == session_id)
+        setup = next(one for one in self._setups if one.session_id == session_id)
         command_id = new_id()
         text = f"out {session_id} {command_id}"
-        await self._issue(self._send(cast, text, command_id), Purpose.SEND, text, headers)
+        await self._issue(self._send(setup, text, command_id), Purpose.SEND, text, headers)
         return command_id
 
     def recent_sends(self) -> list[MessageSend]:
@@ -126,40 +126,40 @@ class Traffic:
         self.duplicates += len(chosen)
         return len(chosen)
 
-    async def _send_all(self, cast: Cast) -> None:
-        dice = random.Random(f"{self._seed}:{cast.session_id}:sends")  # noqa: S311 - no secret
+    async def _send_all(self, setup: SessionSetup) -> None:
+        dice = random.Random(f"{self._seed}:{setup.session_id}:sends")  # noqa: S311 - no secret
         count = 0
         while not await self._pause(dice):
             for _ in range(BURST if dice.random() < BURST_SHARE else 1):
-                text = f"out {cast.session_id} {count}"
+                text = f"out {setup.session_id} {count}"
                 count += 1
-                command = self._send(cast, text, new_id())
+                command = self._send(setup, text, new_id())
                 await self._issue(command, Purpose.SEND, text)
                 if dice.random() < DUPLICATE_SHARE:
                     self._repeat_later(command, dice)
 
-    async def _check_all(self, cast: Cast) -> None:
+    async def _check_all(self, setup: SessionSetup) -> None:
         # With dice of their own: a seed draws the same messages with and without these.
-        dice = random.Random(f"{self._seed}:{cast.session_id}:checks")  # noqa: S311 - no secret
+        dice = random.Random(f"{self._seed}:{setup.session_id}:checks")  # noqa: S311 - no secret
         while not await self._pause(dice):
             if dice.random() < CHECK_SHARE:
-                data = ContactCheckData(numbers=(cast.reader, cast.writer))
+                data = ContactCheckData(numbers=(setup.reader, setup.writer))
                 command = ContactCheck(
-                    source=self._backend.source, subject=cast.session_id, data=data
+                    source=self._backend.source, subject=setup.session_id, data=data
                 )
                 await self._issue(command, Purpose.CHECK)
 
-    async def _write_all(self, cast: Cast) -> None:
-        dice = random.Random(f"{self._seed}:{cast.session_id}:writes")  # noqa: S311 - no secret
+    async def _write_all(self, setup: SessionSetup) -> None:
+        dice = random.Random(f"{self._seed}:{setup.session_id}:writes")  # noqa: S311 - no secret
         place = 0
         while not await self._pause(dice):
             for _ in range(FLOOD if dice.random() < FLOOD_SHARE else 1):
                 message_id = await self._phones.send_text(
-                    cast.writer, cast.account, f"in {cast.session_id} {place}"
+                    setup.writer, setup.account, f"in {setup.session_id} {place}"
                 )
-                self.book.written.append(
+                self.book.sent_by_phones.append(
                     Note(
-                        session_id=cast.session_id,
+                        session_id=setup.session_id,
                         message_id=message_id,
                         place=place,
                         at=time.time(),
@@ -167,12 +167,12 @@ class Traffic:
                 )
                 place += 1
 
-    def _send(self, cast: Cast, text: str, command_id: str) -> MessageSend:
+    def _send(self, setup: SessionSetup, text: str, command_id: str) -> MessageSend:
         return MessageSend(
             id=command_id,
             source=self._backend.source,
-            subject=cast.session_id,
-            data=MessageSendData(to=cast.reader, content=TextToSend(text=text)),
+            subject=setup.session_id,
+            data=MessageSendData(to=setup.reader, content=TextToSend(text=text)),
         )
 
     async def _issue(
@@ -186,8 +186,8 @@ class Traffic:
         async with self._gates[command.subject]:
             place = self._places[command.subject]
             self._places[command.subject] += 1
-            self.book.issued.append(
-                Issued(
+            self.book.published.append(
+                PublishedCommand(
                     command_id=command.id,
                     session_id=command.subject,
                     purpose=purpose,

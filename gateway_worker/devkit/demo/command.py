@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway_worker.devkit.demo.stage import Stage, stage
+from gateway_worker.devkit.demo.harness import DemoHarness, open_harness
 from gateway_worker.devkit.demo.story import CUSTOMER, SHOP, Story, StoryError
 from gateway_worker.devkit.demo.terminal import Terminal
 from gateway_worker.devkit.gateway.instructions import described, instructions
@@ -43,8 +43,8 @@ async def _play(*, keep: bool, directory: Path) -> int:
     try:
         # What is kept is linked to phones that go with this run, so nothing of it may stay
         services = None if keep else directory
-        async with stage(directory / "demo", terminal.note, services=services) as ready:
-            story = Story(stage=ready, terminal=terminal)
+        async with open_harness(directory / "demo", terminal.note, services=services) as ready:
+            story = Story(harness=ready, terminal=terminal)
             await story.play(delete=not keep)
             _summarise(story, terminal)
             if keep:
@@ -64,7 +64,7 @@ def _summarise(story: Story, terminal: Terminal) -> None:
     terminal.success("Everything happened, through the real broker, stores and library.")
 
 
-async def _stay(ready: Stage, data: Path) -> None:
+async def _stay(ready: DemoHarness, data: Path) -> None:
     """Leave everything up until a signal comes, and say how to talk to it."""
     phone, contact = "12025550102", CUSTOMER
     await ready.sandbox.add_phone(phone, push_name="Bakery")

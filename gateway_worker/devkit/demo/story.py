@@ -25,7 +25,7 @@ from gateway_contracts import (
     TextContent,
     TextToSend,
 )
-from gateway_worker.devkit.demo.stage import Stage
+from gateway_worker.devkit.demo.harness import DemoHarness
 from gateway_worker.devkit.demo.terminal import Terminal, Timing
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.phones.values import ChatMessage
@@ -47,11 +47,11 @@ class Story:
             measured after the conversation. The rest it shares with all others.
     """
 
-    def __init__(self, *, stage: Stage, terminal: Terminal) -> None:
-        self._stage = stage
+    def __init__(self, *, harness: DemoHarness, terminal: Terminal) -> None:
+        self._harness = harness
         self._terminal = terminal
-        self._backend = stage.backend
-        self._session = stage.name
+        self._backend = harness.backend
+        self._session = harness.name
         self.timings: list[Timing] = []
         self.memory_mib = 0.0
 
@@ -63,8 +63,8 @@ class Story:
             TimeoutError: A step had no end.
         """
         self._backend.on_arrival(lambda arrival: self._terminal.event(arrival.event))
-        shop = await self._stage.sandbox.add_phone(SHOP, push_name="Corner Shop")
-        customer = await self._stage.sandbox.add_phone(CUSTOMER, push_name="Ada")
+        shop = await self._harness.sandbox.add_phone(SHOP, push_name="Corner Shop")
+        customer = await self._harness.sandbox.add_phone(CUSTOMER, push_name="Ada")
         await self._link(shop)
         shown = await self._write(customer)
         await self._answer(customer, shown)
@@ -128,10 +128,10 @@ class Story:
     async def _survive_a_restart(self, customer: Phone) -> None:
         self._terminal.step("The worker is restarted: no new QR code, nothing lost")
         already = len(self._backend.arrivals)
-        await self._stage.worker.stop()
+        await self._harness.worker.stop()
         await customer.send_text(SHOP, "Are you still open?")
         async with self._timed("worker start → connected"):
-            await self._stage.worker.start()
+            await self._harness.worker.start()
             await self._backend.expect(
                 SessionStatus,
                 self._session,
@@ -155,7 +155,7 @@ class Story:
             raise StoryError("the phone still shows the gateway as a linked device")
 
     def _measure(self) -> None:
-        hosts = self._stage.worker.hosts()
+        hosts = self._harness.worker.hosts()
         if len(hosts) != 1:
             raise StoryError(f"one session should have one host, there are {len(hosts)}")
         try:
@@ -164,7 +164,7 @@ class Story:
             self.memory_mib = hosts[0].memory_info().rss / 2**20
 
     def _check_egress(self) -> None:
-        attempts = self._stage.sandbox.egress_attempts
+        attempts = self._harness.sandbox.egress_attempts
         if attempts:
             raise StoryError(f"{len(attempts)} connections tried to leave this machine")
 

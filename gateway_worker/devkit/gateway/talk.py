@@ -16,9 +16,9 @@ from gateway_contracts import (
     SessionGetQr,
     WorkerHeartbeat,
 )
-from gateway_worker.devkit.arrivals import Arrival
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.gateway.addresses import Addresses
+from gateway_worker.devkit.received import ReceivedEvent
 from gateway_worker.devkit.services.errors import ServicesError
 from gateway_worker.sandbox.control.client import ControlError, SandboxClient
 from gateway_worker.sandbox.control.models import Poll
@@ -48,7 +48,7 @@ async def _events(addresses: Addresses, options: argparse.Namespace) -> bool:
     enough = asyncio.Event()
     shown = 0
 
-    def show(arrival: Arrival) -> None:
+    def show(arrival: ReceivedEvent) -> None:
         nonlocal shown
         is_wanted = options.session in {None, arrival.event.subject}
         if is_wanted and not isinstance(arrival.event, WorkerHeartbeat) and not enough.is_set():

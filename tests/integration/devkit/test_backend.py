@@ -20,7 +20,7 @@ from gateway_contracts import (
     encode,
 )
 from gateway_worker.devkit.backend import Backend
-from gateway_worker.devkit.insisting import until_done
+from gateway_worker.devkit.reconnecting import until_done
 from gateway_worker.devkit.services import RunningServices
 from tests.support.eventually import eventually
 from tests.support.pacing import pace

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from gateway_contracts import SessionState, StatusReason
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Inbound, Offence
-from gateway_worker.devkit.chaos.history import Blow, History, Kind, Told, Written
+from gateway_worker.devkit.chaos.history import EventSeen, History, Impact, Kind, SentByPhone
 
 WINDOW_SECONDS = 2.0
 """How long after a message its host's death may be the cause of its loss."""
@@ -18,31 +18,33 @@ _Key = tuple[str, str]
 def judge_inbound(history: History) -> Inbound:
     """Look at every message that the phones wrote."""
     arrived: Counter[_Key] = Counter(
-        (told.session_id, told.message_id) for told in history.told if told.kind is Kind.RECEIVED
+        (told.session_id, told.message_id)
+        for told in history.events_seen
+        if told.kind is Kind.RECEIVED
     )
     unreadable = {
         (told.session_id, told.message_id): told
-        for told in history.told
+        for told in history.events_seen
         if told.kind is Kind.UNDECRYPTABLE
     }
-    blows: dict[str, list[Blow]] = defaultdict(list)
-    for blow in history.blows:
-        blows[blow.session_id].append(blow)
-    missing = [one for one in history.written if not arrived[_key(one)]]
+    impacts: dict[str, list[Impact]] = defaultdict(list)
+    for impact in history.impacts:
+        impacts[impact.session_id].append(impact)
+    missing = [one for one in history.sent_by_phones if not arrived[_key(one)]]
     inside = [
         one
         for one in missing
-        if _is_in_window(one, unreadable.get(_key(one)), blows[one.session_id])
+        if _is_in_window(one, unreadable.get(_key(one)), impacts[one.session_id])
     ]
     outside = [one for one in missing if one not in inside]
     return Inbound(
-        sent=len(history.written),
-        delivered=len(history.written) - len(missing),
+        sent=len(history.sent_by_phones),
+        delivered=len(history.sent_by_phones) - len(missing),
         lost_in_window=tuple(_lost(one, unreadable) for one in inside),
         unreadable=len(unreadable),
         offences=(
             *(_lost(one, unreadable) for one in outside),
-            *_doubled(history.written, arrived),
+            *_doubled(history.sent_by_phones, arrived),
             *_unwritten(history),
         ),
     )
@@ -54,9 +56,9 @@ def held_on_disk(history: History) -> frozenset[_Key]:
     That is then on the former owner's disk, and announced when it is back. If it only stood still,
     its host goes on when it wakes up, until the new owner's has connected.
     """
-    takeovers: dict[str, list[tuple[Told, float]]] = defaultdict(list)
-    arrivals: dict[_Key, Told] = {}
-    for told in history.told:
+    takeovers: dict[str, list[tuple[EventSeen, float]]] = defaultdict(list)
+    arrivals: dict[_Key, EventSeen] = {}
+    for told in history.events_seen:
         if told.reason is StatusReason.TAKEN_OVER:
             takeovers[told.session_id].append((told, math.inf))
         elif told.state is SessionState.CONNECTED and takeovers[told.session_id]:
@@ -66,7 +68,7 @@ def held_on_disk(history: History) -> frozenset[_Key]:
             arrivals.setdefault((told.session_id, told.message_id), told)
     return frozenset(
         _key(one)
-        for one in history.written
+        for one in history.sent_by_phones
         if one.confirmed_at is not None
         and (arrival := arrivals.get(_key(one))) is not None
         and any(
@@ -76,17 +78,19 @@ def held_on_disk(history: History) -> frozenset[_Key]:
     )
 
 
-def _place(told: Told) -> int:
+def _place(told: EventSeen) -> int:
     return told.sequence or 0
 
 
-def _is_in_window(one: Written, unreadable: Told | None, blows: Iterable[Blow]) -> bool:
+def _is_in_window(
+    one: SentByPhone, unreadable: EventSeen | None, impacts: Iterable[Impact]
+) -> bool:
     """Whether the library had decrypted a message when its process died.
 
     Either it was confirmed just before, or WhatsApp sent it again and the library, whose store says
     that its key is used, announced it.
     """
-    kills = [blow for blow in blows if blow.harm.is_sudden]
+    kills = [impact for impact in impacts if impact.kind.is_sudden]
     if unreadable is not None:
         return any(one.at - _SECOND <= kill.until and kill.at <= unreadable.at for kill in kills)
     if one.confirmed_at is None:
@@ -98,7 +102,7 @@ def _is_in_window(one: Written, unreadable: Told | None, blows: Iterable[Blow]) 
     )
 
 
-def _lost(one: Written, unreadable: dict[_Key, Told]) -> Offence:
+def _lost(one: SentByPhone, unreadable: dict[_Key, EventSeen]) -> Offence:
     announced = "announced as unreadable" if _key(one) in unreadable else "not announced"
     confirmed = "never" if one.confirmed_at is None else f"{one.confirmed_at:.0f}"
     return Offence(
@@ -109,7 +113,7 @@ def _lost(one: Written, unreadable: dict[_Key, Told]) -> Offence:
     )
 
 
-def _doubled(written: Iterable[Written], arrived: Counter[_Key]) -> Iterable[Offence]:
+def _doubled(written: Iterable[SentByPhone], arrived: Counter[_Key]) -> Iterable[Offence]:
     for one in written:
         if arrived[_key(one)] > 1:
             yield Offence(
@@ -122,8 +126,8 @@ def _doubled(written: Iterable[Written], arrived: Counter[_Key]) -> Iterable[Off
 
 def _unwritten(history: History) -> Iterable[Offence]:
     """Name what was announced and nobody has written."""
-    known = {_key(one) for one in history.written}
-    for told in history.told:
+    known = {_key(one) for one in history.sent_by_phones}
+    for told in history.events_seen:
         if told.kind is Kind.RECEIVED and (told.session_id, told.message_id) not in known:
             yield Offence(
                 breach=Breach.MESSAGE_DOUBLED,
@@ -133,5 +137,5 @@ def _unwritten(history: History) -> Iterable[Offence]:
             )
 
 
-def _key(one: Written) -> _Key:
+def _key(one: SentByPhone) -> _Key:
     return (one.session_id, one.message_id)

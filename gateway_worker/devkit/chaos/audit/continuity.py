@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from gateway_contracts import SessionState
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Offence
-from gateway_worker.devkit.chaos.history import History, Kind, Told
+from gateway_worker.devkit.chaos.history import EventSeen, History, Kind
 
 _ASKS_FOR_PAIRING = frozenset(
     {SessionState.CREATED, SessionState.PAIRING, SessionState.LOGGED_OUT, SessionState.FAILED}
@@ -14,8 +14,8 @@ _ASKS_FOR_PAIRING = frozenset(
 
 def judge_continuity(history: History) -> tuple[Offence, ...]:
     """Look at every session."""
-    events: dict[str, list[Told]] = defaultdict(list)
-    for told in history.told:
+    events: dict[str, list[EventSeen]] = defaultdict(list)
+    for told in history.events_seen:
         events[told.session_id].append(told)
     return tuple(
         offence
@@ -25,7 +25,7 @@ def judge_continuity(history: History) -> tuple[Offence, ...]:
     )
 
 
-def _gaps(session_id: str, events: Iterable[Told]) -> Iterable[Offence]:
+def _gaps(session_id: str, events: Iterable[EventSeen]) -> Iterable[Offence]:
     """From 1 to the last, each number once."""
     numbers = Counter(told.sequence for told in events if told.sequence is not None)
     for number in range(1, max(numbers, default=0) + 1):
@@ -38,11 +38,11 @@ def _gaps(session_id: str, events: Iterable[Told]) -> Iterable[Offence]:
             )
 
 
-def _pairing(session_id: str, events: Iterable[Told]) -> Iterable[Offence]:
+def _pairing(session_id: str, events: Iterable[EventSeen]) -> Iterable[Offence]:
     """Judge the end, and each code that came after the session had been linked."""
     in_order = sorted(events, key=lambda told: told.sequence or 0)
     linked = False
-    last: Told | None = None
+    last: EventSeen | None = None
     for told in in_order:
         if told.kind is Kind.STATUS:
             last = told
@@ -57,5 +57,5 @@ def _pairing(session_id: str, events: Iterable[Told]) -> Iterable[Offence]:
     yield _offence(Breach.NEW_QR if asks else Breach.NOT_CONNECTED, session_id, last, detail)
 
 
-def _offence(breach: Breach, session_id: str, told: Told, detail: str) -> Offence:
+def _offence(breach: Breach, session_id: str, told: EventSeen, detail: str) -> Offence:
     return Offence(breach=breach, session_id=session_id, identity=told.event_id, detail=detail)

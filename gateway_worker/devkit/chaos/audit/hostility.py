@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Offence
-from gateway_worker.devkit.chaos.history import History, Kind, Told
+from gateway_worker.devkit.chaos.history import EventSeen, History, Kind
 
 _ANSWERS = frozenset({Kind.SUCCEEDED, Kind.FAILED, Kind.CONFLICT})
 
 
 def judge_hostility(history: History) -> Iterator[Offence]:
     """Look for what was forged, for answers to events, and at each id that was used twice."""
-    events = {told.event_id for told in history.told}
-    refused = {told.command_id for told in history.told if told.kind is Kind.CONFLICT}
-    for told in history.told:
+    events = {told.event_id for told in history.events_seen}
+    refused = {told.command_id for told in history.events_seen if told.kind is Kind.CONFLICT}
+    for told in history.events_seen:
         if not history.forged.isdisjoint((told.event_id, told.message_id, told.command_id)):
             yield _offence(Breach.FORGED, told, f"told as {told.kind}")
         elif told.kind in _ANSWERS and told.command_id in events:
@@ -24,6 +24,6 @@ def judge_hostility(history: History) -> Iterator[Offence]:
         yield Offence(breach=Breach.ID_NOT_REFUSED, identity=command_id, detail=detail)
 
 
-def _offence(breach: Breach, told: Told, detail: str) -> Offence:
+def _offence(breach: Breach, told: EventSeen, detail: str) -> Offence:
     identity = told.command_id or told.message_id or told.event_id
     return Offence(breach=breach, session_id=told.session_id, identity=identity, detail=detail)

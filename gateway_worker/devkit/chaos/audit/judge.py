@@ -22,7 +22,7 @@ def audit(history: History) -> Verdict:
     """Judge a run."""
     commands, inbound = judge_commands(history), judge_inbound(history)
     order = judge_order(history)
-    host_kills = sum(blow.harm.is_kill for blow in history.blows)
+    host_kills = sum(impact.kind.is_kill for impact in history.impacts)
     return Verdict(
         commands=commands,
         inbound=inbound,
@@ -31,7 +31,7 @@ def audit(history: History) -> Verdict:
         reused_keys=history.reused_keys,
         takeover=takeover_times(history),
         handover=handover_times(history),
-        strikes=history.strikes,
+        injections=history.injections,
         offences=(
             *commands.offences,
             *inbound.offences,

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from gateway_contracts import SessionState, StatusReason
 from gateway_worker.devkit.chaos.audit.verdict import Spread
-from gateway_worker.devkit.chaos.history import History, Kind, Told
+from gateway_worker.devkit.chaos.history import EventSeen, History, Kind
 
 _ORDERLY = frozenset({StatusReason.HANDED_OVER, StatusReason.WORKER_DRAINING})
 
@@ -44,10 +44,10 @@ def handover_times(history: History) -> Spread:
     return Spread.of(times)
 
 
-def _states(history: History) -> dict[str, list[Told]]:
+def _states(history: History) -> dict[str, list[EventSeen]]:
     """Return each session's changes of state, in order."""
-    states: dict[str, list[Told]] = defaultdict(list)
-    for told in history.told:
+    states: dict[str, list[EventSeen]] = defaultdict(list)
+    for told in history.events_seen:
         if told.kind is Kind.STATUS:
             states[told.session_id].append(told)
     for changes in states.values():

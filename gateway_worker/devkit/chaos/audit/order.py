@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from gateway_worker.devkit.chaos.audit.arrivals import held_on_disk
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Offence
-from gateway_worker.devkit.chaos.history import Harm, History, Issued, Kind, Purpose, Shown
+from gateway_worker.devkit.chaos.history import (
+    History,
+    ImpactKind,
+    Kind,
+    PublishedCommand,
+    Purpose,
+    SeenByPhone,
+)
 
 _Step = tuple[int, str]
 """A place in the order that should be, and the id of what has it."""
@@ -65,8 +72,8 @@ def _judge_outcomes(history: History) -> Iterator[Offence]:
 
     Questions overtake all of these, and each other where a session moves.
     """
-    moves = {one.command_id for one in history.issued if one.purpose is Purpose.MIGRATE}
-    checks = {one.command_id for one in history.issued if one.purpose is Purpose.CHECK}
+    moves = {one.command_id for one in history.published if one.purpose is Purpose.MIGRATE}
+    checks = {one.command_id for one in history.published if one.purpose is Purpose.CHECK}
     yield from _judge("outcome", _outcomes(history, without=moves | checks))
     # Among all outcomes only a move that came late is an offence: what it has overtaken is late too
     everything = _judge("outcome", _outcomes(history, without=checks))
@@ -79,7 +86,7 @@ def _outcomes(history: History, *, without: Container[str] = ()) -> dict[str, li
     }
     return _grouped(
         (told.session_id, (places[told.command_id], told.command_id))
-        for told in history.told
+        for told in history.events_seen
         if told.kind in {Kind.SUCCEEDED, Kind.FAILED}
         and not told.repeated
         and told.command_id in places
@@ -97,8 +104,8 @@ def _at_phones(history: History) -> dict[str, list[_Step]]:
         for one in _in_line(history)
         if one.purpose is Purpose.SEND
     }
-    firsts: dict[str, Shown] = {}
-    for message in history.shown:
+    firsts: dict[str, SeenByPhone] = {}
+    for message in history.seen_by_phones:
         firsts.setdefault(message.text, message)
     return _grouped(
         (message.session_id, places[text])
@@ -107,13 +114,14 @@ def _at_phones(history: History) -> dict[str, list[_Step]]:
     )
 
 
-def _in_line(history: History) -> Iterator[Issued]:
+def _in_line(history: History) -> Iterator[PublishedCommand]:
     """All commands but those that were issued while their session's binding may have been gone."""
-    reroutes = [blow for blow in history.blows if blow.harm is Harm.REROUTED]
-    for one in history.issued:
+    reroutes = [impact for impact in history.impacts if impact.kind is ImpactKind.REROUTED]
+    for one in history.published:
         if not any(
-            blow.session_id == one.session_id and blow.at - _SLACK_SECONDS <= one.at <= blow.until
-            for blow in reroutes
+            impact.session_id == one.session_id
+            and impact.at - _SLACK_SECONDS <= one.at <= impact.until
+            for impact in reroutes
         ):
             yield one
 
@@ -121,7 +129,7 @@ def _in_line(history: History) -> Iterator[Issued]:
 def _events(history: History) -> dict[str, list[_Step]]:
     return _grouped(
         (told.session_id, (told.sequence, told.event_id))
-        for told in history.told
+        for told in history.events_seen
         if told.sequence is not None
     )
 
@@ -130,13 +138,13 @@ def _received(history: History) -> dict[str, list[_Step]]:
     """What was unreadable at first comes when the writer's phone has sent it again: no order."""
     unreadable = {
         (told.session_id, told.message_id)
-        for told in history.told
+        for told in history.events_seen
         if told.kind is Kind.UNDECRYPTABLE
     }
-    places = {(one.session_id, one.message_id): one.place for one in history.written}
+    places = {(one.session_id, one.message_id): one.place for one in history.sent_by_phones}
     return _grouped(
         (told.session_id, (places[told.session_id, told.message_id], told.message_id))
-        for told in history.told
+        for told in history.events_seen
         if told.kind is Kind.RECEIVED
         and (told.session_id, told.message_id) in places
         and (told.session_id, told.message_id) not in unreadable

@@ -10,10 +10,10 @@ def judge_receipts(history: History) -> Iterator[Offence]:
     """Name the receipts that do not, whichever of the two was told first."""
     sent = {
         (told.session_id, told.message_id): told.command_id
-        for told in history.told
+        for told in history.events_seen
         if told.kind is Kind.SUCCEEDED and told.message_id
     }
-    for told in history.told:
+    for told in history.events_seen:
         command_id = sent.get((told.session_id, told.message_id))
         if told.kind is Kind.RECEIPT and command_id not in (None, told.command_id):
             yield Offence(

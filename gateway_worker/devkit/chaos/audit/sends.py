@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from gateway_contracts import ErrorCode
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Commands, Offence
 from gateway_worker.devkit.chaos.history import (
-    Blow,
-    Harm,
+    EventSeen,
     History,
-    Issued,
+    Impact,
+    ImpactKind,
     Kind,
+    PublishedCommand,
     Purpose,
-    Shown,
-    Told,
+    SeenByPhone,
 )
 
 _OUTCOMES = frozenset({Kind.SUCCEEDED, Kind.FAILED})
@@ -23,21 +23,25 @@ _SLACK_SECONDS = 1.0
 
 def judge_commands(history: History) -> Commands:
     """Look at every command."""
-    outcomes: dict[str, list[Told]] = defaultdict(list)
-    for told in history.told:
+    outcomes: dict[str, list[EventSeen]] = defaultdict(list)
+    for told in history.events_seen:
         if told.kind in _OUTCOMES:
             outcomes[told.command_id].append(told)
     shown: dict[str, set[str]] = defaultdict(set)
-    for message in history.shown:
+    for message in history.seen_by_phones:
         shown[message.text].add(message.message_id)
-    blows = _by_session(blow for blow in history.blows if blow.harm is not Harm.REROUTED)
-    silences = _by_session(blow for blow in history.blows if blow.harm is Harm.SILENCED)
-    ends = {one.command_id: _first(outcomes[one.command_id]) for one in history.issued}
-    uncertain = [one for one in history.issued if _is_uncertain(ends[one.command_id])]
-    causes = {one.command_id: _cause(one, ends[one.command_id], blows) for one in uncertain}
+    impacts = _by_session(
+        impact for impact in history.impacts if impact.kind is not ImpactKind.REROUTED
+    )
+    silences = _by_session(
+        impact for impact in history.impacts if impact.kind is ImpactKind.SILENCED
+    )
+    ends = {one.command_id: _first(outcomes[one.command_id]) for one in history.published}
+    uncertain = [one for one in history.published if _is_uncertain(ends[one.command_id])]
+    causes = {one.command_id: _cause(one, ends[one.command_id], impacts) for one in uncertain}
     offences = [
         offence
-        for one in history.issued
+        for one in history.published
         for offence in _offences(one, outcomes[one.command_id], shown.get(one.text, set()))
     ]
     offences += [
@@ -47,21 +51,23 @@ def judge_commands(history: History) -> Commands:
     ]
     certain = [end for end in ends.values() if end is not None and not _is_uncertain(end)]
     return Commands(
-        issued=len(history.issued),
+        published=len(history.published),
         succeeded=sum(end.kind is Kind.SUCCEEDED for end in certain),
         failed=Counter(end.code for end in certain if end.kind is Kind.FAILED),
         uncertain=len(uncertain),
         explained=Counter(cause for cause in causes.values() if cause),
         unanswered=sum(
-            any(_overlaps(blow, one, ends[one.command_id]) for blow in silences[one.session_id])
+            any(_overlaps(impact, one, ends[one.command_id]) for impact in silences[one.session_id])
             for one in uncertain
             if causes[one.command_id]
         ),
-        offences=(*offences, *_unasked(history.issued, history.shown)),
+        offences=(*offences, *_unasked(history.published, history.seen_by_phones)),
     )
 
 
-def _offences(one: Issued, outcomes: Sequence[Told], copies: set[str]) -> Iterable[Offence]:
+def _offences(
+    one: PublishedCommand, outcomes: Sequence[EventSeen], copies: set[str]
+) -> Iterable[Offence]:
     """Hold the outcomes of one command against each other and against the phone."""
     firsts = [told for told in outcomes if not told.repeated]
     if not firsts:
@@ -79,7 +85,7 @@ def _offences(one: Issued, outcomes: Sequence[Told], copies: set[str]) -> Iterab
         yield _offence(Breach.COMMAND_CONTRADICTED, one, "a question cannot be uncertain")
 
 
-def _against_phone(one: Issued, end: Told, copies: set[str]) -> Iterable[Offence]:
+def _against_phone(one: PublishedCommand, end: EventSeen, copies: set[str]) -> Iterable[Offence]:
     if len(copies) > 1:
         yield _offence(Breach.COMMAND_DOUBLED, one, f"at the phone as {', '.join(sorted(copies))}")
     elif end.kind is Kind.SUCCEEDED and not copies:
@@ -89,7 +95,7 @@ def _against_phone(one: Issued, end: Told, copies: set[str]) -> Iterable[Offence
         yield _offence(Breach.COMMAND_CONTRADICTED, one, f"{_name(end)}, but at the phone")
 
 
-def _unasked(issued: Iterable[Issued], shown: Iterable[Shown]) -> Iterable[Offence]:
+def _unasked(issued: Iterable[PublishedCommand], shown: Iterable[SeenByPhone]) -> Iterable[Offence]:
     """Name what a phone shows and nobody has asked for."""
     known = {one.text for one in issued}
     return [
@@ -104,45 +110,50 @@ def _unasked(issued: Iterable[Issued], shown: Iterable[Shown]) -> Iterable[Offen
     ]
 
 
-def _cause(one: Issued, end: Told | None, blows: dict[str, list[Blow]]) -> str:
+def _cause(one: PublishedCommand, end: EventSeen | None, impacts: dict[str, list[Impact]]) -> str:
     """Return what hit the session's host between a command's publication and its outcome.
 
     If nothing did, WhatsApp may have been away: an answer that it could not deliver is lost.
     """
-    hits = (blow.harm.value for blow in blows[one.session_id] if _overlaps(blow, one, end))
+    hits = (impact.kind.value for impact in impacts[one.session_id] if _overlaps(impact, one, end))
     return next(hits, "")
 
 
-def _overlaps(blow: Blow, one: Issued, end: Told | None) -> bool:
+def _overlaps(impact: Impact, one: PublishedCommand, end: EventSeen | None) -> bool:
     assert end is not None
-    return blow.at <= end.at + _SLACK_SECONDS and blow.until >= one.at - _SLACK_SECONDS
+    return impact.at <= end.at + _SLACK_SECONDS and impact.until >= one.at - _SLACK_SECONDS
 
 
-def _by_session(blows: Iterable[Blow]) -> dict[str, list[Blow]]:
+def _by_session(impacts: Iterable[Impact]) -> dict[str, list[Impact]]:
     """Sort them: kills first, as the plainest explanation, silence last."""
-    sorted_blows: dict[str, list[Blow]] = defaultdict(list)
-    for blow in sorted(
-        blows, key=lambda blow: (not blow.harm.is_sudden, blow.harm is Harm.SILENCED, blow.at)
+    sorted_blows: dict[str, list[Impact]] = defaultdict(list)
+    for impact in sorted(
+        impacts,
+        key=lambda impact: (
+            not impact.kind.is_sudden,
+            impact.kind is ImpactKind.SILENCED,
+            impact.at,
+        ),
     ):
-        sorted_blows[blow.session_id].append(blow)
+        sorted_blows[impact.session_id].append(impact)
     return sorted_blows
 
 
-def _first(outcomes: Sequence[Told]) -> Told | None:
+def _first(outcomes: Sequence[EventSeen]) -> EventSeen | None:
     return next((told for told in outcomes if not told.repeated), None)
 
 
-def _is_uncertain(end: Told | None) -> bool:
+def _is_uncertain(end: EventSeen | None) -> bool:
     return end is not None and end.code == ErrorCode.UNCERTAIN
 
 
-def _end(told: Told) -> tuple[Kind, str, str]:
+def _end(told: EventSeen) -> tuple[Kind, str, str]:
     return (told.kind, told.code, told.message_id)
 
 
-def _name(told: Told) -> str:
+def _name(told: EventSeen) -> str:
     return told.code or told.kind.value
 
 
-def _offence(breach: Breach, one: Issued, detail: str) -> Offence:
+def _offence(breach: Breach, one: PublishedCommand, detail: str) -> Offence:
     return Offence(breach=breach, session_id=one.session_id, identity=one.command_id, detail=detail)

@@ -77,7 +77,7 @@ class Commands:
             were held back: how many there are says nothing about the gateway.
     """
 
-    issued: int
+    published: int
     succeeded: int
     failed: Mapping[str, int]
     uncertain: int
@@ -126,7 +126,7 @@ class Verdict:
     reused_keys: int
     takeover: Spread
     handover: Spread
-    strikes: Mapping[str, int]
+    injections: Mapping[str, int]
     offences: tuple[Offence, ...] = field(default=())
 
     @property

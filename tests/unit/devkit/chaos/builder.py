@@ -6,16 +6,16 @@ from typing import Any
 from gateway_contracts import SessionState, StatusReason
 from gateway_worker.devkit.chaos.audit import Breach, audit
 from gateway_worker.devkit.chaos.history import (
-    Blow,
-    Harm,
+    EventSeen,
     History,
-    Issued,
+    Impact,
+    ImpactKind,
     Kind,
+    PublishedCommand,
     Purpose,
-    Shown,
-    Told,
+    SeenByPhone,
+    SentByPhone,
     WorkerLoss,
-    Written,
 )
 
 START = 1_000.0
@@ -28,11 +28,11 @@ class Story:
     session_id: str = "one"
     now: float = START
     sequence: int = 0
-    issued: list[Issued] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
-    shown: list[Shown] = field(default_factory=list)
-    written: list[Written] = field(default_factory=list)
-    blows: list[Blow] = field(default_factory=list)
+    published: list[PublishedCommand] = field(default_factory=list)
+    events_seen: list[EventSeen] = field(default_factory=list)
+    seen_by_phones: list[SeenByPhone] = field(default_factory=list)
+    sent_by_phones: list[SentByPhone] = field(default_factory=list)
+    impacts: list[Impact] = field(default_factory=list)
     losses: list[WorkerLoss] = field(default_factory=list)
     forged: set[str] = field(default_factory=set)
     reused_ids: set[str] = field(default_factory=set)
@@ -55,11 +55,11 @@ class Story:
             story.receive(f"m{number}")
         return story
 
-    def tell(self, *, kind: Kind, **values: Any) -> Told:
+    def tell(self, *, kind: Kind, **values: Any) -> EventSeen:
         """Let the session's next event arrive."""
         self.now += 1
         self.sequence += 1
-        told = Told(
+        told = EventSeen(
             **{
                 "event_id": f"e{self.sequence}",
                 "session_id": self.session_id,
@@ -69,10 +69,10 @@ class Story:
                 **values,
             }
         )
-        self.told.append(told)
+        self.events_seen.append(told)
         return told
 
-    def status(self, state: SessionState, reason: StatusReason, worker: str = "a") -> Told:
+    def status(self, state: SessionState, reason: StatusReason, worker: str = "a") -> EventSeen:
         """Let the session change its state."""
         return self.tell(kind=Kind.STATUS, state=state, reason=reason, worker=worker)
 
@@ -90,12 +90,12 @@ class Story:
 
     def _issue(self, command_id: str, purpose: Purpose, text: str) -> None:
         self.now += 1
-        self.issued.append(
-            Issued(
+        self.published.append(
+            PublishedCommand(
                 command_id=command_id,
                 session_id=self.session_id,
                 purpose=purpose,
-                place=len(self.issued),
+                place=len(self.published),
                 text=text,
                 at=self.now,
             )
@@ -105,8 +105,8 @@ class Story:
         self, command_id: str, message_id: str | None = None, *, asked_again: bool = False
     ) -> None:
         """Let a send's message appear at the phone."""
-        self.shown.append(
-            Shown(
+        self.seen_by_phones.append(
+            SeenByPhone(
                 session_id=self.session_id,
                 message_id=message_id or f"wa-{command_id}",
                 text=f"text of {command_id}",
@@ -120,18 +120,18 @@ class Story:
         self.show(command_id)
         self.tell(kind=Kind.SUCCEEDED, command_id=command_id, message_id=f"wa-{command_id}")
 
-    def fail(self, command_id: str, code: str, **values: Any) -> Told:
+    def fail(self, command_id: str, code: str, **values: Any) -> EventSeen:
         """Let the outcome of a command be a failure."""
         return self.tell(kind=Kind.FAILED, command_id=command_id, code=code, **values)
 
     def write(self, message_id: str, *, confirmed: bool = True) -> None:
         """Let a phone write a message."""
         self.now += 1
-        self.written.append(
-            Written(
+        self.sent_by_phones.append(
+            SentByPhone(
                 session_id=self.session_id,
                 message_id=message_id,
-                place=len(self.written),
+                place=len(self.sent_by_phones),
                 at=self.now,
                 confirmed_at=self.now if confirmed else None,
             )
@@ -142,24 +142,28 @@ class Story:
         self.write(message_id)
         self.tell(kind=Kind.RECEIVED, message_id=message_id)
 
-    def blow(
-        self, harm: Harm = Harm.HOST_KILLED, *, session_id: str = "one", seconds: float = 0.0
+    def impact(
+        self,
+        kind: ImpactKind = ImpactKind.HOST_KILLED,
+        *,
+        session_id: str = "one",
+        seconds: float = 0.0,
     ) -> None:
         """Let a fault hit the session's host now."""
         until = self.now + seconds
-        self.blows.append(Blow(session_id=session_id, harm=harm, at=self.now, until=until))
+        self.impacts.append(Impact(session_id=session_id, kind=kind, at=self.now, until=until))
 
     def history(self) -> History:
         """Return what the auditor reads."""
         return History(
             sessions=(self.session_id,),
-            issued=tuple(self.issued),
-            told=tuple(self.told),
-            shown=tuple(self.shown),
-            written=tuple(self.written),
-            blows=tuple(self.blows),
+            published=tuple(self.published),
+            events_seen=tuple(self.events_seen),
+            seen_by_phones=tuple(self.seen_by_phones),
+            sent_by_phones=tuple(self.sent_by_phones),
+            impacts=tuple(self.impacts),
             losses=tuple(self.losses),
-            strikes={"host_kill": len(self.blows)},
+            injections={"host_kill": len(self.impacts)},
             forged=frozenset(self.forged),
             reused_ids=frozenset(self.reused_ids),
         )

@@ -4,7 +4,7 @@ import pytest
 
 from gateway_worker.devkit.chaos.audit import Breach, audit
 from gateway_worker.devkit.chaos.audit.arrivals import WINDOW_SECONDS
-from gateway_worker.devkit.chaos.history import Harm, Kind
+from gateway_worker.devkit.chaos.history import ImpactKind, Kind
 from tests.unit.devkit.chaos.builder import Story, breaches
 
 
@@ -23,7 +23,7 @@ def test_a_message_lost_with_its_host_is_inside_the_window() -> None:
     story = Story.clean()
     story.write("m3")
     story.now += WINDOW_SECONDS
-    story.blow()
+    story.impact()
     verdict = audit(story.history())
 
     assert verdict.passed
@@ -37,8 +37,8 @@ def test_a_message_lost_without_an_excuse_is_outside_the_window(excuse: str) -> 
     story = Story.clean()
     story.write("m3", confirmed=excuse != "never confirmed")
     story.now += 10 if excuse == "too late" else 0
-    story.blow(
-        Harm.FROZEN if excuse == "only frozen" else Harm.HOST_KILLED,
+    story.impact(
+        ImpactKind.FROZEN if excuse == "only frozen" else ImpactKind.HOST_KILLED,
         session_id="two" if excuse == "elsewhere" else "one",
     )
 
@@ -53,7 +53,7 @@ def test_an_announced_loss_needs_a_killed_host_too() -> None:
     unexcused = story.tell(kind=Kind.UNDECRYPTABLE, message_id="m3")
     assert breaches(story) == [Breach.MESSAGE_LOST]
     story.now = unexcused.at - 10
-    story.blow()
+    story.impact()
 
     assert breaches(story) == []
 
@@ -66,9 +66,9 @@ def test_more_than_one_message_lost_in_ten_kills_is_too_many(
     story = Story.clean()
     for number in range(3, 6):
         story.write(f"m{number}")
-        story.blow()
+        story.impact()
     for _ in range(kills - 3):
-        story.blow()
+        story.impact()
 
     assert breaches(story) == expected
 

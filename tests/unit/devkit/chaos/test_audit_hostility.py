@@ -3,7 +3,7 @@
 import pytest
 
 from gateway_worker.devkit.chaos.audit import Breach, audit
-from gateway_worker.devkit.chaos.history import Harm, Kind
+from gateway_worker.devkit.chaos.history import ImpactKind, Kind
 from tests.unit.devkit.chaos.builder import Story, breaches
 
 
@@ -21,7 +21,7 @@ def test_what_was_forged_may_not_be_told(where: str) -> None:
 def test_an_event_may_not_be_answered() -> None:
     """Whoever answers what comes back has made a loop."""
     story = Story.clean()
-    event_id = story.told[-1].event_id
+    event_id = story.events_seen[-1].event_id
     story.fail(event_id, "invalid_command")
 
     assert breaches(story) == [Breach.FORGED]
@@ -55,13 +55,15 @@ def test_an_id_that_is_used_once_may_not_be_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "found"), [(Harm.REROUTED, []), (Harm.SILENCED, [Breach.OUT_OF_ORDER])]
+    ("kind", "found"), [(ImpactKind.REROUTED, []), (ImpactKind.SILENCED, [Breach.OUT_OF_ORDER])]
 )
-def test_order_is_asked_of_commands_whose_binding_is_there(harm: Harm, found: list[Breach]) -> None:
+def test_order_is_asked_of_commands_whose_binding_is_there(
+    kind: ImpactKind, found: list[Breach]
+) -> None:
     """Without one they come by the shared queue; each has its one outcome all the same."""
     story = Story.clean()
     story.now += 60
-    story.blow(harm, seconds=5)
+    story.impact(kind, seconds=5)
     story.send("c3")
     story.now += 10
     story.send("c4")
@@ -75,7 +77,7 @@ def test_a_binding_that_is_gone_explains_no_uncertain_command() -> None:
     """It is not executed while it is on its way."""
     story = Story.clean()
     story.send("c3")
-    story.blow(Harm.REROUTED)
+    story.impact(ImpactKind.REROUTED)
     story.fail("c3", "uncertain")
 
     assert breaches(story) == [Breach.UNCERTAIN_UNEXPLAINED]

@@ -51,9 +51,12 @@ def test_no_send_overtakes_a_move() -> None:
 def test_messages_appear_at_the_phone_in_the_order_of_publication() -> None:
     """Where each is first shown counts."""
     story = Story.clean()
-    story.shown.append(story.shown[0])
+    story.seen_by_phones.append(story.seen_by_phones[0])
     assert breaches(story) == []
-    story.shown[0], story.shown[1] = story.shown[1], story.shown[0]
+    story.seen_by_phones[0], story.seen_by_phones[1] = (
+        story.seen_by_phones[1],
+        story.seen_by_phones[0],
+    )
 
     assert breaches(story) == [Breach.OUT_OF_ORDER]
 
@@ -69,8 +72,8 @@ def test_what_a_phone_has_asked_for_again_has_no_order() -> None:
     story.show("c0", asked_again=True)
     assert breaches(story) == []
 
-    story.told[-2:] = reversed(story.told[-2:])
-    story.shown[-1] = replace(story.shown[-1], asked_again=False)
+    story.events_seen[-2:] = reversed(story.events_seen[-2:])
+    story.seen_by_phones[-1] = replace(story.seen_by_phones[-1], asked_again=False)
     assert set(breaches(story)) == {Breach.OUT_OF_ORDER}
 
 
@@ -79,7 +82,7 @@ def test_events_arrive_in_the_order_of_their_numbers() -> None:
     story = Story.clean()
     story.status(SessionState.RECONNECTING, StatusReason.CONNECTION_LOST)
     story.status(SessionState.CONNECTED, StatusReason.LOGIN_SUCCEEDED)
-    story.told[-1], story.told[-2] = story.told[-2], story.told[-1]
+    story.events_seen[-1], story.events_seen[-2] = story.events_seen[-2], story.events_seen[-1]
 
     assert breaches(story) == [Breach.OUT_OF_ORDER]
 
@@ -147,7 +150,7 @@ def test_other_moves_are_no_excuse_for_disorder(case: str) -> None:
 def test_an_event_that_never_came_is_a_gap(event: int) -> None:
     """The first as well as one in the middle: the numbers begin at 1."""
     story = Story.clean()
-    del story.told[event]
+    del story.events_seen[event]
 
     assert Breach.EVENT_GAP in breaches(story)
 

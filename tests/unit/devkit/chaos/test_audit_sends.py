@@ -3,7 +3,7 @@
 import pytest
 
 from gateway_worker.devkit.chaos.audit import Breach, audit
-from gateway_worker.devkit.chaos.history import Blow, Harm, Kind
+from gateway_worker.devkit.chaos.history import Impact, ImpactKind, Kind
 from tests.unit.devkit.chaos.builder import Story, breaches
 
 
@@ -13,7 +13,7 @@ def test_a_clean_history_passes() -> None:
 
     assert verdict.offences == ()
     assert verdict.passed
-    assert (verdict.commands.issued, verdict.commands.succeeded) == (3, 3)
+    assert (verdict.commands.published, verdict.commands.succeeded) == (3, 3)
     assert (verdict.inbound.sent, verdict.inbound.delivered, verdict.inbound.lost) == (3, 3, 0)
 
 
@@ -108,7 +108,7 @@ def test_an_uncertain_send_with_a_killed_host_is_explained(*, shown: bool) -> No
     """Whether it reached the phone or not."""
     story = Story.clean()
     story.send("c3")
-    story.blow()
+    story.impact()
     if shown:
         story.show("c3")
     story.fail("c3", "uncertain")
@@ -121,18 +121,18 @@ def test_an_uncertain_send_with_a_killed_host_is_explained(*, shown: bool) -> No
 
 @pytest.mark.parametrize("moment", ["before", "after", "never", "elsewhere"])
 def test_an_uncertain_send_without_a_cause_is_a_breach(moment: str) -> None:
-    """A blow explains only what was under way, in its own session."""
+    """An impact explains only what was under way, in its own session."""
     story = Story.clean()
     if moment == "before":
-        story.blow()
+        story.impact()
         story.now += 10
     story.send("c3")
     if moment == "elsewhere":
-        story.blow(session_id="two")
+        story.impact(session_id="two")
     story.fail("c3", "uncertain")
     if moment == "after":
         story.now += 10
-        story.blow()
+        story.impact()
 
     assert breaches(story) == [Breach.UNCERTAIN_UNEXPLAINED]
 
@@ -145,10 +145,10 @@ def test_more_than_one_uncertain_in_twenty_kills_is_too_many(
     story = Story.clean()
     for number in range(3, 5):
         story.send(f"c{number}")
-        story.blow()
+        story.impact()
         story.fail(f"c{number}", "uncertain")
     for _ in range(kills - 2):
-        story.blow()
+        story.impact()
 
     assert breaches(story) == expected
 
@@ -157,10 +157,10 @@ def test_a_run_with_few_kills_says_nothing_about_rates() -> None:
     """One kill in the wrong moment is no rate."""
     story = Story.clean()
     story.send("c3")
-    story.blow()
+    story.impact()
     story.fail("c3", "uncertain")
     story.write("m3")
-    story.blow()
+    story.impact()
 
     assert breaches(story) == []
 
@@ -168,11 +168,13 @@ def test_a_run_with_few_kills_says_nothing_about_rates() -> None:
 def test_uncertain_sends_while_whatsapp_was_silent_are_not_too_many() -> None:
     """They had been handed over and waited for an answer when their host was killed."""
     story = Story.clean()
-    silence = Blow(session_id="one", harm=Harm.SILENCED, at=story.now, until=story.now + 100)
-    story.blows.append(silence)
+    silence = Impact(
+        session_id="one", kind=ImpactKind.SILENCED, at=story.now, until=story.now + 100
+    )
+    story.impacts.append(silence)
     for number in range(3, 23):
         story.send(f"c{number}")
-        story.blow()
+        story.impact()
         story.fail(f"c{number}", "uncertain")
     verdict = audit(story.history())
 
@@ -184,7 +186,7 @@ def test_silence_explains_an_uncertain_send() -> None:
     """An answer that WhatsApp could not deliver in time is lost; it counts apart from kills."""
     story = Story.clean()
     story.send("c3")
-    story.blow(Harm.SILENCED)
+    story.impact(ImpactKind.SILENCED)
     story.fail("c3", "uncertain")
 
     assert breaches(story) == []
@@ -194,7 +196,7 @@ def test_an_uncertain_send_at_the_phone_twice_is_doubled() -> None:
     """Uncertain is one message or none."""
     story = Story.clean()
     story.send("c3")
-    story.blow()
+    story.impact()
     story.show("c3")
     story.show("c3", "wa-other")
     story.fail("c3", "uncertain")
@@ -216,7 +218,7 @@ def test_a_question_is_never_uncertain() -> None:
     """Whatever has hit the session's host: it can be asked again."""
     story = Story.clean()
     story.check("q0")
-    story.blow(Harm.HOST_KILLED)
+    story.impact(ImpactKind.HOST_KILLED)
     story.fail("q0", "uncertain")
 
     assert breaches(story) == [Breach.COMMAND_CONTRADICTED]

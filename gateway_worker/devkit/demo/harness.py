@@ -17,7 +17,7 @@ _NAME_BYTES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class DemoHarness:
     """What the story is played on."""
 
     addresses: Addresses
@@ -29,9 +29,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(
+async def open_harness(
     directory: Path, announce: Callable[[str], None], *, services: Path | None
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[DemoHarness]:
     """Bring everything up, in order, and take it down again.
 
     Args:
@@ -48,7 +48,7 @@ async def stage(
         await gateway.worker.start()
         announce("worker: ready")
         try:
-            yield Stage(
+            yield DemoHarness(
                 addresses=gateway.addresses,
                 sandbox=gateway.sandbox,
                 worker=gateway.worker,

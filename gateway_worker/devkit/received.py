@@ -12,7 +12,7 @@ KEPT: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class ReceivedEvent:
     """An event as it came."""
 
     routing_key: str
@@ -20,14 +20,14 @@ class Arrival:
     event: Event
 
 
-class Arrivals(Sequence[Arrival]):
+class ReceivedEvents(Sequence[ReceivedEvent]):
     """Events by position, counted from 0 since the start; at least the newest `KEPT` are kept.
 
     Each is also found by its subject (a session, a worker) and by the command that it follows from.
     """
 
     def __init__(self) -> None:
-        self._entries: list[Arrival] = []
+        self._entries: list[ReceivedEvent] = []
         self._dropped = 0
         self._ids: set[str] = set()
         self._positions: defaultdict[str, list[int]] = defaultdict(list)
@@ -35,15 +35,15 @@ class Arrivals(Sequence[Arrival]):
     def __len__(self) -> int:
         return self._dropped + len(self._entries)
 
-    def __iter__(self) -> Iterator[Arrival]:
+    def __iter__(self) -> Iterator[ReceivedEvent]:
         """Yield what is kept, oldest first."""
         return iter(tuple(self._entries))
 
     @overload
-    def __getitem__(self, index: int) -> Arrival: ...
+    def __getitem__(self, index: int) -> ReceivedEvent: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Arrival]: ...
-    def __getitem__(self, index: int | slice) -> Arrival | list[Arrival]:
+    def __getitem__(self, index: slice) -> list[ReceivedEvent]: ...
+    def __getitem__(self, index: int | slice) -> ReceivedEvent | list[ReceivedEvent]:
         """Return by position.
 
         Raises:
@@ -56,7 +56,7 @@ class Arrivals(Sequence[Arrival]):
             raise IndexError(f"only the newest {len(self._entries)} events are kept")
         return self._entries[position - self._dropped]
 
-    def add(self, arrival: Arrival) -> bool:
+    def add(self, arrival: ReceivedEvent) -> bool:
         """Keep an event; whether it is new."""
         event = arrival.event
         if event.id in self._ids:
@@ -69,7 +69,7 @@ class Arrivals(Sequence[Arrival]):
             self._drop(KEPT)
         return True
 
-    def about(self, key: str, *, after: int = 0) -> Iterator[tuple[int, Arrival]]:
+    def about(self, key: str, *, after: int = 0) -> Iterator[tuple[int, ReceivedEvent]]:
         """Yield what is about a subject or follows from a command, with its position.
 
         Args:

@@ -16,12 +16,12 @@ from typing import Final
 
 from gateway_contracts import SessionCreate, SessionQr, SessionState, SessionStatus
 from gateway_worker.devkit.backend import Backend
-from gateway_worker.devkit.chaos.fleet import Crewman, Fleet
+from gateway_worker.devkit.chaos.event_recorder import EventRecorder, SessionSetup
+from gateway_worker.devkit.chaos.fleet import Fleet, ManagedWorker
 from gateway_worker.devkit.chaos.journal import Journal
 from gateway_worker.devkit.chaos.options import Options
 from gateway_worker.devkit.chaos.output import Output
-from gateway_worker.devkit.chaos.outside_faults import Links
-from gateway_worker.devkit.chaos.witness import Cast, Witness
+from gateway_worker.devkit.chaos.service_faults import Links
 from gateway_worker.devkit.harness import BackendOptions, Gateway, open_gateway
 from gateway_worker.devkit.proxy import TcpProxy
 from gateway_worker.devkit.sandbox_process import SandboxProcess
@@ -54,7 +54,7 @@ _IMPATIENT: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class ChaosHarness:
     """Everything that plays a part; the sessions are linked and connected."""
 
     services: RunningServices
@@ -62,13 +62,15 @@ class Stage:
     links: Links
     fleet: Fleet
     backend: Backend
-    cast: tuple[Cast, ...]
-    witness: Witness
+    setups: tuple[SessionSetup, ...]
+    recorder: EventRecorder
     journal: Journal
 
 
 @asynccontextmanager
-async def open_stage(options: Options, directory: Path, announce: Announce) -> AsyncIterator[Stage]:
+async def open_harness(
+    options: Options, directory: Path, announce: Announce
+) -> AsyncIterator[ChaosHarness]:
     """Bring everything up, in order, and take it down again.
 
     Raises:
@@ -95,24 +97,24 @@ async def open_stage(options: Options, directory: Path, announce: Announce) -> A
             )
         )
         backend = gateway.backend
-        cast = _cast(options.plan.sessions)
-        witness = Witness(
-            backend=backend, phones=sandbox.client, cast=cast, path=directory / "events.jsonl"
+        setup = _setups(options.plan.sessions)
+        recorder = EventRecorder(
+            backend=backend, phones=sandbox.client, setups=setup, path=directory / "events.jsonl"
         )
-        stack.callback(witness.close)
-        crew = _crew(stack, gateway, directory, journal)
-        fleet = await stack.enter_async_context(Fleet.open(crew))
-        announce(f"workers: {len(crew)} ready")
-        await _link_all(backend, sandbox, cast)
-        announce(f"sessions: {len(cast)} connected")
-        yield Stage(
+        stack.callback(recorder.close)
+        workers = _managed(stack, gateway, directory, journal)
+        fleet = await stack.enter_async_context(Fleet.open(workers))
+        announce(f"workers: {len(workers)} ready")
+        await _link_all(backend, sandbox, setup)
+        announce(f"sessions: {len(setup)} connected")
+        yield ChaosHarness(
             services=services,
             sandbox=sandbox,
             links=tuple(links.values()),
             fleet=fleet,
             backend=backend,
-            cast=cast,
-            witness=witness,
+            setups=setup,
+            recorder=recorder,
             journal=journal,
         )
 
@@ -165,20 +167,20 @@ def _over(
     }
 
 
-def _crew(
+def _managed(
     stack: AsyncExitStack, gateway: Gateway, directory: Path, journal: Journal
-) -> list[Crewman]:
+) -> list[ManagedWorker]:
     """Read what each worker prints, and keep it running."""
-    crew = []
+    workers = []
     for name, process in gateway.workers.items():
         output = stack.enter_context(Output.open(process.log_path, directory / name / "output.log"))
-        crew.append(Crewman(process=process, output=output, journal=journal))
-    return crew
+        workers.append(ManagedWorker(process=process, output=output, journal=journal))
+    return workers
 
 
-def _cast(sessions: int) -> tuple[Cast, ...]:
+def _setups(sessions: int) -> tuple[SessionSetup, ...]:
     return tuple(
-        Cast(
+        SessionSetup(
             session_id=f"s{place:03}",
             account=f"1202555{place:04}",
             reader=f"1202556{place:04}",
@@ -188,11 +190,13 @@ def _cast(sessions: int) -> tuple[Cast, ...]:
     )
 
 
-async def _link_all(backend: Backend, sandbox: SandboxProcess, cast: Sequence[Cast]) -> None:
+async def _link_all(
+    backend: Backend, sandbox: SandboxProcess, setups: Sequence[SessionSetup]
+) -> None:
     """Create the sessions and the phones, scan every code, wait until all are connected."""
     gate = asyncio.Semaphore(LINK_AT_ONCE)
 
-    async def link(one: Cast) -> None:
+    async def link(one: SessionSetup) -> None:
         async with gate:
             for number in (one.account, one.reader, one.writer):
                 await sandbox.client.add_phone(number)
@@ -206,4 +210,4 @@ async def _link_all(backend: Backend, sandbox: SandboxProcess, cast: Sequence[Ca
                 seconds=LINK_SECONDS,
             )
 
-    await asyncio.gather(*(link(one) for one in cast))
+    await asyncio.gather(*(link(one) for one in setups))

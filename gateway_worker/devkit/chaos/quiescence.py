@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway_contracts import SessionState
-from gateway_worker.devkit.chaos.stage import Stage
+from gateway_worker.devkit.chaos.harness import ChaosHarness
 from gateway_worker.devkit.chaos.traffic import Book
 
 QUIET_SECONDS = 8.0
@@ -16,7 +16,7 @@ _SAY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Outstanding:
     """What is still to come.
 
     Attributes:
@@ -33,20 +33,23 @@ class Standing:
         return f"to come: {self.outcomes} outcomes, {self.messages} messages, {self.away} sessions"
 
 
-def standing(stage: Stage, book: Book) -> Standing:
+def outstanding(harness: ChaosHarness, book: Book) -> Outstanding:
     """Count what is still to come."""
-    witness = stage.witness
-    return Standing(
-        outcomes=sum(one.command_id not in witness.ended for one in book.issued),
+    recorder = harness.recorder
+    return Outstanding(
+        outcomes=sum(one.command_id not in recorder.ended for one in book.published),
         messages=sum(
-            (note.session_id, note.message_id) not in witness.received for note in book.written
+            (note.session_id, note.message_id) not in recorder.received
+            for note in book.sent_by_phones
         ),
-        away=sum(witness.state(one.session_id) is not SessionState.CONNECTED for one in stage.cast),
+        away=sum(
+            recorder.state(one.session_id) is not SessionState.CONNECTED for one in harness.setups
+        ),
     )
 
 
-async def settle(
-    stage: Stage, book: Book, *, seconds: float, announce: Callable[[str], None]
+async def until_quiet(
+    harness: ChaosHarness, book: Book, *, seconds: float, announce: Callable[[str], None]
 ) -> bool:
     """Return True once all outcomes are there and all sessions connected and quiet.
 
@@ -55,8 +58,8 @@ async def settle(
     deadline, told = time.monotonic() + seconds, 0.0
     while time.monotonic() < deadline:
         await asyncio.sleep(_LOOK_SECONDS)
-        now = standing(stage, book)
-        quiet_seconds = time.monotonic() - stage.witness.last_news
+        now = outstanding(harness, book)
+        quiet_seconds = time.monotonic() - harness.recorder.last_event_at
         if not now.outcomes and not now.away and quiet_seconds >= QUIET_SECONDS:
             return True
         if time.monotonic() - told >= _SAY_SECONDS:

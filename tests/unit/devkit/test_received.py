@@ -4,11 +4,11 @@ import pytest
 
 from gateway_contracts import CommandFailed, ErrorBody, ErrorCode
 from gateway_contracts.events.outcome import CommandFailedData
-from gateway_worker.devkit import arrivals as module
-from gateway_worker.devkit.arrivals import Arrival, Arrivals
+from gateway_worker.devkit import received as module
+from gateway_worker.devkit.received import ReceivedEvent, ReceivedEvents
 
 
-def arrival(number: int, session: str, command: str) -> Arrival:
+def arrival(number: int, session: str, command: str) -> ReceivedEvent:
     """Return an event that tells of a command's end."""
     error = ErrorBody(code=ErrorCode.EXPIRED, title="Too late", retryable=False)
     event = CommandFailed(
@@ -18,18 +18,18 @@ def arrival(number: int, session: str, command: str) -> Arrival:
         correlationid=command,
         data=CommandFailedData(error=error),
     )
-    return Arrival(routing_key=f"key.{number}", body=b"", event=event)
+    return ReceivedEvent(routing_key=f"key.{number}", body=b"", event=event)
 
 
-def filled(count: int) -> Arrivals:
+def filled(count: int) -> ReceivedEvents:
     """Return events of two sessions in turn, each the end of a command of its own."""
-    found = Arrivals()
+    found = ReceivedEvents()
     for number in range(count):
         assert found.add(arrival(number, "ab"[number % 2], f"c{number}"))
     return found
 
 
-def numbers(found: Arrivals, key: str, after: int = 0) -> list[int]:
+def numbers(found: ReceivedEvents, key: str, after: int = 0) -> list[int]:
     """Return the positions of what is about something; each event is the one that came there."""
     pairs = list(found.about(key, after=after))
     assert [one.event.id for _, one in pairs] == [f"e{position}" for position, _ in pairs]

@@ -10,10 +10,10 @@ from contextlib import AsyncExitStack
 
 import psutil
 
-from gateway_worker.devkit.chaos.fleet import Crewman, Fleet
-from gateway_worker.devkit.chaos.history import Harm
+from gateway_worker.devkit.chaos.fleet import Fleet, ManagedWorker
+from gateway_worker.devkit.chaos.history import ImpactKind
 from gateway_worker.devkit.chaos.journal import Journal
-from gateway_worker.devkit.chaos.plan import Strike
+from gateway_worker.devkit.chaos.plan import Injection
 from gateway_worker.devkit.chaos.traffic import Traffic
 from gateway_worker.devkit.services.loopback import LOOPBACK
 from gateway_worker.devkit.worker import WorkerProcess
@@ -28,7 +28,7 @@ SILENT_CONNECTIONS = 200
 ANSWER_SECONDS = 30.0
 
 
-class CrewFaults:
+class WorkerFaults:
     """What can happen to the workers of a fleet.
 
     Args:
@@ -54,85 +54,85 @@ class CrewFaults:
         self._traffic = traffic
         self._journal = journal
 
-    async def host_kill(self, strike: Strike) -> None:
+    async def host_kill(self, injection: Injection) -> None:
         """Kill one session's host."""
-        session_id = self._sessions[strike.session]
+        session_id = self._sessions[injection.session]
         found = await self._fleet.host_of(session_id)
         if found is None:
-            self._journal.missed_target(strike, f"{session_id} has no host")
+            self._journal.missed_target(injection, f"{session_id} has no host")
             return
         member, host = found
         at = time.time()
         with contextlib.suppress(psutil.Error):
             host.kill()
-        self._journal.hit([session_id], Harm.HOST_KILLED, at=at)
-        self._journal.struck(strike, session=session_id, worker=member.name)
+        self._journal.hit([session_id], ImpactKind.HOST_KILLED, at=at)
+        self._journal.injected(injection, session=session_id, worker=member.name)
 
-    async def zygote_kill(self, strike: Strike) -> None:
+    async def zygote_kill(self, injection: Injection) -> None:
         """Kill a worker's fork server; its hosts die with it."""
-        member = self._member(strike)
+        member = self._member(injection)
         sessions = await self._held(member)
         at = time.time()
         with contextlib.suppress(psutil.Error, RuntimeError):
             for zygote in member.process.zygotes():
                 zygote.kill()
-        self._journal.hit(sessions, Harm.HOST_KILLED, at=at)
-        self._journal.struck(strike, worker=member.name, sessions=len(sessions))
+        self._journal.hit(sessions, ImpactKind.HOST_KILLED, at=at)
+        self._journal.injected(injection, worker=member.name, sessions=len(sessions))
 
-    async def worker_kill(self, strike: Strike) -> None:
+    async def worker_kill(self, injection: Injection) -> None:
         """Kill a worker with all its processes; it is started again at once."""
-        member = self._member(strike)
-        await self._kill(member, strike)
+        member = self._member(injection)
+        await self._kill(member, injection)
         member.want()
 
-    async def worker_kill_away(self, strike: Strike) -> None:
+    async def worker_kill_away(self, injection: Injection) -> None:
         """The same, but it stays away until others have its sessions."""
-        member = self._member(strike)
-        sessions, at = await self._kill(member, strike)
+        member = self._member(injection)
+        sessions, at = await self._kill(member, injection)
         self._journal.lost(member.name, sessions, at=at)
-        await asyncio.sleep(strike.seconds)
+        await asyncio.sleep(injection.seconds)
         member.want()
 
-    async def worker_main_kill(self, strike: Strike) -> None:
+    async def worker_main_kill(self, injection: Injection) -> None:
         """Kill only a worker's own process; it is started again while its hosts may still run."""
-        member = self._member(strike)
-        await self._kill_main(member, strike)
-        await asyncio.sleep(strike.seconds)
+        member = self._member(injection)
+        await self._kill_main(member, injection)
+        await asyncio.sleep(injection.seconds)
         member.want()
 
-    async def worker_main_kill_away(self, strike: Strike) -> None:
+    async def worker_main_kill_away(self, injection: Injection) -> None:
         """The same, but it stays away until others have its sessions."""
-        member = self._member(strike)
-        sessions, at = await self._kill_main(member, strike)
+        member = self._member(injection)
+        sessions, at = await self._kill_main(member, injection)
         self._journal.lost(member.name, sessions, at=at)
-        await asyncio.sleep(strike.seconds)
+        await asyncio.sleep(injection.seconds)
         member.want()
 
-    async def worker_freeze(self, strike: Strike) -> None:
+    async def worker_freeze(self, injection: Injection) -> None:
         """Freeze a worker's own process for longer than its lease."""
-        member = self._member(strike)
+        member = self._member(injection)
         sessions, at = await self._held(member), time.time()
         member.signal_main(signal.SIGSTOP)
         try:
-            await asyncio.sleep(strike.seconds)
+            await asyncio.sleep(injection.seconds)
         finally:
             member.signal_main(signal.SIGCONT)
-        self._frozen(member, strike, sessions, at)
+        self._frozen(member, injection, sessions, at)
 
-    async def machine_freeze(self, strike: Strike) -> None:
+    async def machine_freeze(self, injection: Injection) -> None:
         """Freeze a worker with all its processes, as a machine that is paused."""
-        member = self._member(strike)
+        member = self._member(injection)
         sessions, at = await self._held(member), time.time()
         member.signal_all(signal.SIGSTOP)
         try:
-            await asyncio.sleep(strike.seconds)
+            await asyncio.sleep(injection.seconds)
         finally:
             member.signal_all(signal.SIGCONT)
-        self._frozen(member, strike, sessions, at)
+        self._frozen(member, injection, sessions, at)
 
-    async def worker_rival(self, strike: Strike) -> None:
+    async def worker_rival(self, injection: Injection) -> None:
         """Start another worker in a worker's directory: it has to be refused."""
-        member = self._member(strike)
+        member = self._member(injection)
         rival = member.process.rival(f"{member.name}-rival")
         try:
             await rival.start(wait_ready=False)
@@ -142,34 +142,34 @@ class CrewFaults:
             self._journal.surprise(f"a second worker was not refused beside {member.name}")
         finally:
             await rival.kill()
-        self._journal.struck(strike, worker=member.name)
+        self._journal.injected(injection, worker=member.name)
 
-    async def output_unread(self, strike: Strike) -> None:
+    async def output_unread(self, injection: Injection) -> None:
         """Read nothing of what a worker prints, until its pipe is full and for a while."""
-        member = self._member(strike)
+        member = self._member(injection)
         member.output.leave_unread()
         try:
-            await asyncio.sleep(strike.seconds)
+            await asyncio.sleep(injection.seconds)
             await self._still_answers(member)
         finally:
             member.output.read()
-        self._journal.struck(strike, worker=member.name, seconds=strike.seconds)
+        self._journal.injected(injection, worker=member.name, seconds=injection.seconds)
 
-    async def probes_flooded(self, strike: Strike) -> None:
+    async def probes_flooded(self, injection: Injection) -> None:
         """Open many connections to a worker's probes and say nothing."""
-        member = self._member(strike)
+        member = self._member(injection)
         async with AsyncExitStack() as stack:
             for _ in range(SILENT_CONNECTIONS):
                 with contextlib.suppress(OSError):
                     _, writer = await asyncio.open_connection(LOOPBACK, member.process.probe_port)
                     stack.callback(writer.close)
-            await asyncio.sleep(strike.seconds)
+            await asyncio.sleep(injection.seconds)
             await self._still_answers(member)
-        self._journal.struck(strike, worker=member.name, seconds=strike.seconds)
+        self._journal.injected(injection, worker=member.name, seconds=injection.seconds)
 
-    async def worker_drain(self, strike: Strike) -> None:
+    async def worker_drain(self, injection: Injection) -> None:
         """Ask a worker to leave in good order, and start it again later."""
-        member = self._member(strike)
+        member = self._member(injection)
         member.unwant()
         began = time.monotonic()
         member.signal_main(signal.SIGTERM)
@@ -177,26 +177,28 @@ class CrewFaults:
             await asyncio.wait_for(_until_ended(member), DRAIN_SECONDS)
         if member.process.is_running:
             self._journal.surprise(f"{member.name} did not leave within {DRAIN_SECONDS:g} s")
-            await self._kill(member, strike)
-        self._journal.struck(strike, worker=member.name, seconds=round(time.monotonic() - began, 2))
-        await asyncio.sleep(strike.seconds)
+            await self._kill(member, injection)
+        self._journal.injected(
+            injection, worker=member.name, seconds=round(time.monotonic() - began, 2)
+        )
+        await asyncio.sleep(injection.seconds)
         member.want()
 
-    async def migrate(self, strike: Strike) -> None:
+    async def migrate(self, injection: Injection) -> None:
         """Move a session, to a worker of choice or of the gateway's choice."""
-        session_id = self._sessions[strike.session]
-        names = [member.name for member in self._fleet.crew]
-        to = names[int(strike.dice * 2 * len(names)) // 2] if strike.dice < 1 / 2 else None
+        session_id = self._sessions[injection.session]
+        names = [member.name for member in self._fleet.workers]
+        to = names[int(injection.dice * 2 * len(names)) // 2] if injection.dice < 1 / 2 else None
         command_id = await self._traffic.migrate(session_id, to=to)
-        self._journal.struck(strike, session=session_id, to=to, command=command_id)
+        self._journal.injected(injection, session=session_id, to=to, command=command_id)
 
-    async def duplicates(self, strike: Strike) -> None:
+    async def duplicates(self, injection: Injection) -> None:
         """Publish some of the last commands once more."""
-        dice = random.Random(strike.dice)  # noqa: S311 - no secret
+        dice = random.Random(injection.dice)  # noqa: S311 - no secret
         count = await self._traffic.repeat_recent(DUPLICATES, dice)
-        self._journal.struck(strike, commands=count)
+        self._journal.injected(injection, commands=count)
 
-    async def _still_answers(self, member: Crewman) -> None:
+    async def _still_answers(self, member: ManagedWorker) -> None:
         """Ask whether a worker is alive until it says so; one that does not run is not asked."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -207,43 +209,47 @@ class CrewFaults:
                 return
         self._journal.surprise(f"{member.name} did not answer within {ANSWER_SECONDS:g} s")
 
-    def _member(self, strike: Strike) -> Crewman:
-        return self._fleet.crew[strike.worker]
+    def _member(self, injection: Injection) -> ManagedWorker:
+        return self._fleet.workers[injection.worker]
 
-    async def _held(self, member: Crewman) -> tuple[str, ...]:
+    async def _held(self, member: ManagedWorker) -> tuple[str, ...]:
         return tuple(await asyncio.to_thread(member.hosts))
 
-    async def _kill(self, member: Crewman, strike: Strike) -> tuple[tuple[str, ...], float]:
+    async def _kill(
+        self, member: ManagedWorker, injection: Injection
+    ) -> tuple[tuple[str, ...], float]:
         sessions, at = await self._held(member), time.time()
         member.unwant()
         await member.kill()
         self._worker_killed(member, sessions, at=at, until=time.time())
-        self._journal.struck(strike, worker=member.name, sessions=sessions)
+        self._journal.injected(injection, worker=member.name, sessions=sessions)
         return sessions, at
 
-    async def _kill_main(self, member: Crewman, strike: Strike) -> tuple[tuple[str, ...], float]:
+    async def _kill_main(
+        self, member: ManagedWorker, injection: Injection
+    ) -> tuple[tuple[str, ...], float]:
         sessions, at = await self._held(member), time.time()
         member.unwant()
         member.kill_main()
         self._worker_killed(member, sessions, at=at, until=at + ORPHAN_SECONDS)
-        self._journal.struck(strike, worker=member.name, sessions=sessions)
+        self._journal.injected(injection, worker=member.name, sessions=sessions)
         return sessions, at
 
     def _worker_killed(
-        self, member: Crewman, sessions: tuple[str, ...], *, at: float, until: float
+        self, member: ManagedWorker, sessions: tuple[str, ...], *, at: float, until: float
     ) -> None:
-        self._journal.hit(sessions, Harm.WORKER_KILLED, at=at, until=until)
+        self._journal.hit(sessions, ImpactKind.WORKER_KILLED, at=at, until=until)
         without_host = set(self._at(member.name)) - set(sessions)
-        self._journal.hit(without_host, Harm.NOTES_GONE, at=at, until=until)
+        self._journal.hit(without_host, ImpactKind.NOTES_GONE, at=at, until=until)
 
     def _frozen(
-        self, member: Crewman, strike: Strike, sessions: tuple[str, ...], at: float
+        self, member: ManagedWorker, injection: Injection, sessions: tuple[str, ...], at: float
     ) -> None:
-        self._journal.hit(sessions, Harm.FROZEN, at=at, until=time.time())
-        self._journal.struck(strike, worker=member.name, sessions=sessions)
+        self._journal.hit(sessions, ImpactKind.FROZEN, at=at, until=time.time())
+        self._journal.injected(injection, worker=member.name, sessions=sessions)
 
 
-async def _until_ended(member: Crewman) -> None:
+async def _until_ended(member: ManagedWorker) -> None:
     await _until_over(member.process)
 
 

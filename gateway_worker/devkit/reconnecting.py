@@ -11,17 +11,20 @@ from typing import Final
 
 import aio_pika
 import aio_pika.abc
+import structlog
 from yarl import URL
 
-from gateway_worker.devkit.insisting import until_done
+log = structlog.get_logger(__name__)
 
+_ATTEMPT_SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 1.0
 
 Prepare = Callable[[aio_pika.abc.AbstractChannel], Awaitable[None]]
 
 
-class LastingChannel:
-    """One channel on a connection of its own; made by `LastingChannel.open`.
+class ReconnectingChannel:
+    """One channel on a connection of its own; made by `ReconnectingChannel.open`.
 
     Args:
         amqp_url: Where the broker is.
@@ -38,17 +41,17 @@ class LastingChannel:
     @asynccontextmanager
     async def open(cls, amqp_url: str, *, prepare: Prepare) -> AsyncIterator[None]:
         """Connect, and stay connected until the block is left. The first attempt may raise."""
-        lasting = cls(amqp_url=amqp_url, prepare=prepare)
+        reconnecting = cls(amqp_url=amqp_url, prepare=prepare)
         try:
-            await lasting._connect()
-            task = asyncio.create_task(lasting._keep(), name="devkit-channel")
+            await reconnecting._connect()
+            task = asyncio.create_task(reconnecting._keep(), name="devkit-channel")
             try:
                 yield
             finally:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
         finally:
-            await lasting._close()
+            await reconnecting._close()
 
     async def _connect(self) -> None:
         await self._close()  # what an attempt that failed has left
@@ -75,3 +78,26 @@ class LastingChannel:
                     await connection.close()
             # Again, which only marks it as closed: its finalizer would try it without a loop.
             await connection.close()
+
+
+async def until_done(
+    attempt: Callable[[], Awaitable[None]], *, unless: tuple[type[Exception], ...] = ()
+) -> None:
+    """Try until it succeeds or raises one of `unless`; what was done may be repeated.
+
+    The AMQP library cancels what waits on a connection that it gives up, so a cancellation that
+    nobody has asked this task for is a failure as well.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(_ATTEMPT_SECONDS):
+                return await attempt()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+        except unless:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it has to be done
+            log.debug("devkit.trying_again", reason=repr(error))
+        await asyncio.sleep(_PAUSE_SECONDS)

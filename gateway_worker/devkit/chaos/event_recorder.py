@@ -20,16 +20,16 @@ from gateway_contracts import (
     SessionStatus,
     TextContent,
 )
-from gateway_worker.devkit.arrivals import Arrival
 from gateway_worker.devkit.backend import Backend
-from gateway_worker.devkit.chaos.history import Kind, Shown, Told
+from gateway_worker.devkit.chaos.history import EventSeen, Kind, SeenByPhone
+from gateway_worker.devkit.received import ReceivedEvent
 from gateway_worker.sandbox.control.client import SandboxClient
 from gateway_worker.sandbox.control.models import Poll
 from gateway_worker.sandbox.phones.values import ReceiptKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cast:
+class SessionSetup:
     """A session and the phones that it has to do with, by their numbers.
 
     Two contacts, because a library that writes to a device and hears from it in the same instant
@@ -47,7 +47,7 @@ class Cast:
     writer: str
 
 
-class Witness:
+class EventRecorder:
     """What has been seen so far.
 
     Args:
@@ -55,20 +55,20 @@ class Witness:
     """
 
     def __init__(
-        self, *, backend: Backend, phones: SandboxClient, cast: Sequence[Cast], path: Path
+        self, *, backend: Backend, phones: SandboxClient, setups: Sequence[SessionSetup], path: Path
     ) -> None:
         self._backend = backend
         self._phones = phones
-        self._cast = tuple(cast)
+        self._setups = tuple(setups)
         self._file = path.open("w")
         self._positions: dict[tuple[str, str], int] = {}
-        self.told: list[Told] = []
-        self.shown: list[Shown] = []
+        self.events_seen: list[EventSeen] = []
+        self.seen_by_phones: list[SeenByPhone] = []
         self.confirmed: dict[tuple[str, str], float] = {}
         self.ended: set[str] = set()
         self.received: set[tuple[str, str]] = set()
-        self._standing: dict[str, Told] = {}
-        self.last_news = time.monotonic()
+        self._last_status: dict[str, EventSeen] = {}
+        self.last_event_at = time.monotonic()
         backend.on_arrival(self._on_arrival)
 
     def close(self) -> None:
@@ -77,27 +77,27 @@ class Witness:
 
     def state(self, session_id: str) -> SessionState | None:
         """Return the state that a session has told last."""
-        told = self._standing.get(session_id)
+        told = self._last_status.get(session_id)
         return None if told is None else told.state
 
     def worker(self, session_id: str) -> str:
         """Return the worker that a session has told last; empty if it has told none."""
-        told = self._standing.get(session_id)
+        told = self._last_status.get(session_id)
         return "" if told is None else told.worker
 
     def at(self, worker_id: str) -> list[str]:
         """Return the sessions that have told last that they are at a worker."""
-        return [told.session_id for told in self._standing.values() if told.worker == worker_id]
+        return [told.session_id for told in self._last_status.values() if told.worker == worker_id]
 
     async def look(self) -> None:
         """Ask all phones for what is new."""
-        for cast in self._cast:
-            await self._read_inbox(cast)
-            await self._read_receipts(cast)
+        for setup in self._setups:
+            await self._read_inbox(setup)
+            await self._read_receipts(setup)
 
     async def reused_keys(self) -> int:
         """Return how many messages came to the phones under a key that had been used before."""
-        views = [await self._phones.phone(cast.reader) for cast in self._cast]
+        views = [await self._phones.phone(setup.reader) for setup in self._setups]
         return sum(view.reused_keys for view in views)
 
     async def keep_looking(self, *, every_seconds: float = 4.0) -> None:
@@ -106,29 +106,29 @@ class Witness:
             await asyncio.sleep(every_seconds)
             await self.look()
 
-    def _on_arrival(self, arrival: Arrival) -> None:
+    def _on_arrival(self, arrival: ReceivedEvent) -> None:
         if not isinstance(arrival.event, SessionEventEnvelope):
             return
-        told = told_by(arrival.event)
-        self.told.append(told)
-        self.last_news = time.monotonic()
+        told = seen_in(arrival.event)
+        self.events_seen.append(told)
+        self.last_event_at = time.monotonic()
         self._file.write(json.dumps(_line(told)) + "\n")
         if told.kind in {Kind.SUCCEEDED, Kind.FAILED} and not told.repeated:
             self.ended.add(told.command_id)
         elif told.kind is Kind.RECEIVED:
             self.received.add((told.session_id, told.message_id))
         elif told.state is not None:
-            known = self._standing.get(told.session_id, told)
+            known = self._last_status.get(told.session_id, told)
             if (told.sequence or 0) >= (known.sequence or 0):
-                self._standing[told.session_id] = told
+                self._last_status[told.session_id] = told
 
-    async def _read_inbox(self, cast: Cast) -> None:
-        key = (cast.reader, "inbox")
-        page = await self._phones.inbox(cast.reader, Poll(since=self._positions.get(key, 0)))
+    async def _read_inbox(self, setup: SessionSetup) -> None:
+        key = (setup.reader, "inbox")
+        page = await self._phones.inbox(setup.reader, Poll(since=self._positions.get(key, 0)))
         self._positions[key] = page.next
-        self.shown.extend(
-            Shown(
-                session_id=cast.session_id,
+        self.seen_by_phones.extend(
+            SeenByPhone(
+                session_id=setup.session_id,
                 message_id=message.message_id,
                 text=message.text,
                 at=message.received_at.timestamp(),
@@ -137,20 +137,20 @@ class Witness:
             for message in page.items
         )
 
-    async def _read_receipts(self, cast: Cast) -> None:
-        key = (cast.writer, "receipts")
-        page = await self._phones.receipts(cast.writer, Poll(since=self._positions.get(key, 0)))
+    async def _read_receipts(self, setup: SessionSetup) -> None:
+        key = (setup.writer, "receipts")
+        page = await self._phones.receipts(setup.writer, Poll(since=self._positions.get(key, 0)))
         self._positions[key] = page.next
         for receipt in page.items:
             is_companion = ":" in receipt.sender.partition("@")[0]
             if receipt.kind is ReceiptKind.DELIVERED and is_companion:
                 for message_id in receipt.message_ids:
                     self.confirmed.setdefault(
-                        (cast.session_id, message_id), receipt.sent_at.timestamp()
+                        (setup.session_id, message_id), receipt.sent_at.timestamp()
                     )
 
 
-def told_by(event: SessionEventEnvelope) -> Told:
+def seen_in(event: SessionEventEnvelope) -> EventSeen:
     """Return what an event tells the auditor."""
     more: Mapping[str, object]
     match event:
@@ -179,7 +179,7 @@ def told_by(event: SessionEventEnvelope) -> Told:
             more = {"kind": Kind.QR}
         case _:
             more = {"kind": Kind.OTHER}
-    return Told(
+    return EventSeen(
         event_id=event.id,
         session_id=event.subject,
         sequence=None if event.sequence is None else int(event.sequence),
@@ -189,7 +189,7 @@ def told_by(event: SessionEventEnvelope) -> Told:
     )
 
 
-def _line(told: Told) -> dict[str, object]:
+def _line(told: EventSeen) -> dict[str, object]:
     names = ("session_id", "sequence", "at", "kind", "command_id", "code", "repeated")
     more = ("message_id", "state", "reason", "worker", "event_id")
     values = {name: getattr(told, name) for name in (*names, *more)}
