@@ -37,7 +37,7 @@ class WorkerEvents(Protocol):
 
 
 class Carried(Protocol):
-    """What the worker carries (implemented by the session manager)."""
+    """What the worker carries (implemented by the session registry)."""
 
     @property
     def capacity(self) -> int:

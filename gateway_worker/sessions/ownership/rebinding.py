@@ -146,9 +146,9 @@ class Rebinder:
     async def _mark(self, session_id: str, marker: PendingMarker) -> None:
         if not self._may_route(session_id):
             return
-        control = PeerMessage(
+        message = PeerMessage(
             kind=PeerMessageKind.MARKER, session_id=session_id, epoch=marker.epoch
         )
         await self._peer_messages.send_peer_message(
-            PeerMessageKind.MARKER, worker_id=marker.queue_of, body=control.encode()
+            PeerMessageKind.MARKER, worker_id=marker.queue_of, body=message.encode()
         )

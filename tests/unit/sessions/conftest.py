@@ -1,4 +1,4 @@
-"""A worker's session, for tests of what it does when its surroundings fail."""
+"""A worker's session, for tests of what it does when what is around it fails."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

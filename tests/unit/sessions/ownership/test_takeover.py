@@ -1,4 +1,4 @@
-"""The caretaker: how often it asks the database for what, and how much it takes."""
+"""The failover service: how often it asks the database for what, and how much it takes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from tests.support.ports import (
 
 
 class Around(UnaskedSessions, UnaskedDeadWorkers, UnaskedIntake, UnaskedSessionsHere, QuietRelay):
-    """Everything around a caretaker: a fleet in which nothing happens. Counts what it is asked."""
+    """A fleet in which nothing happens, as a failover service sees it. Counts its questions."""
 
     speaks = True
     stranded_seconds = 7.0
@@ -96,10 +96,10 @@ class Around(UnaskedSessions, UnaskedDeadWorkers, UnaskedIntake, UnaskedSessions
 
 
 async def look(around: Around, looks: int) -> FailoverService:
-    """Let a caretaker look around so many times."""
+    """Let a failover service look so many times."""
     lease_state = LeaseState()
     lease_state.extend(float("inf"))
-    caretaker = FailoverService(
+    failover = FailoverService(
         worker_id="w",
         lease_state=lease_state,
         settle_seconds=0,
@@ -111,11 +111,11 @@ async def look(around: Around, looks: int) -> FailoverService:
     )
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
-        task = asyncio.create_task(caretaker.run(stop))
+        task = asyncio.create_task(failover.run(stop))
         stack.push_async_callback(asyncio.wait, (task,))
         stack.callback(stop.set)
         await eventually(lambda: around.looks >= looks)
-    return caretaker
+    return failover
 
 
 @pytest.fixture(autouse=True)
@@ -193,10 +193,10 @@ async def test_sessions_that_nobody_can_run_are_counted_and_announced_once() -> 
     around = Around(lease_seconds=0)
     around.lost = [session_row("s", worker_id="gone"), session_row("t", worker_id="gone")]
     with capture_logs() as logs:
-        caretaker = await look(around, 10)
+        failover = await look(around, 10)
 
     assert around.announced == ["s", "t"]
-    assert caretaker.stranded == 2
+    assert failover.stranded == 2
     (told,) = [one for one in logs if one["event"] == "takeover.sessions_stranded"]
     assert (told["log_level"], told["new"], told["workers"]) == ("error", ["s", "t"], ["gone"])
 
@@ -205,9 +205,9 @@ async def test_the_other_workers_count_them_and_are_silent() -> None:
     """One event is enough."""
     around = Around(lease_seconds=0)
     around.lost, around.speaks = [session_row("s", worker_id="gone")], False
-    caretaker = await look(around, 10)
+    failover = await look(around, 10)
 
-    assert (around.announced, caretaker.stranded) == ([], 1)
+    assert (around.announced, failover.stranded) == ([], 1)
 
 
 async def test_without_copies_only_sessions_that_are_not_linked_are_taken() -> None:

@@ -9,7 +9,7 @@ from gateway_worker.errors import DependencyError
 from tests.unit.sessions.harness import SessionHarness
 
 
-async def test_a_session_that_is_packed_has_no_host(harness: SessionHarness) -> None:
+async def test_a_session_that_is_quiesced_has_no_host(harness: SessionHarness) -> None:
     """One copy was made while it was connected, and a quick one afterwards."""
     await harness.session.quiesce(StatusReason.HANDED_OVER)
 
@@ -20,7 +20,7 @@ async def test_a_session_that_is_packed_has_no_host(harness: SessionHarness) -> 
     assert harness.states() == [SessionState.RECONNECTING]
 
 
-async def test_it_is_packed_once(harness: SessionHarness) -> None:
+async def test_it_is_quiesced_once(harness: SessionHarness) -> None:
     """When its new worker refuses it, and another one is asked, nothing has changed since."""
     await harness.session.quiesce(StatusReason.WORKER_DRAINING)
     await harness.session.quiesce(StatusReason.WORKER_DRAINING)
@@ -29,7 +29,9 @@ async def test_it_is_packed_once(harness: SessionHarness) -> None:
 
 
 @pytest.mark.parametrize("which", ["objects", "silent objects", "database", "lease"])
-async def test_it_stays_connected_if_something_is_away(harness: SessionHarness, which: str) -> None:
+async def test_it_stays_connected_if_something_is_unavailable(
+    harness: SessionHarness, which: str
+) -> None:
     """Nobody notices that it was to leave."""
     host = harness.launcher.hosts[0]
     if which == "objects":
@@ -74,7 +76,7 @@ async def test_it_comes_back_if_its_last_copy_cannot_be_made(
     ]
 
 
-async def test_it_comes_back_if_the_database_goes_away_at_the_last_moment(
+async def test_it_comes_back_if_the_database_becomes_unavailable_at_the_last_moment(
     harness: SessionHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change of owner that cannot be taken back is not begun."""
@@ -97,7 +99,7 @@ async def test_it_comes_back_if_the_database_goes_away_at_the_last_moment(
 
 
 async def test_it_does_not_come_back_if_another_worker_has_it(harness: SessionHarness) -> None:
-    """It was taken over while it was being packed."""
+    """It was taken over while it was being quiesced."""
     harness.copies.away_from = 1
     harness.database.lose("shop")
 
@@ -111,7 +113,7 @@ async def test_it_does_not_come_back_if_another_worker_has_it(harness: SessionHa
 
 
 async def test_it_goes_on_if_nobody_takes_it(harness: SessionHarness) -> None:
-    """And can be packed again later."""
+    """And can be quiesced again later."""
     await harness.session.quiesce(StatusReason.HANDED_OVER)
     harness.session.resume()
     await harness.connected()
