@@ -307,7 +307,7 @@ class Publisher:
         Args:
             delivery: What to send on; settling it stays with the caller.
             worker_id: Whom to.
-            stage: What it says of the queue that it was first in; see `commands/chain.py`.
+            stage: What it says of the queue that it was first in; see `commands/handover_path.py`.
             hop: What it says of the way that it goes now.
 
         Raises:

@@ -35,17 +35,17 @@ creating it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How long a command is tried.
 
     Attributes:
         attempts: How often at most, the first time included.
         initial_seconds: The longest first pause between two attempts.
         maximum_seconds: The longest pause.
-        total_seconds: After that long no attempt begins any more, for what comes behind waits too;
-            but for one that waits for its session's connection, which has a bound of its own.
+        total_seconds: After that long no attempt begins any more, for what comes after it waits
+            too; but for one that waits for its session's connection, which has a bound of its own.
         hold_seconds: A longer pause that WhatsApp demands is the backend's to make: meanwhile what
-            comes behind may go.
+            comes after it may go.
     """
 
     attempts: int = 5
@@ -87,7 +87,7 @@ class Attempts:
         inbox: Makes each command happen once.
         postponer: Puts commands without an order into the delay queues.
         clock: For deadlines.
-        patience: How long to try.
+        retry_policy: How long to try.
     """
 
     def __init__(
@@ -98,14 +98,14 @@ class Attempts:
         inbox: Inbox,
         postponer: Postponer,
         clock: Clock,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._manager = manager
         self._inbox = inbox
         self._postponer = postponer
         self._clock = clock
-        self.patience = patience or Patience()
+        self.retry_policy = retry_policy or RetryPolicy()
 
     async def enter(self, command: Command, *, epoch: int | None = None) -> Entry:
         """Enter an attempt under the session's present epoch here, or that of another owner."""
@@ -187,7 +187,7 @@ class Attempts:
     def may_recover(self, command: Command, error: RetryableError) -> bool:
         """Whether waiting here can help: not for a session that is not about to connect."""
         if isinstance(error, RateLimitedError):
-            return (error.retry_after_seconds or 0.0) <= self.patience.hold_seconds
+            return (error.retry_after_seconds or 0.0) <= self.retry_policy.hold_seconds
         if not isinstance(error, SessionNotConnectedError):
             return error.code is not ErrorCode.CAPACITY
         is_of_connection = HANDLERS[command.type].needs is Needs.CONNECTION
@@ -204,7 +204,7 @@ class Attempts:
     ) -> bool:
         """Put a command that has no order into a delay queue; False if it was often enough."""
         attempts = delivery.attempts_before + 1
-        if attempts >= self.patience.attempts:
+        if attempts >= self.retry_policy.attempts:
             return False
         await self._postpone(
             delivery,

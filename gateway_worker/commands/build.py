@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway_worker.commands.attempts import Attempts, Patience
+from gateway_worker.commands.attempts import Attempts, RetryPolicy
 from gateway_worker.commands.dispatcher import HOLD_SECONDS, ROOM_SECONDS, Dispatcher
 from gateway_worker.commands.execution import Executor, Observer
 from gateway_worker.commands.forwarding import CommandForwarder, Forwarder
@@ -52,7 +52,7 @@ def build_commands(
     worker_id: str,
     manager: SessionManager,
     clock: Clock,
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
     hold_seconds: float = HOLD_SECONDS,
     room_seconds: float = ROOM_SECONDS,
 ) -> Commands:
@@ -63,7 +63,7 @@ def build_commands(
         worker_id: This worker.
         manager: Its sessions.
         clock: The time.
-        patience: How often and how late a command is tried again.
+        retry_policy: How often and how late a command is tried again.
         hold_seconds: See `HOLD_SECONDS`.
         room_seconds: See `ROOM_SECONDS`.
     """
@@ -77,7 +77,7 @@ def build_commands(
             inbox=inbox,
             postponer=ports.postponer,
             clock=clock,
-            patience=patience,
+            retry_policy=retry_policy,
         ),
         recorder=ports.recorder,
         observe=ports.observe,

@@ -5,8 +5,9 @@
                                          ▼            ▼
                                      forwarded       held
 What may overtake what is in `scheduler`. While a session moves from worker to worker, its commands
-keep their order: see `chain`, which says where they go, and `hold`, where they wait for what is
-older. A deadline ends every wait, in a lane and in a hold alike, and a hold has a bound of its own.
+keep their order: see `handover_path`, which says where they go, and `hold_back_queue`, where they
+wait for what is older. A deadline ends every wait, in a lane and in a hold-back queue alike, and
+the latter has a bound of its own.
 """
 
 import asyncio
@@ -28,15 +29,15 @@ from gateway_contracts import (
     readable_id,
     session_id_in,
 )
-from gateway_worker.commands.chain import Step
+from gateway_worker.commands.command_router import CommandRouter, Route
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.handlers import HANDLERS
+from gateway_worker.commands.handover_path import Step
+from gateway_worker.commands.hold_back_queues import HoldBackQueues
 from gateway_worker.commands.outcomes import Outcomes, is_misrouted
-from gateway_worker.commands.pilot import Course, Pilot
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
 from gateway_worker.commands.scheduler import Lane, Scheduler, Ticket, Turn, WithdrawnError
-from gateway_worker.commands.turns import Turns
 from gateway_worker.errors import (
     CapacityError,
     DependencyError,
@@ -80,7 +81,7 @@ REFUSALS_AT_ONCE = 200.0
 _FAULTS = 4
 """How often a command may fail in a way that nobody has foreseen, before it is given up."""
 
-Errand = Callable[[], Awaitable[None]]
+InterleavedJob = Callable[[], Awaitable[None]]
 """Something of the worker's own to be done between two commands of a session."""
 
 
@@ -102,7 +103,7 @@ class Work:
     content: Command | PeerMessage | CommandRejectedError | PeerMessageError
     arrived: float
     lane: Lane
-    ticket: "Ticket[Work | Errand] | None" = None
+    ticket: "Ticket[Work | InterleavedJob] | None" = None
     alarms: list[asyncio.TimerHandle] = field(default_factory=list)
     failure: GatewayError | None = None
     look_again: float = 0.0
@@ -145,7 +146,7 @@ class Dispatcher:
         self._manager = manager
         self._executor = executor
         self._forwarder = forwarder
-        self._pilot = Pilot(manager=manager)
+        self._router = CommandRouter(manager=manager)
         self._outcomes = Outcomes(worker_id=worker_id)
         self._refusals = _refusal_limiter()
         self.events_ignored = 0
@@ -156,8 +157,10 @@ class Dispatcher:
         self._without_room: set[Work] = set()
         self.misrouted = 0
         self._hold_seconds = hold_seconds
-        self._turns: Turns[Work] = Turns(manager=manager, on_held=self._tell_held)
-        self._scheduler: Scheduler[Work | Errand] = Scheduler(
+        self._hold_back_queues: HoldBackQueues[Work] = HoldBackQueues(
+            manager=manager, on_held=self._tell_held
+        )
+        self._scheduler: Scheduler[Work | InterleavedJob] = Scheduler(
             handle=self._handle, on_stuck=self._tell_held
         )
 
@@ -168,13 +171,13 @@ class Dispatcher:
 
     @property
     def stuck(self) -> int:
-        """Commands that wait for something, and those that are queued behind them."""
+        """Commands that wait for something, and those that are queued after them."""
         return self._scheduler.stuck
 
     @property
     def held(self) -> int:
         """Commands that wait for those in a former owner's queue."""
-        return self._turns.held
+        return self._hold_back_queues.held
 
     @property
     def without_room(self) -> int:
@@ -186,7 +189,7 @@ class Dispatcher:
         self._is_full = is_full
 
     def accept(self, delivery: Delivery) -> None:
-        """Queue a delivery behind the others of its session and lane."""
+        """Queue a delivery after the others of its session and lane."""
         key, content = _read(delivery)
         work = Work(
             delivery=delivery,
@@ -203,14 +206,14 @@ class Dispatcher:
             if left is not None:
                 self._set_alarm(work, left, lambda: self._overdue(key, work))
 
-    async def after_current_command(self, session_id: str, errand: Errand) -> None:
+    async def after_current_command(self, session_id: str, job: InterleavedJob) -> None:
         """Do something when nothing of a session runs, before whatever waits."""
         done, is_wanted = asyncio.Event(), True
 
         async def run() -> None:
             try:
                 if is_wanted:
-                    await errand()
+                    await job()
             finally:
                 done.set()
 
@@ -224,7 +227,7 @@ class Dispatcher:
         """Send on what is held for a session that has gone to another worker."""
 
         async def send_on() -> None:
-            for work in self._turns.outdated(session_id):
+            for work in self._hold_back_queues.outdated(session_id):
                 await self._proceed(session_id, work, None)
 
         self._scheduler.post(session_id, send_on, lane=Lane.LIFECYCLE, first=True)
@@ -253,7 +256,7 @@ class Dispatcher:
 
     def _tell_held(self, _changed: int) -> None:
         for watcher in self._held_watchers:
-            watcher(self._turns.held + self._scheduler.stuck)
+            watcher(self._hold_back_queues.held + self._scheduler.stuck)
 
     # What ends a wait.
 
@@ -266,11 +269,11 @@ class Dispatcher:
         """End a command that waits for its turn after its deadline; what runs looks itself."""
         ticket = work.ticket
         is_queued = ticket is not None and self._scheduler.remove(session_id, ticket)
-        if is_queued or self._turns.remove(session_id, work):
+        if is_queued or self._hold_back_queues.remove(session_id, work):
             self._scheduler.post(session_id, work, lane=Lane.FREE)
 
     def _held_too_long(self, session_id: str, work: Work) -> None:
-        if self._turns.remove(session_id, work):
+        if self._hold_back_queues.remove(session_id, work):
             log.error("command.held_too_long", session_id=session_id)
             work.failure = DependencyError(
                 "commands that go before it, in the queue of a worker that had the session, cannot "
@@ -288,7 +291,7 @@ class Dispatcher:
     # The way of a delivery.
 
     async def _handle(
-        self, session_id: str, work: Work | Errand, turn: Turn[Work | Errand]
+        self, session_id: str, work: Work | InterleavedJob, turn: Turn[Work | InterleavedJob]
     ) -> None:
         if not isinstance(work, Work):
             await work()
@@ -302,7 +305,9 @@ class Dispatcher:
         else:
             await self._proceed(session_id, work, turn)
 
-    async def _proceed(self, session_id: str, work: Work, turn: Turn[Work | Errand] | None) -> None:
+    async def _proceed(
+        self, session_id: str, work: Work, turn: Turn[Work | InterleavedJob] | None
+    ) -> None:
         """Forward, hold, obey or execute, until one of them settles it or it waits for its turn.
 
         Without a turn of its own it lets nobody pass while it waits.
@@ -332,8 +337,10 @@ class Dispatcher:
                     work.rest()
                     self._without_room.discard(work)
 
-    async def _insist(self, session_id: str, work: Work, turn: Turn[Work | Errand] | None) -> None:
-        """Try until the delivery is dealt with, for as long as what it needs is away.
+    async def _insist(
+        self, session_id: str, work: Work, turn: Turn[Work | InterleavedJob] | None
+    ) -> None:
+        """Try until the delivery is dealt with, for as long as what it needs is unavailable.
 
         Trying again is safe: what a command has done already is in the inbox, and in the notes of
         its host.
@@ -363,34 +370,34 @@ class Dispatcher:
             await _pause(turn, pause)
 
     async def _try(  # noqa: PLR0911 - as many as there are ways
-        self, session_id: str, work: Work, turn: Turn[Work | Errand] | None
+        self, session_id: str, work: Work, turn: Turn[Work | InterleavedJob] | None
     ) -> bool:
         """Deal with a delivery as things stand; False if they have changed meanwhile."""
         delivery, content = work.delivery, work.content
         if delivery.is_settled:  # it has gone back to the broker with the rest of its queue
             if not work.has_ended:
-                self._turns.lose(session_id, work)
+                self._hold_back_queues.lose(session_id, work)
             return True
         if self._awaits_room(work):
             return False
         control = content if isinstance(content, PeerMessage) else None
-        course = await self._pilot.look(session_id, delivery, control)
+        route = await self._router.find_route(session_id, delivery, control)
         if work.lane in (Lane.SENDS, Lane.LIFECYCLE) and (
-            outdated := self._turns.outdated(session_id)
+            outdated := self._hold_back_queues.outdated(session_id)
         ):
             # What was held while the session was ours goes on before what came later.
             for held in outdated:
                 await self._proceed(session_id, held, None)
             return await self._try(session_id, work, turn)
-        if course.is_blocked:  # its worker is dead and nobody has taken the session over yet
+        if route.is_blocked:  # its worker is dead and nobody has taken the session over yet
             return await self._run_stranded(session_id, work)
-        if course.is_leaving and control is not None:
+        if route.is_leaving and control is not None:
             await self._manager.directory.note_left(session_id, control.epoch)
-        if course.step is not None and not course.is_here:
-            return await self._send_on(session_id, work, course, course.step)
+        if route.step is not None and not route.is_here:
+            return await self._send_on(session_id, work, route, route.step)
         if control is None:
-            return await self._take(session_id, work, course, turn)
-        return await self._obey(session_id, work, control, is_over=course.is_over)
+            return await self._take(session_id, work, route, turn)
+        return await self._obey(session_id, work, control, is_over=route.is_over)
 
     def _awaits_room(self, work: Work) -> bool:
         """Whether it is a creation for which there is no room anywhere, and may be soon."""
@@ -404,29 +411,29 @@ class Dispatcher:
         self._without_room.discard(work)
         return False
 
-    async def _send_on(self, session_id: str, work: Work, course: Course, step: Step) -> bool:
+    async def _send_on(self, session_id: str, work: Work, route: Route, step: Step) -> bool:
         """Send a delivery to the worker that it belongs to next; False if it did not go out."""
         if work.delivery.hops >= _MANY_HOPS and await self._run_stranded(session_id, work):
             return True  # the queue that it belongs into is not there
         is_on_its_way = await self._forwarder.forward(work.delivery, step)
-        if course.is_astray:
+        if route.is_misdirected:
             await self._manager.rebinder.turn_away(session_id)
         return is_on_its_way
 
     async def _take(
-        self, session_id: str, work: Work, course: Course, turn: Turn[Work | Errand] | None
+        self, session_id: str, work: Work, route: Route, turn: Turn[Work | InterleavedJob] | None
     ) -> bool:
         """Execute a command that is for us, or hold it; False if it turns out not to be."""
         content = work.content
         assert not isinstance(content, CommandRejectedError | PeerMessage | PeerMessageError)
-        if course.where.pending and not await self._has_arrived(session_id):
+        if route.where.pending and not await self._has_arrived(session_id):
             return False
         if work.failure is not None:
             await self._executor.fail(work.delivery, content, work.failure, arrived=work.arrived)
             return await self._end(session_id, work)
         if work.lane in (Lane.SENDS, Lane.LIFECYCLE) and not self._is_overdue(work):
-            stage = course.step.stage if course.step is not None else None
-            if not self._turns.admit(session_id, work, stage=stage):
+            stage = route.step.stage if route.step is not None else None
+            if not self._hold_back_queues.admit(session_id, work, stage=stage):
                 self._set_alarm(
                     work, self._hold_seconds, lambda: self._held_too_long(session_id, work)
                 )
@@ -438,7 +445,7 @@ class Dispatcher:
     async def _end(self, session_id: str, work: Work) -> bool:
         """Note that a command has its outcome; always True."""
         work.has_ended = True
-        await self._turns.end(session_id, work)
+        await self._hold_back_queues.end(session_id, work)
         return True
 
     async def _run_stranded(self, session_id: str, work: Work) -> bool:
@@ -457,7 +464,7 @@ class Dispatcher:
                 work.delivery, content, row, arrived=work.arrived
             )
         if content.kind is PeerMessageKind.FORWARDED:
-            return False  # kept for its owner; nothing waits behind it
+            return False  # kept for its owner; nothing waits for it
         # Whoever has the session next sends its markers again.
         await work.delivery.settle(Settlement.ACK)
         return True
@@ -485,7 +492,7 @@ class Dispatcher:
                 case PeerMessageKind.MARKER:
                     if not is_over:
                         await self._manager.find(session_id)
-                    released = await self._turns.pass_marker(session_id, control.epoch)
+                    released = await self._hold_back_queues.pass_marker(session_id, control.epoch)
                 case PeerMessageKind.FORWARDED:
                     if not await self._manager.record_forwarded(
                         session_id, control.events, epoch=control.epoch
@@ -497,8 +504,8 @@ class Dispatcher:
             log.info("control.session_gone")
         await work.delivery.settle(Settlement.ACK)
         for waiting in reversed(released):  # before all that came after the marker
-            if waiting.delivery.is_settled:  # it has come again, and waits behind itself
-                await self._turns.end(session_id, waiting)
+            if waiting.delivery.is_settled:  # a later delivery of it waits
+                await self._hold_back_queues.end(session_id, waiting)
                 continue
             waiting.ticket = self._scheduler.post(
                 session_id, waiting, lane=waiting.lane, first=True
@@ -607,7 +614,7 @@ def _sender_of(delivery: Delivery, rejected: CommandRejectedError) -> tuple[str 
     return command_id, session_id or NO_SESSION
 
 
-async def _pause(turn: Turn[Work | Errand] | None, seconds: float) -> None:
+async def _pause(turn: Turn[Work | InterleavedJob] | None, seconds: float) -> None:
     """Wait, and let pass what may overtake."""
     if turn is None:
         await asyncio.sleep(seconds)

@@ -284,7 +284,7 @@ class Executor:
         run: _Run,
     ) -> _End | None:
         """Try until there is an end; None if another worker turns out to own the session."""
-        backoff = self._attempts.patience.backoff()
+        backoff = self._attempts.retry_policy.backoff()
         first_epoch = self._manager.registry.epoch_of(command.subject)
         outage = Backoff(initial_seconds=0.2, maximum_seconds=5.0)
         while True:
@@ -326,7 +326,7 @@ class Executor:
         if isinstance(error, SessionNotConnectedError):
             return self._manager.registry.seconds_to_connect(command.subject, run.arrived) <= 0
         seconds = time.monotonic() - run.began
-        return self._attempts.patience.is_over(
+        return self._attempts.retry_policy.is_over(
             error, attempts=backoff.attempts + 1, seconds=seconds
         )
 

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import structlog
 
-from gateway_worker.commands.chain import Step
+from gateway_worker.commands.handover_path import Step
 from gateway_worker.commands.ports import Delivery, Settlement
 from gateway_worker.errors import RetryableError
 
@@ -19,7 +19,8 @@ class CommandForwarder(Protocol):
     ) -> None:
         """Publish to the worker's own key, with confirms. Raises `DependencyError`.
 
-        The body, the id and the first queue that it was in go with it; see `chain` for the rest.
+        The body, the id and the first queue that it was in go with it; the rest is
+        explained in `handover_path`.
         """
         ...
 

@@ -49,7 +49,7 @@ class Inbox:
         return self._batcher.held_aside
 
     async def enter(self, received: Received) -> Entry:
-        """Enter a command and return what is known of it. Waits while the database is away."""
+        """Enter a command and return what is known of it. Waits for the database."""
         return await self._batcher.submit(received)
 
     async def suspend(self, received: Received) -> None:

@@ -72,9 +72,9 @@ class Delivery(Protocol):
 
     @property
     def stage(self) -> int | None:
-        """The change of owner that ended the stint in whose queue it was first (`wa-stage`).
+        """The change of owner that ended the queue in which it was first (`wa-stage`).
 
-        None if it says nothing of that; see `chain`.
+        None if it says nothing of that; see `handover_path`.
         """
         ...
 

@@ -91,8 +91,8 @@ class Replays:
     Args:
         events: Where the events are stored.
         replayer: Publishes them.
-        patience_seconds: How long a full queue is waited for. A broker or database that is away is
-            waited for without an end: nothing else of the session could go on either.
+        patience_seconds: How long a full queue is waited for. A broker or database that is
+            unavailable is waited for without an end: nothing else could go on either.
     """
 
     def __init__(

@@ -153,7 +153,7 @@ class _Session(Generic[Item]):
 
 
 class Turn(Generic[Item]):
-    """What an item in work has to say to those that wait behind it."""
+    """What an item in work has to say to those that wait for it."""
 
     def __init__(self, scheduler: "Scheduler[Item]", key: str, ticket: Ticket[Item]) -> None:
         self._scheduler = scheduler
@@ -183,7 +183,7 @@ class Scheduler(Generic[Item]):
 
     Args:
         handle: Called as `handle(key, item, turn)`. An exception is logged, and the next follows.
-        on_stuck: Called with the number of items that wait or are queued behind such as wait,
+        on_stuck: Called with the number of items that wait or are queued after such as wait,
             whenever it changes.
     """
 
@@ -205,7 +205,7 @@ class Scheduler(Generic[Item]):
         self.stuck = 0
 
     def post(self, key: str, item: Item, *, lane: Lane, first: bool = False) -> Ticket[Item]:
-        """Queue an item behind the others of its lane, or before them. Never blocks."""
+        """Queue an item after the others of its lane, or before them. Never blocks."""
         self._number += 1
         ticket = Ticket(item=item, lane=lane, number=-self._number if first else self._number)
         session = self._sessions.get(key)

@@ -2,7 +2,7 @@
 
 They are bound to this worker's queue and unbound from the former owner's; a marker goes into that
 queue, after all that is in there for the session. Every step may be repeated, and is, until the
-marker has come: see `commands/hold.py` for what it is good for.
+marker has come: see `commands/hold_back_queue.py` for what it is good for.
 """
 
 import asyncio

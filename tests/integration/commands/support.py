@@ -11,7 +11,7 @@ import structlog
 
 from gateway_contracts import SessionState
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
-from gateway_worker.commands.attempts import Patience
+from gateway_worker.commands.attempts import RetryPolicy
 from gateway_worker.commands.build import CommandPorts, build_commands
 from gateway_worker.commands.dispatcher import HOLD_SECONDS, ROOM_SECONDS, Dispatcher
 from gateway_worker.errors import DependencyError
@@ -180,7 +180,7 @@ async def working(
             worker_id=worker_id,
             manager=sessions.manager,
             clock=sessions.clock,
-            patience=Patience(attempts=2, initial_seconds=0.1, maximum_seconds=0.1),
+            retry_policy=RetryPolicy(attempts=2, initial_seconds=0.1, maximum_seconds=0.1),
             hold_seconds=hold_seconds,
             room_seconds=room_seconds,
         )

@@ -2,8 +2,8 @@
 
 from gateway_contracts import SessionGetStatus, encode
 from gateway_worker.broker.delivery import CommandDelivery
-from gateway_worker.commands.chain import Step
 from gateway_worker.commands.forwarding import Forwarder
+from gateway_worker.commands.handover_path import Step
 from gateway_worker.commands.ports import Delivery, Settlement
 from gateway_worker.errors import DependencyError
 from tests.unit.broker.test_delivery_tracker import Clerk, handle, message

@@ -1,11 +1,11 @@
 """The order of commands while a session moves."""
 
-from gateway_worker.commands.hold import Hold
+from gateway_worker.commands.hold_back_queue import HoldBackQueue
 from gateway_worker.sessions.ports import PendingMarker
 
 
-def hold(*epochs: int) -> Hold[str]:
-    return Hold(pending=[PendingMarker(epoch=epoch, queue_of="any") for epoch in epochs])
+def hold(*epochs: int) -> HoldBackQueue[str]:
+    return HoldBackQueue(pending=[PendingMarker(epoch=epoch, queue_of="any") for epoch in epochs])
 
 
 def test_a_session_that_has_not_moved_holds_nothing() -> None:

@@ -2,8 +2,8 @@
 
 A session that went from worker A to B to C may have commands in three queues. Those in A's come
 first, then those in B's, then those that come to C directly. Each of the former owners' queues is a
-stage; `chain` says which one a command belongs to. A marker ends it; until it has come, what is
-later waits here. Nothing is acknowledged while it waits.
+stage; `handover_path` says which one a command belongs to. A marker ends it; until it has come,
+what is later waits here. Nothing is acknowledged while it waits.
 
 A stage is over once its marker has come *and* every command that had its turn up to there has
 ended. Until then its entry stays in the database: if this worker dies meanwhile, what it has
@@ -31,7 +31,7 @@ class _Stage(Generic[Item]):
     held: list[Item] = field(default_factory=list)
 
 
-class Hold(Generic[Item]):
+class HoldBackQueue(Generic[Item]):
     """The order of one session's commands at its present owner.
 
     Args:
@@ -97,7 +97,7 @@ class Hold(Generic[Item]):
         """Note that a command has gone back to its queue; False if it had not had its turn.
 
         If it had, it may come after what has its turn later: every marker that has come
-        has to come again, behind it.
+        has to come again, after it.
         """
         if self._unended.pop(item, None) is None:
             return False

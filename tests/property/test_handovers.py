@@ -1,16 +1,17 @@
 """Sessions that move between workers while commands arrive: what is executed, and in which order.
 
 The queues, the routing of the broker and the table of sessions are a model; who waits for whom is
-decided by the real `Hold`, and where everything goes by the real `chain`. Everything that can come
-between does: a queue stands still, a command goes into two queues while the bindings are moved, a
-backend publishes one again, the session moves on before its last move is through, its owner does
-not hear of that, a worker dies between any two steps with a backlog that it has taken and not dealt
-with, a forwarder after its publish and before its acknowledgement, and what it did comes again.
+decided by the real `HoldBackQueue`, and where everything goes by the real `handover_path`.
+Everything that can come between does: a queue stands still, a command goes into two queues while
+the bindings are moved, a backend publishes one again, the session moves on before its last move is
+through, its owner does not hear of that, a worker dies between any two steps with a backlog that it
+has taken and not dealt with, a forwarder after its publish and before its acknowledgement, and what
+it did comes again.
 
 A worker deals with what it has taken in the order in which that came, one at a time; what it takes
 and what it does are steps of their own, so that it dies, loses the session or is relieved with a
 backlog in between. That a queue gives what it gets back in its old order is the consumer's to see
-to (`tests/property/test_returned.py`).
+to (`test_redelivery_buffer.py`).
 """
 
 from collections.abc import Callable, Sequence
@@ -19,14 +20,14 @@ from dataclasses import dataclass, field, replace
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway_worker.commands.chain import (
+from gateway_worker.commands.handover_path import (
     Step,
     Way,
     find_entry,
     next_step,
     next_step_of_marker,
 )
-from gateway_worker.commands.hold import Hold
+from gateway_worker.commands.hold_back_queue import HoldBackQueue
 from gateway_worker.sessions.ports import PendingMarker, Whereabouts
 from tests.property.support import run
 
@@ -87,7 +88,7 @@ class Seat:
     """What a worker knows of a session that it takes for its own."""
 
     where: Whereabouts
-    hold: Hold[Task]
+    hold: HoldBackQueue[Task]
 
 
 class Moving(RuleBasedStateMachine):
@@ -100,7 +101,7 @@ class Moving(RuleBasedStateMachine):
         self.tasks: list[Task] = []
         self.bound = {"a"}
         self.where = Whereabouts(worker_id="a", epoch=1)
-        self.seats = {"a": Seat(where=self.where, hold=Hold(pending=()))}
+        self.seats = {"a": Seat(where=self.where, hold=HoldBackQueue(pending=()))}
         self.to_do: list[Callable[[], None]] = []
         self.published = 0
         self.executed: list[int] = []
@@ -147,7 +148,7 @@ class Moving(RuleBasedStateMachine):
             self.leave(owner)
         if to in self.seats:  # it does not know yet that it had lost the session before
             self.leave(to)
-        self.seats[to] = Seat(where=self.where, hold=Hold(pending=pending))
+        self.seats[to] = Seat(where=self.where, hold=HoldBackQueue(pending=pending))
         self.to_do = self.adoption(to, pending)
 
     @rule(worker=workers)
@@ -310,7 +311,7 @@ class Moving(RuleBasedStateMachine):
         return released
 
     def look(self, by: str, task: Task) -> tuple[Whereabouts, Step | None]:
-        """Find out where a message goes, as `Pilot` does, and flush before it if need be."""
+        """Find out where a message goes, as `CommandRouter` does, and flush before it."""
         worker, message = task.queue, task.message
         way = Way(
             queue_of=worker, came_from=message.came_from, stage=message.stage, hop=message.hop
@@ -440,7 +441,7 @@ def test_what_was_released_and_not_executed_keeps_its_order_at_the_next_owner() 
         pending=tuple(PendingMarker(epoch=epoch, queue_of="c", left=True) for epoch in (2, 3, 4)),
     )
     moving.bound = {"b"}
-    moving.seats = {"b": Seat(where=moving.where, hold=Hold(pending=moving.where.pending))}
+    moving.seats = {"b": Seat(where=moving.where, hold=HoldBackQueue(pending=moving.where.pending))}
     moving.published = 3
     moving.queues["b"].waiting = [
         Message(number=2, came_from="c", stage=4, hop=4),

@@ -45,8 +45,8 @@ async def test_an_errand_that_nobody_waits_for_any_more_never_begins(tmp_path: P
         done.append("second")
 
     waits = [
-        asyncio.create_task(dispatcher.after_current_command("shop", errand))
-        for errand in (first, second)
+        asyncio.create_task(dispatcher.after_current_command("shop", job))
+        for job in (first, second)
     ]
     await asyncio.sleep(0)
     await asyncio.sleep(0)

@@ -5,14 +5,14 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from gateway_worker.commands.hold import Hold
+from gateway_worker.commands.hold_back_queue import HoldBackQueue
 from gateway_worker.sessions.ownership.manager import SessionManager
 
 Item = TypeVar("Item")
 log = structlog.get_logger(__name__)
 
 
-class Turns(Generic[Item]):
+class HoldBackQueues(Generic[Item]):
     """Says of each command whether it is its turn, and keeps those whose turn it is not.
 
     Args:
@@ -23,7 +23,7 @@ class Turns(Generic[Item]):
     def __init__(self, *, manager: SessionManager, on_held: Callable[[int], None]) -> None:
         self._manager = manager
         self._on_held = on_held
-        self._holds: dict[str, tuple[int, Hold[Item]]] = {}
+        self._holds: dict[str, tuple[int, HoldBackQueue[Item]]] = {}
         self.held = 0
 
     def admit(self, session_id: str, item: Item, *, stage: int | None) -> bool:
@@ -32,7 +32,7 @@ class Turns(Generic[Item]):
         Args:
             session_id: A session of this worker; nothing of it is `outdated`.
             item: The command.
-            stage: See `Hold.admit`.
+            stage: See `HoldBackQueue.admit`.
         """
         hold = self._hold(session_id)
         if hold is None or hold.admit(item, stage=stage):
@@ -92,7 +92,7 @@ class Turns(Generic[Item]):
         self._count()
         return items
 
-    async def _forget_over(self, session_id: str, hold: Hold[Item]) -> None:
+    async def _forget_over(self, session_id: str, hold: HoldBackQueue[Item]) -> None:
         over = hold.forget_over()
         if over is not None:
             await self._manager.directory.note_passed(session_id, over)
@@ -100,13 +100,13 @@ class Turns(Generic[Item]):
         if hold.is_over and self._holds.get(session_id, (0, None))[1] is hold:
             del self._holds[session_id]
 
-    def _hold(self, session_id: str) -> Hold[Item] | None:
+    def _hold(self, session_id: str) -> HoldBackQueue[Item] | None:
         """Return the session's hold if it waits for markers."""
         epoch, pending = self._manager.registry.pending_of(session_id)
         _, known = self._holds.get(session_id, (0, None))
         if known is not None or not pending:
             return known
-        hold: Hold[Item] = Hold(pending=pending)
+        hold: HoldBackQueue[Item] = HoldBackQueue(pending=pending)
         self._holds[session_id] = (epoch, hold)
         return hold
 

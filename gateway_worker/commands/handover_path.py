@@ -1,14 +1,34 @@
 """Where a message of a session goes next: along its owners, in the order in which they had it.
 
-A session that went from worker A to B to C may have commands in three queues. Each handover whose
-commands may not all have arrived is an entry of the session's `pending`. What was in A's queue
-first goes through B's queue to C's, behind all that went this way before it, and so does the
-marker that ends it. So nothing of a queue is overtaken by its marker, however many handovers are
-under way at once and whoever dies meanwhile.
+A session that went from worker A to B to C may have commands in three queues. Each handover that is
+not over is an entry of the session's `pending`. What was in A's queue first goes through B's queue
+to C's, after all that went this way before it, and so does the marker that ends it. So nothing of a
+queue is overtaken by its marker, however many handovers are under way at once and whoever dies
+meanwhile.
 
-Two numbers travel with a message: its stage, which is the epoch of the entry that ended the stint
-of the worker in whose queue it was first; and its hop, the epoch of the entry that it travelled
-last. Only what is in its first queue has none. Pure functions; `dispatcher` acts on them.
+Two numbers travel with a message: its stage, which is the epoch of the entry that ended the queue
+in which it was first; and its hop, the epoch of the entry that it travelled last. Only what is in
+its first queue has none. Pure functions; `dispatcher` acts on them.
+
+Why the order holds, also if workers die again and again between a publish and its acknowledgement:
+
+1. A worker deals with a session's messages in the order of the queue that hands them out, and
+   sends one on only when the broker has confirmed the one before. What was sent on and not
+   acknowledged comes again at its old place (`broker/redelivery_buffer`). So in every queue of the
+   path the first copies of a stage's messages are in the order in which they were published.
+   Further copies come after them, or by a shorter way, but then in a later stage or as what comes
+   directly.
+2. The marker of a stage enters the stage's queue when the session is not bound to that any more,
+   and takes the same path. When it has come to the owner, so have the first copies of all that is
+   older.
+3. The owner gives the stages their turn in the order of their epochs (`hold_back_queue`). Copies of
+   a command that are in two stages are two deliveries: the one that waits keeps no other back.
+4. An entry leaves the path only when every command up to its marker has an outcome. Until then each
+   further owner has the markers sent again, and waits for them. What comes of the stage afterwards
+   are copies of what has an outcome, and that is told once more.
+
+Nothing is dropped on the way: a delivery is acknowledged when its copy is confirmed, or its outcome
+is committed.
 """
 
 from collections.abc import Sequence
@@ -87,7 +107,7 @@ def _first_stage(way: Way, pending: Sequence[PendingMarker]) -> int | None:
     """Return the stage of a command that is in its first queue; None if it has its turn last.
 
     The entries of a worker that had the session several times divide its queue: each marker that
-    has left it ends one part. What lies behind the last one counts as published now: the worker
+    has left it ends one part. What lies after the last one counts as published now: the worker
     has the session again, or it is a repetition of something that has been sent on before. What was
     sent here for that reason says since when, and has nothing to do with what ended before.
     """

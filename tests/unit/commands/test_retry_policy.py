@@ -2,14 +2,14 @@
 
 import pytest
 
-from gateway_worker.commands.attempts import Patience
+from gateway_worker.commands.attempts import RetryPolicy
 from gateway_worker.errors import (
     RetryableError,
     StaleKeysError,
     UpstreamTimeoutError,
 )
 
-PATIENCE = Patience(attempts=5, total_seconds=30)
+POLICY = RetryPolicy(attempts=5, total_seconds=30)
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ def test_the_end_of_patience(
     error: RetryableError, attempts: int, seconds: float, *, is_over: bool
 ) -> None:
     """By count, by time, or sooner if the error says so."""
-    assert PATIENCE.is_over(error, attempts=attempts, seconds=seconds) is is_over
+    assert POLICY.is_over(error, attempts=attempts, seconds=seconds) is is_over

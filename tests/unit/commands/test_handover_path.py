@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway_worker.commands.chain import OLDEST, Step, Way, next_step, next_step_of_marker
+from gateway_worker.commands.handover_path import OLDEST, Step, Way, next_step, next_step_of_marker
 from gateway_worker.sessions.ports import PendingMarker, Whereabouts
 
 
