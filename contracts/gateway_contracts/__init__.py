@@ -26,6 +26,12 @@ from gateway_contracts.codec import (
     session_id_in,
 )
 from gateway_contracts.commands import Command, Result
+from gateway_contracts.commands.contact import (
+    CheckedNumber,
+    ContactCheck,
+    ContactCheckData,
+    ContactsChecked,
+)
 from gateway_contracts.commands.message import (
     MessageSend,
     MessageSendData,
@@ -53,6 +59,16 @@ from gateway_contracts.commands.session import (
     SessionStop,
 )
 from gateway_contracts.content import Content, ContentToSend
+from gateway_contracts.content.contact import (
+    ContactCard,
+    ContactCardToSend,
+    ContactContent,
+    ContactToSend,
+)
+from gateway_contracts.content.edit import EditContent, EditToSend
+from gateway_contracts.content.location import LocationContent, LocationToSend
+from gateway_contracts.content.reaction import ReactionContent, ReactionToSend
+from gateway_contracts.content.revoke import RevokeContent, RevokeToSend
 from gateway_contracts.content.text import TextContent, TextToSend
 from gateway_contracts.content.unsupported import UnsupportedContent
 from gateway_contracts.envelope import (
@@ -107,7 +123,7 @@ from gateway_contracts.events.worker import (
 )
 from gateway_contracts.people import Account, Participant
 from gateway_contracts.properties import AmqpProperties, properties_for
-from gateway_contracts.references import Quoted, ReplyTarget
+from gateway_contracts.references import MessageReference, MessageTarget, Quoted, ReplyTarget
 from gateway_contracts.states import SessionState, StatusReason
 from gateway_contracts.topology import (
     RETRY_DELAYS,
@@ -128,6 +144,7 @@ __all__ = [
     "AmqpProperties",
     "BackendTopology",
     "BindingSpec",
+    "CheckedNumber",
     "Command",
     "CommandEnvelope",
     "CommandFailed",
@@ -136,9 +153,18 @@ __all__ = [
     "CommandSucceeded",
     "CommandSucceededData",
     "CommandWarning",
+    "ContactCard",
+    "ContactCardToSend",
+    "ContactCheck",
+    "ContactCheckData",
+    "ContactContent",
+    "ContactToSend",
+    "ContactsChecked",
     "Content",
     "ContentToSend",
     "Done",
+    "EditContent",
+    "EditToSend",
     "Envelope",
     "ErrorBody",
     "ErrorCode",
@@ -146,13 +172,17 @@ __all__ = [
     "ExchangeBindingSpec",
     "ExchangeSpec",
     "FieldError",
+    "LocationContent",
+    "LocationToSend",
     "MessageData",
     "MessageReceipt",
     "MessageReceiptData",
     "MessageReceived",
+    "MessageReference",
     "MessageSend",
     "MessageSendData",
     "MessageSent",
+    "MessageTarget",
     "MessageUndecryptable",
     "MessageUndecryptableData",
     "NoData",
@@ -163,10 +193,14 @@ __all__ = [
     "QrInfo",
     "QueueSpec",
     "Quoted",
+    "ReactionContent",
+    "ReactionToSend",
     "ReceiptStatus",
     "ReplayInfo",
     "ReplyTarget",
     "Result",
+    "RevokeContent",
+    "RevokeToSend",
     "SentInfo",
     "SessionCreate",
     "SessionCreateData",

@@ -1,6 +1,6 @@
 """What one may ask WhatsApp about people."""
 
-from gateway_contracts.commands.contact import CheckedNumber, ContactCheck, ContactsChecked
+from gateway_contracts import CheckedNumber, ContactCheck, ContactsChecked
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs
 from gateway_worker.commands.scheduler import Lane
 from gateway_worker.host_protocol.methods import CheckContacts

@@ -8,14 +8,14 @@ from pydantic import TypeAdapter
 from gateway_contracts import (
     Content,
     ContentToSend,
+    EditContent,
     MessageSend,
     MessageSendData,
+    MessageTarget,
     OnUncertain,
     SentInfo,
     TextContent,
 )
-from gateway_contracts.content.edit import EditContent
-from gateway_contracts.references import MessageTarget
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Once
 from gateway_worker.commands.handlers.targets import Target, find_target
 from gateway_worker.commands.scheduler import Lane

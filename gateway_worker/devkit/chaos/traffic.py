@@ -13,6 +13,8 @@ import structlog
 
 from gateway_contracts import (
     CommandEnvelope,
+    ContactCheck,
+    ContactCheckData,
     MessageSend,
     MessageSendData,
     SessionMigrate,
@@ -20,7 +22,6 @@ from gateway_contracts import (
     TextToSend,
     new_id,
 )
-from gateway_contracts.commands.contact import ContactCheck, ContactCheckData
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.chaos.event_recorder import SessionSetup
 from gateway_worker.devkit.chaos.history import PublishedCommand, Purpose

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from gateway_contracts import Content
 from gateway_contracts.content import ARRIVING_KINDS, SENDABLE_KINDS
+from gateway_worker.sandbox.phones.content import read_content
 from gateway_worker.whatsapp.convert.content import said
 from gateway_worker.whatsapp.convert.kinds import COMPOSED, CONVERTED, KINDS, Composing
 from gateway_worker.whatsapp.convert.people import People
@@ -100,6 +101,20 @@ def test_what_is_about_a_message_arrives(content: dict[str, Any], from_me: bool)
     assert found.about == key
     reference = {**TARGET, "chat": "4915550002@s.whatsapp.net"}
     TypeAdapter(Content).validate_python({**found.content, "target": reference})
+
+
+@pytest.mark.parametrize("content", [*CONTENTS, *ABOUT_OTHERS, *ABOUT_OWN])
+def test_simulated_phones_know_every_kind(content: dict[str, Any]) -> None:
+    """None is shown as something else, or not at all."""
+    compose = COMPOSED[content["kind"]].compose
+    assert compose is not None
+    key = e2e.ReactionMessage().key
+    fill_key(key, {**TARGET, "from_me": True}, "4915550002@s.whatsapp.net")
+
+    message = compose(content, Composing(library=e2e, about=key))
+
+    shown = read_content(message.SerializeToString())
+    assert shown.kind in {content["kind"], f"{content['kind']}s"}
 
 
 @pytest.mark.parametrize("content", ABOUT_OWN)

@@ -6,21 +6,17 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import pytest
-
 from gateway_contracts import (
+    CheckedNumber,
     CommandSucceeded,
+    ContactCheck,
+    ContactCheckData,
+    ContactsChecked,
     ErrorCode,
     SentInfo,
     SessionState,
     SessionStatus,
     SessionStop,
-)
-from gateway_contracts.commands.contact import (
-    CheckedNumber,
-    ContactCheck,
-    ContactCheckData,
-    ContactsChecked,
 )
 from gateway_worker.sandbox.service.fault_rules import (
     Delay,
@@ -40,8 +36,6 @@ if TYPE_CHECKING:
 
     from gateway_worker.sandbox.phones.phone import Phone
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 NOBODY = "12025559999"
 
 
@@ -58,12 +52,11 @@ async def answers(gateway: Gateway, name: str, *numbers: str) -> tuple[CheckedNu
     return result.contacts
 
 
-async def linked(gateway: Gateway) -> tuple[str, Phone, Phone]:
-    """Link a session; returns its name, its phone and somebody else's phone."""
+async def linked(gateway: Gateway, name: str) -> tuple[Phone, Phone]:
+    """Link a session; returns its phone and somebody else's phone."""
     phone, other = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
-    name = f"check-{phone.number}"
     await gateway.link(name, phone)
-    return name, phone, other
+    return phone, other
 
 
 @contextmanager
@@ -95,14 +88,13 @@ async def until_applied(gateway: Gateway, rule_id: str) -> None:
     await eventually(has_applied, timeout_seconds=20)
 
 
-async def test_each_number_is_answered(shared_gateway: Gateway) -> None:
+async def test_each_number_is_answered(gateway: Gateway, name: str) -> None:
     """In the order of the question, in the spelling that WhatsApp has, and if nobody has it."""
-    gateway = shared_gateway
-    name, _phone, other = await linked(gateway)
-    brazil = await gateway.sandbox.add_phone("551187654321")
+    _phone, other = await linked(gateway, name)
+    brazil = await gateway.sandbox.add_phone("551187654322")
 
     told = await answers(
-        gateway, name, f"+{other.number}", "5511987654321", NOBODY, f"+{other.number}"
+        gateway, name, f"+{other.number}", "5511987654322", NOBODY, f"+{other.number}"
     )
 
     there, renamed, missing, again = told
@@ -114,7 +106,7 @@ async def test_each_number_is_answered(shared_gateway: Gateway) -> None:
         **({"lid": there.lid} if there.lid else {}),
     }
     assert again == there
-    assert (renamed.number, renamed.jid) == ("5511987654321", f"{brazil.number}@s.whatsapp.net")
+    assert (renamed.number, renamed.jid) == ("5511987654322", f"{brazil.number}@s.whatsapp.net")
     assert renamed.phone_number == f"+{brazil.number}"
     assert missing == CheckedNumber(number=NOBODY, on_whatsapp=False)
     # Whom the session has written to it knows by both ids, and so are they told.
@@ -123,22 +115,21 @@ async def test_each_number_is_answered(shared_gateway: Gateway) -> None:
     assert known.lid == str(other.jid.account)
 
 
-async def test_too_many_questions(shared_gateway: Gateway) -> None:
+async def test_too_many_questions(gateway: Gateway, name: str) -> None:
     """It is said when to ask again, and nothing is asked meanwhile."""
-    name, phone, other = await linked(shared_gateway)
+    phone, other = await linked(gateway, name)
 
-    with fault(shared_gateway, phone, Error(code=429)):
-        failed = await shared_gateway.fail(check(shared_gateway, name, other.number))
+    with fault(gateway, phone, Error(code=429)):
+        failed = await gateway.fail(check(gateway, name, other.number))
 
     error = failed.data.error
     assert (error.code, error.retry_after_ms) == (ErrorCode.RATE_LIMITED, 30_000)
-    assert (await answers(shared_gateway, name, other.number))[0].on_whatsapp
+    assert (await answers(gateway, name, other.number))[0].on_whatsapp
 
 
-async def test_an_answer_that_does_not_come(shared_gateway: Gateway) -> None:
+async def test_an_answer_that_does_not_come(gateway: Gateway, name: str) -> None:
     """It is not waited for long; the connection stays, and what is asked next is answered."""
-    gateway = shared_gateway
-    name, phone, other = await linked(gateway)
+    phone, other = await linked(gateway, name)
     states = len(gateway.backend.events_of(name))
 
     with fault(gateway, phone, Drop()) as rule:
@@ -154,11 +145,10 @@ async def test_an_answer_that_does_not_come(shared_gateway: Gateway) -> None:
     assert not [event for event in since if isinstance(event, SessionStatus)]
 
 
-async def test_an_interrupted_question_is_asked_again(shared_gateway: Gateway) -> None:
+async def test_an_interrupted_question_is_asked_again(gateway: Gateway, name: str) -> None:
     """It has changed nothing, so the loss of its process is no reason to fail."""
-    gateway = shared_gateway
     others = {host.pid for host in gateway.worker.hosts()}
-    name, phone, other = await linked(gateway)
+    phone, other = await linked(gateway, name)
     seen = len(gateway.backend.events_of(name))
     (host,) = (host for host in gateway.worker.hosts() if host.pid not in others)
 
@@ -176,10 +166,9 @@ async def test_an_interrupted_question_is_asked_again(shared_gateway: Gateway) -
     ][-1] is SessionState.CONNECTED
 
 
-async def test_a_question_during_a_send(shared_gateway: Gateway) -> None:
+async def test_a_question_during_a_send(gateway: Gateway, name: str) -> None:
     """While a send waits for its acknowledgement, questions are answered."""
-    gateway = shared_gateway
-    name, phone, other = await linked(gateway)
+    phone, other = await linked(gateway, name)
     await gateway.send(name, other.number, "first")  # so that the next one asks nothing
 
     with fault(gateway, phone, Delay(seconds=5), point=Point.ACK) as rule:
@@ -191,10 +180,9 @@ async def test_a_question_during_a_send(shared_gateway: Gateway) -> None:
         await sending
 
 
-async def test_an_end_does_not_wait_for_a_question(shared_gateway: Gateway) -> None:
+async def test_an_end_does_not_wait_for_a_question(gateway: Gateway, name: str) -> None:
     """A session that is stopped answers it, and at once."""
-    gateway = shared_gateway
-    name, phone, other = await linked(gateway)
+    phone, other = await linked(gateway, name)
 
     with fault(gateway, phone, Drop()) as rule:
         asked = asyncio.create_task(gateway.backend.request(check(gateway, name, other.number)))
