@@ -43,20 +43,20 @@ class Header(Wire, frozen=True, kw_only=True, tag="journal"):
     word: str
 
 
-class Handing(Wire, frozen=True, kw_only=True, tag="handing"):
+class Submission(Wire, frozen=True, kw_only=True, tag="handing"):
     """A command's call is about to be made to the library."""
 
     command_id: str
 
 
-class Answer(Wire, frozen=True, kw_only=True, tag="answered"):
+class Acknowledgement(Wire, frozen=True, kw_only=True, tag="answered"):
     """It has had its effect, and this is the answer."""
 
     command_id: str
     result: Result
 
 
-class Refusal(Wire, frozen=True, kw_only=True, tag="refused"):
+class Rejection(Wire, frozen=True, kw_only=True, tag="refused"):
     """It has had no effect; the fields are those of `Failure`."""
 
     command_id: str
@@ -89,7 +89,7 @@ class Opened(Wire, frozen=True, kw_only=True, tag="opened"):
     pid: int
 
 
-Entry = Handing | Answer | Refusal
+Entry = Submission | Acknowledgement | Rejection
 Line = Header | Opened | Entry
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -130,10 +130,10 @@ def parse(data: bytes) -> Journal | None:
         match line:
             case Opened():
                 journal.opened = line
-            case Handing():
+            case Submission():
                 journal.last.pop(line.command_id, None)
                 journal.last[line.command_id] = line
-            case Answer() | Refusal():
+            case Acknowledgement() | Rejection():
                 journal.last[line.command_id] = line
             case _:
                 journal.damaged = True
@@ -149,7 +149,7 @@ def boot_id() -> str:
 
 
 def _lines(data: bytes) -> Iterator[Line | None]:
-    for raw in data.split(b"\n")[:-1]:  # what is behind the last line's end is torn
+    for raw in data.split(b"\n")[:-1]:  # what follows the last line's end is torn
         yield _line(raw)
 
 

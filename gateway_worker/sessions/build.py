@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock, SystemClock
-from gateway_worker.sessions.hosting import HostLauncher, LeftoverSpools
+from gateway_worker.sessions.hosting import HostLauncher, SpoolReplays
 from gateway_worker.sessions.inbound.orphan_spools import OrphanSpools
 from gateway_worker.sessions.inbound.quarantine import QuarantineCount
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetries
@@ -43,7 +43,7 @@ class SessionPorts:
     """
 
     launcher: HostLauncher
-    spools: LeftoverSpools
+    spools: SpoolReplays
     recorder: Recorder
     relay: EventRelay
     sessions: SessionStore

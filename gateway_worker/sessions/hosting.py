@@ -98,16 +98,8 @@ class HostLauncher(Protocol):
         ...
 
 
-class LeftoverSpools(Protocol):
-    """What hosts had received and nobody has committed, of sessions that live elsewhere by now."""
-
-    def leftovers(self, directory: Path) -> bool:
-        """Whether a directory's spool holds such records. Reads files; for a directory at rest.
-
-        Raises:
-            OSError: It cannot be read.
-        """
-        ...
+class SpoolReplays(Protocol):
+    """Reads what hosts had received and nobody has committed, of sessions that moved."""
 
     async def replay(self, spec: HostSpec, listener: HostListener) -> SessionHost:
         """Start a host that tells what is in a directory's spool, and nothing else.

@@ -1,4 +1,4 @@
-"""Why a host died, for people: its exit status and the first words of a native crash."""
+"""Why a host died, for people: its exit status and what a native crash said first."""
 
 import signal
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Final
 from gateway_worker.host_protocol.layout import ERRORS_NAME
 
 _READ_BYTES: Final = 1024 * 1024
-"""More than the host lets it grow to, with a crash behind that."""
+"""More than the host lets it grow to, with a crash after that."""
 _LONGEST: Final = 200
 _TELLING: Final = ("fatal error:", "panic:", "runtime:", "SIGSEGV", "SIGABRT")
 

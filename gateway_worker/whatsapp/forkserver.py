@@ -86,7 +86,7 @@ class ForkedHost:
 class ForkServer:
     """A running fork server; made by `start`.
 
-    The lease has a socket of its own: it must not wait behind requests to fork.
+    The lease has a socket of its own: it must not wait for requests to fork.
 
     Args:
         process: The program.
@@ -379,7 +379,7 @@ def _environment(settings: WhatsAppSettings) -> dict[str, str]:
         "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",
         "GOGC": str(settings.gogc),
-        # With one, handing over can wait behind decrypting: in a flood without limit a killed host
+        # With one, handing over can wait for decrypting: in a flood without limit a killed host
         # loses some messages that it had confirmed, which it does not with two, nor with 300 a
         # second. The second costs half a MiB for every idle session.
         "GOMAXPROCS": "1",

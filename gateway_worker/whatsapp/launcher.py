@@ -20,11 +20,10 @@ from gateway_worker.runtime.os_errors import explain
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.hosting import HostListener, HostSpec
 from gateway_worker.sessions.send_journal import SendTrace
-from gateway_worker.sessions.store.store_files import pending_records
 from gateway_worker.whatsapp.forkserver import ORPHAN_MARGIN_SECONDS, ForkServer
-from gateway_worker.whatsapp.journal import Run, trace
 from gateway_worker.whatsapp.memory import may_look, pss_bytes
 from gateway_worker.whatsapp.process import HostProcess
+from gateway_worker.whatsapp.send_journals import Run, trace
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 
 log = structlog.get_logger(__name__)
@@ -169,10 +168,6 @@ class HostProcesses:
     async def replay(self, spec: HostSpec, listener: HostListener) -> HostProcess:
         """Start a host that only tells what is in a directory's spool; see the port."""
         return await self._launch(spec, listener, self._start_frame(spec, replay=True))
-
-    def leftovers(self, directory: Path) -> bool:
-        """Whether a directory's spool holds what nobody has acknowledged; see the port."""
-        return pending_records(directory) > 0
 
     async def _launch(self, spec: HostSpec, listener: HostListener, start: Start) -> HostProcess:
         kills = self._kills

@@ -32,10 +32,10 @@ from gateway_worker.sessions.send_journal import Acknowledged, NotSubmitted, Rej
 from gateway_worker.whatsapp.crash import crash_reason
 from gateway_worker.whatsapp.forkserver import ForkedHost
 from gateway_worker.whatsapp.ipc.streaming import FrameProtocol
-from gateway_worker.whatsapp.journal import Run, trace
 from gateway_worker.whatsapp.notices import NoticeLog
 from gateway_worker.whatsapp.open_records import OpenRecords
 from gateway_worker.whatsapp.requests import HostGoneError, PendingRequests
+from gateway_worker.whatsapp.send_journals import Run, trace
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 
 log = structlog.get_logger(__name__)

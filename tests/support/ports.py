@@ -21,8 +21,8 @@ from gateway_worker.sessions.hosting import (
     HostLauncher,
     HostListener,
     HostSpec,
-    LeftoverSpools,
     SessionHost,
+    SpoolReplays,
 )
 from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ownership.ports import DeadWorkers, Intake, SessionsHere
@@ -244,16 +244,12 @@ class UnaskedJournals(SendJournals):
         unasked(self, "look_up")
 
 
-class UnaskedLauncher(HostLauncher, LeftoverSpools):
+class UnaskedLauncher(HostLauncher, SpoolReplays):
     """Nobody starts a host."""
 
     async def launch(self, spec: HostSpec, listener: HostListener) -> SessionHost:
         """Fail."""
         unasked(self, "launch")
-
-    def leftovers(self, directory: Path) -> bool:
-        """Fail."""
-        unasked(self, "leftovers")
 
     async def replay(self, spec: HostSpec, listener: HostListener) -> SessionHost:
         """Fail."""

@@ -19,7 +19,7 @@ from gateway_worker.host_protocol.envelope import Event
 from gateway_worker.host_protocol.signals import Exited
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Change, Committed
-from gateway_worker.sessions.hosting import HostEvent, HostSpec, LeftoverSpools, SessionHost
+from gateway_worker.sessions.hosting import HostEvent, HostSpec, SessionHost, SpoolReplays
 from gateway_worker.sessions.inbound.quarantine import Quarantine
 from gateway_worker.sessions.inbound.recording import InboundRecorder
 from gateway_worker.sessions.peer_messages import PeerMessage, PeerMessageKind, PeerMessages
@@ -64,7 +64,7 @@ class OrphanSpools:
         *,
         worker_id: str,
         directory: Path,
-        launcher: LeftoverSpools,
+        launcher: SpoolReplays,
         sessions: SessionStore,
         snapshots: DeviceSnapshots,
         peer_messages: PeerMessages,

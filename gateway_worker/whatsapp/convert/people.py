@@ -49,7 +49,7 @@ class People:
         self.own = own
 
     def person(self, jid: Any, other: Any = None, *, push_name: str = "") -> Person:
-        """Return the person behind a JID; `other` is the second id, if the stanza had one."""
+        """Return the person of a JID; `other` is the second id, if the stanza had one."""
         phone, lid = self._phone_and_lid(jid, other)
         name = short(push_name) or None
         if phone is None:

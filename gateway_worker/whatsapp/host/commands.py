@@ -138,12 +138,12 @@ class Commands:
         self._ordered.wait_idle(seconds)
 
     def connected(self) -> None:
-        """Take the word that the library has connected."""
+        """Note that the library has connected."""
         self._is_up = True
         self._up_again.set()
 
     def disconnected(self) -> None:
-        """Take the word that the library has lost its connection."""
+        """Note that the library has lost its connection."""
         self._is_up = False
 
     def _lane(self, request: Request) -> LaneThread:

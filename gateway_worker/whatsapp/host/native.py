@@ -161,7 +161,7 @@ class Library:
         return bool(self._client.is_connected and self._client.is_logged_in)
 
     def phone_of(self, lid: str) -> str | None:
-        """Return the phone number behind a LID's user part, if the store knows it."""
+        """Return the phone number of a LID's user part, if the store knows it."""
         try:
             found = self._client.get_pn_from_lid(JID(User=lid, Server="lid", **_PLAIN))
         except Exception:  # noqa: BLE001 - not known, or no client: the LID has to do
@@ -169,7 +169,7 @@ class Library:
         return found.User if found.Server == PHONE_SERVER and found.User else None
 
     def lid_of(self, jid: str) -> str | None:
-        """Return the LID behind a phone-number JID, if the store knows it."""
+        """Return the LID of a phone-number JID, if the store knows it."""
         return self._same_answer("lid", (jid,), self._native.GetLIDFromPN, _lid)
 
     def learn(self, jid: str) -> None:
@@ -237,11 +237,11 @@ def file_source(store: Path) -> str:
     """Return a file's name for the library, with how it is to be written.
 
     The library makes `file:NAME?_foreign_keys=on` of it and gives that to SQLite's driver; what is
-    behind a question mark in the name are parameters of the driver.
+    after a question mark in the name are parameters of the driver.
 
     The driver does not wait for the disk: while it did, a message whose key is used up already
     would be nowhere but in the memory of a process that may be killed. Whoever uses this forces the
-    write-ahead log to the disk, behind arrivals and before the answer to a send.
+    write-ahead log to the disk, after arrivals and before the answer to a send.
     """
     return f"{store}?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000&_foreign_keys=on&_="
 

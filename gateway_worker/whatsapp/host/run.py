@@ -20,7 +20,6 @@ from gateway_worker.whatsapp.confinement import (
     confine,
     landlock_version,
 )
-from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.host.kernel import (
     coarsen_timers,
     lock_directory,
@@ -37,7 +36,8 @@ from gateway_worker.whatsapp.host.native import (
     stored_devices,
 )
 from gateway_worker.whatsapp.host.preload import Deferred
-from gateway_worker.whatsapp.host.rewind import Rewind
+from gateway_worker.whatsapp.host.ratchet_rollback import RatchetRollback
+from gateway_worker.whatsapp.host.send_journal import SendJournal
 from gateway_worker.whatsapp.host.session import HostSession
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
@@ -81,9 +81,9 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
     coarsen_timers(TIMER_SLACK_SECONDS)  # before there are other threads, which inherit it
     lock_directory(directory)
     _confine(_home(start), channel, deferred)
-    rewind = _rewind(start, channel, deferred)
+    rollback = _rollback(start, channel, deferred)
     if not start.replay:
-        rewind.start()
+        rollback.start()
     spool = Spool.open(
         directory=directory,
         limit_bytes=start.spool_limit_bytes,
@@ -123,7 +123,7 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
         spool=spool,
         journal=journal,
         library=library,
-        rewind=rewind,
+        rollback=rollback,
     ).run()
 
 
@@ -149,13 +149,13 @@ def _confine(directory: Path, channel: BlockingChannel, deferred: Deferred) -> N
             channel.send(Notice(event="unconfined", detail=error.reason))
 
 
-def _rewind(start: Start, channel: BlockingChannel, deferred: Deferred) -> Rewind:
+def _rollback(start: Start, channel: BlockingChannel, deferred: Deferred) -> RatchetRollback:
     directory = Path(start.directory)
-    return Rewind(
+    return RatchetRollback(
         library=deferred.path,
         store=directory / start.device_store,
         directory=directory,
-        failed=lambda reason: channel.send(Notice(event="rewind_failed", detail=reason)),
+        failed=lambda reason: channel.send(Notice(event="ratchet_rollback_failed", detail=reason)),
     )
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from gateway_worker.host_protocol.envelope import Request
 from gateway_worker.host_protocol.failures import Failure, FailureKind
-from gateway_worker.host_protocol.journal_format import Answer, Refusal
+from gateway_worker.host_protocol.journal_format import Acknowledgement, Rejection
 from gateway_worker.host_protocol.methods import Chats, FindChats, SendMessage, Sent
 from gateway_worker.whatsapp.convert.failures import (
     ONE_MORE,
@@ -28,9 +28,9 @@ from gateway_worker.whatsapp.convert.failures import (
 from gateway_worker.whatsapp.convert.people import LID_SERVER, PHONE_SERVER, without_device
 from gateway_worker.whatsapp.convert.recipients import GROUP_SERVER, RecipientError, recipient
 from gateway_worker.whatsapp.host.compose import compose
-from gateway_worker.whatsapp.host.journal import SendJournal
 from gateway_worker.whatsapp.host.left_out import Remarks, SendRemarks
 from gateway_worker.whatsapp.host.native import Library
+from gateway_worker.whatsapp.host.send_journal import SendJournal
 from gateway_worker.whatsapp.host.store_changes import StoreChanges
 
 REMEMBERED_IDS: Final = 1_000
@@ -188,7 +188,7 @@ class Sender:
     def _give_up_without_devices(self, to: str, lid: str) -> NoReturn:
         """Raise what it means that nobody can be written to: the account may have ended.
 
-        Without the server's word for that a part of the answer may have been refused.
+        Unless the server says so a part of the answer may have been refused.
         """
         with self._lock:
             for number in [one for one, known in self._true_ids.items() if known == to]:
@@ -259,7 +259,7 @@ class Sender:
         """
         try:
             if command is not None:
-                self._journal.handing(command)
+                self._journal.submitted(command)
         except OSError:
             detail = "the journal of sends is not writable"
             raise SendFailedError(Failure(kind=FailureKind.NOT_BEGUN, detail=detail)) from None
@@ -285,7 +285,7 @@ class Sender:
             devices_left_out=len(missed),
         )
         if command is not None:
-            self._journal.answered(Answer(command_id=command, result=sent))
+            self._journal.acknowledged(Acknowledgement(command_id=command, result=sent))
         self._settle()
         return sent
 
@@ -300,7 +300,7 @@ class Sender:
 
     def _note_failure(self, command: str | None, failure: Failure) -> None:
         if command is not None:
-            self._journal.refused(Refusal.of(command, failure))
+            self._journal.rejected(Rejection.of(command, failure))
 
     # Who got it.
 

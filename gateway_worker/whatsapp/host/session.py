@@ -1,7 +1,7 @@
 """One host's loop: the library's events out to the worker, the worker's frames in.
 
 Three threads of ours: this loop, one that is inside the library's client for as long as it runs,
-and one for requests once there is the first. The library calls `Intake` on its own.
+and one for requests once there is the first. The library calls `LibraryCallbacks` on its own.
 """
 
 import math
@@ -32,26 +32,26 @@ from gateway_worker.host_protocol.signals import Down, Ended, Linked, PairingFai
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.people import People, account, remembering
 from gateway_worker.whatsapp.convert.stops import is_stop, last_word
-from gateway_worker.whatsapp.host import events
-from gateway_worker.whatsapp.host.absence import Absence
+from gateway_worker.whatsapp.host import library_events as events
 from gateway_worker.whatsapp.host.commands import Commands
-from gateway_worker.whatsapp.host.events import (
-    Happening,
-    Intake,
+from gateway_worker.whatsapp.host.disconnect_timer import DisconnectTimer
+from gateway_worker.whatsapp.host.kernel import bound_errors, cut_connections, force_to_disk
+from gateway_worker.whatsapp.host.left_out import SendRemarks
+from gateway_worker.whatsapp.host.library_callbacks import (
+    HostSignal,
+    LibraryCallbacks,
     LibraryReturned,
     LinkEvent,
     LoggedIn,
     PairingDone,
     QrShown,
     StoreFailed,
-    link_news,
 )
-from gateway_worker.whatsapp.host.journal import SendJournal
-from gateway_worker.whatsapp.host.kernel import bound_errors, cut_connections, force_to_disk
-from gateway_worker.whatsapp.host.left_out import SendRemarks
+from gateway_worker.whatsapp.host.library_events import link_news
 from gateway_worker.whatsapp.host.native import Callbacks, Library, log_of, parse_device
 from gateway_worker.whatsapp.host.quarantine import Quarantine
-from gateway_worker.whatsapp.host.rewind import Rewind
+from gateway_worker.whatsapp.host.ratchet_rollback import RatchetRollback
+from gateway_worker.whatsapp.host.send_journal import SendJournal
 from gateway_worker.whatsapp.host.sending import Sender
 from gateway_worker.whatsapp.host.severing import keep_severed, sever
 from gateway_worker.whatsapp.host.spool import Spool
@@ -90,7 +90,7 @@ class HostSession:
         spool: Opened already.
         journal: Likewise.
         library: Ready to run.
-        rewind: Keeps what the next host needs if this one is killed.
+        rollback: Keeps what the next host needs if this one is killed.
     """
 
     def __init__(
@@ -101,16 +101,16 @@ class HostSession:
         spool: Spool,
         journal: SendJournal,
         library: Library,
-        rewind: Rewind,
+        rollback: RatchetRollback,
     ) -> None:
         self._start = start
         self._channel = channel
         self._spool = spool
         self._library = library
-        self._rewind = rewind
+        self._rollback = rollback
         self._announced = start.resume_jid is not None
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._happenings: deque[Happening] = deque()
+        self._host_signals: deque[HostSignal] = deque()
         self._people = People(phone_of=remembering(library.phone_of))
         store = Path(start.directory) / start.device_store
         remarks = SendRemarks()
@@ -135,7 +135,7 @@ class HostSession:
         self._connection = 0
         self._has_stopped = False
         self._is_over = False
-        self._absence = Absence(patience_seconds=start.unreachable_seconds)
+        self._disconnect_timer = DisconnectTimer(patience_seconds=start.unreachable_seconds)
         self._leaving: float | None = None
         self._earliest = 0.0
         self._is_forbidden = False
@@ -143,11 +143,11 @@ class HostSession:
         self._disconnected = threading.Event()
         self._disconnected_at = 0.0
         self._has_failed_store = False
-        self._intake = Intake(
+        self._callbacks = LibraryCallbacks(
             spool=spool,
             tell=self._tell,
             wake=self._wake,
-            handed=rewind.handed,
+            handed=rollback.handed,
             watch=StoreWatch(
                 answered=partial(self._commands.finish, ANSWER_SECONDS),
                 cut=self._cut_what_is_up,
@@ -193,18 +193,18 @@ class HostSession:
             if self._channel.fileno() in ready:
                 for frame in self._channel.receive():
                     self._on_frame(frame)
-            while self._happenings:
-                self._on_happening(self._happenings.popleft())
+            while self._host_signals:
+                self._on_host_signal(self._host_signals.popleft())
             self._leave_if_unreachable()
-            if self._known:  # else the client cannot be asked yet who is behind a LID
+            if self._known:  # else the client cannot be asked yet whose a LID is
                 self._spool_sender.send_waiting()
             self._settle_keys()
             bound_errors()
 
     # From other threads.
 
-    def _tell(self, happening: Happening) -> None:
-        self._happenings.append(happening)
+    def _tell(self, host_signal: HostSignal) -> None:
+        self._host_signals.append(host_signal)
         self._wake()
 
     def _lose_permission(self) -> None:
@@ -218,10 +218,10 @@ class HostSession:
         self._channel.send(frame)
 
     def _run_library(self) -> None:
-        intake = self._intake
+        callbacks = self._callbacks
         error = self._library.run(
             callbacks=Callbacks(
-                event=intake.event, qr=intake.qr, login=intake.login, log=intake.log
+                event=callbacks.event, qr=callbacks.qr, login=callbacks.login, log=callbacks.log
             ),
             subscribe=events.SUBSCRIBED,
             proxy=self._start.proxy_url,
@@ -277,7 +277,7 @@ class HostSession:
     def _wait_milliseconds(self) -> int:
         now = time.monotonic()
         if self._leaving is None:
-            looks = (self._absence.look_in_seconds(now), self._seconds_to_settle())
+            looks = (self._disconnect_timer.seconds_to_look(now), self._seconds_to_settle())
             return int(1000 * min(LONGEST_WAIT_SECONDS, *looks)) + 1
         if now >= self._earliest and not self._spool.pending:
             return int(QUIET_CHECK_SECONDS * 1000)
@@ -300,8 +300,8 @@ class HostSession:
         """Whether the library has told all that it had when it disconnected, an answer too."""
         if self._disconnecting.is_set() or self._commands.is_running:
             return False
-        since = max(self._disconnected_at, self._intake.last_event_at)
-        return not self._known or (not self._intake.is_busy and now - since >= QUIET_SECONDS)
+        since = max(self._disconnected_at, self._callbacks.last_event_at)
+        return not self._known or (not self._callbacks.is_busy and now - since >= QUIET_SECONDS)
 
     def _finish_alone(self) -> None:
         """End as well as possible without a worker, whose successor waits for this process.
@@ -322,10 +322,10 @@ class HostSession:
         The library tries again for ever, at times that all sessions share and that grow without a
         bound. A request that runs is waited for: its answer comes with the next connection.
         """
-        if self._leaving is None and self._absence.is_too_long(
+        if self._leaving is None and self._disconnect_timer.has_expired(
             time.monotonic(), is_busy=not self._commands.is_idle
         ):
-            self._send(Ended(reason="unreachable", detail="WhatsApp was away for too long"))
+            self._send(Ended(reason="unreachable", detail="WhatsApp was unavailable for too long"))
             self._leave()
 
     def _leave_unlinked(self) -> None:
@@ -334,14 +334,14 @@ class HostSession:
         self._leaving = self._earliest + self._start.drain_seconds
 
     def _seconds_to_settle(self) -> float:
-        intake = self._intake
-        return self._rewind.seconds_to_settle(intake.last_event_at, is_busy=intake.is_busy)
+        callbacks = self._callbacks
+        return self._rollback.seconds_to_settle(callbacks.last_event_at, is_busy=callbacks.is_busy)
 
     def _settle_keys(self) -> None:
         due = self._seconds_to_settle()
         has_left = self._leaving is not None and self._is_quiet(time.monotonic())
         if self._known and (due == 0 or (has_left and due < math.inf)):
-            self._rewind.settle()
+            self._rollback.settle()
 
     def _on_frame(self, frame: ToHost) -> None:
         match frame:
@@ -358,8 +358,8 @@ class HostSession:
             case other:
                 raise WireError(f"{type(other).__name__} is not for a running host")
 
-    def _on_happening(self, happening: Happening) -> None:
-        match happening:
+    def _on_host_signal(self, host_signal: HostSignal) -> None:
+        match host_signal:
             case LinkEvent(code=code, data=data):
                 self._on_link_event(code, data)
             case LoggedIn(connection=connection, own=own):
@@ -373,7 +373,7 @@ class HostSession:
             case StoreFailed():
                 self._on_store_failed()
             case Notice():
-                self._send(happening)
+                self._send(host_signal)
 
     def _on_link_event(self, code: int, data: bytes) -> None:
         if code in _OTHER_CONNECTION:
@@ -383,13 +383,13 @@ class HostSession:
         elif code == events.CONNECTED:
             self._on_connected()
         elif code == events.KEEP_ALIVE_RESTORED and self._people.own is not None:
-            self._absence.over()
+            self._disconnect_timer.connected()
             self._send(Up(account=self._people.own))
         elif (news := link_news(code, data)) is not None and self._leaving is None:
             if code == events.DISCONNECTED:
                 self._commands.disconnected()
             if isinstance(news, Down) and self._known:
-                self._absence.began(time.monotonic())
+                self._disconnect_timer.disconnected(time.monotonic())
             self._send(news)
             if code == events.LOGGED_OUT:
                 self._leave_unlinked()
@@ -399,7 +399,7 @@ class HostSession:
     def _on_device(self, own: Person) -> None:
         self._people.own = own
         self._known = True
-        self._rewind.start_late()
+        self._rollback.start_late()
         self._spool.force_soon()  # a new link must not be lost to a power cut
         if not self._announced:
             self._announced = True
@@ -423,7 +423,7 @@ class HostSession:
             return  # lost while it was looked at: the library has told of that
         self._was_connected = True
         self._commands.connected()
-        self._absence.over()
+        self._disconnect_timer.connected()
         if self._leaving is None:
             self._people.own = own
             self._send(Up(account=own))
@@ -445,7 +445,7 @@ class HostSession:
     def _on_returned(self, error: str) -> None:
         self._returned = True
         if self._leaving is None and (error or self._has_stopped):
-            refused, connected = self._intake.refused, self._was_connected
+            refused, connected = self._callbacks.refused, self._was_connected
             self._send(last_word(error, refused=refused, was_connected=connected))
         self._leave()
         self._is_over = self._has_stopped

@@ -17,7 +17,7 @@ from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.receipt import receipt
 from gateway_worker.whatsapp.convert.salvage import salvaged
 from gateway_worker.whatsapp.convert.undecryptable import old_counter, undecryptable
-from gateway_worker.whatsapp.host.events import (
+from gateway_worker.whatsapp.host.library_events import (
     MESSAGE,
     OFFLINE_FLAG,
     RECEIPT,
@@ -81,7 +81,7 @@ class SpoolSender:
                 self._forget()
 
     def acknowledge(self, number: int, beyond: Iterable[int] = ()) -> None:
-        """Take the worker's word that it needs nothing up to this number any more.
+        """Note that the worker needs nothing up to this number any more.
 
         Args:
             number: The last of those that are not needed, all before it included.

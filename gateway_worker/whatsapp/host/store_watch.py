@@ -5,7 +5,7 @@ confirms it to WhatsApp, asks the sender for another, and after the fifth such f
 One that it cannot encrypt for a device it sends without that device, and calls it sent. But before
 either it writes a warning, and waits until the warning is taken. There the connection is cut, and
 the library held until it has none, so that WhatsApp hears nothing: it keeps what came, with all
-that come behind it, and what was to go has not gone. What is on its way to WhatsApp when a message
+that come after it, and what was to go has not gone. What is on its way to WhatsApp when a message
 cannot be read is answered first; cut off from its answer, nobody would know what became of it.
 """
 
@@ -17,7 +17,7 @@ from typing import Final
 HOLD_SECONDS: Final = 5.0
 """How long the library is held at most."""
 
-# What comes behind the last "failed to decrypt" is the library's own; a message's id is not.
+# What comes after the last "failed to decrypt" is the library's own; a message's id is not.
 _RECEIVING: Final = re.compile(
     rb"Error decrypting message (\S+) from .*failed to decrypt (?:prekey|normal|group) message: "
     rb"(?P<cause>[^\n\x12]+)",

@@ -10,7 +10,7 @@ seconds to finish what they are at; they notice by themselves.
 
 The sockets are of the kind that keeps packets apart (SOCK_SEQPACKET): each is one frame and carries
 at most one descriptor, a host's socket on the way in and its pidfd on the way out. The lease has a
-socket of its own, and is looked at before every fork: it never waits behind requests.
+socket of its own, and is looked at before every fork: it never waits for requests.
 """
 
 import errno
@@ -111,7 +111,7 @@ class ForkServer:
         self._wait_for_orphans()
 
     def _take_lease(self) -> None:
-        """Learn how long the lease lasts by now; the last word counts."""
+        """Learn how long the lease lasts by now; the last one counts."""
         with suppress(OSError):  # nothing more, or the worker is gone, which shows on the other one
             while data := self._lease.recv(MAX_PACKET_BYTES):
                 for frame in FrameDecoder(_DECODER).feed(data):

@@ -37,7 +37,7 @@ class FrameProtocol(asyncio.Protocol):
         self.received_bytes = 0
 
     def send(self, frame: ToHost) -> None:
-        """Queue a frame; dropped without a word when the connection is gone.
+        """Queue a frame; dropped silently when the connection is gone.
 
         Raises:
             WireError: It cannot be written.

@@ -23,14 +23,14 @@ from gateway_worker.host_protocol.envelope import Event, FromHost, ToHost
 from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.forking import Reaped
 from gateway_worker.host_protocol.framing import encode
-from gateway_worker.host_protocol.journal_format import Answer, Refusal
+from gateway_worker.host_protocol.journal_format import Acknowledgement, Rejection
 from gateway_worker.host_protocol.layout import LOCK_NAME
 from gateway_worker.host_protocol.methods import Call, Chats, Done, FindChats, Logout, Sent
 from gateway_worker.host_protocol.signals import Down, Ended, Exited
 from gateway_worker.host_protocol.wire import Frame
 from gateway_worker.sessions.hosting import HostEvent
 from gateway_worker.whatsapp.forkserver import ForkedHost
-from gateway_worker.whatsapp.host.journal import SendJournal
+from gateway_worker.whatsapp.host.send_journal import SendJournal
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 from gateway_worker.whatsapp.notices import NOTICE_LENGTH, NOTICES
 from gateway_worker.whatsapp.process import (
@@ -354,9 +354,9 @@ async def test_a_host_that_dies_between_its_note_and_its_answer(tmp_path: Path) 
     """The note is the answer."""
 
     def note(journal: SendJournal) -> None:
-        journal.handing("c")
-        journal.answered(
-            Answer(
+        journal.submitted("c")
+        journal.acknowledged(
+            Acknowledgement(
                 command_id="c", result=Sent(message_id="3EB0", chat="1@s.whatsapp.net", timestamp=1)
             )
         )
@@ -372,13 +372,13 @@ async def test_a_host_that_dies_before_or_while_it_sends(tmp_path: Path) -> None
     before = await _send_and_die(tmp_path, lambda _: None)
     assert isinstance(before, SessionNotConnectedError)
 
-    during = await _send_and_die(tmp_path, lambda journal: journal.handing("c"))
+    during = await _send_and_die(tmp_path, lambda journal: journal.submitted("c"))
     assert isinstance(during, UncertainError)
 
     refused = await _send_and_die(
         tmp_path,
-        lambda journal: journal.refused(
-            Refusal(command_id="c", kind=FailureKind.REJECTED, detail="479")
+        lambda journal: journal.rejected(
+            Rejection(command_id="c", kind=FailureKind.REJECTED, detail="479")
         ),
     )
     assert isinstance(refused, UpstreamRejectedError)

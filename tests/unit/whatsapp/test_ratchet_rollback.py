@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway_worker.host_protocol.layout import HANDED_NAME
-from gateway_worker.whatsapp.host.rewind import BATCH, KEPT, Rewind
+from gateway_worker.whatsapp.host.ratchet_rollback import BATCH, KEPT, RatchetRollback
 
 TABLES = """
 CREATE TABLE whatsmeow_sessions (
@@ -37,9 +37,9 @@ class Store:
         self.database.executescript("PRAGMA journal_mode = WAL;" + TABLES)
         self.host = self.next_host()
 
-    def next_host(self) -> Rewind:
+    def next_host(self) -> RatchetRollback:
         """Be the host after one that was killed."""
-        self.host = Rewind(
+        self.host = RatchetRollback(
             library="none",
             store=self.path,
             directory=self.directory,
@@ -149,7 +149,7 @@ def test_no_more_is_kept_than_the_library_can_hold_back(store: Store) -> None:
 def test_no_store_yet(tmp_path: Path) -> None:
     """The library makes it."""
     failures: list[str] = []
-    Rewind(
+    RatchetRollback(
         library="none", store=tmp_path / "store.db", directory=tmp_path, failed=failures.append
     ).start()
 
@@ -162,7 +162,7 @@ def test_a_store_that_is_none_is_left_alone(tmp_path: Path) -> None:
     failures: list[str] = []
     path = tmp_path / "store.db"
     path.write_bytes(b"no database" * 100)
-    Rewind(library="none", store=path, directory=tmp_path, failed=failures.append).start()
+    RatchetRollback(library="none", store=path, directory=tmp_path, failed=failures.append).start()
 
     assert failures == ["the store was not taken as it is"]
     assert path.read_bytes() == b"no database" * 100

@@ -1,7 +1,6 @@
-"""What the library says: messages and receipts go to the spool, the rest becomes frames.
+"""What the library calls, on its threads: it stores or queues, wakes the loop and returns.
 
-`Intake` is called by the library, on its threads; it stores or queues, wakes the loop and returns.
-`link_news` is used by the loop: it knows what each event of the connection means.
+Messages and receipts go to the spool, the rest becomes signals for the loop.
 """
 
 import re
@@ -11,82 +10,33 @@ from dataclasses import dataclass
 from typing import Final
 
 from google.protobuf.message import DecodeError
-from neonize.proto.Neonize_pb2 import (
-    ConnectFailure,
-    LoggedOut,
-    OfflineSyncPreview,
-    StreamError,
-    TemporaryBan,
-    UndecryptableMessage,
-)
+from neonize.proto.Neonize_pb2 import OfflineSyncPreview, UndecryptableMessage
 
-from gateway_worker.host_protocol.envelope import FromHost, Notice
-from gateway_worker.host_protocol.signals import Down, Ended
+from gateway_worker.host_protocol.envelope import Notice
 from gateway_worker.host_protocol.spool_format import MAX_PAYLOAD_BYTES
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.stops import NO_REFUSAL, refusal
 from gateway_worker.whatsapp.convert.texts import message_id
 from gateway_worker.whatsapp.convert.undecryptable import swallowed
 from gateway_worker.whatsapp.host.left_out import SendRemarks
+from gateway_worker.whatsapp.host.library_events import (
+    MESSAGE,
+    OFFLINE_COMPLETED,
+    OFFLINE_FLAG,
+    OFFLINE_PREVIEW,
+    RECEIPT,
+    SWALLOWED,
+    UNDECRYPTABLE,
+)
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
 from gateway_worker.whatsapp.host.spool import Spool, SpoolClosedError
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
-
-DEVICE: Final = 0
-"""The first event of all: the linked device, always sent. From then on the client may be asked."""
-CONNECTED: Final = 3
-KEEP_ALIVE_TIMEOUT: Final = 4
-KEEP_ALIVE_RESTORED: Final = 5
-LOGGED_OUT: Final = 6
-STREAM_REPLACED: Final = 7
-TEMPORARY_BAN: Final = 8
-CONNECT_FAILURE: Final = 9
-CLIENT_OUTDATED: Final = 10
-STREAM_ERROR: Final = 11
-DISCONNECTED: Final = 12
-MESSAGE: Final = 17
-RECEIPT: Final = 18
-OFFLINE_PREVIEW: Final = 26
-OFFLINE_COMPLETED: Final = 27
-UNDECRYPTABLE: Final = 44
-
-SWALLOWED: Final = 200
-"""A record that is no event of the library: a line of its log; see `convert.undecryptable`."""
-
-SUBSCRIBED: Final = (
-    CONNECTED,
-    KEEP_ALIVE_TIMEOUT,
-    KEEP_ALIVE_RESTORED,
-    LOGGED_OUT,
-    STREAM_REPLACED,
-    TEMPORARY_BAN,
-    CONNECT_FAILURE,
-    CLIENT_OUTDATED,
-    STREAM_ERROR,
-    DISCONNECTED,
-    MESSAGE,
-    RECEIPT,
-    OFFLINE_PREVIEW,
-    OFFLINE_COMPLETED,
-    UNDECRYPTABLE,
-)
-
-OFFLINE_FLAG: Final = 1
-"""Flag of a record: the message had waited at WhatsApp."""
 
 _LOG_NOTICES: Final = (
     (re.compile(rb"Ignoring message (\S+) from .*old counter"), "message_lost"),
     (re.compile(rb"Failed to encrypt (\S+) for "), "recipient_device_left_out"),
 )
 """Warnings of the library that mean something: all that is kept of them is a message's id."""
-
-_LOGOUT_DETAILS: Final = {
-    2: "the device was unlinked",
-    4: "the account is locked on its phone",
-    5: "the account is banned",
-}
-_BANNED: Final = 5
-"""The library's `UNKNOWN_LOGOUT`, status 406, which WhatsApp's own clients call banned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +86,10 @@ class LoggedIn:
     own: Person
 
 
-Happening = LinkEvent | LoggedIn | QrShown | PairingDone | LibraryReturned | StoreFailed | Notice
+HostSignal = LinkEvent | LoggedIn | QrShown | PairingDone | LibraryReturned | StoreFailed | Notice
 
 
-class Intake:
+class LibraryCallbacks:
     """What the library calls.
 
     Args:
@@ -160,7 +110,7 @@ class Intake:
         self,
         *,
         spool: Spool,
-        tell: Callable[[Happening], None],
+        tell: Callable[[HostSignal], None],
         wake: Callable[[], None],
         handed: Callable[[], None],
         watch: StoreWatch,
@@ -244,53 +194,5 @@ class Intake:
                 self._tell(Notice(event=event, detail=match[1].decode(errors="replace")))
 
 
-def link_news(code: int, data: bytes) -> FromHost | None:
-    """Return what an event of the connection means for the worker, if anything."""
-    read = _NEWS.get(code)
-    return None if read is None else read(data)
-
-
-def _logged_out(data: bytes) -> Ended:
-    event = LoggedOut.FromString(data)
-    detail = _LOGOUT_DETAILS.get(event.Reason, "the device was unlinked")
-    if event.OnConnect and event.Reason == _BANNED:
-        return Ended(reason="banned", detail=detail)
-    return Ended(reason="logged_out", detail=detail)
-
-
-def _temporary_ban(data: bytes) -> Ended:
-    event = TemporaryBan.FromString(data)
-    return Ended(
-        reason="temporary_ban",
-        detail=f"the account is banned for a while (code {event.Code})",
-        retry_after_seconds=event.Expire or None,
-    )
-
-
-def _refused(data: bytes) -> Ended:
-    reason = ConnectFailure.FromString(data).Reason
-    return Ended(reason="refused", detail=f"the server refused the login ({reason})")
-
-
-def _stream_error(data: bytes) -> Notice:
-    return Notice(event="stream_error", detail=StreamError.FromString(data).Code[:16])
-
-
 def _undecryptable(identity: str) -> Notice:
     return Notice(event="message_undecryptable", detail=message_id(identity) or "")
-
-
-_NEWS: Final[dict[int, Callable[[bytes], FromHost]]] = {
-    DISCONNECTED: lambda _: Down(detail="the connection was lost"),
-    KEEP_ALIVE_TIMEOUT: lambda _: Down(detail="the server does not answer pings"),
-    LOGGED_OUT: _logged_out,
-    STREAM_REPLACED: lambda _: Ended(
-        reason="replaced", detail="the same device has logged in elsewhere"
-    ),
-    TEMPORARY_BAN: _temporary_ban,
-    CLIENT_OUTDATED: lambda _: Ended(
-        reason="client_outdated", detail="the server wants a newer library"
-    ),
-    CONNECT_FAILURE: _refused,
-    STREAM_ERROR: _stream_error,
-}

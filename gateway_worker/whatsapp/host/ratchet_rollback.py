@@ -117,7 +117,7 @@ _BEGIN: Final = "BEGIN IMMEDIATE;" + _TABLES + _DISARM
 _END: Final = _FORGET + _ARM + "COMMIT;"
 
 
-class Rewind:
+class RatchetRollback:
     """The steps that are kept of one device store; nothing of it ever raises.
 
     Args:

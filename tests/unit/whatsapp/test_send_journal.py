@@ -14,7 +14,7 @@ import pytest
 from gateway_worker.errors import RecipientNotOnWhatsAppError
 from gateway_worker.host_protocol import journal_format
 from gateway_worker.host_protocol.failures import FailureKind
-from gateway_worker.host_protocol.journal_format import Answer, Refusal
+from gateway_worker.host_protocol.journal_format import Acknowledgement, Rejection
 from gateway_worker.host_protocol.layout import JOURNAL_NAME, LOCK_NAME
 from gateway_worker.host_protocol.methods import Sent
 from gateway_worker.sessions.send_journal import (
@@ -25,9 +25,9 @@ from gateway_worker.sessions.send_journal import (
     Submitted,
     Unknown,
 )
-from gateway_worker.whatsapp.host import journal as writing
-from gateway_worker.whatsapp.host.journal import LIMIT_BYTES, SendJournal
-from gateway_worker.whatsapp.journal import Run, trace
+from gateway_worker.whatsapp.host import send_journal as writing
+from gateway_worker.whatsapp.host.send_journal import LIMIT_BYTES, SendJournal
+from gateway_worker.whatsapp.send_journals import Run, trace
 from tests.support.pacing import consistently
 
 SENT = Sent(message_id="3EB0", chat="1@s.whatsapp.net", timestamp=5)
@@ -62,7 +62,7 @@ async def look(
 
 def answer(journal: SendJournal, command_id: str = "c") -> None:
     """Note an answer."""
-    journal.answered(Answer(command_id=command_id, result=SENT))
+    journal.acknowledged(Acknowledgement(command_id=command_id, result=SENT))
 
 
 async def test_the_way_of_a_send(directory: Path) -> None:
@@ -70,7 +70,7 @@ async def test_the_way_of_a_send(directory: Path) -> None:
     journal = opened(directory)
     assert await look(directory) == NotSubmitted()
 
-    journal.handing("c")
+    journal.submitted("c")
     assert await look(directory) == Submitted()
 
     answer(journal)
@@ -82,24 +82,24 @@ async def test_the_way_of_a_send(directory: Path) -> None:
 async def test_a_refusal_is_told_as_the_error_that_it_was(directory: Path) -> None:
     """An uncertain end is no refusal; a later attempt replaces an earlier one."""
     journal = opened(directory)
-    journal.handing("c")
-    journal.refused(Refusal(command_id="c", kind=FailureKind.UNKNOWN_RECIPIENT, detail="nobody"))
+    journal.submitted("c")
+    journal.rejected(Rejection(command_id="c", kind=FailureKind.UNKNOWN_RECIPIENT, detail="nobody"))
     found = await look(directory)
     assert isinstance(found, Rejected)
     assert isinstance(found.error, RecipientNotOnWhatsAppError)
 
-    journal.handing("c")
+    journal.submitted("c")
     assert await look(directory) == Submitted()
-    journal.refused(Refusal(command_id="c", kind=FailureKind.UNCERTAIN, detail="no answer"))
+    journal.rejected(Rejection(command_id="c", kind=FailureKind.UNCERTAIN, detail="no answer"))
     assert await look(directory) == Submitted()
 
 
 async def test_the_next_host_goes_on_with_it(directory: Path) -> None:
     """All that was in it is still told, whatever epoch the next host has."""
     first = opened(directory)
-    first.handing("a")
+    first.submitted("a")
     answer(first, "a")
-    first.handing("b")
+    first.submitted("b")
 
     opened(directory, epoch=4)
 
@@ -118,7 +118,7 @@ async def test_no_journal(tmp_path: Path) -> None:
 async def test_a_torn_line_had_no_consequences(directory: Path, torn: int) -> None:
     """Its writer died in the middle of it, so it did not go on to the library."""
     journal = opened(directory)
-    journal.handing("c")
+    journal.submitted("c")
     path = directory / JOURNAL_NAME
     path.write_bytes(path.read_bytes()[:-torn])
 
@@ -126,7 +126,7 @@ async def test_a_torn_line_had_no_consequences(directory: Path, torn: int) -> No
 
     again = opened(directory)
     assert await look(directory) == NotSubmitted()
-    again.handing("c")
+    again.submitted("c")
     assert await look(directory) == Submitted()
 
 
@@ -135,7 +135,7 @@ async def test_a_damaged_journal_claims_nothing(directory: Path, place: float) -
     """Not even after the next host has put it in order; in its next epoch it is whole again."""
     journal = opened(directory)
     for number in range(20):
-        journal.handing(f"x{number}")
+        journal.submitted(f"x{number}")
     path = directory / JOURNAL_NAME
     data = bytearray(path.read_bytes())
     data[int(len(data) * place)] ^= 1
@@ -152,7 +152,7 @@ async def test_a_damaged_journal_claims_nothing(directory: Path, place: float) -
 async def test_a_copy_elsewhere_claims_only_what_happened(directory: Path, tmp_path: Path) -> None:
     """The directory from which it was copied may have gone on."""
     journal = opened(directory)
-    journal.handing("a")
+    journal.submitted("a")
     answer(journal, "a")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -169,7 +169,7 @@ async def test_a_copy_elsewhere_claims_only_what_happened(directory: Path, tmp_p
 async def test_another_workers_run(directory: Path) -> None:
     """Its sends went through another directory."""
     journal = opened(directory, worker_id="other")
-    journal.handing("a")
+    journal.submitted("a")
 
     assert isinstance(await look(directory), Unknown)
     opened(directory)
@@ -191,10 +191,10 @@ async def test_a_run_before_the_journal_began(directory: Path) -> None:
 async def test_after_a_power_cut(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines may be missing, so only what is there counts, until the next epoch."""
     journal = opened(directory)
-    journal.handing("a")
+    journal.submitted("a")
     for module in (writing, journal_format):
         monkeypatch.setattr(module, "boot_id", lambda: "another")
-    monkeypatch.setattr("gateway_worker.whatsapp.journal.boot_id", lambda: "another")
+    monkeypatch.setattr("gateway_worker.whatsapp.send_journals.boot_id", lambda: "another")
 
     assert await look(directory, "a") == Submitted()
     assert isinstance(await look(directory), Unknown)
@@ -208,7 +208,7 @@ async def test_it_stays_small_and_keeps_the_last_ones(directory: Path) -> None:
     began = datetime.now(UTC)
     journal = opened(directory)
     for number in range(3_000):
-        journal.handing(f"c{number}")
+        journal.submitted(f"c{number}")
         answer(journal, f"c{number}")
 
     assert (directory / JOURNAL_NAME).stat().st_size < LIMIT_BYTES + 1_000
@@ -222,7 +222,7 @@ async def test_it_stays_small_and_keeps_the_last_ones(directory: Path) -> None:
 async def test_a_host_that_still_lives_is_waited_for(directory: Path) -> None:
     """What it has not written yet it may write at any moment."""
     journal = opened(directory)
-    journal.handing("c")
+    journal.submitted("c")
     lock = os.open(directory / LOCK_NAME, os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
 
@@ -240,18 +240,18 @@ async def test_a_host_that_still_lives_is_waited_for(directory: Path) -> None:
 FULL = f"""
 import resource, sys
 from pathlib import Path
-from gateway_worker.whatsapp.host.journal import SendJournal
+from gateway_worker.whatsapp.host.send_journal import SendJournal
 journal = SendJournal.open(directory=Path(sys.argv[1]), worker_id="w", epoch=3)
 resource.setrlimit(resource.RLIMIT_FSIZE, (700, {resource.RLIM_INFINITY}))
 handed = []
 for number in range(50):
     try:
-        journal.handing(f"c{{number}}")
+        journal.submitted(f"c{{number}}")
         handed.append(number)
     except OSError:
         break
 resource.setrlimit(resource.RLIMIT_FSIZE, ({resource.RLIM_INFINITY},) * 2)
-journal.handing("later")
+journal.submitted("later")
 print(len(handed))
 """
 

@@ -2,7 +2,7 @@
 
 A host whose worker is gone still finishes the send that runs, so what the journal says is final
 only when that host cannot write any more: when nobody holds the directory's lock, or when a host of
-this worker has opened the journal, which it does behind the lock.
+this worker has opened the journal, which it does holding the lock.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from gateway_worker.host_protocol.journal_format import (
-    Answer,
-    Handing,
+    Acknowledgement,
     Journal,
-    Refusal,
+    Rejection,
+    Submission,
     boot_id,
     parse,
 )
@@ -56,7 +56,7 @@ async def trace(
         directory: The session's directory.
         run: The command's run.
         is_ours: Whether a process id is that of a host of this worker that runs now.
-        seconds: How long to wait for the end of a host that another worker has left behind.
+        seconds: How long to wait for the end of a host that another worker has left.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -98,11 +98,11 @@ def _is_unlocked(directory: Path) -> bool:
 
 def _trace(journal: Journal, directory: Path, run: Run) -> SendTrace:
     match journal.last.get(run.command_id):
-        case Handing():
+        case Submission():
             return Submitted()
-        case Answer(result=result):
+        case Acknowledgement(result=result):
             return Acknowledged(result=result)
-        case Refusal() as refusal:
+        case Rejection() as refusal:
             return Rejected(error=error_of(refusal.failure))
         case None:
             gap = _gap(journal, directory, run)

@@ -9,13 +9,13 @@ from typing import Final, Self
 
 from gateway_worker.host_protocol.failures import FailureKind
 from gateway_worker.host_protocol.journal_format import (
-    Answer,
-    Handing,
+    Acknowledgement,
     Header,
     Journal,
     Line,
     Opened,
-    Refusal,
+    Rejection,
+    Submission,
     boot_id,
     line_of,
     parse,
@@ -56,7 +56,7 @@ class SendJournal:
         journal._begin()
         return journal
 
-    def handing(self, command_id: str) -> None:
+    def submitted(self, command_id: str) -> None:
         """Note that a message goes to the library now.
 
         Raises:
@@ -64,14 +64,14 @@ class SendJournal:
         """
         if self._size > LIMIT_BYTES:
             self._shorten()
-        self._write(Handing(command_id=command_id))
+        self._write(Submission(command_id=command_id))
 
-    def answered(self, answer: Answer) -> None:
+    def acknowledged(self, answer: Acknowledgement) -> None:
         """Note that the server took it. Never raises: without the note it is uncertain."""
         with suppress(OSError):
             self._write(answer)
 
-    def refused(self, refusal: Refusal) -> None:
+    def rejected(self, refusal: Rejection) -> None:
         """Note that it was not sent; what is uncertain stays as it is. Never raises."""
         if refusal.kind != FailureKind.UNCERTAIN:
             with suppress(OSError):
