@@ -8,7 +8,6 @@ import math
 import os
 import select
 import signal
-import threading
 import time
 from collections import deque
 from functools import partial
@@ -31,7 +30,7 @@ from gateway_worker.host_protocol.framing import WireError
 from gateway_worker.host_protocol.signals import Down, Ended, Linked, PairingFailed, QrCode, Up
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.people import People, account, remembering
-from gateway_worker.whatsapp.convert.stops import is_stop, last_word
+from gateway_worker.whatsapp.convert.stops import last_word
 from gateway_worker.whatsapp.host import library_events as events
 from gateway_worker.whatsapp.host.commands import Commands
 from gateway_worker.whatsapp.host.disconnect_timer import DisconnectTimer
@@ -48,12 +47,12 @@ from gateway_worker.whatsapp.host.library_callbacks import (
     StoreFailed,
 )
 from gateway_worker.whatsapp.host.library_events import link_news
+from gateway_worker.whatsapp.host.library_run import ANSWER_SECONDS, LibraryRun
 from gateway_worker.whatsapp.host.native import Callbacks, Library, log_of, parse_device
 from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.ratchet_rollback import RatchetRollback
 from gateway_worker.whatsapp.host.send_journal import SendJournal
 from gateway_worker.whatsapp.host.sending import Sender
-from gateway_worker.whatsapp.host.severing import keep_severed, sever
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.host.spool_sender import SpoolSender
 from gateway_worker.whatsapp.host.store_changes import StoreChanges
@@ -69,14 +68,10 @@ FORBIDDEN_SECONDS: Final = 0.3
 at once, it would take with it what WhatsApp believes to be delivered."""
 UNLINK_SECONDS: Final = 1.0
 """How long the library may take to delete an unlinked device; it does so after it has told it."""
-ANSWER_SECONDS: Final = 0.3
-"""How long a send may still wait for its answer when the device store has failed."""
 QUIET_SECONDS: Final = 0.1
 """With nothing new for so long after it has disconnected, the library has told all it had."""
 DISCONNECT_SECONDS: Final = 1.0
 QUIET_CHECK_SECONDS: Final = 0.02
-LOOK_SECONDS: Final = 0.2
-"""How long everything waits for what the library says of a connection."""
 _OTHER_CONNECTION: Final = frozenset({events.CONNECTED, events.DISCONNECTED})
 """With these, what was seen of the connection before is out of date."""
 
@@ -106,7 +101,6 @@ class HostSession:
         self._start = start
         self._channel = channel
         self._spool = spool
-        self._library = library
         self._rollback = rollback
         self._announced = start.resume_jid is not None
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -131,18 +125,18 @@ class HostSession:
         self._qr_codes = 0
         self._known = False
         self._returned = False
-        self._was_connected = False
         self._connection = 0
-        self._has_stopped = False
-        self._is_over = False
         self._disconnect_timer = DisconnectTimer(patience_seconds=start.unreachable_seconds)
         self._leaving: float | None = None
         self._earliest = 0.0
         self._is_forbidden = False
-        self._disconnecting = threading.Event()
-        self._disconnected = threading.Event()
-        self._disconnected_at = 0.0
-        self._has_failed_store = False
+        self._library_run = LibraryRun(
+            library=library,
+            tell=self._tell,
+            wake=self._wake,
+            is_sending=lambda: self._commands.is_running,
+            is_leaving=lambda: self._leaving is not None,
+        )
         self._callbacks = LibraryCallbacks(
             spool=spool,
             tell=self._tell,
@@ -150,9 +144,9 @@ class HostSession:
             handed=rollback.handed,
             watch=StoreWatch(
                 answered=partial(self._commands.finish, ANSWER_SECONDS),
-                cut=self._cut_what_is_up,
+                cut=self._library_run.cut_what_is_up,
                 failed=lambda: self._tell(StoreFailed()),
-                disconnected=self._disconnected,
+                disconnected=self._library_run.disconnected,
             ),
             remarks=remarks,
         )
@@ -179,7 +173,11 @@ class HostSession:
     def _loop(self) -> None:
         if self._spool.damaged_bytes:
             self._send(Notice(event="spool_damaged", detail=f"{self._spool.damaged_bytes} bytes"))
-        threading.Thread(target=self._run_library, name="library", daemon=True).start()
+        taking = self._callbacks
+        self._library_run.start(
+            Callbacks(event=taking.event, qr=taking.qr, login=taking.login, log=taking.log),
+            proxy=self._start.proxy_url,
+        )
         signal.signal(signal.SIGTERM, lambda _number, _frame: self._lose_permission())
         poll = select.poll()
         poll.register(self._channel.fileno(), select.POLLIN)
@@ -217,49 +215,6 @@ class HostSession:
     def _send(self, frame: FromHost) -> None:
         self._channel.send(frame)
 
-    def _run_library(self) -> None:
-        callbacks = self._callbacks
-        error = self._library.run(
-            callbacks=Callbacks(
-                event=callbacks.event, qr=callbacks.qr, login=callbacks.login, log=callbacks.log
-            ),
-            subscribe=events.SUBSCRIBED,
-            proxy=self._start.proxy_url,
-        )
-        is_expected = not error and self._leaving is not None
-        if is_expected or not is_stop(error, was_connected=self._was_connected):
-            self._tell(LibraryReturned(error=error))
-            return
-        # In this thread: each moment costs messages.
-        sever(is_answering=self._can_be_answered, seconds=ANSWER_SECONDS)
-        self._has_stopped = True
-        self._tell(LibraryReturned(error=error))
-        keep_severed(until=lambda: self._is_over)
-
-    def _can_be_answered(self) -> bool:
-        return self._commands.is_running and self._library.is_up()
-
-    def _cut_what_is_up(self) -> None:
-        # The question waits while a connection is being made. Cut in that moment, it would occupy
-        # the library for 20 seconds, which could not even be told to disconnect.
-        if self._library.is_up():
-            cut_connections()
-
-    def _look_at(self, connection: int) -> None:
-        if self._has_failed_store:
-            self._cut_what_is_up()  # the library makes new ones until it is told not to
-        elif self._library.is_up():
-            own = account(self._library.me())
-            self._tell(LoggedIn(connection=connection, own=own))
-
-    def _disconnect(self) -> None:
-        # On a thread of its own: a connection that is just being made holds this up.
-        self._library.disconnect()
-        self._disconnected_at = time.monotonic()
-        self._disconnected.set()
-        self._disconnecting.clear()
-        self._wake()
-
     def _leave_soon(self) -> None:
         self._tell(LibraryReturned(error=""))
 
@@ -267,7 +222,7 @@ class HostSession:
 
     def _done(self) -> bool:
         now = time.monotonic()
-        if self._is_over:  # the library has stopped: nothing more can come from it
+        if self._library_run.is_over:  # the library has stopped: nothing more can come from it
             return True
         if self._leaving is None or now < self._earliest:
             return False
@@ -293,14 +248,13 @@ class HostSession:
         self._leaving = time.monotonic() + seconds
         self._spool.lift_limit()
         if self._known and not self._returned:
-            self._disconnecting.set()
-            threading.Thread(target=self._disconnect, name="disconnect", daemon=True).start()
+            self._library_run.disconnect()
 
     def _is_quiet(self, now: float) -> bool:
         """Whether the library has told all that it had when it disconnected, an answer too."""
-        if self._disconnecting.is_set() or self._commands.is_running:
+        if self._library_run.is_disconnecting or self._commands.is_running:
             return False
-        since = max(self._disconnected_at, self._callbacks.last_event_at)
+        since = max(self._library_run.disconnected_at, self._callbacks.last_event_at)
         return not self._known or (not self._callbacks.is_busy and now - since >= QUIET_SECONDS)
 
     def _finish_alone(self) -> None:
@@ -381,7 +335,7 @@ class HostSession:
         if code == events.DEVICE:
             self._on_device(account(parse_device(data)))
         elif code == events.CONNECTED:
-            self._on_connected()
+            self._library_run.look(self._connection)
         elif code == events.KEEP_ALIVE_RESTORED and self._people.own is not None:
             self._disconnect_timer.connected()
             self._send(Up(account=self._people.own))
@@ -409,19 +363,10 @@ class HostSession:
         own = self._people.own
         return frozenset() if own is None else frozenset((own.jid, own.lid or own.jid))
 
-    def _on_connected(self) -> None:
-        # On a thread of its own: lost again meanwhile, the connection cannot be asked about before
-        # the library has made another, or has given up on that after 20 seconds.
-        look = threading.Thread(
-            target=self._look_at, args=(self._connection,), name="look", daemon=True
-        )
-        look.start()
-        look.join(LOOK_SECONDS)  # usually it is there: what has come over it is told after that
-
     def _on_logged_in(self, connection: int, own: Person) -> None:
         if connection != self._connection:
             return  # lost while it was looked at: the library has told of that
-        self._was_connected = True
+        self._library_run.was_connected = True
         self._commands.connected()
         self._disconnect_timer.connected()
         if self._leaving is None:
@@ -444,15 +389,15 @@ class HostSession:
 
     def _on_returned(self, error: str) -> None:
         self._returned = True
-        if self._leaving is None and (error or self._has_stopped):
-            refused, connected = self._callbacks.refused, self._was_connected
+        if self._leaving is None and (error or self._library_run.has_stopped):
+            refused, connected = self._callbacks.refused, self._library_run.was_connected
             self._send(last_word(error, refused=refused, was_connected=connected))
         self._leave()
-        self._is_over = self._has_stopped
+        self._library_run.is_over = self._library_run.has_stopped
 
     def _on_store_failed(self) -> None:
         """Leave: WhatsApp keeps what comes, until a host finds the store in order."""
         if self._leaving is None:
             self._send(Ended(reason="store_unreachable", detail="the device store does not answer"))
-        self._has_failed_store = True
+        self._library_run.has_failed_store = True
         self._leave()

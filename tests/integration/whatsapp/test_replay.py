@@ -5,23 +5,34 @@ from pathlib import Path
 
 import pytest
 
+from gateway_contracts import UndecryptableReason
 from gateway_contracts.commands import PairByQr
 from gateway_worker.errors import SessionNotConnectedError
 from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.host_protocol.framing import MAX_BODY_BYTES
 from gateway_worker.host_protocol.signals import Exited
 from gateway_worker.sessions.hosting import HostEvent, HostSpec
 from gateway_worker.sessions.store.store_files import pending_records
+from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.launcher import HostProcesses
 from gateway_worker.whatsapp.process import HostProcess
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 from tests.integration.whatsapp.stage import Account, Stage
-from tests.support.arrivals import InboundMessage, InboundReceipt, Seen, seen
+from tests.support.arrivals import (
+    InboundMessage,
+    InboundReceipt,
+    Seen,
+    UndecryptableMessage,
+    seen,
+)
 from tests.support.calls import send_text
 from tests.support.eventually import eventually
+from tests.unit.whatsapp.library_messages import events, jid, source
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
 Spooled = InboundMessage | InboundReceipt
+RECEIPTS = 41_000
 
 
 class Replay:
@@ -149,3 +160,33 @@ async def test_a_replay_that_is_stopped(stage: Stage) -> None:
     await empty.start()
     assert (await empty.end()).expected
     assert pending_records(account.directory / "new") == 0
+
+
+async def test_records_that_no_host_of_today_would_write(stage: Stage, tmp_path: Path) -> None:
+    """What is too large for a frame is told in parts, what is not known as unreadable; in order."""
+    ben = jid("4915500009")
+    names = [f"{number:05d}{'X' * 100}" for number in range(RECEIPTS)]
+    origin = source(Chat=ben, Sender=ben, BroadcastListOwner=jid("", ""))
+    receipt = events.Receipt(MessageSource=origin, MessageIDs=names, Timestamp=1, Type=4)
+    small = events.Receipt(MessageSource=origin, MessageIDs=["last"], Timestamp=1, Type=4)
+    assert receipt.ByteSize() > MAX_BODY_BYTES
+    spool = Spool.open(directory=tmp_path, limit_bytes=2**30, segment_bytes=2**20, sync=False)
+    spool.append(18, 0, receipt.SerializeToString())
+    spool.append(99, 0, b"of a later release")
+    spool.append(18, 0, small.SerializeToString())
+    spool.close()
+    noticed = stage.processes.notices["record_partial"]
+
+    one = Replay(processes=stage.processes, directory=tmp_path, acknowledging=True)
+    await one.start()
+
+    assert (await one.end()).expected
+    receipts = [event for event in one.events if isinstance(event, InboundReceipt)]
+    assert [event.message_id for event in receipts] == [*names, "last"]
+    assert [event.last for event in receipts] == [False] * (RECEIPTS - 1) + [True, True]
+    unknown = one.events[RECEIPTS]
+    assert isinstance(unknown, UndecryptableMessage)
+    assert unknown.reason is UndecryptableReason.UNREADABLE
+    assert stage.processes.notices["record_partial"] == noticed + 1
+    assert [path.name[-3:] for path in (tmp_path / "quarantine").iterdir()] == ["-99"]
+    assert pending_records(tmp_path) == 0
