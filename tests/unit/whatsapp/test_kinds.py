@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import MessageToDict, ParseDict
 from pydantic import TypeAdapter
 
 from gateway_contracts import Content
@@ -16,30 +17,42 @@ from gateway_worker.whatsapp.convert.kinds import COMPOSED, CONVERTED, KINDS, Co
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.recipients import RecipientError
 from gateway_worker.whatsapp.convert.references import fill_key
+from tests.support.kinds import CASES, About, Case, each, parts_of
 from tests.unit.whatsapp.library_messages import e2e
 
 PEOPLE = People(phone_of=lambda _: None)
-CARD = {"display_name": "Grace", "vcard": "BEGIN:VCARD\nEND:VCARD"}
-PLACE = {"kind": "location", "latitude": 1.5, "longitude": -2.5}
-CONTENTS: list[dict[str, Any]] = [
-    {"kind": "text", "text": "hello"},
-    PLACE,
-    {**PLACE, "place": "Harbour", "street_address": "1 Quay Street"},
-    {"kind": "contact", "cards": [CARD]},
-    {"kind": "contact", "cards": [CARD, CARD]},
-]
 TARGET = {"message_id": "3EB0AB", "participant": "4915550002@s.whatsapp.net", "from_me": False}
-ABOUT_OTHERS: list[dict[str, Any]] = [
-    {"kind": "reaction", "emoji": "x"},
-    {"kind": "reaction", "emoji": ""},
-]
-"""Of the kinds that are about a message of whomever, without it."""
-ABOUT_OWN: list[dict[str, Any]] = [
-    {"kind": "edit", "text": "hello"},
-    {"kind": "edit", "text": "hello @1", "mentions": ["1@lid"]},
-    {"kind": "revoke"},
-]
-"""Of the kinds that are about a message of the account's own."""
+CHAT = "4915550002@s.whatsapp.net"
+ALONE = [one for one in CASES if one.about is None]
+ABOUT = [one for one in CASES if one.about is not None]
+ABOUT_OWN = [one for one in ABOUT if one.about is About.OWN]
+
+
+def key_of(*, from_me: bool) -> Any:
+    """Return the library's key of the message that a content is about."""
+    key = e2e.ReactionMessage().key
+    fill_key(key, {**TARGET, "from_me": from_me}, CHAT)
+    return key
+
+
+def composed(case: Case, *, about: Any = None, quoting: Any = None) -> Any:
+    """Return what is made of a content for the library."""
+    compose = COMPOSED[case.kind].compose
+    assert compose is not None
+    named = case.contract.get("mentions")
+    context = quoting or (e2e.ContextInfo(mentionedJID=named) if named else None)
+    return compose(case.contract, Composing(library=e2e, about=about, context=context))
+
+
+def as_json(message: Any) -> dict[str, Any]:
+    """Return a message of the library as protojson."""
+    found: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    return found
+
+
+def from_json(wire: dict[str, Any]) -> Any:
+    """Return protojson as a message of the library."""
+    return ParseDict(wire, e2e.Message())
 
 
 def test_contract_and_host_know_the_same_kinds() -> None:
@@ -58,75 +71,68 @@ def test_contract_and_host_know_the_same_kinds() -> None:
     assert set(CONVERTED) <= set(fields) | uses
 
 
-def test_every_kind_is_tried_here() -> None:
-    """Both ways."""
-    tried = {content["kind"] for content in (*CONTENTS, *ABOUT_OTHERS, *ABOUT_OWN)}
-    assert tried == {kind.name for kind in KINDS}
+def test_every_kind_has_a_file() -> None:
+    """With a case for each way that it goes."""
+    assert {one.kind for one in CASES} == {kind.name for kind in KINDS}
+    assert {one.kind for one in CASES if one.is_sent} == set(SENDABLE_KINDS)
+    assert {one.kind for one in CASES if one.arrives} == set(ARRIVING_KINDS) - {"unsupported"}
 
 
-@pytest.mark.parametrize("content", CONTENTS)
-def test_what_is_sent_arrives(content: dict[str, Any]) -> None:
-    """As the contract writes it, with a quote and without."""
-    compose = COMPOSED[content["kind"]].compose
-    assert compose is not None
+@each(*(one for one in ALONE if one.is_sent))
+def test_what_is_sent(case: Case) -> None:
+    """As it is on the wire; and what answers another message says so."""
     quoting = e2e.ContextInfo(stanzaID="3EB0Q", participant="9@lid")
 
-    plain = said(compose(content, Composing(library=e2e)), PEOPLE)
-    quoted = said(compose(content, Composing(library=e2e, context=quoting)), PEOPLE)
+    quoted = said(composed(case, quoting=quoting), PEOPLE)
 
-    assert plain is not None
+    assert parts_of(case.wire, as_json(composed(case))) == case.wire
     assert quoted is not None
-    assert plain.content == quoted.content == content
-    TypeAdapter(Content).validate_python(plain.content)
-    assert quoted.quoted_id == "3EB0Q"
+    assert (quoted.content, quoted.quoted_id) == (case.contract, "3EB0Q")
 
 
-@pytest.mark.parametrize(
-    ("content", "from_me"),
-    [*((one, False) for one in ABOUT_OTHERS), *((one, True) for one in ABOUT_OTHERS + ABOUT_OWN)],
-)
-def test_what_is_about_a_message_arrives(content: dict[str, Any], from_me: bool) -> None:  # noqa: FBT001
-    """With the key of that message."""
-    compose = COMPOSED[content["kind"]].compose
-    assert compose is not None
-    key = e2e.ReactionMessage().key
-    fill_key(key, {**TARGET, "from_me": from_me}, "4915550002@s.whatsapp.net")
-    named = content.get("mentions")
-    context = e2e.ContextInfo(mentionedJID=named) if named else None
-
-    found = said(compose(content, Composing(library=e2e, about=key, context=context)), PEOPLE)
+@each(*(one for one in ALONE if one.arrives))
+def test_what_arrives(case: Case) -> None:
+    """As the contract writes it, and whole."""
+    found = said(from_json(case.wire), PEOPLE)
 
     assert found is not None
-    assert (found.content, found.is_partial) == (content, False)
-    assert found.about == key
-    reference = {**TARGET, "chat": "4915550002@s.whatsapp.net"}
-    TypeAdapter(Content).validate_python({**found.content, "target": reference})
+    assert (found.content, found.is_partial) == (case.contract, False)
+    TypeAdapter(Content).validate_python(found.content)
 
 
-@pytest.mark.parametrize("content", [*CONTENTS, *ABOUT_OTHERS, *ABOUT_OWN])
-def test_simulated_phones_know_every_kind(content: dict[str, Any]) -> None:
+@each(*CASES)
+def test_simulated_phones_know_every_kind(case: Case) -> None:
     """None is shown as something else, or not at all."""
-    compose = COMPOSED[content["kind"]].compose
-    assert compose is not None
-    key = e2e.ReactionMessage().key
-    fill_key(key, {**TARGET, "from_me": True}, "4915550002@s.whatsapp.net")
+    wire = case.wire_about(as_json(key_of(from_me=True)))
 
-    message = compose(content, Composing(library=e2e, about=key))
+    shown = read_content(from_json(wire).SerializeToString())
 
-    shown = read_content(message.SerializeToString())
-    assert shown.kind in {content["kind"], f"{content['kind']}s"}
+    assert shown.kind in {case.kind, f"{case.kind}s"}
 
 
-@pytest.mark.parametrize("content", ABOUT_OWN)
-def test_what_only_its_writer_can_do(content: dict[str, Any]) -> None:
+@pytest.mark.parametrize("from_me", [True, False])
+@each(*ABOUT)
+def test_what_is_about_a_message(case: Case, from_me: bool) -> None:  # noqa: FBT001
+    """With the key of that message, both ways."""
+    key = key_of(from_me=from_me)
+    wire = case.wire_about(as_json(key))
+    if from_me or case.about is About.ANY:
+        sent = as_json(composed(case, about=key))
+        assert parts_of(wire, sent) == wire
+
+    found = said(from_json(wire), PEOPLE)
+
+    assert found is not None
+    assert (found.content, found.is_partial) == (case.contract, False)
+    assert TARGET["message_id"] == found.about.ID
+    TypeAdapter(Content).validate_python({**found.content, "target": {**TARGET, "chat": CHAT}})
+
+
+@each(*ABOUT_OWN)
+def test_what_only_its_writer_can_do(case: Case) -> None:
     """Nothing is made that would be about a message of somebody else."""
-    compose = COMPOSED[content["kind"]].compose
-    assert compose is not None
-    key = e2e.ReactionMessage().key
-    fill_key(key, TARGET, "4915550002@s.whatsapp.net")
-
     with pytest.raises(RecipientError):
-        compose(content, Composing(library=e2e, about=key))
+        composed(case, about=key_of(from_me=False))
 
 
 def test_what_an_admin_deletes() -> None:
