@@ -76,7 +76,7 @@ def observe(sidecar: HealthSidecar, metrics: Metrics, adapters: Adapters, parts:
         "refused_arrivals",
         lambda: {
             "refused": parts.sessions.quarantine_retries.refused,
-            "told_again": parts.sessions.quarantine_retries.told,
+            "told_again": parts.sessions.quarantine_retries.recorded,
             "waiting": parts.sessions.quarantine_retries.waiting,
         },
     )
@@ -108,7 +108,7 @@ def _follow(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
     metrics.follow(metrics.taken_over, lambda: parts.failover.taken)
     metrics.follow(metrics.handed_over, lambda: parts.sessions.manager.departures.handed_over)
     metrics.follow(metrics.refused_arrivals, lambda: parts.sessions.quarantine_retries.refused)
-    metrics.follow(metrics.retold_arrivals, lambda: parts.sessions.quarantine_retries.told)
+    metrics.follow(metrics.retold_arrivals, lambda: parts.sessions.quarantine_retries.recorded)
     metrics.capacity.set(parts.sessions.manager.registry.capacity)
 
     def gauges() -> None:

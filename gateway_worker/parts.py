@@ -61,7 +61,7 @@ class DrainingBroker:
         return await self._broker.depth() + self._consumer.in_flight
 
     async def check(self) -> None:
-        """Raise `DependencyError` if other workers could not be told anything now."""
+        """Raise `DependencyError` if other workers could not be notified now."""
         if problems := self._broker.check().problems:
             raise DependencyError("; ".join(problems))
         await self._broker.depth()

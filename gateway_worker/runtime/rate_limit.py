@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class TokenBucket:
-    """A bucket that fills with time.
+    """A token bucket: it fills with time.
 
     Args:
         per_second: How much comes in.
@@ -35,7 +35,7 @@ class TokenBucket:
 
 
 class RateLimiter:
-    """One bucket for each name, and one for all of them together.
+    """A token bucket for each name, and one for all of them together.
 
     Whoever makes names up gets no more than all together may have.
 

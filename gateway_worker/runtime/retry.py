@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 class Backoff:
-    """Waits with full jitter: the n-th is drawn evenly from 0 to `initial * factor**n` seconds.
+    """Exponential backoff with full jitter: the n-th wait is 0 to `initial * factor**n` seconds.
 
     Drawing from the whole range, rather than from around its end, spreads the attempts of many
     workers that lost the same service at the same moment.

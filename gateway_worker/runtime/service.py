@@ -20,7 +20,7 @@ CANCEL_SECONDS = 0.5
 
 
 class Service(Protocol):
-    """Something that works until it is told to stop."""
+    """Something that works until it is asked to stop."""
 
     async def run(self, stop: asyncio.Event, /) -> None:
         """Work until `stop` is set, then finish what has begun and return.
@@ -92,7 +92,7 @@ async def running(
 async def _drain(
     task: "asyncio.Task[None]", *, grace_seconds: float, name: str
 ) -> BaseException | None:
-    """Wait for a task that was told to stop, with force in the end; returns what it failed with."""
+    """Wait for a task that is to stop, with force in the end; returns what it failed with."""
     try:
         await asyncio.wait((task,), timeout=grace_seconds)
     finally:  # also when the wait itself is cancelled: nothing may keep running behind the caller

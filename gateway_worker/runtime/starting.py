@@ -11,7 +11,7 @@ CANCEL_SECONDS: Final = 0.3
 
 
 class StoppedError(Exception):
-    """The worker was told to stop before its start was done: no failure."""
+    """The worker was asked to stop before its start was done: no failure."""
 
 
 async def unless_stopped(stop: asyncio.Event, step: Awaitable[Answer]) -> Answer:

@@ -36,7 +36,7 @@ from gateway_worker.sessions.store.directory_moves import DirectoryMoves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionPorts:
-    """What leads outside; nobody but `build_sessions` gets all of it.
+    """The ports that lead outside; nobody but `build_sessions` gets all of it.
 
     Attributes:
         observer: Counts what happens.

@@ -4,11 +4,11 @@ import asyncio
 import time
 
 _LOOK_SECONDS = 0.5
-"""How soon a waiter looks again at a lease that has run out without being told so yet."""
+"""How soon a waiter looks again at a lease that has run out without a notice yet."""
 
 
 class LeaseState:
-    """Whether hosts may run now."""
+    """The state of this worker's lease: hosts may run only while it is held."""
 
     def __init__(self) -> None:
         self._held = asyncio.Event()

@@ -1,4 +1,4 @@
-"""What workers tell each other through their queues, in order with the commands of a session."""
+"""What workers send each other through their queues, in order with the commands of a session."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 """Arrivals that the database refuses: kept on the disk, because WhatsApp has none of them any more.
 
 The file `refused` in the session's directory has one event per line, as JSON. `quarantine_retry`
-tells them again; what has been told is taken out.
+records them again; what has been recorded is taken out.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class QuarantineCount:
 
 
 class Quarantine:
-    """One session's file. Every method may block for as long as the disk takes.
+    """The refused arrivals of one session, in a file. Every method may block: it uses the disk.
 
     Args:
         directory: The session's own.
@@ -78,14 +78,14 @@ class Quarantine:
         with self._busy:
             return self._lines()
 
-    def drop(self, told: Collection[bytes]) -> int:
+    def drop(self, recorded: Collection[bytes]) -> int:
         """Take out events as `read` has returned them; returns how many are left.
 
         Raises:
             OSError: The file is as it was.
         """
         with self._busy:
-            left = [line for line in self._lines() if line not in told]
+            left = [line for line in self._lines() if line not in recorded]
             if not left:
                 self._path.unlink(missing_ok=True)
                 return 0

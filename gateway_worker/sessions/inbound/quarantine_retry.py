@@ -1,8 +1,8 @@
-"""Tells arrivals again that the database has refused: again and again, later and later.
+"""Records arrivals again that the database has refused: again and again, later and later.
 
-What was refused because of how things stood with the database is told in full as soon as it can be.
-What is refused each time because of what is in it is told without its row in the history: a backend
-then gets the event, and only quoting that message, or recognising it in a repeat, is lost.
+What was refused because of how things stood with the database is recorded in full as soon as it can
+be. What is refused each time because of what is in it is recorded without its row in the history: a
+backend then gets the event, and only quoting that message, or recognising it in a repeat, is lost.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from gateway_worker.sessions.inbound.rows import change_of
 log = structlog.get_logger(__name__)
 
 FULL_TIMES: Final = 5
-"""How often an arrival is told in full, before it is told without its row."""
+"""How often an arrival is tried in full, before it is recorded without its row."""
 
 
 class QuarantineRetry:
-    """That of one session. Telling is idempotent: what is in the history changes nothing.
+    """The quarantine of one session, tried again; what is in the history already changes nothing.
 
     Args:
         session_id: Whose arrivals they are.
@@ -34,8 +34,8 @@ class QuarantineRetry:
         record: Queues a change.
 
     Attributes:
-        left: How many are not told, as of the last look.
-        told: How many have been told so far.
+        left: How many are not recorded, as of the last look.
+        recorded: How many have been recorded so far.
     """
 
     def __init__(
@@ -52,27 +52,27 @@ class QuarantineRetry:
         self._record = record
         self._times: Counter[bytes] = Counter()
         self.left = 0
-        self.told = 0
+        self.recorded = 0
 
-    async def tell(self) -> int:
-        """Tell what is there, one by one; returns how many are left.
+    async def retry(self) -> int:
+        """Record what is there, one by one; returns how many are left.
 
         Raises:
-            OSError: The disk does not let go of what has been told; it is told once more.
+            OSError: The disk does not let go of what has been recorded; it is tried once more.
         """
         events = await asyncio.to_thread(self._quarantine.read)
-        told = {event for event in events if await self._tell(event)}
-        if told:
-            self.left = await asyncio.to_thread(self._quarantine.drop, told)
-            self.told += len(told)
-            log.info("inbound.recorded_again", session_id=self._session_id, events=len(told))
+        recorded = {event for event in events if await self._record_again(event)}
+        if recorded:
+            self.left = await asyncio.to_thread(self._quarantine.drop, recorded)
+            self.recorded += len(recorded)
+            log.info("inbound.recorded_again", session_id=self._session_id, events=len(recorded))
         else:
             self.left = len(events)
-        for event in told:
+        for event in recorded:
             del self._times[event]
         return self.left
 
-    async def _tell(self, event: bytes) -> bool:
+    async def _record_again(self, event: bytes) -> bool:
         self._times[event] += 1
         try:
             arrival = forwarded(event, session_id=self._session_id)
@@ -100,16 +100,16 @@ class QuarantineRetry:
 
 
 class WithQuarantine(Protocol):
-    """A session as far as it is told again."""
+    """A session, as far as its quarantine is concerned."""
 
     @property
     def quarantine_retry(self) -> QuarantineRetry:
-        """What tells its refused arrivals."""
+        """What records its refused arrivals again."""
         ...
 
 
 class QuarantineRetries:
-    """Tells again for all sessions here, until it is told to stop (a service).
+    """Records again for all sessions here, until it is asked to stop (a service).
 
     Args:
         sessions: Those that are here now.
@@ -118,7 +118,7 @@ class QuarantineRetries:
         maximum_seconds: How long a later one waits at most.
 
     Attributes:
-        told: How many have been told again.
+        recorded: How many have been recorded again.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class QuarantineRetries:
         self._quarantined = quarantined
         self._initial_seconds = initial_seconds
         self._maximum_seconds = maximum_seconds
-        self.told = 0
+        self.recorded = 0
 
     @property
     def refused(self) -> int:
@@ -142,29 +142,29 @@ class QuarantineRetries:
 
     @property
     def waiting(self) -> int:
-        """Arrivals that the database has refused and that are not told yet."""
+        """Arrivals that the database has refused and that are not recorded yet."""
         return sum(session.quarantine_retry.left for session in self._sessions())
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Tell what an earlier life has left, then what comes, until `stop` is set."""
+        """Record what an earlier life has left, then what comes, until `stop` is set."""
         pause = self._initial_seconds
         while not stop.is_set():
-            left = await self._tell_all()
+            left = await self._retry_all()
             pause = min(2 * pause, self._maximum_seconds) if left else self._maximum_seconds
             if await self._first(stop.wait(), self._quarantined.next(), seconds=pause):
-                pause = self._initial_seconds  # what comes close together is told together
+                pause = self._initial_seconds  # what comes close together is recorded together
                 await self._first(stop.wait(), seconds=pause)
 
-    async def _tell_all(self) -> int:
+    async def _retry_all(self) -> int:
         left = 0
         for session in list(self._sessions()):
-            told = session.quarantine_retry.told
+            recorded = session.quarantine_retry.recorded
             try:
-                left += await session.quarantine_retry.tell()
+                left += await session.quarantine_retry.retry()
             except OSError:
                 log.exception("inbound.not_recorded_again")
                 left += 1
-            self.told += session.quarantine_retry.told - told
+            self.recorded += session.quarantine_retry.recorded - recorded
         return left
 
     @staticmethod

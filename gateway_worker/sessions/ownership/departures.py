@@ -24,7 +24,7 @@ the epoch of its store too, if that has been copied as it is."""
 
 
 class Departures:
-    """Lets go of sessions.
+    """The ways in which sessions leave this worker.
 
     Args:
         registry: The sessions that are here.
@@ -59,7 +59,7 @@ class Departures:
         self._listeners.append(listener)
 
     async def depart(self, session_id: str, to_worker: str) -> None:
-        """Let go of a session that has been given to another worker, and tell that one."""
+        """Let go of a session that has been given to another worker, and notify that one."""
         session = self._registry.find(session_id)
         if session is None:
             return

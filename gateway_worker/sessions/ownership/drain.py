@@ -24,7 +24,7 @@ more for so many that there are, so that there is time enough for all."""
 _RETRY_SECONDS = 0.3
 _BROKER_SECONDS = 2.0
 _BROKER_PART = 0.5
-"""For so much of the time a session waits for the broker, which tells its new owner of it at once;
+"""For so much of the time a session waits for the broker, which notifies its new owner at once;
 then it goes without: its new owner finds it when it looks next."""
 _SENDING_ON_SECONDS = 5.0
 _LOOK_SECONDS = 0.1
@@ -51,7 +51,7 @@ class PeersOverBroker(Protocol):
         ...
 
     async def check(self) -> None:
-        """Return if other workers could be told something now."""
+        """Return if other workers could be notified now."""
         ...
 
     async def is_listening(self, worker_id: str) -> bool:
@@ -90,12 +90,12 @@ class Drain:
     Args:
         worker_id: This worker.
         here: Its sessions.
-        depart: Lets go of a session that another worker owns now, and tells that worker.
+        depart: Lets go of a session that another worker owns now, and notifies that worker.
         sessions: Says who has room.
         recorder: Commits the transfer.
         commands: Finds the moment between two commands.
         is_portable: Whether sessions can move at all: their device stores can be had elsewhere.
-        broker: Asked whether the others can be told, and whether anything still comes.
+        broker: Asked whether the others can be notified, and whether anything still comes.
     """
 
     def __init__(

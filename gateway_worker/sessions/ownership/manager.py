@@ -54,7 +54,7 @@ class Ownership:
 
 
 class SessionManager:
-    """Begins with the sessions that this worker owns. Whatever asks the database waits for it.
+    """The sessions that this worker owns. Whatever asks the database waits until it answers.
 
     Args:
         ownership: Which sessions are this worker's; its parts are attributes here too.
@@ -185,7 +185,7 @@ class SessionManager:
                 await self._adopt(row, StatusReason.HANDED_OVER, local_epoch=None)
 
     async def adopt_taken(self, rows: Sequence[SessionRow]) -> None:
-        """Begin with sessions whose former owners are dead, or that nobody has told us of."""
+        """Begin with sessions whose former owners are dead, or that nobody has announced here."""
         coming = [row for row in rows if not self.registry.is_held(row.session_id)]
         with contextlib.ExitStack() as arriving:
             for row in coming:
@@ -240,7 +240,7 @@ class SessionManager:
         return self.registry.is_held(session_id)
 
     async def announce_stranded(self, row: SessionRow) -> None:
-        """Tell that a session does not run, and make its state say so. Idempotent."""
+        """Announce that a session does not run, and make its state say so. Idempotent."""
         await self.stranded.announce(row)
 
     # Inside.

@@ -15,7 +15,7 @@ _ARRIVAL_SECONDS = 0.02
 
 
 class SessionRegistry:
-    """What is there; how sessions come and go is for `SessionManager` and `Departures` to say.
+    """The sessions that are here. `SessionManager` begins with them, `Departures` lets go of them.
 
     Args:
         capacity: How many sessions there may be.
@@ -129,7 +129,7 @@ class SessionRegistry:
         self._tell_room()
 
     def remove(self, session_id: str) -> None:
-        """Take a session out, if it is here; whoever waits for it is told."""
+        """Take a session out, if it is here; whoever waits for it is notified."""
         if (session := self._sessions.pop(session_id, None)) is not None:
             session.leave()
         self._tell_room()

@@ -42,7 +42,7 @@ def stranded_info(row: SessionRow) -> SessionInfo:
 def stranded_change(
     row: SessionRow, state: SessionState, reason: StatusReason, *, source: str
 ) -> Change:
-    """Return the step of a stranded session to another state, with the event that tells it.
+    """Return the step of a stranded session to another state, with the event that announces it.
 
     Args:
         row: The session.
@@ -73,7 +73,7 @@ def stranded_change(
 
 
 class StrandedSessions:
-    """Finds them, tells of them, and removes those that are to be deleted.
+    """The stranded sessions of the fleet: found, announced, and removed if they are to be deleted.
 
     Args:
         worker_id: This worker.
@@ -110,7 +110,8 @@ class StrandedSessions:
     async def find(self, session_id: str, *, at_once: bool = False) -> SessionRow | None:
         """Return a session that nobody runs or will run, or None.
 
-        Its events are told by this worker from then on, in order with those that are unpublished.
+        Its events are published by this worker from then on, in order with those that are
+        unpublished.
 
         Args:
             session_id: Which.
@@ -126,7 +127,7 @@ class StrandedSessions:
         return row
 
     async def announce(self, row: SessionRow) -> None:
-        """Tell that a session does not run, and make its state say so. Idempotent."""
+        """Announce that a session does not run, and make its state say so. Idempotent."""
         if row.desired is not DesiredState.RUNNING or not is_running(row.state):
             return
         current = await self.find(row.session_id)

@@ -122,7 +122,7 @@ class FailoverService:
         return len(rows)
 
     async def _take_up_strays(self) -> None:
-        """Begin with sessions that are ours by the table, but that nobody has told us of.
+        """Begin with sessions that are ours by the table, but that nobody has announced here.
 
         Once a beat: they are rare, and finding them takes a look at all of ours.
         """

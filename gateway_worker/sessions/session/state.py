@@ -182,7 +182,7 @@ class SessionStateMachine:
             self._changed.set()
 
     def leave(self) -> None:
-        """Note that the session is gone from here; whoever waits for it is told. Idempotent."""
+        """Note that the session is gone from here; whoever waits for it is notified. Idempotent."""
         self.has_left = True
         self._changed.set()
 

@@ -1,4 +1,4 @@
-"""Keeps one host running for a session, with pauses between attempts, until told to halt."""
+"""Keeps one host running for a session, with pauses between attempts, until it is halted."""
 
 import asyncio
 import contextlib

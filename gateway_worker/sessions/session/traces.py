@@ -5,7 +5,7 @@ from gateway_worker.sessions.ports import CommandBindings, DeviceSnapshots, Rout
 
 
 class SessionTraces:
-    """Removes it.
+    """The traces of sessions outside of database and disk, which can be removed.
 
     Args:
         bindings: The broker's.

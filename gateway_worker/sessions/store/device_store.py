@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class DeviceStore:
-    """One session's store.
+    """The device store of one session.
 
     Args:
         session_id: Whose it is.

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 class DirectoryMoves:
-    """What is being moved, by session."""
+    """The directories that are being moved aside, by session."""
 
     def __init__(self) -> None:
         self._under_way: dict[str, asyncio.Event] = {}

@@ -77,7 +77,7 @@ async def test_it_is_told_once_its_reason_is_gone(
     async with living(database, settings) as life:
         async with telling(life, tmp_path, refused) as service:
             await execute(database_url, "ALTER TABLE messages DROP CONSTRAINT quiet")
-            await eventually(lambda: service.told == 1, reason="it is told")
+            await eventually(lambda: service.recorded == 1, reason="it is told")
         await life.stop()
 
     assert by_session(await backend.take_all()) == {"s0": [1, 2, 3]}
@@ -97,7 +97,7 @@ async def test_it_is_told_without_its_row_if_its_reason_stays(
     async with living(database, settings) as life:
         async with telling(life, tmp_path, refused) as service:
             await arrive(life, tmp_path, refused, message(2, session="s0"))
-            await eventually(lambda: service.told == 1, reason="it is told")
+            await eventually(lambda: service.recorded == 1, reason="it is told")
         await life.stop()
 
     assert by_session(await backend.take_all()) == {"s0": [1]}

@@ -56,35 +56,35 @@ def place(tmp_path: Path) -> Place:
 
 async def test_what_was_refused_is_told_with_its_row(place: Place) -> None:
     """Under the present epoch, and then nothing is left of it."""
-    assert await place.quarantine_retry.tell() == 0
+    assert await place.quarantine_retry.retry() == 0
 
     assert [change.message for change in place.journal.changes] == [
         message(number).message for number in (1, 2)
     ]
     assert {change.epoch for change in place.journal.changes} == {3}
     assert place.quarantine.read() == []
-    assert place.quarantine_retry.told == 2
-    assert await place.quarantine_retry.tell() == 0
+    assert place.quarantine_retry.recorded == 2
+    assert await place.quarantine_retry.retry() == 0
     assert len(place.journal.changes) == 2
 
 
 async def test_what_is_refused_again_stays_and_costs_the_others_nothing(place: Place) -> None:
     """And it is told the next time."""
     place.journal.answers.extend([False, True])
-    assert await place.quarantine_retry.tell() == 1
+    assert await place.quarantine_retry.retry() == 1
     assert len(place.quarantine.read()) == 1
 
-    assert await place.quarantine_retry.tell() == 0
-    assert place.quarantine_retry.told == 2
+    assert await place.quarantine_retry.retry() == 0
+    assert place.quarantine_retry.recorded == 2
 
 
 async def test_a_row_that_no_table_takes_is_left_out_in_the_end(place: Place) -> None:
     """The event is told all the same."""
     place.journal.answers.extend([False, True, *[False] * (FULL_TIMES - 1)])
     for _ in range(FULL_TIMES):
-        assert await place.quarantine_retry.tell() == 1
+        assert await place.quarantine_retry.retry() == 1
 
-    assert await place.quarantine_retry.tell() == 0
+    assert await place.quarantine_retry.retry() == 0
     last = place.journal.changes[-1]
     assert last.message is None
     assert isinstance(last.events[0], MessageReceived)
@@ -93,7 +93,7 @@ async def test_a_row_that_no_table_takes_is_left_out_in_the_end(place: Place) ->
 async def test_a_session_that_another_worker_has_tells_nothing(place: Place) -> None:
     """What is on the disk is sent to that one."""
     place.journal.lose("s")
-    assert await place.quarantine_retry.tell() == 2
+    assert await place.quarantine_retry.retry() == 2
 
 
 async def test_a_line_that_a_crash_has_cut_off_is_no_event(place: Place, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ async def test_a_line_that_a_crash_has_cut_off_is_no_event(place: Place, tmp_pat
     assert len(later.read()) == 2
     later.keep(message(3))
     assert len(later.read()) == 3
-    assert await place.quarantine_retry.tell() == 0
+    assert await place.quarantine_retry.retry() == 0
     assert not file.exists()
 
 
@@ -126,13 +126,13 @@ async def test_they_are_told_by_themselves(place: Place) -> None:
         sessions=lambda: [place], quarantined=count, initial_seconds=0.01, maximum_seconds=60.0
     )
     running = asyncio.create_task(service.run(stop))
-    await eventually(lambda: service.told == 2, reason="those that were there")
+    await eventually(lambda: service.recorded == 2, reason="those that were there")
     assert service.waiting == 0
 
     place.journal.answers.extend([False])
     place.quarantine.keep(message(3))
     count.note()
-    await eventually(lambda: service.told == 3, reason="that one, at the second try")
+    await eventually(lambda: service.recorded == 3, reason="that one, at the second try")
 
     assert (service.refused, service.waiting) == (1, 0)
     stop.set()
