@@ -27,7 +27,7 @@ CLOSE_TIMEOUT_SECONDS = 2.0
 CHECK_INTERVAL_SECONDS = 2.0
 STABLE_SECONDS = 30.0
 """A connection that lived this long resets the waits. One that keeps dying does not: each loss
-counts as a delivery for every command in hand, and too many deliveries make a dead letter."""
+counts as a delivery for every unsettled command, and too many deliveries make a dead letter."""
 
 
 class ReconnectingConnection:

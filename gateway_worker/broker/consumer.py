@@ -134,7 +134,7 @@ class CommandConsumer:
         return self._peer_queues.workers
 
     def pause(self) -> None:
-        """Take no more commands (the database is away); those in hand stay. Idempotent.
+        """Take no more commands (the database is unavailable); unsettled ones stay. Idempotent.
 
         Only those of attended queues go back, so that another worker gets them.
         """
@@ -147,7 +147,7 @@ class CommandConsumer:
         self._apply()
 
     async def suspend(self) -> None:
-        """Give back everything in hand and take nothing more: this worker may not execute now.
+        """Give back everything unsettled and take nothing more: this worker may not execute now.
 
         What is done with those deliveries later changes nothing; they are new when they come again.
         Independent of `pause` and `resume`. Idempotent; returns when the broker has everything.
@@ -226,7 +226,7 @@ class CommandConsumer:
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then drain.
 
-        Draining stops the intake, waits until everything in hand is settled, and gives back what
+        Draining stops the intake, waits until everything unsettled is settled, and gives back what
         was not (all of it at once if the wait is cancelled).
         """
         self._is_running = True
@@ -261,7 +261,7 @@ class CommandConsumer:
         await self._retired()
 
     async def idle(self) -> None:
-        """Return when nothing is in hand."""
+        """Return when nothing is unsettled."""
         await self._idle.wait()
 
     async def _leave(self) -> None:

@@ -176,7 +176,7 @@ class DeadLetterOffice:
     async def _each(
         browser: QueueBrowser, gathered: Sequence[AbstractIncomingMessage]
     ) -> AsyncIterator[AbstractIncomingMessage]:
-        """Yield what is in hand, then the rest of what was there at the start."""
+        """Yield what is unsettled, then the rest of what was there at the start."""
         for message in gathered:
             yield message
         for _ in range(browser.expected - len(gathered)):

@@ -116,7 +116,7 @@ class CommandDelivery:
 
     @property
     def stage(self) -> int | None:
-        """The change of owner that ended the stint in whose queue it was first, as it says."""
+        """The change of owner that ended the time in whose queue it was first, as it says."""
         return stage(self.message)
 
     @property

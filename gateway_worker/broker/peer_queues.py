@@ -20,7 +20,7 @@ class PeerQueues:
 
     Args:
         subscribe: Makes the subscription of one worker's queue.
-        retire: Closes one for good and forgets what it had in hand.
+        retire: Closes one for good and forgets what was unsettled.
     """
 
     def __init__(

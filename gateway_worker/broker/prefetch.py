@@ -1,7 +1,7 @@
-"""How many messages of one queue may be in hand, and when a consumer must be replaced to change it.
+"""How many messages of one queue may be unsettled, and when to replace a consumer to change it.
 
 AMQP fixes that number for each consumer when it starts. To change it, another consumer takes the
-place of the first on the same channel; what the first has handed out stays in hand. That may only
+place of the first on the same channel; what the first has handed out stays unsettled. That may only
 be while the prefetch is full: what a quorum queue (RabbitMQ 3.10) has sent to a consumer that is
 cancelled before it comes goes back, and comes after younger messages.
 
@@ -15,10 +15,10 @@ WIDEST = 65_000
 
 
 class Prefetch:
-    """Counts what is in hand on one channel after another.
+    """Counts what is unsettled on one channel after another.
 
     Args:
-        size: How many messages may be in hand.
+        size: How many messages may be unsettled.
         follows: Whether it grows with redeliveries; only for a queue's only consumer.
     """
 
@@ -29,12 +29,12 @@ class Prefetch:
 
     @property
     def size(self) -> int:
-        """How many messages may be in hand."""
+        """How many messages may be unsettled."""
         return self._size
 
     @property
     def in_hand(self) -> int:
-        """How many messages are in hand on this channel."""
+        """How many messages are unsettled on this channel."""
         return self._current + self._older
 
     @property
@@ -48,7 +48,7 @@ class Prefetch:
         return 0 < self._granted <= self._current
 
     def reset(self) -> None:
-        """Begin with a new channel, on which nothing is in hand."""
+        """Begin with a new channel, on which nothing is unsettled."""
         self._current = self._older = 0
         self._last_tag = self._boundary = 0
         self._granted = 0
@@ -64,7 +64,7 @@ class Prefetch:
             self._is_outdated = self._granted > 0
 
     def grant(self) -> int:
-        """Return how many messages the next consumer may have in hand, and count from there."""
+        """Return how many messages the next consumer may have unsettled, and count from there."""
         self._older, self._current = self.in_hand, 0
         self._boundary = self._last_tag
         room = self._size - self._older

@@ -5,7 +5,7 @@ behind that. So whoever gives messages back must have taken all that were given 
 change places: a pass takes until the first message that was never handed out.
 
 It takes them through a consumer, not `basic.get`: each of those would be a consumer of its own, and
-the broker takes back what several had in hand in the order of the consumers' tags. Where there is
+the broker takes back what several had unsettled in the order of the consumers' tags. Where there is
 more than one, because the first had its hands full, their tags rise.
 """
 
@@ -57,7 +57,7 @@ class QueueBrowser:
         self._consumers = 0
 
     async def start(self, queue: str, *, prefetch: int) -> None:
-        """Begin, with so many messages in hand at first. Raises `DependencyError`."""
+        """Begin, with so many unsettled messages at first. Raises `DependencyError`."""
         self._queue = queue
         await self._consume(prefetch)
 

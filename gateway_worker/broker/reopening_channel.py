@@ -88,5 +88,5 @@ class ReopeningChannel:
                 serving.exception()
             is_closed = await close_channel(channel, timeout_seconds=CLOSE_TIMEOUT_SECONDS)
             if not is_closed and not self._connection.is_dead:
-                # What it has in hand would never come to anybody again.
+                # What it has unsettled would never come to anybody again.
                 self._connection.suspect(f"channel {self._name} does not close")

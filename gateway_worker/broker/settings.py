@@ -23,8 +23,8 @@ class BrokerSettings(BaseModel):
         unassigned_prefetch: The same for the queue of sessions without an owner; small, so that
             workers share it.
         attended_prefetch: The same for the queue of a worker that has died; large, because commands
-            that nobody can execute yet stay in hand, and because the order of what such a queue has
-            got back is known only once all of it has come.
+            that nobody can execute yet stay unsettled, and because the order of what such a queue
+            has got back is known only once all of it has come.
         heartbeat_seconds: A peer that is silent for three times as long is given up.
         connect_timeout_seconds: For one attempt to connect.
         startup_timeout_seconds: How long the first connection may take, over all attempts.

@@ -127,14 +127,14 @@ class Subscription:
             self._route(self, acks, message)
 
     def refuse(self) -> None:
-        """Hand on no more messages; those in hand can still be settled.
+        """Hand on no more messages; unsettled ones can still be settled.
 
         Where the order matters, a prefetch of them is kept here meanwhile.
         """
         self._set_wanted(wanted=False)
 
     def resize(self, size: int) -> None:
-        """Let so many messages be in hand from now on."""
+        """Let so many messages be unsettled from now on."""
         self._prefetch.resize(size)
         self._note_outdated()
 
@@ -211,7 +211,7 @@ class Subscription:
         async with acks.held():
             if not self._prefetch.is_full:
                 return
-            # What is in hand stays in hand, and in its place if it has to go back.
+            # What is unsettled stays unsettled, and in its place if it has to go back.
             await self._cancel(channel, tag)
             await self._consume(channel, acks)
         log.debug("consumer.resized", queue=self.queue, size=self._prefetch.size)

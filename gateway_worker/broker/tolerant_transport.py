@@ -3,7 +3,7 @@
 aiormq decodes a message's properties while it reads from the socket, and gives the connection up
 when that fails: a timestamp in microseconds or a routing key that is no UTF-8 is enough. The broker
 hands the message out again on the next connection, to this worker or to another, and each time
-counts a delivery for every other command in hand, until all of them are dead letters. And what
+counts a delivery for every other unsettled command, until all of them are dead letters. And what
 aio-pika can make no message of never reaches a consumer, but keeps its place in the prefetch. So
 frames are looked at before either sees them. What matters of a command is in its body. Of a body
 that is larger than anything that is read only the beginning goes on: see `oversize`.

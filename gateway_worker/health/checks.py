@@ -162,7 +162,7 @@ class Checks:
             await asyncio.sleep(self._pause_seconds(check, again))
 
     def _pause_seconds(self, check: Check, again: Backoff) -> float:
-        """Return when to ask again: soon, if it went away lately and the worker waits for it."""
+        """Return when to ask again: soon, if its outage is recent and the worker waits for it."""
         if self._states[check.name].ok:
             again.reset()
             return self._interval_seconds

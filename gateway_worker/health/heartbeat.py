@@ -167,7 +167,7 @@ class Heartbeat:
                     await stop.wait()
 
     async def farewell(self, kind: type[WorkerDraining] | type[WorkerStopped]) -> None:
-        """Say that the worker drains or has stopped; what is away is not waited for."""
+        """Say that the worker drains or has stopped; what is unavailable is not waited for."""
         load = self._report.last
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_LOOK_SECONDS):

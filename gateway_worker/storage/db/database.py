@@ -28,7 +28,7 @@ _ANSWER_SECONDS: Final = 2.0
 class Database:
     """A pool of connections, from `async with` to its end.
 
-    Opening connects to nothing: a database that is away fails the calls, not the start. Connections
+    Opening connects to nothing: one that is unavailable fails the calls, not the start. Connections
     are not tested over the network before each use. One that is known to be closed is not handed
     out, and one that turns out dead fails its call with `DependencyError`; both renew the pool.
 

@@ -1,7 +1,7 @@
 """When a worker counts as alive and when as gone: the terms that every statement about it shares.
 
 Between the two lies a while in which it is neither: a lease that has just run out because the
-database was away. Such a worker gets nothing new, and loses nothing either.
+database was unavailable. Such a worker gets nothing new, and loses nothing either.
 """
 
 from typing import Final

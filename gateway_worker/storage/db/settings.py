@@ -24,7 +24,7 @@ class DatabaseSettings(BaseModel):
         lock_timeout_seconds: The server ends a statement that waits longer for a row.
         answer_timeout_seconds: The client gives a connection up whose server is silent for so long;
             above `statement_timeout_seconds`, so that a live server speaks first.
-        startup_timeout_seconds: How long it may be away when a worker starts.
+        startup_timeout_seconds: How long it may be unavailable when a worker starts.
         recycle_seconds: Connections older than this are replaced when they are next taken.
     """
 

@@ -65,7 +65,7 @@ async def rotate(
         What was done. The old key may be thrown away if `unreadable` is 0.
 
     Raises:
-        DependencyError: The object store is away; what was rotated is, so run it again.
+        DependencyError: The object store is unavailable; what was rotated is, so run it again.
     """
     state = Rotation()
     found = [info.key for info in await bucket.find(ROOT) if is_copy(info.key)]
@@ -85,10 +85,10 @@ async def rotate(
             for key in found:
                 group.create_task(one(key))
     except ExceptionGroup as errors:
-        away = errors.subgroup(DependencyError)
-        if away is None:
+        outage = errors.subgroup(DependencyError)
+        if outage is None:
             raise
-        raise away.exceptions[0] from None
+        raise outage.exceptions[0] from None
     log.info("snapshots.rotated", rotated=state.rotated, unreadable=state.unreadable)
     return state
 

@@ -179,10 +179,10 @@ class ObjectSnapshots:
         return f"e{epoch:012d}-{stamp:013d}-{secrets.token_hex(4)}.snap"
 
     async def _known_now(self, session_id: str) -> KnownCopies | None:
-        """Return what is known; None if the database is away, or there is no such session.
+        """Return what is known; None if the database is unavailable, or there is no such session.
 
-        A copy is stored all the same: should this machine be lost with the database away, it is
-        found by its name.
+        A copy is stored all the same: should this machine be lost with the database unavailable, it
+        is found by its name.
         """
         try:
             return await self._register.known(session_id)
