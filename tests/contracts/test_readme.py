@@ -20,14 +20,30 @@ from gateway_contracts import (
     encode,
     parse_command,
 )
+from gateway_contracts.content import ARRIVING_KINDS, SENDABLE_KINDS
 from gateway_contracts.spec.examples import load_examples
 from tests.contracts.broker import channel, declare, publish, read
 
 TEXT = (Path(__file__).parents[2] / "contracts/README.md").read_text("utf-8")
 
 
+def section(title: str) -> str:
+    """Return what stands below a heading, up to the next one."""
+    return TEXT.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_the_table_of_kinds_has_every_kind_and_its_ways() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)`[^|]*\| (yes|no)[^|]*\| ([^|]+) \|",
+        section("What a message carries"),
+        re.MULTILINE,
+    )
+    assert {kind for kind, send, _ in rows if send == "yes"} == set(SENDABLE_KINDS)
+    assert {kind for kind, _, receive in rows if receive != "no"} == set(ARRIVING_KINDS)
+
+
 def test_the_table_of_errors_is_the_enum() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (yes|no) \| (.+) \|$", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (yes|no) \| (.+) \|$", section("Error codes"), re.MULTILINE)
     assert {code: retry == "yes" for code, retry, _ in rows} == {
         code.value: code.retryable for code in ErrorCode
     }

@@ -3,13 +3,20 @@
 from gateway_contracts import (
     CommandFailed,
     CommandSucceeded,
+    EditToSend,
     MessageReceived,
+    MessageSend,
+    MessageSendData,
+    MessageTarget,
+    ReplyTarget,
     SessionQr,
     SessionState,
     StatusReason,
     TextContent,
 )
+from gateway_worker.sandbox.service.fault_rules import Delay, Point, Rule, Who
 from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
+from tests.support.eventually import eventually
 
 
 async def test_a_restart_needs_no_new_qr(gateway: Gateway) -> None:
@@ -108,3 +115,41 @@ async def test_a_kill_in_the_middle_of_sending_doubles_nothing(gateway: Gateway)
     assert len(texts) == len(set(texts))
     assert set(sent) <= set(texts)
     assert texts == [*sorted(texts[:-1], key=int), "the end"]
+
+
+async def test_an_edit_whose_worker_dies_is_done_once(gateway: Gateway) -> None:
+    """Its host finishes it and notes that: so it has succeeded, and the history has what it did."""
+    shop = await gateway.sandbox.add_phone(SHOP)
+    ada = await gateway.sandbox.add_phone(ADA)
+    await gateway.link("shop", shop)
+    ours = (await gateway.send("shop", ADA, "helo")).message_id
+    faults = gateway.sandbox.service.faults
+    late = Rule(
+        id="late",
+        point=Point.ACK,
+        who=Who(number=SHOP),
+        effect=Delay(seconds=2),
+        times=1,
+    )
+    faults.add(late)
+    edit = MessageSend(
+        source=gateway.backend.source,
+        subject="shop",
+        data=MessageSendData(
+            to=ADA, content=EditToSend(target=MessageTarget(message_id=ours), text="hello")
+        ),
+    )
+
+    await gateway.backend.publish(edit)
+    await eventually(lambda: (found := faults.find("late")) and found.applied, timeout_seconds=20)
+    gateway.worker.process.kill()
+    await eventually(lambda: not gateway.worker.is_running, timeout_seconds=20)
+    await gateway.worker.start()
+    outcome = await gateway.backend.outcome(edit.id)
+    await gateway.send("shop", ADA, "and?", reply_to=ReplyTarget(message_id=ours))
+
+    assert isinstance(outcome, CommandSucceeded), outcome
+    texts, edited, reply = [await ada.next_message(timeout=20) for _ in range(3)]
+    assert (texts.kind, edited.kind, edited.target_id) == ("text", "edit", ours)
+    context = reply.content["extendedTextMessage"]["contextInfo"]
+    assert context["quotedMessage"] == {"conversation": "hello"}
