@@ -96,8 +96,10 @@ def _follow(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
     metrics.follow(metrics.passed_over, lambda: parts.outbox.relay.passed_over)
     metrics.follow(metrics.claims_ignored, lambda: stats().claims_ignored)
     metrics.follow(metrics.oversized, lambda: stats().oversized)
-    metrics.follow(metrics.events_ignored, lambda: parts.commands.dispatcher.events_ignored)
-    metrics.follow(metrics.refusals_untold, lambda: parts.commands.dispatcher.refusals_untold)
+    metrics.follow(
+        metrics.events_ignored, lambda: parts.commands.dispatcher.refusals.events_ignored
+    )
+    metrics.follow(metrics.refusals_untold, lambda: parts.commands.dispatcher.refusals.untold)
     metrics.follow(metrics.swallowed_messages, lambda: adapters.hosts.notices["message_lost"])
     troubles = adapters.snapshots.troubles
     for kind in SNAPSHOT_TROUBLES:

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from gateway_worker.commands.attempts import Attempts, RetryPolicy
-from gateway_worker.commands.dispatcher import HOLD_SECONDS, ROOM_SECONDS, Dispatcher
+from gateway_worker.commands.dispatcher import HOLD_SECONDS, Dispatcher
 from gateway_worker.commands.execution import Executor, Observer
 from gateway_worker.commands.forwarding import CommandForwarder, Forwarder
 from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.ports import InboxStore, Postponer
 from gateway_worker.commands.replaying import Replays
+from gateway_worker.commands.waiting_creations import ROOM_SECONDS
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import MessageStore, Recorder

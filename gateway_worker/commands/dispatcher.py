@@ -12,45 +12,33 @@ the latter has a bound of its own.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import structlog
 
 from gateway_contracts import (
-    MAX_COMMAND_BYTES,
-    NO_SESSION,
-    Command,
     CommandRejectedError,
-    SessionCreate,
-    is_event_type,
-    oversized_command,
-    parse_command,
-    readable_id,
-    session_id_in,
 )
 from gateway_worker.commands.command_router import CommandRouter, Route
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
-from gateway_worker.commands.handlers import HANDLERS
 from gateway_worker.commands.handover_path import Step
 from gateway_worker.commands.hold_back_queues import HoldBackQueues
-from gateway_worker.commands.outcomes import Outcomes, is_misrouted
+from gateway_worker.commands.outcomes import is_misrouted
+from gateway_worker.commands.peer_requests import PeerRequests
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
-from gateway_worker.commands.scheduler import Lane, Scheduler, Ticket, Turn, WithdrawnError
+from gateway_worker.commands.refusals import Refusals
+from gateway_worker.commands.scheduler import Lane, Scheduler, Turn, WithdrawnError
+from gateway_worker.commands.waiting_creations import ROOM_SECONDS, WaitingCreations
+from gateway_worker.commands.work import InterleavedJob, Work, lane_of, read_delivery
 from gateway_worker.errors import (
-    CapacityError,
     DependencyError,
-    GatewayError,
     PermanentError,
     RetryableError,
-    SessionNotFoundError,
 )
-from gateway_worker.runtime.rate_limit import RateLimiter, TokenBucket
 from gateway_worker.runtime.retry import Backoff
-from gateway_worker.sessions.ownership.manager import OwnedElsewhereError, SessionManager
+from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.peer_messages import (
-    MAX_PEER_MESSAGE_BYTES,
     PeerMessage,
     PeerMessageError,
     PeerMessageKind,
@@ -67,53 +55,12 @@ _STRANDED_PAUSE_SECONDS = 1.0
 _MANY_HOPS = 8
 """A command that was sent on so often goes round in a circle."""
 
-ROOM_SECONDS = 300.0
-"""How long a creation waits for a worker with room while the whole fleet has none."""
-
 HOLD_SECONDS = 120.0
 """How long a command waits for older ones in the queues of its session's former owners. Then it
 fails, for those queues cannot be read; it is not executed out of its order."""
 
-REFUSALS_PER_SECOND = 20.0
-"""How many refusals one `source` is told in the long run; of all sources, five times as many."""
-REFUSALS_AT_ONCE = 200.0
-
 _FAULTS = 4
 """How often a command may fail in a way that nobody has foreseen, before it is given up."""
-
-InterleavedJob = Callable[[], Awaitable[None]]
-"""Something of the worker's own to be done between two commands of a session."""
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
-class Work:
-    """A delivery with what is in it, or with the reason why that cannot be read.
-
-    Attributes:
-        arrived: When it came, by the monotonic clock.
-        lane: What it is to the others of its session.
-        ticket: Its place among them.
-        alarms: What ends its waiting.
-        failure: Why it is not to be executed any more; it has been waiting for too long.
-        look_again: When to ask next whether its session is stranded, by the monotonic clock.
-        has_ended: Whether it has an outcome.
-    """
-
-    delivery: Delivery
-    content: Command | PeerMessage | CommandRejectedError | PeerMessageError
-    arrived: float
-    lane: Lane
-    ticket: "Ticket[Work | InterleavedJob] | None" = None
-    alarms: list[asyncio.TimerHandle] = field(default_factory=list)
-    failure: GatewayError | None = None
-    look_again: float = 0.0
-    has_ended: bool = False
-
-    def rest(self) -> None:
-        """Stop the alarms: it has ended."""
-        for alarm in self.alarms:
-            alarm.cancel()
-        self.alarms.clear()
 
 
 class Dispatcher:
@@ -128,8 +75,7 @@ class Dispatcher:
         room_seconds: See `ROOM_SECONDS`.
 
     Attributes:
-        events_ignored: How many events came in as if they were commands.
-        refusals_untold: How many refusals were not told, because there were too many.
+        refusals: What was no command.
         misrouted: How many commands came another way than by the key of their session.
     """
 
@@ -147,19 +93,15 @@ class Dispatcher:
         self._executor = executor
         self._forwarder = forwarder
         self._router = CommandRouter(manager=manager)
-        self._outcomes = Outcomes(worker_id=worker_id)
-        self._refusals = _refusal_limiter()
-        self.events_ignored = 0
-        self.refusals_untold = 0
+        self.refusals = Refusals(worker_id=worker_id, manager=manager, executor=executor)
         self._held_watchers: list[Callable[[int], None]] = []
-        self._room_seconds = room_seconds
-        self._is_full = False
-        self._without_room: set[Work] = set()
+        self._creations = WaitingCreations(manager=manager, room_seconds=room_seconds)
         self.misrouted = 0
         self._hold_seconds = hold_seconds
         self._hold_back_queues: HoldBackQueues[Work] = HoldBackQueues(
             manager=manager, on_held=self._tell_held
         )
+        self._peer_requests = PeerRequests(manager=manager, hold_back_queues=self._hold_back_queues)
         self._scheduler: Scheduler[Work | InterleavedJob] = Scheduler(
             handle=self._handle, on_stuck=self._tell_held
         )
@@ -182,20 +124,20 @@ class Dispatcher:
     @property
     def without_room(self) -> int:
         """Creations that wait here for a worker with room."""
-        return len(self._without_room)
+        return len(self._creations)
 
     def note_full(self, *, is_full: bool) -> None:
         """Note whether the whole fleet has no room: then creations wait here, with a bound."""
-        self._is_full = is_full
+        self._creations.is_full = is_full
 
     def accept(self, delivery: Delivery) -> None:
         """Queue a delivery after the others of its session and lane."""
-        key, content = _read(delivery)
+        key, content = read_delivery(delivery)
         work = Work(
             delivery=delivery,
             content=content,
             arrived=time.monotonic(),
-            lane=_lane_of(content),
+            lane=lane_of(content),
         )
         work.ticket = self._scheduler.post(key, work, lane=work.lane)
         if not isinstance(content, PeerMessage | CommandRejectedError | PeerMessageError):
@@ -297,7 +239,7 @@ class Dispatcher:
             await work()
             return
         if isinstance(work.content, CommandRejectedError):
-            await self._refuse(work.delivery, work.content, arrived=work.arrived)
+            await self.refusals.refuse(work.delivery, work.content, arrived=work.arrived)
         elif isinstance(work.content, PeerMessageError):
             log.error("control.unreadable", reason=str(work.content))
             refusal = Refusal(code="internal", reason=str(work.content))
@@ -335,7 +277,7 @@ class Dispatcher:
             finally:
                 if work.delivery.is_settled:
                     work.rest()
-                    self._without_room.discard(work)
+                    self._creations.discard(work)
 
     async def _insist(
         self, session_id: str, work: Work, turn: Turn[Work | InterleavedJob] | None
@@ -378,7 +320,7 @@ class Dispatcher:
             if not work.has_ended:
                 self._hold_back_queues.lose(session_id, work)
             return True
-        if self._awaits_room(work):
+        if self._creations.must_wait(work, is_overdue=self._is_overdue(work)):
             return False
         control = content if isinstance(content, PeerMessage) else None
         route = await self._router.find_route(session_id, delivery, control)
@@ -399,18 +341,6 @@ class Dispatcher:
             return await self._take(session_id, work, route, turn)
         return await self._obey(session_id, work, control, is_over=route.is_over)
 
-    def _awaits_room(self, work: Work) -> bool:
-        """Whether it is a creation for which there is no room anywhere, and may be soon."""
-        is_new = isinstance(work.content, SessionCreate) and work.delivery.unassigned
-        waits = is_new and self._is_full and not self._manager.registry.has_room
-        if waits and time.monotonic() - work.arrived >= self._room_seconds:
-            work.failure = CapacityError("no worker has had room for it")
-        if waits and work.failure is None and not self._is_overdue(work):
-            self._without_room.add(work)
-            return True
-        self._without_room.discard(work)
-        return False
-
     async def _send_on(self, session_id: str, work: Work, route: Route, step: Step) -> bool:
         """Send a delivery to the worker that it belongs to next; False if it did not go out."""
         if work.delivery.hops >= _MANY_HOPS and await self._run_stranded(session_id, work):
@@ -426,7 +356,7 @@ class Dispatcher:
         """Execute a command that is for us, or hold it; False if it turns out not to be."""
         content = work.content
         assert not isinstance(content, CommandRejectedError | PeerMessage | PeerMessageError)
-        if route.where.pending and not await self._has_arrived(session_id):
+        if route.where.pending and not await self._peer_requests.begin(session_id):
             return False
         if work.failure is not None:
             await self._executor.fail(work.delivery, content, work.failure, arrived=work.arrived)
@@ -469,39 +399,13 @@ class Dispatcher:
         await work.delivery.settle(Settlement.ACK)
         return True
 
-    async def _has_arrived(self, session_id: str) -> bool:
-        """Begin with a session of ours whose commands come before it; False if it is not ours."""
-        if self._manager.registry.epoch_of(session_id) is None:
-            try:
-                await self._manager.find(session_id)
-            except OwnedElsewhereError:
-                return False
-            except GatewayError as error:  # the command will be told so
-                log.info("session.not_begun", reason=str(error))
-        return True
-
     async def _obey(
         self, session_id: str, work: Work, control: PeerMessage, *, is_over: bool
     ) -> bool:
         """Do what another worker asks of the owner of a session; False if that is not us."""
-        released: list[Work] = []
-        try:
-            match control.kind:
-                case PeerMessageKind.ADOPT:
-                    await self._manager.adopt_given(session_id)
-                case PeerMessageKind.MARKER:
-                    if not is_over:
-                        await self._manager.find(session_id)
-                    released = await self._hold_back_queues.pass_marker(session_id, control.epoch)
-                case PeerMessageKind.FORWARDED:
-                    if not await self._manager.record_forwarded(
-                        session_id, control.events, epoch=control.epoch
-                    ):
-                        return False
-        except OwnedElsewhereError:
+        released = await self._peer_requests.obey(session_id, control, is_over=is_over)
+        if released is None:
             return False
-        except SessionNotFoundError:
-            log.info("control.session_gone")
         await work.delivery.settle(Settlement.ACK)
         for waiting in reversed(released):  # before all that came after the marker
             if waiting.delivery.is_settled:  # a later delivery of it waits
@@ -511,107 +415,6 @@ class Dispatcher:
                 session_id, waiting, lane=waiting.lane, first=True
             )
         return True
-
-    async def _refuse(
-        self, delivery: Delivery, rejected: CommandRejectedError, *, arrived: float
-    ) -> None:
-        """Tell the sender if that may be, and put the body to the dead letters.
-
-        An event that has come back is neither answered nor kept: its answer would come back too.
-        """
-        if rejected.is_event or is_event_type(delivery.message_type or ""):
-            self.events_ignored += 1
-            log.warning("command.is_an_event", event_type=_known_type(rejected))
-            await delivery.settle(Settlement.ACK)
-            return
-        error, (command_id, session_id) = rejected.error, _sender_of(delivery, rejected)
-        log.warning(
-            "command.refused",
-            command_id=command_id,
-            session_id=session_id,
-            code=error.code,
-            pointers=[fault.pointer for fault in error.errors],
-        )
-        refusal = None
-        # A worker sends no commands: what says so is an event in disguise.
-        if command_id is not None and not rejected.is_workers and self._may_tell(rejected):
-            refusal = self._outcomes.refusal(
-                rejected,
-                command_id=command_id,
-                session_id=session_id,
-                epoch=self._manager.registry.epoch_of(session_id),
-                command_type=readable_id(delivery.message_type),
-            )
-        kind = rejected.command_type or "unreadable"
-        await self._executor.bury(delivery, kind, refusal, error, arrived=arrived)
-
-    def _may_tell(self, rejected: CommandRejectedError) -> bool:
-        """Whether a refusal may be told: whoever sends rubbish gets so many answers and no more."""
-        if self._refusals.take(rejected.source or ""):
-            return True
-        self.refusals_untold += 1
-        log.warning("command.refusal_not_told", command_id=rejected.command_id)
-        return False
-
-
-def _refusal_limiter() -> RateLimiter:
-    return RateLimiter(
-        each=lambda: TokenBucket(per_second=REFUSALS_PER_SECOND, at_once=REFUSALS_AT_ONCE),
-        together=TokenBucket(per_second=REFUSALS_PER_SECOND * 5, at_once=REFUSALS_AT_ONCE * 5),
-    )
-
-
-def _known_type(rejected: CommandRejectedError) -> str | None:
-    """Return the type of an event that this version knows; another text is the sender's."""
-    known = rejected.command_type is not None and is_event_type(rejected.command_type)
-    return rejected.command_type if known else None
-
-
-def _read(
-    delivery: Delivery,
-) -> tuple[str, Command | PeerMessage | CommandRejectedError | PeerMessageError]:
-    """Return the mailbox of a delivery and what is in it."""
-    if delivery.control is not None:
-        if delivery.size_bytes > MAX_PEER_MESSAGE_BYTES:
-            return "unreadable", PeerMessageError(
-                f"a control message of {delivery.size_bytes} bytes"
-            )
-        try:
-            control = PeerMessage.decode(delivery.control, delivery.body)
-        except PeerMessageError as error:
-            return "unreadable", error
-        return control.session_id, control
-    try:
-        if delivery.size_bytes > MAX_COMMAND_BYTES:
-            raise oversized_command(delivery.body, size_bytes=delivery.size_bytes)
-        command = parse_command(delivery.body)
-    except CommandRejectedError as rejected:
-        return rejected.session_id or "unreadable", rejected
-    return command.subject, command
-
-
-def _lane_of(content: Command | PeerMessage | CommandRejectedError | PeerMessageError) -> Lane:
-    """Say what a delivery is to the others of its session."""
-    match content:
-        case CommandRejectedError() | PeerMessageError():
-            return Lane.FREE
-        case PeerMessage():
-            # A marker says that all before it has come: it must not overtake a command.
-            return Lane.SENDS if content.kind is PeerMessageKind.MARKER else Lane.PEERS
-        case command:
-            return HANDLERS[command.type].lane
-
-
-def _sender_of(delivery: Delivery, rejected: CommandRejectedError) -> tuple[str | None, str]:
-    """Return the id of what is no command, and the session that it was for, as far as they are.
-
-    What the body does not say the properties may: the message id and the routing key.
-    """
-    command_id = rejected.command_id or readable_id(delivery.message_id)
-    session_id = rejected.session_id
-    if session_id is None and not rejected.has_subject:
-        session_id = session_id_in(delivery.first_routing_key)
-    return command_id, session_id or NO_SESSION
 
 
 async def _pause(turn: Turn[Work | InterleavedJob] | None, seconds: float) -> None:

@@ -10,8 +10,8 @@ import sys
 from pydantic import SecretStr
 
 from gateway_worker.broker import Broker, BrokerSettings
-from gateway_worker.commands.dispatcher import _read
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
+from gateway_worker.commands.work import read_delivery
 
 WORKER = "reader"
 REFUSAL = Refusal(code="invalid_command", reason="it cannot be read")
@@ -25,7 +25,7 @@ class Sink:
 
     def accept(self, delivery: Delivery) -> None:
         """Read a delivery and settle it."""
-        _, content = _read(delivery)
+        _, content = read_delivery(delivery)
         is_bad = isinstance(content, Exception)
         settlement = Settlement.DEAD if is_bad else Settlement.ACK
         task = asyncio.create_task(delivery.settle(settlement, REFUSAL if is_bad else None))

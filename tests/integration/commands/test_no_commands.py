@@ -68,7 +68,7 @@ async def test_an_event_that_comes_in_as_a_command_has_no_effect(
 ) -> None:
     """No answer, which would come back too; no dead letter, which would be a copy of everything."""
     await backend.publish_raw(body, session_id="a", message_id="e1", kind=EVENT.type)
-    await eventually(lambda: station.dispatcher.events_ignored == 1)
+    await eventually(lambda: station.dispatcher.refusals.events_ignored == 1)
 
     assert await answered(backend) == 1
     assert dead_letters._letters.empty()
@@ -80,7 +80,7 @@ async def test_an_event_whose_body_says_nothing_is_known_by_its_type(
 ) -> None:
     """The broker's property is what is left of it."""
     await backend.publish_raw(b"rubbish", session_id="a", message_id="e1", kind=EVENT.type)
-    await eventually(lambda: station.dispatcher.events_ignored == 1)
+    await eventually(lambda: station.dispatcher.refusals.events_ignored == 1)
     assert await answered(backend) == 1
 
 
@@ -130,7 +130,7 @@ async def test_output_that_is_joined_to_the_input_makes_no_loop(
         beats = await channel.get_exchange(topology.heartbeats)
         await beats.publish(aio_pika.Message(encode(EVENT)), routing_key="worker.heartbeat.w")
     if way != "unrouted":
-        await eventually(lambda: station.dispatcher.events_ignored >= 1)
+        await eventually(lambda: station.dispatcher.refusals.events_ignored >= 1)
     await nothing_is_left(station)
     assert await answered(backend) == 4, "each question has one answer"
 
@@ -152,7 +152,7 @@ async def test_refusals_are_told_so_often_and_no_more(
             tasks.create_task(backend.publish_raw(rubbish("/backends/loud"), session_id="a"))
     letters = [await dead_letters.next() for _ in range(FLOOD)]
     assert {letter.code for letter in letters} == {ErrorCode.INVALID_COMMAND}
-    untold = station.dispatcher.refusals_untold
+    untold = station.dispatcher.refusals.untold
     assert untold > 0
     told = [event for event in backend.events_of("a") if isinstance(event, CommandFailed)]
     assert len(told) <= FLOOD - untold
@@ -164,4 +164,4 @@ async def test_refusals_are_told_so_often_and_no_more(
             == FLOOD - untold + 1
         )
     )
-    assert station.dispatcher.refusals_untold == untold
+    assert station.dispatcher.refusals.untold == untold

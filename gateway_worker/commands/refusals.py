@@ -1,0 +1,110 @@
+"""What is no command: told to its sender as far as that may be, and kept among the dead letters."""
+
+import structlog
+
+from gateway_contracts import (
+    NO_SESSION,
+    CommandRejectedError,
+    is_event_type,
+    readable_id,
+    session_id_in,
+)
+from gateway_worker.commands.execution import Executor
+from gateway_worker.commands.outcomes import Outcomes
+from gateway_worker.commands.ports import Delivery, Settlement
+from gateway_worker.runtime.rate_limit import RateLimiter, TokenBucket
+from gateway_worker.sessions.ownership.manager import SessionManager
+
+log = structlog.get_logger(__name__)
+
+REFUSALS_PER_SECOND = 20.0
+"""How many refusals one `source` is told in the long run; of all sources, five times as many."""
+REFUSALS_AT_ONCE = 200.0
+
+
+class Refusals:
+    """Refuses what cannot be read as a command.
+
+    Args:
+        worker_id: This worker.
+        manager: Its sessions.
+        executor: Announces refusals and buries what is refused.
+
+    Attributes:
+        events_ignored: How many events came in as if they were commands.
+        untold: How many refusals were not told, because there were too many.
+    """
+
+    def __init__(self, *, worker_id: str, manager: SessionManager, executor: Executor) -> None:
+        self._manager = manager
+        self._executor = executor
+        self._outcomes = Outcomes(worker_id=worker_id)
+        self._limiter = _refusal_limiter()
+        self.events_ignored = 0
+        self.untold = 0
+
+    async def refuse(
+        self, delivery: Delivery, rejected: CommandRejectedError, *, arrived: float
+    ) -> None:
+        """Tell the sender if that may be, and put the body to the dead letters.
+
+        An event that has come back is neither answered nor kept: its answer would come back too.
+        """
+        if rejected.is_event or is_event_type(delivery.message_type or ""):
+            self.events_ignored += 1
+            log.warning("command.is_an_event", event_type=_known_type(rejected))
+            await delivery.settle(Settlement.ACK)
+            return
+        error, (command_id, session_id) = rejected.error, _sender_of(delivery, rejected)
+        log.warning(
+            "command.refused",
+            command_id=command_id,
+            session_id=session_id,
+            code=error.code,
+            pointers=[fault.pointer for fault in error.errors],
+        )
+        refusal = None
+        # A worker sends no commands: what says so is an event in disguise.
+        if command_id is not None and not rejected.is_workers and self._may_tell(rejected):
+            refusal = self._outcomes.refusal(
+                rejected,
+                command_id=command_id,
+                session_id=session_id,
+                epoch=self._manager.registry.epoch_of(session_id),
+                command_type=readable_id(delivery.message_type),
+            )
+        kind = rejected.command_type or "unreadable"
+        await self._executor.bury(delivery, kind, refusal, error, arrived=arrived)
+
+    def _may_tell(self, rejected: CommandRejectedError) -> bool:
+        """Whether a refusal may be told: whoever sends rubbish gets so many answers and no more."""
+        if self._limiter.take(rejected.source or ""):
+            return True
+        self.untold += 1
+        log.warning("command.refusal_not_told", command_id=rejected.command_id)
+        return False
+
+
+def _refusal_limiter() -> RateLimiter:
+    return RateLimiter(
+        each=lambda: TokenBucket(per_second=REFUSALS_PER_SECOND, at_once=REFUSALS_AT_ONCE),
+        together=TokenBucket(per_second=REFUSALS_PER_SECOND * 5, at_once=REFUSALS_AT_ONCE * 5),
+    )
+
+
+def _known_type(rejected: CommandRejectedError) -> str | None:
+    """Return the type of an event that this version knows; another text is the sender's."""
+    known = rejected.command_type is not None and is_event_type(rejected.command_type)
+    return rejected.command_type if known else None
+
+
+def _sender_of(delivery: Delivery, rejected: CommandRejectedError) -> tuple[str | None, str]:
+    """Return the id of what is no command, and the session that it was for, as far as they are.
+
+    What the body does not say the properties may: the message id and the routing key.
+    """
+    command_id = rejected.command_id or readable_id(delivery.message_id)
+    session_id = rejected.session_id
+    if session_id is None and not rejected.has_subject:
+        session_id = session_id_in(delivery.first_routing_key)
+    return command_id, session_id or NO_SESSION

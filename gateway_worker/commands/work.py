@@ -1,0 +1,92 @@
+"""A delivery on its way through the dispatcher, with what is in it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from gateway_contracts import (
+    MAX_COMMAND_BYTES,
+    Command,
+    CommandRejectedError,
+    oversized_command,
+    parse_command,
+)
+from gateway_worker.commands.handlers import HANDLERS
+from gateway_worker.commands.ports import Delivery
+from gateway_worker.commands.scheduler import Lane, Ticket
+from gateway_worker.errors import GatewayError
+from gateway_worker.sessions.peer_messages import (
+    MAX_PEER_MESSAGE_BYTES,
+    PeerMessage,
+    PeerMessageError,
+    PeerMessageKind,
+)
+
+InterleavedJob = Callable[[], Awaitable[None]]
+"""Something of the worker's own to be done between two commands of a session."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Work:
+    """A delivery with what is in it, or with the reason why that cannot be read.
+
+    Attributes:
+        arrived: When it came, by the monotonic clock.
+        lane: What it is to the others of its session.
+        ticket: Its place among them.
+        alarms: What ends its waiting.
+        failure: Why it is not to be executed any more; it has been waiting for too long.
+        look_again: When to ask next whether its session is stranded, by the monotonic clock.
+        has_ended: Whether it has an outcome.
+    """
+
+    delivery: Delivery
+    content: Command | PeerMessage | CommandRejectedError | PeerMessageError
+    arrived: float
+    lane: Lane
+    ticket: "Ticket[Work | InterleavedJob] | None" = None
+    alarms: list[asyncio.TimerHandle] = field(default_factory=list)
+    failure: GatewayError | None = None
+    look_again: float = 0.0
+    has_ended: bool = False
+
+    def rest(self) -> None:
+        """Stop the alarms: it has ended."""
+        for alarm in self.alarms:
+            alarm.cancel()
+        self.alarms.clear()
+
+
+def read_delivery(
+    delivery: Delivery,
+) -> tuple[str, Command | PeerMessage | CommandRejectedError | PeerMessageError]:
+    """Return the mailbox of a delivery and what is in it."""
+    if delivery.control is not None:
+        if delivery.size_bytes > MAX_PEER_MESSAGE_BYTES:
+            return "unreadable", PeerMessageError(
+                f"a control message of {delivery.size_bytes} bytes"
+            )
+        try:
+            control = PeerMessage.decode(delivery.control, delivery.body)
+        except PeerMessageError as error:
+            return "unreadable", error
+        return control.session_id, control
+    try:
+        if delivery.size_bytes > MAX_COMMAND_BYTES:
+            raise oversized_command(delivery.body, size_bytes=delivery.size_bytes)
+        command = parse_command(delivery.body)
+    except CommandRejectedError as rejected:
+        return rejected.session_id or "unreadable", rejected
+    return command.subject, command
+
+
+def lane_of(content: Command | PeerMessage | CommandRejectedError | PeerMessageError) -> Lane:
+    """Say what a delivery is to the others of its session."""
+    match content:
+        case CommandRejectedError() | PeerMessageError():
+            return Lane.FREE
+        case PeerMessage():
+            # A marker says that all before it has come: it must not overtake a command.
+            return Lane.SENDS if content.kind is PeerMessageKind.MARKER else Lane.PEERS
+        case command:
+            return HANDLERS[command.type].lane
