@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from gateway_worker.commands.attempts import Attempts, RetryPolicy
 from gateway_worker.commands.dispatcher import HOLD_SECONDS, Dispatcher
-from gateway_worker.commands.execution import Executor, Observer
+from gateway_worker.commands.ends import CommandEnds, Observer
+from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import CommandForwarder, Forwarder
 from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.ports import InboxStore, Postponer
 from gateway_worker.commands.replaying import Replays
+from gateway_worker.commands.stranded_execution import StrandedExecutor
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.ownership.manager import SessionManager
@@ -69,24 +71,26 @@ def build_commands(
         room_seconds: See `ROOM_SECONDS`.
     """
     inbox = Inbox(store=ports.entries)
-    executor = Executor(
+    attempts = Attempts(
         worker_id=worker_id,
-        context=Context(manager=manager, messages=ports.messages, replays=ports.replays),
-        attempts=Attempts(
-            worker_id=worker_id,
-            manager=manager,
-            inbox=inbox,
-            postponer=ports.postponer,
-            clock=clock,
-            retry_policy=retry_policy,
-        ),
-        recorder=ports.recorder,
-        observe=ports.observe,
+        manager=manager,
+        inbox=inbox,
+        postponer=ports.postponer,
+        clock=clock,
+        retry_policy=retry_policy,
     )
+    ends = CommandEnds(
+        worker_id=worker_id, manager=manager, recorder=ports.recorder, observe=ports.observe
+    )
+    context = Context(manager=manager, messages=ports.messages, replays=ports.replays)
     dispatcher = Dispatcher(
         worker_id=worker_id,
         manager=manager,
-        executor=executor,
+        executor=Executor(context=context, attempts=attempts, ends=ends),
+        stranded=StrandedExecutor(
+            worker_id=worker_id, manager=manager, attempts=attempts, ends=ends
+        ),
+        ends=ends,
         forwarder=Forwarder(publisher=ports.forwarder),
         hold_seconds=hold_seconds,
         room_seconds=room_seconds,

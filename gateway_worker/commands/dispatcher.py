@@ -20,6 +20,7 @@ from gateway_contracts import (
     CommandRejectedError,
 )
 from gateway_worker.commands.command_router import CommandRouter, Route
+from gateway_worker.commands.ends import CommandEnds
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.handover_path import Step
@@ -29,6 +30,7 @@ from gateway_worker.commands.peer_requests import PeerRequests
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
 from gateway_worker.commands.refusals import Refusals
 from gateway_worker.commands.scheduler import Lane, Scheduler, Turn, WithdrawnError
+from gateway_worker.commands.stranded_execution import StrandedExecutor
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS, WaitingCreations
 from gateway_worker.commands.work import InterleavedJob, Work, lane_of, read_delivery
 from gateway_worker.errors import (
@@ -70,6 +72,8 @@ class Dispatcher:
         worker_id: This worker.
         manager: The sessions of this worker, and who owns the others.
         executor: Executes commands of this worker's sessions.
+        stranded: Ends those of sessions that nobody can run.
+        ends: Gives commands up.
         forwarder: Sends on what another worker owns.
         hold_seconds: See `HOLD_SECONDS`.
         room_seconds: See `ROOM_SECONDS`.
@@ -85,15 +89,19 @@ class Dispatcher:
         worker_id: str,
         manager: SessionManager,
         executor: Executor,
+        stranded: StrandedExecutor,
+        ends: CommandEnds,
         forwarder: Forwarder,
         hold_seconds: float = HOLD_SECONDS,
         room_seconds: float = ROOM_SECONDS,
     ) -> None:
         self._manager = manager
         self._executor = executor
+        self._stranded = stranded
+        self._ends = ends
         self._forwarder = forwarder
         self._router = CommandRouter(manager=manager)
-        self.refusals = Refusals(worker_id=worker_id, manager=manager, executor=executor)
+        self.refusals = Refusals(worker_id=worker_id, manager=manager, ends=ends)
         self._held_watchers: list[Callable[[int], None]] = []
         self._creations = WaitingCreations(manager=manager, room_seconds=room_seconds)
         self.misrouted = 0
@@ -272,7 +280,7 @@ class Dispatcher:
                     refusal = Refusal(code="internal", reason="the gateway failed")
                     await work.delivery.settle(Settlement.DEAD, refusal)
                 else:
-                    await self._executor.give_up(work.delivery, content, arrived=work.arrived)
+                    await self._ends.give_up(work.delivery, content, arrived=work.arrived)
                     await self._end(session_id, work)
             finally:
                 if work.delivery.is_settled:
@@ -390,9 +398,7 @@ class Dispatcher:
         if row is None:
             return False
         if not isinstance(content, PeerMessage):
-            return await self._executor.run_stranded(
-                work.delivery, content, row, arrived=work.arrived
-            )
+            return await self._stranded.run(work.delivery, content, row, arrived=work.arrived)
         if content.kind is PeerMessageKind.FORWARDED:
             return False  # kept for its owner; nothing waits for it
         # Whoever has the session next sends its markers again.

@@ -9,7 +9,7 @@ from gateway_contracts import (
     readable_id,
     session_id_in,
 )
-from gateway_worker.commands.execution import Executor
+from gateway_worker.commands.ends import CommandEnds
 from gateway_worker.commands.outcomes import Outcomes
 from gateway_worker.commands.ports import Delivery, Settlement
 from gateway_worker.runtime.rate_limit import RateLimiter, TokenBucket
@@ -28,16 +28,16 @@ class Refusals:
     Args:
         worker_id: This worker.
         manager: Its sessions.
-        executor: Announces refusals and buries what is refused.
+        ends: Announces refusals and buries what is refused.
 
     Attributes:
         events_ignored: How many events came in as if they were commands.
         untold: How many refusals were not told, because there were too many.
     """
 
-    def __init__(self, *, worker_id: str, manager: SessionManager, executor: Executor) -> None:
+    def __init__(self, *, worker_id: str, manager: SessionManager, ends: CommandEnds) -> None:
         self._manager = manager
-        self._executor = executor
+        self._ends = ends
         self._outcomes = Outcomes(worker_id=worker_id)
         self._limiter = _refusal_limiter()
         self.events_ignored = 0
@@ -74,7 +74,7 @@ class Refusals:
                 command_type=readable_id(delivery.message_type),
             )
         kind = rejected.command_type or "unreadable"
-        await self._executor.bury(delivery, kind, refusal, error, arrived=arrived)
+        await self._ends.bury(delivery, kind, refusal, error, arrived=arrived)
 
     def _may_tell(self, rejected: CommandRejectedError) -> bool:
         """Whether a refusal may be told: whoever sends rubbish gets so many answers and no more."""

@@ -1,0 +1,174 @@
+"""How a command ends: what is committed for it, and what becomes of its delivery."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from gateway_contracts import Command, ErrorBody, ErrorCode
+from gateway_worker.commands.handlers import Effect
+from gateway_worker.commands.outcomes import Outcomes, warned
+from gateway_worker.commands.ports import Delivery, Entry, Refusal, Settlement, Verdict
+from gateway_worker.commands.stopwatch import Stopwatch
+from gateway_worker.errors import GatewayError, InvalidCommandError, PermanentError
+from gateway_worker.sessions.changes import Change, Committed
+from gateway_worker.sessions.ownership.manager import SessionManager
+from gateway_worker.sessions.ports import Recorder
+
+log = structlog.get_logger(__name__)
+
+_DEAD = frozenset(
+    {
+        ErrorCode.INVALID_COMMAND,
+        ErrorCode.SESSION_NOT_FOUND,
+        ErrorCode.EXPIRED,
+    }
+)
+"""Commands that could not be executed as they are: an operator may want to see them."""
+
+Observer = Callable[[str, str, Stopwatch], None]
+"""Called with a command's type, its outcome (`succeeded` or an error code) and its times."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """What is to be committed for a command, and what it is called."""
+
+    name: str
+    change: Change
+    error: ErrorBody | None = None
+    attempts: int = 0
+    exhausted: bool = False
+
+
+_CONFLICTS = {
+    Verdict.TAKEN: "another session has used this command id; an id names one command for ever",
+    Verdict.DIFFERENT: "this command id was used before, with another content; that command's "
+    "outcome stands. An id names one command for ever: a new command needs a new one",
+}
+"""Why a command is not accepted whose id belongs to another one."""
+
+
+class CommandEnds:
+    """Brings commands to the ends that they have come to.
+
+    Args:
+        worker_id: This worker.
+        manager: Its sessions.
+        recorder: Commits outcomes.
+        observe: Called with each command that has come to its end.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker_id: str,
+        manager: SessionManager,
+        recorder: Recorder,
+        observe: Observer = lambda _type, _outcome, _times: None,
+    ) -> None:
+        self._manager = manager
+        self._recorder = recorder
+        self._observe = observe
+        self._outcomes = Outcomes(worker_id=worker_id)
+
+    def answer_of(self, command: Command, entry: Entry, epoch: int | None) -> End | None:
+        """Return what the inbox alone says of a command; None if it is to be executed."""
+        if entry.verdict in _CONFLICTS:
+            error = InvalidCommandError(_CONFLICTS[entry.verdict], pointer="/id").body()
+            change = self._outcomes.denial(command, error, epoch=epoch)
+            return End(name=error.code, change=change, error=error)
+        if entry.verdict is Verdict.FINISHED and entry.outcome is not None:
+            change = self._outcomes.repetition(command, entry.outcome, epoch=epoch)
+            return End(name="repeated", change=change)
+        return None
+
+    def success(self, command: Command, effect: Effect, entry: Entry) -> End:
+        """Return the end of a command that has had its effect."""
+        change = self._outcomes.success(command, effect, attempts=entry.attempts)
+        return End(name="succeeded", change=change)
+
+    def failure(
+        self,
+        command: Command,
+        error: GatewayError,
+        entry: Entry,
+        *,
+        exhausted: bool = False,
+        epoch: int | None = None,
+    ) -> End:
+        """Return the end of a command that has failed; under the session's epoch by default."""
+        body = error.body()
+        if epoch is None:
+            epoch = self._manager.registry.epoch_of(command.subject)
+        change = self._outcomes.failure(command, body, attempts=entry.attempts, epoch=epoch)
+        return End(
+            name=body.code,
+            change=change,
+            error=body,
+            attempts=entry.attempts,
+            exhausted=exhausted,
+        )
+
+    async def commit(
+        self, delivery: Delivery, command: Command, end: End, stopwatch: Stopwatch
+    ) -> Committed:
+        """Commit an end; what cannot be stored of a message that is sent is left out."""
+        change = warned(end.change, delivery, command)
+        try:
+            committed = await self._recorder.record(change)
+        except PermanentError:
+            if change.message is None:
+                raise
+            # It is sent: that the history cannot hold it must not make it a failure.
+            log.exception("command.message_not_stored")
+            committed = await self._recorder.record(replace(change, message=None))
+        stopwatch.lap("commit")
+        if committed.fenced and change.epoch is not None:  # its new owner decides
+            self._manager.registry.fence(command.subject, change.epoch)
+        return committed
+
+    async def settle(
+        self, delivery: Delivery, command: Command, end: End, stopwatch: Stopwatch
+    ) -> None:
+        """Settle a command's delivery after its end is committed, and count it."""
+        error = end.error
+        if error is not None and (error.code in _DEAD or end.exhausted):
+            refusal = Refusal(
+                code=error.code,
+                reason=error.detail or error.title,
+                attempts=end.attempts,
+                errors=tuple(error.errors),
+            )
+            await delivery.settle(Settlement.DEAD, refusal)
+        else:
+            await delivery.settle(Settlement.ACK)
+        self._observe(command.type, end.name, stopwatch)
+
+    async def give_up(self, delivery: Delivery, command: Command, *, arrived: float) -> None:
+        """End a command that the gateway itself has failed, so that it does not come for ever."""
+        error = GatewayError("the gateway failed; its log has the details").body()
+        epoch = self._manager.registry.epoch_of(command.subject)
+        change = self._outcomes.failure(command, error, attempts=1, epoch=epoch)
+        await self.bury(delivery, command.type, change, error, arrived=arrived)
+
+    async def bury(
+        self,
+        delivery: Delivery,
+        command_type: str,
+        end: Change | None,
+        error: ErrorBody,
+        *,
+        arrived: float,
+    ) -> None:
+        """Announce a command's end if that is possible, and put it to the dead letters."""
+        try:
+            if end is not None:
+                await self._recorder.record(end)
+        except Exception:  # whatever it was, the dead letter below still tells of the command
+            log.exception("command.end_not_recorded")
+        refusal = Refusal(
+            code=error.code, reason=error.detail or error.code, errors=tuple(error.errors)
+        )
+        await delivery.settle(Settlement.DEAD, refusal)
+        self._observe(command_type, error.code, Stopwatch(arrived=arrived))
