@@ -18,16 +18,16 @@ from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.stops import NO_REFUSAL, refusal
 from gateway_worker.whatsapp.convert.texts import message_id
 from gateway_worker.whatsapp.convert.undecryptable import swallowed
-from gateway_worker.whatsapp.host.left_out import SendRemarks
-from gateway_worker.whatsapp.host.library_events import (
+from gateway_worker.whatsapp.host.arriving import (
+    ARRIVING,
     MESSAGE,
-    OFFLINE_COMPLETED,
-    OFFLINE_FLAG,
-    OFFLINE_PREVIEW,
     RECEIPT,
     SWALLOWED,
     UNDECRYPTABLE,
 )
+from gateway_worker.whatsapp.host.arriving.event import OFFLINE_FLAG
+from gateway_worker.whatsapp.host.left_out import SendRemarks
+from gateway_worker.whatsapp.host.library_events import OFFLINE_COMPLETED, OFFLINE_PREVIEW
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
 from gateway_worker.whatsapp.host.spool import Spool, SpoolClosedError
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
@@ -147,6 +147,8 @@ class LibraryCallbacks:
             for part, key in self._receipts.news(data):
                 if self._store(code, part) and key is not None:
                     self._receipts.keep(key)
+        elif code in ARRIVING:
+            self._store(code, data)
         elif code == OFFLINE_PREVIEW:
             self._flags = OFFLINE_FLAG if OfflineSyncPreview.FromString(data).Message else 0
         elif code == OFFLINE_COMPLETED:

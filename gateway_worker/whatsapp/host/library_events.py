@@ -1,4 +1,4 @@
-"""The library's events: their codes, and what those of the connection mean for the worker."""
+"""The library's events of the connection: their codes, and what they mean for the worker."""
 
 from collections.abc import Callable
 from typing import Final
@@ -20,14 +20,8 @@ CONNECT_FAILURE: Final = 9
 CLIENT_OUTDATED: Final = 10
 STREAM_ERROR: Final = 11
 DISCONNECTED: Final = 12
-MESSAGE: Final = 17
-RECEIPT: Final = 18
 OFFLINE_PREVIEW: Final = 26
 OFFLINE_COMPLETED: Final = 27
-UNDECRYPTABLE: Final = 44
-
-SWALLOWED: Final = 200
-"""A record that is no event of the library: a line of its log; see `convert.undecryptable`."""
 
 SUBSCRIBED: Final = (
     CONNECTED,
@@ -40,15 +34,10 @@ SUBSCRIBED: Final = (
     CLIENT_OUTDATED,
     STREAM_ERROR,
     DISCONNECTED,
-    MESSAGE,
-    RECEIPT,
     OFFLINE_PREVIEW,
     OFFLINE_COMPLETED,
-    UNDECRYPTABLE,
 )
-
-OFFLINE_FLAG: Final = 1
-"""Flag of a record: the message had waited at WhatsApp."""
+"""The codes of these; those of what arrives are in `arriving`."""
 
 _LOGOUT_DETAILS: Final = {
     2: "the device was unlinked",

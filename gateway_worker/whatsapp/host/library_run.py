@@ -7,9 +7,9 @@ from typing import Final
 
 from gateway_worker.whatsapp.convert.people import account
 from gateway_worker.whatsapp.convert.stops import is_stop
+from gateway_worker.whatsapp.host import arriving, library_events
 from gateway_worker.whatsapp.host.kernel import cut_connections
 from gateway_worker.whatsapp.host.library_callbacks import HostSignal, LibraryReturned, LoggedIn
-from gateway_worker.whatsapp.host.library_events import SUBSCRIBED
 from gateway_worker.whatsapp.host.native import Callbacks, Library
 from gateway_worker.whatsapp.host.severing import keep_severed, sever
 
@@ -99,7 +99,8 @@ class LibraryRun:
             cut_connections()
 
     def _run(self, callbacks: Callbacks, proxy: str | None) -> None:
-        error = self._library.run(callbacks=callbacks, subscribe=SUBSCRIBED, proxy=proxy)
+        wanted = (*library_events.SUBSCRIBED, *arriving.SUBSCRIBED)
+        error = self._library.run(callbacks=callbacks, subscribe=wanted, proxy=proxy)
         is_expected = not error and self._is_leaving()
         if is_expected or not is_stop(error, was_connected=self.was_connected):
             self._tell(LibraryReturned(error=error))

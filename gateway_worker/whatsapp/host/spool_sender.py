@@ -4,32 +4,17 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
-from neonize.proto.Neonize_pb2 import Message as MessageEvent
-from neonize.proto.Neonize_pb2 import Receipt as ReceiptEvent
-from neonize.proto.Neonize_pb2 import UndecryptableMessage
 
 from gateway_worker.host_protocol.envelope import Event, FromHost, Notice
 from gateway_worker.host_protocol.framing import WireError
 from gateway_worker.host_protocol.spool_format import Record
 from gateway_worker.whatsapp.convert.arrival import Arrival, unreadable
-from gateway_worker.whatsapp.convert.message import message
 from gateway_worker.whatsapp.convert.people import People
-from gateway_worker.whatsapp.convert.receipt import receipt
-from gateway_worker.whatsapp.convert.salvage import salvaged
-from gateway_worker.whatsapp.convert.undecryptable import old_counter, undecryptable
-from gateway_worker.whatsapp.host.library_events import (
-    MESSAGE,
-    OFFLINE_FLAG,
-    RECEIPT,
-    SWALLOWED,
-    UNDECRYPTABLE,
-)
+from gateway_worker.whatsapp.host.arriving import ARRIVING
 from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.spool import Spool
 
 _ENCODER: Final = msgspec.json.Encoder()
-
-Convert = Callable[[Record, People], tuple[Arrival | None, ...]]
 
 
 class SpoolSender:
@@ -102,16 +87,15 @@ class SpoolSender:
 
     def _arrivals(self, record: Record) -> tuple[Arrival, ...]:
         """Return what a record tells; what cannot be told as it is, is kept aside as well."""
-        try:
-            convert = _CONVERT[record.code]
-        except KeyError:  # of a later release, which was here before
+        event = ARRIVING.get(record.code)
+        if event is None:  # of a later release, which was here before
             self._set_aside(record, "its kind is not known")
             return (unreadable(record.payload),)
         try:
-            found = convert(record, self._people)
+            found = event.tell(record, self._people)
         except Exception as error:  # noqa: BLE001 - one bad record must not hold up the rest
             self._set_aside(record, type(error).__name__)
-            return _present(_salvage(record, self._people))
+            return _present(event.salvage(record, self._people))
         arrivals = _present(found)
         if any(arrival.is_partial for arrival in arrivals):
             self._set_aside(record, "it does not fit")
@@ -146,43 +130,3 @@ def _event(record: Record, part: int, arrival: Arrival, *, is_last: bool) -> Eve
 
 def _present(arrivals: Iterable[Arrival | None]) -> tuple[Arrival, ...]:
     return tuple(arrival for arrival in arrivals if arrival is not None)
-
-
-def _is_offline(record: Record) -> bool:
-    return bool(record.flags & OFFLINE_FLAG)
-
-
-def _salvage(record: Record, people: People) -> tuple[Arrival | None, ...]:
-    """Return what can be told of a record that cannot be read as a whole."""
-    if record.code == RECEIPT:
-        return ()  # whose, and for what, is what it would have said
-    if record.code != MESSAGE:
-        return (unreadable(record.payload),)
-    parse = MessageEvent.FromString
-    return (salvaged(record.payload, parse=parse, offline=_is_offline(record), people=people),)
-
-
-def _message(record: Record, people: People) -> tuple[Arrival | None, ...]:
-    event = MessageEvent.FromString(record.payload)
-    return (message(event, offline=_is_offline(record), people=people),)
-
-
-def _receipt(record: Record, people: People) -> tuple[Arrival | None, ...]:
-    return receipt(ReceiptEvent.FromString(record.payload), people=people)
-
-
-def _undecryptable(record: Record, people: People) -> tuple[Arrival | None, ...]:
-    return (undecryptable(UndecryptableMessage.FromString(record.payload), people=people),)
-
-
-def _swallowed(record: Record, people: People) -> tuple[Arrival | None, ...]:
-    return (old_counter(record.payload, people=people),)
-
-
-_CONVERT: Final[dict[int, Convert]] = {
-    MESSAGE: _message,
-    RECEIPT: _receipt,
-    UNDECRYPTABLE: _undecryptable,
-    SWALLOWED: _swallowed,
-}
-"""What a record of each kind tells."""

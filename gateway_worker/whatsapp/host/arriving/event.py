@@ -1,0 +1,42 @@
+"""What makes an event that tells of something that has arrived."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from gateway_worker.host_protocol.spool_format import Record
+from gateway_worker.whatsapp.convert.arrival import Arrival, unreadable
+from gateway_worker.whatsapp.convert.people import People
+
+OFFLINE_FLAG: Final = 1
+"""Flag of a record: the message had waited at WhatsApp."""
+
+Tell = Callable[[Record, People], tuple[Arrival | None, ...]]
+"""Returns what a record tells; None and nothing for what is not for backends."""
+
+
+def as_unreadable(record: Record, _people: People) -> tuple[Arrival | None, ...]:
+    """Return that there was something of which nothing can be read."""
+    return (unreadable(record.payload),)
+
+
+def is_offline(record: Record) -> bool:
+    """Whether what a record holds had waited at WhatsApp."""
+    return bool(record.flags & OFFLINE_FLAG)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivingEvent:
+    """One kind of event.
+
+    Attributes:
+        code: The library's number of it.
+        tell: What a record of it tells. May raise: it is a stranger's.
+        salvage: What is told of a record for which `tell` has raised. Never raises.
+        is_subscribed: Whether the library is asked for it; lines of its log come by themselves.
+    """
+
+    code: int
+    tell: Tell
+    salvage: Tell = as_unreadable
+    is_subscribed: bool = True
