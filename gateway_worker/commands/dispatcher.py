@@ -58,8 +58,9 @@ _MANY_HOPS = 8
 """A command that was sent on so often goes round in a circle."""
 
 HOLD_SECONDS = 120.0
-"""How long a command waits for older ones in the queues of its session's former owners. Then it
-fails, for those queues cannot be read; it is not executed out of its order."""
+"""How long a command waits for older ones in the queues of its session's former owners while none
+of these has its turn. Then it fails, for those queues cannot be read; it is not executed out of its
+order."""
 
 _FAULTS = 4
 """How often a command may fail in a way that nobody has foreseen, before it is given up."""
@@ -223,7 +224,11 @@ class Dispatcher:
             self._scheduler.post(session_id, work, lane=Lane.FREE)
 
     def _held_too_long(self, session_id: str, work: Work) -> None:
-        if self._hold_back_queues.remove(session_id, work):
+        idle = self._hold_back_queues.idle_seconds(session_id, work)
+        if idle is not None and idle < self._hold_seconds:  # what goes before it is coming
+            left = self._hold_seconds - idle
+            self._set_alarm(work, left, lambda: self._held_too_long(session_id, work))
+        elif self._hold_back_queues.remove(session_id, work):
             log.error("command.held_too_long", session_id=session_id)
             work.failure = DependencyError(
                 "commands that go before it, in the queue of a worker that had the session, cannot "

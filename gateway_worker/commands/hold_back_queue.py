@@ -13,7 +13,8 @@ would let the next owner execute them in the order in which they arrived here.
 """
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -36,9 +37,14 @@ class HoldBackQueue(Generic[Item]):
 
     Args:
         pending: The handovers that are not over, the oldest first.
+        clock: Returns seconds; replaced in tests.
     """
 
-    def __init__(self, *, pending: Sequence[PendingMarker]) -> None:
+    def __init__(
+        self, *, pending: Sequence[PendingMarker], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
+        self._moved_at = clock()
         self._stages: list[_Stage[Item]] = [_Stage(marker.epoch) for marker in pending]
         self._direct: list[Item] = []
         self._unended: dict[Item, float] = {}
@@ -58,6 +64,15 @@ class HoldBackQueue(Generic[Item]):
         """How many commands wait."""
         return len(self._direct) + sum(len(stage.held) for stage in self._stages)
 
+    @property
+    def idle_seconds(self) -> float:
+        """For how long nothing has come, or had its turn, that goes before what waits."""
+        return self._clock() - self._moved_at
+
+    def holds(self, item: Item) -> bool:
+        """Whether a command waits."""
+        return item in self._direct or any(item in stage.held for stage in self._stages)
+
     def admit(self, item: Item, *, stage: int | None) -> bool:
         """Tell whether it is a command's turn; if not, keep it.
 
@@ -69,6 +84,7 @@ class HoldBackQueue(Generic[Item]):
         place = self._place(stage)
         if place <= self._turn:
             self._begin(item, place)
+            self._moved_at = self._clock()
             return True
         self._unended.pop(item, None)
         (self._stages[place].held if place < len(self._stages) else self._direct).append(item)
@@ -78,8 +94,9 @@ class HoldBackQueue(Generic[Item]):
         """Note that a marker has come; returns the commands whose turn it is now, in order."""
         before = self._turn
         for stage in self._stages:
-            if stage.epoch == epoch:
+            if stage.epoch == epoch and not stage.seen:
                 stage.seen = True
+                self._moved_at = self._clock()
         released: list[Item] = []
         for place in range(before + 1, self._turn + 1):
             held = self._stages[place].held if place < len(self._stages) else self._direct

@@ -1,4 +1,4 @@
-"""The holds of all sessions that have just come to this worker."""
+"""The hold-back queues of all sessions that have just come to this worker."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -73,6 +73,11 @@ class HoldBackQueues(Generic[Item]):
         _, hold = self._holds.get(session_id, (0, None))
         if hold is not None and hold.lose(item):
             log.info("session.order_lost", session_id=session_id)
+
+    def idle_seconds(self, session_id: str, item: Item) -> float | None:
+        """Return for how long nothing has moved before a command; None if it does not wait."""
+        _, hold = self._holds.get(session_id, (0, None))
+        return None if hold is None or not hold.holds(item) else hold.idle_seconds
 
     def remove(self, session_id: str, item: Item) -> bool:
         """Take back one that is held; False if it is not."""

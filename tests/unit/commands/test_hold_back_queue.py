@@ -114,6 +114,32 @@ def test_what_goes_back_and_had_its_turn_asks_for_the_markers_again() -> None:
     assert held.pass_marker(2) == ["late"]
 
 
+def test_it_is_idle_while_nothing_comes_that_goes_before_what_waits() -> None:
+    now = 0.0
+    held: HoldBackQueue[str] = HoldBackQueue(
+        pending=[PendingMarker(epoch=epoch, queue_of="any") for epoch in (2, 3)],
+        clock=lambda: now,
+    )
+    now = 5.0
+    assert not held.admit("late", stage=None)
+    assert held.holds("late")
+    assert held.idle_seconds == 5.0
+    assert held.admit("early", stage=2)
+    assert not held.holds("early")
+    assert held.idle_seconds == 0.0
+    now = 6.0
+    held.end("early")
+    assert held.remove("late")
+    held.end("late")
+    assert held.idle_seconds == 1.0, "that others wait no longer lets none wait longer"
+    now = 8.0
+    held.pass_marker(3)
+    now = 9.0
+    held.pass_marker(3)
+    held.pass_marker(1)
+    assert held.idle_seconds == 1.0, "a marker that comes again says nothing new"
+
+
 def test_what_goes_back_while_it_waits_changes_nothing() -> None:
     held = hold(2)
     assert not held.admit("late", stage=None)
