@@ -1,6 +1,6 @@
 """Joins what holds a worker's sessions, out of the ports that lead outside."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway_worker.runtime.background import Background
@@ -85,7 +85,6 @@ def build_sessions(
     data_directory: Path,
     capacity: int,
     limits: SessionLimits | None = None,
-    clock: Clock | None = None,
 ) -> Sessions:
     """Build what holds a worker's sessions; nothing begins to run.
 
@@ -95,62 +94,41 @@ def build_sessions(
         data_directory: Where it keeps what its sessions have on disk.
         capacity: How many sessions it takes on.
         limits: For how long and how much.
-        clock: The time.
     """
-    limits = limits or SessionLimits()
-    clock = clock or SystemClock()
+    background = Background(name="background")
     shared = _Shared(
         worker_id=worker_id,
-        registry=SessionRegistry(capacity=capacity),
-        background=Background(name="background"),
-        lease_state=LeaseState(),
-        moves=DirectoryMoves(),
-    )
-    quarantined = QuarantineCount()
-    traces = SessionTraces(
-        bindings=ports.bindings,
-        snapshots=ports.snapshots,
-        route_cache=ports.route_cache,
-        background=shared.background,
-    )
-    orphan_spools = _orphan_spools(ports, shared, data_directory)
-    ownership = _ownership(ports, shared, orphan_spools, traces, limits)
-    factory = SessionFactory(
-        worker_id=worker_id,
         data=DataDirectory(data_directory),
-        launcher=ports.launcher,
-        recorder=ports.recorder,
-        sessions=ports.sessions,
-        route_cache=ports.route_cache,
-        snapshots=ports.snapshots,
-        journals=ports.journals,
-        traces=traces,
-        background=shared.background,
-        clock=clock,
-        limits=limits,
-        observer=ports.observer,
-        lease_state=shared.lease_state,
-        quarantined=quarantined,
-        moves=shared.moves,
+        registry=SessionRegistry(capacity=capacity),
+        background=background,
+        limits=limits or SessionLimits(),
+        traces=SessionTraces(
+            bindings=ports.bindings,
+            snapshots=ports.snapshots,
+            route_cache=ports.route_cache,
+            background=background,
+        ),
     )
+    orphan_spools = _orphan_spools(ports, shared)
+    factory = _factory(ports, shared)
     manager = SessionManager(
-        ownership=ownership,
+        ownership=_ownership(ports, shared, orphan_spools),
         factory=factory,
         sessions=ports.sessions,
         relay=ports.relay,
-        background=shared.background,
-        clock=clock,
+        background=background,
+        clock=shared.clock,
     )
     return Sessions(
         manager=manager,
         factory=factory,
         orphan_spools=orphan_spools,
         quarantine_retries=QuarantineRetries(
-            sessions=shared.registry.sessions, quarantined=quarantined
+            sessions=shared.registry.sessions, quarantined=shared.quarantined
         ),
         lease_state=shared.lease_state,
-        background=shared.background,
-        clock=clock,
+        background=background,
+        clock=shared.clock,
     )
 
 
@@ -159,16 +137,42 @@ class _Shared:
     """What more than one part of them has."""
 
     worker_id: str
+    data: DataDirectory
     registry: SessionRegistry
     background: Background
-    lease_state: LeaseState
-    moves: DirectoryMoves
+    limits: SessionLimits
+    traces: SessionTraces
+    clock: Clock = field(default_factory=SystemClock)
+    lease_state: LeaseState = field(default_factory=LeaseState)
+    moves: DirectoryMoves = field(default_factory=DirectoryMoves)
+    quarantined: QuarantineCount = field(default_factory=QuarantineCount)
 
 
-def _orphan_spools(ports: SessionPorts, shared: _Shared, data_directory: Path) -> OrphanSpools:
+def _factory(ports: SessionPorts, shared: _Shared) -> SessionFactory:
+    return SessionFactory(
+        worker_id=shared.worker_id,
+        data=shared.data,
+        launcher=ports.launcher,
+        recorder=ports.recorder,
+        sessions=ports.sessions,
+        route_cache=ports.route_cache,
+        snapshots=ports.snapshots,
+        journals=ports.journals,
+        traces=shared.traces,
+        background=shared.background,
+        clock=shared.clock,
+        limits=shared.limits,
+        observer=ports.observer,
+        lease_state=shared.lease_state,
+        quarantined=shared.quarantined,
+        moves=shared.moves,
+    )
+
+
+def _orphan_spools(ports: SessionPorts, shared: _Shared) -> OrphanSpools:
     return OrphanSpools(
         worker_id=shared.worker_id,
-        directory=data_directory,
+        directory=shared.data.path,
         launcher=ports.spools,
         sessions=ports.sessions,
         snapshots=ports.snapshots,
@@ -178,13 +182,7 @@ def _orphan_spools(ports: SessionPorts, shared: _Shared, data_directory: Path) -
     )
 
 
-def _ownership(
-    ports: SessionPorts,
-    shared: _Shared,
-    orphan_spools: OrphanSpools,
-    traces: SessionTraces,
-    limits: SessionLimits,
-) -> Ownership:
+def _ownership(ports: SessionPorts, shared: _Shared, orphan_spools: OrphanSpools) -> Ownership:
     registry = shared.registry
     rebinder = Rebinder(
         worker_id=shared.worker_id,
@@ -212,11 +210,11 @@ def _ownership(
         ),
         stranded=StrandedSessions(
             worker_id=shared.worker_id,
-            after_seconds=limits.stranded_seconds,
+            after_seconds=shared.limits.stranded_seconds,
             sessions=ports.sessions,
             relay=ports.relay,
             recorder=ports.recorder,
-            traces=traces,
+            traces=shared.traces,
         ),
         rebinder=rebinder,
     )

@@ -88,6 +88,18 @@ class SessionFactory:
             local_epoch: See `DeviceStore`.
             on_lost: Called once if another worker turns out to own the session.
         """
+        return Session(
+            row=row,
+            worker_id=self.worker_id,
+            parts=self._parts(row, local_epoch),
+            journals=self.journals,
+            traces=self.traces,
+            clock=self.clock,
+            limits=self.limits,
+            on_lost=on_lost,
+        )
+
+    def _parts(self, row: SessionRow, local_epoch: int | None) -> SessionParts:
         machine = SessionStateMachine(
             row=row,
             worker_id=self.worker_id,
@@ -111,7 +123,7 @@ class SessionFactory:
             observer=self.observer,
             first_copy_seconds=self.limits.first_copy_seconds,
         )
-        parts = SessionParts(
+        return SessionParts(
             machine=machine,
             supervisor=supervisor,
             host_events=host_events,
@@ -125,16 +137,6 @@ class SessionFactory:
                 quarantine=quarantine,
                 record=machine.record,
             ),
-        )
-        return Session(
-            row=row,
-            worker_id=self.worker_id,
-            parts=parts,
-            journals=self.journals,
-            traces=self.traces,
-            clock=self.clock,
-            limits=self.limits,
-            on_lost=on_lost,
         )
 
     def _store(self, row: SessionRow, local_epoch: int | None) -> DeviceStore:
