@@ -11,6 +11,7 @@ from typing import Any
 
 import uvloop
 
+from tests.bench.harness import open_harness
 from tests.bench.measures import (
     Plan,
     measure_crash,
@@ -20,7 +21,6 @@ from tests.bench.measures import (
     measure_resume,
     measure_throughput,
 )
-from tests.bench.rig import open_rig
 
 MEASURES = ("memory", "throughput", "latency", "resume", "crash")
 PACKAGES = ("neonize", "aio-pika", "aiormq", "sqlalchemy", "asyncpg", "redis", "pydantic", "uvloop")
@@ -49,26 +49,26 @@ def main() -> int:
 
 async def _measure(plan: Plan, wanted: tuple[str, ...]) -> dict[str, Any]:
     figures: dict[str, Any] = {"machine": _machine()}
-    async with open_rig(capacity=plan.sessions) as rig:
+    async with open_harness(capacity=plan.sessions) as harness:
         _say(f"linking {plan.sessions} sessions")
-        loaded = await measure_links(rig, plan)
+        loaded = await measure_links(harness, plan)
         if "resume" in wanted or "memory" in wanted:
             _say("restarting the worker")
-            figures["resume"] = await measure_resume(rig, plan)
+            figures["resume"] = await measure_resume(harness, plan)
         if "memory" in wanted:
             _say("memory, idle and after traffic")
-            figures["memory"] = await measure_memory(rig, plan, loaded)
+            figures["memory"] = await measure_memory(harness, plan, loaded)
         if "throughput" in wanted or "latency" in wanted:
             _say("throughput, raw hosts and gateway in turn")
-            figures["throughput"] = await measure_throughput(rig, plan)
+            figures["throughput"] = await measure_throughput(harness, plan)
         if "latency" in wanted:
             _say("latency at half load")
             figures["latency"] = await measure_latency(
-                rig, plan, figures["throughput"]["gateway_per_s"]
+                harness, plan, figures["throughput"]["gateway_per_s"]
             )
         if "crash" in wanted:
             _say("one host killed under traffic")
-            figures["crash"] = await measure_crash(rig, plan)
+            figures["crash"] = await measure_crash(harness, plan)
     return figures
 
 

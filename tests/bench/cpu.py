@@ -1,4 +1,4 @@
-"""Where the time goes: CPU that each part of the rig has used, as Linux counts it."""
+"""Where the time goes: CPU that each part of the harness has used, as Linux counts it."""
 
 import os
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""The four measures. Each leaves the rig as it found it, so they can follow one another."""
+"""The four measures. Each leaves the harness as it found it, so they can follow one another."""
 
 import asyncio
 import json
@@ -11,8 +11,8 @@ from typing import Any
 
 from gateway_contracts import SessionState
 from tests.bench.cpu import gateway_parts, raw_parts
+from tests.bench.harness import BenchHarness, Outcomes, RingRun, create_sessions, link_sessions
 from tests.bench.raw import LEAN, RAW, run_ring, start_ring
-from tests.bench.rig import Outcomes, Rig, RingRun, create_sessions, link_sessions
 
 SETTLE_SECONDS = 5.0
 LOG_SECONDS = 1.0
@@ -38,60 +38,66 @@ class Plan:
     latency_seconds: float = 20.0
 
 
-async def measure_links(rig: Rig, plan: Plan) -> dict[str, Any]:
+async def measure_links(harness: BenchHarness, plan: Plan) -> dict[str, Any]:
     """Create and link the sessions; memory before anyone scans is that of a loaded library."""
-    created = await create_sessions(rig, plan.sessions)
+    created = await create_sessions(harness, plan.sessions)
     await asyncio.sleep(SETTLE_SECONDS)
-    loaded = rig.pss_mib() / plan.sessions
-    await link_sessions(rig, created)
+    loaded = harness.pss_mib() / plan.sessions
+    await link_sessions(harness, created)
     return {"loaded": round(loaded, 2)}
 
 
-async def measure_resume(rig: Rig, plan: Plan) -> dict[str, Any]:
+async def measure_resume(harness: BenchHarness, plan: Plan) -> dict[str, Any]:
     """Restart the worker; from its start to the last session's connection."""
-    await rig.worker.stop()
-    after = len(rig.backend.arrivals)
+    await harness.worker.stop()
+    after = len(harness.backend.arrivals)
     started = time.monotonic()
-    await rig.worker.start(wait_ready=False)
-    await rig.wait_connected(after)
+    await harness.worker.start(wait_ready=False)
+    await harness.wait_connected(after)
     return {"seconds": round(time.monotonic() - started, 2), "sessions": plan.sessions}
 
 
-async def measure_memory(rig: Rig, plan: Plan, loaded: dict[str, Any]) -> dict[str, Any]:
+async def measure_memory(
+    harness: BenchHarness, plan: Plan, loaded: dict[str, Any]
+) -> dict[str, Any]:
     """Memory of resumed sessions, and after 70 messages each way."""
     await asyncio.sleep(SETTLE_SECONDS)
-    idle = rig.pss_mib() / plan.sessions
-    await rig.send_ring(70)
+    idle = harness.pss_mib() / plan.sessions
+    await harness.send_ring(70)
     await asyncio.sleep(SETTLE_SECONDS)
     return {
         "pss_mib_per_session": {
             **loaded,
             "idle": round(idle, 2),
-            "after_traffic": round(rig.pss_mib() / plan.sessions, 2),
+            "after_traffic": round(harness.pss_mib() / plan.sessions, 2),
         },
-        "worker_rss_mib": round(rig.worker_rss_mib(), 1),
+        "worker_rss_mib": round(harness.worker_rss_mib(), 1),
         "sessions": plan.sessions,
     }
 
 
-async def measure_throughput(rig: Rig, plan: Plan) -> dict[str, Any]:
+async def measure_throughput(harness: BenchHarness, plan: Plan) -> dict[str, Any]:
     """The ring through the gateway and on raw hosts of both kinds, in turn, within one run."""
     gateway: list[RingRun] = []
     raw: dict[str, list[RingRun]] = {kind.name: [] for kind in (RAW, LEAN)}
     async with AsyncExitStack() as stack:
         rings = {
             kind.name: await start_ring(
-                stack, kind, count=plan.sessions, directory=rig.directory, sandbox=rig.sandbox
+                stack,
+                kind,
+                count=plan.sessions,
+                directory=harness.directory,
+                sandbox=harness.sandbox,
             )
             for kind in (RAW, LEAN)
         }
         for hosts in rings.values():
             await run_ring(hosts, WARM_UP)
-        await rig.send_ring(WARM_UP)
+        await harness.send_ring(WARM_UP)
         for _ in range(plan.rounds):
             for kind, hosts in rings.items():
                 raw[kind].append(await run_ring(hosts, plan.messages))
-            gateway.append(await rig.send_ring(plan.messages))
+            gateway.append(await harness.send_ring(plan.messages))
     ours = _medians([gateway_parts(run.cpu) for run in gateway])
     theirs = {
         kind: _medians([raw_parts(run.cpu, kind) for run in runs]) for kind, runs in raw.items()
@@ -134,25 +140,27 @@ def _medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {part: round(statistics.median(one[part] for one in totals), 2) for part in totals[-1]}
 
 
-async def measure_latency(rig: Rig, plan: Plan, gateway_per_s: float) -> dict[str, Any]:
+async def measure_latency(
+    harness: BenchHarness, plan: Plan, gateway_per_s: float
+) -> dict[str, Any]:
     """Half of the throughput, evenly spread; what the gateway adds to the library's own time."""
     rate = gateway_per_s / 2
     commands = [
-        rig.command(number % plan.sessions, f"message {number}")
+        harness.command(number % plan.sessions, f"message {number}")
         for number in range(int(rate * plan.latency_seconds))
     ]
-    outcomes = Outcomes(rig.load, {command.id for command in commands})
-    frames = rig.frames(commands)
+    outcomes = Outcomes(harness.load, {command.id for command in commands})
+    frames = harness.frames(commands)
     published: dict[str, float] = {}
     started = time.monotonic()
     for number, command in enumerate(commands):
         await asyncio.sleep(max(0.0, started + number / rate - time.monotonic()))
         published[command.id] = time.monotonic()
-        rig.load.publish(frames[number : number + 1])
+        harness.load.publish(frames[number : number + 1])
     await outcomes.all(seconds=120)
     outcomes.check()
     await asyncio.sleep(LOG_SECONDS)
-    steps = _settled(rig, set(published))
+    steps = _settled(harness, set(published))
     added = [
         (outcomes.at[command_id] - published[command_id] - step["library_seconds"]) * 1000
         for command_id, step in steps.items()
@@ -169,23 +177,23 @@ async def measure_latency(rig: Rig, plan: Plan, gateway_per_s: float) -> dict[st
     }
 
 
-async def measure_crash(rig: Rig, plan: Plan) -> dict[str, Any]:
+async def measure_crash(harness: BenchHarness, plan: Plan) -> dict[str, Any]:
     """Kill one host with signal 9 under traffic: how long it is away, what others notice."""
-    after = len(rig.backend.arrivals)
+    after = len(harness.backend.arrivals)
     commands = [
-        rig.command(sender, f"message {number}")
+        harness.command(sender, f"message {number}")
         for number in range(CRASH_MESSAGES)
         for sender in range(plan.sessions)
     ]
-    outcomes = Outcomes(rig.load, {command.id for command in commands})
-    rig.load.publish(rig.frames(commands))
+    outcomes = Outcomes(harness.load, {command.id for command in commands})
+    harness.load.publish(harness.frames(commands))
     killed = time.monotonic()
-    rig.worker.hosts()[0].kill()
-    down = await rig.next_status(SessionState.RECONNECTING, after=after)
-    await rig.next_status(SessionState.CONNECTED, after=after, session_id=down.subject)
+    harness.worker.hosts()[0].kill()
+    down = await harness.next_status(SessionState.RECONNECTING, after=after)
+    await harness.next_status(SessionState.CONNECTED, after=after, session_id=down.subject)
     back = time.monotonic() - killed
     await outcomes.all(seconds=120)
-    statuses = rig.statuses(after=after)
+    statuses = harness.statuses(after=after)
     return {
         "back_seconds": round(back, 2),
         "others_failed": sum(failed != down.subject for failed in outcomes.failed.values()),
@@ -195,10 +203,10 @@ async def measure_crash(rig: Rig, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _settled(rig: Rig, ids: set[str]) -> dict[str, dict[str, float]]:
+def _settled(harness: BenchHarness, ids: set[str]) -> dict[str, dict[str, float]]:
     """Read from the worker's log how long each step of each command took."""
     steps = {}
-    with rig.worker.log_path.open() as log:
+    with harness.worker.log_path.open() as log:
         for line in log:
             if '"command.settled"' in line:
                 entry = json.loads(line)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from gateway_worker.devkit.sandbox_process import SandboxProcess
 from tests.bench.cpu import cpu_seconds, per_message
-from tests.bench.rig import RingRun
+from tests.bench.harness import RingRun
 
 _LINK_SECONDS = 60.0
 _SEND_SECONDS = 300.0

@@ -6,14 +6,14 @@ import pytest
 import pytest_asyncio
 
 from gateway_contracts import SessionState, SessionStatus
-from tests.e2e.failures.conftest import OpenStage
-from tests.e2e.failures.links import FAULTS, POSTGRESQL, RABBITMQ, WHATSAPP
-from tests.e2e.failures.stage import (
+from tests.e2e.failures.conftest import OpenHarness
+from tests.e2e.failures.harness import (
     ACCOUNTS,
+    FailureHarness,
     LiveWatch,
-    Stage,
     complaints,
 )
+from tests.e2e.failures.links import FAULTS, POSTGRESQL, RABBITMQ, WHATSAPP
 from tests.support.eventually import eventually
 from tests.support.pacing import consistently
 
@@ -25,96 +25,96 @@ ATTEMPTS = 30
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_stage(stage_with: OpenStage) -> AsyncIterator[Stage]:
-    """A stage whose worker has a short lease and tries again soon."""
+async def shared_harness(harness_with: OpenHarness) -> AsyncIterator[FailureHarness]:
+    """A harness whose worker has a short lease and tries again soon."""
     impatient = {
         "AMQP_RECONNECT_MAXIMUM_SECONDS": "0.2",
         "LEASE_SECONDS": "2",
         "SEND_TIMEOUT_SECONDS": "1.5",
     }
-    async with stage_with(impatient) as stage:
-        yield stage
+    async with harness_with(impatient) as harness:
+        yield harness
 
 
-async def test_postgresql_is_away_for_longer_than_the_lease(stage: Stage) -> None:
+async def test_postgresql_is_away_for_longer_than_the_lease(harness: FailureHarness) -> None:
     """The worker ends its hosts, for another may own the sessions now, and starts them again."""
-    traffic, since, log = stage.traffic("lapse"), stage.arrivals, stage.log_size
-    worker = stage.gateway.worker
+    traffic, since, log = harness.traffic("lapse"), harness.arrivals, harness.log_size
+    worker = harness.gateway.worker
     async with LiveWatch(worker).watching():
         await traffic.once()
-        async with traffic.flowing(), STOPPED(stage.links[POSTGRESQL]):
+        async with traffic.flowing(), STOPPED(harness.links[POSTGRESQL]):
             await eventually(
-                lambda: "lease.lapsed" in stage.counted(log), timeout_seconds=20, reason="lapsed"
+                lambda: "lease.lapsed" in harness.counted(log), timeout_seconds=20, reason="lapsed"
             )
             await eventually(lambda: worker.hosts() == [], reason="no host runs")
-            await stage.until_noticed(POSTGRESQL)
+            await harness.until_noticed(POSTGRESQL)
             await traffic.once()
-        await stage.restored()
+        await harness.restored()
         await traffic.once()
-        await stage.settled(traffic)
-    stage.audit(traffic, since=since)
-    said = [line for line in complaints(stage.log_lines(log)) if line["event"] != "lease.lapsed"]
+        await harness.settled(traffic)
+    harness.audit(traffic, since=since)
+    said = [line for line in complaints(harness.log_lines(log)) if line["event"] != "lease.lapsed"]
     assert said == []
 
 
-async def test_rabbitmq_is_away_for_many_attempts(stage: Stage) -> None:
+async def test_rabbitmq_is_away_for_many_attempts(harness: FailureHarness) -> None:
     """Both connections are tried again and again, and work in the end."""
-    traffic, since, log = stage.traffic("attempts"), stage.arrivals, stage.log_size
-    async with LiveWatch(stage.gateway.worker).watching(), STOPPED(stage.links[RABBITMQ]):
+    traffic, since, log = harness.traffic("attempts"), harness.arrivals, harness.log_size
+    async with LiveWatch(harness.gateway.worker).watching(), STOPPED(harness.links[RABBITMQ]):
         await traffic.once()
         await eventually(
-            lambda: stage.counted(log)["broker.unreachable"] >= 2 * ATTEMPTS,
+            lambda: harness.counted(log)["broker.unreachable"] >= 2 * ATTEMPTS,
             timeout_seconds=40,
             reason="many attempts were made",
         )
-    await stage.settled(traffic)
-    await stage.restored()
-    stage.audit(traffic, since=since)
-    assert complaints(stage.log_lines(log)) == []
+    await harness.settled(traffic)
+    await harness.restored()
+    harness.audit(traffic, since=since)
+    assert complaints(harness.log_lines(log)) == []
 
 
-async def test_hosts_that_cannot_reach_whatsapp_are_started_again(stage: Stage) -> None:
+async def test_hosts_that_cannot_reach_whatsapp_are_started_again(harness: FailureHarness) -> None:
     """At growing intervals that no two sessions share; commands wait for the connection."""
-    traffic, since, log = stage.traffic("hosts"), stage.arrivals, stage.log_size
-    async with LiveWatch(stage.gateway.worker).watching(), STOPPED(stage.links[WHATSAPP]):
-        for host in stage.gateway.worker.hosts():
+    traffic, since, log = harness.traffic("hosts"), harness.arrivals, harness.log_size
+    async with LiveWatch(harness.gateway.worker).watching(), STOPPED(harness.links[WHATSAPP]):
+        for host in harness.gateway.worker.hosts():
             host.kill()
         await eventually(
-            lambda: all(len(_waits(stage, name, since)) >= 4 for name in ACCOUNTS.values()),
+            lambda: all(len(_waits(harness, name, since)) >= 4 for name in ACCOUNTS.values()),
             timeout_seconds=40,
             reason="every host was started several times",
         )
-    waits = [wait for name in ACCOUNTS.values() for wait in _waits(stage, name, since)]
+    waits = [wait for name in ACCOUNTS.values() for wait in _waits(harness, name, since)]
     assert len({round(wait, 3) for wait in waits}) > len(waits) / 2, waits
-    await stage.restored()
+    await harness.restored()
     await traffic.once()
-    await stage.settled(traffic)
-    stage.audit(traffic, since=since, may_fail=True)
-    assert complaints(stage.log_lines(log)) == []
+    await harness.settled(traffic)
+    harness.audit(traffic, since=since, may_fail=True)
+    assert complaints(harness.log_lines(log)) == []
 
 
-async def test_whatsapp_is_silent_for_longer_than_a_send_may_take(stage: Stage) -> None:
+async def test_whatsapp_is_silent_for_longer_than_a_send_may_take(harness: FailureHarness) -> None:
     """Every command ends in bounded time, at worst as uncertain, and no send is doubled."""
-    traffic, since, log = stage.traffic("silent"), stage.arrivals, stage.log_size
-    async with LiveWatch(stage.gateway.worker).watching():
-        async with STALLED(stage.links[WHATSAPP]):
+    traffic, since, log = harness.traffic("silent"), harness.arrivals, harness.log_size
+    async with LiveWatch(harness.gateway.worker).watching():
+        async with STALLED(harness.links[WHATSAPP]):
             await traffic.once()
-            await consistently(stage.gateway.worker.is_ready, seconds=3)
-        await stage.restored()
-        await stage.settled(traffic)
-        afterwards = stage.traffic("heard")
+            await consistently(harness.gateway.worker.is_ready, seconds=3)
+        await harness.restored()
+        await harness.settled(traffic)
+        afterwards = harness.traffic("heard")
         await afterwards.once()
-        await stage.settled(afterwards)
-    stage.audit(traffic, since=since, may_fail=True)
-    stage.audit(afterwards, since=since)
-    assert complaints(stage.log_lines(log)) == []
+        await harness.settled(afterwards)
+    harness.audit(traffic, since=since, may_fail=True)
+    harness.audit(afterwards, since=since)
+    assert complaints(harness.log_lines(log)) == []
 
 
-def _waits(stage: Stage, session_id: str, since: int) -> list[float]:
+def _waits(harness: FailureHarness, session_id: str, since: int) -> list[float]:
     """Return the announced pauses before a session's next attempts, in seconds."""
     return [
         (one.event.data.retry_at - one.event.time).total_seconds()
-        for one in stage.gateway.backend.arrivals[since:]
+        for one in harness.gateway.backend.arrivals[since:]
         if isinstance(one.event, SessionStatus)
         and one.event.subject == session_id
         and one.event.data.state is SessionState.RECONNECTING

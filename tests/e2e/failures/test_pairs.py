@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.e2e.failures.harness import FailureHarness, LiveWatch, complaints
 from tests.e2e.failures.links import (
     DEPENDENCIES,
     FAULTS,
@@ -14,7 +15,6 @@ from tests.e2e.failures.links import (
     S3,
     WHATSAPP,
 )
-from tests.e2e.failures.stage import LiveWatch, Stage, complaints
 from tests.support.pacing import pace
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,33 +43,35 @@ CASES = [
 @pytest.mark.parametrize(
     ("fault", "back"), CASES, ids=[f"{fault}-{' then '.join(back)}" for fault, back in CASES]
 )
-async def test_two_fail_and_come_back(stage: Stage, back: tuple[str, str], fault: str) -> None:
+async def test_two_fail_and_come_back(
+    harness: FailureHarness, back: tuple[str, str], fault: str
+) -> None:
     """Whichever comes back first: nothing is lost, doubled or out of order."""
-    await _fail(stage, back, fault)
+    await _fail(harness, back, fault)
 
 
 @pytest.mark.parametrize("fault", ["stopped", "vanished", "slow"])
-async def test_all_fail_and_come_back(stage: Stage, fault: str) -> None:
+async def test_all_fail_and_come_back(harness: FailureHarness, fault: str) -> None:
     """As when the machine's network fails."""
-    await _fail(stage, DEPENDENCIES, fault)
+    await _fail(harness, DEPENDENCIES, fault)
 
 
-async def _fail(stage: Stage, back: Sequence[str], fault: str) -> None:
+async def _fail(harness: FailureHarness, back: Sequence[str], fault: str) -> None:
     """Let dependencies fail together, and come back in this order, under traffic."""
-    traffic = stage.traffic(f"{' '.join(back)} {fault}")
-    since, log = stage.arrivals, stage.log_size
-    async with LiveWatch(stage.gateway.worker).watching():
+    traffic = harness.traffic(f"{' '.join(back)} {fault}")
+    since, log = harness.arrivals, harness.log_size
+    async with LiveWatch(harness.gateway.worker).watching():
         await traffic.once()
         async with traffic.flowing(), AsyncExitStack() as faults:
             for dependency in reversed(back):
                 faults.push_async_callback(pace, BETWEEN_SECONDS)
-                await faults.enter_async_context(FAULTS[fault](stage.links[dependency]))
+                await faults.enter_async_context(FAULTS[fault](harness.links[dependency]))
             await pace(OUTAGE_SECONDS)
             if fault == "stopped":
-                await stage.until_noticed(*(name for name in back if name != WHATSAPP))
+                await harness.until_noticed(*(name for name in back if name != WHATSAPP))
         await traffic.once()
-        await stage.settled(traffic)
-        await stage.restored()
+        await harness.settled(traffic)
+        await harness.restored()
     # An acknowledgement that WhatsApp could not deliver in time leaves a send uncertain.
-    stage.audit(traffic, since=since, may_fail=WHATSAPP in back)
-    assert complaints(stage.log_lines(log)) == []
+    harness.audit(traffic, since=since, may_fail=WHATSAPP in back)
+    assert complaints(harness.log_lines(log)) == []

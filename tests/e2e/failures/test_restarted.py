@@ -13,8 +13,14 @@ import pytest_asyncio
 from gateway_contracts import SessionState
 from gateway_worker.devkit.services import RunningServices
 from gateway_worker.devkit.services.buckets import bucket_exists
+from tests.e2e.failures.harness import (
+    FailureHarness,
+    LiveWatch,
+    complaints,
+    open_harness,
+    settings_for,
+)
 from tests.e2e.failures.links import POSTGRESQL, RABBITMQ, REDIS, S3
-from tests.e2e.failures.stage import LiveWatch, Stage, complaints, open_stage, settings_for
 from tests.support.databases import execute, fresh_database
 from tests.support.eventually import eventually
 from tests.support.pacing import pace
@@ -32,8 +38,8 @@ HANDLES = {RABBITMQ: "rabbitmq", POSTGRESQL: "postgres", REDIS: "redis", S3: "s3
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def breakable(
     own_services_of_this_process: OwnServices, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stage]:
-    """A stage on services that belong to this module's process alone."""
+) -> AsyncIterator[FailureHarness]:
+    """A harness on services that belong to this module's process alone."""
     await own_services_of_this_process.make_whole()
     services = own_services_of_this_process.services
     name = random_name()
@@ -51,15 +57,17 @@ async def breakable(
             s3=services.s3.settings,
             name=name,
         )
-        async with open_stage(settings, tmp_path_factory.mktemp(name), broker_breaks=True) as stage:
-            yield stage
+        async with open_harness(
+            settings, tmp_path_factory.mktemp(name), broker_breaks=True
+        ) as harness:
+            yield harness
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def stage(
-    breakable: Stage, own_services_of_this_process: OwnServices
-) -> AsyncIterator[Stage]:
-    """The module's stage, whole, also after a test that has failed."""
+async def harness(
+    breakable: FailureHarness, own_services_of_this_process: OwnServices
+) -> AsyncIterator[FailureHarness]:
+    """The module's harness, whole, also after a test that has failed."""
     await own_services_of_this_process.make_whole()
     await breakable.restored()
     yield breakable
@@ -87,56 +95,56 @@ def running(own_services_of_this_process: OwnServices) -> RunningServices:
     ids=lambda value: " and ".join(value) if isinstance(value, tuple) else f"after {value} s",
 )
 async def test_a_service_is_killed_and_started_again(
-    stage: Stage, running: RunningServices, names: tuple[str, ...], seconds: float
+    harness: FailureHarness, running: RunningServices, names: tuple[str, ...], seconds: float
 ) -> None:
     """Nothing is lost, doubled or out of order, and nobody has to do anything."""
     handles = [getattr(running, HANDLES[name]) for name in names]
-    traffic = stage.traffic(f"{' '.join(names)} killed {seconds}")
-    since, log = stage.arrivals, stage.log_size
-    async with LiveWatch(stage.gateway.worker).watching():
+    traffic = harness.traffic(f"{' '.join(names)} killed {seconds}")
+    since, log = harness.arrivals, harness.log_size
+    async with LiveWatch(harness.gateway.worker).watching():
         await traffic.once()
         async with traffic.flowing():
             await asyncio.gather(*(handle.kill() for handle in handles))
             await pace(seconds)
             if seconds:
-                await stage.until_noticed(*names)
+                await harness.until_noticed(*names)
             await asyncio.gather(*(handle.start() for handle in handles))
-        await stage.restored()
+        await harness.restored()
         await traffic.once()
-        await stage.settled(traffic)
-    stage.audit(traffic, since=since)
-    assert complaints(stage.log_lines(log)) == []
+        await harness.settled(traffic)
+    harness.audit(traffic, since=since)
+    assert complaints(harness.log_lines(log)) == []
 
 
 @pytest.mark.parametrize("name", [RABBITMQ, POSTGRESQL, REDIS, S3])
 async def test_a_service_freezes_and_goes_on(
-    stage: Stage, running: RunningServices, name: str
+    harness: FailureHarness, running: RunningServices, name: str
 ) -> None:
     """As stopped by its machine: it has the connections, and takes the bytes, and is silent."""
     handle = getattr(running, HANDLES[name])
-    traffic, since, log = stage.traffic(f"{name} frozen"), stage.arrivals, stage.log_size
-    async with LiveWatch(stage.gateway.worker).watching():
+    traffic, since, log = harness.traffic(f"{name} frozen"), harness.arrivals, harness.log_size
+    async with LiveWatch(harness.gateway.worker).watching():
         await traffic.once()
         await handle.pause()
         await traffic.answer()
-        await stage.until_noticed(name)  # RabbitMQ may be silent for three heartbeats
+        await harness.until_noticed(name)  # RabbitMQ may be silent for three heartbeats
         await handle.resume()
-        await stage.restored()
+        await harness.restored()
         await traffic.once()
-        await stage.settled(traffic)
-    stage.audit(traffic, since=since)
-    assert complaints(stage.log_lines(log)) == []
+        await harness.settled(traffic)
+    harness.audit(traffic, since=since)
+    assert complaints(harness.log_lines(log)) == []
 
 
 async def test_a_redis_that_has_forgotten_everything_gets_the_routes_again(
-    stage: Stage, running: RunningServices
+    harness: FailureHarness, running: RunningServices
 ) -> None:
     """The table is in memory only; the worker writes it whole at its next beat."""
     await running.redis.kill()
     await running.redis.start()
 
     async def written() -> bool:
-        found = [await route(stage.environment, name) for name in ("shop", "cafe")]
+        found = [await route(harness.environment, name) for name in ("shop", "cafe")]
         return all(one.get("state") == SessionState.CONNECTED for one in found)
 
     await eventually(written, timeout_seconds=30, reason="the routes are back")

@@ -53,7 +53,7 @@ class RingRun:
 
 
 @dataclass(slots=True, kw_only=True)
-class Rig:
+class BenchHarness:
     """Everything up, and the sessions linked so far."""
 
     directory: Path
@@ -177,7 +177,7 @@ class Outcomes:
 
 
 @asynccontextmanager
-async def open_rig(*, capacity: int) -> AsyncIterator[Rig]:
+async def open_harness(*, capacity: int) -> AsyncIterator[BenchHarness]:
     """Bring everything up with empty stores; data is synced to disk as in production.
 
     The worker has room for `capacity` sessions.
@@ -204,7 +204,7 @@ async def open_rig(*, capacity: int) -> AsyncIterator[Rig]:
         stack.push_async_callback(gateway.worker.stop)
         await gateway.start()
         load = await stack.enter_async_context(LoadClient.open(services.addresses.amqp_url))
-        yield Rig(
+        yield BenchHarness(
             directory=directory,
             sandbox=sandbox,
             worker=gateway.worker,
@@ -215,31 +215,31 @@ async def open_rig(*, capacity: int) -> AsyncIterator[Rig]:
         )
 
 
-async def create_sessions(rig: Rig, count: int) -> list[tuple[Account, str]]:
+async def create_sessions(harness: BenchHarness, count: int) -> list[tuple[Account, str]]:
     """Create sessions and phones; returns each with its QR code, not scanned yet."""
     created = []
     for index in range(count):
-        phone = await rig.sandbox.client.add_phone(f"1202555{index:04d}", push_name=f"P{index}")
+        phone = await harness.sandbox.client.add_phone(f"1202555{index:04d}", push_name=f"P{index}")
         account = Account(session_id=f"bench-{index}", number=phone.number)
-        await rig.backend.publish(
-            SessionCreate(source=rig.backend.source, subject=account.session_id)
+        await harness.backend.publish(
+            SessionCreate(source=harness.backend.source, subject=account.session_id)
         )
         created.append(account)
     codes = []
     for account in created:
-        event = await rig.backend.expect(SessionQr, account.session_id, seconds=60)
+        event = await harness.backend.expect(SessionQr, account.session_id, seconds=60)
         codes.append((account, event.data.code))
     return codes
 
 
-async def link_sessions(rig: Rig, created: Sequence[tuple[Account, str]]) -> None:
+async def link_sessions(harness: BenchHarness, created: Sequence[tuple[Account, str]]) -> None:
     """Scan every code and wait until all sessions are connected."""
     gate = asyncio.Semaphore(LINK_AT_ONCE)
 
     async def link(account: Account, code: str) -> None:
         async with gate:
-            await rig.sandbox.client.scan(account.number, code)
-            await rig.backend.expect(
+            await harness.sandbox.client.scan(account.number, code)
+            await harness.backend.expect(
                 SessionStatus,
                 account.session_id,
                 lambda event: event.data.state is SessionState.CONNECTED,
@@ -248,4 +248,4 @@ async def link_sessions(rig: Rig, created: Sequence[tuple[Account, str]]) -> Non
     async with asyncio.TaskGroup() as tasks:
         for account, code in created:
             tasks.create_task(link(account, code))
-    rig.accounts.extend(account for account, _ in created)
+    harness.accounts.extend(account for account, _ in created)

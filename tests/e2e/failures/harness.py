@@ -51,7 +51,7 @@ IMPATIENT: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class FailureHarness:
     """Everything that a failure test needs.
 
     Attributes:
@@ -223,9 +223,9 @@ def settings_for(
 
 
 @asynccontextmanager
-async def open_stage(
+async def open_harness(
     environment: Mapping[str, str], directory: Path, *, broker_breaks: bool = False
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[FailureHarness]:
     """Start the sandbox, the links, the worker and the backend; link the accounts.
 
     Where the broker itself breaks, and not only the worker's link to it, the backend has a queue
@@ -247,7 +247,7 @@ async def open_stage(
         )
         for number, session_id in ACCOUNTS.items():
             await gateway.link(session_id, await sandbox.add_phone(number))
-        yield Stage(
+        yield FailureHarness(
             gateway=gateway,
             links=links,
             customer=await sandbox.add_phone(CUSTOMER),
