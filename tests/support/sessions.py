@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gateway_contracts import Account
 from gateway_worker.sessions.ports import SessionRow
 from tests.support.ports import UnaskedSessions
 
@@ -42,3 +43,8 @@ class MemorySessions(UnaskedSessions):
         """Remove a session; its name and its epoch stay."""
         row = self._rows.pop(session_id, None)
         self._deleted[session_id] = 1 if row is None else row.epoch
+
+    def link(self, session_id: str) -> None:
+        """Give a session an account."""
+        account = Account(jid="12025550101@s.whatsapp.net")
+        self._rows[session_id] = replace(self._rows[session_id], account=account)
