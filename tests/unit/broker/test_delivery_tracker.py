@@ -12,7 +12,8 @@ from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.delivery import CommandDelivery, Handle
 from gateway_worker.broker.delivery_tracker import Arrival, DeliveryTracker
 from gateway_worker.broker.underlay import Channel
-from gateway_worker.commands.ports import Refusal, Settlement
+from gateway_worker.commands.ports import Settlement
+from tests.support.settling import MemorySettler
 
 
 class Line:
@@ -20,22 +21,6 @@ class Line:
 
     def __init__(self, *, is_closed: bool = False) -> None:
         self.is_closed = is_closed
-
-
-class Clerk:
-    """A settler that notes what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[Settlement] = []
-
-    async def settle(
-        self,
-        delivery: CommandDelivery,
-        settlement: Settlement,
-        refusal: Refusal | None,
-    ) -> None:
-        """Note it."""
-        self.told.append(settlement)
 
 
 def handle(tag: int, *, is_closed: bool = False) -> Handle:
@@ -73,7 +58,7 @@ def enter(tracker: DeliveryTracker, incoming: IncomingMessage, first: Handle) ->
     arrival, key = tracker.classify(incoming, first, queue="q")
     assert arrival is Arrival.NEW
     delivery = CommandDelivery(
-        message=incoming, handle=first, key=key, queue="q", origin="w1", settler=Clerk()
+        message=incoming, handle=first, key=key, queue="q", origin="w1", settler=MemorySettler()
     )
     tracker.enter(delivery)
     return delivery
@@ -175,15 +160,15 @@ def test_the_oldest_settled_command_is_forgotten_first(tracker: DeliveryTracker)
 
 
 async def test_settling_twice_settles_once() -> None:
-    """The first word counts."""
-    clerk = Clerk()
+    """The first settlement counts."""
+    settler = MemorySettler()
     delivery = CommandDelivery(
-        message=message(), handle=handle(1), key=None, queue="q", origin="w1", settler=clerk
+        message=message(), handle=handle(1), key=None, queue="q", origin="w1", settler=settler
     )
     await delivery.settle(Settlement.ACK)
     await delivery.settle(Settlement.DEAD)
 
-    assert clerk.told == [Settlement.ACK]
+    assert settler.settled == [Settlement.ACK]
 
 
 async def test_what_is_detached_is_new_again_and_settling_it_changes_nothing(

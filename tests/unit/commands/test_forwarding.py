@@ -4,55 +4,40 @@ from gateway_contracts import SessionGetStatus, encode
 from gateway_worker.broker.delivery import CommandDelivery
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.handover_path import Step
-from gateway_worker.commands.ports import Delivery, Settlement
-from gateway_worker.errors import DependencyError
-from tests.unit.broker.test_delivery_tracker import Clerk, handle, message
+from gateway_worker.commands.ports import Settlement
+from tests.support.publications import MemoryPublications, Published
+from tests.support.settling import MemorySettler
+from tests.unit.broker.test_delivery_tracker import handle, message
 
 COMMAND = SessionGetStatus(source="/backends/test", subject="s")
 STEP = Step(worker_id="other", stage=2, hop=5)
 
 
-class Publisher:
-    """Notes what it publishes, or cannot publish."""
-
-    def __init__(self, *, away: bool = False) -> None:
-        self.away = away
-        self.published: list[tuple[bytes, str, int | None, int]] = []
-
-    async def pass_on(
-        self, delivery: Delivery, *, worker_id: str, stage: int | None, hop: int
-    ) -> None:
-        """Publish."""
-        if self.away:
-            raise DependencyError("away")
-        self.published.append((delivery.body, worker_id, stage, hop))
-
-
-class Letter:
-    """A command as the broker handed it over, and how it was settled."""
-
-    def __init__(self) -> None:
-        self.clerk = Clerk()
-        self.delivery = CommandDelivery(
-            message=message(encode(COMMAND)),
-            handle=handle(1),
-            key=None,
-            queue="q",
-            origin="me",
-            settler=self.clerk,
-        )
+def delivered(settler: MemorySettler) -> CommandDelivery:
+    """Return a command as the broker handed it over."""
+    return CommandDelivery(
+        message=message(encode(COMMAND)),
+        handle=handle(1),
+        key=None,
+        queue="q",
+        origin="me",
+        settler=settler,
+    )
 
 
 async def test_it_is_acknowledged_once_the_broker_has_it_again() -> None:
     """The same body, for the owner."""
-    publisher, letter = Publisher(), Letter()
-    assert await Forwarder(publisher=publisher).forward(letter.delivery, STEP)
-    assert publisher.published == [(letter.delivery.body, "other", 2, 5)]
-    assert letter.clerk.told == [Settlement.ACK]
+    publications, settler = MemoryPublications(), MemorySettler()
+    assert await Forwarder(publisher=publications).forward(delivered(settler), STEP)
+    assert publications.to_workers == {
+        "other": [Published(body=encode(COMMAND), message_id="m1", stage=2, hop=5)]
+    }
+    assert settler.settled == [Settlement.ACK]
 
 
-async def test_it_stays_in_hand_if_it_cannot_be_published() -> None:
-    """Given back, it would come behind what is later."""
-    letter = Letter()
-    assert not await Forwarder(publisher=Publisher(away=True)).forward(letter.delivery, STEP)
-    assert letter.clerk.told == []
+async def test_it_stays_unsettled_if_it_cannot_be_published() -> None:
+    """Given back, it would come after what is later."""
+    publications, settler = MemoryPublications(), MemorySettler()
+    publications.is_away = True
+    assert not await Forwarder(publisher=publications).forward(delivered(settler), STEP)
+    assert settler.settled == []

@@ -1,29 +1,35 @@
 """A full worker says once that commands wait for room, and once that they do no longer."""
 
 import asyncio
-from dataclasses import dataclass, field
 from functools import partial
 
 from gateway_contracts import WorkerCapacity
 from gateway_worker.errors import DependencyError
 from gateway_worker.health.capacity import CapacityWatch, Room
 from tests.support.eventually import eventually
+from tests.support.publications import MemoryPublications
 
 
-@dataclass(slots=True, kw_only=True)
-class Fleet:
+class Fleet(MemoryPublications):
     """Stands for broker, database and sessions: as the test says."""
 
-    waiting: int = 0
-    room: int = 0
-    full: bool = True
-    broker_away: bool = False
-    database_away: bool = False
-    said: list[tuple[int, int]] = field(default_factory=list)
+    def __init__(self, *, waiting: int = 0, room: int = 0, full: bool = True) -> None:
+        super().__init__()
+        self.waiting = waiting
+        self.room = room
+        self.full = full
+        self.database_away = False
+
+    @property
+    def said(self) -> list[tuple[int, int]]:
+        """What was announced."""
+        events = [event for event in self.told if isinstance(event, WorkerCapacity)]
+        assert {(event.subject, event.source) for event in events} <= {("w", "/workers/w")}
+        return [(event.data.waiting, event.data.room) for event in events]
 
     async def ask_waiting(self) -> int:
         """Be the broker."""
-        if self.broker_away:
+        if self.is_away:
             raise DependencyError("the broker is away")
         return self.waiting
 
@@ -32,13 +38,6 @@ class Fleet:
         if self.database_away:
             raise DependencyError("the database is away")
         return self.room
-
-    async def publish_worker_event(self, message: WorkerCapacity) -> None:
-        """Be the broker."""
-        if self.broker_away:
-            raise DependencyError("the broker is away")
-        assert (message.subject, message.source) == ("w", "/workers/w")
-        self.said.append((message.data.waiting, message.data.room))
 
     def has_said(self, times: int) -> bool:
         """Whether so many announcements were made."""
@@ -106,9 +105,9 @@ async def test_what_cannot_be_asked_or_said_comes_later() -> None:
     await watch.look()
     assert fleet.said == [(2, 0)]
     assert watch.last == Room(waiting=2, free=0)
-    fleet.database_away, fleet.broker_away = False, True
+    fleet.database_away, fleet.is_away = False, True
     await watch.look()
-    fleet.broker_away = False
+    fleet.is_away = False
     await watch.look()
     assert fleet.said == [(2, 0), (0, 0)]
 

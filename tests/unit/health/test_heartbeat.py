@@ -5,34 +5,38 @@ import asyncio
 import pytest
 
 from gateway_contracts import SessionState, WorkerDraining, WorkerLoad
+from gateway_contracts.envelope import WorkerEventEnvelope
 from gateway_worker.errors import DependencyError
 from gateway_worker.health import heartbeat as module
 from gateway_worker.health.heartbeat import Heartbeat, LoadReport, Rate, WorkerEvent
 from gateway_worker.health.resources import ResourceMeter
 from tests.support.eventually import eventually
 from tests.support.pacing import consistently
+from tests.support.publications import MemoryPublications
 
 
-class Listener:
-    """Stands for the broker: notes events, or is away."""
+class Listener(MemoryPublications):
+    """Can also keep whoever publishes waiting for ever."""
 
     def __init__(self) -> None:
-        self.events: list[WorkerEvent] = []
-        self.away = False
+        super().__init__()
         self.hanging = False
 
-    async def publish_worker_event(self, message: WorkerEvent) -> None:
+    async def publish_worker_event(self, message: WorkerEventEnvelope) -> None:
         """Take one event."""
         if self.hanging:
             await asyncio.Event().wait()
-        if self.away:
-            raise DependencyError("no connection")
-        self.events.append(message)
+        await super().publish_worker_event(message)
+
+    @property
+    def loads(self) -> list[WorkerLoad]:
+        """What was published of the load."""
+        return [event.data for event in self.told if isinstance(event, WorkerEvent)]
 
     @property
     def kinds(self) -> list[str]:
         """The types of what was published."""
-        return [event.type.split(".")[2] for event in self.events]
+        return [event.type.split(".")[2] for event in self.told]
 
 
 class Holding:
@@ -85,13 +89,13 @@ async def test_a_start_is_followed_by_beats_until_stopped() -> None:
     listener, beats = Listener(), list[WorkerLoad]()
     stop = asyncio.Event()
     task = asyncio.create_task(make(listener, beats).run(stop))
-    await eventually(lambda: len(listener.events) >= 4)
+    await eventually(lambda: len(listener.told) >= 4)
     stop.set()
     await task
 
     assert listener.kinds[0] == "started"
     assert set(listener.kinds[1:]) == {"heartbeat"}
-    load = listener.events[-1].data
+    load = listener.loads[-1]
     assert (load.worker, load.capacity, load.sessions[SessionState.CONNECTED]) == ("w-0", 50, 3)
     assert (load.queue_depth, load.outbox_depth) == (None, 7)
     assert load.memory_bytes > 0
@@ -101,12 +105,12 @@ async def test_a_start_is_followed_by_beats_until_stopped() -> None:
 async def test_a_broker_that_is_away_does_not_end_it() -> None:
     """The beat is missed; the next one comes."""
     listener = Listener()
-    listener.away = True
+    listener.is_away = True
     stop = asyncio.Event()
     task = asyncio.create_task(make(listener).run(stop))
-    await consistently(lambda: not listener.events, seconds=0.05)
-    listener.away = False
-    await eventually(lambda: listener.events)
+    await consistently(lambda: not listener.told, seconds=0.05)
+    listener.is_away = False
+    await eventually(lambda: listener.told)
     stop.set()
     await task
 
@@ -123,7 +127,7 @@ async def test_a_farewell_is_not_waited_for_for_ever(
 
     await make(listener).farewell(WorkerDraining)
 
-    assert listener.events == []
+    assert listener.told == []
 
 
 def test_a_rate_begins_anew_with_every_look() -> None:
