@@ -22,7 +22,7 @@ import uvloop
 
 from gateway_contracts import Topology
 from gateway_worker.broker import Broker, BrokerSettings
-from gateway_worker.commands.ports import Delivery, Settlement
+from gateway_worker.commands.ports import CommandSink, Delivery, Settlement
 from gateway_worker.sessions.changes import OutboxRow
 
 _AT_ONCE = 64
@@ -31,7 +31,7 @@ _SESSION = "bench-session"
 _BODY = json.dumps({"specversion": "1.0", "data": {"text": "x" * 900}}).encode()
 
 
-class _Acknowledging:
+class _Acknowledging(CommandSink):
     """A dispatcher that acknowledges all that comes, each in a task of its own."""
 
     def __init__(self, count: int) -> None:

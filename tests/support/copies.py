@@ -1,12 +1,12 @@
 """A register of copies in memory, and one that is away; the port's tests run against it too."""
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.store.copies import KnownCopies
+from gateway_worker.sessions.store.copies import CopyRegister, KnownCopies
 
 FLEET = "0f7e0a3e-6a52-4f0b-9a51-6a0b4c9b2f11"
 
 
-class MemoryRegister:
+class MemoryRegister(CopyRegister):
     """Notes copies as the database does.
 
     Attributes:

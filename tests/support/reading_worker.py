@@ -10,14 +10,14 @@ import sys
 from pydantic import SecretStr
 
 from gateway_worker.broker import Broker, BrokerSettings
-from gateway_worker.commands.ports import Delivery, Refusal, Settlement
+from gateway_worker.commands.ports import CommandSink, Delivery, Refusal, Settlement
 from gateway_worker.commands.work import read_delivery
 
 WORKER = "reader"
 REFUSAL = Refusal(code="invalid_command", reason="it cannot be read")
 
 
-class Sink:
+class Sink(CommandSink):
     """Reads what comes."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from aiormq.abc import AbstractChannel as RawChannel
 from gateway_contracts import Topology
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
 from gateway_worker.broker.connection import ReconnectingConnection
-from gateway_worker.commands.ports import Delivery, Settlement
+from gateway_worker.commands.ports import CommandSink, Delivery, Settlement
 from gateway_worker.sessions.changes import OutboxRow
 from tests.support.eventually import eventually
 from tests.support.pacing import pace
@@ -37,7 +37,7 @@ async def acknowledge(delivery: Delivery) -> None:
     await delivery.settle(Settlement.ACK)
 
 
-class Mill:
+class Mill(CommandSink):
     """A dispatcher: one task per session, in order. A body is `<session> <number>`."""
 
     def __init__(self, work: Work = acknowledge) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,24 +10,12 @@ import asyncpg
 import pytest
 
 from gateway_worker.sessions.ownership.disk import claimed, settle
-from gateway_worker.sessions.ownership.ports import KnownDisk, LinkedSession
 from tests.e2e.failures.links import POSTGRESQL, RABBITMQ, REDIS, S3, Links
+from tests.support.disk_records import MemoryDiskRecords
 
 NAMES = {RABBITMQ: "RabbitMQ", POSTGRESQL: "PostgreSQL", REDIS: "Redis", S3: "S3"}
 SHOWN = {*NAMES.values(), "DATA_DIR"}
 REQUIRED = {RABBITMQ, POSTGRESQL}
-
-
-class Nothing:
-    """A database that knows no worker."""
-
-    async def known_disk(self) -> KnownDisk:
-        """Return none."""
-        return KnownDisk()
-
-    async def linked_sessions(self) -> Sequence[LinkedSession]:
-        """Return none."""
-        return []
 
 
 @pytest.fixture
@@ -122,7 +110,7 @@ async def test_a_directory_that_a_worker_would_refuse(
     directory = tmp_path / "data"
     mine = {**environment, "DATA_DIR": str(directory), "WORKER_ID": "mine"}
     with claimed(directory, worker_id="mine") as disk:
-        await settle(disk, Nothing(), fleet=str(uuid4()), are_portable=True)
+        await settle(disk, MemoryDiskRecords(), fleet=str(uuid4()), are_portable=True)
         code, found = await _check(mine, tmp_path)
         assert (code, found["DATA_DIR"]) == (0, "DATA_DIR    required      usable")
         code, found = await _check({**mine, "WORKER_ID": "other"}, tmp_path)

@@ -10,33 +10,46 @@ WORKER = Path(gateway_worker.__file__).parent
 PROMISE_NOTHING = {"support/ports.py"}
 """Ports that fail the test when they are asked, and such as only take."""
 NO_FAKES = {
-    "AbsentBroker": "fails to send, and then sends",
+    "Mill": "is the backend's side of the consumer's tests",
+    "NoCommands": "has none: whatever waits for one to end runs at once",
     "NoHosts": "refuses: there are none",
+    "Peers": "says of the others what the test says",
+    "Recorder": "keeps what the sandbox delivers",
+    "Sink": "settles what it is given by the real broker",
+    "ToldHosts": "keeps what it is told",
     "WatchedOutbox": "counts what it asks the real one",
+    "_Acknowledging": "settles what it is given by the real broker",
 }
 SUITES = {
     "AheadClock": "unit/runtime/test_clocks.py",
     "ManualClock": "unit/runtime/test_clocks.py",
+    "MemoryDiskRecords": "integration/storage/db/test_disk_records_port.py",
+    "MemoryFleet": "integration/storage/db/test_fleet_port.py",
+    "MemoryIntake": "integration/broker/test_intake_port.py",
     "MemoryLauncher": "integration/whatsapp/test_hosts_port.py",
     "MemoryLeases": "integration/storage/db/test_leases_port.py",
+    "MemoryPublications": "integration/broker/test_publications_port.py",
     "MemoryRecorder": "integration/outbox/test_recorder_port.py",
     "MemoryRegister": "integration/storage/db/test_copies.py",
     "MemoryBindings": "integration/broker/test_bindings_port.py",
     "MemorySessions": "integration/storage/db/test_sessions_port.py",
+    "MemorySettler": "integration/broker/test_settler_port.py",
     "MemorySnapshots": "integration/storage/objects/test_snapshots_port.py",
 }
-INDIRECT = {"AheadClock", "MemoryRegister", "MemorySessions"}
-"""They derive from the real one, or from what fails when it is asked, or only fit the port."""
+INDIRECT = {"AheadClock", "MemoryIntake", "MemorySessions"}
+"""They derive from the real one, or from what fails when it is asked."""
+REAL = {"SharedServices"}
+"""It fits a port and is the real thing."""
 DIRECT = SUITES.keys() - INDIRECT
 
 
-def ports() -> set[str]:
-    """Return the protocols of the worker by module and name."""
-    found: set[str] = set()
+def protocols() -> dict[ast.ClassDef, str]:
+    """Return the protocols of the worker, with module and name."""
+    found: dict[ast.ClassDef, str] = {}
     for path in WORKER.rglob("*.py"):
         module = ".".join(path.relative_to(WORKER.parent).with_suffix("").parts)
         found |= {
-            f"{module}.{node.name}"
+            node: f"{module}.{node.name}"
             for node in ast.walk(ast.parse(path.read_text()))
             if isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases)
         }
@@ -62,7 +75,7 @@ def derived(path: Path, wanted: set[str]) -> set[str]:
 
 def test_whatever_derives_from_a_port_has_a_suite_or_a_reason() -> None:
     """And nothing is named that derives from none any more."""
-    wanted = ports()
+    wanted = set(protocols().values())
     fakes: set[str] = set()
     for path in TESTS.rglob("*.py"):
         if path.relative_to(TESTS).as_posix() not in PROMISE_NOTHING:
@@ -74,3 +87,25 @@ def test_every_suite_runs_against_its_fake() -> None:
     """It names it."""
     missing = {fake for fake, suite in SUITES.items() if fake not in (TESTS / suite).read_text()}
     assert missing == set()
+
+
+def methods(node: ast.ClassDef) -> dict[str, list[str]]:
+    """Return the public methods of a class with the names of their parameters."""
+    return {
+        one.name: [given.arg for given in (*one.args.args, *one.args.kwonlyargs)]
+        for one in node.body
+        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and not one.name.startswith("_")
+    }
+
+
+def test_whatever_fits_a_port_derives_from_it() -> None:
+    """Or nobody would see that it stands for one, nor a type checker that it fits no more."""
+    known = [methods(node) for node in protocols()]
+    fitting = {
+        node.name
+        for path in TESTS.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and not node.bases
+        if any(port and port.items() <= methods(node).items() for port in known)
+    }
+    assert fitting == REAL

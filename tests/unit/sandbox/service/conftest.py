@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway_worker.sandbox.service.devices import DeviceRecord
+from gateway_worker.sandbox.service.devices import CompanionLink, DeviceRecord, Phone
 from gateway_worker.sandbox.service.faults import StreamEnd
 from gateway_worker.sandbox.service.mailbox import Mailbox
 from gateway_worker.sandbox.service.pairing import PairCodeFinish, PairCodeHello
@@ -25,7 +25,7 @@ def bundle() -> PreKeyBundle:
 
 
 @dataclass(slots=True, eq=False)
-class Recorder:
+class Recorder(Phone, CompanionLink):
     """A phone or a companion's link."""
 
     jid: Jid

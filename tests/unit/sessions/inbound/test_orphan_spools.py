@@ -31,6 +31,7 @@ from tests.support.ports import (
     UnaskedPeerMessages,
     UnaskedSnapshots,
 )
+from tests.support.publications import MemoryPublications
 from tests.support.sessions import MemorySessions
 from tests.support.snapshots import MemorySnapshots
 from tests.unit.sessions.harness import linked_row
@@ -40,11 +41,12 @@ RECORDS = 4
 OUTAGE = 3
 
 
-class Disk(MemorySessions, UnaskedLauncher, UnaskedPeerMessages, UnaskedHost):
+class Disk(MemorySessions, UnaskedLauncher, MemoryPublications, UnaskedHost):
     """A spool of some messages, the broker that they go to, and the session's owner."""
 
     def __init__(self) -> None:
-        super().__init__(replace(linked_row("cafe", epoch=7), worker_id="beta"))
+        MemorySessions.__init__(self, replace(linked_row("cafe", epoch=7), worker_id="beta"))
+        MemoryPublications.__init__(self)
         self.sent: list[str] = []
         self.acknowledged = 0
         self.lost: list[str] = []
@@ -69,6 +71,7 @@ class Disk(MemorySessions, UnaskedLauncher, UnaskedPeerMessages, UnaskedHost):
         if self.refusals:
             self.refusals -= 1
             raise DependencyError("away")
+        await super().send_peer_message(kind, worker_id=worker_id, body=body, message_id=message_id)
         for event in PeerMessage.decode(kind, body).events:
             received = parse_event(event)
             assert isinstance(received, MessageReceived)

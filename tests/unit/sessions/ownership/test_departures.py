@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.peer_messages import PeerMessages
 from tests.support.bindings import MemoryBindings, MemoryBroker
+from tests.support.publications import MemoryPublications
 from tests.unit.sessions.harness import SessionHarness, linked_row
 
 ROW = linked_row("cafe", epoch=7)
 
 
-class AbsentBroker(PeerMessages):
+class AbsentBroker(MemoryPublications):
     """Takes a message at the third attempt."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.attempts: list[tuple[str, str]] = []
 
     async def send_peer_message(
@@ -25,8 +25,8 @@ class AbsentBroker(PeerMessages):
     ) -> None:
         """Take it, or do not."""
         self.attempts.append((kind, worker_id))
-        if len(self.attempts) < 3:
-            raise DependencyError("away")
+        self.is_away = len(self.attempts) < 3
+        await super().send_peer_message(kind, worker_id=worker_id, body=body, message_id=message_id)
 
 
 async def test_a_new_owner_is_told_when_the_broker_is_back(harness: SessionHarness) -> None:

@@ -4,9 +4,10 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from gateway_worker.sessions.ownership.disk import (
     looked_at,
     settle,
 )
-from gateway_worker.sessions.ownership.ports import KnownDisk, LinkedSession
+from gateway_worker.sessions.ownership.ports import DiskRecords
+from tests.support.disk_records import MemoryDiskRecords
 
 FLEET, OTHER_FLEET = "fleet-one", "fleet-two"
 HOLDER = """
@@ -35,26 +37,6 @@ with claimed(Path(sys.argv[1]), worker_id=sys.argv[2]):
 """
 
 
-class Records:
-    """What the database knows."""
-
-    def __init__(self, *known: KnownDisk, linked: Sequence[LinkedSession] = ()) -> None:
-        self._known = list(known) or [KnownDisk()]
-        self._linked = linked
-        self.outages = 0
-
-    async def known_disk(self) -> KnownDisk:
-        """Return the next answer; the last one again and again."""
-        if self.outages:
-            self.outages -= 1
-            raise DependencyError("away")
-        return self._known.pop(0) if len(self._known) > 1 else self._known[0]
-
-    async def linked_sessions(self) -> Sequence[LinkedSession]:
-        """Return the worker's accounts."""
-        return self._linked
-
-
 def store(directory: Path, session_id: str) -> None:
     """Put a device store into a worker's directory."""
     home = directory / "sessions" / session_id
@@ -62,15 +44,7 @@ def store(directory: Path, session_id: str) -> None:
     (home / "store.db").write_bytes(b"keys")
 
 
-def linked(*copied: str, uncopied: Sequence[str] = ()) -> list[LinkedSession]:
-    """Return sessions with and without copies."""
-    return [
-        *(LinkedSession(session_id=name, is_copied=True) for name in copied),
-        *(LinkedSession(session_id=name, is_copied=False) for name in uncopied),
-    ]
-
-
-async def settled(directory: Path, records: Records, *, portable: bool = True) -> Disk:
+async def settled(directory: Path, records: DiskRecords, *, portable: bool = True) -> Disk:
     """Start a worker on a disk, as far as that goes, and leave."""
     with claimed(directory, worker_id="w") as disk:
         await settle(disk, records, fleet=FLEET, are_portable=portable)
@@ -136,8 +110,8 @@ def test_what_cannot_be_used_is_refused_with_the_reason(tmp_path: Path) -> None:
 
 async def test_a_directory_stays_its_worker_s(tmp_path: Path) -> None:
     """Another name, or another database, gets it only if nothing of a session is in it."""
-    first = await settled(tmp_path, Records())
-    assert (await settled(tmp_path, Records(KnownDisk(disk_id=first.disk_id)))) == replace(
+    first = await settled(tmp_path, MemoryDiskRecords())
+    assert (await settled(tmp_path, MemoryDiskRecords(first.disk_id))) == replace(
         first, fleet=FLEET
     )
     store(tmp_path, "shop")
@@ -150,11 +124,11 @@ async def test_a_directory_stays_its_worker_s(tmp_path: Path) -> None:
         claimed(tmp_path, worker_id="w") as disk,
         pytest.raises(ConfigurationError, match="another fleet"),
     ):
-        await settle(disk, Records(), fleet=OTHER_FLEET, are_portable=True)
+        await settle(disk, MemoryDiskRecords(), fleet=OTHER_FLEET, are_portable=True)
     (tmp_path / "sessions" / "shop" / "store.db").unlink()
     (tmp_path / "sessions" / "shop").rmdir()
     with claimed(tmp_path, worker_id="other") as disk:
-        await settle(disk, Records(), fleet=OTHER_FLEET, are_portable=True)
+        await settle(disk, MemoryDiskRecords(), fleet=OTHER_FLEET, are_portable=True)
     identity = json.loads((tmp_path / IDENTITY_NAME).read_bytes())
     assert (identity["worker"], identity["fleet"]) == ("other", OTHER_FLEET)
     assert identity["disk"] != first.disk_id
@@ -169,28 +143,28 @@ def test_an_identity_that_cannot_be_read_is_no_licence(tmp_path: Path) -> None:
 
 async def test_another_disk_is_refused_if_stores_are_only_on_the_first(tmp_path: Path) -> None:
     """Instead of ending those sessions; with copies of all it goes on."""
-    known = KnownDisk(disk_id="of-before")
+    records = partial(MemoryDiskRecords, "of-before", copied=["a"])
     with pytest.raises(ConfigurationError, match=r"2 linked sessions .*\(b, c\).*ctl disk forget"):
-        await settled(tmp_path / "new", Records(known, linked=linked("a", uncopied=["b", "c"])))
+        await settled(tmp_path / "new", records(uncopied=["b", "c"]))
     assert not (tmp_path / "new" / IDENTITY_NAME).exists()
     with pytest.raises(ConfigurationError, match="SNAPSHOT_KEYS"):
-        await settled(tmp_path / "new", Records(known, linked=linked("a")), portable=False)
-    await settled(tmp_path / "new", Records(known, linked=linked("a")))
+        await settled(tmp_path / "new", records(), portable=False)
+    await settled(tmp_path / "new", records())
     store(tmp_path / "moved", "b")
-    await settled(tmp_path / "moved", Records(known, linked=linked("a", uncopied=["b"])))
-    lost_and_told = Records(KnownDisk(), linked=linked(uncopied=["b"]))
+    await settled(tmp_path / "moved", records(uncopied=["b"]))
+    lost_and_told = MemoryDiskRecords(uncopied=["b"])
     await settled(tmp_path / "fresh", lost_and_told)
 
 
 async def test_a_directory_that_was_emptied_is_refused(tmp_path: Path) -> None:
     """If one store of several is missing, the others go on, and it is told."""
-    first = await settled(tmp_path, Records())
-    known = KnownDisk(disk_id=first.disk_id)
+    first = await settled(tmp_path, MemoryDiskRecords())
+    records = partial(MemoryDiskRecords, first.disk_id, uncopied=["a", "b"])
     with pytest.raises(ConfigurationError, match="Mount that one"):
-        await settled(tmp_path, Records(known, linked=linked(uncopied=["a", "b"])))
+        await settled(tmp_path, records())
     store(tmp_path, "a")
     with capture_logs() as logs:
-        await settled(tmp_path, Records(known, linked=linked(uncopied=["a", "b"])))
+        await settled(tmp_path, records())
     assert [(entry["event"], entry["sessions"]) for entry in logs] == [
         ("disk.stores_missing", ["b"])
     ]
@@ -201,10 +175,13 @@ async def test_two_of_one_name_on_two_disks_are_two(
 ) -> None:
     """One that has died is waited for; one that renews its lease lives, whatever it is called."""
     monkeypatch.setattr(module, "_LOOK_SECONDS", 0)
-    alive = KnownDisk(disk_id="elsewhere", lease_seconds=9, renewals="1")
+    alive, dead = MemoryDiskRecords(), MemoryDiskRecords()
+    for records in (alive, dead):
+        records.run_on("elsewhere")
+    alive.at_look[4] = partial(alive.run_on, "elsewhere")
     with pytest.raises(ConfigurationError, match="is running with another DATA_DIR"):
-        await settled(tmp_path, Records(alive, alive, alive, replace(alive, renewals="2")))
-    dead = Records(alive, alive, alive, replace(alive, lease_seconds=-1))
+        await settled(tmp_path, alive)
+    dead.at_look[4] = dead.leave
     dead.outages = 1
     await settled(tmp_path, dead)
 
@@ -214,10 +191,10 @@ async def test_the_same_directory_by_another_path_is_the_same(
 ) -> None:
     """A relative one is settled once, wherever the process goes later."""
     monkeypatch.chdir(tmp_path)
-    first = await settled(Path("data"), Records())
+    first = await settled(Path("data"), MemoryDiskRecords())
     assert first.directory == tmp_path / "data"
     (tmp_path / "link").symlink_to(tmp_path / "data")
-    assert (await settled(tmp_path / "link", Records())).disk_id == first.disk_id
+    assert (await settled(tmp_path / "link", MemoryDiskRecords())).disk_id == first.disk_id
 
 
 async def test_a_look_says_what_a_start_would(tmp_path: Path) -> None:
@@ -226,17 +203,17 @@ async def test_a_look_says_what_a_start_would(tmp_path: Path) -> None:
     assert looked_at(new / "deep", worker_id="w").is_empty
     assert not new.exists()
 
-    own = await settled(new, Records())
+    own = await settled(new, MemoryDiskRecords())
     store(new, "s")
     before = sorted(path.relative_to(new) for path in new.rglob("*"))
     assert looked_at(new, worker_id="w").disk_id == own.disk_id
     with pytest.raises(ConfigurationError, match=r"has the sessions of the worker w.*WORKER_ID=w"):
         looked_at(new, worker_id="v")
     disk = looked_at(new, worker_id="w")
-    await examine(disk, Records(), fleet=FLEET, are_portable=True)
+    await examine(disk, MemoryDiskRecords(), fleet=FLEET, are_portable=True)
     for other in (OTHER_FLEET, None):
         with pytest.raises(ConfigurationError, match="the sessions of another fleet"):
-            await examine(disk, Records(), fleet=other, are_portable=True)
+            await examine(disk, MemoryDiskRecords(), fleet=other, are_portable=True)
     assert sorted(path.relative_to(new) for path in new.rglob("*")) == before
 
 
@@ -252,13 +229,14 @@ def test_a_look_while_a_worker_runs(tmp_path: Path) -> None:
 async def test_a_look_at_a_disk_that_is_not_the_workers(tmp_path: Path) -> None:
     """It runs on another one, or has left its stores on another one."""
     disk = looked_at(tmp_path / "new", worker_id="w")
-    elsewhere = KnownDisk(disk_id="elsewhere", lease_seconds=7.0)
+    elsewhere = MemoryDiskRecords(uncopied=["s"])
+    elsewhere.run_on("elsewhere")
     with pytest.raises(ConfigurationError, match=r"WORKER_ID: .*another DATA_DIR"):
-        await examine(disk, Records(elsewhere), fleet=FLEET, are_portable=True)
-    ended = Records(replace(elsewhere, lease_seconds=0.0), linked=linked(uncopied=["s"]))
+        await examine(disk, elsewhere, fleet=FLEET, are_portable=True)
+    elsewhere.leave()
     with pytest.raises(ConfigurationError, match=r"neither their device stores .* nor a copy"):
-        await examine(disk, ended, fleet=FLEET, are_portable=True)
-    records = Records()
+        await examine(disk, elsewhere, fleet=FLEET, are_portable=True)
+    records = MemoryDiskRecords()
     records.outages = 1
     with pytest.raises(DependencyError):
         await examine(disk, records, fleet=FLEET, are_portable=True)

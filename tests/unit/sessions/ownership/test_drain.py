@@ -7,32 +7,39 @@ import pytest
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.changes import Change, Committed, TransferRefusedError
-from gateway_worker.sessions.ownership.drain import Drain
-from gateway_worker.sessions.session.session import Session
+from gateway_worker.sessions.ownership.drain import BetweenCommands, Drain, PeersOverBroker
+from gateway_worker.sessions.ownership.registry import SessionRegistry
+from tests.support.fleet import MemberWorker, MemoryFleet
 from tests.support.pacing import consistently
-from tests.support.ports import UnaskedSessions
 from tests.support.recorder import MemoryRecorder
 from tests.unit.sessions.harness import SessionHarness
 
 SECONDS = 10.0
 
 
-class Others(UnaskedSessions):
-    """The other workers: who has room, and whether the one that is named takes the session."""
+class Others(MemoryFleet):
+    """The other workers: who has room at each look, and whether the one that is named takes it.
+
+    Attributes:
+        answers: At each look, the only one that has room; none; or what the database raises. The
+            last one is repeated.
+    """
 
     def __init__(self) -> None:
+        super().__init__()
         self.answers: list[str | Exception | None] = []
         self.refuses = 0
         self.asked = 0
 
     async def place(self, *, without: str) -> str | None:
-        """Name one; the last answer is repeated."""
+        """Name one."""
         assert without == "me"
         self.asked += 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        self.workers = {} if answer is None else {answer: MemberWorker(capacity=1)}
+        return await super().place(without=without)
 
 
 class Giving(MemoryRecorder):
@@ -49,58 +56,19 @@ class Giving(MemoryRecorder):
         return super()._write(change)
 
 
-class Fleet:
-    """A worker with one session, and others."""
+class Peers(PeersOverBroker):
+    """The broker, and who listens there. Nothing waits in this worker's queue.
 
-    def __init__(self, harness: SessionHarness) -> None:
-        self.harness = harness
-        self.others = Others()
-        self.gone: list[tuple[str, str]] = []
-        self.broker_is_away = False
+    Attributes:
+        is_away: Whether it does not answer.
+        deaf: For how many looks more the others are dead, although their leases are good.
+        asked: How often it was asked whether it is there.
+    """
+
+    def __init__(self) -> None:
+        self.is_away = False
         self.deaf = 0
-        self.asked_broker = 0
-        self.drain = Drain(
-            worker_id="me",
-            here=self,
-            depart=self.depart,
-            sessions=self.others,
-            recorder=Giving(self.others),
-            commands=self,
-            is_portable=True,
-            broker=self,
-        )
-
-    # What a drain needs of the sessions that are here.
-
-    def session_ids(self) -> tuple[str, ...]:
-        """Name the session while it is here."""
-        return () if self.gone else ("shop",)
-
-    def held_session(self, session_id: str) -> Session:
-        """Return it."""
-        return self.harness.session
-
-    def fence(self, session_id: str, epoch: int) -> None:
-        """Fail: no other worker has it."""
-        raise AssertionError(f"{session_id} is not fenced here")
-
-    async def depart(self, session_id: str, to_worker: str) -> None:
-        """Let it go."""
-        self.gone.append((session_id, to_worker))
-
-    async def is_listening(self, worker_id: str) -> bool:
-        """Find it there, or just dead."""
-        assert worker_id != "me"
-        self.deaf -= 1
-        return self.deaf < 0
-
-    # And of others.
-
-    async def after_current_command(
-        self, session_id: str, errand: Callable[[], Awaitable[None]]
-    ) -> None:
-        """Run it now."""
-        await errand()
+        self.asked = 0
 
     async def backlog(self) -> int:
         """Have none."""
@@ -108,9 +76,52 @@ class Fleet:
 
     async def check(self) -> None:
         """Answer, or do not."""
-        self.asked_broker += 1
-        if self.broker_is_away:
+        self.asked += 1
+        if self.is_away:
             raise DependencyError("away")
+
+    async def is_listening(self, worker_id: str) -> bool:
+        """Find it there, or just dead."""
+        assert worker_id != "me"
+        self.deaf -= 1
+        return self.deaf < 0
+
+
+class NoCommands(BetweenCommands):
+    """No command runs here."""
+
+    async def after_current_command(
+        self, session_id: str, errand: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Run it now."""
+        await errand()
+
+
+class Fleet:
+    """A worker with one session, and others."""
+
+    def __init__(self, harness: SessionHarness) -> None:
+        self.harness = harness
+        self.others = Others()
+        self.peers = Peers()
+        self.gone: list[tuple[str, str]] = []
+        self.registry = SessionRegistry(capacity=1)
+        self.registry.add(harness.session)
+        self.drain = Drain(
+            worker_id="me",
+            here=self.registry,
+            depart=self.depart,
+            sessions=self.others,
+            recorder=Giving(self.others),
+            commands=NoCommands(),
+            is_portable=True,
+            broker=self.peers,
+        )
+
+    async def depart(self, session_id: str, to_worker: str) -> None:
+        """Let it go."""
+        self.registry.remove(session_id)
+        self.gone.append((session_id, to_worker))
 
 
 @pytest.fixture
@@ -148,10 +159,10 @@ async def test_after_an_outage_of_the_database_the_others_may_be_late(fleet: Fle
 async def test_a_session_does_not_go_to_one_that_has_just_died(fleet: Fleet) -> None:
     """Its lease is good for some seconds more; meanwhile the session is connected."""
     fleet.others.answers = ["beta"]
-    fleet.deaf = 2
+    fleet.peers.deaf = 2
     moving = asyncio.create_task(fleet.drain.run(seconds=SECONDS))
     session = fleet.harness.session
-    await consistently(lambda: session.is_connected, until=lambda: fleet.deaf <= 0)
+    await consistently(lambda: session.is_connected, until=lambda: fleet.peers.deaf <= 0)
 
     assert await moving == 1
 
@@ -161,7 +172,7 @@ async def test_a_worker_that_is_left_alone_leaves_when_the_lease_of_the_dead_one
 ) -> None:
     """It does not wait for somebody who never comes."""
     fleet.others.answers = ["beta", None]
-    fleet.deaf = 1
+    fleet.peers.deaf = 1
 
     assert await fleet.drain.run(seconds=SECONDS) == 0
 
@@ -220,8 +231,8 @@ async def test_the_time_is_over_while_something_is_away(fleet: Fleet) -> None:
 async def test_the_broker_is_not_waited_for_to_the_end(fleet: Fleet) -> None:
     """A new owner finds its session without being told."""
     fleet.others.answers = ["beta"]
-    fleet.broker_is_away = True
+    fleet.peers.is_away = True
 
     assert await fleet.drain.run(seconds=2.0) == 1
 
-    assert fleet.asked_broker > 1
+    assert fleet.peers.asked > 1

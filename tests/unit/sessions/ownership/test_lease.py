@@ -8,6 +8,7 @@ import pytest
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.ownership.lease import LeaseKeeper, LeaseLostError
+from gateway_worker.sessions.ownership.ports import Hosts
 from tests.support.eventually import eventually
 from tests.support.leases import MemoryLeases, MemoryWorker
 from tests.support.pacing import pace
@@ -38,7 +39,7 @@ class Table(MemoryLeases):
 
 
 @dataclass
-class Hosts:
+class ToldHosts(Hosts):
     """Hosts that are told how long they may run."""
 
     leases: list[float] = field(default_factory=list)
@@ -57,7 +58,7 @@ class Keeping:
     """A keeper that runs."""
 
     def __init__(self) -> None:
-        self.table, self.hosts, self.lease_state = Table(), Hosts(), LeaseState()
+        self.table, self.hosts, self.lease_state = Table(), ToldHosts(), LeaseState()
         self.lapsed = self.regained = 0
         self.keeper = LeaseKeeper(
             leases=self.table,

@@ -14,14 +14,15 @@ from gateway_worker.sessions.ports import PendingMarker
 from tests.support.bindings import MemoryBindings, MemoryBroker
 from tests.support.eventually import eventually
 from tests.support.pacing import consistently
-from tests.support.ports import UnaskedPeerMessages
+from tests.support.publications import MemoryPublications
 
 
-class Broker(MemoryBindings, UnaskedPeerMessages):
+class Broker(MemoryBindings, MemoryPublications):
     """Notes what it is asked for, in order, and can be away."""
 
     def __init__(self) -> None:
-        super().__init__(MemoryBroker(), worker_id="me")
+        MemoryBindings.__init__(self, MemoryBroker(), worker_id="me")
+        MemoryPublications.__init__(self)
         self.away = False
         self.asked: list[str] = []
         self.when_bound: Callable[[], object] = lambda: None
@@ -62,6 +63,7 @@ class Broker(MemoryBindings, UnaskedPeerMessages):
     ) -> None:
         """Note it."""
         self._note(f"{kind} {orjson.loads(body)['epoch']} to {worker_id}")
+        await super().send_peer_message(kind, worker_id=worker_id, body=body, message_id=message_id)
 
 
 class Taking:

@@ -3,119 +3,125 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from gateway_contracts import SessionState
 from gateway_worker.errors import DependencyError
-from gateway_worker.sessions.lease_state import LeaseState
+from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.ownership import takeover
 from gateway_worker.sessions.ownership.takeover import FailoverService
 from gateway_worker.sessions.ports import SessionRow
 from tests.integration.storage.db.support import session_row
+from tests.support.bindings import MemoryBindings, MemoryBroker
 from tests.support.eventually import eventually
-from tests.support.ports import (
-    QuietRelay,
-    UnaskedDeadWorkers,
-    UnaskedIntake,
-    UnaskedSessions,
-    UnaskedSessionsHere,
-)
+from tests.support.fleet import DAY, MemberWorker, MemoryFleet
+from tests.support.intake import MemoryIntake
+from tests.support.ports import QuietRelay, session_ports, sessions_on
+from tests.support.publications import MemoryPublications
+from tests.support.recorder import MemoryRecorder
+from tests.support.snapshots import MemorySnapshots
+
+ME, GONE = "w", "gone"
 
 
-class Around(UnaskedSessions, UnaskedDeadWorkers, UnaskedIntake, UnaskedSessionsHere, QuietRelay):
-    """A fleet in which nothing happens, as a failover service sees it. Counts its questions."""
+class Fleet(MemoryFleet):
+    """Counts what it is asked, and can be away. This worker lives in it."""
 
-    speaks = True
-    stranded_seconds = 7.0
-
-    def __init__(self, *, lease_seconds: float) -> None:
-        self.lease_seconds = lease_seconds
+    def __init__(self, *, lease_seconds: float, capacity: int = 30) -> None:
+        super().__init__(lease_seconds=lease_seconds)
+        self.workers[ME] = MemberWorker(capacity=capacity)
         self.refusals = 0
         self.looks = self.reads = self.cleanings = 0
-        self.left = self.share = 0
         self.asked: list[int] = []
-        self.adopted: list[str] = []
-        self.lost: Sequence[SessionRow] = ()
-        self.announced: list[str] = []
-        self.linked: set[bool] = set()
+
+    async def leave(self, count: int, *, worker: str = GONE, running: bool = False) -> None:
+        """Let a worker have sessions; those that do not run need no host here."""
+        state = SessionState.CONNECTED if running else SessionState.STOPPED
+        desired = DesiredState.RUNNING if running else DesiredState.STOPPED
+        for _ in range(count):
+            name = f"s{len(self._rows):02d}"
+            row = session_row(name, worker_id=worker, state=state, desired=desired)
+            assert await self.create(row)
 
     async def dead_with_leftovers(self) -> Sequence[str]:
-        """Nobody is dead."""
+        """Count the look."""
         self.looks += 1
-        return ()
+        return await super().dead_with_leftovers()
 
-    async def owned_by(self, worker_id: str) -> Sequence[SessionRow]:
-        """There are no sessions; a few times not even an answer."""
+    async def owned_by(self, worker_id: str) -> list[SessionRow]:
+        """Count the answer; a few times there is none."""
         self.reads += 1
         if self.refusals:
             self.refusals -= 1
             raise DependencyError("away")
-        return ()
-
-    async def orphans(self) -> int:
-        """There are none, usually."""
-        return self.left
-
-    async def fair_share(self, worker_id: str) -> int:
-        """As it was set, less what was taken."""
-        return max(0, self.share)
-
-    async def stranded(self, *, after_seconds: float, limit: int) -> Sequence[SessionRow]:
-        """Those that were set."""
-        assert (after_seconds, limit) == (self.stranded_seconds, takeover._STRANDED_LIMIT)
-        return self.lost
-
-    async def is_first(self, worker_id: str) -> bool:
-        """There is nobody else."""
-        return self.speaks
-
-    async def announce_stranded(self, row: SessionRow) -> None:
-        """Note it."""
-        self.announced.append(row.session_id)
+        return await super().owned_by(worker_id)
 
     async def take_over(
         self, worker_id: str, *, limit: int, linked: bool = True
     ) -> Sequence[SessionRow]:
-        """As many as are asked for, as far as they go."""
-        self.linked.add(linked)
+        """Note how many are asked for."""
         self.asked.append(limit)
-        taken = [session_row(f"s{self.left - n}") for n in range(min(limit, self.left))]
-        self.left -= len(taken)
-        self.share -= len(taken)
-        return taken
-
-    async def adopt_taken(self, rows: Sequence[SessionRow]) -> None:
-        """Note them."""
-        self.adopted += [row.session_id for row in rows]
+        return await super().take_over(worker_id, limit=limit, linked=linked)
 
     async def forget_old(self) -> int:
-        """Nobody is gone for long."""
+        """Count it."""
         self.cleanings += 1
-        return 0
+        return await super().forget_old()
 
 
-async def look(around: Around, looks: int) -> FailoverService:
-    """Let a failover service look so many times."""
-    lease_state = LeaseState()
-    lease_state.extend(float("inf"))
-    failover = FailoverService(
-        worker_id="w",
-        lease_state=lease_state,
-        settle_seconds=0,
-        workers=around,
-        sessions=around,
-        intake=around,
-        relay=around,
-        here=around,
-    )
-    stop = asyncio.Event()
-    async with AsyncExitStack() as stack:
-        task = asyncio.create_task(failover.run(stop))
-        stack.push_async_callback(asyncio.wait, (task,))
-        stack.callback(stop.set)
-        await eventually(lambda: around.looks >= looks)
-    return failover
+class Worker:
+    """A worker in a fleet, with its sessions."""
+
+    def __init__(self, fleet: Fleet, directory: Path, *, portable: bool = True) -> None:
+        self.fleet = fleet
+        self.intake = MemoryIntake()
+        self.recorder = MemoryRecorder()
+        self.sessions = sessions_on(
+            replace(
+                session_ports(self.recorder),
+                sessions=fleet,
+                bindings=MemoryBindings(MemoryBroker(ME), worker_id=ME),
+                peer_messages=MemoryPublications(),
+                snapshots=MemorySnapshots(portable=portable),
+            ),
+            worker_id=ME,
+            directory=directory,
+            capacity=fleet.workers[ME].capacity,
+        )
+
+    @property
+    def adopted(self) -> int:
+        """How many sessions it has."""
+        return len(self.sessions.manager.registry.session_ids())
+
+    @property
+    def announced(self) -> list[str]:
+        """The sessions of which it has told that nobody runs them."""
+        return [change.session_id for change in self.recorder.changes]
+
+    async def look(self, looks: int) -> FailoverService:
+        """Look around so many times more."""
+        failover = FailoverService(
+            worker_id=ME,
+            lease_state=self.sessions.lease_state,
+            settle_seconds=0,
+            workers=self.fleet,
+            sessions=self.fleet,
+            intake=self.intake,
+            relay=QuietRelay(),
+            here=self.sessions.manager,
+        )
+        stop, before = asyncio.Event(), self.fleet.looks
+        async with AsyncExitStack() as stack:
+            task = asyncio.create_task(failover.run(stop))
+            stack.push_async_callback(asyncio.wait, (task,))
+            stack.callback(stop.set)
+            await eventually(lambda: self.fleet.looks >= before + looks)
+        return failover
 
 
 @pytest.fixture(autouse=True)
@@ -123,97 +129,146 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(takeover, "_LOOK_SECONDS", 0.001)
 
 
-async def test_all_own_sessions_are_read_once_a_beat_only() -> None:
+async def test_all_own_sessions_are_read_once_a_beat_only(tmp_path: Path) -> None:
     """However often it looks after the dead meanwhile."""
-    around = Around(lease_seconds=3600)
-    await look(around, 10)
+    fleet = Fleet(lease_seconds=3600)
+    await Worker(fleet, tmp_path).look(10)
 
-    assert around.reads == 1
+    assert fleet.reads == 1
 
 
-async def test_what_failed_is_read_again_at_the_next_look() -> None:
+async def test_what_failed_is_read_again_at_the_next_look(tmp_path: Path) -> None:
     """The beat begins with an answer."""
-    around = Around(lease_seconds=3600)
-    around.refusals = 3
-    await look(around, 10)
+    fleet = Fleet(lease_seconds=3600)
+    fleet.refusals = 3
+    await Worker(fleet, tmp_path).look(10)
 
-    assert around.reads == 4
+    assert fleet.reads == 4
 
 
-async def test_each_beat_has_its_look() -> None:
+async def test_each_beat_has_its_look(tmp_path: Path) -> None:
     """Here they are shorter than the pauses."""
-    around = Around(lease_seconds=0)
-    await look(around, 10)
+    fleet = Fleet(lease_seconds=0)
+    await Worker(fleet, tmp_path).look(10)
 
-    assert around.reads >= 9
+    assert fleet.reads >= 9
 
 
-async def test_old_workers_are_cleared_away_now_and_then() -> None:
+async def test_old_workers_are_cleared_away_now_and_then(tmp_path: Path) -> None:
     """Not at each look: there is hardly ever one."""
-    around = Around(lease_seconds=0)
-    await look(around, 10)
+    fleet = Fleet(lease_seconds=0)
+    fleet.workers["old"] = MemberWorker(capacity=1, gone_seconds=DAY + 1)
+    await Worker(fleet, tmp_path).look(10)
 
-    assert around.cleanings == 1
+    assert fleet.cleanings == 1
+    assert set(fleet.workers) == {ME}
 
 
-async def test_the_first_look_takes_the_fair_share_and_the_next_ones_half_of_what_is_left() -> None:
+async def test_the_first_look_takes_the_fair_share_and_the_next_ones_half_of_what_is_left(
+    tmp_path: Path,
+) -> None:
     """The others take theirs; if they cannot, somebody has to."""
-    around = Around(lease_seconds=3600)
-    around.left, around.share = 30, 10
-    await look(around, 6)
+    fleet = Fleet(lease_seconds=3600)
+    for other in ("x", "y"):
+        fleet.workers[other] = MemberWorker(capacity=30)
+    await fleet.leave(30)
+    worker = Worker(fleet, tmp_path)
+    await worker.look(6)
 
-    assert around.asked == [10, 10, 5, 4, 4]
-    assert sorted(around.adopted) == sorted(f"s{n}" for n in range(1, 31))
-
-
-async def test_who_has_more_than_the_others_leaves_them_the_first_look() -> None:
-    around = Around(lease_seconds=3600)
-    around.left, around.share = 3, 0
-    await look(around, 4)
-
-    assert around.asked == [4]
-    assert sorted(around.adopted) == ["s1", "s2", "s3"]
+    assert fleet.asked == [10, 10, 5, 4, 4]
+    assert worker.adopted == 30
 
 
-async def test_what_comes_later_is_shared_anew() -> None:
+async def test_who_has_more_than_the_others_leaves_them_the_first_look(tmp_path: Path) -> None:
+    fleet = Fleet(lease_seconds=3600)
+    fleet.workers["x"] = MemberWorker(capacity=30)
+    await fleet.leave(5, worker=ME)
+    await fleet.leave(3)
+    worker = Worker(fleet, tmp_path)
+    await worker.look(4)
+
+    assert fleet.asked == [4]
+    assert worker.adopted == 8
+
+
+async def test_what_comes_later_is_shared_anew(tmp_path: Path) -> None:
     """That something was left once says nothing of the next time."""
-    around = Around(lease_seconds=3600)
-    around.left, around.share = 3, 1
-    await look(around, 4)
-    assert around.asked == [1, 4]
+    fleet = Fleet(lease_seconds=3600)
+    for other in ("x", "y"):
+        fleet.workers[other] = MemberWorker(capacity=30)
+    await fleet.leave(3)
+    worker = Worker(fleet, tmp_path)
+    await worker.look(4)
+    assert fleet.asked == [1, 4]
 
-    around.left, around.share = 20, 7
-    around.looks = 0
-    await look(around, 1)
-    assert around.asked[2] == 7
+    await fleet.leave(20)
+    await worker.look(1)
+    assert fleet.asked[2] == 5, "a third of 23, less the 3 that are here"
 
 
-async def test_sessions_that_nobody_can_run_are_counted_and_announced_once() -> None:
+async def test_sessions_that_nobody_can_run_are_counted_and_announced_once(
+    tmp_path: Path,
+) -> None:
     """By the first of the workers that live, at the level of an error."""
-    around = Around(lease_seconds=0)
-    around.lost = [session_row("s", worker_id="gone"), session_row("t", worker_id="gone")]
+    fleet = Fleet(lease_seconds=0, capacity=0)
+    await fleet.leave(2, running=True)
+    lost = sorted(fleet._rows)
+    worker = Worker(fleet, tmp_path)
     with capture_logs() as logs:
-        failover = await look(around, 10)
+        failover = await worker.look(10)
 
-    assert around.announced == ["s", "t"]
+    assert worker.announced == lost
     assert failover.stranded == 2
     (told,) = [one for one in logs if one["event"] == "takeover.sessions_stranded"]
-    assert (told["log_level"], told["new"], told["workers"]) == ("error", ["s", "t"], ["gone"])
+    assert (told["log_level"], told["new"], told["workers"]) == ("error", lost, [GONE])
 
 
-async def test_the_other_workers_count_them_and_are_silent() -> None:
+async def test_the_other_workers_count_them_and_are_silent(tmp_path: Path) -> None:
     """One event is enough."""
-    around = Around(lease_seconds=0)
-    around.lost, around.speaks = [session_row("s", worker_id="gone")], False
-    failover = await look(around, 10)
+    fleet = Fleet(lease_seconds=0, capacity=0)
+    fleet.workers["a"] = MemberWorker(capacity=0)
+    await fleet.leave(1, running=True)
+    worker = Worker(fleet, tmp_path)
+    failover = await worker.look(10)
 
-    assert (around.announced, failover.stranded) == ([], 1)
+    assert (worker.announced, failover.stranded) == ([], 1)
 
 
-async def test_without_copies_only_sessions_that_are_not_linked_are_taken() -> None:
+async def test_without_copies_only_sessions_that_are_not_linked_are_taken(tmp_path: Path) -> None:
     """They have no device store that would have to come with them."""
-    around = Around(lease_seconds=3600)
-    around.left, around.share, around.is_portable = 3, 3, False
-    await look(around, 4)
+    fleet = Fleet(lease_seconds=3600)
+    await fleet.leave(3)
+    linked = min(fleet._rows)
+    fleet.link(linked)
+    worker = Worker(fleet, tmp_path, portable=False)
+    await worker.look(4)
 
-    assert around.linked == {False}
+    assert worker.adopted == 2
+    assert not worker.sessions.manager.is_held(linked)
+
+
+async def test_the_queues_of_the_dead_are_attended_until_they_come_back(tmp_path: Path) -> None:
+    """Or until this worker leaves."""
+    fleet = Fleet(lease_seconds=3600, capacity=0)
+    fleet.workers[GONE] = MemberWorker(capacity=1, gone_seconds=1.0)
+    attended: list[list[str]] = []
+
+    class Watched(MemoryIntake):
+        """Notes each change."""
+
+        def attend(self, worker_id: str) -> None:
+            """Attend it, and let the dead come back."""
+            super().attend(worker_id)
+            attended.append(sorted(self.attended))
+            fleet.workers[GONE].gone_seconds = None
+
+        async def dismiss(self, worker_id: str) -> None:
+            """Leave it."""
+            await super().dismiss(worker_id)
+            attended.append(sorted(self.attended))
+
+    worker = Worker(fleet, tmp_path)
+    worker.intake = Watched()
+    await worker.look(4)
+
+    assert attended == [[GONE], []]
