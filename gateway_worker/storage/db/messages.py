@@ -8,7 +8,7 @@ from gateway_worker.sessions.changes import Direction, MessageRow
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.documents import read_content
 
-_FIND = text("""
+FIND = text("""
     SELECT m.chat, m.message_id, m.direction, m.sender, m.content, m.timestamp, m.command_id,
         change.content AS change
     FROM messages AS m
@@ -52,7 +52,7 @@ class PostgresMessageStore:
         """
         async with self._database.statement("finding a message") as connection:
             found = await connection.execute(
-                _FIND, {"session_id": session_id, "message_id": message_id, "chats": list(chats)}
+                FIND, {"session_id": session_id, "message_id": message_id, "chats": list(chats)}
             )
             rows = found.all()
         return [

@@ -5,11 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy
 from pydantic import TypeAdapter
 
 from gateway_contracts import Content
 from gateway_worker.sessions.changes import Change, Direction
 from gateway_worker.storage.db import Database, PostgresChangeStore, PostgresMessageStore
+from gateway_worker.storage.db.messages import FIND
 from tests.integration.storage.db.support import CHAT, message
 
 CONTENTS: TypeAdapter[Content] = TypeAdapter(Content)
@@ -136,3 +138,31 @@ async def test_in_a_group_an_id_is_its_writers(
         CHAT: "revoke",
         EVE: "edit",
     }
+
+
+async def test_what_is_about_a_message_is_found_by_an_index(database: Database) -> None:
+    """However many messages a chat has, each is looked up with a step to what is about it."""
+    async with database.statement("filling the history") as connection:
+        await connection.execute(
+            sqlalchemy.text("""
+                INSERT INTO messages
+                    (session_id, message_id, chat, direction, sender, content, timestamp)
+                SELECT 's', 'M' || n, 'c', 'in', 'c', CASE WHEN n % 20 = 0 THEN
+                    jsonb_build_object('kind', 'reaction', 'emoji', 'x', 'target',
+                        jsonb_build_object('message_id', 'M' || n - 1))
+                    ELSE jsonb_build_object('kind', 'text', 'text', 'hello') END, now()
+                FROM generate_series(1, 20000) AS n
+            """)
+        )
+    async with database.statement("counting the history") as connection:
+        await connection.execute(sqlalchemy.text("ANALYZE messages"))
+    async with database.statement("explaining the look-up") as connection:
+        plan = await connection.execute(
+            sqlalchemy.text(f"EXPLAIN {FIND.text}"),
+            {"session_id": "s", "message_id": "M19", "chats": ["c"]},
+        )
+        steps = "\n".join(row[0] for row in plan.all())
+
+    assert "messages_target_idx" in steps
+    assert "messages_pkey" in steps
+    assert "Seq Scan" not in steps
