@@ -15,7 +15,7 @@ from gateway_worker.sessions.changes import Change, Committed, DesiredState, Mes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingMarker:
-    """A change of owner whose marker has not come through the former owner's queue yet.
+    """A change of owner that is not over: not all that was published before it has an outcome.
 
     Attributes:
         epoch: The one that began with this change of owner; the marker has it too.
@@ -145,7 +145,7 @@ class SessionStore(Protocol):
         ...
 
     async def markers_passed(self, session_id: str, *, epoch: int, up_to: int) -> bool:
-        """Note that all markers up to the epoch `up_to` have come; their entries go.
+        """Note that the changes of owner up to the epoch `up_to` are over; their entries go.
 
         False if the session has another epoch than `epoch`. Idempotent: True also if none of them
         is pending (any more).

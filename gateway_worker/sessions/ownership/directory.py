@@ -84,7 +84,7 @@ class SessionDirectory:
             )
 
     async def note_passed(self, session_id: str, epoch: int) -> None:
-        """Note that all of a session's markers up to this one have come."""
+        """Note that a session's changes of owner up to this epoch are over."""
         session = self._registry.held_session(session_id)
         if session is None:
             return
