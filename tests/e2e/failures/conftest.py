@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -9,9 +10,17 @@ import pytest_asyncio
 from gateway_worker.devkit.services import ObjectStore, Services
 from tests.e2e.failures.harness import FailureHarness, open_harness, settings_for
 from tests.support.databases import fresh_database
+from tests.support.grouping import keep_modules_together
 from tests.support.services import random_name
 
+HERE = Path(__file__).parent
 OpenHarness = Callable[[dict[str, str]], AbstractAsyncContextManager[FailureHarness]]
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each module's tests in one process, so that its gateway is started once."""
+    keep_modules_together(items, HERE)
 
 
 @pytest.fixture(scope="module")

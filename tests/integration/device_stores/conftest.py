@@ -16,6 +16,7 @@ from tests.integration.device_stores.stores import Files
 from tests.integration.storage.objects.support import made
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
 from tests.support.copies import MemoryRegister
+from tests.support.grouping import keep_modules_together
 from tests.support.services import random_name
 
 HERE = Path(__file__).parent
@@ -24,9 +25,7 @@ HERE = Path(__file__).parent
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep each module's tests in one process, so that its sandbox is started once."""
-    for item in items:
-        if item.path.parent == HERE:
-            item.add_marker(pytest.mark.xdist_group(f"device-stores-{item.path.stem}"))
+    keep_modules_together(items, HERE)
 
 
 @dataclass(kw_only=True)

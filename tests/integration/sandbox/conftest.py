@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 
 from tests.integration.sandbox.wire_support import LibraryClient, SharedPair, World
+from tests.support.grouping import keep_modules_together
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each module that shares a pair in one process, so that it is paired once."""
+    sharing = [item for item in items if "pair" in getattr(item, "fixturenames", ())]
+    keep_modules_together(sharing, HERE)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

@@ -10,6 +10,7 @@ from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
+from tests.support.grouping import keep_modules_together
 
 HERE = Path(__file__).parent
 
@@ -17,9 +18,7 @@ HERE = Path(__file__).parent
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep each module's tests in one process, so that its sandbox is started once."""
-    for item in items:
-        if item.path.parent == HERE:
-            item.add_marker(pytest.mark.xdist_group(f"whatsapp-{item.path.stem}"))
+    keep_modules_together(items, HERE)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
