@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from gateway_worker.commands.attempts import Attempts, RetryPolicy
-from gateway_worker.commands.dispatcher import HOLD_SECONDS, Dispatcher
+from gateway_worker.commands.deadlines import HOLD_SECONDS
+from gateway_worker.commands.dispatcher import Dispatcher
 from gateway_worker.commands.ends import CommandEnds, Observer
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import CommandForwarder, Forwarder

@@ -20,6 +20,7 @@ from gateway_contracts import (
     CommandRejectedError,
 )
 from gateway_worker.commands.command_router import CommandRouter, Route
+from gateway_worker.commands.deadlines import HOLD_SECONDS, Deadlines
 from gateway_worker.commands.ends import CommandEnds
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
@@ -34,7 +35,6 @@ from gateway_worker.commands.stranded_execution import StrandedExecutor
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS, WaitingCreations
 from gateway_worker.commands.work import InterleavedJob, Work, lane_of, read_delivery
 from gateway_worker.errors import (
-    DependencyError,
     PermanentError,
     RetryableError,
 )
@@ -56,11 +56,6 @@ _STRANDED_PAUSE_SECONDS = 1.0
 
 _MANY_HOPS = 8
 """A command that was sent on so often goes round in a circle."""
-
-HOLD_SECONDS = 120.0
-"""How long a command waits for older ones in the queues of its session's former owners while none
-of these has its turn. Then it fails, for those queues cannot be read; it is not executed out of its
-order."""
 
 _FAULTS = 4
 """How often a command may fail in a way that nobody has foreseen, before it is given up."""
@@ -106,13 +101,18 @@ class Dispatcher:
         self._held_watchers: list[Callable[[int], None]] = []
         self._creations = WaitingCreations(manager=manager, room_seconds=room_seconds)
         self.misrouted = 0
-        self._hold_seconds = hold_seconds
         self._hold_back_queues: HoldBackQueues[Work] = HoldBackQueues(
             manager=manager, on_held=self._tell_held
         )
         self._peer_requests = PeerRequests(manager=manager, hold_back_queues=self._hold_back_queues)
         self._scheduler: Scheduler[Work | InterleavedJob] = Scheduler(
             handle=self._handle, on_stuck=self._tell_held
+        )
+        self._deadlines = Deadlines(
+            seconds_left=executor.seconds_left,
+            scheduler=self._scheduler,
+            hold_back_queues=self._hold_back_queues,
+            hold_seconds=hold_seconds,
         )
 
     @property
@@ -153,9 +153,7 @@ class Dispatcher:
             if is_misrouted(delivery, content):
                 self.misrouted += 1
                 log.warning("command.misrouted", command_id=content.id, session_id=content.subject)
-            left = self._executor.seconds_left(content)
-            if left is not None:
-                self._set_alarm(work, left, lambda: self._overdue(key, work))
+            self._deadlines.watch(key, work)
 
     async def after_current_command(self, session_id: str, job: InterleavedJob) -> None:
         """Do something when nothing of a session runs, before whatever waits."""
@@ -208,40 +206,6 @@ class Dispatcher:
     def _tell_held(self, _changed: int) -> None:
         for watcher in self._held_watchers:
             watcher(self._hold_back_queues.held + self._scheduler.stuck)
-
-    # What ends a wait.
-
-    @staticmethod
-    def _set_alarm(work: Work, seconds: float, ring: Callable[[], None]) -> None:
-        loop = asyncio.get_running_loop()
-        work.alarms.append(loop.call_later(max(0.0, seconds), ring))
-
-    def _overdue(self, session_id: str, work: Work) -> None:
-        """End a command that waits for its turn after its deadline; what runs looks itself."""
-        ticket = work.ticket
-        is_queued = ticket is not None and self._scheduler.remove(session_id, ticket)
-        if is_queued or self._hold_back_queues.remove(session_id, work):
-            self._scheduler.post(session_id, work, lane=Lane.FREE)
-
-    def _held_too_long(self, session_id: str, work: Work) -> None:
-        idle = self._hold_back_queues.idle_seconds(session_id, work)
-        if idle is not None and idle < self._hold_seconds:  # what goes before it is coming
-            left = self._hold_seconds - idle
-            self._set_alarm(work, left, lambda: self._held_too_long(session_id, work))
-        elif self._hold_back_queues.remove(session_id, work):
-            log.error("command.held_too_long", session_id=session_id)
-            work.failure = DependencyError(
-                "commands that go before it, in the queue of a worker that had the session, cannot "
-                "be read; it was not executed"
-            )
-            self._scheduler.post(session_id, work, lane=Lane.FREE)
-
-    def _is_overdue(self, work: Work) -> bool:
-        content = work.content
-        if isinstance(content, PeerMessage | CommandRejectedError | PeerMessageError):
-            return False
-        left = self._executor.seconds_left(content)
-        return left is not None and left <= 0
 
     # The way of a delivery.
 
@@ -333,7 +297,7 @@ class Dispatcher:
             if not work.has_ended:
                 self._hold_back_queues.lose(session_id, work)
             return True
-        if self._creations.must_wait(work, is_overdue=self._is_overdue(work)):
+        if self._creations.must_wait(work, is_overdue=self._deadlines.is_overdue(work)):
             return False
         control = content if isinstance(content, PeerMessage) else None
         route = await self._router.find_route(session_id, delivery, control)
@@ -374,12 +338,10 @@ class Dispatcher:
         if work.failure is not None:
             await self._executor.fail(work.delivery, content, work.failure, arrived=work.arrived)
             return await self._end(session_id, work)
-        if work.lane in (Lane.SENDS, Lane.LIFECYCLE) and not self._is_overdue(work):
+        if work.lane in (Lane.SENDS, Lane.LIFECYCLE) and not self._deadlines.is_overdue(work):
             stage = route.step.stage if route.step is not None else None
             if not self._hold_back_queues.admit(session_id, work, stage=stage):
-                self._set_alarm(
-                    work, self._hold_seconds, lambda: self._held_too_long(session_id, work)
-                )
+                self._deadlines.watch_held(session_id, work)
                 return True
         if not await self._executor.run(work.delivery, content, arrived=work.arrived, turn=turn):
             return False
@@ -395,7 +357,7 @@ class Dispatcher:
         """Deal with what comes for a session that nobody runs, once nobody will; else False."""
         content, now = work.content, time.monotonic()
         assert not isinstance(content, CommandRejectedError | PeerMessageError)
-        is_overdue = self._is_overdue(work)
+        is_overdue = self._deadlines.is_overdue(work)
         if now < work.look_again and not is_overdue:
             return False
         work.look_again = now + _STRANDED_PAUSE_SECONDS

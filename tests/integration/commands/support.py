@@ -13,7 +13,8 @@ from gateway_contracts import SessionState
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
 from gateway_worker.commands.attempts import RetryPolicy
 from gateway_worker.commands.build import CommandPorts, build_commands
-from gateway_worker.commands.dispatcher import HOLD_SECONDS, Dispatcher
+from gateway_worker.commands.deadlines import HOLD_SECONDS
+from gateway_worker.commands.dispatcher import Dispatcher
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS
 from gateway_worker.errors import DependencyError
 from gateway_worker.outbox.build import Outbox, build_outbox

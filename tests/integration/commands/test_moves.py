@@ -13,7 +13,7 @@ import pytest
 from gateway_contracts import CommandEnvelope, SessionMigrate, SessionMigrateData, encode
 from gateway_worker.broker import Broker, BrokerSettings
 from gateway_worker.broker.ack_writer import AckWriter
-from gateway_worker.commands.dispatcher import HOLD_SECONDS
+from gateway_worker.commands.deadlines import HOLD_SECONDS
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.sessions.ports import PendingMarker
 from gateway_worker.storage.db import Database, PostgresSessionStore
