@@ -46,9 +46,10 @@ REPLAY: Final = "gateway_worker.whatsapp.host.replay"
 SWITCH_SECONDS: Final = 0.0002
 """How long the library's thread may have to wait for the interpreter. Meanwhile what it has to
 store piles up in the library, which has confirmed it already."""
-TIMER_SLACK_SECONDS: Final = 0.0005
+TIMER_SLACK_SECONDS: Final = 0.0002
 """How late timers may be. While there is anything to do Go's monitor looks at its threads every 20
-microseconds, and a host always has little to do at a time: that was a tenth of all its work."""
+microseconds, and a host always has little to do at a time: that was a tenth of all its work. No
+more than this, for it adds to `SWITCH_SECONDS`."""
 _FAILED: Final = 70
 
 
