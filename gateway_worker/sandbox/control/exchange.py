@@ -1,4 +1,4 @@
-"""Small tools of the routes: bodies in, bodies out, and the sandbox behind the application."""
+"""Small tools of the routes: bodies in, bodies out, and the sandbox that the application shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text behind a pairing QR code."""
+"""The text of a pairing QR code."""
 
 from __future__ import annotations
 

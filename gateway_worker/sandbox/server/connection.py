@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.wire.noise import NoiseIdentity
 
 LENGTH_BYTES: Final = 3
-LAST_WORD_SECONDS: Final = 0.2
+LAST_STANZA_SECONDS: Final = 0.2
 """Clients that see the close before they have handled the last stanza miss what it says."""
 
 log = structlog.get_logger(__name__)
@@ -107,10 +107,10 @@ class Connection:
             return
         self.send(last)
         self._over = True
-        asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, self._socket.close)
+        asyncio.get_running_loop().call_later(LAST_STANZA_SECONDS, self._socket.close)
 
     def abort(self) -> None:
-        """Cut the connection without a word."""
+        """Cut the connection without a last stanza."""
         self._over = True
         self._socket.abort()
 

@@ -1,4 +1,4 @@
-"""The service itself: one listening socket, everything behind it."""
+"""The service itself: one listening socket, and what answers there."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class WireServer:
         """Prepare.
 
         Args:
-            service: what stands behind the connections; outlives the server.
+            service: what the connections belong to; outlives the server.
             port: where to listen on loopback; 0 picks a free port.
             directory: where certificates are written; a temporary directory when not given.
             library: the native library whose token tables are used; neonize's when not given.

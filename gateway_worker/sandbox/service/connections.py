@@ -62,7 +62,7 @@ class Connections:
         )
 
     def drop(self, number: str, *, device: int | None = None) -> int:
-        """Cut connections without a word; returns how many there were."""
+        """Cut connections without a stream error; returns how many there were."""
         links = self._links(number, device)
         for link in links:
             link.drop()

@@ -50,7 +50,7 @@ class CompanionLink(Device, Protocol):
     """A companion's connection that is logged in."""
 
     def drop(self) -> None:
-        """Cut it without a word."""
+        """Cut it without a stream error."""
 
     def end(self, end: StreamEnd) -> None:
         """End it with a stream error."""

@@ -124,7 +124,7 @@ class Match(Value):
     """Which stanzas a rule is about; what is not given fits all.
 
     Attributes:
-        query: the namespace, and behind a slash a word that the query must contain: the tag of an
+        query: the namespace, and after a slash a word that the query must contain: the tag of an
             element, or the mode or context of a look-up. `encrypt/key` asks for others' keys,
             `usync/contact` who has a number, `usync/message` for devices.
         about: a number, a LID or a group (its digits) that the stanza names: in a query anywhere,

@@ -52,7 +52,7 @@ class QueryRefusal:
     """Queries that the service refuses.
 
     Attributes:
-        query: their namespace, and behind a slash a word that they must contain: the tag of an
+        query: their namespace, and after a slash a word that they must contain: the tag of an
             element, or the mode or context of a look-up. `encrypt/key` asks for others' keys,
             `usync/contact` who has a number, `usync/lid` for the LID of a number, `usync/message`
             for devices, `w:g2/query` about a group.

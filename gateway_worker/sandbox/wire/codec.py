@@ -122,7 +122,7 @@ class Decoder:
         except (IndexError, UnicodeDecodeError, RecursionError) as error:
             raise WireError(f"malformed stanza: {error}") from error
         if end != len(body):
-            raise WireError(f"{len(body) - end} bytes behind the stanza")
+            raise WireError(f"{len(body) - end} bytes after the stanza")
         return node
 
     def _node(self, data: bytes, at: int) -> tuple[Node, int]:

@@ -327,7 +327,7 @@ async def test_two_libraries_and_their_phones_hold_a_conversation(
         await carl.wrote(second)
 
 
-async def test_messages_wait_for_a_library_that_is_away(
+async def test_messages_wait_for_a_library_that_is_unavailable(
     sandbox: Sandbox, directory: Path, ben: Phone
 ) -> None:
     """What is written while it is down comes in order at its next login, once."""

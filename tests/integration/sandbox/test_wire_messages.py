@@ -74,7 +74,7 @@ async def test_two_library_clients_talk(
             assert (await client.event("message"))["text"] == f"answer {number}"
 
 
-async def test_what_comes_while_away_waits_in_order(world: World, client: LibraryClient) -> None:
+async def test_what_comes_meanwhile_waits_in_order(world: World, client: LibraryClient) -> None:
     """Messages for a companion that is off come at its next login, once and in order."""
     await client.stop()
     await eventually(lambda: not world.link().online)

@@ -95,8 +95,8 @@ async def test_unlinked_by_the_phone(world: World, tmp_path: Path) -> None:
         assert world.service.connections.links(world.ann.number) == ()
 
 
-async def test_unlinked_while_away_is_told_at_login(world: World, tmp_path: Path) -> None:
-    """A companion that was removed while it was away is refused with 401."""
+async def test_unlinked_while_unavailable_is_told_at_login(world: World, tmp_path: Path) -> None:
+    """A companion that was removed while it was unavailable is refused with 401."""
     client = world.client(tmp_path / "store.db")
     async with client.run():
         await client.pair(world.ann)

@@ -212,7 +212,7 @@ async def open_world(directory: Path) -> AsyncIterator[World]:
 class SharedPair:
     """A server with one paired client that a module's tests share, for pairing takes seconds.
 
-    Whatever a test leaves behind (faults, a client that is away or was logged out) is put right
+    Whatever a test leaves (faults, a client that is unavailable or was logged out) is put right
     before the next one. Each test gets a Bob of its own.
     """
 

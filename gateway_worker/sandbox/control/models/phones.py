@@ -49,7 +49,7 @@ class PhoneChange(Body):
 
 
 class Scan(Body):
-    """The text behind a QR."""
+    """The text of a QR."""
 
     qr: str
 

@@ -58,7 +58,7 @@ class Pushed(Body):
 
 
 class EndStream(Body):
-    """How connections end; without `stream` they are cut without a word."""
+    """How connections end; without `stream` they are cut without a last stanza."""
 
     stream: StreamEnd | None = None
     device: int | None = Field(default=None, ge=1)

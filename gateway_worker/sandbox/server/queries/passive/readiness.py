@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def activate(session: DeviceSession, query: Node) -> Node | None:
-    """Answer first: what waits for the companion comes behind the answer."""
+    """Answer first: what waits for the companion comes after the answer."""
     session.deliver(result(query))
     session.activate()
     return None

@@ -1,1 +1,1 @@
-"""Namespace `usync`: who is behind an address."""
+"""Namespace `usync`: who has an address."""

@@ -1,4 +1,4 @@
-"""Who is behind a number or a LID, and with which devices.
+"""Who has a number or a LID, and with which devices.
 
 An address has one spelling, the service's own; a contact is a number as people write it, and the
 answer names the true address.
