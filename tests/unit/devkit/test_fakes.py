@@ -15,6 +15,7 @@ NO_FAKES = {
     "NoHosts": "refuses: there are none",
     "Peers": "says of the others what the test says",
     "Recorder": "keeps what the sandbox delivers",
+    "FullSocket": "is full: nothing is sent by it",
     "Sink": "settles what it is given by the real broker",
     "ToldHosts": "keeps what it is told",
     "WatchedOutbox": "counts what it asks the real one",
