@@ -125,6 +125,8 @@ def test_what_is_about_a_message(case: Case, from_me: bool) -> None:  # noqa: FB
     assert found is not None
     assert (found.content, found.is_partial) == (case.contract, False)
     assert TARGET["message_id"] == found.about.ID
+    if from_me or case.about is About.ANY:
+        assert found.about == key
     TypeAdapter(Content).validate_python({**found.content, "target": {**TARGET, "chat": CHAT}})
 
 
