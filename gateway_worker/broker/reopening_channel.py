@@ -12,8 +12,11 @@ from gateway_worker.runtime.retry import Backoff
 
 log = structlog.get_logger(__name__)
 
-CLOSE_TIMEOUT_SECONDS = 5.0
-"""Long, because the connection is given up for it."""
+CLOSE_TIMEOUT_SECONDS = 30.0
+"""Long, because the connection is given up for it; heartbeats tell of one that is dead sooner."""
+
+STOP_TIMEOUT_SECONDS = 5.0
+"""The same for a channel that is closed for good."""
 
 Serve = Callable[[Channel], Awaitable[None]]
 
@@ -86,7 +89,8 @@ class ReopeningChannel:
             await asyncio.wait({serving})
             if not serving.cancelled():
                 serving.exception()
-            is_closed = await close_channel(channel, timeout_seconds=CLOSE_TIMEOUT_SECONDS)
+            seconds = STOP_TIMEOUT_SECONDS if is_cancelled() else CLOSE_TIMEOUT_SECONDS
+            is_closed = await close_channel(channel, timeout_seconds=seconds)
             if not is_closed and not self._connection.is_dead:
                 # What it has unsettled would never come to anybody again.
                 self._connection.suspect(f"channel {self._name} does not close")

@@ -11,7 +11,12 @@ from aio_pika.abc import AbstractIncomingMessage
 from gateway_contracts import new_id
 from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.connection import ReconnectingConnection, close_channel
-from gateway_worker.broker.failures import bounded
+from gateway_worker.broker.failures import (
+    as_dependency_error,
+    bounded,
+    is_cancelled,
+    is_of_caller,
+)
 from gateway_worker.broker.prefetch import Prefetch
 from gateway_worker.broker.redelivery_buffer import RedeliveryBuffer, returns_of
 from gateway_worker.broker.reopening_channel import ReopeningChannel
@@ -19,7 +24,6 @@ from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
 from gateway_worker.broker.underlay import Channel
-from gateway_worker.errors import DependencyError
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +32,10 @@ Route = Callable[["Subscription", AckWriter, AbstractIncomingMessage], None]
 _GATHERING_PAUSE_SECONDS = 0.05
 """Between two looks at whether all that a queue has got back has come."""
 _GATHERING_SECONDS = 30.0
-"""How long that is waited for: somebody else may have taken the rest in between."""
+"""How long that is waited for while nothing comes: somebody else may have taken the rest."""
+_ANSWERS_LATER = 6
+"""By how much an answer may be late on a channel with a consumer: it comes after the messages that
+the broker has sent already. To give it up means to get all of them again."""
 _TURNS_OF_A_CALLBACK = 10
 """More turns of the event loop than the library takes from a frame to our callback."""
 
@@ -71,7 +78,7 @@ class Subscription:
         self._prefetch = prefetch
         self._declarer = declarer
         self._route = route
-        self._timeout_seconds = settings.request_timeout_seconds
+        self._timeout_seconds = settings.request_timeout_seconds * _ANSWERS_LATER
         self._flush_timeout_seconds = settings.settle_timeout_seconds
         self._counters = counters
         self._reopening = ReopeningChannel(
@@ -273,29 +280,39 @@ class Subscription:
         A fresh message says so too, but there may be none.
         """
         await self._has_redelivered.wait()
-        loop = asyncio.get_running_loop()
-        end = loop.time() + _GATHERING_SECONDS
-        while not self._redelivered.is_done:
-            try:
-                if await self._has_all_come(channel):
-                    break
-            except DependencyError as error:
-                log.warning("consumer.not_counted", queue=self.queue, reason=error.detail)
-            if loop.time() >= end or (self._prefetch.is_full and not self._prefetch.is_outdated):
+        counting = asyncio.create_task(self._until_all_has_come(channel))
+        try:
+            come = -1
+            while not counting.done() and come < self._redelivered.come:
+                come = self._redelivered.come
+                await asyncio.wait({counting}, timeout=_GATHERING_SECONDS)
+            if not counting.done() or not counting.result():
                 log.warning("consumer.order_not_known", queue=self.queue)
-                break
+            for message in self._redelivered.finish():
+                self._hand_on(acks, message)
+            await counting  # its request is not to be cancelled: the channel would end with it
+        finally:
+            counting.cancel()
+
+    async def _until_all_has_come(self, channel: Channel) -> bool:
+        """Return when all has come, or no more can; then False."""
+        while not self._redelivered.is_done:
+            if await self._has_all_come(channel):
+                return True
+            if self._prefetch.is_full and not self._prefetch.is_outdated:
+                return False
             await asyncio.sleep(_GATHERING_PAUSE_SECONDS)
-        for message in self._redelivered.finish():
-            self._hand_on(acks, message)
+        return True
 
     async def _has_all_come(self, channel: Channel) -> bool:
         """Ask on the channel itself: what was sent on it before the answer has come before it."""
         come = self._redelivered.come
-        declared = await bounded(
-            channel.declare_queue(self.queue, passive=True),
-            seconds=self._timeout_seconds,
-            what=f"count {self.queue}",
-        )
+        try:
+            declared = await channel.declare_queue(self.queue, passive=True)
+        except (Exception, asyncio.CancelledError) as error:
+            if is_cancelled() or is_of_caller(error):
+                raise
+            raise as_dependency_error(error, f"count {self.queue}") from error
         for _ in range(_TURNS_OF_A_CALLBACK):
             await asyncio.sleep(0)
         return not declared.declaration_result.message_count and come == self._redelivered.come

@@ -14,8 +14,9 @@ do not offer stands here, each with its reason:
 - many acknowledgements in one write, by one task (`ack_writer`): aio-pika's `ack` waits for the
   socket each time, and for ever if the connection dies while its queue of frames is full;
 - how channels and connections are opened and closed: for each channel that was opened aio-pika
-  (10.2) leaves 4 KiB at the connection until that ends, and whoever is cancelled while it closes
-  a connection may wait for ever for the callback that tells of it;
+  (10.2) leaves 4 KiB at the connection until that ends; whoever is cancelled while it closes a
+  connection may wait for ever for the callback that tells of it; and whoever gives up waiting for
+  the end of a channel costs all others of the connection theirs;
 - the error of an operation that the user may not do, which aio-pika does not export.
 """
 
@@ -42,10 +43,21 @@ __all__ = ["Channel", "ChannelAccessRefused", "Connection"]
 class Channel(aio_pika.Channel):
     """A channel that also says why it was closed, and that its consumer was cancelled."""
 
+    _ending: "asyncio.Task[None] | None" = None
+
     async def close(self, exc: ExceptionType | None = None) -> None:
-        """Close the channel; what waits on it fails with `exc`, or is cancelled."""
-        if self._channel is not None:
-            await self._channel.channel.close(exc or asyncio.CancelledError)
+        """Close the channel; what waits on it fails with `exc`, or is cancelled.
+
+        Whoever is cancelled meanwhile only stops waiting.
+        """
+        if self._channel is None:
+            return
+        if self._ending is None:
+            # aiormq closes the channel of a request that is cancelled. If that request was to close
+            # it, the broker is told so twice, and ends the connection for it (504).
+            closing = self._channel.channel.close(exc or asyncio.CancelledError)
+            self._ending = asyncio.ensure_future(closing)
+        await asyncio.shield(self._ending)
 
     @property
     def closing(self) -> "asyncio.Future[Any]":
