@@ -24,6 +24,7 @@ from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
 from gateway_worker.broker.underlay import Channel
+from gateway_worker.errors import DependencyError
 
 log = structlog.get_logger(__name__)
 
@@ -291,6 +292,9 @@ class Subscription:
             for message in self._redelivered.finish():
                 self._hand_on(acks, message)
             await counting  # its request is not to be cancelled: the channel would end with it
+        except DependencyError as error:
+            # The channel is lost, and what has come on it comes again on the next one.
+            log.warning("consumer.not_counted", queue=self.queue, reason=error.detail)
         finally:
             counting.cancel()
 

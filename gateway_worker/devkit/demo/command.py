@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data-dir",
         type=Path,
         default=Path(".data"),
-        help="where services and worker keep their data (default: .data)",
+        help="where the worker keeps its data and log (default: .data)",
     )
 
 
@@ -41,9 +41,7 @@ async def _play(*, keep: bool, directory: Path) -> int:
     shutil.rmtree(directory / "demo", ignore_errors=True)
     terminal.step("Services, sandbox and worker, all on this machine")
     try:
-        # What is kept is linked to phones that go with this run, so nothing of it may stay
-        services = None if keep else directory
-        async with open_harness(directory / "demo", terminal.note, services=services) as ready:
+        async with open_harness(directory / "demo", terminal.note) as ready:
             story = Story(harness=ready, terminal=terminal)
             await story.play(delete=not keep)
             _summarise(story, terminal)

@@ -30,17 +30,19 @@ class DemoHarness:
 
 @asynccontextmanager
 async def open_harness(
-    directory: Path, announce: Callable[[str], None], *, services: Path | None
+    directory: Path, announce: Callable[[str], None]
 ) -> AsyncIterator[DemoHarness]:
     """Bring everything up, in order, and take it down again.
+
+    What services keep goes with them: it belongs to phones of this run, and perhaps to another
+    release than the next one.
 
     Args:
         directory: For the worker's data and log.
         announce: Gets a line per step.
-        services: Where services keep their data; None: it goes with them.
     """
     name = f"demo-{secrets.token_hex(_NAME_BYTES)}"
-    options = LaunchOptions(data_directory=services, announce=announce)
+    options = LaunchOptions(data_directory=None, announce=announce)
     async with (
         local_gateway(options, worker_id=name, directory=directory) as gateway,
         Backend.open(gateway.services.amqp_url, name="demo") as backend,
