@@ -91,10 +91,10 @@ async def until_applied(gateway: Gateway, rule_id: str) -> None:
 async def test_each_number_is_answered(gateway: Gateway, name: str) -> None:
     """In the order of the question, in the spelling that WhatsApp has, and if nobody has it."""
     _phone, other = await linked(gateway, name)
-    brazil = await gateway.sandbox.add_phone("551187654322")
+    brazil = await gateway.sandbox.add_phone("551187654323")
 
     told = await answers(
-        gateway, name, f"+{other.number}", "5511987654322", NOBODY, f"+{other.number}"
+        gateway, name, f"+{other.number}", "5511987654323", NOBODY, f"+{other.number}"
     )
 
     there, renamed, missing, again = told
@@ -106,7 +106,7 @@ async def test_each_number_is_answered(gateway: Gateway, name: str) -> None:
         **({"lid": there.lid} if there.lid else {}),
     }
     assert again == there
-    assert (renamed.number, renamed.jid) == ("5511987654322", f"{brazil.number}@s.whatsapp.net")
+    assert (renamed.number, renamed.jid) == ("5511987654323", f"{brazil.number}@s.whatsapp.net")
     assert renamed.phone_number == f"+{brazil.number}"
     assert missing == CheckedNumber(number=NOBODY, on_whatsapp=False)
     # Whom the session has written to it knows by both ids, and so are they told.
