@@ -62,7 +62,7 @@ class Metrics:
         sessions: Sessions held, by state.
         capacity: Sessions that this worker may hold.
         unassigned_waiting: Commands of the whole fleet that wait for a worker with room.
-        fleet_room: Sessions that all live workers together can still take.
+        fleet_free_slots: Sessions that all live workers together can still take.
         fleet_stranded: Sessions of the whole fleet whose worker is gone and that nobody can run.
         commands: Commands brought to an end, by type and outcome (see `OUTCOMES`).
         command_seconds: From delivery to acknowledgement, by type.
@@ -123,7 +123,7 @@ class Metrics:
     sessions: Gauge
     capacity: Gauge
     unassigned_waiting: Gauge
-    fleet_room: Gauge
+    fleet_free_slots: Gauge
     fleet_stranded: Gauge
     commands: Counter
     command_seconds: Histogram
@@ -295,7 +295,9 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         "unassigned_waiting": make.gauge(
             "unassigned_waiting", "Commands that wait for a worker with room, of the whole fleet."
         ),
-        "fleet_room": make.gauge("fleet_room", "Sessions that all live workers can still take."),
+        "fleet_free_slots": make.gauge(
+            "fleet_free_slots", "Sessions that all live workers can still take."
+        ),
         "fleet_stranded": make.gauge(
             "fleet_stranded", "Sessions whose worker is gone and that nobody can run."
         ),

@@ -122,7 +122,7 @@ def _follow(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
         metrics.outbox_depth.set(parts.reports.load.last.outbox_depth)
         metrics.unassigned_waiting.set(parts.reports.capacity.last.waiting)
         metrics.stores_kept.set(parts.sessions.orphan_spools.kept)
-        metrics.fleet_room.set(parts.reports.capacity.last.free)
+        metrics.fleet_free_slots.set(parts.reports.capacity.last.free)
         metrics.fleet_stranded.set(parts.failover.stranded)
         metrics.refused_waiting.set(parts.sessions.quarantine_retries.waiting)
         metrics.held_aside.set(parts.outbox.recorder.held_aside + parts.commands.inbox.held_aside)

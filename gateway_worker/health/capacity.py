@@ -110,7 +110,9 @@ class CapacityWatch:
             log.warning("capacity.not_watched", reason=str(error))
 
     async def _say(self, room: Room) -> None:
-        data = WorkerCapacityData(worker=self._worker_id, waiting=room.waiting, room=room.free)
+        data = WorkerCapacityData(
+            worker=self._worker_id, waiting_commands=room.waiting, free_slots=room.free
+        )
         source = f"/workers/{self._worker_id}"
         await self._events.publish_worker_event(
             WorkerCapacity(source=source, subject=self._worker_id, data=data)

@@ -40,22 +40,22 @@ class WorkerHeartbeat(WorkerEventEnvelope):
 
 
 class WorkerCapacityData(WireModel):
-    """How many commands wait for a worker with room, and how much room there is."""
+    """How many commands wait for a worker with a free slot, and how many slots are free."""
 
     worker: WorkerId
-    waiting: Annotated[int, Field(ge=0)] = Field(
-        description="Commands that wait for a worker with room."
+    waiting_commands: Annotated[int, Field(ge=0)] = Field(
+        description="Commands that wait for a worker with a free slot."
     )
-    room: Annotated[int, Field(ge=0)] = Field(
+    free_slots: Annotated[int, Field(ge=0)] = Field(
         description="Sessions that the live workers together can still take."
     )
 
 
 class WorkerCapacity(WorkerEventEnvelope):
-    """A full worker sees commands wait that no worker has room for, or no longer.
+    """A full worker sees commands wait that no worker has a slot for, or no longer.
 
-    Said once when they begin to wait and once, with `waiting` 0 or `room` above 0, when that is
-    over; each full worker says it for itself.
+    Said once when they begin to wait and once, with `waiting_commands` 0 or `free_slots` above 0,
+    when that is over; each full worker says it for itself.
     """
 
     type: Literal["wa.worker.capacity.v1"] = "wa.worker.capacity.v1"

@@ -27,7 +27,7 @@ async def test_commands_without_a_place_wait_and_are_announced(small_gateway: Ga
 
     def told() -> list[tuple[int, int]]:
         return [
-            (one.event.data.waiting, one.event.data.room)
+            (one.event.data.waiting_commands, one.event.data.free_slots)
             for one in backend.arrivals
             if isinstance(one.event, WorkerCapacity) and one.event.subject == WORKER
         ]

@@ -138,7 +138,7 @@ def full(waiting: int) -> WorkerCapacity:
     return WorkerCapacity(
         source=f"/workers/{WORKER}",
         subject=WORKER,
-        data=WorkerCapacityData(worker=WORKER, waiting=waiting, room=0),
+        data=WorkerCapacityData(worker=WORKER, waiting_commands=waiting, free_slots=0),
     )
 
 

@@ -25,7 +25,7 @@ class Fleet(MemoryPublications):
         """What was announced."""
         events = [event for event in self.told if isinstance(event, WorkerCapacity)]
         assert {(event.subject, event.source) for event in events} <= {("w", "/workers/w")}
-        return [(event.data.waiting, event.data.room) for event in events]
+        return [(event.data.waiting_commands, event.data.free_slots) for event in events]
 
     async def ask_waiting(self) -> int:
         """Be the broker."""
