@@ -9,7 +9,7 @@ from gateway_worker.host_protocol.layout import ERRORS_NAME
 _READ_BYTES: Final = 1024 * 1024
 """More than the host lets it grow to, with a crash after that."""
 _LONGEST: Final = 200
-_TELLING: Final = ("fatal error:", "panic:", "runtime:", "SIGSEGV", "SIGABRT")
+_TELLING: Final = ("fatal error:", "panic:", "runtime:", "SIGSEGV", "SIGABRT", "SIGBUS")
 
 
 def crash_reason(directory: Path, status: int | None) -> str:

@@ -1,13 +1,18 @@
 """Whether a device store has changed since a moment."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from gateway_worker.whatsapp.host.store_changes import StoreChanges
+from gateway_worker.whatsapp.host.store_changes import HEADER_BYTES, StoreChanges
+
+DEAD_MAN_SWITCH = 128
+"""The byte of a write-ahead log's index that everybody locks who uses it."""
 
 
 @pytest.fixture
@@ -48,3 +53,47 @@ def test_without_a_log_nothing_is_known(tmp_path: Path) -> None:
     changes = StoreChanges(tmp_path / "device.db")
 
     assert not changes.is_untouched(changes.mark())
+
+
+def test_looking_takes_no_locks_from_the_library(
+    store: tuple[Path, sqlite3.Connection],
+) -> None:
+    """Another process would take itself for the first, and empty the index under the library."""
+    path, _connection = store
+    changes = StoreChanges(path)
+    assert not is_first(path)
+
+    for _ in range(3):
+        changes.mark()
+
+    assert not is_first(path)
+
+
+def test_an_index_that_was_replaced_is_told_from_its_successor(tmp_path: Path) -> None:
+    """Whatever it says, it is not the state of the store."""
+    path = tmp_path / "device.db"
+    index = path.with_name(path.name + "-shm")
+    changes = StoreChanges(path)
+    index.write_bytes(bytes(HEADER_BYTES))
+    mark = changes.mark()
+    assert changes.is_untouched(mark)
+
+    index.replace(index.with_name("former"))
+    assert not changes.is_untouched(mark)
+    index.write_bytes(bytes([1]) * HEADER_BYTES)
+
+    assert not changes.is_untouched(mark)
+
+
+def is_first(store: Path) -> bool:
+    """Ask in another process, as SQLite does, whether nobody else uses a store's index."""
+    asking = (
+        "import fcntl, sys\n"
+        "file = open(sys.argv[1], 'r+b')\n"
+        f"fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, {DEAD_MAN_SWITCH})\n"
+    )
+    asked = subprocess.run(
+        [sys.executable, "-c", asking, f"{store}-shm"], capture_output=True, check=False
+    )
+    assert asked.returncode == 0 or b"BlockingIOError" in asked.stderr, asked.stderr
+    return asked.returncode == 0
