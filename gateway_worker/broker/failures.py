@@ -103,8 +103,8 @@ def as_rejected_login(error: BaseException, address: str) -> ConfigurationError 
     return None
 
 
-async def bounded(request: Awaitable[Answer], *, seconds: float, what: str) -> Answer:
-    """Await one request to the broker, never longer than `seconds`.
+async def bounded(request: Awaitable[Answer], *, seconds: float | None, what: str) -> Answer:
+    """Await one request to the broker, never longer than `seconds`; None: as its channel lives.
 
     The request has a task of its own that is left behind at the deadline: aiormq answers the
     cancellation of a request by queueing a frame, and waits for ever if the connection just died.

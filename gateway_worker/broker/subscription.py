@@ -11,12 +11,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from gateway_contracts import new_id
 from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.connection import ReconnectingConnection, close_channel
-from gateway_worker.broker.failures import (
-    as_dependency_error,
-    bounded,
-    is_cancelled,
-    is_of_caller,
-)
+from gateway_worker.broker.failures import bounded
 from gateway_worker.broker.prefetch import Prefetch
 from gateway_worker.broker.redelivery_buffer import RedeliveryBuffer, returns_of
 from gateway_worker.broker.reopening_channel import ReopeningChannel
@@ -24,7 +19,7 @@ from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
 from gateway_worker.broker.underlay import Channel
-from gateway_worker.errors import DependencyError
+from gateway_worker.errors import GatewayError
 
 log = structlog.get_logger(__name__)
 
@@ -292,7 +287,7 @@ class Subscription:
             for message in self._redelivered.finish():
                 self._hand_on(acks, message)
             await counting  # its request is not to be cancelled: the channel would end with it
-        except DependencyError as error:
+        except GatewayError as error:
             # The channel is lost, and what has come on it comes again on the next one.
             log.warning("consumer.not_counted", queue=self.queue, reason=error.detail)
         finally:
@@ -311,12 +306,8 @@ class Subscription:
     async def _has_all_come(self, channel: Channel) -> bool:
         """Ask on the channel itself: what was sent on it before the answer has come before it."""
         come = self._redelivered.come
-        try:
-            declared = await channel.declare_queue(self.queue, passive=True)
-        except (Exception, asyncio.CancelledError) as error:
-            if is_cancelled() or is_of_caller(error):
-                raise
-            raise as_dependency_error(error, f"count {self.queue}") from error
+        request = channel.declare_queue(self.queue, passive=True)
+        declared = await bounded(request, seconds=None, what=f"count {self.queue}")
         for _ in range(_TURNS_OF_A_CALLBACK):
             await asyncio.sleep(0)
         return not declared.declaration_result.message_count and come == self._redelivered.come

@@ -42,7 +42,7 @@ async def open_harness(
         announce: Gets a line per step.
     """
     name = f"demo-{secrets.token_hex(_NAME_BYTES)}"
-    options = LaunchOptions(data_directory=None, announce=announce)
+    options = LaunchOptions(announce=announce)
     async with (
         local_gateway(options, worker_id=name, directory=directory) as gateway,
         Backend.open(gateway.services.amqp_url, name="demo") as backend,

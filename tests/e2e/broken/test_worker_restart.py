@@ -14,6 +14,7 @@ from gateway_contracts import (
     StatusReason,
     TextContent,
 )
+from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.service.fault_rules import Delay, Point, Rule, Who
 from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
 from tests.support.eventually import eventually
@@ -70,18 +71,24 @@ async def test_commands_of_the_time_away_are_executed_after_the_start(gateway: G
     assert [(await ada.next_message(timeout=10)).text for _ in commands] == ["0", "1", "2"]
 
 
-async def test_a_restart_in_the_middle_of_sending_neither_loses_nor_doubles(
-    gateway: Gateway,
-) -> None:
-    """SIGTERM while commands stream in: what has begun is finished, the rest waits, in order."""
+async def sending(gateway: Gateway) -> tuple[Phone, list[MessageSend]]:
+    """Begin to send 40 texts; returns when the fourth has gone to the phone, with all of them."""
     shop = await gateway.sandbox.add_phone(SHOP)
     ada = await gateway.sandbox.add_phone(ADA)
     await gateway.link("shop", shop)
     commands = [gateway.text("shop", ADA, f"{number}") for number in range(40)]
     for command in commands:
         await gateway.backend.publish(command)
-
     await gateway.backend.outcome(commands[3].id)
+    return ada, commands
+
+
+async def test_a_restart_in_the_middle_of_sending_neither_loses_nor_doubles(
+    gateway: Gateway,
+) -> None:
+    """SIGTERM while commands stream in: what has begun is finished, the rest waits, in order."""
+    ada, commands = await sending(gateway)
+
     await gateway.worker.stop()
     await gateway.worker.start()
     outcomes = [await gateway.backend.outcome(command.id) for command in commands]
@@ -93,14 +100,8 @@ async def test_a_restart_in_the_middle_of_sending_neither_loses_nor_doubles(
 
 async def test_a_kill_in_the_middle_of_sending_doubles_nothing(gateway: Gateway) -> None:
     """Kill -9 while commands stream in: at most the one in the library's hands is uncertain."""
-    shop = await gateway.sandbox.add_phone(SHOP)
-    ada = await gateway.sandbox.add_phone(ADA)
-    await gateway.link("shop", shop)
-    commands = [gateway.text("shop", ADA, f"{number}") for number in range(40)]
-    for command in commands:
-        await gateway.backend.publish(command)
+    ada, commands = await sending(gateway)
 
-    await gateway.backend.outcome(commands[3].id)
     await gateway.worker.kill()
     await gateway.worker.start()
     outcomes = [await gateway.backend.outcome(command.id) for command in commands]

@@ -9,13 +9,14 @@ import pytest
 from gateway_worker.host_protocol.methods import Call
 
 SCENE = """
-import threading, time
+import threading
 from queue import Queue
 from gateway_worker.whatsapp.host.commands import Commands
 from gateway_worker.host_protocol.methods import SendMessage, Sent
 from gateway_worker.host_protocol.failures import Failure
 from gateway_worker.whatsapp.host.sending import SendFailedError
 from gateway_worker.host_protocol.envelope import Request
+from tests.support.eventually import eventually_blocking
 
 class Sender:
     sending, may_end = Queue(), threading.Event()
@@ -53,7 +54,7 @@ sender.sending.get()
 ask(2)
 {leave}
 sender.may_end.set()
-while not commands.is_idle: time.sleep(0.01)
+eventually_blocking(lambda: commands.is_idle, timeout_seconds=60)
 print("begun:", 1 + sender.sending.qsize())
 """
 """In a process of its own, because it imports the library."""
@@ -104,11 +105,12 @@ def test_every_method_is_run_by_something() -> None:
 
 
 QUERIES = """
-import threading, time
+import threading
 from queue import Queue
 from gateway_worker.whatsapp.host.commands import Commands
 from gateway_worker.host_protocol.methods import Chats, FindChats
 from gateway_worker.host_protocol.envelope import Request
+from tests.support.eventually import eventually_blocking
 
 class Sender:
     asked, may_end = Queue(), threading.Event()
@@ -152,7 +154,7 @@ hear()
 def lanes():
     return [one for one in threading.enumerate() if one.name == "queries"]
 
-while len(lanes()) > 1: time.sleep(0.01)
+eventually_blocking(lambda: len(lanes()) <= 1, timeout_seconds=60)
 print("threads:", len(lanes()))
 """
 """Four queries, of which the first is not answered until the others are through."""
