@@ -18,6 +18,7 @@ from gateway_worker.storage.db.migrate import pending_revisions, upgrade
 from gateway_worker.storage.objects.client import Objects
 from gateway_worker.storage.objects.snapshots import Snapshots, device_snapshots
 from gateway_worker.storage.objects.store import Bucket
+from gateway_worker.storage.objects.streams import Streams
 from gateway_worker.whatsapp.launcher import HostProcesses
 
 Entered = TypeVar("Entered")
@@ -30,6 +31,7 @@ class Adapters:
     Attributes:
         lease_database: The database once more, with connections that nothing else uses: the lease
             must not wait for one after everything else.
+        streams: Large objects, through connections that copies of device stores do not use.
     """
 
     broker: Broker
@@ -38,6 +40,7 @@ class Adapters:
     fleet: str
     cache: Cache
     objects: Objects
+    streams: Streams
     snapshots: Snapshots
     hosts: HostProcesses
 
@@ -68,6 +71,7 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopB
         fleet=fleet,
         cache=await enter(Cache.open(settings.cache), "Redis"),
         objects=objects,
+        streams=await enter(Streams.open(objects), "S3"),
         snapshots=device_snapshots(
             bucket=Bucket(objects=objects),
             keyring=settings.objects.keyring(),

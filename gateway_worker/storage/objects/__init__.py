@@ -1,4 +1,4 @@
-"""An S3-compatible object store: encrypted copies of device stores.
+"""An S3-compatible object store: encrypted copies of device stores, and media.
 
 The only user of aioboto3, which is imported when the store is opened and not before: that takes
 about a second, and most commands of the command line never need it.
@@ -15,6 +15,7 @@ from gateway_worker.storage.objects.snapshots import (
     device_snapshots,
 )
 from gateway_worker.storage.objects.store import Bucket
+from gateway_worker.storage.objects.streams import Streams
 
 __all__ = [
     "Bucket",
@@ -25,6 +26,7 @@ __all__ = [
     "ObjectsSettings",
     "Rotation",
     "Snapshots",
+    "Streams",
     "device_snapshots",
     "rotate",
 ]

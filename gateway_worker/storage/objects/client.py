@@ -12,6 +12,7 @@ from gateway_worker.runtime.os_errors import described
 from gateway_worker.storage.objects.settings import ObjectsSettings
 
 if TYPE_CHECKING:
+    from aioboto3 import Session
     from types_aiobotocore_s3 import S3Client
 
 log = structlog.get_logger(__name__)
@@ -45,8 +46,14 @@ class Objects:
     """One client for the life of the worker. Made by `open`."""
 
     def __init__(
-        self, *, client: "S3Client", link_client: "S3Client", settings: ObjectsSettings
+        self,
+        *,
+        session: "Session",
+        client: "S3Client",
+        link_client: "S3Client",
+        settings: ObjectsSettings,
     ) -> None:
+        self._session = session
         self._client = client
         self._link_client = link_client
         self._settings = settings
@@ -62,16 +69,30 @@ class Objects:
         """
         async with AsyncExitStack() as stack:
             # Importing the library and reading its model of S3 takes about a second: not here.
-            context = await asyncio.to_thread(_client_context, settings, settings.endpoint_url)
-            client = link_client = await stack.enter_async_context(context)
+            session = await asyncio.to_thread(_make_session)
+            client = link_client = await _enter(stack, session, settings, settings.endpoint_url)
             if settings.public_endpoint_url is not None:  # a link's signature covers its host
-                context = await asyncio.to_thread(
-                    _client_context, settings, settings.public_endpoint_url
-                )
-                link_client = await stack.enter_async_context(context)
-            objects = cls(client=client, link_client=link_client, settings=settings)
+                link_client = await _enter(stack, session, settings, settings.public_endpoint_url)
+            objects = cls(
+                session=session, client=client, link_client=link_client, settings=settings
+            )
             await objects._start()
             yield objects
+
+    @asynccontextmanager
+    async def beside(self) -> AsyncIterator["Objects"]:
+        """Make a second client, with connections of its own: neither's calls wait for the other's.
+
+        What both know of the library's is there once.
+        """
+        async with AsyncExitStack() as stack:
+            client = await _enter(stack, self._session, self._settings, self._settings.endpoint_url)
+            yield Objects(
+                session=self._session,
+                client=client,
+                link_client=self._link_client,
+                settings=self._settings,
+            )
 
     @property
     def bucket(self) -> str:
@@ -102,20 +123,35 @@ class Objects:
         except ConfigurationError as error:  # once the worker runs, it waits for somebody to act
             raise DependencyError(error.detail) from error
         except Exception as error:  # the library, its HTTP client and the loop have one each
-            raise self._translated(error) from error
+            raise self.translated(error) from error
 
-    async def link(self, key: str, *, valid_seconds: int) -> str:
-        """Return a URL at which anybody can read an object for a while; asks nobody.
+    async def link(
+        self,
+        key: str,
+        *,
+        valid_seconds: int,
+        operation: Literal["get_object", "put_object"] = "get_object",
+        **more: Any,
+    ) -> str:
+        """Return a URL at which anybody can read or write an object for a while; asks nobody.
+
+        Args:
+            key: The object's, with the prefix.
+            valid_seconds: For how long.
+            operation: What can be done there.
+            more: Further parameters of that operation: who uses the URL is bound to them.
 
         Raises:
             DependencyError: There are no credentials to sign with.
         """
         try:
             return await self._link_client.generate_presigned_url(
-                "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=valid_seconds
+                operation,
+                Params={"Bucket": self.bucket, "Key": key, **more},
+                ExpiresIn=valid_seconds,
             )
         except Exception as error:  # the library, its HTTP client and the loop have one each
-            raise self._translated(error) from error
+            raise self.translated(error) from error
 
     async def _start(self) -> None:
         try:
@@ -124,7 +160,7 @@ class Objects:
         except ConfigurationError:
             raise
         except Exception as error:  # noqa: BLE001 - the worker can do without for a while
-            log.warning("objects.unavailable", detail=self._translated(error).detail)
+            log.warning("objects.unavailable", detail=self.translated(error).detail)
 
     async def _ensure_bucket(self) -> None:
         if not self._bucket_seen:
@@ -164,7 +200,8 @@ class Objects:
         else:
             log.info("objects.bucket_created", bucket=self.bucket)
 
-    def _translated(self, error: Exception) -> DependencyError:
+    def translated(self, error: Exception) -> DependencyError:
+        """Return what an error of the library's is to the worker."""
         where = f"the object store at {self._settings.address}"
         reason = _reason(error)
         if reason == "NoSuchBucket":
@@ -186,11 +223,23 @@ async def _nothing(_client: "S3Client") -> None:
     return
 
 
-def _client_context(
-    settings: ObjectsSettings, endpoint_url: str | None
-) -> "AbstractAsyncContextManager[S3Client]":
+def _make_session() -> "Session":
     import aioboto3  # noqa: PLC0415 - takes a second, and few commands need it
-    from aiobotocore.config import AioConfig  # noqa: PLC0415
+
+    return aioboto3.Session()
+
+
+async def _enter(
+    stack: AsyncExitStack, session: "Session", settings: ObjectsSettings, endpoint_url: str | None
+) -> "S3Client":
+    context = await asyncio.to_thread(_client_context, session, settings, endpoint_url)
+    return await stack.enter_async_context(context)
+
+
+def _client_context(
+    session: "Session", settings: ObjectsSettings, endpoint_url: str | None
+) -> "AbstractAsyncContextManager[S3Client]":
+    from aiobotocore.config import AioConfig  # noqa: PLC0415 - as above
 
     custom = endpoint_url is not None
     # Many stores know no other checksums than they must.
@@ -198,7 +247,7 @@ def _client_context(
         "when_required" if custom else "when_supported"
     )
     secret = settings.secret_access_key
-    return aioboto3.Session().client(
+    return session.client(
         "s3",
         endpoint_url=endpoint_url,
         region_name=settings.region,

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway_worker.errors import DependencyError
@@ -12,17 +13,23 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
 _DIGEST: Final = "sha256"
-_MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
+MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
+"""What the store answers where there is no object."""
 _TAKEN: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"})
 _DELETE_BATCH: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectInfo:
-    """An object as a listing shows it: its key without the prefix, and its size."""
+    """An object as a listing shows it: its key without the prefix, its size, and its age.
+
+    Attributes:
+        modified_at: When it was written, by the store's clock; two objects do not differ by it.
+    """
 
     key: str
     size_bytes: int
+    modified_at: datetime = field(default=datetime.min.replace(tzinfo=UTC), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +89,7 @@ class Bucket:
         try:
             await self._put(key, data, content_type=content_type, IfMatch=tag)
         except StoreRefusedError as error:
-            if error.reason in _TAKEN | _MISSING:
+            if error.reason in _TAKEN | MISSING:
                 return False
             raise
         return True
@@ -103,7 +110,7 @@ class Bucket:
         try:
             data, digest, tag = await self._objects.call(read)
         except StoreRefusedError as error:
-            if error.reason in _MISSING:
+            if error.reason in MISSING:
                 return None
             raise
         if digest is not None and digest != hashlib.sha256(data).hexdigest():
@@ -132,7 +139,11 @@ class Bucket:
             )
             start = len(self._objects.prefix)
             return [
-                ObjectInfo(key=entry["Key"][start:], size_bytes=entry["Size"])
+                ObjectInfo(
+                    key=entry["Key"][start:],
+                    size_bytes=entry["Size"],
+                    modified_at=entry["LastModified"],
+                )
                 async for page in pages
                 for entry in page.get("Contents", ())
             ]
