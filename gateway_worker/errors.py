@@ -159,6 +159,24 @@ class UpstreamRejectedError(PermanentError):
     code = ErrorCode.UPSTREAM_REJECTED
 
 
+class MediaUnavailableError(PermanentError):
+    """There is no such file, or it is gone, or nobody has its key."""
+
+    code = ErrorCode.MEDIA_UNAVAILABLE
+
+
+class MediaTooLargeError(PermanentError):
+    """A file is larger than its kind may be."""
+
+    code = ErrorCode.MEDIA_TOO_LARGE
+
+
+class MediaRefusedError(PermanentError):
+    """A file is damaged, of a type that its kind cannot be, or in a place that is not asked."""
+
+    code = ErrorCode.MEDIA_REFUSED
+
+
 class CapacityError(RetryableError):
     """There is no room here."""
 

@@ -59,18 +59,24 @@ from gateway_contracts.commands.session import (
     SessionStop,
 )
 from gateway_contracts.content import Content, ContentToSend
+from gateway_contracts.content.audio import AudioContent
 from gateway_contracts.content.contact import (
     ContactCard,
     ContactCardToSend,
     ContactContent,
     ContactToSend,
 )
+from gateway_contracts.content.document import DocumentContent
 from gateway_contracts.content.edit import EditContent, EditToSend
+from gateway_contracts.content.image import ImageContent
 from gateway_contracts.content.location import LocationContent, LocationToSend
 from gateway_contracts.content.reaction import ReactionContent, ReactionToSend
 from gateway_contracts.content.revoke import RevokeContent, RevokeToSend
+from gateway_contracts.content.sticker import StickerContent
 from gateway_contracts.content.text import TextContent, TextToSend
 from gateway_contracts.content.unsupported import UnsupportedContent
+from gateway_contracts.content.video import VideoContent
+from gateway_contracts.content.voice import VoiceContent
 from gateway_contracts.envelope import (
     CONTENT_TYPE,
     CommandEnvelope,
@@ -121,6 +127,7 @@ from gateway_contracts.events.worker import (
     WorkerStarted,
     WorkerStopped,
 )
+from gateway_contracts.media import Media, MediaError, MediaState
 from gateway_contracts.people import Account, Participant
 from gateway_contracts.properties import AmqpProperties, properties_for
 from gateway_contracts.references import MessageReference, MessageTarget, Quoted, ReplyTarget
@@ -142,6 +149,7 @@ __all__ = [
     "RETRY_DELAYS",
     "Account",
     "AmqpProperties",
+    "AudioContent",
     "BackendTopology",
     "BindingSpec",
     "CheckedNumber",
@@ -162,6 +170,7 @@ __all__ = [
     "ContactsChecked",
     "Content",
     "ContentToSend",
+    "DocumentContent",
     "Done",
     "EditContent",
     "EditToSend",
@@ -172,8 +181,12 @@ __all__ = [
     "ExchangeBindingSpec",
     "ExchangeSpec",
     "FieldError",
+    "ImageContent",
     "LocationContent",
     "LocationToSend",
+    "Media",
+    "MediaError",
+    "MediaState",
     "MessageData",
     "MessageReceipt",
     "MessageReceiptData",
@@ -226,11 +239,14 @@ __all__ = [
     "SessionStatusData",
     "SessionStop",
     "StatusReason",
+    "StickerContent",
     "TextContent",
     "TextToSend",
     "Topology",
     "UndecryptableReason",
     "UnsupportedContent",
+    "VideoContent",
+    "VoiceContent",
     "WarningCode",
     "WorkerCapacity",
     "WorkerCapacityData",

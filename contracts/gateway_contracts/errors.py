@@ -24,6 +24,9 @@ class ErrorCode(StrEnum):
     UNCERTAIN = "uncertain"
     UPSTREAM_TIMEOUT = "upstream_timeout"
     UPSTREAM_REJECTED = "upstream_rejected"
+    MEDIA_UNAVAILABLE = "media_unavailable"
+    MEDIA_TOO_LARGE = "media_too_large"
+    MEDIA_REFUSED = "media_refused"
     CAPACITY = "capacity"
     INTERNAL = "internal"
 
@@ -52,6 +55,9 @@ _TITLES = {
     ErrorCode.UNCERTAIN: "It is not known whether the command took effect",
     ErrorCode.UPSTREAM_TIMEOUT: "WhatsApp did not answer in time",
     ErrorCode.UPSTREAM_REJECTED: "WhatsApp refused",
+    ErrorCode.MEDIA_UNAVAILABLE: "The file cannot be had",
+    ErrorCode.MEDIA_TOO_LARGE: "The file is too large",
+    ErrorCode.MEDIA_REFUSED: "The file is not accepted",
     ErrorCode.CAPACITY: "No worker has room",
     ErrorCode.INTERNAL: "The gateway failed",
 }

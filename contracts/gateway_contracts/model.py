@@ -29,7 +29,7 @@ class WireModel(BaseModel):
 
 _WITHOUT_NUL = r"^[^\x00]*$"
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-_PRINTABLE = r"^[\x21-\x7e]+$"
+PRINTABLE_PATTERN = r"^[\x21-\x7e]+$"
 _NUMBER = r"^\+?[1-9][0-9]{6,14}$"
 _RECIPIENT = (
     r"^(\+?[1-9][0-9]{6,14}|[0-9]{5,20}(:[0-9]{1,3})?@(s\.whatsapp\.net|lid)"
@@ -46,7 +46,7 @@ SENTENCES = {
     _WITHOUT_NUL: "must not contain NUL characters",
     _NAME: "must be 1 to 64 letters (A to Z, a to z), digits, hyphens or underscores, the first a "
     "letter or a digit; no spaces, no dots, no other letters",
-    _PRINTABLE: "must be printable ASCII without spaces, and not empty",
+    PRINTABLE_PATTERN: "must be printable ASCII without spaces, and not empty",
     _NUMBER: "must be a phone number in international form: 7 to 15 digits, the first not a zero, "
     "with or without a plus before them; no spaces, hyphens or brackets",
     _RECIPIENT: "must be a phone number in international form (7 to 15 digits, the first not a "
@@ -124,7 +124,7 @@ WorkerId = Annotated[
 
 CommandId = Annotated[
     str,
-    Field(min_length=1, max_length=128, pattern=_PRINTABLE),
+    Field(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN),
     _part(
         "CommandId",
         "Idempotency key: a repeat of an id gets the stored outcome again.",
@@ -169,7 +169,7 @@ Jid = Annotated[
 
 MessageId = Annotated[
     str,
-    Field(min_length=1, max_length=128, pattern=_PRINTABLE),
+    Field(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN),
     _part(
         "MessageId",
         "A message's WhatsApp id; unique within a chat, not across chats.",

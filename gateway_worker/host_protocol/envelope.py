@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from gateway_worker.host_protocol.failures import Failure
+from gateway_worker.host_protocol.media import MediaReference
 from gateway_worker.host_protocol.methods import Call, Result
 from gateway_worker.host_protocol.signals import Signal
 from gateway_worker.host_protocol.wire import Frame
@@ -114,7 +115,7 @@ class Response(Frame, frozen=True, kw_only=True, omit_defaults=True):
     failure: Failure | None = None
 
 
-class Event(Frame, frozen=True, kw_only=True):
+class Event(Frame, frozen=True, kw_only=True, omit_defaults=True):
     """Something that has arrived, as an event of the contract.
 
     Attributes:
@@ -123,6 +124,7 @@ class Event(Frame, frozen=True, kw_only=True):
         last: Whether it is the last of them.
         type: The event's `type`.
         data: The event's `data`, as JSON: whoever records it is who reads it, once.
+        media: Of a message, where its file is, if it has one that can be fetched.
     """
 
     record: int
@@ -130,6 +132,7 @@ class Event(Frame, frozen=True, kw_only=True):
     last: bool
     type: str
     data: msgspec.Raw
+    media: MediaReference | None = None
 
 
 class Notice(Frame, frozen=True, kw_only=True):

@@ -141,6 +141,9 @@ def test_every_error_code_has_words_and_says_whether_to_retry() -> None:
         "uncertain": False,
         "upstream_timeout": True,
         "upstream_rejected": False,
+        "media_unavailable": False,
+        "media_too_large": False,
+        "media_refused": False,
         "capacity": True,
         "internal": True,
     }

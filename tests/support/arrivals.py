@@ -17,6 +17,7 @@ from gateway_contracts import (
 from gateway_contracts.events import Participant
 from gateway_worker.host_protocol.envelope import Event, FromHost
 from gateway_worker.host_protocol.framing import FrameDecoder, encode
+from gateway_worker.host_protocol.media import MediaReference
 from gateway_worker.sessions.hosting import HostEvent
 from gateway_worker.sessions.inbound.arrivals import arrival
 from gateway_worker.whatsapp.convert.arrival import Arrival
@@ -114,7 +115,7 @@ def arrived(event: Event, *, fits: bool = True) -> Arrived:
 
 def through(arrival_: Arrival, *, record: int = 1) -> Arrived:
     """Send what a host has converted over the wire and return how it arrives; it has to fit."""
-    sent = event(arrival_.type, arrival_.data, record=record)
+    sent = event(arrival_.type, arrival_.data, record=record, media=arrival_.media)
     decoder: FrameDecoder[FromHost] = FrameDecoder(msgspec.json.Decoder(FromHost))
     (read,) = decoder.feed(encode(sent))
     assert read == sent
@@ -131,7 +132,15 @@ def seen(event: HostEvent) -> Seen:
     return arrived(event) if isinstance(event, Event) else event
 
 
-def event(type_: str, data: object, *, record: int = 1, part: int = 0, last: bool = True) -> Event:
+def event(
+    type_: str,
+    data: object,
+    *,
+    record: int = 1,
+    part: int = 0,
+    last: bool = True,
+    media: MediaReference | None = None,
+) -> Event:
     """Return an event as a host tells it."""
     raw = msgspec.Raw(msgspec.json.encode(data))
-    return Event(record=record, part=part, last=last, type=type_, data=raw)
+    return Event(record=record, part=part, last=last, type=type_, data=raw, media=media)

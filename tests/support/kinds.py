@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pytest
+
+from gateway_worker.host_protocol.media import MediaReference
 
 FILES: Final = Path(__file__).parents[1] / "kinds"
 _TARGET: Final = "$target"
@@ -46,6 +49,8 @@ class Case:
         contract: As a command or an event has it, without `target`.
         wire: The library's `Message` as protojson; `$target` stands for the key of the other
             message. What is sent may have more: times, for instance.
+        reference: Where the file is that came with it, bytes as base64; None without one that can
+            be fetched.
     """
 
     kind: str
@@ -54,6 +59,12 @@ class Case:
     about: About | None
     contract: dict[str, Any]
     wire: dict[str, Any]
+    reference: MediaReference | None = None
+
+    @property
+    def has_media(self) -> bool:
+        """Whether a file belongs to it."""
+        return "media" in self.contract
 
     @property
     def is_sent(self) -> bool:
@@ -90,6 +101,9 @@ def _read(path: Path) -> list[Case]:
             about=About(one["about"]) if "about" in one else None,
             contract=one["contract"],
             wire=one["wire"],
+            reference=msgspec.convert(one["reference"], MediaReference)
+            if "reference" in one
+            else None,
         )
         for one in json.loads(path.read_text())
     ]

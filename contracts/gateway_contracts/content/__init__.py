@@ -6,7 +6,21 @@ arrives, or both. What this version knows no kind for arrives as `unsupported`.
 
 from typing import Annotated
 
-from gateway_contracts.content import contact, edit, location, reaction, revoke, text, unsupported
+from gateway_contracts.content import (
+    audio,
+    contact,
+    document,
+    edit,
+    image,
+    location,
+    reaction,
+    revoke,
+    sticker,
+    text,
+    unsupported,
+    video,
+    voice,
+)
 from gateway_contracts.marks import Part
 from gateway_contracts.unions import members, told_apart_by
 
@@ -22,6 +36,12 @@ _ToSend = (
 )
 _Arriving = (
     text.TextContent
+    | image.ImageContent
+    | video.VideoContent
+    | audio.AudioContent
+    | voice.VoiceContent
+    | document.DocumentContent
+    | sticker.StickerContent
     | location.LocationContent
     | contact.ContactContent
     | reaction.ReactionContent

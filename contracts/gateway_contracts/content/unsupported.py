@@ -12,5 +12,5 @@ class UnsupportedContent(WireModel):
 
     kind: Literal["unsupported"] = "unsupported"
     message_type: str = Field(
-        description="The library's name of the kind.", examples=["imageMessage"]
+        description="The library's name of the kind.", examples=["paymentInviteMessage"]
     )

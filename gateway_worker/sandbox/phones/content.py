@@ -32,6 +32,7 @@ KINDS: Final = {
     "documentMessage": "document",
     "audioMessage": "audio",
     "videoMessage": "video",
+    "ptvMessage": "video",
     "stickerMessage": "sticker",
     "protocolMessage": "protocol",
     "reactionMessage": "reaction",
@@ -52,6 +53,7 @@ _WRAPPERS: Final = frozenset(
         "viewOnceMessageV2",
         "viewOnceMessageV2Extension",
         "documentWithCaptionMessage",
+        "lottieStickerMessage",
         "editedMessage",
     )
 )
@@ -63,7 +65,7 @@ class Content:
     """A message's content as a phone shows it.
 
     Attributes:
-        kind: one of `KINDS`, `edit`, `revoke` or `other`; `protocol` is never shown.
+        kind: one of `KINDS`, `voice`, `edit`, `revoke` or `other`; `protocol` is never shown.
         text: the text, the caption or the emoji; empty for a removed reaction.
         quoted_id: the message this one replies to.
         target_id: the message that a reaction, edit or revocation is about.
@@ -200,6 +202,8 @@ def _read(message: Message, *, destination: Jid | None) -> Content:
             return Content(kind=kind, text=part, destination=destination, raw=raw)
         if kind == "protocol":
             return _read_protocol(part, destination, raw)
+        if kind == "audio" and part.PTT:
+            kind = "voice"
         return _read_part(kind, part, destination, raw)
     return Content(kind="other", destination=destination, raw=raw)
 

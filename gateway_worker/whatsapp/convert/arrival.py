@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gateway_worker.host_protocol.ids import stand_in
+from gateway_worker.host_protocol.media import MediaReference
 
 MESSAGE_RECEIVED: Final = "wa.message.received.v1"
 MESSAGE_SENT: Final = "wa.message.sent.v1"
@@ -21,10 +22,12 @@ class Arrival:
         type: The event's `type`.
         data: The event's `data` as the contract writes it; people are `Person`s, and what is None
             may be left out.
+        media: Of a message, where its file is, if it has one that can be fetched.
     """
 
     type: str
     data: dict[str, Any]
+    media: MediaReference | None = None
 
     @property
     def is_partial(self) -> bool:
@@ -48,7 +51,8 @@ class Arrival:
         if "content" not in self.data:
             return None
         content = {"kind": "unsupported", "message_type": self.content["kind"]}
-        return replace(self, data={**self.data, "content": content, "partial": True})
+        data = {**self.data, "content": content, "partial": True}
+        return replace(self, data=data, media=None)
 
 
 def unreadable(payload: bytes) -> Arrival:

@@ -26,7 +26,7 @@ def message(event: Any, *, offline: bool, people: People) -> Arrival | None:
         offline: Whether it had waited at WhatsApp.
         people: Who is who.
     """
-    if (content := said(event.Message, people)) is None:
+    if (content := said(event.Message, people, is_view_once=_is_view_once(event))) is None:
         return None
     return told(event, content, offline=offline, people=people)
 
@@ -72,7 +72,12 @@ def told(event: Any, content: Said, *, offline: bool, people: People) -> Arrival
             "message_id": content.quoted_id,
             "participant": content.quoted_participant,
         }
-    return Arrival(type=MESSAGE_SENT if source.IsFromMe else MESSAGE_RECEIVED, data=data)
+    type_ = MESSAGE_SENT if source.IsFromMe else MESSAGE_RECEIVED
+    return Arrival(type=type_, data=data, media=content.media)
+
+
+def _is_view_once(event: Any) -> bool:
+    return bool(event.IsViewOnce or event.IsViewOnceV2 or event.IsViewOnceV2Extension)
 
 
 def _with_target(content: Said, origin: Origin, people: People) -> tuple[dict[str, Any], bool]:

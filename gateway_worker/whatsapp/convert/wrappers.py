@@ -24,6 +24,13 @@ def unwrapped(message: Any) -> tuple[str | None, Any]:
 
     None if there is no such field, `nested` if there are only wrappers.
     """
+    field, value, _ = taken_apart(message)
+    return field, value
+
+
+def taken_apart(message: Any) -> tuple[str | None, Any, frozenset[str]]:
+    """Return the same, and the names of the wrappers that were around it."""
+    around: set[str] = set()
     for _ in range(_DEEPEST_WRAPPING):
         found = next(
             (
@@ -34,12 +41,13 @@ def unwrapped(message: Any) -> tuple[str | None, Any]:
             None,
         )
         if found is None:
-            return None, None
+            return None, None, frozenset(around)
         field, value = found
         if not _wraps(field, value):
-            return field.name, value
+            return field.name, value, frozenset(around)
+        around.add(field.name)
         message = value.message
-    return "nested", message
+    return "nested", message, frozenset(around)
 
 
 def _wraps(field: Any, value: Any) -> bool:

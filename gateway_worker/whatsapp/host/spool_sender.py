@@ -124,7 +124,12 @@ def _event(record: Record, part: int, arrival: Arrival, *, is_last: bool) -> Eve
     except ValueError as error:  # its text may be private
         raise WireError(f"an event cannot be written: {type(error).__name__}") from None
     return Event(
-        record=record.number, part=part, last=is_last, type=arrival.type, data=msgspec.Raw(data)
+        record=record.number,
+        part=part,
+        last=is_last,
+        type=arrival.type,
+        data=msgspec.Raw(data),
+        media=arrival.media,
     )
 
 

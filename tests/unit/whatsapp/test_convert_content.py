@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from gateway_worker.whatsapp.convert.captions import MAX_TEXT_CHARACTERS
 from gateway_worker.whatsapp.convert.content import Said, said
-from gateway_worker.whatsapp.convert.kinds.text import MAX_TEXT_CHARACTERS
 from gateway_worker.whatsapp.convert.people import People
 from tests.unit.whatsapp.library_messages import e2e
 
@@ -87,7 +87,7 @@ def test_wrappers_without_end() -> None:
 @pytest.mark.parametrize(
     ("message", "kind"),
     [
-        (e2e.Message(imageMessage=e2e.ImageMessage(caption="look")), "imageMessage"),
+        (e2e.Message(productMessage=e2e.ProductMessage(body="look")), "productMessage"),
         (e2e.Message(pollCreationMessage=e2e.PollCreationMessage(name="?")), "pollCreationMessage"),
     ],
 )
@@ -100,15 +100,17 @@ def test_other_kinds_are_named(message: Any, kind: str) -> None:
 
 
 def test_an_image_that_answers() -> None:
-    """A quote is told of every kind that can have one."""
-    image = e2e.ImageMessage(contextInfo=e2e.ContextInfo(stanzaID="3EB0Q", participant="9@lid"))
+    """A quote is told of every kind that can have one, also of one that has no name here."""
+    context = e2e.ContextInfo(stanzaID="3EB0Q", participant="9@lid")
 
-    expected = Said(
-        content={"kind": "unsupported", "message_type": "imageMessage"},
-        quoted_id="3EB0Q",
-        quoted_participant="9@lid",
-    )
-    assert said(e2e.Message(imageMessage=image), PEOPLE) == expected
+    for message in (
+        e2e.Message(imageMessage=e2e.ImageMessage(contextInfo=context)),
+        e2e.Message(productMessage=e2e.ProductMessage(contextInfo=context)),
+    ):
+        found = said(message, PEOPLE)
+
+        assert found is not None
+        assert (found.quoted_id, found.quoted_participant) == ("3EB0Q", "9@lid")
 
 
 @pytest.mark.parametrize(

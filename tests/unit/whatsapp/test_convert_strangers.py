@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway_contracts import TextContent
+from gateway_contracts import ImageContent, MediaState, TextContent
 from gateway_worker.whatsapp.convert.message import message
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.receipt import STATUSES, receipt
@@ -38,6 +38,11 @@ CONTENTS = {
     "conversation": field(1, BROKEN),
     "extended text": field(6, field(1, BROKEN)),
 }
+PICTURES = {
+    "texts": field(3, b"".join(field(number, BROKEN) for number in (1, 2, 3, 11))),
+    "keys": field(3, b"".join(field(number, BROKEN) for number in (4, 8, 9, 16))),
+    "context": field(3, field(17, CONTEXT)),
+}
 TEXTS = st.text() | st.binary(max_size=30).map(lambda data: data.decode(errors="replace"))
 
 
@@ -63,6 +68,16 @@ def test_a_text_that_is_no_unicode_arrives_all_the_same(content: bytes) -> None:
     text = frame.content.text
     assert (text[0], text[-1]) == ("a", "b")
     assert "\x00" not in text
+
+
+@pytest.mark.parametrize("content", PICTURES.values(), ids=PICTURES.keys())
+def test_a_file_that_is_described_in_nonsense(content: bytes) -> None:
+    """It is told as far as it can be read, and that it cannot be fetched."""
+    frame = converted(e2e.Message.FromString(content))
+
+    assert frame is not None
+    assert isinstance(frame.content, ImageContent)
+    assert frame.content.media.state is MediaState.FAILED
 
 
 def test_a_context_that_is_no_unicode() -> None:

@@ -18,6 +18,7 @@ from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.recipients import RecipientError
 from gateway_worker.whatsapp.convert.references import fill_key
 from tests.support.kinds import CASES, About, Case, each, parts_of
+from tests.support.kinds import case as case_of
 from tests.unit.whatsapp.library_messages import e2e
 
 PEOPLE = People(phone_of=lambda _: None)
@@ -68,7 +69,7 @@ def test_contract_and_host_know_the_same_kinds() -> None:
         .message_type.fields_by_name["type"]
         .enum_type.values_by_name
     }
-    assert set(CONVERTED) <= set(fields) | uses
+    assert set(CONVERTED) <= set(fields) | uses | {"audioMessage.PTT"}
 
 
 def test_every_kind_has_a_file() -> None:
@@ -97,6 +98,7 @@ def test_what_arrives(case: Case) -> None:
 
     assert found is not None
     assert (found.content, found.is_partial) == (case.contract, False)
+    assert found.media == case.reference
     TypeAdapter(Content).validate_python(found.content)
 
 
@@ -183,6 +185,70 @@ def test_an_edited_caption(edited: Any, text: str | None) -> None:
     else:
         assert found.content == {"kind": "edit", "text": text}
         assert found.about.fromMe
+
+
+IMAGE = case_of("image", "with a caption")
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        ({"directPath": ""}, "the message does not say where the file is"),
+        ({"directPath": "v/x"}, "the message does not say where the file is"),
+        ({"directPath": "/v/a b"}, "the message does not say where the file is"),
+        ({"directPath": "/\\evil.example/x"}, "the message does not say where the file is"),
+        ({"directPath": "/" + 5_000 * "x"}, "the message does not say where the file is"),
+        ({"mediaKey": "AAAA"}, "the message has no key of the file"),
+        ({"fileSHA256": ""}, "the message does not have the file's hashes"),
+        ({"fileEncSHA256": "AAAA"}, "the message does not have the file's hashes"),
+        ({"fileLength": str(1 << 63)}, "the file has a size that no file on WhatsApp has"),
+    ],
+)
+def test_a_file_that_cannot_be_fetched(change: dict[str, str], detail: str) -> None:
+    """The message is told with the reason, and nobody tries."""
+    message = from_json({"imageMessage": {**IMAGE.wire["imageMessage"], **change}})
+
+    found = said(message, PEOPLE)
+
+    assert found is not None
+    assert found.media is None
+    media = found.content["media"]
+    assert (media["state"], media["error"]["detail"]) == ("failed", detail)
+    assert found.content["caption"] == IMAGE.contract["caption"]
+    TypeAdapter(Content).validate_python(found.content)
+
+
+def test_what_a_stranger_says_of_a_file() -> None:
+    """It is cut where the contract has a bound, and a thumbnail that is too large stays behind."""
+    message = e2e.Message.FromString(
+        from_json(case_of("voice", "plain").wire).SerializeToString()
+    )
+    message.audioMessage.mimetype = "x" * 300
+    message.audioMessage.waveform = bytes(range(256))
+    picture = from_json(IMAGE.wire)
+    picture.imageMessage.JPEGThumbnail = bytes(65 * 1024)
+
+    voice, image = said(message, PEOPLE), said(picture, PEOPLE)
+
+    assert voice is not None
+    assert voice.is_partial
+    assert voice.content["media"]["waveform"] == list(range(64))
+    assert len(voice.content["media"]["mime_type"]) == 255
+    TypeAdapter(Content).validate_python(voice.content)
+    assert image is not None
+    assert image.media is not None
+    assert image.media.thumbnail is None
+
+
+def test_what_may_be_seen_once() -> None:
+    """The library has taken the wrapper off and says so beside the message."""
+    found = said(from_json(IMAGE.wire), PEOPLE, is_view_once=True)
+    text = said(e2e.Message(conversation="hello"), PEOPLE, is_view_once=True)
+
+    assert found is not None
+    assert found.content["view_once"] is True
+    assert text is not None
+    assert text.content == {"kind": "text", "text": "hello"}
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import time
 from typing import Any, Final
 
+from gateway_worker.whatsapp.convert.captions import caption_of
 from gateway_worker.whatsapp.convert.kinds import text
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.recipients import RecipientError
-from gateway_worker.whatsapp.convert.texts import short
 from gateway_worker.whatsapp.convert.wrappers import unwrapped
 
 _FIELD: Final = "protocolMessage.MESSAGE_EDIT"
@@ -36,9 +36,11 @@ def _convert(value: Any, people: People) -> Converted:
     if kind is not None and kind in text.KIND.fields:
         new = text.KIND.fields[kind](edited, people)
         content, is_partial = {**new.content, "kind": "edit"}, new.is_partial
-    elif isinstance(caption := getattr(edited, "caption", None), str | bytes):
-        content = {"kind": "edit", "text": short(caption, text.MAX_TEXT_CHARACTERS)}
-        is_partial = len(caption) > text.MAX_TEXT_CHARACTERS
+    elif isinstance(getattr(edited, "caption", None), str | bytes):
+        told, is_whole = caption_of(edited, people)
+        mentions = {"mentions": told["mentions"]} if told["mentions"] else {}
+        content = {"kind": "edit", "text": told.get("caption", ""), **mentions}
+        is_partial = not is_whole
     else:
         return Converted(content={"kind": "unsupported", "message_type": _FIELD})
     return Converted(content=content, is_partial=is_partial, about=key)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway_worker.host_protocol.media import MediaReference
 from gateway_worker.whatsapp.convert.people import People
 
 Content = Mapping[str, Any]
@@ -19,11 +20,13 @@ class Converted:
         is_partial: Something of it was cut or left out.
         about: The library's key of the message that it is about; it becomes `target` of the
             content. None for what stands for itself.
+        media: Where its file is, if it has one that can be fetched.
     """
 
     content: dict[str, Any]
     is_partial: bool = False
     about: Any = None
+    media: MediaReference | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,7 @@ class Kind:
         name: The contract's.
         compose: Makes what is sent; None for what only arrives.
         fields: The fields of the library's `Message` in which it arrives; of one with several uses
-            `field.USE`, by the name of the use in its `type`.
+            `field.USE`: of `protocolMessage` by the name of its `type`, of `audioMessage` `PTT`.
     """
 
     name: str

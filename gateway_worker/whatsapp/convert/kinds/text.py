@@ -2,13 +2,9 @@
 
 from typing import Any, Final
 
+from gateway_worker.whatsapp.convert.captions import mentioned, written
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
 from gateway_worker.whatsapp.convert.people import People
-from gateway_worker.whatsapp.convert.texts import short
-
-MAX_TEXT_CHARACTERS: Final = 262_144
-"""More than any client sends; what is longer is cut, so that it fits a frame."""
-MAX_MENTIONS: Final = 1_024
 
 
 def _compose(content: Content, composing: Composing) -> Any:
@@ -20,21 +16,18 @@ def _compose(content: Content, composing: Composing) -> Any:
 
 
 def _plain(value: Any, _people: People) -> Converted:
-    return Converted(content=_content(value), is_partial=len(value) > MAX_TEXT_CHARACTERS)
+    text, is_whole = written(value)
+    return Converted(content={"kind": "text", "text": text}, is_partial=not is_whole)
 
 
 def _extended(value: Any, people: People) -> Converted:
-    named = value.contextInfo.mentionedJID
-    mentions = [people.named(jid) for jid in named[:MAX_MENTIONS]]
-    is_partial = len(value.text) > MAX_TEXT_CHARACTERS or len(named) > MAX_MENTIONS
-    content = _content(value.text)
+    text, is_whole = written(value.text)
+    mentions, are_all = mentioned(value, people)
+    content = {"kind": "text", "text": text}
     return Converted(
-        content={**content, "mentions": mentions} if mentions else content, is_partial=is_partial
+        content={**content, "mentions": mentions} if mentions else content,
+        is_partial=not (is_whole and are_all),
     )
-
-
-def _content(text: Any) -> dict[str, Any]:
-    return {"kind": "text", "text": short(text, MAX_TEXT_CHARACTERS)}
 
 
 KIND: Final = Kind(

@@ -1,0 +1,13 @@
+"""Sound files."""
+
+from typing import Literal
+
+from gateway_contracts.media import Media
+from gateway_contracts.model import WireModel
+
+
+class AudioContent(WireModel):
+    """A sound file as it arrived; what was recorded in the chat is `voice`."""
+
+    kind: Literal["audio"] = "audio"
+    media: Media

@@ -1,0 +1,16 @@
+"""Stickers."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from gateway_contracts.media import Media
+from gateway_contracts.model import WireModel
+
+
+class StickerContent(WireModel):
+    """A sticker as it arrived: WebP, or with the media type `application/was` Lottie."""
+
+    kind: Literal["sticker"] = "sticker"
+    media: Media
+    animated: bool = Field(default=False, description="It moves.")

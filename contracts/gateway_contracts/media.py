@@ -1,0 +1,76 @@
+"""Files that come with messages: what is known of one, and how far the gateway has got with it."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from gateway_contracts.errors import ErrorCode
+from gateway_contracts.marks import Part
+from gateway_contracts.model import PRINTABLE_PATTERN, WireModel
+
+MediaId = Annotated[
+    str,
+    Field(min_length=1, max_length=64, pattern=PRINTABLE_PATTERN),
+    Part(
+        module=__name__,
+        name="MediaId",
+        description="Names a file that the gateway knows of.",
+        examples=("01939d4e-6a1f-7c3e-8a55-3f1d2b9c7e10",),
+    ),
+]
+"""A file's id, made by the gateway."""
+
+Sha256 = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of the file, in lower-case hexadecimal.",
+        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    ),
+]
+"""A file's hash."""
+
+Waveform = Annotated[tuple[Annotated[int, Field(ge=0, le=100)], ...], Field(max_length=64)]
+"""How loud a sound is over its time."""
+
+
+class MediaState(StrEnum):
+    """How far the gateway has got with a file."""
+
+    OFF = "off"
+    """It is not fetched."""
+    FAILED = "failed"
+    """It could not be fetched; `error` says why."""
+
+
+class MediaError(WireModel):
+    """Why a file is not there."""
+
+    code: ErrorCode
+    detail: str = Field(description="What happened, for a person to read.")
+    recoverable: bool = Field(description="Whether it may be had later.")
+
+
+class Media(WireModel):
+    """A file that belongs to a message.
+
+    What it is like (`mime_type`, `size`, `seconds`, …) is what its sender says until the gateway
+    has the file.
+    """
+
+    state: MediaState
+    mime_type: str | None = Field(
+        None, max_length=255, description="Its media type.", examples=["image/jpeg"]
+    )
+    size: Annotated[int, Field(ge=0)] | None = Field(None, description="In bytes.")
+    sha256: Sha256 | None = None
+    seconds: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="How long a sound or a video plays."
+    )
+    width: Annotated[int, Field(ge=1)] | None = Field(None, description="In pixels.")
+    height: Annotated[int, Field(ge=1)] | None = Field(None, description="In pixels.")
+    waveform: Waveform | None = Field(
+        None, description="Of a voice note: how loud it is over its time, from 0 to 100."
+    )
+    error: MediaError | None = None

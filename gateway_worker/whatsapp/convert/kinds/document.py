@@ -1,0 +1,27 @@
+"""Documents: files of any type."""
+
+from typing import Any, Final
+
+from gateway_worker.host_protocol.media import MediaType
+from gateway_worker.whatsapp.convert.captions import caption_of
+from gateway_worker.whatsapp.convert.kinds.kind import Converted, Kind
+from gateway_worker.whatsapp.convert.media import file_of
+from gateway_worker.whatsapp.convert.people import People
+from gateway_worker.whatsapp.convert.texts import short
+
+_NAME_CHARACTERS: Final = 1_024
+
+
+def _convert(value: Any, people: People) -> Converted:
+    file = file_of(value, MediaType.DOCUMENT)
+    caption, is_whole = caption_of(value, people)
+    name = value.fileName or value.title
+    named = {"file_name": short(name, _NAME_CHARACTERS)} if name else {}
+    return Converted(
+        content={"kind": "document", "media": file.told, **named, **caption},
+        is_partial=file.is_partial or not is_whole or len(name) > _NAME_CHARACTERS,
+        media=file.reference,
+    )
+
+
+KIND: Final = Kind(name="document", compose=None, fields={"documentMessage": _convert})
