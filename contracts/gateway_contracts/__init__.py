@@ -59,24 +59,24 @@ from gateway_contracts.commands.session import (
     SessionStop,
 )
 from gateway_contracts.content import Content, ContentToSend
-from gateway_contracts.content.audio import AudioContent
+from gateway_contracts.content.audio import AudioContent, AudioToSend
 from gateway_contracts.content.contact import (
     ContactCard,
     ContactCardToSend,
     ContactContent,
     ContactToSend,
 )
-from gateway_contracts.content.document import DocumentContent
+from gateway_contracts.content.document import DocumentContent, DocumentToSend
 from gateway_contracts.content.edit import EditContent, EditToSend
-from gateway_contracts.content.image import ImageContent
+from gateway_contracts.content.image import ImageContent, ImageToSend
 from gateway_contracts.content.location import LocationContent, LocationToSend
 from gateway_contracts.content.reaction import ReactionContent, ReactionToSend
 from gateway_contracts.content.revoke import RevokeContent, RevokeToSend
-from gateway_contracts.content.sticker import StickerContent
+from gateway_contracts.content.sticker import StickerContent, StickerToSend
 from gateway_contracts.content.text import TextContent, TextToSend
 from gateway_contracts.content.unsupported import UnsupportedContent
-from gateway_contracts.content.video import VideoContent
-from gateway_contracts.content.voice import VoiceContent
+from gateway_contracts.content.video import VideoContent, VideoToSend
+from gateway_contracts.content.voice import VoiceContent, VoiceToSend
 from gateway_contracts.envelope import (
     CONTENT_TYPE,
     CommandEnvelope,
@@ -127,7 +127,15 @@ from gateway_contracts.events.worker import (
     WorkerStarted,
     WorkerStopped,
 )
-from gateway_contracts.media import Media, MediaError, MediaState
+from gateway_contracts.media import (
+    Media,
+    MediaError,
+    MediaSource,
+    MediaState,
+    ObjectSource,
+    UploadSource,
+    UrlSource,
+)
 from gateway_contracts.people import Account, Participant
 from gateway_contracts.properties import AmqpProperties, properties_for
 from gateway_contracts.references import MessageReference, MessageTarget, Quoted, ReplyTarget
@@ -150,6 +158,7 @@ __all__ = [
     "Account",
     "AmqpProperties",
     "AudioContent",
+    "AudioToSend",
     "BackendTopology",
     "BindingSpec",
     "CheckedNumber",
@@ -171,6 +180,7 @@ __all__ = [
     "Content",
     "ContentToSend",
     "DocumentContent",
+    "DocumentToSend",
     "Done",
     "EditContent",
     "EditToSend",
@@ -182,10 +192,12 @@ __all__ = [
     "ExchangeSpec",
     "FieldError",
     "ImageContent",
+    "ImageToSend",
     "LocationContent",
     "LocationToSend",
     "Media",
     "MediaError",
+    "MediaSource",
     "MediaState",
     "MessageData",
     "MessageReceipt",
@@ -199,6 +211,7 @@ __all__ = [
     "MessageUndecryptable",
     "MessageUndecryptableData",
     "NoData",
+    "ObjectSource",
     "OnUncertain",
     "PairByCode",
     "PairByQr",
@@ -240,13 +253,18 @@ __all__ = [
     "SessionStop",
     "StatusReason",
     "StickerContent",
+    "StickerToSend",
     "TextContent",
     "TextToSend",
     "Topology",
     "UndecryptableReason",
     "UnsupportedContent",
+    "UploadSource",
+    "UrlSource",
     "VideoContent",
+    "VideoToSend",
     "VoiceContent",
+    "VoiceToSend",
     "WarningCode",
     "WorkerCapacity",
     "WorkerCapacityData",

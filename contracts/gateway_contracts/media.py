@@ -1,13 +1,19 @@
-"""Files that come with messages: what is known of one, and how far the gateway has got with it."""
+"""Files that belong to messages: where one to send is, what is known of one that has arrived."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gateway_contracts.errors import ErrorCode
-from gateway_contracts.marks import Part
-from gateway_contracts.model import PRINTABLE_PATTERN, WireModel
+from gateway_contracts.marks import PERSONAL, Part
+from gateway_contracts.model import (
+    OBJECT_KEY_PATTERN,
+    PRINTABLE_PATTERN,
+    URL_PATTERN,
+    WireModel,
+)
+from gateway_contracts.unions import told_apart_by
 
 MediaId = Annotated[
     str,
@@ -20,6 +26,57 @@ MediaId = Annotated[
     ),
 ]
 """A file's id, made by the gateway."""
+
+ObjectKey = Annotated[
+    str,
+    Field(max_length=900, pattern=OBJECT_KEY_PATTERN),
+    Part(
+        module=__name__,
+        name="ObjectKey",
+        description="The key of an object in the gateway's bucket, without the prefix that is set "
+        "for it, below `media/`, `uploads/` or `shared/`.",
+        examples=("shared/catalogue/2026.pdf",),
+    ),
+]
+"""The key of an object that may be sent."""
+
+
+class ObjectSource(WireModel):
+    """A file in the gateway's bucket."""
+
+    source: Literal["object"] = "object"
+    key: ObjectKey
+
+
+class UrlSource(WireModel):
+    """A file that the gateway fetches."""
+
+    source: Literal["url"] = "url"
+    url: Annotated[str, Field(max_length=4_096, pattern=URL_PATTERN), PERSONAL] = Field(
+        description="Where it is; `https`, unless the gateway is set up otherwise.",
+        examples=["https://files.example/invoice.pdf"],
+    )
+
+
+class UploadSource(WireModel):
+    """A file that the gateway has under an id."""
+
+    source: Literal["upload"] = "upload"
+    media_id: MediaId
+
+
+_Source = ObjectSource | UrlSource | UploadSource
+
+MediaSource = Annotated[
+    _Source,
+    told_apart_by("source", _Source),
+    Part(
+        module=__name__,
+        name="MediaSource",
+        description="Where a file to send is, told apart by `source`.",
+    ),
+]
+"""Where a file to send is."""
 
 Sha256 = Annotated[
     str,

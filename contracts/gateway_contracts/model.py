@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -39,6 +40,8 @@ _QUEUE = (
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\.backend\.[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
     r"(\.[A-Za-z0-9][A-Za-z0-9_-]{0,63})?$"
 )
+OBJECT_KEY_PATTERN = r"^(media|uploads|shared)(/[^/.\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*)+$"
+URL_PATTERN = r"^https?://[\x21-\x7e]+$"
 TENANT_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 TRACEPARENT_PATTERN = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 
@@ -54,6 +57,10 @@ SENTENCES = {
     "of a person (digits and @s.whatsapp.net or @lid) or of a group (digits and @g.us)",
     _QUEUE: "must be the name of a backend's queue: the gateway's prefix, .backend., the service, "
     "and perhaps a dot and one more word",
+    OBJECT_KEY_PATTERN: "must be the key of an object below media/, uploads/ or shared/, no part "
+    "of which begins with a dot or is empty; no backslashes, no control characters",
+    URL_PATTERN: "must begin with https:// (or http://, where the gateway is set up for it) and be "
+    "printable ASCII without spaces",
     TENANT_PATTERN: "must not be empty, nor contain control characters",
     TRACEPARENT_PATTERN: "must be a W3C traceparent: version, trace id, span id and flags in "
     "lower-case hexadecimal, joined by hyphens",
@@ -158,6 +165,14 @@ Recipient = Annotated[
     ),
 ]
 """Whom a message goes to."""
+
+Mentions = Annotated[
+    # At the first fault: a list of 100,000 of them would otherwise take seconds to explain.
+    tuple[Recipient, ...],
+    FailFast(),
+    Field(max_length=256),
+]
+"""People who are named in a text."""
 
 Jid = Annotated[
     str,

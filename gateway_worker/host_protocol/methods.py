@@ -7,6 +7,7 @@ worth, and what it waits for. The worker and the host treat all of them alike.
 from enum import Enum, auto
 from typing import Any, ClassVar, Generic, TypeVar
 
+from gateway_worker.host_protocol.media import Attachment, MediaType, Uploaded
 from gateway_worker.host_protocol.wire import Person, Wire
 
 
@@ -28,6 +29,8 @@ class HostLane(Enum):
     """All ordered calls before it."""
     QUERY = auto()
     """Other queries only."""
+    TRANSFER = auto()
+    """Other transfers only: the library holds all of a file in memory."""
 
 
 class WhenLate(Enum):
@@ -79,7 +82,7 @@ class Checked(Wire, frozen=True, kw_only=True, tag="checked"):
     seconds: float = 0.0
 
 
-Result = Sent | Done | Chats | Checked
+Result = Sent | Done | Chats | Checked | Uploaded
 R = TypeVar("R", bound=Result)
 
 
@@ -119,6 +122,7 @@ class SendMessage(Method[Sent], frozen=True, kw_only=True, tag="message.send"):
         content: As the contract writes it, without what is None.
         mentions: JIDs or phone numbers (digits).
         quoted: The message that it answers.
+        attachment: Of a content with a file, that file.
     """
 
     result = Sent
@@ -130,6 +134,26 @@ class SendMessage(Method[Sent], frozen=True, kw_only=True, tag="message.send"):
     content: dict[str, Any]
     mentions: tuple[str, ...] = ()
     quoted: Quote | None = None
+    attachment: Attachment | None = None
+
+
+class UploadMedia(Method[Uploaded], frozen=True, kw_only=True, tag="media.upload"):
+    """Encrypt a file and put it on WhatsApp's media servers, which keep it for some weeks.
+
+    Attributes:
+        path: The file, in the session's directory. It is read while the call runs, also after that
+            was given up, and must not become shorter meanwhile.
+        media_type: What kind of file it is.
+    """
+
+    result = Uploaded
+    effect = Effect.IDEMPOTENT
+    lane = HostLane.TRANSFER
+    when_late = WhenLate.LEAVE
+    timeout_seconds = 600.0
+
+    path: str
+    media_type: MediaType
 
 
 class FindChats(Method[Chats], frozen=True, kw_only=True, tag="contact.chats"):
@@ -169,5 +193,5 @@ class Logout(Method[Done], frozen=True, kw_only=True, tag="session.logout"):
     ends_host = True
 
 
-Call = SendMessage | FindChats | CheckContacts | Logout
+Call = SendMessage | UploadMedia | FindChats | CheckContacts | Logout
 """Every method."""

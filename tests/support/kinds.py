@@ -11,15 +11,16 @@ import enum
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import pytest
 
-from gateway_worker.host_protocol.media import MediaReference
+from gateway_worker.host_protocol.media import Attachment, MediaReference
 
 FILES: Final = Path(__file__).parents[1] / "kinds"
 _TARGET: Final = "$target"
+T = TypeVar("T")
 
 
 class Direction(enum.StrEnum):
@@ -51,6 +52,8 @@ class Case:
             message. What is sent may have more: times, for instance.
         reference: Where the file is that came with it, bytes as base64; None without one that can
             be fetched.
+        attachment: The file that is sent with it, likewise.
+        about_kind: The kind of the message that it is about, if that matters.
     """
 
     kind: str
@@ -60,6 +63,8 @@ class Case:
     contract: dict[str, Any]
     wire: dict[str, Any]
     reference: MediaReference | None = None
+    attachment: Attachment | None = None
+    about_kind: str | None = None
 
     @property
     def has_media(self) -> bool:
@@ -101,12 +106,16 @@ def _read(path: Path) -> list[Case]:
             about=About(one["about"]) if "about" in one else None,
             contract=one["contract"],
             wire=one["wire"],
-            reference=msgspec.convert(one["reference"], MediaReference)
-            if "reference" in one
-            else None,
+            reference=_read_if_there(one, "reference", MediaReference),
+            attachment=_read_if_there(one, "attachment", Attachment),
+            about_kind=one.get("about_kind"),
         )
         for one in json.loads(path.read_text())
     ]
+
+
+def _read_if_there(one: dict[str, Any], name: str, of: type[T]) -> T | None:
+    return msgspec.convert(one[name], of) if name in one else None
 
 
 CASES: Final = tuple(case for path in sorted(FILES.glob("*.json")) for case in _read(path))

@@ -28,6 +28,12 @@ __all__ = ["ARRIVING_KINDS", "SENDABLE_KINDS", "Content", "ContentToSend"]
 
 _ToSend = (
     text.TextToSend
+    | image.ImageToSend
+    | video.VideoToSend
+    | audio.AudioToSend
+    | voice.VoiceToSend
+    | document.DocumentToSend
+    | sticker.StickerToSend
     | location.LocationToSend
     | contact.ContactToSend
     | reaction.ReactionToSend

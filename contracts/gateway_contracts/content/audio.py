@@ -2,8 +2,15 @@
 
 from typing import Literal
 
-from gateway_contracts.media import Media
+from gateway_contracts.media import Media, MediaSource
 from gateway_contracts.model import WireModel
+
+
+class AudioToSend(WireModel):
+    """A sound file to send."""
+
+    kind: Literal["audio"] = "audio"
+    media: MediaSource
 
 
 class AudioContent(WireModel):

@@ -2,25 +2,25 @@
 
 from typing import Annotated, Literal
 
-from pydantic import FailFast, Field
+from pydantic import Field
 
 from gateway_contracts.marks import PERSONAL
-from gateway_contracts.model import Jid, Recipient, Text, WireModel
+from gateway_contracts.model import Jid, Mentions, Text, WireModel
 from gateway_contracts.references import MessageReference, MessageTarget
 
 
 class EditToSend(WireModel):
-    """The new text of a message that the account has sent.
+    """The new text of a message that the account has sent, or the new caption of a file.
 
     WhatsApp's apps show it for messages of the last 15 minutes; the gateway sends it for any.
     """
 
     kind: Literal["edit"] = "edit"
-    target: MessageTarget = Field(description="A text of the account's own.")
-    text: Annotated[Text, Field(min_length=1)] = Field(description="What it says from now on.")
-    mentions: Annotated[tuple[Recipient, ...], FailFast()] = Field(
-        (), max_length=256, description="People named with `@<number>` in the text."
+    target: MessageTarget = Field(
+        description="A text of the account's own, or its picture, video or document."
     )
+    text: Annotated[Text, Field(min_length=1)] = Field(description="What it says from now on.")
+    mentions: Mentions = Field((), description="People named with `@<number>` in the text.")
 
 
 class EditContent(WireModel):

@@ -4,8 +4,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from gateway_contracts.media import Media
+from gateway_contracts.media import Media, MediaSource
 from gateway_contracts.model import WireModel
+
+
+class StickerToSend(WireModel):
+    """A sticker to send; what is not WebP of 512 by 512 pixels is converted."""
+
+    kind: Literal["sticker"] = "sticker"
+    media: MediaSource
 
 
 class StickerContent(WireModel):

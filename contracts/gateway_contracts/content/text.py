@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import FailFast, Field
+from pydantic import Field
 
 from gateway_contracts.marks import PERSONAL
-from gateway_contracts.model import Jid, Recipient, Text, WireModel
+from gateway_contracts.model import Jid, Mentions, Text, WireModel
 
 
 class TextToSend(WireModel):
@@ -15,10 +15,7 @@ class TextToSend(WireModel):
     text: Annotated[Text, Field(min_length=1)] = Field(
         description="The text, at most 65,536 characters."
     )
-    # At the first fault: a list of 100,000 of them would otherwise take seconds to explain.
-    mentions: Annotated[tuple[Recipient, ...], FailFast()] = Field(
-        (), max_length=256, description="People named with `@<number>` in the text."
-    )
+    mentions: Mentions = Field((), description="People named with `@<number>` in the text.")
 
 
 class TextContent(WireModel):

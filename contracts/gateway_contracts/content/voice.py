@@ -4,8 +4,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from gateway_contracts.media import Media
+from gateway_contracts.media import Media, MediaSource
 from gateway_contracts.model import WireModel
+
+
+class VoiceToSend(WireModel):
+    """A voice note to send; what is not Opus in Ogg is converted."""
+
+    kind: Literal["voice"] = "voice"
+    media: MediaSource
+    view_once: bool = Field(default=False, description="It may be heard once only.")
 
 
 class VoiceContent(WireModel):

@@ -19,7 +19,7 @@ from gateway_contracts import (
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Once
 from gateway_worker.commands.handlers.targets import Target, find_target
 from gateway_worker.commands.scheduler import Lane
-from gateway_worker.errors import InvalidCommandError
+from gateway_worker.errors import InvalidCommandError, UnsupportedError
 from gateway_worker.host_protocol.methods import Quote, SendMessage, Sent
 from gateway_worker.host_protocol.times import moment
 from gateway_worker.sessions.changes import Direction, MessageRow
@@ -33,8 +33,10 @@ async def send(context: Context, command: MessageSend) -> Effect:
     session = await context.manager.find(command.subject)
     content = command.data.content.model_dump(mode="json", exclude_none=True)
     target = await _target(context, session, command.data)
+    if "media" in content:
+        raise UnsupportedError("files cannot be sent yet")
     if target is not None:
-        content["target"] = target.fields()
+        content["target"] = {**target.fields(), "kind": target.kind}
     quoted = await _quoted(context, session, command.data)
     sent = await session.request(
         SendMessage(

@@ -43,6 +43,11 @@ class Target:
     from_me: bool
     row: MessageRow | None
 
+    @property
+    def kind(self) -> str | None:
+        """What kind of message it is, if that is known."""
+        return None if self.row is None else self.row.content.kind
+
     def fields(self) -> dict[str, Any]:
         """Return it as contents tell it."""
         return {

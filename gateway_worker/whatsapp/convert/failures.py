@@ -23,6 +23,10 @@ _NOT_FOR_ALL_TIME: Final = frozenset({501, 505})
 """Faults of the server that do not pass: it does not know the request at all."""
 
 
+UPLOAD: Final = "the upload of the file"
+_NO_LONGER_ALLOWED: Final = frozenset({401, 403})
+"""What the media servers say to a permission that has run out."""
+
 NO_ACKNOWLEDGEMENT: Final = Failure(kind=FailureKind.UNCERTAIN, detail="no acknowledgement came")
 
 _ANSWERED: Final = "server returned error"
@@ -117,6 +121,21 @@ def query_failure(text: str, what: str = "a query") -> Failure:
     """
     failure = _never_written(text, step=what)
     return failure or Failure(kind=FailureKind.TIMED_OUT, detail=f"no usable answer to {what}")
+
+
+def upload_failure(text: str) -> Failure:
+    """Return what an error of an upload means: whatever it was, nobody was told of the file.
+
+    Args:
+        text: The library's.
+    """
+    status = status_of(text)
+    if status is None:
+        return query_failure(text, UPLOAD)
+    if status in _NO_LONGER_ALLOWED:  # it asks for another permission when it has run out
+        detail = f"WhatsApp refused {UPLOAD} ({status})"
+        return Failure(kind=FailureKind.TIMED_OUT, detail=detail, attempts=ONE_MORE)
+    return refusal(status, UPLOAD)
 
 
 def refusal(status: int | None, what: str, *, retry_after_seconds: float | None = None) -> Failure:

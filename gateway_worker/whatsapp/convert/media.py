@@ -1,6 +1,7 @@
-"""A file that came with a message: what its sender says of it, and where it is."""
+"""Files that belong to messages: what is told of one that came, and written of one that is sent."""
 
 import re
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,9 +10,11 @@ from gateway_worker.host_protocol.media import (
     KEY_BYTES,
     LARGEST_BYTES,
     THUMBNAIL_BYTES,
+    Attachment,
     MediaReference,
     MediaType,
 )
+from gateway_worker.whatsapp.convert.recipients import RecipientError
 from gateway_worker.whatsapp.convert.texts import short
 
 WAVEFORM_SAMPLES: Final = 64
@@ -19,7 +22,7 @@ LOUDEST: Final = 100
 _TYPE_CHARACTERS: Final = 255
 _PATH: Final = re.compile(r"/[\x21-\x5b\x5d-\x7e]{1,4095}")
 """Printable ASCII without spaces and backslashes, which some read as slashes."""
-_NUMBERS: Final = ("seconds", "width", "height")
+_FIELDS: Final = {"thumbnail": "JPEGThumbnail"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,20 +81,54 @@ def _missing(value: Any) -> str | None:
 
 
 def _properties(value: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if value.mimetype:
-        found["mime_type"] = short(value.mimetype, _TYPE_CHARACTERS)
-    if value.HasField("fileLength") and value.fileLength <= LARGEST_BYTES:
-        found["size"] = value.fileLength
-    if len(value.fileSHA256) == HASH_BYTES:
-        found["sha256"] = value.fileSHA256.hex()
-    numbers = {name: getattr(value, name, 0) for name in _NUMBERS}
-    found |= {name: number for name, number in numbers.items() if number}
-    if samples := getattr(value, "waveform", b"")[:WAVEFORM_SAMPLES]:
-        found["waveform"] = [min(sample, LOUDEST) for sample in samples]
-    return found
+    """Return what a file is like, as far as its sender says so."""
+    has_size = value.HasField("fileLength") and value.fileLength <= LARGEST_BYTES
+    samples = getattr(value, "waveform", b"")[:WAVEFORM_SAMPLES]
+    found = {
+        "mime_type": short(value.mimetype, _TYPE_CHARACTERS) or None,
+        "size": value.fileLength if has_size else None,
+        "sha256": value.fileSHA256.hex() if len(value.fileSHA256) == HASH_BYTES else None,
+        "seconds": getattr(value, "seconds", 0) or None,
+        "width": getattr(value, "width", 0) or None,
+        "height": getattr(value, "height", 0) or None,
+        "waveform": [min(sample, LOUDEST) for sample in samples] or None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _thumbnail(value: Any) -> bytes | None:
     thumbnail: bytes = getattr(value, "JPEGThumbnail", b"")
     return thumbnail if 0 < len(thumbnail) <= THUMBNAIL_BYTES else None
+
+
+def attached(attachment: Attachment | None, *names: str) -> dict[str, Any]:
+    """Return the fields that tell of a file to send in a field of the library's `Message`.
+
+    Args:
+        attachment: The file.
+        names: Which of its measures are told there: `seconds`, `width`, `height`, `waveform`,
+            `thumbnail`.
+
+    Raises:
+        RecipientError: There is no file.
+    """
+    if attachment is None:
+        raise RecipientError("there is no file to send")
+    uploaded = attachment.uploaded
+    return {
+        "URL": uploaded.url,
+        "directPath": uploaded.direct_path,
+        "mediaKey": uploaded.media_key,
+        "mediaKeyTimestamp": int(time.time()),
+        "fileEncSHA256": uploaded.file_enc_sha256,
+        "fileSHA256": uploaded.file_sha256,
+        "fileLength": uploaded.file_length,
+        "mimetype": attachment.mime_type,
+        **{_FIELDS.get(name, name): getattr(attachment, name) for name in names},
+    }
+
+
+def wrapped(library: Any, wrapper: str, **content: Any) -> Any:
+    """Return the library's `Message` with a content inside a wrapper."""
+    inner = library.FutureProofMessage(message=library.Message(**content))
+    return library.Message(**{wrapper: inner})

@@ -6,7 +6,10 @@ reconnects and sends the same message again under the same id, and so learns wha
 when the worker gives up on such a call while it runs, its connection is cut. A message that has not
 been handed over by then never is. Queries run beside them, and one that the worker gives up is left
 to the library's own time limit: cutting the connection would cost the others more. The next queries
-do not wait for that. Which of both a call is, its method says.
+do not wait for that. Transfers run beside both, one at a time also when one was given up: the
+library holds the whole file in memory several times over, and has no time limit for one. So that a
+media server that does not answer does not occupy the lane for ever, its connections are cut some
+time after that. Which of these a call is, its method says.
 """
 
 import threading
@@ -33,7 +36,9 @@ RECONNECT_SECONDS: Final = 5.0
 LATE: Final = Failure(
     kind=FailureKind.TIMED_OUT, detail="WhatsApp did not answer in time", attempts=1
 )
-"""A query's end, also of one that has only waited for those before it."""
+"""The end of a query or a transfer, also of one that has only waited for those before it."""
+ABANDONED_SECONDS: Final = 30.0
+"""How long a transfer that was given up may go on, before the connections are cut."""
 PAIRING: Final = -1
 """The request for a pairing code, which no worker has numbered."""
 
@@ -71,6 +76,8 @@ class Commands:
         self._up_again.set()
         self._ordered = LaneThread(name="commands", before=self._await_connection)
         self._queries = LaneThread(name="queries")
+        self._transfers = LaneThread(name="transfers")
+        self._abandoned: set[int] = set()
 
     def request(self, request: Request) -> None:
         """Queue a call; one that comes after `close` is answered as not begun."""
@@ -87,8 +94,14 @@ class Commands:
 
     def cancel(self, request: int) -> None:
         """Answer a request that has not begun, and never begin it; one that runs is late."""
-        if self._queries.take(request) or self._queries.abandon(request):
+        if (
+            self._queries.take(request)
+            or self._queries.abandon(request)
+            or self._transfers.take(request)
+        ):
             self._send(Response(request=request, failure=LATE))
+        elif self._transfers.running == request:
+            self._abandon_transfer(request)
         elif self._ordered.take(request):
             self._refuse(request)
         elif self._ordered.running == request and request in self._cut_when_late:
@@ -105,7 +118,7 @@ class Commands:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request runs or waits."""
+        """Whether no request runs or waits that a connection to WhatsApp would end."""
         return self._ordered.is_idle and self._queries.is_idle
 
     def close(self) -> None:
@@ -119,7 +132,7 @@ class Commands:
         running = self._ordered.running
         if running is not None and self._sender.give_up(running):
             self._refuse(running)
-        for lane in (self._queries, self._ordered):
+        for lane in self._lanes:
             for request in lane.waiting:
                 if lane.take(request):
                     self._refuse(request)
@@ -129,7 +142,7 @@ class Commands:
         self._is_closed = True
         if (running := self._ordered.running) is not None:
             self._sender.give_up(running)
-        for lane in (self._queries, self._ordered):
+        for lane in self._lanes:
             for request in lane.waiting:
                 lane.take(request)
 
@@ -146,8 +159,32 @@ class Commands:
         """Note that the library has lost its connection."""
         self._is_up = False
 
+    @property
+    def _lanes(self) -> tuple[LaneThread, ...]:
+        return (self._queries, self._transfers, self._ordered)
+
     def _lane(self, request: Request) -> LaneThread:
-        return self._queries if request.call.lane is HostLane.QUERY else self._ordered
+        match request.call.lane:
+            case HostLane.QUERY:
+                return self._queries
+            case HostLane.TRANSFER:
+                return self._transfers
+            case _:
+                return self._ordered
+
+    def _abandon_transfer(self, request: int) -> None:
+        """Answer a transfer that runs and is late; it keeps its lane until the library ends it."""
+        if request in self._abandoned:
+            return
+        self._abandoned.add(request)
+        self._send(Response(request=request, failure=LATE))
+        timer = threading.Timer(ABANDONED_SECONDS, self._end_transfer, args=(request,))
+        timer.daemon = True
+        timer.start()
+
+    def _end_transfer(self, request: int) -> None:
+        if self._transfers.running == request:
+            self._cut()
 
     def _await_connection(self) -> None:
         if not self._up_again.wait(RECONNECT_SECONDS):
@@ -174,6 +211,9 @@ class Commands:
             kind = FailureKind.UNCERTAIN if is_once else FailureKind.TIMED_OUT
             failure = Failure(kind=kind, detail=type(error).__name__)
         self._cut_when_late.discard(request.request)
+        if request.request in self._abandoned:  # it has had its answer
+            self._abandoned.discard(request.request)
+            return
         with suppress(OSError):  # the worker is gone; the loop finds out by itself
             self._send(Response(request=request.request, result=result, failure=failure))
             if result is not None and request.call.ends_host:

@@ -23,7 +23,13 @@ def compose(call: SendMessage, *, chat: str) -> Message:
     kind = COMPOSED.get(call.content.get("kind", ""))
     if kind is None or kind.compose is None:
         raise RecipientError("no content of this kind can be sent")
-    composing = Composing(library=library, context=_context(call), about=_key(call, chat))
+    composing = Composing(
+        library=library,
+        context=_context(call),
+        about=_key(call, chat),
+        about_kind=call.content.get("target", {}).get("kind"),
+        attachment=call.attachment,
+    )
     message: Message = kind.compose(call.content, composing)
     return message
 

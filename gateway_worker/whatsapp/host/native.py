@@ -6,7 +6,10 @@ keep two threads per session, one of them waking up five times a second.
 """
 
 import ctypes
+import mmap
+import os
 import re
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +17,18 @@ from typing import Any, Final, TypeVar, cast
 
 from neonize import _binder as binder
 from neonize.client import NewClient
-from neonize.exc import GetUserDevicesError
+from neonize.exc import GetUserDevicesError, UploadError
 from neonize.proto.Neonize_pb2 import (
     JID,
     Device,
     GetJIDFromStoreReturnFunction,
     GetUserDevicesreturnFunction,
     JIDArray,
+    UploadReturnFunction,
 )
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 
+from gateway_worker.host_protocol.media import MediaType
 from gateway_worker.whatsapp.convert.people import PHONE_SERVER, device_address
 from gateway_worker.whatsapp.host.preload import Deferred
 
@@ -37,6 +42,21 @@ T = TypeVar("T")
 _LOG_LEVEL: Final = b"WARN"
 _DEVICE: Final = re.compile(r"[0-9]+(\.[0-9]+)?(:[0-9]+)?@[a-z.]+")
 _DEVICE_SEPARATOR: Final = "|\x01|"
+
+
+_MEDIA_TYPES: Final = {
+    MediaType.IMAGE: 0,
+    MediaType.VIDEO: 1,
+    MediaType.AUDIO: 2,
+    MediaType.DOCUMENT: 3,
+}
+"""The library's numbers; it crashes over one that it does not know."""
+_LARGEST_UPLOAD: Final = (1 << 31) - 1
+"""It takes the size as a C int."""
+
+
+class UnusableFileError(Exception):
+    """A file that cannot be uploaded; the text says why."""
 
 
 class StoreUnreadableError(Exception):
@@ -225,12 +245,72 @@ class Library:
         """Send a message and return the server's answer. Raises `SendMessageError`."""
         return self._client.send_message(parse_jid(to), message)
 
+    def upload(self, path: Path, media_type: MediaType) -> Any:
+        """Encrypt a file, upload it, and return the server's answer.
+
+        The library reads all of it into memory of its own.
+
+        Raises:
+            UnusableFileError: It is not there, is no file, or is empty or too large.
+            UploadError: WhatsApp did not take it.
+        """
+        with _mapped(path) as content:
+            data = (ctypes.c_char * len(content)).from_buffer(content)
+            try:
+                said = self._upload()(
+                    self._client.uuid,
+                    ctypes.addressof(data),
+                    len(content),
+                    _MEDIA_TYPES[media_type],
+                )
+            finally:
+                del data  # while it is there, the mapping cannot be closed
+        answer = UploadReturnFunction.FromString(said)
+        if answer.Error:
+            raise UploadError(answer.Error)
+        return answer.UploadResponse
+
+    def _upload(self) -> Any:
+        """Return the entry point for uploads as one that takes an address.
+
+        neonize declares it with bytes, which would be a copy of the file.
+        """
+        declared = self._native.resolve("Upload")
+        prototype = ctypes.CFUNCTYPE(
+            declared.restype, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int
+        )
+        upload = prototype(ctypes.cast(declared, ctypes.c_void_p).value or 0)
+        upload.errcheck = declared.errcheck
+        return upload
+
     def logout(self) -> None:
         """Unlink this device. Raises `LogoutError`."""
         self._client.logout()
 
 
 _PLAIN: Final = {"Device": 0, "Integrator": 0, "IsEmpty": False, "RawAgent": 0}
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    """Return a file's content without reading it.
+
+    Raises:
+        UnusableFileError: It is not there, is no file, or is empty or too large.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise UnusableFileError(f"the file cannot be read: {error.strerror}") from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnusableFileError("there is something else in the file's place")
+        if not 0 < status.st_size <= _LARGEST_UPLOAD:
+            raise UnusableFileError(f"no file of {status.st_size} bytes can be uploaded")
+        # Writable, though nobody writes, because Python tells the address of no other mapping.
+        return mmap.mmap(descriptor, status.st_size, access=mmap.ACCESS_COPY)
+    finally:
+        os.close(descriptor)
 
 
 def file_source(store: Path) -> str:

@@ -4,9 +4,7 @@ from gateway_contracts import MessageReceived, MessageSend, MessageSendData, Sen
 from tests.e2e.harness import Gateway
 from tests.support.kinds import CASES, Case, each, parts_of
 
-ALONE = [
-    one for one in CASES if one.about is None and one.kind != "text" and not one.has_media
-]
+ALONE = [one for one in CASES if one.about is None and one.kind != "text" and not one.has_media]
 """Texts have stories of their own, and so have files and what is about another message."""
 
 

@@ -1,6 +1,7 @@
 """Frames as bytes: whatever goes in comes out, and whatever is no frame is refused."""
 
 import contextlib
+from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -54,8 +55,9 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         float: st.floats(allow_nan=False, allow_infinity=False),
         str: st.text(),
         bool: st.booleans(),
+        bytes: st.binary(),
     }
-    return plain[hint]
+    return st.sampled_from(hint) if issubclass(hint, Enum) else plain[hint]
 
 
 def frames_of(cls: type[Any]) -> st.SearchStrategy[Any]:

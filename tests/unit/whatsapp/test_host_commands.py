@@ -172,6 +172,109 @@ def test_a_late_query_holds_up_no_other_one() -> None:
     ]
 
 
+TRANSFERS = """
+import threading
+from queue import Queue
+from gateway_worker.whatsapp.host import commands as module
+from gateway_worker.whatsapp.host.commands import Commands
+from gateway_worker.host_protocol.media import MediaType
+from gateway_worker.host_protocol.methods import Chats, FindChats, UploadMedia
+from gateway_worker.host_protocol.envelope import Request
+from neonize.proto.Neonize_pb2 import UploadResponse
+
+class Library:
+    uploading, may_end = Queue(), Queue()
+    def upload(self, path, media_type):
+        self.uploading.put(path.name)
+        if error := self.may_end.get():
+            raise Exception(error)
+        return UploadResponse(
+            url="https://mmg", DirectPath="/v", Handle="", MediaKey=b"k", FileEncSHA256=b"e",
+            FileSHA256=b"f", FileLength=1,
+        )
+
+class Sender:
+    def chats(self, request):
+        return Chats(chats=(request.call.to,))
+
+module.ABANDONED_SECONDS = 0.01
+told, cuts = Queue(), Queue()
+library = Library()
+commands = Commands(
+    library=library,
+    sender=Sender(),
+    send=told.put,
+    unlinked=lambda: None,
+    cut=lambda: cuts.put("cut"),
+)
+
+def upload(request):
+    call = UploadMedia(path=f"file-{request}", media_type=MediaType.IMAGE)
+    commands.request(Request(request=request, call=call))
+
+def hear():
+    frame = told.get(timeout=60)
+    failure = frame.failure
+    print("Failed" if failure else "Response", frame.request, failure.kind if failure else "")
+
+{scene}
+"""
+
+
+SCENES = {
+    "beside queries": (
+        """
+upload(1); upload(2)
+print(library.uploading.get())
+commands.request(Request(request=3, call=FindChats(to="12025550101")))
+hear()
+library.may_end.put(""); hear()
+print(library.uploading.get()); library.may_end.put(""); hear()
+""",
+        ["file-1", "Response 3", "Response 1", "file-2", "Response 2"],
+    ),
+    "given up": (
+        """
+upload(1); upload(2); library.uploading.get()
+commands.cancel(2); hear()
+commands.cancel(1); commands.cancel(1); hear()
+upload(4)
+print(cuts.get(timeout=60), library.uploading.qsize())
+library.may_end.put("connection reset")
+print(library.uploading.get()); library.may_end.put(""); hear()
+""",
+        ["Failed 2 timed_out", "Failed 1 timed_out", "cut 0", "file-4", "Response 4"],
+    ),
+    "leaves": (
+        """
+upload(1); upload(2); library.uploading.get()
+commands.close(); hear(); upload(3); hear()
+library.may_end.put(""); hear()
+""",
+        ["Failed 2 not_begun", "Failed 3 not_begun", "Response 1"],
+    ),
+    "refused": (
+        """
+for request, text in enumerate((
+    "failed to upload: upload failed with status code 413",
+    "upload failed with status code 429",
+    "upload failed with status code 403",
+    "unexpected EOF",
+), 1):
+    upload(request); library.uploading.get()
+    library.may_end.put(text); hear()
+""",
+        ["Failed 1 rejected", "Failed 2 rate_limited", "Failed 3 timed_out", "Failed 4 timed_out"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("scene", "heard"), SCENES.values(), ids=SCENES.keys())
+def test_transfers_run_one_at_a_time_beside_the_rest(scene: str, heard: list[str]) -> None:
+    """One that was given up keeps its lane until the library ends it, which a cut brings about."""
+    assert [line.strip() for line in played(TRANSFERS.replace("{scene}", scene))] == heard
+
+
 def played(code: str) -> list[str]:
     """Run a scene and return its lines."""
     done = subprocess.run(

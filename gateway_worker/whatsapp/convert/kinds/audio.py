@@ -3,9 +3,15 @@
 from typing import Any, Final
 
 from gateway_worker.host_protocol.media import MediaType
-from gateway_worker.whatsapp.convert.kinds.kind import Converted, Kind
-from gateway_worker.whatsapp.convert.media import file_of
+from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
+from gateway_worker.whatsapp.convert.media import attached, file_of
 from gateway_worker.whatsapp.convert.people import People
+
+
+def _compose(_content: Content, composing: Composing) -> Any:
+    library, fields = composing.library, attached(composing.attachment, "seconds")
+    sound = library.AudioMessage(**fields, contextInfo=composing.context)
+    return library.Message(audioMessage=sound)
 
 
 def _convert(value: Any, _people: People) -> Converted:
@@ -14,4 +20,4 @@ def _convert(value: Any, _people: People) -> Converted:
     return Converted(content=content, is_partial=file.is_partial, media=file.reference)
 
 
-KIND: Final = Kind(name="audio", compose=None, fields={"audioMessage": _convert})
+KIND: Final = Kind(name="audio", compose=_compose, fields={"audioMessage": _convert})

@@ -4,12 +4,26 @@ from typing import Any, Final
 
 from gateway_worker.host_protocol.media import MediaType
 from gateway_worker.whatsapp.convert.captions import caption_of
-from gateway_worker.whatsapp.convert.kinds.kind import Converted, Kind
-from gateway_worker.whatsapp.convert.media import file_of
+from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
+from gateway_worker.whatsapp.convert.media import attached, file_of, wrapped
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.texts import short
 
 _NAME_CHARACTERS: Final = 1_024
+
+
+def _compose(content: Content, composing: Composing) -> Any:
+    library, caption = composing.library, content.get("caption")
+    document = library.DocumentMessage(
+        **attached(composing.attachment, "thumbnail"),
+        fileName=content["file_name"],
+        title=content["file_name"],
+        caption=caption,
+        contextInfo=composing.context,
+    )
+    if caption:  # phones show it only so
+        return wrapped(library, "documentWithCaptionMessage", documentMessage=document)
+    return library.Message(documentMessage=document)
 
 
 def _convert(value: Any, people: People) -> Converted:
@@ -24,4 +38,4 @@ def _convert(value: Any, people: People) -> Converted:
     )
 
 
-KIND: Final = Kind(name="document", compose=None, fields={"documentMessage": _convert})
+KIND: Final = Kind(name="document", compose=_compose, fields={"documentMessage": _convert})

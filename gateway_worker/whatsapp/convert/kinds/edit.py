@@ -11,21 +11,41 @@ from gateway_worker.whatsapp.convert.recipients import RecipientError
 from gateway_worker.whatsapp.convert.wrappers import unwrapped
 
 _FIELD: Final = "protocolMessage.MESSAGE_EDIT"
+_CAPTIONED: Final = {
+    "image": "imageMessage",
+    "video": "videoMessage",
+    "document": "documentMessage",
+}
+"""The kinds of which the caption is edited, with their fields."""
 
 
 def _compose(content: Content, composing: Composing) -> Any:
     if not composing.about.fromMe:
         raise RecipientError("only messages of the account's own can be edited")
-    library, compose_text = composing.library, text.KIND.compose
-    assert compose_text is not None
+    library = composing.library
     change = library.ProtocolMessage(
         key=composing.about,
         type=library.ProtocolMessage.MESSAGE_EDIT,
-        editedMessage=compose_text(content, composing),
+        editedMessage=_edited(content, composing),
         timestampMS=time.time_ns() // 1_000_000,
     )
     inner = library.Message(protocolMessage=change)
     return library.Message(editedMessage=library.FutureProofMessage(message=inner))
+
+
+def _edited(content: Content, composing: Composing) -> Any:
+    """Return the new content: phones that get a text for a file show the file without a caption."""
+    library, field = composing.library, _CAPTIONED.get(composing.about_kind or "")
+    if field is None:
+        compose_text = text.KIND.compose
+        assert compose_text is not None
+        return compose_text(content, composing)
+    message = library.Message()
+    edited = getattr(message, field)
+    edited.caption = content["text"]
+    if composing.context is not None:
+        edited.contextInfo.CopyFrom(composing.context)
+    return message
 
 
 def _convert(value: Any, people: People) -> Converted:

@@ -4,9 +4,22 @@ from typing import Any, Final
 
 from gateway_worker.host_protocol.media import MediaType
 from gateway_worker.whatsapp.convert.captions import caption_of
-from gateway_worker.whatsapp.convert.kinds.kind import Converted, Kind
-from gateway_worker.whatsapp.convert.media import file_of
+from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
+from gateway_worker.whatsapp.convert.media import attached, file_of, wrapped
 from gateway_worker.whatsapp.convert.people import People
+
+
+def _compose(content: Content, composing: Composing) -> Any:
+    library, is_view_once = composing.library, content.get("view_once", False)
+    image = library.ImageMessage(
+        **attached(composing.attachment, "width", "height", "thumbnail"),
+        caption=content.get("caption"),
+        viewOnce=is_view_once or None,
+        contextInfo=composing.context,
+    )
+    if is_view_once:
+        return wrapped(library, "viewOnceMessageV2", imageMessage=image)
+    return library.Message(imageMessage=image)
 
 
 def _convert(value: Any, people: People) -> Converted:
@@ -19,4 +32,4 @@ def _convert(value: Any, people: People) -> Converted:
     )
 
 
-KIND: Final = Kind(name="image", compose=None, fields={"imageMessage": _convert})
+KIND: Final = Kind(name="image", compose=_compose, fields={"imageMessage": _convert})

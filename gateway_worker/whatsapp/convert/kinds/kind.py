@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway_worker.host_protocol.media import MediaReference
+from gateway_worker.host_protocol.media import Attachment, MediaReference
 from gateway_worker.whatsapp.convert.people import People
 
 Content = Mapping[str, Any]
@@ -39,11 +39,15 @@ class Composing:
         context: The library's `ContextInfo`: mentions and the quoted message; None for neither.
         about: The library's key of the message that `target` of the content names; None if there is
             no such field.
+        about_kind: The contract's name of that message's kind, if it is known.
+        attachment: Of a content with a file, that file, uploaded.
     """
 
     library: Any
     context: Any = None
     about: Any = None
+    about_kind: str | None = None
+    attachment: Attachment | None = None
 
 
 Compose = Callable[[Content, Composing], Any]

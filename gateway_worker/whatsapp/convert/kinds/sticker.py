@@ -3,9 +3,19 @@
 from typing import Any, Final
 
 from gateway_worker.host_protocol.media import MediaType
-from gateway_worker.whatsapp.convert.kinds.kind import Converted, Kind
-from gateway_worker.whatsapp.convert.media import file_of
+from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
+from gateway_worker.whatsapp.convert.media import attached, file_of
 from gateway_worker.whatsapp.convert.people import People
+
+
+def _compose(_content: Content, composing: Composing) -> Any:
+    library, attachment = composing.library, composing.attachment
+    sticker = library.StickerMessage(
+        **attached(attachment, "width", "height"),
+        isAnimated=attachment is not None and attachment.animated,
+        contextInfo=composing.context,
+    )
+    return library.Message(stickerMessage=sticker)
 
 
 def _convert(value: Any, _people: People) -> Converted:
@@ -15,4 +25,4 @@ def _convert(value: Any, _people: People) -> Converted:
     return Converted(content=content, is_partial=file.is_partial, media=file.reference)
 
 
-KIND: Final = Kind(name="sticker", compose=None, fields={"stickerMessage": _convert})
+KIND: Final = Kind(name="sticker", compose=_compose, fields={"stickerMessage": _convert})

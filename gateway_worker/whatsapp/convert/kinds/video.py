@@ -4,9 +4,23 @@ from typing import Any, Final
 
 from gateway_worker.host_protocol.media import MediaType
 from gateway_worker.whatsapp.convert.captions import caption_of
-from gateway_worker.whatsapp.convert.kinds.kind import Converted, Kind
-from gateway_worker.whatsapp.convert.media import file_of
+from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
+from gateway_worker.whatsapp.convert.media import attached, file_of, wrapped
 from gateway_worker.whatsapp.convert.people import People
+
+
+def _compose(content: Content, composing: Composing) -> Any:
+    library, is_view_once = composing.library, content.get("view_once", False)
+    video = library.VideoMessage(
+        **attached(composing.attachment, "seconds", "width", "height", "thumbnail"),
+        caption=content.get("caption"),
+        gifPlayback=content.get("gif") or None,
+        viewOnce=is_view_once or None,
+        contextInfo=composing.context,
+    )
+    if is_view_once:
+        return wrapped(library, "viewOnceMessageV2", videoMessage=video)
+    return library.Message(videoMessage=video)
 
 
 def _video(value: Any, people: People) -> Converted:
@@ -33,5 +47,5 @@ def _convert(value: Any, people: People, *, is_note: bool) -> Converted:
 
 
 KIND: Final = Kind(
-    name="video", compose=None, fields={"videoMessage": _video, "ptvMessage": _note}
+    name="video", compose=_compose, fields={"videoMessage": _video, "ptvMessage": _note}
 )

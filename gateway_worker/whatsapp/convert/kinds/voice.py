@@ -3,9 +3,25 @@
 from typing import Any, Final
 
 from gateway_worker.host_protocol.media import MediaType
-from gateway_worker.whatsapp.convert.kinds.kind import Converted, Kind
-from gateway_worker.whatsapp.convert.media import file_of
+from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
+from gateway_worker.whatsapp.convert.media import attached, file_of, wrapped
 from gateway_worker.whatsapp.convert.people import People
+
+_OPUS: Final = "audio/ogg; codecs=opus"
+"""Phones do not play a voice note that says less."""
+
+
+def _compose(content: Content, composing: Composing) -> Any:
+    library, is_view_once = composing.library, content.get("view_once", False)
+    fields = attached(composing.attachment, "seconds", "waveform")
+    if fields["mimetype"].startswith("audio/ogg"):
+        fields["mimetype"] = _OPUS
+    voice = library.AudioMessage(
+        **fields, PTT=True, viewOnce=is_view_once or None, contextInfo=composing.context
+    )
+    if is_view_once:
+        return wrapped(library, "viewOnceMessageV2Extension", audioMessage=voice)
+    return library.Message(audioMessage=voice)
 
 
 def _convert(value: Any, _people: People) -> Converted:
@@ -14,4 +30,4 @@ def _convert(value: Any, _people: People) -> Converted:
     return Converted(content=content, is_partial=file.is_partial, media=file.reference)
 
 
-KIND: Final = Kind(name="voice", compose=None, fields={"audioMessage.PTT": _convert})
+KIND: Final = Kind(name="voice", compose=_compose, fields={"audioMessage.PTT": _convert})
