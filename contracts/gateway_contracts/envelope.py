@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import uuid_utils
 from pydantic import Field
 
-from gateway_contracts.marks import Part
+from gateway_contracts.marks import PERSONAL, Part
 from gateway_contracts.model import (
     TENANT_PATTERN,
     TRACEPARENT_PATTERN,
@@ -125,6 +125,16 @@ class SessionEventEnvelope(Envelope):
 
     subject: SessionId
     sequence: Sequence | None = None
+
+
+class SessionEventData(WireModel):
+    """What the data of every event of a session has."""
+
+    session_metadata: dict[str, Annotated[str, PERSONAL]] | None = Field(
+        None,
+        description="`metadata` of the session's `session.create`; absent if there was none, and "
+        "in events without a `sequence`.",
+    )
 
 
 class WorkerEventEnvelope(Envelope):

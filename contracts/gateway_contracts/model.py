@@ -212,6 +212,51 @@ Labels = Annotated[
 ]
 """Up to 32 short notes by name."""
 
+CLIENT_REF_BYTES = 128
+METADATA_BYTES = 2_048
+
+
+def _short_in_bytes(text: str) -> str:
+    if len(text.encode()) > CLIENT_REF_BYTES:
+        raise ValueError(f"must have at most {CLIENT_REF_BYTES} bytes in UTF-8")
+    return text
+
+
+def _small_in_bytes(notes: dict[str, str]) -> dict[str, str]:
+    if sum(len(name.encode()) + len(value.encode()) for name, value in notes.items()) > (
+        METADATA_BYTES
+    ):
+        raise ValueError(f"must have at most {METADATA_BYTES} bytes in UTF-8, names and values")
+    return notes
+
+
+ClientRef = Annotated[
+    str,
+    Field(min_length=1, max_length=CLIENT_REF_BYTES, pattern=_WITHOUT_NUL),
+    PERSONAL,
+    AfterValidator(_short_in_bytes),
+    _part(
+        "ClientRef",
+        "The backend's own name for a message: at most 128 bytes in UTF-8, given back as it is.",
+        "order-4711",
+    ),
+]
+"""What a backend calls a message; opaque to the gateway."""
+
+Metadata = Annotated[
+    dict[LabelName, Annotated[FreeText, Field(max_length=METADATA_BYTES), PERSONAL]],
+    Field(max_length=32),
+    AfterValidator(_small_in_bytes),
+    Part(
+        module=__name__,
+        name="Metadata",
+        description="The backend's own notes on a session, given back with each of its events: at "
+        "most 2,048 bytes in UTF-8, names and values together.",
+        keywords={"propertyNames": {"maxLength": 63, "pattern": _WITHOUT_NUL}},
+    ),
+]
+"""Up to 32 notes by name that a session's events carry; opaque to the gateway."""
+
 Text = Annotated[FreeText, Field(max_length=65_536), PERSONAL]
 """A message's text: at most 65,536 characters, without NUL."""
 

@@ -11,6 +11,7 @@ from gateway_contracts import (
     CommandSucceededData,
     CommandWarning,
     ErrorBody,
+    MessageSend,
     Result,
     SessionEvent,
     WarningCode,
@@ -128,7 +129,10 @@ class Outcomes:
             return CommandSucceeded(
                 **common,
                 data=CommandSucceededData(
-                    command_type=outcome.command_type, result=outcome.result, repeated=repeated
+                    command_type=outcome.command_type,
+                    result=outcome.result,
+                    client_ref=client_ref_of(command),
+                    repeated=repeated,
                 ),
             )
         return CommandFailed(
@@ -137,10 +141,16 @@ class Outcomes:
                 command_type=outcome.command_type,
                 error=outcome.error or GatewayError().body(),
                 attempts=outcome.attempts,
+                client_ref=client_ref_of(command),
                 repeated=repeated,
                 id_conflict=id_conflict,
             ),
         )
+
+
+def client_ref_of(command: Command) -> str | None:
+    """Return what a backend calls the message that its command sends; None for no name or send."""
+    return command.data.client_ref if isinstance(command, MessageSend) else None
 
 
 def is_misrouted(delivery: Delivery, command: Command) -> bool:

@@ -59,6 +59,8 @@ class MessageRow:
     content: Content
     timestamp: datetime
     command_id: str | None = None
+    client_ref: str | None = None
+    """What the backend that sent it calls it."""
     sender_lid: str | None = None
     """The writer's LID, if that is known too: one and the same message may be stored under it, from
     a time at which the number was not known."""
@@ -72,7 +74,8 @@ class ReceiptRow:
     """How far one of our messages got with one participant.
 
     Unique by session, chat, message id, participant and status. The event that announces it gets
-    the command that sent the message as its `correlationid`, at the commit.
+    the command that sent the message as its `correlationid`, and that one's `client_ref`, at the
+    commit.
     """
 
     chat: str

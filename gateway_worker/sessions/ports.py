@@ -57,6 +57,7 @@ class SessionRow:
     pairing: Pairing
     device_name: str
     labels: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
     account: Account | None = None
     worker_id: str | None = None
     epoch: int = 0

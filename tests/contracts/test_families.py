@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from gateway_contracts import commands, content, events
 from gateway_contracts.content import ARRIVING_KINDS, SENDABLE_KINDS
+from gateway_contracts.envelope import SessionEventData
 from gateway_contracts.spec.catalog import COMMANDS, EVENTS, MESSAGES
 from gateway_contracts.spec.examples import Example, load_examples
 from gateway_contracts.unions import members
@@ -98,6 +99,16 @@ def without_example(examples: Iterable[Example]) -> set[type[BaseModel]]:
 
 def test_every_model_stands_in_an_example() -> None:
     assert without_example(load_examples()) == set()
+
+
+def test_the_data_of_a_sessions_events_carry_its_metadata() -> None:
+    """It is added at the commit, at the end of `data`, which is what an event ends with."""
+    for model in members(events.SessionEvent, "type").values():
+        *_, last = model.model_fields
+        assert last == "data"
+        data = model.model_fields["data"].annotation
+        assert inspect.isclass(data)
+        assert issubclass(data, SessionEventData)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.__name__))

@@ -18,7 +18,7 @@ WORKER = Path(gateway_worker.__file__).parent
 CONTRACTS = Path(gateway_contracts.__file__).parent
 NOT_THE_GATEWAY = {"devkit", "sandbox", "ctl"}
 """They stand for backends, WhatsApp and operators."""
-WRITTEN_AT_THE_COMMIT = {"dataschema"}
+WRITTEN_AT_THE_COMMIT = {"dataschema", "session_metadata"}
 """Added to an event's text when it gets its sequence."""
 
 

@@ -130,3 +130,27 @@ def test_a_list_without_an_end_is_not_explained_without_an_end(mention: str) -> 
         tracemalloc.stop()
     assert 1 <= len(caught.value.error.errors) <= 20
     assert peak < 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("message_type", "field", "fits", "too_much"),
+    [
+        ("wa.message.send.v1", "client_ref", "\N{SNOWMAN}" * 42, "\N{SNOWMAN}" * 43),
+        ("wa.session.create.v1", "metadata", {"né": "x" * 2045}, {"né": "x" * 2046}),
+    ],
+)
+def test_what_is_given_back_is_bounded_in_bytes(
+    message_type: str, field: str, fits: object, too_much: object
+) -> None:
+    """No schema can say so: it counts characters."""
+    example = load_examples(message_type)[0].payload
+
+    def with_value(value: object) -> bytes:
+        return body({**example, "data": {**example["data"], field: value}})
+
+    assert getattr(parse_command(with_value(fits)).data, field) == fits
+    with pytest.raises(CommandRejectedError) as caught:
+        parse_command(with_value(too_much))
+    (fault,) = caught.value.error.errors
+    assert fault.pointer == f"/data/{field}"
+    assert "bytes in UTF-8" in fault.detail

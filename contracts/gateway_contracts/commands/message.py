@@ -7,7 +7,7 @@ from pydantic import Field
 
 from gateway_contracts.content import ContentToSend
 from gateway_contracts.envelope import CommandEnvelope
-from gateway_contracts.model import Jid, MessageId, Recipient, Timestamp, WireModel
+from gateway_contracts.model import ClientRef, Jid, MessageId, Recipient, Timestamp, WireModel
 from gateway_contracts.references import ReplyTarget
 
 
@@ -24,6 +24,10 @@ class MessageSendData(WireModel):
     to: Recipient
     content: ContentToSend
     reply_to: ReplyTarget | None = None
+    client_ref: ClientRef | None = Field(
+        None,
+        description="Comes back in the command's outcome and in the message's receipts.",
+    )
     on_uncertain: OnUncertain = Field(
         OnUncertain.FAIL,
         description="`fail` reports `uncertain` and never sends twice; `resend` may send twice.",

@@ -6,7 +6,15 @@ from pydantic import Field
 
 from gateway_contracts.envelope import CommandEnvelope
 from gateway_contracts.marks import PERSONAL
-from gateway_contracts.model import FreeText, Labels, PhoneNumber, Timestamp, WireModel, WorkerId
+from gateway_contracts.model import (
+    FreeText,
+    Labels,
+    Metadata,
+    PhoneNumber,
+    Timestamp,
+    WireModel,
+    WorkerId,
+)
 from gateway_contracts.people import Account
 from gateway_contracts.states import SessionState, StatusReason
 
@@ -38,6 +46,10 @@ class SessionCreateData(WireModel):
         description="What the phone's list of devices shows.",
     )
     labels: Labels = Field(default_factory=dict)
+    metadata: Metadata = Field(
+        default_factory=dict,
+        description="Comes back as `session_metadata` in the data of each of the session's events.",
+    )
 
 
 class SessionCreate(CommandEnvelope):
@@ -134,6 +146,7 @@ class SessionInfo(WireModel):
     worker: WorkerId | None = None
     account: Account | None = None
     labels: dict[str, Annotated[str, PERSONAL]] = Field(default_factory=dict)
+    metadata: dict[str, Annotated[str, PERSONAL]] = Field(default_factory=dict)
     created_at: Timestamp | None = None
     reason: StatusReason | None = Field(
         None,

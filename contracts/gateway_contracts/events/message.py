@@ -1,18 +1,19 @@
 """Events of messages: what came in, and how far a message of ours got."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gateway_contracts.content import Content
-from gateway_contracts.envelope import SessionEventEnvelope
-from gateway_contracts.model import Jid, MessageId, Timestamp, WireModel
+from gateway_contracts.envelope import SessionEventData, SessionEventEnvelope
+from gateway_contracts.marks import PERSONAL
+from gateway_contracts.model import Jid, MessageId, Timestamp
 from gateway_contracts.people import Participant
 from gateway_contracts.references import Quoted
 
 
-class MessageData(WireModel):
+class MessageData(SessionEventData):
     """A message as it stands in a chat."""
 
     message_id: MessageId
@@ -56,7 +57,7 @@ class ReceiptStatus(StrEnum):
     PLAYED = "played"
 
 
-class MessageReceiptData(WireModel):
+class MessageReceiptData(SessionEventData):
     """News of one message of ours."""
 
     message_id: MessageId
@@ -64,6 +65,9 @@ class MessageReceiptData(WireModel):
     status: ReceiptStatus
     participant: Participant = Field(description="Whose device or reading this is.")
     timestamp: Timestamp
+    client_ref: Annotated[str, PERSONAL] | None = Field(
+        None, description="`client_ref` of the command that sent the message, if it had one."
+    )
     partial: bool = Field(
         default=False, description="As in `message.received`: something of it did not fit."
     )
@@ -87,7 +91,7 @@ class UndecryptableReason(StrEnum):
     UNREADABLE = "unreadable"
 
 
-class MessageUndecryptableData(WireModel):
+class MessageUndecryptableData(SessionEventData):
     """Which message it was, as far as that is known."""
 
     message_id: MessageId

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gateway_contracts.commands import Result
-from gateway_contracts.envelope import SessionEventEnvelope
+from gateway_contracts.envelope import SessionEventData, SessionEventEnvelope
 from gateway_contracts.errors import ErrorBody
+from gateway_contracts.marks import PERSONAL
 from gateway_contracts.model import WireModel
 
 
@@ -31,11 +32,19 @@ Warnings = Annotated[
 ]
 
 
-class CommandSucceededData(WireModel):
+EchoedRef = Annotated[
+    str | None,
+    PERSONAL,
+    Field(description="`client_ref` of the command, if it is a send and had one."),
+]
+
+
+class CommandSucceededData(SessionEventData):
     """A command's good end."""
 
     command_type: str
     result: Result
+    client_ref: EchoedRef = None
     repeated: bool = Field(
         default=False, description="The command came again; this is its stored outcome."
     )
@@ -49,12 +58,13 @@ class CommandSucceeded(SessionEventEnvelope):
     data: CommandSucceededData
 
 
-class CommandFailedData(WireModel):
+class CommandFailedData(SessionEventData):
     """A command's bad end."""
 
     command_type: str | None = None
     error: ErrorBody
     attempts: Annotated[int, Field(ge=0)] = 1
+    client_ref: EchoedRef = None
     repeated: bool = Field(
         default=False, description="The command came again; this is its stored outcome."
     )

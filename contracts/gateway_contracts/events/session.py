@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gateway_contracts.envelope import SessionEventEnvelope
-from gateway_contracts.model import Timestamp, WireModel, WorkerId
+from gateway_contracts.envelope import SessionEventData, SessionEventEnvelope
+from gateway_contracts.model import Timestamp, WorkerId
 from gateway_contracts.people import Account
 from gateway_contracts.states import SessionState, StatusReason
 
 
-class SessionQrData(WireModel):
+class SessionQrData(SessionEventData):
     """A QR code to be scanned. Whoever scans it links the account: treat it as a credential."""
 
     code: str = Field(description="The text of the QR code.")
@@ -27,7 +27,7 @@ class SessionQr(SessionEventEnvelope):
     data: SessionQrData
 
 
-class SessionPairCodeData(WireModel):
+class SessionPairCodeData(SessionEventData):
     """A code to be typed on the phone. A credential, like a QR code."""
 
     code: str = Field(examples=["ABCD-EFGH"])
@@ -41,7 +41,7 @@ class SessionPairCode(SessionEventEnvelope):
     data: SessionPairCodeData
 
 
-class SessionStatusData(WireModel):
+class SessionStatusData(SessionEventData):
     """A transition from one state to another."""
 
     state: SessionState

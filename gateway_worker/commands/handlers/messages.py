@@ -83,6 +83,7 @@ def _sent_effect(
             content=stored_content(command.data.content, chat=sent.chat, target=target),
             timestamp=timestamp,
             command_id=command.id,
+            client_ref=command.data.client_ref,
         ),
     )
 

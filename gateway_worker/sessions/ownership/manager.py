@@ -108,6 +108,7 @@ class SessionManager:
                     pairing=command.data.pairing,
                     device_name=command.data.device_name,
                     labels=command.data.labels,
+                    metadata=command.data.metadata,
                     worker_id=self._worker_id,
                     epoch=1,
                     created_at=self._clock.now(),

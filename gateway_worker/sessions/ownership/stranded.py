@@ -35,6 +35,7 @@ def stranded_info(row: SessionRow) -> SessionInfo:
         worker=row.worker_id,
         account=row.account,
         labels=row.labels,
+        metadata=row.metadata,
         created_at=row.created_at,
     )
 

@@ -185,6 +185,7 @@ class Session:
             worker=self._worker_id,
             account=self.account,
             labels=self._row.labels,
+            metadata=self._row.metadata,
             created_at=self._row.created_at,
         )
 

@@ -55,6 +55,8 @@ sessions = Table(
     Column("pending", JSONB, nullable=False, server_default=text("'[]'")),
     # The epoch with which it was created: whatever has an older one is a deleted namesake's.
     Column("first_epoch", BigInteger, nullable=False, server_default=text("1")),
+    # The backend's notes, which each of the session's events carries.
+    Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
     Index(None, "worker_id"),
     Index("sessions_pending_idx", "id", postgresql_where=text("pending <> '[]'::jsonb")),
     # `last_sequence` changes with every batch: room for the new version on the same page spares
@@ -156,6 +158,8 @@ messages = Table(
     Column("timestamp", DateTime(timezone=True), nullable=False),
     Column("command_id", Text),
     _moment("stored_at"),
+    # What the backend calls a message that it sent.
+    Column("client_ref", Text),
     Index(None, "stored_at"),
     # What is about another message, by that one's id; few are. As PostgreSQL writes it, so that it
     # can be compared.

@@ -9,7 +9,7 @@ from gateway_worker.sessions.ports import PendingMarker, SessionRow
 from gateway_worker.storage.db.documents import read_account, read_pairing
 
 COLUMNS: Final = """id, state, desired, pairing, device_name, labels, account, worker_id, epoch,
-    first_epoch, created_at, tenant_id, pending"""
+    first_epoch, created_at, tenant_id, pending, metadata"""
 """What a query must return to be read by `session_row`."""
 
 
@@ -22,6 +22,7 @@ def session_row(row: Mapping[Any, Any]) -> SessionRow:
         pairing=read_pairing(row["pairing"]),
         device_name=row["device_name"],
         labels=row["labels"],
+        metadata=row["metadata"],
         account=read_account(row["account"]),
         worker_id=row["worker_id"],
         epoch=row["epoch"],

@@ -11,11 +11,11 @@ from tests.e2e.harness import Gateway
 
 
 async def test_delivered_and_read_name_the_command_that_sent(gateway: Gateway, name: str) -> None:
-    """Receipts carry the command's id as `correlationid`."""
+    """Receipts carry the command's id as `correlationid`, and the backend's name of the message."""
     shop = await gateway.sandbox.add_phone()
     ada = await gateway.sandbox.add_phone()
     await gateway.link(name, shop)
-    command = gateway.text(name, ada.number, "Hello")
+    command = gateway.text(name, ada.number, "Hello", client_ref="order-4711")
     sent = await gateway.succeed(command)
 
     message = await ada.next_message(timeout=10)
@@ -32,6 +32,8 @@ async def test_delivered_and_read_name_the_command_that_sent(gateway: Gateway, n
         ReceiptStatus.READ,
     ]
     assert {event.correlationid for event in receipts} == {command.id}
+    assert {event.data.client_ref for event in receipts} == {"order-4711"}
+    assert (await gateway.backend.outcome(command.id)).data.client_ref == "order-4711"
     assert {event.data.message_id for event in receipts} == {sent.message_id}
     assert read.data.participant.phone_number == f"+{ada.number}"
 

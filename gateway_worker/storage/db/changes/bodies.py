@@ -3,9 +3,28 @@
 import json
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 from gateway_contracts import SessionEvent, Topology, dataschema_for, encode, format_sequence
 from gateway_worker.sessions.changes import OutboxRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is known of an event only at its commit.
+
+    Attributes:
+        command_id: The command whose message it is about, if it does not name one itself.
+        client_ref: What that command's backend calls the message.
+        metadata: The session's `metadata`, as JSON, if it has any.
+    """
+
+    command_id: str | None = None
+    client_ref: str | None = None
+    metadata: str | None = None
+
+
+NOTHING_FOUND: Final = Found()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,12 +33,14 @@ class Draft:
 
     Attributes:
         event: The event, without `sequence`.
-        opening: Its JSON but for the closing brace.
+        opening: Its JSON up to the closing brace of `data`, which is its last member.
+        closing: That brace, and what follows it but for the event's own.
         routing_key: Where it goes.
     """
 
     event: SessionEvent
     opening: bytes
+    closing: bytes
     routing_key: str
 
     @classmethod
@@ -27,21 +48,18 @@ class Draft:
         """Encode an event; raises ValueError if it has a `sequence` already."""
         if event.sequence is not None:
             raise ValueError("an event gets its sequence at the commit, not before")
-        if event.dataschema is None:
-            opening = encode(event)[:-1] + _dataschema(event.type)
-        else:
-            opening = encode(event)[:-1]
         return cls(
             event=event,
-            opening=opening,
+            opening=encode(event)[:-2],
+            closing=b"}" if event.dataschema is not None else b"}" + _dataschema(event.type),
             routing_key=Topology.event_key(event.type, event.subject),
         )
 
-    def correlation(self, command_id: str | None) -> str | None:
+    def correlation(self, found: Found) -> str | None:
         """Return its `correlationid`: its own, or else the command that was found for it."""
-        return self.event.correlationid or command_id
+        return self.event.correlationid or found.command_id
 
-    def body(self, sequence: int | None, command_id: str | None = None) -> bytes:
+    def body(self, sequence: int | None, found: Found = NOTHING_FOUND) -> bytes:
         """Return the finished JSON.
 
         The members are appended as bytes: encoding the event a second time, with them set, takes
@@ -49,14 +67,20 @@ class Draft:
 
         Args:
             sequence: Its place in the session's stream, if it has one.
-            command_id: The command that was found for it, if it does not name one itself.
+            found: What is known of it by now.
         """
-        opening = self.opening
-        if command_id is not None and self.event.correlationid is None:
-            opening += b',"correlationid":%b' % json.dumps(command_id).encode()
-        if sequence is None:
-            return opening + b"}"
-        return b'%b,"sequence":"%b"}' % (opening, format_sequence(sequence).encode())
+        parts = [self.opening]
+        if found.metadata is not None:
+            parts.append(b',"session_metadata":%b' % found.metadata.encode())
+        if found.client_ref is not None:
+            parts.append(b',"client_ref":%b' % json.dumps(found.client_ref).encode())
+        parts.append(self.closing)
+        if found.command_id is not None and self.event.correlationid is None:
+            parts.append(b',"correlationid":%b' % json.dumps(found.command_id).encode())
+        if sequence is not None:
+            parts.append(b',"sequence":"%b"' % format_sequence(sequence).encode())
+        parts.append(b"}")
+        return b"".join(parts)
 
     def row(
         self, outbox_id: int, body: bytes, sequence: int | None, correlation: str | None

@@ -11,7 +11,7 @@ from gateway_worker.sessions.changes import (
     SessionUpdate,
 )
 from gateway_worker.storage.db.changes.bodies import Draft
-from gateway_worker.storage.db.changes.steps import Step
+from gateway_worker.storage.db.changes.steps import Sender, Step
 from gateway_worker.storage.db.documents import model_text, outcome_text
 
 Columns = tuple[list[Any], ...]
@@ -38,9 +38,9 @@ def _outcome(change: Change, outcome: Outcome) -> tuple[Any, ...]:
 
 
 def message_columns(changes: Sequence[Change]) -> Columns:
-    """Return session, id, chat, direction, sender, content, time, command, LID and end of each."""
+    """Return the values of each: those of its row, the writer's LID and the end it belongs to."""
     pairs = [(change, change.message) for change in changes if change.message is not None]
-    return _columns(10, (_message(change, message) for change, message in pairs))
+    return _columns(11, (_message(change, message) for change, message in pairs))
 
 
 def _message(change: Change, message: MessageRow) -> tuple[Any, ...]:
@@ -53,29 +53,30 @@ def _message(change: Change, message: MessageRow) -> tuple[Any, ...]:
         model_text(message.content),
         message.timestamp,
         message.command_id,
+        message.client_ref,
         message.sender_lid,
         change.outcome and change.outcome.command_id,
     )
 
 
-def receipt_columns(changes: Sequence[Change], sent_by: Sequence[str | None]) -> Columns:
-    """Return sessions, messages, chats, participants, statuses, times, LIDs, waits and senders.
+def receipt_columns(changes: Sequence[Change], sent_by: Sequence[Sender]) -> Columns:
+    """Return the values of each: those of its row, the LID, whether it waits, and the sender's.
 
     Args:
         changes: All with a receipt.
-        sent_by: For each the command that has sent its message, as far as that is known.
+        sent_by: For each what has sent its message, as far as that is known.
     """
     pairs = [(change, change.receipt) for change in changes if change.receipt is not None]
     return _columns(
-        9,
+        10,
         (
-            _receipt(change, receipt, command_id)
-            for (change, receipt), command_id in zip(pairs, sent_by, strict=True)
+            _receipt(change, receipt, sender)
+            for (change, receipt), sender in zip(pairs, sent_by, strict=True)
         ),
     )
 
 
-def _receipt(change: Change, receipt: ReceiptRow, command_id: str | None) -> tuple[Any, ...]:
+def _receipt(change: Change, receipt: ReceiptRow, sender: Sender) -> tuple[Any, ...]:
     return (
         change.session_id,
         receipt.message_id,
@@ -84,8 +85,9 @@ def _receipt(change: Change, receipt: ReceiptRow, command_id: str | None) -> tup
         receipt.status.value,
         receipt.timestamp,
         receipt.participant_lid,
-        receipt.waits and command_id is None,
-        command_id,
+        receipt.waits and sender.command_id is None,
+        sender.command_id,
+        sender.client_ref,
     )
 
 

@@ -8,10 +8,10 @@ depend on an answer shares a statement.
 from gateway_worker.storage.db.leases import TAKES_MORE
 
 LOCK_SESSIONS = """
-    SELECT id, epoch, last_sequence, worker_id FROM sessions WHERE id = ANY($1::text[])
-    ORDER BY id FOR UPDATE
+    SELECT id, epoch, last_sequence, worker_id, NULLIF(metadata, '{}')::text FROM sessions
+    WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE
 """
-"""$1 session ids. Returns those that exist."""
+"""$1 session ids. Returns those that exist, with their metadata if there is any."""
 
 LOCK_WORKER = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7449355))"
 """$1 the worker's id. For changes without a session to lock: one commit of a worker at a time."""
@@ -32,13 +32,14 @@ TAKE_UP = """
         RETURNING c.id
     ), stored AS (
         INSERT INTO messages
-            (session_id, message_id, chat, direction, sender, content, timestamp, command_id)
+            (session_id, message_id, chat, direction, sender, content, timestamp, command_id,
+                client_ref)
         SELECT u.session_id, u.message_id, u.chat, u.direction, u.sender, u.content::jsonb,
-            u.timestamp, u.command_id
+            u.timestamp, u.command_id, u.client_ref
         FROM unnest($9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-            $15::timestamptz[], $16::text[], $17::text[], $18::text[])
+            $15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::text[])
             AS u(session_id, message_id, chat, direction, sender, content, timestamp, command_id,
-                lid, ends)
+                client_ref, lid, ends)
         LEFT JOIN LATERAL (
             SELECT true AS known FROM messages AS m
             WHERE m.session_id = u.session_id AND m.message_id = u.message_id
@@ -51,17 +52,18 @@ TAKE_UP = """
         RETURNING session_id, message_id, chat, direction, sender
     ), asked AS (
         SELECT u.*, COALESCE(u.sent_by, m.command_id) AS command_id,
+            COALESCE(u.sent_as, m.client_ref) AS client_ref,
             u.waits AND m.known IS NULL AND EXISTS (
                 SELECT 1 FROM commands AS c
                 WHERE c.session_id = u.session_id AND c.state = 'executing'
                     AND c.type = 'wa.message.send.v1' AND c.id NOT IN (SELECT id FROM finished)
             ) AS early
-        FROM unnest($19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
-            $24::timestamptz[], $25::text[], $26::boolean[], $27::text[])
+        FROM unnest($20::text[], $21::text[], $22::text[], $23::text[], $24::text[],
+            $25::timestamptz[], $26::text[], $27::boolean[], $28::text[], $29::text[])
             WITH ORDINALITY AS u(session_id, message_id, chat, participant, status, timestamp, lid,
-                waits, sent_by, place)
+                waits, sent_by, sent_as, place)
         LEFT JOIN LATERAL (
-            SELECT m.command_id, true AS known FROM messages AS m
+            SELECT m.command_id, m.client_ref, true AS known FROM messages AS m
             WHERE m.session_id = u.session_id AND m.message_id = u.message_id
                 AND m.direction = 'out'
                 AND m.chat IN (u.chat, CASE WHEN u.chat = u.participant THEN u.lid END)
@@ -77,16 +79,17 @@ TAKE_UP = """
     SELECT id, NULL, NULL, NULL, NULL FROM finished
     UNION ALL SELECT session_id, message_id, chat, direction, sender FROM stored
     UNION ALL SELECT session_id, message_id, chat, participant, status FROM noted
-    UNION ALL SELECT NULL, place::text, command_id, early::text, NULL FROM asked
+    UNION ALL SELECT NULL, place::text, command_id, early::text, client_ref FROM asked
         WHERE early OR command_id IS NOT NULL
 """
-"""$1 the worker's id; $2-8 outcomes; $9-18 messages; $19-27 receipts. `ends` is the command whose
+"""$1 the worker's id; $2-8 outcomes; $9-19 messages; $20-29 receipts. `ends` is the command whose
 end the row belongs to, if any: without it, no row. `lid` is a person's other id, under which a row
-of before may be. `sent_by` is the command that sent a receipt's message in this batch.
+of before may be. `sent_by` is the command that sent a receipt's message in this batch, `sent_as`
+its client_ref.
 
 Returns the keys of what is new, a command's with its id alone. A command's first outcome stays: one
 that has its end already is not returned. Then, behind a NULL, of each receipt that has one its
-place (from 1) and the command that sent its message, and whether it is held back.
+place (from 1), the command that sent its message, whether it is held back, and the client_ref.
 """
 
 WRITE_EVENTS = """

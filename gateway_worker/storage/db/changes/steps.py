@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from gateway_worker.sessions.changes import Change, Committed, OutboxRow
 from gateway_worker.storage.db.changes.bodies import Draft
@@ -11,12 +12,22 @@ Key = tuple[str, str, str, str, str]
 nobody's id."""
 
 
+class Sender(NamedTuple):
+    """What has sent a message: a command, and what its backend calls the message."""
+
+    command_id: str | None = None
+    client_ref: str | None = None
+
+
+NOBODY: Final = Sender()
+
+
 @dataclass(slots=True, kw_only=True)
 class Step:
     """A change, its encoded events, and what has been found out about it so far.
 
     Attributes:
-        command_id: The command that sent the message that its receipt is about, once it is found.
+        sender: What has sent the message that its receipt is about, once it is found.
     """
 
     change: Change
@@ -25,7 +36,7 @@ class Step:
     repeated: bool = False
     transferred: bool = False
     early: bool = False
-    command_id: str | None = None
+    sender: Sender = NOBODY
     rows: tuple[OutboxRow, ...] = field(default=())
 
     @classmethod

@@ -13,7 +13,7 @@ from gateway_worker.sessions.changes import (
     TransferRefusedError,
 )
 from gateway_worker.storage.db.changes import statements as sql
-from gateway_worker.storage.db.changes.bodies import Draft
+from gateway_worker.storage.db.changes.bodies import Draft, Found
 from gateway_worker.storage.db.changes.columns import (
     event_columns,
     message_columns,
@@ -21,7 +21,7 @@ from gateway_worker.storage.db.changes.columns import (
     receipt_columns,
     session_columns,
 )
-from gateway_worker.storage.db.changes.steps import Step, live, segments
+from gateway_worker.storage.db.changes.steps import NOBODY, Sender, Step, live, segments
 from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
 from gateway_worker.storage.db.leases import LOCK_ROOM
 
@@ -34,6 +34,7 @@ class Locked(NamedTuple):
     epoch: int
     last_sequence: int
     worker_id: str | None
+    metadata: str | None
 
 
 class Unsure(NamedTuple):
@@ -139,9 +140,7 @@ class PostgresChangeStore:
                 locked = sessions.get(step.change.session_id)
                 step.fenced = locked is None or locked.epoch != step.change.epoch
         await self._take_up(connection, steps)
-        await self._write_events(
-            connection, steps, {name: locked.last_sequence for name, locked in sessions.items()}
-        )
+        await self._write_events(connection, steps, sessions)
         await self._delete(connection, steps)
         await self._transfer(connection, steps)
 
@@ -225,9 +224,9 @@ class PostgresChangeStore:
             ),
         )
         new = {tuple(row) for row in taken}
-        for _, place, command_id, early, _ in (row for row in new if row[0] is None):
+        for _, place, command_id, early, client_ref in (row for row in new if row[0] is None):
             step = receipts[int(place) - 1]
-            step.command_id, step.early = command_id, early == "true"
+            step.sender, step.early = Sender(command_id, client_ref), early == "true"
         for command_id, step in first.items():
             step.repeated = (command_id, None, None, None, None) not in new
         for step in live(steps):
@@ -239,16 +238,25 @@ class PostgresChangeStore:
                 step.repeated = step.change.outcome is None
 
     async def _write_events(
-        self, connection: Connection, steps: Sequence[Step], last_sequence: dict[str, int]
+        self, connection: Connection, steps: Sequence[Step], locked: dict[str, Locked]
     ) -> None:
         """Number the events of the sessions and write them with the sessions' new values."""
+        last_sequence = {name: session.last_sequence for name, session in locked.items()}
         drafts: list[Draft] = []
         sequences: list[int | None] = []
+        known: list[Found] = []
         for step in live(steps):
             session_id = step.change.session_id
+            session = None if step.change.epoch is None else locked[session_id]
+            found = Found(
+                command_id=step.sender.command_id,
+                client_ref=step.sender.client_ref,
+                metadata=session and session.metadata,
+            )
             for draft in step.drafts:
                 drafts.append(draft)
-                if step.change.epoch is None:
+                known.append(found)
+                if session is None:
                     sequences.append(None)
                 else:
                     last_sequence[session_id] += 1
@@ -256,9 +264,8 @@ class PostgresChangeStore:
         sessions = session_columns(live(steps), last_sequence)
         if not (drafts or sessions[0]):
             return
-        senders = [step.command_id for step in live(steps) for _ in step.drafts]
-        bodies = list(map(Draft.body, drafts, sequences, senders))
-        correlations = list(map(Draft.correlation, drafts, senders))
+        bodies = list(map(Draft.body, drafts, sequences, known))
+        correlations = list(map(Draft.correlation, drafts, known))
         inserted = await connection.fetch(
             sql.WRITE_EVENTS,
             *sessions,
@@ -300,21 +307,23 @@ class PostgresChangeStore:
             step.transferred = True
 
 
-def _sent_in(changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+def _sent_in(changes: Sequence[Change]) -> dict[tuple[str, str, str], Sender]:
     """Return what a batch's own messages have been sent by, by session, chat and id."""
     return {
-        (change.session_id, message.chat, message.message_id): message.command_id
+        (change.session_id, message.chat, message.message_id): Sender(
+            message.command_id, message.client_ref
+        )
         for change in changes
         if (message := change.message) is not None and message.direction is Direction.OUT
     }
 
 
-def _sender_of(change: Change, sent: dict[tuple[str, str, str], str | None]) -> str | None:
-    """Return the command that has sent a receipt's message in this batch, if one has."""
+def _sender_of(change: Change, sent: dict[tuple[str, str, str], Sender]) -> Sender:
+    """Return what has sent a receipt's message in this batch, if anything has."""
     receipt = change.receipt
     if receipt is None or not sent:
-        return None
+        return NOBODY
     is_direct = receipt.chat == receipt.participant
     chats = (receipt.chat, receipt.participant_lid if is_direct else None)
     keys = ((change.session_id, chat, receipt.message_id) for chat in chats if chat is not None)
-    return next((sent[key] for key in keys if key in sent), None)
+    return next((sent[key] for key in keys if key in sent), NOBODY)

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from gateway_contracts import ReceiptStatus, SessionState
-from gateway_worker.sessions.changes import Change, SessionUpdate
+from gateway_contracts import ReceiptStatus, SessionState, parse_event
+from gateway_worker.sessions.changes import Change, Direction, SessionUpdate
 from gateway_worker.storage.db import (
     Database,
     PostgresChangeStore,
     PostgresInboxStore,
     PostgresMessageStore,
+    PostgresSessionStore,
     StatementRefusedError,
 )
 from tests.integration.storage.db.support import (
@@ -25,6 +26,7 @@ from tests.integration.storage.db.support import (
     receipt,
     received,
     rows_of,
+    session_row,
     status,
     value,
 )
@@ -193,3 +195,50 @@ async def test_two_workers_commit_the_same_sessions_without_blocking_each_other(
 
     mine, theirs = await asyncio.gather(write(changes, 100, "st"), write(other, 200, "ts"))
     assert sorted(n for n in [*mine, *theirs] if n) == sorted([*range(1, 41), *range(1, 41)])
+
+
+async def test_a_receipt_tells_what_the_backend_calls_its_message(
+    changes: PostgresChangeStore,
+) -> None:
+    """Whether that was stored before or is in the same batch, and by either id of its chat."""
+    lid = "100000000000002@lid"
+    sent = replace(
+        message(1, direction=Direction.OUT, command_id="c", client_ref="order-1"), events=()
+    )
+    other = replace(message(2, direction=Direction.OUT, command_id="d"), events=())
+    await changes.commit([sent, other])
+    later = await changes.commit(
+        [
+            receipt(1),
+            receipt(1, participant="x@lid", chat="x@lid", participant_lid=CHAT),
+            receipt(2),
+            replace(
+                message(3, chat=lid, direction=Direction.OUT, command_id="e", client_ref="order-3"),
+                events=(),
+            ),
+            receipt(3, participant_lid=lid),
+        ]
+    )
+
+    told = [parse_event(row.body) for row in rows_of(later)]
+    assert [(one.correlationid, one.model_dump()["data"]["client_ref"]) for one in told] == [
+        ("c", "order-1"),
+        ("c", "order-1"),
+        ("d", None),
+        ("e", "order-3"),
+    ]
+
+
+async def test_events_carry_the_metadata_of_their_session(
+    database: Database, changes: PostgresChangeStore
+) -> None:
+    """Those of each session its own; those of none have none."""
+    sessions = PostgresSessionStore(database=database)
+    await sessions.create(session_row("noted", metadata={"plan": 'pro "é"'}))
+    answers = await changes.commit(
+        [message(1, session="noted"), message(1), finished("c", session="noted"), failed("d")]
+    )
+
+    told = [parse_event(row.body).model_dump()["data"] for row in rows_of(answers)]
+    noted = {"plan": 'pro "é"'}
+    assert [data["session_metadata"] for data in told] == [noted, None, noted, None]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from gateway_worker.errors import DependencyError
+from gateway_worker.storage.db import migrations
 from gateway_worker.storage.db.migrate import (
     LOCK_KEY,
     MigrationFailedError,
@@ -26,7 +28,8 @@ from tests.support.databases import execute
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+VERSIONS = Path(migrations.__file__).parent / "versions"
+REVISIONS = tuple(f"{place:04}" for place, _ in enumerate(VERSIONS.glob("[0-9]*.py"), start=1))
 CATALOGUE = """
     SELECT table_name || '.' || column_name, data_type || ' ' || is_nullable || ' '
         || is_identity || ' ' || coalesce(column_default, '')

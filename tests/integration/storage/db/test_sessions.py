@@ -39,6 +39,7 @@ async def test_what_is_created_is_found_again(sessions: PostgresSessionStore) ->
         pairing=PairByCode(phone_number="+12025550100"),
         device_name="Shop “Ünïcode” \U0001f600",
         labels={"team": 'sales "eu"', "∅": ""},
+        metadata={"customer": "№ 4711"},
         account=Account(jid="12025550100:7@s.whatsapp.net", push_name="Shop"),
         tenant_id="acme",
     )

@@ -7,7 +7,7 @@ import pytest
 
 from gateway_contracts import Account, SessionState, dataschema_for, parse_event
 from gateway_worker.sessions.changes import Change
-from gateway_worker.storage.db.changes.bodies import Draft
+from gateway_worker.storage.db.changes.bodies import Draft, Found
 from gateway_worker.storage.db.changes.columns import message_columns, session_columns
 from gateway_worker.storage.db.changes.steps import Step, segments
 from tests.integration.storage.db.support import finished, message, receipt, status
@@ -23,6 +23,17 @@ def test_a_body_is_the_event_with_its_number_and_schema() -> None:
     assert parse_event(body) == event.model_copy(update=expected)
     assert body.count(b'"sequence"') == body.count(b'"dataschema"') == 1
     assert "sequence" not in json.loads(draft.body(None))
+
+
+def test_what_is_found_at_the_commit_is_part_of_the_event() -> None:
+    """As if it had been there from the start."""
+    (event,) = receipt(1).events
+    found = Found(command_id="c", client_ref='order "7" é', metadata='{"plan": "pro"}')
+    told = parse_event(Draft.of(event).body(3, found))
+
+    wanted = {"client_ref": 'order "7" é', "session_metadata": {"plan": "pro"}}
+    assert told.correlationid == "c"
+    assert told.model_dump()["data"] == {**event.data.model_dump(), **wanted}
 
 
 def test_a_schema_that_an_event_names_itself_stays() -> None:
