@@ -68,8 +68,11 @@ from gateway_contracts.content.contact import (
 )
 from gateway_contracts.content.document import DocumentContent, DocumentToSend
 from gateway_contracts.content.edit import EditContent, EditToSend
+from gateway_contracts.content.forward import ForwardedMessage, ForwardToSend
 from gateway_contracts.content.image import ImageContent, ImageToSend
 from gateway_contracts.content.location import LocationContent, LocationToSend
+from gateway_contracts.content.poll import PollContent, PollToSend
+from gateway_contracts.content.poll_vote import PollVoteContent, PollVoteState, PollVoteToSend
 from gateway_contracts.content.reaction import ReactionContent, ReactionToSend
 from gateway_contracts.content.revoke import RevokeContent, RevokeToSend
 from gateway_contracts.content.sticker import StickerContent, StickerToSend
@@ -90,6 +93,17 @@ from gateway_contracts.envelope import (
 )
 from gateway_contracts.errors import ErrorBody, ErrorCode, FieldError
 from gateway_contracts.events import Event, SessionEvent
+from gateway_contracts.events.change import (
+    ChangeData,
+    MessageEdited,
+    MessageEditedData,
+    MessageReaction,
+    MessageReactionData,
+    MessageRevoked,
+    MessageRevokedData,
+    PollVote,
+    PollVoteData,
+)
 from gateway_contracts.events.message import (
     MessageData,
     MessageReceipt,
@@ -136,6 +150,7 @@ from gateway_contracts.media import (
     UploadSource,
     UrlSource,
 )
+from gateway_contracts.origins import Forwarded, Referral
 from gateway_contracts.people import Account, Participant
 from gateway_contracts.properties import AmqpProperties, properties_for
 from gateway_contracts.references import MessageReference, MessageTarget, Quoted, ReplyTarget
@@ -161,6 +176,7 @@ __all__ = [
     "AudioToSend",
     "BackendTopology",
     "BindingSpec",
+    "ChangeData",
     "CheckedNumber",
     "Command",
     "CommandEnvelope",
@@ -191,6 +207,9 @@ __all__ = [
     "ExchangeBindingSpec",
     "ExchangeSpec",
     "FieldError",
+    "ForwardToSend",
+    "Forwarded",
+    "ForwardedMessage",
     "ImageContent",
     "ImageToSend",
     "LocationContent",
@@ -200,10 +219,16 @@ __all__ = [
     "MediaSource",
     "MediaState",
     "MessageData",
+    "MessageEdited",
+    "MessageEditedData",
+    "MessageReaction",
+    "MessageReactionData",
     "MessageReceipt",
     "MessageReceiptData",
     "MessageReceived",
     "MessageReference",
+    "MessageRevoked",
+    "MessageRevokedData",
     "MessageSend",
     "MessageSendData",
     "MessageSent",
@@ -216,12 +241,20 @@ __all__ = [
     "PairByCode",
     "PairByQr",
     "Participant",
+    "PollContent",
+    "PollToSend",
+    "PollVote",
+    "PollVoteContent",
+    "PollVoteData",
+    "PollVoteState",
+    "PollVoteToSend",
     "QrInfo",
     "QueueSpec",
     "Quoted",
     "ReactionContent",
     "ReactionToSend",
     "ReceiptStatus",
+    "Referral",
     "ReplayInfo",
     "ReplyTarget",
     "Result",

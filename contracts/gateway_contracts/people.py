@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+from pydantic import Field
+
 from gateway_contracts.marks import PERSONAL
 from gateway_contracts.model import Jid, WireModel
 
@@ -22,3 +24,6 @@ class Participant(WireModel):
     lid: Jid | None = None
     phone_number: Annotated[str, PERSONAL] | None = None
     push_name: Annotated[str, PERSONAL] | None = None
+    verified_name: Annotated[str, PERSONAL] | None = Field(
+        None, description="A business's name as WhatsApp has certified it."
+    )

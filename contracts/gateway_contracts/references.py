@@ -1,7 +1,10 @@
 """References from one message to another."""
 
+from typing import Annotated
+
 from pydantic import Field
 
+from gateway_contracts.marks import PERSONAL
 from gateway_contracts.model import Jid, MessageId, WireModel
 
 
@@ -37,7 +40,19 @@ class MessageReference(WireModel):
 
 
 class Quoted(WireModel):
-    """The message that an arrived message quotes."""
+    """The message that an arrived message quotes, as its sender shows it.
+
+    Nobody checks that: a stranger may quote what was never written.
+    """
 
     message_id: MessageId
-    participant: Jid | None = None
+    participant: Jid | None = Field(None, description="Who wrote it.")
+    from_me: bool = Field(default=False, description="The account itself wrote it.")
+    kind: str | None = Field(
+        None, description="What it is, as `content.kind`; absent if nothing of it is quoted."
+    )
+    text: Annotated[str, PERSONAL] | None = Field(
+        None,
+        description="What it says, at most 4,096 characters of it: its text or caption, a poll's "
+        "question, or what else names it.",
+    )

@@ -107,11 +107,15 @@ class Method(Wire, Generic[R], frozen=True, kw_only=True):
 
 
 class Quote(Wire, frozen=True, kw_only=True):
-    """The message that a reply quotes: its id, its writer's JID and, if known, its text."""
+    """The message that a reply quotes: its id, its writer's JID and, if known, what it says.
+
+    Attributes:
+        content: As the contract writes it.
+    """
 
     message_id: str
     participant: str
-    text: str | None = None
+    content: dict[str, Any] | None = None
 
 
 class SendMessage(Method[Sent], frozen=True, kw_only=True, tag="message.send"):
@@ -123,6 +127,8 @@ class SendMessage(Method[Sent], frozen=True, kw_only=True, tag="message.send"):
         mentions: JIDs or phone numbers (digits).
         quoted: The message that it answers.
         attachment: Of a content with a file, that file.
+        mentions_all: Whether everybody in the group is named.
+        forwarding_score: Of what is forwarded, how often it was passed on; None for what is not.
     """
 
     result = Sent
@@ -135,6 +141,8 @@ class SendMessage(Method[Sent], frozen=True, kw_only=True, tag="message.send"):
     mentions: tuple[str, ...] = ()
     quoted: Quote | None = None
     attachment: Attachment | None = None
+    mentions_all: bool = False
+    forwarding_score: int | None = None
 
 
 class UploadMedia(Method[Uploaded], frozen=True, kw_only=True, tag="media.upload"):

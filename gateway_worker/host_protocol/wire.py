@@ -22,3 +22,4 @@ class Person(Wire, frozen=True, kw_only=True, omit_defaults=True):
     lid: str | None = None
     phone_number: str | None = None
     push_name: str | None = None
+    verified_name: str | None = None

@@ -51,6 +51,9 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     PUT  /phones/N/messages/ID {text}                   200 {message_id}
     DELETE /phones/N/messages/ID                        200 {message_id}  (deleted for everyone)
     POST /phones/N/messages/ID/reactions {emoji}        201 {message_id}
+    POST /phones/N/polls {to, question, options, selectable_count}  201 {message_id}
+    POST /phones/N/messages/ID/votes {options}          201 {message_id}
+    GET  /phones/N/messages/ID/choice                   200 {options}  (of a vote, by its id)
     POST /phones/N/read {message_ids}                   204
     POST /phones/N/played {message_ids}                 204
     GET  /phones/N/inbox?since=0&timeout_seconds=20     200 {items: [MESSAGE], next}

@@ -1,11 +1,13 @@
 """Every kind of content is data that the models take, and somewhere among the examples."""
 
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from gateway_contracts import Content, ContentToSend
 from gateway_contracts.content import ARRIVING_KINDS, SENDABLE_KINDS
+from gateway_contracts.events.change import ChangeEvent
+from gateway_contracts.spec.catalog import EVENTS
 from gateway_contracts.spec.examples import load_examples
 from tests.support.kinds import CASES, Case, each
 
@@ -41,4 +43,22 @@ def test_every_kind_is_in_an_example() -> None:
         return {one.payload["data"]["content"]["kind"] for one in examples}
 
     assert kinds("wa.message.send.v1") == set(SENDABLE_KINDS)
-    assert kinds("wa.message.received.v1", "wa.message.sent.v1") == set(ARRIVING_KINDS)
+    arriving = [type_ for type_, model in EVENTS.items() if "content" in fields_of(model)]
+    assert kinds(*arriving) == set(ARRIVING_KINDS)
+
+
+def fields_of(model: type[BaseModel]) -> set[str]:
+    """Return the names of what an event's data has."""
+    data = model.model_fields["data"].annotation
+    assert isinstance(data, type)
+    return set(data.model_fields)
+
+
+def test_a_change_is_named_after_its_kind() -> None:
+    """Each has one kind of content, and no kind has two."""
+    kinds = [
+        model.model_fields["data"].annotation.model_fields["content"].annotation
+        for model in get_args(ChangeEvent)
+    ]
+    assert len(set(kinds)) == len(kinds)
+    assert set(kinds) <= set(ARRIVING_KINDS.values())

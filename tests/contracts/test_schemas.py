@@ -10,6 +10,7 @@ from referencing import Registry, Resource
 
 from gateway_contracts import dataschema_for
 from gateway_contracts.codec import REQUIRED_ATTRIBUTES
+from gateway_contracts.content import ARRIVING_KINDS, SENDABLE_KINDS
 from gateway_contracts.envelope import DATASCHEMA_BASE, Envelope
 from gateway_contracts.spec.catalog import MESSAGES, is_command
 from gateway_contracts.spec.examples import load_examples
@@ -147,6 +148,9 @@ def in_one_piece(model: type[Envelope]) -> dict[str, Any]:
             member = schema["$defs"][reference.rpartition("/")[2]]
             tag = node["discriminator"]["propertyName"]
             member["required"] = sorted({*member.get("required", ()), tag})
+    for kind in {*SENDABLE_KINDS.values(), *ARRIVING_KINDS.values()}:  # also where it stands alone
+        if (member := schema.get("$defs", {}).get(kind.__name__)) is not None:
+            member["required"] = sorted({*member.get("required", ()), "kind"})
     return schema
 
 

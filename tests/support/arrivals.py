@@ -6,11 +6,16 @@ from datetime import datetime
 import msgspec
 
 from gateway_contracts import (
+    ChangeData,
     Content,
+    MessageEdited,
+    MessageReaction,
     MessageReceipt,
     MessageReceived,
+    MessageRevoked,
     MessageSent,
     MessageUndecryptable,
+    PollVote,
     ReceiptStatus,
     UndecryptableReason,
 )
@@ -75,14 +80,23 @@ def arrived(event: Event, *, fits: bool = True) -> Arrived:
     found, does_fit = arrival(event, source="/workers/w", session_id="s")
     assert does_fit is fits
     match found:
-        case MessageReceived(data=data) | MessageSent(data=data):
+        case (
+            MessageReceived(data=data)
+            | MessageSent(data=data)
+            | MessageEdited(data=data)
+            | MessageRevoked(data=data)
+            | MessageReaction(data=data)
+            | PollVote(data=data)
+        ):
             quoted = data.reply_to
             return InboundMessage(
                 record=event.record,
                 message_id=data.message_id,
                 chat=data.chat,
                 sender=data.sender,
-                from_me=isinstance(found, MessageSent),
+                from_me=(
+                    data.from_me if isinstance(data, ChangeData) else isinstance(found, MessageSent)
+                ),
                 is_group=data.is_group,
                 timestamp=data.timestamp,
                 content=data.content,

@@ -11,8 +11,11 @@ from gateway_contracts.content import (
     contact,
     document,
     edit,
+    forward,
     image,
     location,
+    poll,
+    poll_vote,
     reaction,
     revoke,
     sticker,
@@ -36,9 +39,12 @@ _ToSend = (
     | sticker.StickerToSend
     | location.LocationToSend
     | contact.ContactToSend
+    | poll.PollToSend
+    | poll_vote.PollVoteToSend
     | reaction.ReactionToSend
     | edit.EditToSend
     | revoke.RevokeToSend
+    | forward.ForwardToSend
 )
 _Arriving = (
     text.TextContent
@@ -50,6 +56,8 @@ _Arriving = (
     | sticker.StickerContent
     | location.LocationContent
     | contact.ContactContent
+    | poll.PollContent
+    | poll_vote.PollVoteContent
     | reaction.ReactionContent
     | edit.EditContent
     | revoke.RevokeContent

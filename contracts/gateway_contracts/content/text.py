@@ -16,6 +16,9 @@ class TextToSend(WireModel):
         description="The text, at most 65,536 characters."
     )
     mentions: Mentions = Field((), description="People named with `@<number>` in the text.")
+    mention_all: bool = Field(
+        default=False, description="Name everybody in the group; the text should say `@all`."
+    )
 
 
 class TextContent(WireModel):
@@ -24,3 +27,4 @@ class TextContent(WireModel):
     kind: Literal["text"] = "text"
     text: Annotated[str, PERSONAL]
     mentions: tuple[Jid, ...] = ()
+    mention_all: bool = Field(default=False, description="It names everybody in the group.")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gateway_contracts.events.change import ChangeEvent
 from gateway_contracts.events.message import MessageEvent, UndecryptableReason
 from gateway_contracts.events.outcome import CommandOutcome
 from gateway_contracts.events.session import LifecycleEvent
@@ -15,9 +16,19 @@ from gateway_contracts.events.worker import WorkerEvent
 from gateway_contracts.people import Participant
 from gateway_contracts.states import SessionState
 
-__all__ = ["Event", "Participant", "SessionEvent", "SessionState", "UndecryptableReason"]
+__all__ = [
+    "Arriving",
+    "Event",
+    "Participant",
+    "SessionEvent",
+    "SessionState",
+    "UndecryptableReason",
+]
 
-_OfSessions = LifecycleEvent | MessageEvent | CommandOutcome
+Arriving = MessageEvent | ChangeEvent
+"""Every event of something that came from WhatsApp."""
+
+_OfSessions = LifecycleEvent | Arriving | CommandOutcome
 
 SessionEvent = Annotated[_OfSessions, Field(discriminator="type")]
 """Every event of a session, told apart by `type`."""

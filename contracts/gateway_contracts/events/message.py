@@ -9,6 +9,7 @@ from gateway_contracts.content import Content
 from gateway_contracts.envelope import SessionEventData, SessionEventEnvelope
 from gateway_contracts.marks import PERSONAL
 from gateway_contracts.model import Jid, MessageId, Timestamp
+from gateway_contracts.origins import Forwarded, Referral
 from gateway_contracts.people import Participant
 from gateway_contracts.references import Quoted
 
@@ -23,6 +24,14 @@ class MessageData(SessionEventData):
     timestamp: Timestamp = Field(description="WhatsApp's time of the message.")
     content: Content
     reply_to: Quoted | None = None
+    forwarded: Forwarded | None = None
+    disappearing_seconds: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="WhatsApp's apps delete it so long after it was sent."
+    )
+    album_id: MessageId | None = Field(
+        None, description="The `album` that it is a part of: that message's id."
+    )
+    referral: Referral | None = None
     offline: bool = Field(
         default=False, description="It had waited at WhatsApp while the session was away."
     )
@@ -89,6 +98,7 @@ class UndecryptableReason(StrEnum):
     OLD_COUNTER = "old_counter"
     UNDECRYPTABLE = "undecryptable"
     UNREADABLE = "unreadable"
+    VIEW_ONCE = "view_once"
 
 
 class MessageUndecryptableData(SessionEventData):
@@ -101,7 +111,8 @@ class MessageUndecryptableData(SessionEventData):
         description="`old_counter`: its key was used before, so it is a repeat of a message that "
         "was read, or one that was lost after its key was used. `undecryptable`: this device has "
         "no key for it; the sender's device may send it again. `unreadable`: it was decrypted, "
-        "and the gateway could make nothing of it, not even who wrote; it is kept aside."
+        "and the gateway could make nothing of it, not even who wrote; it is kept aside. "
+        "`view_once`: WhatsApp shows it on the phone only, and never sends it to linked devices."
     )
     timestamp: Timestamp | None = Field(None, description="WhatsApp's time, if it is known.")
 

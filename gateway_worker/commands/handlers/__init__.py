@@ -19,7 +19,7 @@ from gateway_worker.commands.handlers.effect import (
 
 __all__ = ["HANDLERS", "Context", "Effect", "Handler", "Needs", "Once", "Retry"]
 
-_SHARED: Final = frozenset({"effect", "targets"})
+_SHARED: Final = frozenset({"contents", "effect", "targets"})
 """The modules that are no families."""
 
 

@@ -1,21 +1,19 @@
 """Messages on their way to WhatsApp."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
-
-from pydantic import TypeAdapter
+from typing import Any
 
 from gateway_contracts import (
     Content,
-    ContentToSend,
-    EditContent,
+    ForwardToSend,
     MessageSend,
     MessageSendData,
     MessageTarget,
     OnUncertain,
     SentInfo,
-    TextContent,
 )
+from gateway_worker.commands.handlers import contents
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Once
 from gateway_worker.commands.handlers.targets import Target, find_target
 from gateway_worker.commands.scheduler import Lane
@@ -25,29 +23,39 @@ from gateway_worker.host_protocol.times import moment
 from gateway_worker.sessions.changes import Direction, MessageRow
 from gateway_worker.sessions.session.session import Session
 
-_ARRIVING: Final[TypeAdapter[Content]] = TypeAdapter(Content)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Named:
+    """What a command names, as the history has it.
+
+    Attributes:
+        target: The message that the content is about; None for what stands for itself.
+        forwarded: What is forwarded, if it is that.
+    """
+
+    target: Target | None = None
+    forwarded: Content | None = None
 
 
 async def send(context: Context, command: MessageSend) -> Effect:
     """Send one message; it is in the history once its outcome is committed."""
     session = await context.manager.find(command.subject)
-    content = command.data.content.model_dump(mode="json", exclude_none=True)
-    target = await _target(context, session, command.data)
+    named = await _named(context, session, command.data)
+    content = _to_host(command.data, named)
     if "media" in content:
         raise UnsupportedError("files cannot be sent yet")
-    if target is not None:
-        content["target"] = {**target.fields(), "kind": target.kind}
-    quoted = await _quoted(context, session, command.data)
     sent = await session.request(
         SendMessage(
             to=command.data.to.removeprefix("+"),
             mentions=tuple(mention.removeprefix("+") for mention in content.pop("mentions", ())),
+            mentions_all=contents.mentions_all(command.data.to, content),
+            forwarding_score=_score(command.data),
             content=content,
-            quoted=quoted,
+            quoted=await _quoted(context, session, command.data),
         ),
         command_id=command.id,
     )
-    return _sent_effect(session, command, sent, target)
+    return _sent_effect(session, command, sent, named)
 
 
 async def effect_of_earlier(
@@ -55,15 +63,13 @@ async def effect_of_earlier(
 ) -> Effect:
     """Return what is to be committed for a message that an earlier run has sent."""
     try:
-        target = await _target(context, session, command.data)
+        named = await _named(context, session, command.data)
     except InvalidCommandError:  # the history has lost it since
-        target = None
-    return _sent_effect(session, command, sent, target)
+        named = _Named()
+    return _sent_effect(session, command, sent, named)
 
 
-def _sent_effect(
-    session: Session, command: MessageSend, sent: Sent, target: Target | None
-) -> Effect:
+def _sent_effect(session: Session, command: MessageSend, sent: Sent, named: _Named) -> Effect:
     session.sends.sent(sent.chat, sent.message_id)
     timestamp = moment(sent.timestamp) or datetime.now(UTC)
     return Effect(
@@ -80,7 +86,12 @@ def _sent_effect(
             message_id=sent.message_id,
             direction=Direction.OUT,
             sender=session.account.jid if session.account else "",
-            content=stored_content(command.data.content, chat=sent.chat, target=target),
+            content=contents.stored_content(
+                command.data.content,
+                chat=sent.chat,
+                target=named.target,
+                forwarded=named.forwarded,
+            ),
             timestamp=timestamp,
             command_id=command.id,
             client_ref=command.data.client_ref,
@@ -88,30 +99,47 @@ def _sent_effect(
     )
 
 
-def stored_content(content: ContentToSend, *, chat: str, target: Target | None = None) -> Content:
-    """Return what the history has of a content that was sent: what would have arrived.
+async def _named(context: Context, session: Session, data: MessageSendData) -> _Named:
+    """Return what a content names.
 
-    Args:
-        content: What was sent.
-        chat: Where to.
-        target: The message that it is about, as far as that is known.
+    Raises:
+        InvalidCommandError: It names what the history does not have, or what does not fit.
     """
-    told = content.model_dump()
-    if "target" in told:
-        told["target"] = {**told["target"], **(target.fields() if target else {}), "chat": chat}
-    return _ARRIVING.validate_python(told)
-
-
-async def _target(context: Context, session: Session, data: MessageSendData) -> Target | None:
-    """Return the message that a content is about; None for one that stands for itself."""
-    named: MessageTarget | None = getattr(data.content, "target", None)
-    if named is None:
-        return None
+    if isinstance(data.content, ForwardToSend):
+        message, pointer = data.content.message, "/data/content/message"
+        found = await find_target(context, session, message.chat, message, pointer=pointer)
+        return _Named(forwarded=contents.forwardable(found.row))
+    target: MessageTarget | None = getattr(data.content, "target", None)
+    if target is None:
+        return _Named()
     if data.reply_to is not None:
         raise InvalidCommandError(
             "what is about another message cannot be a reply", pointer="/data/reply_to"
         )
-    return await find_target(context, session, data.to, named, pointer="/data/content/target")
+    pointer = "/data/content/target"
+    return _Named(target=await find_target(context, session, data.to, target, pointer=pointer))
+
+
+def _to_host(data: MessageSendData, named: _Named) -> dict[str, Any]:
+    """Return a content as a host is asked to send it.
+
+    Raises:
+        InvalidCommandError: It does not fit the message that it is about.
+    """
+    if named.forwarded is not None:
+        content = named.forwarded.model_dump(mode="json", exclude_none=True)
+        content.pop("mentions", None)  # who is named there may be nobody here
+        content.pop("mention_all", None)
+        return content
+    content = data.content.model_dump(mode="json", exclude_none=True)
+    if named.target is not None:
+        contents.check_vote(data.content, named.target)
+        content["target"] = {**named.target.fields(), "kind": named.target.kind}
+    return content
+
+
+def _score(data: MessageSendData) -> int | None:
+    return data.content.score if isinstance(data.content, ForwardToSend) else None
 
 
 async def _quoted(context: Context, session: Session, data: MessageSendData) -> Quote | None:
@@ -121,17 +149,8 @@ async def _quoted(context: Context, session: Session, data: MessageSendData) -> 
     return Quote(
         message_id=target.message_id,
         participant=target.participant,
-        text=None if target.row is None else _text_of(target.row),
+        content=None if target.row is None else contents.quotable(target.row),
     )
-
-
-def _text_of(row: MessageRow) -> str | None:
-    """Return what a message says now; None if it was deleted, or is no text."""
-    match row.change or row.content:
-        case TextContent(text=text) | EditContent(text=text):
-            return text
-        case _:
-            return None
 
 
 def _may_repeat(command: MessageSend) -> bool:

@@ -14,11 +14,13 @@ from gateway_worker.sandbox.control.models.logs import (
     ReceiptPage,
 )
 from gateway_worker.sandbox.control.models.messages import (
+    Choice,
     ContentView,
     Emoji,
     MessageIds,
     NewContent,
     NewMessage,
+    NewPoll,
     NewText,
     Sent,
 )
@@ -139,6 +141,32 @@ class Methods(Caller):
                 "POST", f"/phones/{number}/messages/{message_id}/reactions", Sent, body=body
             )
         ).message_id
+
+    async def send_poll(
+        self,
+        number: str,
+        to: str,
+        question: str,
+        options: tuple[str, ...],
+        *,
+        selectable_count: int = 1,
+    ) -> str:
+        """Ask a question with answers to choose from; returns the message id."""
+        body = NewPoll(to=to, question=question, options=options, selectable_count=selectable_count)
+        return (await self._call("POST", f"/phones/{number}/polls", Sent, body=body)).message_id
+
+    async def vote(self, number: str, message_id: str, options: tuple[str, ...]) -> str:
+        """Vote in a poll; no options take the vote back. Returns the id of the vote."""
+        body = Choice(options=options)
+        return (
+            await self._call(
+                "POST", f"/phones/{number}/messages/{message_id}/votes", Sent, body=body
+            )
+        ).message_id
+
+    async def choice(self, number: str, message_id: str) -> Choice:
+        """Show what somebody has chosen in a poll that the phone knows, by the id of the vote."""
+        return await self._call("GET", f"/phones/{number}/messages/{message_id}/choice", Choice)
 
     async def edit(self, number: str, message_id: str, text: str) -> str:
         """Replace the text of a message of this account; returns the id of the change."""

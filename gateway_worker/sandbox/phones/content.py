@@ -58,6 +58,8 @@ _WRAPPERS: Final = frozenset(
     )
 )
 """Fields that hold another message, and say something about how it is shown."""
+_KEYS: Final = ("key", "pollCreationMessageKey")
+"""Fields in which what is about a message names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ class Content:
         kind: one of `KINDS`, `voice`, `edit`, `revoke` or `other`; `protocol` is never shown.
         text: the text, the caption or the emoji; empty for a removed reaction.
         quoted_id: the message this one replies to.
-        target_id: the message that a reaction, edit or revocation is about.
+        target_id: the message that a reaction, vote, edit or revocation is about.
         mentions: addresses named in the text.
         destination: set on what a companion of the same account wrote: to whom.
         raw: the serialized content, without the wrapping for companions.
@@ -222,12 +224,12 @@ def _read_protocol(protocol: ProtocolMessage, destination: Jid | None, raw: byte
 
 def _read_part(kind: str, part: Any, destination: Jid | None, raw: bytes) -> Content:
     context = getattr(part, "contextInfo", None)
-    points = kind in ("reaction", "pin")
+    key = next((getattr(part, name) for name in _KEYS if hasattr(part, name)), None)
     return Content(
         kind=kind,
         text=getattr(part, "text", "") or getattr(part, "caption", ""),
         quoted_id=(context.stanzaID or None) if context is not None else None,
-        target_id=part.key.ID if points else None,
+        target_id=(key.ID or None) if key is not None else None,
         mentions=tuple(map(Jid.parse, context.mentionedJID)) if context is not None else (),
         destination=destination,
         raw=raw,

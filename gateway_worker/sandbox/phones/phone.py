@@ -11,7 +11,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway_worker.sandbox.phones import content
+from gateway_worker.sandbox.phones import content, polls
 from gateway_worker.sandbox.phones.arrivals import Arrivals
 from gateway_worker.sandbox.phones.errors import UnknownDeviceError
 from gateway_worker.sandbox.phones.incoming import Incoming
@@ -236,6 +236,38 @@ class Phone(PhoneRecords):
             emoji, target_id=target.message_id, remote=target.chat, from_me=target.from_me
         )
         return await self._writer.send(target.chat, reaction)
+
+    async def send_poll(
+        self, to: str | Jid, question: str, options: Sequence[str], *, selectable_count: int = 1
+    ) -> str:
+        """Ask a question with answers to choose from (0: any number of them).
+
+        Returns and raises as `send_text`.
+        """
+        poll = polls.poll_content(question, options, selectable_count=selectable_count)
+        return await self._writer.send(to, poll)
+
+    async def vote(self, message: str | ChatMessage, options: Sequence[str]) -> str:
+        """Vote in a poll; no options take the vote back.
+
+        Returns and raises as `send_text`, and:
+
+        Raises:
+            InvalidContentError: the message is no poll, or has no such option.
+        """
+        target = self.message(message)
+        vote = polls.vote_content(target, options, voter=self.jid)
+        return await self._writer.send(target.chat, vote)
+
+    def chosen_in(self, vote: str | ChatMessage) -> tuple[str, ...]:
+        """Return what somebody has chosen in a poll that this phone knows.
+
+        Raises:
+            InvalidContentError: the vote cannot be opened.
+            UnknownMessageError: the phone does not know the vote, or the poll.
+        """
+        message = self.message(vote)
+        return polls.chosen_in(message, self.message(message.target_id or ""))
 
     async def edit(self, message: str | ChatMessage, text: str) -> str:
         """Replace the text of a message of this account; returns and raises as `send_text`."""

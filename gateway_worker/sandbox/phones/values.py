@@ -37,7 +37,7 @@ class ChatMessage:
         kind: one of `content.KINDS`, `edit`, `revoke` or `other`.
         text: text, caption or emoji.
         quoted_id: the message it replies to.
-        target_id: the message that a reaction, edit or revocation is about.
+        target_id: the message that a reaction, vote, edit or revocation is about.
         mentions: addresses named in the text.
         sent_at: the service's time stamp, whole seconds.
         received_at: when this phone had decrypted it.

@@ -16,9 +16,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ContextInfo, Message, ProtocolMessage
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import (
+        ContextInfo,
+        Message,
+        PollVoteMessage,
+        ProtocolMessage,
+    )
 
-__all__ = ["ContextInfo", "Message", "ProtocolMessage"]
+__all__ = ["ContextInfo", "Message", "PollVoteMessage", "ProtocolMessage"]
 
 
 def _load() -> ModuleType:
@@ -37,4 +42,5 @@ if not TYPE_CHECKING:
     _module = _load()
     ContextInfo = _module.ContextInfo
     Message = _module.Message
+    PollVoteMessage = _module.PollVoteMessage
     ProtocolMessage = _module.ProtocolMessage

@@ -10,29 +10,28 @@ import msgspec
 from pydantic import BaseModel, ValidationError
 
 from gateway_contracts import (
-    MessageReceipt,
-    MessageReceived,
-    MessageSent,
     MessageUndecryptable,
     MessageUndecryptableData,
     UndecryptableReason,
     parse_event,
 )
-from gateway_contracts.events.message import MessageEvent
+from gateway_contracts.events import Arriving
 from gateway_worker.host_protocol.envelope import Event
 from gateway_worker.host_protocol.ids import ID_CHARACTERS, stand_in
 
 ARRIVALS: Final[Mapping[str, type[Any]]] = {
-    model.model_fields["type"].default: model for model in get_args(MessageEvent)
+    model.model_fields["type"].default: model for model in get_args(Arriving)
 }
 """The events that a host may tell, by their `type`: a host that is not itself any more cannot tell
 how a command has ended."""
 _DATA: Final[Mapping[str, type[BaseModel]]] = {
     name: model.model_fields["data"].annotation for name, model in ARRIVALS.items()
 }
+_RECEIVED, _SENT = "wa.message.received.v1", "wa.message.sent.v1"
+_OF_MESSAGES: Final = frozenset({_RECEIVED, _SENT})
 
 
-def arrival(event: Event, *, source: str, session_id: str) -> tuple[MessageEvent, bool]:
+def arrival(event: Event, *, source: str, session_id: str) -> tuple[Arriving, bool]:
     """Return a host's event as the contract has it, and whether it is that as the host told it.
 
     Args:
@@ -41,16 +40,12 @@ def arrival(event: Event, *, source: str, session_id: str) -> tuple[MessageEvent
         session_id: Whose it is.
     """
     raw = bytes(event.data)
-    data, fits = _data(event.type, raw)
-    if data is None:
-        unreadable = _unreadable(raw)
-        return MessageUndecryptable(source=source, subject=session_id, data=unreadable), False
-    model = ARRIVALS[event.type]
-    found: MessageEvent = model(source=source, subject=session_id, data=data)
+    type_, data, fits = _told(event.type, raw)
+    found: Arriving = ARRIVALS[type_](source=source, subject=session_id, data=data)
     return found, fits
 
 
-def forwarded(event: bytes, *, session_id: str) -> MessageEvent:
+def forwarded(event: bytes, *, session_id: str) -> Arriving:
     """Return an event as another worker has told it, which had the session when it arrived.
 
     Raises:
@@ -59,31 +54,36 @@ def forwarded(event: bytes, *, session_id: str) -> MessageEvent:
     parsed = parse_event(event)
     if parsed.subject != session_id:
         raise ValueError("it is about another session")
-    if not isinstance(
-        parsed, MessageReceived | MessageSent | MessageReceipt | MessageUndecryptable
-    ):
+    if not isinstance(parsed, Arriving):
         raise ValueError("no arrival")  # noqa: TRY004 - the type is right, the event is not
     return parsed
 
 
-def _data(event_type: str, data: bytes) -> tuple[BaseModel | None, bool]:
-    """Return an event's data and whether it is whole; None if nothing of it can be told."""
+def _told(event_type: str, data: bytes) -> tuple[str, BaseModel, bool]:
+    """Return an event's type and data, and whether it is whole.
+
+    A content that does not fit stands for itself, as a message; nothing else of it has to change.
+    """
     model = _DATA.get(event_type)
     if model is None:
-        return None, False
+        return _unreadable(data)
     try:
-        return model.model_validate_json(data), True
+        return event_type, model.model_validate_json(data), True
     except ValidationError as error:
         if any(fault["loc"][:1] != ("content",) for fault in error.errors(include_url=False)):
-            return None, False
+            return _unreadable(data)
     value = msgspec.json.decode(data)
     content = value["content"]
     kind = str(content.get("kind") if isinstance(content, dict) else None)[:ID_CHARACTERS]
     value |= {"content": {"kind": "unsupported", "message_type": kind}, "partial": True}
-    return model.model_validate_json(msgspec.json.encode(value)), False
+    if event_type not in _OF_MESSAGES:
+        event_type = _SENT if value.get("from_me") else _RECEIVED
+    model = _DATA[event_type]
+    return event_type, model.model_validate_json(msgspec.json.encode(value)), False
 
 
-def _unreadable(data: bytes) -> MessageUndecryptableData:
-    return MessageUndecryptableData(
+def _unreadable(data: bytes) -> tuple[str, BaseModel, bool]:
+    told = MessageUndecryptableData(
         message_id=stand_in(data), reason=UndecryptableReason.UNREADABLE
     )
+    return str(MessageUndecryptable.model_fields["type"].default), told, False

@@ -7,7 +7,7 @@ from functools import partial
 
 import structlog
 
-from gateway_contracts.events.message import MessageEvent
+from gateway_contracts.events import Arriving
 from gateway_worker.errors import DependencyError
 from gateway_worker.host_protocol.envelope import Event
 from gateway_worker.sessions.changes import Change, Committed
@@ -116,7 +116,7 @@ class InboundRecorder:
             futures, self._unfinished = self._unfinished, []
             _settle(futures, event.record, acknowledge)
 
-    def record_arrival(self, event: MessageEvent) -> "asyncio.Future[Committed]":
+    def record_arrival(self, event: Arriving) -> "asyncio.Future[Committed]":
         """Record an arrival; the future is cancelled if nothing of it is kept anywhere."""
         repeats = REPEATS.get(event.type)
         key = None if repeats is None else repeats(event)

@@ -5,10 +5,17 @@ An event that is not named here is announced and leaves nothing else behind.
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from gateway_contracts import MessageReceipt, MessageReceived, MessageSent, MessageUndecryptable
-from gateway_contracts.events.message import MessageEvent
+from gateway_contracts import (
+    MessageData,
+    MessageReceipt,
+    MessageReceived,
+    MessageSent,
+    MessageUndecryptable,
+)
+from gateway_contracts.events import Arriving
+from gateway_contracts.events.change import ChangeEvent
 from gateway_worker.sessions.changes import Change, Direction, MessageRow, ReceiptRow
 
 
@@ -21,15 +28,19 @@ class Rows:
 
 
 def _received(event: MessageReceived) -> Rows:
-    return Rows(message=_message(event, Direction.IN))
+    return Rows(message=_message(event.data, Direction.IN))
 
 
 def _sent(event: MessageSent) -> Rows:
-    return Rows(message=_message(event, Direction.OUT))
+    return Rows(message=_message(event.data, Direction.OUT))
 
 
-def _message(event: MessageReceived | MessageSent, direction: Direction) -> MessageRow:
-    data = event.data
+def _changed(event: ChangeEvent) -> Rows:
+    direction = Direction.OUT if event.data.from_me else Direction.IN
+    return Rows(message=_message(event.data, direction))
+
+
+def _message(data: MessageData, direction: Direction) -> MessageRow:
     return MessageRow(
         chat=data.chat,
         message_id=data.message_id,
@@ -67,15 +78,18 @@ def _of_undecryptable(event: MessageUndecryptable) -> Hashable:
     return (data.chat, data.message_id, data.sender, data.reason)
 
 
+_CHANGES: Final = tuple(str(model.model_fields["type"].default) for model in get_args(ChangeEvent))
+
 ROWS: Final[Mapping[str, Callable[[Any], Rows]]] = {
     "wa.message.received.v1": _received,
     "wa.message.sent.v1": _sent,
     "wa.message.receipt.v1": _receipt,
+    **dict.fromkeys(_CHANGES, _changed),
 }
 """By the event's `type`."""
 
-MESSAGE_TYPES: Final = frozenset({"wa.message.received.v1", "wa.message.sent.v1"})
-"""Those of messages."""
+MESSAGE_TYPES: Final = frozenset({"wa.message.received.v1", "wa.message.sent.v1", *_CHANGES})
+"""Those of messages, and of what changes some."""
 
 REPEATS: Final[Mapping[str, Callable[[Any], Hashable]]] = {
     "wa.message.receipt.v1": _of_receipt,
@@ -84,7 +98,7 @@ REPEATS: Final[Mapping[str, Callable[[Any], Hashable]]] = {
 """What an event has in common with its repeats, if the history does not know them."""
 
 
-def change_of(event: MessageEvent, *, session_id: str, epoch: int) -> Change:
+def change_of(event: Arriving, *, session_id: str, epoch: int) -> Change:
     """Return the change that records an arrival.
 
     One that is in the history already changes nothing: see `Change`.

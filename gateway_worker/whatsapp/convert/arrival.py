@@ -1,7 +1,8 @@
 """What has arrived, as an event of the contract."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from gateway_worker.host_protocol.ids import stand_in
 from gateway_worker.host_protocol.media import MediaReference
@@ -12,6 +13,9 @@ MESSAGE_RECEIPT: Final = "wa.message.receipt.v1"
 MESSAGE_UNDECRYPTABLE: Final = "wa.message.undecryptable.v1"
 UNREADABLE: Final = "unreadable"
 """The kind of a content that cannot be read, and the reason of a message of which nothing can."""
+_MOST_CHOSEN: Final = 100
+_HASH_BYTES: Final = 32
+_TAKEN_BACK: Final = {"state": "resolved"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +27,13 @@ class Arrival:
         data: The event's `data` as the contract writes it; people are `Person`s, and what is None
             may be left out.
         media: Of a message, where its file is, if it has one that can be fetched.
+        is_sealed: It is a vote: what is chosen is still to be opened.
     """
 
     type: str
     data: dict[str, Any]
     media: MediaReference | None = None
+    is_sealed: bool = False
 
     @property
     def is_partial(self) -> bool:
@@ -46,13 +52,24 @@ class Arrival:
         content: dict[str, Any] = self.data["content"]
         return content
 
-    def without_content(self) -> "Arrival | None":
+    def opened(self, chosen: Sequence[bytes] | None) -> Self:
+        """Return a vote with the hashes of what is chosen; None if nobody can tell."""
+        if chosen is None:
+            return replace(self, is_sealed=False)
+        hashes = [one.hex() for one in chosen[:_MOST_CHOSEN] if len(one) == _HASH_BYTES]
+        # What the hashes stand for is in the poll, which the history has.
+        told = {"state": "poll_unknown", "option_hashes": hashes} if hashes else _TAKEN_BACK
+        return replace(self, data={**self.data, "content": self.content | told}, is_sealed=False)
+
+    def without_content(self) -> Self | None:
         """Return a message with the name of its kind instead of what it says; None for the rest."""
         if "content" not in self.data:
             return None
         content = {"kind": "unsupported", "message_type": self.content["kind"]}
         data = {**self.data, "content": content, "partial": True}
-        return replace(self, data=data, media=None)
+        type_ = MESSAGE_SENT if data.get("from_me") else MESSAGE_RECEIVED
+        is_message = self.type in (MESSAGE_RECEIVED, MESSAGE_SENT)
+        return replace(self, type=self.type if is_message else type_, data=data, media=None)
 
 
 def unreadable(payload: bytes) -> Arrival:

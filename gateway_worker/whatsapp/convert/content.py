@@ -1,13 +1,14 @@
 """What a message says: found under its wrappers, and told by its kind or as the kind's name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from gateway_worker.host_protocol.media import MediaReference
+from gateway_worker.whatsapp.convert.envelope import envelope
 from gateway_worker.whatsapp.convert.kinds import CONVERTED, Converted
 from gateway_worker.whatsapp.convert.people import People
-from gateway_worker.whatsapp.convert.texts import message_id
-from gateway_worker.whatsapp.convert.wrappers import taken_apart
+from gateway_worker.whatsapp.convert.texts import message_id, short
+from gateway_worker.whatsapp.convert.wrappers import taken_apart, unwrapped
 
 _ANNOUNCED_PROTOCOL: Final = frozenset({"REVOKE", "MESSAGE_EDIT"})
 """The kinds of `protocolMessage` that change what a person sees; the rest is between devices."""
@@ -15,6 +16,9 @@ _VIEW_ONCE: Final = frozenset(
     {"viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension"}
 )
 """The wrappers of what may be seen once."""
+_SAYS: Final = ("text", "caption", "question", "place", "title", "name", "file_name")
+"""The fields of contents that say in a word what it is."""
+_QUOTED_CHARACTERS: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,19 +27,19 @@ class Said:
 
     Attributes:
         content: As the contract writes it.
-        quoted_id: The message that it quotes.
-        quoted_participant: Who wrote that one.
+        envelope: What is told beside the content, as the event's `data` has it.
         is_partial: Something of it was cut or left out.
         about: The library's key of the message that it is about, which is still to be told.
         media: Where its file is, if it has one that can be fetched.
+        is_sealed: It is a vote: what is chosen is still to be opened.
     """
 
     content: dict[str, Any]
-    quoted_id: str | None = None
-    quoted_participant: str | None = None
+    envelope: dict[str, Any] = field(default_factory=dict)
     is_partial: bool = False
     about: Any = None
     media: MediaReference | None = None
+    is_sealed: bool = False
 
     @classmethod
     def unsupported(cls, kind: str, *, is_partial: bool = False) -> Self:
@@ -59,18 +63,43 @@ def said(message: Any, people: People, *, is_view_once: bool = False) -> Said | 
     told = _told(_with_use(kind, value), value, people)
     if "view_once" in told.content and (is_view_once or around & _VIEW_ONCE):
         told.content["view_once"] = True
-    context = _context(value)
-    quoted = None if context is None else message_id(context.stanzaID)
+    return _said(told, _envelope(message, value, people))
+
+
+def _said(told: Converted, beside: tuple[dict[str, Any], bool] = ({}, True)) -> Said:
+    fields, is_whole = beside
     return Said(
         content=told.content,
+        envelope=fields,
+        is_partial=told.is_partial or not is_whole,
         about=told.about,
         media=told.media,
-        quoted_id=quoted,
-        quoted_participant=people.named(context.participant)
-        if quoted and context.participant
-        else None,
-        is_partial=told.is_partial or (quoted is None and bool(context and context.stanzaID)),
+        is_sealed=told.is_sealed,
     )
+
+
+def _envelope(message: Any, value: Any, people: People) -> tuple[dict[str, Any], bool]:
+    """Return what is told beside a content, and whether it is told as it is."""
+    context = _context(value)
+    fields, is_whole = ({}, True) if context is None else envelope(context, people)
+    if context is not None and "reply_to" in fields:
+        fields["reply_to"] |= _quoted(context.quotedMessage, people)
+    association = message.messageContextInfo.messageAssociation
+    if association.associationType == association.MEDIA_ALBUM:
+        album = message_id(association.parentMessageKey.ID)
+        fields |= {} if album is None else {"album_id": album}
+    return fields, is_whole
+
+
+def _quoted(message: Any, people: People) -> dict[str, Any]:
+    """Return kind and text of a message that is quoted; what that one quotes is not read."""
+    kind, value = unwrapped(message)
+    if kind is None:
+        return {}
+    content = _told(_with_use(kind, value), value, people).content
+    text = next((content[name] for name in _SAYS if content.get(name)), None)
+    told = {"kind": content["kind"]}
+    return told if text is None else told | {"text": short(text, _QUOTED_CHARACTERS)}
 
 
 def _with_use(kind: str, value: Any) -> str:
@@ -94,8 +123,7 @@ def _change(kind: str, value: Any, people: People) -> Said | None:
     name = value.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number.get(value.type)
     if name is None or name.name not in _ANNOUNCED_PROTOCOL:
         return None
-    told = _told(f"{kind}.{name.name}", value, people)
-    return Said(content=told.content, is_partial=told.is_partial, about=told.about)
+    return _said(_told(f"{kind}.{name.name}", value, people))
 
 
 def _context(value: Any) -> Any:

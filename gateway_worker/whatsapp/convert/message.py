@@ -2,13 +2,16 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from gateway_worker.host_protocol.ids import stand_in
 from gateway_worker.host_protocol.times import is_time, rfc3339_or_now
 from gateway_worker.whatsapp.convert.arrival import MESSAGE_RECEIVED, MESSAGE_SENT, Arrival
 from gateway_worker.whatsapp.convert.content import Said, said
+from gateway_worker.whatsapp.convert.kinds import EVENTS
 from gateway_worker.whatsapp.convert.people import People, address, is_address
 from gateway_worker.whatsapp.convert.references import Origin, reference
-from gateway_worker.whatsapp.convert.texts import is_message_id, message_id
+from gateway_worker.whatsapp.convert.texts import is_message_id, message_id, short
 
 STATUS_CHAT: Final = "status@broadcast"
 """Where contacts post stories; they are not addressed to the account and are not announced."""
@@ -51,6 +54,8 @@ def told(event: Any, content: Said, *, offline: bool, people: People) -> Arrival
         if source.IsFromMe
         else people.person(source.Sender, source.SenderAlt, push_name=info.Pushname)
     )
+    if verified := short(info.VerifiedName.Details.verifiedName):
+        sender = msgspec.structs.replace(sender, verified_name=verified)
     seconds = info.Timestamp // MILLISECONDS
     origin = Origin(chat=chat, sender=sender.jid, from_me=source.IsFromMe)
     whole, is_whole = _with_target(content, origin, people)
@@ -66,17 +71,17 @@ def told(event: Any, content: Said, *, offline: bool, people: People) -> Arrival
         "partial": not is_whole
         or not (is_message_id(info.ID) and is_time(seconds))
         or not (is_address(source.Chat) and is_address(source.Sender)),
+        **content.envelope,
     }
-    if content.quoted_id is not None:
-        data["reply_to"] = {
-            "message_id": content.quoted_id,
-            "participant": content.quoted_participant,
-        }
+    if (event_type := EVENTS.get(whole["kind"])) is not None:
+        data["from_me"] = source.IsFromMe
+        return Arrival(type=event_type, data=data, is_sealed=content.is_sealed)
     type_ = MESSAGE_SENT if source.IsFromMe else MESSAGE_RECEIVED
     return Arrival(type=type_, data=data, media=content.media)
 
 
 def _is_view_once(event: Any) -> bool:
+    """Whether the library has taken a message out of a wrapper that says so."""
     return bool(event.IsViewOnce or event.IsViewOnceV2 or event.IsViewOnceV2Extension)
 
 

@@ -84,7 +84,8 @@ def undecryptable(event: Any, *, people: People) -> Arrival | None:
             "chat": chat,
             "sender": sender.jid,
             "timestamp": rfc3339(seconds) if is_time(seconds) else None,
-            "reason": "undecryptable",
+            # WhatsApp keeps nothing else from linked devices, as far as anybody knows.
+            "reason": "view_once" if event.IsUnavailable else "undecryptable",
         },
     )
 

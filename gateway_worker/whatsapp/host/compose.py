@@ -1,5 +1,7 @@
 """What is to be sent as the library's messages."""
 
+from typing import Any, Final
+
 from neonize.proto.waCommon.WACommon_pb2 import MessageKey
 from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as library
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ContextInfo, Message
@@ -8,6 +10,8 @@ from gateway_worker.host_protocol.methods import SendMessage
 from gateway_worker.whatsapp.convert.kinds import COMPOSED, Composing
 from gateway_worker.whatsapp.convert.recipients import RecipientError, recipient
 from gateway_worker.whatsapp.convert.references import fill_key
+
+_EVERYBODY: Final = 1
 
 
 def compose(call: SendMessage, *, chat: str) -> Message:
@@ -35,15 +39,26 @@ def compose(call: SendMessage, *, chat: str) -> Message:
 
 
 def _context(call: SendMessage) -> ContextInfo | None:
-    quoted = call.quoted
-    if not call.mentions and quoted is None:
-        return None
     context = ContextInfo(mentionedJID=[recipient(one) for one in call.mentions])
-    if quoted is not None:
+    if call.mentions_all:
+        context.nonJIDMentions = _EVERYBODY
+    if call.forwarding_score is not None:
+        context.isForwarded, context.forwardingScore = True, call.forwarding_score
+    if (quoted := call.quoted) is not None:
         context.stanzaID = quoted.message_id
         context.participant = recipient(quoted.participant)
-        context.quotedMessage.conversation = quoted.text or ""
-    return context
+        context.quotedMessage.CopyFrom(_quoted(quoted.content))
+    return context if context.ListFields() else None
+
+
+def _quoted(content: dict[str, Any] | None) -> Message:
+    """Return what a reply shows of the message that it answers, as far as that is known."""
+    kind = None if content is None else COMPOSED.get(content["kind"])
+    if content is None or kind is None or kind.quote is None:
+        return Message(conversation="")
+    message: Message = kind.quote(content, Composing(library=library))
+    message.ClearField("messageContextInfo")  # it may have secrets of the message
+    return message
 
 
 def _key(call: SendMessage, chat: str) -> MessageKey | None:

@@ -10,26 +10,32 @@ import mmap
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from neonize import _binder as binder
 from neonize.client import NewClient
-from neonize.exc import GetUserDevicesError, UploadError
+from neonize.exc import BuildPollVoteError, GetUserDevicesError, UploadError
 from neonize.proto.Neonize_pb2 import (
     JID,
+    ArrayString,
+    BuildPollVoteReturnFunction,
     Device,
     GetJIDFromStoreReturnFunction,
     GetUserDevicesreturnFunction,
     JIDArray,
+    Message,
+    MessageInfo,
+    MessageSource,
+    ReturnFunctionWithError,
     UploadReturnFunction,
 )
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 
 from gateway_worker.host_protocol.media import MediaType
-from gateway_worker.whatsapp.convert.people import PHONE_SERVER, device_address
+from gateway_worker.whatsapp.convert.people import PHONE_SERVER, device_address, without_device
 from gateway_worker.whatsapp.host.preload import Deferred
 
 PUBLISHED_ROOT: Final = bytes.fromhex(
@@ -283,6 +289,50 @@ class Library:
         upload.errcheck = declared.errcheck
         return upload
 
+    def seal_vote(self, chat: str, *, target: Mapping[str, Any], options: Sequence[str]) -> Any:
+        """Return what is chosen in a poll, encrypted with the poll's secret from the store.
+
+        Args:
+            chat: The JID of the chat that the poll is in.
+            target: The poll: `message_id`, `participant` (who wrote it), `from_me`.
+            options: What is chosen, as the poll writes it.
+
+        Raises:
+            BuildPollVoteError: The store does not have the secret.
+        """
+        writer = target["participant"]
+        if writer.endswith(f"@{PHONE_SERVER}"):  # in keys people stand by LID
+            writer = self.lid_of(writer) or writer
+        source = MessageSource(
+            Chat=parse_jid(chat),
+            Sender=parse_jid(without_device(writer)),
+            IsFromMe=target["from_me"],
+            IsGroup=chat.endswith("@g.us"),
+        )
+        info = MessageInfo(ID=target["message_id"], MessageSource=source)
+        poll = _complete(info).SerializeToString()
+        names = ArrayString(data=options).SerializeToString()
+        said = self._native.BuildPollVote(self._client.uuid, poll, len(poll), names, len(names))
+        answer = BuildPollVoteReturnFunction.FromString(said)
+        if answer.Error:
+            raise BuildPollVoteError(answer.Error)
+        return answer.PollVote.pollUpdateMessage.vote
+
+    def open_vote(self, event: bytes) -> tuple[bytes, ...] | None:
+        """Return the hashes of what is chosen in a poll; None if the store lacks the poll's secret.
+
+        Args:
+            event: The library's bytes of the message event that brought the vote.
+        """
+        for form in _vote_forms(event):
+            # neonize's own function wants a parsed event, and takes the answer for another.
+            said = self._native.DecryptPollVote(self._client.uuid, form, len(form))
+            said = binder.consume_bytes_struct(said, None, ())
+            answer = ReturnFunctionWithError.FromString(said)
+            if not answer.Error:
+                return tuple(answer.PollVoteMessage.selectedOptions)
+        return None
+
     def logout(self) -> None:
         """Unlink this device. Raises `LogoutError`."""
         self._client.logout()
@@ -376,6 +426,30 @@ def _devices(answer: bytes) -> frozenset[str]:
     if found.Error:
         raise GetUserDevicesError(found.Error)
     return frozenset(device_address(one) for one in found.JID)
+
+
+def _complete(message: Any) -> Any:
+    """Give every required field of a protobuf message that has none the value that means none."""
+    for field in message.DESCRIPTOR.fields:
+        if field.message_type is not None:
+            if field.is_required or (not field.is_repeated and message.HasField(field.name)):
+                _complete(getattr(message, field.name)).SetInParent()
+        elif field.is_required and not message.HasField(field.name):
+            setattr(message, field.name, field.default_value)
+    return message
+
+
+def _vote_forms(event: bytes) -> Iterable[bytes]:
+    """Yield a vote's event as it is, and under the voter's other id, if there is one.
+
+    The key depends on the id that the voter's device has put in, and that may be either.
+    """
+    yield event
+    parsed = Message.FromString(event)
+    source = parsed.Info.MessageSource
+    if source.SenderAlt.User:
+        source.Sender.CopyFrom(source.SenderAlt)
+        yield parsed.SerializeToString()
 
 
 def parse_device(data: bytes) -> Any:

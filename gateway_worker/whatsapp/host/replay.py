@@ -6,20 +6,27 @@ the fork, by such a host only.
 """
 
 import sqlite3
+from collections.abc import Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from neonize.proto.Neonize_pb2 import Message
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import PollVoteMessage
 
 from gateway_worker.host_protocol.envelope import Ack, Request, Response, Start, Stop, ToHost
 from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.people import People, PhoneOf, without_device
+from gateway_worker.whatsapp.convert.votes import open_vote
 from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.host.spool_sender import SpoolSender
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 
 _PHONE: Final = "SELECT pn FROM whatsmeow_lid_map WHERE lid = ?"
+_SECRETS: Final = "SELECT sender_jid, key FROM whatsmeow_message_secrets WHERE message_id = ?"
 _DEVICES: Final = "SELECT jid, lid, push_name, business_name FROM whatsmeow_device"
 
 
@@ -37,6 +44,7 @@ def replay(*, start: Start, channel: BlockingChannel, spool: Spool) -> None:
         send=channel.send,
         in_flight=start.in_flight,
         quarantine=Quarantine(directory=Path(start.directory)),
+        open_vote=partial(_open_vote, store),
     )
     sender.send_waiting()
     while spool.pending:
@@ -86,6 +94,15 @@ def _phone_of(store: Path | None) -> PhoneOf:
         return known[lid]
 
     return phone_of
+
+
+def _open_vote(store: Path | None, event: bytes) -> Sequence[bytes] | None:
+    def secret_of(message_id: str) -> Sequence[tuple[str, bytes]]:
+        rows: Iterable[tuple[Any, ...]] = _rows(store, _SECRETS, message_id)
+        return [(without_device(writer), secret) for writer, secret in rows]
+
+    opened = open_vote(Message.FromString(event), secret_of=secret_of)
+    return None if opened is None else PollVoteMessage.FromString(opened).selectedOptions
 
 
 def _own(store: Path | None, resume_jid: str | None) -> Person | None:

@@ -126,6 +126,8 @@ class Sender:
             raise SendFailedError(GIVEN_UP)
         if target.to != to:  # a key in it names the chat
             message = compose(call, chat=target.to)
+        if message.HasField("pollUpdateMessage"):
+            self._seal(message.pollUpdateMessage.vote, call, chat=target.to)
         return self._hand_over(request.command_id, target, message)
 
     def chats(self, request: Request) -> Chats:
@@ -248,6 +250,21 @@ class Sender:
             return question()
         except Exception as error:  # noqa: BLE001 - the library's errors differ by their text only
             raise SendFailedError(query_failure(str(error), LOOK_UP)) from None
+
+    def _seal(self, vote: Any, call: SendMessage, *, chat: str) -> None:
+        """Fill in what is chosen in a poll, encrypted with the poll's secret.
+
+        Raises:
+            SendFailedError: The device does not have it.
+        """
+        try:
+            sealed = self._library.seal_vote(
+                chat, target=call.content["target"], options=call.content["options"]
+            )
+        except Exception:  # noqa: BLE001 - the library's errors differ by their text only
+            detail = "this device has not got the poll itself, so that it cannot vote"
+            raise SendFailedError(Failure(kind=FailureKind.INVALID, detail=detail)) from None
+        vote.CopyFrom(sealed)
 
     # The message.
 

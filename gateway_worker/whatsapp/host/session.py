@@ -156,6 +156,7 @@ class HostSession:
             send=self._send,
             in_flight=start.in_flight,
             quarantine=Quarantine(directory=Path(start.directory)),
+            open_vote=library.open_vote,
         )
 
     def run(self) -> None:

@@ -1,6 +1,6 @@
 """From the spool to the worker: records become events, acknowledgements free the spool."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -16,6 +16,8 @@ from gateway_worker.whatsapp.host.spool import Spool
 
 _ENCODER: Final = msgspec.json.Encoder()
 
+OpenVote = Callable[[bytes], Sequence[bytes] | None]
+
 
 class SpoolSender:
     """Sends records in order, a limited number ahead of their acknowledgements.
@@ -26,6 +28,8 @@ class SpoolSender:
         send: Sends a frame to the worker. Raises `WireError` if it cannot be written.
         in_flight: How many records may wait for their acknowledgement.
         quarantine: Keeps what cannot be told as it is.
+        open_vote: Returns the hashes of what is chosen in a vote, from the library's bytes of its
+            event; None if that cannot be told.
     """
 
     def __init__(
@@ -36,8 +40,10 @@ class SpoolSender:
         send: Callable[[FromHost], None],
         in_flight: int,
         quarantine: Quarantine,
+        open_vote: OpenVote,
     ) -> None:
         self._spool = spool
+        self._open_vote = open_vote
         self._quarantine = quarantine
         self._people = people
         self._send = send
@@ -96,7 +102,10 @@ class SpoolSender:
         except Exception as error:  # noqa: BLE001 - one bad record must not hold up the rest
             self._set_aside(record, type(error).__name__)
             return _present(event.salvage(record, self._people))
-        arrivals = _present(found)
+        arrivals = tuple(
+            one.opened(self._open_vote(record.payload)) if one.is_sealed else one
+            for one in _present(found)
+        )
         if any(arrival.is_partial for arrival in arrivals):
             self._set_aside(record, "it does not fit")
         return arrivals

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import pytest
 import pytest_asyncio
 
 from gateway_contracts import (
     ErrorCode,
+    MessageEdited,
+    MessageReaction,
     MessageReceived,
+    MessageRevoked,
     MessageSend,
     MessageSendData,
-    MessageSent,
     SentInfo,
 )
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.phones.values import ChatMessage
 from tests.e2e.harness import Gateway
 
+Change = TypeVar("Change", MessageEdited, MessageReaction, MessageRevoked)
 EMOJI = "\N{THUMBS UP SIGN}"
 
 
@@ -74,10 +78,14 @@ class Talk:
             MessageReceived, self.name, lambda event: event.data.message_id == message_id
         )
 
-    async def told(self, message_id: str) -> dict[str, Any]:
-        """Return the content of a message of the other phone as the backend is told of it."""
-        event = await self.received(message_id)
-        assert not event.data.partial
+    async def told(
+        self, event_type: type[Change], message_id: str, *, from_me: bool = False
+    ) -> dict[str, Any]:
+        """Return the content of what changes something as the backend is told of it."""
+        event = await self.gateway.backend.expect(
+            event_type, self.name, lambda event: event.data.message_id == message_id
+        )
+        assert (event.data.partial, event.data.from_me) == (False, from_me)
         return event.data.content.model_dump(mode="json")
 
     def reference(self, message_id: str, *, from_me: bool) -> dict[str, Any]:
@@ -128,13 +136,11 @@ async def test_reactions(talk: Talk) -> None:
     assert (shown.kind, shown.text, shown.target_id) == ("reaction", "", theirs)
 
     expected = {"kind": "reaction", "target": talk.reference(ours, from_me=True), "emoji": EMOJI}
-    assert await talk.told(await talk.other.react(ours, EMOJI)) == expected
-    assert await talk.told(await talk.other.react(ours, "")) == {**expected, "emoji": ""}
+    told = partial(talk.told, MessageReaction)
+    assert await told(await talk.other.react(ours, EMOJI)) == expected
+    assert await told(await talk.other.react(ours, "")) == {**expected, "emoji": ""}
     mine = await talk.phone.react(await arrived(talk.phone, theirs), EMOJI)
-    event = await talk.gateway.backend.expect(
-        MessageSent, talk.name, lambda event: event.data.message_id == mine
-    )
-    assert event.data.content.model_dump(mode="json") == {
+    assert await told(mine, from_me=True) == {
         **expected,
         "target": talk.reference(theirs, from_me=False),
     }
@@ -157,17 +163,15 @@ async def test_edits(talk: Talk) -> None:
     failed = await talk.gateway.fail(talk.command(content))
     assert failed.data.error.code is ErrorCode.INVALID_COMMAND
 
-    assert await talk.told(await talk.other.edit(theirs, "hello you")) == {
+    told = partial(talk.told, MessageEdited)
+    assert await told(await talk.other.edit(theirs, "hello you")) == {
         "kind": "edit",
         "target": talk.reference(theirs, from_me=False),
         "text": "hello you",
         "mentions": [],
     }
     change = await talk.phone.edit(await arrived_own(talk.phone, ours), "hello again")
-    event = await talk.gateway.backend.expect(
-        MessageSent, talk.name, lambda event: event.data.message_id == change
-    )
-    assert event.data.content.model_dump(mode="json") == {
+    assert await told(change, from_me=True) == {
         "kind": "edit",
         "target": talk.reference(ours, from_me=True),
         "text": "hello again",
@@ -190,24 +194,80 @@ async def test_revocations(talk: Talk) -> None:
     assert failed.data.error.code is ErrorCode.INVALID_COMMAND
 
     expected = {"kind": "revoke", "target": talk.reference(theirs, from_me=False)}
-    assert await talk.told(await talk.other.revoke(theirs)) == expected
+    assert await talk.told(MessageRevoked, await talk.other.revoke(theirs)) == expected
 
 
 async def test_a_reply_quotes_what_a_message_says_now(talk: Talk) -> None:
     """Its edited text; nothing of what was deleted."""
     theirs = await talk.other.send_text(talk.phone.number, "helo")
     await talk.received(theirs)
-    await talk.received(await talk.other.edit(theirs, "hello"))
+    await talk.told(MessageEdited, await talk.other.edit(theirs, "hello"))
     answer = {"kind": "text", "text": "hello you"}
     quoting = {"reply_to": {"message_id": theirs}}
 
     sent = await talk.gateway.succeed(talk.command(answer, **quoting))
     context = (await talk.shown(sent)).content["extendedTextMessage"]["contextInfo"]
     assert context["quotedMessage"] == {"conversation": "hello"}
-    await talk.received(await talk.other.revoke(theirs))
+    await talk.told(MessageRevoked, await talk.other.revoke(theirs))
     sent = await talk.gateway.succeed(talk.command(answer, **quoting))
     context = (await talk.shown(sent)).content["extendedTextMessage"]["contextInfo"]
     assert context["quotedMessage"] == {"conversation": ""}
+
+
+async def test_a_reply_to_a_place_is_told_with_what_it_quotes(talk: Talk) -> None:
+    """Both ways: with kind and text, and who wrote it."""
+    place = {"kind": "location", "latitude": 52.5, "longitude": 13.4, "place": "Harbour"}
+    ours = await talk.send(place)
+    answer = await talk.other.send_text(
+        talk.phone.number, "there?", reply_to=await talk.shown(ours)
+    )
+
+    event = await talk.received(answer)
+    quoting = {"reply_to": {"message_id": answer}}
+    place_of_answer = talk.command({**place, "place": "Pier"}, **quoting)
+    shown = await talk.shown(await talk.gateway.succeed(place_of_answer))
+
+    assert event.data.reply_to is not None
+    assert event.data.reply_to.model_dump() == {
+        "message_id": ours.message_id,
+        "participant": talk.me,
+        "from_me": True,
+        "kind": "location",
+        "text": "Harbour",
+    }
+    context = shown.content["locationMessage"]["contextInfo"]
+    assert context["quotedMessage"] == {"conversation": "there?"}
+    again = talk.command(place, reply_to={"message_id": ours.message_id})
+    shown = await talk.shown(await talk.gateway.succeed(again))
+    quoted = shown.content["locationMessage"]["contextInfo"]["quotedMessage"]
+    assert quoted["locationMessage"]["name"] == "Harbour"
+
+
+async def test_a_forward(talk: Talk) -> None:
+    """What a message says now goes to somebody else, and who gets one is told how often."""
+    theirs = await talk.other.send_text(talk.phone.number, "helo all")
+    await talk.received(theirs)
+    await talk.told(MessageEdited, await talk.other.edit(theirs, "hello all"))
+    third = await talk.gateway.sandbox.add_phone()
+    message = {"chat": talk.chat, "message_id": theirs}
+    command = talk.command({"kind": "forward", "message": message, "score": 5})
+    command = command.model_copy(
+        update={"data": command.data.model_copy(update={"to": third.number})}
+    )
+
+    sent = await talk.gateway.succeed(command)
+
+    assert isinstance(sent, SentInfo)
+    shown = (await arrived(third, sent.message_id)).content["extendedTextMessage"]
+    assert shown["text"] == "hello all"
+    assert shown["contextInfo"] == {"isForwarded": True, "forwardingScore": 5}
+    back = await third.send_content(talk.phone.number, {"extendedTextMessage": shown})
+    forwarded = (await talk.received(back)).data.forwarded
+    assert forwarded is not None
+    assert (forwarded.score, forwarded.many) == (5, True)
+    unknown = {"kind": "forward", "message": {**message, "message_id": "3EB0FFFFFFFFFFFFFFFF"}}
+    failed = await talk.gateway.fail(talk.command(unknown))
+    assert failed.data.error.errors[0].pointer == "/data/content/message/message_id"
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,11 @@ async def test_a_reply_with_mentions_both_ways(stage: Stage, shop: Account) -> N
             to=ben.number,
             text=f"then @{carl.number}",
             mentions=(carl.number,),
-            quoted=Quote(message_id=reply.message_id, participant=reply.sender.jid, text="does"),
+            quoted=Quote(
+                message_id=reply.message_id,
+                participant=reply.sender.jid,
+                content={"kind": "text", "text": "does"},
+            ),
         )
     )
     answer = await ben.inbox.wait_for(

@@ -55,8 +55,13 @@ def test_a_reply_with_mentions() -> None:
             **text("@900 does"),
             "mentions": ["4915550009@s.whatsapp.net", "901@lid", "4915550001@s.whatsapp.net"],
         },
-        quoted_id="3EB0Q",
-        quoted_participant="4915550009@s.whatsapp.net",
+        envelope={
+            "reply_to": {
+                "message_id": "3EB0Q",
+                "participant": "4915550009@s.whatsapp.net",
+                "from_me": False,
+            }
+        },
     )
     assert said(message, PEOPLE) == expected
 
@@ -88,7 +93,7 @@ def test_wrappers_without_end() -> None:
     ("message", "kind"),
     [
         (e2e.Message(productMessage=e2e.ProductMessage(body="look")), "productMessage"),
-        (e2e.Message(pollCreationMessage=e2e.PollCreationMessage(name="?")), "pollCreationMessage"),
+        (e2e.Message(invoiceMessage=e2e.InvoiceMessage(note="?")), "invoiceMessage"),
     ],
 )
 def test_other_kinds_are_named(message: Any, kind: str) -> None:
@@ -110,7 +115,9 @@ def test_an_image_that_answers() -> None:
         found = said(message, PEOPLE)
 
         assert found is not None
-        assert (found.quoted_id, found.quoted_participant) == ("3EB0Q", "9@lid")
+        assert found.envelope == {
+            "reply_to": {"message_id": "3EB0Q", "participant": "9@lid", "from_me": False}
+        }
 
 
 @pytest.mark.parametrize(

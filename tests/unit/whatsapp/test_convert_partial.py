@@ -15,6 +15,7 @@ from gateway_worker.whatsapp.convert.arrival import (
     MESSAGE_SENT,
     MESSAGE_UNDECRYPTABLE,
 )
+from gateway_worker.whatsapp.convert.kinds import EVENTS
 from gateway_worker.whatsapp.convert.message import message
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.receipt import receipt
@@ -262,4 +263,5 @@ def test_types_of_events_are_the_contract_s() -> None:
         MESSAGE_SENT,
         MESSAGE_RECEIPT,
         MESSAGE_UNDECRYPTABLE,
+        *EVENTS.values(),
     }

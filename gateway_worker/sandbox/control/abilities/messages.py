@@ -36,6 +36,24 @@ async def react(phone: Phone, message_id: str, body: models.Emoji) -> models.Sen
     return models.Sent(message_id=await phone.react(message_id, body.emoji))
 
 
+async def send_poll(phone: Phone, body: models.NewPoll) -> models.Sent:
+    """Ask a question with answers to choose from; returns the message id."""
+    message_id = await phone.send_poll(
+        body.to, body.question, body.options, selectable_count=body.selectable_count
+    )
+    return models.Sent(message_id=message_id)
+
+
+async def vote(phone: Phone, message_id: str, body: models.Choice) -> models.Sent:
+    """Vote in a poll; no options take the vote back. Returns the id of the vote."""
+    return models.Sent(message_id=await phone.vote(message_id, body.options))
+
+
+def show_choice(phone: Phone, message_id: str) -> models.Choice:
+    """Show what somebody has chosen in a poll that the phone knows, by the id of the vote."""
+    return models.Choice(options=phone.chosen_in(message_id))
+
+
 async def edit(phone: Phone, message_id: str, body: models.NewText) -> models.Sent:
     """Replace the text of a message of this account; returns the id of the change."""
     return models.Sent(message_id=await phone.edit(message_id, body.text))
@@ -66,6 +84,21 @@ OPERATIONS: Final = (
         status=201,
         returns="message_id",
     ),
+    Operation(
+        name="send_poll",
+        route="POST /phones/{number}/polls",
+        run=send_poll,
+        status=201,
+        returns="message_id",
+    ),
+    Operation(
+        name="vote",
+        route=f"POST {MESSAGES}/{{message_id}}/votes",
+        run=vote,
+        status=201,
+        returns="message_id",
+    ),
+    Operation(name="choice", route=f"GET {MESSAGES}/{{message_id}}/choice", run=show_choice),
     Operation(name="edit", route=f"PUT {MESSAGES}/{{message_id}}", run=edit, returns="message_id"),
     Operation(
         name="revoke", route=f"DELETE {MESSAGES}/{{message_id}}", run=revoke, returns="message_id"

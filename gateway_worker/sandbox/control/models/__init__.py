@@ -24,11 +24,13 @@ from gateway_worker.sandbox.control.models.logs import (
     ReceiptView,
 )
 from gateway_worker.sandbox.control.models.messages import (
+    Choice,
     ContentView,
     Emoji,
     MessageIds,
     NewContent,
     NewMessage,
+    NewPoll,
     NewText,
     Sent,
 )
@@ -63,6 +65,7 @@ from gateway_worker.sandbox.control.models.stanzas import (
 
 __all__ = [
     "Body",
+    "Choice",
     "CompanionView",
     "ContentView",
     "DeviceQuery",
@@ -85,6 +88,7 @@ __all__ = [
     "NewContent",
     "NewMessage",
     "NewPhone",
+    "NewPoll",
     "NewText",
     "PhoneChange",
     "PhoneList",

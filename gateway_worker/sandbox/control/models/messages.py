@@ -41,6 +41,21 @@ class Emoji(Body):
     emoji: str
 
 
+class NewPoll(Body):
+    """Ask a question with answers to choose from; see `Phone.send_poll`."""
+
+    to: str
+    question: str
+    options: tuple[str, ...] = Field(min_length=1)
+    selectable_count: int = Field(1, ge=0, description="how many one may choose; 0: any number")
+
+
+class Choice(Body):
+    """What is chosen in a poll; nothing if the vote was taken back."""
+
+    options: tuple[str, ...]
+
+
 class NewText(Body):
     """The text that replaces an earlier one."""
 

@@ -22,6 +22,7 @@ from gateway_worker.storage.db.changes.columns import (
     session_columns,
 )
 from gateway_worker.storage.db.changes.steps import NOBODY, Sender, Step, live, segments
+from gateway_worker.storage.db.changes.votes import name_votes
 from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
 from gateway_worker.storage.db.leases import LOCK_ROOM
 
@@ -139,6 +140,7 @@ class PostgresChangeStore:
             if step.change.epoch is not None:
                 locked = sessions.get(step.change.session_id)
                 step.fenced = locked is None or locked.epoch != step.change.epoch
+        await name_votes(connection, list(live(steps)))
         await self._take_up(connection, steps)
         await self._write_events(connection, steps, sessions)
         await self._delete(connection, steps)

@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Convert, Converted, Kind
 
-__all__ = ["COMPOSED", "CONVERTED", "KINDS", "Composing", "Converted", "Kind"]
+__all__ = ["COMPOSED", "CONVERTED", "EVENTS", "KINDS", "Composing", "Converted", "Kind"]
 
 _SHARED: Final = "kind"
 """The module that is no kind."""
@@ -31,3 +31,8 @@ CONVERTED: Final[Mapping[str, Convert]] = {
     field: convert for kind in KINDS for field, convert in kind.fields.items()
 }
 """How the library's field of each kind is told, by its name in `Message`."""
+
+EVENTS: Final[Mapping[str, str]] = {
+    kind.name: kind.event for kind in KINDS if kind.event is not None
+}
+"""What kinds arrive as that are no message, by the contract's name."""

@@ -56,5 +56,6 @@ def _converted(cards: Sequence[Any]) -> Converted:
 KIND: Final = Kind(
     name="contact",
     compose=_compose,
+    quote=_compose,
     fields={"contactMessage": _one, "contactsArrayMessage": _several},
 )

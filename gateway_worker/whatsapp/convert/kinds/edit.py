@@ -56,6 +56,7 @@ def _convert(value: Any, people: People) -> Converted:
     if kind is not None and kind in text.KIND.fields:
         new = text.KIND.fields[kind](edited, people)
         content, is_partial = {**new.content, "kind": "edit"}, new.is_partial
+        content.pop("mention_all", None)
     elif isinstance(getattr(edited, "caption", None), str | bytes):
         told, is_whole = caption_of(edited, people)
         mentions = {"mentions": told["mentions"]} if told["mentions"] else {}
@@ -66,4 +67,9 @@ def _convert(value: Any, people: People) -> Converted:
     return Converted(content=content, is_partial=is_partial, about=key)
 
 
-KIND: Final = Kind(name="edit", compose=_compose, fields={_FIELD: _convert})
+KIND: Final = Kind(
+    name="edit",
+    compose=_compose,
+    fields={_FIELD: _convert},
+    event="wa.message.edited.v1",
+)

@@ -21,12 +21,14 @@ class Converted:
         about: The library's key of the message that it is about; it becomes `target` of the
             content. None for what stands for itself.
         media: Where its file is, if it has one that can be fetched.
+        is_sealed: It is a vote: what is chosen is still to be opened.
     """
 
     content: dict[str, Any]
     is_partial: bool = False
     about: Any = None
     media: MediaReference | None = None
+    is_sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,14 @@ class Kind:
         compose: Makes what is sent; None for what only arrives.
         fields: The fields of the library's `Message` in which it arrives; of one with several uses
             `field.USE`: of `protocolMessage` by the name of its `type`, of `audioMessage` `PTT`.
+        quote: Makes what a reply to it shows, of a content that has arrived; None if that is
+            nothing.
+        event: The event's `type` of what is no message to be shown but changes something; None for
+            `message.received` and `message.sent`.
     """
 
     name: str
     compose: Compose | None
     fields: Mapping[str, Convert]
+    quote: Compose | None = None
+    event: str | None = None

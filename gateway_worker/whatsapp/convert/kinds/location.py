@@ -41,4 +41,6 @@ def _bounded(degrees: float, most: float) -> float:
     return 0.0 if math.isnan(degrees) else max(-most, min(most, degrees))
 
 
-KIND: Final = Kind(name="location", compose=_compose, fields={"locationMessage": _convert})
+KIND: Final = Kind(
+    name="location", compose=_compose, quote=_compose, fields={"locationMessage": _convert}
+)

@@ -27,4 +27,9 @@ def _convert(value: Any, _people: People) -> Converted:
     )
 
 
-KIND: Final = Kind(name="reaction", compose=_compose, fields={"reactionMessage": _convert})
+KIND: Final = Kind(
+    name="reaction",
+    compose=_compose,
+    fields={"reactionMessage": _convert},
+    event="wa.message.reaction.v1",
+)

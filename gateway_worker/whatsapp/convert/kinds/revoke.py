@@ -22,4 +22,9 @@ def _convert(value: Any, _people: People) -> Converted:
     return Converted(content={"kind": "revoke"}, about=key)
 
 
-KIND: Final = Kind(name="revoke", compose=_compose, fields={"protocolMessage.REVOKE": _convert})
+KIND: Final = Kind(
+    name="revoke",
+    compose=_compose,
+    fields={"protocolMessage.REVOKE": _convert},
+    event="wa.message.revoked.v1",
+)

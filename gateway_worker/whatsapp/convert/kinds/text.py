@@ -23,15 +23,17 @@ def _plain(value: Any, _people: People) -> Converted:
 def _extended(value: Any, people: People) -> Converted:
     text, is_whole = written(value.text)
     mentions, are_all = mentioned(value, people)
-    content = {"kind": "text", "text": text}
-    return Converted(
-        content={**content, "mentions": mentions} if mentions else content,
-        is_partial=not (is_whole and are_all),
-    )
+    content: dict[str, Any] = {"kind": "text", "text": text}
+    if mentions:
+        content["mentions"] = mentions
+    if value.contextInfo.nonJIDMentions:
+        content["mention_all"] = True
+    return Converted(content=content, is_partial=not (is_whole and are_all))
 
 
 KIND: Final = Kind(
     name="text",
     compose=_compose,
+    quote=_compose,
     fields={"conversation": _plain, "extendedTextMessage": _extended},
 )

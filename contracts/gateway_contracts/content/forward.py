@@ -1,0 +1,34 @@
+"""A message of any chat, once more."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from gateway_contracts.model import Jid, MessageId, WireModel
+
+
+class ForwardedMessage(WireModel):
+    """The message that is forwarded: one in the session's history."""
+
+    chat: Jid = Field(description="The chat that it is in, as its event or outcome names it.")
+    message_id: MessageId
+    participant: Jid | None = Field(
+        None, description="Who wrote it; needed if two members of a group have used the id."
+    )
+
+
+class ForwardToSend(WireModel):
+    """Send what a message says now to somebody else, shown as forwarded.
+
+    It becomes a message of the kind that it forwards, and is that in the history.
+    """
+
+    kind: Literal["forward"] = "forward"
+    message: ForwardedMessage
+    score: int = Field(
+        1,
+        ge=1,
+        le=127,
+        description="How often it was passed on, this time included: one more than "
+        "`forwarded.score` of the message's event.",
+    )

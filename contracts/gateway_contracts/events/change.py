@@ -1,0 +1,80 @@
+"""Events of what is about another message, or about the chat: they are no messages to be shown.
+
+Each has the one kind of content that it is named after. On the way they are messages, with an id of
+their own, and `message.sent` and `message.received` in one: `from_me` tells which.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from gateway_contracts.content.edit import EditContent
+from gateway_contracts.content.poll_vote import PollVoteContent
+from gateway_contracts.content.reaction import ReactionContent
+from gateway_contracts.content.revoke import RevokeContent
+from gateway_contracts.envelope import SessionEventEnvelope
+from gateway_contracts.events.message import MessageData
+
+
+class ChangeData(MessageData):
+    """What changes something, as it stands in a chat."""
+
+    from_me: bool = Field(
+        description="The account's owner did it, on the phone or on another linked device."
+    )
+
+
+class MessageEditedData(ChangeData):
+    """A message's new text."""
+
+    content: EditContent
+
+
+class MessageEdited(SessionEventEnvelope):
+    """The writer of a message has given it another text or caption."""
+
+    type: Literal["wa.message.edited.v1"] = "wa.message.edited.v1"
+    data: MessageEditedData
+
+
+class MessageRevokedData(ChangeData):
+    """A message that is gone. Who claims to have written it is `content.target.participant`."""
+
+    content: RevokeContent
+
+
+class MessageRevoked(SessionEventEnvelope):
+    """A message was deleted for everyone, by `sender`: its writer, or in a group an admin."""
+
+    type: Literal["wa.message.revoked.v1"] = "wa.message.revoked.v1"
+    data: MessageRevokedData
+
+
+class MessageReactionData(ChangeData):
+    """An emoji beside a message, or none any more."""
+
+    content: ReactionContent
+
+
+class MessageReaction(SessionEventEnvelope):
+    """Somebody has reacted to a message, or taken the reaction back."""
+
+    type: Literal["wa.message.reaction.v1"] = "wa.message.reaction.v1"
+    data: MessageReactionData
+
+
+class PollVoteData(ChangeData):
+    """A vote in a poll."""
+
+    content: PollVoteContent
+
+
+class PollVote(SessionEventEnvelope):
+    """Somebody has voted in a poll, or taken the vote back."""
+
+    type: Literal["wa.poll.vote.v1"] = "wa.poll.vote.v1"
+    data: PollVoteData
+
+
+ChangeEvent = MessageEdited | MessageRevoked | MessageReaction | PollVote
+"""Every event of this family."""

@@ -1,0 +1,123 @@
+"""What a message says: as a host is asked to send it, and as the history has it."""
+
+import json
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from gateway_contracts import (
+    Content,
+    ContentToSend,
+    EditContent,
+    ForwardToSend,
+    PollContent,
+    PollVoteToSend,
+    RevokeContent,
+    TextContent,
+)
+from gateway_contracts.content import SENDABLE_KINDS
+from gateway_worker.commands.handlers.targets import Target
+from gateway_worker.errors import InvalidCommandError
+from gateway_worker.sessions.changes import MessageRow
+
+_ARRIVING: Final[TypeAdapter[Content]] = TypeAdapter(Content)
+_GROUP: Final = "@g.us"
+_MOST_QUOTED: Final = 65_536
+"""How long the JSON of a content may be that a reply repeats."""
+_NOT_FORWARDED: Final = frozenset({"poll"})
+"""Kinds that WhatsApp's apps do not forward either: votes belong to one chat."""
+
+
+def now(row: MessageRow) -> Content | None:
+    """Return what a message says now; None if it was deleted."""
+    match row.change:
+        case RevokeContent():
+            return None
+        case EditContent(text=text, mentions=mentions) if isinstance(row.content, TextContent):
+            return TextContent(text=text, mentions=mentions)
+        case EditContent(text=text) if "caption" in type(row.content).model_fields:
+            return row.content.model_copy(update={"caption": text})
+        case _:
+            return row.content
+
+
+def quotable(row: MessageRow) -> dict[str, Any] | None:
+    """Return what a reply quotes of a message; None if it was deleted, or is too long for that."""
+    content = now(row)
+    if content is None:
+        return None
+    quoted = content.model_dump(mode="json", exclude_none=True)
+    return quoted if len(json.dumps(quoted)) <= _MOST_QUOTED else None
+
+
+def forwardable(row: MessageRow | None) -> Content:
+    """Return what of a message is to be sent to somebody else.
+
+    Raises:
+        InvalidCommandError: The history does not have it, it was deleted, or it is of a kind that
+            is not forwarded.
+    """
+    content = None if row is None else now(row)
+    if content is None:
+        raise InvalidCommandError(
+            "the session's history does not have this message, or it was deleted",
+            pointer="/data/content/message/message_id",
+        )
+    is_sendable = content.kind in SENDABLE_KINDS and content.kind not in _NOT_FORWARDED
+    if not is_sendable or "target" in type(content).model_fields:
+        raise InvalidCommandError(
+            "a message of this kind cannot be forwarded", pointer="/data/content/message"
+        )
+    return content
+
+
+def stored_content(
+    content: ContentToSend, *, chat: str, target: Target | None = None, forwarded: Content | None
+) -> Content:
+    """Return what the history has of a content that was sent: what would have arrived.
+
+    Args:
+        content: What was sent.
+        chat: Where to.
+        target: The message that it is about, as far as that is known.
+        forwarded: What was forwarded, if it was that.
+    """
+    if isinstance(content, ForwardToSend):
+        return forwarded or _FORGOTTEN
+    told = content.model_dump()
+    if "target" in told:
+        told["target"] = {**told["target"], **(target.fields() if target else {}), "chat": chat}
+    return _ARRIVING.validate_python(told)
+
+
+_FORGOTTEN: Final = _ARRIVING.validate_python({"kind": "unsupported", "message_type": "forward"})
+"""For what was forwarded and is not in the history any more."""
+
+
+def mentions_all(to: str, content: dict[str, Any]) -> bool:
+    """Take from a content whether it names everybody.
+
+    Raises:
+        InvalidCommandError: There is no group to name.
+    """
+    is_asked: bool = content.pop("mention_all", False)
+    if is_asked and not to.endswith(_GROUP):
+        raise InvalidCommandError(
+            "only in a group everybody can be named", pointer="/data/content/mention_all"
+        )
+    return is_asked
+
+
+def check_vote(content: ContentToSend, target: Target) -> None:
+    """Refuse a vote for what is no option of the poll, as far as the history has the poll.
+
+    Raises:
+        InvalidCommandError: It is not, or the message is no poll.
+    """
+    if not isinstance(content, PollVoteToSend) or target.row is None:
+        return
+    poll = target.row.content
+    if not isinstance(poll, PollContent):
+        raise InvalidCommandError("the message is no poll", pointer="/data/content/target")
+    if not set(content.options) <= set(poll.options):
+        raise InvalidCommandError("the poll has no such option", pointer="/data/content/options")
