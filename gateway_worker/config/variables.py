@@ -110,6 +110,22 @@ VARIABLES: Final = (
         },
     ),
     *_of(
+        "media",
+        {
+            "MEDIA_URL_ALLOWED_HOSTS": "url_allowed_hosts",
+            "MEDIA_URL_PRIVATE_HOSTS": "url_private_hosts",
+            "MEDIA_URL_PORTS": "url_ports",
+            "MEDIA_EGRESS_PROXY": "egress_proxy",
+            "MEDIA_EGRESS_PROXY_RESOLVES": "egress_proxy_resolves",
+            "MEDIA_MAX_IMAGE_BYTES": "max_image_bytes",
+            "MEDIA_MAX_VIDEO_BYTES": "max_video_bytes",
+            "MEDIA_MAX_AUDIO_BYTES": "max_audio_bytes",
+            "MEDIA_MAX_VOICE_BYTES": "max_voice_bytes",
+            "MEDIA_MAX_STICKER_BYTES": "max_sticker_bytes",
+            "MEDIA_MAX_DOCUMENT_BYTES": "max_document_bytes",
+        },
+    ),
+    *_of(
         "whatsapp",
         {
             "SEND_TIMEOUT_SECONDS": "send_timeout_seconds",
