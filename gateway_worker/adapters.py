@@ -7,6 +7,7 @@ from typing import TypeVar
 from gateway_worker.broker.client import Broker
 from gateway_worker.config import Settings
 from gateway_worker.errors import ConfigurationError
+from gateway_worker.media.arriving.media_host import MediaHost
 from gateway_worker.runtime.budget import StopBudget
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.storage.cache.client import Cache
@@ -42,6 +43,7 @@ class Adapters:
     objects: Objects
     streams: Streams
     snapshots: Snapshots
+    media_host: MediaHost
     hosts: HostProcesses
 
 
@@ -78,8 +80,19 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopB
             register=PostgresCopyRegister(database=database),
             fleet=fleet,
         ),
+        media_host=await enter(_media_host(settings), "media host"),
         broker=await enter(Broker.open(settings.broker, worker_id=settings.worker_id), "RabbitMQ"),
         hosts=await enter(HostProcesses(settings.whatsapp), "hosts"),
+    )
+
+
+def _media_host(settings: Settings) -> AbstractAsyncContextManager[MediaHost]:
+    """Return the way to WhatsApp's media host, which is that of the sessions' hosts."""
+    whatsapp = settings.whatsapp
+    return MediaHost.open(
+        proxy_of=lambda _session_id: whatsapp.sandbox_proxy_url,
+        ca_file=whatsapp.sandbox_ca_file,
+        connections=settings.media.parallel,
     )
 
 

@@ -36,6 +36,7 @@ _FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 _COMMANDS: Final = (
     0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 20, 45, 75
 )  # fmt: skip
+_TRANSFERS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -96,6 +97,11 @@ class Metrics:
         refused_waiting: Those that are not told yet.
         held_aside: Sessions whose changes or commands the database does not take now.
         partial_records: What WhatsApp sent and could be told in part only, or not at all.
+        media_files: Files that came with messages and were fetched.
+        media_bytes: Their bytes, without those that were there already.
+        media_seconds: How long it took to fetch one.
+        media_failures: Attempts to fetch one that failed, by the code of the reason.
+        media_waiting: Files that are to be fetched, or are being fetched.
         unsupported_arrivals: What a host told and does not fit the contract.
         lease_lapses: Times that the lease could not be renewed, so that all hosts were stopped.
         taken_over: Sessions taken over from dead workers.
@@ -157,6 +163,11 @@ class Metrics:
     refused_waiting: Gauge
     held_aside: Gauge
     partial_records: Counter
+    media_files: Counter
+    media_bytes: Counter
+    media_seconds: Histogram
+    media_failures: Counter
+    media_waiting: Gauge
     unsupported_arrivals: Counter
     lease_lapses: Counter
     taken_over: Counter
@@ -317,6 +328,15 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         "held_aside": make.gauge(
             "sessions_held_aside", "Sessions that wait alone: the database does not take theirs."
         ),
+        "media_files": make.counter("media_files", "Files of messages that were fetched."),
+        "media_bytes": make.counter("media_bytes", "Bytes of files that were fetched."),
+        "media_seconds": make.histogram(
+            "media_duration_seconds", "How long it took to fetch a file.", buckets=_TRANSFERS
+        ),
+        "media_failures": make.counter(
+            "media_failures", "Attempts to fetch a file that failed.", "code"
+        ),
+        "media_waiting": make.gauge("media_waiting", "Files that are to be fetched."),
         "unsupported_arrivals": make.counter(
             "unsupported_arrivals", "Arrivals told by a host that did not fit the contract."
         ),

@@ -32,6 +32,7 @@ from gateway_contracts.commands.contact import (
     ContactCheckData,
     ContactsChecked,
 )
+from gateway_contracts.commands.media import MediaGet, MediaGetData, MediaInfo
 from gateway_contracts.commands.message import (
     MessageSend,
     MessageSendData,
@@ -104,6 +105,7 @@ from gateway_contracts.events.change import (
     PollVote,
     PollVoteData,
 )
+from gateway_contracts.events.media import MediaData, MediaFailed, MediaReady
 from gateway_contracts.events.message import (
     MessageData,
     MessageReceipt,
@@ -215,7 +217,13 @@ __all__ = [
     "LocationContent",
     "LocationToSend",
     "Media",
+    "MediaData",
     "MediaError",
+    "MediaFailed",
+    "MediaGet",
+    "MediaGetData",
+    "MediaInfo",
+    "MediaReady",
     "MediaSource",
     "MediaState",
     "MessageData",

@@ -123,6 +123,12 @@ VARIABLES: Final = (
             "MEDIA_MAX_VOICE_BYTES": "max_voice_bytes",
             "MEDIA_MAX_STICKER_BYTES": "max_sticker_bytes",
             "MEDIA_MAX_DOCUMENT_BYTES": "max_document_bytes",
+            "MEDIA_DOWNLOAD": "download",
+            "MEDIA_EAGER_MAX_BYTES": "eager_max_bytes",
+            "MEDIA_PARALLEL": "parallel",
+            "MEDIA_RETENTION_DAYS": "retention_days",
+            "MEDIA_URL_SECONDS": "url_seconds",
+            "MEDIA_CDN_URL": "cdn_url",
         },
     ),
     *_of(

@@ -1,5 +1,6 @@
 """What can be set about the files that messages carry."""
 
+from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,6 +12,18 @@ _MIB: Final = 1024 * 1024
 _MOST_BYTES: Final = 2 * 1024 * _MIB
 """What WhatsApp takes of anybody."""
 _MAX_PORT: Final = 65_535
+_DAY_SECONDS: Final = 86_400
+
+
+class MediaDownload(StrEnum):
+    """When files that arrive are fetched."""
+
+    EAGER = "eager"
+    """At once."""
+    LAZY = "lazy"
+    """When a backend asks for one."""
+    OFF = "off"
+    """Never."""
 
 
 class MediaSettings(BaseModel):
@@ -29,6 +42,12 @@ class MediaSettings(BaseModel):
         max_voice_bytes: Likewise a voice message.
         max_sticker_bytes: Likewise a sticker.
         max_document_bytes: Likewise a document.
+        download: When files that arrive are fetched.
+        eager_max_bytes: Larger ones are fetched when a backend asks for one.
+        parallel: How many are fetched at the same time.
+        retention_days: How long files that have arrived are kept.
+        url_seconds: How long a URL is valid at which a file can be read.
+        cdn_url: `https://host[/path]` behind which the bucket can be read; None without one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -44,6 +63,12 @@ class MediaSettings(BaseModel):
     max_voice_bytes: int = Field(16 * _MIB, ge=1, le=_MOST_BYTES)
     max_sticker_bytes: int = Field(8 * _MIB, ge=1, le=_MOST_BYTES)
     max_document_bytes: int = Field(100 * _MIB, ge=1, le=_MOST_BYTES)
+    download: MediaDownload = MediaDownload.EAGER
+    eager_max_bytes: int = Field(128 * _MIB, ge=0, le=_MOST_BYTES)
+    parallel: int = Field(8, ge=1, le=64)
+    retention_days: float = Field(30.0, gt=0)
+    url_seconds: int = Field(_DAY_SECONDS, ge=60, le=7 * _DAY_SECONDS)
+    cdn_url: str | None = None
 
     @field_validator("url_allowed_hosts", "url_private_hosts")
     @classmethod
@@ -69,6 +94,15 @@ class MediaSettings(BaseModel):
                 is_whole = False
             if not is_whole or parts.scheme not in {"http", "https"}:
                 raise ValueError("not a proxy: http(s)://[user:password@]host:port is expected")
+        return url
+
+    @field_validator("cdn_url")
+    @classmethod
+    def _is_http(cls, url: str | None) -> str | None:
+        if url is not None:
+            parts = urlsplit(url)
+            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+                raise ValueError("not the beginning of URLs: https://host[/path] is expected")
         return url
 
     def permissions(self) -> Permissions:

@@ -8,6 +8,7 @@ from typing import Any
 from gateway_contracts import Result
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.scheduler import Lane
+from gateway_worker.media.arriving.service import ArrivingMedia
 from gateway_worker.sessions.changes import MessageRow, Transfer
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import MessageStore
@@ -21,6 +22,7 @@ class Context:
     manager: SessionManager
     messages: MessageStore
     replays: Replays | None = None
+    media: ArrivingMedia | None = None
     interrupted: bool = False
     """This command was begun before, by a worker that then died."""
 

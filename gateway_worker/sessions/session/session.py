@@ -24,7 +24,7 @@ from gateway_worker.errors import (
 )
 from gateway_worker.host_protocol.methods import Effect, Logout, Method, R, Result
 from gateway_worker.runtime.clock import Clock
-from gateway_worker.sessions.changes import DesiredState, SessionUpdate
+from gateway_worker.sessions.changes import Change, Committed, DesiredState, SessionUpdate
 from gateway_worker.sessions.hosting import SessionHost
 from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
@@ -353,6 +353,10 @@ class Session:
         )
         result = trace.result if isinstance(trace, Acknowledged) else None
         return result, isinstance(trace, Acknowledged | NotSubmitted | Rejected)
+
+    def record(self, change: Change) -> "asyncio.Future[Committed]":
+        """Queue a change of the session, under its epoch."""
+        return self._machine.record(change)
 
     async def record_forwarded(self, events: Sequence[bytes]) -> bool:
         """Record messages that arrived at a former owner; False if another worker has it now.
