@@ -60,6 +60,7 @@ from gateway_contracts.commands.session import (
     SessionStop,
 )
 from gateway_contracts.content import Content, ContentToSend
+from gateway_contracts.content.album import AlbumContent, AlbumToSend
 from gateway_contracts.content.audio import AudioContent, AudioToSend
 from gateway_contracts.content.contact import (
     ContactCard,
@@ -69,15 +70,25 @@ from gateway_contracts.content.contact import (
 )
 from gateway_contracts.content.document import DocumentContent, DocumentToSend
 from gateway_contracts.content.edit import EditContent, EditToSend
+from gateway_contracts.content.event import EventContent, EventToSend
 from gateway_contracts.content.forward import ForwardedMessage, ForwardToSend
+from gateway_contracts.content.group_invite import GroupInviteContent, GroupInviteToSend
 from gateway_contracts.content.image import ImageContent, ImageToSend
+from gateway_contracts.content.interactive_reply import InteractiveReplyContent, ReplyForm
+from gateway_contracts.content.keep import KeepContent, KeepToSend
+from gateway_contracts.content.live_location import LiveLocationContent, LiveLocationToSend
 from gateway_contracts.content.location import LocationContent, LocationToSend
+from gateway_contracts.content.order import OrderContent
+from gateway_contracts.content.pin import PinContent, PinToSend
 from gateway_contracts.content.poll import PollContent, PollToSend
 from gateway_contracts.content.poll_vote import PollVoteContent, PollVoteState, PollVoteToSend
+from gateway_contracts.content.product import ProductContent
 from gateway_contracts.content.reaction import ReactionContent, ReactionToSend
 from gateway_contracts.content.revoke import RevokeContent, RevokeToSend
 from gateway_contracts.content.sticker import StickerContent, StickerToSend
+from gateway_contracts.content.sticker_pack import StickerPackContent
 from gateway_contracts.content.text import TextContent, TextToSend
+from gateway_contracts.content.timer import TimerContent
 from gateway_contracts.content.unsupported import UnsupportedContent
 from gateway_contracts.content.video import VideoContent, VideoToSend
 from gateway_contracts.content.voice import VoiceContent, VoiceToSend
@@ -96,8 +107,14 @@ from gateway_contracts.errors import ErrorBody, ErrorCode, FieldError
 from gateway_contracts.events import Event, SessionEvent
 from gateway_contracts.events.change import (
     ChangeData,
+    ChatTimerChanged,
+    ChatTimerChangedData,
     MessageEdited,
     MessageEditedData,
+    MessageKept,
+    MessageKeptData,
+    MessagePinned,
+    MessagePinnedData,
     MessageReaction,
     MessageReactionData,
     MessageRevoked,
@@ -173,12 +190,16 @@ __all__ = [
     "REQUIRED_ATTRIBUTES",
     "RETRY_DELAYS",
     "Account",
+    "AlbumContent",
+    "AlbumToSend",
     "AmqpProperties",
     "AudioContent",
     "AudioToSend",
     "BackendTopology",
     "BindingSpec",
     "ChangeData",
+    "ChatTimerChanged",
+    "ChatTimerChangedData",
     "CheckedNumber",
     "Command",
     "CommandEnvelope",
@@ -206,14 +227,23 @@ __all__ = [
     "ErrorBody",
     "ErrorCode",
     "Event",
+    "EventContent",
+    "EventToSend",
     "ExchangeBindingSpec",
     "ExchangeSpec",
     "FieldError",
     "ForwardToSend",
     "Forwarded",
     "ForwardedMessage",
+    "GroupInviteContent",
+    "GroupInviteToSend",
     "ImageContent",
     "ImageToSend",
+    "InteractiveReplyContent",
+    "KeepContent",
+    "KeepToSend",
+    "LiveLocationContent",
+    "LiveLocationToSend",
     "LocationContent",
     "LocationToSend",
     "Media",
@@ -229,6 +259,10 @@ __all__ = [
     "MessageData",
     "MessageEdited",
     "MessageEditedData",
+    "MessageKept",
+    "MessageKeptData",
+    "MessagePinned",
+    "MessagePinnedData",
     "MessageReaction",
     "MessageReactionData",
     "MessageReceipt",
@@ -246,9 +280,12 @@ __all__ = [
     "NoData",
     "ObjectSource",
     "OnUncertain",
+    "OrderContent",
     "PairByCode",
     "PairByQr",
     "Participant",
+    "PinContent",
+    "PinToSend",
     "PollContent",
     "PollToSend",
     "PollVote",
@@ -256,6 +293,7 @@ __all__ = [
     "PollVoteData",
     "PollVoteState",
     "PollVoteToSend",
+    "ProductContent",
     "QrInfo",
     "QueueSpec",
     "Quoted",
@@ -264,6 +302,7 @@ __all__ = [
     "ReceiptStatus",
     "Referral",
     "ReplayInfo",
+    "ReplyForm",
     "ReplyTarget",
     "Result",
     "RevokeContent",
@@ -294,9 +333,11 @@ __all__ = [
     "SessionStop",
     "StatusReason",
     "StickerContent",
+    "StickerPackContent",
     "StickerToSend",
     "TextContent",
     "TextToSend",
+    "TimerContent",
     "Topology",
     "UndecryptableReason",
     "UnsupportedContent",

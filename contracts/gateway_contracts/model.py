@@ -36,6 +36,7 @@ _RECIPIENT = (
     r"^(\+?[1-9][0-9]{6,14}|[0-9]{5,20}(:[0-9]{1,3})?@(s\.whatsapp\.net|lid)"
     r"|[0-9]{5,20}(-[0-9]{5,20})?@g\.us)$"
 )
+_GROUP = r"^[0-9]{5,20}(-[0-9]{5,20})?@g\.us$"
 _QUEUE = (
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\.backend\.[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
     r"(\.[A-Za-z0-9][A-Za-z0-9_-]{0,63})?$"
@@ -55,6 +56,7 @@ SENTENCES = {
     _RECIPIENT: "must be a phone number in international form (7 to 15 digits, the first not a "
     "zero, with or without a plus before them; no spaces, hyphens or brackets), or the WhatsApp id "
     "of a person (digits and @s.whatsapp.net or @lid) or of a group (digits and @g.us)",
+    _GROUP: "must be the WhatsApp id of a group (digits and @g.us)",
     _QUEUE: "must be the name of a backend's queue: the gateway's prefix, .backend., the service, "
     "and perhaps a dot and one more word",
     OBJECT_KEY_PATTERN: "must be the key of an object below media/, uploads/ or shared/, no part "
@@ -173,6 +175,14 @@ Mentions = Annotated[
     Field(max_length=256),
 ]
 """People who are named in a text."""
+
+GroupId = Annotated[
+    str,
+    Field(pattern=_GROUP),
+    PERSONAL,
+    _part("GroupId", "The WhatsApp id of a group (`…@g.us`).", "120363025550100001@g.us"),
+]
+"""A group."""
 
 Jid = Annotated[
     str,

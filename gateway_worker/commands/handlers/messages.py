@@ -50,6 +50,7 @@ async def send(context: Context, command: MessageSend) -> Effect:
             mentions=tuple(mention.removeprefix("+") for mention in content.pop("mentions", ())),
             mentions_all=contents.mentions_all(command.data.to, content),
             forwarding_score=_score(command.data),
+            album_id=command.data.album_id,
             content=content,
             quoted=await _quoted(context, session, command.data),
         ),

@@ -35,6 +35,11 @@ def compose(call: SendMessage, *, chat: str) -> Message:
         attachment=call.attachment,
     )
     message: Message = kind.compose(call.content, composing)
+    if call.album_id is not None:
+        association = message.messageContextInfo.messageAssociation
+        association.associationType = association.MEDIA_ALBUM
+        parent = association.parentMessageKey
+        parent.ID, parent.remoteJID, parent.fromMe = call.album_id, chat, True
     return message
 
 
