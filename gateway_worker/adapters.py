@@ -8,6 +8,8 @@ from gateway_worker.broker.client import Broker
 from gateway_worker.config import Settings
 from gateway_worker.errors import ConfigurationError
 from gateway_worker.media.arriving.media_host import MediaHost
+from gateway_worker.media.build import make_fetcher
+from gateway_worker.media.fetching.fetcher import Fetcher
 from gateway_worker.runtime.budget import StopBudget
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.storage.cache.client import Cache
@@ -33,6 +35,7 @@ class Adapters:
         lease_database: The database once more, with connections that nothing else uses: the lease
             must not wait for one after everything else.
         streams: Large objects, through connections that copies of device stores do not use.
+        fetcher: Gets files from their URLs.
     """
 
     broker: Broker
@@ -42,6 +45,7 @@ class Adapters:
     cache: Cache
     objects: Objects
     streams: Streams
+    fetcher: Fetcher
     snapshots: Snapshots
     media_host: MediaHost
     hosts: HostProcesses
@@ -74,6 +78,7 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopB
         cache=await enter(Cache.open(settings.cache), "Redis"),
         objects=objects,
         streams=await enter(Streams.open(objects), "S3"),
+        fetcher=await enter(make_fetcher(settings.media), "URLs"),
         snapshots=device_snapshots(
             bucket=Bucket(objects=objects),
             keyring=settings.objects.keyring(),

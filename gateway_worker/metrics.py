@@ -22,6 +22,7 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway_contracts import Command, ErrorCode, Event, SessionState
+from gateway_contracts.content import SENDABLE_KINDS
 
 OTHER: Final = "other"
 """Stands in a label for everything that is not in its set."""
@@ -30,6 +31,11 @@ SUCCEEDED: Final = "succeeded"
 OUTCOMES: Final = frozenset({SUCCEEDED, "repeated", *(code.value for code in ErrorCode)})
 DEPENDENCIES: Final = ("rabbitmq", "postgresql", "redis", "s3", "whatsapp")
 HOST_EXITS: Final = ("stopped", "crashed")
+FILE_KINDS: Final = frozenset(
+    kind for kind, model in SENDABLE_KINDS.items() if "media" in model.model_fields
+)
+FILE_STEPS: Final = ("fetch", "inspect", "upload")
+CANCELLED: Final = "cancelled"
 SNAPSHOT_TROUBLES: Final = ("not_stored", "not_kept", "refused", "unusable")
 
 _FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -82,6 +88,9 @@ class Metrics:
         oversized: Messages whose body was too large to be read.
         settle_timeouts: Acknowledgements that did not get out; the broker delivers again.
         redeliveries: Commands that the broker delivered once more.
+        outgoing_files: Steps of files to send, by the content's kind, the step (see `FILE_STEPS`)
+            and how it ended: `succeeded`, `cancelled` or an error code.
+        outgoing_file_seconds: How long these steps took, by step.
         events: Events confirmed by the broker, by type.
         returned_publishes: Publications that no queue wanted or that a full one refused.
         publish_timeouts: Publications without a confirm in time; repeated with the same id.
@@ -148,6 +157,8 @@ class Metrics:
     oversized: Counter
     settle_timeouts: Counter
     redeliveries: Counter
+    outgoing_files: Counter
+    outgoing_file_seconds: Histogram
     events: Counter
     returned_publishes: Counter
     publish_timeouts: Counter
@@ -201,6 +212,15 @@ class Metrics:
         kind = short if short in COMMAND_TYPES else OTHER
         self.commands.labels(kind, outcome if outcome in OUTCOMES else OTHER).inc()
         self.command_seconds.labels(kind).observe(seconds)
+
+    def observe_file(self, kind: str, step: str, outcome: str, seconds: float) -> None:
+        """Count a step on the way of a file to send; see `outgoing_files`."""
+        self.outgoing_files.labels(
+            kind if kind in FILE_KINDS else OTHER,
+            step if step in FILE_STEPS else OTHER,
+            outcome if outcome in OUTCOMES or outcome == CANCELLED else OTHER,
+        ).inc()
+        self.outgoing_file_seconds.labels(step if step in FILE_STEPS else OTHER).observe(seconds)
 
     def count_event(self, event_type: str) -> None:
         """Count an event that the broker has confirmed; takes its type as on the wire."""
@@ -404,6 +424,12 @@ def _commands(make: _Maker) -> dict[str, Any]:
             "settle_timeouts", "Acknowledgements that did not get out."
         ),
         "redeliveries": make.counter("redeliveries", "Commands delivered once more."),
+        "outgoing_files": make.counter(
+            "outgoing_files", "Steps of files to send.", "kind", "step", "outcome"
+        ),
+        "outgoing_file_seconds": make.histogram(
+            "outgoing_file_duration_seconds", "Steps of files to send.", "step", buckets=_TRANSFERS
+        ),
     }
 
 
@@ -466,6 +492,10 @@ def _show_zeros(metrics: Metrics) -> None:
         metrics.command_seconds.labels(kind)
     for kind in sorted(EVENT_TYPES):
         metrics.events.labels(kind)
+    for step in FILE_STEPS:
+        metrics.outgoing_file_seconds.labels(step)
+        for kind in sorted(FILE_KINDS):
+            metrics.outgoing_files.labels(kind, step, SUCCEEDED)
     for how in HOST_EXITS:
         metrics.host_exits.labels(how)
     for kind in SNAPSHOT_TROUBLES:

@@ -19,6 +19,7 @@ from gateway_worker.health.heartbeat import Heartbeat, LoadReport
 from gateway_worker.health.resources import ResourceMeter
 from gateway_worker.media.arriving.build import Arriving, ArrivingPorts, build_arriving
 from gateway_worker.media.arriving.service import ArrivingMedia
+from gateway_worker.media.build import OutgoingFiles, build_outgoing
 from gateway_worker.outbox.build import Outbox, build_outbox
 from gateway_worker.outbox.pruning import Pruner, Shelf
 from gateway_worker.runtime.clock import SystemClock
@@ -86,6 +87,7 @@ class Parts:
 
     outbox: Outbox
     sessions: Sessions
+    files: OutgoingFiles
     commands: Commands
     consumer: CommandConsumer
     media: ArrivingMedia
@@ -109,7 +111,10 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
     sessions = _sessions(settings, adapters, disk, stores, outbox, arriving, route_cache, counts)
     arriving.service.serve(MediaOwner(registry=sessions.manager.registry))
     sessions.manager.registry.watch_room(lambda _has_room: arriving.service.look_again())
-    commands = _commands(settings, adapters.broker, stores, outbox, sessions, arriving, counts)
+    files = _files(settings, adapters, sessions, counts)
+    commands = _commands(
+        settings, adapters.broker, stores, outbox, sessions, arriving, files, counts
+    )
     consumer = _consumer(adapters.broker, sessions, commands)
     presence = WorkerPresence(
         worker_id=settings.worker_id,
@@ -126,13 +131,14 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
     return Parts(
         outbox=outbox,
         sessions=sessions,
+        files=files,
         commands=commands,
         consumer=consumer,
         media=arriving.service,
         reports=_reports(
             settings, adapters, stores, sessions, commands, consumer, presence, counts
         ),
-        pruner=_pruner(settings, adapters, stores, arriving, counts),
+        pruner=_pruner(settings, adapters, stores, arriving, files, counts),
         snapshot_schedule=_snapshot_schedule(settings, adapters, sessions),
         route_cache=route_cache,
         presence=presence,
@@ -207,6 +213,18 @@ def _sessions(
     )
 
 
+def _files(
+    settings: Settings, adapters: Adapters, sessions: Sessions, counts: Counts
+) -> OutgoingFiles:
+    return build_outgoing(
+        store=adapters.streams,
+        fetcher=adapters.fetcher,
+        settings=settings.media,
+        clock=sessions.clock,
+        observe=counts.metrics.observe_file,
+    )
+
+
 def _commands(
     settings: Settings,
     broker: Broker,
@@ -214,6 +232,7 @@ def _commands(
     outbox: Outbox,
     sessions: Sessions,
     arriving: Arriving,
+    files: OutgoingFiles,
     counts: Counts,
 ) -> Commands:
     ports = CommandPorts(
@@ -224,6 +243,7 @@ def _commands(
         forwarder=broker.publisher,
         replays=Replays(events=stores.outbox, replayer=broker.publisher),
         media=arriving.service,
+        files=files,
         observe=counts.command_settled,
     )
     return build_commands(
@@ -291,7 +311,12 @@ def _reports(
 
 
 def _pruner(
-    settings: Settings, adapters: Adapters, stores: Stores, arriving: Arriving, counts: Counts
+    settings: Settings,
+    adapters: Adapters,
+    stores: Stores,
+    arriving: Arriving,
+    files: OutgoingFiles,
+    counts: Counts,
 ) -> Pruner:
     async def prune_outbox(limit: int) -> int:
         return await stores.outbox.prune(keep_seconds=settings.event_retention_seconds, limit=limit)
@@ -306,6 +331,7 @@ def _pruner(
             Shelf(name="outbox", prune=prune_outbox),
             *history,
             Shelf(name="media", prune=arriving.retention.prune),
+            Shelf(name="uploads", prune=files.uploads.prune),
         ),
         pruned=counts.metrics.count_pruned,
     )

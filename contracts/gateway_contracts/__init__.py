@@ -59,6 +59,7 @@ from gateway_contracts.commands.session import (
     SessionRestart,
     SessionStop,
 )
+from gateway_contracts.commands.upload import MediaUpload, MediaUploadUrl, MediaUploadUrlData
 from gateway_contracts.content import Content, ContentToSend
 from gateway_contracts.content.album import AlbumContent, AlbumToSend
 from gateway_contracts.content.audio import AudioContent, AudioToSend
@@ -256,6 +257,9 @@ __all__ = [
     "MediaReady",
     "MediaSource",
     "MediaState",
+    "MediaUpload",
+    "MediaUploadUrl",
+    "MediaUploadUrlData",
     "MessageData",
     "MessageEdited",
     "MessageEditedData",

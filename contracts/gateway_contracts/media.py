@@ -10,6 +10,7 @@ from gateway_contracts.marks import PERSONAL, Part
 from gateway_contracts.model import (
     OBJECT_KEY_PATTERN,
     PRINTABLE_PATTERN,
+    SHA256_PATTERN,
     URL_PATTERN,
     Timestamp,
     WireModel,
@@ -82,7 +83,7 @@ MediaSource = Annotated[
 Sha256 = Annotated[
     str,
     Field(
-        pattern=r"^[0-9a-f]{64}$",
+        pattern=SHA256_PATTERN,
         description="SHA-256 of the file, in lower-case hexadecimal.",
         examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
     ),

@@ -43,6 +43,8 @@ _QUEUE = (
 )
 OBJECT_KEY_PATTERN = r"^(media|uploads|shared)(/[^/.\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*)+$"
 URL_PATTERN = r"^https?://[\x21-\x7e]+$"
+MEDIA_TYPE_PATTERN = r"^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(; ?[a-z]+=[a-z0-9.+-]+)*$"
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
 TENANT_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 TRACEPARENT_PATTERN = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 
@@ -63,6 +65,8 @@ SENTENCES = {
     "of which begins with a dot or is empty; no backslashes, no control characters",
     URL_PATTERN: "must begin with https:// (or http://, where the gateway is set up for it) and be "
     "printable ASCII without spaces",
+    MEDIA_TYPE_PATTERN: "must be a media type in lower case, such as image/jpeg",
+    SHA256_PATTERN: "must be a SHA-256 in lower-case hexadecimal: 64 digits",
     TENANT_PATTERN: "must not be empty, nor contain control characters",
     TRACEPARENT_PATTERN: "must be a W3C traceparent: version, trace id, span id and flags in "
     "lower-case hexadecimal, joined by hyphens",

@@ -42,6 +42,11 @@ class MediaSettings(BaseModel):
         max_voice_bytes: Likewise a voice message.
         max_sticker_bytes: Likewise a sticker.
         max_document_bytes: Likewise a document.
+        fetch_seconds: How long it may take to bring one file here.
+        parallel_uploads: How many files to send may be under way, each of another session; the
+            library has each of them in memory several times over.
+        upload_url_seconds: How long a URL that `media.upload_url` has returned can be used.
+        upload_keep_seconds: How long what was put there can be sent; then it is deleted.
         download: When files that arrive are fetched.
         eager_max_bytes: Larger ones are fetched when a backend asks for one.
         parallel: How many are fetched at the same time.
@@ -63,6 +68,10 @@ class MediaSettings(BaseModel):
     max_voice_bytes: int = Field(16 * _MIB, ge=1, le=_MOST_BYTES)
     max_sticker_bytes: int = Field(8 * _MIB, ge=1, le=_MOST_BYTES)
     max_document_bytes: int = Field(100 * _MIB, ge=1, le=_MOST_BYTES)
+    fetch_seconds: float = Field(300.0, gt=0)
+    parallel_uploads: int = Field(4, ge=1, le=64)
+    upload_url_seconds: int = Field(3600, ge=60, le=604_800)
+    upload_keep_seconds: int = Field(604_800, ge=60)
     download: MediaDownload = MediaDownload.EAGER
     eager_max_bytes: int = Field(128 * _MIB, ge=0, le=_MOST_BYTES)
     parallel: int = Field(8, ge=1, le=64)

@@ -19,17 +19,18 @@ from gateway_contracts.commands.session import (
     SessionCommand,
     SessionResult,
 )
+from gateway_contracts.commands.upload import UploadCommand, UploadResult
 
 __all__ = ["Command", "PairByCode", "PairByQr", "Pairing", "Result"]
 
 Command = Annotated[
-    SessionCommand | ReplayCommand | MessageCommand | ContactCommand | MediaCommand,
+    SessionCommand | ReplayCommand | MessageCommand | ContactCommand | MediaCommand | UploadCommand,
     Field(discriminator="type"),
 ]
 """Every command of this version, told apart by `type`."""
 
 Result = Annotated[
-    SessionResult | MessageResult | ReplayResult | ContactResult | MediaResult,
+    SessionResult | MessageResult | ReplayResult | ContactResult | MediaResult | UploadResult,
     Field(discriminator="kind"),
 ]
 """What a command returns, told apart by `kind`."""

@@ -13,10 +13,12 @@ from gateway_contracts import (
     OnUncertain,
     SentInfo,
 )
+from gateway_worker.commands.attachment_upload import AttachmentUpload, told_of, upload_of
+from gateway_worker.commands.chat_order import order_of
 from gateway_worker.commands.handlers import contents
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Once
 from gateway_worker.commands.handlers.targets import Target, find_target
-from gateway_worker.commands.scheduler import Lane
+from gateway_worker.commands.scheduler import Lane, Order
 from gateway_worker.errors import InvalidCommandError, UnsupportedError
 from gateway_worker.host_protocol.methods import Quote, SendMessage, Sent
 from gateway_worker.host_protocol.times import moment
@@ -42,8 +44,9 @@ async def send(context: Context, command: MessageSend) -> Effect:
     session = await context.manager.find(command.subject)
     named = await _named(context, session, command.data)
     content = _to_host(command.data, named)
-    if "media" in content:
-        raise UnsupportedError("files cannot be sent yet")
+    upload = _upload(context)
+    if content.pop("media", None) is not None and upload is None:
+        raise UnsupportedError("this file cannot be sent")
     sent = await session.request(
         SendMessage(
             to=command.data.to.removeprefix("+"),
@@ -53,10 +56,11 @@ async def send(context: Context, command: MessageSend) -> Effect:
             album_id=command.data.album_id,
             content=content,
             quoted=await _quoted(context, session, command.data),
+            attachment=None if upload is None else upload.attachment,
         ),
         command_id=command.id,
     )
-    return _sent_effect(session, command, sent, named)
+    return _sent_effect(session, command, sent, named, upload)
 
 
 async def effect_of_earlier(
@@ -70,7 +74,13 @@ async def effect_of_earlier(
     return _sent_effect(session, command, sent, named)
 
 
-def _sent_effect(session: Session, command: MessageSend, sent: Sent, named: _Named) -> Effect:
+def _sent_effect(
+    session: Session,
+    command: MessageSend,
+    sent: Sent,
+    named: _Named,
+    upload: AttachmentUpload | None = None,
+) -> Effect:
     session.sends.sent(sent.chat, sent.message_id)
     timestamp = moment(sent.timestamp) or datetime.now(UTC)
     return Effect(
@@ -92,6 +102,7 @@ def _sent_effect(session: Session, command: MessageSend, sent: Sent, named: _Nam
                 chat=sent.chat,
                 target=named.target,
                 forwarded=named.forwarded,
+                media=told_of(command.data.content, upload),
             ),
             timestamp=timestamp,
             command_id=command.id,
@@ -154,6 +165,23 @@ async def _quoted(context: Context, session: Session, data: MessageSendData) -> 
     )
 
 
+def _prepare(context: Context, command: MessageSend) -> AttachmentUpload | None:
+    if context.files is None:
+        return None
+    return upload_of(context.files.outgoing, command.data.content)
+
+
+def _upload(context: Context) -> AttachmentUpload | None:
+    """Return what was uploaded for this message, if it has a file."""
+    upload = context.preparation
+    assert upload is None or isinstance(upload, AttachmentUpload)
+    return upload
+
+
+def _order(command: MessageSend) -> Order:
+    return order_of(command.data.to)
+
+
 def _may_repeat(command: MessageSend) -> bool:
     return command.data.on_uncertain is OnUncertain.RESEND
 
@@ -162,7 +190,9 @@ HANDLERS: dict[str, Handler] = {
     "wa.message.send.v1": Handler(
         run=send,
         lane=Lane.SENDS,
+        order=_order,
         needs=Needs.CONNECTION,
+        prepare=_prepare,
         once=Once(effect_of=effect_of_earlier, may_repeat=_may_repeat),
     ),
 }

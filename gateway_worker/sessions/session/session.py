@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 
@@ -172,6 +173,11 @@ class Session:
         return self._supervisor.host.pid if self._supervisor.host else None
 
     @property
+    def directory(self) -> Path:
+        """What is its own on disk; its host can read it."""
+        return self._store.directory
+
+    @property
     def store_files(self) -> StoreFiles:
         """Where its device store is, for copies."""
         return StoreFiles(
@@ -285,6 +291,10 @@ class Session:
         await self._machine.wait_until(
             lambda: self.is_connected or not self.is_connecting or self._machine.has_left
         )
+
+    async def until_left(self) -> None:
+        """Return when this worker does not have it any more."""
+        await self._machine.wait_until(lambda: self.fenced or self._machine.has_left)
 
     def leave(self) -> None:
         """Note that this worker does not have it any more."""
