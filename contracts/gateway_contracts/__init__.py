@@ -161,6 +161,7 @@ from gateway_contracts.events.worker import (
     WorkerStarted,
     WorkerStopped,
 )
+from gateway_contracts.link_preview import AutomaticPreview, CardPreview, LinkPreview
 from gateway_contracts.media import (
     Media,
     MediaError,
@@ -196,8 +197,10 @@ __all__ = [
     "AmqpProperties",
     "AudioContent",
     "AudioToSend",
+    "AutomaticPreview",
     "BackendTopology",
     "BindingSpec",
+    "CardPreview",
     "ChangeData",
     "ChatTimerChanged",
     "ChatTimerChangedData",
@@ -243,6 +246,7 @@ __all__ = [
     "InteractiveReplyContent",
     "KeepContent",
     "KeepToSend",
+    "LinkPreview",
     "LiveLocationContent",
     "LiveLocationToSend",
     "LocationContent",

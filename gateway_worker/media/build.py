@@ -7,6 +7,7 @@ from gateway_worker.media.fetching.fetcher import EgressProxy, Fetcher
 from gateway_worker.media.inspection.inspector import Inspector
 from gateway_worker.media.objects import ObjectReader, UploadStore
 from gateway_worker.media.outgoing import Observer, Outgoing
+from gateway_worker.media.previews import Previews
 from gateway_worker.media.settings import MediaSettings
 from gateway_worker.media.uploads import Uploads
 from gateway_worker.runtime.clock import Clock
@@ -18,10 +19,11 @@ class MediaStore(ObjectReader, UploadStore, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingFiles:
-    """What brings files of messages to their sessions, and where backends put them before."""
+    """What brings files to their messages, where backends put them before, and links' previews."""
 
     outgoing: Outgoing
     uploads: Uploads
+    previews: Previews
 
 
 def make_fetcher(settings: MediaSettings) -> Fetcher:
@@ -53,12 +55,14 @@ def build_outgoing(
         url_seconds=settings.upload_url_seconds,
         keep_seconds=settings.upload_keep_seconds,
     )
+    inspector = Inspector()
     outgoing = Outgoing(
         objects=store,
         uploads=uploads,
         fetcher=fetcher,
-        inspector=Inspector(),
+        inspector=inspector,
         settings=settings,
         observe=observe,
     )
-    return OutgoingFiles(outgoing=outgoing, uploads=uploads)
+    previews = Previews(fetcher=fetcher, inspector=inspector)
+    return OutgoingFiles(outgoing=outgoing, uploads=uploads, previews=previews)

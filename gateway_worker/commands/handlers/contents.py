@@ -78,7 +78,7 @@ def stored_content(
     chat: str,
     target: Target | None = None,
     forwarded: Content | None,
-    media: Mapping[str, Any],
+    told: Mapping[str, Any],
 ) -> Content:
     """Return what the history has of a content that was sent: what would have arrived.
 
@@ -87,14 +87,18 @@ def stored_content(
         chat: Where to.
         target: The message that it is about, as far as that is known.
         forwarded: What was forwarded, if it was that.
-        media: Fields that tell of its file, if it has one.
+        told: Fields that are told otherwise than they were sent: of its file, or its preview.
     """
     if isinstance(content, ForwardToSend):
         return forwarded or _FORGOTTEN
-    told = {**content.model_dump(), **media}
-    if "target" in told:
-        told["target"] = {**told["target"], **(target.fields() if target else {}), "chat": chat}
-    return _ARRIVING.validate_python(told)
+    fields = {**content.model_dump(), **told}
+    if "target" in fields:
+        fields["target"] = {
+            **fields["target"],
+            **(target.fields() if target else {}),
+            "chat": chat,
+        }
+    return _ARRIVING.validate_python(fields)
 
 
 _FORGOTTEN: Final = _ARRIVING.validate_python({"kind": "unsupported", "message_type": "forward"})

@@ -1,5 +1,6 @@
 """Messages on their way to WhatsApp."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,8 @@ from gateway_worker.commands.chat_order import order_of
 from gateway_worker.commands.handlers import contents
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Once
 from gateway_worker.commands.handlers.targets import Target, find_target
+from gateway_worker.commands.preparation import Preparation
+from gateway_worker.commands.preview_making import PreviewMaking, making_of, shown_of
 from gateway_worker.commands.scheduler import Lane, Order
 from gateway_worker.errors import InvalidCommandError, UnsupportedError
 from gateway_worker.host_protocol.methods import Quote, SendMessage, Sent
@@ -44,7 +47,10 @@ async def send(context: Context, command: MessageSend) -> Effect:
     session = await context.manager.find(command.subject)
     named = await _named(context, session, command.data)
     content = _to_host(command.data, named)
-    upload = _upload(context)
+    upload, making = _upload(context), _making(context)
+    content |= shown_of(command.data.content, making)
+    if content.get("link_preview", ...) is None:
+        del content["link_preview"]
     if content.pop("media", None) is not None and upload is None:
         raise UnsupportedError("this file cannot be sent")
     sent = await session.request(
@@ -57,10 +63,17 @@ async def send(context: Context, command: MessageSend) -> Effect:
             content=content,
             quoted=await _quoted(context, session, command.data),
             attachment=None if upload is None else upload.attachment,
+            thumbnail=making.preview.thumbnail if making and making.preview else None,
         ),
         command_id=command.id,
     )
-    return _sent_effect(session, command, sent, named, upload)
+    return _sent_effect(
+        session,
+        command,
+        sent,
+        named,
+        told_of(command.data.content, upload) | shown_of(command.data.content, making),
+    )
 
 
 async def effect_of_earlier(
@@ -71,7 +84,8 @@ async def effect_of_earlier(
         named = await _named(context, session, command.data)
     except InvalidCommandError:  # the history has lost it since
         named = _Named()
-    return _sent_effect(session, command, sent, named)
+    told = told_of(command.data.content, None) | shown_of(command.data.content, None)
+    return _sent_effect(session, command, sent, named, told)
 
 
 def _sent_effect(
@@ -79,7 +93,7 @@ def _sent_effect(
     command: MessageSend,
     sent: Sent,
     named: _Named,
-    upload: AttachmentUpload | None = None,
+    told: Mapping[str, Any],
 ) -> Effect:
     session.sends.sent(sent.chat, sent.message_id)
     timestamp = moment(sent.timestamp) or datetime.now(UTC)
@@ -102,7 +116,7 @@ def _sent_effect(
                 chat=sent.chat,
                 target=named.target,
                 forwarded=named.forwarded,
-                media=told_of(command.data.content, upload),
+                told=told,
             ),
             timestamp=timestamp,
             command_id=command.id,
@@ -165,17 +179,23 @@ async def _quoted(context: Context, session: Session, data: MessageSendData) -> 
     )
 
 
-def _prepare(context: Context, command: MessageSend) -> AttachmentUpload | None:
-    if context.files is None:
+def _prepare(context: Context, command: MessageSend) -> Preparation | None:
+    files, content = context.files, command.data.content
+    if files is None:
         return None
-    return upload_of(context.files.outgoing, command.data.content)
+    return upload_of(files.outgoing, content) or making_of(files.outgoing, files.previews, content)
 
 
 def _upload(context: Context) -> AttachmentUpload | None:
     """Return what was uploaded for this message, if it has a file."""
-    upload = context.preparation
-    assert upload is None or isinstance(upload, AttachmentUpload)
-    return upload
+    found = context.preparation
+    return found if isinstance(found, AttachmentUpload) else None
+
+
+def _making(context: Context) -> PreviewMaking | None:
+    """Return what was made of this message's preview, if it is to have one."""
+    found = context.preparation
+    return found if isinstance(found, PreviewMaking) else None
 
 
 def _order(command: MessageSend) -> Order:

@@ -33,6 +33,7 @@ def compose(call: SendMessage, *, chat: str) -> Message:
         about=_key(call, chat),
         about_kind=call.content.get("target", {}).get("kind"),
         attachment=call.attachment,
+        thumbnail=call.thumbnail,
     )
     message: Message = kind.compose(call.content, composing)
     if call.album_id is not None:
