@@ -15,6 +15,7 @@ experiment; the service's limits, policies and moods are not simulated.
         await ada.send_text(shop.number, "Are you open?")
         answer = await ada.next_message(timeout=5)
         await ada.read(answer)
+        await ada.send_media(shop.number, MediaDraft(kind=MediaKind.IMAGE, data=jpeg))
         assert sandbox.egress_attempts == ()
 
 A phone can be left alone with scripts: `ada.on_message(auto_reply("ok"))`, `auto_read()`. What
@@ -39,13 +40,15 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     GET  /worker-env                                    200 ENV
     GET  /egress-attempts                               200 {attempts: [{method, target}]}
     GET  /phones                                        200 {phones: [PHONE]}
-    POST /phones {number?, push_name, lid?}             201 PHONE
+    POST /phones {number?, push_name, lid?, hides_number}   201 PHONE
     GET  /phones/N                                      200 PHONE
     PATCH /phones/N {push_name}                         200 PHONE
     POST /phones/N/scan {qr}                            201 LINKED
     POST /phones/N/code {code, timeout_seconds}         201 LINKED
     DELETE /phones/N/companions/D                       204
     POST /phones/N/messages {to, text, reply_to?, mentions}   201 {message_id}
+    POST /phones/N/media DRAFT                          201 {message_id}
+    GET  /phones/N/media/ID                             200 {message_id, mime_type, data}
     POST /phones/N/content {to, content, reply_to?, mentions}   201 {message_id}
     GET  /phones/N/content/ID                           200 CONTENT
     PUT  /phones/N/messages/ID {text}                   200 {message_id}
@@ -63,6 +66,9 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     POST /phones/N/typing {to, state}                   204
     PUT  /phones/N/blocked/CONTACT                      204
     DELETE /phones/N/blocked/CONTACT                    204
+    PUT  /phones/N/trusted/CONTACT                      204
+    PUT  /phones/N/timelock {until, kind}               204
+    DELETE /phones/N/timelock                           204
     PUT  /phones/N/script {auto_read, auto_reply, quote, after_seconds}   204
     GET  /faults                                        200 {rules: [RULE]}
     POST /faults RULE                                   201 RULE
@@ -79,6 +85,13 @@ Content of every kind is written and shown as protojson of the library's `Messag
 `{"locationMessage": {"degreesLatitude": 52.5, "degreesLongitude": 13.4}}`. The routes of messages
 are shorthand for texts and for what points to another message (reaction, change, deletion).
 
+Files are really encrypted, uploaded to the sandbox's hosts (`mmg.whatsapp.net`, by the same proxy),
+downloaded, checked by three hashes and decrypted: a MESSAGE's `media` says what came of it, and
+`GET /phones/N/media/ID` returns the bytes. DRAFT names a `kind` (`image`, `video`, `gif`,
+`video_note`, `audio`, `voice`, `document`, `sticker`), `data` (base64; bytes are so everywhere) or
+the `path` of a file on this machine, and what else a phone says of it; `flaw` is what it says wrong
+(`file_sha256`, `file_enc_sha256`, `file_length`, `media_key`, `direct_path`, `no_direct_path`).
+
 A page waits up to `timeout_seconds` for news; ask again with `since` set to its `next`. Times are
 ISO 8601 in UTC. RULE is `service.fault_rules.Rule`, and how often it has applied; FAULTS are the
 fields of `service.faults.Faults`, which stand for such rules of one account or device. Several
@@ -87,6 +100,23 @@ another is lost, say,
 
     {"id": "lost", "point": "message", "who": {"number": "4915550001"},
      "match": {"about": "4915550002"}, "effect": {"kind": "drop"}, "after": 2, "times": 1}
+
+A message is refused to one recipient by a rule at `message` that is `about` it, such as 463 for who
+gave no privacy token:
+
+    {"id": "cold", "point": "message", "who": {"number": "4915550001"}, "match": {"about":
+     "4915550002", "lacks": ["tctoken"]}, "effect": {"kind": "error", "code": 463}}
+
+A time lock is that for everybody with whom the account has exchanged no message.
+
+Files have two points. At `media_put`, `who` uploads, at `media_get` the file is one that `who` has
+uploaded (the hosts do not ask who downloads, and phones' downloads are spared); `match.attrs` can
+name a `type`. Effects: `error` (403, 404, 410, 429, 503, …; `backoff_seconds` is `Retry-After`),
+`drop`, `delay`, `slow`, `cut` half way, `truncate`, `corrupt` (one bit), `expire` (410 for good).
+The first picture that a phone has sent can be had at the second try only, say,
+
+    {"id": "late", "point": "media_get", "who": {"number": "4915550002"},
+     "match": {"attrs": {"type": "image"}}, "effect": {"kind": "error", "code": 503}, "times": 1}
 
 The rest, with `?` where it can be null:
 
@@ -97,7 +127,12 @@ The rest, with `?` where it can be null:
     COMPANION {device, address, online, pending, prekeys, logins}
     LINKED   {device, address, number_address, platform}
     MESSAGE  {message_id, chat, sender, sender_number, from_me, kind, text, quoted_id?, target_id?,
-              mentions, sent_at, received_at, asked_again}
+              mentions, sent_at, received_at, asked_again, media?}
+    MEDIA    {kind, mime_type, size, sha256, seconds?, width?, height?, file_name, waveform,
+              animated, view_once, is_checked, error}
+    DRAFT    {to, kind, data?, path?, mime_type, caption, file_name, seconds?, width?, height?,
+              waveform?, thumbnail?, animated, view_once, phone_only, ephemeral_seconds?, flaw?,
+              reply_to?, mentions}
     CONTENT  {message_id, kind, content}
     RECEIPT  {message_ids, sender, kind, sent_at}
     RULE     {id, point, who?, match, effect, times?, after, until?, applied}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.server.server import WireServer
+from gateway_worker.sandbox.service import reachout
 from gateway_worker.sandbox.service.service import Service
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gateway_worker.sandbox.server.proxy import EgressAttempt
+    from gateway_worker.sandbox.service.reachout import Timelock
     from gateway_worker.sandbox.settings import SandboxSettings
 
 
@@ -64,7 +66,9 @@ class Sandbox:
         async with AsyncExitStack() as stack:
             if settings.directory is not None:
                 await asyncio.to_thread(settings.directory.mkdir, parents=True, exist_ok=True)
-            service = Service()
+            service = Service(
+                media_bytes=settings.media_bytes, media_seconds=settings.media_seconds
+            )
             server = await stack.enter_async_context(
                 WireServer(service=service, port=settings.proxy_port, directory=settings.directory)
             )
@@ -105,7 +109,12 @@ class Sandbox:
         return tuple(self._phones.values())
 
     async def add_phone(
-        self, number: str | None = None, *, push_name: str = "", lid: str | None = None
+        self,
+        number: str | None = None,
+        *,
+        push_name: str = "",
+        lid: str | None = None,
+        hides_number: bool = False,
     ) -> Phone:
         """Register an account and switch its phone on.
 
@@ -113,6 +122,7 @@ class Sandbox:
             number: digits with country code; a free one is chosen when not given.
             push_name: the name shown to others.
             lid: digits of the account's LID; derived from the number when not given.
+            hides_number: whether others know it by LID only.
 
         Raises:
             AccountExistsError: the number or the LID is taken.
@@ -128,6 +138,7 @@ class Sandbox:
                 number=chosen,
                 push_name=push_name,
                 lid=lid,
+                hides_number=hides_number,
                 lazy=self._lazy_phones,
             )
         )
@@ -148,6 +159,13 @@ class Sandbox:
     def rename(self, number: str, push_name: str) -> None:
         """Change the name that a phone's account shows to others; raises as `phone` does."""
         self.service.accounts.get(self.phone(number).jid).push_name = push_name
+
+    def set_timelock(self, number: str, timelock: Timelock | None) -> None:
+        """Let a phone's account begin no chats for a while, or end that; raises as `phone` does.
+
+        Its companions are told, and get 463 for a message to somebody new who gave no token.
+        """
+        reachout.set_timelock(self.service.accounts.get(self.phone(number).jid), timelock)
 
     async def service_down(self) -> None:
         """Make the whole service unreachable: every connection is cut and none is accepted."""

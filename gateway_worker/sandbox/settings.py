@@ -8,6 +8,11 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from gateway_worker.sandbox.service.media.store import (
+    DEFAULT_LIFETIME_SECONDS,
+    DEFAULT_TOTAL_BYTES,
+)
+
 PRODUCTION: Final = "production"
 
 
@@ -31,6 +36,8 @@ class SandboxSettings(BaseModel):
         control_token: bearer token that the control API demands; None demands nothing.
         lazy_phones: phones that nobody watches acknowledge messages and decrypt them when somebody
             looks: less work under load, and they are late to ask again for what they cannot read.
+        media_bytes: how much of uploaded files is kept on disk; beyond that, the oldest go.
+        media_seconds: how long one is kept; then its download is answered with 410.
         directory: where certificates are written; None makes a temporary directory and removes it.
     """
 
@@ -41,6 +48,8 @@ class SandboxSettings(BaseModel):
     control_port: int = Field(default=0, ge=0, le=65535)
     control_token: SecretStr | None = None
     lazy_phones: bool = False
+    media_bytes: int = Field(default=DEFAULT_TOTAL_BYTES, gt=0)
+    media_seconds: float = Field(default=DEFAULT_LIFETIME_SECONDS, gt=0)
     directory: Path | None = None
 
     def refuse_in_production(self) -> None:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway_worker.media.arriving.intake import MediaIntake
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock, SystemClock
 from gateway_worker.sessions.hosting import HostLauncher, SpoolReplays
@@ -23,7 +22,6 @@ from gateway_worker.sessions.ports import (
     CommandBindings,
     DeviceSnapshots,
     EventRelay,
-    MediaFiles,
     Recorder,
     RouteCache,
     SessionObserver,
@@ -42,8 +40,6 @@ class SessionPorts:
 
     Attributes:
         observer: Counts what happens.
-        media_intake: Enters the files that come with messages; without it none are fetched.
-        media_files: Has those that were.
     """
 
     launcher: HostLauncher
@@ -57,8 +53,6 @@ class SessionPorts:
     journals: SendJournals
     peer_messages: PeerMessages
     observer: SessionObserver
-    media_intake: MediaIntake | None = None
-    media_files: MediaFiles | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +105,6 @@ def build_sessions(
         traces=SessionTraces(
             bindings=ports.bindings,
             snapshots=ports.snapshots,
-            media=ports.media_files,
             route_cache=ports.route_cache,
             background=background,
         ),
@@ -164,7 +157,6 @@ def _factory(ports: SessionPorts, shared: _Shared) -> SessionFactory:
         sessions=ports.sessions,
         route_cache=ports.route_cache,
         snapshots=ports.snapshots,
-        media=ports.media_intake,
         journals=ports.journals,
         traces=shared.traces,
         background=shared.background,
@@ -186,7 +178,6 @@ def _orphan_spools(ports: SessionPorts, shared: _Shared) -> OrphanSpools:
         snapshots=ports.snapshots,
         peer_messages=ports.peer_messages,
         held=shared.registry.is_held,
-        media=ports.media_intake,
         moves=shared.moves,
     )
 

@@ -7,7 +7,9 @@ of the input ends the process. Arguments: store, proxy URL, root key, address to
 
 from __future__ import annotations
 
+import base64
 import ctypes
+import hashlib
 import json
 import os
 import sys
@@ -23,11 +25,18 @@ from neonize import client as neonize  # noqa: E402
 from neonize import events  # noqa: E402
 from neonize._binder import ProxySettings  # noqa: E402
 from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e  # noqa: E402
-from neonize.utils.enum import ReceiptType  # noqa: E402
+from neonize.utils.enum import MediaType, ReceiptType  # noqa: E402
 from neonize.utils.jid import Jid2String, build_jid  # noqa: E402
 
 PUBLISHED_ROOT = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b")
 LOCK = threading.Lock()
+FLAGS = (
+    "IsEphemeral",
+    "IsViewOnce",
+    "IsViewOnceV2",
+    "IsViewOnceV2Extension",
+    "IsDocumentWithCaption",
+)
 
 
 def emit(kind: str, /, **values: Any) -> None:
@@ -91,6 +100,7 @@ def on_message(_client: Any, event: Any) -> None:
         chat=Jid2String(source.Chat),
         name=event.Info.Pushname,
         content=json_format.MessageToDict(event.Message),
+        flags=[name for name in FLAGS if getattr(event, name)],
         **describe(event.Message),
     )
 
@@ -113,7 +123,9 @@ def watch(client: Any) -> None:
             sender=Jid2String(e.MessageSource.Sender),
             chat=Jid2String(e.MessageSource.Chat),
         ),
-        events.UndecryptableMessageEv: lambda _, e: emit("undecryptable", id=e.Info.ID),
+        events.UndecryptableMessageEv: lambda _, e: emit(
+            "undecryptable", id=e.Info.ID, unavailable=e.IsUnavailable
+        ),
         events.ChatPresenceEv: lambda _, e: emit(
             "typing",
             chat=Jid2String(e.MessageSource.Chat),
@@ -142,17 +154,51 @@ def compose(command: dict[str, Any]) -> Any:
     return message
 
 
+def burst(client: Any, command: dict[str, Any]) -> list[str]:
+    """Send numbers, one after the other; returns the ids."""
+    to = jid_of(command["to"])
+    return [client.send_message(to, str(number)).ID for number in range(command["count"])]
+
+
+def send_content(client: Any, command: dict[str, Any]) -> str:
+    """Send content given as protojson; returns the id."""
+    content = json_format.ParseDict(command["content"], e2e.Message())
+    sent: str = client.send_message(jid_of(command["to"]), content).ID
+    return sent
+
+
+def upload(client: Any, command: dict[str, Any]) -> dict[str, Any]:
+    """Upload a file; returns the fields of the content that announces it, as protojson."""
+    kind = MediaType[f"Media{command['type'].capitalize()}"]
+    done = client.upload(base64.b64decode(command["data"]), kind)
+    key, sha256, sealed = done.MediaKey, done.FileSHA256, done.FileEncSHA256
+    return {
+        "URL": done.url,
+        "directPath": done.DirectPath,
+        "mediaKey": base64.b64encode(key).decode(),
+        "fileSHA256": base64.b64encode(sha256).decode(),
+        "fileEncSHA256": base64.b64encode(sealed).decode(),
+        "fileLength": str(done.FileLength),
+    }
+
+
+def download(client: Any, command: dict[str, Any]) -> dict[str, Any]:
+    """Download what content announces; returns its size and hash."""
+    data = client.download_any(json_format.ParseDict(command["content"], e2e.Message()))
+    return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+COMMANDS = {"burst": burst, "download": download, "send_content": send_content, "upload": upload}
+
+
 def perform(client: Any, command: dict[str, Any]) -> Any:
     """Run one command."""
+    run = COMMANDS.get(command["do"])
+    if run is not None:
+        return run(client, command)
     match command["do"]:
         case "send":
             return client.send_message(jid_of(command["to"]), compose(command)).ID
-        case "send_content":
-            content = json_format.ParseDict(command["content"], e2e.Message())
-            return client.send_message(jid_of(command["to"]), content).ID
-        case "burst":
-            to = jid_of(command["to"])
-            return [client.send_message(to, str(n)).ID for n in range(command["count"])]
         case "pair_code":
             return client.PairPhone(command["number"], show_push_notification=True)
         case "read":

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic.types import AwareDatetime
+
+from gateway_worker.sandbox.control.abilities.reachout import TimelockBody
 from gateway_worker.sandbox.control.abilities.typing_state import TypingState
 from gateway_worker.sandbox.control.caller import Caller
 from gateway_worker.sandbox.control.models.faults import DeviceQuery, FaultsBody, RuleList, RuleView
@@ -13,6 +16,7 @@ from gateway_worker.sandbox.control.models.logs import (
     Poll,
     ReceiptPage,
 )
+from gateway_worker.sandbox.control.models.media import MediaBytes, NewMedia
 from gateway_worker.sandbox.control.models.messages import (
     Choice,
     ContentView,
@@ -58,7 +62,7 @@ class Methods(Caller):
         await self._call("DELETE", f"/phones/{number}/blocked/{contact}", None)
 
     async def inbox(self, number: str, poll: Poll | None = None) -> MessagePage:
-        """Return messages from others, from a position on."""
+        """Return messages from others, from a position on; their files have been downloaded."""
         return await self._call("GET", f"/phones/{number}/inbox", MessagePage, query=poll)
 
     async def own_messages(self, number: str, poll: Poll | None = None) -> MessagePage:
@@ -102,6 +106,14 @@ class Methods(Caller):
     async def faults(self, number: str, device: int) -> FaultsBody:
         """Show what is left of the faults set for a companion, or else for its account."""
         return await self._call("GET", f"/phones/{number}/companions/{device}/faults", FaultsBody)
+
+    async def send_media(self, number: str, media: NewMedia) -> str:
+        """Encrypt a file, upload it and write about it; returns the message id."""
+        return (await self._call("POST", f"/phones/{number}/media", Sent, body=media)).message_id
+
+    async def media_bytes(self, number: str, message_id: str) -> bytes:
+        """Return the decrypted and checked file of a message that the phone wrote or got."""
+        return (await self._call("GET", f"/phones/{number}/media/{message_id}", MediaBytes)).data
 
     async def send_text(
         self,
@@ -186,10 +198,15 @@ class Methods(Caller):
         return (await self._call("GET", "/phones", PhoneList)).phones
 
     async def add_phone(
-        self, number: str | None = None, *, push_name: str = "", lid: str | None = None
+        self,
+        number: str | None = None,
+        *,
+        push_name: str = "",
+        lid: str | None = None,
+        hides_number: bool = False,
     ) -> PhoneView:
         """Register an account and switch its phone on; without a number a free one is chosen."""
-        body = NewPhone(number=number, push_name=push_name, lid=lid)
+        body = NewPhone(number=number, push_name=push_name, lid=lid, hides_number=hides_number)
         return await self._call("POST", "/phones", PhoneView, body=body)
 
     async def phone(self, number: str) -> PhoneView:
@@ -214,6 +231,21 @@ class Methods(Caller):
     async def unlink(self, number: str, device: int) -> None:
         """Remove a companion."""
         await self._call("DELETE", f"/phones/{number}/companions/{device}", None)
+
+    async def set_timelock(
+        self, number: str, until: AwareDatetime, *, kind: str = "WEB_COMPANION_ONLY"
+    ) -> None:
+        """Let an account begin no chats for a while: its companions are told, and then get 463."""
+        body = TimelockBody(until=until, kind=kind)
+        await self._call("PUT", f"/phones/{number}/timelock", None, body=body)
+
+    async def lift_timelock(self, number: str) -> None:
+        """End the time lock of an account; its companions are told."""
+        await self._call("DELETE", f"/phones/{number}/timelock", None)
+
+    async def trust(self, number: str, contact: str) -> None:
+        """Give a contact a privacy token, with which it may begin a chat even when time-locked."""
+        await self._call("PUT", f"/phones/{number}/trusted/{contact}", None)
 
     async def read(self, number: str, *message_ids: str) -> None:
         """Send read receipts."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.sandbox import Sandbox
 
 HOST: Final = "127.0.0.1"
+MAX_BODY_BYTES: Final = 64 << 20
+"""A larger file is sent by its path."""
 _NAMES: Final = frozenset({HOST, "localhost", "[::1]"})
 
 
@@ -51,7 +53,9 @@ async def serve(sandbox: Sandbox, *, port: int = 0, token: str | None = None) ->
 
 def application(sandbox: Sandbox, *, token: str | None = None) -> web.Application:
     """Build the application without a listener."""
-    app = web.Application(middlewares=[_guard(token), problems.answer_problems])
+    app = web.Application(
+        client_max_size=MAX_BODY_BYTES, middlewares=[_guard(token), problems.answer_problems]
+    )
     app[SANDBOX] = sandbox
     app.add_routes(routes())
     return app

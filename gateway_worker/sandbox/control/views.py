@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gateway_worker.sandbox.control import models
 
 if TYPE_CHECKING:
+    from gateway_worker.sandbox.phones.media.attachment import Attachment
     from gateway_worker.sandbox.phones.phone import Phone
     from gateway_worker.sandbox.phones.records import HandlingError
     from gateway_worker.sandbox.phones.values import ChatMessage, Companion, SeenReceipt
@@ -64,6 +65,26 @@ def message_view(message: ChatMessage) -> models.MessageView:
         sent_at=message.sent_at,
         received_at=message.received_at,
         asked_again=message.asked_again,
+        media=None if message.media is None else media_view(message.media),
+    )
+
+
+def media_view(media: Attachment) -> models.MediaView:
+    """Show a message's file."""
+    return models.MediaView(
+        kind=media.kind,
+        mime_type=media.mime_type,
+        size=media.size,
+        sha256=media.sha256,
+        seconds=media.seconds,
+        width=media.width,
+        height=media.height,
+        file_name=media.file_name,
+        waveform=tuple(media.waveform),
+        animated=media.animated,
+        view_once=media.view_once,
+        is_checked=media.is_checked,
+        error=media.error,
     )
 
 

@@ -45,3 +45,23 @@ class NotDeliveredError(PhoneError):
 
 class NothingHappenedError(PhoneError, TimeoutError):
     """What was waited for did not happen in time."""
+
+
+class NoMediaError(PhoneError):
+    """The message has no file."""
+
+
+class MediaUnavailableError(PhoneError):
+    """The hosts refuse a phone's upload or download; the text has their status."""
+
+
+class MediaDamagedError(PhoneError):
+    """What was downloaded is not what the message announces.
+
+    Attributes:
+        what: `too_short`, `file_enc_sha256`, `mac`, `padding`, `file_sha256` or `file_length`.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the file is not the one that was announced: {what}")
+        self.what = what

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from gateway_worker.sandbox.phones.content import read_content
+from gateway_worker.sandbox.phones.media.attachment import attachment_of
 from gateway_worker.sandbox.phones.outgoing import peer_of
 from gateway_worker.sandbox.phones.stanzas import receipt, retry_receipt
 from gateway_worker.sandbox.phones.values import ChatMessage, ReceiptKind, SeenReceipt
@@ -153,7 +154,7 @@ class Incoming:
             message_id=node.require("id"),
             chat=chat.account if other is None else other.lid,
             sender=sender,
-            sender_number="" if writer is None else writer.number.user,
+            sender_number="" if writer is None or writer.hides_number else writer.number.user,
             from_me=sender.user == self._account.lid.user,
             kind=content.kind,
             text=content.text,
@@ -164,6 +165,7 @@ class Incoming:
             received_at=datetime.now(UTC),
             asked_again=asked,
             raw=content.raw,
+            media=attachment_of(content),
         )
 
     def _confirm(self, node: Node, sender: Jid) -> None:

@@ -45,12 +45,14 @@ class OutgoingMessage:
         to: LID account of the recipient.
         content: serialized, neither padded nor wrapped.
         form: what the stanza says about the content.
+        phone_only: whether linked devices get a placeholder instead.
     """
 
     message_id: str
     to: Jid
     content: bytes = field(repr=False)
     form: Form
+    phone_only: bool = False
 
 
 def peer_of(device: Jid) -> PeerAddress:
@@ -75,10 +77,15 @@ class Outgoing:
         Raises:
             NotDeliveredError: the service acked with an error.
         """
-        devices = dict.fromkeys((*recipient.addresses, *self._account.addresses))
-        ciphertexts = list(self._encrypt(message, (d for d in devices if d != self._account.lid)))
+        known = dict.fromkeys((*recipient.addresses, *self._account.addresses))
+        others = [device for device in known if device != self._account.lid]
+        without = [device for device in others if message.phone_only and device.device]
+        ciphertexts = list(
+            self._encrypt(message, (device for device in others if device not in without))
+        )
         self._keep(message)
-        stanza = fan_out(self._attrs(message), message.to, ciphertexts, message.form)
+        attrs = self._attrs(message)
+        stanza = fan_out(attrs, message.to, ciphertexts, message.form, without=without)
         ack = await self._service.relay.submit(self._account.lid, stanza)
         if ack is not None and ack.get("error"):
             raise NotDeliveredError(f"the service answered with error {ack.get('error')}")

@@ -13,20 +13,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway_worker.sandbox.phones import content, polls
 from gateway_worker.sandbox.phones.arrivals import Arrivals
-from gateway_worker.sandbox.phones.errors import UnknownDeviceError
+from gateway_worker.sandbox.phones.errors import NoMediaError, UnknownDeviceError
 from gateway_worker.sandbox.phones.incoming import Incoming
 from gateway_worker.sandbox.phones.linking import Linker
+from gateway_worker.sandbox.phones.media.composing import compose
+from gateway_worker.sandbox.phones.media.downloads import Downloads
+from gateway_worker.sandbox.phones.media.uploads import upload
 from gateway_worker.sandbox.phones.outgoing import Outgoing
 from gateway_worker.sandbox.phones.records import PATIENCE_SECONDS, HandlingError, PhoneRecords
 from gateway_worker.sandbox.phones.script_runner import ScriptRunner
 from gateway_worker.sandbox.phones.values import ChatMessage, Companion, ReceiptKind
 from gateway_worker.sandbox.phones.writing import Writer
+from gateway_worker.sandbox.service.reachout import give_token
 from gateway_worker.sandbox.signal.sessions import SessionBook
 from gateway_worker.sandbox.wire.jid import Jid
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
+    from gateway_worker.sandbox.phones.media.attachment import Attachment
+    from gateway_worker.sandbox.phones.media.draft import MediaDraft
     from gateway_worker.sandbox.phones.scripts import Script
     from gateway_worker.sandbox.service.accounts import Account
     from gateway_worker.sandbox.service.pairing import PairCodeFinish, PairCodeHello
@@ -54,6 +60,10 @@ class Phone(PhoneRecords):
         self._scripts = ScriptRunner(
             phone=self, on_error=lambda error: self._failed("script", error)
         )
+        self._downloads = Downloads(
+            store=service.media.store, on_error=lambda error: self._failed("media", error)
+        )
+        self._lazy = lazy
         self._linker = Linker(linking=service.linking, account=account, identity=book.identity)
         outgoing = Outgoing(service=service, account=account, book=book)
         self._writer = Writer(service=service, account=account, outgoing=outgoing, records=self)
@@ -82,6 +92,7 @@ class Phone(PhoneRecords):
         number: str,
         push_name: str = "",
         lid: str | None = None,
+        hides_number: bool = False,
         lazy: bool = False,
     ) -> AsyncIterator[Phone]:
         """Register an account and keep its phone switched on until the block is left.
@@ -91,6 +102,7 @@ class Phone(PhoneRecords):
             number: digits with country code.
             push_name: the name shown to others.
             lid: digits of the account's LID; derived from the number when not given.
+            hides_number: whether others know it by LID only.
             lazy: decrypt messages only when somebody looks.
 
         Raises:
@@ -103,6 +115,7 @@ class Phone(PhoneRecords):
             bundle=book.bundle(),
             prekeys=book.new_one_time_keys(PUBLISHED_KEYS),
             lid_user=lid,
+            hides_number=hides_number,
         )
         phone = cls(service=service, account=account, book=book, lazy=lazy)
         running = [
@@ -117,6 +130,7 @@ class Phone(PhoneRecords):
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+            await phone._downloads.stop()
 
     @property
     def jid(self) -> Jid:
@@ -226,6 +240,38 @@ class Phone(PhoneRecords):
         message = content.from_json(content_json)
         return await self._writer.write(to, message, reply_to=reply_to, mentions=mentions)
 
+    async def send_media(
+        self,
+        to: str | Jid,
+        draft: MediaDraft,
+        *,
+        reply_to: str | ChatMessage | None = None,
+        mentions: Sequence[str | Jid] = (),
+    ) -> str:
+        """Encrypt a file, upload it and write about it.
+
+        Args:
+            to: the recipient.
+            draft: the file and how it is shown.
+            reply_to: a message of the same chat to quote.
+            mentions: who is named.
+
+        Returns and raises as `send_text`, and:
+
+        Raises:
+            MediaUnavailableError: a rule refuses the upload.
+            OSError: the file at the draft's path cannot be read.
+        """
+        device = self._account.devices[self.jid.device]
+        uploaded = await upload(draft, media=self._service.media, device=device)
+        return await self._writer.write(
+            to,
+            compose(draft, uploaded),
+            reply_to=reply_to,
+            mentions=mentions,
+            phone_only=draft.phone_only,
+        )
+
     async def react(self, message: str | ChatMessage, emoji: str) -> str:
         """React to a message; an empty emoji takes the reaction back.
 
@@ -318,6 +364,44 @@ class Phone(PhoneRecords):
         """Send played receipts, as for voice messages; raises as `read`."""
         await self._writer.confirm(messages, ReceiptKind.PLAYED)
 
+    # --- files
+
+    async def media(self, message: str | ChatMessage) -> Attachment:
+        """Return what is known of a message's file, once this phone has downloaded and checked it.
+
+        Whether that went well is said by the result.
+
+        Raises:
+            UnknownMessageError: this phone knows no such message.
+            NoMediaError: it has no file.
+        """
+        attachment = self.message(message).media
+        if attachment is None:
+            raise NoMediaError("the message has no file")
+        await self._downloads.settle(attachment)
+        return attachment
+
+    async def media_bytes(self, message: str | ChatMessage) -> bytes:
+        """Return a message's file, decrypted and checked.
+
+        Raises as `media`, and:
+
+        Raises:
+            MediaUnavailableError: it cannot be had.
+            MediaDamagedError: it is not what the message announces.
+        """
+        return await self._downloads.data(await self.media(message))
+
+    # --- contacts
+
+    def trust(self, contact: str | Jid) -> None:
+        """Give a contact a privacy token, with which it may begin a chat even when time-locked.
+
+        Raises:
+            UnknownRecipientError: nobody has this address.
+        """
+        give_token(self._account, self.find(contact))
+
     def block(self, contact: str | Jid) -> None:
         """Let nothing from a contact through any more.
 
@@ -371,6 +455,8 @@ class Phone(PhoneRecords):
         self.handling_errors.append(HandlingError(where=where, error=error))
 
     def _received(self, message: ChatMessage) -> None:
+        if message.media is not None and not self._lazy:
+            self._downloads.begin(message.media)
         if message.from_me:
             self.own_messages.append(message)
             return

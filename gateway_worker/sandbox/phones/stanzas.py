@@ -35,12 +35,19 @@ def enc(ciphertext: Ciphertext, form: Form, *, count: int = 0) -> Node:
 
 
 def fan_out(
-    attrs: Attrs, to: Jid, ciphertexts: Sequence[tuple[Jid, Ciphertext]], form: Form
+    attrs: Attrs,
+    to: Jid,
+    ciphertexts: Sequence[tuple[Jid, Ciphertext]],
+    form: Form,
+    *,
+    without: Sequence[Jid] = (),
 ) -> Node:
-    """Build a message that has one ciphertext per device."""
+    """Build a message that has one ciphertext per device, but a placeholder for those `without`."""
     participants = tuple(
         Node("to", {"jid": device}, (enc(ciphertext, form),)) for device, ciphertext in ciphertexts
     )
+    hidden = Node("unavailable", {"type": "view_once"})
+    participants += tuple(Node("to", {"jid": device}, (hidden,)) for device in without)
     return Node("message", {**attrs, "to": to}, (Node("participants", {}, participants),))
 
 

@@ -11,6 +11,7 @@ from gateway_worker.sandbox.phones.content import to_json
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from gateway_worker.sandbox.phones.media.attachment import Attachment
     from gateway_worker.sandbox.wire.jid import Jid
 
 
@@ -43,6 +44,7 @@ class ChatMessage:
         received_at: when this phone had decrypted it.
         asked_again: how often this phone had to ask for it again before it could.
         raw: serialized content; quoted by replies.
+        media: the file that comes with it; see `Phone.media`.
     """
 
     message_id: str
@@ -59,6 +61,7 @@ class ChatMessage:
     received_at: datetime
     asked_again: int = 0
     raw: bytes = field(repr=False)
+    media: Attachment | None = None
 
     @property
     def content(self) -> dict[str, Any]:

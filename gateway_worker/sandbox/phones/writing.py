@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gateway_worker.sandbox.phones import content
 from gateway_worker.sandbox.phones.errors import UnknownRecipientError
 from gateway_worker.sandbox.phones.form import form_of
+from gateway_worker.sandbox.phones.media.attachment import attachment_of
 from gateway_worker.sandbox.phones.outgoing import OutgoingMessage
 from gateway_worker.sandbox.phones.stanzas import new_message_id, receipt
 from gateway_worker.sandbox.phones.values import ChatMessage
@@ -50,18 +52,25 @@ class Writer:
         *,
         reply_to: str | ChatMessage | None,
         mentions: Sequence[str | Jid],
+        phone_only: bool = False,
     ) -> str:
-        """Send content with its context; returns and raises as `Phone.send_content`."""
+        """Send content with its context; returns and raises as `Phone.send_content`.
+
+        With `phone_only`, linked devices get a placeholder instead.
+        """
         quote = None if reply_to is None else _quote(self._records.message(reply_to))
         named = tuple(self.find(mention).lid for mention in mentions)
         content.add_context(message, quote=quote, mentions=named)
-        return await self.send(to, message)
+        return await self.send(to, message, phone_only=phone_only)
 
-    async def send(self, to: str | Jid, message: Message) -> str:
+    async def send(self, to: str | Jid, message: Message, *, phone_only: bool = False) -> str:
         """Send content as it stands; returns and raises as `Phone.send_content`."""
         self._records.look()  # a session that a message has opened is answered in it
         recipient = self.find(to)
-        outgoing = _message_to(recipient, message.SerializeToString(), form_of(message))
+        outgoing = replace(
+            _message_to(recipient, message.SerializeToString(), form_of(message)),
+            phone_only=phone_only,
+        )
         self._records.own_messages.append(self._written(outgoing))
         await self._outgoing.send(outgoing, recipient=recipient)
         return outgoing.message_id
@@ -107,6 +116,7 @@ class Writer:
             sent_at=now,
             received_at=now,
             raw=outgoing.content,
+            media=attachment_of(shown),
         )
 
 

@@ -22,7 +22,7 @@ MAX_HEAD_BYTES: Final = 8192
 HEAD_END: Final = b"\r\n\r\n"
 
 _ALLOWED: Final = re.compile(
-    r"CONNECT ([a-z0-9-]+\.)*whatsapp\.(com|net):443 HTTP/1\.[01]", re.IGNORECASE
+    r"CONNECT (?P<host>([a-z0-9-]+\.)*whatsapp\.(com|net)):443 HTTP/1\.[01]", re.IGNORECASE
 )
 _OPEN: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _REFUSED: Final = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -50,7 +50,7 @@ class ProxyConnection(asyncio.Protocol):
         self,
         *,
         tls: ssl.SSLContext,
-        inner: Callable[[], asyncio.Protocol],
+        inner: Callable[[str], asyncio.Protocol],
         attempts: list[EgressAttempt],
         tasks: set[asyncio.Task[None]],
     ) -> None:
@@ -58,7 +58,7 @@ class ProxyConnection(asyncio.Protocol):
 
         Args:
             tls: how to end the tunnel's TLS.
-            inner: makes the protocol that speaks inside of it.
+            inner: makes the protocol that speaks inside of a tunnel to this host.
             attempts: where refused requests are recorded.
             tasks: where handshakes under way are held, so that closing can end them.
         """
@@ -84,13 +84,15 @@ class ProxyConnection(asyncio.Protocol):
                 transport.abort()
             return
         line = self._head.split(b"\r\n", 1)[0].decode("latin-1")
-        if not _ALLOWED.fullmatch(line):
+        allowed = _ALLOWED.fullmatch(line)
+        if allowed is None:
             self._refuse(transport, line)
             return
         # Whatever follows the head belongs to TLS; a client sends nothing before the answer.
         transport.pause_reading()
         transport.write(_OPEN)
-        task = asyncio.get_running_loop().create_task(self._open(transport), name="sandbox-tls")
+        opening = self._open(transport, self._inner(allowed["host"].lower()))
+        task = asyncio.get_running_loop().create_task(opening, name="sandbox-tls")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -102,8 +104,7 @@ class ProxyConnection(asyncio.Protocol):
         transport.write(_REFUSED)
         transport.close()
 
-    async def _open(self, transport: asyncio.Transport) -> None:
-        inner = self._inner()
+    async def _open(self, transport: asyncio.Transport, inner: asyncio.Protocol) -> None:
         loop = asyncio.get_running_loop()
         try:
             secured = await loop.start_tls(transport, inner, self._tls, server_side=True)
@@ -114,5 +115,5 @@ class ProxyConnection(asyncio.Protocol):
         except asyncio.CancelledError:
             transport.abort()
             raise
-        if secured is not None:
+        if secured is not None and not secured.is_closing():
             inner.connection_made(secured)

@@ -13,6 +13,7 @@ import structlog
 
 from gateway_worker.sandbox.server.connection import Connection
 from gateway_worker.sandbox.server.login import Login
+from gateway_worker.sandbox.server.media_hosts import DOMAIN, MediaHosts
 from gateway_worker.sandbox.server.proxy import EgressAttempt, ProxyConnection
 from gateway_worker.sandbox.server.unknown import UnknownQueries
 from gateway_worker.sandbox.server.websocket import Socket, WebSocketServer
@@ -64,6 +65,7 @@ class WireServer:
         self._listener: asyncio.Server | None = None
         self._connections: set[Connection] = set()
         self._handshakes: set[asyncio.Task[None]] = set()
+        self._media_hosts: MediaHosts | None = None
         self._login = Login(service=service, unknown=self.unknown)
         self._stack = AsyncExitStack()
 
@@ -106,6 +108,7 @@ class WireServer:
             self._trust = await loop.run_in_executor(None, create_trust, directory)
             tokens = await loop.run_in_executor(None, load_tokens, self._library)
             self._decoder = Decoder(tokens)
+            self._media_hosts = MediaHosts(media=self.service.media)
             await self.accept_connections()
             stack.push_async_callback(self.refuse_connections)
             self._stack = stack.pop_all()
@@ -143,6 +146,8 @@ class WireServer:
             task.cancel()
         for connection in tuple(self._connections):
             connection.abort()
+        if self._media_hosts is not None:
+            self._media_hosts.abort()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await listener.wait_closed()
@@ -156,10 +161,16 @@ class WireServer:
     def _proxy(self) -> asyncio.Protocol:
         return ProxyConnection(
             tls=self._opened.tls,
-            inner=lambda: WebSocketServer(accept=self._accept),
+            inner=self._inner,
             attempts=self.egress_attempts,
             tasks=self._handshakes,
         )
+
+    def _inner(self, host: str) -> asyncio.Protocol:
+        assert self._media_hosts is not None
+        if host.endswith(DOMAIN):
+            return self._media_hosts.protocol()
+        return WebSocketServer(accept=self._accept)
 
     def _accept(self, socket: Socket) -> Connection:
         assert self._decoder is not None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from gateway_worker.sandbox.service.devices import Phone
+    from gateway_worker.sandbox.service.reachout import ContactToken, Timelock
     from gateway_worker.sandbox.signal.keys import PreKeyBundle, PublicPreKey
 
 MAX_DEVICE: Final = 255
@@ -33,6 +34,10 @@ class Account:
         phone: the simulated phone while it is switched on.
         trusted: LID or number addresses it gave a privacy token to, and when.
         blocked: LID addresses it does not want to hear of.
+        hides_number: whether nobody learns its number: others know it by LID only.
+        chats: digits of the LIDs of those with whom it has exchanged messages.
+        contact_tokens: privacy tokens it gave, by the digits of the receiver's LID.
+        timelock: until when it may not begin chats, and why.
         watchers: LID addresses of devices that may hold its device list in a cache.
         subscribers: LID addresses of devices that want to know whether it is online.
         last_device: the device number given last; numbers are used again only after 255.
@@ -45,6 +50,10 @@ class Account:
     phone: Phone | None = None
     trusted: dict[Jid, str] = field(default_factory=dict)
     blocked: set[Jid] = field(default_factory=set)
+    hides_number: bool = False
+    chats: set[str] = field(default_factory=set)
+    contact_tokens: dict[str, ContactToken] = field(default_factory=dict)
+    timelock: Timelock | None = None
     watchers: set[Jid] = field(default_factory=set)
     subscribers: set[Jid] = field(default_factory=set)
     last_device: int = PHONE
@@ -103,6 +112,7 @@ class Accounts:
         bundle: PreKeyBundle,
         prekeys: Iterable[PublicPreKey],
         lid_user: str | None = None,
+        hides_number: bool = False,
     ) -> Account:
         """Register an account with its phone's keys.
 
@@ -112,6 +122,7 @@ class Accounts:
             bundle: the phone's published keys; its identity also signs for companions.
             prekeys: the phone's one-time prekeys.
             lid_user: digits of the LID; derived from the number when not given.
+            hides_number: see `Account`.
 
         Raises:
             AccountExistsError: the number or the LID is taken.
@@ -119,6 +130,7 @@ class Accounts:
         account = self.add(
             number=number, push_name=push_name, lid_user=lid_user or derived_lid(number)
         )
+        account.hides_number = hides_number
         account.devices[PHONE] = DeviceRecord(
             number=account.number,
             lid=account.lid,

@@ -21,3 +21,17 @@ class UnknownRuleError(ServiceError):
 
 class PairingRefusedError(ServiceError):
     """A companion could not be linked; the message says why."""
+
+
+class MediaRefusedError(ServiceError):
+    """The hosts of files refuse an upload or a download.
+
+    Attributes:
+        status: of their HTTP answer.
+        retry_after_seconds: how long they want to be left alone, if they say so.
+    """
+
+    def __init__(self, status: int, reason: str, *, retry_after_seconds: int | None = None) -> None:
+        super().__init__(f"{reason} ({status})")
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds

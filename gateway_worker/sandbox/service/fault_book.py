@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from gateway_worker.sandbox.service.errors import UnknownRuleError
 from gateway_worker.sandbox.service.fault_rules import Point, Rule, Value, Who
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.wire.node import Node
 
 EffectT = TypeVar("EffectT", bound=Value)
+
+_OF_ACCOUNTS: Final = (Point.LOOKUP, Point.MEDIA_GET)
 
 
 @dataclass(slots=True, eq=False)
@@ -180,5 +182,5 @@ def _is_about(rule: Rule, device: DeviceRecord) -> bool:
         return False
     if who is not None and who.device is not None:
         return who.device == device.lid.device
-    # A rule for companions spares the phone; but an account is looked up as a whole.
-    return device.lid.device > 0 or rule.point is Point.LOOKUP
+    # A rule for companions spares the phone; but some things are about an account as a whole.
+    return device.lid.device > 0 or rule.point in _OF_ACCOUNTS

@@ -21,7 +21,8 @@ class Point(StrEnum):
     `LOGIN`: a companion logs in. `MESSAGE`: a device sends a message. `ACK`: it is about to get the
     ack for one. `RECEIPT`: it sends a receipt. `DELIVERY`: a message is about to be delivered to
     it. `IQ`: it asks something. `BUNDLE`: somebody fetches its keys. `LOOKUP`: somebody looks its
-    account up.
+    account up. `MEDIA_PUT`: it uploads a file. `MEDIA_GET`: a companion downloads a file that
+    it has uploaded (the hosts do not ask who downloads).
     """
 
     LOGIN = "login"
@@ -32,6 +33,8 @@ class Point(StrEnum):
     IQ = "iq"
     BUNDLE = "bundle"
     LOOKUP = "lookup"
+    MEDIA_PUT = "media_put"
+    MEDIA_GET = "media_get"
 
 
 class Value(BaseModel):
@@ -43,19 +46,21 @@ class Value(BaseModel):
 class Drop(Value):
     """It vanishes: a login is cut, a message reaches nobody (and is acked), an answer never comes.
 
-    Keys that are dropped are missing among those that were fetched, an account is not found.
+    Keys that are dropped are missing among those that were fetched, an account is not found. The
+    connection of an upload or a download is cut before anything is answered.
     """
 
     kind: Literal["drop"] = "drop"
 
 
 class Error(Value):
-    """It is refused: a query, or a message, which then reaches nobody.
+    """It is refused: a query, a message, which then reaches nobody, an upload or a download.
 
     Attributes:
         code: 429 too many, 403 forbidden, 404 not found, 406 not acceptable, 503 unavailable, …
         shape: for a query, how.
-        backoff_seconds: for a query, how long the service wants to be left alone, if it says so.
+        backoff_seconds: for a query and for files, how long the service wants to be left alone, if
+            it says so (`Retry-After`).
     """
 
     kind: Literal["error"] = "error"
@@ -74,14 +79,17 @@ class Failure(Value):
 
 
 class Delay(Value):
-    """An ack or the answer to a query is late; other stanzas pass it."""
+    """An ack, the answer to a query, an upload or a download is late; other stanzas pass it."""
 
     kind: Literal["delay"] = "delay"
     seconds: float = Field(ge=0)
 
 
 class Corrupt(Value):
-    """The ciphertext of a message is damaged on the way."""
+    """The ciphertext of a message, or of a file, is damaged on the way: a bit is flipped.
+
+    A file that is damaged when it is uploaded stays so.
+    """
 
     kind: Literal["corrupt"] = "corrupt"
 
@@ -93,7 +101,42 @@ class Alter(Value):
     attrs: Mapping[str, str]
 
 
-Effect = Annotated[Drop | Error | Failure | Delay | Corrupt | Alter, Field(discriminator="kind")]
+class Slow(Value):
+    """The bytes of a file come and go at this speed."""
+
+    kind: Literal["slow"] = "slow"
+    bytes_per_second: int = Field(ge=1)
+
+
+class Cut(Value):
+    """The connection is cut when half of a file has passed."""
+
+    kind: Literal["cut"] = "cut"
+
+
+class Truncate(Value):
+    """A file's end is missing, and nothing tells of it; one that is uploaded so stays so.
+
+    Attributes:
+        keep_bytes: what is left; None is half of it.
+    """
+
+    kind: Literal["truncate"] = "truncate"
+    keep_bytes: int | None = Field(default=None, ge=0)
+
+
+class Expire(Value):
+    """A file is gone for good: 410, for this download or after this upload."""
+
+    kind: Literal["expire"] = "expire"
+
+
+Effect = Annotated[
+    Drop | Error | Failure | Delay | Corrupt | Alter | Slow | Cut | Truncate | Expire,
+    Field(discriminator="kind"),
+]
+
+_OF_FILES: Final = (Drop, Error, Delay, Slow, Cut, Truncate, Corrupt, Expire)
 
 EFFECTS: Final[Mapping[Point, tuple[type[Value], ...]]] = {
     Point.LOGIN: (Drop, Failure),
@@ -104,6 +147,8 @@ EFFECTS: Final[Mapping[Point, tuple[type[Value], ...]]] = {
     Point.IQ: (Drop, Error, Delay),
     Point.BUNDLE: (Drop,),
     Point.LOOKUP: (Drop,),
+    Point.MEDIA_PUT: _OF_FILES,
+    Point.MEDIA_GET: _OF_FILES,
 }
 """What can happen at which point."""
 
@@ -113,7 +158,8 @@ class Who(Value):
 
     Attributes:
         number: digits of the account's phone number.
-        device: one device, 0 being the phone; None is every companion, and not the phone.
+        device: one device, 0 being the phone; None is every companion, and not the phone (but at
+            `LOOKUP` and `MEDIA_GET` the whole account).
     """
 
     number: str = Field(pattern=r"^[0-9]{1,15}$")
@@ -129,12 +175,19 @@ class Match(Value):
             `usync/contact` who has a number, `usync/message` for devices.
         about: a number, a LID or a group (its digits) that the stanza names: in a query anywhere,
             otherwise as its receiver, its sender or its chat.
-        attrs: attributes that the stanza has with these values, such as a receipt's `type`.
+        attrs: attributes that the stanza has with these values, such as a receipt's `type`. A file
+            has a `type` (`image`, `video`, `audio`, `document`, …) and a `place`, which is its
+            direct path up to the question mark.
+        has: tags of elements that the stanza holds. A message to somebody who gave the sender a
+            privacy token holds `tctoken`.
+        lacks: tags of elements that it does not hold.
     """
 
     query: str | None = Field(default=None, min_length=1)
     about: str | None = Field(default=None, min_length=1)
     attrs: Mapping[str, str] = Field(default_factory=dict)
+    has: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
 
 class Rule(Value):

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 def matches(match: Match, stanza: Node | None, accounts: Accounts) -> bool:
     """Tell whether a stanza fits; without one, only what asks for nothing does."""
     if stanza is None:
-        return match.query is None and match.about is None and not match.attrs
+        asked = (match.query, match.about, match.attrs, match.has, match.lacks)
+        return not any(asked)
     if any(stanza.get(name) != value for name, value in match.attrs.items()):
+        return False
+    held = {child.tag for child in stanza.children} if match.has or match.lacks else set()
+    if not held.issuperset(match.has) or not held.isdisjoint(match.lacks):
         return False
     if match.query is not None and not _is_query(match.query, stanza):
         return False

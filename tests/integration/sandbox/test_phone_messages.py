@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,8 @@ from gateway_worker.sandbox.phones.outgoing import peer_of
 from gateway_worker.sandbox.phones.scripts import auto_read, auto_reply
 from gateway_worker.sandbox.phones.values import ReceiptKind
 from gateway_worker.sandbox.sandbox import Sandbox
+from gateway_worker.sandbox.service.fault_rules import Error, Match, Point, Rule
+from gateway_worker.sandbox.service.reachout import Timelock
 from gateway_worker.sandbox.settings import SandboxSettings
 from gateway_worker.sandbox.signal.kdf import ChainKey
 from gateway_worker.sandbox.wire.node import Attrs, Node
@@ -263,6 +266,59 @@ async def test_what_the_service_pushes_is_confirmed(
 
     await anna.client.wait_for("receipt", ids=["3EB0C0FFEE"], type=READ, sender=str(ben.jid))
     await nothing_waits(sandbox, anna)
+
+
+async def test_a_recipient_is_refused_until_it_gave_a_token(
+    sandbox: Sandbox, anna: Linked, ben: Phone
+) -> None:
+    """The library shows the token that it was given, and so the message is let through."""
+    match = Match(about=ben.number, lacks=("tctoken",))
+    rule = Rule(id="cold", point=Point.MESSAGE, match=match, effect=Error(code=463))
+    sandbox.faults.add(rule)
+    with pytest.raises(RuntimeError, match="server returned error 463"):
+        await anna.client.do("send", to=ben.number, text="hello?")
+
+    ben.trust(anna.phone.number)
+    await nothing_waits(sandbox, anna)
+    await anna.client.do("send", to=ben.number, text="hello!")
+
+    assert (await ben.next_message()).text == "hello!"
+    sandbox.faults.remove("cold")
+
+
+async def test_a_time_lock_is_for_new_chats(sandbox: Sandbox, anna: Linked, ben: Phone) -> None:
+    """Those who have written before, or gave a token, are answered; its push does no harm."""
+    eve, flo = await sandbox.add_phone(), await sandbox.add_phone()
+    await converse(anna, ben)
+    until = datetime.now(UTC) + timedelta(hours=1)
+    sandbox.set_timelock(anna.phone.number, Timelock(until=until, kind="BIZ_QUALITY"))
+    flo.trust(anna.phone.number)
+    await nothing_waits(sandbox, anna)
+
+    with pytest.raises(RuntimeError, match="server returned error 463"):
+        await anna.client.do("send", to=eve.number, text="hello?")
+    for known in (ben, flo):
+        await anna.client.do("send", to=known.number, text="hello")
+        assert (await known.next_message()).text == "hello"
+
+    sandbox.set_timelock(anna.phone.number, None)
+    await anna.client.do("send", to=eve.number, text="hello again")
+    assert (await eve.next_message()).text == "hello again"
+
+
+async def test_somebody_is_known_by_the_lid_only(sandbox: Sandbox, anna: Linked) -> None:
+    """The library learns no number, and writes to the LID."""
+    gil = await sandbox.add_phone(push_name="Gil", hides_number=True)
+
+    event = await anna.client.wait_for(
+        "message", id=await gil.send_text(anna.phone.number, "who am I?")
+    )
+    assert (event["chat"], event["sender_alt"]) == (str(gil.jid), "")
+    await anna.client.do("send", to=event["chat"], text="Gil")
+
+    assert (await gil.next_message()).text == "Gil"
+    with pytest.raises(RuntimeError, match="no LID found"):
+        await anna.client.do("send", to=gil.number, text="you?")
 
 
 async def test_a_phone_that_cannot_read_asks_again(anna: Linked, ben: Phone) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, TypeVar
 
 from gateway_worker.sandbox.control import models
@@ -9,19 +10,22 @@ from gateway_worker.sandbox.control.operation import Operation
 from gateway_worker.sandbox.control.views import handling_error_view, message_view, receipt_view
 from gateway_worker.sandbox.phones.event_log import EventLog
 from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.phones.values import ChatMessage
 
 EntryT = TypeVar("EntryT")
 
 
 async def inbox(phone: Phone, query: models.Poll) -> models.MessagePage:
-    """Return messages from others, from a position on."""
+    """Return messages from others, from a position on; their files have been downloaded."""
     items, position = await _news(phone.inbox, query)
+    await _download(phone, items)
     return models.MessagePage(items=tuple(map(message_view, items)), next=position)
 
 
 async def own_messages(phone: Phone, query: models.Poll) -> models.MessagePage:
     """Return messages of the account itself, from a position on."""
     items, position = await _news(phone.own_messages, query)
+    await _download(phone, items)
     return models.MessagePage(items=tuple(map(message_view, items)), next=position)
 
 
@@ -35,6 +39,12 @@ async def handling_errors(phone: Phone, query: models.Poll) -> models.HandlingEr
     """Return what the phone could not handle, from a position on."""
     items, position = await _news(phone.handling_errors, query)
     return models.HandlingErrorPage(items=tuple(map(handling_error_view, items)), next=position)
+
+
+async def _download(phone: Phone, messages: Iterable[ChatMessage]) -> None:
+    for message in messages:
+        if message.media is not None:
+            await phone.media(message)
 
 
 async def _news(events: EventLog[EntryT], poll: models.Poll) -> tuple[tuple[EntryT, ...], int]:

@@ -18,7 +18,9 @@ def list_phones(sandbox: Sandbox) -> models.PhoneList:
 
 async def add_phone(sandbox: Sandbox, body: models.NewPhone) -> models.PhoneView:
     """Register an account and switch its phone on; without a number a free one is chosen."""
-    phone = await sandbox.add_phone(body.number, push_name=body.push_name, lid=body.lid)
+    phone = await sandbox.add_phone(
+        body.number, push_name=body.push_name, lid=body.lid, hides_number=body.hides_number
+    )
     return phone_view(sandbox, phone)
 
 

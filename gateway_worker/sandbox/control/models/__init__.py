@@ -23,6 +23,7 @@ from gateway_worker.sandbox.control.models.logs import (
     ReceiptPage,
     ReceiptView,
 )
+from gateway_worker.sandbox.control.models.media import MediaBytes, MediaView, NewMedia
 from gateway_worker.sandbox.control.models.messages import (
     Choice,
     ContentView,
@@ -82,10 +83,13 @@ __all__ = [
     "Injection",
     "Linked",
     "LoginFailureBody",
+    "MediaBytes",
+    "MediaView",
     "MessageIds",
     "MessagePage",
     "MessageView",
     "NewContent",
+    "NewMedia",
     "NewMessage",
     "NewPhone",
     "NewPoll",

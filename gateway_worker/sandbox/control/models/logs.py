@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from gateway_worker.sandbox.control.models.base import Body
+from gateway_worker.sandbox.control.models.media import MediaView
 from gateway_worker.sandbox.phones.values import ReceiptKind
 
 
@@ -33,6 +34,7 @@ class MessageView(Body):
     sent_at: datetime
     received_at: datetime
     asked_again: int
+    media: MediaView | None
 
 
 class ReceiptView(Body):

@@ -13,6 +13,7 @@ class NewPhone(Body):
     number: str | None = Field(default=None, pattern=r"^[0-9]{1,15}$")
     push_name: str = ""
     lid: str | None = Field(default=None, pattern=r"^[0-9]{1,15}$")
+    hides_number: bool = False
 
 
 class CompanionView(Body):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.service.accounts import Account, Accounts
 from gateway_worker.sandbox.service.fault_rules import Alter, Corrupt, Point
+from gateway_worker.sandbox.service.reachout import remember_chat
 from gateway_worker.sandbox.service.routes.forwarding import forwarded_attrs, forwarded_children
 from gateway_worker.sandbox.service.routes.nowhere import NowhereRoute
 from gateway_worker.sandbox.wire.node import Attrs, Node, now
@@ -45,6 +46,7 @@ class DirectRoute:
         if target is None:
             return self._nowhere.message(sender, to, node)
         self._deliver(sender, target, to, node)
+        remember_chat(sender.account, target)
         stale = _stale_hash(sender.account, target, node)
         return {} if stale is None else {"phash": stale}
 
@@ -76,14 +78,16 @@ class DirectRoute:
             return
         copies = node.require_child("participants").all("to")
         self._hand_over(
-            sender, target, node, [(copy.require_jid("jid"), copy.all("enc")) for copy in copies]
+            sender, target, node, [(copy.require_jid("jid"), _sealed(copy)) for copy in copies]
         )
 
     def _hand_over(self, sender: Sender, target: Account, node: Node, copies: list[Copy]) -> None:
         blocked = sender.account.lid in target.blocked
         base = _message_attrs(sender, node)
-        own = {**base, "recipient": target.lid, "peer_recipient_pn": target.number}
-        del own["sender_pn"]
+        own = {**base, "recipient": target.lid}
+        own.pop("sender_pn", None)
+        if not target.hides_number:
+            own["peer_recipient_pn"] = target.number
         shared = forwarded_children(node)
         identity = node.child("device-identity")
         for address, ciphertexts in copies:
@@ -123,16 +127,23 @@ class DirectRoute:
         yield from target.devices.values()
 
 
+def _sealed(copy: Node) -> tuple[Node, ...]:
+    """Return what is for one device: ciphertexts, or that there is none for it."""
+    return tuple(child for child in copy.children if child.tag in ("enc", "unavailable"))
+
+
 def _message_attrs(sender: Sender, node: Node) -> Attrs:
-    return {
+    attrs: Attrs = {
         **forwarded_attrs(node),
         "from": sender.device.lid,
         "id": node.require("id"),
         "t": now(),
         "notify": sender.account.push_name,
-        "sender_pn": sender.device.number,
         "addressing_mode": "lid",
     }
+    if not sender.account.hides_number:
+        attrs["sender_pn"] = sender.device.number
+    return attrs
 
 
 def _garbled(part: Node) -> Node:

@@ -43,7 +43,6 @@ class Composing:
             no such field.
         about_kind: The contract's name of that message's kind, if it is known.
         attachment: Of a content with a file, that file, uploaded.
-        thumbnail: Of a text with a preview of a link, the preview's picture (JPEG).
     """
 
     library: Any
@@ -51,7 +50,6 @@ class Composing:
     about: Any = None
     about_kind: str | None = None
     attachment: Attachment | None = None
-    thumbnail: bytes | None = None
 
 
 Compose = Callable[[Content, Composing], Any]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -13,10 +15,13 @@ from pydantic import SecretStr
 from gateway_worker.sandbox.control import models
 from gateway_worker.sandbox.control.client import ControlError, SandboxClient
 from gateway_worker.sandbox.control.server import serve
+from gateway_worker.sandbox.phones.media.draft import Flaw
+from gateway_worker.sandbox.phones.media.kinds import MediaKind
 from gateway_worker.sandbox.phones.values import ReceiptKind
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.service.fault_rules import Drop, Match, Point, Rule, Who
 from gateway_worker.sandbox.service.faults import Faults, LoginFailure, QueryRefusal
+from gateway_worker.sandbox.service.reachout import Timelock
 from gateway_worker.sandbox.settings import SandboxRefusedError, SandboxSettings
 from tests.support.contents import LOCATION
 
@@ -359,3 +364,103 @@ async def test_the_sandbox_refuses_to_run_in_production(
 def test_the_settings_hide_the_token() -> None:
     """A settings value may be logged."""
     assert "secret" not in repr(SandboxSettings(control_token=SecretStr("secret")))
+
+
+async def test_files_are_sent_and_shown(client: SandboxClient, tmp_path: Path) -> None:
+    """By their data or by a path; the bytes and what is known of them come back."""
+    data = bytes(range(256))
+    message_id = await client.send_media(
+        ANNA, models.NewMedia(to=BEN, kind=MediaKind.VOICE, data=data, seconds=3, view_once=True)
+    )
+
+    message = await client.next_message(BEN)
+
+    media = message.media
+    assert media is not None
+    assert (message.message_id, media.kind) == (message_id, MediaKind.VOICE)
+    assert (media.size, media.sha256) == (256, hashlib.sha256(data).hexdigest())
+    assert (media.seconds, media.view_once, len(media.waveform)) == (3, True, 64)
+    assert (media.is_checked, media.error) == (True, "")
+    assert await client.media_bytes(BEN, message_id) == data
+    assert await client.media_bytes(ANNA, message_id) == data
+
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    by_path = await client.send_media(
+        ANNA, models.NewMedia(to=BEN, kind=MediaKind.DOCUMENT, path=str(path), caption="read")
+    )
+    assert (await client.next_message(BEN)).text == "read"
+    assert await client.media_bytes(BEN, by_path) == data
+
+
+async def test_mistakes_with_files_are_problems(client: SandboxClient, tmp_path: Path) -> None:
+    """No file, a wrong one, one that cannot be had, a message without one."""
+    with pytest.raises(ControlError) as caught:
+        await client.send_media(
+            ANNA, models.NewMedia(to=BEN, kind=MediaKind.IMAGE, path=str(tmp_path / "missing"))
+        )
+    assert caught.value.problem.code == "file_unknown"
+    text_id = await client.send_text(ANNA, BEN, "no file")
+    await client.next_message(BEN)
+    for problem, flaw in (
+        ("media_damaged", Flaw.FILE_SHA256),
+        ("media_unavailable", Flaw.DIRECT_PATH),
+    ):
+        flawed = await client.send_media(
+            ANNA, models.NewMedia(to=BEN, kind=MediaKind.IMAGE, data=b"x", flaw=flaw)
+        )
+        media = (await client.next_message(BEN)).media
+        assert media is not None
+        assert not media.is_checked
+        with pytest.raises(ControlError) as caught:
+            await client.media_bytes(BEN, flawed)
+        assert caught.value.problem.code == problem
+    with pytest.raises(ControlError) as caught:
+        await client.media_bytes(BEN, text_id)
+    assert caught.value.problem.code == "no_media"
+
+
+async def test_faults_of_files_are_rules(client: SandboxClient) -> None:
+    """As JSON, at the two points for files."""
+    rule = Rule.model_validate_json(
+        '{"id": "full", "point": "media_put", "who": {"number": "4915550001", "device": 0},'
+        ' "effect": {"kind": "error", "code": 507}, "times": 1}'
+    )
+    await client.add_rule(rule)
+
+    with pytest.raises(ControlError) as caught:
+        await client.send_media(ANNA, models.NewMedia(to=BEN, kind=MediaKind.IMAGE, data=b"x"))
+
+    assert caught.value.problem.code == "media_unavailable"
+    assert (await client.rules())[0].applied == 1
+    await client.send_media(ANNA, models.NewMedia(to=BEN, kind=MediaKind.IMAGE, data=b"x"))
+
+
+async def test_a_time_lock_and_a_token_are_set(client: SandboxClient, sandbox: Sandbox) -> None:
+    """What is said over HTTP is what the service follows."""
+    until = datetime.now(UTC) + timedelta(hours=1)
+    account = sandbox.service.accounts.get(sandbox.phone(ANNA).jid)
+    await client.set_timelock(ANNA, until, kind="BIZ_QUALITY")
+    set_to: Timelock | None = account.timelock
+    assert set_to == Timelock(until=until, kind="BIZ_QUALITY")
+
+    with pytest.raises(ControlError) as caught:
+        await client.send_text(ANNA, BEN, "hello?")
+    assert caught.value.problem.code == "not_delivered"
+    assert "463" in caught.value.problem.detail
+
+    await client.lift_timelock(ANNA)
+    assert account.timelock is None
+    await client.send_text(ANNA, BEN, "hello")
+    await client.trust(ANNA, BEN)
+    assert list(account.contact_tokens) == [sandbox.phone(BEN).jid.user]
+
+
+async def test_a_number_is_hidden(client: SandboxClient) -> None:
+    """A phone that is told so shows its LID only."""
+    hidden = await client.add_phone(hides_number=True)
+    await client.send_text(hidden.number, BEN, "who am I?")
+
+    message = await client.next_message(BEN)
+
+    assert (message.sender, message.sender_number) == (f"{hidden.lid}@lid", "")

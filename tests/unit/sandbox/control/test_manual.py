@@ -20,6 +20,8 @@ SHAPES: Mapping[str, type[BaseModel]] = {
     "COMPANION": models.CompanionView,
     "LINKED": models.Linked,
     "MESSAGE": models.MessageView,
+    "MEDIA": models.MediaView,
+    "DRAFT": models.NewMedia,
     "CONTENT": models.ContentView,
     "RECEIPT": models.ReceiptView,
     "RULE": models.RuleView,

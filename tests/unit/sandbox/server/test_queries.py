@@ -37,6 +37,8 @@ def test_every_module_answers_queries_of_its_folder() -> None:
         query("passive", "set", "active"),
         query("passive", "set", "passive"),
         query("w:p", "get"),
+        query("w:m", "set", "media_conn"),
+        query("w:mex", "get", "query"),
         query("md", "set", "remove-companion-device"),
         query("privacy", "get"),
         query("privacy", "set", "tokens"),

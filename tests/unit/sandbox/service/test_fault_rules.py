@@ -13,14 +13,18 @@ from gateway_worker.sandbox.service.fault_rules import (
     EFFECTS,
     Alter,
     Corrupt,
+    Cut,
     Delay,
     Drop,
     Effect,
     Error,
+    Expire,
     Failure,
     Match,
     Point,
     Rule,
+    Slow,
+    Truncate,
     Who,
 )
 from gateway_worker.sandbox.service.faults import Faults
@@ -37,6 +41,10 @@ ONE_OF_EACH: dict[type, Effect] = {
     Delay: Delay(seconds=1),
     Corrupt: Corrupt(),
     Alter: Alter(attrs={"t": "0"}),
+    Slow: Slow(bytes_per_second=1),
+    Cut: Cut(),
+    Truncate: Truncate(),
+    Expire: Expire(),
 }
 
 

@@ -47,16 +47,14 @@ def _user(session: DeviceSession, protocols: tuple[Node, ...], item: Node) -> No
         address = pn(digits) if account is None else account.number
     else:
         account = accounts.find(address)
-    if (
-        account is not None
-        and account is not session.account
-        and _is_unregistered(session, account)
-    ):
+    if account is not None and _is_hidden(session, account, by_lid=address.is_lid):
         account = None
     answers = [_answer(session, account, protocol.tag, contact) for protocol in protocols]
     attrs: Attrs = {"jid": address.account}
     if account is not None and (address.is_lid or _wants_lid(protocols)):
-        attrs = {"jid": account.lid, "pn_jid": account.number}
+        attrs = {"jid": account.lid}
+        if not account.hides_number:
+            attrs["pn_jid"] = account.number
     return Node("user", attrs, tuple(answer for answer in answers if answer is not None))
 
 
@@ -64,7 +62,12 @@ def _wants_lid(protocols: tuple[Node, ...]) -> bool:
     return any(protocol.get("addressing_mode") == "lid" for protocol in protocols)
 
 
-def _is_unregistered(session: DeviceSession, account: Account) -> bool:
+def _is_hidden(session: DeviceSession, account: Account, *, by_lid: bool) -> bool:
+    """Tell whether somebody is not to be found: by a rule, or by a number that is hidden."""
+    if account is session.account:
+        return False
+    if account.hides_number and not by_lid:
+        return True
     return session.service.faults.consume(Point.LOOKUP, account.devices[PHONE], Drop) is not None
 
 

@@ -1,0 +1,1 @@
+"""Namespace `w:m`: the hosts of files."""

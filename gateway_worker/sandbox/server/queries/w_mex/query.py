@@ -1,0 +1,37 @@
+"""The queries of this namespace, by their numbers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from gateway_worker.sandbox.server.queries.answers import Answer
+from gateway_worker.sandbox.server.stanzas import error, result
+from gateway_worker.sandbox.service.reachout import timelock_fields
+from gateway_worker.sandbox.wire.node import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gateway_worker.sandbox.server.session import DeviceSession
+
+NOT_IMPLEMENTED: Final = 501
+
+
+def answer(session: DeviceSession, query: Node) -> Node | None:
+    """Answer what is known, and refuse the rest."""
+    find = _BY_NUMBER.get(query.require_child("query").get("query_id"))
+    if find is None:
+        return error(query, NOT_IMPLEMENTED, "feature-not-implemented")
+    return result(query, Node("result", {}, json.dumps({"data": find(session)}).encode()))
+
+
+def _timelock(session: DeviceSession) -> dict[str, Any]:
+    return {"xwa2_fetch_account_reachout_timelock": timelock_fields(session.account)}
+
+
+_BY_NUMBER: Final[Mapping[str, Callable[[DeviceSession], dict[str, Any]]]] = {
+    "23983697327930364": _timelock
+}
+
+ANSWERS: Final = (Answer(xmlns="w:mex", type="get", child="query", run=answer),)
