@@ -7,6 +7,9 @@ from typing import TypeVar
 from gateway_worker.broker.client import Broker
 from gateway_worker.config import Settings
 from gateway_worker.errors import ConfigurationError
+from gateway_worker.media.arriving.media_host import MediaHost
+from gateway_worker.media.build import make_fetcher
+from gateway_worker.media.fetching.fetcher import Fetcher
 from gateway_worker.runtime.budget import StopBudget
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.storage.cache.client import Cache
@@ -32,6 +35,7 @@ class Adapters:
         lease_database: The database once more, with connections that nothing else uses: the lease
             must not wait for one after everything else.
         streams: Large objects, through connections that copies of device stores do not use.
+        fetcher: Gets files from their URLs.
     """
 
     broker: Broker
@@ -41,7 +45,9 @@ class Adapters:
     cache: Cache
     objects: Objects
     streams: Streams
+    fetcher: Fetcher
     snapshots: Snapshots
+    media_host: MediaHost
     hosts: HostProcesses
 
 
@@ -72,14 +78,26 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopB
         cache=await enter(Cache.open(settings.cache), "Redis"),
         objects=objects,
         streams=await enter(Streams.open(objects), "S3"),
+        fetcher=await enter(make_fetcher(settings.media), "URLs"),
         snapshots=device_snapshots(
             bucket=Bucket(objects=objects),
             keyring=settings.objects.keyring(),
             register=PostgresCopyRegister(database=database),
             fleet=fleet,
         ),
+        media_host=await enter(_media_host(settings), "media host"),
         broker=await enter(Broker.open(settings.broker, worker_id=settings.worker_id), "RabbitMQ"),
         hosts=await enter(HostProcesses(settings.whatsapp), "hosts"),
+    )
+
+
+def _media_host(settings: Settings) -> AbstractAsyncContextManager[MediaHost]:
+    """Return the way to WhatsApp's media host, which is that of the sessions' hosts."""
+    whatsapp = settings.whatsapp
+    return MediaHost.open(
+        proxy_of=lambda _session_id: whatsapp.sandbox_proxy_url,
+        ca_file=whatsapp.sandbox_ca_file,
+        connections=settings.media.parallel,
     )
 
 

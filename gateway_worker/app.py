@@ -24,6 +24,7 @@ from gateway_worker.counts import Counts
 from gateway_worker.errors import ConfigurationError, GatewayError
 from gateway_worker.health import HealthSidecar, Lifecycle, Phase
 from gateway_worker.log import Logging, configure_logging, flush_logging
+from gateway_worker.media.outgoing import sweep
 from gateway_worker.metrics import make_metrics
 from gateway_worker.observation import observe, observe_logs
 from gateway_worker.parts import Parts, build_parts
@@ -170,6 +171,7 @@ async def _work(start: _Start, parts: Parts) -> int:
     Raises:
         StoppedError: The worker is to stop; what has begun until then ends in good order.
     """
+    await asyncio.to_thread(sweep, parts.sessions.factory.data.sessions)
     await start.service(parts.lease, Stage.SIDE_WORK)
     await start.service(parts.sessions.manager, Stage.SESSIONS)
     resumed = await unless_stopped(start.stop, parts.sessions.manager.resume())
@@ -183,6 +185,8 @@ async def _work(start: _Start, parts: Parts) -> int:
     start.at_the_end(Stage.COMMANDS, partial(_hand_over, parts, start.budget), "hand over")
     await start.observer(parts.sessions.orphan_spools, Stage.HELPERS)
     await start.service(parts.failover, Stage.HELPERS)
+    # Ended early: whoever waits for a file is not to hold up its session's leaving.
+    await start.observer(parts.media, Stage.HELPERS)
     start.at_the_end(
         Stage.HELPERS, partial(parts.reports.heartbeat.farewell, WorkerDraining), "announce"
     )

@@ -117,7 +117,7 @@ def _run(_arguments: argparse.Namespace) -> NoReturn:
     from gateway_worker.app import run  # noqa: PLC0415
     from gateway_worker.config import load_settings  # noqa: PLC0415
     from gateway_worker.config.wiping import wipe_secrets  # noqa: PLC0415
-    from gateway_worker.whatsapp.confinement import keep_private  # noqa: PLC0415
+    from gateway_worker.runtime.confinement import keep_private  # noqa: PLC0415
 
     async def until_left() -> None:
         _leave(*await _outcome(run(settings)))

@@ -51,6 +51,16 @@ class Counts:
         """Count a message from WhatsApp."""
         self.metrics.inbound_messages.inc()
 
+    def media_fetched(self, *, size_bytes: int, seconds: float) -> None:
+        """Count a file that has come, in so many seconds."""
+        self.metrics.media_files.inc()
+        self.metrics.media_bytes.inc(size_bytes)
+        self.metrics.media_seconds.observe(seconds)
+
+    def media_failed(self, code: str) -> None:
+        """Count an attempt to fetch a file that has failed."""
+        self.metrics.media_failures.labels(code).inc()
+
     def arrival_unsupported(self) -> None:
         """Count an arrival that does not fit the contract."""
         self.metrics.unsupported_arrivals.inc()

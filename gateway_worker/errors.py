@@ -165,6 +165,16 @@ class MediaUnavailableError(PermanentError):
     code = ErrorCode.MEDIA_UNAVAILABLE
 
 
+class MediaSourceError(RetryableError):
+    """A file cannot be had now: where it is does not answer, or not as it should."""
+
+    code = ErrorCode.MEDIA_UNAVAILABLE
+
+    def body(self) -> ErrorBody:
+        """Return the error as one that may pass, which its code alone does not say."""
+        return super().body().model_copy(update={"retryable": True})
+
+
 class MediaTooLargeError(PermanentError):
     """A file is larger than its kind may be."""
 

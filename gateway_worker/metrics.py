@@ -22,6 +22,7 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway_contracts import Command, ErrorCode, Event, SessionState
+from gateway_contracts.content import SENDABLE_KINDS
 
 OTHER: Final = "other"
 """Stands in a label for everything that is not in its set."""
@@ -30,12 +31,18 @@ SUCCEEDED: Final = "succeeded"
 OUTCOMES: Final = frozenset({SUCCEEDED, "repeated", *(code.value for code in ErrorCode)})
 DEPENDENCIES: Final = ("rabbitmq", "postgresql", "redis", "s3", "whatsapp")
 HOST_EXITS: Final = ("stopped", "crashed")
+FILE_KINDS: Final = frozenset(
+    kind for kind, model in SENDABLE_KINDS.items() if "media" in model.model_fields
+)
+FILE_STEPS: Final = ("fetch", "inspect", "upload")
+CANCELLED: Final = "cancelled"
 SNAPSHOT_TROUBLES: Final = ("not_stored", "not_kept", "refused", "unusable")
 
 _FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _COMMANDS: Final = (
     0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 20, 45, 75
 )  # fmt: skip
+_TRANSFERS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -81,6 +88,9 @@ class Metrics:
         oversized: Messages whose body was too large to be read.
         settle_timeouts: Acknowledgements that did not get out; the broker delivers again.
         redeliveries: Commands that the broker delivered once more.
+        outgoing_files: Steps of files to send, by the content's kind, the step (see `FILE_STEPS`)
+            and how it ended: `succeeded`, `cancelled` or an error code.
+        outgoing_file_seconds: How long these steps took, by step.
         events: Events confirmed by the broker, by type.
         returned_publishes: Publications that no queue wanted or that a full one refused.
         publish_timeouts: Publications without a confirm in time; repeated with the same id.
@@ -96,6 +106,11 @@ class Metrics:
         refused_waiting: Those that are not told yet.
         held_aside: Sessions whose changes or commands the database does not take now.
         partial_records: What WhatsApp sent and could be told in part only, or not at all.
+        media_files: Files that came with messages and were fetched.
+        media_bytes: Their bytes, without those that were there already.
+        media_seconds: How long it took to fetch one.
+        media_failures: Attempts to fetch one that failed, by the code of the reason.
+        media_waiting: Files that are to be fetched, or are being fetched.
         unsupported_arrivals: What a host told and does not fit the contract.
         lease_lapses: Times that the lease could not be renewed, so that all hosts were stopped.
         taken_over: Sessions taken over from dead workers.
@@ -142,6 +157,8 @@ class Metrics:
     oversized: Counter
     settle_timeouts: Counter
     redeliveries: Counter
+    outgoing_files: Counter
+    outgoing_file_seconds: Histogram
     events: Counter
     returned_publishes: Counter
     publish_timeouts: Counter
@@ -157,6 +174,11 @@ class Metrics:
     refused_waiting: Gauge
     held_aside: Gauge
     partial_records: Counter
+    media_files: Counter
+    media_bytes: Counter
+    media_seconds: Histogram
+    media_failures: Counter
+    media_waiting: Gauge
     unsupported_arrivals: Counter
     lease_lapses: Counter
     taken_over: Counter
@@ -190,6 +212,15 @@ class Metrics:
         kind = short if short in COMMAND_TYPES else OTHER
         self.commands.labels(kind, outcome if outcome in OUTCOMES else OTHER).inc()
         self.command_seconds.labels(kind).observe(seconds)
+
+    def observe_file(self, kind: str, step: str, outcome: str, seconds: float) -> None:
+        """Count a step on the way of a file to send; see `outgoing_files`."""
+        self.outgoing_files.labels(
+            kind if kind in FILE_KINDS else OTHER,
+            step if step in FILE_STEPS else OTHER,
+            outcome if outcome in OUTCOMES or outcome == CANCELLED else OTHER,
+        ).inc()
+        self.outgoing_file_seconds.labels(step if step in FILE_STEPS else OTHER).observe(seconds)
 
     def count_event(self, event_type: str) -> None:
         """Count an event that the broker has confirmed; takes its type as on the wire."""
@@ -317,6 +348,15 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         "held_aside": make.gauge(
             "sessions_held_aside", "Sessions that wait alone: the database does not take theirs."
         ),
+        "media_files": make.counter("media_files", "Files of messages that were fetched."),
+        "media_bytes": make.counter("media_bytes", "Bytes of files that were fetched."),
+        "media_seconds": make.histogram(
+            "media_duration_seconds", "How long it took to fetch a file.", buckets=_TRANSFERS
+        ),
+        "media_failures": make.counter(
+            "media_failures", "Attempts to fetch a file that failed.", "code"
+        ),
+        "media_waiting": make.gauge("media_waiting", "Files that are to be fetched."),
         "unsupported_arrivals": make.counter(
             "unsupported_arrivals", "Arrivals told by a host that did not fit the contract."
         ),
@@ -384,6 +424,12 @@ def _commands(make: _Maker) -> dict[str, Any]:
             "settle_timeouts", "Acknowledgements that did not get out."
         ),
         "redeliveries": make.counter("redeliveries", "Commands delivered once more."),
+        "outgoing_files": make.counter(
+            "outgoing_files", "Steps of files to send.", "kind", "step", "outcome"
+        ),
+        "outgoing_file_seconds": make.histogram(
+            "outgoing_file_duration_seconds", "Steps of files to send.", "step", buckets=_TRANSFERS
+        ),
     }
 
 
@@ -446,6 +492,10 @@ def _show_zeros(metrics: Metrics) -> None:
         metrics.command_seconds.labels(kind)
     for kind in sorted(EVENT_TYPES):
         metrics.events.labels(kind)
+    for step in FILE_STEPS:
+        metrics.outgoing_file_seconds.labels(step)
+        for kind in sorted(FILE_KINDS):
+            metrics.outgoing_files.labels(kind, step, SUCCEEDED)
     for how in HOST_EXITS:
         metrics.host_exits.labels(how)
     for kind in SNAPSHOT_TROUBLES:

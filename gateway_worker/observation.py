@@ -121,6 +121,7 @@ def _follow(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
         metrics.commands_held.set(parts.commands.dispatcher.held)
         metrics.outbox_depth.set(parts.reports.load.last.outbox_depth)
         metrics.unassigned_waiting.set(parts.reports.capacity.last.waiting)
+        metrics.media_waiting.set(parts.media.waiting)
         metrics.stores_kept.set(parts.sessions.orphan_spools.kept)
         metrics.fleet_free_slots.set(parts.reports.capacity.last.free)
         metrics.fleet_stranded.set(parts.failover.stranded)

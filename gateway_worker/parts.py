@@ -17,13 +17,19 @@ from gateway_worker.errors import DependencyError
 from gateway_worker.health.capacity import CapacityWatch
 from gateway_worker.health.heartbeat import Heartbeat, LoadReport
 from gateway_worker.health.resources import ResourceMeter
+from gateway_worker.media.arriving.build import Arriving, ArrivingPorts, build_arriving
+from gateway_worker.media.arriving.service import ArrivingMedia
+from gateway_worker.media.build import OutgoingFiles, build_outgoing
 from gateway_worker.outbox.build import Outbox, build_outbox
 from gateway_worker.outbox.pruning import Pruner, Shelf
+from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.sessions.build import SessionPorts, Sessions, build_sessions
+from gateway_worker.sessions.changes import source_of
 from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ownership.disk import Disk
 from gateway_worker.sessions.ownership.drain import Drain
 from gateway_worker.sessions.ownership.lease import LeaseKeeper
+from gateway_worker.sessions.ownership.media_owner import MediaOwner
 from gateway_worker.sessions.ownership.takeover import FailoverService
 from gateway_worker.sessions.store.snapshot_schedule import SnapshotSchedule, SnapshotTiming
 from gateway_worker.storage.cache.presence import WorkerPresence
@@ -81,8 +87,10 @@ class Parts:
 
     outbox: Outbox
     sessions: Sessions
+    files: OutgoingFiles
     commands: Commands
     consumer: CommandConsumer
+    media: ArrivingMedia
     reports: Reports
     pruner: Pruner
     snapshot_schedule: SnapshotSchedule
@@ -99,8 +107,14 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
     stores = build_stores(adapters.database, worker_id=settings.worker_id)
     route_cache = RedisRouteCache(cache=adapters.cache)
     outbox = _outbox(settings, adapters.broker, stores, counts)
-    sessions = _sessions(settings, adapters, disk, stores, outbox, route_cache, counts)
-    commands = _commands(settings, adapters.broker, stores, outbox, sessions, counts)
+    arriving = _arriving(settings, adapters, stores, counts)
+    sessions = _sessions(settings, adapters, disk, stores, outbox, arriving, route_cache, counts)
+    arriving.service.serve(MediaOwner(registry=sessions.manager.registry))
+    sessions.manager.registry.watch_room(lambda _has_room: arriving.service.look_again())
+    files = _files(settings, adapters, sessions, counts)
+    commands = _commands(
+        settings, adapters.broker, stores, outbox, sessions, arriving, files, counts
+    )
     consumer = _consumer(adapters.broker, sessions, commands)
     presence = WorkerPresence(
         worker_id=settings.worker_id,
@@ -117,12 +131,14 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
     return Parts(
         outbox=outbox,
         sessions=sessions,
+        files=files,
         commands=commands,
         consumer=consumer,
+        media=arriving.service,
         reports=_reports(
             settings, adapters, stores, sessions, commands, consumer, presence, counts
         ),
-        pruner=_pruner(settings, adapters, stores, counts),
+        pruner=_pruner(settings, adapters, stores, arriving, files, counts),
         snapshot_schedule=_snapshot_schedule(settings, adapters, sessions),
         route_cache=route_cache,
         presence=presence,
@@ -146,12 +162,30 @@ def _outbox(settings: Settings, broker: Broker, stores: Stores, counts: Counts) 
     return outbox
 
 
+def _arriving(settings: Settings, adapters: Adapters, stores: Stores, counts: Counts) -> Arriving:
+    ports = ArrivingPorts(
+        table=stores.media,
+        objects=adapters.streams,
+        files=adapters.media_host,
+        seal=settings.objects.keyring(),
+        observer=counts,
+    )
+    return build_arriving(
+        ports,
+        settings.media,
+        source=source_of(settings.worker_id),
+        prefix=settings.objects.prefix,
+        clock=SystemClock(),
+    )
+
+
 def _sessions(
     settings: Settings,
     adapters: Adapters,
     disk: Disk,
     stores: Stores,
     outbox: Outbox,
+    arriving: Arriving,
     route_cache: RedisRouteCache,
     counts: Counts,
 ) -> Sessions:
@@ -167,6 +201,8 @@ def _sessions(
         journals=adapters.hosts,
         peer_messages=adapters.broker.publisher,
         observer=counts,
+        media_intake=arriving.intake,
+        media_files=arriving.service,
     )
     return build_sessions(
         ports,
@@ -177,12 +213,26 @@ def _sessions(
     )
 
 
+def _files(
+    settings: Settings, adapters: Adapters, sessions: Sessions, counts: Counts
+) -> OutgoingFiles:
+    return build_outgoing(
+        store=adapters.streams,
+        fetcher=adapters.fetcher,
+        settings=settings.media,
+        clock=sessions.clock,
+        observe=counts.metrics.observe_file,
+    )
+
+
 def _commands(
     settings: Settings,
     broker: Broker,
     stores: Stores,
     outbox: Outbox,
     sessions: Sessions,
+    arriving: Arriving,
+    files: OutgoingFiles,
     counts: Counts,
 ) -> Commands:
     ports = CommandPorts(
@@ -192,6 +242,8 @@ def _commands(
         postponer=broker.publisher,
         forwarder=broker.publisher,
         replays=Replays(events=stores.outbox, replayer=broker.publisher),
+        media=arriving.service,
+        files=files,
         observe=counts.command_settled,
     )
     return build_commands(
@@ -258,7 +310,14 @@ def _reports(
     )
 
 
-def _pruner(settings: Settings, adapters: Adapters, stores: Stores, counts: Counts) -> Pruner:
+def _pruner(
+    settings: Settings,
+    adapters: Adapters,
+    stores: Stores,
+    arriving: Arriving,
+    files: OutgoingFiles,
+    counts: Counts,
+) -> Pruner:
     async def prune_outbox(limit: int) -> int:
         return await stores.outbox.prune(keep_seconds=settings.event_retention_seconds, limit=limit)
 
@@ -268,7 +327,12 @@ def _pruner(settings: Settings, adapters: Adapters, stores: Stores, counts: Coun
         receipts=timedelta(days=settings.receipt_retention_days),
     )
     return Pruner(
-        shelves=(Shelf(name="outbox", prune=prune_outbox), *history),
+        shelves=(
+            Shelf(name="outbox", prune=prune_outbox),
+            *history,
+            Shelf(name="media", prune=arriving.retention.prune),
+            Shelf(name="uploads", prune=files.uploads.prune),
+        ),
         pruned=counts.metrics.count_pruned,
     )
 

@@ -32,6 +32,7 @@ from gateway_contracts.commands.contact import (
     ContactCheckData,
     ContactsChecked,
 )
+from gateway_contracts.commands.media import MediaGet, MediaGetData, MediaInfo
 from gateway_contracts.commands.message import (
     MessageSend,
     MessageSendData,
@@ -58,7 +59,9 @@ from gateway_contracts.commands.session import (
     SessionRestart,
     SessionStop,
 )
+from gateway_contracts.commands.upload import MediaUpload, MediaUploadUrl, MediaUploadUrlData
 from gateway_contracts.content import Content, ContentToSend
+from gateway_contracts.content.album import AlbumContent, AlbumToSend
 from gateway_contracts.content.audio import AudioContent, AudioToSend
 from gateway_contracts.content.contact import (
     ContactCard,
@@ -68,15 +71,25 @@ from gateway_contracts.content.contact import (
 )
 from gateway_contracts.content.document import DocumentContent, DocumentToSend
 from gateway_contracts.content.edit import EditContent, EditToSend
+from gateway_contracts.content.event import EventContent, EventToSend
 from gateway_contracts.content.forward import ForwardedMessage, ForwardToSend
+from gateway_contracts.content.group_invite import GroupInviteContent, GroupInviteToSend
 from gateway_contracts.content.image import ImageContent, ImageToSend
+from gateway_contracts.content.interactive_reply import InteractiveReplyContent, ReplyForm
+from gateway_contracts.content.keep import KeepContent, KeepToSend
+from gateway_contracts.content.live_location import LiveLocationContent, LiveLocationToSend
 from gateway_contracts.content.location import LocationContent, LocationToSend
+from gateway_contracts.content.order import OrderContent
+from gateway_contracts.content.pin import PinContent, PinToSend
 from gateway_contracts.content.poll import PollContent, PollToSend
 from gateway_contracts.content.poll_vote import PollVoteContent, PollVoteState, PollVoteToSend
+from gateway_contracts.content.product import ProductContent
 from gateway_contracts.content.reaction import ReactionContent, ReactionToSend
 from gateway_contracts.content.revoke import RevokeContent, RevokeToSend
 from gateway_contracts.content.sticker import StickerContent, StickerToSend
+from gateway_contracts.content.sticker_pack import StickerPackContent
 from gateway_contracts.content.text import TextContent, TextToSend
+from gateway_contracts.content.timer import TimerContent
 from gateway_contracts.content.unsupported import UnsupportedContent
 from gateway_contracts.content.video import VideoContent, VideoToSend
 from gateway_contracts.content.voice import VoiceContent, VoiceToSend
@@ -95,8 +108,14 @@ from gateway_contracts.errors import ErrorBody, ErrorCode, FieldError
 from gateway_contracts.events import Event, SessionEvent
 from gateway_contracts.events.change import (
     ChangeData,
+    ChatTimerChanged,
+    ChatTimerChangedData,
     MessageEdited,
     MessageEditedData,
+    MessageKept,
+    MessageKeptData,
+    MessagePinned,
+    MessagePinnedData,
     MessageReaction,
     MessageReactionData,
     MessageRevoked,
@@ -104,6 +123,7 @@ from gateway_contracts.events.change import (
     PollVote,
     PollVoteData,
 )
+from gateway_contracts.events.media import MediaData, MediaFailed, MediaReady
 from gateway_contracts.events.message import (
     MessageData,
     MessageReceipt,
@@ -141,6 +161,7 @@ from gateway_contracts.events.worker import (
     WorkerStarted,
     WorkerStopped,
 )
+from gateway_contracts.link_preview import AutomaticPreview, CardPreview, LinkPreview
 from gateway_contracts.media import (
     Media,
     MediaError,
@@ -171,12 +192,18 @@ __all__ = [
     "REQUIRED_ATTRIBUTES",
     "RETRY_DELAYS",
     "Account",
+    "AlbumContent",
+    "AlbumToSend",
     "AmqpProperties",
     "AudioContent",
     "AudioToSend",
+    "AutomaticPreview",
     "BackendTopology",
     "BindingSpec",
+    "CardPreview",
     "ChangeData",
+    "ChatTimerChanged",
+    "ChatTimerChangedData",
     "CheckedNumber",
     "Command",
     "CommandEnvelope",
@@ -204,23 +231,46 @@ __all__ = [
     "ErrorBody",
     "ErrorCode",
     "Event",
+    "EventContent",
+    "EventToSend",
     "ExchangeBindingSpec",
     "ExchangeSpec",
     "FieldError",
     "ForwardToSend",
     "Forwarded",
     "ForwardedMessage",
+    "GroupInviteContent",
+    "GroupInviteToSend",
     "ImageContent",
     "ImageToSend",
+    "InteractiveReplyContent",
+    "KeepContent",
+    "KeepToSend",
+    "LinkPreview",
+    "LiveLocationContent",
+    "LiveLocationToSend",
     "LocationContent",
     "LocationToSend",
     "Media",
+    "MediaData",
     "MediaError",
+    "MediaFailed",
+    "MediaGet",
+    "MediaGetData",
+    "MediaInfo",
+    "MediaReady",
     "MediaSource",
     "MediaState",
+    "MediaUpload",
+    "MediaUploadUrl",
+    "MediaUploadUrlData",
     "MessageData",
     "MessageEdited",
     "MessageEditedData",
+    "MessageKept",
+    "MessageKeptData",
+    "MessagePinned",
+    "MessagePinnedData",
     "MessageReaction",
     "MessageReactionData",
     "MessageReceipt",
@@ -238,9 +288,12 @@ __all__ = [
     "NoData",
     "ObjectSource",
     "OnUncertain",
+    "OrderContent",
     "PairByCode",
     "PairByQr",
     "Participant",
+    "PinContent",
+    "PinToSend",
     "PollContent",
     "PollToSend",
     "PollVote",
@@ -248,6 +301,7 @@ __all__ = [
     "PollVoteData",
     "PollVoteState",
     "PollVoteToSend",
+    "ProductContent",
     "QrInfo",
     "QueueSpec",
     "Quoted",
@@ -256,6 +310,7 @@ __all__ = [
     "ReceiptStatus",
     "Referral",
     "ReplayInfo",
+    "ReplyForm",
     "ReplyTarget",
     "Result",
     "RevokeContent",
@@ -286,9 +341,11 @@ __all__ = [
     "SessionStop",
     "StatusReason",
     "StickerContent",
+    "StickerPackContent",
     "StickerToSend",
     "TextContent",
     "TextToSend",
+    "TimerContent",
     "Topology",
     "UndecryptableReason",
     "UnsupportedContent",

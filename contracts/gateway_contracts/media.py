@@ -10,7 +10,9 @@ from gateway_contracts.marks import PERSONAL, Part
 from gateway_contracts.model import (
     OBJECT_KEY_PATTERN,
     PRINTABLE_PATTERN,
+    SHA256_PATTERN,
     URL_PATTERN,
+    Timestamp,
     WireModel,
 )
 from gateway_contracts.unions import told_apart_by
@@ -81,7 +83,7 @@ MediaSource = Annotated[
 Sha256 = Annotated[
     str,
     Field(
-        pattern=r"^[0-9a-f]{64}$",
+        pattern=SHA256_PATTERN,
         description="SHA-256 of the file, in lower-case hexadecimal.",
         examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
     ),
@@ -95,8 +97,14 @@ Waveform = Annotated[tuple[Annotated[int, Field(ge=0, le=100)], ...], Field(max_
 class MediaState(StrEnum):
     """How far the gateway has got with a file."""
 
+    PENDING = "pending"
+    """It is being fetched; `media.ready` or `media.failed` follows."""
+    DEFERRED = "deferred"
+    """It is fetched when `media.get` asks for it."""
     OFF = "off"
     """It is not fetched."""
+    READY = "ready"
+    """It is in the gateway's bucket, under `key`."""
     FAILED = "failed"
     """It could not be fetched; `error` says why."""
 
@@ -117,6 +125,9 @@ class Media(WireModel):
     """
 
     state: MediaState
+    media_id: MediaId | None = Field(
+        None, description="What `media.get` asks for it by; absent if it cannot be had."
+    )
     mime_type: str | None = Field(
         None, max_length=255, description="Its media type.", examples=["image/jpeg"]
     )
@@ -129,5 +140,18 @@ class Media(WireModel):
     height: Annotated[int, Field(ge=1)] | None = Field(None, description="In pixels.")
     waveform: Waveform | None = Field(
         None, description="Of a voice note: how loud it is over its time, from 0 to 100."
+    )
+    key: str | None = Field(
+        None, max_length=1_024, description="Its object in the gateway's bucket, once it is there."
+    )
+    thumbnail_key: str | None = Field(
+        None, max_length=1_024, description="A small picture of it (JPEG), likewise."
+    )
+    url: Annotated[str, PERSONAL] | None = Field(
+        None, description="Where it can be read until `url_expires_at`, by whoever has the URL."
+    )
+    url_expires_at: Timestamp | None = None
+    cdn_url: Annotated[str, PERSONAL] | None = Field(
+        None, description="Where it can be read through the CDN that the gateway is set up with."
     )
     error: MediaError | None = None

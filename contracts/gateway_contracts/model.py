@@ -36,12 +36,15 @@ _RECIPIENT = (
     r"^(\+?[1-9][0-9]{6,14}|[0-9]{5,20}(:[0-9]{1,3})?@(s\.whatsapp\.net|lid)"
     r"|[0-9]{5,20}(-[0-9]{5,20})?@g\.us)$"
 )
+_GROUP = r"^[0-9]{5,20}(-[0-9]{5,20})?@g\.us$"
 _QUEUE = (
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\.backend\.[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
     r"(\.[A-Za-z0-9][A-Za-z0-9_-]{0,63})?$"
 )
 OBJECT_KEY_PATTERN = r"^(media|uploads|shared)(/[^/.\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*)+$"
 URL_PATTERN = r"^https?://[\x21-\x7e]+$"
+MEDIA_TYPE_PATTERN = r"^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(; ?[a-z]+=[a-z0-9.+-]+)*$"
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
 TENANT_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 TRACEPARENT_PATTERN = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 
@@ -55,12 +58,15 @@ SENTENCES = {
     _RECIPIENT: "must be a phone number in international form (7 to 15 digits, the first not a "
     "zero, with or without a plus before them; no spaces, hyphens or brackets), or the WhatsApp id "
     "of a person (digits and @s.whatsapp.net or @lid) or of a group (digits and @g.us)",
+    _GROUP: "must be the WhatsApp id of a group (digits and @g.us)",
     _QUEUE: "must be the name of a backend's queue: the gateway's prefix, .backend., the service, "
     "and perhaps a dot and one more word",
     OBJECT_KEY_PATTERN: "must be the key of an object below media/, uploads/ or shared/, no part "
     "of which begins with a dot or is empty; no backslashes, no control characters",
     URL_PATTERN: "must begin with https:// (or http://, where the gateway is set up for it) and be "
     "printable ASCII without spaces",
+    MEDIA_TYPE_PATTERN: "must be a media type in lower case, such as image/jpeg",
+    SHA256_PATTERN: "must be a SHA-256 in lower-case hexadecimal: 64 digits",
     TENANT_PATTERN: "must not be empty, nor contain control characters",
     TRACEPARENT_PATTERN: "must be a W3C traceparent: version, trace id, span id and flags in "
     "lower-case hexadecimal, joined by hyphens",
@@ -173,6 +179,14 @@ Mentions = Annotated[
     Field(max_length=256),
 ]
 """People who are named in a text."""
+
+GroupId = Annotated[
+    str,
+    Field(pattern=_GROUP),
+    PERSONAL,
+    _part("GroupId", "The WhatsApp id of a group (`…@g.us`).", "120363025550100001@g.us"),
+]
+"""A group."""
 
 Jid = Annotated[
     str,

@@ -16,6 +16,7 @@ from gateway_worker.commands.fingerprint import fingerprint
 from gateway_worker.commands.handlers import HANDLERS, Needs, Retry
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.ports import Delivery, Entry, Postponer, Received
+from gateway_worker.commands.scheduler import Passing
 from gateway_worker.errors import (
     DatabaseUnavailableError,
     ExpiredError,
@@ -68,7 +69,11 @@ class Aside(Protocol):
     """Lets others of the session run while a command waits (the scheduler's `Turn`)."""
 
     async def aside(
-        self, waiting: Awaitable[object], *, seconds: float | None = None, yields: bool = False
+        self,
+        waiting: Awaitable[object],
+        *,
+        seconds: float | None = None,
+        passing: Passing = Passing.NOBODY,
     ) -> None:
         """Wait for something, or for so long, and return when it is this command's turn again."""
         ...
@@ -131,7 +136,7 @@ class Attempts:
         turn: Aside,
         *,
         seconds: float | None = None,
-        yields: bool = False,
+        passing: Passing = Passing.NOBODY,
     ) -> None:
         """Wait for something; the command is not `executing` meanwhile.
 
@@ -141,7 +146,8 @@ class Attempts:
         try:
             await self._suspend(command)
             bounds = [limit for limit in (self.seconds_left(command), seconds) if limit is not None]
-            await turn.aside(work, seconds=max(0.0, min(bounds)) if bounds else None, yields=yields)
+            until = max(0.0, min(bounds)) if bounds else None
+            await turn.aside(work, seconds=until, passing=passing)
         finally:
             work.cancel()
 
@@ -169,8 +175,9 @@ class Attempts:
         turn: Aside,
         *,
         last: bool,
+        passing: Passing = Passing.NOBODY,
     ) -> bool:
-        """Pause before the next attempt; False if there is none.
+        """Pause before the next attempt, and let pass who may; False if there is none.
 
         Raises:
             PostponedError: It comes again through the broker.
@@ -181,7 +188,7 @@ class Attempts:
             return False
         seconds = max(backoff.next_seconds(), error.retry_after_seconds or 0.0)
         log.info("command.retrying", code=error.code, attempt=backoff.attempts, seconds=seconds)
-        await self.suspended(command, asyncio.sleep(seconds), turn)
+        await self.suspended(command, asyncio.sleep(seconds), turn, passing=passing)
         return True
 
     def may_recover(self, command: Command, error: RetryableError) -> bool:

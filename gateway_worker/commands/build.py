@@ -14,6 +14,8 @@ from gateway_worker.commands.ports import InboxStore, Postponer
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.stranded_execution import StrandedExecutor
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS
+from gateway_worker.media.arriving.service import ArrivingMedia
+from gateway_worker.media.build import OutgoingFiles
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import MessageStore, Recorder
@@ -38,6 +40,8 @@ class CommandPorts:
         postponer: Has the broker bring a command again later.
         forwarder: Sends commands on to other workers.
         replays: Publishes past events again; without it that is not possible here.
+        media: Fetches files; without it that is not possible here.
+        files: Brings files to send to their sessions; without it none can be sent here.
         observe: Called with each command that has come to its end.
     """
 
@@ -47,6 +51,8 @@ class CommandPorts:
     postponer: Postponer
     forwarder: CommandForwarder
     replays: Replays | None = None
+    media: ArrivingMedia | None = None
+    files: OutgoingFiles | None = None
     observe: Observer = lambda _type, _outcome, _times: None
 
 
@@ -83,7 +89,13 @@ def build_commands(
     ends = CommandEnds(
         worker_id=worker_id, manager=manager, recorder=ports.recorder, observe=ports.observe
     )
-    context = Context(manager=manager, messages=ports.messages, replays=ports.replays)
+    context = Context(
+        manager=manager,
+        messages=ports.messages,
+        replays=ports.replays,
+        media=ports.media,
+        files=ports.files,
+    )
     dispatcher = Dispatcher(
         worker_id=worker_id,
         manager=manager,

@@ -33,7 +33,7 @@ from gateway_worker.commands.refusals import Refusals
 from gateway_worker.commands.scheduler import Lane, Scheduler, Turn, WithdrawnError
 from gateway_worker.commands.stranded_execution import StrandedExecutor
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS, WaitingCreations
-from gateway_worker.commands.work import InterleavedJob, Work, lane_of, read_delivery
+from gateway_worker.commands.work import InterleavedJob, Work, lane_of, order_of, read_delivery
 from gateway_worker.errors import (
     PermanentError,
     RetryableError,
@@ -147,8 +147,9 @@ class Dispatcher:
             content=content,
             arrived=time.monotonic(),
             lane=lane_of(content),
+            order=order_of(content),
         )
-        work.ticket = self._scheduler.post(key, work, lane=work.lane)
+        work.ticket = self._scheduler.post(key, work, lane=work.lane, order=work.order)
         if not isinstance(content, PeerMessage | CommandRejectedError | PeerMessageError):
             if is_misrouted(delivery, content):
                 self.misrouted += 1
@@ -385,7 +386,7 @@ class Dispatcher:
                 await self._hold_back_queues.end(session_id, waiting)
                 continue
             waiting.ticket = self._scheduler.post(
-                session_id, waiting, lane=waiting.lane, first=True
+                session_id, waiting, lane=waiting.lane, first=True, order=waiting.order
             )
         return True
 

@@ -27,7 +27,8 @@ from gateway_worker.commands.ports import (
     Settlement,
     Verdict,
 )
-from gateway_worker.commands.scheduler import WithdrawnError
+from gateway_worker.commands.preparation import Preparing
+from gateway_worker.commands.scheduler import Passing, WithdrawnError
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.errors import (
     DatabaseUnavailableError,
@@ -46,7 +47,7 @@ log = structlog.get_logger(__name__)
 
 
 class _WaitedError(Exception):
-    """A command has waited for its session; it is to be entered again."""
+    """A command has waited for what it needs; it is to be entered again."""
 
 
 _PASSED_ON = (
@@ -66,14 +67,21 @@ class _Run:
     Attributes:
         arrived: When it came, by the monotonic clock.
         turn: Lets others of its session run while it waits.
+        preparing: Has what takes long to have.
         has_waited: Whether it has waited for its session.
         began: When its first attempt did, by the same clock.
     """
 
     arrived: float
     turn: Aside
+    preparing: Preparing
     has_waited: bool = False
     began: float = field(default_factory=time.monotonic)
+
+    @property
+    def passing(self) -> Passing:
+        """Who may overtake between two attempts: others, until it is about to be executed."""
+        return Passing.NOBODY if self.preparing.is_ready else Passing.OTHER_ORDERS
 
 
 class Executor:
@@ -114,14 +122,18 @@ class Executor:
         """
         stopwatch = Stopwatch(arrived=arrived)
         stopwatch.lap("queue")
+        prepare = HANDLERS[command.type].prepare
+        preparing = Preparing(preparation=prepare and prepare(self._context, command))
         try:
-            run = _Run(arrived=arrived, turn=turn or _Alone())
+            run = _Run(arrived=arrived, turn=turn or _Alone(), preparing=preparing)
             end = await self._bring_about(delivery, command, stopwatch, run)
         except OwnedElsewhereError:
             return False
         except PostponedError:
             await delivery.settle(Settlement.ACK)
             return True
+        finally:
+            await preparing.close()
         if end is None:
             return False
         try:
@@ -180,7 +192,7 @@ class Executor:
             except RetryableError as error:
                 last = self._is_last(command, error, backoff, run)
                 if not await self._attempts.again(
-                    delivery, command, error, backoff, run.turn, last=last
+                    delivery, command, error, backoff, run.turn, last=last, passing=run.passing
                 ):
                     exhausted = self._attempts.is_exhausted(command, error, last=last)
                     end = self._ends.failure(command, error, entry, exhausted=exhausted)
@@ -240,7 +252,9 @@ class Executor:
                 return effect
         self._attempts.check_deadline(command)
         await self._await_session(command, run)
-        context = replace(self._context, interrupted=interrupted)
+        await self._prepare(command, run)
+        preparation = run.preparing.preparation
+        context = replace(self._context, interrupted=interrupted, preparation=preparation)
         try:
             return await handler.run(context, command)
         except UncertainError:
@@ -292,8 +306,26 @@ class Executor:
         if seconds <= 0:
             return
         waiting = session.until_qr() if needs is Needs.QR else session.until_connected()
-        await self._attempts.suspended(command, waiting, run.turn, seconds=seconds, yields=True)
+        await self._attempts.suspended(
+            command, waiting, run.turn, seconds=seconds, passing=Passing.LANE
+        )
         run.has_waited = True
+        raise _WaitedError
+
+    async def _prepare(self, command: Command, run: _Run) -> None:
+        """Have what takes long to have; sends to other chats run meanwhile.
+
+        Raises:
+            GatewayError: It is not to be had.
+            _WaitedError: It is there now, or has failed: the command begins anew.
+        """
+        if run.preparing.is_over:
+            return
+        session = await self._manager.find(command.subject)
+        working = run.preparing.run(session)
+        await self._attempts.suspended(command, working, run.turn, passing=Passing.OTHER_ORDERS)
+        if run.preparing.is_ready:
+            run.began = time.monotonic()  # what it took says nothing of what it is for
         raise _WaitedError
 
     async def _stay(self, command: Command, change: Change, refused: TransferRefusedError) -> End:
@@ -315,7 +347,7 @@ class _Alone:
         waiting: Awaitable[object],
         *,
         seconds: float | None = None,
-        yields: bool = False,  # noqa: ARG002 - the port's
+        passing: Passing = Passing.NOBODY,  # noqa: ARG002 - the port's
     ) -> None:
         """Wait."""
         with contextlib.suppress(TimeoutError):

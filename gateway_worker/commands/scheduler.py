@@ -3,8 +3,9 @@
 Each session has its commands in lanes. Within a lane they keep the order in which they came; what
 holds among lanes is this:
 
-- a send (`SENDS`) overtakes nothing: it begins when every earlier send and every earlier life cycle
-  command has ended;
+- a send (`SENDS`) begins when every earlier life cycle command has ended, and every earlier send of
+  its `Order`. Sends of another order it overtakes only while the first of them prepares what takes
+  long; two never run at the same time;
 - what changes a session's life (`LIFECYCLE`) overtakes sends that have not begun or that wait; it
   never runs at the same time as a send;
 - a look-up (`LOOKUPS`) overtakes all but an earlier life cycle command that runs or can run;
@@ -45,6 +46,29 @@ class Lane(Enum):
 _AFTER_LIFECYCLE = tuple(lane for lane in Lane if lane is not Lane.LIFECYCLE)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the order of sends holds among, e.g. a chat: two that may be the same are in order.
+
+    Attributes:
+        marks: What an item says of itself to later ones.
+        waits_for: The marks of earlier ones that it must not overtake.
+    """
+
+    marks: frozenset[str]
+    waits_for: frozenset[str]
+
+
+class Passing(Enum):
+    """Which later items of its own lane an item lets pass while it waits."""
+
+    NOBODY = "nobody"
+    LANE = "lane"
+    """All that are no sends: these wait for what it waits for, too."""
+    OTHER_ORDERS = "other_orders"
+    """Sends of another order."""
+
+
 class Phase(IntEnum):
     """How far an item has come."""
 
@@ -69,15 +93,17 @@ class Ticket(Generic[Item]):
         item: The item.
         lane: Its lane.
         number: Its place among all items of its session.
+        order: What its order holds among, of a send; None: among all.
         phase: How far it has come.
-        yields: Whether its own lane may overtake it while it waits.
+        passing: Who of its own lane may overtake it while it waits.
     """
 
     item: Item
     lane: Lane
     number: int
+    order: Order | None = None
     phase: Phase = Phase.QUEUED
-    yields: bool = False
+    passing: Passing = Passing.NOBODY
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
 
@@ -117,7 +143,16 @@ class _Session(Generic[Item]):
             ticket.number < before for ticket in self.begun[lane]
         )
 
-    def may_start(self, ticket: Ticket[Item]) -> bool:
+    def next_to_start(self, lane: Lane) -> Ticket[Item] | None:
+        """Return the one of a lane's queue that may begin now, if there is one."""
+        queue = self.queued[lane]
+        if not queue:
+            return None
+        if lane is Lane.SENDS and self.begun[lane]:
+            return self._next_to_overtake(queue)
+        return queue[0] if self._may_start(queue[0]) else None
+
+    def _may_start(self, ticket: Ticket[Item]) -> bool:
         """Whether the first of a lane's queue may begin."""
         begun = self.begun[ticket.lane]
         match ticket.lane:
@@ -130,21 +165,39 @@ class _Session(Generic[Item]):
             case Lane.LIFECYCLE:
                 return _let_pass(begun) and not self.is_running(Lane.SENDS)
             case Lane.SENDS | Lane.REPLAYS:
-                is_free = ticket.lane is Lane.REPLAYS or not self.is_running(Lane.LIFECYCLE)
-                older = self.has_unfinished(Lane.LIFECYCLE, before=ticket.number)
-                return is_free and not begun and not older
+                return not begun and self._is_free(ticket)
+
+    def _is_free(self, ticket: Ticket[Item]) -> bool:
+        """Whether no command of the session's life is in a send's or a replay's way."""
+        if ticket.lane is Lane.SENDS and self.is_running(Lane.LIFECYCLE):
+            return False
+        return not self.has_unfinished(Lane.LIFECYCLE, before=ticket.number)
+
+    def _next_to_overtake(self, queue: "deque[Ticket[Item]]") -> Ticket[Item] | None:
+        """Return the first send that may begin while earlier ones prepare themselves."""
+        marks: set[str] = set()
+        begun = self.begun[Lane.SENDS]
+        if any(not _lets_other_orders_pass(ticket) for ticket in begun):
+            return None
+        for ticket in (*begun, *queue):
+            if ticket.order is None:
+                return None  # it may be of any order: what comes later waits
+            if ticket.phase is Phase.QUEUED and marks.isdisjoint(ticket.order.waits_for):
+                return ticket if self._is_free(ticket) else None
+            marks |= ticket.order.marks
+        return None
 
     def may_go_on(self, ticket: Ticket[Item]) -> bool:
         """Whether an item that has waited may run again."""
         if ticket.lane is Lane.LIFECYCLE:
             return not self.is_running(Lane.LIFECYCLE) and not self.is_running(Lane.SENDS)
         if ticket.lane is Lane.SENDS:
-            return not self.is_running(Lane.LIFECYCLE)
+            return not self.is_running(Lane.LIFECYCLE) and not self.is_running(Lane.SENDS)
         return True
 
     def _lifecycle_is_due(self, *, before: int) -> bool:
         queued = self.queued[Lane.LIFECYCLE]
-        if queued and queued[0].number < before and self.may_start(queued[0]):
+        if queued and queued[0].number < before and self._may_start(queued[0]):
             return True
         return any(
             ticket.number < before and ticket.phase is not Phase.WAITING
@@ -161,20 +214,24 @@ class Turn(Generic[Item]):
         self._ticket = ticket
 
     async def aside(
-        self, waiting: Awaitable[object], *, seconds: float | None = None, yields: bool = False
+        self,
+        waiting: Awaitable[object],
+        *,
+        seconds: float | None = None,
+        passing: Passing = Passing.NOBODY,
     ) -> None:
         """Wait for something while others run; returns when it is this one's turn again.
 
         Args:
             waiting: What to wait for; an exception of it is raised here.
             seconds: Wait no longer than this.
-            yields: Let later items of the same lane overtake, too.
+            passing: Which later items of the same lane may overtake, too.
 
         Raises:
             WithdrawnError: The worker leaves meanwhile.
         """
         await self._scheduler.step_aside(
-            self._key, self._ticket, waiting, seconds=seconds, yields=yields
+            self._key, self._ticket, waiting, seconds=seconds, passing=passing
         )
 
 
@@ -204,10 +261,31 @@ class Scheduler(Generic[Item]):
         self.waiting = 0
         self.stuck = 0
 
-    def post(self, key: str, item: Item, *, lane: Lane, first: bool = False) -> Ticket[Item]:
-        """Queue an item after the others of its lane, or before them. Never blocks."""
+    def post(
+        self,
+        key: str,
+        item: Item,
+        *,
+        lane: Lane,
+        first: bool = False,
+        order: Order | None = None,
+    ) -> Ticket[Item]:
+        """Queue an item after the others of its lane, or before them. Never blocks.
+
+        Args:
+            key: The session.
+            item: The item.
+            lane: What it is to the others.
+            first: Whether it goes before what is queued.
+            order: Of a send, what its order holds among; None: among all.
+        """
         self._number += 1
-        ticket = Ticket(item=item, lane=lane, number=-self._number if first else self._number)
+        ticket = Ticket(
+            item=item,
+            lane=lane,
+            number=-self._number if first else self._number,
+            order=order,
+        )
         session = self._sessions.get(key)
         if session is None:
             session = self._sessions[key] = _Session()
@@ -265,10 +343,10 @@ class Scheduler(Generic[Item]):
         waiting: Awaitable[object],
         *,
         seconds: float | None,
-        yields: bool,
+        passing: Passing,
     ) -> None:
         """See `Turn.aside`."""
-        ticket.phase, ticket.yields = Phase.WAITING, yields
+        ticket.phase, ticket.passing = Phase.WAITING, passing
         self._pump(key)
         work = asyncio.ensure_future(waiting)
         leaving = asyncio.create_task(self._withdrawn.wait())
@@ -288,7 +366,7 @@ class Scheduler(Generic[Item]):
             work.result()
 
     async def _go_on(self, key: str, ticket: Ticket[Item]) -> None:
-        ticket.phase, ticket.yields = Phase.READY, False
+        ticket.phase, ticket.passing = Phase.READY, Passing.NOBODY
         ticket.go_on.clear()
         self._pump(key)
         await ticket.go_on.wait()
@@ -314,9 +392,8 @@ class Scheduler(Generic[Item]):
             ticket.go_on.set()
 
     def _start_all(self, key: str, session: _Session[Item], lane: Lane) -> None:
-        queue = session.queued[lane]
-        while queue and session.may_start(queue[0]):
-            ticket = queue.popleft()
+        while (ticket := session.next_to_start(lane)) is not None:
+            session.queued[lane].remove(ticket)
             self.waiting -= 1
             ticket.phase = Phase.RUNNING
             session.begun[lane].append(ticket)
@@ -357,7 +434,11 @@ class Scheduler(Generic[Item]):
 
 def _let_pass(begun: list[Ticket[Item]]) -> bool:
     """Whether the next of a lane may begin beside those that have begun."""
-    return all(ticket.phase is Phase.WAITING and ticket.yields for ticket in begun)
+    return all(ticket.phase is Phase.WAITING and ticket.passing is Passing.LANE for ticket in begun)
+
+
+def _lets_other_orders_pass(ticket: Ticket[Item]) -> bool:
+    return ticket.phase is Phase.WAITING and ticket.passing is Passing.OTHER_ORDERS
 
 
 def _ready(session: _Session[Item], lane: Lane) -> list[Ticket[Item]]:

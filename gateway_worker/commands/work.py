@@ -13,7 +13,7 @@ from gateway_contracts import (
 )
 from gateway_worker.commands.handlers import HANDLERS
 from gateway_worker.commands.ports import Delivery
-from gateway_worker.commands.scheduler import Lane, Ticket
+from gateway_worker.commands.scheduler import Lane, Order, Ticket
 from gateway_worker.errors import GatewayError
 from gateway_worker.sessions.peer_messages import (
     MAX_PEER_MESSAGE_BYTES,
@@ -33,6 +33,7 @@ class Work:
     Attributes:
         arrived: When it came, by the monotonic clock.
         lane: What it is to the others of its session.
+        order: Of a send, what its order holds among; None: among all.
         ticket: Its place among them.
         alarms: What ends its waiting.
         failure: Why it is not to be executed any more; it has been waiting for too long.
@@ -44,6 +45,7 @@ class Work:
     content: Command | PeerMessage | CommandRejectedError | PeerMessageError
     arrived: float
     lane: Lane
+    order: Order | None = None
     ticket: "Ticket[Work | InterleavedJob] | None" = None
     alarms: list[asyncio.TimerHandle] = field(default_factory=list)
     failure: GatewayError | None = None
@@ -90,3 +92,13 @@ def lane_of(content: Command | PeerMessage | CommandRejectedError | PeerMessageE
             return Lane.SENDS if content.kind is PeerMessageKind.MARKER else Lane.PEERS
         case command:
             return HANDLERS[command.type].lane
+
+
+def order_of(
+    content: Command | PeerMessage | CommandRejectedError | PeerMessageError,
+) -> Order | None:
+    """Say what the order of a delivery holds among; None: among all of its lane."""
+    if isinstance(content, PeerMessage | CommandRejectedError | PeerMessageError):
+        return None
+    order = HANDLERS[content.type].order
+    return None if order is None else order(content)

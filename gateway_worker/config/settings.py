@@ -15,6 +15,7 @@ from gateway_worker.config.insecure import LOOKED_AT, Insecure, Risk, risks
 from gateway_worker.config.variables import BY_NAME, VARIABLES, Variable
 from gateway_worker.health.settings import HealthSettings
 from gateway_worker.log.settings import LogSettings
+from gateway_worker.media.settings import MediaSettings
 from gateway_worker.storage.cache.settings import CacheSettings
 from gateway_worker.storage.db.settings import DatabaseSettings
 from gateway_worker.storage.db.url import DatabaseUrl
@@ -90,6 +91,7 @@ class Settings(BaseModel):
     database: DatabaseSettings
     cache: CacheSettings
     objects: ObjectsSettings
+    media: MediaSettings
     whatsapp: WhatsAppSettings
 
     @field_validator("allow_insecure", mode="before")

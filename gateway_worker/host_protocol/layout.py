@@ -9,6 +9,7 @@ sends.journal       what became of each call that must not be made twice; see `j
 handed              how many messages the library has handed over
 quarantine/         records that could not be told as they are
 refused             arrivals that the database has refused
+outgoing/           files that are about to be uploaded
 carried/            a spool that came with a copy while the directory has one of its own
 """
 
@@ -30,3 +31,4 @@ HANDED_NAME: Final = "handed"
 QUARANTINE_NAME: Final = "quarantine"
 REFUSED_NAME: Final = "refused"
 CARRIED_NAME: Final = "carried"
+OUTGOING_NAME: Final = "outgoing"

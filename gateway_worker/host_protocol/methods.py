@@ -127,6 +127,8 @@ class SendMessage(Method[Sent], frozen=True, kw_only=True, tag="message.send"):
         mentions: JIDs or phone numbers (digits).
         quoted: The message that it answers.
         attachment: Of a content with a file, that file.
+        album_id: The message of the album that it is a part of.
+        thumbnail: Of a text with a link's preview, the preview's picture: a small JPEG.
         mentions_all: Whether everybody in the group is named.
         forwarding_score: Of what is forwarded, how often it was passed on; None for what is not.
     """
@@ -141,6 +143,8 @@ class SendMessage(Method[Sent], frozen=True, kw_only=True, tag="message.send"):
     mentions: tuple[str, ...] = ()
     quoted: Quote | None = None
     attachment: Attachment | None = None
+    album_id: str | None = None
+    thumbnail: bytes | None = None
     mentions_all: bool = False
     forwarding_score: int | None = None
 

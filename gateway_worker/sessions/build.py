@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway_worker.media.arriving.intake import MediaIntake
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock, SystemClock
 from gateway_worker.sessions.hosting import HostLauncher, SpoolReplays
@@ -22,6 +23,7 @@ from gateway_worker.sessions.ports import (
     CommandBindings,
     DeviceSnapshots,
     EventRelay,
+    MediaFiles,
     Recorder,
     RouteCache,
     SessionObserver,
@@ -40,6 +42,8 @@ class SessionPorts:
 
     Attributes:
         observer: Counts what happens.
+        media_intake: Enters the files that come with messages; without it none are fetched.
+        media_files: Has those that were.
     """
 
     launcher: HostLauncher
@@ -53,6 +57,8 @@ class SessionPorts:
     journals: SendJournals
     peer_messages: PeerMessages
     observer: SessionObserver
+    media_intake: MediaIntake | None = None
+    media_files: MediaFiles | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +111,7 @@ def build_sessions(
         traces=SessionTraces(
             bindings=ports.bindings,
             snapshots=ports.snapshots,
+            media=ports.media_files,
             route_cache=ports.route_cache,
             background=background,
         ),
@@ -157,6 +164,7 @@ def _factory(ports: SessionPorts, shared: _Shared) -> SessionFactory:
         sessions=ports.sessions,
         route_cache=ports.route_cache,
         snapshots=ports.snapshots,
+        media=ports.media_intake,
         journals=ports.journals,
         traces=shared.traces,
         background=shared.background,
@@ -178,6 +186,7 @@ def _orphan_spools(ports: SessionPorts, shared: _Shared) -> OrphanSpools:
         snapshots=ports.snapshots,
         peer_messages=ports.peer_messages,
         held=shared.registry.is_held,
+        media=ports.media_intake,
         moves=shared.moves,
     )
 

@@ -15,6 +15,7 @@ from gateway_contracts import (
 )
 from gateway_contracts.events import SessionState
 from gateway_worker.errors import GatewayError
+from gateway_worker.media.arriving.records import MediaRow, MediaUpdate
 
 
 def source_of(worker_id: str) -> str:
@@ -155,6 +156,9 @@ class Change:
         session: New values of the session's row.
         message: A message for the history.
         receipt: News of a message.
+        media: The file that came with the message.
+        media_update: What became of a file. If it is there already, or its row is gone, nothing of
+            the step is written.
         delete: Remove the session's rows in every table, after the events are in the outbox.
         transfer: Give the session away after all of that, in the same transaction: its new owner
             has it with the next epoch and publishes what is still unpublished, these events too.
@@ -169,6 +173,8 @@ class Change:
     session: SessionUpdate | None = None
     message: MessageRow | None = None
     receipt: ReceiptRow | None = None
+    media: MediaRow | None = None
+    media_update: MediaUpdate | None = None
     delete: bool = field(default=False)
     transfer: Transfer | None = None
 

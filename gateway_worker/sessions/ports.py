@@ -304,6 +304,18 @@ class SessionObserver(Protocol):
         ...
 
 
+class MediaFiles(Protocol):
+    """The files that came with messages, outside of the database."""
+
+    async def remove(self, session_id: str) -> None:
+        """Remove a session's files, also those that are just being fetched. Idempotent.
+
+        Raises:
+            DependencyError: Not all of them are removed.
+        """
+        ...
+
+
 class DeviceSnapshots(Protocol):
     """Copies of device stores outside of this machine, as far as they are needed."""
 

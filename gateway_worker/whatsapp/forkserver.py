@@ -27,8 +27,8 @@ from gateway_worker.host_protocol.forking import (
     Reaped,
 )
 from gateway_worker.host_protocol.framing import FrameDecoder, WireError, encode
+from gateway_worker.runtime.confinement import OLDEST_VERSION, landlock_version
 from gateway_worker.runtime.os_errors import explain
-from gateway_worker.whatsapp.confinement import OLDEST_VERSION, landlock_version
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 
 log = structlog.get_logger(__name__)

@@ -1,4 +1,4 @@
-"""`./dev bench [all|memory|throughput|latency|resume|crash]`: figures of one run, this machine."""
+"""`./dev bench [all|memory|throughput|latency|resume|crash|media]`: the figures of one run."""
 
 import argparse
 import importlib.metadata
@@ -21,8 +21,9 @@ from tests.bench.measures import (
     measure_resume,
     measure_throughput,
 )
+from tests.bench.media import measure_media
 
-MEASURES = ("memory", "throughput", "latency", "resume", "crash")
+MEASURES = ("memory", "throughput", "latency", "resume", "crash", "media")
 PACKAGES = ("neonize", "aio-pika", "aiormq", "sqlalchemy", "asyncpg", "redis", "pydantic", "uvloop")
 
 
@@ -69,6 +70,9 @@ async def _measure(plan: Plan, wanted: tuple[str, ...]) -> dict[str, Any]:
         if "crash" in wanted:
             _say("one host killed under traffic")
             figures["crash"] = await measure_crash(harness, plan)
+        if "media" in wanted:
+            _say("a large document")
+            figures["media"] = await measure_media(harness)
     return figures
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,7 @@ class BenchHarness:
     """Everything up, and the sessions linked so far."""
 
     directory: Path
+    settings: Mapping[str, str]
     sandbox: SandboxProcess
     worker: WorkerProcess
     backend: Backend
@@ -206,6 +207,7 @@ async def open_harness(*, capacity: int) -> AsyncIterator[BenchHarness]:
         load = await stack.enter_async_context(LoadClient.open(services.addresses.amqp_url))
         yield BenchHarness(
             directory=directory,
+            settings=gateway.settings,
             sandbox=sandbox,
             worker=gateway.worker,
             backend=gateway.backend,

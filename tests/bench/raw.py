@@ -111,6 +111,14 @@ class RawHost:
         await self._process.stdin.drain()
         await self.event("sent", _SEND_SECONDS)
 
+    async def send_document(self, to: str, url: str, path: Path) -> None:
+        """Get a file from a URL and send it as a document; returns when that is acknowledged."""
+        assert self._process.stdin is not None
+        order = {"to": to, "url": url, "path": str(path)}
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        await self._process.stdin.drain()
+        await self.event("sent", _SEND_SECONDS)
+
 
 async def start_ring(
     stack: AsyncExitStack, kind: RawKind, *, count: int, directory: Path, sandbox: SandboxProcess

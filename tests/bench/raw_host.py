@@ -1,13 +1,17 @@
 """A raw neonize host: the library and nothing else, for the throughput to compare with.
 
 Pairs by QR (printed as a JSON line), then for each line `{"to": digits, "count": n}` on its input
-sends so many messages one after the other and says when it is done. What arrives is only counted.
+sends so many messages one after the other and says when it is done. With a `url` and a `path`
+instead of a count it gets a file from there and sends that. What arrives is only counted.
 """
 
 import json
 import os
+import shutil
 import sys
 import threading
+import urllib.request
+from pathlib import Path
 from typing import Any
 
 from neonize import client as neonize
@@ -37,11 +41,20 @@ def serve(client: Any, counter: Counter) -> None:
     for line in sys.stdin:
         order = json.loads(line)
         to = jid_of(order["to"])
-        for number in range(order["count"]):
+        if "url" in order:
+            send_document(client, to, order["url"], order["path"])
+        for number in range(order.get("count", 0)):
             client.send_message(to, f"message {number}")
-        emit("sent", count=order["count"], received=counter.messages)
+        emit("sent", count=order.get("count", 1), received=counter.messages)
     client.stop()
     os._exit(0)
+
+
+def send_document(client: Any, to: Any, url: str, path: str) -> None:
+    """Get a file and send it as the library's manual says."""
+    with urllib.request.urlopen(url, timeout=60) as answer, Path(path).open("wb") as file:
+        shutil.copyfileobj(answer, file, 1 << 20)
+    client.send_document(to, path, filename="document.bin")
 
 
 def main() -> None:

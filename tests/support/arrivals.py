@@ -7,8 +7,11 @@ import msgspec
 
 from gateway_contracts import (
     ChangeData,
+    ChatTimerChanged,
     Content,
     MessageEdited,
+    MessageKept,
+    MessagePinned,
     MessageReaction,
     MessageReceipt,
     MessageReceived,
@@ -87,6 +90,9 @@ def arrived(event: Event, *, fits: bool = True) -> Arrived:
             | MessageRevoked(data=data)
             | MessageReaction(data=data)
             | PollVote(data=data)
+            | MessagePinned(data=data)
+            | MessageKept(data=data)
+            | ChatTimerChanged(data=data)
         ):
             quoted = data.reply_to
             return InboundMessage(

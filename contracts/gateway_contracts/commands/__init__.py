@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gateway_contracts.commands.contact import ContactCommand, ContactResult
+from gateway_contracts.commands.media import MediaCommand, MediaResult
 from gateway_contracts.commands.message import MessageCommand, MessageResult
 from gateway_contracts.commands.replay import ReplayCommand, ReplayResult
 from gateway_contracts.commands.session import (
@@ -18,15 +19,18 @@ from gateway_contracts.commands.session import (
     SessionCommand,
     SessionResult,
 )
+from gateway_contracts.commands.upload import UploadCommand, UploadResult
 
 __all__ = ["Command", "PairByCode", "PairByQr", "Pairing", "Result"]
 
 Command = Annotated[
-    SessionCommand | ReplayCommand | MessageCommand | ContactCommand, Field(discriminator="type")
+    SessionCommand | ReplayCommand | MessageCommand | ContactCommand | MediaCommand | UploadCommand,
+    Field(discriminator="type"),
 ]
 """Every command of this version, told apart by `type`."""
 
 Result = Annotated[
-    SessionResult | MessageResult | ReplayResult | ContactResult, Field(discriminator="kind")
+    SessionResult | MessageResult | ReplayResult | ContactResult | MediaResult | UploadResult,
+    Field(discriminator="kind"),
 ]
 """What a command returns, told apart by `kind`."""

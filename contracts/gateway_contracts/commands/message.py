@@ -24,6 +24,9 @@ class MessageSendData(WireModel):
     to: Recipient
     content: ContentToSend
     reply_to: ReplyTarget | None = None
+    album_id: MessageId | None = Field(
+        None, description="The `album` of the same chat that it is a part of: that message's id."
+    )
     client_ref: ClientRef | None = Field(
         None,
         description="Comes back in the command's outcome and in the message's receipts.",

@@ -7,19 +7,30 @@ arrives, or both. What this version knows no kind for arrives as `unsupported`.
 from typing import Annotated
 
 from gateway_contracts.content import (
+    album,
     audio,
     contact,
     document,
     edit,
+    event,
     forward,
+    group_invite,
     image,
+    interactive_reply,
+    keep,
+    live_location,
     location,
+    order,
+    pin,
     poll,
     poll_vote,
+    product,
     reaction,
     revoke,
     sticker,
+    sticker_pack,
     text,
+    timer,
     unsupported,
     video,
     voice,
@@ -39,11 +50,17 @@ _ToSend = (
     | sticker.StickerToSend
     | location.LocationToSend
     | contact.ContactToSend
+    | live_location.LiveLocationToSend
     | poll.PollToSend
     | poll_vote.PollVoteToSend
     | reaction.ReactionToSend
     | edit.EditToSend
     | revoke.RevokeToSend
+    | pin.PinToSend
+    | keep.KeepToSend
+    | album.AlbumToSend
+    | event.EventToSend
+    | group_invite.GroupInviteToSend
     | forward.ForwardToSend
 )
 _Arriving = (
@@ -56,11 +73,22 @@ _Arriving = (
     | sticker.StickerContent
     | location.LocationContent
     | contact.ContactContent
+    | live_location.LiveLocationContent
     | poll.PollContent
     | poll_vote.PollVoteContent
     | reaction.ReactionContent
     | edit.EditContent
     | revoke.RevokeContent
+    | pin.PinContent
+    | keep.KeepContent
+    | timer.TimerContent
+    | album.AlbumContent
+    | event.EventContent
+    | group_invite.GroupInviteContent
+    | interactive_reply.InteractiveReplyContent
+    | sticker_pack.StickerPackContent
+    | product.ProductContent
+    | order.OrderContent
     | unsupported.UnsupportedContent
 )
 

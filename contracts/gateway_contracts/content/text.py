@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gateway_contracts.link_preview import LinkPreview, LinkPreviewToSend
 from gateway_contracts.marks import PERSONAL
 from gateway_contracts.model import Jid, Mentions, Text, WireModel
 
@@ -19,6 +20,9 @@ class TextToSend(WireModel):
     mention_all: bool = Field(
         default=False, description="Name everybody in the group; the text should say `@all`."
     )
+    link_preview: LinkPreviewToSend | None = Field(
+        None, description="What is shown of a page that the text has a link to; none without it."
+    )
 
 
 class TextContent(WireModel):
@@ -28,3 +32,4 @@ class TextContent(WireModel):
     text: Annotated[str, PERSONAL]
     mentions: tuple[Jid, ...] = ()
     mention_all: bool = Field(default=False, description="It names everybody in the group.")
+    link_preview: LinkPreview | None = None

@@ -9,9 +9,12 @@ from typing import Literal
 from pydantic import Field
 
 from gateway_contracts.content.edit import EditContent
+from gateway_contracts.content.keep import KeepContent
+from gateway_contracts.content.pin import PinContent
 from gateway_contracts.content.poll_vote import PollVoteContent
 from gateway_contracts.content.reaction import ReactionContent
 from gateway_contracts.content.revoke import RevokeContent
+from gateway_contracts.content.timer import TimerContent
 from gateway_contracts.envelope import SessionEventEnvelope
 from gateway_contracts.events.message import MessageData
 
@@ -76,5 +79,55 @@ class PollVote(SessionEventEnvelope):
     data: PollVoteData
 
 
-ChangeEvent = MessageEdited | MessageRevoked | MessageReaction | PollVote
+class MessagePinnedData(ChangeData):
+    """A message at the top of its chat, or no more."""
+
+    content: PinContent
+
+
+class MessagePinned(SessionEventEnvelope):
+    """Somebody has pinned a message for everybody in the chat, or taken it down."""
+
+    type: Literal["wa.message.pinned.v1"] = "wa.message.pinned.v1"
+    data: MessagePinnedData
+
+
+class MessageKeptData(ChangeData):
+    """A message that stays although it was to disappear, or goes after all."""
+
+    content: KeepContent
+
+
+class MessageKept(SessionEventEnvelope):
+    """Somebody has kept a disappearing message for everybody in the chat, or let it go."""
+
+    type: Literal["wa.message.kept.v1"] = "wa.message.kept.v1"
+    data: MessageKeptData
+
+
+class ChatTimerChangedData(ChangeData):
+    """When a chat's messages disappear."""
+
+    content: TimerContent
+
+
+class ChatTimerChanged(SessionEventEnvelope):
+    """Somebody has set when the chat's messages disappear.
+
+    What the gateway sends there obeys it from then on.
+    """
+
+    type: Literal["wa.chat.timer_changed.v1"] = "wa.chat.timer_changed.v1"
+    data: ChatTimerChangedData
+
+
+ChangeEvent = (
+    MessageEdited
+    | MessageRevoked
+    | MessageReaction
+    | PollVote
+    | MessagePinned
+    | MessageKept
+    | ChatTimerChanged
+)
 """Every event of this family."""

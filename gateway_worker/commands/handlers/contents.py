@@ -1,6 +1,7 @@
 """What a message says: as a host is asked to send it, and as the history has it."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -72,7 +73,12 @@ def forwardable(row: MessageRow | None) -> Content:
 
 
 def stored_content(
-    content: ContentToSend, *, chat: str, target: Target | None = None, forwarded: Content | None
+    content: ContentToSend,
+    *,
+    chat: str,
+    target: Target | None = None,
+    forwarded: Content | None,
+    told: Mapping[str, Any],
 ) -> Content:
     """Return what the history has of a content that was sent: what would have arrived.
 
@@ -81,13 +87,18 @@ def stored_content(
         chat: Where to.
         target: The message that it is about, as far as that is known.
         forwarded: What was forwarded, if it was that.
+        told: Fields that are told otherwise than they were sent: of its file, or its preview.
     """
     if isinstance(content, ForwardToSend):
         return forwarded or _FORGOTTEN
-    told = content.model_dump()
-    if "target" in told:
-        told["target"] = {**told["target"], **(target.fields() if target else {}), "chat": chat}
-    return _ARRIVING.validate_python(told)
+    fields = {**content.model_dump(), **told}
+    if "target" in fields:
+        fields["target"] = {
+            **fields["target"],
+            **(target.fields() if target else {}),
+            "chat": chat,
+        }
+    return _ARRIVING.validate_python(fields)
 
 
 _FORGOTTEN: Final = _ARRIVING.validate_python({"kind": "unsupported", "message_type": "forward"})

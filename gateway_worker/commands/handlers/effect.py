@@ -6,8 +6,11 @@ from enum import Enum, auto
 from typing import Any
 
 from gateway_contracts import Result
+from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.replaying import Replays
-from gateway_worker.commands.scheduler import Lane
+from gateway_worker.commands.scheduler import Lane, Order
+from gateway_worker.media.arriving.service import ArrivingMedia
+from gateway_worker.media.build import OutgoingFiles
 from gateway_worker.sessions.changes import MessageRow, Transfer
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import MessageStore
@@ -21,8 +24,12 @@ class Context:
     manager: SessionManager
     messages: MessageStore
     replays: Replays | None = None
+    media: ArrivingMedia | None = None
+    files: OutgoingFiles | None = None
     interrupted: bool = False
     """This command was begun before, by a worker that then died."""
+    preparation: Preparation | None = None
+    """What this command needed, ready; of types of commands that prepare something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +91,18 @@ class Handler:
     Attributes:
         run: Executes one. Raises `GatewayError` with the code for the backend.
         lane: What it may overtake, and what may overtake it, within its session.
+        order: Of a send, what its order holds among; None: among all sends.
         needs: What it waits for.
+        prepare: Returns what it needs that takes long to have; that is brought about before it is
+            executed, while sends of another order overtake. None for a command that needs nothing.
         retry: Where it waits between two attempts.
         once: For what must not be done twice; without it an interrupted run is repeated.
     """
 
     run: Callable[[Context, Any], Awaitable[Effect]]
     lane: Lane = Lane.LIFECYCLE
+    order: Callable[[Any], Order] | None = None
     needs: Needs = Needs.NOTHING
+    prepare: Callable[[Context, Any], Preparation | None] | None = None
     retry: Retry = Retry.IN_ORDER
     once: Once | None = None

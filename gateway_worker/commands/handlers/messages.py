@@ -1,5 +1,6 @@
 """Messages on their way to WhatsApp."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,10 +14,14 @@ from gateway_contracts import (
     OnUncertain,
     SentInfo,
 )
+from gateway_worker.commands.attachment_upload import AttachmentUpload, told_of, upload_of
+from gateway_worker.commands.chat_order import order_of
 from gateway_worker.commands.handlers import contents
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Once
 from gateway_worker.commands.handlers.targets import Target, find_target
-from gateway_worker.commands.scheduler import Lane
+from gateway_worker.commands.preparation import Preparation
+from gateway_worker.commands.preview_making import PreviewMaking, making_of, shown_of
+from gateway_worker.commands.scheduler import Lane, Order
 from gateway_worker.errors import InvalidCommandError, UnsupportedError
 from gateway_worker.host_protocol.methods import Quote, SendMessage, Sent
 from gateway_worker.host_protocol.times import moment
@@ -42,20 +47,33 @@ async def send(context: Context, command: MessageSend) -> Effect:
     session = await context.manager.find(command.subject)
     named = await _named(context, session, command.data)
     content = _to_host(command.data, named)
-    if "media" in content:
-        raise UnsupportedError("files cannot be sent yet")
+    upload, making = _upload(context), _making(context)
+    content |= shown_of(command.data.content, making)
+    if content.get("link_preview", ...) is None:
+        del content["link_preview"]
+    if content.pop("media", None) is not None and upload is None:
+        raise UnsupportedError("this file cannot be sent")
     sent = await session.request(
         SendMessage(
             to=command.data.to.removeprefix("+"),
             mentions=tuple(mention.removeprefix("+") for mention in content.pop("mentions", ())),
             mentions_all=contents.mentions_all(command.data.to, content),
             forwarding_score=_score(command.data),
+            album_id=command.data.album_id,
             content=content,
             quoted=await _quoted(context, session, command.data),
+            attachment=None if upload is None else upload.attachment,
+            thumbnail=making.preview.thumbnail if making and making.preview else None,
         ),
         command_id=command.id,
     )
-    return _sent_effect(session, command, sent, named)
+    return _sent_effect(
+        session,
+        command,
+        sent,
+        named,
+        told_of(command.data.content, upload) | shown_of(command.data.content, making),
+    )
 
 
 async def effect_of_earlier(
@@ -66,10 +84,17 @@ async def effect_of_earlier(
         named = await _named(context, session, command.data)
     except InvalidCommandError:  # the history has lost it since
         named = _Named()
-    return _sent_effect(session, command, sent, named)
+    told = told_of(command.data.content, None) | shown_of(command.data.content, None)
+    return _sent_effect(session, command, sent, named, told)
 
 
-def _sent_effect(session: Session, command: MessageSend, sent: Sent, named: _Named) -> Effect:
+def _sent_effect(
+    session: Session,
+    command: MessageSend,
+    sent: Sent,
+    named: _Named,
+    told: Mapping[str, Any],
+) -> Effect:
     session.sends.sent(sent.chat, sent.message_id)
     timestamp = moment(sent.timestamp) or datetime.now(UTC)
     return Effect(
@@ -91,6 +116,7 @@ def _sent_effect(session: Session, command: MessageSend, sent: Sent, named: _Nam
                 chat=sent.chat,
                 target=named.target,
                 forwarded=named.forwarded,
+                told=told,
             ),
             timestamp=timestamp,
             command_id=command.id,
@@ -153,6 +179,29 @@ async def _quoted(context: Context, session: Session, data: MessageSendData) -> 
     )
 
 
+def _prepare(context: Context, command: MessageSend) -> Preparation | None:
+    files, content = context.files, command.data.content
+    if files is None:
+        return None
+    return upload_of(files.outgoing, content) or making_of(files.outgoing, files.previews, content)
+
+
+def _upload(context: Context) -> AttachmentUpload | None:
+    """Return what was uploaded for this message, if it has a file."""
+    found = context.preparation
+    return found if isinstance(found, AttachmentUpload) else None
+
+
+def _making(context: Context) -> PreviewMaking | None:
+    """Return what was made of this message's preview, if it is to have one."""
+    found = context.preparation
+    return found if isinstance(found, PreviewMaking) else None
+
+
+def _order(command: MessageSend) -> Order:
+    return order_of(command.data.to)
+
+
 def _may_repeat(command: MessageSend) -> bool:
     return command.data.on_uncertain is OnUncertain.RESEND
 
@@ -161,7 +210,9 @@ HANDLERS: dict[str, Handler] = {
     "wa.message.send.v1": Handler(
         run=send,
         lane=Lane.SENDS,
+        order=_order,
         needs=Needs.CONNECTION,
+        prepare=_prepare,
         once=Once(effect_of=effect_of_earlier, may_repeat=_may_repeat),
     ),
 }

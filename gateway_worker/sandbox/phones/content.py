@@ -43,6 +43,15 @@ KINDS: Final = {
     "albumMessage": "album",
     "groupInviteMessage": "group_invite",
     "pinInChatMessage": "pin",
+    "keepInChatMessage": "keep",
+    "eventMessage": "event",
+    "buttonsResponseMessage": "interactive_reply",
+    "listResponseMessage": "interactive_reply",
+    "templateButtonReplyMessage": "interactive_reply",
+    "interactiveResponseMessage": "interactive_reply",
+    "stickerPackMessage": "sticker_pack",
+    "productMessage": "product",
+    "orderMessage": "order",
 }
 """What a phone calls the fields of a message; one that is not among them is shown as `other`."""
 
@@ -218,7 +227,9 @@ def _read_protocol(protocol: ProtocolMessage, destination: Jid | None, raw: byte
         kind, text = "edit", _read(protocol.editedMessage, destination=None).text
     elif protocol.type == ProtocolMessage.REVOKE and protocol.key.ID:
         kind = "revoke"
-    target_id = None if kind == "protocol" else protocol.key.ID
+    elif protocol.type == ProtocolMessage.EPHEMERAL_SETTING:
+        kind = "timer"
+    target_id = protocol.key.ID if kind in {"edit", "revoke"} else None
     return Content(kind=kind, text=text, target_id=target_id, destination=destination, raw=raw)
 
 

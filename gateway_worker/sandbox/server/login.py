@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.wire.noise import Finished
 
 LOGGED_OUT: Final = Failure(reason=401)
+CUT_SECONDS: Final = 0.05
+"""After so long a login that gets no answer is cut."""
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +76,8 @@ class Login:
             _refuse(connection, LOGGED_OUT)
             return None
         if self._service.faults.consume(Point.LOGIN, record, Drop) is not None:
-            connection.abort()
+            # Not at once: the library does not notice an end in the moment of its connecting.
+            asyncio.get_running_loop().call_later(CUT_SECONDS, connection.abort)
             return None
         failure = self._service.faults.consume(Point.LOGIN, record, Failure)
         if failure is not None:

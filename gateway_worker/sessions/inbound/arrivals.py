@@ -7,23 +7,30 @@ from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 import msgspec
+import orjson
 from pydantic import BaseModel, ValidationError
 
 from gateway_contracts import (
     MessageUndecryptable,
     MessageUndecryptableData,
     UndecryptableReason,
+    encode,
     parse_event,
 )
 from gateway_contracts.events import Arriving
 from gateway_worker.host_protocol.envelope import Event
 from gateway_worker.host_protocol.ids import ID_CHARACTERS, stand_in
+from gateway_worker.media.arriving.intake import kept_form, restored
+from gateway_worker.media.arriving.records import MediaRow
+from gateway_worker.sessions.changes import Change
 
 ARRIVALS: Final[Mapping[str, type[Any]]] = {
     model.model_fields["type"].default: model for model in get_args(Arriving)
 }
 """The events that a host may tell, by their `type`: a host that is not itself any more cannot tell
 how a command has ended."""
+_MEDIA: Final = "mediareference"
+"""The member of a kept event that has what is to be stored of its file."""
 _DATA: Final[Mapping[str, type[BaseModel]]] = {
     name: model.model_fields["data"].annotation for name, model in ARRIVALS.items()
 }
@@ -45,7 +52,19 @@ def arrival(event: Event, *, source: str, session_id: str) -> tuple[Arriving, bo
     return found, fits
 
 
-def forwarded(event: bytes, *, session_id: str) -> Arriving:
+def passed_on(change: Change) -> tuple[bytes, ...]:
+    """Return the events of a change as they are kept, or sent to another worker.
+
+    What is to be stored of a message's file is a member of its event that no contract knows.
+    """
+    events = [encode(event) for event in change.events]
+    if change.media is not None:
+        kept = orjson.dumps({_MEDIA: kept_form(change.media)})
+        events[0] = b"%b,%b" % (events[0][:-1], kept[1:])
+    return tuple(events)
+
+
+def forwarded(event: bytes, *, session_id: str) -> tuple[Arriving, MediaRow | None]:
     """Return an event as another worker has told it, which had the session when it arrived.
 
     Raises:
@@ -56,7 +75,15 @@ def forwarded(event: bytes, *, session_id: str) -> Arriving:
         raise ValueError("it is about another session")
     if not isinstance(parsed, Arriving):
         raise ValueError("no arrival")  # noqa: TRY004 - the type is right, the event is not
-    return parsed
+    return parsed, _media_of(parsed, event)
+
+
+def _media_of(parsed: Arriving, event: bytes) -> MediaRow | None:
+    """Return the file that is kept beside an event. Raises ValueError."""
+    if _MEDIA.encode() not in event:  # most have none, and need not be read again
+        return None
+    kept = orjson.loads(event).get(_MEDIA)
+    return restored(parsed, kept) if isinstance(kept, str) else None
 
 
 def _told(event_type: str, data: bytes) -> tuple[str, BaseModel, bool]:

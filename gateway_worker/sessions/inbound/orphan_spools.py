@@ -13,13 +13,14 @@ from pathlib import Path
 
 import structlog
 
-from gateway_contracts import encode
 from gateway_worker.errors import GatewayError
 from gateway_worker.host_protocol.envelope import Event
 from gateway_worker.host_protocol.signals import Exited
+from gateway_worker.media.arriving.intake import MediaIntake
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Change, Committed
 from gateway_worker.sessions.hosting import HostEvent, HostSpec, SessionHost, SpoolReplays
+from gateway_worker.sessions.inbound.arrivals import passed_on
 from gateway_worker.sessions.inbound.quarantine import Quarantine
 from gateway_worker.sessions.inbound.recording import InboundRecorder
 from gateway_worker.sessions.peer_messages import PeerMessage, PeerMessageKind, PeerMessages
@@ -56,10 +57,11 @@ class OrphanSpools:
         snapshots: Gets the device store, unless it has a newer one.
         peer_messages: Sends late messages to the owner.
         held: Tells whether a session is here.
+        media: Enters the files that came with messages.
         moves: Lets a session that comes wait for its directory; see `moves`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whatever a session may have left has its own port
         self,
         *,
         worker_id: str,
@@ -69,6 +71,7 @@ class OrphanSpools:
         snapshots: DeviceSnapshots,
         peer_messages: PeerMessages,
         held: Callable[[str], bool],
+        media: MediaIntake | None = None,
         moves: DirectoryMoves | None = None,
     ) -> None:
         self._worker_id = worker_id
@@ -79,6 +82,7 @@ class OrphanSpools:
         self._snapshots = snapshots
         self._peer_messages = peer_messages
         self._held = held
+        self._media = media
         self._moves = moves or DirectoryMoves()
         self._busy = asyncio.Lock()
         self._kept: set[Path] = set()
@@ -227,7 +231,9 @@ class OrphanSpools:
 
     async def _send_on(self, row: SessionRow, directory: Path) -> None:
         """Send what the spool holds to the session's owner; returns when all of it is sent."""
-        sending = _Sending(row=row, directory=directory, peer_messages=self._peer_messages)
+        sending = _Sending(
+            row=row, directory=directory, peer_messages=self._peer_messages, media=self._media
+        )
         spec = HostSpec(
             session_id=row.session_id,
             directory=directory,
@@ -270,7 +276,14 @@ def _directories(parent: Path) -> list[Path]:
 class _Sending:
     """Sends the arrivals of one spool to the session's owner instead of recording them."""
 
-    def __init__(self, *, row: SessionRow, directory: Path, peer_messages: PeerMessages) -> None:
+    def __init__(
+        self,
+        *,
+        row: SessionRow,
+        directory: Path,
+        peer_messages: PeerMessages,
+        media: MediaIntake | None,
+    ) -> None:
         self._row = row
         self._peer_messages = peer_messages
         self._inbound = InboundRecorder(
@@ -279,6 +292,7 @@ class _Sending:
             record=self._record,
             epoch=row.epoch,
             quarantine=Quarantine(directory).keep,
+            media=media,
         )
         self._tasks: set[asyncio.Task[Committed]] = set()
         # One after the other, also over an outage of the broker: the end of a change is taken for
@@ -314,7 +328,7 @@ class _Sending:
             kind=PeerMessageKind.FORWARDED,
             session_id=self._row.session_id,
             epoch=self._row.epoch,
-            events=tuple(encode(event) for event in change.events),
+            events=passed_on(change),
         ).encode()
         async with self._turn:
             await until_answered(

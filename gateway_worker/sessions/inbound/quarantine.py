@@ -11,9 +11,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from gateway_contracts import encode
 from gateway_worker.host_protocol.layout import REFUSED_NAME
 from gateway_worker.sessions.changes import Change
+from gateway_worker.sessions.inbound.arrivals import passed_on
 
 LIMIT_BYTES: Final = 64 * 1024 * 1024
 
@@ -56,7 +56,7 @@ class Quarantine:
         Raises:
             OSError: The disk does not take them, or the file is full.
         """
-        data = b"".join(encode(event) + b"\n" for event in change.events)
+        data = b"".join(event + b"\n" for event in passed_on(change))
         with self._busy:
             if not self._is_whole:
                 self._cut_off()

@@ -75,11 +75,11 @@ class QuarantineRetry:
     async def _record_again(self, event: bytes) -> bool:
         self._times[event] += 1
         try:
-            arrival = forwarded(event, session_id=self._session_id)
+            arrival, media = forwarded(event, session_id=self._session_id)
         except ValueError:
             log.exception("inbound.quarantine_unreadable", session_id=self._session_id)
             return False
-        change = change_of(arrival, session_id=self._session_id, epoch=self._epoch)
+        change = change_of(arrival, session_id=self._session_id, epoch=self._epoch, media=media)
         if self._times[event] > FULL_TIMES:
             change = replace(change, message=None, receipt=None)
         ids = [each.id for each in change.events]

@@ -10,6 +10,8 @@ import structlog
 from gateway_contracts.events import Arriving
 from gateway_worker.errors import DependencyError
 from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.media.arriving.intake import MediaIntake
+from gateway_worker.media.arriving.records import MediaRow
 from gateway_worker.sessions.changes import Change, Committed
 from gateway_worker.sessions.inbound.arrivals import arrival, forwarded
 from gateway_worker.sessions.inbound.receipts import ReceiptQueue, SendsInProgress
@@ -60,12 +62,13 @@ class InboundRecorder:
         source: The `source` of the events.
         record: Queues a change under the session's epoch.
         sends: The session's sends, for which receipts wait; None if there are none here.
+        media: Enters the files that come with messages; without it none are fetched.
         quarantine: Keeps a change that the database refuses, or raises OSError. May block.
         on_quarantined: Called when one has been kept.
         on_unsupported: Called when a host has told what does not fit the contract.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - it is where all that arrives meets
         self,
         *,
         session_id: str,
@@ -74,6 +77,7 @@ class InboundRecorder:
         epoch: int,
         quarantine: Callable[[Change], None],
         sends: SendsInProgress | None = None,
+        media: MediaIntake | None = None,
         on_quarantined: Callable[[], None] = lambda: None,
         on_unsupported: Callable[[], None] = lambda: None,
     ) -> None:
@@ -83,6 +87,7 @@ class InboundRecorder:
         self._epoch = epoch
         self._recent: defaultdict[str, Recent] = defaultdict(lambda: Recent(size=_REMEMBERED))
         self._unfinished: list[asyncio.Future[Committed]] = []
+        self._media = media
         self._quarantine = quarantine
         self._on_quarantined = on_quarantined
         self._on_unsupported = on_unsupported
@@ -101,6 +106,9 @@ class InboundRecorder:
         if event.part == 0:  # what there is of another one was left by a host that is gone
             self._unfinished = []
         found, fits = arrival(event, source=self._source, session_id=self._session_id)
+        media = None
+        if event.media is not None and self._media is not None:
+            found, media = self._media.enter(found, event.media, session_id=self._session_id)
         if not fits:
             log.error(
                 "inbound.unsupported",
@@ -111,19 +119,24 @@ class InboundRecorder:
                 told_as=found.type,
             )
             self._on_unsupported()
-        self._unfinished.append(self.record_arrival(found))
+        self._unfinished.append(self.record_arrival(found, media))
         if event.last:
             futures, self._unfinished = self._unfinished, []
             _settle(futures, event.record, acknowledge)
 
-    def record_arrival(self, event: Arriving) -> "asyncio.Future[Committed]":
-        """Record an arrival; the future is cancelled if nothing of it is kept anywhere."""
+    def record_arrival(
+        self, event: Arriving, media: MediaRow | None = None
+    ) -> "asyncio.Future[Committed]":
+        """Record an arrival, with the file that came with it.
+
+        The future is cancelled if nothing of it is kept anywhere.
+        """
         repeats = REPEATS.get(event.type)
         key = None if repeats is None else repeats(event)
         recent = self._recent[event.type]
         future = None if key is None else recent.get(key)
         if future is None:
-            change = change_of(event, session_id=self._session_id, epoch=self._epoch)
+            change = change_of(event, session_id=self._session_id, epoch=self._epoch, media=media)
             submit = self._submit if change.receipt is None else self._submit_receipt
             future = submit(change)
             if key is not None:
@@ -138,7 +151,7 @@ class InboundRecorder:
             DependencyError: One of them is neither recorded nor kept aside.
         """
         arrivals = [forwarded(event, session_id=self._session_id) for event in events]
-        outcomes = [self.record_arrival(event) for event in arrivals]
+        outcomes = [self.record_arrival(event, media) for event, media in arrivals]
         if outcomes:
             await asyncio.wait(outcomes)
         if any(outcome.cancelled() for outcome in outcomes):
@@ -161,6 +174,7 @@ class InboundRecorder:
             outcome.cancel()
         elif (error := done.exception()) is None:
             outcome.set_result(done.result())
+            self._tell_of_media(change, done.result())
         else:
             task = asyncio.create_task(
                 self._set_aside(change, outcome, type(error).__name__),
@@ -168,6 +182,11 @@ class InboundRecorder:
             )
             self._keeping.add(task)
             task.add_done_callback(self._keeping.discard)
+
+    def _tell_of_media(self, change: Change, committed: Committed) -> None:
+        """Have the file of a message fetched, once its row is there."""
+        if change.media is not None and self._media is not None and committed.applied:
+            self._media.stored(self._session_id, change.media)
 
     async def _set_aside(
         self, change: Change, outcome: "asyncio.Future[Committed]", reason: str

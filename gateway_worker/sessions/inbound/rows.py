@@ -16,6 +16,7 @@ from gateway_contracts import (
 )
 from gateway_contracts.events import Arriving
 from gateway_contracts.events.change import ChangeEvent
+from gateway_worker.media.arriving.records import MediaRow
 from gateway_worker.sessions.changes import Change, Direction, MessageRow, ReceiptRow
 
 
@@ -98,8 +99,10 @@ REPEATS: Final[Mapping[str, Callable[[Any], Hashable]]] = {
 """What an event has in common with its repeats, if the history does not know them."""
 
 
-def change_of(event: Arriving, *, session_id: str, epoch: int) -> Change:
-    """Return the change that records an arrival.
+def change_of(
+    event: Arriving, *, session_id: str, epoch: int, media: MediaRow | None = None
+) -> Change:
+    """Return the change that records an arrival, with the file that came with it.
 
     One that is in the history already changes nothing: see `Change`.
     """
@@ -110,6 +113,7 @@ def change_of(event: Arriving, *, session_id: str, epoch: int) -> Change:
         events=(event,),
         message=rows.message,
         receipt=rows.receipt,
+        media=media,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway_worker.media.arriving.intake import MediaIntake
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.changes import source_of
@@ -55,6 +56,7 @@ class SessionFactory:
         lease_state: Whether hosts may run.
         quarantined: Counts arrivals that the database has refused.
         moves: The directories that are being moved aside.
+        media: Enters the files that come with messages; without it none are fetched.
     """
 
     worker_id: str
@@ -73,6 +75,7 @@ class SessionFactory:
     lease_state: LeaseState
     quarantined: QuarantineCount
     moves: DirectoryMoves
+    media: MediaIntake | None = None
 
     def build(
         self,
@@ -188,6 +191,7 @@ class SessionFactory:
             epoch=row.epoch,
             quarantine=quarantine.keep,
             sends=sends,
+            media=self.media,
             on_quarantined=self.quarantined.note,
             on_unsupported=self.observer.arrival_unsupported,
         )

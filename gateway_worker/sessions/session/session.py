@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 
@@ -24,7 +25,7 @@ from gateway_worker.errors import (
 )
 from gateway_worker.host_protocol.methods import Effect, Logout, Method, R, Result
 from gateway_worker.runtime.clock import Clock
-from gateway_worker.sessions.changes import DesiredState, SessionUpdate
+from gateway_worker.sessions.changes import Change, Committed, DesiredState, SessionUpdate
 from gateway_worker.sessions.hosting import SessionHost
 from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
@@ -172,6 +173,11 @@ class Session:
         return self._supervisor.host.pid if self._supervisor.host else None
 
     @property
+    def directory(self) -> Path:
+        """What is its own on disk; its host can read it."""
+        return self._store.directory
+
+    @property
     def store_files(self) -> StoreFiles:
         """Where its device store is, for copies."""
         return StoreFiles(
@@ -286,6 +292,10 @@ class Session:
             lambda: self.is_connected or not self.is_connecting or self._machine.has_left
         )
 
+    async def until_left(self) -> None:
+        """Return when this worker does not have it any more."""
+        await self._machine.wait_until(lambda: self.fenced or self._machine.has_left)
+
     def leave(self) -> None:
         """Note that this worker does not have it any more."""
         self._machine.leave()
@@ -353,6 +363,10 @@ class Session:
         )
         result = trace.result if isinstance(trace, Acknowledged) else None
         return result, isinstance(trace, Acknowledged | NotSubmitted | Rejected)
+
+    def record(self, change: Change) -> "asyncio.Future[Committed]":
+        """Queue a change of the session, under its epoch."""
+        return self._machine.record(change)
 
     async def record_forwarded(self, events: Sequence[bytes]) -> bool:
         """Record messages that arrived at a former owner; False if another worker has it now.

@@ -1,7 +1,12 @@
-"""What sessions leave behind outside of database and disk: bindings, copies, routes."""
+"""What sessions leave behind outside of database and disk: bindings, copies, files, routes."""
 
 from gateway_worker.runtime.background import Background
-from gateway_worker.sessions.ports import CommandBindings, DeviceSnapshots, RouteCache
+from gateway_worker.sessions.ports import (
+    CommandBindings,
+    DeviceSnapshots,
+    MediaFiles,
+    RouteCache,
+)
 
 
 class SessionTraces:
@@ -12,6 +17,7 @@ class SessionTraces:
         snapshots: The copies of device stores.
         route_cache: What backends may read.
         background: Writes to it, in order.
+        media: Their files, if there may be any.
     """
 
     def __init__(
@@ -21,9 +27,11 @@ class SessionTraces:
         snapshots: DeviceSnapshots,
         route_cache: RouteCache,
         background: Background,
+        media: MediaFiles | None = None,
     ) -> None:
         self._bindings = bindings
         self._snapshots = snapshots
+        self._media = media
         self._route_cache = route_cache
         self._background = background
 
@@ -48,4 +56,6 @@ class SessionTraces:
 
     async def _remove_copies(self, session_id: str) -> None:
         await self._snapshots.delete(session_id)
+        if self._media is not None:
+            await self._media.remove(session_id)
         await self._background.run(session_id, lambda: self._route_cache.remove(session_id))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gateway_worker.storage.db.changes.store import PostgresChangeStore
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.inbox import PostgresInboxStore
+from gateway_worker.storage.db.media import PostgresMediaTable
 from gateway_worker.storage.db.messages import PostgresMessageStore
 from gateway_worker.storage.db.outbox import PostgresOutboxStore
 from gateway_worker.storage.db.sessions import PostgresSessionStore
@@ -16,6 +17,7 @@ class Stores:
 
     changes: PostgresChangeStore
     inbox: PostgresInboxStore
+    media: PostgresMediaTable
     messages: PostgresMessageStore
     outbox: PostgresOutboxStore
     sessions: PostgresSessionStore
@@ -26,6 +28,7 @@ def build_stores(database: Database, *, worker_id: str) -> Stores:
     return Stores(
         changes=PostgresChangeStore(database=database, worker_id=worker_id),
         inbox=PostgresInboxStore(database=database),
+        media=PostgresMediaTable(database=database),
         messages=PostgresMessageStore(database=database),
         outbox=PostgresOutboxStore(database=database, worker_id=worker_id),
         sessions=PostgresSessionStore(database=database),

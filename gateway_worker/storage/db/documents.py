@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, TypeAdapter
 
-from gateway_contracts import Account, Content, ErrorBody, Result
+from gateway_contracts import Account, Content, ErrorBody, Media, Result
 from gateway_contracts.commands import Pairing
 from gateway_worker.sessions.changes import Outcome
 
@@ -64,6 +64,16 @@ def read_account(stored: Mapping[str, Any] | None) -> Account | None:
 def read_content(stored: Mapping[str, Any]) -> Content:
     """Read a message's content."""
     return _CONTENTS.validate_python(stored)
+
+
+def storable_text(text: str) -> str:
+    """Return a text that a `text` column takes: it cannot hold NUL either."""
+    return text.replace(_NUL, _REPLACEMENT)
+
+
+def read_media(stored: Mapping[str, Any]) -> Media:
+    """Read what is told of a file."""
+    return Media.model_validate(stored)
 
 
 def _storable(document: bytes) -> str:

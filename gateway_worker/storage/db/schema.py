@@ -171,6 +171,34 @@ messages = Table(
     ),
 )
 
+# Files that came with messages.
+media = Table(
+    "media",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("media_id", Text, primary_key=True),
+    Column("message_id", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    # What backends are told of it, but for links, which are made anew each time.
+    Column("media", JSONB, nullable=False),
+    Column("file_name", Text),
+    # Names its object within the session: the same file may have come with several messages.
+    Column("sha256", Text),
+    # Where WhatsApp has it, and its key; sealed if there is a key for that.
+    Column("reference", LargeBinary, nullable=False),
+    Column("thumbnail", LargeBinary),
+    _moment("stored_at"),
+    Index(None, "stored_at"),
+    Index(None, "session_id", "sha256"),
+    Index(
+        "media_pending_idx",
+        "session_id",
+        "stored_at",
+        postgresql_where=text("state = 'pending'::text"),
+    ),
+)
+
 receipts = Table(
     "receipts",
     metadata,

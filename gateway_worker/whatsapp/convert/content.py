@@ -10,7 +10,7 @@ from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.texts import message_id, short
 from gateway_worker.whatsapp.convert.wrappers import taken_apart, unwrapped
 
-_ANNOUNCED_PROTOCOL: Final = frozenset({"REVOKE", "MESSAGE_EDIT"})
+_ANNOUNCED_PROTOCOL: Final = frozenset({"REVOKE", "MESSAGE_EDIT", "EPHEMERAL_SETTING"})
 """The kinds of `protocolMessage` that change what a person sees; the rest is between devices."""
 _VIEW_ONCE: Final = frozenset(
     {"viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension"}

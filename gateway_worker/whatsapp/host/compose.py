@@ -33,8 +33,14 @@ def compose(call: SendMessage, *, chat: str) -> Message:
         about=_key(call, chat),
         about_kind=call.content.get("target", {}).get("kind"),
         attachment=call.attachment,
+        thumbnail=call.thumbnail,
     )
     message: Message = kind.compose(call.content, composing)
+    if call.album_id is not None:
+        association = message.messageContextInfo.messageAssociation
+        association.associationType = association.MEDIA_ALBUM
+        parent = association.parentMessageKey
+        parent.ID, parent.remoteJID, parent.fromMe = call.album_id, chat, True
     return message
 
 

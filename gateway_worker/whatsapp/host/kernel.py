@@ -5,7 +5,8 @@ import fcntl
 import os
 import signal
 import socket
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,8 @@ _ERRORS: Final = 2
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 _PR_SET_TIMERSLACK: Final = 29
+_NOWHERE: Final = bytes(16)
+"""An address without a family: a connection to there is no connection any more."""
 
 
 def die_with_parent(parent: int) -> None:
@@ -120,25 +123,48 @@ def count_threads() -> int:
     return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
-def cut_connections(*, how: int = socket.SHUT_RDWR) -> int:
+def cut_connections() -> int:
     """Shut down this process's internet connections; returns how many there were.
 
     Whoever reads from one finds it closed by the other side. Only those that are there when it
     begins: what is made meanwhile in their place is left alone.
-
-    Args:
-        how: `SHUT_WR` closes the way out only.
     """
+    with _connections() as found:
+        for connection in found:
+            with suppress(OSError):  # it has ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
+        return len(found)
+
+
+def hold_back_output() -> None:
+    """Have the kernel keep what goes out over this process's internet connections from now on.
+
+    It does so for 200 milliseconds, and unless that is more than fits a packet. The other side
+    notices nothing.
+    """
+    with _connections() as found:
+        for connection in found:
+            with suppress(OSError):
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+
+
+def reset_connections() -> None:
+    """Reset this process's internet connections; what has not gone out yet never does."""
+    libc = ctypes.CDLL(None)
+    with _connections() as found:
+        for connection in found:
+            libc.connect(connection.fileno(), _NOWHERE, len(_NOWHERE))
+
+
+@contextmanager
+def _connections() -> Iterator[list[socket.socket]]:
+    """Lend this process's internet connections."""
     with ExitStack() as stack:
-        found = [
+        yield [
             stack.enter_context(connection)
             for entry in Path("/proc/self/fd").iterdir()
             if (connection := _connection(int(entry.name))) is not None
         ]
-        for connection in found:
-            with suppress(OSError):  # it has ended by itself
-                connection.shutdown(how)
-        return len(found)
 
 
 class _Borrowed(socket.socket):

@@ -14,8 +14,7 @@ from gateway_worker.whatsapp.host.native import Callbacks, Library
 from gateway_worker.whatsapp.host.severing import keep_severed, sever
 
 ANSWER_SECONDS: Final = 0.3
-"""How long a send may still wait for its answer when the device store has failed, or the library
-has stopped."""
+"""How long a send may still wait for its answer when the device store has failed."""
 LOOK_SECONDS: Final = 0.2
 """How long everything waits for what the library says of a connection."""
 
@@ -34,6 +33,7 @@ class LibraryRun:
         was_connected: Whether there was a connection; set by the loop.
         has_failed_store: Whether the device store has failed, so that no connection may last; set
             by the loop.
+        has_returned: Whether the library is over: what it decrypts from then on it hands to nobody.
         has_stopped: Whether the library has stopped telling events.
         is_over: Whether the loop has taken note of that, and nothing more can come from it.
         disconnected: Set when the library has disconnected for good.
@@ -57,6 +57,7 @@ class LibraryRun:
         self._disconnecting = threading.Event()
         self.was_connected = False
         self.has_failed_store = False
+        self.has_returned = False
         self.has_stopped = False
         self.is_over = False
         self.disconnected = threading.Event()
@@ -101,18 +102,16 @@ class LibraryRun:
     def _run(self, callbacks: Callbacks, proxy: str | None) -> None:
         wanted = (*library_events.SUBSCRIBED, *arriving.SUBSCRIBED)
         error = self._library.run(callbacks=callbacks, subscribe=wanted, proxy=proxy)
+        self.has_returned = True
         is_expected = not error and self._is_leaving()
         if is_expected or not is_stop(error, was_connected=self.was_connected):
             self._tell(LibraryReturned(error=error))
             return
         # In this thread: each moment costs messages.
-        sever(is_answering=self._can_be_answered, seconds=ANSWER_SECONDS)
+        sever(is_answering=self._is_sending)
         self.has_stopped = True
         self._tell(LibraryReturned(error=error))
         keep_severed(until=lambda: self.is_over)
-
-    def _can_be_answered(self) -> bool:
-        return self._is_sending() and self._library.is_up()
 
     def _look(self, connection: int) -> None:
         if self.has_failed_store:

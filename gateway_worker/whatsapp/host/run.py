@@ -13,7 +13,7 @@ from gateway_worker.host_protocol.envelope import Notice, Start
 from gateway_worker.host_protocol.framing import WireError
 from gateway_worker.host_protocol.layout import ERRORS_NAME
 from gateway_worker.host_protocol.signals import Ended
-from gateway_worker.whatsapp.confinement import (
+from gateway_worker.runtime.confinement import (
     OLDEST_VERSION,
     UnconfinedError,
     code_and_system,

@@ -289,6 +289,8 @@ class HostSession:
         self._leaving = self._earliest + self._start.drain_seconds
 
     def _seconds_to_settle(self) -> float:
+        if self._library_run.has_returned:
+            return math.inf  # it is quiet because it hands over nothing more: some may be left
         callbacks = self._callbacks
         return self._rollback.seconds_to_settle(callbacks.last_event_at, is_busy=callbacks.is_busy)
 

@@ -1,33 +1,40 @@
 """The end of a library that tells nothing any more: its connection goes before it can do harm.
 
 It would go on decrypting what comes and confirm it to WhatsApp, and nobody would ever have it. So
-the way out is closed first, at once: what it decrypts from then on is not confirmed, WhatsApp sends
-it again, and the next host takes back the keys. The answer to a send that runs may still come in.
+the way out is stopped up first, at once: what it decrypts from then on is not confirmed, WhatsApp
+sends it again, and the next host takes back the keys. Meanwhile the answer to a send that runs may
+still come in; then the connection is reset, and what was to go out is gone with it. It must not be
+closed before: WhatsApp would close its side, and the library, which makes another connection then,
+would get the same messages over that one and confirm them.
 """
 
-import socket
 import time
 from collections.abc import Callable
 from typing import Final
 
-from gateway_worker.whatsapp.host.kernel import cut_connections
+from gateway_worker.whatsapp.host.kernel import (
+    cut_connections,
+    hold_back_output,
+    reset_connections,
+)
 
+HELD_SECONDS: Final = 0.18
+"""How long the kernel holds back what is less than a packet: it is 200 milliseconds."""
 LOOK_SECONDS: Final = 0.001
 """The library makes a lost connection anew; logging in takes it longer than this."""
 
 
-def sever(*, is_answering: Callable[[], bool], seconds: float) -> None:
-    """Close the way out, and both ways as soon as no answer is waited for any more.
+def sever(*, is_answering: Callable[[], bool]) -> None:
+    """Let nothing out any more, and nothing in as soon as no answer is waited for.
 
     Args:
-        is_answering: Whether a send runs and its answer can still come.
-        seconds: The longest wait for it.
+        is_answering: Whether a send waits for its answer.
     """
-    cut_connections(how=socket.SHUT_WR)
-    deadline = time.monotonic() + seconds
+    hold_back_output()
+    deadline = time.monotonic() + HELD_SECONDS
     while is_answering() and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
-    cut_connections()
+    reset_connections()
 
 
 def keep_severed(*, until: Callable[[], bool]) -> None:

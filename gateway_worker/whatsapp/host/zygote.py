@@ -42,7 +42,7 @@ from gateway_worker.host_protocol.forking import (
     ToForkServer,
 )
 from gateway_worker.host_protocol.framing import FrameDecoder, encode
-from gateway_worker.whatsapp.confinement import keep_private, prepare
+from gateway_worker.runtime.confinement import keep_private, prepare
 from gateway_worker.whatsapp.host.heap import fill_holes
 from gateway_worker.whatsapp.host.kernel import (
     count_threads,

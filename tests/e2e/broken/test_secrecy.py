@@ -9,7 +9,7 @@ from tests.support.eventually import eventually
 
 LOOK = """
 import sys
-from gateway_worker.whatsapp.confinement import drop_capabilities
+from gateway_worker.runtime.confinement import drop_capabilities
 drop_capabilities()  # root is a user like any other then
 for pid in sys.argv[1:]:
     for name in ("environ", "maps", "mem"):

@@ -5,9 +5,10 @@ from pathlib import Path
 from gateway_contracts import CommandSucceeded, MessageReceived, SessionDelete, SessionGetStatus
 from tests.e2e.harness import ErrorCode, Gateway
 from tests.support.eventually import eventually
+from tests.support.kinds import case
 from tests.support.traces import database_rows, objects, redis_keys
 
-TABLES_THAT_FORGET = ("sessions", "messages", "receipts", "snapshots")
+TABLES_THAT_FORGET = ("sessions", "messages", "receipts", "snapshots", "media")
 
 
 async def test_delete_cleans_every_trace(gateway: Gateway, name: str) -> None:
@@ -18,6 +19,10 @@ async def test_delete_cleans_every_trace(gateway: Gateway, name: str) -> None:
     await gateway.send(name, ada.number, "Hello")
     await ada.send_text(shop.number, "Hi")
     await gateway.backend.expect(MessageReceived, name)
+    message_id = await ada.send_content(shop.number, case("image", "with a caption").wire)
+    await gateway.backend.expect(
+        MessageReceived, name, lambda event: event.data.message_id == message_id
+    )
     env = gateway.environment
     directory = gateway.worker.data_dir / "sessions" / name
 

@@ -1,32 +1,97 @@
 """Every kind of content goes out to a phone and comes in from one."""
 
-from gateway_contracts import MessageReceived, MessageSend, MessageSendData, SentInfo
+from __future__ import annotations
+
+from typing import Any
+
+import pytest_asyncio
+
+from gateway_contracts import (
+    MessageData,
+    MessageSend,
+    MessageSendData,
+    SentInfo,
+    SessionEventEnvelope,
+)
+from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.phones.values import ChatMessage
 from tests.e2e.harness import Gateway
-from tests.support.kinds import CASES, Case, each, parts_of
+from tests.support.kinds import CASES, parts_of
 
-ALONE = [one for one in CASES if one.about is None and one.kind != "text" and not one.has_media]
-"""Texts have stories of their own, and so have files and what is about another message."""
+KINDS = [one for one in CASES if not one.has_media and one.about_kind is None]
+"""Files have stories of their own."""
+SEALED = "poll_vote"
+"""What is in it can be made only by who has the poll: it has a story of its own."""
 
 
-@each(*ALONE)
-async def test_a_kind(gateway: Gateway, name: str, case: Case) -> None:
-    """The phone shows what was sent, and the backend is told what the phone has written."""
+class Talk:
+    """A session that talks with somebody, about one message of each."""
+
+    def __init__(self, *, gateway: Gateway, name: str, phone: Phone, other: Phone) -> None:
+        self.gateway = gateway
+        self.name = name
+        self.phone = phone
+        self.other = other
+
+    async def send(self, content: dict[str, Any]) -> ChatMessage:
+        """Send a content; returns what the other phone shows."""
+        data = MessageSendData.model_validate({"to": self.other.number, "content": content})
+        sent = await self.gateway.succeed(
+            MessageSend(source=self.gateway.backend.source, subject=self.name, data=data)
+        )
+        assert isinstance(sent, SentInfo)
+        return await self.other.inbox.wait_for(
+            lambda one: one.message_id == sent.message_id, timeout=10
+        )
+
+    async def told(self, message_id: str) -> MessageData:
+        """Return what the backend is told of a message of the other phone."""
+
+        def data_of(event: SessionEventEnvelope) -> MessageData | None:
+            data = getattr(event, "data", None)
+            is_it = isinstance(data, MessageData) and data.message_id == message_id
+            return data if is_it else None
+
+        event = await self.gateway.backend.expect(
+            SessionEventEnvelope, self.name, lambda event: data_of(event) is not None
+        )
+        found = data_of(event)
+        assert found is not None
+        return found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def talk(gateway: Gateway, name: str) -> Talk:
+    """Link a session and let there be somebody else."""
     phone, other = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
     await gateway.link(name, phone)
-    if case.is_sent:
-        data = MessageSendData.model_validate({"to": other.number, "content": case.contract})
-        result = await gateway.succeed(
-            MessageSend(source=gateway.backend.source, subject=name, data=data)
-        )
-        assert isinstance(result, SentInfo)
-        shown = await other.next_message(timeout=10)
-        assert shown.message_id == result.message_id
-        assert parts_of(case.wire, shown.content) == case.wire
+    return Talk(gateway=gateway, name=name, phone=phone, other=other)
 
-    if case.arrives:
-        message_id = await other.send_content(phone.number, case.wire)
-        event = await gateway.backend.expect(
-            MessageReceived, name, lambda event: event.data.message_id == message_id
-        )
-        assert event.data.content.model_dump(exclude_none=True, mode="json") == case.contract
-        assert not event.data.partial
+
+async def test_every_kind_is_sent(talk: Talk) -> None:
+    """The phone shows what was sent, and which message it is about."""
+    ours = (await talk.send({"kind": "text", "text": "first"})).message_id
+    key = {"fromMe": True, "ID": ours}
+    for case in (one for one in KINDS if one.is_sent and one.kind != SEALED):
+        target = {} if case.about is None else {"target": {"message_id": ours}}
+
+        shown = await talk.send({**case.contract, **target})
+
+        wire = case.wire_about(key)
+        assert parts_of(wire, shown.content) == wire, case.name
+        assert (shown.target_id or None) == (None if case.about is None else ours), case.name
+
+
+async def test_every_kind_arrives(talk: Talk) -> None:
+    """The backend is told what the phone has written, as the event of that kind."""
+    theirs = await talk.other.send_text(talk.phone.number, "first")
+    key = {"remoteJID": str(talk.phone.jid.account), "fromMe": True, "ID": theirs}
+    for case in (one for one in KINDS if one.arrives):
+        message_id = await talk.other.send_content(talk.phone.number, case.wire_about(key))
+
+        data = await talk.told(message_id)
+
+        told = data.content.model_dump(exclude_none=True, mode="json")
+        assert told.items() >= case.contract.items(), case.name
+        assert told.get("target", {}).get("message_id") == (None if case.about is None else theirs)
+        assert not data.partial, case.name

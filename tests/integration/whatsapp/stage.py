@@ -15,7 +15,7 @@ from gateway_worker.sessions.hosting import HostEvent, HostSpec
 from gateway_worker.whatsapp.launcher import HostProcesses
 from gateway_worker.whatsapp.process import HostProcess
 from gateway_worker.whatsapp.settings import WhatsAppSettings
-from tests.support.arrivals import InboundMessage, Seen, seen
+from tests.support.arrivals import Arrived, InboundMessage, Seen, seen
 from tests.support.eventually import eventually
 
 E = TypeVar("E")
@@ -42,6 +42,7 @@ class Account:
     Attributes:
         events: What all hosts of this session told, in order.
         acknowledging: Whether what arrives is acknowledged at once.
+        taken: How far `next` has come among arrivals (True) and among everything else.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Account:
     jid: str | None = None
     events: list[Seen] = field(default_factory=list)
     acknowledging: bool = True
-    taken: int = 0
+    taken: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
     running: HostProcess | None = None
     worker_id: str = ""
     epoch: int = 0
@@ -100,14 +101,19 @@ class Account:
         *,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> E:
-        """Return the first such event after the one that was returned last."""
+        """Return the first such event after the one of its stream that was returned last.
+
+        What arrives is one stream, from the spool, and what is told of the connection is another:
+        which of both comes first says nothing.
+        """
+        is_arrival = issubclass(kind, Arrived)
         try:
             async with asyncio.timeout(patience_seconds), self._changed:
                 while True:
-                    for place in range(self.taken, len(self.events)):
+                    for place in range(self.taken[is_arrival], len(self.events)):
                         event = self.events[place]
                         if isinstance(event, kind) and where(event):
-                            self.taken = place + 1
+                            self.taken[is_arrival] = place + 1
                             return event
                     await self._changed.wait()
         except TimeoutError:

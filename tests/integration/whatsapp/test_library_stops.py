@@ -40,6 +40,12 @@ async def write_until_ended(account: Account, writer: Phone) -> list[str]:
     return late
 
 
+def confirmed(writer: Phone) -> set[str]:
+    """Return what the hosts, and not the phones, of those it writes to have confirmed."""
+    devices = [receipt for receipt in writer.receipts if receipt.sender.device]
+    return {message_id for receipt in devices for message_id in receipt.message_ids}
+
+
 @pytest.mark.parametrize("kind", ["server-error", "view", "enc_rekey_retry", "never-heard-of"])
 async def test_what_comes_after_an_unknown_receipt_is_not_lost(stage: Stage, kind: str) -> None:
     """From the moment at which the end is told nothing more is confirmed to WhatsApp."""
@@ -57,6 +63,35 @@ async def test_what_comes_after_an_unknown_receipt_is_not_lost(stage: Stage, kin
     assert (ended.reason, exited.detail) == ("library_stopped", "it left")
     assert "Receipt.Type" in ended.detail
     assert not set(late) - {message.message_id for message in account.messages()}
+    await account.stop()
+
+
+async def test_what_is_decrypted_while_an_answer_is_waited_for_comes_again(stage: Stage) -> None:
+    """It was neither told nor confirmed, and its key is used up: the next host takes it back."""
+    account = await stage.linked()
+    ben = await stage.customer()
+    await ben.send_text(account.phone.number, "first")
+    await account.next(InboundMessage)
+    stage.sandbox.faults.set(account.phone.number, Faults(ack_delay_seconds=0.12))
+
+    sending = asyncio.create_task(account.host.request(send_text(to=ben.number, text="two")))
+    await ben.inbox.wait_for(lambda message: message.text == "two", timeout=10)
+    stage.sandbox.connections.inject(account.phone.number, receipt(ben, "server-error"))
+    late = set[str]()
+    while not endings(account):  # it is told when the answer has come
+        late.add(await ben.send_text(account.phone.number, "still there?"))
+        await asyncio.sleep(0)
+    await account.next(Exited)
+    await asyncio.gather(sending, return_exceptions=True)  # a slow machine may be cut off from it
+    missing = late - confirmed(ben)
+    assert missing
+    await account.resume()
+
+    await eventually(
+        lambda: missing <= {message.message_id for message in account.messages()},
+        timeout_seconds=20,
+        reason="what was not confirmed has come",
+    )
     await account.stop()
 
 

@@ -58,7 +58,9 @@ async def test_pairing_by_qr_code_and_resuming(stage: Stage) -> None:
     await account.launch()
     again = await account.next(Up)
     assert again.account.jid == account.jid
-    assert not any(isinstance(event, Linked) for event in account.events[account.taken - 1 :])
+    assert not any(
+        isinstance(event, Linked) for event in account.events[account.taken[False] - 1 :]
+    )
     await account.stop()
 
 

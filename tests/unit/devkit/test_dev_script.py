@@ -94,7 +94,7 @@ def test_a_machine_that_lacks_something_is_told_what_to_install(tmp_path: Path) 
 
     assert result.returncode == 2
     assert "sudo apt-get update && sudo apt-get install -y" in result.stderr
-    assert result.stderr.split()[-2:] == ["ffmpeg", "rabbitmq-server"]
+    assert result.stderr.split()[-1] == "rabbitmq-server"
     assert not (checkout / ".venv").exists()
 
 

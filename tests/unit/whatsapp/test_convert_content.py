@@ -92,7 +92,7 @@ def test_wrappers_without_end() -> None:
 @pytest.mark.parametrize(
     ("message", "kind"),
     [
-        (e2e.Message(productMessage=e2e.ProductMessage(body="look")), "productMessage"),
+        (e2e.Message(sendPaymentMessage=e2e.SendPaymentMessage()), "sendPaymentMessage"),
         (e2e.Message(invoiceMessage=e2e.InvoiceMessage(note="?")), "invoiceMessage"),
     ],
 )

@@ -61,8 +61,13 @@ def composed(case: Case, *, about: Any = None, quoting: Any = None) -> Any:
 
 
 def without_media(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a content without its file, which is told otherwise when it has arrived."""
-    return {name: value for name, value in content.items() if name != "media"}
+    """Return a content without its file and whose its preview is: both are told otherwise then."""
+    told = {name: value for name, value in content.items() if name != "media"}
+    if "link_preview" in told:
+        told["link_preview"] = {
+            name: value for name, value in told["link_preview"].items() if name != "mode"
+        }
+    return told
 
 
 def as_json(message: Any) -> dict[str, Any]:

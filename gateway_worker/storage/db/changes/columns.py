@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from gateway_worker.media.arriving.records import MediaRow
 from gateway_worker.sessions.changes import (
     Change,
     MessageRow,
@@ -12,7 +13,7 @@ from gateway_worker.sessions.changes import (
 )
 from gateway_worker.storage.db.changes.bodies import Draft
 from gateway_worker.storage.db.changes.steps import Sender, Step
-from gateway_worker.storage.db.documents import model_text, outcome_text
+from gateway_worker.storage.db.documents import model_text, outcome_text, storable_text
 
 Columns = tuple[list[Any], ...]
 
@@ -88,6 +89,39 @@ def _receipt(change: Change, receipt: ReceiptRow, sender: Sender) -> tuple[Any, 
         receipt.waits and sender.command_id is None,
         sender.command_id,
         sender.client_ref,
+    )
+
+
+def media_columns(changes: Sequence[Change]) -> Columns:
+    """Return session, id, message, chat, state, file, name, hash, reference, thumbnail of files."""
+    pairs = [(change, change.media) for change in changes if change.media is not None]
+    return _columns(10, (_media(change, media) for change, media in pairs))
+
+
+def _media(change: Change, row: MediaRow) -> tuple[Any, ...]:
+    return (
+        change.session_id,
+        row.media_id,
+        row.message_id,
+        row.chat,
+        row.media.state.value,
+        model_text(row.media),
+        row.file_name and storable_text(row.file_name),
+        row.media.sha256,
+        row.reference,
+        row.thumbnail,
+    )
+
+
+def media_update_columns(changes: Sequence[Change]) -> Columns:
+    """Return sessions, ids, states and files of what became of files."""
+    pairs = [(change, change.media_update) for change in changes if change.media_update is not None]
+    return _columns(
+        4,
+        (
+            (change.session_id, update.media_id, update.media.state.value, model_text(update.media))
+            for change, update in pairs
+        ),
     )
 
 

@@ -92,6 +92,29 @@ that has its end already is not returned. Then, behind a NULL, of each receipt t
 place (from 1), the command that sent its message, whether it is held back, and the client_ref.
 """
 
+KEEP_MEDIA = """
+    INSERT INTO media (session_id, media_id, message_id, chat, state, media, file_name, sha256,
+        reference, thumbnail)
+    SELECT u.session_id, u.media_id, u.message_id, u.chat, u.state, u.media::jsonb, u.file_name,
+        u.sha256, u.reference, u.thumbnail
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+        $8::text[], $9::bytea[], $10::bytea[])
+        AS u(session_id, media_id, message_id, chat, state, media, file_name, sha256, reference,
+            thumbnail)
+    ON CONFLICT DO NOTHING
+"""
+"""$1-10 files of sessions that are locked."""
+
+END_MEDIA = """
+    UPDATE media AS m SET state = u.state, media = u.media::jsonb,
+        thumbnail = CASE WHEN u.state <> 'ready' THEN m.thumbnail END
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+        AS u(session_id, media_id, state, media)
+    WHERE m.session_id = u.session_id AND m.media_id = u.media_id AND m.state <> 'ready'
+    RETURNING m.session_id, m.media_id
+"""
+"""$1-4 what became of files of sessions that are locked. Returns those that were not there yet."""
+
 WRITE_EVENTS = """
     WITH updated AS (
         UPDATE sessions AS s SET
@@ -160,6 +183,7 @@ DELETE_ROWS = """
             last_sequence = EXCLUDED.last_sequence, deleted_at = now()
     ),
     gone_copies AS (DELETE FROM snapshots USING owned WHERE session_id = owned.id),
+    gone_media AS (DELETE FROM media USING owned WHERE session_id = owned.id),
     gone_messages AS (DELETE FROM messages USING owned WHERE session_id = owned.id),
     gone_receipts AS (DELETE FROM receipts USING owned WHERE session_id = owned.id),
     gone_commands AS (

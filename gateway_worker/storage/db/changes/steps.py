@@ -50,9 +50,11 @@ class Step:
             raise ValueError("a change has a message or a receipt, not both")
         if change.receipt is not None and change.outcome is not None:
             raise ValueError("a change ends a command or has a receipt, not both")
+        if change.media_update is not None and (change.outcome or change.message):
+            raise ValueError("a change tells what became of a file, or something else, not both")
         if change.delete and change.transfer is not None:
             raise ValueError("a change deletes a session or gives it away, not both")
-        rows = change.session or change.message or change.receipt
+        rows = change.session or change.message or change.receipt or change.media_update
         if change.epoch is None and (rows or change.delete or change.transfer):
             raise ValueError("a change without an epoch may have events and an outcome only")
         if any(event.subject != change.session_id for event in change.events):

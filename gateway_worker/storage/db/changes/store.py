@@ -16,6 +16,8 @@ from gateway_worker.storage.db.changes import statements as sql
 from gateway_worker.storage.db.changes.bodies import Draft, Found
 from gateway_worker.storage.db.changes.columns import (
     event_columns,
+    media_columns,
+    media_update_columns,
     message_columns,
     outcome_columns,
     receipt_columns,
@@ -142,6 +144,7 @@ class PostgresChangeStore:
                 step.fenced = locked is None or locked.epoch != step.change.epoch
         await name_votes(connection, list(live(steps)))
         await self._take_up(connection, steps)
+        await self._write_media(connection, steps)
         await self._write_events(connection, steps, sessions)
         await self._delete(connection, steps)
         await self._transfer(connection, steps)
@@ -238,6 +241,21 @@ class PostgresChangeStore:
                 new.remove(key)  # the first of several has it
             else:
                 step.repeated = step.change.outcome is None
+
+    @staticmethod
+    async def _write_media(connection: Connection, steps: Sequence[Step]) -> None:
+        """Write files that came, and what became of others; find out what is no news of them."""
+        came = [step.change for step in live(steps) if step.change.media is not None]
+        if came:
+            await connection.execute(sql.KEEP_MEDIA, *media_columns(came))
+        ended = [step for step in live(steps) if step.change.media_update is not None]
+        if not ended:
+            return
+        columns = media_update_columns([step.change for step in ended])
+        news = {tuple(row) for row in await connection.fetch(sql.END_MEDIA, *columns)}
+        for step, key in zip(ended, zip(*columns[:2], strict=True), strict=True):
+            step.repeated = key not in news
+            news.discard(key)  # the first of several has it
 
     async def _write_events(
         self, connection: Connection, steps: Sequence[Step], locked: dict[str, Locked]

@@ -43,6 +43,7 @@ class Composing:
             no such field.
         about_kind: The contract's name of that message's kind, if it is known.
         attachment: Of a content with a file, that file, uploaded.
+        thumbnail: Of a text with a preview of a link, the preview's picture (JPEG).
     """
 
     library: Any
@@ -50,6 +51,7 @@ class Composing:
     about: Any = None
     about_kind: str | None = None
     attachment: Attachment | None = None
+    thumbnail: bytes | None = None
 
 
 Compose = Callable[[Content, Composing], Any]

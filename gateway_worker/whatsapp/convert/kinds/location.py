@@ -1,15 +1,13 @@
 """A place on the map."""
 
-import math
 from typing import Any, Final
 
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
 from gateway_worker.whatsapp.convert.people import People
+from gateway_worker.whatsapp.convert.places import on_earth
 from gateway_worker.whatsapp.convert.texts import short
 
 _TEXT_CHARACTERS: Final = 4_096
-_POLE: Final = 90.0
-_DATE_LINE: Final = 180.0
 
 
 def _compose(content: Content, composing: Composing) -> Any:
@@ -26,19 +24,12 @@ def _compose(content: Content, composing: Composing) -> Any:
 
 
 def _convert(value: Any, _people: People) -> Converted:
-    latitude, longitude = value.degreesLatitude, value.degreesLongitude
-    is_on_earth = abs(latitude) <= _POLE and abs(longitude) <= _DATE_LINE
-    if not is_on_earth:  # not a number is no number below another
-        latitude, longitude = _bounded(latitude, _POLE), _bounded(longitude, _DATE_LINE)
+    latitude, longitude, is_on_earth = on_earth(value)
     content = {"kind": "location", "latitude": latitude, "longitude": longitude}
     texts = {"place": value.name, "street_address": value.address}
     content |= {key: short(text, _TEXT_CHARACTERS) for key, text in texts.items() if text}
     is_cut = any(len(text) > _TEXT_CHARACTERS for text in texts.values())
     return Converted(content=content, is_partial=is_cut or not is_on_earth)
-
-
-def _bounded(degrees: float, most: float) -> float:
-    return 0.0 if math.isnan(degrees) else max(-most, min(most, degrees))
 
 
 KIND: Final = Kind(

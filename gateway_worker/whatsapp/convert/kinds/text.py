@@ -1,17 +1,28 @@
-"""Text: plain, or with people named and a message quoted."""
+"""Text: plain, or with people named, a message quoted and a link's preview."""
 
 from typing import Any, Final
 
 from gateway_worker.whatsapp.convert.captions import mentioned, written
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
 from gateway_worker.whatsapp.convert.people import People
+from gateway_worker.whatsapp.convert.texts import short
+
+MAX_PREVIEW_CHARACTERS: Final = 8_192
+"""Of each part of a link's preview that arrives."""
 
 
 def _compose(content: Content, composing: Composing) -> Any:
     library, text = composing.library, content["text"]
-    if composing.context is None:
+    preview = content.get("link_preview")
+    if composing.context is None and preview is None:
         return library.Message(conversation=text)
     extended = library.ExtendedTextMessage(text=text, contextInfo=composing.context)
+    if preview is not None:
+        extended.matchedText = preview["url"]
+        extended.title = preview.get("title", "")
+        extended.description = preview.get("description", "")
+        if composing.thumbnail is not None:
+            extended.JPEGThumbnail = composing.thumbnail
     return library.Message(extendedTextMessage=extended)
 
 
@@ -28,7 +39,19 @@ def _extended(value: Any, people: People) -> Converted:
         content["mentions"] = mentions
     if value.contextInfo.nonJIDMentions:
         content["mention_all"] = True
+    if value.matchedText:
+        content["link_preview"] = _preview(value)
     return Converted(content=content, is_partial=not (is_whole and are_all))
+
+
+def _preview(value: Any) -> dict[str, Any]:
+    """Return what a text shows of a page."""
+    fields = {
+        "url": short(value.matchedText, MAX_PREVIEW_CHARACTERS),
+        "title": short(value.title, MAX_PREVIEW_CHARACTERS),
+        "description": short(value.description, MAX_PREVIEW_CHARACTERS),
+    }
+    return {name: text for name, text in fields.items() if text}
 
 
 KIND: Final = Kind(

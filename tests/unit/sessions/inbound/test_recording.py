@@ -10,6 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway_contracts import (
+    ImageContent,
+    MediaState,
     MessageReceived,
     MessageSent,
     MessageUndecryptable,
@@ -22,13 +24,18 @@ from gateway_contracts import (
 from gateway_contracts.events import SessionState
 from gateway_worker.host_protocol.envelope import Event
 from gateway_worker.host_protocol.layout import REFUSED_NAME
+from gateway_worker.media.arriving.intake import MediaIntake
+from gateway_worker.media.arriving.sealed import SealedReferences
+from gateway_worker.media.settings import MediaDownload
 from gateway_worker.sessions.changes import Change, Direction
 from gateway_worker.sessions.inbound.arrivals import forwarded
 from gateway_worker.sessions.inbound.quarantine import Quarantine
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
 from gateway_worker.sessions.inbound.recording import InboundRecorder
 from tests.support.arrivals import event
+from tests.support.encrypted_files import encrypted
 from tests.support.eventually import eventually
+from tests.support.media_events import picture
 from tests.support.recorder import MemoryRecorder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -53,6 +60,7 @@ def inbound(
     sends: SendsInProgress | None = None,
     on_unsupported: Callable[[], None] = lambda: None,
     quarantine: Callable[[Change], None] = lambda _change: None,
+    media: MediaIntake | None = None,
 ) -> InboundRecorder:
     """Return the arrivals of a session."""
     return InboundRecorder(
@@ -63,6 +71,7 @@ def inbound(
         epoch=3,
         quarantine=quarantine,
         on_unsupported=on_unsupported,
+        media=media,
     )
 
 
@@ -374,8 +383,8 @@ async def test_what_another_worker_passes_on_is_recorded_in_the_same_way() -> No
     journal, kept = Journal(), list[Change]()
     arrivals = inbound(journal, quarantine=kept.append)
     arrivals.record(receipts(1, "A")[0], lambda _record: None)
-    passed_on = forwarded(encode(journal.changes[0].events[0]), session_id="s")
-    other = forwarded(encode(passed_on.model_copy(update={"id": "other"})), session_id="s")
+    passed_on, _ = forwarded(encode(journal.changes[0].events[0]), session_id="s")
+    other, _ = forwarded(encode(passed_on.model_copy(update={"id": "other"})), session_id="s")
     status = SessionStatus(
         source="/workers/w",
         subject="s",
@@ -398,3 +407,74 @@ async def test_what_another_worker_passes_on_is_recorded_in_the_same_way() -> No
     assert kept == journal.changes[1:]
     assert kept[0].receipt == journal.changes[0].receipt
     assert kept[0].events == journal.changes[0].events
+
+
+REFERENCE = encrypted(b"picture", thumbnail=b"small")[1]
+
+
+def intake(waiting: list[tuple[str, str]]) -> MediaIntake:
+    """Return what enters files, all of which are to be fetched at once."""
+    return MediaIntake(
+        download=MediaDownload.EAGER,
+        eager_limit_bytes=1_000,
+        references=SealedReferences(seal=None),
+        waiting=lambda *key: waiting.append(key),
+    )
+
+
+async def test_a_file_is_recorded_with_its_message_and_then_fetched() -> None:
+    """Not before the commit, and not if the message had been there before."""
+    journal, waiting, acknowledged = Journal(), list[tuple[str, str]](), list[int]()
+    arrivals = inbound(journal, media=intake(waiting))
+    for record in (1, 2):
+        arrivals.record(picture(record, REFERENCE, message_id="M"), acknowledged.append)
+    rows = [change.media for change in journal.changes]
+
+    assert waiting == []
+    journal.commit(2)
+    await turns()
+
+    first = journal.changes[0].events[0]
+    assert rows[0] is not None
+    assert isinstance(first, MessageReceived)
+    assert isinstance(first.data.content, ImageContent)
+    assert first.data.content.media == rows[0].media
+    assert rows[0].media.state is MediaState.PENDING
+    assert waiting == [("s", rows[0].media_id)]
+    assert acknowledged == [1, 2]
+
+
+async def test_without_anybody_to_fetch_it_a_file_is_told_as_off() -> None:
+    """Which is how the host tells it."""
+    journal = Journal()
+    inbound(journal).record(picture(1, REFERENCE), lambda _record: None)
+
+    event = journal.changes[0].events[0]
+
+    assert journal.changes[0].media is None
+    assert isinstance(event, MessageReceived)
+    assert isinstance(event.data.content, ImageContent)
+    assert event.data.content.media.state is MediaState.OFF
+
+
+async def test_a_file_goes_with_its_message_wherever_that_goes(tmp_path: Path) -> None:
+    """To the disk if the database refuses it, to another worker if the session has gone there."""
+    journal, waiting = Journal(), list[tuple[str, str]]()
+    quarantine = Quarantine(tmp_path)
+    arrivals = inbound(journal, media=intake(waiting), quarantine=quarantine.keep)
+    arrivals.record(picture(1, REFERENCE), lambda _record: None)
+    row = journal.changes[0].media
+    journal.refuse()
+    kept = await eventually(lambda: asyncio.to_thread(quarantine.read))
+
+    there = Journal()
+    successor = inbound(there, media=intake(waiting))
+    recorded = asyncio.create_task(successor.record_forwarded(kept))
+    await turns()
+    there.commit()
+
+    assert await recorded
+    assert row is not None
+    assert there.changes[0].media == row
+    assert there.changes[0].events == journal.changes[0].events
+    assert waiting == [("s", row.media_id)]

@@ -7,7 +7,7 @@ from pathlib import Path
 CONFINED = """
 import errno, os, signal, socket, sqlite3, subprocess, sys
 from pathlib import Path
-from gateway_worker.whatsapp.confinement import code_and_system, confine
+from gateway_worker.runtime.confinement import code_and_system, confine
 own, other = Path(sys.argv[1]), Path(sys.argv[2])
 confine(own, readable=code_and_system())
 
@@ -48,7 +48,7 @@ with socket.socket() as client:
 PRIVATE = """
 import os, sys
 from pathlib import Path
-from gateway_worker.whatsapp.confinement import drop_capabilities, keep_private
+from gateway_worker.runtime.confinement import drop_capabilities, keep_private
 from gateway_worker.whatsapp.memory import may_look, pss_bytes
 
 def looks(pid):

@@ -1,0 +1,129 @@
+"""One file: from WhatsApp's media host through the checks into the object store."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
+from typing import Final, Protocol
+
+from gateway_contracts import Media, MediaState
+from gateway_worker.host_protocol.media import MediaReference
+from gateway_worker.media.arriving.decryption import Decryption
+from gateway_worker.media.arriving.ports import ObjectStore
+from gateway_worker.media.arriving.read_ahead import read_ahead
+from gateway_worker.media.arriving.records import MediaRow, key_of, thumbnail_key_of
+from gateway_worker.media.arriving.sealed import SealedReferences
+
+LARGE_BYTES: Final = 4 * 1024 * 1024
+_LARGE_AT_ONCE: Final = 2
+"""Files of that size have a part of an upload in memory each."""
+_INLINE_BYTES: Final = 16 * 1024
+"""What is larger is decrypted in a thread."""
+_PIECES_AHEAD: Final = 8
+_HARMLESS: Final = re.compile(
+    r"(image/(jpeg|png|webp|gif|heic)|(audio|video)/[a-z0-9.+-]{1,64}|application/pdf)"
+    r"(; ?codecs=[a-z0-9.,-]{1,64})?"
+)
+_OTHERWISE: Final = "application/octet-stream"
+_JPEG: Final = "image/jpeg"
+
+
+class EncryptedFiles(Protocol):
+    """Where encrypted files come from."""
+
+    def read(self, session_id: str, reference: MediaReference) -> AsyncGenerator[bytes, None]:
+        """Return a file as it is on the wire, in pieces."""
+        ...
+
+
+class Downloader:
+    """Brings files into the store.
+
+    Args:
+        files: Where they come from.
+        objects: The store.
+        references: Opens what is stored of their places.
+    """
+
+    def __init__(
+        self, *, files: EncryptedFiles, objects: ObjectStore, references: SealedReferences
+    ) -> None:
+        self._files = files
+        self._objects = objects
+        self._references = references
+        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
+
+    async def download(self, session_id: str, row: MediaRow) -> tuple[Media, int]:
+        """Bring a file into the store unless it is there; returns it, and how many bytes came.
+
+        Raises:
+            MediaUnavailableError: WhatsApp does not have it any more.
+            MediaRefusedError: It is not what its message says.
+            UpstreamTimeoutError: It cannot be had now.
+            DependencyError: The store cannot be used now.
+        """
+        reference = self._references.open(
+            row.reference, session_id=session_id, media_id=row.media_id
+        )
+        key = key_of(session_id, reference.file_sha256.hex())
+        known = await self._objects.head(key)
+        if known is None:
+            size = await self._fetch(session_id, reference, key, _content_type(row.media))
+        thumbnail_key = await self._keep_thumbnail(key, row.thumbnail)
+        media = row.media.model_copy(
+            update={
+                "state": MediaState.READY,
+                "key": key,
+                "size": size if known is None else known.size_bytes,
+                "sha256": reference.file_sha256.hex(),
+                "thumbnail_key": thumbnail_key,
+                "error": None,
+            }
+        )
+        return media, 0 if known is not None else size
+
+    async def _fetch(
+        self, session_id: str, reference: MediaReference, key: str, content_type: str
+    ) -> int:
+        decryption = Decryption(reference)
+        async with AsyncExitStack() as stack:
+            # What does not say how large it is may be anything.
+            if not 0 < reference.file_length < LARGE_BYTES:
+                await stack.enter_async_context(self._large)
+            pieces = self._files.read(session_id, reference)
+            ahead = read_ahead(pieces, pieces_ahead=_PIECES_AHEAD)
+            plain = await stack.enter_async_context(aclosing(_decrypted(decryption, ahead)))
+            return await self._objects.write(key, plain, content_type=content_type)
+
+    async def _keep_thumbnail(self, key: str, thumbnail: bytes | None) -> str | None:
+        if not thumbnail:
+            return None
+        place = thumbnail_key_of(key)
+        await self._objects.write(place, _once(thumbnail), content_type=_JPEG)
+        return place
+
+
+async def _decrypted(
+    decryption: Decryption, pieces: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[bytes, None]:
+    """Return the plain file; its last piece only after all checks."""
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if len(piece) > _INLINE_BYTES:
+                plain = await asyncio.to_thread(decryption.feed, piece)
+            else:
+                plain = decryption.feed(piece)
+            if plain:
+                yield plain
+    if rest := decryption.finish():
+        yield rest
+
+
+async def _once(data: bytes) -> AsyncGenerator[bytes, None]:
+    yield data
+
+
+def _content_type(media: Media) -> str:
+    """Return how the object is served: nothing that a browser executes, whatever is said."""
+    told = (media.mime_type or "").lower()
+    return told if _HARMLESS.fullmatch(told) else _OTHERWISE

@@ -1,0 +1,103 @@
+"""The file that is being fetched: counted, hashed and written in pieces, outside the event loop."""
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from gateway_worker.errors import MediaTooLargeError
+
+PIECE_BYTES: Final = 1024 * 1024
+"""Of this much is written at a time: a thread for every packet would cost more than the write."""
+_ONLY_OWNER: Final = 0o600
+
+
+class Sink:
+    """A new file; removed again unless it was finished.
+
+    Args:
+        path: Where; nothing is there yet.
+        limit_bytes: How large it may get.
+        whole: Whether more than that is an error; else the rest is left out.
+    """
+
+    def __init__(self, path: Path, *, limit_bytes: int, whole: bool = True) -> None:
+        self._path = path
+        self._limit = limit_bytes
+        self._whole = whole
+        self._hash = hashlib.sha256()
+        self._waiting = bytearray()
+        self._is_finished = False
+        self._file = -1
+        self.size = 0
+
+    async def __aenter__(self) -> Self:
+        """Create the file. Raises `OSError`."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._file = os.open(self._path, flags, _ONLY_OWNER)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file, and remove what is not whole."""
+        os.close(self._file)
+        if not self._is_finished:
+            self._path.unlink(missing_ok=True)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is wanted."""
+        return not self._whole and self.size >= self._limit
+
+    def expect(self, size: int) -> None:
+        """Refuse a size that is announced.
+
+        Raises:
+            MediaTooLargeError: It is above the limit.
+        """
+        if self._whole and size > self._limit:
+            raise MediaTooLargeError(f"the file has more than {self._limit} bytes")
+
+    async def write(self, data: bytes) -> None:
+        """Take what has come.
+
+        Raises:
+            MediaTooLargeError: It is more than allowed by now.
+            OSError: It cannot be written.
+        """
+        if not self._whole:
+            data = data[: self._limit - self.size]
+        self.size += len(data)
+        self.expect(self.size)
+        self._waiting += data
+        if len(self._waiting) >= PIECE_BYTES:
+            await self._flush()
+
+    async def finish(self) -> str:
+        """Write what is left, keep the file, and return its SHA-256 in hexadecimal digits."""
+        await self._flush()
+        self._is_finished = True
+        return self._hash.hexdigest()
+
+    async def _flush(self) -> None:
+        piece, self._waiting = self._waiting, bytearray()
+        # Shielded: the descriptor must not be closed under a thread that still writes to it.
+        writing = asyncio.ensure_future(asyncio.to_thread(self._write, piece))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait((writing,))
+            raise
+
+    def _write(self, piece: bytearray) -> None:
+        self._hash.update(piece)
+        with memoryview(piece) as left:
+            written = 0
+            while written < len(left):
+                written += os.write(self._file, left[written:])

@@ -1,0 +1,1 @@
+"""What the helper process does with a file; imported by nothing else, since all of it decodes."""

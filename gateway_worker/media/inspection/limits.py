@@ -1,0 +1,50 @@
+"""What the helper process gives up before it looks at a file."""
+
+import os
+import resource
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from gateway_worker.media.inspection.protocol import Question
+from gateway_worker.runtime.confinement import (
+    OLDEST_VERSION,
+    code_and_system,
+    confine,
+    keep_private,
+    landlock_version,
+)
+from gateway_worker.runtime.seccomp import refuse_outside
+
+_FILES: Final = 64
+_NICE: Final = 10
+"""Sending texts goes before making thumbnails."""
+
+
+def give_up(question: Question) -> None:
+    """Bound what this process can use, and leave it nothing but the file and its directory.
+
+    Raises:
+        OSError: The kernel refuses something that it can do.
+    """
+    limits = question.limits
+    os.umask(0o077)
+    os.nice(_NICE)
+    with suppress(OSError):  # where /proc is read-only; then the kernel chooses by size
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    signal.alarm(limits.wall_seconds)
+    # One second later it would be killed; before that it ends in a way that tells why.
+    resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
+    for what, most in (
+        (resource.RLIMIT_AS, limits.memory_bytes),
+        (resource.RLIMIT_FSIZE, limits.output_bytes),
+        (resource.RLIMIT_NOFILE, _FILES),
+    ):
+        resource.setrlimit(what, (most, most))
+    # A write beyond the limit is to be an error that can be told.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    keep_private()
+    if landlock_version() >= OLDEST_VERSION:
+        confine(Path(question.scratch), readable=(*code_and_system(), question.path))
+    refuse_outside()

@@ -1,0 +1,249 @@
+"""Files on their way to a session's directory: from every source, of every kind, and never left."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gateway_contracts import MediaSource, ObjectSource, UploadSource, UrlSource
+from gateway_worker.devkit.services import ObjectStore
+from gateway_worker.errors import (
+    GatewayError,
+    MediaRefusedError,
+    MediaTooLargeError,
+    MediaUnavailableError,
+)
+from gateway_worker.media.fetching.fetcher import Fetcher
+from gateway_worker.media.inspection.inspector import Inspector
+from gateway_worker.media.outgoing import Outgoing, Wanted, sweep
+from gateway_worker.media.settings import MediaSettings
+from gateway_worker.media.uploads import PREFIX, Uploads
+from gateway_worker.storage.objects import Objects, ObjectsSettings, Streams
+from tests.support.clocks import AheadClock
+from tests.support.samples import picture, sound
+from tests.support.web import Answering, answer, file_server, silence
+
+KEY = "shared/file"
+SETTINGS = MediaSettings(url_private_hosts="http://127.0.0.1", max_image_bytes=100_000)
+
+
+@dataclass(slots=True, kw_only=True)
+class Workshop:
+    """What prepares files, and what it has told."""
+
+    outgoing: Outgoing
+    uploads: Uploads
+    streams: Streams
+    clock: AheadClock
+    sessions: Path
+    steps: list[tuple[str, str, str]]
+
+    def wanted(self, source: MediaSource, kind: str = "document") -> Wanted:
+        """Return what a message of the session `shop` is to carry."""
+        return Wanted(session_id="shop", directory=self.sessions / "shop", kind=kind, source=source)
+
+    async def failure(self, source: MediaSource, kind: str = "document") -> GatewayError:
+        """Return why a file cannot be sent; nothing of it may be left."""
+        with pytest.raises(GatewayError) as failed:
+            await self.outgoing.prepare(self.wanted(source, kind))
+        assert self.left() == []
+        return failed.value
+
+    async def put(self, data: bytes, key: str = KEY) -> None:
+        """Have an object in the bucket."""
+
+        async def whole() -> AsyncIterator[bytes]:
+            yield data
+
+        await self.streams.write(key, whole(), content_type="application/octet-stream")
+
+    def left(self) -> list[Path]:
+        """Return what is in the sessions' directories for files."""
+        return list(self.sessions.glob("*/outgoing/*"))
+
+
+@pytest.fixture
+async def workshop(s3: ObjectStore, s3_prefix: str, tmp_path: Path) -> AsyncIterator[Workshop]:
+    """Everything but a session's host."""
+    settings = ObjectsSettings.model_validate(
+        {
+            "endpoint_url": s3.endpoint_url,
+            "region": s3.region,
+            "bucket": s3.bucket,
+            "access_key_id": s3.access_key_id,
+            "secret_access_key": s3.secret_access_key,
+            "prefix": s3_prefix,
+        }
+    )
+    steps: list[tuple[str, str, str]] = []
+    clock = AheadClock()
+    async with (
+        Objects.open(settings) as objects,
+        Streams.open(objects) as streams,
+        Fetcher(permissions=SETTINGS.permissions()) as fetcher,
+    ):
+        uploads = Uploads(store=streams, clock=clock, url_seconds=60, keep_seconds=3600)
+        yield Workshop(
+            outgoing=Outgoing(
+                objects=streams,
+                uploads=uploads,
+                fetcher=fetcher,
+                inspector=Inspector(),
+                settings=SETTINGS,
+                observe=lambda kind, step, outcome, _: steps.append((kind, step, outcome)),
+            ),
+            uploads=uploads,
+            streams=streams,
+            clock=clock,
+            sessions=tmp_path,
+            steps=steps,
+        )
+
+
+@pytest.mark.parametrize("where", ["object", "upload", "url"])
+async def test_a_file_comes_from_wherever_it_is(workshop: Workshop, where: str) -> None:
+    """As it is, looked at, and gone when it is not needed any more."""
+    data = picture(300, 200)
+    await workshop.put(data)
+    await workshop.put(data, PREFIX + "0123")
+    async with file_server({"/picture": answer(data)}) as server:
+        sources: dict[str, MediaSource] = {
+            "object": ObjectSource(key=KEY),
+            "upload": UploadSource(media_id="0123"),
+            "url": UrlSource(url=f"http://127.0.0.1:{server.port}/picture"),
+        }
+        source = sources[where]
+        prepared = await workshop.outgoing.prepare(workshop.wanted(source, "image"))
+    file = prepared.file
+    assert prepared.key == {"object": KEY, "upload": f"{PREFIX}0123", "url": None}[where]
+    assert file.path.read_bytes() == data
+    assert file.path.is_relative_to(workshop.sessions / "shop")
+    assert file.path.stat().st_mode & 0o077 == 0
+    assert (file.size, file.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert (file.mime_type, file.width, file.height) == ("image/png", 300, 200)
+    assert file.thumbnail is not None
+    assert workshop.steps == [("image", "fetch", "succeeded"), ("image", "inspect", "succeeded")]
+
+    await workshop.outgoing.discard(workshop.sessions / "shop", prepared)
+    await workshop.outgoing.discard(workshop.sessions / "shop", prepared)
+    assert workshop.left() == []
+
+
+async def test_what_has_to_be_converted_is(workshop: Workshop) -> None:
+    """And what it was made of goes with it."""
+    await workshop.put(sound("mp3", "mp3"))
+    prepared = await workshop.outgoing.prepare(workshop.wanted(ObjectSource(key=KEY), "voice"))
+    file = prepared.file
+    assert prepared.key is None
+    assert file.mime_type == "audio/ogg; codecs=opus"
+    assert file.waveform is not None
+    assert file.sha256 == hashlib.sha256(file.path.read_bytes()).hexdigest()
+    await workshop.outgoing.discard(workshop.sessions / "shop", prepared)
+    assert workshop.left() == []
+
+
+async def test_what_is_not_there_is_told(workshop: Workshop) -> None:
+    """With a code of its own, from each source."""
+    async with file_server({}) as server:
+        for source in (
+            ObjectSource(key="media/nothing"),
+            UploadSource(media_id="nothing"),
+            UrlSource(url=f"http://127.0.0.1:{server.port}/nothing"),
+        ):
+            assert isinstance(await workshop.failure(source), MediaUnavailableError)
+    assert {outcome for _, _, outcome in workshop.steps} == {"media_unavailable"}
+
+
+async def test_what_is_too_large_is_refused(workshop: Workshop) -> None:
+    """By the cap of its kind; a document may be as large."""
+    data = b"x" * (SETTINGS.max_image_bytes + 1)
+    await workshop.put(data)
+    assert isinstance(await workshop.failure(ObjectSource(key=KEY), "image"), MediaTooLargeError)
+    async with file_server({"/a": answer(data)}) as server:
+        url = UrlSource(url=f"http://127.0.0.1:{server.port}/a")
+        assert isinstance(await workshop.failure(url, "image"), MediaTooLargeError)
+    prepared = await workshop.outgoing.prepare(workshop.wanted(ObjectSource(key=KEY)))
+    assert prepared.file.size == len(data)
+
+
+async def test_what_is_something_else_is_refused(workshop: Workshop) -> None:
+    """Whatever it is called."""
+    await workshop.put(b"<html>no picture</html>")
+    assert isinstance(await workshop.failure(ObjectSource(key=KEY), "image"), MediaRefusedError)
+    assert workshop.steps[-1] == ("image", "inspect", "media_refused")
+
+
+async def test_what_is_given_up_leaves_nothing(workshop: Workshop) -> None:
+    """While it is being fetched."""
+    asked = asyncio.Event()
+
+    async def hang(writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await silence(writer)
+
+    answers: dict[str, Answering] = {"/slow": hang}
+    async with file_server(answers) as server:
+        url = UrlSource(url=f"http://127.0.0.1:{server.port}/slow")
+        preparing = asyncio.create_task(workshop.outgoing.prepare(workshop.wanted(url)))
+        await asked.wait()
+        assert len(workshop.left()) == 1
+        preparing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await preparing
+    assert workshop.left() == []
+    assert workshop.steps == [("document", "fetch", "cancelled")]
+
+
+async def test_what_a_dead_worker_has_left_is_removed(workshop: Workshop) -> None:
+    """Of every session; nothing else of theirs."""
+    await workshop.put(b"text")
+    await workshop.outgoing.prepare(workshop.wanted(ObjectSource(key=KEY)))
+    store = workshop.sessions / "shop" / "store.db"
+    store.touch()
+    assert await asyncio.to_thread(sweep, workshop.sessions) == 1
+    assert workshop.left() == []
+    assert store.exists()
+    assert await asyncio.to_thread(sweep, workshop.sessions) == 0
+
+
+async def test_an_upload_can_be_sent_for_a_while_and_goes_then(workshop: Workshop) -> None:
+    """As often as one likes until then; its id says nothing."""
+    offered = await workshop.uploads.offer(mime_type="text/plain", size=4, sha256=None)
+    assert offered.url not in repr(offered)
+    await workshop.put(b"text", PREFIX + offered.media_id)
+    source = UploadSource(media_id=offered.media_id)
+    for _ in range(2):
+        prepared = await workshop.outgoing.prepare(workshop.wanted(source))
+        assert prepared.file.path.read_bytes() == b"text"
+        await workshop.outgoing.discard(workshop.sessions / "shop", prepared)
+    assert await workshop.uploads.prune(1) == 0
+    assert await workshop.streams.head(PREFIX + offered.media_id) is not None
+
+    workshop.clock.ahead_seconds = 2 * 3600
+    assert isinstance(await workshop.failure(source), MediaUnavailableError)
+    await workshop.uploads.prune(1)
+    assert await workshop.streams.head(PREFIX + offered.media_id) is None
+
+
+async def test_files_of_a_session_come_one_after_the_other(workshop: Workshop) -> None:
+    """Those of others meanwhile, as many as the worker may have."""
+    outgoing, inside = workshop.outgoing, list[str]()
+    go_on = asyncio.Event()
+
+    async def use(session: str) -> None:
+        async with outgoing.turn(session):
+            inside.append(session)
+            await go_on.wait()
+            inside.remove(session)
+
+    names = ["a", "a", *(f"s{number}" for number in range(SETTINGS.parallel_uploads))]
+    tasks = [asyncio.create_task(use(name)) for name in names]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert sorted(inside) == sorted(["a", *names[2:-1]])
+    go_on.set()
+    await asyncio.gather(*tasks)
+    assert inside == []
