@@ -184,6 +184,7 @@ async def _work(start: _Start, parts: Parts) -> int:
     # What still comes for those that have gone is sent on while commands come to their end.
     start.at_the_end(Stage.COMMANDS, partial(_hand_over, parts, start.budget), "hand over")
     await start.observer(parts.sessions.orphan_spools, Stage.HELPERS)
+    await start.observer(parts.sessions.silence_watch, Stage.HELPERS)
     await start.service(parts.failover, Stage.HELPERS)
     # Ended early: whoever waits for a file is not to hold up its session's leaving.
     await start.observer(parts.media, Stage.HELPERS)

@@ -1,5 +1,6 @@
 """Counts what happens, where it happens: for the metrics, and as rates for the heartbeats."""
 
+from gateway_contracts import StatusReason
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.health.heartbeat import Rate
 from gateway_worker.metrics import Metrics
@@ -38,6 +39,10 @@ class Counts:
     def host_exited(self, *, expected: bool) -> None:
         """Count a host that has ended."""
         self.metrics.count_host_exit(expected=expected)
+
+    def disconnected(self, reason: StatusReason) -> None:
+        """Count the end of a connection or of a pairing."""
+        self.metrics.disconnects.labels(reason.value).inc()
 
     def library_stopped(self) -> None:
         """Count a library that has given its connection up."""

@@ -118,6 +118,10 @@ class Metrics:
         hosts: Session hosts that run.
         host_restarts: Hosts started again after they had died.
         host_exits: Hosts that ended, by whether they were told to.
+        disconnects: Connections and pairings that WhatsApp or the network has ended, by reason (as
+            in `session.status`).
+        silence_seconds: The longest time for which WhatsApp has sent nothing to a session that is
+            connected, as of the last look; pings are answered every 30 seconds.
         library_stops: Times that the library gave a connection up over a value it does not know.
         snapshot_troubles: Copies of device stores that were not made, not kept by the store, older
             than the newest, or not to be opened.
@@ -186,6 +190,8 @@ class Metrics:
     hosts: Gauge
     host_restarts: Counter
     host_exits: Counter
+    disconnects: Counter
+    silence_seconds: Gauge
     library_stops: Counter
     snapshot_troubles: Counter
     stores_kept: Gauge
@@ -369,6 +375,12 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         "hosts": make.gauge("hosts", "Session hosts that run."),
         "host_restarts": make.counter("host_restarts", "Hosts started again after they died."),
         "host_exits": make.counter("host_exits", "Hosts that ended.", "how"),
+        "disconnects": make.counter(
+            "disconnects", "Connections and pairings that WhatsApp or the network ended.", "reason"
+        ),
+        "silence_seconds": make.gauge(
+            "silence_seconds", "Longest time without a byte from WhatsApp of a connected session."
+        ),
         "library_stops": make.counter(
             "library_stops", "Connections that the library gave up over an unknown value."
         ),

@@ -116,6 +116,7 @@ def _follow(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
     def gauges() -> None:
         usage = parts.reports.resources.last
         metrics.set_sessions(parts.sessions.manager.registry.states())
+        metrics.silence_seconds.set(parts.sessions.silence_watch.longest_seconds)
         metrics.hosts.set(len(adapters.hosts.host_pids))
         metrics.commands_waiting.set(parts.commands.dispatcher.waiting)
         metrics.commands_held.set(parts.commands.dispatcher.held)

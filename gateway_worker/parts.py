@@ -209,7 +209,11 @@ def _sessions(
         worker_id=settings.worker_id,
         data_directory=disk.directory,
         capacity=settings.capacity,
-        limits=SessionLimits(stranded_seconds=settings.stranded_seconds),
+        limits=SessionLimits(
+            stranded_seconds=settings.stranded_seconds,
+            silence_seconds=settings.whatsapp.silence_seconds,
+            probe_seconds=settings.whatsapp.probe_seconds,
+        ),
     )
 
 

@@ -145,6 +145,8 @@ VARIABLES: Final = (
             "HOST_STOP_SECONDS": "stop_seconds",
             "HOST_ORPHAN_SECONDS": "orphan_seconds",
             "HOST_UNREACHABLE_SECONDS": "unreachable_seconds",
+            "SILENCE_SECONDS": "silence_seconds",
+            "SILENCE_PROBE_SECONDS": "probe_seconds",
             "SPOOL_LIMIT_BYTES": "spool_limit_bytes",
             "SPOOL_SYNC": "spool_sync",
             "SANDBOX_PROXY_URL": "sandbox_proxy_url",

@@ -31,6 +31,8 @@ class HostLane(Enum):
     """Other queries only."""
     TRANSFER = auto()
     """Other transfers only: the library holds all of a file in memory."""
+    NONE = auto()
+    """Nothing: the host's own loop answers, and it must not wait for anything."""
 
 
 class WhenLate(Enum):
@@ -82,7 +84,13 @@ class Checked(Wire, frozen=True, kw_only=True, tag="checked"):
     seconds: float = 0.0
 
 
-Result = Sent | Done | Chats | Checked | Uploaded
+class Heard(Wire, frozen=True, kw_only=True, tag="heard"):
+    """How long ago WhatsApp has last sent anything; None: there is no connection."""
+
+    seconds: float | None = None
+
+
+Result = Sent | Done | Chats | Checked | Uploaded | Heard
 R = TypeVar("R", bound=Result)
 
 
@@ -205,5 +213,25 @@ class Logout(Method[Done], frozen=True, kw_only=True, tag="session.logout"):
     ends_host = True
 
 
-Call = SendMessage | UploadMedia | FindChats | CheckContacts | Logout
+class Listen(Method[Heard], frozen=True, kw_only=True, tag="session.listen"):
+    """Tell how long ago WhatsApp has last sent anything; a host that hangs says nothing."""
+
+    result = Heard
+    effect = Effect.QUERY
+    lane = HostLane.NONE
+    when_late = WhenLate.LEAVE
+    timeout_seconds = 5.0
+
+
+class Probe(Method[Done], frozen=True, kw_only=True, tag="session.probe"):
+    """Ask WhatsApp something, so that it has to answer."""
+
+    result = Done
+    effect = Effect.QUERY
+    lane = HostLane.QUERY
+    when_late = WhenLate.LEAVE
+    timeout_seconds = 20.0
+
+
+Call = SendMessage | UploadMedia | FindChats | CheckContacts | Logout | Listen | Probe
 """Every method."""

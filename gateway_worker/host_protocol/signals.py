@@ -1,5 +1,7 @@
 """What a host tells of its connection, as it is told to the session."""
 
+from enum import Enum
+
 from gateway_worker.host_protocol.wire import Frame, Person, Wire
 
 
@@ -23,10 +25,20 @@ class Linked(Frame, frozen=True, kw_only=True):
     account: Person
 
 
-class PairingFailed(Frame, frozen=True, kw_only=True):
-    """Pairing ended without a link: `timed_out` if nobody scanned. The host leaves by itself."""
+class PairingEnd(Enum):
+    """Why pairing has ended without a link."""
 
-    timed_out: bool
+    TIMED_OUT = "timed_out"
+    """Nobody has scanned the code."""
+    PASSKEY = "passkey"
+    """WhatsApp wants a passkey, which the library has no way to give."""
+    FAILED = "failed"
+
+
+class PairingFailed(Frame, frozen=True, kw_only=True):
+    """Pairing ended without a link. The host leaves by itself."""
+
+    end: PairingEnd
     detail: str
 
 
@@ -37,9 +49,15 @@ class Up(Frame, frozen=True, kw_only=True):
 
 
 class Down(Frame, frozen=True, kw_only=True):
-    """The connection is gone; the library reconnects by itself."""
+    """The connection is gone; the library reconnects by itself.
+
+    Attributes:
+        detail: For people.
+        is_silent: It stands, and WhatsApp does not answer over it.
+    """
 
     detail: str
+    is_silent: bool = False
 
 
 class Ended(Frame, frozen=True, kw_only=True):
@@ -50,9 +68,10 @@ class Ended(Frame, frozen=True, kw_only=True):
             elsewhere), `temporary_ban`, `banned`, `client_outdated`, `refused`, `store_lost`
             (the store does not hold the device to resume), `store_unreachable` (its database or
             disk does not do what is asked of it), `unreachable` (the first connection could not
-            be made) or `library_stopped` (it tells no more events, over something that WhatsApp
-            has said and that it does not know). After the last three a new host may try again,
-            after the last one at once: each moment without one is a moment without messages.
+            be made), `silent` (WhatsApp does not answer over a connection that stands) or
+            `library_stopped` (it tells no more events, over something that WhatsApp has said and
+            that it does not know). After the last four a new host may try again, after the last one
+            at once: each moment without one is a moment without messages.
         detail: For people.
         retry_after_seconds: When a temporary ban ends, if known.
     """

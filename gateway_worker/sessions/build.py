@@ -31,6 +31,7 @@ from gateway_worker.sessions.ports import (
 )
 from gateway_worker.sessions.send_journal import SendJournals
 from gateway_worker.sessions.session.factory import SessionFactory
+from gateway_worker.sessions.session.silence import SilenceWatch
 from gateway_worker.sessions.session.traces import SessionTraces
 from gateway_worker.sessions.store.data_directory import DataDirectory
 from gateway_worker.sessions.store.directory_moves import DirectoryMoves
@@ -70,6 +71,7 @@ class Sessions:
         factory: Makes one.
         orphan_spools: Clears what those have left that have gone.
         quarantine_retries: Records again what the database has refused.
+        silence_watch: Has sessions connect anew that WhatsApp sends nothing to.
         lease_state: Whether hosts may run; `LeaseKeeper` sets it.
         background: Side work that has to end before the worker does.
         clock: The time, as sessions have it.
@@ -79,6 +81,7 @@ class Sessions:
     factory: SessionFactory
     orphan_spools: OrphanSpools
     quarantine_retries: QuarantineRetries
+    silence_watch: SilenceWatch
     lease_state: LeaseState
     background: Background
     clock: Clock
@@ -133,6 +136,7 @@ def build_sessions(
         quarantine_retries=QuarantineRetries(
             sessions=shared.registry.sessions, quarantined=shared.quarantined
         ),
+        silence_watch=SilenceWatch(sessions=shared.registry.sessions, limits=shared.limits),
         lease_state=shared.lease_state,
         background=background,
         clock=shared.clock,

@@ -20,6 +20,9 @@ class SessionLimits:
             answer; it is connected meanwhile.
         quiesce_seconds: How long a session that is about to leave, and is not connected any more,
             is kept waiting for the same; then it goes on here.
+        silence_seconds: When WhatsApp has sent nothing over a connection for so long it is asked
+            something; 0: never.
+        probe_seconds: How long its answer may take.
         remembered_sends: Sent messages whose command id is kept in memory for their receipts.
     """
 
@@ -32,4 +35,6 @@ class SessionLimits:
     first_copy_seconds: float = 5.0
     rehearsal_seconds: float = 3.0
     quiesce_seconds: float = 1.0
+    silence_seconds: float = 45.0
+    probe_seconds: float = 10.0
     remembered_sends: int = 1_000

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from gateway_contracts import Account
+from gateway_contracts import Account, StatusReason
 from gateway_contracts.commands import Pairing
 from gateway_contracts.events import SessionState
 from gateway_worker.sessions.changes import Change, Committed, DesiredState, MessageRow
@@ -285,6 +285,10 @@ class SessionObserver(Protocol):
 
     def host_exited(self, *, expected: bool) -> None:
         """A host has ended, because it was told to or not."""
+        ...
+
+    def disconnected(self, reason: StatusReason) -> None:
+        """A connection, or a pairing, has ended for a reason of WhatsApp's or the network's."""
         ...
 
     def library_stopped(self) -> None:

@@ -12,7 +12,7 @@ from gateway_worker.errors import (
 )
 from gateway_worker.host_protocol.envelope import Cancel, Request, Response, ToHost
 from gateway_worker.host_protocol.framing import WireError
-from gateway_worker.host_protocol.methods import Call, Effect, Method, R, Result
+from gateway_worker.host_protocol.methods import Call, Effect, Method, R, Result, WhenLate
 from gateway_worker.whatsapp.errors import error_of
 
 CANCEL_SECONDS: Final = 5.0
@@ -68,6 +68,10 @@ class PendingRequests:
             if not done:
                 raise _late(call)
             return future.result()
+        except asyncio.CancelledError:
+            if call.when_late is WhenLate.LEAVE:  # those after it must not wait for nobody's answer
+                self._send(Cancel(request=number))
+            raise
         except WireError as error:
             raise InvalidCommandError(
                 "the message cannot be sent as it is", pointer="/data/content"

@@ -21,6 +21,9 @@ class WhatsAppSettings(BaseModel):
         orphan_seconds: How long a host whose worker is gone may take to finish a send.
         unreachable_seconds: After so long without a connection a host leaves, and another one is
             started after a pause; each draws its own time, up to a quarter less or more.
+        silence_seconds: When WhatsApp has sent nothing over a connection for so long it is asked
+            something; the library's own pings are answered every 30 seconds. 0: never.
+        probe_seconds: How long its answer may take, before the session connects anew.
         spool_limit_bytes: Above this a host takes nothing more from WhatsApp until the worker has
             caught up.
         spool_segment_bytes: Size of one file of the spool.
@@ -43,6 +46,8 @@ class WhatsAppSettings(BaseModel):
     stop_seconds: float = Field(5.0, gt=0)
     orphan_seconds: float = Field(5.0, ge=0, le=60)
     unreachable_seconds: float = Field(20.0, gt=0)
+    silence_seconds: float = Field(45.0, ge=0)
+    probe_seconds: float = Field(10.0, gt=0)
     spool_limit_bytes: int = Field(64 * 1024 * 1024, ge=1024)
     spool_segment_bytes: int = Field(256 * 1024, ge=256)
     spool_sync: bool = True

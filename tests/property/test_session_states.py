@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway_contracts import PairByQr, SessionState, SessionStatus, StatusReason
-from gateway_worker.host_protocol.signals import Ended, PairingFailed
+from gateway_worker.host_protocol.signals import Ended, PairingEnd, PairingFailed
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.sessions.changes import DesiredState
@@ -110,10 +110,10 @@ class SessionLife(RuleBasedStateMachine):
         if ending.final:
             assert not is_running(self.machine.state)
 
-    @rule(timed_out=st.booleans())
-    def pairing_ends(self, *, timed_out: bool) -> None:
+    @rule(end=st.sampled_from(PairingEnd))
+    def pairing_ends(self, *, end: PairingEnd) -> None:
         """The host says that nobody has linked it."""
-        ending = disconnect_of(PairingFailed(timed_out=timed_out, detail="why"))
+        ending = disconnect_of(PairingFailed(end=end, detail="why"))
         self.steps(ending.state, lambda: self.machine.end(ending))
 
     @rule()

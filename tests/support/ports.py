@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
-from gateway_contracts import SessionState
+from gateway_contracts import SessionState, StatusReason
 from gateway_worker.commands.forwarding import CommandForwarder
 from gateway_worker.commands.ports import Delivery, Entry, InboxStore, Postponer, Received
 from gateway_worker.host_protocol.methods import Method, R
@@ -375,6 +375,9 @@ class QuietObserver(SessionObserver):
         """Take it."""
 
     def host_exited(self, *, expected: bool) -> None:
+        """Take it."""
+
+    def disconnected(self, reason: StatusReason) -> None:
         """Take it."""
 
     def library_stopped(self) -> None:

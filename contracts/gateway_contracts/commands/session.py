@@ -148,6 +148,11 @@ class SessionInfo(WireModel):
     labels: dict[str, Annotated[str, PERSONAL]] = Field(default_factory=dict)
     metadata: dict[str, Annotated[str, PERSONAL]] = Field(default_factory=dict)
     created_at: Timestamp | None = None
+    heard_at: Timestamp | None = Field(
+        None,
+        description="When WhatsApp had last sent anything over the connection, as of the last look "
+        "at it; looks are some seconds apart.",
+    )
     reason: StatusReason | None = Field(
         None,
         description="`worker_lost` if the session does not run because its worker is gone and no "

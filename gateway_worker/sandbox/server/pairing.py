@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from typing import TYPE_CHECKING, Final
 
@@ -102,6 +103,25 @@ class PairingStage:
         )
         stage = Node("link_code_companion_reg", {"stage": "primary_hello"}, content)
         self._connection.send(Node("notification", attrs, (stage,)))
+
+    def ask_passkey(self) -> None:
+        """See `Companion`."""
+        options = {
+            "challenge": secrets.token_urlsafe(32),
+            "timeout": 600_000,
+            "rpId": "whatsapp.com",
+            "allowCredentials": [],
+            "userVerification": "required",
+            "extensions": {},
+        }
+        attrs: Attrs = {
+            "from": SERVER,
+            "id": secrets.token_hex(8),
+            "type": "passkey_prologue_request",
+            "t": now(),
+        }
+        content = Node("passkey_request_options", {}, json.dumps(options).encode())
+        self._connection.send(Node("notification", attrs, (content,)))
 
     def finish(self) -> None:
         """See `Companion`."""

@@ -11,7 +11,7 @@ import structlog
 from gateway_worker.sandbox.server import refusals
 from gateway_worker.sandbox.server.stanzas import stream_error
 from gateway_worker.sandbox.service.errors import UnknownAccountError
-from gateway_worker.sandbox.service.fault_rules import Delay, Drop, Error, Point
+from gateway_worker.sandbox.service.fault_rules import Delay, Drop, Error, Point, Silence
 from gateway_worker.sandbox.wire.errors import WireError
 from gateway_worker.sandbox.wire.jid import SERVER
 from gateway_worker.sandbox.wire.node import Attrs, Node
@@ -69,6 +69,8 @@ class DeviceSession:
 
     def deliver(self, node: Node) -> None:
         """See `Device`; what a full connection cannot take waits here, in order."""
+        if self._is_silenced(node):
+            return
         if not self._held and not self._connection.is_full:
             self._connection.send(node)
         elif node.tag not in TRANSIENT:
@@ -111,6 +113,8 @@ class DeviceSession:
 
     def on_stanza(self, node: Node) -> None:
         """See `Stage`."""
+        if self._is_silenced(node):
+            return
         if node.tag in RELAYED:
             self._relay(node)
         elif node.tag == "iq":
@@ -121,6 +125,9 @@ class DeviceSession:
     def on_close(self) -> None:
         """See `Stage`."""
         self._detach()
+
+    def _is_silenced(self, node: Node) -> bool:
+        return self.service.faults.consume(Point.STANZA, self.record, Silence, node) is not None
 
     def _detach(self) -> None:
         self._held.clear()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EffectT = TypeVar("EffectT", bound=Value)
 
-_OF_ACCOUNTS: Final = (Point.LOOKUP, Point.MEDIA_GET)
+_OF_ACCOUNTS: Final = (Point.LOOKUP, Point.MEDIA_GET, Point.PAIRING)
 
 
 @dataclass(slots=True, eq=False)

@@ -22,7 +22,8 @@ class Point(StrEnum):
     ack for one. `RECEIPT`: it sends a receipt. `DELIVERY`: a message is about to be delivered to
     it. `IQ`: it asks something. `BUNDLE`: somebody fetches its keys. `LOOKUP`: somebody looks its
     account up. `MEDIA_PUT`: it uploads a file. `MEDIA_GET`: a companion downloads a file that
-    it has uploaded (the hosts do not ask who downloads).
+    it has uploaded (the hosts do not ask who downloads). `PAIRING`: its phone links a companion.
+    `STANZA`: it sends or gets anything at all, once it is logged in.
     """
 
     LOGIN = "login"
@@ -35,6 +36,8 @@ class Point(StrEnum):
     LOOKUP = "lookup"
     MEDIA_PUT = "media_put"
     MEDIA_GET = "media_get"
+    PAIRING = "pairing"
+    STANZA = "stanza"
 
 
 class Value(BaseModel):
@@ -131,8 +134,31 @@ class Expire(Value):
     kind: Literal["expire"] = "expire"
 
 
+class Passkey(Value):
+    """A companion that is being linked is asked for the account's passkey, and is not linked."""
+
+    kind: Literal["passkey"] = "passkey"
+
+
+class Silence(Value):
+    """It vanishes, whichever way it goes, and the connection stays as it is."""
+
+    kind: Literal["silence"] = "silence"
+
+
 Effect = Annotated[
-    Drop | Error | Failure | Delay | Corrupt | Alter | Slow | Cut | Truncate | Expire,
+    Drop
+    | Error
+    | Failure
+    | Delay
+    | Corrupt
+    | Alter
+    | Slow
+    | Cut
+    | Truncate
+    | Expire
+    | Passkey
+    | Silence,
     Field(discriminator="kind"),
 ]
 
@@ -149,6 +175,8 @@ EFFECTS: Final[Mapping[Point, tuple[type[Value], ...]]] = {
     Point.LOOKUP: (Drop,),
     Point.MEDIA_PUT: _OF_FILES,
     Point.MEDIA_GET: _OF_FILES,
+    Point.PAIRING: (Passkey,),
+    Point.STANZA: (Silence,),
 }
 """What can happen at which point."""
 

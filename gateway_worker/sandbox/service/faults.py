@@ -92,6 +92,8 @@ class Faults:
         no_response: pings and queries of this device that stay unanswered.
         unregistered: looked up by others, the account has no LID and no devices.
         no_bundles: nobody can fetch this device's keys.
+        passkey: companions that its phone links are asked for a passkey instead of being linked.
+        silent: connections that are logged in stay, and nothing passes them, either way.
         refused_queries: queries of this device that are refused; of several that fit, the first
             that is not used up applies.
     """
@@ -109,6 +111,8 @@ class Faults:
     no_response: int = 0
     unregistered: bool = False
     no_bundles: bool = False
+    passkey: bool = False
+    silent: bool = False
     refused_queries: tuple[QueryRefusal, ...] = ()
 
 

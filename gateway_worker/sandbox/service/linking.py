@@ -6,8 +6,9 @@ import secrets
 from typing import TYPE_CHECKING
 
 from gateway_worker.sandbox.service.device_lists import device_lists_changed
-from gateway_worker.sandbox.service.devices import DeviceRecord
+from gateway_worker.sandbox.service.devices import PHONE, DeviceRecord
 from gateway_worker.sandbox.service.errors import PairingRefusedError, UnknownAccountError
+from gateway_worker.sandbox.service.fault_rules import Passkey, Point
 from gateway_worker.sandbox.service.faults import StreamEnd
 from gateway_worker.sandbox.service.mailbox import Mailbox
 from gateway_worker.sandbox.service.pairing import PAIRING_REFS, LinkedDevice
@@ -15,6 +16,7 @@ from gateway_worker.sandbox.service.pairing import PAIRING_REFS, LinkedDevice
 if TYPE_CHECKING:
     from gateway_worker.sandbox.service.accounts import Account, Accounts
     from gateway_worker.sandbox.service.devices import Phone
+    from gateway_worker.sandbox.service.fault_book import FaultBook
     from gateway_worker.sandbox.service.pairing import (
         Companion,
         CompanionKeys,
@@ -33,9 +35,10 @@ class CompanionLinking:
             out soon.
     """
 
-    def __init__(self, *, accounts: Accounts) -> None:
-        """Work on the service's accounts."""
+    def __init__(self, *, accounts: Accounts, faults: FaultBook) -> None:
+        """Work on the service's accounts; the faults say who is asked for a passkey."""
         self._accounts = accounts
+        self._faults = faults
         self._offers: dict[str, Companion] = {}
         self.refs_per_offer = PAIRING_REFS
 
@@ -67,11 +70,14 @@ class CompanionLinking:
 
         Raises:
             UnknownAccountError: nobody has this address.
-            PairingRefusedError: the ref is unknown or spent, or the companion answered with an
-                error, went away, or signed wrongly.
+            PairingRefusedError: the ref is unknown or spent, a passkey is wanted, or the companion
+                answered with an error, went away, or signed wrongly.
         """
         owner = self._accounts.get(account)
         companion = self._take(ref)
+        if self._faults.consume(Point.PAIRING, owner.devices[PHONE], Passkey) is not None:
+            companion.ask_passkey()
+            raise PairingRefusedError("the companion was asked for a passkey")
         self.withdraw(companion)
         number = owner.next_device()
         owner.last_device = number

@@ -103,5 +103,8 @@ class Companion(Protocol):
     def relay_code_answer(self, *, ref: str, wrapped_ephemeral: bytes, identity: bytes) -> None:
         """Pass the phone's half of a code pairing on."""
 
+    def ask_passkey(self) -> None:
+        """Ask for the passkey of the account, for which it needs a person."""
+
     def finish(self) -> None:
         """Make it reconnect and log in."""

@@ -44,7 +44,7 @@ class Service:
         self.faults = FaultBook(accounts=self.accounts)
         self.keys = PublishedKeys(accounts=self.accounts, faults=self.faults)
         self.relay = StanzaRelay(accounts=self.accounts, faults=self.faults)
-        self.linking = CompanionLinking(accounts=self.accounts)
+        self.linking = CompanionLinking(accounts=self.accounts, faults=self.faults)
         self.connections = Connections(accounts=self.accounts)
         self.media = Media(
             accounts=self.accounts,

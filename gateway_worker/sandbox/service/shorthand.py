@@ -14,8 +14,10 @@ from gateway_worker.sandbox.service.fault_rules import (
     Error,
     Failure,
     Match,
+    Passkey,
     Point,
     Rule,
+    Silence,
     Who,
 )
 from gateway_worker.sandbox.service.faults import Faults, QueryRefusal, RefusalShape
@@ -100,6 +102,10 @@ def _effects(faults: Faults) -> Iterator[tuple[str, Point, Effect]]:
         yield "ack_delay_seconds", Point.ACK, Delay(seconds=faults.ack_delay_seconds)
     if faults.unregistered:
         yield "unregistered", Point.LOOKUP, Drop()
+    if faults.silent:
+        yield "silent", Point.STANZA, Silence()
+    if faults.passkey:
+        yield "passkey", Point.PAIRING, Passkey()
     if faults.no_bundles:
         yield "no_bundles", Point.BUNDLE, Drop()
 

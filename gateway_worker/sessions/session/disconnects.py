@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway_contracts import SessionState, StatusReason
-from gateway_worker.host_protocol.signals import Ended, PairingFailed
+from gateway_worker.host_protocol.signals import Ended, PairingEnd, PairingFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,22 @@ _LINK_ENDINGS: dict[str, tuple[SessionState, StatusReason]] = {
     "store_lost": (SessionState.FAILED, StatusReason.STORE_LOST),
     "store_unreachable": (SessionState.RECONNECTING, StatusReason.CONNECTION_LOST),
     "unreachable": (SessionState.RECONNECTING, StatusReason.PROXY_UNREACHABLE),
+    "silent": (SessionState.RECONNECTING, StatusReason.SILENT),
     "library_stopped": (SessionState.RECONNECTING, StatusReason.LIBRARY_STOPPED),
+}
+
+
+_PAIRING_ENDS: dict[PairingEnd, StatusReason] = {
+    PairingEnd.TIMED_OUT: StatusReason.QR_TIMEOUT,
+    PairingEnd.PASSKEY: StatusReason.PASSKEY_REQUIRED,
+    PairingEnd.FAILED: StatusReason.PAIRING_FAILED,
 }
 
 
 def disconnect_of(event: Ended | PairingFailed) -> Disconnect:
     """Return what follows from the host's last event."""
     if isinstance(event, PairingFailed):
-        reason = StatusReason.QR_TIMEOUT if event.timed_out else StatusReason.PAIRING_FAILED
-        return Disconnect(SessionState.FAILED, reason, event.detail)
+        return Disconnect(SessionState.FAILED, _PAIRING_ENDS[event.end], event.detail)
     state, reason = _LINK_ENDINGS.get(
         event.reason, (SessionState.FAILED, StatusReason.CONNECT_REFUSED)
     )

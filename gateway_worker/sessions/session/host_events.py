@@ -102,8 +102,11 @@ class HostEventHandler:
                 self._on_link_up(_account(event.account))
             case Down():
                 if self._machine.state is SessionState.CONNECTED:
+                    silent, lost = StatusReason.SILENT, StatusReason.CONNECTION_LOST
                     self._machine.enter(
-                        SessionState.RECONNECTING, StatusReason.CONNECTION_LOST, detail=event.detail
+                        SessionState.RECONNECTING,
+                        silent if event.is_silent else lost,
+                        detail=event.detail,
                     )
             case Ended():
                 self._supervisor.ended(self._disconnect_of(event))

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -90,6 +90,7 @@ class Session:
         self._limits = limits
         self._on_lost = on_lost
         self._log = log.bind(session_id=row.session_id)
+        self._heard_at: datetime | None = None
         self.pending = row.pending
         self.sends = parts.sends
         self.quarantine_retry = parts.quarantine_retry
@@ -193,7 +194,16 @@ class Session:
             labels=self._row.labels,
             metadata=self._row.metadata,
             created_at=self._row.created_at,
+            heard_at=self._heard_at if self.is_connected else None,
         )
+
+    def heard(self, seconds_ago: float) -> None:
+        """Note when WhatsApp has last sent anything."""
+        self._heard_at = self._clock.now() - timedelta(seconds=seconds_ago)
+
+    def connect_anew(self, detail: str) -> None:
+        """Have another host connect: nothing comes over the connection that stands."""
+        self._supervisor.ended(Disconnect(SessionState.RECONNECTING, StatusReason.SILENT, detail))
 
     def fence(self) -> None:
         """Note that another worker owns the session by now."""

@@ -134,6 +134,7 @@ class HostSupervisor:
     def ended(self, ending: Disconnect) -> None:
         """Note why the connection ended; the host has nothing left to do."""
         self._ending = ending
+        self._observer.disconnected(ending.reason)
         if self.host is not None:
             self._background.post(f"stop:{self._session_id}", self.host.stop)
 

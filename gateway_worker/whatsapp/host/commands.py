@@ -20,7 +20,7 @@ from typing import Final
 from gateway_worker.host_protocol.envelope import FromHost, Request, Response
 from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.methods import Effect, HostLane, Result, WhenLate
-from gateway_worker.host_protocol.signals import PairCode, PairingFailed
+from gateway_worker.host_protocol.signals import PairCode, PairingEnd, PairingFailed
 from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.host.lanes import LaneThread
 from gateway_worker.whatsapp.host.methods import RUNS, Tools
@@ -83,6 +83,9 @@ class Commands:
         """Queue a call; one that comes after `close` is answered as not begun."""
         if self._is_closed:
             self._refuse(request.request)
+            return
+        if request.call.lane is HostLane.NONE:
+            self._answer(request)
             return
         if request.call.when_late is WhenLate.CUT:
             self._cut_when_late.add(request.request)
@@ -225,7 +228,7 @@ class Commands:
                 code = self._library.pair_phone(number)
             except Exception as error:  # noqa: BLE001 - as above
                 failure = query_failure(str(error), "the request for a pairing code")
-                self._send(PairingFailed(timed_out=False, detail=failure.detail))
+                self._send(PairingFailed(end=PairingEnd.FAILED, detail=failure.detail))
                 self._unlinked()
                 return
             self._send(PairCode(code=code, valid_seconds=PAIR_CODE_SECONDS))

@@ -5,6 +5,7 @@ import fcntl
 import os
 import signal
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,9 @@ _PR_SET_NAME: Final = 15
 _PR_SET_TIMERSLACK: Final = 29
 _NOWHERE: Final = bytes(16)
 """An address without a family: a connection to there is no connection any more."""
+_LAST_RECEIVED_AT: Final = 52
+"""Where `tcpi_last_data_recv` is in Linux's `tcp_info`: after eight bytes and eleven numbers."""
+_MILLISECONDS: Final = struct.Struct("=I")
 
 
 def die_with_parent(parent: int) -> None:
@@ -154,6 +158,22 @@ def reset_connections() -> None:
     with _connections() as found:
         for connection in found:
             libc.connect(connection.fileno(), _NOWHERE, len(_NOWHERE))
+
+
+def seconds_since_received() -> float | None:
+    """Return how long ago the last byte came over an internet connection of this process.
+
+    Of several connections the one that has heard last counts. None: there is none.
+    """
+    ages: list[float] = []
+    with _connections() as found:
+        for connection in found:
+            with suppress(OSError):
+                info = connection.getsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_RECEIVED_AT + _MILLISECONDS.size
+                )
+                ages.append(_MILLISECONDS.unpack_from(info, _LAST_RECEIVED_AT)[0] / 1000)
+    return min(ages, default=None)
 
 
 @contextmanager

@@ -56,7 +56,7 @@ class QrShown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairingDone:
-    """The library has ended pairing: `success`, `timeout` or the name of an error."""
+    """The library has ended pairing: `success`, `timeout`, `passkey-request` or another error."""
 
     status: str
 

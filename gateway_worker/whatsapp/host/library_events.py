@@ -82,7 +82,7 @@ def _stream_error(data: bytes) -> Notice:
 
 _NEWS: Final[dict[int, Callable[[bytes], FromHost]]] = {
     DISCONNECTED: lambda _: Down(detail="the connection was lost"),
-    KEEP_ALIVE_TIMEOUT: lambda _: Down(detail="the server does not answer pings"),
+    KEEP_ALIVE_TIMEOUT: lambda _: Down(detail="the server does not answer pings", is_silent=True),
     LOGGED_OUT: _logged_out,
     STREAM_REPLACED: lambda _: Ended(
         reason="replaced", detail="the same device has logged in elsewhere"

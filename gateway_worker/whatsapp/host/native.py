@@ -242,6 +242,13 @@ class Library:
             for one in found
         )
 
+    def ask_anything(self) -> None:
+        """Have the server answer something: whom the account has blocked, which is never cached.
+
+        Raises `GetBlocklistError`, also if it has answered with an error.
+        """
+        self._client.get_blocklist()
+
     def pair_phone(self, number: str) -> str:
         """Ask for a code to type on the phone. Raises whatever the library raises."""
         code: str = self._client.PairPhone(number, show_push_notification=True)

@@ -27,7 +27,15 @@ from gateway_worker.host_protocol.envelope import (
     ToHost,
 )
 from gateway_worker.host_protocol.framing import WireError
-from gateway_worker.host_protocol.signals import Down, Ended, Linked, PairingFailed, QrCode, Up
+from gateway_worker.host_protocol.signals import (
+    Down,
+    Ended,
+    Linked,
+    PairingEnd,
+    PairingFailed,
+    QrCode,
+    Up,
+)
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.people import People, account, remembering
 from gateway_worker.whatsapp.convert.stops import last_word
@@ -72,6 +80,8 @@ QUIET_SECONDS: Final = 0.1
 """With nothing new for so long after it has disconnected, the library has told all it had."""
 DISCONNECT_SECONDS: Final = 1.0
 QUIET_CHECK_SECONDS: Final = 0.02
+_PAIRING_ENDS: Final = {"timeout": PairingEnd.TIMED_OUT, "passkey-request": PairingEnd.PASSKEY}
+"""What the library calls them; it has other words too."""
 _OTHER_CONNECTION: Final = frozenset({events.CONNECTED, events.DISCONNECTED})
 """With these, what was seen of the connection before is out of date."""
 
@@ -126,6 +136,7 @@ class HostSession:
         self._known = False
         self._returned = False
         self._connection = 0
+        self._is_silent = False
         self._disconnect_timer = DisconnectTimer(patience_seconds=start.unreachable_seconds)
         self._leaving: float | None = None
         self._earliest = 0.0
@@ -280,7 +291,8 @@ class HostSession:
         if self._leaving is None and self._disconnect_timer.has_expired(
             time.monotonic(), is_busy=not self._commands.is_idle
         ):
-            self._send(Ended(reason="unreachable", detail="WhatsApp was unavailable for too long"))
+            reason = "silent" if self._is_silent else "unreachable"
+            self._send(Ended(reason=reason, detail="WhatsApp was unavailable for too long"))
             self._leave()
 
     def _leave_unlinked(self) -> None:
@@ -346,6 +358,7 @@ class HostSession:
             if code == events.DISCONNECTED:
                 self._commands.disconnected()
             if isinstance(news, Down) and self._known:
+                self._is_silent = news.is_silent
                 self._disconnect_timer.disconnected(time.monotonic())
             self._send(news)
             if code == events.LOGGED_OUT:
@@ -387,7 +400,8 @@ class HostSession:
     def _on_pairing_done(self, status: str) -> None:
         if status == "success":
             return
-        self._send(PairingFailed(timed_out=status == "timeout", detail=f"pairing: {status}"))
+        end = _PAIRING_ENDS.get(status, PairingEnd.FAILED)
+        self._send(PairingFailed(end=end, detail=f"pairing: {status}"))
         self._leave()
 
     def _on_returned(self, error: str) -> None:

@@ -7,8 +7,10 @@ from gateway_contracts import (
     SessionQr,
     SessionRestart,
     SessionState,
+    SessionStatus,
     StatusReason,
 )
+from gateway_worker.sandbox.service.errors import PairingRefusedError
 from gateway_worker.sandbox.service.faults import Faults, LoginFailure, StreamEnd
 from gateway_worker.sandbox.wire.node import Attrs, Node
 from tests.e2e.harness import Gateway
@@ -66,6 +68,33 @@ async def test_a_login_that_whatsapp_refuses(
     await gateway.until(name, SessionState.CONNECTED, after=after)
 
     assert event.data.reason is reason
+
+
+async def test_an_account_that_wants_a_passkey(gateway: Gateway, name: str) -> None:
+    """The session fails with a reason of its own, and is not tried again by itself."""
+    phone = await gateway.sandbox.add_phone()
+    gateway.sandbox.faults.set(phone.number, Faults(passkey=True))
+    await gateway.create(name)
+    qr = await gateway.backend.expect(SessionQr, name)
+    with pytest.raises(PairingRefusedError):
+        await phone.scan(qr.data.code)
+    event = await gateway.until(name, SessionState.FAILED)
+    gateway.sandbox.faults.clear(phone.number)
+    after = len(gateway.backend.arrivals)
+    await gateway.succeed(SessionRestart(source=gateway.backend.source, subject=name))
+    qr = await gateway.backend.expect(SessionQr, name, after=after)
+    await phone.scan(qr.data.code)
+    await gateway.until(name, SessionState.CONNECTED, after=after)
+
+    assert event.data.reason is StatusReason.PASSKEY_REQUIRED
+    assert event.data.retry_at is None
+    statuses = [
+        one.event.data.state
+        for one in gateway.backend.arrivals[:after]
+        if isinstance(one.event, SessionStatus) and one.event.subject == name
+    ]
+    assert statuses.count(SessionState.FAILED) == 1
+    assert statuses[-1] is SessionState.FAILED
 
 
 async def test_a_lost_connection_is_made_again(gateway: Gateway, name: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway_contracts import SessionState
+from gateway_contracts import SessionState, StatusReason
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
 from gateway_worker.commands.attempts import RetryPolicy
 from gateway_worker.commands.build import CommandPorts, build_commands
@@ -96,6 +96,9 @@ class NoHosts(HostLauncher, DeviceSnapshots, RouteCache, SessionObserver, SendJo
 
     def host_exited(self, *, expected: bool) -> None:
         """None has ended."""
+
+    def disconnected(self, reason: StatusReason) -> None:
+        """Take it."""
 
     def library_stopped(self) -> None:
         """None runs."""

@@ -11,11 +11,14 @@ from gateway_worker.host_protocol.signals import (
     Exited,
     Linked,
     PairCode,
+    PairingEnd,
     PairingFailed,
     QrCode,
     Up,
 )
 from gateway_worker.sandbox.phones.errors import WrongCodeError
+from gateway_worker.sandbox.service.errors import PairingRefusedError
+from gateway_worker.sandbox.service.faults import Faults
 from tests.integration.whatsapp.stage import Account, Stage
 
 pytestmark = [
@@ -82,6 +85,28 @@ async def test_pairing_by_code(stage: Stage) -> None:
     await account.stop()
 
 
+@pytest.mark.parametrize("way", ["qr", "code"])
+async def test_an_account_that_wants_a_passkey(stage: Stage, way: str) -> None:
+    """The library has no way to give one: the host says so and leaves, by QR code or by code."""
+    account = await stage.account()
+    phone = account.phone
+    stage.sandbox.faults.set(phone.number, Faults(passkey=True))
+    by_code = PairByCode(phone_number=f"+{phone.number}")
+    await account.launch(pairing=by_code if way == "code" else None)
+
+    link = (
+        phone.enter_code((await account.next(PairCode)).code)
+        if way == "code"
+        else phone.scan((await account.next(QrCode)).code)
+    )
+    with pytest.raises(PairingRefusedError, match="passkey"):
+        await link
+
+    assert (await account.next(PairingFailed)).end is PairingEnd.PASSKEY
+    assert (await account.next(Exited)).detail == "it left"
+    assert not phone.companions
+
+
 async def test_stopping_while_pairing(stage: Stage) -> None:
     """The host leaves at once although the library is waiting for the phone."""
     account = await stage.account()
@@ -128,7 +153,7 @@ async def test_nobody_scans(forgotten: Account) -> None:
     ended = await forgotten.next(PairingFailed, patience_seconds=45)
     left = await forgotten.next(Exited)
 
-    assert ended.timed_out
+    assert ended.end is PairingEnd.TIMED_OUT
     assert (left.expected, left.detail) == (False, "it left")
     first = next(event for event in forgotten.events if isinstance(event, QrCode))
     await forgotten.launch()

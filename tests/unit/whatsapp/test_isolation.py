@@ -19,7 +19,8 @@ deferred = preload()
 import gateway_worker.whatsapp.host.run, gateway_worker.whatsapp.host.zygote
 ours = {name for name in sys.modules if name.startswith("gateway_worker")}
 allowed = ("gateway_worker.whatsapp", "gateway_worker.host_protocol")
-assert all(name == "gateway_worker" or name.startswith(allowed) for name in ours), ours
+shared = {"gateway_worker", "gateway_worker.runtime", "gateway_worker.runtime.confinement"}
+assert all(name in shared or name.startswith(allowed) for name in ours), ours
 assert not {"pydantic", "structlog", "gateway_contracts"} & set(sys.modules)
 assert not any("neonize" in line and ".so" in line for line in open("/proc/self/maps"))
 from gateway_worker.whatsapp.host.kernel import count_threads

@@ -57,6 +57,8 @@ class FaultsBody(Body):
     alterations: dict[str, str] = Field(default_factory=dict)
     unregistered: bool = False
     no_bundles: bool = False
+    passkey: bool = False
+    silent: bool = False
     refused_queries: tuple[QueryRefusalBody, ...] = ()
 
     @classmethod

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway_worker.host_protocol.envelope import Request
-from gateway_worker.host_protocol.methods import Done, Logout
+from gateway_worker.host_protocol.methods import Done, Heard, Listen, Logout, Probe
+from gateway_worker.whatsapp.host.kernel import seconds_since_received
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask
 
 
@@ -14,4 +15,15 @@ def logout(tools: Tools, _request: Request, _call: Logout) -> Done:
     return Done()
 
 
-RUNS: Final[Mapping[type[Any], Run]] = {Logout: logout}
+def listen(_tools: Tools, _request: Request, _call: Listen) -> Heard:
+    """Look at the connection; the kernel knows when something has come over it."""
+    return Heard(seconds=seconds_since_received())
+
+
+def probe(tools: Tools, _request: Request, _call: Probe) -> Done:
+    """Have WhatsApp answer."""
+    ask(tools.library.ask_anything, "the probe")
+    return Done()
+
+
+RUNS: Final[Mapping[type[Any], Run]] = {Logout: logout, Listen: listen, Probe: probe}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway_contracts import SessionState, StatusReason
-from gateway_worker.host_protocol.signals import Ended, PairingFailed
+from gateway_worker.host_protocol.signals import Ended, PairingEnd, PairingFailed
 from gateway_worker.sessions.session.disconnects import disconnect_of
 from gateway_worker.sessions.session.transitions import (
     TRANSITIONS,
@@ -101,14 +101,17 @@ def test_a_temporary_ban_tells_when_it_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("timed_out", "reason"),
-    [(True, StatusReason.QR_TIMEOUT), (False, StatusReason.PAIRING_FAILED)],
+    ("end", "reason"),
+    [
+        (PairingEnd.TIMED_OUT, StatusReason.QR_TIMEOUT),
+        (PairingEnd.PASSKEY, StatusReason.PASSKEY_REQUIRED),
+        (PairingEnd.FAILED, StatusReason.PAIRING_FAILED),
+    ],
 )
 def test_a_pairing_that_fails_leaves_the_session_failed(
-    timed_out: bool,  # noqa: FBT001 - a parameter of the case
-    reason: StatusReason,
+    end: PairingEnd, reason: StatusReason
 ) -> None:
     """A restart shows new QR codes."""
-    ending = disconnect_of(PairingFailed(timed_out=timed_out, detail=""))
+    ending = disconnect_of(PairingFailed(end=end, detail=""))
 
     assert (ending.state, ending.reason) == (SessionState.FAILED, reason)
