@@ -14,6 +14,7 @@ import psutil
 
 from gateway_worker.devkit.services.loopback import LOOPBACK
 from gateway_worker.devkit.services.process import Child, Command, base_environment
+from gateway_worker.media.inspection import inspector
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0
@@ -156,12 +157,28 @@ class WorkerProcess:
 
     def hosts(self) -> list[psutil.Process]:
         """Return its session hosts: the children of its zygote."""
-        children = [child for zygote in self.zygotes() for child in zygote.children()]
+        children = [child for zygote in self.zygotes() for child in _children(zygote)]
         return [child for child in children if _lives(child)]
 
     def zygotes(self) -> list[psutil.Process]:
         """Return its zygote (one, unless it is just being replaced)."""
-        return self.process.children()
+        return [child for child in self.process.children() if not _looks_at_files(child)]
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    """Return what a process has started, nothing if it has ended meanwhile."""
+    try:
+        return process.children()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _looks_at_files(process: psutil.Process) -> bool:
+    """Whether a process is no zygote but looks at one file, or has ended meanwhile."""
+    try:
+        return inspector.PROGRAM in process.cmdline()
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -160,7 +160,7 @@ async def measure_latency(
     await outcomes.all(seconds=120)
     outcomes.check()
     await asyncio.sleep(LOG_SECONDS)
-    steps = _settled(harness, set(published))
+    steps = settled(harness, set(published))
     added = [
         (outcomes.at[command_id] - published[command_id] - step["library_seconds"]) * 1000
         for command_id, step in steps.items()
@@ -203,7 +203,7 @@ async def measure_crash(harness: BenchHarness, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _settled(harness: BenchHarness, ids: set[str]) -> dict[str, dict[str, float]]:
+def settled(harness: BenchHarness, ids: set[str]) -> dict[str, dict[str, float]]:
     """Read from the worker's log how long each step of each command took."""
     steps = {}
     with harness.worker.log_path.open() as log:
