@@ -2,10 +2,17 @@
 
 from pathlib import Path
 
-from gateway_contracts import CommandSucceeded, MessageReceived, SessionDelete, SessionGetStatus
+from gateway_contracts import (
+    CommandSucceeded,
+    MediaReady,
+    MessageReceived,
+    SessionDelete,
+    SessionGetStatus,
+)
+from gateway_worker.sandbox.phones.media.draft import MediaDraft
+from gateway_worker.sandbox.phones.media.kinds import MediaKind
 from tests.e2e.harness import ErrorCode, Gateway
 from tests.support.eventually import eventually
-from tests.support.kinds import case
 from tests.support.traces import database_rows, objects, redis_keys
 
 TABLES_THAT_FORGET = ("sessions", "messages", "receipts", "snapshots", "media")
@@ -19,14 +26,19 @@ async def test_delete_cleans_every_trace(gateway: Gateway, name: str) -> None:
     await gateway.send(name, ada.number, "Hello")
     await ada.send_text(shop.number, "Hi")
     await gateway.backend.expect(MessageReceived, name)
-    message_id = await ada.send_content(shop.number, case("image", "with a caption").wire)
-    await gateway.backend.expect(
-        MessageReceived, name, lambda event: event.data.message_id == message_id
-    )
+    draft = MediaDraft(kind=MediaKind.IMAGE, data=b"picture", thumbnail=b"small")
+    await ada.send_media(shop.number, draft)
+    picture = (await gateway.backend.expect(MediaReady, name)).data.media.key
     env = gateway.environment
     directory = gateway.worker.data_dir / "sessions" / name
 
-    assert await eventually(lambda: objects(env, name), reason="a snapshot is stored")
+    assert picture is not None
+
+    async def kept() -> bool:
+        kinds = {picture in key for key in await objects(env, name)}
+        return kinds == {True, False}
+
+    assert await eventually(kept, reason="a snapshot and the picture are stored")
     before = await database_rows(env["DATABASE_URL"], name)
     assert all(before[table] > 0 for table in TABLES_THAT_FORGET), before
     assert await redis_keys(env, name)
