@@ -117,6 +117,18 @@ class SessionNotConnectedError(RetryableError):
     code = ErrorCode.SESSION_NOT_CONNECTED
 
 
+class NotAttemptedError(SessionNotConnectedError):
+    """It certainly has had no effect, though the session may be connected; it may be repeated."""
+
+    code = ErrorCode.NOT_ATTEMPTED
+
+
+class AccountRestrictedError(PermanentError):
+    """WhatsApp has banned the account."""
+
+    code = ErrorCode.ACCOUNT_RESTRICTED
+
+
 class RecipientNotOnWhatsAppError(PermanentError):
     """WhatsApp does not know the recipient."""
 
@@ -150,7 +162,13 @@ class UpstreamTimeoutError(RetryableError):
 class StaleKeysError(RetryableError):
     """WhatsApp refused what was made with keys or addresses that have changed; once more helps."""
 
-    code = ErrorCode.UPSTREAM_REJECTED
+    code = ErrorCode.ENCRYPTION_STALE
+
+
+class ReachoutRestrictedError(RetryableError):
+    """WhatsApp lets the account begin no new chats; `retry_after_seconds` says until when."""
+
+    code = ErrorCode.REACHOUT_RESTRICTED
 
 
 class UpstreamRejectedError(PermanentError):

@@ -213,6 +213,7 @@ def _sessions(
             stranded_seconds=settings.stranded_seconds,
             silence_seconds=settings.whatsapp.silence_seconds,
             probe_seconds=settings.whatsapp.probe_seconds,
+            reachout_hold_seconds=settings.reachout_hold_seconds,
         ),
     )
 

@@ -104,7 +104,7 @@ from gateway_contracts.envelope import (
     new_id,
     utc_now,
 )
-from gateway_contracts.errors import ErrorBody, ErrorCode, FieldError
+from gateway_contracts.errors import ErrorBody, ErrorCategory, ErrorCode, FieldError
 from gateway_contracts.events import Event, SessionEvent
 from gateway_contracts.events.change import (
     ChangeData,
@@ -229,6 +229,7 @@ __all__ = [
     "EditToSend",
     "Envelope",
     "ErrorBody",
+    "ErrorCategory",
     "ErrorCode",
     "Event",
     "EventContent",

@@ -8,6 +8,26 @@ from pydantic import Field
 from gateway_contracts.model import WireModel
 
 
+class ErrorCategory(StrEnum):
+    """Where the cause of a failure lies, and so who can do something about it."""
+
+    REQUEST = "request"
+    """The command: its sender has to change it."""
+    SESSION = "session"
+    """The session as it stands: unknown, not connected, not linked."""
+    RECIPIENT = "recipient"
+    RATE = "rate"
+    """Too much at a time: later it goes."""
+    MEDIA = "media"
+    """The file that is to be sent or fetched."""
+    ACCOUNT = "account"
+    """WhatsApp has restricted the account."""
+    UPSTREAM = "upstream"
+    """WhatsApp, or the way there."""
+    INTERNAL = "internal"
+    """The gateway."""
+
+
 class ErrorCode(StrEnum):
     """Why a command failed. The set is closed within a major version of the contract."""
 
@@ -20,8 +40,12 @@ class ErrorCode(StrEnum):
     UNSUPPORTED = "unsupported"
     RECIPIENT_NOT_ON_WHATSAPP = "recipient_not_on_whatsapp"
     RATE_LIMITED = "rate_limited"
+    REACHOUT_RESTRICTED = "reachout_restricted"
+    ACCOUNT_RESTRICTED = "account_restricted"
     EXPIRED = "expired"
+    NOT_ATTEMPTED = "not_attempted"
     UNCERTAIN = "uncertain"
+    ENCRYPTION_STALE = "encryption_stale"
     UPSTREAM_TIMEOUT = "upstream_timeout"
     UPSTREAM_REJECTED = "upstream_rejected"
     MEDIA_UNAVAILABLE = "media_unavailable"
@@ -34,6 +58,11 @@ class ErrorCode(StrEnum):
     def summary(self) -> str:
         """A short human sentence for the code; the same for every occurrence."""
         return _TITLES[self]
+
+    @property
+    def category(self) -> ErrorCategory:
+        """Where the cause lies."""
+        return _CATEGORIES[self]
 
     @property
     def retryable(self) -> bool:
@@ -51,8 +80,12 @@ _TITLES = {
     ErrorCode.UNSUPPORTED: "This session, or this gateway, cannot do that",
     ErrorCode.RECIPIENT_NOT_ON_WHATSAPP: "The recipient is not on WhatsApp",
     ErrorCode.RATE_LIMITED: "Too many commands",
+    ErrorCode.REACHOUT_RESTRICTED: "WhatsApp lets the account begin no new chats for now",
+    ErrorCode.ACCOUNT_RESTRICTED: "WhatsApp has banned the account",
     ErrorCode.EXPIRED: "The command's deadline has passed",
+    ErrorCode.NOT_ATTEMPTED: "It was not tried; it certainly has had no effect",
     ErrorCode.UNCERTAIN: "It is not known whether the command took effect",
+    ErrorCode.ENCRYPTION_STALE: "The keys or addresses of the recipient's devices have changed",
     ErrorCode.UPSTREAM_TIMEOUT: "WhatsApp did not answer in time",
     ErrorCode.UPSTREAM_REJECTED: "WhatsApp refused",
     ErrorCode.MEDIA_UNAVAILABLE: "The file cannot be had",
@@ -61,10 +94,37 @@ _TITLES = {
     ErrorCode.CAPACITY: "No worker has room",
     ErrorCode.INTERNAL: "The gateway failed",
 }
+_CATEGORIES = {
+    ErrorCode.INVALID_COMMAND: ErrorCategory.REQUEST,
+    ErrorCode.SESSION_NOT_FOUND: ErrorCategory.SESSION,
+    ErrorCode.SESSION_NOT_CONNECTED: ErrorCategory.SESSION,
+    ErrorCode.SESSION_EXISTS: ErrorCategory.SESSION,
+    ErrorCode.SESSION_LINKED: ErrorCategory.SESSION,
+    ErrorCode.SESSION_NOT_LINKED: ErrorCategory.SESSION,
+    ErrorCode.UNSUPPORTED: ErrorCategory.REQUEST,
+    ErrorCode.RECIPIENT_NOT_ON_WHATSAPP: ErrorCategory.RECIPIENT,
+    ErrorCode.RATE_LIMITED: ErrorCategory.RATE,
+    ErrorCode.REACHOUT_RESTRICTED: ErrorCategory.ACCOUNT,
+    ErrorCode.ACCOUNT_RESTRICTED: ErrorCategory.ACCOUNT,
+    ErrorCode.EXPIRED: ErrorCategory.REQUEST,
+    ErrorCode.NOT_ATTEMPTED: ErrorCategory.INTERNAL,
+    ErrorCode.UNCERTAIN: ErrorCategory.UPSTREAM,
+    ErrorCode.ENCRYPTION_STALE: ErrorCategory.UPSTREAM,
+    ErrorCode.UPSTREAM_TIMEOUT: ErrorCategory.UPSTREAM,
+    ErrorCode.UPSTREAM_REJECTED: ErrorCategory.UPSTREAM,
+    ErrorCode.MEDIA_UNAVAILABLE: ErrorCategory.MEDIA,
+    ErrorCode.MEDIA_TOO_LARGE: ErrorCategory.MEDIA,
+    ErrorCode.MEDIA_REFUSED: ErrorCategory.MEDIA,
+    ErrorCode.CAPACITY: ErrorCategory.INTERNAL,
+    ErrorCode.INTERNAL: ErrorCategory.INTERNAL,
+}
 _RETRYABLE = frozenset(
     {
         ErrorCode.SESSION_NOT_CONNECTED,
         ErrorCode.RATE_LIMITED,
+        ErrorCode.REACHOUT_RESTRICTED,
+        ErrorCode.NOT_ATTEMPTED,
+        ErrorCode.ENCRYPTION_STALE,
         ErrorCode.UPSTREAM_TIMEOUT,
         ErrorCode.CAPACITY,
         ErrorCode.INTERNAL,
@@ -85,6 +145,7 @@ class ErrorBody(WireModel):
     """An error in the shape of RFC 9457."""
 
     code: ErrorCode
+    category: ErrorCategory
     title: str = Field(description="The code in words; the same for every occurrence.")
     detail: str | None = Field(None, description="What happened this time, for a person to read.")
     retryable: bool = Field(description="Whether the same command may succeed later.")
@@ -105,6 +166,7 @@ class ErrorBody(WireModel):
         """Build the body for `code`, with its title and retryability filled in."""
         return cls(
             code=code,
+            category=code.category,
             title=code.summary,
             detail=detail,
             retryable=code.retryable,

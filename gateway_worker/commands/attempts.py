@@ -21,6 +21,7 @@ from gateway_worker.errors import (
     DatabaseUnavailableError,
     ExpiredError,
     RateLimitedError,
+    ReachoutRestrictedError,
     RetryableError,
     SessionNotConnectedError,
 )
@@ -195,6 +196,8 @@ class Attempts:
         """Whether waiting here can help: not for a session that is not about to connect."""
         if isinstance(error, RateLimitedError):
             return (error.retry_after_seconds or 0.0) <= self.retry_policy.hold_seconds
+        if isinstance(error, ReachoutRestrictedError):
+            return False  # each attempt counts against the account
         if not isinstance(error, SessionNotConnectedError):
             return error.code is not ErrorCode.CAPACITY
         is_of_connection = HANDLERS[command.type].needs is Needs.CONNECTION

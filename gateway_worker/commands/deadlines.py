@@ -9,7 +9,7 @@ from gateway_contracts import Command, CommandRejectedError
 from gateway_worker.commands.hold_back_queues import HoldBackQueues
 from gateway_worker.commands.scheduler import Lane, Scheduler
 from gateway_worker.commands.work import InterleavedJob, Work
-from gateway_worker.errors import DependencyError
+from gateway_worker.errors import NotAttemptedError
 from gateway_worker.sessions.peer_messages import PeerMessage, PeerMessageError
 
 log = structlog.get_logger(__name__)
@@ -78,7 +78,7 @@ class Deadlines:
             _set_alarm(work, left, lambda: self._end_held(session_id, work))
         elif self._hold_back_queues.remove(session_id, work):
             log.error("command.held_too_long", session_id=session_id)
-            work.failure = DependencyError(
+            work.failure = NotAttemptedError(
                 "commands that go before it, in the queue of a worker that had the session, cannot "
                 "be read; it was not executed"
             )

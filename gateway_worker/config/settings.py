@@ -56,6 +56,8 @@ class Settings(BaseModel):
         stranded_seconds: How long after the end of its worker's lease a session that nobody has
             taken over counts as one that nobody can run: it is counted, announced, and its commands
             are answered.
+        reachout_hold_seconds: How long a session begins no new chats after WhatsApp has refused one
+            for the account; twice as long after each further refusal, a day at most.
         drain_seconds: How long the worker may take to hand its sessions over and to finish the
             commands in work when it stops.
         event_retention_seconds: How long published events stay in the outbox table.
@@ -78,6 +80,7 @@ class Settings(BaseModel):
     heartbeat_seconds: float = Field(10.0, gt=0)
     lease_seconds: float = Field(15.0, ge=2, le=300)
     stranded_seconds: float = Field(30.0, ge=0)
+    reachout_hold_seconds: float = Field(900.0, ge=1, le=86_400)
     drain_seconds: float = Field(25.0, gt=0)
     event_retention_seconds: float = Field(86_400.0, gt=0)
     command_retention_days: float = Field(30.0, gt=0)

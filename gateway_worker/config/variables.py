@@ -44,6 +44,7 @@ VARIABLES: Final = (
             "HEARTBEAT_SECONDS": "heartbeat_seconds",
             "LEASE_SECONDS": "lease_seconds",
             "STRANDED_SECONDS": "stranded_seconds",
+            "REACHOUT_HOLD_SECONDS": "reachout_hold_seconds",
             "DRAIN_SECONDS": "drain_seconds",
             "EVENT_RETENTION_SECONDS": "event_retention_seconds",
             "COMMAND_RETENTION_DAYS": "command_retention_days",

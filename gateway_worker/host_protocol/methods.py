@@ -179,7 +179,9 @@ class UploadMedia(Method[Uploaded], frozen=True, kw_only=True, tag="media.upload
 class FindChats(Method[Chats], frozen=True, kw_only=True, tag="contact.chats"):
     """Return the ids that a person's chat is known by, by number and by LID.
 
-    WhatsApp is asked about somebody who is not known yet. `to` is a phone number or a JID.
+    Attributes:
+        to: A phone number or a JID.
+        asks: Whether WhatsApp is asked about somebody who is not known yet.
     """
 
     result = Chats
@@ -188,6 +190,7 @@ class FindChats(Method[Chats], frozen=True, kw_only=True, tag="contact.chats"):
     when_late = WhenLate.LEAVE
 
     to: str
+    asks: bool = True
 
 
 class CheckContacts(Method[Checked], frozen=True, kw_only=True, tag="contact.check"):

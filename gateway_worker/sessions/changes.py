@@ -31,6 +31,14 @@ class DesiredState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reachout:
+    """What WhatsApp has last said of new chats: how often it refused in a row, and the hold."""
+
+    refusals: int = 0
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionUpdate:
     """New values of a session's row; None leaves the column alone."""
 
@@ -39,6 +47,7 @@ class SessionUpdate:
     account: Account | None = None
     forget_account: bool = False
     """Set the account to NULL (after a logout)."""
+    reachout: Reachout | None = None
 
 
 class Direction(StrEnum):

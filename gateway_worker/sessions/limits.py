@@ -23,6 +23,9 @@ class SessionLimits:
         silence_seconds: When WhatsApp has sent nothing over a connection for so long it is asked
             something; 0: never.
         probe_seconds: How long its answer may take.
+        reachout_hold_seconds: How long new chats are held back after WhatsApp has refused one; twice
+            as long after each further refusal.
+        reachout_hold_maximum_seconds: How long at most.
         remembered_sends: Sent messages whose command id is kept in memory for their receipts.
     """
 
@@ -37,4 +40,6 @@ class SessionLimits:
     quiesce_seconds: float = 1.0
     silence_seconds: float = 45.0
     probe_seconds: float = 10.0
+    reachout_hold_seconds: float = 900.0
+    reachout_hold_maximum_seconds: float = 86_400.0
     remembered_sends: int = 1_000

@@ -10,7 +10,13 @@ from typing import Protocol
 from gateway_contracts import Account, StatusReason
 from gateway_contracts.commands import Pairing
 from gateway_contracts.events import SessionState
-from gateway_worker.sessions.changes import Change, Committed, DesiredState, MessageRow
+from gateway_worker.sessions.changes import (
+    Change,
+    Committed,
+    DesiredState,
+    MessageRow,
+    Reachout,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +71,7 @@ class SessionRow:
     created_at: datetime
     tenant_id: str | None = None
     pending: tuple[PendingMarker, ...] = ()
+    reachout: Reachout = field(default_factory=Reachout)
 
     @property
     def whereabouts(self) -> Whereabouts:
@@ -182,6 +189,10 @@ class MessageStore(Protocol):
             chats: The ids of the one chat, under any of which it may be stored.
             message_id: Unique within the chat and its writer only.
         """
+        ...
+
+    async def knows(self, session_id: str, *, chats: Sequence[str]) -> bool:
+        """Whether there has been a message in one of these chats, however long ago."""
         ...
 
 

@@ -5,7 +5,9 @@ from typing import Final
 from gateway_worker.errors import (
     GatewayError,
     InvalidCommandError,
+    NotAttemptedError,
     RateLimitedError,
+    ReachoutRestrictedError,
     RecipientNotOnWhatsAppError,
     RetryableError,
     SessionNotConnectedError,
@@ -17,12 +19,13 @@ from gateway_worker.errors import (
 from gateway_worker.host_protocol.failures import Failure, FailureKind
 
 _ERRORS: Final[dict[str, type[GatewayError]]] = {
-    FailureKind.NOT_BEGUN: SessionNotConnectedError,
+    FailureKind.NOT_BEGUN: NotAttemptedError,
     FailureKind.NOT_CONNECTED: SessionNotConnectedError,
     FailureKind.UNKNOWN_RECIPIENT: RecipientNotOnWhatsAppError,
     FailureKind.INVALID: InvalidCommandError,
     FailureKind.REJECTED: UpstreamRejectedError,
     FailureKind.RATE_LIMITED: RateLimitedError,
+    FailureKind.REACHOUT_RESTRICTED: ReachoutRestrictedError,
     FailureKind.STALE: StaleKeysError,
     FailureKind.TIMED_OUT: UpstreamTimeoutError,
     FailureKind.UNCERTAIN: UncertainError,

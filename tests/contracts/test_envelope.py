@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from gateway_contracts import (
     CONTENT_TYPE,
     AmqpProperties,
+    ErrorBody,
     ErrorCode,
     SessionStop,
     dataschema_for,
@@ -19,6 +20,7 @@ from gateway_contracts import (
     new_id,
     properties_for,
 )
+from gateway_contracts.errors import ErrorCategory
 from gateway_contracts.spec.catalog import MESSAGES, is_command, is_worker_event
 from gateway_contracts.spec.examples import Example, load_examples
 from tests.contracts.support import parse
@@ -137,8 +139,12 @@ def test_every_error_code_has_words_and_says_whether_to_retry() -> None:
         "unsupported": False,
         "recipient_not_on_whatsapp": False,
         "rate_limited": True,
+        "reachout_restricted": True,
+        "account_restricted": False,
         "expired": False,
+        "not_attempted": True,
         "uncertain": False,
+        "encryption_stale": True,
         "upstream_timeout": True,
         "upstream_rejected": False,
         "media_unavailable": False,
@@ -148,3 +154,9 @@ def test_every_error_code_has_words_and_says_whether_to_retry() -> None:
         "internal": True,
     }
     assert len({code.summary for code in ErrorCode}) == len(ErrorCode)
+
+
+def test_each_code_has_a_category_and_each_category_a_code() -> None:
+    """It is derived from the code, so that both cannot contradict each other."""
+    assert {code.category for code in ErrorCode} == set(ErrorCategory)
+    assert all(ErrorBody.of(code).category is code.category for code in ErrorCode)

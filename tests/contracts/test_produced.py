@@ -11,8 +11,11 @@ from pydantic import BaseModel
 
 import gateway_contracts
 import gateway_worker
+from gateway_contracts import ErrorCode
 from gateway_contracts.envelope import CommandEnvelope
+from gateway_contracts.errors import ErrorCategory
 from gateway_contracts.spec.catalog import EVENTS
+from gateway_worker import errors
 
 WORKER = Path(gateway_worker.__file__).parent
 CONTRACTS = Path(gateway_contracts.__file__).parent
@@ -20,6 +23,12 @@ NOT_THE_GATEWAY = {"devkit", "sandbox", "ctl"}
 """They stand for backends, WhatsApp and operators."""
 WRITTEN_AT_THE_COMMIT = {"dataschema", "session_metadata"}
 """Added to an event's text when it gets its sequence."""
+
+
+REFUSALS = {ErrorCode.INVALID_COMMAND}
+"""Of what is no command: the contract's own code says so."""
+DERIVED = {ErrorCategory}
+"""What follows from something else that is named."""
 
 
 def sources() -> Iterator[tuple[Path, ast.Module]]:
@@ -52,7 +61,9 @@ def within(*roots: type) -> set[type]:
 
 
 SAID = within(*EVENTS.values())
-ENUMERATIONS = sorted((one for one in SAID if issubclass(one, Enum)), key=lambda one: one.__name__)
+ENUMERATIONS = sorted(
+    (one for one in SAID - DERIVED if issubclass(one, Enum)), key=lambda one: one.__name__
+)
 MODELS = sorted((one for one in SAID if issubclass(one, BaseModel)), key=lambda one: one.__name__)
 
 
@@ -80,6 +91,22 @@ def spoken() -> set[object]:
 
 
 @pytest.fixture(scope="module")
+def raised() -> set[str]:
+    """Return the classes of errors that the gateway makes, or names in a table of errors."""
+    found: set[str] = set()
+    for path, tree in sources():
+        if path == WORKER / "errors.py":
+            continue
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(func=ast.Name(id=name)) | ast.Raise(exc=ast.Name(id=name)):
+                    found.add(name)
+                case ast.Dict():
+                    found |= {value.id for value in node.values if isinstance(value, ast.Name)}
+    return found
+
+
+@pytest.fixture(scope="module")
 def filled() -> set[str]:
     """Return the fields that somebody sets by name, in a call or in a dictionary."""
     trees = [tree for _, tree in sources()]
@@ -99,6 +126,12 @@ def test_every_word_is_said(enumeration: type[Enum], named: set[str], spoken: se
         if f"{enumeration.__name__}.{member.name}" not in named and member.value not in spoken
     ]
     assert unsaid == []
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_every_code_is_that_of_an_error_that_is_raised(code: ErrorCode, raised: set[str]) -> None:
+    """Or a backend waits for what never comes."""
+    assert code in {getattr(errors, name).code for name in raised & set(vars(errors))} | REFUSALS
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda one: one.__name__)

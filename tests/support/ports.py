@@ -175,6 +175,10 @@ class UnaskedMessages(MessageStore):
         """Fail."""
         unasked(self, "find")
 
+    async def knows(self, session_id: str, *, chats: Sequence[str]) -> bool:
+        """Fail."""
+        unasked(self, "knows")
+
 
 class UnaskedBindings(CommandBindings):
     """Bindings that nobody makes or removes."""

@@ -19,7 +19,7 @@ from gateway_worker.commands.handlers.effect import (
 
 __all__ = ["HANDLERS", "Context", "Effect", "Handler", "Needs", "Once", "Retry"]
 
-_SHARED: Final = frozenset({"contents", "effect", "targets"})
+_SHARED: Final = frozenset({"contents", "effect", "new_chats", "targets"})
 """The modules that are no families."""
 
 

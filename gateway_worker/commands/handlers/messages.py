@@ -18,6 +18,7 @@ from gateway_worker.commands.attachment_upload import AttachmentUpload, told_of,
 from gateway_worker.commands.chat_order import order_of
 from gateway_worker.commands.handlers import contents
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Once
+from gateway_worker.commands.handlers.new_chats import send_unless_held
 from gateway_worker.commands.handlers.targets import Target, find_target
 from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.preview_making import PreviewMaking, making_of, shown_of
@@ -53,7 +54,9 @@ async def send(context: Context, command: MessageSend) -> Effect:
         del content["link_preview"]
     if content.pop("media", None) is not None and upload is None:
         raise UnsupportedError("this file cannot be sent")
-    sent = await session.request(
+    sent = await send_unless_held(
+        context,
+        session,
         SendMessage(
             to=command.data.to.removeprefix("+"),
             mentions=tuple(mention.removeprefix("+") for mention in content.pop("mentions", ())),

@@ -26,6 +26,7 @@ from gateway_worker.sessions.send_journal import SendJournals
 from gateway_worker.sessions.session.host_events import HostEventHandler
 from gateway_worker.sessions.session.parts import SessionParts
 from gateway_worker.sessions.session.quiesce import Quiescer
+from gateway_worker.sessions.session.reachout import ReachoutHold
 from gateway_worker.sessions.session.session import Session
 from gateway_worker.sessions.session.state import SessionStateMachine
 from gateway_worker.sessions.session.supervisor import HostSupervisor
@@ -133,6 +134,7 @@ class SessionFactory:
             store=store,
             quiescer=self._quiescer(row, machine, supervisor, host_events, store),
             sends=sends,
+            reachout=self._reachout(row, machine),
             inbound=inbound,
             quarantine_retry=QuarantineRetry(
                 session_id=row.session_id,
@@ -140,6 +142,16 @@ class SessionFactory:
                 quarantine=quarantine,
                 record=machine.record,
             ),
+        )
+
+    def _reachout(self, row: SessionRow, machine: SessionStateMachine) -> ReachoutHold:
+        return ReachoutHold(
+            session_id=row.session_id,
+            state=row.reachout,
+            clock=self.clock,
+            initial_seconds=self.limits.reachout_hold_seconds,
+            maximum_seconds=self.limits.reachout_hold_maximum_seconds,
+            write=machine.note_reachout,
         )
 
     def _store(self, row: SessionRow, local_epoch: int | None) -> DeviceStore:

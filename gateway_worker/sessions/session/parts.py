@@ -7,6 +7,7 @@ from gateway_worker.sessions.inbound.receipts import SendsInProgress
 from gateway_worker.sessions.inbound.recording import InboundRecorder
 from gateway_worker.sessions.session.host_events import HostEventHandler
 from gateway_worker.sessions.session.quiesce import Quiescer
+from gateway_worker.sessions.session.reachout import ReachoutHold
 from gateway_worker.sessions.session.state import SessionStateMachine
 from gateway_worker.sessions.session.supervisor import HostSupervisor
 from gateway_worker.sessions.store.device_store import DeviceStore
@@ -23,6 +24,7 @@ class SessionParts:
         store: Its device store.
         quiescer: Gets it ready to leave.
         sends: Those that are executing.
+        reachout: Whether new chats may be begun.
         inbound: Records what arrives, here or at a former owner.
         quarantine_retry: Records again those of its arrivals that the database has refused.
     """
@@ -33,5 +35,6 @@ class SessionParts:
     store: DeviceStore
     quiescer: Quiescer
     sends: SendsInProgress
+    reachout: ReachoutHold
     inbound: InboundRecorder
     quarantine_retry: QuarantineRetry

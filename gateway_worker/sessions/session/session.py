@@ -17,6 +17,7 @@ import structlog
 
 from gateway_contracts import Account, SessionInfo, SessionState, StatusReason
 from gateway_worker.errors import (
+    AccountRestrictedError,
     GatewayError,
     SessionLinkedError,
     SessionNotConnectedError,
@@ -61,6 +62,7 @@ class Session:
     Attributes:
         pending: The markers that its commands wait for, after it came from another worker.
         sends: Those that are executing.
+        reachout: Whether new chats may be begun.
         quarantine_retry: Records again those of its arrivals that the database has refused.
     """
 
@@ -93,6 +95,7 @@ class Session:
         self._heard_at: datetime | None = None
         self.pending = row.pending
         self.sends = parts.sends
+        self.reachout = parts.reachout
         self.quarantine_retry = parts.quarantine_retry
         self._machine.when_fenced(self._on_fenced)
 
@@ -268,6 +271,7 @@ class Session:
 
         Raises:
             SessionNotLinkedError: As it says.
+            AccountRestrictedError: WhatsApp has banned the account.
             SessionNotConnectedError: There is no connection over which to say so.
             UpstreamTimeoutError: WhatsApp did not answer; the session is as it was.
         """
@@ -338,6 +342,7 @@ class Session:
             command_id: The command that it is for.
 
         Raises:
+            AccountRestrictedError: It is not connected, because the account is banned.
             SessionNotConnectedError: It is not connected; there was no effect.
             GatewayError: As the host says.
         """
@@ -408,6 +413,8 @@ class Session:
 
     def _connected_host(self) -> SessionHost:
         host = self._supervisor.host
+        if self.state is SessionState.BANNED:
+            raise AccountRestrictedError("the account is banned, or was when it was last connected")
         if self.state is not SessionState.CONNECTED or host is None:
             raise SessionNotConnectedError(f"the session is {self.state}")
         return host

@@ -24,6 +24,7 @@ from gateway_worker.sessions.changes import (
     Change,
     Committed,
     DesiredState,
+    Reachout,
     SessionUpdate,
     source_of,
 )
@@ -128,6 +129,16 @@ class SessionStateMachine:
             detail=ending.detail,
             retry_at=ending.retry_at(self._clock.now()),
             update=SessionUpdate(desired=DesiredState.STOPPED, forget_account=ending.forget),
+        )
+
+    def note_reachout(self, reachout: Reachout) -> None:
+        """Write down what WhatsApp has said of new chats."""
+        self.record(
+            Change(
+                session_id=self._row.session_id,
+                epoch=self._row.epoch,
+                session=SessionUpdate(reachout=reachout),
+            )
         )
 
     def announce_created(self) -> None:

@@ -1,14 +1,15 @@
 """Models in JSON columns: how they are written so that PostgreSQL takes them, and read again."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import orjson
 from pydantic import BaseModel, TypeAdapter
 
-from gateway_contracts import Account, Content, ErrorBody, Media, Result
+from gateway_contracts import Account, Content, ErrorBody, ErrorCode, Media, Result
 from gateway_contracts.commands import Pairing
-from gateway_worker.sessions.changes import Outcome
+from gateway_worker.sessions.changes import Outcome, Reachout
 
 _PAIRINGS: TypeAdapter[Pairing] = TypeAdapter(Pairing)
 _CONTENTS: TypeAdapter[Content] = TypeAdapter(Content)
@@ -46,9 +47,14 @@ def read_outcome(
         command_id=command_id,
         command_type=command_type,
         result=None if result is None else _RESULTS.validate_python(result),
-        error=None if error is None else ErrorBody.model_validate(error),
+        error=None if error is None else _read_error(error),
         attempts=attempts,
     )
+
+
+def _read_error(stored: Mapping[str, Any]) -> ErrorBody:
+    # Those of an earlier release have no category.
+    return ErrorBody.model_validate({"category": ErrorCode(stored["code"]).category, **stored})
 
 
 def read_pairing(stored: Mapping[str, Any]) -> Pairing:
@@ -59,6 +65,21 @@ def read_pairing(stored: Mapping[str, Any]) -> Pairing:
 def read_account(stored: Mapping[str, Any] | None) -> Account | None:
     """Read a session's account if it has one."""
     return None if stored is None else Account.model_validate(stored)
+
+
+def reachout_text(reachout: Reachout) -> str:
+    """Write what WhatsApp has said of new chats."""
+    return orjson.dumps({"refusals": reachout.refusals, "until": reachout.until}).decode()
+
+
+def read_reachout(stored: Mapping[str, Any] | None) -> Reachout:
+    """Read what `reachout_text` wrote."""
+    if stored is None:
+        return Reachout()
+    until = stored["until"]
+    return Reachout(
+        refusals=stored["refusals"], until=None if until is None else datetime.fromisoformat(until)
+    )
 
 
 def read_content(stored: Mapping[str, Any]) -> Content:

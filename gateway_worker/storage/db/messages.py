@@ -32,6 +32,11 @@ FIND = text("""
 """An edit counts if the message's own writer has made it; nothing comes after a deletion."""
 
 
+KNOWS = text("""
+    SELECT EXISTS (SELECT FROM chats WHERE session_id = :session_id AND chat = ANY(:chats))
+""")
+
+
 class PostgresMessageStore:
     """Finds messages (the sessions' `MessageStore`).
 
@@ -68,3 +73,10 @@ class PostgresMessageStore:
             )
             for row in rows
         ]
+
+    async def knows(self, session_id: str, *, chats: Sequence[str]) -> bool:
+        """Whether there has been a message in one of these chats. Raises `DependencyError`."""
+        async with self._database.statement("looking for a chat") as connection:
+            return bool(
+                await connection.scalar(KNOWS, {"session_id": session_id, "chats": list(chats)})
+            )

@@ -57,6 +57,8 @@ sessions = Table(
     Column("first_epoch", BigInteger, nullable=False, server_default=text("1")),
     # The backend's notes, which each of the session's events carries.
     Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
+    # Whether WhatsApp lets the account begin new chats (see `sessions.session.reachout`).
+    Column("reachout", JSONB),
     Index(None, "worker_id"),
     Index("sessions_pending_idx", "id", postgresql_where=text("pending <> '[]'::jsonb")),
     # `last_sequence` changes with every batch: room for the new version on the same page spares
@@ -197,6 +199,14 @@ media = Table(
         "stored_at",
         postgresql_where=text("state = 'pending'::text"),
     ),
+)
+
+# With whom a session has exchanged messages; it outlives these.
+chats = Table(
+    "chats",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("chat", Text, primary_key=True),
 )
 
 receipts = Table(

@@ -17,6 +17,7 @@ ONE_MORE: Final = 2
 
 RATE_OVERLIMIT: Final = 429
 _STALE: Final = 479
+_NO_NEW_CHATS: Final = 463
 _TIME_OUT: Final = 408
 _SERVER_FAULTS: Final = range(500, 600)
 _NOT_FOR_ALL_TIME: Final = frozenset({501, 505})
@@ -152,6 +153,8 @@ def refusal(status: int | None, what: str, *, retry_after_seconds: float | None 
     if status == RATE_OVERLIMIT:
         seconds = RATE_LIMIT_SECONDS if retry_after_seconds is None else retry_after_seconds
         return Failure(kind=FailureKind.RATE_LIMITED, detail=detail, retry_after_seconds=seconds)
+    if status == _NO_NEW_CHATS:  # each attempt counts against the account
+        return Failure(kind=FailureKind.REACHOUT_RESTRICTED, detail=detail, attempts=1)
     if status == _STALE:  # stale keys or addresses, which the next attempt finds renewed
         return Failure(kind=FailureKind.STALE, detail=detail, attempts=ONE_MORE)
     passes = status in _SERVER_FAULTS and status not in _NOT_FOR_ALL_TIME

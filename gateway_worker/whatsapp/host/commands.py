@@ -39,6 +39,12 @@ LATE: Final = Failure(
 """The end of a query or a transfer, also of one that has only waited for those before it."""
 ABANDONED_SECONDS: Final = 30.0
 """How long a transfer that was given up may go on, before the connections are cut."""
+_STOPPING: Final = Failure(
+    kind=FailureKind.NOT_CONNECTED, detail="the session's process is about to end"
+)
+_NO_TURN: Final = Failure(
+    kind=FailureKind.NOT_BEGUN, detail="those before it took too long; it was not begun"
+)
 PAIRING: Final = -1
 """The request for a pairing code, which no worker has numbered."""
 
@@ -80,9 +86,9 @@ class Commands:
         self._abandoned: set[int] = set()
 
     def request(self, request: Request) -> None:
-        """Queue a call; one that comes after `close` is answered as not begun."""
+        """Queue a call; one that comes after `close` finds no connection."""
         if self._is_closed:
-            self._refuse(request.request)
+            self._refuse(request.request, _STOPPING)
             return
         if request.call.lane is HostLane.NONE:
             self._answer(request)
@@ -106,7 +112,7 @@ class Commands:
         elif self._transfers.running == request:
             self._abandon_transfer(request)
         elif self._ordered.take(request):
-            self._refuse(request)
+            self._refuse(request, _NO_TURN)
         elif self._ordered.running == request and request in self._cut_when_late:
             if self._sender.give_up(request):
                 self._send(Response(request=request, failure=GIVEN_UP))
@@ -125,7 +131,7 @@ class Commands:
         return self._ordered.is_idle and self._queries.is_idle
 
     def close(self) -> None:
-        """Begin nothing more, and answer what waits as not begun; what runs goes on.
+        """Begin nothing more, and tell what waits that the connection ends; what runs goes on.
 
         A library that leaves its connection may hold a message for longer than this process lives,
         and nobody would know what became of it. One whose recipient is still being looked up has
@@ -134,11 +140,11 @@ class Commands:
         self._is_closed = True
         running = self._ordered.running
         if running is not None and self._sender.give_up(running):
-            self._refuse(running)
+            self._refuse(running, _STOPPING)
         for lane in self._lanes:
             for request in lane.waiting:
                 if lane.take(request):
-                    self._refuse(request)
+                    self._refuse(request, _STOPPING)
 
     def abandon(self) -> None:
         """Begin nothing more, and answer nobody: the worker is gone. What runs goes on."""
@@ -233,8 +239,7 @@ class Commands:
                 return
             self._send(PairCode(code=code, valid_seconds=PAIR_CODE_SECONDS))
 
-    def _refuse(self, request: int) -> None:
+    def _refuse(self, request: int, failure: Failure) -> None:
         self._cut_when_late.discard(request)
         if request != PAIRING:
-            failure = Failure(kind=FailureKind.NOT_BEGUN)
             self._send(Response(request=request, failure=failure))

@@ -131,7 +131,7 @@ class Sender:
         return self._hand_over(request.command_id, target, message)
 
     def chats(self, request: Request) -> Chats:
-        """Return the ids that a person's chat is known by, as asked of the server if need be.
+        """Return the ids that a person's chat is known by, as asked of the server if wanted.
 
         Raises:
             SendFailedError: Nobody knows.
@@ -144,6 +144,8 @@ class Sender:
             raise _invalid(error) from None
         to = self._true_ids.get(to, to)
         lid = to if to.endswith(f"@{LID_SERVER}") else self._library.lid_of(to)
+        if lid is None and not call.asks:
+            return Chats(chats=(to,))
         if lid is None:
             to, lid = self._look_up(to)
         chats = dict.fromkeys((to, without_device(lid), self._chat(without_device(lid))))

@@ -15,7 +15,7 @@ from tests.e2e.harness import ErrorCode, Gateway
 from tests.support.eventually import eventually
 from tests.support.traces import database_rows, objects, redis_keys
 
-TABLES_THAT_FORGET = ("sessions", "messages", "receipts", "snapshots", "media")
+TABLES_THAT_FORGET = ("sessions", "messages", "chats", "receipts", "snapshots", "media")
 
 
 async def test_delete_cleans_every_trace(gateway: Gateway, name: str) -> None:

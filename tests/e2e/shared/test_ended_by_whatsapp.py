@@ -3,6 +3,7 @@
 import pytest
 
 from gateway_contracts import (
+    ErrorCode,
     MessageReceived,
     SessionQr,
     SessionRestart,
@@ -62,12 +63,17 @@ async def test_a_login_that_whatsapp_refuses(
     gateway.sandbox.faults.set(phone.number, Faults(login_failure=failure))
     gateway.sandbox.connections.drop(phone.number)
     event = await gateway.until(name, state, after=after)
+    refused = await gateway.fail(gateway.text(name, phone.number, "Note"))
     gateway.sandbox.faults.clear(phone.number)
     after = len(gateway.backend.arrivals)
     await gateway.succeed(SessionRestart(source=gateway.backend.source, subject=name))
     await gateway.until(name, SessionState.CONNECTED, after=after)
 
     assert event.data.reason is reason
+    is_banned = state is SessionState.BANNED
+    assert refused.data.error.code is (
+        ErrorCode.ACCOUNT_RESTRICTED if is_banned else ErrorCode.SESSION_NOT_CONNECTED
+    )
 
 
 async def test_an_account_that_wants_a_passkey(gateway: Gateway, name: str) -> None:

@@ -231,7 +231,7 @@ async def test_what_is_held_for_too_long_fails_and_is_not_executed(moves: Moves)
         await moves.backend.publish(held)
         outcome = await moves.backend.outcome(held.id)
         assert isinstance(outcome, CommandFailed)
-        assert outcome.data.error.code is ErrorCode.INTERNAL
+        assert outcome.data.error.code is ErrorCode.NOT_ATTEMPTED
         assert outcome.data.error.retryable
         await nothing_is_left(station)
 

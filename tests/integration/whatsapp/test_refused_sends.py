@@ -4,6 +4,7 @@ import pytest
 
 from gateway_worker.errors import (
     RateLimitedError,
+    ReachoutRestrictedError,
     RecipientNotOnWhatsAppError,
     RetryableError,
     SessionNotConnectedError,
@@ -251,7 +252,7 @@ async def test_groups_that_are_refused(
         (406, UpstreamRejectedError),
         (420, UpstreamRejectedError),
         (429, RateLimitedError),
-        (463, UpstreamRejectedError),
+        (463, ReachoutRestrictedError),
         (475, UpstreamRejectedError),
         (479, StaleKeysError),
         (500, UpstreamTimeoutError),

@@ -51,7 +51,7 @@ GROUP = "failed to get group members: "
         ),
         ("failed to write msg: write: connection reset by peer", FailureKind.UNCERTAIN),
         (f"no LID found for {SOMEBODY} from server", FailureKind.UNKNOWN_RECIPIENT),
-        ("server returned error 463", FailureKind.REJECTED),
+        ("server returned error 463", FailureKind.REACHOUT_RESTRICTED),
         ("server returned error 479", FailureKind.STALE),
         ("server returned error 429", FailureKind.RATE_LIMITED),
         ("server returned error 503", FailureKind.TIMED_OUT),
@@ -102,7 +102,7 @@ def test_what_errors_mean(text: str, kind: str) -> None:
         ("something that a later release says", FailureKind.TIMED_OUT),
         ("timed out waiting for message send response", FailureKind.UNCERTAIN),
         ("websocket not connected", FailureKind.UNCERTAIN),
-        ("server returned error 463", FailureKind.REJECTED),
+        ("server returned error 463", FailureKind.REACHOUT_RESTRICTED),
     ],
 )
 def test_a_store_in_which_nothing_changed(text: str, kind: str) -> None:

@@ -5,8 +5,11 @@ import pytest
 from gateway_worker.errors import (
     GatewayError,
     InvalidCommandError,
+    NotAttemptedError,
+    ReachoutRestrictedError,
     RecipientNotOnWhatsAppError,
     SessionNotConnectedError,
+    StaleKeysError,
     UncertainError,
     UpstreamRejectedError,
     UpstreamTimeoutError,
@@ -18,11 +21,13 @@ from gateway_worker.whatsapp.errors import error_of
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        (FailureKind.NOT_BEGUN, SessionNotConnectedError),
+        (FailureKind.NOT_BEGUN, NotAttemptedError),
         (FailureKind.NOT_CONNECTED, SessionNotConnectedError),
         (FailureKind.UNKNOWN_RECIPIENT, RecipientNotOnWhatsAppError),
         (FailureKind.INVALID, InvalidCommandError),
         (FailureKind.REJECTED, UpstreamRejectedError),
+        (FailureKind.REACHOUT_RESTRICTED, ReachoutRestrictedError),
+        (FailureKind.STALE, StaleKeysError),
         (FailureKind.TIMED_OUT, UpstreamTimeoutError),
         (FailureKind.UNCERTAIN, UncertainError),
         ("of a later release", UncertainError),

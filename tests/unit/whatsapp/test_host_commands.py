@@ -63,7 +63,7 @@ print("begun:", 1 + sender.sending.qsize())
 @pytest.mark.parametrize(
     ("leave", "heard"),
     [
-        ("commands.close(); ask(3)", ["Failed 2 not_begun", "Failed 3 not_begun", "Response 1"]),
+        ("commands.close(); ask(3)", ["Failed 2 not_connected", "Failed 3 not_connected", "Response 1"]),
         ("commands.abandon()", ["Response 1"]),
         ("", ["Response 1", "Response 2"]),
     ],
@@ -80,7 +80,7 @@ def test_a_host_that_leaves_begins_nothing_more(leave: str, heard: list[str]) ->
 @pytest.mark.parametrize(
     ("leave", "heard"),
     [
-        ("commands.close()", ["Failed 1 not_begun", "Failed 2 not_begun", "Failed 1 timed_out"]),
+        ("commands.close()", ["Failed 1 not_connected", "Failed 2 not_connected", "Failed 1 timed_out"]),
         ("commands.abandon()", ["Failed 1 timed_out"]),
         ("commands.cancel(1)", ["Failed 1 timed_out", "Failed 1 timed_out", "Response 2"]),
     ],

@@ -13,7 +13,12 @@ from gateway_worker.sessions.changes import (
 )
 from gateway_worker.storage.db.changes.bodies import Draft
 from gateway_worker.storage.db.changes.steps import Sender, Step
-from gateway_worker.storage.db.documents import model_text, outcome_text, storable_text
+from gateway_worker.storage.db.documents import (
+    model_text,
+    outcome_text,
+    reachout_text,
+    storable_text,
+)
 
 Columns = tuple[list[Any], ...]
 
@@ -126,7 +131,7 @@ def media_update_columns(changes: Sequence[Change]) -> Columns:
 
 
 def session_columns(steps: Iterable[Step], last_sequence: Mapping[str, int]) -> Columns:
-    """Return ids, last sequences, states, desired states, accounts and whether to forget those.
+    """Return ids, last sequences and new values: states, desired ones, accounts, reachout.
 
     A session that has neither events nor new values is left out.
     """
@@ -137,7 +142,7 @@ def session_columns(steps: Iterable[Step], last_sequence: Mapping[str, int]) -> 
             before = updates.get(change.session_id, _NO_UPDATE)
             updates[change.session_id] = _then(before, change.session)
     return _columns(
-        6,
+        7,
         (
             (
                 session_id,
@@ -146,6 +151,7 @@ def session_columns(steps: Iterable[Step], last_sequence: Mapping[str, int]) -> 
                 update.desired and update.desired.value,
                 update.account and model_text(update.account),
                 update.forget_account,
+                update.reachout and reachout_text(update.reachout),
             )
             for session_id, update in updates.items()
         ),
@@ -186,4 +192,5 @@ def _then(before: SessionUpdate, after: SessionUpdate | None) -> SessionUpdate:
         desired=after.desired or before.desired,
         account=None if forget else after.account or before.account,
         forget_account=forget,
+        reachout=after.reachout or before.reachout,
     )

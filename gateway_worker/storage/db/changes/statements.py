@@ -50,6 +50,9 @@ TAKE_UP = """
         WHERE other.known IS NULL AND (u.ends IS NULL OR u.ends IN (SELECT id FROM finished))
         ON CONFLICT DO NOTHING
         RETURNING session_id, message_id, chat, direction, sender
+    ), known AS (
+        INSERT INTO chats (session_id, chat) SELECT DISTINCT session_id, chat FROM stored
+        ON CONFLICT DO NOTHING
     ), asked AS (
         SELECT u.*, COALESCE(u.sent_by, m.command_id) AS command_id,
             COALESCE(u.sent_as, m.client_ref) AS client_ref,
@@ -122,23 +125,25 @@ WRITE_EVENTS = """
             state = COALESCE(u.state, s.state),
             desired = COALESCE(u.desired, s.desired),
             account = CASE WHEN u.forget THEN NULL ELSE COALESCE(u.account::jsonb, s.account) END,
+            reachout = COALESCE(u.reachout::jsonb, s.reachout),
             updated_at = now()
-        FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[])
-            AS u(id, last_sequence, state, desired, account, forget)
+        FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[],
+            $7::text[])
+            AS u(id, last_sequence, state, desired, account, forget, reachout)
         WHERE s.id = u.id
     )
     INSERT INTO outbox (event_id, session_id, sequence, type, routing_key, body, correlation_id,
         traceparent, worker_id)
     SELECT u.event_id, u.session_id, u.sequence, u.type, u.routing_key, u.body, u.correlation_id,
-        u.traceparent, $7::text
-    FROM unnest($8::text[], $9::text[], $10::bigint[], $11::text[], $12::text[], $13::bytea[],
-        $14::text[], $15::text[]) WITH ORDINALITY
+        u.traceparent, $8::text
+    FROM unnest($9::text[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::bytea[],
+        $15::text[], $16::text[]) WITH ORDINALITY
         AS u(event_id, session_id, sequence, type, routing_key, body, correlation_id, traceparent,
             place)
     ORDER BY u.place
     RETURNING id
 """
-"""$1-6 new values of sessions that are locked; $7 the worker's id; $8-15 events in order.
+"""$1-7 new values of sessions that are locked; $8 the worker's id; $9-16 events in order.
 
 Returns the events' places in the outbox.
 """
@@ -185,6 +190,7 @@ DELETE_ROWS = """
     gone_copies AS (DELETE FROM snapshots USING owned WHERE session_id = owned.id),
     gone_media AS (DELETE FROM media USING owned WHERE session_id = owned.id),
     gone_messages AS (DELETE FROM messages USING owned WHERE session_id = owned.id),
+    gone_chats AS (DELETE FROM chats USING owned WHERE session_id = owned.id),
     gone_receipts AS (DELETE FROM receipts USING owned WHERE session_id = owned.id),
     gone_commands AS (
         DELETE FROM commands USING owned WHERE session_id = owned.id

@@ -4,9 +4,10 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+import sqlalchemy
 
 from gateway_contracts import ReceiptStatus, SessionState, parse_event
-from gateway_worker.sessions.changes import Change, Direction, SessionUpdate
+from gateway_worker.sessions.changes import Change, Direction, Reachout, SessionUpdate
 from gateway_worker.storage.db import (
     Database,
     PostgresChangeStore,
@@ -17,6 +18,7 @@ from gateway_worker.storage.db import (
 )
 from tests.integration.storage.db.support import (
     CHAT,
+    NOW,
     OTHER,
     count,
     failed,
@@ -242,3 +244,34 @@ async def test_events_carry_the_metadata_of_their_session(
     told = [parse_event(row.body).model_dump()["data"] for row in rows_of(answers)]
     noted = {"plan": 'pro "é"'}
     assert [data["session_metadata"] for data in told] == [noted, None, noted, None]
+
+
+async def test_whom_a_session_is_in_touch_with_outlives_the_messages(
+    database: Database, changes: PostgresChangeStore
+) -> None:
+    """Those whom it wrote to and those who wrote to it, each session's its own."""
+    history = PostgresMessageStore(database=database)
+    await changes.commit([message(1), message(2), message(3, chat="b", direction=Direction.OUT)])
+    async with database.statement("forgetting") as connection:
+        await connection.execute(sqlalchemy.text("DELETE FROM messages"))
+
+    assert await history.knows("s", chats=["a", CHAT])
+    assert await history.knows("s", chats=["b"])
+    assert not await history.knows("s", chats=["a"])
+    assert not await history.knows("t", chats=[CHAT])
+
+
+async def test_what_whatsapp_says_of_new_chats_is_kept(
+    database: Database, changes: PostgresChangeStore
+) -> None:
+    """Until it says something else; other changes of the session leave it alone."""
+    sessions = PostgresSessionStore(database=database)
+    held = Reachout(refusals=2, until=NOW)
+    await changes.commit([replace(status(reachout=held), events=()), status(), message(1)])
+    after = await sessions.get("s")
+    await changes.commit([replace(status(reachout=Reachout()), events=())])
+    cleared = await sessions.get("s")
+
+    assert after is not None
+    assert cleared is not None
+    assert (after.reachout, cleared.reachout) == (held, Reachout())

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gateway_contracts import Account, SessionState, dataschema_for, parse_event
-from gateway_worker.sessions.changes import Change
+from gateway_worker.sessions.changes import Change, Reachout
 from gateway_worker.storage.db.changes.bodies import Draft, Found
 from gateway_worker.storage.db.changes.columns import message_columns, session_columns
 from gateway_worker.storage.db.changes.steps import Step, segments
@@ -80,9 +80,10 @@ def test_sessions_without_news_are_left_out() -> None:
     idle = Change(session_id="s", epoch=1)
     nobody = Change(session_id="x", epoch=None, events=())
     steps = [Step.of(change) for change in (idle, nobody)]
-    assert session_columns(steps, {"s": 3}) == ([], [], [], [], [], [])
+    assert session_columns(steps, {"s": 3}) == ([], [], [], [], [], [], [])
     steps.append(Step.of(message(1, session="t")))
-    assert session_columns(steps, {"s": 3, "t": 8}) == (["t"], [8], [None], [None], [None], [False])
+    values = [[value] for value in ("t", 8, None, None, None, False, None)]
+    assert session_columns(steps, {"s": 3, "t": 8}) == tuple(values)
 
 
 def test_values_of_one_session_are_folded() -> None:
@@ -92,13 +93,14 @@ def test_values_of_one_session_are_folded() -> None:
         Step.of(change)
         for change in (
             status(SessionState.LOGGED_OUT, forget_account=True),
-            status(SessionState.PAIRING),
+            status(SessionState.PAIRING, reachout=Reachout(refusals=2)),
             status(SessionState.CONNECTING, account=account),
         )
     ]
-    ids, _, states, _, accounts, forget = session_columns(steps, {"s": 3})
+    ids, _, states, _, accounts, forget, reachout = session_columns(steps, {"s": 3})
     assert (ids, states, forget) == (["s"], ["connecting"], [False])
     assert json.loads(accounts[0]) == {"jid": account.jid}
+    assert json.loads(reachout[0]) == {"refusals": 2, "until": None}
 
 
 def test_a_messages_row_names_the_end_that_it_belongs_to() -> None:
