@@ -142,9 +142,22 @@ class ExpiredError(PermanentError):
 
 
 class UncertainError(PermanentError):
-    """The command may or may not have taken effect."""
+    """The command may or may not have taken effect.
+
+    Args:
+        detail: What happened.
+        chat: Of a send: where its message would be.
+        message_id: Its id there, if it is known.
+    """
 
     code = ErrorCode.UNCERTAIN
+
+    def __init__(
+        self, detail: str = "", *, chat: str | None = None, message_id: str | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.chat = chat
+        self.message_id = message_id
 
 
 class RateLimitedError(RetryableError):

@@ -15,6 +15,7 @@ from gateway_contracts.model import (
     TENANT_PATTERN,
     TRACEPARENT_PATTERN,
     CommandId,
+    RuntimeMs,
     SessionId,
     Timestamp,
     WireModel,
@@ -114,6 +115,12 @@ class CommandEnvelope(Envelope):
     subject: SessionId
     expirytime: Timestamp | None = Field(
         None, description="Deadline: past it the command fails with `expired` and does nothing."
+    )
+    maxruntimems: RuntimeMs | None = Field(
+        None,
+        description="How long the command may run, from the beginning of its first attempt, its "
+        "waiting for a connection and its further attempts included. Then it fails: with `expired` "
+        "if it has had no effect, a send that WhatsApp has and does not answer with `uncertain`.",
     )
 
 

@@ -297,5 +297,13 @@ SequenceNumber = Annotated[
 ]
 """An event's `sequence` as a number, from 1."""
 
+RuntimeMs = Annotated[
+    int,
+    Field(ge=1_000, le=86_400_000),
+    BeforeValidator(_whole),
+    _part("RuntimeMs", "How long a command may run, in milliseconds; a second at least.", 20_000),
+]
+"""A bound for the execution of a command, in milliseconds."""
+
 Timestamp = Annotated[AwareDatetime, WrapValidator(_moment)]
 """A moment in time; RFC 3339, read with any offset and written in UTC."""

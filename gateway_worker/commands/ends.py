@@ -11,7 +11,7 @@ from gateway_worker.commands.outcomes import Outcomes, warned
 from gateway_worker.commands.ports import Delivery, Entry, Refusal, Settlement, Verdict
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.errors import GatewayError, InvalidCommandError, PermanentError
-from gateway_worker.sessions.changes import Change, Committed
+from gateway_worker.sessions.changes import Change, Committed, MessageRow
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import Recorder
 
@@ -96,12 +96,24 @@ class CommandEnds:
         *,
         exhausted: bool = False,
         epoch: int | None = None,
+        message: MessageRow | None = None,
     ) -> End:
-        """Return the end of a command that has failed; under the session's epoch by default."""
+        """Return the end of a command that has failed; under the session's epoch by default.
+
+        Args:
+            command: Which.
+            error: How it failed.
+            entry: What the inbox says of it.
+            exhausted: It was tried as often as it may be.
+            epoch: Its session's.
+            message: Of an uncertain send: what may have been sent.
+        """
         body = error.body()
         if epoch is None:
             epoch = self._manager.registry.epoch_of(command.subject)
-        change = self._outcomes.failure(command, body, attempts=entry.attempts, epoch=epoch)
+        change = self._outcomes.failure(
+            command, body, attempts=entry.attempts, epoch=epoch, message=message
+        )
         return End(
             name=body.code,
             change=change,

@@ -12,6 +12,7 @@ import contextlib
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import structlog
 
@@ -20,7 +21,14 @@ from gateway_contracts import (
 )
 from gateway_worker.commands.attempts import Aside, Attempts, PostponedError
 from gateway_worker.commands.ends import CommandEnds, End
-from gateway_worker.commands.handlers import HANDLERS, Context, Effect, Needs, Once
+from gateway_worker.commands.handlers import (
+    HANDLERS,
+    Context,
+    Effect,
+    MessageId,
+    Needs,
+    Once,
+)
 from gateway_worker.commands.ports import (
     Delivery,
     Entry,
@@ -32,6 +40,7 @@ from gateway_worker.commands.scheduler import Passing, WithdrawnError
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.errors import (
     DatabaseUnavailableError,
+    ExpiredError,
     GatewayError,
     RetryableError,
     SessionNotConnectedError,
@@ -39,8 +48,14 @@ from gateway_worker.errors import (
     UncertainError,
 )
 from gateway_worker.runtime.retry import Backoff
-from gateway_worker.sessions.changes import Change, TransferRefusedError
+from gateway_worker.sessions.changes import Change, MessageRow, TransferRefusedError
 from gateway_worker.sessions.ownership.manager import OwnedElsewhereError
+from gateway_worker.sessions.send_journal import (
+    Acknowledged,
+    NotSubmitted,
+    Rejected,
+    Submitted,
+)
 from gateway_worker.sessions.session.session import Session
 
 log = structlog.get_logger(__name__)
@@ -70,6 +85,7 @@ class _Run:
         preparing: Has what takes long to have.
         has_waited: Whether it has waited for its session.
         began: When its first attempt did, by the same clock.
+        ends_at: When its time to run is up, by the same clock, if it has a bound.
     """
 
     arrived: float
@@ -77,6 +93,21 @@ class _Run:
     preparing: Preparing
     has_waited: bool = False
     began: float = field(default_factory=time.monotonic)
+    ends_at: float | None = None
+
+    @classmethod
+    def of(cls, command: Command, *, arrived: float, turn: Aside, preparing: Preparing) -> Self:
+        """Begin a command's first attempt."""
+        run = cls(arrived=arrived, turn=turn, preparing=preparing)
+        if command.maxruntimems is not None:
+            run.ends_at = run.began + command.maxruntimems / 1000
+            run.turn = _Bounded(turn, run.ends_at)
+        return run
+
+    def check_time(self) -> None:
+        """Raise `ExpiredError` if its time to run is up."""
+        if self.ends_at is not None and time.monotonic() >= self.ends_at:
+            raise ExpiredError("its time to run was up before it had an effect")
 
     @property
     def passing(self) -> Passing:
@@ -125,7 +156,7 @@ class Executor:
         prepare = HANDLERS[command.type].prepare
         preparing = Preparing(preparation=prepare and prepare(self._context, command))
         try:
-            run = _Run(arrived=arrived, turn=turn or _Alone(), preparing=preparing)
+            run = _Run.of(command, arrived=arrived, turn=turn or _Alone(), preparing=preparing)
             end = await self._bring_about(delivery, command, stopwatch, run)
         except OwnedElsewhereError:
             return False
@@ -233,6 +264,9 @@ class Executor:
             effect = await self._execute(command, entry, run)
         except _PASSED_ON:
             raise
+        except UncertainError as error:
+            message = await self._message_of(command, error, run)
+            return self._ends.failure(command, error, entry, message=message)
         except GatewayError as error:
             return self._ends.failure(command, error, entry)
         except Exception:  # a fault of ours is the command's end, too
@@ -251,10 +285,15 @@ class Executor:
             if effect is not None:
                 return effect
         self._attempts.check_deadline(command)
+        run.check_time()
         await self._await_session(command, run)
         await self._prepare(command, run)
-        preparation = run.preparing.preparation
-        context = replace(self._context, interrupted=interrupted, preparation=preparation)
+        context = replace(
+            self._context,
+            interrupted=interrupted,
+            preparation=run.preparing.preparation,
+            ends_at=run.ends_at,
+        )
         try:
             return await handler.run(context, command)
         except UncertainError:
@@ -272,17 +311,34 @@ class Executor:
             UncertainError: It may have had its effect, and must not have it twice.
         """
         session = await self._manager.find(command.subject)
-        result, known = await session.trace_of(
+        trace = await session.trace_of(
             command.id,
             worker_id=entry.previous_worker,
             epoch=entry.previous_epoch,
             began=entry.received_at,
         )
-        if result is not None:
-            return await once.effect_of(self._context, session, command, result)
-        if known or once.may_repeat(command):
+        if isinstance(trace, Acknowledged):
+            return await once.effect_of(self._context, session, command, trace.result)
+        if isinstance(trace, NotSubmitted | Rejected) or once.may_repeat(command):
             return None
-        raise UncertainError("the worker stopped while it was sending; it may have been sent")
+        detail = "the worker stopped while it was sending; it may have been sent"
+        if isinstance(trace, Submitted):
+            raise UncertainError(detail, chat=trace.chat, message_id=trace.message_id)
+        raise UncertainError(detail)
+
+    async def _message_of(
+        self, command: Command, error: UncertainError, run: _Run
+    ) -> MessageRow | None:
+        """Return the message that a command may have sent, if it is known which one that is."""
+        once = HANDLERS[command.type].once
+        if once is None or error.chat is None or error.message_id is None:
+            return None
+        session = self._manager.registry.find(command.subject)
+        if session is None:
+            return None
+        which = MessageId(chat=error.chat, message_id=error.message_id)
+        context = replace(self._context, preparation=run.preparing.preparation)
+        return await once.message_of(context, session, command, which)
 
     @staticmethod
     def _is_worth_waiting(needs: Needs, session: Session, run: _Run) -> float:
@@ -337,6 +393,26 @@ class Executor:
             refused,
             Entry(verdict=Verdict.NEW, attempts=outcome.attempts if outcome else 1),
         )
+
+
+class _Bounded:
+    """A turn in which no wait outlasts a command's time to run."""
+
+    def __init__(self, turn: Aside, ends_at: float) -> None:
+        self._turn = turn
+        self._ends_at = ends_at
+
+    async def aside(
+        self,
+        waiting: Awaitable[object],
+        *,
+        seconds: float | None = None,
+        passing: Passing = Passing.NOBODY,
+    ) -> None:
+        """Wait for something, for as long as there is time."""
+        left = max(0.0, self._ends_at - time.monotonic())
+        most = left if seconds is None else min(seconds, left)
+        await self._turn.aside(waiting, seconds=most, passing=passing)
 
 
 class _Alone:

@@ -20,7 +20,7 @@ from gateway_worker.commands.handlers import Effect
 from gateway_worker.commands.ports import Delivery
 from gateway_worker.commands.stranded import StrandedEffect
 from gateway_worker.errors import GatewayError
-from gateway_worker.sessions.changes import Change, Outcome
+from gateway_worker.sessions.changes import Change, MessageRow, Outcome
 
 
 class Outcomes:
@@ -61,17 +61,37 @@ class Outcomes:
         )
 
     def failure(
-        self, command: Command, error: ErrorBody, *, attempts: int, epoch: int | None
+        self,
+        command: Command,
+        error: ErrorBody,
+        *,
+        attempts: int,
+        epoch: int | None,
+        message: MessageRow | None = None,
     ) -> Change:
-        """Return the bad end of a command; `epoch` is its session's, None if that is not ours."""
+        """Return the bad end of a command.
+
+        Args:
+            command: Which.
+            error: How it failed.
+            attempts: How often it was tried.
+            epoch: Its session's; None if that is not ours.
+            message: Of an uncertain send: what may have been sent.
+        """
         outcome = Outcome(
-            command_id=command.id, command_type=command.type, error=error, attempts=attempts
+            command_id=command.id,
+            command_type=command.type,
+            error=error,
+            attempts=attempts,
+            message_id=None if message is None else message.message_id,
+            chat=None if message is None else message.chat,
         )
         return Change(
             session_id=command.subject,
             epoch=epoch,
             events=(self._event(command, outcome),),
             outcome=outcome,
+            message=message,
         )
 
     def repetition(self, command: Command, outcome: Outcome, *, epoch: int | None) -> Change:
@@ -142,6 +162,8 @@ class Outcomes:
                 error=outcome.error or GatewayError().body(),
                 attempts=outcome.attempts,
                 client_ref=client_ref_of(command),
+                message_id=outcome.message_id,
+                chat=outcome.chat,
                 repeated=repeated,
                 id_conflict=id_conflict,
             ),

@@ -44,9 +44,16 @@ class Header(Wire, frozen=True, kw_only=True, tag="journal"):
 
 
 class Submission(Wire, frozen=True, kw_only=True, tag="handing"):
-    """A command's call is about to be made to the library."""
+    """A command's call is about to be made to the library.
+
+    Attributes:
+        command_id: The command.
+        secret: The message's, beside which the library keeps the id that it chooses; None in the
+            journals of earlier releases.
+    """
 
     command_id: str
+    secret: bytes | None = None
 
 
 class Acknowledgement(Wire, frozen=True, kw_only=True, tag="answered"):

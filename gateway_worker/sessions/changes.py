@@ -71,6 +71,8 @@ class MessageRow:
     command_id: str | None = None
     client_ref: str | None = None
     """What the backend that sent it calls it."""
+    is_uncertain: bool = False
+    """Whether nobody knows if it was sent, until a receipt or another device shows it."""
     sender_lid: str | None = None
     """The writer's LID, if that is known too: one and the same message may be stored under it, from
     a time at which the number was not known."""
@@ -121,6 +123,9 @@ class Outcome:
     result: Result | None = None
     error: ErrorBody | None = None
     attempts: int = 1
+    message_id: str | None = None
+    """Of an uncertain send: which message it would be."""
+    chat: str | None = None
 
     @property
     def state(self) -> CommandState:

@@ -54,8 +54,19 @@ class SessionHost(Protocol):
         """The process id, for memory accounting and fault tests."""
         ...
 
-    async def request(self, call: Method[R], *, command_id: str | None = None) -> R:
+    async def request(
+        self,
+        call: Method[R],
+        *,
+        command_id: str | None = None,
+        seconds: float | None = None,
+    ) -> R:
         """Call a method of the host and return its answer.
+
+        Args:
+            call: The method and its parameters.
+            command_id: The command that it is for.
+            seconds: How long the answer may take, if that is less than what the method may take.
 
         With a `command_id` the host notes on disk when it begins what must not be done twice, and
         how that ended, and a host that dies meanwhile leaves an uncertain end only between these

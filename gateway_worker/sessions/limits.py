@@ -23,8 +23,8 @@ class SessionLimits:
         silence_seconds: When WhatsApp has sent nothing over a connection for so long it is asked
             something; 0: never.
         probe_seconds: How long its answer may take.
-        reachout_hold_seconds: How long new chats are held back after WhatsApp has refused one; twice
-            as long after each further refusal.
+        reachout_hold_seconds: How long new chats are held back after WhatsApp has refused one;
+            twice as long after each further refusal.
         reachout_hold_maximum_seconds: How long at most.
         remembered_sends: Sent messages whose command id is kept in memory for their receipts.
     """

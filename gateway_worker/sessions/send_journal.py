@@ -16,7 +16,16 @@ class NotSubmitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """The library got it and its answer is not there: it may have arrived."""
+    """The library got it and its answer is not there: it may have arrived.
+
+    Attributes:
+        chat: Where it would be.
+        message_id: Its id there; None, as `chat`, if the library has given it none yet, or that is
+            not known.
+    """
+
+    chat: str | None = None
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

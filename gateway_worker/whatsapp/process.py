@@ -28,14 +28,14 @@ from gateway_worker.host_protocol.methods import Effect, Method, R, Result
 from gateway_worker.host_protocol.signals import Ended, Exited, PairingFailed
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.sessions.hosting import HostEvent, HostListener
-from gateway_worker.sessions.send_journal import Acknowledged, NotSubmitted, Rejected
+from gateway_worker.sessions.send_journal import Acknowledged, NotSubmitted, Rejected, Submitted
 from gateway_worker.whatsapp.crash import crash_reason
 from gateway_worker.whatsapp.forkserver import ForkedHost
 from gateway_worker.whatsapp.ipc.streaming import FrameProtocol
 from gateway_worker.whatsapp.notices import NoticeLog
 from gateway_worker.whatsapp.open_records import OpenRecords
 from gateway_worker.whatsapp.requests import HostGoneError, PendingRequests
-from gateway_worker.whatsapp.send_journals import Run, trace
+from gateway_worker.whatsapp.send_journals import Run, submitted, trace
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 
 log = structlog.get_logger(__name__)
@@ -142,15 +142,26 @@ class HostProcess:
 
     # The port.
 
-    async def request(self, call: Method[R], *, command_id: str | None = None) -> R:
+    async def request(
+        self,
+        call: Method[R],
+        *,
+        command_id: str | None = None,
+        seconds: float | None = None,
+    ) -> R:
         """Call a method; see the port."""
         began = datetime.now(UTC)
         if self._closed.is_set():
             raise SessionNotConnectedError("the session's process is gone")
         try:
-            result = await self._requests.call(call, command_id)
+            result = await self._requests.call(call, command_id, seconds)
         except HostGoneError:
             result = await self._after_the_end(call, command_id, began)
+        except UncertainError as error:
+            if command_id is None or call.effect is not Effect.ONCE:
+                raise
+            found = await asyncio.to_thread(submitted, self._directory, command_id)
+            raise _uncertain(error.detail, found) from error
         if not isinstance(result, call.result):
             raise UncertainError("the session's process gave an answer to something else")
         return cast("R", result)
@@ -175,6 +186,8 @@ class HostProcess:
                 return result
             case Rejected(error=error):
                 raise error
+            case Submitted():
+                raise _uncertain("the session's process ended while the message was sent", found)
             case NotSubmitted():
                 raise SessionNotConnectedError("the session's process ended; nothing was sent")
             case _:
@@ -329,6 +342,10 @@ class HostProcess:
         is_done = self._only_replays and status == 0
         is_expected = self._expected or self._requests.has_ended_host or is_done
         self._events.put_nowait(Exited(expected=is_expected, detail=detail))
+
+
+def _uncertain(detail: str, found: Submitted) -> UncertainError:
+    return UncertainError(detail, chat=found.chat, message_id=found.message_id)
 
 
 def _counts(event: HostEvent) -> int:

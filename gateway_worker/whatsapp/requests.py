@@ -43,8 +43,15 @@ class PendingRequests:
         self._numbers = 0
         self.has_ended_host = False
 
-    async def call(self, call: Method[R], command_id: str | None) -> Result:
+    async def call(
+        self, call: Method[R], command_id: str | None, seconds: float | None = None
+    ) -> Result:
         """Call a method and return its answer.
+
+        Args:
+            call: The method and its parameters.
+            command_id: The command that it is for.
+            seconds: How long the answer may take, if that is less than what the method may take.
 
         Raises:
             HostGoneError: The host has gone meanwhile.
@@ -57,7 +64,8 @@ class PendingRequests:
         self._futures[number] = future
         if call.ends_host:
             self._ending.add(number)
-        seconds = call.timeout_seconds or self._timeout_seconds
+        most = call.timeout_seconds or self._timeout_seconds
+        seconds = most if seconds is None else min(most, seconds)
         reserve = min(CANCEL_SECONDS, seconds / 2)
         try:
             self._send(Request(request=number, call=cast("Call", call), command_id=command_id))

@@ -33,6 +33,7 @@ from gateway_worker.sessions.send_journal import (
     Unknown,
 )
 from gateway_worker.whatsapp.errors import error_of
+from gateway_worker.whatsapp.message_ids import find_message
 
 PAUSE_SECONDS: Final = 0.05
 
@@ -61,11 +62,22 @@ async def trace(
     deadline = time.monotonic() + seconds
     while True:
         found, is_final = await asyncio.to_thread(_look, directory, run, is_ours)
+        is_over = time.monotonic() >= deadline
+        if isinstance(found, Submitted) and (is_final or is_over):
+            return await asyncio.to_thread(submitted, directory, run.command_id)
         if is_final or isinstance(found, Acknowledged | Rejected):
             return found
-        if time.monotonic() >= deadline:
-            return found if isinstance(found, Submitted) else Unknown(detail="a host is in the way")
+        if is_over:
+            return Unknown(detail="a host is in the way")
         await asyncio.sleep(PAUSE_SECONDS)
+
+
+def submitted(directory: Path, command_id: str) -> Submitted:
+    """Return which message a send has submitted, as far as that is known. Blocks; never raises."""
+    found = find_message(directory, command_id)
+    if found is None:
+        return Submitted()
+    return Submitted(chat=found.chat, message_id=found.message_id)
 
 
 def _look(directory: Path, run: Run, is_ours: Callable[[int], bool]) -> tuple[SendTrace, bool]:

@@ -25,11 +25,17 @@ class MemoryHost(UnaskedHost):
         self._listener = listener
         self._task: asyncio.Future[None] | None = None
 
-    async def request(self, call: Method[R], *, command_id: str | None = None) -> R:
+    async def request(
+        self,
+        call: Method[R],
+        *,
+        command_id: str | None = None,
+        seconds: float | None = None,
+    ) -> R:
         """Be gone, or fail the test."""
         if not self.runs:
             raise SessionNotConnectedError("the host is gone")
-        return await super().request(call, command_id=command_id)
+        return await super().request(call, command_id=command_id, seconds=seconds)
 
     async def stop(self) -> None:
         """Leave."""

@@ -265,7 +265,13 @@ class UnaskedHost(SessionHost):
 
     pid = 1
 
-    async def request(self, call: Method[R], *, command_id: str | None = None) -> R:
+    async def request(
+        self,
+        call: Method[R],
+        *,
+        command_id: str | None = None,
+        seconds: float | None = None,
+    ) -> R:
         """Fail."""
         unasked(self, "request")
 

@@ -35,6 +35,11 @@ class MessageData(SessionEventData):
     offline: bool = Field(
         default=False, description="It had waited at WhatsApp while the session was away."
     )
+    client_ref: Annotated[str, PERSONAL] | None = Field(
+        None,
+        description="Only of a message that a command of this session has sent and another device "
+        "of the account shows: what that command calls it.",
+    )
     partial: bool = Field(
         default=False,
         description="Something that WhatsApp sent does not fit this contract. What is known is "
@@ -52,7 +57,11 @@ class MessageReceived(SessionEventEnvelope):
 
 
 class MessageSent(SessionEventEnvelope):
-    """The account's owner wrote from the phone or another linked device."""
+    """The account's owner wrote from the phone or another linked device.
+
+    If another device shows a message that a command of this session has sent, `correlationid` is
+    that command.
+    """
 
     type: Literal["wa.message.sent.v1"] = "wa.message.sent.v1"
     data: MessageData

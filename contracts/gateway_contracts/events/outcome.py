@@ -1,4 +1,4 @@
-"""How commands end: each with exactly one of these two events."""
+"""How commands end: each with exactly one of two events, and what comes of an uncertain end."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -9,7 +9,7 @@ from gateway_contracts.commands import Result
 from gateway_contracts.envelope import SessionEventData, SessionEventEnvelope
 from gateway_contracts.errors import ErrorBody
 from gateway_contracts.marks import PERSONAL
-from gateway_contracts.model import WireModel
+from gateway_contracts.model import Jid, MessageId, WireModel
 
 
 class WarningCode(StrEnum):
@@ -65,6 +65,12 @@ class CommandFailedData(SessionEventData):
     error: ErrorBody
     attempts: Annotated[int, Field(ge=0)] = 1
     client_ref: EchoedRef = None
+    message_id: MessageId | None = Field(
+        None,
+        description="Of a send that is `uncertain`: the id that its message has if it was sent, as "
+        "far as that is known.",
+    )
+    chat: Jid | None = Field(None, description="The conversation of `message_id`.")
     repeated: bool = Field(
         default=False, description="The command came again; this is its stored outcome."
     )
@@ -95,5 +101,36 @@ class CommandFailed(SessionEventEnvelope):
     data: CommandFailedData
 
 
-CommandOutcome = CommandSucceeded | CommandFailed
+class Evidence(StrEnum):
+    """What has shown that a message was sent."""
+
+    RECEIPT = "receipt"
+    """A recipient has confirmed it."""
+    OWN_DEVICE = "own_device"
+    """It is in the account's own chats."""
+
+
+class CommandResolvedData(SessionEventData):
+    """What an uncertain command has done."""
+
+    command_type: str
+    result: Result = Field(
+        description="As of `command.succeeded`; the `timestamp` of a message is the gateway's, and "
+        "how many devices were left out is not known."
+    )
+    evidence: Evidence
+    client_ref: EchoedRef = None
+
+
+class CommandResolved(SessionEventEnvelope):
+    """A command that had ended as `uncertain` did take effect; `correlationid` is its id.
+
+    A repeat of the command is answered by `command.succeeded` from now on.
+    """
+
+    type: Literal["wa.command.resolved.v1"] = "wa.command.resolved.v1"
+    data: CommandResolvedData
+
+
+CommandOutcome = CommandSucceeded | CommandFailed | CommandResolved
 """Every event of this family."""

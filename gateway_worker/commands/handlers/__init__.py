@@ -12,12 +12,13 @@ from gateway_worker.commands.handlers.effect import (
     Context,
     Effect,
     Handler,
+    MessageId,
     Needs,
     Once,
     Retry,
 )
 
-__all__ = ["HANDLERS", "Context", "Effect", "Handler", "Needs", "Once", "Retry"]
+__all__ = ["HANDLERS", "Context", "Effect", "Handler", "MessageId", "Needs", "Once", "Retry"]
 
 _SHARED: Final = frozenset({"contents", "effect", "new_chats", "targets"})
 """The modules that are no families."""

@@ -14,6 +14,7 @@ async def check(context: Context, command: ContactCheck) -> Effect:
     checked = await session.request(
         CheckContacts(numbers=tuple(number.removeprefix("+") for number in numbers)),
         command_id=command.id,
+        seconds=context.seconds_left(),
     )
     told = zip(numbers, checked.people, strict=True)
     return Effect(

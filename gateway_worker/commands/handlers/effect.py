@@ -1,5 +1,6 @@
 """What a handler is, what it gets and what it gives back."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -30,6 +31,12 @@ class Context:
     """This command was begun before, by a worker that then died."""
     preparation: Preparation | None = None
     """What this command needed, ready; of types of commands that prepare something."""
+    ends_at: float | None = None
+    """When its time to run is up, by the monotonic clock; None if it has no bound."""
+
+    def seconds_left(self) -> float | None:
+        """Return for how long the command may still run, for each request that it makes."""
+        return None if self.ends_at is None else max(0.0, self.ends_at - time.monotonic())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +58,14 @@ class Effect:
     delete: bool = False
     transfer: Transfer | None = None
     library_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageId:
+    """A message by its chat and its id there."""
+
+    chat: str
+    message_id: str
 
 
 class Needs(Enum):
@@ -78,10 +93,12 @@ class Once:
     Attributes:
         effect_of: Returns what is to be committed, from the host's answer to an earlier run.
         may_repeat: Whether the backend would rather have it done twice than perhaps not at all.
+        message_of: Returns the row of the message that an uncertain run may have sent.
     """
 
     effect_of: Callable[[Context, Session, Any, Any], Awaitable[Effect]]
     may_repeat: Callable[[Any], bool]
+    message_of: Callable[[Context, Session, Any, MessageId], Awaitable[MessageRow]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

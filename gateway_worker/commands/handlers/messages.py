@@ -1,7 +1,7 @@
 """Messages on their way to WhatsApp."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,13 +17,20 @@ from gateway_contracts import (
 from gateway_worker.commands.attachment_upload import AttachmentUpload, told_of, upload_of
 from gateway_worker.commands.chat_order import order_of
 from gateway_worker.commands.handlers import contents
-from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Once
+from gateway_worker.commands.handlers.effect import (
+    Context,
+    Effect,
+    Handler,
+    MessageId,
+    Needs,
+    Once,
+)
 from gateway_worker.commands.handlers.new_chats import send_unless_held
 from gateway_worker.commands.handlers.targets import Target, find_target
 from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.preview_making import PreviewMaking, making_of, shown_of
 from gateway_worker.commands.scheduler import Lane, Order
-from gateway_worker.errors import InvalidCommandError, UnsupportedError
+from gateway_worker.errors import GatewayError, InvalidCommandError, UnsupportedError
 from gateway_worker.host_protocol.methods import Quote, SendMessage, Sent
 from gateway_worker.host_protocol.times import moment
 from gateway_worker.sessions.changes import Direction, MessageRow
@@ -91,6 +98,47 @@ async def effect_of_earlier(
     return _sent_effect(session, command, sent, named, told)
 
 
+async def message_of_uncertain(
+    context: Context, session: Session, command: MessageSend, which: MessageId
+) -> MessageRow:
+    """Return the message that may have been sent, as the history has it until that is known."""
+    try:
+        named = await _named(context, session, command.data)
+    except GatewayError:  # as above, or nobody can be asked now
+        named = _Named()
+    told = told_of(command.data.content, _upload(context))
+    told |= shown_of(command.data.content, _making(context))
+    row = _row(session, command, which, timestamp=datetime.now(UTC), named=named, told=told)
+    return replace(row, is_uncertain=True)
+
+
+def _row(
+    session: Session,
+    command: MessageSend,
+    which: MessageId,
+    *,
+    timestamp: datetime,
+    named: _Named,
+    told: Mapping[str, Any],
+) -> MessageRow:
+    return MessageRow(
+        chat=which.chat,
+        message_id=which.message_id,
+        direction=Direction.OUT,
+        sender=session.account.jid if session.account else "",
+        content=contents.stored_content(
+            command.data.content,
+            chat=which.chat,
+            target=named.target,
+            forwarded=named.forwarded,
+            told=told,
+        ),
+        timestamp=timestamp,
+        command_id=command.id,
+        client_ref=command.data.client_ref,
+    )
+
+
 def _sent_effect(
     session: Session,
     command: MessageSend,
@@ -109,21 +157,13 @@ def _sent_effect(
         ),
         session=session,
         library_seconds=sent.seconds,
-        message=MessageRow(
-            chat=sent.chat,
-            message_id=sent.message_id,
-            direction=Direction.OUT,
-            sender=session.account.jid if session.account else "",
-            content=contents.stored_content(
-                command.data.content,
-                chat=sent.chat,
-                target=named.target,
-                forwarded=named.forwarded,
-                told=told,
-            ),
+        message=_row(
+            session,
+            command,
+            MessageId(chat=sent.chat, message_id=sent.message_id),
             timestamp=timestamp,
-            command_id=command.id,
-            client_ref=command.data.client_ref,
+            named=named,
+            told=told,
         ),
     )
 
@@ -216,6 +256,8 @@ HANDLERS: dict[str, Handler] = {
         order=_order,
         needs=Needs.CONNECTION,
         prepare=_prepare,
-        once=Once(effect_of=effect_of_earlier, may_repeat=_may_repeat),
+        once=Once(
+            effect_of=effect_of_earlier, may_repeat=_may_repeat, message_of=message_of_uncertain
+        ),
     ),
 }

@@ -23,7 +23,7 @@ async def send_unless_held(
     """
     is_new = await _is_new_after_a_refusal(context, session, call.to)
     try:
-        sent = await session.request(call, command_id=command_id)
+        sent = await session.request(call, command_id=command_id, seconds=context.seconds_left())
     except ReachoutRestrictedError as error:
         seconds = session.reachout.refused()
         raise ReachoutRestrictedError(error.detail, retry_after_seconds=seconds) from error
@@ -48,7 +48,8 @@ async def _is_known(context: Context, session: Session, to: str) -> bool:
     chat = chat_of(to)
     if await _has(context, session, chat):
         return True
-    found = await session.request(FindChats(to=to, asks=False))
+    question = FindChats(to=to, asks=False)
+    found = await session.request(question, seconds=context.seconds_left())
     others = [other for other in found.chats if other != chat]
     return bool(others) and await _has(context, session, *others)
 

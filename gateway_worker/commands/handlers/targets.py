@@ -103,7 +103,11 @@ async def _find(
     found = await _look_up(context, session, chats, named)
     if not found and is_person(to):  # it may be stored under the person's other id
         others = [
-            chat for chat in (await session.request(FindChats(to=to))).chats if chat not in chats
+            chat
+            for chat in (
+                await session.request(FindChats(to=to), seconds=context.seconds_left())
+            ).chats
+            if chat not in chats
         ]
         found = await _look_up(context, session, others, named) if others else found
     if named.participant is None and len({row.sender for row in found}) > 1:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway_contracts import (
     CommandFailed,
+    CommandResolved,
     CommandSucceeded,
     MessageReceipt,
     MessageReceived,
@@ -160,7 +161,15 @@ def seen_in(event: SessionEventEnvelope) -> EventSeen:
         case CommandFailed(data=data) if data.id_conflict:
             more = {"kind": Kind.CONFLICT, "code": data.error.code.value}
         case CommandFailed(data=data):
-            more = {"kind": Kind.FAILED, "repeated": data.repeated, "code": data.error.code.value}
+            more = {
+                "kind": Kind.FAILED,
+                "repeated": data.repeated,
+                "code": data.error.code.value,
+                "message_id": data.message_id or "",
+            }
+        case CommandResolved(data=data):
+            sent = data.result.message_id if isinstance(data.result, SentInfo) else ""
+            more = {"kind": Kind.RESOLVED, "message_id": sent}
         case MessageReceived(data=data):
             text = data.content.text if isinstance(data.content, TextContent) else ""
             more = {"kind": Kind.RECEIVED, "message_id": data.message_id, "text": text}

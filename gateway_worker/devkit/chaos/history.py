@@ -43,6 +43,8 @@ class Kind(enum.StrEnum):
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    RESOLVED = "resolved"
+    """What became of an uncertain command: it has taken effect."""
     CONFLICT = "conflict"
     """A command was refused because its id is another one's: no outcome of that one."""
     RECEIVED = "received"
@@ -63,7 +65,7 @@ class EventSeen:
         command_id: Of outcomes and receipts: the command.
         code: Of failures: the error code.
         repeated: Of outcomes: it is told again because the command came again.
-        message_id: Of messages, receipts, and sends that succeeded: WhatsApp's id.
+        message_id: Of messages, receipts, and sends that succeeded or may have: WhatsApp's id.
         text: Of messages: the text.
         state: Of changes of state: the new one.
         reason: Of changes of state: why.

@@ -33,6 +33,9 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
             "ids_not_refused": verdict.count(Breach.ID_NOT_REFUSED),
             "uncertain": commands.uncertain,
             "uncertain_explained": dict(commands.explained),
+            "uncertain_identified": commands.identified,
+            "uncertain_arrived": commands.arrived,
+            "uncertain_resolved": commands.resolved,
             "uncertain_while_whatsapp_was_silent": commands.unanswered,
             "uncertain_unexplained": verdict.count(Breach.UNCERTAIN_UNEXPLAINED),
         },
@@ -80,6 +83,12 @@ def table(result: dict[str, Any]) -> Iterator[str]:
         ("  id used twice and not refused", commands["ids_not_refused"]),
         ("  asked for again: key used before", commands["reused_keys"]),
         ("  uncertain", f"{commands['uncertain']} {_counts(commands['uncertain_explained'], '')}"),
+        (
+            "    id known / arrived / resolved",
+            " / ".join(
+                str(commands[f"uncertain_{what}"]) for what in ("identified", "arrived", "resolved")
+            ),
+        ),
         ("    of those while WhatsApp was silent", commands["uncertain_while_whatsapp_was_silent"]),
         ("  uncertain without a cause", commands["uncertain_unexplained"]),
         ("messages sent / delivered", f"{inbound['sent']} / {inbound['delivered']}"),

@@ -61,9 +61,7 @@ class ReachoutHold:
         """Note a refusal; returns for how many seconds nobody tries again."""
         refusals = self._state.refusals + 1
         seconds = min(self._initial_seconds * 2.0 ** (refusals - 1), self._maximum_seconds)
-        self._put(
-            Reachout(refusals=refusals, until=self._clock.now() + timedelta(seconds=seconds))
-        )
+        self._put(Reachout(refusals=refusals, until=self._clock.now() + timedelta(seconds=seconds)))
         log.warning(
             "session.reachout_restricted",
             session_id=self._session_id,

@@ -18,24 +18,20 @@ import structlog
 from gateway_contracts import Account, SessionInfo, SessionState, StatusReason
 from gateway_worker.errors import (
     AccountRestrictedError,
+    ExpiredError,
     GatewayError,
     SessionLinkedError,
     SessionNotConnectedError,
     SessionNotLinkedError,
     UnsupportedError,
 )
-from gateway_worker.host_protocol.methods import Effect, Logout, Method, R, Result
+from gateway_worker.host_protocol.methods import Effect, Logout, Method, R
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.changes import Change, Committed, DesiredState, SessionUpdate
 from gateway_worker.sessions.hosting import SessionHost
 from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
-from gateway_worker.sessions.send_journal import (
-    Acknowledged,
-    NotSubmitted,
-    Rejected,
-    SendJournals,
-)
+from gateway_worker.sessions.send_journal import SendJournals, SendTrace, Unknown
 from gateway_worker.sessions.session.disconnects import Disconnect
 from gateway_worker.sessions.session.parts import SessionParts
 from gateway_worker.sessions.session.traces import SessionTraces
@@ -334,22 +330,32 @@ class Session:
         """Return when there is a QR code or none will come."""
         await self._machine.wait_until(lambda: not self.is_about_to_show_qr)
 
-    async def request(self, call: Method[R], *, command_id: str | None = None) -> R:
+    async def request(
+        self,
+        call: Method[R],
+        *,
+        command_id: str | None = None,
+        seconds: float | None = None,
+    ) -> R:
         """Call a method of the session's host.
 
         Args:
             call: The method and its parameters.
             command_id: The command that it is for.
+            seconds: How long the answer may take, if that is less than what the method may take.
 
         Raises:
+            ExpiredError: It may take no time at all, so that it was not called.
             AccountRestrictedError: It is not connected, because the account is banned.
             SessionNotConnectedError: It is not connected; there was no effect.
             GatewayError: As the host says.
         """
         host = self._connected_host()
+        if seconds is not None and seconds <= 0:
+            raise ExpiredError("its time to run was up before it had an effect")
         is_send = call.effect is Effect.ONCE
         with self.sends.one() if is_send else nullcontext():
-            return await host.request(call, command_id=command_id)
+            return await host.request(call, command_id=command_id, seconds=seconds)
 
     async def trace_of(
         self,
@@ -358,7 +364,7 @@ class Session:
         worker_id: str | None,
         epoch: int | None,
         began: datetime | None,
-    ) -> tuple[Result | None, bool]:
+    ) -> SendTrace:
         """Return what the host has noted of a call that an earlier run began.
 
         Args:
@@ -366,18 +372,12 @@ class Session:
             worker_id: The worker of that run.
             epoch: The epoch of that run.
             began: Not later than that run began.
-
-        Returns:
-            The answer, if there was one; and whether it is certain that nothing is left open.
-            Neither: it was begun, and nobody knows what became of it.
         """
         if worker_id is None or epoch is None:
-            return None, False
-        trace = await self._journals.look_up(
+            return Unknown(detail="nobody knows whose run it was")
+        return await self._journals.look_up(
             self._store.directory, command_id, worker_id=worker_id, epoch=epoch, began=began
         )
-        result = trace.result if isinstance(trace, Acknowledged) else None
-        return result, isinstance(trace, Acknowledged | NotSubmitted | Rejected)
 
     def record(self, change: Change) -> "asyncio.Future[Committed]":
         """Queue a change of the session, under its epoch."""

@@ -30,12 +30,21 @@ def mapping_text(value: Mapping[str, Any]) -> str:
 
 
 def outcome_text(outcome: Outcome) -> str:
-    """Write a command's end: `{"result": …}` or `{"error": …}`."""
+    """Write a command's end: `{"result": …}` or `{"error": …}`, then perhaps with `message`."""
     if outcome.error is not None:
-        return f'{{"error":{model_text(outcome.error)}}}'
+        message = ""
+        if outcome.message_id is not None:
+            where = {"chat": outcome.chat, "message_id": outcome.message_id}
+            message = f',"message":{mapping_text(where)}'
+        return f'{{"error":{model_text(outcome.error)}{message}}}'
     if outcome.result is not None:
-        return f'{{"result":{model_text(outcome.result)}}}'
+        return result_text(outcome.result)
     return "{}"
+
+
+def result_text(result: Result) -> str:
+    """Write a command's good end: `{"result": …}`."""
+    return f'{{"result":{model_text(result)}}}'
 
 
 def read_outcome(
@@ -43,12 +52,15 @@ def read_outcome(
 ) -> Outcome:
     """Read what `outcome_text` wrote."""
     result, error = stored.get("result"), stored.get("error")
+    message = stored.get("message") or {}
     return Outcome(
         command_id=command_id,
         command_type=command_type,
         result=None if result is None else _RESULTS.validate_python(result),
         error=None if error is None else _read_error(error),
         attempts=attempts,
+        message_id=message.get("message_id"),
+        chat=message.get("chat"),
     )
 
 

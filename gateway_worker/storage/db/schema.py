@@ -162,6 +162,8 @@ messages = Table(
     _moment("stored_at"),
     # What the backend calls a message that it sent.
     Column("client_ref", Text),
+    # Nobody knows yet whether it was sent.
+    Column("uncertain", Boolean, nullable=False, server_default=text("false")),
     Index(None, "stored_at"),
     # What is about another message, by that one's id; few are. As PostgreSQL writes it, so that it
     # can be compared.

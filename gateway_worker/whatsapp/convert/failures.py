@@ -99,9 +99,9 @@ def send_failure(text: str, *, untouched: bool = False) -> Failure:
 
     Args:
         text: The library's.
-        untouched: Whether the device store is as it was before the send. The library stores that
-            keys are used up before it writes what it has encrypted with them, so that nothing was
-            written then, whatever the text says.
+        untouched: Whether nothing was stored in the device store since, but for the message's
+            secret. The library stores that keys are used up before it writes what it has encrypted
+            with them, so that nothing was written then, whatever the text says.
     """
     if _ANSWERED in text:
         return refusal(status_of(text), "the message")

@@ -1,5 +1,6 @@
 """What is to be sent as the library's messages."""
 
+import secrets
 from typing import Any, Final
 
 from neonize.proto.waCommon.WACommon_pb2 import MessageKey
@@ -42,6 +43,22 @@ def compose(call: SendMessage, *, chat: str) -> Message:
         parent = association.parentMessageKey
         parent.ID, parent.remoteJID, parent.fromMe = call.album_id, chat, True
     return message
+
+
+SECRET_BYTES: Final = 32
+"""What WhatsApp's own apps give each message; votes in a poll are encrypted with it."""
+
+
+def secret_of(message: Message) -> bytes:
+    """Return a message's secret; one that has none gets one.
+
+    The library keeps it beside the id that it chooses, before anything leaves: by the secret the id
+    is found of a message that was never answered.
+    """
+    context = message.messageContextInfo
+    if not context.messageSecret:
+        context.messageSecret = secrets.token_bytes(SECRET_BYTES)
+    return bytes(context.messageSecret)
 
 
 def _context(call: SendMessage) -> ContextInfo | None:

@@ -17,6 +17,7 @@ _TROUBLE: Final = b"Failed to "
 _NO_KEYS: Final = re.compile(r"Failed to fetch prekeys for \[.*\] with no existing session: (.*)")
 _NO_KEY: Final = re.compile(r"Failed to fetch prekey for (\S+): (.*)")
 _NOT_ENCRYPTED: Final = re.compile(r"Failed to encrypt \S+ for (\S+): ")
+_NOT_STORED: Final = "Failed to store message secret"
 _OTHER_LIST: Final = b"Server returned different participant list hash"
 
 
@@ -42,12 +43,14 @@ class Remarks:
         causes: Why, where that was said of a device.
         cause: Why no keys at all could be fetched, if that was said.
         is_list_outdated: The server knows other devices than the library did.
+        has_lost_secret: The message's secret was not stored.
     """
 
     left_out: list[str] = field(default_factory=list)
     causes: dict[str, Cause] = field(default_factory=dict)
     cause: Cause | None = None
     is_list_outdated: bool = False
+    has_lost_secret: bool = False
 
     def strangers(self, own: frozenset[str]) -> list[str]:
         """Return the devices left out that are not the account's own (JIDs without device)."""
@@ -87,7 +90,9 @@ class SendRemarks:
 
 
 def _note(remarks: Remarks, text: str) -> None:
-    if found := _NOT_ENCRYPTED.search(text):
+    if _NOT_STORED in text:
+        remarks.has_lost_secret = True
+    elif found := _NOT_ENCRYPTED.search(text):
         remarks.left_out.append(found[1])
     elif found := _NO_KEY.search(text):
         remarks.causes[found[1]] = _cause(found[2])

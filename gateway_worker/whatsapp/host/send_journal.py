@@ -56,15 +56,19 @@ class SendJournal:
         journal._begin()
         return journal
 
-    def submitted(self, command_id: str) -> None:
+    def submitted(self, command_id: str, *, secret: bytes | None = None) -> None:
         """Note that a message goes to the library now.
+
+        Args:
+            command_id: The command that sends it.
+            secret: The message's, by which its id is found if nobody answers.
 
         Raises:
             OSError: That could not be noted, so it must not go there.
         """
         if self._size > LIMIT_BYTES:
             self._shorten()
-        self._write(Submission(command_id=command_id))
+        self._write(Submission(command_id=command_id, secret=secret))
 
     def acknowledged(self, answer: Acknowledgement) -> None:
         """Note that the server took it. Never raises: without the note it is uncertain."""

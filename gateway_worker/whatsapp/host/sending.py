@@ -27,7 +27,7 @@ from gateway_worker.whatsapp.convert.failures import (
 )
 from gateway_worker.whatsapp.convert.people import LID_SERVER, PHONE_SERVER, without_device
 from gateway_worker.whatsapp.convert.recipients import GROUP_SERVER, RecipientError, recipient
-from gateway_worker.whatsapp.host.compose import compose
+from gateway_worker.whatsapp.host.compose import compose, secret_of
 from gateway_worker.whatsapp.host.left_out import Remarks, SendRemarks
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.send_journal import SendJournal
@@ -276,9 +276,10 @@ class Sender:
         Raises:
             SendFailedError: Nobody got it, or it is not known whether anybody did.
         """
+        secret = secret_of(message)
         try:
             if command is not None:
-                self._journal.submitted(command)
+                self._journal.submitted(command, secret=secret)
         except OSError:
             detail = "the journal of sends is not writable"
             raise SendFailedError(Failure(kind=FailureKind.NOT_BEGUN, detail=detail)) from None
@@ -314,7 +315,9 @@ class Sender:
         try:
             return self._library.send(to, message)
         except Exception as error:  # noqa: BLE001 - as above
-            untouched = self._changes.is_untouched(mark)
+            commits = self._changes.commits_since(mark)
+            own = 0 if self._remarks.end().has_lost_secret else 1  # that of the secret
+            untouched = commits is not None and commits <= own
             raise SendFailedError(send_failure(str(error), untouched=untouched)) from None
 
     def _note_failure(self, command: str | None, failure: Failure) -> None:

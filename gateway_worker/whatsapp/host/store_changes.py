@@ -1,16 +1,26 @@
 """Whether the library's device store has changed.
 
 The library stores that keys are used up before it writes to the connection what it has encrypted
-with them. So a store in which nothing has changed is a proof that no message has left, whatever the
-library may say about it.
+with them. So a store in which nothing has been stored but the secret of a message is a proof that
+the message has not left, whatever the library may say about it.
 """
 
 import os
+import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-HEADER_BYTES: Final = 48
-"""The head of a write-ahead log's index, which counts the transactions."""
+_HEADER: Final = struct.Struct("=8xI")
+"""The head of a write-ahead log's index: the count of transactions follows two other numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A store's state: which index it has, and how many transactions were committed by then."""
+
+    index: tuple[int, int]
+    commits: int
 
 
 class StoreChanges:
@@ -29,24 +39,31 @@ class StoreChanges:
         self._index = store.with_name(store.name + "-shm")
         self._opened: dict[tuple[int, int], int] = {}
 
-    def mark(self) -> bytes | None:
+    def mark(self) -> Mark | None:
         """Return what names the store's present state; None if that is not known."""
         try:
-            header = os.pread(self._descriptor(), HEADER_BYTES, 0)
+            index, descriptor = self._descriptor()
+            header = os.pread(descriptor, _HEADER.size, 0)
         except OSError:
             return None
-        return header if len(header) == HEADER_BYTES else None
+        if len(header) < _HEADER.size:
+            return None
+        return Mark(index=index, commits=_HEADER.unpack(header)[0])
 
-    def is_untouched(self, mark: bytes | None) -> bool:
-        """Whether nothing has been stored since `mark`; False if that is not known."""
-        return mark is not None and mark == self.mark()
+    def commits_since(self, mark: Mark | None) -> int | None:
+        """Return how many transactions were committed since; None if that is not known."""
+        now = self.mark()
+        if mark is None or now is None or now.index != mark.index or now.commits < mark.commits:
+            return None
+        return now.commits - mark.commits
 
-    def _descriptor(self) -> int:
-        """Return one of the index that is there now. Raises OSError."""
+    def _descriptor(self) -> tuple[tuple[int, int], int]:
+        """Return which index is there now, and one of its descriptors. Raises OSError."""
         named = self._index.stat()
         descriptor = self._opened.get((named.st_dev, named.st_ino))
         if descriptor is None:
             descriptor = os.open(self._index, os.O_RDONLY | os.O_CLOEXEC)
             opened = os.fstat(descriptor)
             self._opened[opened.st_dev, opened.st_ino] = descriptor
-        return descriptor
+            return (opened.st_dev, opened.st_ino), descriptor
+        return (named.st_dev, named.st_ino), descriptor

@@ -175,7 +175,7 @@ async def test_what_passes_soon_is_tried_again(gateway: Gateway, name: str) -> N
     gateway.sandbox.faults.set(shop.number, Faults(error_acks=2, ack_error=479))
     failed = await gateway.fail(gateway.text(name, ada.number, "not a third time"))
 
-    assert (failed.data.error.code, failed.data.attempts) == (ErrorCode.UPSTREAM_REJECTED, 2)
+    assert (failed.data.error.code, failed.data.attempts) == (ErrorCode.ENCRYPTION_STALE, 2)
     arrived = [(await ada.next_message(timeout=10)).message_id for _ in range(2)]
     assert arrived == [first.message_id, second.message_id]
 

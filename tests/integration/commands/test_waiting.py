@@ -251,3 +251,14 @@ async def test_a_creation_waits_for_room_with_a_bound(
         assert await code_of(backend, other.id) is ErrorCode.CAPACITY
         await nothing_is_left(station)
         assert station.dispatcher.without_room == 0
+
+
+async def test_a_command_runs_no_longer_than_it_may(patient: Station, backend: Backend) -> None:
+    """Its wait for the connection counts."""
+    hasty = send(CONNECTING).model_copy(update={"maxruntimems": 1_000})
+    outcome = await backend.request(hasty)
+
+    assert isinstance(outcome, CommandFailed)
+    assert outcome.data.error.code is ErrorCode.EXPIRED
+    assert "time to run" in (outcome.data.error.detail or "")
+    await nothing_is_left(patient)

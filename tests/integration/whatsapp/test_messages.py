@@ -159,9 +159,9 @@ async def test_text_that_is_no_text(shop: Account) -> None:
 async def test_a_send_that_the_server_refuses(stage: Stage, shop: Account) -> None:
     """With the server's code."""
     ben = await stage.customer()
-    stage.sandbox.faults.set(shop.phone.number, Faults(error_acks=1, ack_error=463))
+    stage.sandbox.faults.set(shop.phone.number, Faults(error_acks=1, ack_error=475))
 
-    with pytest.raises(UpstreamRejectedError, match="463"):
+    with pytest.raises(UpstreamRejectedError, match="475"):
         await shop.host.request(send_text(to=ben.number, text="x"))
 
 
@@ -178,7 +178,7 @@ async def test_many_sends_at_once_keep_their_order(stage: Stage, shop: Account) 
 
 
 async def test_a_missing_acknowledgement(stage: Stage) -> None:
-    """The send is uncertain after the time that was set, and the next one works."""
+    """The send is uncertain after the time that was set, its id is known; the next one works."""
     ben = await stage.customer()
     settings = settings_for(stage.sandbox, send_timeout_seconds=3)
     async with HostProcesses(settings) as processes:
@@ -188,8 +188,10 @@ async def test_a_missing_acknowledgement(stage: Stage) -> None:
         await account.host.request(send_text(to=ben.number, text="first"))
         stage.sandbox.faults.set(account.phone.number, Faults(missing_acks=1_000))
 
-        with pytest.raises(UncertainError):
-            await account.host.request(send_text(to=ben.number, text="second"))
+        with pytest.raises(UncertainError) as caught:
+            await account.host.request(send_text(to=ben.number, text="second"), command_id="c")
+        second = await ben.inbox.wait_for(lambda message: message.text == "second", timeout=10)
+        assert caught.value.message_id == second.message_id
 
         stage.sandbox.faults.clear(account.phone.number)
         await eventually(lambda: went_out(account, ben, "third"), timeout_seconds=20)

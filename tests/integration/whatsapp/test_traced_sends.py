@@ -147,15 +147,18 @@ async def test_a_host_killed_while_the_library_has_the_message(
         )
         for one in "ab"
     )
-    await ben.next_message()
+    message = await ben.next_message()
+    chat = f"{ben.number}@s.whatsapp.net"
 
     account.host.kill()
 
-    with pytest.raises(UncertainError):
+    with pytest.raises(UncertainError) as caught:
         await first
     with pytest.raises(SessionNotConnectedError):
         await second
-    assert await look(stage, account, "a") == Submitted()
+    assert (caught.value.chat, caught.value.message_id) == (chat, message.message_id)
+    submitted = Submitted(chat=chat, message_id=message.message_id)
+    assert await look(stage, account, "a") == submitted
     assert await look(stage, account, "b") == NotSubmitted()
     assert [message.text for message in ben.inbox] == ["a"]
     await account.next(Exited)
@@ -246,11 +249,13 @@ async def test_a_worker_killed_with_a_send_that_is_never_answered(
     await account.stop()
     stage.sandbox.faults.set(account.phone.number, Faults(missing_acks=1_000))
     async with worker(stage, account, sends=[("a", ben.number)]) as (process, pids):
-        await ben.next_message()
+        message = await ben.next_message()
 
         process.kill()  # not waited for: its standard error is the fork server's too
 
-        assert await look(stage, account, "a") == Submitted()
+        assert await look(stage, account, "a") == Submitted(
+            chat=f"{ben.number}@s.whatsapp.net", message_id=message.message_id
+        )
         await eventually(lambda: not any(alive(pid) for pid in pids), timeout_seconds=15)
 
 

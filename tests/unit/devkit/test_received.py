@@ -10,7 +10,7 @@ from gateway_worker.devkit.received import ReceivedEvent, ReceivedEvents
 
 def arrival(number: int, session: str, command: str) -> ReceivedEvent:
     """Return an event that tells of a command's end."""
-    error = ErrorBody(code=ErrorCode.EXPIRED, title="Too late", retryable=False)
+    error = ErrorBody.of(ErrorCode.EXPIRED)
     event = CommandFailed(
         id=f"e{number}",
         source="/workers/w",

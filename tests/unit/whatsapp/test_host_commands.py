@@ -63,7 +63,10 @@ print("begun:", 1 + sender.sending.qsize())
 @pytest.mark.parametrize(
     ("leave", "heard"),
     [
-        ("commands.close(); ask(3)", ["Failed 2 not_connected", "Failed 3 not_connected", "Response 1"]),
+        (
+            "commands.close(); ask(3)",
+            ["Failed 2 not_connected", "Failed 3 not_connected", "Response 1"],
+        ),
         ("commands.abandon()", ["Response 1"]),
         ("", ["Response 1", "Response 2"]),
     ],
@@ -80,7 +83,10 @@ def test_a_host_that_leaves_begins_nothing_more(leave: str, heard: list[str]) ->
 @pytest.mark.parametrize(
     ("leave", "heard"),
     [
-        ("commands.close()", ["Failed 1 not_connected", "Failed 2 not_connected", "Failed 1 timed_out"]),
+        (
+            "commands.close()",
+            ["Failed 1 not_connected", "Failed 2 not_connected", "Failed 1 timed_out"],
+        ),
         ("commands.abandon()", ["Failed 1 timed_out"]),
         ("commands.cancel(1)", ["Failed 1 timed_out", "Failed 1 timed_out", "Response 2"]),
     ],
@@ -251,7 +257,7 @@ upload(1); upload(2); library.uploading.get()
 commands.close(); hear(); upload(3); hear()
 library.may_end.put(""); hear()
 """,
-        ["Failed 2 not_begun", "Failed 3 not_begun", "Response 1"],
+        ["Failed 2 not_connected", "Failed 3 not_connected", "Response 1"],
     ),
     "refused": (
         """

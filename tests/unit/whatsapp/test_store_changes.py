@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway_worker.whatsapp.host.store_changes import HEADER_BYTES, StoreChanges
+from gateway_worker.whatsapp.host.store_changes import StoreChanges
 
 DEAD_MAN_SWITCH = 128
 """The byte of a write-ahead log's index that everybody locks who uses it."""
@@ -32,27 +32,28 @@ def test_a_store_at_rest(store: tuple[Path, sqlite3.Connection]) -> None:
     mark = changes.mark()
     connection.execute("SELECT * FROM sessions").fetchall()
 
-    assert changes.is_untouched(mark)
+    assert changes.commits_since(mark) == 0
 
 
 @pytest.mark.parametrize("checkpoint", ["", "PRAGMA wal_checkpoint(TRUNCATE)"])
-def test_every_transaction_shows(store: tuple[Path, sqlite3.Connection], checkpoint: str) -> None:
+def test_every_transaction_counts(store: tuple[Path, sqlite3.Connection], checkpoint: str) -> None:
     """One that leaves the file as long as it was, too: after a checkpoint it is written over."""
     path, connection = store
     changes = StoreChanges(path)
     for number in range(20):
         mark = changes.mark()
         connection.execute(checkpoint)
-        connection.execute("REPLACE INTO sessions VALUES (1, ?)", (bytes([number]),))
+        for commits in (1, 2):
+            connection.execute("REPLACE INTO sessions VALUES (1, ?)", (bytes([number]),))
 
-        assert not changes.is_untouched(mark)
+            assert changes.commits_since(mark) == commits
 
 
 def test_without_a_log_nothing_is_known(tmp_path: Path) -> None:
     """And nothing is taken for proof."""
     changes = StoreChanges(tmp_path / "device.db")
 
-    assert not changes.is_untouched(changes.mark())
+    assert changes.commits_since(changes.mark()) is None
 
 
 def test_looking_takes_no_locks_from_the_library(
@@ -74,15 +75,29 @@ def test_an_index_that_was_replaced_is_told_from_its_successor(tmp_path: Path) -
     path = tmp_path / "device.db"
     index = path.with_name(path.name + "-shm")
     changes = StoreChanges(path)
-    index.write_bytes(bytes(HEADER_BYTES))
+    index.write_bytes(bytes(48))
     mark = changes.mark()
-    assert changes.is_untouched(mark)
+    assert changes.commits_since(mark) == 0
 
     index.replace(index.with_name("former"))
-    assert not changes.is_untouched(mark)
-    index.write_bytes(bytes([1]) * HEADER_BYTES)
+    assert changes.commits_since(mark) is None
+    index.write_bytes(bytes(48))
 
-    assert not changes.is_untouched(mark)
+    assert changes.commits_since(mark) is None
+
+
+def test_a_count_that_began_anew_is_no_proof(tmp_path: Path) -> None:
+    """The index was made again; what has been stored meanwhile is not known."""
+    path = tmp_path / "device.db"
+    index = path.with_name(path.name + "-shm")
+    changes = StoreChanges(path)
+    index.write_bytes(b"\1" * 48)
+    mark = changes.mark()
+
+    with index.open("r+b") as file:
+        file.write(bytes(48))
+
+    assert changes.commits_since(mark) is None
 
 
 def is_first(store: Path) -> bool:

@@ -11,7 +11,7 @@ def judge_receipts(history: History) -> Iterator[Offence]:
     sent = {
         (told.session_id, told.message_id): told.command_id
         for told in history.events_seen
-        if told.kind is Kind.SUCCEEDED and told.message_id
+        if told.kind in {Kind.SUCCEEDED, Kind.RESOLVED} and told.message_id
     }
     for told in history.events_seen:
         command_id = sent.get((told.session_id, told.message_id))

@@ -27,6 +27,7 @@ def judge_commands(history: History) -> Commands:
     for told in history.events_seen:
         if told.kind in _OUTCOMES:
             outcomes[told.command_id].append(told)
+    resolved = {told.command_id: told for told in history.events_seen if told.kind is Kind.RESOLVED}
     shown: dict[str, set[str]] = defaultdict(set)
     for message in history.seen_by_phones:
         shown[message.text].add(message.message_id)
@@ -42,7 +43,12 @@ def judge_commands(history: History) -> Commands:
     offences = [
         offence
         for one in history.published
-        for offence in _offences(one, outcomes[one.command_id], shown.get(one.text, set()))
+        for offence in _offences(
+            one,
+            outcomes[one.command_id],
+            shown.get(one.text, set()),
+            resolved.get(one.command_id),
+        )
     ]
     offences += [
         _offence(Breach.UNCERTAIN_UNEXPLAINED, one, "nothing hit the session's host meanwhile")
@@ -56,6 +62,9 @@ def judge_commands(history: History) -> Commands:
         failed=Counter(end.code for end in certain if end.kind is Kind.FAILED),
         uncertain=len(uncertain),
         explained=Counter(cause for cause in causes.values() if cause),
+        identified=sum(bool(_message_id(ends[one.command_id])) for one in uncertain),
+        resolved=sum(one.command_id in resolved for one in uncertain),
+        arrived=sum(bool(shown.get(one.text)) for one in uncertain),
         unanswered=sum(
             any(_overlaps(impact, one, ends[one.command_id]) for impact in silences[one.session_id])
             for one in uncertain
@@ -66,7 +75,10 @@ def judge_commands(history: History) -> Commands:
 
 
 def _offences(
-    one: PublishedCommand, outcomes: Sequence[EventSeen], copies: set[str]
+    one: PublishedCommand,
+    outcomes: Sequence[EventSeen],
+    copies: set[str],
+    resolved: EventSeen | None,
 ) -> Iterable[Offence]:
     """Hold the outcomes of one command against each other and against the phone."""
     firsts = [told for told in outcomes if not told.repeated]
@@ -76,9 +88,14 @@ def _offences(
     if len(firsts) > 1:
         ends = ", ".join(_name(told) for told in firsts)
         yield _offence(Breach.COMMAND_DOUBLED, one, f"{len(firsts)} outcomes: {ends}")
-    elif any(_end(told) != _end(firsts[0]) for told in outcomes):
+    elif any(_end(told) not in _ends(firsts[0], resolved) for told in outcomes):
         ends = ", ".join(sorted({_name(told) for told in outcomes}))
         yield _offence(Breach.COMMAND_DOUBLED, one, f"told differently when repeated: {ends}")
+    if resolved is not None and not _is_uncertain(firsts[0]):
+        yield _offence(Breach.COMMAND_CONTRADICTED, one, "resolved, though it was not uncertain")
+    if resolved is not None and resolved.message_id not in copies:
+        detail = f"resolved as {resolved.message_id}, not at the phone"
+        yield _offence(Breach.COMMAND_CONTRADICTED, one, detail)
     if one.purpose is Purpose.SEND:
         yield from _against_phone(one, firsts[0], copies)
     elif one.purpose is Purpose.CHECK and _is_uncertain(firsts[0]):
@@ -143,8 +160,20 @@ def _first(outcomes: Sequence[EventSeen]) -> EventSeen | None:
     return next((told for told in outcomes if not told.repeated), None)
 
 
+def _message_id(end: EventSeen | None) -> str:
+    return "" if end is None else end.message_id
+
+
 def _is_uncertain(end: EventSeen | None) -> bool:
     return end is not None and end.code == ErrorCode.UNCERTAIN
+
+
+def _ends(first: EventSeen, resolved: EventSeen | None) -> set[tuple[Kind, str, str]]:
+    """Return what may be told of a command: its end, and what has become of it."""
+    ends = {_end(first)}
+    if resolved is not None:
+        ends.add((Kind.SUCCEEDED, "", resolved.message_id))
+    return ends
 
 
 def _end(told: EventSeen) -> tuple[Kind, str, str]:

@@ -73,6 +73,9 @@ class Commands:
     Attributes:
         failed: With a certain end, by error code; no breach by itself.
         explained: Uncertain ones by what hit the session's host meanwhile.
+        identified: Uncertain ones whose message's id was told.
+        resolved: Uncertain ones of which it was told later that they had sent their message.
+        arrived: Uncertain ones whose message the phone shows.
         unanswered: Of the uncertain ones those that had been handed over when WhatsApp's answers
             were held back: how many there are says nothing about the gateway.
     """
@@ -82,6 +85,9 @@ class Commands:
     failed: Mapping[str, int]
     uncertain: int
     explained: Mapping[str, int]
+    identified: int
+    resolved: int
+    arrived: int
     unanswered: int
     offences: tuple[Offence, ...]
 

@@ -46,7 +46,7 @@ def _outcome(change: Change, outcome: Outcome) -> tuple[Any, ...]:
 def message_columns(changes: Sequence[Change]) -> Columns:
     """Return the values of each: those of its row, the writer's LID and the end it belongs to."""
     pairs = [(change, change.message) for change in changes if change.message is not None]
-    return _columns(11, (_message(change, message) for change, message in pairs))
+    return _columns(12, (_message(change, message) for change, message in pairs))
 
 
 def _message(change: Change, message: MessageRow) -> tuple[Any, ...]:
@@ -60,6 +60,7 @@ def _message(change: Change, message: MessageRow) -> tuple[Any, ...]:
         message.timestamp,
         message.command_id,
         message.client_ref,
+        message.is_uncertain,
         message.sender_lid,
         change.outcome and change.outcome.command_id,
     )
@@ -138,7 +139,7 @@ def session_columns(steps: Iterable[Step], last_sequence: Mapping[str, int]) -> 
     updates: dict[str, SessionUpdate] = {}
     for step in steps:
         change = step.change
-        if change.epoch is not None and (step.drafts or change.session is not None):
+        if change.epoch is not None and (step.told or change.session is not None):
             before = updates.get(change.session_id, _NO_UPDATE)
             updates[change.session_id] = _then(before, change.session)
     return _columns(

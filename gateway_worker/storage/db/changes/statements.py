@@ -30,16 +30,19 @@ TAKE_UP = """
             finished_at = EXCLUDED.finished_at
         WHERE c.state IN ('executing', 'received') AND c.session_id = EXCLUDED.session_id
         RETURNING c.id
+    ), given AS (
+        SELECT * FROM unnest($9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
+            $14::text[], $15::timestamptz[], $16::text[], $17::text[], $18::boolean[], $19::text[],
+            $20::text[]) WITH ORDINALITY
+            AS u(session_id, message_id, chat, direction, sender, content, timestamp, command_id,
+                client_ref, uncertain, lid, ends, place)
     ), stored AS (
         INSERT INTO messages
             (session_id, message_id, chat, direction, sender, content, timestamp, command_id,
-                client_ref)
+                client_ref, uncertain)
         SELECT u.session_id, u.message_id, u.chat, u.direction, u.sender, u.content::jsonb,
-            u.timestamp, u.command_id, u.client_ref
-        FROM unnest($9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-            $15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::text[])
-            AS u(session_id, message_id, chat, direction, sender, content, timestamp, command_id,
-                client_ref, lid, ends)
+            u.timestamp, u.command_id, u.client_ref, u.uncertain
+        FROM given AS u
         LEFT JOIN LATERAL (
             SELECT true AS known FROM messages AS m
             WHERE m.session_id = u.session_id AND m.message_id = u.message_id
@@ -49,10 +52,17 @@ TAKE_UP = """
         ) AS other ON u.lid IS NOT NULL
         WHERE other.known IS NULL AND (u.ends IS NULL OR u.ends IN (SELECT id FROM finished))
         ON CONFLICT DO NOTHING
-        RETURNING session_id, message_id, chat, direction, sender
+        RETURNING session_id, message_id, chat, direction, sender, uncertain
     ), known AS (
-        INSERT INTO chats (session_id, chat) SELECT DISTINCT session_id, chat FROM stored
+        INSERT INTO chats (session_id, chat)
+        SELECT DISTINCT session_id, chat FROM stored WHERE NOT uncertain
         ON CONFLICT DO NOTHING
+    ), shown AS (
+        SELECT u.place, m.command_id, m.client_ref, m.uncertain
+        FROM given AS u JOIN messages AS m ON m.session_id = u.session_id
+            AND m.message_id = u.message_id AND m.chat = u.chat AND m.direction = 'out'
+            AND m.command_id IS NOT NULL
+        WHERE u.direction = 'out' AND u.command_id IS NULL
     ), asked AS (
         SELECT u.*, COALESCE(u.sent_by, m.command_id) AS command_id,
             COALESCE(u.sent_as, m.client_ref) AS client_ref,
@@ -60,13 +70,14 @@ TAKE_UP = """
                 SELECT 1 FROM commands AS c
                 WHERE c.session_id = u.session_id AND c.state = 'executing'
                     AND c.type = 'wa.message.send.v1' AND c.id NOT IN (SELECT id FROM finished)
-            ) AS early
-        FROM unnest($20::text[], $21::text[], $22::text[], $23::text[], $24::text[],
-            $25::timestamptz[], $26::text[], $27::boolean[], $28::text[], $29::text[])
+            ) AS early,
+            coalesce(m.uncertain, false) AS uncertain
+        FROM unnest($21::text[], $22::text[], $23::text[], $24::text[], $25::text[],
+            $26::timestamptz[], $27::text[], $28::boolean[], $29::text[], $30::text[])
             WITH ORDINALITY AS u(session_id, message_id, chat, participant, status, timestamp, lid,
                 waits, sent_by, sent_as, place)
         LEFT JOIN LATERAL (
-            SELECT m.command_id, m.client_ref, true AS known FROM messages AS m
+            SELECT m.command_id, m.client_ref, m.uncertain, true AS known FROM messages AS m
             WHERE m.session_id = u.session_id AND m.message_id = u.message_id
                 AND m.direction = 'out'
                 AND m.chat IN (u.chat, CASE WHEN u.chat = u.participant THEN u.lid END)
@@ -82,17 +93,22 @@ TAKE_UP = """
     SELECT id, NULL, NULL, NULL, NULL FROM finished
     UNION ALL SELECT session_id, message_id, chat, direction, sender FROM stored
     UNION ALL SELECT session_id, message_id, chat, participant, status FROM noted
-    UNION ALL SELECT NULL, place::text, command_id, early::text, client_ref FROM asked
+    UNION ALL SELECT NULL, 'receipt ' || place, command_id,
+        CASE WHEN early THEN 'early' WHEN uncertain THEN 'uncertain' END, client_ref FROM asked
         WHERE early OR command_id IS NOT NULL
+    UNION ALL SELECT NULL, 'message ' || place, command_id,
+        CASE WHEN uncertain THEN 'uncertain' END, client_ref FROM shown
 """
-"""$1 the worker's id; $2-8 outcomes; $9-19 messages; $20-29 receipts. `ends` is the command whose
+"""$1 the worker's id; $2-8 outcomes; $9-20 messages; $21-30 receipts. `ends` is the command whose
 end the row belongs to, if any: without it, no row. `lid` is a person's other id, under which a row
 of before may be. `sent_by` is the command that sent a receipt's message in this batch, `sent_as`
 its client_ref.
 
 Returns the keys of what is new, a command's with its id alone. A command's first outcome stays: one
-that has its end already is not returned. Then, behind a NULL, of each receipt that has one its
-place (from 1), the command that sent its message, whether it is held back, and the client_ref.
+that has its end already is not returned. Then, behind a NULL, of each receipt whose message a
+command has sent, and of each message that one has sent and that another device shows, its place
+(from 1), that command, whether it is held back (`early`) or was not known to have been sent
+(`uncertain`), and the client_ref.
 """
 
 KEEP_MEDIA = """
@@ -117,6 +133,19 @@ END_MEDIA = """
     RETURNING m.session_id, m.media_id
 """
 """$1-4 what became of files of sessions that are locked. Returns those that were not there yet."""
+
+SHOW_SENT = """
+    UPDATE messages SET uncertain = false
+    WHERE session_id = $1::text AND command_id = $2::text AND uncertain
+    RETURNING message_id, chat, timestamp
+"""
+"""$1 a session; $2 a command whose uncertain message was sent after all."""
+
+RESOLVE = """
+    UPDATE commands SET state = 'succeeded', outcome = $3::text::jsonb
+    WHERE session_id = $1::text AND id = $2::text AND state = 'uncertain' RETURNING type
+"""
+"""$1 a session; $2 a command; $3 its outcome. Returns nothing if it has another end by now."""
 
 WRITE_EVENTS = """
     WITH updated AS (

@@ -13,10 +13,14 @@ nobody's id."""
 
 
 class Sender(NamedTuple):
-    """What has sent a message: a command, and what its backend calls the message."""
+    """What has sent a message: a command, and what its backend calls the message.
+
+    `is_uncertain` says that it was not known until now whether the command had sent it.
+    """
 
     command_id: str | None = None
     client_ref: str | None = None
+    is_uncertain: bool = False
 
 
 NOBODY: Final = Sender()
@@ -27,7 +31,8 @@ class Step:
     """A change, its encoded events, and what has been found out about it so far.
 
     Attributes:
-        sender: What has sent the message that its receipt is about, once it is found.
+        sender: What has sent the message that it is about, once it is found.
+        proof: Announces that this message was sent, if that was not known before.
     """
 
     change: Change
@@ -37,7 +42,13 @@ class Step:
     transferred: bool = False
     early: bool = False
     sender: Sender = NOBODY
+    proof: Draft | None = None
     rows: tuple[OutboxRow, ...] = field(default=())
+
+    @property
+    def told(self) -> tuple[Draft, ...]:
+        """All that it announces, in order."""
+        return self.drafts if self.proof is None else (self.proof, *self.drafts)
 
     @classmethod
     def of(cls, change: Change) -> "Step":

@@ -1,6 +1,6 @@
 """The recorder's transaction: who owns what, what is new, which numbers it gets, what goes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import asyncpg
@@ -23,6 +23,7 @@ from gateway_worker.storage.db.changes.columns import (
     receipt_columns,
     session_columns,
 )
+from gateway_worker.storage.db.changes.resolving import proof_id, resolve, stored_proof
 from gateway_worker.storage.db.changes.steps import NOBODY, Sender, Step, live, segments
 from gateway_worker.storage.db.changes.votes import name_votes
 from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
@@ -145,6 +146,7 @@ class PostgresChangeStore:
         await name_votes(connection, list(live(steps)))
         await self._take_up(connection, steps)
         await self._write_media(connection, steps)
+        await resolve(connection, live(steps), worker_id=self._worker_id)
         await self._write_events(connection, steps, sessions)
         await self._delete(connection, steps)
         await self._transfer(connection, steps)
@@ -180,6 +182,7 @@ class PostgresChangeStore:
             after: Events of such a commit are behind this place in the outbox.
         """
         event_ids = [draft.event.id for step in steps for draft in step.drafts]
+        event_ids += [identity for step in steps if (identity := proof_id(step)) is not None]
         found = await connection.fetch(sql.FIND_EVENTS, after, event_ids)
         stored = {row["event_id"]: row for row in found}
         unknown = []
@@ -192,6 +195,10 @@ class PostgresChangeStore:
                     for draft, row in rows
                     if row["worker_id"] == self._worker_id
                 )
+                identity = proof_id(step)
+                proof = None if identity is None else stored.get(identity)
+                if proof is not None and proof["worker_id"] == self._worker_id:
+                    step.rows = (stored_proof(step, proof), *step.rows)
             elif not step.drafts and self._has_gone(step.change, sessions):
                 step.transferred = True
             else:
@@ -213,25 +220,23 @@ class PostgresChangeStore:
         for step in live(steps):
             if (outcome := step.change.outcome) is not None:
                 step.repeated = first.setdefault(outcome.command_id, step) is not step
-        messages = [step.change for step in live(steps) if step.change.message is not None]
+        messages = [step for step in live(steps) if step.change.message is not None]
         receipts = [step for step in live(steps) if step.change.receipt is not None]
         if not (first or messages or receipts):
             return
-        sent = _sent_in(messages)
+        sent = _sent_in(step.change for step in messages)
+        by_batch = [_sender_of(step.change, sent) for step in receipts]
         taken = await connection.fetch(
             sql.TAKE_UP,
             self._worker_id,
             *outcome_columns([step.change for step in first.values()]),
-            *message_columns(messages),
-            *receipt_columns(
-                [step.change for step in receipts],
-                [_sender_of(step.change, sent) for step in receipts],
-            ),
+            *message_columns([step.change for step in messages]),
+            *receipt_columns([step.change for step in receipts], by_batch),
         )
         new = {tuple(row) for row in taken}
-        for _, place, command_id, early, client_ref in (row for row in new if row[0] is None):
-            step = receipts[int(place) - 1]
-            step.sender, step.early = Sender(command_id, client_ref), early == "true"
+        _note_senders(new, messages, receipts)
+        for step, sender in zip(receipts, by_batch, strict=True):
+            step.sender = sender if sender.is_uncertain else step.sender
         for command_id, step in first.items():
             step.repeated = (command_id, None, None, None, None) not in new
         for step in live(steps):
@@ -268,14 +273,15 @@ class PostgresChangeStore:
         for step in live(steps):
             session_id = step.change.session_id
             session = None if step.change.epoch is None else locked[session_id]
+            metadata = session and session.metadata
             found = Found(
                 command_id=step.sender.command_id,
                 client_ref=step.sender.client_ref,
-                metadata=session and session.metadata,
+                metadata=metadata,
             )
-            for draft in step.drafts:
+            for draft in step.told:
                 drafts.append(draft)
-                known.append(found)
+                known.append(Found(metadata=metadata) if draft is step.proof else found)
                 if session is None:
                     sequences.append(None)
                 else:
@@ -299,7 +305,7 @@ class PostgresChangeStore:
             )
         )
         for step in live(steps):
-            step.rows = tuple(next(rows) for _ in step.drafts)
+            step.rows = tuple(next(rows) for _ in step.told)
 
     @staticmethod
     async def _delete(connection: Connection, steps: Sequence[Step]) -> None:
@@ -327,11 +333,23 @@ class PostgresChangeStore:
             step.transferred = True
 
 
-def _sent_in(changes: Sequence[Change]) -> dict[tuple[str, str, str], Sender]:
+def _note_senders(
+    rows: Iterable[tuple[Any, ...]], messages: Sequence[Step], receipts: Sequence[Step]
+) -> None:
+    """Note what has been found of messages of the account's own, and of those of receipts."""
+    for nothing, place, command_id, found, client_ref in rows:
+        if nothing is None:
+            kind, _, number = place.partition(" ")
+            step = (receipts if kind == "receipt" else messages)[int(number) - 1]
+            step.sender = Sender(command_id, client_ref, is_uncertain=found == "uncertain")
+            step.early = found == "early"
+
+
+def _sent_in(changes: Iterable[Change]) -> dict[tuple[str, str, str], Sender]:
     """Return what a batch's own messages have been sent by, by session, chat and id."""
     return {
         (change.session_id, message.chat, message.message_id): Sender(
-            message.command_id, message.client_ref
+            message.command_id, message.client_ref, message.is_uncertain
         )
         for change in changes
         if (message := change.message) is not None and message.direction is Direction.OUT

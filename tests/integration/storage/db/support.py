@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -178,6 +179,25 @@ def failed(command_id: str, *, session: str = "nowhere") -> Change:
     event = CommandFailed(source=SOURCE, subject=session, correlationid=command_id, data=data)
     outcome = Outcome(command_id=command_id, command_type=SEND, error=error)
     return Change(session_id=session, epoch=None, events=(event,), outcome=outcome)
+
+
+def uncertain(command_id: str, number: int) -> Change:
+    """Return the end of a send whose message, if it was sent, has this number."""
+    error = ErrorBody.of(ErrorCode.UNCERTAIN, "so")
+    data = CommandFailedData(command_type=SEND, error=error, message_id=f"M{number}", chat=CHAT)
+    event = CommandFailed(source=SOURCE, subject="s", correlationid=command_id, data=data)
+    outcome = Outcome(
+        command_id=command_id, command_type=SEND, error=error, message_id=f"M{number}", chat=CHAT
+    )
+    sent = message(
+        number,
+        direction=Direction.OUT,
+        sender="me:1@s.whatsapp.net",
+        command_id=command_id,
+        client_ref=f"ref-{command_id}",
+        is_uncertain=True,
+    )
+    return replace(sent, events=(event,), outcome=outcome)
 
 
 def received(

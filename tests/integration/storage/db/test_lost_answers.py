@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import pytest
 
+from gateway_contracts import CommandResolved, MessageReceipt, parse_event
 from gateway_worker.commands.ports import Verdict
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.changes import Change, Committed, Transfer
@@ -31,6 +32,7 @@ from tests.integration.storage.db.support import (
     registered,
     rows_of,
     status,
+    uncertain,
     value,
 )
 from tests.support.eventually import eventually
@@ -142,6 +144,23 @@ async def test_what_is_nobodys_is_recognised_without_a_row_to_lock(
 
     assert len(rows_of(answers)) == 1
     assert await count(database, "outbox") == 1
+
+
+@pytest.mark.usefixtures("slow")
+async def test_what_was_resolved_is_announced_with_what_has_shown_it(
+    database: Database, distant: Database, proxy: TcpProxy
+) -> None:
+    """The event that nobody has asked for is among the rows that are found again."""
+    changes = PostgresChangeStore(database=distant, worker_id=WORKER)
+    await changes.commit([uncertain("c", 1)])
+    news = receipt(1)
+    await cut_within(proxy, database, changes.commit([news]))
+    answers = await until_done(lambda: changes.commit([news]))
+
+    told = [parse_event(row.body) for row in rows_of(answers)]
+    assert [type(event) for event in told] == [CommandResolved, MessageReceipt]
+    outbox = PostgresOutboxStore(database=database, worker_id=WORKER)
+    assert rows_of(answers) == list(await outbox.pending(after=0, limit=100))[1:]
 
 
 @pytest.mark.usefixtures("slow")

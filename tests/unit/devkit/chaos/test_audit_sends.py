@@ -74,6 +74,37 @@ def test_an_outcome_told_again_is_no_second_one() -> None:
     assert breaches(story) == [Breach.COMMAND_DOUBLED]
 
 
+def test_an_uncertain_command_that_turns_out_to_have_been_sent() -> None:
+    """It is counted; a repeat may tell of success from then on."""
+    story = Story.clean()
+    story.send("c3")
+    story.impact()
+    story.show("c3")
+    story.fail("c3", "uncertain", message_id="wa-c3")
+    story.tell(kind=Kind.RESOLVED, command_id="c3", message_id="wa-c3")
+    story.tell(kind=Kind.SUCCEEDED, command_id="c3", message_id="wa-c3", repeated=True)
+    commands = audit(story.history()).commands
+
+    assert breaches(story) == []
+    assert (commands.uncertain, commands.identified) == (1, 1)
+    assert (commands.arrived, commands.resolved) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "message_id"), [("uncertain", "wa-other"), ("upstream_timeout", "wa-c3")]
+)
+def test_what_is_resolved_was_uncertain_and_is_at_the_phone(code: str, message_id: str) -> None:
+    """Under the id that is told."""
+    story = Story.clean()
+    story.send("c3")
+    story.impact()
+    story.show("c3")
+    story.fail("c3", code)
+    story.tell(kind=Kind.RESOLVED, command_id="c3", message_id=message_id)
+
+    assert breaches(story) == [Breach.COMMAND_CONTRADICTED]
+
+
 def test_a_failure_that_took_effect_is_a_contradiction() -> None:
     """Only an uncertain send may have reached the phone."""
     story = Story.clean()

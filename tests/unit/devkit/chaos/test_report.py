@@ -12,6 +12,7 @@ WANTED = {
     "commands": {
         *("issued", "lost", "doubled", "ids_not_refused"),
         *("uncertain", "uncertain_unexplained"),
+        *("uncertain_identified", "uncertain_arrived", "uncertain_resolved"),
     },
     "inbound": {"sent", "delivered", "lost", "lost_outside_window", "doubled"},
     "order_violations": None,

@@ -5,7 +5,9 @@ from gateway_worker.sessions.session.reachout import ReachoutHold
 from tests.support.clocks import ManualClock
 
 
-def hold(clock: ManualClock, written: list[Reachout], state: Reachout | None = None) -> ReachoutHold:
+def hold(
+    clock: ManualClock, written: list[Reachout], state: Reachout | None = None
+) -> ReachoutHold:
     """Return a hold of a minute at first, and of three at most."""
     return ReachoutHold(
         session_id="s",
