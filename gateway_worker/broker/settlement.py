@@ -77,11 +77,11 @@ class Settlements:
         try:
             await self._publisher.publish_dead(letter)
         except GatewayError as error:
-            log.warning("command.dead_letter_failed", code=refusal.code, reason=str(error))
+            log.warning("command.dead_letter_failed", error_code=refusal.code, reason=str(error))
             self._reject(delivery)
             return
         self._counters.dead_lettered += 1
-        log.warning("command.dead", code=refusal.code, queue=delivery.queue)
+        log.warning("command.dead", error_code=refusal.code, queue=delivery.queue)
         self._tracker.settle(delivery)
         self._acknowledge(delivery.handles)
 

@@ -188,7 +188,9 @@ class Attempts:
         if last or not self.may_recover(command, error):
             return False
         seconds = max(backoff.next_seconds(), error.retry_after_seconds or 0.0)
-        log.info("command.retrying", code=error.code, attempt=backoff.attempts, seconds=seconds)
+        log.info(
+            "command.retrying", error_code=error.code, attempt=backoff.attempts, seconds=seconds
+        )
         await self.suspended(command, asyncio.sleep(seconds), turn, passing=passing)
         return True
 

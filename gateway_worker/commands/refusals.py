@@ -60,7 +60,7 @@ class Refusals:
             "command.refused",
             command_id=command_id,
             session_id=session_id,
-            code=error.code,
+            error_code=error.code,
             pointers=[fault.pointer for fault in error.errors],
         )
         refusal = None

@@ -173,7 +173,7 @@ class Outgoing:
             outcome = "succeeded"
         except GatewayError as error:
             outcome = error.code.value
-            log.warning("media.step_failed", kind=kind, step=step, code=outcome)
+            log.warning("media.step_failed", kind=kind, step=step, error_code=outcome)
             raise
         except OSError:
             outcome = ErrorCode.INTERNAL.value

@@ -297,7 +297,7 @@ class ForkServer:
                 text = line.decode(errors="replace").strip()
                 if text:
                     self._said.append(text)
-                    log.warning("fork_server.said", pid=self.pid, text=text)
+                    log.warning("fork_server.said", pid=self.pid, output=text)
 
     def _on_readable(self) -> None:
         try:

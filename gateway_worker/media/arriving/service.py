@@ -320,7 +320,7 @@ class ArrivingMedia:
             "media.failed",
             session_id=job.session_id,
             media_id=row.media_id,
-            code=error.code,
+            error_code=error.code,
             reason=error.detail,
         )
         if row.media.state is MediaState.PENDING:

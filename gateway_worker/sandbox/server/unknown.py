@@ -45,7 +45,7 @@ class UnknownQueries:
         child = stanza.children[0].tag if stanza.children else ""
         kind = UnknownQuery(stanza.get("xmlns", stanza.tag), stanza.get("type"), child)
         self.seen[kind] += 1
-        log.info("sandbox.unknown_query", xmlns=kind.xmlns, type=kind.type, content=child)
+        log.info("sandbox.unknown_query", xmlns=kind.xmlns, type=kind.type, child=child)
 
     def refuse(self, query: Node) -> Node:
         """Record a query and build the refusal."""
