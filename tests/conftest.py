@@ -40,6 +40,13 @@ OWN_SERVICES = "own_services"
 SOURCES = pytest.StashKey[dict[str, str]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a long run be asked for."""
+    parser.addoption(
+        "--commands", type=int, default=300, help="how many commands are generated; see e2e/broken"
+    )
+
+
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by what they use; those that break services share one process and one set."""
