@@ -11,6 +11,8 @@ from gateway_contracts import (
     CommandFailed,
     CommandResolved,
     CommandSucceeded,
+    MediaFailed,
+    MediaReady,
     MessageReceipt,
     MessageReceived,
     MessageUndecryptable,
@@ -22,6 +24,7 @@ from gateway_contracts import (
     TextContent,
 )
 from gateway_worker.devkit.backend import Backend
+from gateway_worker.devkit.chaos.contents import is_damaged, label_of
 from gateway_worker.devkit.chaos.history import EventSeen, Kind, SeenByPhone
 from gateway_worker.devkit.received import ReceivedEvent
 from gateway_worker.sandbox.control.client import SandboxClient
@@ -68,9 +71,15 @@ class EventRecorder:
         self.confirmed: dict[tuple[str, str], float] = {}
         self.ended: set[str] = set()
         self.received: set[tuple[str, str]] = set()
+        self.files_ended: set[tuple[str, str]] = set()
         self._last_status: dict[str, EventSeen] = {}
         self.last_event_at = time.monotonic()
         backend.on_arrival(self._on_arrival)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Where files are, as events have said."""
+        return frozenset(told.key for told in self.events_seen if told.key)
 
     def close(self) -> None:
         """Write out what is left."""
@@ -118,6 +127,8 @@ class EventRecorder:
             self.ended.add(told.command_id)
         elif told.kind is Kind.RECEIVED:
             self.received.add((told.session_id, told.message_id))
+        elif told.kind in {Kind.FILE_READY, Kind.FILE_FAILED}:
+            self.files_ended.add((told.session_id, told.message_id))
         elif told.state is not None:
             known = self._last_status.get(told.session_id, told)
             if (told.sequence or 0) >= (known.sequence or 0):
@@ -127,16 +138,16 @@ class EventRecorder:
         key = (setup.reader, "inbox")
         page = await self._phones.inbox(setup.reader, Poll(since=self._positions.get(key, 0)))
         self._positions[key] = page.next
-        self.seen_by_phones.extend(
-            SeenByPhone(
+        for message in page.items:
+            seen = SeenByPhone(
                 session_id=setup.session_id,
                 message_id=message.message_id,
-                text=message.text,
+                text=await label_of(self._phones, setup.reader, message),
                 at=message.received_at.timestamp(),
                 asked_again=message.asked_again > 0,
+                damaged=is_damaged(message),
             )
-            for message in page.items
-        )
+            self.seen_by_phones.append(seen)
 
     async def _read_receipts(self, setup: SessionSetup) -> None:
         key = (setup.writer, "receipts")
@@ -173,6 +184,8 @@ def seen_in(event: SessionEventEnvelope) -> EventSeen:
         case MessageReceived(data=data):
             text = data.content.text if isinstance(data.content, TextContent) else ""
             more = {"kind": Kind.RECEIVED, "message_id": data.message_id, "text": text}
+        case MediaReady() | MediaFailed():
+            more = _file(event)
         case MessageReceipt(data=data):
             more = {"kind": Kind.RECEIPT, "message_id": data.message_id}
         case MessageUndecryptable(data=data):
@@ -196,6 +209,18 @@ def seen_in(event: SessionEventEnvelope) -> EventSeen:
         command_id=event.correlationid or "",
         **more,  # type: ignore[arg-type]
     )
+
+
+def _file(event: MediaReady | MediaFailed) -> Mapping[str, object]:
+    """Return what the end of a file tells."""
+    media = event.data.media
+    return {
+        "kind": Kind.FILE_READY if isinstance(event, MediaReady) else Kind.FILE_FAILED,
+        "message_id": event.data.message_id,
+        "sha256": media.sha256 or "",
+        "key": media.key or "",
+        "code": "" if media.error is None else media.error.code.value,
+    }
 
 
 def _line(told: EventSeen) -> dict[str, object]:

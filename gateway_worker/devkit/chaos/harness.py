@@ -16,6 +16,7 @@ from typing import Final
 
 from gateway_contracts import SessionCreate, SessionQr, SessionState, SessionStatus
 from gateway_worker.devkit.backend import Backend
+from gateway_worker.devkit.chaos.contents import put_files
 from gateway_worker.devkit.chaos.event_recorder import EventRecorder, SessionSetup
 from gateway_worker.devkit.chaos.fleet import Fleet, ManagedWorker
 from gateway_worker.devkit.chaos.journal import Journal
@@ -81,6 +82,7 @@ async def open_harness(
     async with AsyncExitStack() as stack:
         place = stack.enter_context(_service_directory(directory))
         services = await stack.enter_async_context(local_services(_launch(place, announce)))
+        await put_files(services.s3.settings)
         sandbox = await stack.enter_async_context(SandboxProcess.start(directory / "sandbox"))
         direct = {**services.addresses.environment(), **sandbox.worker_env}
         names = [f"{NAME}-{place}" for place in range(options.plan.workers)]

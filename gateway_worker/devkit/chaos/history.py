@@ -50,6 +50,8 @@ class Kind(enum.StrEnum):
     RECEIVED = "received"
     RECEIPT = "receipt"
     UNDECRYPTABLE = "undecryptable"
+    FILE_READY = "file_ready"
+    FILE_FAILED = "file_failed"
     STATUS = "status"
     QR = "qr"
     OTHER = "other"
@@ -67,6 +69,8 @@ class EventSeen:
         repeated: Of outcomes: it is told again because the command came again.
         message_id: Of messages, receipts, and sends that succeeded or may have: WhatsApp's id.
         text: Of messages: the text.
+        sha256: Of files that are there: their hash, as the event says.
+        key: And where they are.
         state: Of changes of state: the new one.
         reason: Of changes of state: why.
         worker: Of changes of state: who says so.
@@ -82,6 +86,8 @@ class EventSeen:
     repeated: bool = False
     message_id: str = ""
     text: str = ""
+    sha256: str = ""
+    key: str = ""
     state: SessionState | None = None
     reason: StatusReason | None = None
     worker: str = ""
@@ -92,7 +98,9 @@ class SeenByPhone:
     """A message from a session on the phone that it was sent to, in the order of the phone.
 
     Attributes:
+        text: The label that it was sent under.
         asked_again: The phone could not read it at first and asked for it again.
+        damaged: It has a file, and that is not the one that was sent.
     """
 
     session_id: str
@@ -100,6 +108,7 @@ class SeenByPhone:
     text: str
     at: float
     asked_again: bool = False
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +119,7 @@ class SentByPhone:
         place: Its place among all that this phone wrote.
         at: When WhatsApp's server had taken it.
         confirmed_at: When the session's device confirmed it, to the second; None if it never did.
+        file: The hash of its file; None if it has none, "" if nobody can have it.
     """
 
     session_id: str
@@ -117,6 +127,7 @@ class SentByPhone:
     place: int
     at: float
     confirmed_at: float | None
+    file: str | None = None
 
 
 class ImpactKind(enum.StrEnum):
@@ -186,6 +197,8 @@ class History:
         injections: How many faults were done, by kind.
         reused_keys: Messages that a phone had to ask for again, because the session had encrypted
             them with a key that it had used before.
+        objects: The hash of what is in the object store, by the keys that events have named; ""
+            where nothing is.
         forged: Ids that a hostile backend has made up for events, messages and commands in the
             gateway's name. Nobody may be told of them.
         reused_ids: Of commands, under which it has published others with another content.
@@ -200,5 +213,6 @@ class History:
     losses: Sequence[WorkerLoss] = ()
     injections: Mapping[str, int] = field(default_factory=dict)
     reused_keys: int = 0
+    objects: Mapping[str, str] = field(default_factory=dict)
     forged: AbstractSet[str] = frozenset()
     reused_ids: AbstractSet[str] = frozenset()

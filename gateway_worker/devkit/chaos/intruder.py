@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from gateway_worker.devkit.chaos.contents import settings_of
 from gateway_worker.devkit.services import ObjectStore
-from gateway_worker.storage.objects import Bucket, Objects, ObjectsSettings
+from gateway_worker.storage.objects import Bucket, Objects
 
 _HIGHEST: Final = "-9999999999999-00000000.snap"
 
@@ -14,17 +15,7 @@ async def put_old_copy_first(store: ObjectStore, session_id: str) -> str | None:
     Raises:
         DependencyError: The store is away.
     """
-    settings = ObjectsSettings.model_validate(
-        {
-            "endpoint_url": store.endpoint_url,
-            "region": store.region,
-            "bucket": store.bucket,
-            "access_key_id": store.access_key_id,
-            "secret_access_key": store.secret_access_key,
-            "operation_timeout_seconds": 5.0,
-        }
-    )
-    async with Objects.open(settings) as objects:
+    async with Objects.open(settings_of(store)) as objects:
         bucket = Bucket(objects=objects)
         found = await bucket.find(f"sessions/{session_id}/device/")
         data = await bucket.get(found[0].key) if found else None

@@ -67,6 +67,7 @@ KINDS: Final = (
     Kind(name="whatsapp_drop", target=Target.SESSION, weight=8),
     Kind(name="whatsapp_redelivery", target=Target.SESSION, weight=4),
     Kind(name="whatsapp_late_answers", target=Target.SESSION, weight=4, seconds=(1, 4)),
+    Kind(name="whatsapp_file_faults", target=Target.SESSION, weight=6, seconds=(2, 8)),
     Kind(name="whatsapp_unknown", target=Target.SESSION, weight=5),
     Kind(name="migrate", target=Target.SESSION, weight=12),
     Kind(name="duplicates", target=Target.EVERYTHING, weight=5),

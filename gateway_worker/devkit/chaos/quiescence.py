@@ -22,15 +22,20 @@ class Outstanding:
     Attributes:
         outcomes: Commands without an outcome.
         messages: Messages of phones without an event.
+        files: Files of messages that have arrived, without their end.
         away: Sessions that are not connected.
     """
 
     outcomes: int
     messages: int
+    files: int
     away: int
 
     def __str__(self) -> str:
-        return f"to come: {self.outcomes} outcomes, {self.messages} messages, {self.away} sessions"
+        return (
+            f"to come: {self.outcomes} outcomes, {self.messages} messages, {self.files} files, "
+            f"{self.away} sessions"
+        )
 
 
 def outstanding(harness: ChaosHarness, book: Book) -> Outstanding:
@@ -42,6 +47,12 @@ def outstanding(harness: ChaosHarness, book: Book) -> Outstanding:
             (note.session_id, note.message_id) not in recorder.received
             for note in book.sent_by_phones
         ),
+        files=sum(
+            note.file is not None
+            and (note.session_id, note.message_id) in recorder.received
+            and (note.session_id, note.message_id) not in recorder.files_ended
+            for note in book.sent_by_phones
+        ),
         away=sum(
             recorder.state(one.session_id) is not SessionState.CONNECTED for one in harness.setups
         ),
@@ -51,7 +62,7 @@ def outstanding(harness: ChaosHarness, book: Book) -> Outstanding:
 async def until_quiet(
     harness: ChaosHarness, book: Book, *, seconds: float, announce: Callable[[str], None]
 ) -> bool:
-    """Return True once all outcomes are there and all sessions connected and quiet.
+    """Return True once all outcomes and files are there, all sessions connected and quiet.
 
     Messages that the library has lost never come: they are waited for until it is quiet.
     """
@@ -60,7 +71,7 @@ async def until_quiet(
         await asyncio.sleep(_LOOK_SECONDS)
         now = outstanding(harness, book)
         quiet_seconds = time.monotonic() - harness.recorder.last_event_at
-        if not now.outcomes and not now.away and quiet_seconds >= QUIET_SECONDS:
+        if not (now.outcomes or now.files or now.away) and quiet_seconds >= QUIET_SECONDS:
             return True
         if time.monotonic() - told >= _SAY_SECONDS:
             told = time.monotonic()

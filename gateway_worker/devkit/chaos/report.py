@@ -48,6 +48,14 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
             "late": len(verdict.late),
             "announced_unreadable": inbound.unreadable,
         },
+        "files": {
+            "arrived": verdict.files.arrived,
+            "ready": verdict.files.ready,
+            "failed": dict(verdict.files.failed),
+            "lost": verdict.count(Breach.FILE_LOST),
+            "damaged": verdict.count(Breach.FILE_DAMAGED),
+            "doubled": verdict.count(Breach.FILE_DOUBLED),
+        },
         "order_violations": verdict.count(Breach.OUT_OF_ORDER),
         "event_gaps": verdict.count(Breach.EVENT_GAP),
         "forged": verdict.count(Breach.FORGED),
@@ -71,7 +79,7 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> Iterator[str]:
     """Write the result for people, a line each."""
-    commands, inbound = result["commands"], result["inbound"]
+    commands, inbound, files = result["commands"], result["inbound"], result["files"]
     takeover, handover = result["takeover_seconds"], result["handover_seconds"]
     rows: Sequence[tuple[str, object]] = (
         ("faults; hosts killed by them", f"{result['faults']}; {result['host_kills']}"),
@@ -99,6 +107,12 @@ def table(result: dict[str, Any]) -> Iterator[str]:
         ("  doubled", inbound["doubled"]),
         ("  late, from a dead worker's disk", inbound["late"]),
         ("  announced as unreadable", inbound["announced_unreadable"]),
+        ("files that came / are stored", f"{files['arrived']} / {files['ready']}"),
+        ("  told to be unavailable", _counts(files["failed"])),
+        (
+            "  lost; damaged; told of twice",
+            f"{files['lost']}; {files['damaged']}; {files['doubled']}",
+        ),
         ("order violations", result["order_violations"]),
         ("gaps in the events", result["event_gaps"]),
         ("forged by a backend, and told", result["forged"]),

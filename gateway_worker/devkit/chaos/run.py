@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway_worker.devkit.chaos.audit import Verdict, audit
+from gateway_worker.devkit.chaos.contents import read_hashes
 from gateway_worker.devkit.chaos.harness import ChaosHarness, open_harness
 from gateway_worker.devkit.chaos.history import History, SentByPhone
 from gateway_worker.devkit.chaos.hostile_faults import HostileFaults
@@ -60,7 +61,9 @@ async def play(
             await asyncio.gather(flow, looks, return_exceptions=True)
         await harness.recorder.look()
         history = replace(
-            _history(harness, traffic), reused_keys=await harness.recorder.reused_keys()
+            _history(harness, traffic),
+            reused_keys=await harness.recorder.reused_keys(),
+            objects=await read_hashes(harness.services.s3.settings, harness.recorder.keys),
         )
         for surprise in harness.journal.surprises:
             announce(f"surprise: {surprise}")
@@ -152,6 +155,7 @@ def _history(harness: ChaosHarness, traffic: Traffic) -> History:
                 place=note.place,
                 at=note.at,
                 confirmed_at=recorder.confirmed.get((note.session_id, note.message_id)),
+                file=note.file,
             )
             for note in traffic.book.sent_by_phones
         ),

@@ -30,6 +30,17 @@ from gateway_worker.sandbox.control.models import (
 from gateway_worker.sandbox.control.models import (
     Injection as InjectedStanza,
 )
+from gateway_worker.sandbox.service.fault_rules import (
+    Cut,
+    Delay,
+    Drop,
+    Effect,
+    Error,
+    Point,
+    Rule,
+    Slow,
+    Who,
+)
 from gateway_worker.sandbox.service.faults import RefusalShape, StreamEnd
 
 Links = Sequence[Mapping[str, TcpProxy]]
@@ -51,6 +62,17 @@ UNKNOWN = (
     ),
 )
 """What phones and WhatsApp say that the library has no name for."""
+FILE_RULE = "chaos-files"
+FILE_EFFECTS: Sequence[Effect] = (
+    Error(code=503, backoff_seconds=1),
+    Error(code=429, backoff_seconds=2),
+    Error(code=500),
+    Drop(),
+    Cut(),
+    Slow(bytes_per_second=20_000),
+    Delay(seconds=2),
+)
+"""What passes: a file that is asked for later is there."""
 REFUSALS = (429, 429, 503, 403)
 STREAM_ENDS = (None, StreamEnd.RESTART, StreamEnd.INTERNAL, StreamEnd.UNAVAILABLE)
 LOST_RECEIPTS = 5
@@ -235,6 +257,31 @@ class ServiceFaults:
         await asyncio.gather(*(self._phones.clear_faults(one.account) for one in self._setups))
         self._journal.injected(injection, status=status, shape=shape, seconds=injection.seconds)
 
+    async def whatsapp_file_faults(self, injection: Injection) -> None:
+        """Have the hosts of files refuse, cut or slow down one session's files for a while."""
+        setup = self._setups[injection.session]
+        effect = FILE_EFFECTS[int(injection.dice * len(FILE_EFFECTS))]
+        rules = [
+            Rule(
+                id=f"{FILE_RULE}-{injection.number}-{point}",
+                point=point,
+                who=Who(number=number),
+                effect=effect,
+            )
+            for point, number in (
+                (Point.MEDIA_PUT, setup.account),
+                (Point.MEDIA_GET, setup.writer),
+            )
+        ]
+        for rule in rules:
+            await self._phones.add_rule(rule)
+        await asyncio.sleep(injection.seconds)
+        for rule in rules:
+            await self._phones.remove_rule(rule.id)
+        self._journal.injected(
+            injection, session=setup.session_id, effect=effect.kind, seconds=injection.seconds
+        )
+
     async def whatsapp_outage(self, injection: Injection) -> None:
         """Make WhatsApp unreachable for a while."""
         at = time.time()
@@ -257,6 +304,9 @@ class ServiceFaults:
         await self._phones.set_reachable(reachable=True)
         for setup in self._setups:
             await self._phones.clear_faults(setup.account)
+        for rule in await self._phones.rules():
+            if rule.id.startswith(FILE_RULE):
+                await self._phones.remove_rule(rule.id)
         await asyncio.gather(*(service.start() for service in self._services))
         await alter_database(self._services.postgres.url, OPEN, WRITES)
 

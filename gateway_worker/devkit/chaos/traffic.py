@@ -23,6 +23,7 @@ from gateway_contracts import (
     new_id,
 )
 from gateway_worker.devkit.backend import Backend
+from gateway_worker.devkit.chaos.contents import message_data, write
 from gateway_worker.devkit.chaos.event_recorder import SessionSetup
 from gateway_worker.devkit.chaos.history import PublishedCommand, Purpose
 from gateway_worker.sandbox.control.client import SandboxClient
@@ -40,12 +41,13 @@ REMEMBERED: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """A message that WhatsApp's server has taken from a phone."""
+    """A message that WhatsApp's server has taken from a phone; `file` as in `SentByPhone`."""
 
     session_id: str
     message_id: str
     place: int
     at: float
+    file: str | None = None
 
 
 @dataclass(slots=True)
@@ -112,7 +114,10 @@ class Traffic:
         setup = next(one for one in self._setups if one.session_id == session_id)
         command_id = new_id()
         text = f"out {session_id} {command_id}"
-        await self._issue(self._send(setup, text, command_id), Purpose.SEND, text, headers)
+        command = self._command(
+            command_id, session_id, MessageSendData(to=setup.reader, content=TextToSend(text=text))
+        )
+        await self._issue(command, Purpose.SEND, text, headers)
         return command_id
 
     def recent_sends(self) -> list[MessageSend]:
@@ -128,20 +133,21 @@ class Traffic:
         return len(chosen)
 
     async def _send_all(self, setup: SessionSetup) -> None:
-        dice = random.Random(f"{self._seed}:{setup.session_id}:sends")  # noqa: S311 - no secret
+        dice = self._dice(setup, "sends")
+        contents = self._dice(setup, "contents")
         count = 0
         while not await self._pause(dice):
             for _ in range(BURST if dice.random() < BURST_SHARE else 1):
                 text = f"out {setup.session_id} {count}"
                 count += 1
-                command = self._send(setup, text, new_id())
+                data = message_data(setup.reader, text, contents)
+                command = self._command(new_id(), setup.session_id, data)
                 await self._issue(command, Purpose.SEND, text)
                 if dice.random() < DUPLICATE_SHARE:
                     self._repeat_later(command, dice)
 
     async def _check_all(self, setup: SessionSetup) -> None:
-        # With dice of their own: a seed draws the same messages with and without these.
-        dice = random.Random(f"{self._seed}:{setup.session_id}:checks")  # noqa: S311 - no secret
+        dice = self._dice(setup, "checks")
         while not await self._pause(dice):
             if dice.random() < CHECK_SHARE:
                 data = ContactCheckData(numbers=(setup.reader, setup.writer))
@@ -151,29 +157,31 @@ class Traffic:
                 await self._issue(command, Purpose.CHECK)
 
     async def _write_all(self, setup: SessionSetup) -> None:
-        dice = random.Random(f"{self._seed}:{setup.session_id}:writes")  # noqa: S311 - no secret
+        dice = self._dice(setup, "writes")
+        contents = self._dice(setup, "written contents")
         place = 0
         while not await self._pause(dice):
             for _ in range(FLOOD if dice.random() < FLOOD_SHARE else 1):
-                message_id = await self._phones.send_text(
-                    setup.writer, setup.account, f"in {setup.session_id} {place}"
-                )
+                label = f"in {setup.session_id} {place}"
+                written = await write(self._phones, setup.writer, setup.account, label, contents)
                 self.book.sent_by_phones.append(
                     Note(
                         session_id=setup.session_id,
-                        message_id=message_id,
+                        message_id=written.message_id,
                         place=place,
                         at=time.time(),
+                        file=written.sha256,
                     )
                 )
                 place += 1
 
-    def _send(self, setup: SessionSetup, text: str, command_id: str) -> MessageSend:
+    def _dice(self, setup: SessionSetup, what: str) -> random.Random:
+        # Each of their own: a seed draws the same of one thing, whatever else there is.
+        return random.Random(f"{self._seed}:{setup.session_id}:{what}")  # noqa: S311 - no secret
+
+    def _command(self, command_id: str, session_id: str, data: MessageSendData) -> MessageSend:
         return MessageSend(
-            id=command_id,
-            source=self._backend.source,
-            subject=setup.session_id,
-            data=MessageSendData(to=setup.reader, content=TextToSend(text=text)),
+            id=command_id, source=self._backend.source, subject=session_id, data=data
         )
 
     async def _issue(

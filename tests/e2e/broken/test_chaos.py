@@ -49,6 +49,7 @@ PLAN = (
     injection(6, "whatsapp_drop", session=2),
     injection(6, "output_unread", worker=1, seconds=4.0),
     injection(7, "binding_deleted", session=3, dice=0.0),
+    injection(7, "whatsapp_file_faults", session=1, seconds=3.0, dice=0.0),
     injection(8, "probes_flooded", worker=1, seconds=1.0),
     injection(9, "oversized_bodies", session=2),
     injection(10, "whatsapp_refusals", seconds=3.0, dice=0.1),
@@ -63,6 +64,7 @@ PLAN = (
     injection(17, "whatsapp_unknown", session=1, dice=0.0),
     injection(18, "binding_deleted", dice=0.9, number=8),
     injection(20, "migrate", session=3),
+    injection(20, "whatsapp_file_faults", session=2, seconds=3.0, dice=0.6),
     injection(21, "worker_drain", worker=1),
     injection(22, "postgres_closed", service="postgres", seconds=1.5),
     injection(24, "broker_restart", service="rabbitmq"),
@@ -85,6 +87,7 @@ async def test_nothing_is_lost_doubled_or_reordered(tmp_path: Path) -> None:
     assert len(verdict.takeover.seconds) > 0, report
     assert len(verdict.handover.seconds) > 0, report
     assert verdict.inbound.delivered > 0
+    assert verdict.files.ready > 0, report
     checks = {one.command_id for one in history.published if one.purpose is Purpose.CHECK}
     answered = {
         told.command_id for told in history.events_seen if told.kind is Kind.SUCCEEDED

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from gateway_worker.devkit.chaos.audit.arrivals import judge_inbound
 from gateway_worker.devkit.chaos.audit.continuity import judge_continuity
+from gateway_worker.devkit.chaos.audit.files import judge_files
 from gateway_worker.devkit.chaos.audit.hostility import judge_hostility
 from gateway_worker.devkit.chaos.audit.moves import handover_times, takeover_times
 from gateway_worker.devkit.chaos.audit.order import judge_order
@@ -21,11 +22,12 @@ FEWEST_KILLS = 20
 def audit(history: History) -> Verdict:
     """Judge a run."""
     commands, inbound = judge_commands(history), judge_inbound(history)
-    order = judge_order(history)
+    files, order = judge_files(history), judge_order(history)
     host_kills = sum(impact.kind.is_kill for impact in history.impacts)
     return Verdict(
         commands=commands,
         inbound=inbound,
+        files=files,
         late=order.late,
         host_kills=host_kills,
         reused_keys=history.reused_keys,
@@ -35,6 +37,7 @@ def audit(history: History) -> Verdict:
         offences=(
             *commands.offences,
             *inbound.offences,
+            *files.offences,
             *order.offences,
             *judge_receipts(history),
             *judge_continuity(history),

@@ -17,6 +17,9 @@ class Breach(enum.StrEnum):
     MESSAGE_LOST = "message lost outside the library's window"
     TOO_MANY_LOST = "too many messages lost in the library's window"
     MESSAGE_DOUBLED = "message doubled"
+    FILE_LOST = "file lost"
+    FILE_DAMAGED = "file damaged"
+    FILE_DOUBLED = "file told of twice"
     RECEIPT_NAMELESS = "receipt without its command"
     FORGED = "forged by a backend"
     ID_NOT_REFUSED = "id used twice and not refused"
@@ -115,6 +118,21 @@ class Inbound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Of the files that came with messages.
+
+    Attributes:
+        arrived: Files whose message has arrived.
+        failed: Told to be unavailable, by error code.
+    """
+
+    arrived: int
+    ready: int
+    failed: Mapping[str, int]
+    offences: tuple[Offence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The result of an audit; passed if there are no offences.
 
@@ -127,6 +145,7 @@ class Verdict:
 
     commands: Commands
     inbound: Inbound
+    files: Files
     late: tuple[Offence, ...]
     host_kills: int
     reused_keys: int

@@ -36,6 +36,7 @@ class Story:
     losses: list[WorkerLoss] = field(default_factory=list)
     forged: set[str] = field(default_factory=set)
     reused_ids: set[str] = field(default_factory=set)
+    objects: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def linked(cls) -> "Story":
@@ -102,7 +103,12 @@ class Story:
         )
 
     def show(
-        self, command_id: str, message_id: str | None = None, *, asked_again: bool = False
+        self,
+        command_id: str,
+        message_id: str | None = None,
+        *,
+        asked_again: bool = False,
+        damaged: bool = False,
     ) -> None:
         """Let a send's message appear at the phone."""
         self.seen_by_phones.append(
@@ -112,6 +118,7 @@ class Story:
                 text=f"text of {command_id}",
                 at=self.now,
                 asked_again=asked_again,
+                damaged=damaged,
             )
         )
 
@@ -124,8 +131,8 @@ class Story:
         """Let the outcome of a command be a failure."""
         return self.tell(kind=Kind.FAILED, command_id=command_id, code=code, **values)
 
-    def write(self, message_id: str, *, confirmed: bool = True) -> None:
-        """Let a phone write a message."""
+    def write(self, message_id: str, *, confirmed: bool = True, file: str | None = None) -> None:
+        """Let a phone write a message, maybe with a file."""
         self.now += 1
         self.sent_by_phones.append(
             SentByPhone(
@@ -134,13 +141,20 @@ class Story:
                 place=len(self.sent_by_phones),
                 at=self.now,
                 confirmed_at=self.now if confirmed else None,
+                file=file,
             )
         )
 
-    def receive(self, message_id: str) -> None:
+    def receive(self, message_id: str, *, file: str | None = None) -> None:
         """Let a phone write a message that arrives."""
-        self.write(message_id)
+        self.write(message_id, file=file)
         self.tell(kind=Kind.RECEIVED, message_id=message_id)
+
+    def fetch(self, message_id: str, file: str, *, stored: str | None = None) -> None:
+        """Let a message's file be told to be in the object store, and be there."""
+        key = f"media/{message_id}"
+        self.objects[key] = file if stored is None else stored
+        self.tell(kind=Kind.FILE_READY, message_id=message_id, sha256=file, key=key)
 
     def impact(
         self,
@@ -164,6 +178,7 @@ class Story:
             impacts=tuple(self.impacts),
             losses=tuple(self.losses),
             injections={"host_kill": len(self.impacts)},
+            objects=dict(self.objects),
             forged=frozenset(self.forged),
             reused_ids=frozenset(self.reused_ids),
         )

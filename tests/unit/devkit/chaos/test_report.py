@@ -15,6 +15,7 @@ WANTED = {
         *("uncertain_identified", "uncertain_arrived", "uncertain_resolved"),
     },
     "inbound": {"sent", "delivered", "lost", "lost_outside_window", "doubled"},
+    "files": {"arrived", "ready", "failed", "lost", "damaged", "doubled"},
     "order_violations": None,
     "event_gaps": None,
     "forged": None,
