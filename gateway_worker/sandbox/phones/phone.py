@@ -259,6 +259,7 @@ class Phone(PhoneRecords):
         Returns and raises as `send_text`, and:
 
         Raises:
+            InvalidContentError: something is said of the file that cannot be said of its kind.
             MediaUnavailableError: a rule refuses the upload.
             OSError: the file at the draft's path cannot be read.
         """

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _SHOWN_AS: Final = frozenset(("image", "video", "audio", "voice", "document", "sticker"))
 """What a phone calls messages with a file (among `content.KINDS`)."""
+_ONCE: Final = ("viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension")
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -77,14 +78,25 @@ def attachment_of(content: Content) -> Attachment | None:
     """Return the file of a message, if it has one."""
     if content.kind not in _SHOWN_AS:
         return None
-    inner = unwrapped(Message.FromString(content.raw))
+    message = Message.FromString(content.raw)
+    inner = unwrapped(message)
+    once = _is_view_once(message)
     for field_name in dict.fromkeys(form.field for form in FORMS.values()):
         if inner.HasField(field_name):
-            return _read(field_name, getattr(inner, field_name))
+            return _read(field_name, getattr(inner, field_name), view_once=once)
     return None
 
 
-def _read(field_name: str, part: Any) -> Attachment:
+def _is_view_once(message: Message) -> bool:
+    """Tell whether a wrapper says so, for some kinds have no field for it."""
+    inner = message
+    for name in ("ephemeralMessage", "editedMessage"):
+        if inner.HasField(name):
+            inner = getattr(inner, name).message
+    return any(inner.HasField(name) for name in _ONCE)
+
+
+def _read(field_name: str, part: Any, *, view_once: bool) -> Attachment:
     return Attachment(
         kind=_kind(field_name, part),
         mime_type=part.mimetype,
@@ -98,7 +110,7 @@ def _read(field_name: str, part: Any) -> Attachment:
         waveform=getattr(part, "waveform", b""),
         thumbnail=getattr(part, "JPEGThumbnail", b"") or getattr(part, "pngThumbnail", b""),
         animated=getattr(part, "isAnimated", False),
-        view_once=getattr(part, "viewOnce", False),
+        view_once=view_once or getattr(part, "viewOnce", False),
         direct_path=part.directPath,
         media_key=part.mediaKey,
     )

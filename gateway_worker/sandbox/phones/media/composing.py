@@ -6,6 +6,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from gateway_worker.sandbox.phones.errors import InvalidContentError
 from gateway_worker.sandbox.phones.media.draft import Flaw
 from gateway_worker.sandbox.phones.media.kinds import FORMS, MediaKind
 from gateway_worker.sandbox.phones.wa_e2e import Message
@@ -22,7 +23,11 @@ _NOWHERE: Final = "/v/t62.7118-24/1_1_n.enc?ccb=11-4&oh=none&oe=0"
 
 
 def compose(draft: MediaDraft, uploaded: Uploaded) -> Message:
-    """Return the message that a phone sends."""
+    """Return the message that a phone sends.
+
+    Raises:
+        InvalidContentError: something is said of the file that cannot be said of its kind.
+    """
     message = Message()
     part = getattr(message, FORMS[draft.kind].field)
     _announce(part, draft, uploaded)
@@ -49,17 +54,20 @@ def _announce(part: Any, draft: MediaDraft, uploaded: Uploaded) -> None:
 
 def _describe(part: Any, draft: MediaDraft) -> None:
     kind = draft.kind
-    if draft.caption:
-        part.caption = draft.caption
-    if kind in _TIMED:
-        part.seconds = 1 if draft.seconds is None else draft.seconds
-    for name in ("width", "height"):
-        value = getattr(draft, name)
-        if value is not None:
-            setattr(part, name, value)
-    if draft.thumbnail is not None:
-        field = "pngThumbnail" if kind is MediaKind.STICKER else "JPEGThumbnail"
-        setattr(part, field, draft.thumbnail)
+    thumbnail = "pngThumbnail" if kind is MediaKind.STICKER else "JPEGThumbnail"
+    said = {
+        "caption": draft.caption or None,
+        "seconds": 1 if draft.seconds is None and kind in _TIMED else draft.seconds,
+        "width": draft.width,
+        "height": draft.height,
+        thumbnail: draft.thumbnail,
+    }
+    for name, value in said.items():
+        if value is None:
+            continue
+        if name not in part.DESCRIPTOR.fields_by_name:
+            raise InvalidContentError(f"{kind} has no {name}")
+        setattr(part, name, value)
     _mark(part, draft)
 
 
@@ -77,7 +85,7 @@ def _mark(part: Any, draft: MediaDraft) -> None:
         part.fileName = part.title = draft.file_name or "document"
     elif kind is MediaKind.STICKER:
         part.isAnimated = draft.animated
-    if draft.view_once or draft.phone_only:
+    if (draft.view_once or draft.phone_only) and "viewOnce" in part.DESCRIPTOR.fields_by_name:
         part.viewOnce = True
 
 

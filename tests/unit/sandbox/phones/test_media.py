@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway_worker.sandbox.phones.errors import (
+    InvalidContentError,
     MediaDamagedError,
     MediaUnavailableError,
     NoMediaError,
@@ -94,6 +95,7 @@ WITH_CAPTION, EPHEMERAL = "documentWithCaptionMessage", "ephemeralMessage"
         (MediaKind.IMAGE, {"view_once": True}, [V2]),
         (MediaKind.VIDEO, {"phone_only": True}, [V2]),
         (MediaKind.VOICE, {"view_once": True}, [EXTENSION]),
+        (MediaKind.STICKER, {"view_once": True}, [V2]),
         (MediaKind.DOCUMENT, {"caption": "read"}, [WITH_CAPTION]),
         (MediaKind.DOCUMENT, {}, []),
         (MediaKind.IMAGE, {"ephemeral_seconds": 86400}, [EPHEMERAL]),
@@ -116,8 +118,30 @@ async def test_wrappers_are_those_of_phones(
     seconds = details.get("ephemeral_seconds")
     assert part.get("contextInfo", {}).get("expiration") == seconds
     media = await ben.media(message)
-    assert media.view_once is bool({"view_once", "phone_only"} & details.keys())
+    assert media.view_once is any(wrapper in (V2, EXTENSION) for wrapper in wrappers)
     assert media.is_checked
+
+
+@pytest.mark.parametrize(
+    ("kind", "details"),
+    [
+        (MediaKind.VOICE, {"caption": "listen"}),
+        (MediaKind.STICKER, {"caption": "look"}),
+        (MediaKind.IMAGE, {"seconds": 3}),
+        (MediaKind.AUDIO, {"width": 3}),
+        (MediaKind.VOICE, {"thumbnail": b"small"}),
+    ],
+)
+async def test_what_a_kind_does_not_have_is_a_mistake(
+    phones: Pair, kind: MediaKind, details: dict[str, Any]
+) -> None:
+    """Told before anything is sent."""
+    anna, ben = phones
+
+    with pytest.raises(InvalidContentError, match=f"{kind} has no "):
+        await anna.send_media(ben.number, MediaDraft(kind=kind, data=DATA, **details))
+
+    assert len(ben.inbox) == 0
 
 
 async def test_a_file_is_sent_by_its_path(phones: Pair, tmp_path: Path) -> None:
