@@ -6,12 +6,11 @@ place's name. Sounds and stickers show none, so only phones send them.
 
 import hashlib
 import random
+import struct
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any, Final
-
-from PIL import Image
 
 from gateway_contracts import (
     ContactCardToSend,
@@ -40,7 +39,7 @@ EPHEMERAL_SECONDS: Final = 86_400
 VCARD: Final = "BEGIN:VCARD\nVERSION:3.0\nFN:Chaos\nEND:VCARD"
 OPTIONS: Final = ("yes", "no")
 
-PICTURE_KEY, DOCUMENT_KEY = "shared/chaos/picture.jpg", "shared/chaos/document.txt"
+PICTURE_KEY, DOCUMENT_KEY = "shared/chaos/picture.png", "shared/chaos/document.txt"
 _FLAWS: Final = (Flaw.FILE_SHA256, Flaw.FILE_ENC_SHA256, Flaw.MEDIA_KEY, Flaw.DIRECT_PATH)
 _NAMED: Final = {
     "location": ("locationMessage", "name"),
@@ -50,9 +49,15 @@ _NAMED: Final = {
 
 
 def _picture() -> bytes:
-    buffer = BytesIO()
-    Image.linear_gradient("L").resize((64, 48)).convert("RGB").save(buffer, "JPEG")
-    return buffer.getvalue()
+    """Return a grey PNG of 64 by 48 pixels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        checked = name + data
+        return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    head = struct.pack(">IIBBBBB", 64, 48, 8, 0, 0, 0, 0)
+    rows = zlib.compress((b"\0" + bytes(range(64))) * 48)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 FILES: Final = {PICTURE_KEY: _picture(), DOCUMENT_KEY: b"Nothing is lost.\n" * 100}

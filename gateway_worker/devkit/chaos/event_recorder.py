@@ -166,21 +166,8 @@ def seen_in(event: SessionEventEnvelope) -> EventSeen:
     """Return what an event tells the auditor."""
     more: Mapping[str, object]
     match event:
-        case CommandSucceeded(data=data):
-            sent = data.result.message_id if isinstance(data.result, SentInfo) else ""
-            more = {"kind": Kind.SUCCEEDED, "repeated": data.repeated, "message_id": sent}
-        case CommandFailed(data=data) if data.id_conflict:
-            more = {"kind": Kind.CONFLICT, "code": data.error.code.value}
-        case CommandFailed(data=data):
-            more = {
-                "kind": Kind.FAILED,
-                "repeated": data.repeated,
-                "code": data.error.code.value,
-                "message_id": data.message_id or "",
-            }
-        case CommandResolved(data=data):
-            sent = data.result.message_id if isinstance(data.result, SentInfo) else ""
-            more = {"kind": Kind.RESOLVED, "message_id": sent}
+        case CommandSucceeded() | CommandFailed() | CommandResolved():
+            more = _outcome(event)
         case MessageReceived(data=data):
             text = data.content.text if isinstance(data.content, TextContent) else ""
             more = {"kind": Kind.RECEIVED, "message_id": data.message_id, "text": text}
@@ -209,6 +196,25 @@ def seen_in(event: SessionEventEnvelope) -> EventSeen:
         command_id=event.correlationid or "",
         **more,  # type: ignore[arg-type]
     )
+
+
+def _outcome(event: CommandSucceeded | CommandFailed | CommandResolved) -> Mapping[str, object]:
+    """Return what the end of a command tells, or what was found out about it later."""
+    if isinstance(event, CommandFailed):
+        failed = event.data
+        if failed.id_conflict:
+            return {"kind": Kind.CONFLICT, "code": failed.error.code.value}
+        return {
+            "kind": Kind.FAILED,
+            "repeated": failed.repeated,
+            "code": failed.error.code.value,
+            "message_id": failed.message_id or "",
+        }
+    result = event.data.result
+    sent = result.message_id if isinstance(result, SentInfo) else ""
+    if isinstance(event, CommandResolved):
+        return {"kind": Kind.RESOLVED, "message_id": sent}
+    return {"kind": Kind.SUCCEEDED, "repeated": event.data.repeated, "message_id": sent}
 
 
 def _file(event: MediaReady | MediaFailed) -> Mapping[str, object]:
