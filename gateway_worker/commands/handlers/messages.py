@@ -25,6 +25,7 @@ from gateway_worker.commands.handlers.effect import (
     Needs,
     Once,
 )
+from gateway_worker.commands.handlers.forwarded_files import attachment_of
 from gateway_worker.commands.handlers.new_chats import send_unless_held
 from gateway_worker.commands.handlers.targets import Target, find_target
 from gateway_worker.commands.preparation import Preparation
@@ -59,7 +60,9 @@ async def send(context: Context, command: MessageSend) -> Effect:
     content |= shown_of(command.data.content, making)
     if content.get("link_preview", ...) is None:
         del content["link_preview"]
-    if content.pop("media", None) is not None and upload is None:
+    forwarded = await attachment_of(context, session.session_id, named.forwarded)
+    attachment = forwarded if upload is None else upload.attachment
+    if content.pop("media", None) is not None and attachment is None:
         raise UnsupportedError("this file cannot be sent")
     sent = await send_unless_held(
         context,
@@ -72,7 +75,7 @@ async def send(context: Context, command: MessageSend) -> Effect:
             album_id=command.data.album_id,
             content=content,
             quoted=await _quoted(context, session, command.data),
-            attachment=None if upload is None else upload.attachment,
+            attachment=attachment,
             thumbnail=making.preview.thumbnail if making and making.preview else None,
         ),
         command_id=command.id,

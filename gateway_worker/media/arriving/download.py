@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from typing import Final, Protocol
 
+import msgspec
+
 from gateway_contracts import Media, MediaState
 from gateway_worker.host_protocol.media import MediaReference
 from gateway_worker.media.arriving.decryption import Decryption
@@ -81,6 +83,15 @@ class Downloader:
             }
         )
         return media, 0 if known is not None else size
+
+    def place_of(self, session_id: str, row: MediaRow) -> MediaReference:
+        """Return where WhatsApp has a file, with the thumbnail that came with it if it is there.
+
+        Raises:
+            MediaUnavailableError: What is stored of that cannot be read.
+        """
+        found = self._references.open(row.reference, session_id=session_id, media_id=row.media_id)
+        return msgspec.structs.replace(found, thumbnail=row.thumbnail)
 
     async def _fetch(
         self, session_id: str, reference: MediaReference, key: str, content_type: str

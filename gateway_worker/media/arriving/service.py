@@ -30,6 +30,7 @@ from gateway_worker.errors import (
     RetryableError,
     UnsupportedError,
 )
+from gateway_worker.host_protocol.media import MediaReference
 from gateway_worker.media.arriving.download import Downloader
 from gateway_worker.media.arriving.fair_queue import FairQueue
 from gateway_worker.media.arriving.jobs import Job, is_ours
@@ -174,6 +175,17 @@ class ArrivingMedia:
             return await waiter
         finally:
             job.waiters.discard(waiter)
+
+    async def place_of(self, session_id: str, media_id: str) -> MediaReference:
+        """Return where WhatsApp has a file, with the thumbnail that came with it if it is there.
+
+        Raises:
+            MediaUnavailableError: That is not known any more.
+        """
+        row = await self._table.get(session_id, media_id)
+        if row is None:
+            raise MediaUnavailableError("the file is not known, or was deleted because of its age")
+        return self._downloader.place_of(session_id, row)
 
     async def remove(self, session_id: str) -> None:
         """Remove every file of a session that is being deleted. Idempotent.
