@@ -29,6 +29,8 @@ class StatusReason(StrEnum):
     LOGIN_SUCCEEDED = "login_succeeded"
     CONNECTION_LOST = "connection_lost"
     HOST_EXITED = "host_exited"
+    HOST_RENEWED = "host_renewed"
+    """Its process is replaced in a quiet moment: it has kept memory after an upload."""
     WORKER_RESTARTED = "worker_restarted"
     WORKER_DRAINING = "worker_draining"
     LOGGED_OUT_FROM_PHONE = "logged_out_from_phone"

@@ -31,6 +31,8 @@ class Start(Frame, frozen=True, kw_only=True):
         epoch: Under which epoch, likewise.
         orphan_seconds: How long a host whose worker is gone may take to finish a send.
         unreachable_seconds: After so long without a connection the host leaves; 0: it never does.
+        memory_limit_bytes: A host that keeps more than this after an upload leaves; 0: never.
+        memory_rest_seconds: How long after it.
         replay: Only tell what is in the spool, without the library, and leave.
         resume_jid: The device to resume (`user:device@server`); None to pair a new one.
         pair_number: Pair by a code for this number (digits) instead of by QR code.
@@ -60,6 +62,8 @@ class Start(Frame, frozen=True, kw_only=True):
     epoch: int = 0
     orphan_seconds: float = 5.0
     unreachable_seconds: float = 0.0
+    memory_limit_bytes: int = 0
+    memory_rest_seconds: float = 0.0
     replay: bool = False
 
 

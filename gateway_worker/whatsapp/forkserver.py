@@ -379,6 +379,8 @@ def _environment(settings: WhatsAppSettings) -> dict[str, str]:
         "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",
         "GOGC": str(settings.gogc),
+        # After 100 MiB have been uploaded 200 stay otherwise, for hours in a session that is quiet.
+        "GOMEMLIMIT": f"{settings.gomemlimit_mebibytes}MiB",
         # With one, handing over can wait for decrypting: in a flood without limit a killed host
         # loses some messages that it had confirmed, which it does not with two, nor with 300 a
         # second. The second costs half a MiB for every idle session.

@@ -267,6 +267,8 @@ class HostProcesses:
             # Drawn here, for forked processes might all draw the same.
             unreachable_seconds=settings.unreachable_seconds
             * random.uniform(1 - _SPREAD, 1 + _SPREAD),  # noqa: S311 - no secret
+            memory_limit_bytes=settings.memory_limit_mebibytes * 1024 * 1024,
+            memory_rest_seconds=settings.memory_rest_seconds,
             replay=replay,
         )
 

@@ -11,6 +11,12 @@ class WhatsAppSettings(BaseModel):
 
     Attributes:
         gogc: Go's GOGC in every host: less memory below 100, less work above.
+        gomemlimit_mebibytes: Go's GOMEMLIMIT in every host: above it Go collects garbage at once
+            and gives memory back, as after a large file has been uploaded. What a host needs all
+            the time has to be below it.
+        memory_limit_mebibytes: A host that uses more than this some time after an upload is
+            replaced in a quiet moment; 0: never.
+        memory_rest_seconds: How long after the upload that is.
         malloc_arenas: glibc's MALLOC_ARENA_MAX in every host.
         start_timeout_seconds: For the fork server to import everything.
         launch_timeout_seconds: For one fork.
@@ -38,6 +44,9 @@ class WhatsAppSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     gogc: int = Field(75, ge=5, le=1000)
+    gomemlimit_mebibytes: int = Field(48, ge=16, le=4096)
+    memory_limit_mebibytes: int = Field(96, ge=0)
+    memory_rest_seconds: float = Field(60.0, ge=0)
     malloc_arenas: int = Field(1, ge=1, le=64)
     start_timeout_seconds: float = Field(60.0, gt=0)
     launch_timeout_seconds: float = Field(10.0, gt=0)

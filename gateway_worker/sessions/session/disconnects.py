@@ -48,6 +48,7 @@ _LINK_ENDINGS: dict[str, tuple[SessionState, StatusReason]] = {
     "store_unreachable": (SessionState.RECONNECTING, StatusReason.CONNECTION_LOST),
     "unreachable": (SessionState.RECONNECTING, StatusReason.PROXY_UNREACHABLE),
     "silent": (SessionState.RECONNECTING, StatusReason.SILENT),
+    "memory_kept": (SessionState.RECONNECTING, StatusReason.HOST_RENEWED),
     "library_stopped": (SessionState.RECONNECTING, StatusReason.LIBRARY_STOPPED),
 }
 

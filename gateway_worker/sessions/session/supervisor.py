@@ -34,6 +34,10 @@ _URGENT_SECONDS = 60.0
 stops it may come with every login."""
 
 
+_WITHOUT_PAUSE = frozenset({StatusReason.LIBRARY_STOPPED, StatusReason.HOST_RENEWED})
+"""Why hosts leave that could go on at once."""
+
+
 class HostSupervisor:
     """One session's host, over all its lives.
 
@@ -211,7 +215,7 @@ class HostSupervisor:
 
     def _is_urgent(self, ending: Disconnect | None) -> bool:
         """Whether the next host is to start at once; not if that has been tried too often."""
-        if ending is None or ending.reason is not StatusReason.LIBRARY_STOPPED:
+        if ending is None or ending.reason not in _WITHOUT_PAUSE:
             return False
         now = time.monotonic()
         self._urgent = [at for at in self._urgent if now - at < _URGENT_SECONDS] + [now]

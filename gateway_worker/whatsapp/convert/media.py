@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -126,6 +127,18 @@ def attached(attachment: Attachment | None, *names: str) -> dict[str, Any]:
         "mimetype": attachment.mime_type,
         **{_FIELDS.get(name, name): getattr(attachment, name) for name in names},
     }
+
+
+def outlined(media: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return the fields that tell of a file in what a reply shows of its message.
+
+    Not where it is: whoever gets the reply has the message, or does not get the file this way.
+
+    Args:
+        media: As the contract's `Media` has it.
+        names: Which of its measures are told there: `seconds`, `width`, `height`.
+    """
+    return {"mimetype": media.get("mime_type"), **{name: media.get(name) for name in names}}
 
 
 def wrapped(library: Any, wrapper: str, **content: Any) -> Any:

@@ -58,6 +58,7 @@ class Commands:
         send: Sends a frame to the worker; safe from every thread.
         unlinked: Called after the device was unlinked.
         cut: Cuts the library's connection, which it then makes anew.
+        transferred: Called, on any thread, when a transfer has ended.
     """
 
     def __init__(
@@ -68,12 +69,14 @@ class Commands:
         send: Callable[[FromHost], None],
         unlinked: Callable[[], None],
         cut: Callable[[], object],
+        transferred: Callable[[], None] = lambda: None,
     ) -> None:
         self._library = library
         self._sender = sender
         self._send = send
         self._unlinked = unlinked
         self._cut = cut
+        self._transferred = transferred
         self._tools = Tools(library=library, sender=sender)
         self._cut_when_late: set[int] = set()
         self._is_closed = False
@@ -129,6 +132,11 @@ class Commands:
     def is_idle(self) -> bool:
         """Whether no request runs or waits that a connection to WhatsApp would end."""
         return self._ordered.is_idle and self._queries.is_idle
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether no request runs or waits at all."""
+        return all(lane.is_idle for lane in self._lanes)
 
     def close(self) -> None:
         """Begin nothing more, and tell what waits that the connection ends; what runs goes on.
@@ -219,6 +227,8 @@ class Commands:
             is_once = request.call.effect is Effect.ONCE
             kind = FailureKind.UNCERTAIN if is_once else FailureKind.TIMED_OUT
             failure = Failure(kind=kind, detail=type(error).__name__)
+        if request.call.lane is HostLane.TRANSFER:
+            self._transferred()
         self._cut_when_late.discard(request.request)
         if request.request in self._abandoned:  # it has had its answer
             self._abandoned.discard(request.request)

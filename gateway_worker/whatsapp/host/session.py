@@ -56,6 +56,7 @@ from gateway_worker.whatsapp.host.library_callbacks import (
 )
 from gateway_worker.whatsapp.host.library_events import link_news
 from gateway_worker.whatsapp.host.library_run import ANSWER_SECONDS, LibraryRun
+from gateway_worker.whatsapp.host.memory_watch import MemoryWatch
 from gateway_worker.whatsapp.host.native import Callbacks, Library, log_of, parse_device
 from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.ratchet_rollback import RatchetRollback
@@ -131,6 +132,12 @@ class HostSession:
             send=self._send,
             unlinked=self._leave_soon,
             cut=cut_connections,
+            transferred=self._note_transfer,
+        )
+        self._memory_watch = MemoryWatch(
+            limit_bytes=start.memory_limit_bytes,
+            rest_seconds=start.memory_rest_seconds,
+            measure=lambda: pss_bytes(os.getpid()),
         )
         self._qr_codes = 0
         self._known = False
@@ -206,6 +213,7 @@ class HostSession:
             while self._host_signals:
                 self._on_host_signal(self._host_signals.popleft())
             self._leave_if_unreachable()
+            self._leave_if_memory_is_kept()
             if self._known:  # else the client cannot be asked yet whose a LID is
                 self._spool_sender.send_waiting()
             self._settle_keys()
@@ -227,6 +235,10 @@ class HostSession:
     def _send(self, frame: FromHost) -> None:
         self._channel.send(frame)
 
+    def _note_transfer(self) -> None:
+        self._memory_watch.transferred(time.monotonic())
+        self._wake()
+
     def _leave_soon(self) -> None:
         self._tell(LibraryReturned(error=""))
 
@@ -244,7 +256,11 @@ class HostSession:
     def _wait_milliseconds(self) -> int:
         now = time.monotonic()
         if self._leaving is None:
-            looks = (self._disconnect_timer.seconds_to_look(now), self._seconds_to_settle())
+            looks = (
+                self._disconnect_timer.seconds_to_look(now),
+                self._memory_watch.seconds_to_look(now),
+                self._seconds_to_settle(),
+            )
             return int(1000 * min(LONGEST_WAIT_SECONDS, *looks)) + 1
         if now >= self._earliest and not self._spool.pending:
             return int(QUIET_CHECK_SECONDS * 1000)
@@ -293,6 +309,17 @@ class HostSession:
         ):
             reason = "silent" if self._is_silent else "unreachable"
             self._send(Ended(reason=reason, detail="WhatsApp was unavailable for too long"))
+            self._leave()
+
+    def _leave_if_memory_is_kept(self) -> None:
+        """Leave to another host, in a moment in which nothing is under way."""
+        if self._leaving is not None:
+            return
+        is_busy = not (self._commands.is_at_rest and self._is_quiet(time.monotonic()))
+        if self._memory_watch.has_kept_too_much(
+            time.monotonic(), is_busy=is_busy or bool(self._spool.pending)
+        ):
+            self._send(Ended(reason="memory_kept", detail="its process has kept too much memory"))
             self._leave()
 
     def _leave_unlinked(self) -> None:

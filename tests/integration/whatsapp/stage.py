@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from gateway_contracts.commands import PairByCode, PairByQr
 from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.host_protocol.media import MediaReference
 from gateway_worker.host_protocol.signals import Exited, QrCode, Up
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
@@ -41,6 +42,7 @@ class Account:
 
     Attributes:
         events: What all hosts of this session told, in order.
+        references: Where the files are that came with it.
         acknowledging: Whether what arrives is acknowledged at once.
         taken: How far `next` has come among arrivals (True) and among everything else.
     """
@@ -51,6 +53,7 @@ class Account:
     phone: Phone
     jid: str | None = None
     events: list[Seen] = field(default_factory=list)
+    references: list[MediaReference] = field(default_factory=list)
     acknowledging: bool = True
     taken: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
     running: HostProcess | None = None
@@ -135,6 +138,8 @@ class Account:
     async def _listen(self, event: HostEvent) -> None:
         if self.acknowledging and isinstance(event, Event) and event.last:
             self.host.acknowledge(event.record)
+        if isinstance(event, Event) and event.media is not None:
+            self.references.append(event.media)
         async with self._changed:
             self.events.append(seen(event))
             self._changed.notify_all()

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from google.protobuf.json_format import MessageToDict, ParseDict
 from pydantic import BaseModel, TypeAdapter
@@ -146,6 +147,26 @@ def test_what_arrives(case: Case) -> None:
     TypeAdapter(Content).validate_python(found.content)
 
 
+@each(*(one for one in ALONE if one.arrives and COMPOSED[one.kind].quote is not None))
+def test_what_a_reply_shows(case: Case) -> None:
+    """The same kind, and of a file what it is, without what it takes to read it."""
+    quote = COMPOSED[case.kind].quote
+    assert quote is not None
+    given = msgspec.json.decode(msgspec.json.encode(case.contract))
+
+    shown = quote(given, Composing(library=e2e))
+
+    found = said(shown, PEOPLE)
+    assert found is not None
+    assert found.content["kind"] == case.kind
+    assert found.media is None
+    if case.has_media:
+        told = ("caption", "file_name", "animated", "gif", "video_note")
+        assert {name: found.content.get(name) for name in told} == {
+            name: case.contract.get(name) for name in told
+        }
+
+
 @each(*CASES)
 def test_simulated_phones_know_every_kind(case: Case) -> None:
     """None is shown as something else, or not at all."""
@@ -183,6 +204,12 @@ def test_nothing_is_sent_without_its_file(case: Case) -> None:
     """A message that shows a file that is nowhere is worse than none."""
     with pytest.raises(RecipientError):
         composed(dataclasses.replace(case, attachment=None))
+
+
+@each(*(one for one in CASES if one.attachment is not None))
+def test_a_reply_shows_what_a_file_is(case: Case) -> None:
+    """Every kind that has one can be answered."""
+    assert COMPOSED[case.kind].quote is not None
 
 
 @each(*(one for one in CASES if one.attachment is not None))

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from gateway_worker.host_protocol.media import MediaType
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
-from gateway_worker.whatsapp.convert.media import attached, file_of
+from gateway_worker.whatsapp.convert.media import attached, file_of, outlined
 from gateway_worker.whatsapp.convert.people import People
 
 
@@ -14,10 +14,16 @@ def _compose(_content: Content, composing: Composing) -> Any:
     return library.Message(audioMessage=sound)
 
 
+def _quote(content: Content, composing: Composing) -> Any:
+    library = composing.library
+    sound = library.AudioMessage(**outlined(content["media"], "seconds"))
+    return library.Message(audioMessage=sound)
+
+
 def _convert(value: Any, _people: People) -> Converted:
     file = file_of(value, MediaType.AUDIO)
     content = {"kind": "audio", "media": file.told}
     return Converted(content=content, is_partial=file.is_partial, media=file.reference)
 
 
-KIND: Final = Kind(name="audio", compose=_compose, fields={"audioMessage": _convert})
+KIND: Final = Kind(name="audio", compose=_compose, quote=_quote, fields={"audioMessage": _convert})

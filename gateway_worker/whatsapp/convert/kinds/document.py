@@ -5,7 +5,7 @@ from typing import Any, Final
 from gateway_worker.host_protocol.media import MediaType
 from gateway_worker.whatsapp.convert.captions import caption_of
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
-from gateway_worker.whatsapp.convert.media import attached, file_of, wrapped
+from gateway_worker.whatsapp.convert.media import attached, file_of, outlined, wrapped
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.texts import short
 
@@ -26,6 +26,14 @@ def _compose(content: Content, composing: Composing) -> Any:
     return library.Message(documentMessage=document)
 
 
+def _quote(content: Content, composing: Composing) -> Any:
+    library, name = composing.library, content.get("file_name")
+    document = library.DocumentMessage(
+        **outlined(content["media"]), fileName=name, title=name, caption=content.get("caption")
+    )
+    return library.Message(documentMessage=document)
+
+
 def _convert(value: Any, people: People) -> Converted:
     file = file_of(value, MediaType.DOCUMENT)
     caption, is_whole = caption_of(value, people)
@@ -38,4 +46,6 @@ def _convert(value: Any, people: People) -> Converted:
     )
 
 
-KIND: Final = Kind(name="document", compose=_compose, fields={"documentMessage": _convert})
+KIND: Final = Kind(
+    name="document", compose=_compose, quote=_quote, fields={"documentMessage": _convert}
+)

@@ -5,7 +5,7 @@ from typing import Any, Final
 from gateway_worker.host_protocol.media import MediaType
 from gateway_worker.whatsapp.convert.captions import caption_of
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
-from gateway_worker.whatsapp.convert.media import attached, file_of, wrapped
+from gateway_worker.whatsapp.convert.media import attached, file_of, outlined, wrapped
 from gateway_worker.whatsapp.convert.people import People
 
 
@@ -22,6 +22,12 @@ def _compose(content: Content, composing: Composing) -> Any:
     return library.Message(imageMessage=image)
 
 
+def _quote(content: Content, composing: Composing) -> Any:
+    library, outline = composing.library, outlined(content["media"], "width", "height")
+    image = library.ImageMessage(**outline, caption=content.get("caption"))
+    return library.Message(imageMessage=image)
+
+
 def _convert(value: Any, people: People) -> Converted:
     file = file_of(value, MediaType.IMAGE)
     caption, is_whole = caption_of(value, people)
@@ -32,4 +38,4 @@ def _convert(value: Any, people: People) -> Converted:
     )
 
 
-KIND: Final = Kind(name="image", compose=_compose, fields={"imageMessage": _convert})
+KIND: Final = Kind(name="image", compose=_compose, quote=_quote, fields={"imageMessage": _convert})

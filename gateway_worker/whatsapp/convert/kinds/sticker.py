@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from gateway_worker.host_protocol.media import MediaType
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
-from gateway_worker.whatsapp.convert.media import attached, file_of
+from gateway_worker.whatsapp.convert.media import attached, file_of, outlined
 from gateway_worker.whatsapp.convert.people import People
 
 
@@ -18,6 +18,12 @@ def _compose(_content: Content, composing: Composing) -> Any:
     return library.Message(stickerMessage=sticker)
 
 
+def _quote(content: Content, composing: Composing) -> Any:
+    library, outline = composing.library, outlined(content["media"], "width", "height")
+    sticker = library.StickerMessage(**outline, isAnimated=content.get("animated") or None)
+    return library.Message(stickerMessage=sticker)
+
+
 def _convert(value: Any, _people: People) -> Converted:
     file = file_of(value, MediaType.IMAGE)
     is_animated = value.isAnimated or value.isLottie
@@ -25,4 +31,6 @@ def _convert(value: Any, _people: People) -> Converted:
     return Converted(content=content, is_partial=file.is_partial, media=file.reference)
 
 
-KIND: Final = Kind(name="sticker", compose=_compose, fields={"stickerMessage": _convert})
+KIND: Final = Kind(
+    name="sticker", compose=_compose, quote=_quote, fields={"stickerMessage": _convert}
+)

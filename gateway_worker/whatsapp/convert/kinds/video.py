@@ -5,7 +5,7 @@ from typing import Any, Final
 from gateway_worker.host_protocol.media import MediaType
 from gateway_worker.whatsapp.convert.captions import caption_of
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
-from gateway_worker.whatsapp.convert.media import attached, file_of, wrapped
+from gateway_worker.whatsapp.convert.media import attached, file_of, outlined, wrapped
 from gateway_worker.whatsapp.convert.people import People
 
 
@@ -21,6 +21,15 @@ def _compose(content: Content, composing: Composing) -> Any:
     if is_view_once:
         return wrapped(library, "viewOnceMessageV2", videoMessage=video)
     return library.Message(videoMessage=video)
+
+
+def _quote(content: Content, composing: Composing) -> Any:
+    library, outline = composing.library, outlined(content["media"], "seconds", "width", "height")
+    video = library.VideoMessage(
+        **outline, caption=content.get("caption"), gifPlayback=content.get("gif") or None
+    )
+    field = "ptvMessage" if content.get("video_note") else "videoMessage"
+    return library.Message(**{field: video})
 
 
 def _video(value: Any, people: People) -> Converted:
@@ -47,5 +56,8 @@ def _convert(value: Any, people: People, *, is_note: bool) -> Converted:
 
 
 KIND: Final = Kind(
-    name="video", compose=_compose, fields={"videoMessage": _video, "ptvMessage": _note}
+    name="video",
+    compose=_compose,
+    quote=_quote,
+    fields={"videoMessage": _video, "ptvMessage": _note},
 )

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from gateway_worker.host_protocol.media import MediaType
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
-from gateway_worker.whatsapp.convert.media import attached, file_of, wrapped
+from gateway_worker.whatsapp.convert.media import attached, file_of, outlined, wrapped
 from gateway_worker.whatsapp.convert.people import People
 
 _OPUS: Final = "audio/ogg; codecs=opus"
@@ -24,10 +24,18 @@ def _compose(content: Content, composing: Composing) -> Any:
     return library.Message(audioMessage=voice)
 
 
+def _quote(content: Content, composing: Composing) -> Any:
+    library = composing.library
+    voice = library.AudioMessage(**outlined(content["media"], "seconds"), PTT=True)
+    return library.Message(audioMessage=voice)
+
+
 def _convert(value: Any, _people: People) -> Converted:
     file = file_of(value, MediaType.AUDIO)
     content = {"kind": "voice", "media": file.told, "view_once": value.viewOnce}
     return Converted(content=content, is_partial=file.is_partial, media=file.reference)
 
 
-KIND: Final = Kind(name="voice", compose=_compose, fields={"audioMessage.PTT": _convert})
+KIND: Final = Kind(
+    name="voice", compose=_compose, quote=_quote, fields={"audioMessage.PTT": _convert}
+)

@@ -78,6 +78,25 @@ async def test_a_library_that_has_stopped_gets_its_next_host_at_once(tmp_path: P
     await harness.end()
 
 
+async def test_a_host_that_has_kept_memory_is_replaced_at_once(tmp_path: Path) -> None:
+    """It left in a quiet moment, which is not to become a long one; and it is no failure."""
+    harness = SessionHarness(tmp_path, LIMITS_WITH_LONG_PAUSES)
+    await harness.begin()
+    host = harness.launcher.hosts[-1]
+    host.runs = False
+
+    await host._listener(Ended(reason="memory_kept", detail="its process has kept memory"))
+    await host._listener(Exited(expected=False, detail="it left"))
+    await eventually(lambda: len(harness.launcher.hosts) == 2)
+    await harness.connected()
+
+    events = [event for change in harness.database.changes for event in change.events]
+    reasons = [event.data.reason for event in events if isinstance(event, SessionStatus)]
+    assert reasons == [StatusReason.HOST_RENEWED, StatusReason.LOGIN_SUCCEEDED]
+    assert (harness.observer.exits, harness.observer.restarts) == ([True], 0)
+    await harness.end()
+
+
 async def test_a_host_that_was_killed_has(harness: SessionHarness) -> None:
     """And is started again."""
     harness.launcher.hosts[0].kill()
