@@ -135,6 +135,7 @@ class SendMessage(Method[Sent], frozen=True, kw_only=True, tag="message.send"):
         mentions: JIDs or phone numbers (digits).
         quoted: The message that it answers.
         attachment: Of a content with a file, that file.
+        disappearing_seconds: After how long it disappears; None: it stays.
         album_id: The message of the album that it is a part of.
         thumbnail: Of a text with a link's preview, the preview's picture: a small JPEG.
         mentions_all: Whether everybody in the group is named.
@@ -151,6 +152,7 @@ class SendMessage(Method[Sent], frozen=True, kw_only=True, tag="message.send"):
     mentions: tuple[str, ...] = ()
     quoted: Quote | None = None
     attachment: Attachment | None = None
+    disappearing_seconds: int | None = None
     album_id: str | None = None
     thumbnail: bytes | None = None
     mentions_all: bool = False

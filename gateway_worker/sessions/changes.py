@@ -102,6 +102,15 @@ class ReceiptRow:
     session is executing, whose message it may be."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerRow:
+    """What a chat is set to: after how long its messages disappear; 0: they stay."""
+
+    chat: str
+    seconds: int
+    set_at: datetime
+
+
 class CommandState(StrEnum):
     """Where a command stands in the inbox."""
 
@@ -173,6 +182,7 @@ class Change:
         media: The file that came with the message.
         media_update: What became of a file. If it is there already, or its row is gone, nothing of
             the step is written.
+        timer: What a chat is set to; written if this is the latest word of it.
         delete: Remove the session's rows in every table, after the events are in the outbox.
         transfer: Give the session away after all of that, in the same transaction: its new owner
             has it with the next epoch and publishes what is still unpublished, these events too.
@@ -189,6 +199,7 @@ class Change:
     receipt: ReceiptRow | None = None
     media: MediaRow | None = None
     media_update: MediaUpdate | None = None
+    timer: TimerRow | None = None
     delete: bool = field(default=False)
     transfer: Transfer | None = None
 

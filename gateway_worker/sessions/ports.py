@@ -16,6 +16,7 @@ from gateway_worker.sessions.changes import (
     DesiredState,
     MessageRow,
     Reachout,
+    TimerRow,
 )
 
 
@@ -178,6 +179,10 @@ class SessionStore(Protocol):
 
 class MessageStore(Protocol):
     """Look-ups in the history."""
+
+    async def timers(self, session_id: str) -> Sequence[TimerRow]:
+        """Return what each chat of a session is set to, as far as anything was ever said of it."""
+        ...
 
     async def find(
         self, session_id: str, *, chats: Sequence[str], message_id: str

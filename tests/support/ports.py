@@ -16,7 +16,7 @@ from gateway_worker.commands.forwarding import CommandForwarder
 from gateway_worker.commands.ports import Delivery, Entry, InboxStore, Postponer, Received
 from gateway_worker.host_protocol.methods import Method, R
 from gateway_worker.sessions.build import SessionPorts, Sessions, build_sessions
-from gateway_worker.sessions.changes import Change, Committed, MessageRow
+from gateway_worker.sessions.changes import Change, Committed, MessageRow, TimerRow
 from gateway_worker.sessions.hosting import (
     HostLauncher,
     HostListener,
@@ -168,6 +168,10 @@ class UnaskedPublisher(Postponer, CommandForwarder):
 
 class UnaskedMessages(MessageStore):
     """A history that nobody reads."""
+
+    async def timers(self, session_id: str) -> Sequence[TimerRow]:
+        """Fail."""
+        unasked(self, "timers")
 
     async def find(
         self, session_id: str, *, chats: Sequence[str], message_id: str

@@ -20,7 +20,9 @@ from gateway_worker.commands.handlers.effect import (
 
 __all__ = ["HANDLERS", "Context", "Effect", "Handler", "MessageId", "Needs", "Once", "Retry"]
 
-_SHARED: Final = frozenset({"contents", "effect", "forwarded_files", "new_chats", "targets"})
+_SHARED: Final = frozenset(
+    {"contents", "effect", "forwarded_files", "new_chats", "targets", "timers"}
+)
 """The modules that are no families."""
 
 

@@ -28,6 +28,7 @@ from gateway_worker.commands.handlers.effect import (
 from gateway_worker.commands.handlers.forwarded_files import attachment_of
 from gateway_worker.commands.handlers.new_chats import send_unless_held
 from gateway_worker.commands.handlers.targets import Target, find_target
+from gateway_worker.commands.handlers.timers import disappearing_seconds
 from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.preview_making import PreviewMaking, making_of, shown_of
 from gateway_worker.commands.scheduler import Lane, Order
@@ -73,6 +74,7 @@ async def send(context: Context, command: MessageSend) -> Effect:
             mentions_all=contents.mentions_all(command.data.to, content),
             forwarding_score=_score(command.data),
             album_id=command.data.album_id,
+            disappearing_seconds=await disappearing_seconds(context, session, command.data.to),
             content=content,
             quoted=await _quoted(context, session, command.data),
             attachment=attachment,

@@ -13,6 +13,7 @@ from gateway_worker.host_protocol.envelope import Event
 from gateway_worker.media.arriving.intake import MediaIntake
 from gateway_worker.media.arriving.records import MediaRow
 from gateway_worker.sessions.changes import Change, Committed
+from gateway_worker.sessions.chat_timers import ChatTimers
 from gateway_worker.sessions.inbound.arrivals import arrival, forwarded
 from gateway_worker.sessions.inbound.receipts import ReceiptQueue, SendsInProgress
 from gateway_worker.sessions.inbound.rows import REPEATS, ROWS, change_of
@@ -63,6 +64,7 @@ class InboundRecorder:
         record: Queues a change under the session's epoch.
         sends: The session's sends, for which receipts wait; None if there are none here.
         media: Enters the files that come with messages; without it none are fetched.
+        timers: Told of what chats are set to.
         quarantine: Keeps a change that the database refuses, or raises OSError. May block.
         on_quarantined: Called when one has been kept.
         on_unsupported: Called when a host has told what does not fit the contract.
@@ -78,6 +80,7 @@ class InboundRecorder:
         quarantine: Callable[[Change], None],
         sends: SendsInProgress | None = None,
         media: MediaIntake | None = None,
+        timers: ChatTimers | None = None,
         on_quarantined: Callable[[], None] = lambda: None,
         on_unsupported: Callable[[], None] = lambda: None,
     ) -> None:
@@ -88,6 +91,7 @@ class InboundRecorder:
         self._recent: defaultdict[str, Recent] = defaultdict(lambda: Recent(size=_REMEMBERED))
         self._unfinished: list[asyncio.Future[Committed]] = []
         self._media = media
+        self._timers = timers
         self._quarantine = quarantine
         self._on_quarantined = on_quarantined
         self._on_unsupported = on_unsupported
@@ -137,6 +141,8 @@ class InboundRecorder:
         future = None if key is None else recent.get(key)
         if future is None:
             change = change_of(event, session_id=self._session_id, epoch=self._epoch, media=media)
+            if change.timer is not None and self._timers is not None:
+                self._timers.note(change.timer)
             submit = self._submit if change.receipt is None else self._submit_receipt
             future = submit(change)
             if key is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, get_args
 
 from gateway_contracts import (
+    ChatTimerChanged,
     MessageData,
     MessageReceipt,
     MessageReceived,
@@ -17,7 +18,9 @@ from gateway_contracts import (
 from gateway_contracts.events import Arriving
 from gateway_contracts.events.change import ChangeEvent
 from gateway_worker.media.arriving.records import MediaRow
-from gateway_worker.sessions.changes import Change, Direction, MessageRow, ReceiptRow
+from gateway_worker.sessions.changes import Change, Direction, MessageRow, ReceiptRow, TimerRow
+
+_MOST_SECONDS: Final = 2_147_483_647
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,19 +29,30 @@ class Rows:
 
     message: MessageRow | None = None
     receipt: ReceiptRow | None = None
+    timer: TimerRow | None = None
 
 
 def _received(event: MessageReceived) -> Rows:
-    return Rows(message=_message(event.data, Direction.IN))
+    seconds = event.data.disappearing_seconds
+    return Rows(message=_message(event.data, Direction.IN), timer=_timer(event.data, seconds))
 
 
 def _sent(event: MessageSent) -> Rows:
-    return Rows(message=_message(event.data, Direction.OUT))
+    seconds = event.data.disappearing_seconds
+    return Rows(message=_message(event.data, Direction.OUT), timer=_timer(event.data, seconds))
 
 
 def _changed(event: ChangeEvent) -> Rows:
     direction = Direction.OUT if event.data.from_me else Direction.IN
-    return Rows(message=_message(event.data, direction))
+    seconds = event.data.content.seconds if isinstance(event, ChatTimerChanged) else None
+    return Rows(message=_message(event.data, direction), timer=_timer(event.data, seconds))
+
+
+def _timer(data: MessageData, seconds: int | None) -> TimerRow | None:
+    """Return what a chat is set to, if a message says so; one that stays says nothing of it."""
+    if seconds is None:
+        return None
+    return TimerRow(chat=data.chat, seconds=min(seconds, _MOST_SECONDS), set_at=data.timestamp)
 
 
 def _message(data: MessageData, direction: Direction) -> MessageRow:
@@ -114,6 +128,7 @@ def change_of(
         message=rows.message,
         receipt=rows.receipt,
         media=media,
+        timer=rows.timer,
     )
 
 

@@ -7,6 +7,7 @@ from gateway_worker.media.arriving.intake import MediaIntake
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.changes import source_of
+from gateway_worker.sessions.chat_timers import ChatTimers
 from gateway_worker.sessions.hosting import HostLauncher, HostSpec
 from gateway_worker.sessions.inbound.quarantine import Quarantine, QuarantineCount
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
@@ -116,7 +117,8 @@ class SessionFactory:
         supervisor = self._supervisor(row, machine, store)
         quarantine = Quarantine(store.directory)
         sends = SendsInProgress(remembered=self.limits.remembered_sends)
-        inbound = self._inbound(row, machine, quarantine, sends)
+        timers = ChatTimers()
+        inbound = self._inbound(row, machine, quarantine, sends, timers)
         host_events = HostEventHandler(
             session_id=row.session_id,
             machine=machine,
@@ -135,6 +137,7 @@ class SessionFactory:
             quiescer=self._quiescer(row, machine, supervisor, host_events, store),
             sends=sends,
             reachout=self._reachout(row, machine),
+            timers=timers,
             inbound=inbound,
             quarantine_retry=QuarantineRetry(
                 session_id=row.session_id,
@@ -195,6 +198,7 @@ class SessionFactory:
         machine: SessionStateMachine,
         quarantine: Quarantine,
         sends: SendsInProgress,
+        timers: ChatTimers,
     ) -> InboundRecorder:
         return InboundRecorder(
             session_id=row.session_id,
@@ -204,6 +208,7 @@ class SessionFactory:
             quarantine=quarantine.keep,
             sends=sends,
             media=self.media,
+            timers=timers,
             on_quarantined=self.quarantined.note,
             on_unsupported=self.observer.arrival_unsupported,
         )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gateway_worker.sessions.chat_timers import ChatTimers
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
 from gateway_worker.sessions.inbound.recording import InboundRecorder
@@ -25,6 +26,7 @@ class SessionParts:
         quiescer: Gets it ready to leave.
         sends: Those that are executing.
         reachout: Whether new chats may be begun.
+        timers: When the messages of its chats disappear.
         inbound: Records what arrives, here or at a former owner.
         quarantine_retry: Records again those of its arrivals that the database has refused.
     """
@@ -36,5 +38,6 @@ class SessionParts:
     quiescer: Quiescer
     sends: SendsInProgress
     reachout: ReachoutHold
+    timers: ChatTimers
     inbound: InboundRecorder
     quarantine_retry: QuarantineRetry

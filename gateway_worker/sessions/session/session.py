@@ -59,6 +59,7 @@ class Session:
         pending: The markers that its commands wait for, after it came from another worker.
         sends: Those that are executing.
         reachout: Whether new chats may be begun.
+        timers: When the messages of its chats disappear.
         quarantine_retry: Records again those of its arrivals that the database has refused.
     """
 
@@ -92,6 +93,7 @@ class Session:
         self.pending = row.pending
         self.sends = parts.sends
         self.reachout = parts.reachout
+        self.timers = parts.timers
         self.quarantine_retry = parts.quarantine_retry
         self._machine.when_fenced(self._on_fenced)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
-from gateway_worker.sessions.changes import Direction, MessageRow
+from gateway_worker.sessions.changes import Direction, MessageRow, TimerRow
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.documents import read_content
 
@@ -31,6 +31,8 @@ FIND = text("""
 """)
 """An edit counts if the message's own writer has made it; nothing comes after a deletion."""
 
+TIMERS = text("SELECT chat, seconds, set_at FROM chat_timers WHERE session_id = :session_id")
+
 
 KNOWS = text("""
     SELECT EXISTS (SELECT FROM chats WHERE session_id = :session_id AND chat = ANY(:chats))
@@ -46,6 +48,13 @@ class PostgresMessageStore:
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
+
+    async def timers(self, session_id: str) -> Sequence[TimerRow]:
+        """Return what each chat of a session is set to. Raises `DependencyError`."""
+        async with self._database.statement("reading timers") as connection:
+            found = await connection.execute(TIMERS, {"session_id": session_id})
+            rows = found.all()
+        return [TimerRow(chat=row.chat, seconds=row.seconds, set_at=row.set_at) for row in rows]
 
     async def find(
         self, session_id: str, *, chats: Sequence[str], message_id: str

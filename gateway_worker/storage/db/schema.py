@@ -211,6 +211,16 @@ chats = Table(
     Column("chat", Text, primary_key=True),
 )
 
+# What chats are set to: after how long their messages disappear; 0: they stay.
+chat_timers = Table(
+    "chat_timers",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("chat", Text, primary_key=True),
+    Column("seconds", Integer, nullable=False),
+    Column("set_at", DateTime(timezone=True), nullable=False),
+)
+
 receipts = Table(
     "receipts",
     metadata,

@@ -65,6 +65,8 @@ def _context(call: SendMessage) -> ContextInfo | None:
     context = ContextInfo(mentionedJID=[recipient(one) for one in call.mentions])
     if call.mentions_all:
         context.nonJIDMentions = _EVERYBODY
+    if call.disappearing_seconds:
+        context.expiration = call.disappearing_seconds
     if call.forwarding_score is not None:
         context.isForwarded, context.forwardingScore = True, call.forwarding_score
     if (quoted := call.quoted) is not None:

@@ -218,6 +218,7 @@ DELETE_ROWS = """
     ),
     gone_copies AS (DELETE FROM snapshots USING owned WHERE session_id = owned.id),
     gone_media AS (DELETE FROM media USING owned WHERE session_id = owned.id),
+    gone_timers AS (DELETE FROM chat_timers USING owned WHERE session_id = owned.id),
     gone_messages AS (DELETE FROM messages USING owned WHERE session_id = owned.id),
     gone_chats AS (DELETE FROM chats USING owned WHERE session_id = owned.id),
     gone_receipts AS (DELETE FROM receipts USING owned WHERE session_id = owned.id),

@@ -25,6 +25,7 @@ from gateway_worker.storage.db.changes.columns import (
 )
 from gateway_worker.storage.db.changes.resolving import proof_id, resolve, stored_proof
 from gateway_worker.storage.db.changes.steps import NOBODY, Sender, Step, live, segments
+from gateway_worker.storage.db.changes.timers import write_timers
 from gateway_worker.storage.db.changes.votes import name_votes
 from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
 from gateway_worker.storage.db.leases import LOCK_ROOM
@@ -147,6 +148,7 @@ class PostgresChangeStore:
         await self._take_up(connection, steps)
         await self._write_media(connection, steps)
         await resolve(connection, live(steps), worker_id=self._worker_id)
+        await write_timers(connection, live(steps))
         await self._write_events(connection, steps, sessions)
         await self._delete(connection, steps)
         await self._transfer(connection, steps)
