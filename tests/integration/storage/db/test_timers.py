@@ -23,7 +23,7 @@ async def timers(database: Database) -> dict[str, int]:
 
 
 async def test_the_latest_word_stays(database: Database, changes: PostgresChangeStore) -> None:
-    """Of a batch, of several, and whatever order they come in; nothing is said of other sessions."""
+    """Of a batch, of several, in whatever order; nothing is said of other sessions."""
     await changes.commit(
         [
             setting(1, 60, minutes=2),
