@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import TypeAdapter
 
@@ -10,6 +10,7 @@ from gateway_contracts import (
     Content,
     ContentToSend,
     EditContent,
+    EditToSend,
     ForwardToSend,
     PollContent,
     PollVoteToSend,
@@ -17,14 +18,22 @@ from gateway_contracts import (
     TextContent,
 )
 from gateway_contracts.content import SENDABLE_KINDS
+from gateway_contracts.events.change import ChangeEvent
 from gateway_worker.commands.handlers.targets import Target
-from gateway_worker.errors import InvalidCommandError
+from gateway_worker.errors import InvalidCommandError, UnsupportedError
 from gateway_worker.sessions.changes import MessageRow
 
 _ARRIVING: Final[TypeAdapter[Content]] = TypeAdapter(Content)
 _GROUP: Final = "@g.us"
 _MOST_QUOTED: Final = 65_536
 """How long the JSON of a content may be that a reply repeats."""
+_EDITED: Final = frozenset({"text", "image", "video", "document"})
+"""Kinds with a text or caption that can be replaced."""
+_CHANGES: Final = frozenset(
+    model.model_fields["data"].annotation.model_fields["content"].annotation
+    for model in get_args(ChangeEvent)
+)
+"""The contents that are events of their own."""
 _NOT_FORWARDED: Final = frozenset({"poll"})
 """Kinds that WhatsApp's apps do not forward either: votes belong to one chat."""
 
@@ -119,15 +128,34 @@ def mentions_all(to: str, content: dict[str, Any]) -> bool:
     return is_asked
 
 
-def check_vote(content: ContentToSend, target: Target) -> None:
-    """Refuse a vote for what is no option of the poll, as far as the history has the poll.
+def check_target(content: ContentToSend, target: Target) -> None:
+    """Refuse what cannot be about a message, as far as the history has that message.
 
     Raises:
-        InvalidCommandError: It is not, or the message is no poll.
+        InvalidCommandError: A vote for what is no option, or in what is no poll.
+        UnsupportedError: WhatsApp knows no such thing about a message of this kind.
     """
-    if not isinstance(content, PollVoteToSend) or target.row is None:
+    if target.row is None:
         return
-    poll = target.row.content
+    stored = target.row.content
+    check_shown(stored)
+    if isinstance(content, EditToSend) and stored.kind not in _EDITED:
+        raise UnsupportedError("WhatsApp edits texts and captions only")
+    if isinstance(content, PollVoteToSend):
+        _check_vote(content, stored)
+
+
+def check_shown(content: Content) -> None:
+    """Refuse to point at what is no message of its own in a chat.
+
+    Raises:
+        UnsupportedError: It only changes something.
+    """
+    if type(content) in _CHANGES:
+        raise UnsupportedError("nothing can be about what only changes something else")
+
+
+def _check_vote(content: PollVoteToSend, poll: Content) -> None:
     if not isinstance(poll, PollContent):
         raise InvalidCommandError("the message is no poll", pointer="/data/content/target")
     if not set(content.options) <= set(poll.options):

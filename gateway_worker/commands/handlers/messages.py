@@ -199,6 +199,7 @@ def _to_host(data: MessageSendData, named: _Named) -> dict[str, Any]:
 
     Raises:
         InvalidCommandError: It does not fit the message that it is about.
+        UnsupportedError: There is no such thing about that message.
     """
     if named.forwarded is not None:
         content = named.forwarded.model_dump(mode="json", exclude_none=True)
@@ -207,7 +208,7 @@ def _to_host(data: MessageSendData, named: _Named) -> dict[str, Any]:
         return content
     content = data.content.model_dump(mode="json", exclude_none=True)
     if named.target is not None:
-        contents.check_vote(data.content, named.target)
+        contents.check_target(data.content, named.target)
         content["target"] = {**named.target.fields(), "kind": named.target.kind}
     return content
 
@@ -220,6 +221,8 @@ async def _quoted(context: Context, session: Session, data: MessageSendData) -> 
     if data.reply_to is None:
         return None
     target = await find_target(context, session, data.to, data.reply_to, pointer="/data/reply_to")
+    if target.row is not None:
+        contents.check_shown(target.row.content)
     return Quote(
         message_id=target.message_id,
         participant=target.participant,

@@ -68,8 +68,9 @@ class Talk:
         assert isinstance(sent, SentInfo)
         return sent
 
-    async def shown(self, sent: SentInfo) -> ChatMessage:
+    async def shown(self, sent: object) -> ChatMessage:
         """Return what the other phone shows of what was sent."""
+        assert isinstance(sent, SentInfo)
         return await arrived(self.other, sent.message_id)
 
     async def received(self, message_id: str) -> MessageReceived:
@@ -241,6 +242,32 @@ async def test_a_reply_to_a_place_is_told_with_what_it_quotes(talk: Talk) -> Non
     shown = await talk.shown(await talk.gateway.succeed(again))
     quoted = shown.content["locationMessage"]["contextInfo"]["quotedMessage"]
     assert quoted["locationMessage"]["name"] == "Harbour"
+
+
+async def test_the_parts_of_an_album(talk: Talk) -> None:
+    """They name its frame, both ways."""
+    frame = await talk.send({"kind": "album", "images": 2})
+    place = {"kind": "location", "latitude": 52.5, "longitude": 13.4}
+
+    sent = await talk.gateway.succeed(talk.command(place, album_id=frame.message_id))
+
+    shown = await talk.shown(sent)
+    association = shown.content["messageContextInfo"]["messageAssociation"]
+    assert association["associationType"] == "MEDIA_ALBUM"
+    assert association["parentMessageKey"]["ID"] == frame.message_id
+    theirs = await talk.other.send_content(
+        talk.phone.number,
+        {
+            "locationMessage": {"degreesLatitude": 52.5},
+            "messageContextInfo": {
+                "messageAssociation": {
+                    "associationType": "MEDIA_ALBUM",
+                    "parentMessageKey": {"ID": "3EB0A1"},
+                }
+            },
+        },
+    )
+    assert (await talk.received(theirs)).data.album_id == "3EB0A1"
 
 
 async def test_a_forward(talk: Talk) -> None:

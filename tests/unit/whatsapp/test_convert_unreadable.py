@@ -97,6 +97,17 @@ def test_an_event() -> None:
     assert frame.reason == "undecryptable"
 
 
+def test_what_may_be_viewed_once() -> None:
+    """WhatsApp keeps it from linked devices, and says so in its place."""
+    event = _event(source(Chat=jid("77", LID), Sender=jid("77", LID)))
+    event.IsUnavailable = True
+
+    frame = arrives(undecryptable(event, people=PEOPLE))
+
+    assert frame is not None
+    assert frame.reason == "view_once"
+
+
 def test_an_event_in_a_group_and_one_that_is_none() -> None:
     """The group is the conversation; for an id that does not fit the contract another stands."""
     origin = source(Chat=jid("1203", GROUP), Sender=jid("49"), IsGroup=True)

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy
 from pydantic import TypeAdapter
 
-from gateway_contracts import Content
+from gateway_contracts import Content, TextContent
 from gateway_worker.sessions.changes import Change, Direction
 from gateway_worker.storage.db import Database, PostgresChangeStore, PostgresMessageStore
 from gateway_worker.storage.db.messages import FIND
@@ -96,7 +96,7 @@ async def test_what_a_message_says_now(
         "s", chats=[CHAT], message_id="M1"
     )
 
-    assert found.content.model_dump() == {"kind": "text", "text": "old", "mentions": ()}
+    assert found.content == TextContent(text="old")
     told = None if found.change is None else found.change.model_dump()
     assert (told and told["kind"], told and told.get("text")) == (kind, words)
 
