@@ -1,9 +1,30 @@
-"""What the worker asks the helper process, and what it answers: each one JSON object."""
+"""What the worker asks the helper process, and what it answers: each one JSON object.
+
+A helper may have been taken over by the file that it looks at. What an answer can be is said here,
+and the worker takes nothing else.
+"""
+
+from typing import Annotated, Final
 
 import msgspec
 
-MAX_ANSWER_BYTES = 256 * 1024
+MAX_ANSWER_BYTES: Final = 256 * 1024
 """A thumbnail, a page's description, and room."""
+THUMBNAIL_BYTES: Final = 32 * 1024
+WAVEFORM_VALUES: Final = 64
+MAX_TITLE: Final = 300
+MAX_DESCRIPTION: Final = 600
+MAX_PICTURE_URL: Final = 2_048
+
+_Count = Annotated[int, msgspec.Meta(ge=1, le=1 << 30)]
+_MimeType = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=127, pattern=r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; codecs=opus)?$"
+    ),
+]
+_Waveform = Annotated[bytes, msgspec.Meta(max_length=WAVEFORM_VALUES)]
+_Thumbnail = Annotated[bytes, msgspec.Meta(max_length=THUMBNAIL_BYTES)]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,13 +78,13 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, tag="found"):
         animated: Whether a sticker moves.
     """
 
-    mime_type: str
+    mime_type: _MimeType
     converted: bool = False
-    seconds: int | None = None
-    width: int | None = None
-    height: int | None = None
-    waveform: bytes | None = None
-    thumbnail: bytes | None = None
+    seconds: _Count | None = None
+    width: _Count | None = None
+    height: _Count | None = None
+    waveform: _Waveform | None = None
+    thumbnail: _Thumbnail | None = None
     animated: bool = False
 
 
@@ -76,9 +97,9 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, tag="page"):
         image: Where a picture of it is, as it is written there.
     """
 
-    title: str | None
-    description: str | None
-    image: str | None
+    title: Annotated[str, msgspec.Meta(max_length=MAX_TITLE)] | None
+    description: Annotated[str, msgspec.Meta(max_length=MAX_DESCRIPTION)] | None
+    image: Annotated[str, msgspec.Meta(max_length=MAX_PICTURE_URL)] | None
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
@@ -88,7 +109,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
         detail: Why, for a person; nothing of the file's contents.
     """
 
-    detail: str
+    detail: Annotated[str, msgspec.Meta(max_length=200)]
 
 
 class Broken(msgspec.Struct, frozen=True, kw_only=True, tag="broken"):
@@ -98,7 +119,7 @@ class Broken(msgspec.Struct, frozen=True, kw_only=True, tag="broken"):
         detail: The error's class and where it was raised.
     """
 
-    detail: str
+    detail: Annotated[str, msgspec.Meta(max_length=200)]
 
 
 Answer = Found | Page | Refused | Broken

@@ -18,13 +18,12 @@ from PIL import (
 
 from gateway_worker.media.inspection.helper.refusal import RefusalError, decoding
 from gateway_worker.media.inspection.helper.types import IMAGES, check, real_type
-from gateway_worker.media.inspection.protocol import OUTPUT, Found, Question
+from gateway_worker.media.inspection.protocol import OUTPUT, THUMBNAIL_BYTES, Found, Question
 
 _AS_THEY_ARE: Final = {"image/jpeg": "JPEG", "image/png": "PNG"}
 """What every client of WhatsApp shows."""
 _ORIENTATION: Final = 0x0112
 THUMBNAIL_SIDE: Final = 240
-THUMBNAIL_BYTES: Final = 32 * 1024
 _QUALITIES: Final = (75, 60, 40, 20)
 _QUALITY: Final = 90
 _FORMATS: Final = tuple(

@@ -5,11 +5,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 
-from gateway_worker.media.inspection.protocol import Page, Question
+from gateway_worker.media.inspection.protocol import (
+    MAX_DESCRIPTION,
+    MAX_PICTURE_URL,
+    MAX_TITLE,
+    Page,
+    Question,
+)
 
-MAX_TITLE: Final = 300
-MAX_DESCRIPTION: Final = 600
-_MAX_IMAGE: Final = 2_048
 _CHARSET: Final = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
 _DECLARED_WITHIN: Final = 4_096
 _TITLES: Final = ("og:title", "twitter:title", "title")
@@ -36,7 +39,7 @@ def inspect_page(question: Question) -> Page:
     return Page(
         title=head.first(_TITLES, most=MAX_TITLE),
         description=head.first(_DESCRIPTIONS, most=MAX_DESCRIPTION),
-        image=head.first(_IMAGES, most=_MAX_IMAGE),
+        image=head.first(_IMAGES, most=MAX_PICTURE_URL),
     )
 
 

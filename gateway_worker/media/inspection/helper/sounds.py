@@ -13,7 +13,7 @@ from av.container import InputContainer
 from gateway_worker.media.inspection.helper.containers import opened, whole_seconds
 from gateway_worker.media.inspection.helper.refusal import DAMAGED, RefusalError
 from gateway_worker.media.inspection.helper.types import SOUNDS, check, real_type
-from gateway_worker.media.inspection.protocol import OUTPUT, Found, Question
+from gateway_worker.media.inspection.protocol import OUTPUT, WAVEFORM_VALUES, Found, Question
 
 VOICE: Final = "audio/ogg; codecs=opus"
 _AS_THEY_ARE: Final = {
@@ -26,7 +26,6 @@ _AS_THEY_ARE: Final = {
     ("ogg", "opus"): VOICE,
 }
 """By demuxer and codec, what every client of WhatsApp plays."""
-WAVEFORM_VALUES: Final = 64
 _LOUDEST: Final = 100
 _PEAKS_PER_SECOND: Final = 50
 _HEARD_RATE: Final = 8_000
