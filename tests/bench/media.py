@@ -1,15 +1,16 @@
 """One large document out: what it takes of time and memory, and what texts notice of it.
 
+What comes in is measured beside it, in `media_in`.
+
 The raw figure is a program with the library alone, on the same machine: it gets the same document
 from the same object store into a file, and has the library send it.
 """
 
 import asyncio
-import hashlib
 import statistics
 import time
 import urllib.request
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,39 +29,28 @@ from gateway_contracts import (
 )
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.media.uploads import PREFIX
-from gateway_worker.storage.objects import Objects, ObjectsSettings
-from gateway_worker.whatsapp.memory import pss_bytes
+from gateway_worker.storage.objects import Objects
 from tests.bench.harness import MIB, Account, BenchHarness
 from tests.bench.measures import LOG_SECONDS, settled
+from tests.bench.media_in import measure_media_in
+from tests.bench.media_tools import (
+    DOCUMENT_BYTES,
+    Memory,
+    bucket,
+    make_document,
+    percentiles,
+    sizes,
+    watched,
+)
 from tests.bench.raw import RAW, start_ring
 
-DOCUMENT_BYTES: Final = 100 * MIB
 ROUNDS: Final = 3
 AFTER_SECONDS: Final = 60.0
 """So long after the last upload the host's memory is looked at again."""
 ALONE_SECONDS: Final = 5.0
 TEXTS_PER_SECOND: Final = 10.0
-_SAMPLE_SECONDS: Final = 0.05
 _PATIENCE_SECONDS: Final = 300.0
 _MIME: Final = "application/octet-stream"
-
-
-@dataclass(slots=True)
-class Memory:
-    """The most memory that processes have had since `before`, in MiB."""
-
-    before: dict[str, float] = field(default_factory=dict)
-    most: dict[str, float] = field(default_factory=dict)
-
-    def see(self, now: Mapping[str, float]) -> None:
-        """Take a sample."""
-        for name, size in now.items():
-            self.before.setdefault(name, size)
-            self.most[name] = max(size, self.most.get(name, 0.0))
-
-    def extra(self, name: str) -> float:
-        """Return how much more than before it was at most."""
-        return round(self.most[name] - self.before[name], 1)
 
 
 @dataclass(slots=True)
@@ -92,13 +82,14 @@ async def measure_media(harness: BenchHarness) -> dict[str, Any]:
         name="bench-media",
         wanted=("command.#",),
     ) as backend:
-        return {"out": await _measure_out(Bench(harness=harness, backend=backend))}
+        figures = {"out": await _measure_out(Bench(harness=harness, backend=backend))}
+    return figures | await measure_media_in(harness)
 
 
 async def _measure_out(bench: Bench) -> dict[str, Any]:
     harness = bench.harness
     document = harness.directory / "document"
-    await asyncio.to_thread(_make_document, document)
+    await asyncio.to_thread(make_document, document)
     sender, other, third = harness.accounts[:3]
     upload = await _uploaded(bench, sender, document)
     rounds, memory = await _rounds(bench, document, upload)
@@ -113,28 +104,28 @@ async def _measure_out(bench: Bench) -> dict[str, Any]:
         "ratio": round(statistics.median(ours / raw for raw, ours in rounds), 2),
         "worker_extra_mib": memory.extra("worker"),
         "host_extra_mib": memory.extra("host"),
-        "host_after_mib": round(_sizes(harness)["host"] - memory.before["host"], 1),
+        "host_after_mib": round(sizes(harness)["host"] - memory.before["host"], 1),
         "mib": DOCUMENT_BYTES // MIB,
         "rounds": ROUNDS,
         "texts_ms": {
-            "alone": _percentiles(alone.seconds),
-            "beside": _percentiles(beside.seconds),
+            "alone": percentiles(alone.seconds),
+            "beside": percentiles(beside.seconds),
             "p95_ratio": round(_p95(beside.seconds) / _p95(alone.seconds), 2),
-            "alone_added": _percentiles(alone.added),
-            "beside_added": _percentiles(beside.added),
+            "alone_added": percentiles(alone.added),
+            "beside_added": percentiles(beside.added),
         },
     }
 
 
 async def _rounds(
     bench: Bench, document: Path, media_id: str
-) -> tuple[list[tuple[float, float]], "Memory"]:
+) -> tuple[list[tuple[float, float]], Memory]:
     """Send it without the gateway and with it, in turn; returns the seconds of each pair."""
     harness, memory = bench.harness, Memory()
     sender, other = harness.accounts[:2]
     rounds = []
     async with AsyncExitStack() as stack:
-        objects = await stack.enter_async_context(Objects.open(_bucket(harness)))
+        objects = await stack.enter_async_context(Objects.open(bucket(harness)))
         url = await objects.link(PREFIX + media_id, valid_seconds=3600)
         hosts = await start_ring(
             stack, RAW, count=1, directory=harness.directory, sandbox=harness.sandbox
@@ -143,16 +134,9 @@ async def _rounds(
             began = time.monotonic()
             await hosts[0].send_document(other.number, url, document.with_suffix(".raw"))
             between = time.monotonic()
-            await _watched(harness, memory, _send(bench, sender, other, media_id))
+            await watched(harness, memory, _send(bench, sender, other, media_id))
             rounds.append((between - began, time.monotonic() - between))
     return rounds, memory
-
-
-def _make_document(path: Path) -> None:
-    """Write bytes that nothing compresses and that are no known type."""
-    with path.open("wb") as file:
-        for number in range(DOCUMENT_BYTES // MIB):
-            file.write(hashlib.shake_128(number.to_bytes(4, "big")).digest(MIB))
 
 
 async def _uploaded(bench: Bench, account: Account, document: Path) -> str:
@@ -202,19 +186,6 @@ async def _succeed(bench: Bench, account: Account, data: MessageSendData) -> str
     return command.id
 
 
-def _bucket(harness: BenchHarness) -> ObjectsSettings:
-    names = {
-        "endpoint_url": "S3_ENDPOINT_URL",
-        "access_key_id": "S3_ACCESS_KEY_ID",
-        "secret_access_key": "S3_SECRET_ACCESS_KEY",
-        "region": "S3_REGION",
-        "bucket": "S3_BUCKET",
-    }
-    return ObjectsSettings.model_validate(
-        {field: harness.settings[name] for field, name in names.items()}
-    )
-
-
 async def _texts(
     bench: Bench, texts: Texts, account: Account, to: Account, *, until: Awaitable[object]
 ) -> None:
@@ -240,29 +211,6 @@ async def _texts(
     for command_id, took in seconds.items():
         texts.seconds.append(took)
         texts.added.append(took - steps[command_id]["library_seconds"])
-
-
-async def _watched(harness: BenchHarness, memory: Memory, work: Awaitable[None]) -> None:
-    """Do something and look at memory meanwhile."""
-    hosts = [process.pid for process in harness.worker.hosts()]
-    memory.see(_sizes(harness, hosts))
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        await asyncio.wait((task,), timeout=_SAMPLE_SECONDS)
-        memory.see(_sizes(harness, hosts))
-    await task
-
-
-def _sizes(harness: BenchHarness, hosts: Sequence[int] | None = None) -> dict[str, float]:
-    if hosts is None:
-        hosts = [process.pid for process in harness.worker.hosts()]
-    sizes = [pss_bytes(pid) or 0 for pid in hosts]
-    return {"worker": harness.worker_rss_mib(), "host": sum(sizes) / MIB}
-
-
-def _percentiles(seconds: Sequence[float]) -> dict[str, float]:
-    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
-    return {"p50": round(cuts[49] * 1000, 1), "p95": round(cuts[94] * 1000, 1)}
 
 
 def _p95(seconds: Sequence[float]) -> float:

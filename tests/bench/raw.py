@@ -119,6 +119,17 @@ class RawHost:
         await self._process.stdin.drain()
         await self.event("sent", _SEND_SECONDS)
 
+    async def expect_document(self, url: str) -> None:
+        """Have the next document put to a URL of the object store."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"to": self.number, "put": url}).encode() + b"\n")
+        await self._process.stdin.drain()
+        await self.event("sent", _SEND_SECONDS)
+
+    async def stored(self) -> float:
+        """Return how long the document took, once it is stored."""
+        return float((await self.event("stored", _SEND_SECONDS))["seconds"])
+
 
 async def start_ring(
     stack: AsyncExitStack, kind: RawKind, *, count: int, directory: Path, sandbox: SandboxProcess

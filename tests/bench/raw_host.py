@@ -2,7 +2,8 @@
 
 Pairs by QR (printed as a JSON line), then for each line `{"to": digits, "count": n}` on its input
 sends so many messages one after the other and says when it is done. With a `url` and a `path`
-instead of a count it gets a file from there and sends that. What arrives is only counted.
+instead of a count it gets a file from there and sends that. What arrives is only counted; after a
+`put` the file of the next document goes to that URL.
 """
 
 import json
@@ -10,6 +11,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -26,10 +28,14 @@ class Counter:
 
     def __init__(self) -> None:
         self.messages = 0
+        self.put: str | None = None
 
-    def message(self, _client: Any, _event: Any) -> None:
-        """Count a message."""
+    def message(self, client: Any, event: Any) -> None:
+        """Count a message, and put its file where it is wanted."""
         self.messages += 1
+        if self.put is not None:
+            url, self.put = self.put, None
+            put_document(client, event.Message, url)
 
     @staticmethod
     def receipt(_client: Any, _event: Any) -> None:
@@ -43,6 +49,7 @@ def serve(client: Any, counter: Counter) -> None:
         to = jid_of(order["to"])
         if "url" in order:
             send_document(client, to, order["url"], order["path"])
+        counter.put = order.get("put")
         for number in range(order.get("count", 0)):
             client.send_message(to, f"message {number}")
         emit("sent", count=order.get("count", 1), received=counter.messages)
@@ -55,6 +62,14 @@ def send_document(client: Any, to: Any, url: str, path: str) -> None:
     with urllib.request.urlopen(url, timeout=60) as answer, Path(path).open("wb") as file:
         shutil.copyfileobj(answer, file, 1 << 20)
     client.send_document(to, path, filename="document.bin")
+
+
+def put_document(client: Any, message: Any, url: str) -> None:
+    """Download a document as the library's manual says and put it into the object store."""
+    began = time.monotonic()
+    data = client.download_any(message)
+    urllib.request.urlopen(urllib.request.Request(url, data=data, method="PUT"), timeout=60).close()
+    emit("stored", size=len(data), seconds=time.monotonic() - began)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ _LARGE_AT_ONCE: Final = 2
 """Files of that size have a part of an upload in memory each."""
 _INLINE_BYTES: Final = 16 * 1024
 """What is larger is decrypted in a thread."""
-_PIECES_AHEAD: Final = 8
+_PIECES_AHEAD: Final = 4
 _HARMLESS: Final = re.compile(
     r"(image/(jpeg|png|webp|gif|heic)|(audio|video)/[a-z0-9.+-]{1,64}|application/pdf)"
     r"(; ?codecs=[a-z0-9.,-]{1,64})?"

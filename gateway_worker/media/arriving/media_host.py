@@ -29,8 +29,8 @@ from gateway_worker.media.arriving.decryption import encrypted_bytes
 from gateway_worker.runtime.retry import Backoff
 
 HOST: Final = "mmg.whatsapp.net"
-PIECE_BYTES: Final = 256 * 1024
-"""No piece is larger."""
+PIECE_BYTES: Final = 64 * 1024
+"""No piece is larger: what several pieces take of memory adds up over all that is fetched."""
 MOST_BYTES: Final = 2 * 1024**3 + PIECE_BYTES
 """What WhatsApp takes at most; the bound of a file whose length the message does not say."""
 _ORIGIN: Final = "https://web.whatsapp.com"

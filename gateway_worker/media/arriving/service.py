@@ -297,8 +297,10 @@ class ArrivingMedia:
                 raise
             await self._give_up(job, row, error, is_recoverable=True)
             return
-        seconds = time.monotonic() - began
-        if await self._told(job, row, media):
+        linked = await self._links.linked(media, file_name=row.file_name)
+        event = MediaReady(source=self._source, subject=job.session_id, data=_data(row, linked))
+        if await self._owner.record(job.session_id, event, _update(media)):
+            seconds = time.monotonic() - began
             self._observer.media_fetched(size_bytes=came, seconds=seconds)
             log.info(
                 "media.ready",
@@ -308,19 +310,7 @@ class ArrivingMedia:
                 seconds=round(seconds, 3),
             )
         self._jobs.pop(job.key, None)
-        job.succeed(await self._links.linked(media, file_name=row.file_name))
-
-    async def _told(self, job: Job, row: MediaRow, media: Media) -> bool:
-        """Commit the end of a file that is to be told; False if the session is not ours now."""
-        if media.state is MediaState.READY:
-            linked = await self._links.linked(media, file_name=row.file_name)
-            event: MediaReady | MediaFailed = MediaReady(
-                source=self._source, subject=job.session_id, data=_data(row, linked)
-            )
-        else:
-            event = MediaFailed(source=self._source, subject=job.session_id, data=_data(row, media))
-        update = MediaUpdate(media_id=row.media_id, media=media)
-        return await self._owner.record(job.session_id, event, update)
+        job.succeed(linked)
 
     async def _give_up(
         self, job: Job, row: MediaRow, error: GatewayError, *, is_recoverable: bool
@@ -338,7 +328,8 @@ class ArrivingMedia:
         if row.media.state is MediaState.PENDING:
             failed = MediaError(code=error.code, detail=error.detail, recoverable=is_recoverable)
             media = row.media.model_copy(update={"state": MediaState.FAILED, "error": failed})
-            await self._told(job, row, media)
+            event = MediaFailed(source=self._source, subject=job.session_id, data=_data(row, media))
+            await self._owner.record(job.session_id, event, _update(media))
         self._jobs.pop(job.key, None)
         job.fail(error)
 
@@ -387,6 +378,11 @@ class _Nobody:
         update: MediaUpdate,  # noqa: ARG002
     ) -> bool:
         return False
+
+
+def _update(media: Media) -> MediaUpdate:
+    assert media.media_id is not None
+    return MediaUpdate(media_id=media.media_id, media=media)
 
 
 def _data(row: MediaRow, media: Media) -> MediaData:

@@ -107,7 +107,8 @@ class Streams:
                     rest = rest[room:]
                     if part.tell() == PART_BYTES:
                         await upload.add(part)
-                        part = BytesIO()
+                        part.seek(0)  # its memory serves the next one too
+            part.truncate()
             await upload.finish(part)
         except BaseException:
             await _to_its_end(upload.abort())
