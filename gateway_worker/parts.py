@@ -252,7 +252,11 @@ def _commands(
         observe=counts.command_settled,
     )
     return build_commands(
-        ports, worker_id=settings.worker_id, manager=sessions.manager, clock=sessions.clock
+        ports,
+        worker_id=settings.worker_id,
+        manager=sessions.manager,
+        clock=sessions.clock,
+        features=settings.features,
     )
 
 

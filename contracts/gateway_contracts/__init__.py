@@ -63,6 +63,7 @@ from gateway_contracts.commands.upload import MediaUpload, MediaUploadUrl, Media
 from gateway_contracts.content import Content, ContentToSend
 from gateway_contracts.content.album import AlbumContent, AlbumToSend
 from gateway_contracts.content.audio import AudioContent, AudioToSend
+from gateway_contracts.content.buttons import Button, ButtonsContent, ButtonsToSend, ButtonToSend
 from gateway_contracts.content.contact import (
     ContactCard,
     ContactCardToSend,
@@ -77,6 +78,14 @@ from gateway_contracts.content.group_invite import GroupInviteContent, GroupInvi
 from gateway_contracts.content.image import ImageContent, ImageToSend
 from gateway_contracts.content.interactive_reply import InteractiveReplyContent, ReplyForm
 from gateway_contracts.content.keep import KeepContent, KeepToSend
+from gateway_contracts.content.list_menu import (
+    ListMenuContent,
+    ListMenuToSend,
+    ListRow,
+    ListRowToSend,
+    ListSection,
+    ListSectionToSend,
+)
 from gateway_contracts.content.live_location import LiveLocationContent, LiveLocationToSend
 from gateway_contracts.content.location import LocationContent, LocationToSend
 from gateway_contracts.content.order import OrderContent
@@ -203,6 +212,10 @@ __all__ = [
     "AutomaticPreview",
     "BackendTopology",
     "BindingSpec",
+    "Button",
+    "ButtonToSend",
+    "ButtonsContent",
+    "ButtonsToSend",
     "CardPreview",
     "ChangeData",
     "ChatTimerChanged",
@@ -254,6 +267,12 @@ __all__ = [
     "KeepContent",
     "KeepToSend",
     "LinkPreview",
+    "ListMenuContent",
+    "ListMenuToSend",
+    "ListRow",
+    "ListRowToSend",
+    "ListSection",
+    "ListSectionToSend",
     "LiveLocationContent",
     "LiveLocationToSend",
     "LocationContent",

@@ -7,6 +7,7 @@ from gateway_worker.commands.deadlines import HOLD_SECONDS
 from gateway_worker.commands.dispatcher import Dispatcher
 from gateway_worker.commands.ends import CommandEnds, Observer
 from gateway_worker.commands.execution import Executor
+from gateway_worker.commands.features import Feature
 from gateway_worker.commands.forwarding import CommandForwarder, Forwarder
 from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
@@ -62,6 +63,7 @@ def build_commands(
     worker_id: str,
     manager: SessionManager,
     clock: Clock,
+    features: frozenset[Feature] = frozenset(),
     retry_policy: RetryPolicy | None = None,
     hold_seconds: float = HOLD_SECONDS,
     room_seconds: float = ROOM_SECONDS,
@@ -73,6 +75,7 @@ def build_commands(
         worker_id: This worker.
         manager: Its sessions.
         clock: The time.
+        features: What is switched on.
         retry_policy: How often and how late a command is tried again.
         hold_seconds: See `HOLD_SECONDS`.
         room_seconds: See `ROOM_SECONDS`.
@@ -95,6 +98,7 @@ def build_commands(
         replays=ports.replays,
         media=ports.media,
         files=ports.files,
+        features=features,
     )
     dispatcher = Dispatcher(
         worker_id=worker_id,

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from gateway_contracts.model import WorkerId
 from gateway_worker.broker.settings import BrokerSettings
+from gateway_worker.commands.features import Feature
 from gateway_worker.config.insecure import LOOKED_AT, Insecure, Risk, risks
 from gateway_worker.config.variables import BY_NAME, VARIABLES, Variable
 from gateway_worker.health.settings import HealthSettings
@@ -48,6 +49,7 @@ class Settings(BaseModel):
             machine's name (a pod's name) if none is given.
         environment: `production` refuses the sandbox, and connections that others can read or fake.
         allow_insecure: What `production` accepts all the same.
+        features: What works only where it is switched on: `interactive`.
         data_dir: Device stores and spools, one directory per session; locked, and this worker's.
         capacity: Sessions that the worker holds at most.
         heartbeat_seconds: Time between two heartbeats.
@@ -75,6 +77,7 @@ class Settings(BaseModel):
     worker_id: WorkerId = Field(default_factory=_machine_name, validate_default=True)
     environment: Environment = Environment.DEVELOPMENT
     allow_insecure: frozenset[Insecure] = frozenset()
+    features: frozenset[Feature] = frozenset()
     data_dir: Path = Path("data")
     capacity: int = Field(50, ge=0, le=5000)
     heartbeat_seconds: float = Field(10.0, gt=0)
@@ -101,6 +104,11 @@ class Settings(BaseModel):
     @classmethod
     def _are_known(cls, names: object) -> object:
         return Insecure.parse(names) if isinstance(names, str) else names
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _are_features(cls, names: object) -> object:
+        return Feature.parse(names) if isinstance(names, str) else names
 
     @field_validator("migrations_url")
     @classmethod

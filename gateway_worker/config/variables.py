@@ -39,6 +39,7 @@ VARIABLES: Final = (
             "WORKER_ID": "worker_id",
             "ENVIRONMENT": "environment",
             "ALLOW_INSECURE": "allow_insecure",
+            "FEATURES": "features",
             "DATA_DIR": "data_dir",
             "CAPACITY": "capacity",
             "HEARTBEAT_SECONDS": "heartbeat_seconds",

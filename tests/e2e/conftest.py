@@ -50,6 +50,7 @@ def worker_environment(
         "S3_BUCKET": s3.bucket,
         "S3_PREFIX": s3_prefix,
         "MEDIA_URL_PRIVATE_HOSTS": "http://127.0.0.1",
+        "FEATURES": "interactive",
         "SNAPSHOT_KEYS": f"test:{key}",
     }
 

@@ -9,6 +9,7 @@ from typing import Annotated
 from gateway_contracts.content import (
     album,
     audio,
+    buttons,
     contact,
     document,
     edit,
@@ -18,6 +19,7 @@ from gateway_contracts.content import (
     image,
     interactive_reply,
     keep,
+    list_menu,
     live_location,
     location,
     order,
@@ -61,6 +63,8 @@ _ToSend = (
     | album.AlbumToSend
     | event.EventToSend
     | group_invite.GroupInviteToSend
+    | buttons.ButtonsToSend
+    | list_menu.ListMenuToSend
     | forward.ForwardToSend
 )
 _Arriving = (
@@ -85,6 +89,8 @@ _Arriving = (
     | album.AlbumContent
     | event.EventContent
     | group_invite.GroupInviteContent
+    | buttons.ButtonsContent
+    | list_menu.ListMenuContent
     | interactive_reply.InteractiveReplyContent
     | sticker_pack.StickerPackContent
     | product.ProductContent

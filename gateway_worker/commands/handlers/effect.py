@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import Any
 
 from gateway_contracts import Result
+from gateway_worker.commands.features import Feature
 from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.scheduler import Lane, Order
@@ -27,6 +28,7 @@ class Context:
     replays: Replays | None = None
     media: ArrivingMedia | None = None
     files: OutgoingFiles | None = None
+    features: frozenset[Feature] = frozenset()
     interrupted: bool = False
     """This command was begun before, by a worker that then died."""
     preparation: Preparation | None = None

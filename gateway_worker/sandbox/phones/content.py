@@ -52,6 +52,9 @@ KINDS: Final = {
     "stickerPackMessage": "sticker_pack",
     "productMessage": "product",
     "orderMessage": "order",
+    "interactiveMessage": "buttons",
+    "buttonsMessage": "buttons",
+    "listMessage": "list_menu",
 }
 """What a phone calls the fields of a message; one that is not among them is shown as `other`."""
 
@@ -215,8 +218,14 @@ def _read(message: Message, *, destination: Jid | None) -> Content:
             return _read_protocol(part, destination, raw)
         if kind == "audio" and part.PTT:
             kind = "voice"
+        if field.name == "interactiveMessage" and _has_list(part):
+            kind = "list_menu"
         return _read_part(kind, part, destination, raw)
     return Content(kind="other", destination=destination, raw=raw)
+
+
+def _has_list(interactive: Any) -> bool:
+    return any(button.name == "single_select" for button in interactive.nativeFlowMessage.buttons)
 
 
 def _read_protocol(protocol: ProtocolMessage, destination: Jid | None, raw: bytes) -> Content:

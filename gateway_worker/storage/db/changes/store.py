@@ -144,7 +144,7 @@ class PostgresChangeStore:
             if step.change.epoch is not None:
                 locked = sessions.get(step.change.session_id)
                 step.fenced = locked is None or locked.epoch != step.change.epoch
-        await name_votes(connection, list(live(steps)))
+        await name_votes(connection, steps)
         await self._take_up(connection, steps)
         await self._write_media(connection, steps)
         await resolve(connection, live(steps), worker_id=self._worker_id)

@@ -45,11 +45,11 @@ async def name_votes(connection: Connection, steps: Sequence[Step]) -> None:
 
 def _vote_of(step: Step) -> PollVoteContent | None:
     """Return the vote that a step announces, if it still lacks names."""
-    for draft in step.drafts:
-        if isinstance(draft.event, PollVote):
-            content = draft.event.data.content
-            return content if content.state is PollVoteState.POLL_UNKNOWN else None
-    return None
+    message = step.change.message
+    if message is None or type(message.content) is not PollVoteContent:
+        return None
+    lacks_names = step.live and message.content.state is PollVoteState.POLL_UNKNOWN
+    return message.content if lacks_names else None
 
 
 def _in_batch(steps: Iterable[Step]) -> dict[Poll, dict[str, str]]:
