@@ -132,6 +132,7 @@ from gateway_contracts.events.change import (
     PollVote,
     PollVoteData,
 )
+from gateway_contracts.events.chat import ChatMerged, ChatMergedData
 from gateway_contracts.events.media import MediaData, MediaFailed, MediaReady
 from gateway_contracts.events.message import (
     MessageData,
@@ -218,6 +219,8 @@ __all__ = [
     "ButtonsToSend",
     "CardPreview",
     "ChangeData",
+    "ChatMerged",
+    "ChatMergedData",
     "ChatTimerChanged",
     "ChatTimerChangedData",
     "CheckedNumber",

@@ -15,6 +15,7 @@ from gateway_contracts.model import (
     TENANT_PATTERN,
     TRACEPARENT_PATTERN,
     CommandId,
+    Jid,
     RuntimeMs,
     SessionId,
     Timestamp,
@@ -141,6 +142,20 @@ class SessionEventData(WireModel):
         None,
         description="`metadata` of the session's `session.create`; absent if there was none, and "
         "in events without a `sequence`.",
+    )
+
+
+class ChatEventData(SessionEventData):
+    """What the data of every event about a chat has."""
+
+    chat_id: Jid | None = Field(
+        None,
+        description="The conversation's name for good: the same by whichever of a person's ids a "
+        "message comes. It is the id under which the conversation was first seen, and is changed "
+        "by nothing but `chat.merged`.",
+    )
+    chat_lid: Jid | None = Field(
+        None, description="The other person's LID, if the conversation has one and it is known."
     )
 
 

@@ -50,6 +50,7 @@ class Sent(Wire, frozen=True, kw_only=True, tag="sent"):
     Attributes:
         message_id: The library's id of the message.
         chat: The conversation's id.
+        chat_lid: The recipient's LID, if it is a person's.
         timestamp: The server's, in Unix seconds.
         seconds: How long the library needed.
         devices_left_out: Devices of the recipients that the message was not written to.
@@ -57,6 +58,7 @@ class Sent(Wire, frozen=True, kw_only=True, tag="sent"):
 
     message_id: str
     chat: str
+    chat_lid: str | None = None
     timestamp: int
     seconds: float = 0.0
     devices_left_out: int = 0

@@ -21,7 +21,7 @@ WORKER = Path(gateway_worker.__file__).parent
 CONTRACTS = Path(gateway_contracts.__file__).parent
 NOT_THE_GATEWAY = {"devkit", "sandbox", "ctl"}
 """They stand for backends, WhatsApp and operators."""
-WRITTEN_AT_THE_COMMIT = {"dataschema", "session_metadata"}
+WRITTEN_AT_THE_COMMIT = {"dataschema", "session_metadata", "chat_id"}
 """Added to an event's text when it gets its sequence."""
 
 

@@ -53,6 +53,7 @@ class SentInfo(WireModel):
         description="The conversation under WhatsApp's own id for it: where a number is written in "
         "two ways, it may differ from `to`."
     )
+    chat_lid: Jid | None = Field(None, description="The recipient's LID, if it is a person's.")
     timestamp: Timestamp
     devices_left_out: Annotated[int, Field(ge=0)] = Field(
         0,

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gateway_contracts.events.change import ChangeEvent
+from gateway_contracts.events.chat import ChatEvent
 from gateway_contracts.events.media import MediaEvent
 from gateway_contracts.events.message import MessageEvent, UndecryptableReason
 from gateway_contracts.events.outcome import CommandOutcome
@@ -29,7 +30,7 @@ __all__ = [
 Arriving = MessageEvent | ChangeEvent
 """Every event of something that came from WhatsApp."""
 
-_OfSessions = LifecycleEvent | Arriving | MediaEvent | CommandOutcome
+_OfSessions = LifecycleEvent | Arriving | ChatEvent | MediaEvent | CommandOutcome
 
 SessionEvent = Annotated[_OfSessions, Field(discriminator="type")]
 """Every event of a session, told apart by `type`."""

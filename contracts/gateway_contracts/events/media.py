@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from gateway_contracts.envelope import SessionEventData, SessionEventEnvelope
+from gateway_contracts.envelope import ChatEventData, SessionEventEnvelope
 from gateway_contracts.media import Media
 from gateway_contracts.model import Jid, MessageId
 
 
-class MediaData(SessionEventData):
+class MediaData(ChatEventData):
     """A file, and the message that it belongs to."""
 
     message_id: MessageId

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gateway_contracts.content import Content
-from gateway_contracts.envelope import SessionEventData, SessionEventEnvelope
+from gateway_contracts.envelope import ChatEventData, SessionEventEnvelope
 from gateway_contracts.marks import PERSONAL
 from gateway_contracts.model import Jid, MessageId, Timestamp
 from gateway_contracts.origins import Forwarded, Referral
@@ -14,7 +14,7 @@ from gateway_contracts.people import Participant
 from gateway_contracts.references import Quoted
 
 
-class MessageData(SessionEventData):
+class MessageData(ChatEventData):
     """A message as it stands in a chat."""
 
     message_id: MessageId
@@ -75,7 +75,7 @@ class ReceiptStatus(StrEnum):
     PLAYED = "played"
 
 
-class MessageReceiptData(SessionEventData):
+class MessageReceiptData(ChatEventData):
     """News of one message of ours."""
 
     message_id: MessageId
@@ -110,7 +110,7 @@ class UndecryptableReason(StrEnum):
     VIEW_ONCE = "view_once"
 
 
-class MessageUndecryptableData(SessionEventData):
+class MessageUndecryptableData(ChatEventData):
     """Which message it was, as far as that is known."""
 
     message_id: MessageId

@@ -45,6 +45,7 @@ class CommandSucceededData(SessionEventData):
     command_type: str
     result: Result
     client_ref: EchoedRef = None
+    chat_id: Jid | None = Field(None, description="Of a send: as in `message.received`.")
     repeated: bool = Field(
         default=False, description="The command came again; this is its stored outcome."
     )

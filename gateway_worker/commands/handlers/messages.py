@@ -158,6 +158,7 @@ def _sent_effect(
         result=SentInfo(
             message_id=sent.message_id,
             chat=sent.chat,
+            chat_lid=sent.chat_lid,
             timestamp=timestamp,
             devices_left_out=sent.devices_left_out,
         ),

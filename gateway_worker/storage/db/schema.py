@@ -209,6 +209,9 @@ chats = Table(
     metadata,
     Column("session_id", Text, primary_key=True),
     Column("chat", Text, primary_key=True),
+    # What the conversation is called; the ids of one person have the same.
+    Column("chat_id", Text, nullable=False),
+    _moment("since"),
 )
 
 # What chats are set to: after how long their messages disappear; 0: they stay.

@@ -17,6 +17,8 @@ STATUS_CHAT: Final = "status@broadcast"
 """Where contacts post stories; they are not addressed to the account and are not announced."""
 UNKNOWN_CHAT: Final = "unknown"
 """For a message that names no conversation."""
+_PERSONAL: Final = frozenset({"s.whatsapp.net", "lid", "hosted", "hosted.lid", "c.us"})
+"""The servers of people."""
 MILLISECONDS: Final = 1_000
 """The library gives a message's time in milliseconds and a receipt's in seconds."""
 
@@ -63,6 +65,7 @@ def told(event: Any, content: Said, *, offline: bool, people: People) -> Arrival
         # Nothing else tells messages without an id apart.
         "message_id": identity if info.ID else stand_in(event.SerializePartialToString()),
         "chat": chat,
+        "chat_lid": chat_lid_of(source, people),
         "sender": sender,
         "is_group": _is_group(source),
         "timestamp": rfc3339_or_now(seconds),
@@ -106,6 +109,15 @@ def place_of(info: Any, people: People) -> tuple[str, str] | None:
     """
     identity, chat = message_id(info.ID) or stand_in(info.ID), _chat_of(info.MessageSource, people)
     return None if chat == STATUS_CHAT else (identity, chat or UNKNOWN_CHAT)
+
+
+def chat_lid_of(source: Any, people: People) -> str | None:
+    """Return the LID of the other person of a conversation; None for a group, or if not known."""
+    if _is_group(source) or source.Chat.Server not in _PERSONAL:
+        return None
+    if source.IsFromMe:
+        return people.person(source.Chat, source.RecipientAlt).lid
+    return people.person(source.Chat, source.SenderAlt).lid
 
 
 def _chat_of(source: Any, people: People) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from gateway_worker.host_protocol.ids import stand_in
 from gateway_worker.host_protocol.times import is_time, rfc3339
 from gateway_worker.whatsapp.convert.arrival import MESSAGE_UNDECRYPTABLE, Arrival
-from gateway_worker.whatsapp.convert.message import MILLISECONDS, STATUS_CHAT, place_of
+from gateway_worker.whatsapp.convert.message import MILLISECONDS, STATUS_CHAT, chat_lid_of, place_of
 from gateway_worker.whatsapp.convert.people import People, address
 from gateway_worker.whatsapp.convert.texts import message_id
 
@@ -82,6 +82,7 @@ def undecryptable(event: Any, *, people: People) -> Arrival | None:
         data={
             "message_id": identity,
             "chat": chat,
+            "chat_lid": chat_lid_of(source, people),
             "sender": sender.jid,
             "timestamp": rfc3339(seconds) if is_time(seconds) else None,
             # WhatsApp keeps nothing else from linked devices, as far as anybody knows.

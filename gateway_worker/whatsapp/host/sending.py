@@ -300,6 +300,7 @@ class Sender:
         sent = Sent(
             message_id=answer.ID,
             chat=self._chat(target.to),
+            chat_lid=None if target.lid is None else without_device(target.lid),
             timestamp=answer.Timestamp,
             seconds=seconds,
             devices_left_out=len(missed),

@@ -33,7 +33,12 @@ async def test_delivered_and_read_name_the_command_that_sent(gateway: Gateway, n
     ]
     assert {event.correlationid for event in receipts} == {command.id}
     assert {event.data.client_ref for event in receipts} == {"order-4711"}
-    assert (await gateway.backend.outcome(command.id)).data.client_ref == "order-4711"
+    outcome = await gateway.backend.outcome(command.id)
+    assert isinstance(outcome, CommandSucceeded)
+    assert outcome.data.client_ref == "order-4711"
+    assert outcome.data.chat_id == sent.chat
+    assert {event.data.chat_id for event in receipts} == {sent.chat}
+    assert {event.data.chat_lid for event in receipts} == {sent.chat_lid} != {None}
     assert {event.data.message_id for event in receipts} == {sent.message_id}
     assert read.data.participant.phone_number == f"+{ada.number}"
 

@@ -17,11 +17,13 @@ class Found:
         command_id: The command whose message it is about, if it does not name one itself.
         client_ref: What that command's backend calls the message.
         metadata: The session's `metadata`, as JSON, if it has any.
+        chat_id: What the conversation is called that it is about.
     """
 
     command_id: str | None = None
     client_ref: str | None = None
     metadata: str | None = None
+    chat_id: str | None = None
 
 
 NOTHING_FOUND: Final = Found()
@@ -72,6 +74,8 @@ class Draft:
         parts = [self.opening]
         if found.metadata is not None:
             parts.append(b',"session_metadata":%b' % found.metadata.encode())
+        if found.chat_id is not None:
+            parts.append(b',"chat_id":%b' % json.dumps(found.chat_id).encode())
         if found.client_ref is not None:
             parts.append(b',"client_ref":%b' % json.dumps(found.client_ref).encode())
         parts.append(self.closing)

@@ -4,23 +4,21 @@ It is told in the transaction that records what shows it, and right before it.
 """
 
 from collections.abc import Iterable
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 import structlog
 
-from gateway_contracts import CommandResolved, CommandResolvedData, Evidence, SentInfo, Topology
-from gateway_worker.sessions.changes import OutboxRow, source_of
+from gateway_contracts import CommandResolved, CommandResolvedData, Evidence, SentInfo
+from gateway_worker.sessions.changes import source_of
 from gateway_worker.storage.db.changes import statements as sql
 from gateway_worker.storage.db.changes.bodies import Draft
-from gateway_worker.storage.db.changes.steps import Step
+from gateway_worker.storage.db.changes.steps import Step, ahead_id
 from gateway_worker.storage.db.documents import result_text
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 log = structlog.get_logger(__name__)
-
-_TYPE: Final = "wa.command.resolved.v1"
 
 
 async def resolve(connection: Connection, steps: Iterable[Step], *, worker_id: str) -> None:
@@ -44,35 +42,13 @@ async def resolve(connection: Connection, steps: Iterable[Step], *, worker_id: s
             sql.RESOLVE, session_id, command_id, result_text(result)
         )
         if command_type is not None:
-            step.proof = Draft.of(_event(step, command_type, result, worker_id))
+            step.ahead.append(Draft.of(_event(step, command_type, result, worker_id)))
             log.info("command.resolved", session_id=session_id, command_id=command_id)
 
 
-def proof_id(step: Step) -> str | None:
-    """Return the id of the announcement if a step makes one: the same for each attempt at it."""
-    return f"{step.drafts[0].event.id}-resolved" if step.drafts else None
-
-
-def stored_proof(step: Step, row: asyncpg.Record) -> OutboxRow:
-    """Return an announcement as an earlier commit has stored it."""
-    session_id = step.change.session_id
-    return OutboxRow(
-        outbox_id=row["id"],
-        event_id=row["event_id"],
-        type=_TYPE,
-        session_id=session_id,
-        routing_key=Topology.event_key(_TYPE, session_id),
-        body=row["body"],
-        correlation_id=row["correlation_id"],
-        sequence=row["sequence"],
-    )
-
-
 def _event(step: Step, command_type: str, result: SentInfo, worker_id: str) -> CommandResolved:
-    identity = proof_id(step)
-    assert identity is not None
     return CommandResolved(
-        id=identity,
+        id=ahead_id(step.drafts[0].event.id, CommandResolved),
         source=source_of(worker_id),
         subject=step.change.session_id,
         correlationid=step.sender.command_id,

@@ -52,11 +52,7 @@ TAKE_UP = """
         ) AS other ON u.lid IS NOT NULL
         WHERE other.known IS NULL AND (u.ends IS NULL OR u.ends IN (SELECT id FROM finished))
         ON CONFLICT DO NOTHING
-        RETURNING session_id, message_id, chat, direction, sender, uncertain
-    ), known AS (
-        INSERT INTO chats (session_id, chat)
-        SELECT DISTINCT session_id, chat FROM stored WHERE NOT uncertain
-        ON CONFLICT DO NOTHING
+        RETURNING session_id, message_id, chat, direction, sender
     ), shown AS (
         SELECT u.place, m.command_id, m.client_ref, m.uncertain
         FROM given AS u JOIN messages AS m ON m.session_id = u.session_id
@@ -133,6 +129,26 @@ END_MEDIA = """
     RETURNING m.session_id, m.media_id
 """
 """$1-4 what became of files of sessions that are locked. Returns those that were not there yet."""
+
+FIND_CHATS = """
+    SELECT c.session_id, c.chat, c.chat_id, c.since
+    FROM unnest($1::text[], $2::text[]) AS u(session_id, chat)
+    JOIN chats AS c ON c.session_id = u.session_id AND c.chat = u.chat
+"""
+"""$1-2 sessions and ids of people."""
+
+ADD_CHATS = """
+    INSERT INTO chats (session_id, chat, chat_id)
+    SELECT u.session_id, u.chat, u.chat_id
+    FROM unnest($1::text[], $2::text[], $3::text[]) AS u(session_id, chat, chat_id)
+    ON CONFLICT DO NOTHING
+"""
+"""$1-3 sessions, ids of people, and what their conversations are called."""
+
+MERGE_CHATS = """
+    UPDATE chats SET chat_id = $3::text WHERE session_id = $1::text AND chat_id = $2::text
+"""
+"""$1 a session; $2 a name of a conversation; $3 what it is called from now on."""
 
 SHOW_SENT = """
     UPDATE messages SET uncertain = false

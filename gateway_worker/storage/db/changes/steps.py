@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from gateway_contracts import ChatMerged, CommandResolved
 from gateway_worker.sessions.changes import Change, Committed, OutboxRow
 from gateway_worker.storage.db.changes.bodies import Draft
 
@@ -32,7 +33,8 @@ class Step:
 
     Attributes:
         sender: What has sent the message that it is about, once it is found.
-        proof: Announces that this message was sent, if that was not known before.
+        chat_id: What the conversation is called that it is about.
+        ahead: What has come to light with it, and is announced before it.
     """
 
     change: Change
@@ -42,13 +44,14 @@ class Step:
     transferred: bool = False
     early: bool = False
     sender: Sender = NOBODY
-    proof: Draft | None = None
+    chat_id: str | None = None
+    ahead: list[Draft] = field(default_factory=list)
     rows: tuple[OutboxRow, ...] = field(default=())
 
     @property
     def told(self) -> tuple[Draft, ...]:
         """All that it announces, in order."""
-        return self.drafts if self.proof is None else (self.proof, *self.drafts)
+        return (*self.ahead, *self.drafts)
 
     @classmethod
     def of(cls, change: Change) -> "Step":
@@ -108,6 +111,15 @@ class Step:
             rows=self.rows,
             transferred=self.transferred,
         )
+
+
+AHEAD: Final = (ChatMerged, CommandResolved)
+"""What may be announced ahead of an event, in this order."""
+
+
+def ahead_id(event_id: str, kind: type[ChatMerged | CommandResolved]) -> str:
+    """Return the id of what is announced ahead of an event: the same for each attempt at it."""
+    return f"{event_id}-{kind.model_fields['type'].default.split('.')[2]}"
 
 
 def live(steps: Iterable[Step]) -> Iterator[Step]:

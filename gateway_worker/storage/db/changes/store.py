@@ -1,19 +1,22 @@
 """The recorder's transaction: who owns what, what is new, which numbers it gets, what goes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import asyncpg
 
+from gateway_contracts import Topology
 from gateway_worker.errors import PermanentError
 from gateway_worker.sessions.changes import (
     Change,
     Committed,
     Direction,
+    OutboxRow,
     TransferRefusedError,
 )
 from gateway_worker.storage.db.changes import statements as sql
 from gateway_worker.storage.db.changes.bodies import Draft, Found
+from gateway_worker.storage.db.changes.chat_naming import ChatNaming
 from gateway_worker.storage.db.changes.columns import (
     event_columns,
     media_columns,
@@ -23,8 +26,16 @@ from gateway_worker.storage.db.changes.columns import (
     receipt_columns,
     session_columns,
 )
-from gateway_worker.storage.db.changes.resolving import proof_id, resolve, stored_proof
-from gateway_worker.storage.db.changes.steps import NOBODY, Sender, Step, live, segments
+from gateway_worker.storage.db.changes.resolving import resolve
+from gateway_worker.storage.db.changes.steps import (
+    AHEAD,
+    NOBODY,
+    Sender,
+    Step,
+    ahead_id,
+    live,
+    segments,
+)
 from gateway_worker.storage.db.changes.timers import write_timers
 from gateway_worker.storage.db.changes.votes import name_votes
 from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
@@ -81,6 +92,7 @@ class PostgresChangeStore:
         self._worker_id = worker_id
         self._last_outbox_id = 0
         self._unsure: dict[int, Unsure] = {}
+        self._chats = ChatNaming(worker_id=worker_id)
 
     async def answers(self) -> bool:
         """Tell soon whether the database can be used. Never raises."""
@@ -105,6 +117,7 @@ class PostgresChangeStore:
         if not changes:
             return ()
         steps = [Step.of(change) for change in changes]
+        self._chats.begin()
         patience = BRIEF_LOCK_SECONDS if briefly else _LOCK_SECONDS
         try:
             async with self._database.transaction(
@@ -115,6 +128,7 @@ class PostgresChangeStore:
         except BaseException as error:  # also when cancelled: the commit may be on its way
             self._note_failure(changes, error)
             raise
+        self._chats.committed()
         for change in changes:
             self._unsure.pop(id(change), None)
         gone = {step.change.session_id for step in steps if step.transferred}
@@ -147,6 +161,7 @@ class PostgresChangeStore:
         await name_votes(connection, steps)
         await self._take_up(connection, steps)
         await self._write_media(connection, steps)
+        await self._chats.name(connection, live(steps))
         await resolve(connection, live(steps), worker_id=self._worker_id)
         await write_timers(connection, live(steps))
         await self._write_events(connection, steps, sessions)
@@ -184,7 +199,12 @@ class PostgresChangeStore:
             after: Events of such a commit are behind this place in the outbox.
         """
         event_ids = [draft.event.id for step in steps for draft in step.drafts]
-        event_ids += [identity for step in steps if (identity := proof_id(step)) is not None]
+        event_ids += [
+            ahead_id(step.drafts[0].event.id, kind)
+            for step in steps
+            if step.drafts
+            for kind in AHEAD
+        ]
         found = await connection.fetch(sql.FIND_EVENTS, after, event_ids)
         stored = {row["event_id"]: row for row in found}
         unknown = []
@@ -197,15 +217,30 @@ class PostgresChangeStore:
                     for draft, row in rows
                     if row["worker_id"] == self._worker_id
                 )
-                identity = proof_id(step)
-                proof = None if identity is None else stored.get(identity)
-                if proof is not None and proof["worker_id"] == self._worker_id:
-                    step.rows = (stored_proof(step, proof), *step.rows)
+                step.rows = (*self._stored_ahead(step, stored), *step.rows)
             elif not step.drafts and self._has_gone(step.change, sessions):
                 step.transferred = True
             else:
                 unknown.append(step)
         return unknown
+
+    def _stored_ahead(self, step: Step, stored: Mapping[str, Any]) -> Iterator[OutboxRow]:
+        """Return what an earlier commit has announced ahead of a step."""
+        session_id = step.change.session_id
+        for kind in AHEAD:
+            row = stored.get(ahead_id(step.drafts[0].event.id, kind))
+            if row is not None and row["worker_id"] == self._worker_id:
+                event_type = kind.model_fields["type"].default
+                yield OutboxRow(
+                    outbox_id=row["id"],
+                    event_id=row["event_id"],
+                    type=event_type,
+                    session_id=session_id,
+                    routing_key=Topology.event_key(event_type, session_id),
+                    body=row["body"],
+                    correlation_id=row["correlation_id"],
+                    sequence=row["sequence"],
+                )
 
     @staticmethod
     def _has_gone(change: Change, sessions: dict[str, Locked]) -> bool:
@@ -280,10 +315,11 @@ class PostgresChangeStore:
                 command_id=step.sender.command_id,
                 client_ref=step.sender.client_ref,
                 metadata=metadata,
+                chat_id=step.chat_id,
             )
+            known += [Found(metadata=metadata)] * len(step.ahead) + [found] * len(step.drafts)
             for draft in step.told:
                 drafts.append(draft)
-                known.append(Found(metadata=metadata) if draft is step.proof else found)
                 if session is None:
                     sequences.append(None)
                 else:

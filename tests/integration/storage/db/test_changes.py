@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-import sqlalchemy
 
 from gateway_contracts import ReceiptStatus, SessionState, parse_event
 from gateway_worker.sessions.changes import Change, Direction, Reachout, SessionUpdate
@@ -244,21 +243,6 @@ async def test_events_carry_the_metadata_of_their_session(
     told = [parse_event(row.body).model_dump()["data"] for row in rows_of(answers)]
     noted = {"plan": 'pro "é"'}
     assert [data["session_metadata"] for data in told] == [noted, None, noted, None]
-
-
-async def test_whom_a_session_is_in_touch_with_outlives_the_messages(
-    database: Database, changes: PostgresChangeStore
-) -> None:
-    """Those whom it wrote to and those who wrote to it, each session's its own."""
-    history = PostgresMessageStore(database=database)
-    await changes.commit([message(1), message(2), message(3, chat="b", direction=Direction.OUT)])
-    async with database.statement("forgetting") as connection:
-        await connection.execute(sqlalchemy.text("DELETE FROM messages"))
-
-    assert await history.knows("s", chats=["a", CHAT])
-    assert await history.knows("s", chats=["b"])
-    assert not await history.knows("s", chats=["a"])
-    assert not await history.knows("t", chats=[CHAT])
 
 
 async def test_what_whatsapp_says_of_new_chats_is_kept(
