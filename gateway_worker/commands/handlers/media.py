@@ -1,9 +1,11 @@
 """Files that came with messages, as somebody asks for them."""
 
+import asyncio
+
 from gateway_contracts import MediaGet, MediaInfo
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
 from gateway_worker.commands.scheduler import Lane
-from gateway_worker.errors import UnsupportedError
+from gateway_worker.errors import UnsupportedError, UpstreamTimeoutError
 
 
 async def get(context: Context, command: MediaGet) -> Effect:
@@ -11,7 +13,11 @@ async def get(context: Context, command: MediaGet) -> Effect:
     if context.media is None:
         raise UnsupportedError("this gateway fetches no files")
     session = await context.manager.find(command.subject)
-    media = await context.media.get(session.session_id, command.data.media_id)
+    try:
+        async with asyncio.timeout(context.seconds_left()):
+            media = await context.media.get(session.session_id, command.data.media_id)
+    except TimeoutError:
+        raise UpstreamTimeoutError("the file has not come in the time that there was") from None
     return Effect(result=MediaInfo(media=media), session=session)
 
 

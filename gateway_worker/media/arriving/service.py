@@ -108,6 +108,7 @@ class ArrivingMedia:
         self._jobs: dict[tuple[str, str], Job] = {}
         self._queue: FairQueue[Job] = FairQueue(per_session=pace.per_session)
         self._running: dict[str, set[asyncio.Task[None]]] = {}
+        self._deleted: set[str] = set()
         self._look = asyncio.Event()
         self._is_open = False
 
@@ -127,7 +128,7 @@ class ArrivingMedia:
 
     def arrived(self, session_id: str, media_id: str) -> None:
         """Note a file that is to be fetched. Never blocks."""
-        if len(self._jobs) < _MOST_WAITING:
+        if len(self._jobs) < _MOST_WAITING and session_id not in self._deleted:
             self._enter(session_id, media_id)
 
     def look_again(self) -> None:
@@ -166,8 +167,8 @@ class ArrivingMedia:
             return await self._links.linked(row.media, file_name=row.file_name)
         if self._download is MediaDownload.OFF:
             raise UnsupportedError("this gateway fetches no files")
-        if not self._is_open:
-            raise DependencyError("this worker fetches no files now")
+        if not self._is_open or session_id in self._deleted:
+            raise DependencyError("this worker fetches no files of the session now")
         job = self._enter(session_id, media_id, first=True)
         waiter: asyncio.Future[Media] = asyncio.get_running_loop().create_future()
         job.waiters.add(waiter)
@@ -193,13 +194,18 @@ class ArrivingMedia:
         Raises:
             DependencyError: Not all of them are removed.
         """
+        self._deleted.add(session_id)
         for job in [job for job in self._jobs.values() if job.session_id == session_id]:
             self._drop(job, MediaUnavailableError("the session is being deleted"))
         tasks = tuple(self._running.get(session_id, ()))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._objects.delete_prefix(prefix_of(session_id))
+        try:
+            await self._objects.delete_prefix(prefix_of(session_id))
+        except BaseException:
+            self._deleted.discard(session_id)  # it goes on until somebody tries again
+            raise
 
     # The queue.
 
@@ -246,7 +252,9 @@ class ArrivingMedia:
 
     async def _take_up(self) -> None:
         """Enter what the database has of this worker's sessions."""
-        if session_ids := self._owner.owned():
+        session_ids = self._owner.owned()
+        self._deleted &= set(session_ids)  # its name is free again
+        if session_ids:
             for each in await self._table.waiting(session_ids, limit=_MOST_WAITING):
                 self.arrived(each.session_id, each.media_id)
 

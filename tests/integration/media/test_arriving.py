@@ -2,13 +2,16 @@
 
 import hashlib
 import os
+import time
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import msgspec
 import pytest
 
-from gateway_contracts import ErrorCode, MediaState
+from gateway_contracts import ErrorCode, MediaGet, MediaGetData, MediaState
+from gateway_worker.commands.handlers import Context
+from gateway_worker.commands.handlers.media import get as get_media
 from gateway_worker.errors import (
     DependencyError,
     MediaRefusedError,
@@ -31,6 +34,7 @@ from gateway_worker.sandbox.service.fault_rules import (
 from gateway_worker.storage.objects import Keyring
 from tests.integration.media.harness import Place, media_settings
 from tests.support.eventually import eventually
+from tests.support.ports import UnaskedMessages
 
 SMALL = os.urandom(20_011)
 LARGE = os.urandom(11 * 1024 * 1024 + 7)
@@ -219,6 +223,26 @@ async def test_lazily(place: Place) -> None:
         assert [event.type for event in desk.told()] == ["wa.media.ready.v1"]
 
 
+async def test_whoever_asks_has_no_time_for_it(place: Place) -> None:
+    """The command ends when its time is up; the file may come all the same."""
+    settings = media_settings(download="lazy")
+    async with place.desk(settings=settings) as desk:
+        place.whatsapp.rule(Slow(bytes_per_second=20_000))
+        media_id = await desk.receive("s", place.whatsapp.keep(SMALL))
+        command = MediaGet(source="/backends/b", subject="s", data=MediaGetData(media_id=media_id))
+        context = Context(
+            manager=desk.sessions.manager,
+            messages=UnaskedMessages(),
+            media=desk.arriving.service,
+            ends_at=time.monotonic() + 0.1,
+        )
+
+        with pytest.raises(UpstreamTimeoutError, match="in the time"):
+            await get_media(context, command)
+
+        assert (await desk.until_told(media_id)).state is MediaState.READY
+
+
 async def test_what_nobody_can_get(place: Place) -> None:
     """A file that is not known, or WhatsApp's no more, or another one than was said."""
     settings = media_settings(download="lazy")
@@ -318,12 +342,16 @@ async def test_a_session_that_is_deleted(place: Place) -> None:
         for session_id in ("s", "t"):
             await desk.until_told(await desk.receive(session_id, place.whatsapp.keep(SMALL)))
         place.whatsapp.rule(Slow(bytes_per_second=1_000))
-        await desk.receive("s", place.whatsapp.keep(os.urandom(50_000)))
+        media_id = await desk.receive("s", place.whatsapp.keep(os.urandom(50_000)))
         await eventually(lambda: desk.arriving.service.running == 1)
         session = desk.sessions.manager.registry.held_session("s")
         assert session is not None
 
         await session._traces.remove("s")
+        desk.arriving.service.arrived("s", media_id)
+        desk.arriving.service.look_again()
+        with pytest.raises(DependencyError):
+            await desk.arriving.service.get("s", media_id)
 
         assert desk.arriving.service.waiting == 0
         assert await desk.object(key_of(SMALL)) is None
