@@ -79,10 +79,11 @@ class Outgoing:
         """
         known = dict.fromkeys((*recipient.addresses, *self._account.addresses))
         others = [device for device in known if device != self._account.lid]
-        without = [device for device in others if message.phone_only and device.device]
-        ciphertexts = list(
-            self._encrypt(message, (device for device in others if device not in without))
-        )
+        without: list[Jid] = []
+        if message.phone_only:
+            without = [device for device in others if device.device]
+            others = [device for device in others if not device.device]
+        ciphertexts = list(self._encrypt(message, others))
         self._keep(message)
         attrs = self._attrs(message)
         stanza = fan_out(attrs, message.to, ciphertexts, message.form, without=without)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -67,9 +66,8 @@ class Writer:
         """Send content as it stands; returns and raises as `Phone.send_content`."""
         self._records.look()  # a session that a message has opened is answered in it
         recipient = self.find(to)
-        outgoing = replace(
-            _message_to(recipient, message.SerializeToString(), form_of(message)),
-            phone_only=phone_only,
+        outgoing = _message_to(
+            recipient, message.SerializeToString(), form_of(message), phone_only=phone_only
         )
         self._records.own_messages.append(self._written(outgoing))
         await self._outgoing.send(outgoing, recipient=recipient)
@@ -127,8 +125,16 @@ def address_of(value: str | Jid) -> Jid:
     return Jid.parse(value) if "@" in value else pn(value.removeprefix("+"))
 
 
-def _message_to(recipient: Account, data: bytes, form: Form) -> OutgoingMessage:
-    return OutgoingMessage(message_id=new_message_id(), to=recipient.lid, content=data, form=form)
+def _message_to(
+    recipient: Account, data: bytes, form: Form, *, phone_only: bool = False
+) -> OutgoingMessage:
+    return OutgoingMessage(
+        message_id=new_message_id(),
+        to=recipient.lid,
+        content=data,
+        form=form,
+        phone_only=phone_only,
+    )
 
 
 def _quote(message: ChatMessage) -> content.Quote:

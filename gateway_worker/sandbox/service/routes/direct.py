@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PREKEY_MESSAGE: Final = "pkmsg"
 Copy = tuple["Jid", tuple[Node, ...]]
-"""A device and what is encrypted for it."""
+"""A device and what is for it: ciphertexts, or a placeholder."""
 
 
 class DirectRoute:
@@ -78,7 +78,7 @@ class DirectRoute:
             return
         copies = node.require_child("participants").all("to")
         self._hand_over(
-            sender, target, node, [(copy.require_jid("jid"), _sealed(copy)) for copy in copies]
+            sender, target, node, [(copy.require_jid("jid"), copy.children) for copy in copies]
         )
 
     def _hand_over(self, sender: Sender, target: Account, node: Node, copies: list[Copy]) -> None:
@@ -125,11 +125,6 @@ class DirectRoute:
                 yield record
             return
         yield from target.devices.values()
-
-
-def _sealed(copy: Node) -> tuple[Node, ...]:
-    """Return what is for one device: ciphertexts, or that there is none for it."""
-    return tuple(child for child in copy.children if child.tag in ("enc", "unavailable"))
 
 
 def _message_attrs(sender: Sender, node: Node) -> Attrs:
