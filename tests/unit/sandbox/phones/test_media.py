@@ -243,24 +243,34 @@ async def test_a_lazy_phone_downloads_when_somebody_asks(service: Service) -> No
         assert (await ben.media(message)).is_checked
 
 
+def linked(service: Service, phone: Phone, device: int) -> DeviceRecord:
+    """Add a companion without the ceremony."""
+    account = service.accounts.get(phone.jid)
+    companion = DeviceRecord(
+        number=account.number.with_device(device),
+        lid=account.lid.with_device(device),
+        mailbox=Mailbox(confirms=True),
+    )
+    account.devices[device] = companion
+    return companion
+
+
 async def test_companions_get_a_placeholder_of_what_is_for_the_phone_only(
     service: Service, phones: Pair
 ) -> None:
-    """It says so, without a ciphertext; the phone has the file."""
+    """All of both accounts; it holds no ciphertext. The phone has the file."""
     anna, ben = phones
-    account = service.accounts.get(ben.jid)
-    companion = DeviceRecord(
-        number=account.number.with_device(1),
-        lid=account.lid.with_device(1),
-        mailbox=Mailbox(confirms=True),
-    )
-    account.devices[1] = companion
+    theirs = [linked(service, ben, device) for device in (1, 2)]
+    own = linked(service, anna, 1)
 
     draft = MediaDraft(kind=MediaKind.IMAGE, data=DATA, phone_only=True)
     message_id = await anna.send_media(ben.number, draft)
 
     assert await ben.media_bytes(await ben.next_message()) == DATA
-    (stanza,) = companion.mailbox.waiting()
-    (placeholder,) = stanza.children
-    assert (stanza.get("id"), stanza.get("from")) == (message_id, str(anna.jid))
-    assert (placeholder.tag, placeholder.get("type")) == ("unavailable", "view_once")
+    for companion in (*theirs, own):
+        (stanza,) = (one for one in companion.mailbox.waiting() if one.tag == "message")
+        (placeholder,) = stanza.children
+        assert (stanza.get("id"), stanza.get("from")) == (message_id, str(anna.jid))
+        assert (placeholder.tag, placeholder.get("type")) == ("unavailable", "view_once")
+        recipient = str(ben.jid) if companion is own else ""
+        assert stanza.get("recipient") == recipient
