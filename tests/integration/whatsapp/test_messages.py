@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway_contracts import ReceiptStatus, TextContent
+from gateway_contracts import ReceiptStatus, TextContent, UndecryptableReason
 from gateway_worker.errors import (
     InvalidCommandError,
     RecipientNotOnWhatsAppError,
@@ -15,9 +15,10 @@ from gateway_worker.errors import (
 from gateway_worker.host_protocol.methods import Quote
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.service.faults import Faults
+from gateway_worker.sandbox.wire.node import Attrs, Node
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
-from tests.support.arrivals import InboundMessage, InboundReceipt
+from tests.support.arrivals import InboundMessage, InboundReceipt, UndecryptableMessage
 from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
@@ -133,6 +134,19 @@ async def test_what_is_about_a_message_is_announced(stage: Stage, shop: Account)
     contents = [(await shop.next(InboundMessage)).content for _ in range(2)]
     assert [one.model_dump()["target"]["message_id"] for one in contents] == [message_id] * 2
     assert [one.kind for one in contents] == ["reaction", "revoke"]
+
+
+async def test_what_is_kept_from_linked_devices(stage: Stage, shop: Account) -> None:
+    """What may be viewed once is on the phone only; that it was there is told."""
+    ben = await stage.customer()
+    attrs: Attrs = {"from": ben.jid, "id": "3EB0C0FFEE", "type": "media"}
+    placeholder = Node("message", attrs, (Node("unavailable", {"type": "view_once"}),))
+
+    assert stage.sandbox.connections.push(shop.phone.number, placeholder) == 1
+
+    word = await shop.next(UndecryptableMessage, lambda one: one.message_id == "3EB0C0FFEE")
+    assert word.reason is UndecryptableReason.VIEW_ONCE
+    assert word.chat in {jid_of(ben), str(ben.jid)}
 
 
 async def test_a_recipient_that_is_not_on_whatsapp(shop: Account) -> None:
