@@ -11,6 +11,7 @@ PROMISE_NOTHING = {"support/ports.py"}
 """Ports that fail the test when they are asked, and such as only take."""
 NO_FAKES = {
     "Mill": "is the backend's side of the consumer's tests",
+    "Names": "says where names lead, as the test wants it",
     "NoCommands": "has none: whatever waits for one to end runs at once",
     "NoHosts": "refuses: there are none",
     "Peers": "says of the others what the test says",
