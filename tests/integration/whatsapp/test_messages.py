@@ -12,7 +12,7 @@ from gateway_worker.errors import (
     UncertainError,
     UpstreamRejectedError,
 )
-from gateway_worker.host_protocol.methods import Quote
+from gateway_worker.host_protocol.methods import FindChats, Quote
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.service.faults import Faults
 from gateway_worker.sandbox.wire.node import Attrs, Node
@@ -211,3 +211,16 @@ async def test_a_missing_acknowledgement(stage: Stage) -> None:
         await eventually(lambda: went_out(account, ben, "third"), timeout_seconds=20)
         await ben.inbox.wait_for(lambda message: message.text == "third", timeout=10)
         assert (await account.stop()).expected
+
+
+async def test_the_ids_of_a_chat_are_told_without_asking(stage: Stage, shop: Account) -> None:
+    """WhatsApp is asked about somebody who is not known only if that is wanted."""
+    ben = await stage.customer()
+    chat = f"{ben.number}@s.whatsapp.net"
+    unknown = await shop.host.request(FindChats(to=ben.number, asks=False))
+    sent = await shop.host.request(send_text(to=ben.number, text="hello"))
+    known = await shop.host.request(FindChats(to=ben.number, asks=False))
+
+    assert unknown.chats == (chat,)
+    assert set(known.chats) == {chat, sent.chat_lid}
+    assert sent.chat_lid == f"{ben.jid.user}@lid"
