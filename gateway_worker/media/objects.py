@@ -69,6 +69,10 @@ class UploadStore(Protocol):
         """Return where anybody can write an object: of this type, size and hash, and no other."""
         ...
 
+    async def abort_unfinished(self, prefix: str = "", *, before: datetime | None = None) -> None:
+        """Abort what was begun to be written before that, and never completed."""
+        ...
+
     async def delete_prefix(self, prefix: str, *, before: datetime | None = None) -> int:
         """Remove what begins so and was written before; returns how many objects there were."""
         ...

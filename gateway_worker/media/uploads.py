@@ -12,6 +12,8 @@ from gateway_worker.runtime.clock import Clock
 
 PREFIX: Final = "uploads/"
 _ID_BYTES: Final = 16
+_UNFINISHED: Final = timedelta(days=1)
+"""Longer than anybody writes one object."""
 _PRUNE_SECONDS: Final = 3600.0
 """Between two looks for what is too old: each lists all that there is."""
 
@@ -100,6 +102,8 @@ class Uploads:
         now = self._clock.monotonic()
         if now >= self._prune_at:
             await self._store.delete_prefix(PREFIX, before=self._oldest())
+            # Also what workers that are gone were writing: nobody else knows of that.
+            await self._store.abort_unfinished(before=self._clock.now() - _UNFINISHED)
             self._prune_at = now + _PRUNE_SECONDS
         return 0
 

@@ -219,15 +219,20 @@ class Streams:
             prefix: Of their keys.
             before: Only what was written, or begun to be, before that.
         """
-        await self._abort_all(prefix, before)
+        await self.abort_unfinished(prefix, before=before)
         if before is None:
             return await self._bucket.delete_prefix(prefix)
         old = [info.key for info in await self._bucket.find(prefix) if info.modified_at < before]
         await self._bucket.delete(*old)
         return len(old)
 
-    async def _abort_all(self, prefix: str, before: datetime | None) -> None:
-        """Abort what workers that are gone have begun to write."""
+    async def abort_unfinished(self, prefix: str = "", *, before: datetime | None = None) -> None:
+        """Abort what workers that are gone have begun to write, and what others write just now.
+
+        Args:
+            prefix: Of the keys.
+            before: Only what was begun before that.
+        """
         place = self._bucket.place_of(prefix)
 
         async def begun(client: "S3Client") -> list[tuple[str, str]]:

@@ -228,6 +228,30 @@ async def test_an_upload_can_be_sent_for_a_while_and_goes_then(workshop: Worksho
     assert await workshop.streams.head(PREFIX + offered.media_id) is None
 
 
+async def test_what_nobody_writes_any_more_goes(workshop: Workshop) -> None:
+    """What a worker had begun to write when it died; wherever it was to be."""
+    objects = workshop.streams._objects
+    await objects.call(
+        lambda client: client.create_multipart_upload(
+            Bucket=objects.bucket, Key=f"{objects.prefix}media/shop/film"
+        )
+    )
+
+    async def begun() -> int:
+        answer = await objects.call(
+            lambda client: client.list_multipart_uploads(
+                Bucket=objects.bucket, Prefix=objects.prefix
+            )
+        )
+        return len(answer.get("Uploads", ()))
+
+    await workshop.uploads.prune(1)
+    assert await begun() == 1
+    workshop.clock.ahead_seconds = 26 * 3600
+    await workshop.uploads.prune(1)
+    assert await begun() == 0
+
+
 async def test_files_of_a_session_come_one_after_the_other(workshop: Workshop) -> None:
     """Those of others meanwhile, as many as the worker may have."""
     outgoing, inside = workshop.outgoing, list[str]()
