@@ -22,7 +22,7 @@ from gateway_contracts import (
 from gateway_worker.host_protocol.media import MediaReference, MediaType
 from gateway_worker.media.arriving.build import Arriving, ArrivingPorts, build_arriving
 from gateway_worker.media.arriving.media_host import MediaHost
-from gateway_worker.media.arriving.ports import Seal
+from gateway_worker.media.arriving.ports import MediaObserver, Seal
 from gateway_worker.media.arriving.service import PATIENCE_SECONDS
 from gateway_worker.media.settings import MediaSettings
 from gateway_worker.outbox.recorder import Recorder
@@ -94,7 +94,7 @@ async def open_whatsapp(directory: Path) -> AsyncIterator[WhatsApp]:
 
 
 @dataclass(kw_only=True)
-class Counted:
+class Counted(MediaObserver):
     """What was counted."""
 
     fetched: list[int] = field(default_factory=list)

@@ -16,9 +16,11 @@ NO_FAKES = {
     "NoHosts": "refuses: there are none",
     "Peers": "says of the others what the test says",
     "Recorder": "keeps what the sandbox delivers",
+    "Counted": "keeps what it is told",
     "FullSocket": "is full: nothing is sent by it",
     "Sink": "settles what it is given by the real broker",
     "ToldHosts": "keeps what it is told",
+    "Watched": "does what a test says of a connection",
     "WatchedOutbox": "counts what it asks the real one",
     "_Acknowledging": "settles what it is given by the real broker",
 }
