@@ -45,7 +45,8 @@ RAW: Final = RawKind(name="raw", prefix="1303555")
 LEAN: Final = RawKind(
     name="lean",
     prefix="1304555",
-    store="?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000&_foreign_keys=on&_=",
+    store="?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000&_foreign_keys=on"
+    "&_stmt_cache_size=32&_=",
     environment={"GOMAXPROCS": "1"},
 )
 
