@@ -27,7 +27,6 @@ Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 REMEMBERED: Final = 20_000
 """Ids of people whose conversations' names are known without a look."""
-_NEW: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class _Id(NamedTuple):
@@ -58,7 +57,7 @@ class _Batch:
     """What a transaction has found out; it counts when that is committed."""
 
     known: dict[_Id, _Name] = field(default_factory=dict)
-    added: list[tuple[_Id, str]] = field(default_factory=list)
+    added: list[tuple[_Id, _Name]] = field(default_factory=list)
     merged: list[tuple[str, str, str]] = field(default_factory=list)
 
 
@@ -106,7 +105,11 @@ class ChatNaming:
         if batch.added:
             ids, names = zip(*batch.added, strict=True)
             await connection.execute(
-                sql.ADD_CHATS, [one.session_id for one in ids], [one.chat for one in ids], names
+                sql.ADD_CHATS,
+                [each.session_id for each in ids],
+                [each.chat for each in ids],
+                [name.chat_id for name in names],
+                [name.since for name in names],
             )
         self._pending |= batch.known
 
@@ -135,13 +138,15 @@ class ChatNaming:
 
     def _name(self, one: _Wanted, batch: _Batch) -> None:
         step, ids = one.step, one.ids
-        found = {name for each in ids if (name := batch.known.get(each)) is not None}
-        oldest = min(found, key=lambda name: name.since, default=_Name(ids[0].chat, _NEW))
+        found = [name for each in ids if (name := batch.known.get(each)) is not None]
+        oldest = min(found, key=lambda name: name.since, default=None)
+        if oldest is None:
+            oldest = _Name(ids[0].chat, datetime.now(UTC))
         for other in {name.chat_id for name in found} - {oldest.chat_id}:
             self._merge(one, batch, other, oldest)
         for each in ids:
             if each not in batch.known:
-                batch.added.append((each, oldest.chat_id))
+                batch.added.append((each, oldest))
                 batch.known[each] = oldest
         step.chat_id = oldest.chat_id
 

@@ -138,12 +138,13 @@ FIND_CHATS = """
 """$1-2 sessions and ids of people."""
 
 ADD_CHATS = """
-    INSERT INTO chats (session_id, chat, chat_id)
-    SELECT u.session_id, u.chat, u.chat_id
-    FROM unnest($1::text[], $2::text[], $3::text[]) AS u(session_id, chat, chat_id)
+    INSERT INTO chats (session_id, chat, chat_id, since)
+    SELECT u.session_id, u.chat, u.chat_id, u.since
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+        AS u(session_id, chat, chat_id, since)
     ON CONFLICT DO NOTHING
 """
-"""$1-3 sessions, ids of people, and what their conversations are called."""
+"""$1-4 sessions, ids of people, what their conversations are called, and since when."""
 
 MERGE_CHATS = """
     UPDATE chats SET chat_id = $3::text WHERE session_id = $1::text AND chat_id = $2::text
