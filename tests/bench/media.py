@@ -42,7 +42,7 @@ from tests.bench.media_tools import (
     sizes,
     watched,
 )
-from tests.bench.raw import RAW, start_ring
+from tests.bench.raw import SENDER, start_ring
 
 ROUNDS: Final = 3
 AFTER_SECONDS: Final = 60.0
@@ -133,7 +133,7 @@ async def _rounds(
         objects = await stack.enter_async_context(Objects.open(bucket(harness)))
         url = await objects.link(PREFIX + media_id, valid_seconds=3600)
         hosts = await start_ring(
-            stack, RAW, count=1, directory=harness.directory, sandbox=harness.sandbox
+            stack, SENDER, count=1, directory=harness.directory, sandbox=harness.sandbox
         )
         for _ in range(ROUNDS):
             began = time.monotonic()

@@ -27,7 +27,7 @@ from tests.bench.media_tools import (
     sizes,
     watched,
 )
-from tests.bench.raw import RAW, RawHost, start_ring
+from tests.bench.raw import RECEIVER, RawHost, start_ring
 
 ROUNDS: Final = 3
 PICTURE_BYTES: Final = 200_000
@@ -58,7 +58,7 @@ async def _measure_document(harness: BenchHarness, backend: Backend) -> dict[str
     async with AsyncExitStack() as stack:
         objects = await stack.enter_async_context(Objects.open(bucket(harness)))
         (raw,) = await start_ring(
-            stack, RAW, count=1, directory=harness.directory, sandbox=harness.sandbox
+            stack, RECEIVER, count=1, directory=harness.directory, sandbox=harness.sandbox
         )
         for number in range(ROUNDS):
             document = harness.directory / f"document-{number}"

@@ -42,6 +42,9 @@ class RawKind:
 
 
 RAW: Final = RawKind(name="raw", prefix="1303555")
+SENDER: Final = RawKind(name="sender", prefix="1305555")
+RECEIVER: Final = RawKind(name="receiver", prefix="1306555")
+"""As `RAW`, for files: each measure has phones of its own."""
 LEAN: Final = RawKind(
     name="lean",
     prefix="1304555",
