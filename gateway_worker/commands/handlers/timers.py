@@ -14,9 +14,13 @@ async def disappearing_seconds(context: Context, session: Session, to: str) -> i
         context: What handlers work with.
         session: Who sends.
         to: The recipient.
+
+    Raises:
+        GatewayError: The session is not connected, so that nothing is read for it either.
     """
     timers = session.timers
     if not timers.is_loaded:
+        session.check_connected()
         found = await until_answered(
             lambda: context.messages.timers(session.session_id), name="messages.timers"
         )

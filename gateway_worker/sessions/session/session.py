@@ -332,6 +332,10 @@ class Session:
         """Return when there is a QR code or none will come."""
         await self._machine.wait_until(lambda: not self.is_about_to_show_qr)
 
+    def check_connected(self) -> None:
+        """Raise what `request` would raise now of a session that is not connected."""
+        self._connected_host()
+
     async def request(
         self,
         call: Method[R],
