@@ -11,6 +11,7 @@ from gateway_contracts import (
     CommandFailed,
     CommandSucceeded,
     ErrorCode,
+    MessageData,
     MessageSend,
     MessageSendData,
     OnUncertain,
@@ -19,6 +20,7 @@ from gateway_contracts import (
     SentInfo,
     SessionCreate,
     SessionCreateData,
+    SessionEventEnvelope,
     SessionQr,
     SessionState,
     SessionStatus,
@@ -54,6 +56,21 @@ class Gateway:
     def worker(self) -> WorkerProcess:
         """The first of the workers."""
         return next(iter(self.workers.values()))
+
+    async def told(self, session_id: str, message_id: str) -> MessageData:
+        """Return what the backend is told of a message, as one or as a change of one."""
+
+        def data_of(event: SessionEventEnvelope) -> MessageData | None:
+            data = getattr(event, "data", None)
+            is_it = isinstance(data, MessageData) and data.message_id == message_id
+            return data if is_it else None
+
+        event = await self.backend.expect(
+            SessionEventEnvelope, session_id, lambda event: data_of(event) is not None
+        )
+        found = data_of(event)
+        assert found is not None
+        return found
 
     async def succeed(self, command: CommandEnvelope, *, seconds: float = 30) -> Any:
         """Run a command and return its result; any other end fails the test."""

@@ -1,10 +1,7 @@
 """Sessions move between live workers: by command, and because a worker leaves."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from gateway_contracts import (
     CommandSucceeded,
@@ -23,15 +20,6 @@ from tests.support.eventually import eventually
 from tests.support.pacing import pace
 
 BEN = "12025550102"
-
-
-@pytest.fixture
-async def fleet(
-    sandbox: Sandbox, environment: dict[str, str], tmp_path: Path
-) -> AsyncIterator[Fleet]:
-    """Two workers."""
-    async with open_fleet(sandbox, environment, tmp_path, ("alpha", "beta")) as fleet:
-        yield fleet
 
 
 def migration(fleet: Fleet, to: str | None = None) -> SessionMigrate:

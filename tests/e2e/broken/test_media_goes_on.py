@@ -1,31 +1,18 @@
 """A worker dies while it fetches a file: whoever has the session then brings it."""
 
 import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiohttp
-import pytest
 
 from gateway_contracts import MediaReady, MessageReceived
 from gateway_worker.sandbox.phones.media.draft import MediaDraft
 from gateway_worker.sandbox.phones.media.kinds import MediaKind
-from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.service.fault_rules import Point, Rule, Slow, Who
-from tests.e2e.fleet import Fleet, open_fleet
+from tests.e2e.fleet import Fleet
 from tests.e2e.harness import ADA, SHOP
 from tests.support.eventually import eventually
 
 FILE = os.urandom(7 * 1024 * 1024)
-
-
-@pytest.fixture
-async def fleet(
-    sandbox: Sandbox, environment: dict[str, str], tmp_path: Path
-) -> AsyncIterator[Fleet]:
-    """Two workers."""
-    async with open_fleet(sandbox, environment, tmp_path, ("alpha", "beta")) as fleet:
-        yield fleet
 
 
 async def test_a_worker_is_killed_in_the_middle_of_a_file(fleet: Fleet) -> None:

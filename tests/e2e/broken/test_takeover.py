@@ -1,25 +1,13 @@
 """A worker dies for good, or seems to: its sessions go on elsewhere, and nothing is lost."""
 
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from gateway_contracts import CommandSucceeded, MessageReceived, SessionState, TextContent
 from gateway_worker.sandbox.sandbox import Sandbox
 from tests.e2e.fleet import Fleet, open_fleet
 from tests.e2e.harness import ADA, SHOP
 from tests.support.eventually import eventually
-
-
-@pytest.fixture
-async def fleet(
-    sandbox: Sandbox, environment: dict[str, str], tmp_path: Path
-) -> AsyncIterator[Fleet]:
-    """Two workers."""
-    async with open_fleet(sandbox, environment, tmp_path, ("alpha", "beta")) as fleet:
-        yield fleet
 
 
 async def test_a_dead_workers_session_goes_on_elsewhere(fleet: Fleet) -> None:

@@ -7,11 +7,9 @@ from typing import Any
 import pytest_asyncio
 
 from gateway_contracts import (
-    MessageData,
     MessageSend,
     MessageSendData,
     SentInfo,
-    SessionEventEnvelope,
 )
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.phones.values import ChatMessage
@@ -44,21 +42,6 @@ class Talk:
             lambda one: one.message_id == sent.message_id, timeout=10
         )
 
-    async def told(self, message_id: str) -> MessageData:
-        """Return what the backend is told of a message of the other phone."""
-
-        def data_of(event: SessionEventEnvelope) -> MessageData | None:
-            data = getattr(event, "data", None)
-            is_it = isinstance(data, MessageData) and data.message_id == message_id
-            return data if is_it else None
-
-        event = await self.gateway.backend.expect(
-            SessionEventEnvelope, self.name, lambda event: data_of(event) is not None
-        )
-        found = data_of(event)
-        assert found is not None
-        return found
-
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def talk(gateway: Gateway, name: str) -> Talk:
@@ -89,7 +72,7 @@ async def test_every_kind_arrives(talk: Talk) -> None:
     for case in (one for one in KINDS if one.arrives):
         message_id = await talk.other.send_content(talk.phone.number, case.wire_about(key))
 
-        data = await talk.told(message_id)
+        data = await talk.gateway.told(talk.name, message_id)
 
         told = data.content.model_dump(exclude_none=True, mode="json")
         assert told.items() >= case.contract.items(), case.name

@@ -14,11 +14,9 @@ import pytest_asyncio
 
 from gateway_contracts import (
     ErrorCode,
-    MessageData,
     MessageSend,
     MessageSendData,
     SentInfo,
-    SessionEventEnvelope,
 )
 from gateway_contracts.content import ARRIVING_KINDS, SENDABLE_KINDS
 from gateway_worker.sandbox.phones.phone import Phone
@@ -105,21 +103,6 @@ class Talk:
         failed = await self.gateway.fail(self.command(content, **more))
         return failed.data.error.code
 
-    async def told(self, message_id: str) -> MessageData:
-        """Return what the backend is told of a message of the other phone."""
-
-        def data_of(event: SessionEventEnvelope) -> MessageData | None:
-            data = getattr(event, "data", None)
-            is_it = isinstance(data, MessageData) and data.message_id == message_id
-            return data if is_it else None
-
-        event = await self.gateway.backend.expect(
-            SessionEventEnvelope, self.name, lambda event: data_of(event) is not None
-        )
-        found = data_of(event)
-        assert found is not None
-        return found
-
     async def do(self, what: str, message_id: str, *, is_possible: bool) -> None:
         """Do something with a message, or be refused."""
         content: dict[str, Any] = {"kind": "text", "text": "answer"}
@@ -185,7 +168,7 @@ async def test_what_is_done_with_what_has_come(talk: Talk) -> None:
         wire = {"invoiceMessage": {"note": "?"}} if kind == "unsupported" else None
         wire = wire or case_of(kind, arrives=True).wire
         message_id = await talk.other.send_content(talk.phone.number, wire)
-        assert (await talk.told(message_id)).content.kind == kind
+        assert (await talk.gateway.told(talk.name, message_id)).content.kind == kind
         for what in ("reply", "react"):
             await talk.do(what, message_id, is_possible=row[what])
         for what in ("edit", "revoke"):
@@ -212,7 +195,7 @@ async def test_what_only_changes_something(talk: Talk) -> None:
     }
     wire = case_of("timer", arrives=True).wire
     changes["timer"] = await talk.other.send_content(talk.phone.number, wire)
-    await talk.told(changes["timer"])
+    await talk.gateway.told(talk.name, changes["timer"])
 
     assert set(changes) == set(MATRIX) - set(SHOWN) - {"forward"}
     for kind, message_id in changes.items():
