@@ -59,7 +59,8 @@ async def send(context: Context, command: MessageSend) -> Effect:
     named = await _named(context, session, command.data)
     content = _to_host(command.data, named)
     upload, making = _upload(context), _making(context)
-    content |= shown_of(command.data.content, making)
+    shown = shown_of(command.data.content, making)
+    content |= shown
     if content.get("link_preview", ...) is None:
         del content["link_preview"]
     forwarded = await attachment_of(context, session.session_id, named.forwarded)
@@ -88,7 +89,7 @@ async def send(context: Context, command: MessageSend) -> Effect:
         command,
         sent,
         named,
-        told_of(command.data.content, upload) | shown_of(command.data.content, making),
+        told_of(command.data.content, upload) | shown,
     )
 
 

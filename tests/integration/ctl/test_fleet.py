@@ -16,7 +16,6 @@ from gateway_worker.storage.objects import (
     Bucket,
     Keyring,
     Objects,
-    ObjectsSettings,
     device_snapshots,
 )
 from tests.integration.ctl.conftest import KEYS
@@ -25,6 +24,7 @@ from tests.integration.storage.objects.support import make_store
 from tests.support.copies import MemoryRegister
 from tests.support.ctl import Ctl
 from tests.support.databases import execute
+from tests.support.objects import settings_of
 
 
 async def test_workers_and_sessions_are_listed(ctl: Ctl, database_url: str) -> None:
@@ -85,16 +85,7 @@ async def test_copies_are_sealed_again_under_the_first_key(
 ) -> None:
     """And a copy whose key is not given makes it a failure."""
     first, second = (f"{name}:{key}" for name, key in KEYS.items())
-    settings = ObjectsSettings.model_validate(
-        {
-            "endpoint_url": s3.endpoint_url,
-            "region": s3.region,
-            "bucket": s3.bucket,
-            "access_key_id": s3.access_key_id,
-            "secret_access_key": s3.secret_access_key,
-            "prefix": s3_prefix,
-        }
-    )
+    settings = settings_of(s3, prefix=s3_prefix)
     make_store(tmp_path / "shop", "row")
     async with (
         Database(settings=DatabaseSettings(url=SecretStr(database_url))) as database,

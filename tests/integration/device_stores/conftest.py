@@ -10,13 +10,14 @@ import pytest_asyncio
 from gateway_worker.devkit.services import ObjectStore
 from gateway_worker.sandbox.sandbox import Sandbox
 from gateway_worker.sandbox.settings import SandboxSettings
-from gateway_worker.storage.objects import Bucket, Objects, ObjectsSettings
+from gateway_worker.storage.objects import Bucket, Objects
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.device_stores.stores import Files
 from tests.integration.storage.objects.support import made
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
 from tests.support.copies import MemoryRegister
 from tests.support.grouping import keep_modules_together
+from tests.support.objects import settings_of
 from tests.support.services import random_name
 
 HERE = Path(__file__).parent
@@ -52,15 +53,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def files(s3: ObjectStore) -> AsyncIterator[Files]:
     """Keep copies of the files."""
-    settings = ObjectsSettings.model_validate(
-        {
-            "endpoint_url": s3.endpoint_url,
-            "region": s3.region,
-            "bucket": s3.bucket,
-            "access_key_id": s3.access_key_id,
-            "secret_access_key": s3.secret_access_key,
-        }
-    )
+    settings = settings_of(s3)
     async with Objects.open(settings) as objects:
         bucket = Bucket(objects=objects)
         yield Files(bucket=bucket, snapshots=made(bucket, MemoryRegister(), "k1"))

@@ -7,8 +7,9 @@ import pytest
 
 from gateway_worker.devkit.services import ObjectStore
 from gateway_worker.storage.db import Database, DatabaseSettings
-from gateway_worker.storage.objects import Objects, ObjectsSettings, Streams
+from gateway_worker.storage.objects import Objects, Streams
 from tests.integration.media.harness import Place, WhatsApp, create_session, open_whatsapp
+from tests.support.objects import settings_of
 
 
 @pytest.fixture
@@ -21,16 +22,7 @@ async def whatsapp(tmp_path: Path) -> AsyncIterator[WhatsApp]:
 @pytest.fixture
 async def objects(s3: ObjectStore, s3_prefix: str) -> AsyncIterator[Streams]:
     """The store."""
-    settings = ObjectsSettings.model_validate(
-        {
-            "endpoint_url": s3.endpoint_url,
-            "region": s3.region,
-            "bucket": s3.bucket,
-            "access_key_id": s3.access_key_id,
-            "secret_access_key": s3.secret_access_key,
-            "prefix": s3_prefix,
-        }
-    )
+    settings = settings_of(s3, prefix=s3_prefix)
     async with Objects.open(settings) as small, Streams.open(small) as streams:
         yield streams
 

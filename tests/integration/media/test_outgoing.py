@@ -21,8 +21,9 @@ from gateway_worker.media.inspection.inspector import Inspector
 from gateway_worker.media.outgoing import Outgoing, Wanted, sweep
 from gateway_worker.media.settings import MediaSettings
 from gateway_worker.media.uploads import PREFIX, Uploads
-from gateway_worker.storage.objects import Objects, ObjectsSettings, Streams
+from gateway_worker.storage.objects import Objects, Streams
 from tests.support.clocks import AheadClock
+from tests.support.objects import settings_of
 from tests.support.samples import picture, sound
 from tests.support.web import Answering, answer, file_server, silence
 
@@ -68,16 +69,7 @@ class Workshop:
 @pytest.fixture
 async def workshop(s3: ObjectStore, s3_prefix: str, tmp_path: Path) -> AsyncIterator[Workshop]:
     """Everything but a session's host."""
-    settings = ObjectsSettings.model_validate(
-        {
-            "endpoint_url": s3.endpoint_url,
-            "region": s3.region,
-            "bucket": s3.bucket,
-            "access_key_id": s3.access_key_id,
-            "secret_access_key": s3.secret_access_key,
-            "prefix": s3_prefix,
-        }
-    )
+    settings = settings_of(s3, prefix=s3_prefix)
     steps: list[tuple[str, str, str]] = []
     clock = AheadClock()
     async with (

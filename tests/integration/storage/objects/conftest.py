@@ -7,21 +7,13 @@ import pytest
 from gateway_worker.devkit.services import ObjectStore
 from gateway_worker.storage.objects import Bucket, Objects, ObjectsSettings
 from tests.support.copies import MemoryRegister
+from tests.support.objects import settings_of
 
 
 @pytest.fixture
 def settings(s3: ObjectStore, s3_prefix: str) -> ObjectsSettings:
     """Return settings for the store of this run."""
-    return ObjectsSettings.model_validate(
-        {
-            "endpoint_url": s3.endpoint_url,
-            "region": s3.region,
-            "bucket": s3.bucket,
-            "access_key_id": s3.access_key_id,
-            "secret_access_key": s3.secret_access_key,
-            "prefix": s3_prefix,
-        }
-    )
+    return settings_of(s3, prefix=s3_prefix)
 
 
 @pytest.fixture
