@@ -26,12 +26,21 @@ class PortBook:
     def __init__(self) -> None:
         self._claims: dict[int, socket.socket] = {}
 
-    def take(self, names: Iterable[str], *, wished: Mapping[str, int]) -> dict[str, int]:
-        """Return a port for each name: the wished one where it is free, else any free one."""
+    def take(
+        self, names: Iterable[str], *, wished: Mapping[str, int], second: int = 0
+    ) -> dict[str, int]:
+        """Return a port for each name: the wished one where it is free, else any free one.
+
+        Args:
+            names: What the ports are for.
+            wished: The ports that are wanted.
+            second: How far above each port another one lies that goes with it; 0 for none.
+        """
         ports: dict[str, int] = {}
         for name in names:
             wish = wished.get(name)
-            ports[name] = wish if wish is not None and self._claim(wish) else self._any()
+            is_ours = wish is not None and self._claim_both(wish, second)
+            ports[name] = wish if wish is not None and is_ours else self._any(second)
         return ports
 
     def close(self) -> None:
@@ -40,13 +49,23 @@ class PortBook:
             claim.close()
         self._claims.clear()
 
-    def _any(self) -> int:
+    def _any(self, second: int) -> int:
         highest = _ephemeral_start()
+        if LOWEST_PORT + second < highest:
+            highest -= second
         for _ in range(ATTEMPTS):
             port = random.randrange(LOWEST_PORT, highest)  # noqa: S311 - spread, not secrecy
-            if self._claim(port):
+            if self._claim_both(port, second):
                 return port
         raise ServicesError(f"no free port found on {LOOPBACK} after {ATTEMPTS} attempts")
+
+    def _claim_both(self, port: int, second: int) -> bool:
+        if not self._claim(port):
+            return False
+        if not second or self._claim(port + second):
+            return True
+        self._claims.pop(port).close()
+        return False
 
     def _claim(self, port: int) -> bool:
         if port in self._claims or not _is_free(port):

@@ -9,6 +9,8 @@ from gateway_worker.devkit.services.values import ObjectStore
 from gateway_worker.devkit.services.workspace import BUCKET, REGION, USER, Workspace
 
 LISTENERS = ("s3", "master", "volume", "filer", "admin")  # each over HTTP and over gRPC
+# Its parts look for each other's gRPC there, some of them whatever port they were told
+GRPC_ABOVE_HTTP = 10_000
 # Left to themselves they would listen on fixed ports, or talk to a host outside this machine
 SWITCHED_OFF = (
     "-admin.ui=false",
@@ -50,8 +52,7 @@ class LocalSeaweedFs(LocalService):
         if self._is_running(self.name):
             return
         if not self._ports:
-            names = [name for web in LISTENERS for name in (web, f"{web}.grpc")]
-            self._ports = self._workspace.take_ports(self.name, names)
+            self._ports = self._workspace.take_ports(self.name, LISTENERS, second=GRPC_ABOVE_HTTP)
         settings = self.settings
         await self._run(self.name, self._command(), lambda: bucket_exists(settings))
 
@@ -63,7 +64,7 @@ class LocalSeaweedFs(LocalService):
             for web in LISTENERS
             for option in (
                 f"-{web}.port={self._ports[web]}",
-                f"-{web}.port.grpc={self._ports[f'{web}.grpc']}",
+                f"-{web}.port.grpc={self._ports[web] + GRPC_ABOVE_HTTP}",
             )
         ]
         return Command(

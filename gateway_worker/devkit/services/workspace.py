@@ -46,10 +46,13 @@ class Workspace:
         """Return where a process's output goes."""
         return self.directory("log") / f"{name}.log"
 
-    def take_ports(self, service: str, names: Iterable[str]) -> dict[str, int]:
-        """Return the service's ports, the same as last time wherever they are still free."""
+    def take_ports(self, service: str, names: Iterable[str], *, second: int = 0) -> dict[str, int]:
+        """Return the service's ports, the same as last time wherever they are still free.
+
+        `second` is how far above each of them another one lies that goes with it; 0 for none.
+        """
         remembered = self._remembered(f"{service}.ports.json")
-        ports = self.ports.take(names, wished=remembered)
+        ports = self.ports.take(names, wished=remembered, second=second)
         self._remember(f"{service}.ports.json", ports)
         return ports
 

@@ -77,6 +77,20 @@ def test_ports_are_below_those_of_outgoing_connections() -> None:
     assert max(ports.values()) < 32768
 
 
+def test_a_port_and_the_one_that_goes_with_it_are_claimed_together() -> None:
+    """A server that listens on a second port of its own accord finds that one free, too."""
+    mine, theirs = PortBook(), PortBook()
+    port = mine.take(("a",), wished={}, second=10_000)["a"]
+
+    assert port + 10_000 < 32768
+    assert theirs.take(("b",), wished={"b": port + 10_000})["b"] != port + 10_000
+    mine.close()
+    with socket.create_server((LOOPBACK, port + 10_000)):
+        assert theirs.take(("c",), wished={"c": port}, second=10_000)["c"] != port
+    assert theirs.take(("d",), wished={"d": port})["d"] == port, "a claim of half was left"
+    theirs.close()
+
+
 def test_a_directory_belongs_to_one_process_at_a_time(tmp_path: Path) -> None:
     """A second launcher is refused by the first one's pid, until that has ended, however."""
     command = [sys.executable, "-c", HOLD_DIRECTORY, str(tmp_path)]
