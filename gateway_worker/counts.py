@@ -69,3 +69,7 @@ class Counts:
     def arrival_unsupported(self) -> None:
         """Count an arrival that does not fit the contract."""
         self.metrics.unsupported_arrivals.inc()
+
+    def notice_dropped(self) -> None:
+        """Count a notice of a moment that came too late to be told."""
+        self.metrics.dropped_notices.inc()

@@ -115,6 +115,12 @@ from gateway_contracts.envelope import (
 )
 from gateway_contracts.errors import ErrorBody, ErrorCategory, ErrorCode, FieldError
 from gateway_contracts.events import Event, SessionEvent
+from gateway_contracts.events.call import (
+    CallEnded,
+    CallEndedData,
+    CallReceived,
+    CallReceivedData,
+)
 from gateway_contracts.events.change import (
     ChangeData,
     ChatTimerChanged,
@@ -217,6 +223,10 @@ __all__ = [
     "ButtonToSend",
     "ButtonsContent",
     "ButtonsToSend",
+    "CallEnded",
+    "CallEndedData",
+    "CallReceived",
+    "CallReceivedData",
     "CardPreview",
     "ChangeData",
     "ChatMerged",

@@ -207,6 +207,13 @@ MessageId = Annotated[
 ]
 """A message's id on WhatsApp."""
 
+CallId = Annotated[
+    str,
+    Field(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN),
+    _part("CallId", "A call's WhatsApp id.", "5D0C1F2A3B4C5D6E7F8091A2B3C4D5E6"),
+]
+"""A call's id on WhatsApp."""
+
 FreeText = Annotated[str, Field(pattern=_WITHOUT_NUL)]
 """Any characters but NUL (PostgreSQL cannot hold it)."""
 

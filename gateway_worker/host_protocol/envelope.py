@@ -1,7 +1,7 @@
 """The frames between a worker and a session's host.
 
 worker ──► Start, Request, Cancel, Ack, Stop, Measure ──► host
-worker ◄── Response, Event, Notice, Measured, the signals ◄── host
+worker ◄── Response, Event, VolatileEvent, Notice, Measured, the signals ◄── host
 """
 
 from typing import Final
@@ -139,6 +139,21 @@ class Event(Frame, frozen=True, kw_only=True, omit_defaults=True):
     media: MediaReference | None = None
 
 
+class VolatileEvent(Frame, frozen=True, kw_only=True):
+    """Something that has happened and is worth telling at once or never: it is in no spool.
+
+    Attributes:
+        type: The event's `type`.
+        data: The event's `data`, as JSON.
+        good_until: When it is not to be told any more, by the machine's monotonic clock, which all
+            of its processes share.
+    """
+
+    type: str
+    data: msgspec.Raw
+    good_until: float
+
+
 class Notice(Frame, frozen=True, kw_only=True):
     """Something worth a log line; `event` is a fixed name, `detail` has no personal data."""
 
@@ -153,4 +168,4 @@ class Measured(Frame, frozen=True, kw_only=True):
 
 
 ToHost = Start | Request | Cancel | Ack | Stop | Measure
-FromHost = Response | Event | Notice | Measured | Signal
+FromHost = Response | Event | VolatileEvent | Notice | Measured | Signal

@@ -116,6 +116,11 @@ class Relay:
         """Rows in memory that the broker has not confirmed."""
         return self._held
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether more events wait for the broker than go out in a moment."""
+        return self._behind.is_set() or self._held >= self._page
+
     def offer(self, rows: Sequence[OutboxRow]) -> None:
         """Take rows that were just committed. Never blocks.
 

@@ -178,6 +178,7 @@ def _factory(ports: SessionPorts, shared: _Shared) -> SessionFactory:
         lease_state=shared.lease_state,
         quarantined=shared.quarantined,
         moves=shared.moves,
+        is_behind=lambda: ports.relay.is_behind,
     )
 
 

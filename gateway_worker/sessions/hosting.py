@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway_contracts.commands import Pairing
-from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.host_protocol.envelope import Event, VolatileEvent
 from gateway_worker.host_protocol.methods import Method, R
 from gateway_worker.host_protocol.signals import Exited, Signal
 
@@ -39,7 +39,7 @@ class HostSpec:
     epoch: int = 0
 
 
-HostEvent = Signal | Event | Exited
+HostEvent = Signal | Event | VolatileEvent | Exited
 """What a host tells. An `Event` comes from its spool: acknowledge its record after the commit."""
 
 HostListener = Callable[[HostEvent], Awaitable[None]]

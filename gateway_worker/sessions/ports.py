@@ -216,6 +216,11 @@ class Recorder(Protocol):
 class EventRelay(Protocol):
     """The relay of this worker."""
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether more events wait for the broker than go out in a moment. Cheap."""
+        ...
+
     async def adopt(self, session_ids: Sequence[str]) -> None:
         """Publish what former owners of these sessions have left in the outbox.
 
@@ -321,6 +326,10 @@ class SessionObserver(Protocol):
 
     def arrival_unsupported(self) -> None:
         """A host has told what does not fit the contract; it is announced as `unsupported`."""
+        ...
+
+    def notice_dropped(self) -> None:
+        """A notice that is worth something for a moment only was not told: it came too late."""
         ...
 
 

@@ -22,6 +22,7 @@ from gateway_worker.host_protocol.envelope import (
     Response,
     Start,
     Stop,
+    VolatileEvent,
 )
 from gateway_worker.host_protocol.framing import WireError
 from gateway_worker.host_protocol.methods import Effect, Method, R, Result
@@ -266,6 +267,8 @@ class HostProcess:
         match frame:
             case Event():
                 self._records.told(frame)
+                self._on_event(frame)
+            case VolatileEvent():
                 self._on_event(frame)
             case Response():
                 self._requests.on_response(frame)

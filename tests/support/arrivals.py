@@ -22,8 +22,9 @@ from gateway_contracts import (
     ReceiptStatus,
     UndecryptableReason,
 )
+from gateway_contracts.envelope import SessionEventData
 from gateway_contracts.events import Participant
-from gateway_worker.host_protocol.envelope import Event, FromHost
+from gateway_worker.host_protocol.envelope import Event, FromHost, VolatileEvent
 from gateway_worker.host_protocol.framing import FrameDecoder, encode
 from gateway_worker.host_protocol.media import MediaReference
 from gateway_worker.sessions.hosting import HostEvent
@@ -75,7 +76,16 @@ class UndecryptableMessage:
     reason: UndecryptableReason
 
 
-Arrived = InboundMessage | InboundReceipt | UndecryptableMessage
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundNotice:
+    """Something that has happened and is no message; without a record if it is volatile."""
+
+    record: int | None
+    event_id: str
+    data: SessionEventData
+
+
+Arrived = InboundMessage | InboundReceipt | UndecryptableMessage | InboundNotice
 
 
 def arrived(event: Event, *, fits: bool = True) -> Arrived:
@@ -131,6 +141,8 @@ def arrived(event: Event, *, fits: bool = True) -> Arrived:
                 timestamp=word.timestamp,
                 reason=word.reason,
             )
+        case notice:
+            return InboundNotice(record=event.record, event_id=notice.id, data=notice.data)
 
 
 def through(arrival_: Arrival, *, record: int = 1) -> Arrived:
@@ -149,6 +161,10 @@ Seen = Arrived | HostEvent
 
 def seen(event: HostEvent) -> Seen:
     """Return what a host tells, its arrivals read."""
+    if isinstance(event, VolatileEvent):
+        notice, fits = arrival(event, source="/workers/w", session_id="s")
+        assert fits
+        return InboundNotice(record=None, event_id=notice.id, data=notice.data)
     return arrived(event) if isinstance(event, Event) else event
 
 

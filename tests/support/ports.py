@@ -375,6 +375,8 @@ class QuietRouteCache(RouteCache):
 class QuietRelay(EventRelay):
     """A relay of a worker whose sessions have left no events."""
 
+    is_behind = False
+
     async def adopt(self, session_ids: Sequence[str]) -> None:
         """Find nothing."""
 
@@ -404,6 +406,9 @@ class QuietObserver(SessionObserver):
         """Take it."""
 
     def arrival_unsupported(self) -> None:
+        """Take it."""
+
+    def notice_dropped(self) -> None:
         """Take it."""
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gateway_contracts.events.call import CallEvent
 from gateway_contracts.events.change import ChangeEvent
 from gateway_contracts.events.chat import ChatEvent
 from gateway_contracts.events.media import MediaEvent
@@ -21,13 +22,20 @@ from gateway_contracts.states import SessionState
 __all__ = [
     "Arriving",
     "Event",
+    "Notice",
     "Participant",
     "SessionEvent",
     "SessionState",
     "UndecryptableReason",
 ]
 
-Arriving = MessageEvent | ChangeEvent
+Notice = CallEvent
+"""Every event of something that has happened on WhatsApp and is no message in a chat.
+
+A notice that comes twice has the same `id`.
+"""
+
+Arriving = MessageEvent | ChangeEvent | Notice
 """Every event of something that came from WhatsApp."""
 
 _OfSessions = LifecycleEvent | Arriving | ChatEvent | MediaEvent | CommandOutcome

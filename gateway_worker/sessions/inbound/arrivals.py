@@ -3,6 +3,7 @@
 What came from a stranger is told in part if it does not fit the contract, and never raises.
 """
 
+import uuid
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
@@ -17,8 +18,8 @@ from gateway_contracts import (
     encode,
     parse_event,
 )
-from gateway_contracts.events import Arriving
-from gateway_worker.host_protocol.envelope import Event
+from gateway_contracts.events import Arriving, Notice
+from gateway_worker.host_protocol.envelope import Event, VolatileEvent
 from gateway_worker.host_protocol.ids import ID_CHARACTERS, stand_in
 from gateway_worker.media.arriving.intake import kept_form, restored
 from gateway_worker.media.arriving.records import MediaRow
@@ -29,6 +30,10 @@ ARRIVALS: Final[Mapping[str, type[Any]]] = {
 }
 """The events that a host may tell, by their `type`: a host that is not itself any more cannot tell
 how a command has ended."""
+NOTICES: Final = frozenset(str(model.model_fields["type"].default) for model in get_args(Notice))
+"""The types of those that are no messages: they leave nothing in the tables of messages."""
+_OF_NOTICES: Final = uuid.UUID("6a991903-2109-5cba-940f-248a49ce9e0c")
+"""The name space of their ids."""
 _MEDIA: Final = "mediareference"
 """The member of a kept event that has what is to be stored of its file."""
 _DATA: Final[Mapping[str, type[BaseModel]]] = {
@@ -38,8 +43,11 @@ _RECEIVED, _SENT = "wa.message.received.v1", "wa.message.sent.v1"
 _OF_MESSAGES: Final = frozenset({_RECEIVED, _SENT})
 
 
-def arrival(event: Event, *, source: str, session_id: str) -> tuple[Arriving, bool]:
+def arrival(event: Event | VolatileEvent, *, source: str, session_id: str) -> tuple[Arriving, bool]:
     """Return a host's event as the contract has it, and whether it is that as the host told it.
+
+    A notice that comes from the spool or from WhatsApp a second time gets the same id again, also
+    from another process; nothing in the database would tell it from a new one.
 
     Args:
         event: From the session's host.
@@ -48,7 +56,11 @@ def arrival(event: Event, *, source: str, session_id: str) -> tuple[Arriving, bo
     """
     raw = bytes(event.data)
     type_, data, fits = _told(event.type, raw)
-    found: Arriving = ARRIVALS[type_](source=source, subject=session_id, data=data)
+    named: dict[str, Any] = {"source": source, "subject": session_id, "data": data}
+    if type_ in NOTICES and isinstance(event, Event):
+        text = f"{session_id} {type_} {data.model_dump_json()}"
+        named["id"] = str(uuid.uuid5(_OF_NOTICES, text))
+    found: Arriving = ARRIVALS[type_](**named)
     return found, fits
 
 

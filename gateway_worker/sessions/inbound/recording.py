@@ -1,6 +1,7 @@
 """What arrives from WhatsApp: recorded, and acknowledged to the host's spool after the commit."""
 
 import asyncio
+import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
@@ -9,7 +10,7 @@ import structlog
 
 from gateway_contracts.events import Arriving
 from gateway_worker.errors import DependencyError
-from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.host_protocol.envelope import Event, VolatileEvent
 from gateway_worker.media.arriving.intake import MediaIntake
 from gateway_worker.media.arriving.records import MediaRow
 from gateway_worker.sessions.changes import Change, Committed
@@ -24,6 +25,8 @@ Acknowledge = Callable[[int], None]
 
 _REMEMBERED = 1_000
 """Of each type of event of which repeats are told apart."""
+MOST_VOLATILE = 8
+"""So many volatile events of a session may wait for the database; more only says what was."""
 
 
 class Recent:
@@ -68,6 +71,8 @@ class InboundRecorder:
         quarantine: Keeps a change that the database refuses, or raises OSError. May block.
         on_quarantined: Called when one has been kept.
         on_unsupported: Called when a host has told what does not fit the contract.
+        is_behind: Whether events go out late, so that what is of a moment is not worth recording.
+        on_dropped: Called when a volatile event is not recorded.
     """
 
     def __init__(  # noqa: PLR0913 - it is where all that arrives meets
@@ -83,6 +88,8 @@ class InboundRecorder:
         timers: ChatTimers | None = None,
         on_quarantined: Callable[[], None] = lambda: None,
         on_unsupported: Callable[[], None] = lambda: None,
+        is_behind: Callable[[], bool] = lambda: False,
+        on_dropped: Callable[[], None] = lambda: None,
     ) -> None:
         self._session_id = session_id
         self._source = source
@@ -95,6 +102,9 @@ class InboundRecorder:
         self._quarantine = quarantine
         self._on_quarantined = on_quarantined
         self._on_unsupported = on_unsupported
+        self._is_behind = is_behind
+        self._on_dropped = on_dropped
+        self._volatile: set[asyncio.Future[Committed]] = set()
         self._keeping: set[asyncio.Task[None]] = set()
         self._submit_receipt = (
             self._submit if sends is None else ReceiptQueue(record=self._submit, sends=sends).submit
@@ -127,6 +137,26 @@ class InboundRecorder:
         if event.last:
             futures, self._unfinished = self._unfinished, []
             _settle(futures, event.record, acknowledge)
+
+    def record_volatile(self, event: VolatileEvent) -> None:
+        """Record what is worth something for a moment only, or drop it if that would come late."""
+        is_late = time.monotonic() >= event.good_until or len(self._volatile) >= MOST_VOLATILE
+        if is_late or self._is_behind():
+            self._on_dropped()
+            return
+        found, fits = arrival(event, source=self._source, session_id=self._session_id)
+        if not fits:
+            self._on_unsupported()
+            return
+        change = change_of(found, session_id=self._session_id, epoch=self._epoch)
+        future = self._record(change)
+        self._volatile.add(future)
+        future.add_done_callback(self._volatile_recorded)
+
+    def _volatile_recorded(self, done: "asyncio.Future[Committed]") -> None:
+        self._volatile.discard(done)
+        if not done.cancelled() and done.exception() is not None:  # nobody will miss it
+            self._on_dropped()
 
     def record_arrival(
         self, event: Arriving, media: MediaRow | None = None

@@ -15,10 +15,11 @@ from gateway_contracts import (
     MessageSent,
     MessageUndecryptable,
 )
-from gateway_contracts.events import Arriving
+from gateway_contracts.events import Arriving, Notice
 from gateway_contracts.events.change import ChangeEvent
 from gateway_worker.media.arriving.records import MediaRow
 from gateway_worker.sessions.changes import Change, Direction, MessageRow, ReceiptRow, TimerRow
+from gateway_worker.sessions.inbound.arrivals import NOTICES
 
 _MOST_SECONDS: Final = 2_147_483_647
 
@@ -87,6 +88,10 @@ def _of_receipt(event: MessageReceipt) -> Hashable:
     return (data.chat, data.message_id, data.participant.jid, data.status)
 
 
+def _of_notice(event: Notice) -> Hashable:
+    return event.id  # which is that of its repeats, too
+
+
 def _of_undecryptable(event: MessageUndecryptable) -> Hashable:
     # It is told once for each reason, however often WhatsApp sends it.
     data = event.data
@@ -109,6 +114,7 @@ MESSAGE_TYPES: Final = frozenset({"wa.message.received.v1", "wa.message.sent.v1"
 REPEATS: Final[Mapping[str, Callable[[Any], Hashable]]] = {
     "wa.message.receipt.v1": _of_receipt,
     "wa.message.undecryptable.v1": _of_undecryptable,
+    **dict.fromkeys(NOTICES, _of_notice),
 }
 """What an event has in common with its repeats, if the history does not know them."""
 

@@ -58,6 +58,7 @@ class SessionFactory:
         lease_state: Whether hosts may run.
         quarantined: Counts arrivals that the database has refused.
         moves: The directories that are being moved aside.
+        is_behind: Whether events go out late.
         media: Enters the files that come with messages; without it none are fetched.
     """
 
@@ -77,6 +78,7 @@ class SessionFactory:
     lease_state: LeaseState
     quarantined: QuarantineCount
     moves: DirectoryMoves
+    is_behind: Callable[[], bool]
     media: MediaIntake | None = None
 
     def build(
@@ -211,6 +213,8 @@ class SessionFactory:
             timers=timers,
             on_quarantined=self.quarantined.note,
             on_unsupported=self.observer.arrival_unsupported,
+            is_behind=self.is_behind,
+            on_dropped=self.observer.notice_dropped,
         )
 
     def _quiescer(

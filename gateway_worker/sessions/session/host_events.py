@@ -6,7 +6,7 @@ import time
 import structlog
 
 from gateway_contracts import Account, SessionState, StatusReason
-from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.host_protocol.envelope import Event, VolatileEvent
 from gateway_worker.host_protocol.signals import (
     Down,
     Ended,
@@ -81,6 +81,8 @@ class HostEventHandler:
         match event:
             case Event():
                 self._on_arrival(event)
+            case VolatileEvent():
+                self._inbound.record_volatile(event)
             case Up() | Down() | Ended() | Exited():
                 if isinstance(event, Up) and self._snapshot_due:
                     await self._first_copy()

@@ -1,6 +1,7 @@
 """What the library calls, on its threads: it stores or queues, wakes the loop and returns.
 
-Messages and receipts go to the spool, the rest becomes signals for the loop.
+Messages, receipts and notices go to the spool, what is worth something for a moment only to a short
+queue, the rest becomes signals for the loop.
 """
 
 import re
@@ -25,12 +26,13 @@ from gateway_worker.whatsapp.host.arriving import (
     SWALLOWED,
     UNDECRYPTABLE,
 )
-from gateway_worker.whatsapp.host.arriving.event import OFFLINE_FLAG
+from gateway_worker.whatsapp.host.arriving.event import OFFLINE_FLAG, ArrivingEvent
 from gateway_worker.whatsapp.host.left_out import SendRemarks
 from gateway_worker.whatsapp.host.library_events import OFFLINE_COMPLETED, OFFLINE_PREVIEW
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
 from gateway_worker.whatsapp.host.spool import Spool, SpoolClosedError
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
+from gateway_worker.whatsapp.host.volatile import VolatileEvents
 
 _LOG_NOTICES: Final = (
     (re.compile(rb"Ignoring message (\S+) from .*old counter"), "message_lost"),
@@ -99,6 +101,7 @@ class LibraryCallbacks:
         handed: Told of each message that is in the spool.
         watch: Sees to it that a failing device store costs no message.
         remarks: Told of every log entry.
+        volatile: Where what is worth something for a moment only goes.
 
     Attributes:
         is_busy: Whether an event is being taken.
@@ -115,6 +118,7 @@ class LibraryCallbacks:
         handed: Callable[[], None],
         watch: StoreWatch,
         remarks: SendRemarks,
+        volatile: VolatileEvents,
     ) -> None:
         self._spool = spool
         self._tell = tell
@@ -122,6 +126,7 @@ class LibraryCallbacks:
         self._handed = handed
         self._watch = watch
         self._remarks = remarks
+        self._volatile = volatile
         self._flags = 0
         self._receipts = ReceiptFilter()
         self.is_busy = False
@@ -147,8 +152,8 @@ class LibraryCallbacks:
             for part, key in self._receipts.news(data):
                 if self._store(code, part) and key is not None:
                     self._receipts.keep(key)
-        elif code in ARRIVING:
-            self._store(code, data)
+        elif (event := ARRIVING.get(code)) is not None:
+            self._on_notice(event, data)
         elif code == OFFLINE_PREVIEW:
             self._flags = OFFLINE_FLAG if OfflineSyncPreview.FromString(data).Message else 0
         elif code == OFFLINE_COMPLETED:
@@ -164,6 +169,13 @@ class LibraryCallbacks:
         if not self._watch.is_kept(identity):
             self._tell(_undecryptable(identity))
             self._store(code, data)
+
+    def _on_notice(self, event: ArrivingEvent, data: bytes) -> None:
+        if event.volatile_seconds is None:
+            self._store(event.code, data)
+        else:
+            self._volatile.put(event.code, data, seconds=event.volatile_seconds)
+            self._wake()
 
     def _store(self, code: int, data: bytes) -> bool:
         if len(data) > MAX_PAYLOAD_BYTES:

@@ -66,6 +66,7 @@ from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.host.spool_sender import SpoolSender
 from gateway_worker.whatsapp.host.store_changes import StoreChanges
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
+from gateway_worker.whatsapp.host.volatile import VolatileEvents
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 from gateway_worker.whatsapp.memory import pss_bytes
 
@@ -155,6 +156,7 @@ class HostSession:
             is_sending=lambda: self._commands.is_running,
             is_leaving=lambda: self._leaving is not None,
         )
+        self._volatile = VolatileEvents(people=self._people, send=self._send)
         self._callbacks = LibraryCallbacks(
             spool=spool,
             tell=self._tell,
@@ -167,6 +169,7 @@ class HostSession:
                 disconnected=self._library_run.disconnected,
             ),
             remarks=remarks,
+            volatile=self._volatile,
         )
         self._spool_sender = SpoolSender(
             spool=spool,
@@ -215,6 +218,7 @@ class HostSession:
             self._leave_if_unreachable()
             self._leave_if_memory_is_kept()
             if self._known:  # else the client cannot be asked yet whose a LID is
+                self._volatile.send_waiting()
                 self._spool_sender.send_waiting()
             self._settle_keys()
             bound_errors()

@@ -112,6 +112,9 @@ class NoHosts(HostLauncher, DeviceSnapshots, RouteCache, SessionObserver, SendJo
     def arrival_unsupported(self) -> None:
         """Take it."""
 
+    def notice_dropped(self) -> None:
+        """Take it."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Station:

@@ -1,10 +1,14 @@
-"""The library's events that tell of something that has arrived: a module for each.
+"""The library's events that tell of something that has arrived or happened: a module per family.
 
-An event more is a module here and its line in `ARRIVING`: it is then subscribed to, spooled, and
-told as its module says.
+An event more is an `ArrivingEvent` in a module here, whose `EVENTS` are found by its place: it is
+then subscribed to, spooled unless it is volatile, and told as its module says. What is no message
+in a chat (a call, a change of a group, presence) is a notice: its module gives it `as_nothing` as
+`salvage`, and its event stands in the contract's `Notice`. Nobody else knows of it.
 """
 
+import pkgutil
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Final
 
 from gateway_worker.whatsapp.host.arriving import message, receipt, swallowed, undecryptable
@@ -12,15 +16,23 @@ from gateway_worker.whatsapp.host.arriving.event import ArrivingEvent
 
 __all__ = ["ARRIVING", "MESSAGE", "RECEIPT", "SUBSCRIBED", "SWALLOWED", "UNDECRYPTABLE"]
 
-MESSAGE: Final = message.EVENT.code
-RECEIPT: Final = receipt.EVENT.code
-UNDECRYPTABLE: Final = undecryptable.EVENT.code
-SWALLOWED: Final = swallowed.EVENT.code
+MESSAGE: Final = message.CODE
+RECEIPT: Final = receipt.CODE
+UNDECRYPTABLE: Final = undecryptable.CODE
+SWALLOWED: Final = swallowed.CODE
 
-_EVENTS: Final = (message.EVENT, receipt.EVENT, undecryptable.EVENT, swallowed.EVENT)
+_SHARED: Final = "event"
+"""The module that is no family."""
 
-ARRIVING: Final[Mapping[int, ArrivingEvent]] = {event.code: event for event in _EVENTS}
+
+def _arriving() -> Mapping[int, ArrivingEvent]:
+    modules = (one.name for one in pkgutil.iter_modules(__path__) if one.name != _SHARED)
+    found = (import_module(f"{__name__}.{name}").EVENTS for name in sorted(modules))
+    return {event.code: event for events in found for event in events}
+
+
+ARRIVING: Final = _arriving()
 """By the code that they are spooled under."""
 
-SUBSCRIBED: Final = tuple(event.code for event in _EVENTS if event.is_subscribed)
+SUBSCRIBED: Final = tuple(code for code, event in ARRIVING.items() if event.is_subscribed)
 """The codes of those that the library is asked for."""

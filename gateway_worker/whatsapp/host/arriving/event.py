@@ -1,4 +1,4 @@
-"""What makes an event that tells of something that has arrived."""
+"""What makes an event that tells of something that has arrived, or has happened."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +13,11 @@ OFFLINE_FLAG: Final = 1
 
 Tell = Callable[[Record, People], tuple[Arrival | None, ...]]
 """Returns what a record tells; None and nothing for what is not for backends."""
+
+
+def as_nothing(_record: Record, _people: People) -> tuple[Arrival | None, ...]:
+    """Return nothing: the record is kept aside, and there is no message that could be missed."""
+    return ()
 
 
 def as_unreadable(record: Record, _people: People) -> tuple[Arrival | None, ...]:
@@ -34,9 +39,13 @@ class ArrivingEvent:
         tell: What a record of it tells. May raise: it is a stranger's.
         salvage: What is told of a record for which `tell` has raised. Never raises.
         is_subscribed: Whether the library is asked for it; lines of its log come by themselves.
+        volatile_seconds: Of what is worth telling for a moment only (who is there, who is typing),
+            how long that is: it is in no spool, and what comes too late is dropped. None: it is
+            spooled, and told whatever happens.
     """
 
     code: int
     tell: Tell
     salvage: Tell = as_unreadable
     is_subscribed: bool = True
+    volatile_seconds: float | None = None

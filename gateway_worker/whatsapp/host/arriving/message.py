@@ -22,4 +22,5 @@ def _salvage(record: Record, people: People) -> tuple[Arrival | None, ...]:
     return (salvaged(record.payload, parse=parse, offline=is_offline(record), people=people),)
 
 
-EVENT: Final = ArrivingEvent(code=17, tell=_tell, salvage=_salvage)
+CODE: Final = 17
+EVENTS: Final = (ArrivingEvent(code=CODE, tell=_tell, salvage=_salvage),)

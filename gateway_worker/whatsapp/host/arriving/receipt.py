@@ -19,4 +19,5 @@ def _salvage(_record: Record, _people: People) -> tuple[Arrival | None, ...]:
     return ()  # whose, and for what, is what it would have said
 
 
-EVENT: Final = ArrivingEvent(code=18, tell=_tell, salvage=_salvage)
+CODE: Final = 18
+EVENTS: Final = (ArrivingEvent(code=CODE, tell=_tell, salvage=_salvage),)

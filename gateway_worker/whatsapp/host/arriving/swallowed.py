@@ -13,4 +13,5 @@ def _tell(record: Record, people: People) -> tuple[Arrival | None, ...]:
     return (old_counter(record.payload, people=people),)
 
 
-EVENT: Final = ArrivingEvent(code=200, tell=_tell, is_subscribed=False)
+CODE: Final = 200
+EVENTS: Final = (ArrivingEvent(code=CODE, tell=_tell, is_subscribed=False),)

@@ -15,4 +15,5 @@ def _tell(record: Record, people: People) -> tuple[Arrival | None, ...]:
     return (undecryptable(UndecryptableMessage.FromString(record.payload), people=people),)
 
 
-EVENT: Final = ArrivingEvent(code=44, tell=_tell)
+CODE: Final = 44
+EVENTS: Final = (ArrivingEvent(code=CODE, tell=_tell),)
