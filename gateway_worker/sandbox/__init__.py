@@ -64,6 +64,9 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     GET  /phones/N/receipts?since&timeout_seconds       200 {items: [RECEIPT], next}
     GET  /phones/N/handling-errors?since&timeout_seconds   200 {items: [{where, error}], next}
     POST /phones/N/typing {to, state}                   204
+    POST /phones/N/calls {to, video, group?}            201 CALL
+    GET  /phones/N/calls/ID                             200 CALL
+    DELETE /phones/N/calls/ID?reason=timeout            204
     PUT  /phones/N/blocked/CONTACT                      204
     DELETE /phones/N/blocked/CONTACT                    204
     PUT  /phones/N/trusted/CONTACT                      204
@@ -134,6 +137,7 @@ The rest, with `?` where it can be null:
               waveform?, thumbnail?, animated, view_once, phone_only, ephemeral_seconds?, flaw?,
               reply_to?, mentions}
     CONTENT  {message_id, kind, content}
+    CALL     {call_id, state, rejected_by?}
     RECEIPT  {message_ids, sender, kind, sent_at}
     RULE     {id, point, who?, match, effect, times?, after, until?, applied}
     PROBLEM  {type, title, status, code, detail, errors: [{pointer, detail}]}

@@ -9,6 +9,7 @@ from pydantic.types import AwareDatetime
 from gateway_worker.sandbox.control.abilities.reachout import TimelockBody
 from gateway_worker.sandbox.control.abilities.typing_state import TypingState
 from gateway_worker.sandbox.control.caller import Caller
+from gateway_worker.sandbox.control.models.calls import CallView, HangUp, NewCall
 from gateway_worker.sandbox.control.models.faults import DeviceQuery, FaultsBody, RuleList, RuleView
 from gateway_worker.sandbox.control.models.logs import (
     HandlingErrorPage,
@@ -46,6 +47,7 @@ from gateway_worker.sandbox.control.models.service import (
     WorkerEnv,
 )
 from gateway_worker.sandbox.control.models.stanzas import Ended, EndStream, Injection, Push, Pushed
+from gateway_worker.sandbox.service.calls import CallState
 from gateway_worker.sandbox.service.fault_rules import Rule
 from gateway_worker.sandbox.service.faults import StreamEnd
 
@@ -60,6 +62,22 @@ class Methods(Caller):
     async def unblock(self, number: str, contact: str) -> None:
         """Unblock a contact."""
         await self._call("DELETE", f"/phones/{number}/blocked/{contact}", None)
+
+    async def call(
+        self, number: str, to: str, *, video: bool = False, group: str | None = None
+    ) -> str:
+        """Call somebody: the companions of that account hear of it."""
+        body = NewCall(to=to, video=video, group=group)
+        return (await self._call("POST", f"/phones/{number}/calls", CallView, body=body)).call_id
+
+    async def call_state(self, number: str, call_id: str) -> CallState:
+        """Return where a call stands that the phone has placed."""
+        return (await self._call("GET", f"/phones/{number}/calls/{call_id}", CallView)).state
+
+    async def hang_up(self, number: str, call_id: str, *, reason: str = "") -> None:
+        """End a call that the phone has placed."""
+        query = HangUp(reason=reason)
+        await self._call("DELETE", f"/phones/{number}/calls/{call_id}", None, query=query)
 
     async def inbox(self, number: str, poll: Poll | None = None) -> MessagePage:
         """Return messages from others, from a position on; their files have been downloaded."""

@@ -22,6 +22,7 @@ _KNOWN: Final[dict[type[Exception], tuple[int, str, str]]] = {
     UnknownPhoneError: (404, "phone_unknown", "No such phone"),
     service.UnknownAccountError: (404, "account_unknown", "No such account or device"),
     service.AccountExistsError: (409, "account_exists", "The account exists"),
+    service.UnknownCallError: (404, "call_unknown", "No such call"),
     service.UnknownRuleError: (404, "rule_unknown", "No such rule"),
     service.PairingRefusedError: (409, "pairing_refused", "The companion could not be linked"),
     phones.InvalidQrError: (422, "invalid_qr", "Not a pairing QR"),

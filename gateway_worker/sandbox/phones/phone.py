@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.phones.media.draft import MediaDraft
     from gateway_worker.sandbox.phones.scripts import Script
     from gateway_worker.sandbox.service.accounts import Account
+    from gateway_worker.sandbox.service.calls import Call
     from gateway_worker.sandbox.service.pairing import PairCodeFinish, PairCodeHello
     from gateway_worker.sandbox.service.service import Service
     from gateway_worker.sandbox.wire.node import Node
@@ -392,6 +393,25 @@ class Phone(PhoneRecords):
             MediaDamagedError: it is not what the message announces.
         """
         return await self._downloads.data(await self.media(message))
+
+    # --- calls
+
+    def call(self, to: str | Jid, *, video: bool = False, group: str | Jid | None = None) -> Call:
+        """Call somebody: the companions of that account hear of it; see `Calls.ring`.
+
+        Raises:
+            UnknownRecipientError: nobody has this address.
+        """
+        place = Jid.parse(group) if isinstance(group, str) else group
+        return self._service.calls.ring(self._account, self.find(to), video=video, group=place)
+
+    def placed_call(self, call_id: str) -> Call:
+        """Return a call of this phone. Raises `UnknownCallError`."""
+        return self._service.calls.placed_by(self._account, call_id)
+
+    def hang_up(self, call_id: str, *, reason: str = "") -> None:
+        """End a call of this phone; see `Calls.end`."""
+        self._service.calls.end(self._account, call_id, reason=reason)
 
     # --- contacts
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.service.service import Service
     from gateway_worker.sandbox.wire.jid import Jid
 
-RELAYED: Final = frozenset({"message", "receipt", "ack", "chatstate", "presence"})
+RELAYED: Final = frozenset({"message", "receipt", "ack", "chatstate", "presence", "call"})
 SILENT: Final = frozenset({"ib"})
 """Telemetry and hints that get no answer."""
 TRANSIENT: Final = frozenset({"chatstate", "presence"})

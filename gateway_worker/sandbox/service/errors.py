@@ -15,6 +15,10 @@ class AccountExistsError(ServiceError):
     """The number or the LID is already taken."""
 
 
+class UnknownCallError(ServiceError):
+    """Nobody has placed this call."""
+
+
 class UnknownRuleError(ServiceError):
     """No fault rule has this id."""
 

@@ -16,6 +16,7 @@ from gateway_worker.sandbox.wire.node import Attrs, Node, now
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway_worker.sandbox.service.calls import Calls
     from gateway_worker.sandbox.service.fault_book import FaultBook
     from gateway_worker.sandbox.wire.jid import Jid
 
@@ -24,13 +25,14 @@ class StanzaRelay:
     """Routes stanzas at once.
 
     Understands `message` (fan-out under `participants`, or one `enc` straight to a device),
-    `receipt`, `chatstate`, `presence` and `ack`. A message is repeated to nobody when its sender,
-    target and id were seen before; it is acked again.
+    `receipt`, `chatstate`, `presence`, `call` and `ack`. A message is repeated to nobody when its
+    sender, target and id were seen before; it is acked again.
     """
 
-    def __init__(self, *, accounts: Accounts, faults: FaultBook) -> None:
-        """Work on the service's accounts; rules say what goes wrong."""
+    def __init__(self, *, accounts: Accounts, faults: FaultBook, calls: Calls) -> None:
+        """Work on the service's accounts and calls; rules say what goes wrong."""
         self._accounts = accounts
+        self._calls = calls
         self._faults = faults
         self._routes = RouteTable(accounts=accounts, faults=faults)
         self._handlers: dict[str, Callable[[Sender, Node], Outcome]] = {
@@ -39,6 +41,7 @@ class StanzaRelay:
             "ack": self._ack,
             "chatstate": self._chatstate,
             "presence": self._presence,
+            "call": self._call,
         }
 
     def route(self, sender: Jid, node: Node) -> Outcome:
@@ -111,6 +114,12 @@ class StanzaRelay:
         to = node.require_jid("to")
         self._routes.to(to).chatstate(sender, to, node)
         return NOTHING
+
+    def _call(self, sender: Sender, node: Node) -> Outcome:
+        for refusal in node.all("reject"):
+            self._calls.reject(sender.account, sender.device.lid, refusal.require("call-id"))
+        attrs: Attrs = {"class": "call", "id": node.require("id"), "from": node.require_jid("to")}
+        return Outcome(Node("ack", attrs))
 
     def _presence(self, sender: Sender, node: Node) -> Outcome:
         kind = node.get("type", "available")

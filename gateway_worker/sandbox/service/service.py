@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway_worker.sandbox.service.accounts import Accounts
+from gateway_worker.sandbox.service.calls import Calls
 from gateway_worker.sandbox.service.connections import Connections
 from gateway_worker.sandbox.service.fault_book import FaultBook
 from gateway_worker.sandbox.service.keys import PublishedKeys
@@ -22,6 +23,7 @@ class Service:
         accounts: who exists, with which devices.
         faults: what shall go wrong.
         keys: what devices have published.
+        calls: calls that phones place.
         relay: stanzas between devices.
         linking: companions joining and leaving.
         connections: companions' connections, from outside.
@@ -43,7 +45,8 @@ class Service:
         self.accounts = Accounts()
         self.faults = FaultBook(accounts=self.accounts)
         self.keys = PublishedKeys(accounts=self.accounts, faults=self.faults)
-        self.relay = StanzaRelay(accounts=self.accounts, faults=self.faults)
+        self.calls = Calls()
+        self.relay = StanzaRelay(accounts=self.accounts, faults=self.faults, calls=self.calls)
         self.linking = CompanionLinking(accounts=self.accounts, faults=self.faults)
         self.connections = Connections(accounts=self.accounts)
         self.media = Media(

@@ -6,6 +6,7 @@ Time stamps are ISO 8601 in UTC. Addresses are in text form (`user:device@server
 from __future__ import annotations
 
 from gateway_worker.sandbox.control.models.base import Body
+from gateway_worker.sandbox.control.models.calls import CallView, HangUp, NewCall
 from gateway_worker.sandbox.control.models.faults import (
     DeviceQuery,
     FaultsBody,
@@ -66,6 +67,7 @@ from gateway_worker.sandbox.control.models.stanzas import (
 
 __all__ = [
     "Body",
+    "CallView",
     "Choice",
     "CompanionView",
     "ContentView",
@@ -79,6 +81,7 @@ __all__ = [
     "FaultsBody",
     "HandlingErrorPage",
     "HandlingErrorView",
+    "HangUp",
     "Health",
     "Injection",
     "Linked",
@@ -88,6 +91,7 @@ __all__ = [
     "MessageIds",
     "MessagePage",
     "MessageView",
+    "NewCall",
     "NewContent",
     "NewMedia",
     "NewMessage",

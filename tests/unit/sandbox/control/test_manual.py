@@ -23,6 +23,7 @@ SHAPES: Mapping[str, type[BaseModel]] = {
     "MEDIA": models.MediaView,
     "DRAFT": models.NewMedia,
     "CONTENT": models.ContentView,
+    "CALL": models.CallView,
     "RECEIPT": models.ReceiptView,
     "RULE": models.RuleView,
     "PROBLEM": models.Problem,
@@ -42,6 +43,7 @@ def served_routes() -> set[tuple[str, str]]:
         "device": "D",
         "message_id": "ID",
         "rule_id": "ID",
+        "call_id": "ID",
         "contact": "CONTACT",
     }
     served = set()
