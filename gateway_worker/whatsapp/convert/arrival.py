@@ -1,11 +1,13 @@
 """What has arrived, as an event of the contract."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from gateway_worker.host_protocol.ids import stand_in
 from gateway_worker.host_protocol.media import MediaReference
+from gateway_worker.host_protocol.spool_format import Record
+from gateway_worker.whatsapp.convert.people import People
 
 MESSAGE_RECEIVED: Final = "wa.message.received.v1"
 MESSAGE_SENT: Final = "wa.message.sent.v1"
@@ -70,6 +72,10 @@ class Arrival:
         type_ = MESSAGE_SENT if data.get("from_me") else MESSAGE_RECEIVED
         is_message = self.type in (MESSAGE_RECEIVED, MESSAGE_SENT)
         return replace(self, type=self.type if is_message else type_, data=data, media=None)
+
+
+Tell = Callable[[Record, People], tuple[Arrival | None, ...]]
+"""Returns what a record tells; None and nothing for what is not for backends."""
 
 
 def unreadable(payload: bytes) -> Arrival:

@@ -174,7 +174,7 @@ class LibraryCallbacks:
         if event.volatile_seconds is None:
             self._store(event.code, data)
         else:
-            self._volatile.put(event.code, data, seconds=event.volatile_seconds)
+            self._volatile.put(event.tell, event.code, data, seconds=event.volatile_seconds)
             self._wake()
 
     def _store(self, code: int, data: bytes) -> bool:

@@ -15,9 +15,8 @@ import msgspec
 from gateway_worker.host_protocol.envelope import FromHost, VolatileEvent
 from gateway_worker.host_protocol.framing import WireError
 from gateway_worker.host_protocol.spool_format import Record
-from gateway_worker.whatsapp.convert.arrival import Arrival
+from gateway_worker.whatsapp.convert.arrival import Arrival, Tell
 from gateway_worker.whatsapp.convert.people import People
-from gateway_worker.whatsapp.host.arriving import ARRIVING
 
 MOST_WAITING: Final = 64
 """What comes beyond that takes the place of the oldest."""
@@ -26,8 +25,8 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Waiting:
-    code: int
-    data: bytes
+    tell: Tell
+    record: Record
     good_until: float
 
 
@@ -44,10 +43,18 @@ class VolatileEvents:
         self._send = send
         self._waiting: deque[_Waiting] = deque(maxlen=MOST_WAITING)
 
-    def put(self, code: int, data: bytes, *, seconds: float) -> None:
-        """Keep an event that is fresh for so long. From any thread."""
+    def put(self, tell: Tell, code: int, data: bytes, *, seconds: float) -> None:
+        """Keep an event for a while. From any thread.
+
+        Args:
+            tell: What it tells.
+            code: The library's number of it.
+            data: The event as the library wrote it.
+            seconds: How long it is fresh.
+        """
+        record = Record(number=0, code=code, flags=0, payload=data)
         until = time.monotonic() + seconds
-        self._waiting.append(_Waiting(code=code, data=data, good_until=until))
+        self._waiting.append(_Waiting(tell=tell, record=record, good_until=until))
 
     def send_waiting(self) -> None:
         """Tell what is fresh and forget the rest.
@@ -63,9 +70,8 @@ class VolatileEvents:
 
     def _arrivals(self, one: _Waiting) -> tuple[Arrival, ...]:
         """Return what an event tells; nothing if it cannot be read: it is of no use later."""
-        record = Record(number=0, code=one.code, flags=0, payload=one.data)
         try:
-            found = ARRIVING[one.code].tell(record, self._people)
+            found = one.tell(one.record, self._people)
         except Exception:  # noqa: BLE001 - a stranger's bytes must not end the host
             return ()
         return tuple(arrival for arrival in found if arrival is not None)

@@ -1,18 +1,14 @@
 """What makes an event that tells of something that has arrived, or has happened."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from gateway_worker.host_protocol.spool_format import Record
-from gateway_worker.whatsapp.convert.arrival import Arrival, unreadable
+from gateway_worker.whatsapp.convert.arrival import Arrival, Tell, unreadable
 from gateway_worker.whatsapp.convert.people import People
 
 OFFLINE_FLAG: Final = 1
 """Flag of a record: the message had waited at WhatsApp."""
-
-Tell = Callable[[Record, People], tuple[Arrival | None, ...]]
-"""Returns what a record tells; None and nothing for what is not for backends."""
 
 
 def as_nothing(_record: Record, _people: People) -> tuple[Arrival | None, ...]:

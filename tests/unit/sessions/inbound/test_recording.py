@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway_contracts import (
+    CallReceived,
     ImageContent,
     MediaState,
     MessageReceived,
@@ -22,7 +24,7 @@ from gateway_contracts import (
     parse_event,
 )
 from gateway_contracts.events import SessionState
-from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.host_protocol.envelope import Event, VolatileEvent
 from gateway_worker.host_protocol.layout import REFUSED_NAME
 from gateway_worker.media.arriving.intake import MediaIntake
 from gateway_worker.media.arriving.sealed import SealedReferences
@@ -31,7 +33,7 @@ from gateway_worker.sessions.changes import Change, Direction
 from gateway_worker.sessions.inbound.arrivals import forwarded
 from gateway_worker.sessions.inbound.quarantine import Quarantine
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
-from gateway_worker.sessions.inbound.recording import InboundRecorder
+from gateway_worker.sessions.inbound.recording import MOST_VOLATILE, InboundRecorder
 from tests.support.arrivals import event
 from tests.support.encrypted_files import encrypted
 from tests.support.eventually import eventually
@@ -61,6 +63,8 @@ def inbound(
     on_unsupported: Callable[[], None] = lambda: None,
     quarantine: Callable[[Change], None] = lambda _change: None,
     media: MediaIntake | None = None,
+    is_behind: Callable[[], bool] = lambda: False,
+    on_dropped: Callable[[], None] = lambda: None,
 ) -> InboundRecorder:
     """Return the arrivals of a session."""
     return InboundRecorder(
@@ -72,6 +76,8 @@ def inbound(
         quarantine=quarantine,
         on_unsupported=on_unsupported,
         media=media,
+        is_behind=is_behind,
+        on_dropped=on_dropped,
     )
 
 
@@ -281,6 +287,76 @@ async def test_an_unreadable_message_is_told_once_for_each_reason() -> None:
     assert (events[0].data.message_id, events[0].data.chat) == ("M1", CHAT)
     assert (events[0].data.sender, events[0].data.reason) == (CHAT, "old_counter")
     assert acknowledged == [1, 2, 3, 1]
+
+
+def ringing(record: int, *, call_id: str = "C1") -> Event:
+    """Return a call."""
+    data = {"call_id": call_id, "chat": CHAT, "caller": {"jid": CHAT}, "timestamp": NOW.isoformat()}
+    return event("wa.call.received.v1", data, record=record)
+
+
+def of_a_moment(*, call_id: str = "C1", seconds: float = 60.0) -> VolatileEvent:
+    """Return what is worth something for so long."""
+    told = ringing(0, call_id=call_id)
+    return VolatileEvent(type=told.type, data=told.data, good_until=time.monotonic() + seconds)
+
+
+async def test_a_notice_is_an_event_and_nothing_else() -> None:
+    """One that comes again is the same one, also in another process, and is acknowledged."""
+    journal, acknowledged = Journal(), list[int]()
+    arrivals = inbound(journal)
+    for told in (ringing(1), ringing(2), ringing(3, call_id="C2")):
+        arrivals.record(told, acknowledged.append)
+    inbound(journal).record(ringing(1), acknowledged.append)
+    journal.commit(3)
+    await turns()
+
+    ids = [change.events[0].id for change in journal.changes]
+    assert ids[0] == ids[2] != ids[1]
+    assert {type(change.events[0]) for change in journal.changes} == {CallReceived}
+    assert not [change for change in journal.changes if change.message or change.receipt]
+    assert acknowledged == [1, 2, 3, 1]
+
+
+async def test_what_is_of_a_moment_is_recorded_while_it_is_fresh() -> None:
+    """Not when it comes too late, or events go out late; that is counted."""
+    journal, dropped, behind = Journal(), list[int](), [False]
+    arrivals = inbound(journal, is_behind=lambda: behind[0], on_dropped=lambda: dropped.append(1))
+    arrivals.record_volatile(of_a_moment())
+    arrivals.record_volatile(of_a_moment())  # which is no repeat: the moment is another
+    assert (len(journal.changes), dropped) == (2, [])
+
+    arrivals.record_volatile(of_a_moment(seconds=0.0))
+    behind[0] = True
+    arrivals.record_volatile(of_a_moment())
+    assert (len(journal.changes), dropped) == (2, [1, 1])
+
+
+async def test_what_is_of_a_moment_does_not_pile_up() -> None:
+    """While the database does not answer; what it then refuses nobody misses."""
+    journal, dropped = Journal(), list[int]()
+    arrivals = inbound(journal, on_dropped=lambda: dropped.append(1))
+    for _ in range(MOST_VOLATILE + 2):
+        arrivals.record_volatile(of_a_moment())
+    assert (len(journal.changes), dropped) == (MOST_VOLATILE, [1, 1])
+
+    journal.refuse()
+    await turns()
+    assert dropped == [1, 1, 1]
+    arrivals.record_volatile(of_a_moment())
+    assert len(journal.changes) == MOST_VOLATILE + 1
+
+
+async def test_what_is_of_a_moment_and_does_not_fit_is_counted() -> None:
+    """And told to nobody."""
+    journal, counted = Journal(), list[int]()
+    arrivals = inbound(journal, on_unsupported=lambda: counted.append(1))
+    odd = event("wa.call.received.v1", {"chat": CHAT})
+    arrivals.record_volatile(
+        VolatileEvent(type=odd.type, data=odd.data, good_until=time.monotonic() + 60.0)
+    )
+
+    assert (journal.changes, counted) == ([], [1])
 
 
 async def test_what_the_database_refuses_is_kept_in_a_file(tmp_path: Path) -> None:
