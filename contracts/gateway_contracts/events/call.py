@@ -15,6 +15,9 @@ class CallData(ChatEventData):
     call_id: CallId
     chat: Jid = Field(description="The conversation: the caller's or the group's id.")
     caller: Participant
+    creator: Jid = Field(
+        description="The id of the caller that WhatsApp uses in this call; to refuse it takes that."
+    )
     is_group: bool = False
     timestamp: Timestamp = Field(description="WhatsApp's time.")
     partial: bool = Field(
@@ -29,7 +32,7 @@ class CallReceivedData(CallData):
 
 
 class CallReceived(SessionEventEnvelope):
-    """Somebody calls the account. `call.reject` refuses it; the gateway cannot answer it."""
+    """Somebody calls the account. The gateway cannot answer."""
 
     type: Literal["wa.call.received.v1"] = "wa.call.received.v1"
     data: CallReceivedData

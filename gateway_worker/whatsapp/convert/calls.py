@@ -5,7 +5,7 @@ from typing import Any, Final
 from gateway_worker.host_protocol.ids import stand_in
 from gateway_worker.host_protocol.times import is_time, rfc3339_or_now
 from gateway_worker.whatsapp.convert.arrival import Arrival
-from gateway_worker.whatsapp.convert.people import People, is_address, without_device
+from gateway_worker.whatsapp.convert.people import People, address, is_address, without_device
 from gateway_worker.whatsapp.convert.texts import is_message_id, message_id, short, short_id
 
 CALL_RECEIVED: Final = "wa.call.received.v1"
@@ -64,6 +64,7 @@ def _call(meta: Any, node: Any, people: People) -> dict[str, Any]:
         "chat": short_id(without_device(group)) if group else caller.jid,
         "chat_lid": None if group else caller.lid,
         "caller": caller,
+        "creator": address(creator),
         "is_group": bool(group),
         "timestamp": rfc3339_or_now(meta.timestamp),
         "partial": not (

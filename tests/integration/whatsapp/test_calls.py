@@ -40,7 +40,7 @@ async def test_a_call_rings_and_is_over(stage: Stage, shop: Account) -> None:
 
     ringing = await received(shop, call.call_id)
     assert ringing.caller.jid == ringing.chat == f"{ben.number}@s.whatsapp.net"
-    assert ringing.caller.lid == ringing.chat_lid == str(ben.jid)
+    assert ringing.caller.lid == ringing.chat_lid == ringing.creator == str(ben.jid)
     assert (ringing.video, ringing.is_group, ringing.partial) == (False, False, False)
     assert abs(datetime.now(UTC) - ringing.timestamp) < timedelta(minutes=5)
 

@@ -55,7 +55,7 @@ def test_a_call_in_a_chat() -> None:
     assert isinstance(data, CallReceivedData)
     assert (data.call_id, data.chat, data.chat_lid) == ("5D0C1F", BEN, "77@lid")
     assert (data.caller.jid, data.caller.lid) == (BEN, "77@lid")
-    assert data.caller.phone_number == "+4915500001"
+    assert (data.caller.phone_number, data.creator) == ("+4915500001", "77@lid")
     assert (data.video, data.is_group, data.timestamp, data.partial) == (False, False, AT, False)
 
 

@@ -291,7 +291,13 @@ async def test_an_unreadable_message_is_told_once_for_each_reason() -> None:
 
 def ringing(record: int, *, call_id: str = "C1") -> Event:
     """Return a call."""
-    data = {"call_id": call_id, "chat": CHAT, "caller": {"jid": CHAT}, "timestamp": NOW.isoformat()}
+    data = {
+        "call_id": call_id,
+        "chat": CHAT,
+        "caller": {"jid": CHAT},
+        "creator": CHAT,
+        "timestamp": NOW.isoformat(),
+    }
     return event("wa.call.received.v1", data, record=record)
 
 
