@@ -32,6 +32,7 @@ from gateway_contracts.commands.contact import (
     ContactCheckData,
     ContactsChecked,
 )
+from gateway_contracts.commands.done import Done
 from gateway_contracts.commands.media import MediaGet, MediaGetData, MediaInfo
 from gateway_contracts.commands.message import (
     MessageSend,
@@ -41,7 +42,6 @@ from gateway_contracts.commands.message import (
 )
 from gateway_contracts.commands.replay import ReplayInfo, SessionReplay, SessionReplayData
 from gateway_contracts.commands.session import (
-    Done,
     NoData,
     PairByCode,
     PairByQr,

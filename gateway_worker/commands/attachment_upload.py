@@ -10,7 +10,7 @@ from typing import Any, Final
 from gateway_contracts import ContentToSend, Media, MediaSource, MediaState
 from gateway_worker.commands.preparation import Preparation
 from gateway_worker.host_protocol.media import Attachment, MediaType, Uploaded
-from gateway_worker.host_protocol.methods import UploadMedia
+from gateway_worker.host_protocol.methods.media import UploadMedia
 from gateway_worker.media.file import MediaFile
 from gateway_worker.media.outgoing import Outgoing, Prepared, Wanted
 from gateway_worker.sessions.session.session import Session

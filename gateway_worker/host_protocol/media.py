@@ -6,7 +6,7 @@ Their keys let anybody read them: none of this goes into an event's data or a lo
 from enum import StrEnum
 from typing import Final
 
-from gateway_worker.host_protocol.wire import Wire
+from gateway_worker.host_protocol.wire import Answer, Wire
 
 LARGEST_BYTES: Final = 1 << 32
 """Above this a size is none that a file on WhatsApp has."""
@@ -25,7 +25,7 @@ class MediaType(StrEnum):
     DOCUMENT = "document"
 
 
-class Uploaded(Wire, frozen=True, kw_only=True, tag="uploaded"):
+class Uploaded(Answer, frozen=True, kw_only=True, tag="uploaded"):
     """A file is on WhatsApp's media servers, encrypted.
 
     Attributes:

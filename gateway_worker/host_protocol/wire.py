@@ -11,6 +11,10 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What is read from the other process: every field of its type, and no others."""
 
 
+class Answer(Wire, frozen=True, kw_only=True):
+    """What a call of a method is answered with."""
+
+
 class Frame(Wire, frozen=True, kw_only=True, tag=True, tag_field="frame"):
     """What is sent by itself; told apart by the name of its class."""
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from gateway_contracts.commands import Pairing
 from gateway_worker.host_protocol.envelope import Event, VolatileEvent
-from gateway_worker.host_protocol.methods import Method, R
+from gateway_worker.host_protocol.methods.method import Method, R
 from gateway_worker.host_protocol.signals import Exited, Signal
 
 

@@ -25,7 +25,8 @@ from gateway_worker.host_protocol.envelope import (
     VolatileEvent,
 )
 from gateway_worker.host_protocol.framing import WireError
-from gateway_worker.host_protocol.methods import Effect, Method, R, Result
+from gateway_worker.host_protocol.methods import Result
+from gateway_worker.host_protocol.methods.method import Effect, Method, R
 from gateway_worker.host_protocol.signals import Ended, Exited, PairingFailed
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.sessions.hosting import HostEvent, HostListener

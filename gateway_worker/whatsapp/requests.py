@@ -12,7 +12,8 @@ from gateway_worker.errors import (
 )
 from gateway_worker.host_protocol.envelope import Cancel, Request, Response, ToHost
 from gateway_worker.host_protocol.framing import WireError
-from gateway_worker.host_protocol.methods import Call, Effect, Method, R, Result, WhenLate
+from gateway_worker.host_protocol.methods import Call, Result
+from gateway_worker.host_protocol.methods.method import Effect, Method, R, WhenLate
 from gateway_worker.whatsapp.errors import error_of
 
 CANCEL_SECONDS: Final = 5.0

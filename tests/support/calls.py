@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway_worker.host_protocol.methods import Quote, SendMessage
+from gateway_worker.host_protocol.methods.messages import Quote, SendMessage
 
 
 def send_text(

@@ -4,7 +4,7 @@ import asyncio
 
 from gateway_contracts import Account
 from gateway_worker.errors import SessionNotConnectedError
-from gateway_worker.host_protocol.methods import Method, R
+from gateway_worker.host_protocol.methods.method import Method, R
 from gateway_worker.host_protocol.signals import Exited, Up
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.sessions.hosting import HostLauncher, HostListener, HostSpec

@@ -14,7 +14,7 @@ from typing import NoReturn
 from gateway_contracts import SessionState, StatusReason
 from gateway_worker.commands.forwarding import CommandForwarder
 from gateway_worker.commands.ports import Delivery, Entry, InboxStore, Postponer, Received
-from gateway_worker.host_protocol.methods import Method, R
+from gateway_worker.host_protocol.methods.method import Method, R
 from gateway_worker.sessions.build import SessionPorts, Sessions, build_sessions
 from gateway_worker.sessions.changes import Change, Committed, MessageRow, TimerRow
 from gateway_worker.sessions.hosting import (

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gateway_contracts.commands.done import Done
 from gateway_contracts.envelope import CommandEnvelope
 from gateway_contracts.marks import PERSONAL
 from gateway_contracts.model import (
@@ -167,12 +168,6 @@ class QrInfo(WireModel):
     code: str
     expires_at: Timestamp
     png: str | None = Field(None, description="The code as a PNG image, base64.")
-
-
-class Done(WireModel):
-    """It is done; there is nothing more to tell."""
-
-    kind: Literal["done"] = "done"
 
 
 SessionCommand = (

@@ -3,7 +3,7 @@
 from gateway_contracts import CheckedNumber, ContactCheck, ContactsChecked
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs
 from gateway_worker.commands.scheduler import Lane
-from gateway_worker.host_protocol.methods import CheckContacts
+from gateway_worker.host_protocol.methods.contacts import CheckContacts
 from gateway_worker.host_protocol.wire import Person
 
 

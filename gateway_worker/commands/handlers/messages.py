@@ -33,7 +33,7 @@ from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.preview_making import PreviewMaking, making_of, shown_of
 from gateway_worker.commands.scheduler import Lane, Order
 from gateway_worker.errors import GatewayError, InvalidCommandError, UnsupportedError
-from gateway_worker.host_protocol.methods import Quote, SendMessage, Sent
+from gateway_worker.host_protocol.methods.messages import Quote, SendMessage, Sent
 from gateway_worker.host_protocol.times import moment
 from gateway_worker.sessions.changes import Direction, MessageRow
 from gateway_worker.sessions.session.session import Session

@@ -6,7 +6,7 @@ the history is asked for that only then.
 
 from gateway_worker.commands.handlers.effect import Context
 from gateway_worker.errors import ReachoutRestrictedError
-from gateway_worker.host_protocol.methods import FindChats, SendMessage, Sent
+from gateway_worker.host_protocol.methods.messages import FindChats, SendMessage, Sent
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.chats import chat_of, is_person
 from gateway_worker.sessions.session.session import Session

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from gateway_worker.commands.handlers.effect import Context
 from gateway_worker.errors import InvalidCommandError
-from gateway_worker.host_protocol.methods import FindChats
+from gateway_worker.host_protocol.methods.messages import FindChats
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Direction, MessageRow
 from gateway_worker.sessions.chats import chat_of, is_person, without_device

@@ -1,7 +1,7 @@
 """After how long what is sent to a chat disappears."""
 
 from gateway_worker.commands.handlers.effect import Context
-from gateway_worker.host_protocol.methods import FindChats
+from gateway_worker.host_protocol.methods.messages import FindChats
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.chats import chat_of, is_person
 from gateway_worker.sessions.session.session import Session

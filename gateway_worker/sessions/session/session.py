@@ -25,7 +25,8 @@ from gateway_worker.errors import (
     SessionNotLinkedError,
     UnsupportedError,
 )
-from gateway_worker.host_protocol.methods import Effect, Logout, Method, R
+from gateway_worker.host_protocol.methods.method import Effect, Method, R
+from gateway_worker.host_protocol.methods.session import Logout
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.changes import Change, Committed, DesiredState, SessionUpdate
 from gateway_worker.sessions.hosting import SessionHost

@@ -16,7 +16,8 @@ from typing import Final, Protocol
 import structlog
 
 from gateway_worker.errors import GatewayError
-from gateway_worker.host_protocol.methods import Listen, Method, Probe, R
+from gateway_worker.host_protocol.methods.method import Method, R
+from gateway_worker.host_protocol.methods.session import Listen, Probe
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
 from gateway_worker.sessions.limits import SessionLimits
 

@@ -19,7 +19,8 @@ from typing import Final
 
 from gateway_worker.host_protocol.envelope import FromHost, Request, Response
 from gateway_worker.host_protocol.failures import Failure, FailureKind
-from gateway_worker.host_protocol.methods import Effect, HostLane, Result, WhenLate
+from gateway_worker.host_protocol.methods import Result
+from gateway_worker.host_protocol.methods.method import Effect, HostLane, WhenLate
 from gateway_worker.host_protocol.signals import PairCode, PairingEnd, PairingFailed
 from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.host.lanes import LaneThread

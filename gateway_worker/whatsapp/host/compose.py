@@ -7,7 +7,7 @@ from neonize.proto.waCommon.WACommon_pb2 import MessageKey
 from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as library
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ContextInfo, Message
 
-from gateway_worker.host_protocol.methods import SendMessage
+from gateway_worker.host_protocol.methods.messages import SendMessage
 from gateway_worker.whatsapp.convert.kinds import COMPOSED, Composing
 from gateway_worker.whatsapp.convert.recipients import RecipientError, recipient
 from gateway_worker.whatsapp.convert.references import fill_key

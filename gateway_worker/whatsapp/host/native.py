@@ -1,8 +1,9 @@
 """The library in this process: loaded, pointed at a server, and run.
 
-`Library` is the only code that calls neonize. It runs the client by the native entry point and not
-by `NewClient.connect`, which would parse every event in the callback, print to the terminal, and
-keep two threads per session, one of them waking up five times a second.
+`Library` has the client, which families of methods ask by `client` and `entry`. It runs the client
+by the native entry point, not by `NewClient.connect`, which would parse every event in the
+callback, print to the terminal, and keep two threads per session, one of them waking up five times
+a second.
 """
 
 import ctypes
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
+from google.protobuf.message import Message as ProtobufMessage
 from neonize import _binder as binder
 from neonize.client import NewClient
 from neonize.exc import BuildPollVoteError, GetUserDevicesError, UploadError
@@ -170,6 +172,29 @@ class Library:
             settings,
         )
         return (error or b"").decode(errors="replace")
+
+    @property
+    def client(self) -> NewClient:
+        """The client, for what a family of methods asks of it."""
+        return self._client
+
+    def entry(self, name: str, *arguments: Any) -> bytes:
+        """Call an entry of the native library, for what neonize's own function gets wrong.
+
+        Args:
+            name: The entry.
+            arguments: What follows the client's name; a protobuf message is written as its bytes
+                and their number.
+        """
+        written: list[Any] = []
+        for argument in arguments:
+            if isinstance(argument, ProtobufMessage):
+                data = argument.SerializeToString()
+                written += (data, len(data))
+            else:
+                written.append(argument)
+        answer: bytes = getattr(self._native, name)(self._client.uuid, *written)
+        return answer
 
     def disconnect(self) -> None:
         """Disconnect for good; `run` goes on until the process ends.

@@ -18,7 +18,7 @@ import msgspec
 from gateway_worker.host_protocol.envelope import Request
 from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.journal_format import Acknowledgement, Rejection
-from gateway_worker.host_protocol.methods import Chats, FindChats, SendMessage, Sent
+from gateway_worker.host_protocol.methods.messages import Chats, FindChats, SendMessage, Sent
 from gateway_worker.whatsapp.convert.failures import (
     ONE_MORE,
     query_failure,

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from gateway_worker.errors import GatewayError
-from gateway_worker.host_protocol.methods import Logout
+from gateway_worker.host_protocol.methods.session import Logout
 from gateway_worker.host_protocol.signals import Ended, Exited, QrCode, Up
 from gateway_worker.sessions.store.store_files import forget_local
 from tests.integration.device_stores.conftest import Devices

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from gateway_contracts import Account, PairByQr
 from gateway_worker.errors import SessionNotConnectedError
-from gateway_worker.host_protocol.methods import FindChats
+from gateway_worker.host_protocol.methods.messages import FindChats
 from gateway_worker.host_protocol.signals import Exited, Up
 from gateway_worker.sessions.hosting import HostEvent, HostLauncher, HostSpec, SessionHost
 from tests.integration.whatsapp.stage import Stage

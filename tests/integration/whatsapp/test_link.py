@@ -3,7 +3,7 @@
 import pytest
 
 from gateway_worker.errors import SessionNotConnectedError
-from gateway_worker.host_protocol.methods import Logout
+from gateway_worker.host_protocol.methods.session import Logout
 from gateway_worker.host_protocol.signals import Down, Ended, Exited, QrCode, Up
 from gateway_worker.sandbox.service.faults import ALWAYS, Faults, LoginFailure, StreamEnd
 from tests.integration.whatsapp.stage import Account, Stage

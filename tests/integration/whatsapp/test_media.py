@@ -23,7 +23,8 @@ from gateway_worker.errors import (
     UpstreamTimeoutError,
 )
 from gateway_worker.host_protocol.media import Attachment, MediaType, Uploaded
-from gateway_worker.host_protocol.methods import SendMessage, UploadMedia
+from gateway_worker.host_protocol.methods.media import UploadMedia
+from gateway_worker.host_protocol.methods.messages import SendMessage
 from gateway_worker.host_protocol.signals import Ended, Exited
 from gateway_worker.sandbox.phones.media.draft import MediaDraft
 from gateway_worker.sandbox.phones.media.kinds import MediaKind

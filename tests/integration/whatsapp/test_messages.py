@@ -12,7 +12,7 @@ from gateway_worker.errors import (
     UncertainError,
     UpstreamRejectedError,
 )
-from gateway_worker.host_protocol.methods import FindChats, Quote
+from gateway_worker.host_protocol.methods.messages import FindChats, Quote
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.service.faults import Faults
 from gateway_worker.sandbox.wire.node import Attrs, Node

@@ -12,7 +12,8 @@ from gateway_worker.errors import (
     UpstreamRejectedError,
     UpstreamTimeoutError,
 )
-from gateway_worker.host_protocol.methods import Logout, Sent
+from gateway_worker.host_protocol.methods.messages import Sent
+from gateway_worker.host_protocol.methods.session import Logout
 from gateway_worker.host_protocol.signals import Up
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.service.faults import Faults, QueryRefusal, RefusalShape

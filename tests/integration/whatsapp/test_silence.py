@@ -6,7 +6,9 @@ import time
 import pytest
 
 from gateway_worker.errors import GatewayError
-from gateway_worker.host_protocol.methods import Done, FindChats, Listen, Probe
+from gateway_worker.host_protocol.methods.messages import FindChats
+from gateway_worker.host_protocol.methods.method import Done
+from gateway_worker.host_protocol.methods.session import Listen, Probe
 from gateway_worker.sandbox.service.fault_rules import Point, Rule, Silence, Who
 from gateway_worker.sandbox.service.faults import Faults, QueryRefusal
 from tests.integration.whatsapp.stage import Account, Stage

@@ -18,7 +18,7 @@ from gateway_worker.errors import (
     UncertainError,
 )
 from gateway_worker.host_protocol.layout import JOURNAL_NAME
-from gateway_worker.host_protocol.methods import Sent
+from gateway_worker.host_protocol.methods.messages import Sent
 from gateway_worker.host_protocol.signals import Exited, Up
 from gateway_worker.sandbox.service.faults import Faults, QueryRefusal
 from gateway_worker.sessions.send_journal import Acknowledged, NotSubmitted, Rejected, Submitted

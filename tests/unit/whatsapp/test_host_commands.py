@@ -12,7 +12,7 @@ SCENE = """
 import threading
 from queue import Queue
 from gateway_worker.whatsapp.host.commands import Commands
-from gateway_worker.host_protocol.methods import SendMessage, Sent
+from gateway_worker.host_protocol.methods.messages import SendMessage, Sent
 from gateway_worker.host_protocol.failures import Failure
 from gateway_worker.whatsapp.host.sending import SendFailedError
 from gateway_worker.host_protocol.envelope import Request
@@ -114,7 +114,7 @@ QUERIES = """
 import threading
 from queue import Queue
 from gateway_worker.whatsapp.host.commands import Commands
-from gateway_worker.host_protocol.methods import Chats, FindChats
+from gateway_worker.host_protocol.methods.messages import Chats, FindChats
 from gateway_worker.host_protocol.envelope import Request
 from tests.support.eventually import eventually_blocking
 
@@ -184,7 +184,8 @@ from queue import Queue
 from gateway_worker.whatsapp.host import commands as module
 from gateway_worker.whatsapp.host.commands import Commands
 from gateway_worker.host_protocol.media import MediaType
-from gateway_worker.host_protocol.methods import Chats, FindChats, UploadMedia
+from gateway_worker.host_protocol.methods.media import UploadMedia
+from gateway_worker.host_protocol.methods.messages import Chats, FindChats
 from gateway_worker.host_protocol.envelope import Request
 from neonize.proto.Neonize_pb2 import UploadResponse
 

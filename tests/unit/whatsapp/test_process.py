@@ -25,7 +25,10 @@ from gateway_worker.host_protocol.forking import Reaped
 from gateway_worker.host_protocol.framing import encode
 from gateway_worker.host_protocol.journal_format import Acknowledgement, Rejection
 from gateway_worker.host_protocol.layout import LOCK_NAME
-from gateway_worker.host_protocol.methods import Call, Chats, Done, FindChats, Logout, Sent
+from gateway_worker.host_protocol.methods import Call
+from gateway_worker.host_protocol.methods.messages import Chats, FindChats, Sent
+from gateway_worker.host_protocol.methods.method import Done
+from gateway_worker.host_protocol.methods.session import Logout
 from gateway_worker.host_protocol.signals import Down, Ended, Exited
 from gateway_worker.host_protocol.wire import Frame
 from gateway_worker.sessions.hosting import HostEvent

@@ -16,7 +16,7 @@ from gateway_worker.host_protocol import journal_format
 from gateway_worker.host_protocol.failures import FailureKind
 from gateway_worker.host_protocol.journal_format import Acknowledgement, Rejection
 from gateway_worker.host_protocol.layout import JOURNAL_NAME, LOCK_NAME
-from gateway_worker.host_protocol.methods import Sent
+from gateway_worker.host_protocol.methods.messages import Sent
 from gateway_worker.sessions.send_journal import (
     Acknowledged,
     NotSubmitted,

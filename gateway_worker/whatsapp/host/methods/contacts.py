@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from gateway_worker.host_protocol.envelope import Request
 from gateway_worker.host_protocol.failures import Failure, FailureKind
-from gateway_worker.host_protocol.methods import CheckContacts, Checked
+from gateway_worker.host_protocol.methods.contacts import CheckContacts, Checked
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.people import LID_SERVER, PHONE_SERVER, without_device
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask

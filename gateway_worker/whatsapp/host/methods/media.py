@@ -8,7 +8,7 @@ from typing import Any, Final
 from gateway_worker.host_protocol.envelope import Request
 from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.media import Uploaded
-from gateway_worker.host_protocol.methods import UploadMedia
+from gateway_worker.host_protocol.methods.media import UploadMedia
 from gateway_worker.whatsapp.convert.failures import upload_failure
 from gateway_worker.whatsapp.host.methods.run import Run, Tools
 from gateway_worker.whatsapp.host.native import UnusableFileError

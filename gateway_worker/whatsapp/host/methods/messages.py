@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway_worker.host_protocol.envelope import Request
-from gateway_worker.host_protocol.methods import Chats, FindChats, SendMessage, Sent
+from gateway_worker.host_protocol.methods.messages import Chats, FindChats, SendMessage, Sent
 from gateway_worker.whatsapp.host.methods.run import Run, Tools
 
 

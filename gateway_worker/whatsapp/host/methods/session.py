@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway_worker.host_protocol.envelope import Request
-from gateway_worker.host_protocol.methods import Done, Heard, Listen, Logout, Probe
+from gateway_worker.host_protocol.methods.method import Done
+from gateway_worker.host_protocol.methods.session import Heard, Listen, Logout, Probe
 from gateway_worker.whatsapp.host.kernel import seconds_since_received
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask
 

@@ -10,7 +10,8 @@ from typing import cast
 import pytest
 
 from gateway_worker.errors import SessionNotConnectedError, UpstreamTimeoutError
-from gateway_worker.host_protocol.methods import Done, Heard, Listen, Method, Probe, R
+from gateway_worker.host_protocol.methods.method import Done, Method, R
+from gateway_worker.host_protocol.methods.session import Heard, Listen, Probe
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
 from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.session.silence import Connected, SilenceWatch

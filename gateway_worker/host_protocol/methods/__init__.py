@@ -1,0 +1,19 @@
+"""What a host can be asked for: a module per family, one small class per method.
+
+Each family ends with the union of its methods and that of their answers. A method of a known family
+is one class there; a family more is one more in `Call` and `Result`.
+"""
+
+from gateway_worker.host_protocol.methods.contacts import ContactAnswer, ContactCall
+from gateway_worker.host_protocol.methods.media import MediaAnswer, MediaCall
+from gateway_worker.host_protocol.methods.messages import MessageAnswer, MessageCall
+from gateway_worker.host_protocol.methods.method import Done
+from gateway_worker.host_protocol.methods.session import SessionAnswer, SessionCall
+
+__all__ = ["Call", "Result"]
+
+Call = MessageCall | ContactCall | MediaCall | SessionCall
+"""Every method."""
+
+Result = Done | MessageAnswer | ContactAnswer | MediaAnswer | SessionAnswer
+"""What they are answered with."""

@@ -1,0 +1,27 @@
+"""README's table of requests: every command of the contract, and every result."""
+
+import re
+from pathlib import Path
+
+from gateway_contracts import Result
+from gateway_contracts.spec.catalog import COMMANDS
+from gateway_contracts.unions import members
+
+TEXT = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+
+
+def rows() -> list[tuple[str, str]]:
+    """Return the command and the result of each row."""
+    section = TEXT.split("\n## Requests\n")[1].split("\n## ")[0]
+    return re.findall(r"^\| `([a-z_.]+)` \| [^|]+ \| `(\w+)` \|$", section, re.MULTILINE)
+
+
+def test_it_has_each_command_once() -> None:
+    """And no others."""
+    names = sorted(name.removeprefix("wa.").removesuffix(".v1") for name in COMMANDS)
+    assert sorted(command for command, _ in rows()) == names
+
+
+def test_it_has_each_result() -> None:
+    """And no others."""
+    assert {kind for _, kind in rows()} == set(members(Result, "kind"))
