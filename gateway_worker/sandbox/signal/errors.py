@@ -15,12 +15,24 @@ class NoSessionError(SignalError):
     """No session exists with the sender, or none of them can read the message."""
 
 
+class TooFarAheadError(NoSessionError):
+    """Too many messages of the chain would have to be missing before this one."""
+
+
 class DuplicateMessageError(SignalError):
     """The message was decrypted before: its key is used up ("old counter")."""
 
 
 class UnknownPreKeyError(SignalError):
     """A pre-key message names a key that this device does not hold, or not any more."""
+
+
+class NoSenderKeyError(SignalError):
+    """A message for a group is under a key that this device was not given."""
+
+
+class ForgedMessageError(SignalError):
+    """A message for a group is not signed by the key's owner, or was changed on the way."""
 
 
 class UntrustedBundleError(SignalError):

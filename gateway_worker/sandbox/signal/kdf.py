@@ -1,4 +1,4 @@
-"""Key derivations of the Signal protocol, version 3: the two chains of the ratchet."""
+"""Key derivations of the Signal protocol, version 3: the chains of a ratchet, and of a group."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from gateway_worker.sandbox.hkdf import hkdf
 
 _HASH: Final = "sha256"
 _MESSAGE_KEY_BYTES: Final = 80
+_GROUP_KEY_BYTES: Final = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,20 @@ class MessageKeys:
         """Expand a chain's 32-byte message seed."""
         keys = hkdf(secret=seed, info=b"WhisperMessageKeys", length=_MESSAGE_KEY_BYTES)
         return MessageKeys(cipher_key=keys[:32], mac_key=keys[32:64], iv=keys[64:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMessageKeys:
+    """What encrypts exactly one message for a group; a signature takes the place of a MAC."""
+
+    cipher_key: bytes = field(repr=False)
+    iv: bytes = field(repr=False)
+
+    @staticmethod
+    def from_seed(seed: bytes) -> GroupMessageKeys:
+        """Expand a chain's 32-byte message seed."""
+        keys = hkdf(secret=seed, info=b"WhisperGroup", length=_GROUP_KEY_BYTES)
+        return GroupMessageKeys(iv=keys[:16], cipher_key=keys[16:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """The double ratchet: one session between two devices, from the first root key on.
 
 Sending walks a symmetric chain; every reply brings a new ratchet key and with it new chains. A
-message that arrives early leaves the keys of those it overtook in the receiving chain, bounded by
-`MAX_AHEAD`, so any order of delivery decrypts. `decrypt` changes the session only after the
-message's MAC was verified: a forged or damaged message leaves no trace.
+message that arrives early leaves the keys of those it overtook in the receiving chain (`reading`),
+so any order of delivery decrypts. `decrypt` changes the session only after the message's MAC was
+verified: a forged or damaged message leaves no trace.
 """
 
 from __future__ import annotations
@@ -12,21 +12,14 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Final
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.padding import PKCS7
-
-from gateway_worker.sandbox.signal.errors import (
-    DuplicateMessageError,
-    MalformedMessageError,
-    NoSessionError,
-)
+from gateway_worker.sandbox.signal import cbc
+from gateway_worker.sandbox.signal.errors import NoSessionError
 from gateway_worker.sandbox.signal.kdf import ChainKey, MessageKeys, ratchet_root
 from gateway_worker.sandbox.signal.keys import KeyPair
 from gateway_worker.sandbox.signal.messages import PreKeySignalMessage, SignalMessage
+from gateway_worker.sandbox.signal.reading import ReadingChain
 
-MAX_AHEAD: Final = 2000
 MAX_RECEIVING_CHAINS: Final = 5
-_BLOCK_BITS: Final = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +36,7 @@ class ReceivingChain:
     """The keys for messages sent under one of the peer's ratchet keys."""
 
     ratchet_public: bytes
-    chain: ChainKey
-    skipped: dict[int, bytes] = field(default_factory=dict, repr=False)
+    reading: ReadingChain
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,7 +77,7 @@ class Session:
             ratchet_public=self.sending_pair.public,
             counter=self.sending_chain.index,
             previous_counter=self.previous_counter,
-            ciphertext=_encrypt(keys, plaintext),
+            ciphertext=cbc.encrypt(key=keys.cipher_key, iv=keys.iv, plaintext=plaintext),
         )
         self.sending_chain = self.sending_chain.following()
         if self.pending is None:
@@ -106,14 +98,16 @@ class Session:
             DuplicateMessageError: its key was used before, or dropped as too old.
             MalformedMessageError: the MAC is right and the ciphertext is not.
             NoSessionError: the MAC does not verify: it belongs to another session or was changed;
-                or it is more than `MAX_AHEAD` messages ahead.
+                or it is too many messages ahead (`TooFarAheadError`).
         """
         known = self._chain_of(message.ratchet_public)
         if known is not None:
             return self._open(known, message)
         pair = KeyPair.generate()
         root, chain = ratchet_root(self.root_key, self.sending_pair.agree(message.ratchet_public))
-        received = ReceivingChain(ratchet_public=message.ratchet_public, chain=chain)
+        received = ReceivingChain(
+            ratchet_public=message.ratchet_public, reading=ReadingChain(next_key=chain)
+        )
         plaintext = self._open(received, message)
         self._turn(received, root, pair)
         return plaintext
@@ -133,25 +127,10 @@ class Session:
 
     def _open(self, received: ReceivingChain, message: SignalMessage) -> bytes:
         """Open with the chain's key and only then keep the chain's progress."""
-        chain, skipped = received.chain, {}
-        if message.counter < chain.index:
-            seed = received.skipped.get(message.counter)
-            if seed is None:
-                raise DuplicateMessageError(f"old counter {message.counter} < {chain.index}")
-        else:
-            if message.counter - chain.index > MAX_AHEAD:
-                raise NoSessionError(f"{message.counter - chain.index} messages ahead")
-            while chain.index < message.counter:
-                skipped[chain.index] = chain.message_seed()
-                chain = chain.following()
-            seed = chain.message_seed()
-            chain = chain.following()
-        plaintext = self._unseal(MessageKeys.from_seed(seed), message)
-        received.skipped.pop(message.counter, None)
-        received.skipped.update(skipped)
-        for oldest in list(received.skipped)[: max(len(received.skipped) - MAX_AHEAD, 0)]:
-            del received.skipped[oldest]
-        received.chain = chain
+        plaintext = received.reading.open(
+            message.counter,
+            lambda seed: self._unseal(MessageKeys.from_seed(seed), message),
+        )
         self.pending = None
         return plaintext
 
@@ -163,21 +142,4 @@ class Session:
         )
         if not hmac.compare_digest(expected, message.mac):
             raise NoSessionError("the MAC does not verify")
-        return _decrypt(keys, message.ciphertext)
-
-
-def _encrypt(keys: MessageKeys, plaintext: bytes) -> bytes:
-    padder = PKCS7(_BLOCK_BITS).padder()
-    encryptor = Cipher(algorithms.AES(keys.cipher_key), modes.CBC(keys.iv)).encryptor()
-    padded = padder.update(plaintext) + padder.finalize()
-    return encryptor.update(padded) + encryptor.finalize()
-
-
-def _decrypt(keys: MessageKeys, ciphertext: bytes) -> bytes:
-    decryptor = Cipher(algorithms.AES(keys.cipher_key), modes.CBC(keys.iv)).decryptor()
-    unpadder = PKCS7(_BLOCK_BITS).unpadder()
-    try:
-        padded = decryptor.update(ciphertext) + decryptor.finalize()
-        return unpadder.update(padded) + unpadder.finalize()
-    except ValueError as error:
-        raise MalformedMessageError("the ciphertext does not decrypt") from error
+        return cbc.decrypt(key=keys.cipher_key, iv=keys.iv, ciphertext=message.ciphertext)

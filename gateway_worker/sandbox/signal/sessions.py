@@ -30,10 +30,11 @@ MAX_SESSIONS_PER_PEER: Final = 20
 
 
 class CiphertextKind(enum.StrEnum):
-    """The `type` attribute of an `enc` node."""
+    """The `type` attribute of an `enc` node; the last is for a group, see `sender_keys`."""
 
     PRE_KEY = "pkmsg"
     MESSAGE = "msg"
+    SENDER_KEY = "skmsg"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from gateway_worker.sandbox.signal.kdf import ratchet_root, split_secret
 from gateway_worker.sandbox.signal.keys import KeyPair, PreKey, PreKeyBundle, SignedPreKey
 from gateway_worker.sandbox.signal.ratchet import PendingPreKey, ReceivingChain, Session
+from gateway_worker.sandbox.signal.reading import ReadingChain
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.signal.messages import PreKeySignalMessage
@@ -48,6 +49,9 @@ def initiate(
     if bundle.one_time is not None:
         secrets.append(base.agree(bundle.one_time.public))
     root, receiving = split_secret(b"".join(secrets))
+    received = ReceivingChain(
+        ratchet_public=bundle.signed.public, reading=ReadingChain(next_key=receiving)
+    )
     ratchet = KeyPair.generate()
     root, sending = ratchet_root(root, ratchet.agree(bundle.signed.public))
     return Session(
@@ -58,7 +62,7 @@ def initiate(
         root_key=root,
         sending_pair=ratchet,
         sending_chain=sending,
-        receiving=[ReceivingChain(ratchet_public=bundle.signed.public, chain=receiving)],
+        receiving=[received],
         pending=PendingPreKey(
             pre_key_id=None if bundle.one_time is None else bundle.one_time.key_id,
             signed_key_id=bundle.signed.key_id,

@@ -18,7 +18,7 @@ from gateway_worker.sandbox.signal.errors import (
 )
 from gateway_worker.sandbox.signal.keys import KeyPair
 from gateway_worker.sandbox.signal.padding import pad, unpad
-from gateway_worker.sandbox.signal.ratchet import MAX_AHEAD
+from gateway_worker.sandbox.signal.reading import MAX_AHEAD
 from gateway_worker.sandbox.signal.sessions import (
     Ciphertext,
     CiphertextKind,
