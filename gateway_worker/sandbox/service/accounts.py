@@ -38,6 +38,7 @@ class Account:
         chats: digits of the LIDs of those with whom it has exchanged messages.
         contact_tokens: privacy tokens it gave, by the digits of the receiver's LID.
         timelock: until when it may not begin chats, and why.
+        status_audience: who alone may see its status messages; None is all its contacts.
         watchers: LID addresses of devices that may hold its device list in a cache.
         subscribers: LID addresses of devices that want to know whether it is online.
         last_device: the device number given last; numbers are used again only after 255.
@@ -54,6 +55,7 @@ class Account:
     chats: set[str] = field(default_factory=set)
     contact_tokens: dict[str, ContactToken] = field(default_factory=dict)
     timelock: Timelock | None = None
+    status_audience: tuple[Jid, ...] | None = None
     watchers: set[Jid] = field(default_factory=set)
     subscribers: set[Jid] = field(default_factory=set)
     last_device: int = PHONE

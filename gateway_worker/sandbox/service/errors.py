@@ -27,6 +27,20 @@ class PairingRefusedError(ServiceError):
     """A companion could not be linked; the message says why."""
 
 
+class GroupRefusedError(ServiceError):
+    """Something cannot be done with a group.
+
+    Attributes:
+        code: 403 not a member or not allowed, 404 no such group, 406 not acceptable.
+        text: the service's word for it.
+    """
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"the service refuses it: {text} ({code})")
+        self.code = code
+        self.text = text
+
+
 class MediaRefusedError(ServiceError):
     """The hosts of files refuse an upload or a download.
 

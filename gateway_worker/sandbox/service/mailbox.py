@@ -11,16 +11,38 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.service.devices import Device
+    from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Node
 
-Key = tuple[str, str, str, str]
+Key = tuple[str, str, str, str, str]
+"""Kind, id, chat; of a receipt also its type, and who of a group confirms."""
 
 
 def key_of(node: Node) -> Key:
-    """What a confirmation of this stanza can be matched by: kind, id, peer, type of receipt."""
-    peer = node.jid("from")
-    kind = node.get("type") if node.tag == "receipt" else ""
-    return node.tag, node.get("id"), peer.user if peer else "", kind
+    """What a confirmation of this stanza can be matched by."""
+    return _key(node.tag, node, node.jid("from"))
+
+
+def key_of_ack(node: Node) -> Key:
+    """What an ack confirms."""
+    return _key(node.get("class"), node, node.jid("to"))
+
+
+def key_of_message(message_id: str, chat: Jid) -> Key:
+    """What a receipt confirms of a chat, or of a person."""
+    return "message", message_id, chat.user, "", ""
+
+
+def _key(kind: str, node: Node, chat: Jid | None) -> Key:
+    is_receipt = kind == "receipt"
+    person = node.jid("participant") if is_receipt else None
+    return (
+        kind,
+        node.get("id"),
+        chat.user if chat else "",
+        node.get("type") if is_receipt else "",
+        str(person) if person else "",
+    )
 
 
 class Mailbox:
@@ -65,6 +87,10 @@ class Mailbox:
     def waiting(self) -> tuple[Node, ...]:
         """What is not confirmed yet, oldest first."""
         return tuple(self._pending.values())
+
+    def find(self, key: Key) -> Node | None:
+        """The stanza that waits under this key."""
+        return self._pending.get(key)
 
     def confirm(self, key: Key) -> bool:
         """Forget a confirmed stanza; whether it was waiting."""

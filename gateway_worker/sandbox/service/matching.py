@@ -55,7 +55,7 @@ def _named(stanza: Node) -> Iterator[str]:
         yield from named_in(stanza)
         return
     # Below a message stand all devices that it goes to, the sender's own among them.
-    for name in ("to", "from", "recipient"):
+    for name in ("to", "from", "recipient", "participant"):
         value = stanza.attrs.get(name)
         if isinstance(value, Jid) and value.user:
             yield value.user

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway_worker.sandbox.service.accounts import Accounts
 from gateway_worker.sandbox.service.fault_rules import Delay, Drop, Error, Point
+from gateway_worker.sandbox.service.mailbox import key_of_ack, key_of_message
 from gateway_worker.sandbox.service.reachout import REACHOUT_TIMELOCKED, is_refused
 from gateway_worker.sandbox.service.routes.route import NOTHING, Outcome, Sender
 from gateway_worker.sandbox.service.routes.table import RouteTable
@@ -18,23 +19,26 @@ if TYPE_CHECKING:
 
     from gateway_worker.sandbox.service.calls import Calls
     from gateway_worker.sandbox.service.fault_book import FaultBook
+    from gateway_worker.sandbox.service.groups.groups import Groups
     from gateway_worker.sandbox.wire.jid import Jid
 
 
 class StanzaRelay:
     """Routes stanzas at once.
 
-    Understands `message` (fan-out under `participants`, or one `enc` straight to a device),
-    `receipt`, `chatstate`, `presence`, `call` and `ack`. A message is repeated to nobody when its
-    sender, target and id were seen before; it is acked again.
+    Understands `message` (fan-out under `participants`, one `enc` straight to a device, or `enc`
+    that all members of a group can read), `receipt`, `chatstate`, `presence`, `call` and `ack`. A
+    message is repeated to nobody when its sender, target and id were seen before: it is acked.
     """
 
-    def __init__(self, *, accounts: Accounts, faults: FaultBook, calls: Calls) -> None:
-        """Work on the service's accounts and calls; rules say what goes wrong."""
+    def __init__(
+        self, *, accounts: Accounts, groups: Groups, faults: FaultBook, calls: Calls
+    ) -> None:
+        """Work on the service's accounts, groups and calls; rules say what goes wrong."""
         self._accounts = accounts
         self._calls = calls
         self._faults = faults
-        self._routes = RouteTable(accounts=accounts, faults=faults)
+        self._routes = RouteTable(accounts=accounts, groups=groups, faults=faults)
         self._handlers: dict[str, Callable[[Sender, Node], Outcome]] = {
             "message": self._message,
             "receipt": self._receipt,
@@ -96,7 +100,7 @@ class StanzaRelay:
         to = node.require_jid("to")
         message_id = node.require("id")
         for item in (message_id, *(item.get("id") for item in _items(node))):
-            sender.device.mailbox.confirm(("message", item, to.user, ""))
+            sender.device.mailbox.confirm(key_of_message(item, to))
         self._routes.to(to).receipt(sender, to, node)
         ack: Attrs = {"class": "receipt", "id": message_id, "from": to}
         if "type" in node.attrs:
@@ -104,10 +108,7 @@ class StanzaRelay:
         return Outcome(Node("ack", ack))
 
     def _ack(self, sender: Sender, node: Node) -> Outcome:
-        to = node.jid("to")
-        kind = node.get("class")
-        receipt_type = node.get("type") if kind == "receipt" else ""
-        sender.device.mailbox.confirm((kind, node.get("id"), to.user if to else "", receipt_type))
+        sender.device.mailbox.confirm(key_of_ack(node))
         return NOTHING
 
     def _chatstate(self, sender: Sender, node: Node) -> Outcome:

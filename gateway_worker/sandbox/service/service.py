@@ -6,6 +6,7 @@ from gateway_worker.sandbox.service.accounts import Accounts
 from gateway_worker.sandbox.service.calls import Calls
 from gateway_worker.sandbox.service.connections import Connections
 from gateway_worker.sandbox.service.fault_book import FaultBook
+from gateway_worker.sandbox.service.groups.groups import Groups
 from gateway_worker.sandbox.service.keys import PublishedKeys
 from gateway_worker.sandbox.service.linking import CompanionLinking
 from gateway_worker.sandbox.service.media.media import Media
@@ -21,6 +22,7 @@ class Service:
 
     Attributes:
         accounts: who exists, with which devices.
+        groups: who is in which group.
         faults: what shall go wrong.
         keys: what devices have published.
         calls: calls that phones place.
@@ -45,8 +47,11 @@ class Service:
         self.accounts = Accounts()
         self.faults = FaultBook(accounts=self.accounts)
         self.keys = PublishedKeys(accounts=self.accounts, faults=self.faults)
+        self.groups = Groups(accounts=self.accounts)
         self.calls = Calls()
-        self.relay = StanzaRelay(accounts=self.accounts, faults=self.faults, calls=self.calls)
+        self.relay = StanzaRelay(
+            accounts=self.accounts, groups=self.groups, faults=self.faults, calls=self.calls
+        )
         self.linking = CompanionLinking(accounts=self.accounts, faults=self.faults)
         self.connections = Connections(accounts=self.accounts)
         self.media = Media(

@@ -8,6 +8,7 @@ from typing import Final
 PN_SERVER: Final = "s.whatsapp.net"
 LID_SERVER: Final = "lid"
 GROUP_SERVER: Final = "g.us"
+BROADCAST_SERVER: Final = "broadcast"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Jid:
 
     Attributes:
         user: digits of the phone number or of the LID; empty when the address is a server.
-        server: `s.whatsapp.net` (phone number), `lid`, `g.us`, …
+        server: `s.whatsapp.net` (phone number), `lid`, `g.us`, `broadcast`, …
         device: 0 is the account's phone (or the account itself), 1 and up its companions.
     """
 
@@ -54,6 +55,11 @@ class Jid:
         """Whether the user part is a LID and not a phone number."""
         return self.server == LID_SERVER
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is a chat in which several people write: a group, or status."""
+        return self.server in (GROUP_SERVER, BROADCAST_SERVER)
+
     def with_device(self, device: int) -> Jid:
         """The given device of the same account."""
         return Jid(self.user, self.server, device)
@@ -61,6 +67,12 @@ class Jid:
 
 SERVER: Final = Jid("", PN_SERVER)
 """The address of the service itself."""
+
+
+STATUS: Final = Jid("status", BROADCAST_SERVER)
+"""Where accounts write what they show to all their contacts for a day."""
+GROUPS: Final = Jid("", GROUP_SERVER)
+"""The address for what is asked of no group in particular."""
 
 
 def pn(number: str, device: int = 0) -> Jid:

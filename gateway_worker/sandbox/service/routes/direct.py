@@ -6,27 +6,22 @@ by LID. Receipts go back to the device that sent the message, or to all devices 
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gateway_worker.sandbox.service.accounts import Account, Accounts
-from gateway_worker.sandbox.service.fault_rules import Alter, Corrupt, Point
 from gateway_worker.sandbox.service.reachout import remember_chat
+from gateway_worker.sandbox.service.routes.delivery import deliver, with_identity
+from gateway_worker.sandbox.service.routes.device_hash import device_hash
 from gateway_worker.sandbox.service.routes.forwarding import forwarded_attrs, forwarded_children
 from gateway_worker.sandbox.service.routes.nowhere import NowhereRoute
+from gateway_worker.sandbox.service.routes.receivers import told_devices
 from gateway_worker.sandbox.wire.node import Attrs, Node, now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from gateway_worker.sandbox.service.devices import DeviceRecord
     from gateway_worker.sandbox.service.fault_book import FaultBook
     from gateway_worker.sandbox.service.routes.route import Sender
     from gateway_worker.sandbox.wire.jid import Jid
 
-PREKEY_MESSAGE: Final = "pkmsg"
 Copy = tuple["Jid", tuple[Node, ...]]
 """A device and what is for it: ciphertexts, or a placeholder."""
 
@@ -54,7 +49,7 @@ class DirectRoute:
         """See `Route`."""
         attrs: Attrs = {**forwarded_attrs(node), "from": sender.device.lid}
         attrs.setdefault("t", now())
-        for record in self._receipt_targets(sender, to, node.get("type")):
+        for record in told_devices(self._accounts, sender, to, node.get("type")):
             record.mailbox.put(Node("receipt", dict(attrs), node.content))
 
     def chatstate(self, sender: Sender, to: Jid, node: Node) -> None:
@@ -89,7 +84,6 @@ class DirectRoute:
         if not target.hides_number:
             own["peer_recipient_pn"] = target.number
         shared = forwarded_children(node)
-        identity = node.child("device-identity")
         for address, ciphertexts in copies:
             owner = self._accounts.find(address)
             record = owner.devices.get(address.device) if owner else None
@@ -99,32 +93,9 @@ class DirectRoute:
                 continue
             if owner is target and blocked:
                 continue
-            content = ciphertexts + shared
-            if identity is not None and any(c.get("type") == PREKEY_MESSAGE for c in ciphertexts):
-                content += (identity,)
+            content = with_identity(ciphertexts + shared, node)
             attrs = dict(own if owner is sender.account and target is not owner else base)
-            self._put(record, Node("message", attrs, content))
-
-    def _put(self, record: DeviceRecord, message: Node) -> None:
-        """Put a message into a mailbox, damaged where a rule says so."""
-        damaged = message
-        if self._faults.consume(Point.DELIVERY, record, Corrupt, message) is not None:
-            damaged = replace(damaged, content=tuple(map(_garbled, message.children)))
-        changed = self._faults.consume(Point.DELIVERY, record, Alter, message)
-        if changed is not None:
-            damaged = replace(damaged, attrs={**message.attrs, **changed.attrs})
-        record.mailbox.put(damaged)
-
-    def _receipt_targets(self, sender: Sender, to: Jid, kind: str) -> Iterator[DeviceRecord]:
-        target = self._accounts.find(to)
-        if target is None:
-            return
-        if to.device or kind == "retry" or target is sender.account:
-            record = target.devices.get(to.device)
-            if record is not None and record is not sender.device:
-                yield record
-            return
-        yield from target.devices.values()
+            deliver(record, Node("message", attrs, content), faults=self._faults)
 
 
 def _message_attrs(sender: Sender, node: Node) -> Attrs:
@@ -141,13 +112,6 @@ def _message_attrs(sender: Sender, node: Node) -> Attrs:
     return attrs
 
 
-def _garbled(part: Node) -> Node:
-    if part.tag != "enc" or not part.data:
-        return part
-    # The last bytes are a MAC (or ciphertext under one), so the form stays right.
-    return replace(part, content=part.data[:-1] + bytes([part.data[-1] ^ 1]))
-
-
 def _stale_hash(account: Account, target: Account, node: Node) -> str | None:
     """The true hash of the device lists when a fan-out missed a device or kept a dead one."""
     participants = node.child("participants")
@@ -158,6 +122,4 @@ def _stale_hash(account: Account, target: Account, node: Node) -> str | None:
     if named_devices == set(target.devices):
         return None
     devices = {record.lid for owner in (account, target) for record in owner.devices.values()}
-    texts = sorted(f"{jid.user}.0:{jid.device}@{jid.server}" for jid in devices)
-    digest = hashlib.sha256("".join(texts).encode()).digest()[:6]
-    return "2:" + base64.b64encode(digest).decode().rstrip("=")
+    return device_hash(devices)

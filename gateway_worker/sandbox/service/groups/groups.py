@@ -1,0 +1,265 @@
+"""All groups, and what accounts do with them: each change is checked, made and told."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from typing import TYPE_CHECKING, Final
+
+from gateway_worker.sandbox.service.errors import GroupRefusedError
+from gateway_worker.sandbox.service.groups.changes import tell, tell_members, tell_newcomers
+from gateway_worker.sandbox.service.groups.elements import description_element, member_elements
+from gateway_worker.sandbox.service.groups.group import (
+    Description,
+    Group,
+    MemberAddMode,
+    Role,
+    Subject,
+)
+from gateway_worker.sandbox.wire.jid import GROUP_SERVER, Jid
+from gateway_worker.sandbox.wire.node import Attrs, Node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from gateway_worker.sandbox.service.accounts import Account, Accounts
+
+NOT_FOUND: Final = 404
+NOT_ACCEPTABLE: Final = 406
+CONFLICT: Final = 409
+DONE: Final = 0
+MAX_SUBJECT: Final = 100
+_FIRST_GROUP: Final = 120363_000000000001
+
+Results = dict[Jid, int]
+"""What became of each address in a change of members: 0, or an error's number."""
+
+
+class Groups:
+    """The service's groups. Members may be named by number or by LID."""
+
+    def __init__(self, *, accounts: Accounts) -> None:
+        """Start with none."""
+        self._accounts = accounts
+        self._groups: dict[Jid, Group] = {}
+        self._numbers = itertools.count(_FIRST_GROUP)
+
+    def __iter__(self) -> Iterator[Group]:
+        return iter(self._groups.values())
+
+    def find(self, address: Jid) -> Group | None:
+        """The group with this address."""
+        return self._groups.get(address)
+
+    def get(self, address: Jid) -> Group:
+        """The group with this address.
+
+        Raises:
+            GroupRefusedError: 404.
+        """
+        group = self._groups.get(address)
+        if group is None:
+            raise GroupRefusedError(NOT_FOUND, "item-not-found")
+        return group
+
+    def of(self, account: Account) -> tuple[Group, ...]:
+        """The groups that an account is in."""
+        return tuple(group for group in self if account in group.roles)
+
+    # --- members
+
+    def create(
+        self,
+        owner: Account,
+        subject: str,
+        members: Iterable[Jid] = (),
+        *,
+        ephemeral_seconds: int = 0,
+        add_mode: MemberAddMode = MemberAddMode.EVERYBODY,
+    ) -> tuple[Group, Results]:
+        """Make a group of its owner and others; those that nobody has are left out.
+
+        Raises:
+            GroupRefusedError: 406: the subject is too long, or empty.
+        """
+        _check_subject(subject)
+        now = int(time.time())
+        group = Group(
+            jid=Jid(str(next(self._numbers)), GROUP_SERVER),
+            subject=Subject(text=subject, by=owner.lid, at=now),
+            creator=owner.lid,
+            created_at=now,
+            roles={owner: Role.OWNER},
+            ephemeral_seconds=ephemeral_seconds,
+            add_mode=add_mode,
+        )
+        results = self._enter(group, members)
+        self._groups[group.jid] = group
+        tell_newcomers(group, owner, group.members, kind="new")
+        return group, results
+
+    def add(self, group: Group, actor: Account, members: Iterable[Jid]) -> Results:
+        """Let somebody into a group: 404 for addresses that nobody has, 409 for who is in it.
+
+        Raises:
+            GroupRefusedError: 403: the actor may not.
+        """
+        group.require_member(actor)
+        if group.add_mode is MemberAddMode.ADMINS:
+            group.require_admin(actor)
+        before = group.members
+        results = self._enter(group, members)
+        came = tuple(one for one in group.members if one not in before)
+        if came:
+            change = self._members_change(group, "add", came)
+            tell(group, actor, change, to=before)
+            tell_newcomers(group, actor, came)
+        return results
+
+    def remove(self, group: Group, actor: Account, members: Iterable[Jid]) -> Results:
+        """Put members out of a group: 404 for who is not in it; those who go are told as well.
+
+        Raises:
+            GroupRefusedError: 403: the actor is no admin.
+        """
+        group.require_admin(actor)
+        return self._let_go(group, actor, members)
+
+    def leave(self, group: Group, actor: Account) -> None:
+        """Leave a group; if no admin is left, who is in it longest becomes one.
+
+        Raises:
+            GroupRefusedError: 403: the actor is not in it.
+        """
+        group.require_member(actor)
+        self._let_go(group, actor, (actor.lid,))
+        if group.roles and not any(map(group.is_admin, group.roles)):
+            self._give_role(group, actor, group.members[:1], Role.ADMIN)
+
+    def promote(self, group: Group, actor: Account, members: Iterable[Jid]) -> Results:
+        """Make members admins; results and errors as of `remove`."""
+        group.require_admin(actor)
+        return self._change_roles(group, actor, members, Role.ADMIN)
+
+    def demote(self, group: Group, actor: Account, members: Iterable[Jid]) -> Results:
+        """Make admins members; results and errors as of `remove`."""
+        group.require_admin(actor)
+        return self._change_roles(group, actor, members, Role.MEMBER)
+
+    # --- what it is
+
+    def rename(self, group: Group, actor: Account, subject: str) -> None:
+        """Change a group's name.
+
+        Raises:
+            GroupRefusedError: 403: the actor may not. 406: it is too long, or empty.
+        """
+        group.require_editor(actor)
+        _check_subject(subject)
+        group.subject = Subject(text=subject, by=actor.lid, at=int(time.time()))
+        attrs: Attrs = {"subject": subject, "s_o": actor.lid, "s_t": str(group.subject.at)}
+        tell_members(group, actor, Node("subject", attrs))
+
+    def describe(self, group: Group, actor: Account, text: str, *, text_id: str = "") -> None:
+        """Say what a group is about; an empty text takes that back.
+
+        Raises:
+            GroupRefusedError: 403: the actor may not.
+        """
+        group.require_editor(actor)
+        about = Description(
+            description_id=text_id or secrets.token_hex(8).upper(),
+            text=text,
+            by=actor.lid,
+            at=int(time.time()),
+        )
+        group.description = about if text else None
+        tell_members(group, actor, description_element(group))
+
+    def set_timer(self, group: Group, actor: Account, seconds: int) -> None:
+        """Let messages disappear after a time, or (0) never; raises as `describe`."""
+        group.require_editor(actor)
+        group.ephemeral_seconds = seconds
+        timer = Node("ephemeral", {"expiration": str(seconds)})
+        tell_members(group, actor, timer if seconds else Node("not_ephemeral"))
+
+    def let_admins_write(self, group: Group, actor: Account, *, only: bool) -> None:
+        """Let only admins write, or everybody.
+
+        Raises:
+            GroupRefusedError: 403: the actor is no admin.
+        """
+        group.require_admin(actor)
+        group.admins_write = only
+        group.announcement_version = time.time_ns()
+        tag = "announcement" if only else "not_announcement"
+        tell_members(group, actor, Node(tag, {"v_id": str(group.announcement_version)}))
+
+    def let_admins_edit(self, group: Group, actor: Account, *, only: bool) -> None:
+        """Let only admins change what the group is, or everybody; raises as `let_admins_write`."""
+        group.require_admin(actor)
+        group.admins_edit = only
+        tell_members(group, actor, Node("locked" if only else "unlocked"))
+
+    # --- inside
+
+    def _enter(self, group: Group, members: Iterable[Jid]) -> Results:
+        results: Results = {}
+        for address in members:
+            account = self._accounts.find(address)
+            if account is None:
+                results[address] = NOT_FOUND
+            elif account in group.roles:
+                results[address] = CONFLICT
+            else:
+                group.roles[account] = Role.MEMBER
+                results[address] = DONE
+        return results
+
+    def _let_go(self, group: Group, actor: Account, members: Iterable[Jid]) -> Results:
+        found, results = self._sort_out(group, members)
+        told = group.members
+        for account in found:
+            del group.roles[account]
+        if found:
+            tell(group, actor, self._members_change(group, "remove", found), to=told)
+        return results
+
+    def _change_roles(
+        self, group: Group, actor: Account, members: Iterable[Jid], role: Role
+    ) -> Results:
+        found, results = self._sort_out(group, members)
+        if found:
+            self._give_role(group, actor, found, role)
+        return results
+
+    def _give_role(
+        self, group: Group, actor: Account, accounts: Sequence[Account], role: Role
+    ) -> None:
+        group.roles |= dict.fromkeys(accounts, role)
+        tag = "promote" if role is Role.ADMIN else "demote"
+        tell_members(group, actor, self._members_change(group, tag, accounts))
+
+    def _sort_out(
+        self, group: Group, members: Iterable[Jid]
+    ) -> tuple[tuple[Account, ...], Results]:
+        """Tell who of these is in a group, and for each address whether it is one of them."""
+        inside: dict[Jid, Account] = {}
+        results: Results = {}
+        for address in members:
+            account = self._accounts.find(address)
+            results[address] = NOT_FOUND
+            if account is not None and account in group.roles:
+                inside[address], results[address] = account, DONE
+        return tuple(dict.fromkeys(inside.values())), results
+
+    def _members_change(self, group: Group, tag: str, accounts: Iterable[Account]) -> Node:
+        before, group.members_version = group.members_version, time.time_ns()
+        attrs: Attrs = {"prev_v_id": str(before), "v_id": str(group.members_version)}
+        return Node(tag, attrs, member_elements(accounts))
+
+
+def _check_subject(subject: str) -> None:
+    if not 0 < len(subject) <= MAX_SUBJECT:
+        raise GroupRefusedError(NOT_ACCEPTABLE, "not-acceptable")

@@ -1,0 +1,239 @@
+"""Groups of the service: what is allowed, and who is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway_worker.sandbox.service.errors import GroupRefusedError
+from gateway_worker.sandbox.service.groups.elements import group_element
+from gateway_worker.sandbox.service.groups.group import Group, MemberAddMode, Role
+from gateway_worker.sandbox.service.groups.groups import MAX_SUBJECT
+from gateway_worker.sandbox.wire.jid import Jid, pn
+from gateway_worker.sandbox.wire.node import Node
+from tests.unit.sandbox.service.conftest import ANN, BOB, EVE, Fixture, Recorder
+
+if TYPE_CHECKING:
+    from gateway_worker.sandbox.service.accounts import Account
+    from gateway_worker.sandbox.service.groups.groups import Groups
+
+NOBODY = pn("999")
+
+
+class Three:
+    """A group of Ann, who made it, and Bob; each of the three has a companion."""
+
+    def __init__(self, world: Fixture) -> None:
+        self.world = world
+        self.groups: Groups = world.service.groups
+        self.ann, self.bob, self.eve = map(world.service.accounts.get, (ANN, BOB, EVE))
+        self.links: dict[Account, Recorder] = {
+            self.world.service.accounts.get(one): world.companion(one) for one in (ANN, BOB, EVE)
+        }
+        self.group: Group = self.groups.create(self.ann, "Club", [BOB])[0]
+
+    def told(self, account: Account) -> list[Node]:
+        """Take what the companion of an account was told."""
+        got = list(self.links[account].got)
+        self.links[account].got.clear()
+        return got
+
+
+@pytest.fixture
+def three(world: Fixture) -> Three:
+    return Three(world)
+
+
+def code_of(error: pytest.ExceptionInfo[GroupRefusedError]) -> int:
+    """Return the service's number for what was refused."""
+    return error.value.code
+
+
+def test_a_group_is_told_to_its_members(three: Three) -> None:
+    """With all that there is to know; phones look by themselves."""
+    for account in (three.ann, three.bob):
+        (note,) = three.told(account)
+        assert (note.tag, note.get("type"), note.jid("from")) == (
+            "notification",
+            "w:gp2",
+            three.group.jid,
+        )
+        assert (note.jid("participant"), note.jid("participant_pn")) == (three.ann.lid, ANN)
+        create = note.require_child("create")
+        assert create.get("type") == "new"
+        assert create.require_child("group").get("id") == three.group.jid.user
+    assert three.told(three.eve) == []
+    assert all(phone.got == [] for phone in three.world.phones.values())
+
+
+def test_a_group_as_an_element(three: Three) -> None:
+    """What the client library reads of it, by LID; hidden numbers are for their owner alone."""
+    three.bob.hides_number = True
+    three.groups.describe(three.group, three.ann, "about us", text_id="D1")
+    three.groups.set_timer(three.group, three.ann, 86400)
+    three.groups.let_admins_write(three.group, three.ann, only=True)
+    three.groups.let_admins_edit(three.group, three.ann, only=True)
+
+    element = group_element(three.group, viewer=three.ann)
+
+    assert element.get("subject") == "Club"
+    assert (element.jid("creator"), element.jid("s_o")) == (three.ann.lid, three.ann.lid)
+    assert (element.get("addressing_mode"), element.get("size")) == ("lid", "2")
+    assert [one.attrs for one in element.all("participant")] == [
+        {"jid": three.ann.lid, "phone_number": ANN, "type": "superadmin"},
+        {"jid": three.bob.lid},
+    ]
+    own = group_element(three.group, viewer=three.bob).all("participant")[1]
+    assert own.jid("phone_number") == BOB
+    description = element.require_child("description")
+    assert (description.get("id"), description.require_child("body").data) == ("D1", b"about us")
+    assert element.require_child("ephemeral").get("expiration") == "86400"
+    assert element.child("announcement") is not None
+    assert element.child("locked") is not None
+
+
+def test_who_is_added(three: Three) -> None:
+    """Those who were there learn who came, who came learns what group it is."""
+    for account in three.links:
+        three.told(account)
+    before = three.group.members_version
+
+    results = three.groups.add(three.group, three.bob, [EVE, ANN, NOBODY])
+
+    assert results == {EVE: 0, ANN: 409, NOBODY: 404}
+    assert three.group.members == (three.ann, three.bob, three.eve)
+    for account in (three.ann, three.bob):
+        (note,) = three.told(account)
+        add = note.require_child("add")
+        assert [one.jid("jid") for one in add.all("participant")] == [three.eve.lid]
+        assert add.get("prev_v_id") == str(before)
+        assert add.get("v_id") == str(three.group.members_version) != str(before)
+    (note,) = three.told(three.eve)
+    assert note.child("create", "group") is not None
+
+
+def test_who_is_removed_is_told_as_well(three: Three) -> None:
+    """By its companion's last stanza of this group."""
+    three.told(three.bob)
+
+    results = three.groups.remove(three.group, three.ann, [three.bob.lid, EVE])
+
+    assert results == {three.bob.lid: 0, EVE: 404}
+    assert three.group.members == (three.ann,)
+    (note,) = three.told(three.bob)
+    assert note.require_child("remove").require_child("participant").jid("jid") == three.bob.lid
+    three.groups.rename(three.group, three.ann, "Alone")
+    assert three.told(three.bob) == []
+
+
+def test_admins_come_and_go(three: Three) -> None:
+    """Promotion and demotion are told to all members."""
+    three.told(three.bob)
+
+    assert three.groups.promote(three.group, three.ann, [BOB]) == {BOB: 0}
+    assert three.group.roles[three.bob] is Role.ADMIN
+    assert three.groups.demote(three.group, three.bob, [ANN]) == {ANN: 0}
+    assert three.group.roles[three.ann] is Role.MEMBER
+
+    assert [note.children[0].tag for note in three.told(three.bob)] == ["promote", "demote"]
+
+
+def test_the_last_admin_leaves(three: Three) -> None:
+    """Somebody takes its place; a group that all have left has nobody."""
+    three.groups.leave(three.group, three.ann)
+
+    assert three.group.roles == {three.bob: Role.ADMIN}
+    three.groups.leave(three.group, three.bob)
+    assert three.group.members == ()
+    assert three.groups.of(three.bob) == ()
+
+
+@pytest.mark.parametrize("change", ["remove", "promote", "demote"])
+def test_what_only_admins_may(three: Three, change: str) -> None:
+    """Members and strangers are refused, and nothing changes."""
+    for account in (three.bob, three.eve):
+        with pytest.raises(GroupRefusedError) as refused:
+            getattr(three.groups, change)(three.group, account, [ANN])
+        assert code_of(refused) == 403
+
+    assert three.group.roles == {three.ann: Role.OWNER, three.bob: Role.MEMBER}
+
+
+def test_what_members_may(three: Three) -> None:
+    """What the group is, until it is locked; strangers never."""
+    three.groups.rename(three.group, three.bob, "Bob's")
+    three.groups.describe(three.group, three.bob, "about")
+    three.groups.set_timer(three.group, three.bob, 60)
+    three.groups.let_admins_edit(three.group, three.ann, only=True)
+
+    for account in (three.bob, three.eve):
+        with pytest.raises(GroupRefusedError) as refused:
+            three.groups.rename(three.group, account, "mine")
+        assert code_of(refused) == 403
+    with pytest.raises(GroupRefusedError):
+        three.groups.let_admins_write(three.group, three.bob, only=True)
+    assert three.group.subject.text == "Bob's"
+
+
+def test_what_changes_is_told(three: Three) -> None:
+    """As the elements that the client library understands."""
+    groups, group = three.groups, three.group
+    three.told(three.bob)
+    groups.rename(group, three.ann, "New")
+    groups.describe(group, three.ann, "text")
+    groups.describe(group, three.ann, "")
+    groups.set_timer(group, three.ann, 60)
+    groups.set_timer(group, three.ann, 0)
+    for only in (True, False):
+        groups.let_admins_write(group, three.ann, only=only)
+        groups.let_admins_edit(group, three.ann, only=only)
+
+    changes = [note.children[0] for note in three.told(three.bob)]
+    assert [change.tag for change in changes] == [
+        "subject",
+        "description",
+        "description",
+        "ephemeral",
+        "not_ephemeral",
+        "announcement",
+        "locked",
+        "not_announcement",
+        "unlocked",
+    ]
+    assert changes[0].get("subject") == "New"
+    assert changes[1].require_child("body").data == b"text"
+    assert changes[2].child("delete") is not None
+    assert all(change.get("v_id") for change in changes if "announcement" in change.tag)
+
+
+def test_only_admins_add_where_that_was_decided(three: Three) -> None:
+    """Others are refused."""
+    group, _ = three.groups.create(
+        three.ann, "Closed", [BOB], ephemeral_seconds=7, add_mode=MemberAddMode.ADMINS
+    )
+
+    with pytest.raises(GroupRefusedError) as refused:
+        three.groups.add(group, three.bob, [EVE])
+    assert code_of(refused) == 403
+    assert three.groups.add(group, three.ann, [EVE]) == {EVE: 0}
+    assert group.ephemeral_seconds == 7
+
+
+@pytest.mark.parametrize("subject", ["", "x" * (MAX_SUBJECT + 1)])
+def test_subjects_that_are_none(three: Three, subject: str) -> None:
+    """Neither for a new group nor for one that there is."""
+    with pytest.raises(GroupRefusedError) as refused:
+        three.groups.create(three.ann, subject)
+    assert code_of(refused) == 406
+    with pytest.raises(GroupRefusedError):
+        three.groups.rename(three.group, three.ann, subject)
+
+
+def test_a_group_that_there_is_not(three: Three) -> None:
+    """It is not found, whatever its address."""
+    assert three.groups.find(Jid("1", "g.us")) is None
+    with pytest.raises(GroupRefusedError) as refused:
+        three.groups.get(Jid("1", "g.us"))
+    assert code_of(refused) == 404
+    assert list(three.groups) == [three.group]
