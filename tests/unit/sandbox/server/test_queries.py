@@ -52,6 +52,20 @@ def test_every_module_answers_queries_of_its_folder() -> None:
         query("urn:xmpp:whatsapp:dirty", "set", "clean"),
         query("urn:xmpp:whatsapp:push", "set", "config"),
         query("w:stats", "set", "add"),
+        query("w:g2", "get", "query"),
+        query("w:g2", "get", "participating"),
+        query("w:g2", "set", "create"),
+        query("w:g2", "set", "add"),
+        query("w:g2", "set", "remove"),
+        query("w:g2", "set", "promote"),
+        query("w:g2", "set", "demote"),
+        query("w:g2", "set", "leave"),
+        query("w:g2", "set", "subject"),
+        query("w:g2", "set", "description"),
+        query("w:g2", "set", "announcement"),
+        query("w:g2", "set", "unlocked"),
+        query("w:g2", "set", "not_ephemeral"),
+        query("status", "get", "privacy"),
     ],
     ids=lambda node: "/".join(
         (node.get("xmlns"), node.get("type"), *(c.tag for c in node.children))
@@ -63,7 +77,7 @@ def test_what_clients_ask_is_answered(known: Node) -> None:
 
 
 @pytest.mark.parametrize(
-    "unknown", [query("w:g2", "get", "query"), query("md", "set", "other"), query("w:p", "set")]
+    "unknown", [query("w:g2", "set", "links"), query("md", "set", "other"), query("w:p", "set")]
 )
 def test_what_is_unknown_is_refused_and_counted(unknown: Node) -> None:
     """With 501: a client waits 75 s for silence."""

@@ -1,0 +1,1 @@
+"""Namespace `status`: what contacts are shown for a day."""

@@ -1,0 +1,1 @@
+"""Namespace `w:g2`: groups."""

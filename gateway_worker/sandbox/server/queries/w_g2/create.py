@@ -1,0 +1,48 @@
+"""The companion makes a group."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from gateway_worker.sandbox.server.queries.answers import Answer
+from gateway_worker.sandbox.server.queries.w_g2._about import (
+    XMLNS,
+    members_in,
+    or_refusal,
+    result_elements,
+)
+from gateway_worker.sandbox.server.stanzas import result
+from gateway_worker.sandbox.service.groups.elements import group_element
+from gateway_worker.sandbox.service.groups.group import MemberAddMode
+
+if TYPE_CHECKING:
+    from gateway_worker.sandbox.server.session import DeviceSession
+    from gateway_worker.sandbox.wire.node import Node
+
+
+def create(session: DeviceSession, query: Node) -> Node | None:
+    """Make it; the answer has those who could not be added as well, each with an error."""
+    asked = query.require_child("create")
+    groups, timer, mode = session.service.groups, asked.child("ephemeral"), _add_mode(asked)
+    group, results = groups.create(
+        session.account,
+        asked.get("subject"),
+        members_in(asked),
+        ephemeral_seconds=int(timer.get("expiration", "0")) if timer else 0,
+        add_mode=mode,
+    )
+    failed = {address: code for address, code in results.items() if code}
+    element = group_element(group, viewer=session.account)
+    errors = result_elements(failed, session.service.accounts)
+    return result(query, replace(element, content=(*element.children, *errors)))
+
+
+def _add_mode(asked: Node) -> MemberAddMode:
+    mode = asked.child("member_add_mode")
+    if mode is not None and mode.data.decode() == MemberAddMode.ADMINS:
+        return MemberAddMode.ADMINS
+    return MemberAddMode.EVERYBODY
+
+
+ANSWERS: Final = (Answer(xmlns=XMLNS, type="set", child="create", run=or_refusal(create)),)
