@@ -145,29 +145,52 @@ def add_context(message: Message, *, quote: Quote | None, mentions: tuple[Jid, .
         context.quotedMessage.ParseFromString(quote.raw)
 
 
-def reaction_content(emoji: str, *, target_id: str, remote: Jid, from_me: bool) -> Message:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The message that other content is about.
+
+    Attributes:
+        message_id: its id.
+        chat: where it was written.
+        from_me: whether this account wrote it.
+        participant: who else did, where the chat does not tell.
+    """
+
+    message_id: str
+    chat: Jid
+    from_me: bool = True
+    participant: Jid | None = None
+
+    def write_to(self, key: Any) -> None:
+        """Name it in content."""
+        key.remoteJID, key.fromMe, key.ID = str(self.chat.account), self.from_me, self.message_id
+        if self.participant is not None:
+            key.participant = str(self.participant)
+
+
+def reaction_content(emoji: str, target: Target) -> Message:
     """Build a reaction; an empty emoji takes it back."""
     message = Message()
     message.reactionMessage.text = emoji
-    _point(message.reactionMessage.key, target_id=target_id, remote=remote, from_me=from_me)
+    target.write_to(message.reactionMessage.key)
     return message
 
 
-def revoke_content(*, target_id: str, remote: Jid) -> Message:
-    """Build the deletion, for everyone, of a message this account wrote."""
+def revoke_content(target: Target) -> Message:
+    """Build the deletion, for everyone, of a message of this account or (admins) of another."""
     message = Message()
     message.protocolMessage.type = ProtocolMessage.REVOKE
-    _point(message.protocolMessage.key, target_id=target_id, remote=remote, from_me=True)
+    target.write_to(message.protocolMessage.key)
     return message
 
 
-def edit_content(text: str, *, target_id: str, remote: Jid) -> Message:
+def edit_content(text: str, target: Target) -> Message:
     """Build the new text of a message this account wrote; phones wrap it."""
     message = Message()
     protocol = message.editedMessage.message.protocolMessage
     protocol.type = ProtocolMessage.MESSAGE_EDIT
     protocol.editedMessage.conversation = text
-    _point(protocol.key, target_id=target_id, remote=remote, from_me=True)
+    target.write_to(protocol.key)
     return message
 
 
@@ -266,7 +289,3 @@ def _context_of(message: Message) -> ContextInfo:
         if isinstance(context, ContextInfo):
             return context
     raise InvalidContentError("content of this kind can neither answer a message nor name people")
-
-
-def _point(key: Any, *, target_id: str, remote: Jid, from_me: bool) -> None:
-    key.remoteJID, key.fromMe, key.ID = str(remote.account), from_me, target_id

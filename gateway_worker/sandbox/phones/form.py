@@ -38,6 +38,9 @@ class Form:
     ciphertext: Attrs
 
 
+NO_FORM: Final = Form(message={}, ciphertext={})
+
+
 def form_of(message: Message) -> Form:
     """Return the form in which phones send such content."""
     stanza: Attrs = {"type": "text"}

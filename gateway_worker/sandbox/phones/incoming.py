@@ -19,21 +19,23 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from gateway_worker.sandbox.phones.content import read_content
+from gateway_worker.sandbox.phones.group_keys import without_key
 from gateway_worker.sandbox.phones.media.attachment import attachment_of
 from gateway_worker.sandbox.phones.outgoing import peer_of
-from gateway_worker.sandbox.phones.stanzas import receipt, retry_receipt
+from gateway_worker.sandbox.phones.stanzas import receipt, retry_receipt, writer_of
 from gateway_worker.sandbox.phones.values import ChatMessage, ReceiptKind, SeenReceipt
 from gateway_worker.sandbox.signal.errors import DuplicateMessageError, SignalError
 from gateway_worker.sandbox.signal.padding import unpad
 from gateway_worker.sandbox.signal.sessions import Ciphertext, CiphertextKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gateway_worker.sandbox.phones.content import Content
     from gateway_worker.sandbox.phones.outgoing import Outgoing
     from gateway_worker.sandbox.service.accounts import Account
     from gateway_worker.sandbox.service.service import Service
+    from gateway_worker.sandbox.signal.sender_keys import SenderKeyBook
     from gateway_worker.sandbox.signal.sessions import SessionBook
     from gateway_worker.sandbox.wire.jid import Jid
     from gateway_worker.sandbox.wire.node import Node
@@ -67,6 +69,7 @@ class Incoming:
         service: Service,
         account: Account,
         book: SessionBook,
+        sender_keys: SenderKeyBook,
         outgoing: Outgoing,
         on_message: Callable[[ChatMessage], None],
         on_receipt: Callable[[SeenReceipt], None],
@@ -74,6 +77,7 @@ class Incoming:
         self._service = service
         self._account = account
         self._book = book
+        self._sender_keys = sender_keys
         self._outgoing = outgoing
         self._on_message = on_message
         self._on_receipt = on_receipt
@@ -83,10 +87,9 @@ class Incoming:
 
     def acknowledge(self, node: Node) -> None:
         """Acknowledge a message that is read later."""
-        sender = node.jid("from")
         readable = any(part.get("type") in _SIGNAL_KINDS for part in node.all("enc"))
-        if sender is not None and "id" in node.attrs and readable:
-            self._confirm(node, sender)
+        if "from" in node.attrs and "id" in node.attrs and readable:
+            self._confirm(node, writer_of(node))
 
     def handle(self, node: Node, *, acknowledged: bool = False) -> None:
         """Handle one stanza; kinds that a phone does not care about are ignored.
@@ -105,22 +108,38 @@ class Incoming:
             self._receipt(node)
 
     def _message(self, node: Node, *, acknowledged: bool) -> None:
-        sender = node.require_jid("from")
+        writer = writer_of(node)
         for part in node.all("enc"):
             if part.get("type") not in _SIGNAL_KINDS:
                 continue
             ciphertext = Ciphertext(kind=CiphertextKind(part.get("type")), data=part.data)
             try:
-                content = read_content(unpad(self._book.decrypt(peer_of(sender), ciphertext)))
+                content = self._open(node, writer, ciphertext)
             except DuplicateMessageError:
-                self._repeated(node, sender, acknowledged=acknowledged)
+                self._repeated(node, writer, acknowledged=acknowledged)
+                return
             except SignalError as error:
                 log.info("sandbox.phone.undecryptable", reason=type(error).__name__)
-                self._ask_again(node, sender)
-            else:
-                self._accept(node, sender, content, asked=self._remember(node, sender))
+                self._ask_again(node)
+                return
+            if content is not None:
+                self._accept(node, writer, content, asked=self._remember(node, writer))
                 if not acknowledged:
-                    self._confirm(node, sender)
+                    self._confirm(node, writer)
+
+    def _open(self, node: Node, writer: Jid, ciphertext: Ciphertext) -> Content | None:
+        """Decrypt a part of a message; None when it holds nothing but a sender key."""
+        chat = node.require_jid("from")
+        if not chat.is_shared:
+            return read_content(unpad(self._book.decrypt(peer_of(writer), ciphertext)))
+        if ciphertext.kind is CiphertextKind.SENDER_KEY:
+            data = self._sender_keys.decrypt(str(chat), peer_of(writer), ciphertext.data)
+        else:
+            data = self._book.decrypt(peer_of(writer), ciphertext)
+        shown, key = without_key(unpad(data))
+        if key:
+            self._sender_keys.accept(str(chat), peer_of(writer), key)
+        return read_content(shown) if shown or not key else None
 
     def _repeated(self, node: Node, sender: Jid, *, acknowledged: bool) -> None:
         if (sender, node.get("id")) in self._read:
@@ -129,7 +148,7 @@ class Incoming:
             return
         self.reused_keys += 1
         log.warning("sandbox.phone.message_key_reused", reused_keys=self.reused_keys)
-        self._ask_again(node, sender)
+        self._ask_again(node)
 
     def _remember(self, node: Node, sender: Jid) -> int:
         """Note that a message is read; returns how often it was asked for again."""
@@ -140,8 +159,10 @@ class Incoming:
         return asked
 
     def _accept(self, node: Node, sender: Jid, content: Content, *, asked: int) -> None:
-        from_me = sender.user == self._account.lid.user
-        chat = (content.destination or node.jid("recipient")) if from_me else sender.account
+        chat: Jid | None = node.require_jid("from")
+        if chat is not None and not chat.is_shared:
+            from_me = sender.user == self._account.lid.user
+            chat = (content.destination or node.jid("recipient")) if from_me else sender.account
         if content.kind != "protocol" and chat is not None:
             self._on_message(self._shown(node, sender, chat, content, asked=asked))
 
@@ -171,9 +192,11 @@ class Incoming:
     def _confirm(self, node: Node, sender: Jid) -> None:
         """Say "delivered" to the writer; copies from this account's companions need no receipt."""
         if sender.user != self._account.lid.user:
-            self._service.relay.route(self._account.lid, receipt(sender, [node.require("id")]))
+            chat, participant = node.require_jid("from"), node.jid("participant")
+            delivered = receipt(chat, [node.require("id")], participant=participant)
+            self._service.relay.route(self._account.lid, delivered)
 
-    def _ask_again(self, node: Node, sender: Jid) -> None:
+    def _ask_again(self, node: Node) -> None:
         message_id = node.require("id")
         self._retries[message_id] += 1
         count = self._retries[message_id]
@@ -181,25 +204,35 @@ class Incoming:
             log.warning("sandbox.phone.gave_up", retries=count)
             return
         bundle = self._book.bundle(one_time=self._book.new_one_time_key())
-        self._service.relay.route(
-            self._account.lid,
-            retry_receipt(sender, message_id, bundle, count=count, timestamp=node.get("t", "0")),
-        )
+        self._service.relay.route(self._account.lid, retry_receipt(node, bundle, count=count))
 
     def _receipt(self, node: Node) -> None:
         kind = _RECEIPTS.get(node.get("type"), ReceiptKind.OTHER)
-        listed = node.child("list")
-        items = () if listed is None else listed.all("item")
-        self._on_receipt(
-            SeenReceipt(
-                message_ids=(node.require("id"), *(item.require("id") for item in items)),
-                sender=node.require_jid("from"),
-                kind=kind,
-                sent_at=_time(node),
-            )
-        )
+        for seen in _seen_in(node, kind):
+            self._on_receipt(seen)
         if kind is ReceiptKind.RETRY:
             self._outgoing.send_again(node)
+
+
+def _seen_in(node: Node, kind: ReceiptKind) -> Iterator[SeenReceipt]:
+    """Yield what a receipt says: of one device, or what waited from several people of a group."""
+    for message in node.all("participants"):
+        for one in message.all("user"):
+            yield SeenReceipt(
+                message_ids=(message.require("key"),),
+                sender=one.require_jid("jid"),
+                kind=kind,
+                sent_at=_time(one),
+            )
+    if node.child("participants") is None:
+        listed = node.child("list")
+        items = () if listed is None else listed.all("item")
+        yield SeenReceipt(
+            message_ids=(node.require("id"), *(item.require("id") for item in items)),
+            sender=writer_of(node),
+            kind=kind,
+            sent_at=_time(node),
+        )
 
 
 def _time(node: Node) -> datetime:

@@ -14,17 +14,20 @@ from typing import TYPE_CHECKING, Any, Final
 from gateway_worker.sandbox.phones import content, polls
 from gateway_worker.sandbox.phones.arrivals import Arrivals
 from gateway_worker.sandbox.phones.errors import NoMediaError, UnknownDeviceError
+from gateway_worker.sandbox.phones.groups import GroupChats
 from gateway_worker.sandbox.phones.incoming import Incoming
 from gateway_worker.sandbox.phones.linking import Linker
 from gateway_worker.sandbox.phones.media.composing import compose
 from gateway_worker.sandbox.phones.media.downloads import Downloads
 from gateway_worker.sandbox.phones.media.uploads import upload
 from gateway_worker.sandbox.phones.outgoing import Outgoing
+from gateway_worker.sandbox.phones.recipients import AddressBook
 from gateway_worker.sandbox.phones.records import PATIENCE_SECONDS, HandlingError, PhoneRecords
 from gateway_worker.sandbox.phones.script_runner import ScriptRunner
 from gateway_worker.sandbox.phones.values import ChatMessage, Companion, ReceiptKind
 from gateway_worker.sandbox.phones.writing import Writer
 from gateway_worker.sandbox.service.reachout import give_token
+from gateway_worker.sandbox.signal.sender_keys import SenderKeyBook
 from gateway_worker.sandbox.signal.sessions import SessionBook
 from gateway_worker.sandbox.wire.jid import Jid
 
@@ -48,7 +51,11 @@ class Phone(PhoneRecords):
     """Device 0 of an account. Made by `Phone.open`.
 
     Recipients and mentions are given as digits of a phone number, as an address in text form, or
-    as a `Jid`; messages as the value this phone recorded or by id.
+    as a `Jid`; messages as the value this phone recorded or by id. A recipient can be a group as
+    well, or `status@broadcast`.
+
+    Attributes:
+        groups: what it does with groups.
     """
 
     def __init__(
@@ -66,12 +73,23 @@ class Phone(PhoneRecords):
         )
         self._lazy = lazy
         self._linker = Linker(linking=service.linking, account=account, identity=book.identity)
-        outgoing = Outgoing(service=service, account=account, book=book)
-        self._writer = Writer(service=service, account=account, outgoing=outgoing, records=self)
+        self._addresses = AddressBook(service=service, account=account)
+        self.groups = GroupChats(service=service, account=account, addresses=self._addresses)
+        sender_keys = SenderKeyBook()
+        outgoing = Outgoing(service=service, account=account, book=book, sender_keys=sender_keys)
+        self._sender_keys = sender_keys
+        self._writer = Writer(
+            service=service,
+            account=account,
+            addresses=self._addresses,
+            outgoing=outgoing,
+            records=self,
+        )
         self._incoming = Incoming(
             service=service,
             account=account,
             book=book,
+            sender_keys=sender_keys,
             outgoing=outgoing,
             on_message=self._received,
             on_receipt=self.receipts.append,
@@ -280,9 +298,7 @@ class Phone(PhoneRecords):
         Returns and raises as `send_text`.
         """
         target = self.message(message)
-        reaction = content.reaction_content(
-            emoji, target_id=target.message_id, remote=target.chat, from_me=target.from_me
-        )
+        reaction = content.reaction_content(emoji, target.as_target())
         return await self._writer.send(target.chat, reaction)
 
     async def send_poll(
@@ -320,14 +336,20 @@ class Phone(PhoneRecords):
     async def edit(self, message: str | ChatMessage, text: str) -> str:
         """Replace the text of a message of this account; returns and raises as `send_text`."""
         target = self.message(message)
-        edit = content.edit_content(text, target_id=target.message_id, remote=target.chat)
+        written = content.Target(message_id=target.message_id, chat=target.chat)
+        edit = content.edit_content(text, written)
         return await self._writer.send(target.chat, edit)
 
     async def revoke(self, message: str | ChatMessage) -> str:
-        """Delete a message of this account for everyone; returns and raises as `send_text`."""
+        """Delete a message for everyone; returns and raises as `send_text`.
+
+        It is one of this account, or in a group, where admins can do so, one of somebody else.
+        """
         target = self.message(message)
-        revocation = content.revoke_content(target_id=target.message_id, remote=target.chat)
-        return await self._writer.send(target.chat, revocation)
+        written = content.Target(message_id=target.message_id, chat=target.chat)
+        if target.chat.is_shared:
+            written = target.as_target()
+        return await self._writer.send(target.chat, content.revoke_content(written))
 
     async def send_raw(self, to: str | Jid, data: bytes) -> str:
         """Send any bytes as a message's content; returns and raises as `send_text`.
@@ -346,7 +368,15 @@ class Phone(PhoneRecords):
         Raises:
             UnknownRecipientError: nobody is.
         """
-        return self._writer.find(address)
+        return self._addresses.find(address)
+
+    def chat(self, address: str | Jid) -> Jid:
+        """Return the chat at an address: the LID of an account, a group, or status.
+
+        Raises:
+            UnknownRecipientError: there is none.
+        """
+        return self._addresses.recipient(address).chat
 
     async def submit(self, stanza: Node) -> Node | None:
         """Send any stanza as this phone; returns the service's ack, if the kind has one."""
@@ -414,6 +444,18 @@ class Phone(PhoneRecords):
         self._service.calls.end(self._account, call_id, reason=reason)
 
     # --- contacts
+
+    def show_status_to(self, contacts: Iterable[str | Jid] | None) -> None:
+        """Choose who sees what this account writes to `status@broadcast`, here and on companions.
+
+        Args:
+            contacts: who alone does; None is everybody that it exchanged messages with.
+
+        Raises:
+            UnknownRecipientError: nobody has one of these addresses.
+        """
+        chosen = None if contacts is None else tuple(self.find(one).lid for one in contacts)
+        self._account.status_audience = chosen
 
     def trust(self, contact: str | Jid) -> None:
         """Give a contact a privacy token, with which it may begin a chat even when time-locked.

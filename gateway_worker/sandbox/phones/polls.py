@@ -58,8 +58,7 @@ def vote_content(poll: ChatMessage, options: Sequence[str], *, voter: Jid) -> Me
         raise InvalidContentError("the poll has no such option")
     message = Message()
     update = message.pollUpdateMessage
-    key = update.pollCreationMessageKey
-    key.remoteJID, key.fromMe, key.ID = str(poll.chat.account), poll.from_me, poll.message_id
+    poll.as_target().write_to(update.pollCreationMessageKey)
     chosen = PollVoteMessage(selectedOptions=[_hash(option) for option in options])
     cipher, more = _cipher(poll, voter)
     update.vote.encIV = os.urandom(_NONCE_BYTES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
+from gateway_worker.sandbox.phones.form import NO_FORM
 from gateway_worker.sandbox.signal.errors import MalformedMessageError
 from gateway_worker.sandbox.signal.keys import PreKeyBundle, PublicPreKey, PublicSignedPreKey
 from gateway_worker.sandbox.wire.node import Node
@@ -34,6 +35,15 @@ def enc(ciphertext: Ciphertext, form: Form, *, count: int = 0) -> Node:
     return Node("enc", attrs, ciphertext.data)
 
 
+def writer_of(node: Node) -> Jid:
+    """Return who a stanza is from: in a chat with several people its `participant`.
+
+    Raises:
+        WireError: it does not say.
+    """
+    return node.jid("participant") or node.require_jid("from")
+
+
 def fan_out(
     attrs: Attrs,
     to: Jid,
@@ -51,6 +61,16 @@ def fan_out(
     return Node("message", {**attrs, "to": to}, (Node("participants", {}, participants),))
 
 
+def to_many(
+    message: Node, sealed: Ciphertext, keys: Sequence[tuple[Jid, Ciphertext]], form: Form
+) -> Node:
+    """Add to a message what all can read, and the key of it for the devices that lack it."""
+    given = tuple(Node("to", {"jid": one}, (enc(key, NO_FORM),)) for one, key in keys)
+    participants = message.require_child("participants")
+    content = (Node("participants", {}, given + participants.children), enc(sealed, form))
+    return Node(message.tag, {**message.attrs, "addressing_mode": "lid"}, content)
+
+
 def resend(attrs: Attrs, device: Jid, ciphertext: Ciphertext, form: Form, *, count: int) -> Node:
     """Build the answer to a retry receipt: one ciphertext straight to the device."""
     return Node(
@@ -60,35 +80,53 @@ def resend(attrs: Attrs, device: Jid, ciphertext: Ciphertext, form: Form, *, cou
     )
 
 
+def resend_in(
+    chat: Jid, attrs: Attrs, device: Jid, ciphertext: Ciphertext, form: Form, *, count: int
+) -> Node:
+    """Build the answer to a retry receipt from a chat with several people."""
+    head: Attrs = {**attrs, "to": chat, "participant": device}
+    return Node("message", head, (enc(ciphertext, form, count=count),))
+
+
 def receipt(
-    to: Jid, message_ids: Sequence[str], *, kind: str = "", recipient: Jid | None = None
+    to: Jid,
+    message_ids: Sequence[str],
+    *,
+    kind: str = "",
+    recipient: Jid | None = None,
+    participant: Jid | None = None,
 ) -> Node:
     """Build a receipt.
 
     Args:
-        to: the writer, or a companion of the own account that shall know.
+        to: the writer, a chat with several people, or an own companion that shall know.
         message_ids: at least one.
         kind: `read`, `played`, …; none means delivered.
         recipient: for an own companion, the chat that it is about.
+        participant: the writer, where the chat does not say who that is.
     """
     attrs: Attrs = {"id": message_ids[0], "to": to}
     if kind:
         attrs["type"] = kind
     if recipient is not None:
         attrs["recipient"] = recipient
+    if participant is not None:
+        attrs["participant"] = participant
     items = tuple(Node("item", {"id": message_id}) for message_id in message_ids[1:])
     return Node("receipt", attrs, (Node("list", {}, items),) if items else None)
 
 
-def retry_receipt(
-    to: Jid, message_id: str, bundle: PreKeyBundle, *, count: int, timestamp: str
-) -> Node:
-    """Ask a device to encrypt a message again, with keys for a new session."""
+def retry_receipt(message: Node, bundle: PreKeyBundle, *, count: int) -> Node:
+    """Ask the device that wrote a message to encrypt it again, with keys for a new session."""
+    message_id, chat = message.require("id"), message.require_jid("from")
     return Node(
         "receipt",
-        {"id": message_id, "to": to, "type": "retry"},
+        receipt(chat, (message_id,), kind="retry", participant=message.jid("participant")).attrs,
         (
-            Node("retry", {"count": str(count), "id": message_id, "t": timestamp, "v": "1"}),
+            Node(
+                "retry",
+                {"count": str(count), "id": message_id, "t": message.get("t", "0"), "v": "1"},
+            ),
             Node("registration", {}, bundle.registration_id.to_bytes(4, "big")),
             Node("keys", {}, _keys(bundle)),
         ),

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gateway_worker.sandbox.phones.content import to_json
+from gateway_worker.sandbox.phones.content import Target, to_json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,7 +31,7 @@ class ChatMessage:
 
     Attributes:
         message_id: as chosen by its sender.
-        chat: LID of the other party.
+        chat: LID of the other party, a group, or status.
         sender: LID of the writing device; device 0 is a phone.
         sender_number: digits of the writer's phone number; empty when unknown.
         from_me: written by this account (here or on a companion).
@@ -62,6 +62,20 @@ class ChatMessage:
     asked_again: int = 0
     raw: bytes = field(repr=False)
     media: Attachment | None = None
+
+    @property
+    def participant(self) -> Jid | None:
+        """LID of the writer, where the chat does not tell who of several that is."""
+        return self.sender.account if self.chat.is_shared and not self.from_me else None
+
+    def as_target(self) -> Target:
+        """Name it in what is written about it."""
+        return Target(
+            message_id=self.message_id,
+            chat=self.chat,
+            from_me=self.from_me,
+            participant=self.participant,
+        )
 
     @property
     def content(self) -> dict[str, Any]:

@@ -6,43 +6,43 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gateway_worker.sandbox.phones import content
-from gateway_worker.sandbox.phones.errors import UnknownRecipientError
 from gateway_worker.sandbox.phones.form import form_of
 from gateway_worker.sandbox.phones.media.attachment import attachment_of
 from gateway_worker.sandbox.phones.outgoing import OutgoingMessage
 from gateway_worker.sandbox.phones.stanzas import new_message_id, receipt
 from gateway_worker.sandbox.phones.values import ChatMessage
 from gateway_worker.sandbox.phones.wa_e2e import Message
-from gateway_worker.sandbox.wire.jid import Jid, pn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gateway_worker.sandbox.phones.form import Form
     from gateway_worker.sandbox.phones.outgoing import Outgoing
+    from gateway_worker.sandbox.phones.recipients import AddressBook, Recipient
     from gateway_worker.sandbox.phones.records import PhoneRecords
     from gateway_worker.sandbox.phones.values import ReceiptKind
     from gateway_worker.sandbox.service.accounts import Account
     from gateway_worker.sandbox.service.service import Service
+    from gateway_worker.sandbox.wire.jid import Jid
 
 
 class Writer:
     """The writing half of a phone; recipients and messages are given as to `Phone`."""
 
     def __init__(
-        self, *, service: Service, account: Account, outgoing: Outgoing, records: PhoneRecords
+        self,
+        *,
+        service: Service,
+        account: Account,
+        addresses: AddressBook,
+        outgoing: Outgoing,
+        records: PhoneRecords,
     ) -> None:
         self._service = service
         self._account = account
+        self._addresses = addresses
         self._outgoing = outgoing
         self._records = records
-
-    def find(self, address: str | Jid) -> Account:
-        """See `Phone.find`."""
-        account = self._service.accounts.find(address_of(address))
-        if account is None:
-            raise UnknownRecipientError("nobody is registered under this address")
-        return account
 
     async def write(
         self,
@@ -58,27 +58,27 @@ class Writer:
         With `phone_only`, linked devices get a placeholder instead.
         """
         quote = None if reply_to is None else _quote(self._records.message(reply_to))
-        named = tuple(self.find(mention).lid for mention in mentions)
+        named = tuple(self._addresses.find(mention).lid for mention in mentions)
         content.add_context(message, quote=quote, mentions=named)
         return await self.send(to, message, phone_only=phone_only)
 
     async def send(self, to: str | Jid, message: Message, *, phone_only: bool = False) -> str:
         """Send content as it stands; returns and raises as `Phone.send_content`."""
         self._records.look()  # a session that a message has opened is answered in it
-        recipient = self.find(to)
+        recipient = self._addresses.recipient(to)
         outgoing = _message_to(
             recipient, message.SerializeToString(), form_of(message), phone_only=phone_only
         )
         self._records.own_messages.append(self._written(outgoing))
-        await self._outgoing.send(outgoing, recipient=recipient)
+        await self._outgoing.send(outgoing, readers=recipient.readers)
         return outgoing.message_id
 
     async def send_raw(self, to: str | Jid, data: bytes) -> str:
         """See `Phone.send_raw`."""
         self._records.look()
-        recipient = self.find(to)
+        recipient = self._addresses.recipient(to)
         outgoing = _message_to(recipient, data, form_of(Message()))
-        await self._outgoing.send(outgoing, recipient=recipient)
+        await self._outgoing.send(outgoing, readers=recipient.readers)
         return outgoing.message_id
 
     async def confirm(self, messages: Iterable[str | ChatMessage], kind: ReceiptKind) -> None:
@@ -87,14 +87,15 @@ class Writer:
         Raises:
             UnknownMessageError: this phone knows no such message.
         """
-        by_chat: dict[Jid, list[str]] = {}
+        by_writer: dict[tuple[Jid, Jid | None], list[str]] = {}
         for message in map(self._records.message, messages):
-            by_chat.setdefault(message.chat, []).append(message.message_id)
+            ids = by_writer.setdefault((message.chat, message.participant), [])
+            ids.append(message.message_id)
         submit, me = self._service.relay.submit, self._account.lid
-        for chat, message_ids in by_chat.items():
-            await submit(me, receipt(chat, message_ids, kind=kind.value))
+        for (chat, writer), ids in by_writer.items():
+            await submit(me, receipt(chat, ids, kind=kind.value, participant=writer))
             for companion in self._account.addresses[1:]:
-                copy = receipt(companion, message_ids, kind=kind.value, recipient=chat)
+                copy = receipt(companion, ids, kind=kind.value, recipient=chat, participant=writer)
                 await submit(me, copy)
 
     def _written(self, outgoing: OutgoingMessage) -> ChatMessage:
@@ -118,19 +119,12 @@ class Writer:
         )
 
 
-def address_of(value: str | Jid) -> Jid:
-    """Read a recipient: digits of a phone number, an address in text form, or an address."""
-    if isinstance(value, Jid):
-        return value
-    return Jid.parse(value) if "@" in value else pn(value.removeprefix("+"))
-
-
 def _message_to(
-    recipient: Account, data: bytes, form: Form, *, phone_only: bool = False
+    recipient: Recipient, data: bytes, form: Form, *, phone_only: bool = False
 ) -> OutgoingMessage:
     return OutgoingMessage(
         message_id=new_message_id(),
-        to=recipient.lid,
+        to=recipient.chat,
         content=data,
         form=form,
         phone_only=phone_only,

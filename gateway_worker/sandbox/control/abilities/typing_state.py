@@ -21,8 +21,7 @@ async def show_typing(phone: Phone, body: TypingState) -> None:
     """Show somebody who is online that the phone writes, records, or has stopped."""
     attrs: Attrs = {"media": "audio"} if body.state == "recording" else {}
     tag = "paused" if body.state == "paused" else "composing"
-    to = phone.find(body.to).lid
-    await phone.submit(Node("chatstate", {"to": to}, (Node(tag, attrs),)))
+    await phone.submit(Node("chatstate", {"to": phone.chat(body.to)}, (Node(tag, attrs),)))
 
 
 OPERATIONS: Final = (

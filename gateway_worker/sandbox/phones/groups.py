@@ -1,0 +1,105 @@
+"""What a phone does with groups: the service is told, and tells the members' companions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway_worker.sandbox.phones.recipients import address_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gateway_worker.sandbox.phones.recipients import AddressBook
+    from gateway_worker.sandbox.service.accounts import Account
+    from gateway_worker.sandbox.service.groups.group import Group
+    from gateway_worker.sandbox.service.groups.groups import Results
+    from gateway_worker.sandbox.service.service import Service
+    from gateway_worker.sandbox.wire.jid import Jid
+
+
+class GroupChats:
+    """The groups of one account.
+
+    Groups are given as an address in text form or as a `Jid`, people as to `Phone`. Every method
+    raises `GroupRefusedError` for what the service refuses: 403 for who is no member or no admin,
+    404 for a group that there is not, 406 for a subject that is not acceptable.
+    """
+
+    def __init__(self, *, service: Service, account: Account, addresses: AddressBook) -> None:
+        self._groups = service.groups
+        self._account = account
+        self._addresses = addresses
+
+    @property
+    def joined(self) -> tuple[Group, ...]:
+        """Those that the account is in."""
+        return self._groups.of(self._account)
+
+    def get(self, group: str | Jid) -> Group:
+        """Return a group that the account is in."""
+        found = self._groups.get(address_of(group))
+        found.require_member(self._account)
+        return found
+
+    def create(
+        self, subject: str, members: Iterable[str | Jid] = (), *, ephemeral_seconds: int = 0
+    ) -> Group:
+        """Make a group, of which the account is the owner.
+
+        Raises:
+            UnknownRecipientError: nobody has one of the members' addresses.
+        """
+        group, _ = self._groups.create(
+            self._account, subject, self._lids(members), ephemeral_seconds=ephemeral_seconds
+        )
+        return group
+
+    def add(self, group: str | Jid, members: Iterable[str | Jid]) -> Results:
+        """Let others in; by LID what became of each: 0, or 409 for who is in it already.
+
+        Raises:
+            UnknownRecipientError: nobody has one of the addresses.
+        """
+        return self._groups.add(self._at(group), self._account, self._lids(members))
+
+    def remove(self, group: str | Jid, members: Iterable[str | Jid]) -> Results:
+        """Put members out; 404 for who is not in it. Raises as `add`."""
+        return self._groups.remove(self._at(group), self._account, self._lids(members))
+
+    def promote(self, group: str | Jid, members: Iterable[str | Jid]) -> Results:
+        """Make members admins; as `remove`."""
+        return self._groups.promote(self._at(group), self._account, self._lids(members))
+
+    def demote(self, group: str | Jid, members: Iterable[str | Jid]) -> Results:
+        """Make admins members; as `remove`."""
+        return self._groups.demote(self._at(group), self._account, self._lids(members))
+
+    def leave(self, group: str | Jid) -> None:
+        """Leave a group."""
+        self._groups.leave(self._at(group), self._account)
+
+    def rename(self, group: str | Jid, subject: str) -> None:
+        """Change a group's name."""
+        self._groups.rename(self._at(group), self._account, subject)
+
+    def describe(self, group: str | Jid, text: str) -> None:
+        """Say what a group is about; an empty text takes that back."""
+        self._groups.describe(self._at(group), self._account, text)
+
+    def set_timer(self, group: str | Jid, seconds: int) -> None:
+        """Let messages disappear after a time, or (0) never."""
+        self._groups.set_timer(self._at(group), self._account, seconds)
+
+    def let_admins_write(self, group: str | Jid, *, only: bool) -> None:
+        """Let only admins write, or everybody."""
+        self._groups.let_admins_write(self._at(group), self._account, only=only)
+
+    def let_admins_edit(self, group: str | Jid, *, only: bool) -> None:
+        """Let only admins change subject, description and timer, or everybody."""
+        self._groups.let_admins_edit(self._at(group), self._account, only=only)
+
+    def _at(self, group: str | Jid) -> Group:
+        return self._groups.get(address_of(group))
+
+    def _lids(self, people: Iterable[str | Jid]) -> list[Jid]:
+        return [self._addresses.find(one).lid for one in people]
