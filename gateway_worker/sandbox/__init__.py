@@ -16,6 +16,8 @@ experiment; the service's limits, policies and moods are not simulated.
         answer = await ada.next_message(timeout=5)
         await ada.read(answer)
         await ada.send_media(shop.number, MediaDraft(kind=MediaKind.IMAGE, data=jpeg))
+        club = ada.groups.create("Club", [shop.number])
+        await ada.send_text(club.jid, "Are you all here?")
         assert sandbox.egress_attempts == ()
 
 A phone can be left alone with scripts: `ada.on_message(auto_reply("ok"))`, `auto_read()`. What
@@ -67,6 +69,13 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     POST /phones/N/calls {to, video, group?}            201 CALL
     GET  /phones/N/calls/ID                             200 CALL
     DELETE /phones/N/calls/ID?reason=timeout            204
+    GET  /phones/N/groups                               200 {groups: [GROUP]}
+    POST /phones/N/groups {subject, members, ephemeral_seconds}   201 GROUP
+    GET  /phones/N/groups/G                             200 GROUP
+    PATCH /phones/N/groups/G CHANGE                     200 GROUP
+    POST /phones/N/groups/G/members {action, members}   200 {results: [{lid, code}]}
+    DELETE /phones/N/groups/G                           204  (the account leaves)
+    PUT  /phones/N/status-audience {contacts?}          204
     PUT  /phones/N/blocked/CONTACT                      204
     DELETE /phones/N/blocked/CONTACT                    204
     PUT  /phones/N/trusted/CONTACT                      204
@@ -87,6 +96,12 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
 Content of every kind is written and shown as protojson of the library's `Message`:
 `{"locationMessage": {"degreesLatitude": 52.5, "degreesLongitude": 13.4}}`. The routes of messages
 are shorthand for texts and for what points to another message (reaction, change, deletion).
+
+Groups are recipients like people, under the address that GROUP names; a MESSAGE's `chat` is the
+group then, and its `sender` the member. Devices encrypt for them with sender keys, and the
+companions of all members are told of every change. What members may not do is refused
+(`group_refused`). `status@broadcast` is a recipient as well: those see it with whom the account has
+exchanged messages, or who was chosen.
 
 Files are really encrypted, uploaded to the sandbox's hosts (`mmg.whatsapp.net`, by the same proxy),
 downloaded, checked by three hashes and decrypted: a MESSAGE's `media` says what came of it, and
@@ -136,6 +151,9 @@ The rest, with `?` where it can be null:
     DRAFT    {to, kind, data?, path?, mime_type, caption, file_name, seconds?, width?, height?,
               waveform?, thumbnail?, animated, view_once, phone_only, ephemeral_seconds?, flaw?,
               reply_to?, mentions}
+    GROUP    {group, subject, description, ephemeral_seconds, admins_write, admins_edit,
+              members: [{lid, number, role}]}
+    CHANGE   {subject?, description?, ephemeral_seconds?, admins_write?, admins_edit?}
     CONTENT  {message_id, kind, content}
     CALL     {call_id, state, rejected_by?}
     RECEIPT  {message_ids, sender, kind, sent_at}

@@ -11,6 +11,17 @@ from gateway_worker.sandbox.control.abilities.typing_state import TypingState
 from gateway_worker.sandbox.control.caller import Caller
 from gateway_worker.sandbox.control.models.calls import CallView, HangUp, NewCall
 from gateway_worker.sandbox.control.models.faults import DeviceQuery, FaultsBody, RuleList, RuleView
+from gateway_worker.sandbox.control.models.groups import (
+    GroupChange,
+    GroupList,
+    GroupView,
+    MemberAction,
+    MemberResult,
+    MemberResults,
+    MembersChange,
+    NewGroup,
+    StatusAudience,
+)
 from gateway_worker.sandbox.control.models.logs import (
     HandlingErrorPage,
     MessagePage,
@@ -124,6 +135,67 @@ class Methods(Caller):
     async def faults(self, number: str, device: int) -> FaultsBody:
         """Show what is left of the faults set for a companion, or else for its account."""
         return await self._call("GET", f"/phones/{number}/companions/{device}/faults", FaultsBody)
+
+    async def create_group(
+        self,
+        number: str,
+        subject: str,
+        *,
+        members: tuple[str, ...] = (),
+        ephemeral_seconds: int = 0,
+    ) -> GroupView:
+        """Make a group of the phone's account and others."""
+        body = NewGroup(subject=subject, members=members, ephemeral_seconds=ephemeral_seconds)
+        return await self._call("POST", f"/phones/{number}/groups", GroupView, body=body)
+
+    async def groups(self, number: str) -> tuple[GroupView, ...]:
+        """List the groups that the phone's account is in."""
+        return (await self._call("GET", f"/phones/{number}/groups", GroupList)).groups
+
+    async def group(self, number: str, group: str) -> GroupView:
+        """Show a group that the phone's account is in."""
+        return await self._call("GET", f"/phones/{number}/groups/{group}", GroupView)
+
+    async def change_group(
+        self,
+        number: str,
+        group: str,
+        *,
+        subject: str | None = None,
+        description: str | None = None,
+        ephemeral_seconds: int | None = None,
+        admins_write: bool | None = None,
+        admins_edit: bool | None = None,
+    ) -> GroupView:
+        """Change what a group is; what is not given stays."""
+        body = GroupChange(
+            subject=subject,
+            description=description,
+            ephemeral_seconds=ephemeral_seconds,
+            admins_write=admins_write,
+            admins_edit=admins_edit,
+        )
+        return await self._call("PATCH", f"/phones/{number}/groups/{group}", GroupView, body=body)
+
+    async def change_members(
+        self, number: str, group: str, action: MemberAction, members: tuple[str, ...]
+    ) -> tuple[MemberResult, ...]:
+        """Add members, remove them, or change who is an admin; returns what became of each."""
+        body = MembersChange(action=action, members=members)
+        return (
+            await self._call(
+                "POST", f"/phones/{number}/groups/{group}/members", MemberResults, body=body
+            )
+        ).results
+
+    async def leave_group(self, number: str, group: str) -> None:
+        """Leave a group."""
+        await self._call("DELETE", f"/phones/{number}/groups/{group}", None)
+
+    async def show_status_to(self, number: str, contacts: tuple[str, ...] | None = None) -> None:
+        """Choose who sees what the phone writes to `status@broadcast`."""
+        body = StatusAudience(contacts=contacts)
+        await self._call("PUT", f"/phones/{number}/status-audience", None, body=body)
 
     async def send_media(self, number: str, media: NewMedia) -> str:
         """Encrypt a file, upload it and write about it; returns the message id."""

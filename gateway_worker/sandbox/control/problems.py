@@ -24,6 +24,7 @@ _KNOWN: Final[dict[type[Exception], tuple[int, str, str]]] = {
     service.AccountExistsError: (409, "account_exists", "The account exists"),
     service.UnknownCallError: (404, "call_unknown", "No such call"),
     service.UnknownRuleError: (404, "rule_unknown", "No such rule"),
+    service.GroupRefusedError: (409, "group_refused", "The service refuses it"),
     service.PairingRefusedError: (409, "pairing_refused", "The companion could not be linked"),
     phones.InvalidQrError: (422, "invalid_qr", "Not a pairing QR"),
     phones.WrongCodeError: (422, "wrong_code", "Not the companion's code"),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.sandbox import Sandbox
     from gateway_worker.sandbox.service.connections import LinkState
     from gateway_worker.sandbox.service.fault_book import ActiveRule
+    from gateway_worker.sandbox.service.groups.group import Group
 
 
 def phone_view(sandbox: Sandbox, phone: Phone) -> models.PhoneView:
@@ -92,6 +93,26 @@ def content_view(message: ChatMessage) -> models.ContentView:
     """Show what is in a message."""
     return models.ContentView(
         message_id=message.message_id, kind=message.kind, content=message.content
+    )
+
+
+def group_view(group: Group) -> models.GroupView:
+    """Show a group."""
+    return models.GroupView(
+        group=str(group.jid),
+        subject=group.subject.text,
+        description="" if group.description is None else group.description.text,
+        ephemeral_seconds=group.ephemeral_seconds,
+        admins_write=group.admins_write,
+        admins_edit=group.admins_edit,
+        members=tuple(
+            models.MemberView(
+                lid=account.lid.user,
+                number="" if account.hides_number else account.number.user,
+                role=role.value,
+            )
+            for account, role in group.roles.items()
+        ),
     )
 
 

@@ -142,6 +142,55 @@ async def test_scripts_and_blocks(client: SandboxClient) -> None:
     assert [(await client.next_message(BEN)).text for _ in range(2)] == ["hi", "unblocked"]
 
 
+async def test_a_group_is_made_changed_and_left(client: SandboxClient) -> None:
+    """What a phone can do with groups can be done from another process."""
+    carl = await client.add_phone(hides_number=True)
+    made = await client.create_group(ANNA, "Club", members=(BEN,))
+    assert [(one.number, one.role) for one in made.members] == [(ANNA, "superadmin"), (BEN, "")]
+    message_id = await client.send_text(ANNA, made.group, "hello all")
+    message = await client.next_message(BEN)
+    assert (message.message_id, message.chat) == (message_id, made.group)
+    await client.show_typing(BEN, made.group)
+
+    (added,) = await client.change_members(
+        ANNA, made.group, models.MemberAction.ADD, (f"{carl.lid}@lid",)
+    )
+    assert (added.lid, added.code) == (carl.lid, 0)
+    changed = await client.change_group(
+        ANNA,
+        made.group,
+        subject="Closed",
+        description="ours",
+        ephemeral_seconds=60,
+        admins_write=True,
+        admins_edit=True,
+    )
+    assert changed == await client.group(BEN, made.group)
+    assert (changed.subject, changed.description, changed.ephemeral_seconds) == (
+        "Closed",
+        "ours",
+        60,
+    )
+    assert (changed.admins_write, changed.admins_edit) == (True, True)
+    assert [one.number for one in changed.members] == [ANNA, BEN, ""]
+    with pytest.raises(ControlError) as refused:
+        await client.change_group(BEN, made.group, subject="mine")
+    assert refused.value.problem.code == "group_refused"
+
+    await client.leave_group(BEN, made.group)
+    assert await client.groups(BEN) == ()
+    assert [one.group for one in await client.groups(ANNA)] == [made.group]
+
+
+async def test_a_status_is_for_whom_was_chosen(client: SandboxClient) -> None:
+    """By the address that it has in the client library."""
+    await client.show_status_to(ANNA, (BEN,))
+    await client.send_text(ANNA, "status@broadcast", "at sea")
+
+    message = await client.next_message(BEN)
+    assert (message.chat, message.sender_number) == ("status@broadcast", ANNA)
+
+
 async def test_faults_are_set_for_the_hub(client: SandboxClient, sandbox: Sandbox) -> None:
     """What is said over HTTP is what the service follows."""
     refusal = models.QueryRefusalBody(query="encrypt/key", times=2, about=BEN, backoff_seconds=5)

@@ -22,6 +22,8 @@ SHAPES: Mapping[str, type[BaseModel]] = {
     "MESSAGE": models.MessageView,
     "MEDIA": models.MediaView,
     "DRAFT": models.NewMedia,
+    "GROUP": models.GroupView,
+    "CHANGE": models.GroupChange,
     "CONTENT": models.ContentView,
     "CALL": models.CallView,
     "RECEIPT": models.ReceiptView,
@@ -45,6 +47,7 @@ def served_routes() -> set[tuple[str, str]]:
         "rule_id": "ID",
         "call_id": "ID",
         "contact": "CONTACT",
+        "group": "G",
     }
     served = set()
     for route in application(sandbox=None).router.routes():  # type: ignore[arg-type]
