@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gateway_worker.sandbox.service.accounts import Account
-    from gateway_worker.sandbox.service.groups.group import Group, Role
+    from gateway_worker.sandbox.service.groups.group import Description, Group, Role
 
 
 def group_element(group: Group, *, viewer: Account) -> Node:
@@ -56,7 +56,7 @@ def member_elements(accounts: Iterable[Account]) -> tuple[Node, ...]:
 def _settings(group: Group) -> tuple[Node, ...]:
     content = [Node("member_add_mode", {}, group.add_mode.value.encode())]
     if group.description is not None:
-        content.append(description_element(group))
+        content.append(description_element(group.description))
     if group.admins_write:
         content.append(Node("announcement"))
     if group.admins_edit:
@@ -66,10 +66,9 @@ def _settings(group: Group) -> tuple[Node, ...]:
     return tuple(content)
 
 
-def description_element(group: Group) -> Node:
-    """Write what a group is about, or that this was taken away."""
-    about = group.description
-    if about is None:
-        return Node("description", {"id": ""}, (Node("delete"),))
+def description_element(about: Description) -> Node:
+    """Write what a group is about, or with an empty text that this was taken back."""
+    if not about.text:
+        return Node("description", {"id": about.description_id}, (Node("delete"),))
     attrs: Attrs = {"id": about.description_id, "participant": about.by, "t": str(about.at)}
     return Node("description", attrs, (Node("body", {}, about.text.encode()),))

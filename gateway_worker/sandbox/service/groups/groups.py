@@ -175,7 +175,7 @@ class Groups:
             at=int(time.time()),
         )
         group.description = about if text else None
-        tell_members(group, actor, description_element(group))
+        tell_members(group, actor, description_element(about))
 
     def set_timer(self, group: Group, actor: Account, seconds: int) -> None:
         """Let messages disappear after a time, or (0) never; raises as `describe`."""

@@ -182,7 +182,7 @@ def test_what_changes_is_told(three: Three) -> None:
     three.told(three.bob)
     groups.rename(group, three.ann, "New")
     groups.describe(group, three.ann, "text")
-    groups.describe(group, three.ann, "")
+    groups.describe(group, three.ann, "", text_id="D2")
     groups.set_timer(group, three.ann, 60)
     groups.set_timer(group, three.ann, 0)
     for only in (True, False):
@@ -203,6 +203,7 @@ def test_what_changes_is_told(three: Three) -> None:
     ]
     assert changes[0].get("subject") == "New"
     assert changes[1].require_child("body").data == b"text"
+    assert changes[2].get("id") == "D2"
     assert changes[2].child("delete") is not None
     assert all(change.get("v_id") for change in changes if "announcement" in change.tag)
 
