@@ -25,7 +25,7 @@ from neonize import client as neonize  # noqa: E402
 from neonize import events  # noqa: E402
 from neonize._binder import ProxySettings  # noqa: E402
 from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e  # noqa: E402
-from neonize.utils.enum import MediaType, ReceiptType  # noqa: E402
+from neonize.utils.enum import MediaType, ParticipantChange, ReceiptType  # noqa: E402
 from neonize.utils.jid import Jid2String, build_jid  # noqa: E402
 
 PUBLISHED_ROOT = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b")
@@ -105,6 +105,44 @@ def on_message(_client: Any, event: Any) -> None:
     )
 
 
+def describe_group(group: Any) -> dict[str, Any]:
+    """Pick what tests compare out of what the library knows of a group."""
+    return {
+        "group": Jid2String(group.JID),
+        "subject": group.GroupName.Name,
+        "description": group.GroupTopic.Topic,
+        "admins_write": group.GroupAnnounce.IsAnnounce,
+        "admins_edit": group.GroupLocked.isLocked,
+        "ephemeral_seconds": group.GroupEphemeral.DisappearingTimer,
+        "members": {Jid2String(one.JID): describe_member(one) for one in group.Participants},
+    }
+
+
+def describe_member(member: Any) -> dict[str, Any]:
+    """Pick the same of a member, or of what became of a change of it."""
+    number = Jid2String(member.PhoneNumber) if member.PhoneNumber.User else ""
+    return {"number": number, "admin": member.IsAdmin, "error": member.Error}
+
+
+def on_group_change(_client: Any, event: Any) -> None:
+    """Report what changed in a group."""
+    people = {
+        name.lower(): [Jid2String(one) for one in getattr(event, name)]
+        for name in ("Join", "Leave", "Promote", "Demote")
+    }
+    parts = ("Name", "Topic", "Locked", "Announce", "Ephemeral")
+    emit(
+        "group_change",
+        group=Jid2String(event.JID),
+        by=Jid2String(event.Sender),
+        changed=[name.lower() for name in parts if event.HasField(name)],
+        subject=event.Name.Name,
+        description=event.Topic.Topic,
+        unknown=len(event.UnknownChanges),
+        **people,
+    )
+
+
 def on_connected(client: Any, _event: Any) -> None:
     """Report the own addresses; the first is what `resume` takes."""
     me = client.get_me()
@@ -132,6 +170,10 @@ def watch(client: Any) -> None:
             state=e.State,
             media=e.Media,
         ),
+        events.JoinedGroupEv: lambda _, e: emit(
+            "joined", type=e.Type, by=Jid2String(e.Sender), **describe_group(e.GroupInfo)
+        ),
+        events.GroupInfoEv: on_group_change,
         events.LoggedOutEv: lambda _, e: emit("logged_out", on_connect=e.OnConnect),
         events.DisconnectedEv: lambda _, _e: emit("disconnected"),
     }
@@ -188,7 +230,34 @@ def download(client: Any, command: dict[str, Any]) -> dict[str, Any]:
     return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-COMMANDS = {"burst": burst, "download": download, "send_content": send_content, "upload": upload}
+def create_group(client: Any, command: dict[str, Any]) -> dict[str, Any]:
+    """Make a group; returns what the library knows of it."""
+    members = [jid_of(one) for one in command["members"]]
+    return describe_group(client.create_group(command["subject"], members))
+
+
+def change_members(client: Any, command: dict[str, Any]) -> dict[str, Any]:
+    """Change members; returns what became of each."""
+    members = [jid_of(one) for one in command["members"]]
+    change = ParticipantChange(command["action"])
+    results = client.update_group_participants(jid_of(command["group"]), members, change)
+    return {Jid2String(one.JID): describe_member(one) for one in results}
+
+
+def joined_groups(client: Any, _command: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what the library is told of all its groups."""
+    return [describe_group(one) for one in client.get_joined_groups()]
+
+
+COMMANDS = {
+    "burst": burst,
+    "change_members": change_members,
+    "create_group": create_group,
+    "download": download,
+    "groups": joined_groups,
+    "send_content": send_content,
+    "upload": upload,
+}
 
 
 def perform(client: Any, command: dict[str, Any]) -> Any:
@@ -203,11 +272,18 @@ def perform(client: Any, command: dict[str, Any]) -> Any:
             return client.PairPhone(command["number"], show_push_notification=True)
         case "read":
             chat = jid_of(command["chat"])
-            client.mark_read(*command["ids"], chat=chat, sender=chat, receipt=ReceiptType.READ)
+            sender = jid_of(command.get("sender", command["chat"]))
+            client.mark_read(*command["ids"], chat=chat, sender=sender, receipt=ReceiptType.READ)
         case "react":
             chat, sender = jid_of(command["chat"]), jid_of(command["sender"])
             built = client.build_reaction(chat, sender, command["id"], command["emoji"])
             return client.send_message(chat, built).ID
+        case "group":
+            return describe_group(client.get_group_info(jid_of(command["group"])))
+        case "rename_group":
+            client.set_group_name(jid_of(command["group"]), command["subject"])
+        case "leave_group":
+            client.leave_group(jid_of(command["group"]))
         case "logout":
             client.logout()
         case unknown:
