@@ -145,6 +145,20 @@ def add_context(message: Message, *, quote: Quote | None, mentions: tuple[Jid, .
         context.quotedMessage.ParseFromString(quote.raw)
 
 
+def let_disappear(message: Message, seconds: int) -> None:
+    """Say after which time content disappears, as a chat's timer has it; 0 is never.
+
+    Content that says so itself, or cannot, stays as it is.
+    """
+    if not seconds:
+        return
+    try:
+        context = _context_of(message)
+    except InvalidContentError:
+        return
+    context.expiration = context.expiration or seconds
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The message that other content is about.

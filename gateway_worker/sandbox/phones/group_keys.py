@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 
 def with_key(content: bytes, *, chat: Jid, key: bytes) -> bytes:
-    """Add a sender key to serialized content, or make content that is nothing else."""
-    message = Message.FromString(content)
+    """Add a sender key to content, or make content that is nothing else.
+
+    Serialized fields can be put together as they are, so the content may also be none.
+    """
+    message = Message()
     message.senderKeyDistributionMessage.groupID = str(chat)
     message.senderKeyDistributionMessage.axolotlSenderKeyDistributionMessage = key
-    whole: bytes = message.SerializeToString()
-    return whole
+    field: bytes = message.SerializeToString()
+    return field + content
 
 
 def without_key(content: bytes) -> tuple[bytes, bytes]:

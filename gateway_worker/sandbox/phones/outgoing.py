@@ -93,14 +93,11 @@ class Outgoing:
         known = [device for account in readers for device in account.addresses]
         known = list(dict.fromkeys((*known, *self._account.addresses)))
         others = [device for device in known if device != self._account.lid]
-        without: list[Jid] = []
-        if message.phone_only:
-            without = [device for device in others if device.device]
-            others = [device for device in others if not device.device]
+        without = [device for device in others if device.device and message.phone_only]
         if not message.to.is_shared:
             await self._hand_over(message, self._sealed_for_each(message, others, without))
             return
-        keys, sealed = self._sealed_for_all(message, others)
+        keys, sealed = self._sealed_for_all(message, others, without)
         stanza = fan_out(self._attrs(message), message.to, (), message.form, without=without)
         await self._hand_over(message, to_many(stanza, sealed, keys, message.form))
         # Not before: of a message that is refused nobody gets the key.
@@ -133,18 +130,20 @@ class Outgoing:
     def _sealed_for_each(
         self, message: OutgoingMessage, devices: Sequence[Jid], without: Sequence[Jid]
     ) -> Node:
-        ciphertexts = list(self._encrypt(devices, lambda device: self._copy(message, device)))
+        receiving = [device for device in devices if device not in without]
+        ciphertexts = list(self._encrypt(receiving, lambda device: self._copy(message, device)))
         return fan_out(self._attrs(message), message.to, ciphertexts, message.form, without=without)
 
     def _sealed_for_all(
-        self, message: OutgoingMessage, devices: Sequence[Jid]
+        self, message: OutgoingMessage, devices: Sequence[Jid], without: Sequence[Jid]
     ) -> tuple[Sequence[tuple[Jid, Ciphertext]], Ciphertext]:
         """Return the key for each device that lacks it, and what can be read with it."""
         missing = self._given.missing(message.to, devices)
         if message.to == STATUS:  # the service knows from it who sees the message
             missing = devices
+        receiving = [device for device in missing if device not in without]
         content = self._with_key(message, b"")
-        keys = list(self._encrypt(missing, lambda _device: content))
+        keys = list(self._encrypt(receiving, lambda _device: content))
         return keys, self._sender_keys.encrypt(str(message.to), pad(message.content))
 
     async def _hand_over(self, message: OutgoingMessage, stanza: Node) -> None:

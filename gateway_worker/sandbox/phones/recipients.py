@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """A chat, and the accounts that read what is written there besides the writer's."""
+    """A chat, and who reads what is written there.
+
+    Attributes:
+        chat: LID of an account, a group, or status.
+        readers: the accounts; the writer's own reads in any case.
+        ephemeral_seconds: after which time messages disappear, if it is a group's timer; 0: never.
+    """
 
     chat: Jid
     readers: tuple[Account, ...]
+    ephemeral_seconds: int = 0
 
 
 class AddressBook:
@@ -54,7 +61,8 @@ class AddressBook:
             group = self._service.groups.find(jid)
             if group is None:
                 raise UnknownRecipientError("there is no group with this address")
-            return Recipient(chat=jid, readers=group.members)
+            timer = group.ephemeral_seconds
+            return Recipient(chat=jid, readers=group.members, ephemeral_seconds=timer)
         account = self.find(jid)
         return Recipient(chat=account.lid, readers=(account,))
 

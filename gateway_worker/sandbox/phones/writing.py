@@ -66,6 +66,7 @@ class Writer:
         """Send content as it stands; returns and raises as `Phone.send_content`."""
         self._records.look()  # a session that a message has opened is answered in it
         recipient = self._addresses.recipient(to)
+        content.let_disappear(message, recipient.ephemeral_seconds)
         outgoing = _message_to(
             recipient, message.SerializeToString(), form_of(message), phone_only=phone_only
         )

@@ -141,6 +141,45 @@ async def test_a_picture_in_a_group(three: Three, group: Jid) -> None:
         assert await phone.media_bytes(message) == b"jpeg"
 
 
+async def test_what_is_for_phones_alone(three: Three, group: Jid) -> None:
+    """Is read there; the key that all have stays the same."""
+    anna, ben, _ = three
+    await anna.send_text(group, "first")
+    key = anna._sender_keys.distribution(str(group))[:6]
+
+    picture = MediaDraft(kind=MediaKind.IMAGE, data=b"jpeg", view_once=True, phone_only=True)
+    await anna.send_media(group, picture)
+
+    assert [(await ben.next_message()).kind for _ in range(2)] == ["text", "image"]
+    assert anna._sender_keys.distribution(str(group))[:6] == key
+
+
+async def test_messages_disappear_as_the_group_has_it(three: Three) -> None:
+    """Each says so, unless it is of a kind that cannot."""
+    anna, ben, _ = three
+    group = anna.groups.create("Secret", [ben.number], ephemeral_seconds=86400).jid
+    await anna.send_text(group, "psst")
+    message = await ben.next_message()
+    await ben.react(message, "\N{THUMBS UP SIGN}")
+
+    assert message.text == "psst"
+    context = message.content["extendedTextMessage"]["contextInfo"]
+    assert context["expiration"] == 86400
+    assert (await anna.next_message()).kind == "reaction"
+    anna.groups.set_timer(group, 0)
+    await anna.send_text(group, "loud")
+    assert (await ben.next_message()).content == {"conversation": "loud"}
+
+
+async def test_bytes_that_are_no_content(three: Three, group: Jid) -> None:
+    """They are asked for again, in vain; what follows is read."""
+    anna, ben, _ = three
+    await anna.send_raw(group, b"\xff")
+    await anna.send_text(group, "text")
+
+    assert (await ben.next_message()).text == "text"
+
+
 async def test_reading_is_confirmed_to_each_writer(three: Three, group: Jid) -> None:
     """Messages of several people of one chat, in one go."""
     anna, ben, cleo = three
