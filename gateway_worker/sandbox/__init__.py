@@ -75,6 +75,11 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     PATCH /phones/N/groups/G CHANGE                     200 GROUP
     POST /phones/N/groups/G/members {action, members}   200 {results: [{lid, code}]}
     DELETE /phones/N/groups/G                           204  (the account leaves)
+    GET  /phones/N/groups/G/link                        200 {code}
+    POST /phones/N/groups/G/link                        200 {code}  (a new one)
+    POST /phones/N/joined-groups {code}                 200 GROUP
+    POST /phones/N/groups/G/accepted {code}             204  (an invitation)
+    PUT  /phones/N/addable {contacts_only}              204
     PUT  /phones/N/status-audience {contacts?}          204
     PUT  /phones/N/blocked/CONTACT                      204
     DELETE /phones/N/blocked/CONTACT                    204

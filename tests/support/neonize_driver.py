@@ -121,7 +121,12 @@ def describe_group(group: Any) -> dict[str, Any]:
 def describe_member(member: Any) -> dict[str, Any]:
     """Pick the same of a member, or of what became of a change of it."""
     number = Jid2String(member.PhoneNumber) if member.PhoneNumber.User else ""
-    return {"number": number, "admin": member.IsAdmin, "error": member.Error}
+    return {
+        "number": number,
+        "admin": member.IsAdmin,
+        "error": member.Error,
+        "invitation": member.AddRequest.Code,
+    }
 
 
 def on_group_change(_client: Any, event: Any) -> None:
@@ -249,12 +254,45 @@ def joined_groups(client: Any, _command: dict[str, Any]) -> list[dict[str, Any]]
     return [describe_group(one) for one in client.get_joined_groups()]
 
 
+def rename_group(client: Any, command: dict[str, Any]) -> None:
+    """Change a group's name."""
+    client.set_group_name(jid_of(command["group"]), command["subject"])
+
+
+def leave_group(client: Any, command: dict[str, Any]) -> None:
+    """Leave a group."""
+    client.leave_group(jid_of(command["group"]))
+
+
+def known_group(client: Any, command: dict[str, Any]) -> dict[str, Any]:
+    """Return what the library is told of a group, by its address or by a link to it."""
+    if link := command.get("link"):
+        return describe_group(client.get_group_info_from_link(link))
+    return describe_group(client.get_group_info(jid_of(command["group"])))
+
+
+def group_link(client: Any, command: dict[str, Any]) -> str:
+    """Return a group's link, or make a new one."""
+    link: str = client.get_group_invite_link(jid_of(command["group"]), command["renew"])
+    return link
+
+
+def join_group(client: Any, command: dict[str, Any]) -> str:
+    """Enter the group that a link leads to; returns its address."""
+    return str(Jid2String(client.join_group_with_link(command["link"])))
+
+
 COMMANDS = {
     "burst": burst,
     "change_members": change_members,
     "create_group": create_group,
     "download": download,
+    "group": known_group,
+    "group_link": group_link,
     "groups": joined_groups,
+    "join_group": join_group,
+    "leave_group": leave_group,
+    "rename_group": rename_group,
     "send_content": send_content,
     "upload": upload,
 }
@@ -278,12 +316,6 @@ def perform(client: Any, command: dict[str, Any]) -> Any:
             chat, sender = jid_of(command["chat"]), jid_of(command["sender"])
             built = client.build_reaction(chat, sender, command["id"], command["emoji"])
             return client.send_message(chat, built).ID
-        case "group":
-            return describe_group(client.get_group_info(jid_of(command["group"])))
-        case "rename_group":
-            client.set_group_name(jid_of(command["group"]), command["subject"])
-        case "leave_group":
-            client.leave_group(jid_of(command["group"]))
         case "logout":
             client.logout()
         case unknown:

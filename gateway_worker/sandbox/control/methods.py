@@ -12,9 +12,11 @@ from gateway_worker.sandbox.control.caller import Caller
 from gateway_worker.sandbox.control.models.calls import CallView, HangUp, NewCall
 from gateway_worker.sandbox.control.models.faults import DeviceQuery, FaultsBody, RuleList, RuleView
 from gateway_worker.sandbox.control.models.groups import (
+    Addable,
     GroupChange,
     GroupList,
     GroupView,
+    InviteCode,
     MemberAction,
     MemberResult,
     MemberResults,
@@ -187,6 +189,29 @@ class Methods(Caller):
                 "POST", f"/phones/{number}/groups/{group}/members", MemberResults, body=body
             )
         ).results
+
+    async def group_link(self, number: str, group: str) -> str:
+        """Show the code of a group's link, as its admins can."""
+        return (await self._call("GET", f"/phones/{number}/groups/{group}/link", InviteCode)).code
+
+    async def renew_group_link(self, number: str, group: str) -> str:
+        """Revoke a group's link; returns the code of the new one."""
+        return (await self._call("POST", f"/phones/{number}/groups/{group}/link", InviteCode)).code
+
+    async def join_group(self, number: str, code: str) -> GroupView:
+        """Enter the group that a link leads to."""
+        body = InviteCode(code=code)
+        return await self._call("POST", f"/phones/{number}/joined-groups", GroupView, body=body)
+
+    async def accept_invitation(self, number: str, group: str, code: str) -> None:
+        """Enter a group by an invitation that was sent to this account."""
+        body = InviteCode(code=code)
+        await self._call("POST", f"/phones/{number}/groups/{group}/accepted", None, body=body)
+
+    async def let_contacts_add(self, number: str, *, contacts_only: bool) -> None:
+        """Let only contacts add the account to groups, or everybody."""
+        body = Addable(contacts_only=contacts_only)
+        await self._call("PUT", f"/phones/{number}/addable", None, body=body)
 
     async def leave_group(self, number: str, group: str) -> None:
         """Leave a group."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway_worker.sandbox.phones.recipients import address_of
+from gateway_worker.sandbox.service.groups.invitations import check_invitation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +23,8 @@ class GroupChats:
 
     Groups are given as an address in text form or as a `Jid`, people as to `Phone`. Every method
     raises `GroupRefusedError` for what the service refuses: 403 for who is no member or no admin,
-    404 for a group that there is not, 406 for a subject that is not acceptable.
+    404 for a group that there is not, 406 for what is not acceptable (a subject, a link), 410 for a
+    link that was revoked.
     """
 
     def __init__(self, *, service: Service, account: Account, addresses: AddressBook) -> None:
@@ -57,6 +59,8 @@ class GroupChats:
     def add(self, group: str | Jid, members: Iterable[str | Jid]) -> Results:
         """Let others in; by LID what became of each: 0, or 409 for who is in it already.
 
+        403 is for who lets only contacts add it; the group has an invitation for it then.
+
         Raises:
             UnknownRecipientError: nobody has one of the addresses.
         """
@@ -77,6 +81,30 @@ class GroupChats:
     def leave(self, group: str | Jid) -> None:
         """Leave a group."""
         self._groups.leave(self._at(group), self._account)
+
+    def link(self, group: str | Jid) -> str:
+        """Return the code of a group's link; 401 for who is no admin."""
+        return self._groups.links.code(self._at(group), self._account)
+
+    def renew_link(self, group: str | Jid) -> str:
+        """Revoke a group's link and return the new code; 401 for who is no admin."""
+        return self._groups.links.renew(self._at(group), self._account)
+
+    def join(self, code: str) -> Group:
+        """Enter the group that a link leads to."""
+        group = self._groups.links.find(code)
+        self._groups.join(group, self._account)
+        return group
+
+    def accept(self, group: str | Jid, code: str) -> None:
+        """Enter a group by an invitation that was sent to this account."""
+        invited = self._at(group)
+        check_invitation(invited, self._account, code)
+        self._groups.join(invited, self._account)
+
+    def let_contacts_add(self, *, only: bool) -> None:
+        """Let only contacts add this account to groups, or everybody."""
+        self._account.contacts_add = only
 
     def rename(self, group: str | Jid, subject: str) -> None:
         """Change a group's name."""

@@ -38,6 +38,7 @@ class Account:
         chats: digits of the LIDs of those with whom it has exchanged messages.
         contact_tokens: privacy tokens it gave, by the digits of the receiver's LID.
         timelock: until when it may not begin chats, and why.
+        contacts_add: whether only contacts may add it to groups: who wrote with it before.
         status_audience: who alone may see its status messages; None is all its contacts.
         watchers: LID addresses of devices that may hold its device list in a cache.
         subscribers: LID addresses of devices that want to know whether it is online.
@@ -55,6 +56,7 @@ class Account:
     chats: set[str] = field(default_factory=set)
     contact_tokens: dict[str, ContactToken] = field(default_factory=dict)
     timelock: Timelock | None = None
+    contacts_add: bool = False
     status_audience: tuple[Jid, ...] | None = None
     watchers: set[Jid] = field(default_factory=set)
     subscribers: set[Jid] = field(default_factory=set)
@@ -69,6 +71,10 @@ class Account:
     def companions(self) -> tuple[DeviceRecord, ...]:
         """All devices but the phone, lowest number first."""
         return tuple(record for number, record in sorted(self.devices.items()) if number != PHONE)
+
+    def can_be_added_by(self, other: Account) -> bool:
+        """Tell whether somebody may add it to groups."""
+        return not self.contacts_add or other.lid.user in self.chats
 
     def switch_on(self, phone: Phone) -> None:
         """Attach the phone: what waited for it is delivered before this returns, in order."""

@@ -106,12 +106,14 @@ async def test_the_library_makes_a_group_and_writes_in_it(
             "number": f"{pair.anna.number}@s.whatsapp.net",
             "admin": True,
             "error": 0,
+            "invitation": "",
         },
         **{
             str(phone.jid): {
                 "number": f"{phone.number}@s.whatsapp.net",
                 "admin": False,
                 "error": 0,
+                "invitation": "",
             }
             for phone in (ben, cleo)
         },
@@ -267,6 +269,43 @@ async def test_groups_are_listed_and_left(pair: Pair, ben: Phone) -> None:
         await pair.client.do("group", group=str(group))
     with pytest.raises(RuntimeError, match=r"that group does not exist"):
         await pair.client.do("group", group="1203630@g.us")
+
+
+async def test_the_link_of_a_group(pair: Pair, ben: Phone, cleo: Phone) -> None:
+    """The library shows and renews its own, and looks at and uses that of others."""
+    own = await pair.client.do("create_group", subject="Own", members=[ben.number])
+    link = await pair.client.do("group_link", group=own["group"], renew=False)
+    renewed = await pair.client.do("group_link", group=own["group"], renew=True)
+    assert link != renewed
+    cleo.groups.join(renewed.rpartition("/")[2])
+    await pair.client.wait_for("group_change", group=own["group"], join=[str(cleo.jid)])
+
+    other = cleo.groups.create("Other", [ben.number])
+    code = cleo.groups.link(other.jid)
+    seen = await pair.client.do("group", link=code)
+    assert (seen["group"], seen["subject"]) == (str(other.jid), "Other")
+    assert await pair.client.do("join_group", link=code) == str(other.jid)
+    message_id = await pair.send(other.jid, "I am in")
+    for phone in (ben, cleo):
+        await phone.inbox.wait_for(lambda one: one.message_id == message_id, timeout=10)
+    cleo.groups.renew_link(other.jid)
+    with pytest.raises(RuntimeError, match="revoked"):
+        await pair.client.do("join_group", link=code)
+
+
+async def test_who_is_not_added_by_others(pair: Pair, ben: Phone, cleo: Phone) -> None:
+    """The library is told why, and that there is an invitation to be sent."""
+    cleo.groups.let_contacts_add(only=True)
+    own = await pair.client.do("create_group", subject="Own", members=[ben.number])
+
+    results = await pair.client.do(
+        "change_members", group=own["group"], action="add", members=[str(cleo.jid)]
+    )
+
+    assert results[str(cleo.jid)]["error"] == 403
+    assert results[str(cleo.jid)]["invitation"] != ""
+    cleo.groups.accept(own["group"], results[str(cleo.jid)]["invitation"])
+    await pair.client.wait_for("group_change", group=own["group"], join=[str(cleo.jid)])
 
 
 async def test_who_was_put_out_is_refused(pair: Pair, ben: Phone) -> None:

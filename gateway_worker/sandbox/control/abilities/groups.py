@@ -62,6 +62,31 @@ def leave_group(phone: Phone, group: str) -> None:
     phone.groups.leave(group)
 
 
+def show_link(phone: Phone, group: str) -> models.InviteCode:
+    """Show the code of a group's link, as its admins can."""
+    return models.InviteCode(code=phone.groups.link(group))
+
+
+def renew_link(phone: Phone, group: str) -> models.InviteCode:
+    """Revoke a group's link; returns the code of the new one."""
+    return models.InviteCode(code=phone.groups.renew_link(group))
+
+
+def join_group(phone: Phone, body: models.InviteCode) -> models.GroupView:
+    """Enter the group that a link leads to."""
+    return group_view(phone.groups.join(body.code))
+
+
+def accept_invitation(phone: Phone, group: str, body: models.InviteCode) -> None:
+    """Enter a group by an invitation that was sent to this account."""
+    phone.groups.accept(group, body.code)
+
+
+def let_contacts_add(phone: Phone, body: models.Addable) -> None:
+    """Let only contacts add the account to groups, or everybody."""
+    phone.groups.let_contacts_add(only=body.contacts_only)
+
+
 def show_status_to(phone: Phone, body: models.StatusAudience) -> None:
     """Choose who sees what the phone writes to `status@broadcast`."""
     phone.show_status_to(body.contacts)
@@ -79,6 +104,22 @@ OPERATIONS: Final = (
         run=change_members,
         returns="results",
     ),
+    Operation(
+        name="group_link", route=f"GET {GROUPS}/{{group}}/link", run=show_link, returns="code"
+    ),
+    Operation(
+        name="renew_group_link",
+        route=f"POST {GROUPS}/{{group}}/link",
+        run=renew_link,
+        returns="code",
+    ),
+    Operation(name="join_group", route="POST /phones/{number}/joined-groups", run=join_group),
+    Operation(
+        name="accept_invitation",
+        route=f"POST {GROUPS}/{{group}}/accepted",
+        run=accept_invitation,
+    ),
+    Operation(name="let_contacts_add", route="PUT /phones/{number}/addable", run=let_contacts_add),
     Operation(name="leave_group", route=f"DELETE {GROUPS}/{{group}}", run=leave_group),
     Operation(
         name="show_status_to",

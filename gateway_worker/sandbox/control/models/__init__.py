@@ -16,9 +16,11 @@ from gateway_worker.sandbox.control.models.faults import (
     RuleView,
 )
 from gateway_worker.sandbox.control.models.groups import (
+    Addable,
     GroupChange,
     GroupList,
     GroupView,
+    InviteCode,
     MemberAction,
     MemberResult,
     MemberResults,
@@ -78,6 +80,7 @@ from gateway_worker.sandbox.control.models.stanzas import (
 )
 
 __all__ = [
+    "Addable",
     "Body",
     "CallView",
     "Choice",
@@ -99,6 +102,7 @@ __all__ = [
     "HangUp",
     "Health",
     "Injection",
+    "InviteCode",
     "Linked",
     "LoginFailureBody",
     "MediaBytes",

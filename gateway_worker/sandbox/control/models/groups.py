@@ -82,6 +82,18 @@ class GroupList(Body):
     groups: tuple[GroupView, ...]
 
 
+class InviteCode(Body):
+    """What lets into a group: a link's code, or that of an invitation to one account."""
+
+    code: str
+
+
+class Addable(Body):
+    """Who may add an account to groups: only contacts, or everybody."""
+
+    contacts_only: bool
+
+
 class StatusAudience(Body):
     """Who sees an account's status; null is everybody that it exchanged messages with."""
 

@@ -40,7 +40,12 @@ def tell_members(group: Group, actor: Account, change: Node) -> None:
 
 
 def tell_newcomers(
-    group: Group, actor: Account, newcomers: Iterable[Account], *, kind: str = ""
+    group: Group,
+    actor: Account,
+    newcomers: Iterable[Account],
+    *,
+    kind: str = "",
+    reason: str = "",
 ) -> None:
     """Tell accounts that they are in a group now, and what group that is.
 
@@ -49,8 +54,11 @@ def tell_newcomers(
         actor: who made it or added them.
         newcomers: who is told.
         kind: `new` for a group that was just made.
+        reason: `invite` for who has come by an invitation.
     """
     for account in newcomers:
         attrs: Attrs = {"type": kind} if kind else {}
+        if reason:
+            attrs["reason"] = reason
         create = Node("create", attrs, (group_element(group, viewer=account),))
         tell(group, actor, create, to=(account,))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from gateway_worker.sandbox.service.accounts import Account
     from gateway_worker.sandbox.service.devices import DeviceRecord
+    from gateway_worker.sandbox.service.groups.invitations import Invitation
     from gateway_worker.sandbox.wire.jid import Jid
 
 FORBIDDEN: Final = 403
@@ -70,6 +71,7 @@ class Group:
         admins_edit: whether only admins may change subject, description and timer (`locked`).
         add_mode: who may add members.
         ephemeral_seconds: after which time messages disappear; 0 is never.
+        invitations: what lets accounts in that others may not add.
         members_version: changes with the members.
         announcement_version: changes with `admins_write`.
     """
@@ -84,6 +86,7 @@ class Group:
     admins_edit: bool = False
     add_mode: MemberAddMode = MemberAddMode.EVERYBODY
     ephemeral_seconds: int = 0
+    invitations: dict[Account, Invitation] = field(default_factory=dict)
     members_version: int = field(default_factory=time.time_ns)
     announcement_version: int = field(default_factory=time.time_ns)
 

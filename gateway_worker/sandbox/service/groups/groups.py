@@ -11,12 +11,14 @@ from gateway_worker.sandbox.service.errors import GroupRefusedError
 from gateway_worker.sandbox.service.groups.changes import tell, tell_members, tell_newcomers
 from gateway_worker.sandbox.service.groups.elements import description_element, member_elements
 from gateway_worker.sandbox.service.groups.group import (
+    FORBIDDEN,
     Description,
     Group,
     MemberAddMode,
     Role,
     Subject,
 )
+from gateway_worker.sandbox.service.groups.invitations import Links, invite
 from gateway_worker.sandbox.wire.jid import GROUP_SERVER, Jid
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 NOT_FOUND: Final = 404
 NOT_ACCEPTABLE: Final = 406
 CONFLICT: Final = 409
+INVITED: Final = "invite"
 DONE: Final = 0
 MAX_SUBJECT: Final = 100
 _FIRST_GROUP: Final = 120363_000000000001
@@ -37,13 +40,18 @@ Results = dict[Jid, int]
 
 
 class Groups:
-    """The service's groups. Members may be named by number or by LID."""
+    """The service's groups. Members may be named by number or by LID.
+
+    Attributes:
+        links: the ways into groups that are open to whoever has them.
+    """
 
     def __init__(self, *, accounts: Accounts) -> None:
         """Start with none."""
         self._accounts = accounts
         self._groups: dict[Jid, Group] = {}
         self._numbers = itertools.count(_FIRST_GROUP)
+        self.links = Links(groups=self)
 
     def __iter__(self) -> Iterator[Group]:
         return iter(self._groups.values())
@@ -94,13 +102,16 @@ class Groups:
             ephemeral_seconds=ephemeral_seconds,
             add_mode=add_mode,
         )
-        results = self._enter(group, members)
+        results = self._enter(group, owner, members)
         self._groups[group.jid] = group
         tell_newcomers(group, owner, group.members, kind="new")
         return group, results
 
     def add(self, group: Group, actor: Account, members: Iterable[Jid]) -> Results:
-        """Let somebody into a group: 404 for addresses that nobody has, 409 for who is in it.
+        """Let somebody into a group.
+
+        Addresses that nobody has are 404, who is in it already is 409, and who lets only contacts
+        add it is 403: `Group.invitations` has what can be sent to it.
 
         Raises:
             GroupRefusedError: 403: the actor may not.
@@ -109,13 +120,16 @@ class Groups:
         if group.add_mode is MemberAddMode.ADMINS:
             group.require_admin(actor)
         before = group.members
-        results = self._enter(group, members)
-        came = tuple(one for one in group.members if one not in before)
-        if came:
-            change = self._members_change(group, "add", came)
-            tell(group, actor, change, to=before)
-            tell_newcomers(group, actor, came)
+        results = self._enter(group, actor, members)
+        self._tell_of_newcomers(group, actor, before)
         return results
+
+    def join(self, group: Group, account: Account) -> None:
+        """Enter a group by its link or an invitation; a no-op for who is in it already."""
+        before = group.members
+        group.roles.setdefault(account, Role.MEMBER)
+        group.invitations.pop(account, None)
+        self._tell_of_newcomers(group, account, before, reason=INVITED)
 
     def remove(self, group: Group, actor: Account, members: Iterable[Jid]) -> Results:
         """Put members out of a group: 404 for who is not in it; those who go are told as well.
@@ -202,9 +216,24 @@ class Groups:
         group.admins_edit = only
         tell_members(group, actor, Node("locked" if only else "unlocked"))
 
+    def tell_new_link(self, group: Group, actor: Account, code: str) -> None:
+        """Tell the members of a group's new link."""
+        tell_members(group, actor, Node("invite", {"code": code}))
+
     # --- inside
 
-    def _enter(self, group: Group, members: Iterable[Jid]) -> Results:
+    def _tell_of_newcomers(
+        self, group: Group, actor: Account, before: Sequence[Account], *, reason: str = ""
+    ) -> None:
+        came = tuple(one for one in group.members if one not in before)
+        if came:
+            change = self._members_change(group, "add", came)
+            if reason:
+                change.attrs["reason"] = reason
+            tell(group, actor, change, to=before)
+            tell_newcomers(group, actor, came, reason=reason)
+
+    def _enter(self, group: Group, actor: Account, members: Iterable[Jid]) -> Results:
         results: Results = {}
         for address in members:
             account = self._accounts.find(address)
@@ -212,8 +241,12 @@ class Groups:
                 results[address] = NOT_FOUND
             elif account in group.roles:
                 results[address] = CONFLICT
+            elif not account.can_be_added_by(actor):
+                invite(group, account)
+                results[address] = FORBIDDEN
             else:
                 group.roles[account] = Role.MEMBER
+                group.invitations.pop(account, None)
                 results[address] = DONE
         return results
 

@@ -182,6 +182,26 @@ async def test_a_group_is_made_changed_and_left(client: SandboxClient) -> None:
     assert [one.group for one in await client.groups(ANNA)] == [made.group]
 
 
+async def test_ways_into_a_group(client: SandboxClient, sandbox: Sandbox) -> None:
+    """By its link while that is good, and by an invitation for who is not added by others."""
+    carl = await client.add_phone()
+    made = await client.create_group(ANNA, "Club")
+    first = await client.group_link(ANNA, made.group)
+    second = await client.renew_group_link(ANNA, made.group)
+    with pytest.raises(ControlError, match="410"):
+        await client.join_group(BEN, first)
+    joined = await client.join_group(BEN, second)
+    assert [one.number for one in joined.members] == [ANNA, BEN]
+
+    await client.let_contacts_add(carl.number, contacts_only=True)
+    action = models.MemberAction.ADD
+    (result,) = await client.change_members(ANNA, made.group, action, (carl.number,))
+    assert result.code == 403
+    (invitation,) = sandbox.phone(ANNA).groups.get(made.group).invitations.values()
+    await client.accept_invitation(carl.number, made.group, invitation.code)
+    assert [one.group for one in await client.groups(carl.number)] == [made.group]
+
+
 async def test_a_status_is_for_whom_was_chosen(client: SandboxClient) -> None:
     """By the address that it has in the client library."""
     await client.show_status_to(ANNA, (BEN,))

@@ -163,6 +163,44 @@ def test_what_a_group_is_changes(world: Fixture, ann: Asking, eve: Asking, group
     assert (state.admins_write, state.admins_edit, state.ephemeral_seconds) == (False, False, 0)
 
 
+def test_the_link_of_a_group(world: Fixture, ann: Asking, eve: Asking, group: Jid) -> None:
+    """Admins show and renew it; whoever has it looks at the group and enters."""
+    link = ann.ask("get", group, Node("invite")).require_child("invite").get("code")
+    assert link == ann.ask("get", group, Node("invite")).require_child("invite").get("code")
+    assert code_of(eve.ask("get", group, Node("invite"))) == "403"
+    bob = Asking(world.service, world.service.accounts.get(BOB))
+    assert code_of(bob.ask("set", group, Node("invite"))) == "401"
+
+    used = Node("invite", {"code": link})
+    assert eve.ask("get", GROUPS, used).require_child("group").get("subject") == "Club"
+    assert eve.ask("set", GROUPS, used).require_child("group").jid("jid") == group
+    assert eve.account in world.service.groups.get(group).roles
+
+    renewed = ann.ask("set", group, Node("invite")).require_child("invite").get("code")
+    assert renewed != link
+    for kind in ("get", "set"):
+        assert code_of(eve.ask(kind, GROUPS, used)) == "410"
+        assert code_of(eve.ask(kind, GROUPS, Node("invite", {"code": "x"}))) == "406"
+
+
+def test_an_invitation_that_was_sent(world: Fixture, ann: Asking, eve: Asking, group: Jid) -> None:
+    """For who lets only contacts add it; it is good for one account and one time."""
+    eve.account.contacts_add = True
+    answer = ann.ask("set", group, Node("add", {}, people(EVE)))
+    member = answer.require_child("add", "participant")
+    assert (member.jid("jid"), member.get("error")) == (eve.account.lid, "403")
+    request = member.require_child("add_request")
+    assert int(request.get("expiration")) > 0
+
+    shown = Node("query", {}, (Node("add_request", dict(request.attrs)),))
+    accepted = Node("accept", {**request.attrs, "admin": ann.account.lid})
+    assert eve.ask("get", group, shown).require_child("group").get("subject") == "Club"
+    assert code_of(ann.ask("set", group, accepted)) == "406"
+    assert eve.ask("set", group, accepted).get("type") == "result"
+    assert eve.account in world.service.groups.get(group).roles
+    assert code_of(eve.ask("set", group, accepted)) == "406"
+
+
 def test_who_sees_the_status(world: Fixture, ann: Asking) -> None:
     """Nothing was set at first, which is 404; then those who were chosen."""
     asked = Node("privacy")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,8 @@ from gateway_worker.sandbox.service.errors import GroupRefusedError
 from gateway_worker.sandbox.service.groups.elements import group_element
 from gateway_worker.sandbox.service.groups.group import Group, MemberAddMode, Role
 from gateway_worker.sandbox.service.groups.groups import MAX_SUBJECT
+from gateway_worker.sandbox.service.groups.invitations import check_invitation
+from gateway_worker.sandbox.service.reachout import remember_chat
 from gateway_worker.sandbox.wire.jid import Jid, pn
 from gateway_worker.sandbox.wire.node import Node
 from tests.unit.sandbox.service.conftest import ANN, BOB, EVE, Fixture, Recorder
@@ -238,3 +241,39 @@ def test_a_group_that_there_is_not(three: Three) -> None:
         three.groups.get(Jid("1", "g.us"))
     assert code_of(refused) == 404
     assert list(three.groups) == [three.group]
+
+
+def test_who_comes_by_the_link(three: Three) -> None:
+    """It is told with the reason; the link stays until it is renewed, which is told as well."""
+    code = three.groups.links.code(three.group, three.ann)
+    for account in three.links:
+        three.told(account)
+
+    three.groups.join(three.groups.links.find(code), three.eve)
+    three.groups.join(three.group, three.eve)
+
+    (note,) = three.told(three.bob)
+    assert (note.jid("participant"), note.require_child("add").get("reason")) == (
+        three.eve.lid,
+        "invite",
+    )
+    (note,) = three.told(three.eve)
+    assert note.require_child("create").get("reason") == "invite"
+    renewed = three.groups.links.renew(three.group, three.ann)
+    (note,) = three.told(three.bob)
+    assert note.require_child("invite").get("code") == renewed != code
+
+
+def test_who_lets_only_contacts_add_it(three: Three) -> None:
+    """Others get an invitation; one that is too old is refused."""
+    three.eve.contacts_add = True
+    assert three.groups.add(three.group, three.ann, [EVE]) == {EVE: 403}
+    invitation = three.group.invitations[three.eve]
+    check_invitation(three.group, three.eve, invitation.code)
+    three.group.invitations[three.eve] = replace(invitation, expires_at=0)
+    with pytest.raises(GroupRefusedError) as refused:
+        check_invitation(three.group, three.eve, invitation.code)
+    assert code_of(refused) == 410
+
+    remember_chat(three.ann, three.eve)
+    assert three.groups.add(three.group, three.ann, [EVE]) == {EVE: 0}

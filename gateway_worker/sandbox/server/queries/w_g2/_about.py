@@ -9,7 +9,8 @@ from gateway_worker.sandbox.server.queries.answers import Answer
 from gateway_worker.sandbox.server.stanzas import error, result
 from gateway_worker.sandbox.service.errors import GroupRefusedError
 from gateway_worker.sandbox.service.groups.elements import member_element
-from gateway_worker.sandbox.wire.node import Node
+from gateway_worker.sandbox.service.groups.group import FORBIDDEN
+from gateway_worker.sandbox.wire.node import Attrs, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,8 @@ def members_change(tag: str, change: MembersChange) -> Answer:
 
     def run(session: DeviceSession, group: Group, asked: Node) -> tuple[Node, ...]:
         results = change(session.service.groups, group, session.account, members_in(asked))
-        return (Node(tag, {}, result_elements(results, session.service.accounts)),)
+        elements = result_elements(results, group, session.service.accounts)
+        return (Node(tag, {}, elements),)
 
     return about_group("set", tag, run)
 
@@ -82,15 +84,24 @@ def members_in(asked: Node) -> Iterator[Jid]:
     return (one.require_jid("jid") for one in asked.all("participant"))
 
 
-def result_elements(results: Results, accounts: Accounts) -> tuple[Node, ...]:
-    """Write what became of each address; an address that nobody has stays as it was asked."""
-    elements = []
-    for address, code in results.items():
-        account = accounts.find(address)
-        element = Node("participant", {"jid": address})
-        if account is not None:
-            element = member_element(account)
-        if code:
-            element.attrs["error"] = str(code)
-        elements.append(element)
-    return tuple(elements)
+def result_elements(results: Results, group: Group, accounts: Accounts) -> tuple[Node, ...]:
+    """Write what became of each address; one that nobody has stays as it was asked.
+
+    Who may not be added by others comes with an invitation that can be sent.
+    """
+    return tuple(
+        _result_element(address, code, group, accounts.find(address))
+        for address, code in results.items()
+    )
+
+
+def _result_element(address: Jid, code: int, group: Group, account: Account | None) -> Node:
+    element = Node("participant", {"jid": address}) if account is None else member_element(account)
+    if not code:
+        return element
+    attrs: Attrs = {**element.attrs, "error": str(code)}
+    invitation = group.invitations.get(account) if account is not None else None
+    if code != FORBIDDEN or invitation is None:
+        return Node(element.tag, attrs)
+    request: Attrs = {"code": invitation.code, "expiration": str(invitation.expires_at)}
+    return Node(element.tag, attrs, (Node("add_request", request),))

@@ -34,7 +34,7 @@ def create(session: DeviceSession, query: Node) -> Node | None:
     )
     failed = {address: code for address, code in results.items() if code}
     element = group_element(group, viewer=session.account)
-    errors = result_elements(failed, session.service.accounts)
+    errors = result_elements(failed, group, session.service.accounts)
     return result(query, replace(element, content=(*element.children, *errors)))
 
 
