@@ -157,8 +157,9 @@ The rest, with `?` where it can be null:
               waveform?, thumbnail?, animated, view_once, phone_only, ephemeral_seconds?, flaw?,
               reply_to?, mentions}
     GROUP    {group, subject, description, ephemeral_seconds, admins_write, admins_edit,
-              members: [{lid, number, role}]}
-    CHANGE   {subject?, description?, ephemeral_seconds?, admins_write?, admins_edit?}
+              admins_approve, waiting, members: [{lid, number, role}]}
+    CHANGE   {subject?, description?, ephemeral_seconds?, admins_write?, admins_edit?,
+              admins_approve?}
     CONTENT  {message_id, kind, content}
     CALL     {call_id, state, rejected_by?}
     RECEIPT  {message_ids, sender, kind, sent_at}

@@ -168,6 +168,7 @@ class Methods(Caller):
         ephemeral_seconds: int | None = None,
         admins_write: bool | None = None,
         admins_edit: bool | None = None,
+        admins_approve: bool | None = None,
     ) -> GroupView:
         """Change what a group is; what is not given stays."""
         body = GroupChange(
@@ -176,13 +177,17 @@ class Methods(Caller):
             ephemeral_seconds=ephemeral_seconds,
             admins_write=admins_write,
             admins_edit=admins_edit,
+            admins_approve=admins_approve,
         )
         return await self._call("PATCH", f"/phones/{number}/groups/{group}", GroupView, body=body)
 
     async def change_members(
         self, number: str, group: str, action: MemberAction, members: tuple[str, ...]
     ) -> tuple[MemberResult, ...]:
-        """Add members, remove them, or change who is an admin; returns what became of each."""
+        """Add members, let them in who ask for it, remove them, or change who is an admin.
+
+        Returns what became of each.
+        """
         body = MembersChange(action=action, members=members)
         return (
             await self._call(
@@ -199,7 +204,7 @@ class Methods(Caller):
         return (await self._call("POST", f"/phones/{number}/groups/{group}/link", InviteCode)).code
 
     async def join_group(self, number: str, code: str) -> GroupView:
-        """Enter the group that a link leads to."""
+        """Enter the group that a link leads to, or ask its admins."""
         body = InviteCode(code=code)
         return await self._call("POST", f"/phones/{number}/joined-groups", GroupView, body=body)
 

@@ -105,6 +105,8 @@ def group_view(group: Group) -> models.GroupView:
         ephemeral_seconds=group.ephemeral_seconds,
         admins_write=group.admins_write,
         admins_edit=group.admins_edit,
+        admins_approve=group.admins_approve,
+        waiting=tuple(account.lid.user for account in group.requests),
         members=tuple(
             models.MemberView(
                 lid=account.lid.user,

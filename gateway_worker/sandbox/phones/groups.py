@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway_worker.sandbox.phones.recipients import address_of
+from gateway_worker.sandbox.service.groups import settings
 from gateway_worker.sandbox.service.groups.invitations import check_invitation
 
 if TYPE_CHECKING:
@@ -91,9 +92,9 @@ class GroupChats:
         return self._groups.links.renew(self._at(group), self._account)
 
     def join(self, code: str) -> Group:
-        """Enter the group that a link leads to."""
+        """Enter the group that a link leads to, or ask its admins, if that is how it is."""
         group = self._groups.links.find(code)
-        self._groups.join(group, self._account)
+        self._groups.use_link(group, self._account)
         return group
 
     def accept(self, group: str | Jid, code: str) -> None:
@@ -102,29 +103,43 @@ class GroupChats:
         check_invitation(invited, self._account, code)
         self._groups.join(invited, self._account)
 
+    def approve(self, group: str | Jid, members: Iterable[str | Jid]) -> Results:
+        """Let in who waits for it; as `remove`."""
+        asking = self._lids(members)
+        return self._groups.decide(self._at(group), self._account, asking, approve=True)
+
+    def reject(self, group: str | Jid, members: Iterable[str | Jid]) -> Results:
+        """Do not let in who waits for it; as `remove`."""
+        asking = self._lids(members)
+        return self._groups.decide(self._at(group), self._account, asking, approve=False)
+
+    def let_admins_approve(self, group: str | Jid, *, only: bool) -> None:
+        """Let who uses the link wait for an admin, or enter at once."""
+        settings.let_admins_approve(self._at(group), self._account, only=only)
+
     def let_contacts_add(self, *, only: bool) -> None:
         """Let only contacts add this account to groups, or everybody."""
         self._account.contacts_add = only
 
     def rename(self, group: str | Jid, subject: str) -> None:
         """Change a group's name."""
-        self._groups.rename(self._at(group), self._account, subject)
+        settings.rename(self._at(group), self._account, subject)
 
     def describe(self, group: str | Jid, text: str) -> None:
         """Say what a group is about; an empty text takes that back."""
-        self._groups.describe(self._at(group), self._account, text)
+        settings.describe(self._at(group), self._account, text)
 
     def set_timer(self, group: str | Jid, seconds: int) -> None:
         """Let messages disappear after a time, or (0) never."""
-        self._groups.set_timer(self._at(group), self._account, seconds)
+        settings.set_timer(self._at(group), self._account, seconds)
 
     def let_admins_write(self, group: str | Jid, *, only: bool) -> None:
         """Let only admins write, or everybody."""
-        self._groups.let_admins_write(self._at(group), self._account, only=only)
+        settings.let_admins_write(self._at(group), self._account, only=only)
 
     def let_admins_edit(self, group: str | Jid, *, only: bool) -> None:
         """Let only admins change subject, description and timer, or everybody."""
-        self._groups.let_admins_edit(self._at(group), self._account, only=only)
+        settings.let_admins_edit(self._at(group), self._account, only=only)
 
     def _at(self, group: str | Jid) -> Group:
         return self._groups.get(address_of(group))

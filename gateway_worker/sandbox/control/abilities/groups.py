@@ -40,16 +40,23 @@ def change_group(phone: Phone, group: str, body: models.GroupChange) -> models.G
         phone.groups.let_admins_write(group, only=body.admins_write)
     if body.admins_edit is not None:
         phone.groups.let_admins_edit(group, only=body.admins_edit)
+    if body.admins_approve is not None:
+        phone.groups.let_admins_approve(group, only=body.admins_approve)
     return show_group(phone, group)
 
 
 def change_members(phone: Phone, group: str, body: models.MembersChange) -> models.MemberResults:
-    """Add members, remove them, or change who is an admin; returns what became of each."""
+    """Add members, let them in who ask for it, remove them, or change who is an admin.
+
+    Returns what became of each.
+    """
     change = {
         models.MemberAction.ADD: phone.groups.add,
         models.MemberAction.REMOVE: phone.groups.remove,
         models.MemberAction.PROMOTE: phone.groups.promote,
         models.MemberAction.DEMOTE: phone.groups.demote,
+        models.MemberAction.APPROVE: phone.groups.approve,
+        models.MemberAction.REJECT: phone.groups.reject,
     }[body.action]
     results = change(group, body.members)
     return models.MemberResults(
@@ -73,7 +80,7 @@ def renew_link(phone: Phone, group: str) -> models.InviteCode:
 
 
 def join_group(phone: Phone, body: models.InviteCode) -> models.GroupView:
-    """Enter the group that a link leads to."""
+    """Enter the group that a link leads to, or ask its admins."""
     return group_view(phone.groups.join(body.code))
 
 

@@ -16,6 +16,8 @@ class MemberAction(StrEnum):
     REMOVE = "remove"
     PROMOTE = "promote"
     DEMOTE = "demote"
+    APPROVE = "approve"
+    REJECT = "reject"
 
 
 class NewGroup(Body):
@@ -34,6 +36,7 @@ class GroupChange(Body):
     ephemeral_seconds: int | None = Field(None, ge=0)
     admins_write: bool | None = None
     admins_edit: bool | None = None
+    admins_approve: bool | None = None
 
 
 class MembersChange(Body):
@@ -73,6 +76,8 @@ class GroupView(Body):
     ephemeral_seconds: int
     admins_write: bool
     admins_edit: bool
+    admins_approve: bool
+    waiting: tuple[str, ...] = Field(description="LIDs of who asked to be let in")
     members: tuple[MemberView, ...]
 
 

@@ -61,6 +61,9 @@ def _settings(group: Group) -> tuple[Node, ...]:
         content.append(Node("announcement"))
     if group.admins_edit:
         content.append(Node("locked"))
+    if group.admins_approve:
+        state = Node("group_join", {"state": "on"})
+        content.append(Node("membership_approval_mode", {}, (state,)))
     if group.ephemeral_seconds:
         content.append(Node("ephemeral", {"expiration": str(group.ephemeral_seconds)}))
     return tuple(content)

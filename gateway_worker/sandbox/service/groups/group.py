@@ -69,6 +69,8 @@ class Group:
         description: what it is about, if that was said.
         admins_write: whether only admins may write (`announcement`).
         admins_edit: whether only admins may change subject, description and timer (`locked`).
+        admins_approve: whether who uses its link waits for an admin.
+        requests: who waits so, and since when (seconds since the epoch).
         add_mode: who may add members.
         ephemeral_seconds: after which time messages disappear; 0 is never.
         invitations: what lets accounts in that others may not add.
@@ -84,6 +86,8 @@ class Group:
     description: Description | None = None
     admins_write: bool = False
     admins_edit: bool = False
+    admins_approve: bool = False
+    requests: dict[Account, int] = field(default_factory=dict)
     add_mode: MemberAddMode = MemberAddMode.EVERYBODY
     ephemeral_seconds: int = 0
     invitations: dict[Account, Invitation] = field(default_factory=dict)

@@ -1,24 +1,23 @@
-"""All groups, and what accounts do with them: each change is checked, made and told."""
+"""All groups, and who comes and goes: each change is checked, made and told."""
 
 from __future__ import annotations
 
 import itertools
-import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.service.errors import GroupRefusedError
 from gateway_worker.sandbox.service.groups.changes import tell, tell_members, tell_newcomers
-from gateway_worker.sandbox.service.groups.elements import description_element, member_elements
+from gateway_worker.sandbox.service.groups.elements import member_elements
 from gateway_worker.sandbox.service.groups.group import (
     FORBIDDEN,
-    Description,
     Group,
     MemberAddMode,
     Role,
     Subject,
 )
 from gateway_worker.sandbox.service.groups.invitations import Links, invite
+from gateway_worker.sandbox.service.groups.settings import check_subject
 from gateway_worker.sandbox.wire.jid import GROUP_SERVER, Jid
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
@@ -28,11 +27,9 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.service.accounts import Account, Accounts
 
 NOT_FOUND: Final = 404
-NOT_ACCEPTABLE: Final = 406
 CONFLICT: Final = 409
 INVITED: Final = "invite"
 DONE: Final = 0
-MAX_SUBJECT: Final = 100
 _FIRST_GROUP: Final = 120363_000000000001
 
 Results = dict[Jid, int]
@@ -91,7 +88,7 @@ class Groups:
         Raises:
             GroupRefusedError: 406: the subject is too long, or empty.
         """
-        _check_subject(subject)
+        check_subject(subject)
         now = int(time.time())
         group = Group(
             jid=Jid(str(next(self._numbers)), GROUP_SERVER),
@@ -129,7 +126,40 @@ class Groups:
         before = group.members
         group.roles.setdefault(account, Role.MEMBER)
         group.invitations.pop(account, None)
+        group.requests.pop(account, None)
         self._tell_of_newcomers(group, account, before, reason=INVITED)
+
+    def use_link(self, group: Group, account: Account) -> bool:
+        """Enter a group whose link somebody has, or ask its admins; tells whether it is in."""
+        if not group.admins_approve or account in group.roles:
+            self.join(group, account)
+            return True
+        group.requests.setdefault(account, int(time.time()))
+        asked = Node("requested_user", {"jid": account.lid})
+        change = Node("created_membership_requests", {"request_method": "invite_link"}, (asked,))
+        tell(group, account, change, to=filter(group.is_admin, group.members))
+        return False
+
+    def decide(
+        self, group: Group, actor: Account, members: Iterable[Jid], *, approve: bool
+    ) -> Results:
+        """Let those in who asked for it, or not; 404 for who has not asked.
+
+        Raises:
+            GroupRefusedError: 403: the actor is no admin.
+        """
+        group.require_admin(actor)
+        results: Results = {}
+        before = group.members
+        for address in members:
+            account = self._accounts.find(address)
+            results[address] = NOT_FOUND
+            if account is not None and group.requests.pop(account, None) is not None:
+                results[address] = DONE
+                if approve:
+                    group.roles.setdefault(account, Role.MEMBER)
+        self._tell_of_newcomers(group, actor, before)
+        return results
 
     def remove(self, group: Group, actor: Account, members: Iterable[Jid]) -> Results:
         """Put members out of a group: 404 for who is not in it; those who go are told as well.
@@ -160,61 +190,6 @@ class Groups:
         """Make admins members; results and errors as of `remove`."""
         group.require_admin(actor)
         return self._change_roles(group, actor, members, Role.MEMBER)
-
-    # --- what it is
-
-    def rename(self, group: Group, actor: Account, subject: str) -> None:
-        """Change a group's name.
-
-        Raises:
-            GroupRefusedError: 403: the actor may not. 406: it is too long, or empty.
-        """
-        group.require_editor(actor)
-        _check_subject(subject)
-        group.subject = Subject(text=subject, by=actor.lid, at=int(time.time()))
-        attrs: Attrs = {"subject": subject, "s_o": actor.lid, "s_t": str(group.subject.at)}
-        tell_members(group, actor, Node("subject", attrs))
-
-    def describe(self, group: Group, actor: Account, text: str, *, text_id: str = "") -> None:
-        """Say what a group is about; an empty text takes that back.
-
-        Raises:
-            GroupRefusedError: 403: the actor may not.
-        """
-        group.require_editor(actor)
-        about = Description(
-            description_id=text_id or secrets.token_hex(8).upper(),
-            text=text,
-            by=actor.lid,
-            at=int(time.time()),
-        )
-        group.description = about if text else None
-        tell_members(group, actor, description_element(about))
-
-    def set_timer(self, group: Group, actor: Account, seconds: int) -> None:
-        """Let messages disappear after a time, or (0) never; raises as `describe`."""
-        group.require_editor(actor)
-        group.ephemeral_seconds = seconds
-        timer = Node("ephemeral", {"expiration": str(seconds)})
-        tell_members(group, actor, timer if seconds else Node("not_ephemeral"))
-
-    def let_admins_write(self, group: Group, actor: Account, *, only: bool) -> None:
-        """Let only admins write, or everybody.
-
-        Raises:
-            GroupRefusedError: 403: the actor is no admin.
-        """
-        group.require_admin(actor)
-        group.admins_write = only
-        group.announcement_version = time.time_ns()
-        tag = "announcement" if only else "not_announcement"
-        tell_members(group, actor, Node(tag, {"v_id": str(group.announcement_version)}))
-
-    def let_admins_edit(self, group: Group, actor: Account, *, only: bool) -> None:
-        """Let only admins change what the group is, or everybody; raises as `let_admins_write`."""
-        group.require_admin(actor)
-        group.admins_edit = only
-        tell_members(group, actor, Node("locked" if only else "unlocked"))
 
     def tell_new_link(self, group: Group, actor: Account, code: str) -> None:
         """Tell the members of a group's new link."""
@@ -291,8 +266,3 @@ class Groups:
         before, group.members_version = group.members_version, time.time_ns()
         attrs: Attrs = {"prev_v_id": str(before), "v_id": str(group.members_version)}
         return Node(tag, attrs, member_elements(accounts))
-
-
-def _check_subject(subject: str) -> None:
-    if not 0 < len(subject) <= MAX_SUBJECT:
-        raise GroupRefusedError(NOT_ACCEPTABLE, "not-acceptable")

@@ -193,6 +193,14 @@ async def test_ways_into_a_group(client: SandboxClient, sandbox: Sandbox) -> Non
     joined = await client.join_group(BEN, second)
     assert [one.number for one in joined.members] == [ANNA, BEN]
 
+    await client.change_group(ANNA, made.group, admins_approve=True)
+    dora = await client.add_phone()
+    asked = await client.join_group(dora.number, second)
+    assert (asked.admins_approve, asked.waiting) == (True, (dora.lid,))
+    await client.change_members(ANNA, made.group, models.MemberAction.APPROVE, (dora.number,))
+    shown = await client.group(dora.number, made.group)
+    assert (shown.waiting, len(shown.members)) == ((), 3)
+
     await client.let_contacts_add(carl.number, contacts_only=True)
     action = models.MemberAction.ADD
     (result,) = await client.change_members(ANNA, made.group, action, (carl.number,))

@@ -201,6 +201,31 @@ def test_an_invitation_that_was_sent(world: Fixture, ann: Asking, eve: Asking, g
     assert code_of(eve.ask("set", group, accepted)) == "406"
 
 
+def test_who_waits_to_be_let_in(world: Fixture, ann: Asking, eve: Asking) -> None:
+    """A group can be made so; the list is for its admins, who decide."""
+    mode = Node("membership_approval_mode", {}, (Node("group_join", {"state": "on"}),))
+    made = ann.ask("set", GROUPS, Node("create", {"subject": "Club"}, (mode,)))
+    assert made.require_child("group").child("membership_approval_mode") is not None
+    (group,) = world.service.groups
+    code = world.service.groups.links.code(group, ann.account)
+
+    asked = eve.ask("set", GROUPS, Node("invite", {"code": code}))
+    assert asked.require_child("membership_approval_request").jid("jid") == group.jid
+    listed = ann.ask("get", group.jid, Node("membership_approval_requests"))
+    (request,) = listed.require_child("membership_approval_requests").children
+    assert request.jid("jid") == eve.account.lid
+    assert request.get("request_time").isdigit()
+    assert code_of(eve.ask("get", group.jid, Node("membership_approval_requests"))) == "403"
+
+    for tag, is_in in (("reject", False), ("approve", True)):
+        eve.ask("set", GROUPS, Node("invite", {"code": code}))
+        action = Node("membership_requests_action", {}, (Node(tag, {}, people(EVE)),))
+        answer = ann.ask("set", group.jid, action)
+        member = answer.require_child("membership_requests_action", tag, "participant")
+        assert (member.jid("jid"), member.get("error")) == (eve.account.lid, "")
+        assert (eve.account in group.roles) is is_in
+
+
 def test_who_sees_the_status(world: Fixture, ann: Asking) -> None:
     """Nothing was set at first, which is 404; then those who were chosen."""
     asked = Node("privacy")

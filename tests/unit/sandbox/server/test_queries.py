@@ -57,6 +57,8 @@ def test_every_module_answers_queries_of_its_folder() -> None:
         query("w:g2", "get", "invite"),
         query("w:g2", "set", "invite"),
         query("w:g2", "set", "accept"),
+        query("w:g2", "get", "membership_approval_requests"),
+        query("w:g2", "set", "membership_requests_action"),
         query("w:g2", "set", "create"),
         query("w:g2", "set", "add"),
         query("w:g2", "set", "remove"),

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway_worker.sandbox.service.errors import GroupRefusedError
+from gateway_worker.sandbox.service.groups import settings
 from gateway_worker.sandbox.service.groups.elements import group_element
 from gateway_worker.sandbox.service.groups.group import Group, MemberAddMode, Role
-from gateway_worker.sandbox.service.groups.groups import MAX_SUBJECT
 from gateway_worker.sandbox.service.groups.invitations import check_invitation
 from gateway_worker.sandbox.service.reachout import remember_chat
 from gateway_worker.sandbox.wire.jid import Jid, pn
@@ -73,10 +73,10 @@ def test_a_group_is_told_to_its_members(three: Three) -> None:
 def test_a_group_as_an_element(three: Three) -> None:
     """What the client library reads of it, by LID; hidden numbers are for their owner alone."""
     three.bob.hides_number = True
-    three.groups.describe(three.group, three.ann, "about us", text_id="D1")
-    three.groups.set_timer(three.group, three.ann, 86400)
-    three.groups.let_admins_write(three.group, three.ann, only=True)
-    three.groups.let_admins_edit(three.group, three.ann, only=True)
+    settings.describe(three.group, three.ann, "about us", text_id="D1")
+    settings.set_timer(three.group, three.ann, 86400)
+    settings.let_admins_write(three.group, three.ann, only=True)
+    settings.let_admins_edit(three.group, three.ann, only=True)
 
     element = group_element(three.group, viewer=three.ann)
 
@@ -126,7 +126,7 @@ def test_who_is_removed_is_told_as_well(three: Three) -> None:
     assert three.group.members == (three.ann,)
     (note,) = three.told(three.bob)
     assert note.require_child("remove").require_child("participant").jid("jid") == three.bob.lid
-    three.groups.rename(three.group, three.ann, "Alone")
+    settings.rename(three.group, three.ann, "Alone")
     assert three.told(three.bob) == []
 
 
@@ -165,32 +165,32 @@ def test_what_only_admins_may(three: Three, change: str) -> None:
 
 def test_what_members_may(three: Three) -> None:
     """What the group is, until it is locked; strangers never."""
-    three.groups.rename(three.group, three.bob, "Bob's")
-    three.groups.describe(three.group, three.bob, "about")
-    three.groups.set_timer(three.group, three.bob, 60)
-    three.groups.let_admins_edit(three.group, three.ann, only=True)
+    settings.rename(three.group, three.bob, "Bob's")
+    settings.describe(three.group, three.bob, "about")
+    settings.set_timer(three.group, three.bob, 60)
+    settings.let_admins_edit(three.group, three.ann, only=True)
 
     for account in (three.bob, three.eve):
         with pytest.raises(GroupRefusedError) as refused:
-            three.groups.rename(three.group, account, "mine")
+            settings.rename(three.group, account, "mine")
         assert code_of(refused) == 403
     with pytest.raises(GroupRefusedError):
-        three.groups.let_admins_write(three.group, three.bob, only=True)
+        settings.let_admins_write(three.group, three.bob, only=True)
     assert three.group.subject.text == "Bob's"
 
 
 def test_what_changes_is_told(three: Three) -> None:
     """As the elements that the client library understands."""
-    groups, group = three.groups, three.group
+    group = three.group
     three.told(three.bob)
-    groups.rename(group, three.ann, "New")
-    groups.describe(group, three.ann, "text")
-    groups.describe(group, three.ann, "", text_id="D2")
-    groups.set_timer(group, three.ann, 60)
-    groups.set_timer(group, three.ann, 0)
+    settings.rename(group, three.ann, "New")
+    settings.describe(group, three.ann, "text")
+    settings.describe(group, three.ann, "", text_id="D2")
+    settings.set_timer(group, three.ann, 60)
+    settings.set_timer(group, three.ann, 0)
     for only in (True, False):
-        groups.let_admins_write(group, three.ann, only=only)
-        groups.let_admins_edit(group, three.ann, only=only)
+        settings.let_admins_write(group, three.ann, only=only)
+        settings.let_admins_edit(group, three.ann, only=only)
 
     changes = [note.children[0] for note in three.told(three.bob)]
     assert [change.tag for change in changes] == [
@@ -224,14 +224,14 @@ def test_only_admins_add_where_that_was_decided(three: Three) -> None:
     assert group.ephemeral_seconds == 7
 
 
-@pytest.mark.parametrize("subject", ["", "x" * (MAX_SUBJECT + 1)])
+@pytest.mark.parametrize("subject", ["", "x" * (settings.MAX_SUBJECT + 1)])
 def test_subjects_that_are_none(three: Three, subject: str) -> None:
     """Neither for a new group nor for one that there is."""
     with pytest.raises(GroupRefusedError) as refused:
         three.groups.create(three.ann, subject)
     assert code_of(refused) == 406
     with pytest.raises(GroupRefusedError):
-        three.groups.rename(three.group, three.ann, subject)
+        settings.rename(three.group, three.ann, subject)
 
 
 def test_a_group_that_there_is_not(three: Three) -> None:
@@ -277,3 +277,30 @@ def test_who_lets_only_contacts_add_it(three: Three) -> None:
 
     remember_chat(three.ann, three.eve)
     assert three.groups.add(three.group, three.ann, [EVE]) == {EVE: 0}
+
+
+def test_who_waits_for_an_admin(three: Three) -> None:
+    """The link leads to a request then, of which admins are told; they let in, or not."""
+    settings.let_admins_approve(three.group, three.ann, only=True)
+    for account in three.links:
+        three.told(account)
+
+    assert not three.groups.use_link(three.group, three.eve)
+
+    (note,) = three.told(three.ann)
+    request = note.require_child("created_membership_requests", "requested_user")
+    assert request.jid("jid") == three.eve.lid
+    assert three.told(three.bob) == []
+    assert list(three.group.requests) == [three.eve]
+    with pytest.raises(GroupRefusedError):
+        three.groups.decide(three.group, three.bob, [EVE], approve=True)
+    assert three.groups.decide(three.group, three.ann, [EVE, BOB], approve=False) == {
+        EVE: 0,
+        BOB: 404,
+    }
+    assert three.eve not in three.group.roles
+    three.groups.use_link(three.group, three.eve)
+    assert three.groups.decide(three.group, three.ann, [EVE], approve=True) == {EVE: 0}
+    assert three.eve in three.group.roles
+    assert three.groups.use_link(three.group, three.eve)
+    assert three.group.requests == {}

@@ -32,6 +32,8 @@ def create(session: DeviceSession, query: Node) -> Node | None:
         ephemeral_seconds=int(timer.get("expiration", "0")) if timer else 0,
         add_mode=mode,
     )
+    approval = asked.child("membership_approval_mode", "group_join")
+    group.admins_approve = approval is not None and approval.get("state") == "on"
     failed = {address: code for address, code in results.items() if code}
     element = group_element(group, viewer=session.account)
     errors = result_elements(failed, group, session.service.accounts)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.server.queries.w_g2._about import about_group
 from gateway_worker.sandbox.service.errors import GroupRefusedError
+from gateway_worker.sandbox.service.groups import settings
 from gateway_worker.sandbox.service.groups.groups import CONFLICT
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def describe(session: DeviceSession, group: Group, asked: Node) -> tuple[Node, .
         raise GroupRefusedError(CONFLICT, "conflict")
     body = asked.child("body")
     text = body.data.decode(errors="replace") if body else ""
-    session.service.groups.describe(group, session.account, text, text_id=asked.get("id"))
+    settings.describe(group, session.account, text, text_id=asked.get("id"))
     return ()
 
 

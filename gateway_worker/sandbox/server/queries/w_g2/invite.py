@@ -25,13 +25,14 @@ def show(session: DeviceSession, query: Node) -> Node | None:
 
 
 def use(session: DeviceSession, query: Node) -> Node | None:
-    """Enter the group that a link leads to, or revoke a group's link and return a new one."""
+    """Enter the group that a link leads to, or ask its admins; without a link, renew a group's."""
     groups, account = session.service.groups, session.account
     code = query.require_child("invite").get("code")
     if code:
         group = groups.links.find(code)
-        groups.join(group, account)
-        return result(query, Node("group", {"jid": group.jid}))
+        entered = groups.use_link(group, account)
+        tag = "group" if entered else "membership_approval_request"
+        return result(query, Node(tag, {"jid": group.jid}))
     renewed = groups.links.renew(groups.get(query.require_jid("to")), account)
     return result(query, Node("invite", {"code": renewed}))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.server.queries.w_g2._about import about_group
+from gateway_worker.sandbox.service.groups import settings
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.server.session import DeviceSession
@@ -15,14 +16,14 @@ if TYPE_CHECKING:
 def writing(session: DeviceSession, group: Group, asked: Node) -> tuple[Node, ...]:
     """Let only admins write, or everybody."""
     only = asked.tag == "announcement"
-    session.service.groups.let_admins_write(group, session.account, only=only)
+    settings.let_admins_write(group, session.account, only=only)
     return ()
 
 
 def editing(session: DeviceSession, group: Group, asked: Node) -> tuple[Node, ...]:
     """Let only admins change what the group is, or everybody."""
     only = asked.tag == "locked"
-    session.service.groups.let_admins_edit(group, session.account, only=only)
+    settings.let_admins_edit(group, session.account, only=only)
     return ()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.server.queries.w_g2._about import about_group
+from gateway_worker.sandbox.service.groups import settings
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.server.session import DeviceSession
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def rename(session: DeviceSession, group: Group, asked: Node) -> tuple[Node, ...]:
     """Change its subject."""
     text = asked.data.decode(errors="replace")
-    session.service.groups.rename(group, session.account, text)
+    settings.rename(group, session.account, text)
     return ()
 
 

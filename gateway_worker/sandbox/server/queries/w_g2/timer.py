@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.server.queries.w_g2._about import about_group
+from gateway_worker.sandbox.service.groups import settings
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.server.session import DeviceSession
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def set_timer(session: DeviceSession, group: Group, asked: Node) -> tuple[Node, ...]:
     """Set the time, or take it away."""
     seconds = int(asked.get("expiration", "0"))
-    session.service.groups.set_timer(group, session.account, seconds)
+    settings.set_timer(group, session.account, seconds)
     return ()
 
 
