@@ -159,12 +159,15 @@ class Incoming:
         return asked
 
     def _accept(self, node: Node, sender: Jid, content: Content, *, asked: int) -> None:
-        chat: Jid | None = node.require_jid("from")
-        if chat is not None and not chat.is_shared:
-            from_me = sender.user == self._account.lid.user
-            chat = (content.destination or node.jid("recipient")) if from_me else sender.account
+        origin = node.require_jid("from")
+        chat = origin if origin.is_shared else self._chat_between(node, sender, content)
         if content.kind != "protocol" and chat is not None:
             self._on_message(self._shown(node, sender, chat, content, asked=asked))
+
+    def _chat_between(self, node: Node, sender: Jid, content: Content) -> Jid | None:
+        if sender.user == self._account.lid.user:
+            return content.destination or node.jid("recipient")
+        return sender.account
 
     def _shown(
         self, node: Node, sender: Jid, chat: Jid, content: Content, *, asked: int

@@ -82,6 +82,7 @@ class Groups:
         *,
         ephemeral_seconds: int = 0,
         add_mode: MemberAddMode = MemberAddMode.EVERYBODY,
+        admins_approve: bool = False,
     ) -> tuple[Group, Results]:
         """Make a group of its owner and others; those that nobody has are left out.
 
@@ -98,6 +99,7 @@ class Groups:
             roles={owner: Role.OWNER},
             ephemeral_seconds=ephemeral_seconds,
             add_mode=add_mode,
+            admins_approve=admins_approve,
         )
         results = self._enter(group, owner, members)
         self._groups[group.jid] = group

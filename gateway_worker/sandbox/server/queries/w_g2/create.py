@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 def create(session: DeviceSession, query: Node) -> Node | None:
     """Make it; the answer has those who could not be added as well, each with an error."""
     asked = query.require_child("create")
-    groups, timer, mode = session.service.groups, asked.child("ephemeral"), _add_mode(asked)
-    group, results = groups.create(
+    timer = asked.child("ephemeral")
+    approval = asked.child("membership_approval_mode", "group_join")
+    group, results = session.service.groups.create(
         session.account,
         asked.get("subject"),
         members_in(asked),
         ephemeral_seconds=int(timer.get("expiration", "0")) if timer else 0,
-        add_mode=mode,
+        add_mode=_add_mode(asked),
+        admins_approve=approval is not None and approval.get("state") == "on",
     )
-    approval = asked.child("membership_approval_mode", "group_join")
-    group.admins_approve = approval is not None and approval.get("state") == "on"
     failed = {address: code for address, code in results.items() if code}
     element = group_element(group, viewer=session.account)
     errors = result_elements(failed, group, session.service.accounts)
