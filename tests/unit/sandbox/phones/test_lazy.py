@@ -93,3 +93,16 @@ async def test_it_reads_before_it_writes(lazy_pair: Pair) -> None:
 
     answer = await anna.next_message()
     assert (answer.text, answer.quoted_id) == ("hello back", message_id)
+
+
+async def test_a_group_is_read_later_as_well(lazy_pair: Pair) -> None:
+    """Each message is acknowledged to its writer when it comes, and its key kept for later."""
+    anna, ben = lazy_pair
+    group = anna.groups.create("Club", [ben.number]).jid
+    ids = [await anna.send_text(group, str(number)) for number in range(3)]
+    await delivered(anna, ids[-1])
+    assert not ben._book.has_session(peer_of(anna.jid)), "nothing is decrypted yet"
+
+    assert [message.text for message in ben.inbox] == ["0", "1", "2"]
+    assert {message.chat for message in ben.inbox} == {group}
+    assert [seen.message_ids for seen in anna.receipts] == [(one,) for one in ids]

@@ -154,6 +154,27 @@ async def test_a_rule_added_again_starts_anew(world: Fixture) -> None:
     assert len(list(world.service.faults)) == 1
 
 
+@pytest.mark.parametrize("about", ["group", ANN.user])
+async def test_a_rule_can_be_about_a_group_or_one_of_its_writers(
+    world: Fixture, about: str
+) -> None:
+    """By the group's digits, or by the number of the member that writes."""
+    owner = world.service.accounts.get(ANN)
+    group, _ = world.service.groups.create(owner, "Club", [BOB, EVE])
+    match = Match(about=group.jid.user if about == "group" else about)
+    who = Who(number=BOB.user, device=0)
+    rule = Rule(id="x", point=Point.DELIVERY, who=who, match=match, effect=Alter(attrs={"t": "1"}))
+    world.service.faults.add(rule)
+
+    for writer in (ANN, EVE):
+        enc = Node("enc", {"v": "2", "type": "skmsg"}, b"sealed")
+        attrs: Attrs = {"id": f"M{writer.user}", "to": group.jid, "type": "text"}
+        world.service.relay.route(world.lid(writer), Node("message", attrs, (enc,)))
+
+    altered = [node.get("t") == "1" for node in world.phones[BOB].got]
+    assert altered == [True, about == "group"]
+
+
 async def test_a_rule_can_pick_receipts_by_what_they_say(world: Fixture) -> None:
     """Those that say "read" are lost, others arrive."""
     mine = Who(number=BOB.user, device=0)
