@@ -89,8 +89,11 @@ def describe(content: Any) -> dict[str, Any]:
 
 
 def on_message(_client: Any, event: Any) -> None:
-    """Report a message."""
+    """Report a message; a sender key is one of its own, under the id of what comes with it."""
     source = event.Info.MessageSource
+    if {field.name for field, _ in event.Message.ListFields()} == {"senderKeyDistributionMessage"}:
+        emit("sender_key", id=event.Info.ID, chat=Jid2String(source.Chat))
+        return
     emit(
         "message",
         id=event.Info.ID,

@@ -125,11 +125,11 @@ def test_members_change(world: Fixture, ann: Asking, eve: Asking, group: Jid) ->
     assert code_of(ann.ask("set", group, Node("promote", {}, people(BOB)))) == "403"
     removed = eve.ask("set", group, Node("remove", {}, people(BOB)))
     assert removed.require_child("remove", "participant").jid("jid") == world.lid(BOB)
-    assert state.members == (ann.account, eve.account)
+    assert list(state.members) == [ann.account, eve.account]
 
     left = ann.ask("set", GROUPS, Node("leave", {}, (Node("group", {"id": group}),)))
     assert left.require_child("leave", "group").jid("id") == group
-    assert state.members == (eve.account,)
+    assert list(state.members) == [eve.account]
     assert code_of(ann.ask("set", GROUPS, left.require_child("leave"))) == "403"
 
 
@@ -159,8 +159,9 @@ def test_what_a_group_is_changes(world: Fixture, ann: Asking, eve: Asking, group
         Node("not_ephemeral"),
     ):
         assert ann.ask("set", group, asked).get("type") == "result"
-    assert state.description is None
-    assert (state.admins_write, state.admins_edit, state.ephemeral_seconds) == (False, False, 0)
+    assert world.service.groups.get(group).description is None
+    now = world.service.groups.get(group)
+    assert (now.admins_write, now.admins_edit, now.ephemeral_seconds) == (False, False, 0)
 
 
 def test_the_link_of_a_group(world: Fixture, ann: Asking, eve: Asking, group: Jid) -> None:
