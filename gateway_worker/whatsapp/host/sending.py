@@ -114,6 +114,7 @@ class Sender:
         assert isinstance(call, SendMessage)
         try:
             to = recipient(call.to)
+            call = self._with_members(call, to)
             message = compose(call, chat=to)
         except RecipientError as error:
             raise _invalid(error) from None
@@ -164,6 +165,29 @@ class Sender:
             return True
 
     # Before the message.
+
+    def _with_members(self, call: SendMessage, to: str) -> SendMessage:
+        """Return a call that names the writers of other messages as members know each other.
+
+        That is by LID in groups, and by what the backend says elsewhere.
+        """
+        if not to.endswith(f"@{GROUP_SERVER}"):
+            return call
+        target, quoted = call.content.get("target"), call.quoted
+        if target is not None and target.get("participant"):
+            named = {**target, "participant": self._member(target["participant"])}
+            call = msgspec.structs.replace(call, content={**call.content, "target": named})
+        if quoted is not None:
+            member = self._member(quoted.participant)
+            quoted = msgspec.structs.replace(quoted, participant=member)
+            call = msgspec.structs.replace(call, quoted=quoted)
+        return call
+
+    def _member(self, jid: str) -> str:
+        if not jid.endswith(f"@{PHONE_SERVER}"):
+            return jid
+        lid = self._library.lid_of(without_device(jid))
+        return jid if lid is None else without_device(lid)
 
     def _target(self, to: str) -> _Target:
         """Return whom the library is to send to, and the devices that it will find.
