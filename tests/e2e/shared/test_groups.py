@@ -128,8 +128,8 @@ async def test_everybody_is_named(club: Club) -> None:
     """In a text of the backend's, and in one of a member's."""
     sent = await club.send({"kind": "text", "text": "@all come", "mention_all": True})
     for phone in (club.ada, club.ben):
-        content = (await got(phone, sent)).content
-        assert content["extendedTextMessage"]["contextInfo"]["nonJIDMentions"] == 1
+        shown = (await got(phone, sent)).content
+        assert shown["extendedTextMessage"]["contextInfo"]["nonJIDMentions"] == 1
 
     wire = {"extendedTextMessage": {"text": "@all go", "contextInfo": {"nonJIDMentions": 1}}}
     received = await club.received(await club.ben.send_content(club.group, wire))
@@ -194,9 +194,9 @@ async def test_polls(club: Club) -> None:
     content = {"kind": "poll_vote", "target": {"message_id": question}, "options": ["there"]}
     sent = await club.send(content)
     for phone in (club.ada, club.ben):
-        vote = await got(phone, sent)
-        assert (vote.kind, vote.target_id) == ("poll_vote", question)
-        assert phone.chosen_in(vote) == ("there",)
+        shown = await got(phone, sent)
+        assert (shown.kind, shown.target_id) == ("poll_vote", question)
+        assert phone.chosen_in(shown) == ("there",)
 
 
 async def test_what_a_group_refuses(club: Club) -> None:
@@ -216,10 +216,10 @@ async def test_what_a_group_refuses(club: Club) -> None:
     club.ada.groups.let_admins_write(club.group, only=False)
     club.ada.groups.remove(club.group, [club.shop.number])
     for _ in range(2):
-        failed = await gateway.fail(command())
-        assert failed.data.error.code is ErrorCode.UPSTREAM_REJECTED
-        assert (failed.data.error.retryable, failed.data.attempts) == (False, 1)
-    failed = await gateway.fail(
+        refused = await gateway.fail(command())
+        assert refused.data.error.code is ErrorCode.UPSTREAM_REJECTED
+        assert (refused.data.error.retryable, refused.data.attempts) == (False, 1)
+    refused = await gateway.fail(
         gateway.text(club.name, "120363999999999999@g.us", "is anybody here?")
     )
-    assert failed.data.error.code is ErrorCode.UPSTREAM_REJECTED
+    assert refused.data.error.code is ErrorCode.UPSTREAM_REJECTED
