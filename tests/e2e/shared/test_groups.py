@@ -95,6 +95,11 @@ def is_read_by(phone: Phone, event: MessageReceipt) -> bool:
     return is_its and data.status is ReceiptStatus.READ
 
 
+def is_vote(message_id: str, event: PollVote) -> bool:
+    """Tell whether an event tells of a vote."""
+    return event.data.message_id == message_id
+
+
 async def test_a_conversation_in_a_group(club: Club) -> None:
     """All members read what the backend sends; it is told who read it, and what one answers."""
     sent = await club.send({"kind": "text", "text": "Hello all"})
@@ -181,9 +186,7 @@ async def test_polls(club: Club) -> None:
     for voter, chosen in ((club.ada, "at nine"), (club.ben, "at eight")):
         await got(voter, poll)
         vote_id = await voter.vote(poll, [chosen])
-        vote = await club.gateway.backend.expect(
-            PollVote, club.name, lambda event, vote_id=vote_id: event.data.message_id == vote_id
-        )
+        vote = await club.gateway.backend.expect(PollVote, club.name, partial(is_vote, vote_id))
         assert vote.data.content.state is PollVoteState.RESOLVED
         assert vote.data.content.options == (chosen,)
         assert vote.data.sender.phone_number == f"+{voter.number}"
