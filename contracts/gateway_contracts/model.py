@@ -36,7 +36,9 @@ _RECIPIENT = (
     r"^(\+?[1-9][0-9]{6,14}|[0-9]{5,20}(:[0-9]{1,3})?@(s\.whatsapp\.net|lid)"
     r"|[0-9]{5,20}(-[0-9]{5,20})?@g\.us)$"
 )
+_PERSON = r"^(\+?[1-9][0-9]{6,14}|[0-9]{5,20}(:[0-9]{1,3})?@(s\.whatsapp\.net|lid))$"
 _GROUP = r"^[0-9]{5,20}(-[0-9]{5,20})?@g\.us$"
+_INVITE_LINK = r"^(https://chat\.whatsapp\.com/(invite/)?)?[A-Za-z0-9_-]{8,64}([?#][\x21-\x7e]*)?$"
 _QUEUE = (
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\.backend\.[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
     r"(\.[A-Za-z0-9][A-Za-z0-9_-]{0,63})?$"
@@ -58,7 +60,12 @@ SENTENCES = {
     _RECIPIENT: "must be a phone number in international form (7 to 15 digits, the first not a "
     "zero, with or without a plus before them; no spaces, hyphens or brackets), or the WhatsApp id "
     "of a person (digits and @s.whatsapp.net or @lid) or of a group (digits and @g.us)",
+    _PERSON: "must be a phone number in international form (7 to 15 digits, the first not a zero, "
+    "with or without a plus before them; no spaces, hyphens or brackets), or the WhatsApp id of a "
+    "person (digits and @s.whatsapp.net or @lid)",
     _GROUP: "must be the WhatsApp id of a group (digits and @g.us)",
+    _INVITE_LINK: "must be the link to a group (https://chat.whatsapp.com/ and its code), or its "
+    "code",
     _QUEUE: "must be the name of a backend's queue: the gateway's prefix, .backend., the service, "
     "and perhaps a dot and one more word",
     OBJECT_KEY_PATTERN: "must be the key of an object below media/, uploads/ or shared/, no part "
@@ -94,7 +101,8 @@ def _moment(value: object, check: ValidatorFunctionWrapHandler) -> datetime:
         raise ValueError("is out of range") from None
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
+    """Return a number that is whole as an integer, however it was written."""
     # JSON has one kind of number: what some languages write as 42.0 is 42, to JSON Schema too.
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -172,6 +180,19 @@ Recipient = Annotated[
 ]
 """Whom a message goes to."""
 
+PersonId = Annotated[
+    str,
+    Field(pattern=_PERSON),
+    PERSONAL,
+    _part(
+        "PersonId",
+        "A phone number, or the WhatsApp id of a person (`…@s.whatsapp.net`, `…@lid`).",
+        "+15550100002",
+        "15550100002@s.whatsapp.net",
+    ),
+]
+"""Somebody, as a command names them."""
+
 Mentions = Annotated[
     # At the first fault: a list of 100,000 of them would otherwise take seconds to explain.
     tuple[Recipient, ...],
@@ -187,6 +208,18 @@ GroupId = Annotated[
     _part("GroupId", "The WhatsApp id of a group (`…@g.us`).", "120363025550100001@g.us"),
 ]
 """A group."""
+
+InviteLink = Annotated[
+    str,
+    Field(max_length=256, pattern=_INVITE_LINK),
+    PERSONAL,
+    _part(
+        "InviteLink",
+        "The link by which everybody can enter a group, or its code alone.",
+        "https://chat.whatsapp.com/Ab3dEfGhIjKlMnOpQrStUv",
+    ),
+]
+"""A link to a group."""
 
 Jid = Annotated[
     str,
@@ -295,7 +328,7 @@ QueueName = Annotated[
 SequenceNumber = Annotated[
     int,
     Field(ge=1, le=9_223_372_036_854_775_807),
-    BeforeValidator(_whole),
+    BeforeValidator(whole),
     _part(
         "SequenceNumber",
         "A position in the session's stream of events: `sequence` as a number.",
@@ -304,10 +337,24 @@ SequenceNumber = Annotated[
 ]
 """An event's `sequence` as a number, from 1."""
 
+PageLimit = Annotated[int, Field(ge=1, le=200), BeforeValidator(whole)]
+"""How many of a list are wanted at a time."""
+
+PageCursor = Annotated[
+    str,
+    Field(min_length=1, max_length=256, pattern=PRINTABLE_PATTERN),
+    _part(
+        "PageCursor",
+        "Where the next page of a list begins: `next_cursor` of the answer before, as it is.",
+        "MTAw",
+    ),
+]
+"""A place in a list; opaque to whoever gives it back."""
+
 RuntimeMs = Annotated[
     int,
     Field(ge=1_000, le=86_400_000),
-    BeforeValidator(_whole),
+    BeforeValidator(whole),
     _part("RuntimeMs", "How long a command may run, in milliseconds; a second at least.", 20_000),
 ]
 """A bound for the execution of a command, in milliseconds."""

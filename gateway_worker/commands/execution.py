@@ -331,14 +331,15 @@ class Executor:
     ) -> MessageRow | None:
         """Return the message that a command may have sent, if it is known which one that is."""
         once = HANDLERS[command.type].once
-        if once is None or error.chat is None or error.message_id is None:
+        message_of = None if once is None else once.message_of
+        if message_of is None or error.chat is None or error.message_id is None:
             return None
         session = self._manager.registry.find(command.subject)
         if session is None:
             return None
         which = MessageId(chat=error.chat, message_id=error.message_id)
         context = replace(self._context, preparation=run.preparing.preparation)
-        return await once.message_of(context, session, command, which)
+        return await message_of(context, session, command, which)
 
     @staticmethod
     def _is_worth_waiting(needs: Needs, session: Session, run: _Run) -> float:

@@ -26,6 +26,10 @@ class MediaDownload(StrEnum):
     """Never."""
 
 
+_MEASURED_AS: Final = {"picture": "image"}
+"""What has no limit of its own."""
+
+
 class MediaSettings(BaseModel):
     """Settings of files.
 
@@ -128,7 +132,7 @@ class MediaSettings(BaseModel):
         Raises:
             AttributeError: The kind has no file.
         """
-        limit: int = getattr(self, f"max_{kind}_bytes")
+        limit: int = getattr(self, f"max_{_MEASURED_AS.get(kind, kind)}_bytes")
         return limit
 
 

@@ -8,7 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gateway_contracts.commands.community import CommunityCommand, CommunityResult
 from gateway_contracts.commands.contact import ContactCommand, ContactResult
+from gateway_contracts.commands.group import GroupCommand, GroupResult
 from gateway_contracts.commands.media import MediaCommand, MediaResult
 from gateway_contracts.commands.message import MessageCommand, MessageResult
 from gateway_contracts.commands.replay import ReplayCommand, ReplayResult
@@ -24,13 +26,27 @@ from gateway_contracts.commands.upload import UploadCommand, UploadResult
 __all__ = ["Command", "PairByCode", "PairByQr", "Pairing", "Result"]
 
 Command = Annotated[
-    SessionCommand | ReplayCommand | MessageCommand | ContactCommand | MediaCommand | UploadCommand,
+    SessionCommand
+    | ReplayCommand
+    | MessageCommand
+    | ContactCommand
+    | GroupCommand
+    | CommunityCommand
+    | MediaCommand
+    | UploadCommand,
     Field(discriminator="type"),
 ]
 """Every command of this version, told apart by `type`."""
 
 Result = Annotated[
-    SessionResult | MessageResult | ReplayResult | ContactResult | MediaResult | UploadResult,
+    SessionResult
+    | MessageResult
+    | ReplayResult
+    | ContactResult
+    | GroupResult
+    | CommunityResult
+    | MediaResult
+    | UploadResult,
     Field(discriminator="kind"),
 ]
 """What a command returns, told apart by `kind`."""

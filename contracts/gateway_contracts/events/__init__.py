@@ -11,6 +11,7 @@ from pydantic import Field
 from gateway_contracts.events.call import CallEvent
 from gateway_contracts.events.change import ChangeEvent
 from gateway_contracts.events.chat import ChatEvent
+from gateway_contracts.events.group import GroupEvent
 from gateway_contracts.events.media import MediaEvent
 from gateway_contracts.events.message import MessageEvent, UndecryptableReason
 from gateway_contracts.events.outcome import CommandOutcome
@@ -29,7 +30,7 @@ __all__ = [
     "UndecryptableReason",
 ]
 
-Notice = CallEvent
+Notice = CallEvent | GroupEvent
 """Every event of something that has happened on WhatsApp and is no message in a chat.
 
 A notice that comes twice has the same `id`.

@@ -21,7 +21,7 @@ from gateway_worker.commands.handlers.effect import (
 __all__ = ["HANDLERS", "Context", "Effect", "Handler", "MessageId", "Needs", "Once", "Retry"]
 
 _SHARED: Final = frozenset(
-    {"contents", "effect", "forwarded_files", "new_chats", "targets", "timers"}
+    {"contents", "effect", "forwarded_files", "group_calls", "new_chats", "targets", "timers"}
 )
 """The modules that are no families."""
 

@@ -88,6 +88,10 @@ class Retry(Enum):
     """In a delay queue of the broker, for it has no session yet, and so no order."""
 
 
+def _never(_command: Any) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Once:
     """How a command is kept from being done twice; the host's journal knows how far it came.
@@ -95,12 +99,13 @@ class Once:
     Attributes:
         effect_of: Returns what is to be committed, from the host's answer to an earlier run.
         may_repeat: Whether the backend would rather have it done twice than perhaps not at all.
-        message_of: Returns the row of the message that an uncertain run may have sent.
+        message_of: Returns the row of the message that an uncertain run may have sent; None for
+            what sends none.
     """
 
     effect_of: Callable[[Context, Session, Any, Any], Awaitable[Effect]]
-    may_repeat: Callable[[Any], bool]
-    message_of: Callable[[Context, Session, Any, MessageId], Awaitable[MessageRow]]
+    may_repeat: Callable[[Any], bool] = _never
+    message_of: Callable[[Context, Session, Any, MessageId], Awaitable[MessageRow]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ is one class there; a family more is one more in `Call` and `Result`.
 """
 
 from gateway_worker.host_protocol.methods.contacts import ContactAnswer, ContactCall
+from gateway_worker.host_protocol.methods.groups import GroupAnswer, GroupCall
 from gateway_worker.host_protocol.methods.media import MediaAnswer, MediaCall
 from gateway_worker.host_protocol.methods.messages import MessageAnswer, MessageCall
 from gateway_worker.host_protocol.methods.method import Done
@@ -12,8 +13,8 @@ from gateway_worker.host_protocol.methods.session import SessionAnswer, SessionC
 
 __all__ = ["Call", "Result"]
 
-Call = MessageCall | ContactCall | MediaCall | SessionCall
+Call = MessageCall | ContactCall | GroupCall | MediaCall | SessionCall
 """Every method."""
 
-Result = Done | MessageAnswer | ContactAnswer | MediaAnswer | SessionAnswer
+Result = Done | MessageAnswer | ContactAnswer | GroupAnswer | MediaAnswer | SessionAnswer
 """What they are answered with."""

@@ -87,7 +87,7 @@ class Inspector:
         Args:
             path: The file; nobody else writes to it or beside it under a longer name.
             kind: `image`, `video`, `gif` (a video that plays over and over), `audio`, `voice`,
-                `document` or `sticker`.
+                `document`, `sticker`, or `picture` (of a person or a group).
             limit_bytes: How large what is converted may become.
             sha256: Of the file as it is, if that is known already.
             file_name: What the sender calls it.

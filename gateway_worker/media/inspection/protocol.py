@@ -52,7 +52,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         path: Where it is; only read.
         scratch: A directory to write in, empty.
         kind: What it is to be sent as: `image`, `video`, `gif`, `audio`, `voice`, `document`,
-            `sticker`; or `page`, a web page to be described.
+            `sticker`; `picture`, of a person or a group; or `page`, a web page to be described.
         file_name: What the sender calls it.
         limits: See there.
     """

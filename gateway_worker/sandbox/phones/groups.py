@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway_worker.sandbox.phones.recipients import address_of
-from gateway_worker.sandbox.service.groups import settings
+from gateway_worker.sandbox.service.groups import communities, settings
 from gateway_worker.sandbox.service.groups.invitations import check_invitation
 
 if TYPE_CHECKING:
@@ -56,6 +56,26 @@ class GroupChats:
             self._account, subject, self._lids(members), ephemeral_seconds=ephemeral_seconds
         )
         return group
+
+    def create_community(self, subject: str, members: Iterable[str | Jid] = ()) -> Group:
+        """Make a community, with its group for announcements; raises as `create`."""
+        community, _ = self._groups.create(
+            self._account, subject, self._lids(members), is_community=True
+        )
+        return community
+
+    def announcements_of(self, community: str | Jid) -> Group:
+        """Return the group for a community's announcements."""
+        found = communities.sub_groups(self._groups, self._at(community), self._account)
+        return next(group for group in found if group.is_announcements)
+
+    def link_to(self, community: str | Jid, group: str | Jid) -> None:
+        """Let a group belong to a community; 403 for who is no admin of both."""
+        communities.link(self._at(community), self._at(group), self._account)
+
+    def unlink_from(self, community: str | Jid, group: str | Jid) -> None:
+        """Let a group belong to a community no longer; 404 if it does not."""
+        communities.unlink(self._at(community), self._at(group), self._account)
 
     def add(self, group: str | Jid, members: Iterable[str | Jid]) -> Results:
         """Let others in; by LID what became of each: 0, or 409 for who is in it already.
@@ -128,6 +148,10 @@ class GroupChats:
     def describe(self, group: str | Jid, text: str) -> None:
         """Say what a group is about; an empty text takes that back."""
         settings.describe(self._at(group), self._account, text)
+
+    def set_picture(self, group: str | Jid, picture: bytes) -> None:
+        """Change a group's picture (a JPEG), or with no bytes take it away."""
+        settings.set_picture(self._at(group), self._account, picture)
 
     def set_timer(self, group: str | Jid, seconds: int) -> None:
         """Let messages disappear after a time, or (0) never."""

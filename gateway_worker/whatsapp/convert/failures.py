@@ -90,6 +90,11 @@ _NAMED: Final = (
     ("rate-overlimit", RATE_OVERLIMIT),
     ("participating in that group", 403),
     ("that group does not exist", 404),
+    ("permission to get the group's invite link", 401),
+    ("invite link has been revoked", 410),
+    ("invite link is not valid", 406),
+    ("invalid disappearing timer", 400),
+    ("not a valid image", 406),
 )
 """Statuses that the library puts into words."""
 
@@ -122,6 +127,23 @@ def query_failure(text: str, what: str = "a query") -> Failure:
     """
     failure = _never_written(text, step=what)
     return failure or Failure(kind=FailureKind.TIMED_OUT, detail=f"no usable answer to {what}")
+
+
+def change_failure(text: str, what: str) -> Failure:
+    """Return what an error of a change means that must not be made twice.
+
+    Args:
+        text: The library's. One that WhatsApp has not answered may have had its effect: the library
+            writes it once more after a lost connection, and calls both by the same names.
+        what: What was to be changed, for a person.
+    """
+    status = status_of(text)
+    if status is not None:
+        return refusal(status, what, retry_after_seconds=backoff_of(text))
+    for part, kind in _NEVER_WRITTEN:
+        if part in text and kind is not FailureKind.TIMED_OUT:
+            return Failure(kind=kind, detail=part)
+    return Failure(kind=FailureKind.UNCERTAIN, detail=f"no usable answer to {what}")
 
 
 def upload_failure(text: str) -> Failure:

@@ -46,6 +46,9 @@ _STOPPING: Final = Failure(
 _NO_TURN: Final = Failure(
     kind=FailureKind.NOT_BEGUN, detail="those before it took too long; it was not begun"
 )
+_UNANSWERED: Final = Failure(
+    kind=FailureKind.UNCERTAIN, detail="WhatsApp did not answer in time; it may have taken effect"
+)
 PAIRING: Final = -1
 """The request for a pairing code, which no worker has numbered."""
 
@@ -80,6 +83,7 @@ class Commands:
         self._transferred = transferred
         self._tools = Tools(library=library, sender=sender)
         self._cut_when_late: set[int] = set()
+        self._once: set[int] = set()
         self._is_closed = False
         self._is_up = False
         self._up_again = threading.Event()
@@ -99,6 +103,8 @@ class Commands:
             return
         if request.call.when_late is WhenLate.CUT:
             self._cut_when_late.add(request.request)
+        elif request.call.effect is Effect.ONCE:
+            self._once.add(request.request)
         self._lane(request).put(request.request, lambda: self._answer(request))
 
     def pair(self, number: str) -> None:
@@ -107,12 +113,10 @@ class Commands:
 
     def cancel(self, request: int) -> None:
         """Answer a request that has not begun, and never begin it; one that runs is late."""
-        if (
-            self._queries.take(request)
-            or self._queries.abandon(request)
-            or self._transfers.take(request)
-        ):
-            self._send(Response(request=request, failure=LATE))
+        if self._queries.take(request) or self._transfers.take(request):
+            self._refuse(request, _NO_TURN if request in self._once else LATE)
+        elif self._queries.abandon(request):
+            self._refuse(request, _UNANSWERED if request in self._once else LATE)
         elif self._transfers.running == request:
             self._abandon_transfer(request)
         elif self._ordered.take(request):
@@ -231,6 +235,7 @@ class Commands:
         if request.call.lane is HostLane.TRANSFER:
             self._transferred()
         self._cut_when_late.discard(request.request)
+        self._once.discard(request.request)
         if request.request in self._abandoned:  # it has had its answer
             self._abandoned.discard(request.request)
             return
@@ -252,5 +257,6 @@ class Commands:
 
     def _refuse(self, request: int, failure: Failure) -> None:
         self._cut_when_late.discard(request)
+        self._once.discard(request)
         if request != PAIRING:
             self._send(Response(request=request, failure=failure))

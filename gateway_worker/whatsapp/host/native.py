@@ -225,6 +225,13 @@ class Library:
         """Return the LID of a phone-number JID, if the store knows it."""
         return self._same_answer("lid", (jid,), self._native.GetLIDFromPN, _lid)
 
+    def member(self, jid: str) -> str:
+        """Return a person's JID as members of groups know each other: the LID, if it is known."""
+        if not jid.endswith(f"@{PHONE_SERVER}"):
+            return jid
+        lid = self.lid_of(without_device(jid))
+        return jid if lid is None else without_device(lid)
+
     def learn(self, jid: str) -> None:
         """Ask the server about a phone-number JID; the store then knows its LID, if it has one.
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -30,7 +31,7 @@ _LONGEST_WORD: Final = 64
 
 
 class SendJournal:
-    """The journal of one directory, whose lock this process holds. For one thread.
+    """The journal of one directory, whose lock this process holds.
 
     Args:
         directory: The session's directory.
@@ -44,6 +45,7 @@ class SendJournal:
         self._epoch = epoch
         self._file = -1
         self._size = 0
+        self._writing = threading.Lock()
 
     @classmethod
     def open(cls, *, directory: Path, worker_id: str, epoch: int) -> Self:
@@ -57,28 +59,29 @@ class SendJournal:
         return journal
 
     def submitted(self, command_id: str, *, secret: bytes | None = None) -> None:
-        """Note that a message goes to the library now.
+        """Note that what must not be done twice goes to the library now.
 
         Args:
-            command_id: The command that sends it.
-            secret: The message's, by which its id is found if nobody answers.
+            command_id: The command that it is for.
+            secret: A message's, by which its id is found if nobody answers.
 
         Raises:
             OSError: That could not be noted, so it must not go there.
         """
-        if self._size > LIMIT_BYTES:
-            self._shorten()
-        self._write(Submission(command_id=command_id, secret=secret))
+        with self._writing:
+            if self._size > LIMIT_BYTES:
+                self._shorten()
+            self._write(Submission(command_id=command_id, secret=secret))
 
     def acknowledged(self, answer: Acknowledgement) -> None:
         """Note that the server took it. Never raises: without the note it is uncertain."""
-        with suppress(OSError):
+        with suppress(OSError), self._writing:
             self._write(answer)
 
     def rejected(self, refusal: Rejection) -> None:
         """Note that it was not sent; what is uncertain stays as it is. Never raises."""
         if refusal.kind != FailureKind.UNCERTAIN:
-            with suppress(OSError):
+            with suppress(OSError), self._writing:
                 self._write(refusal)
 
     # Inside.

@@ -104,6 +104,11 @@ class Sender:
         self._asking: int | None = None
         self._true_ids: OrderedDict[str, str] = OrderedDict()
 
+    @property
+    def journal(self) -> SendJournal:
+        """Told of all that must not be done twice."""
+        return self._journal
+
     def send(self, request: Request) -> Sent:
         """Send a message.
 
@@ -173,21 +178,15 @@ class Sender:
         """
         if not to.endswith(f"@{GROUP_SERVER}"):
             return call
+        library = self._library
         target, quoted = call.content.get("target"), call.quoted
         if target is not None and target.get("participant"):
-            named = {**target, "participant": self._member(target["participant"])}
+            named = {**target, "participant": library.member(target["participant"])}
             call = msgspec.structs.replace(call, content={**call.content, "target": named})
         if quoted is not None:
-            member = self._member(quoted.participant)
-            quoted = msgspec.structs.replace(quoted, participant=member)
+            quoted = msgspec.structs.replace(quoted, participant=library.member(quoted.participant))
             call = msgspec.structs.replace(call, quoted=quoted)
         return call
-
-    def _member(self, jid: str) -> str:
-        if not jid.endswith(f"@{PHONE_SERVER}"):
-            return jid
-        lid = self._library.lid_of(without_device(jid))
-        return jid if lid is None else without_device(lid)
 
     def _target(self, to: str) -> _Target:
         """Return whom the library is to send to, and the devices that it will find.

@@ -11,7 +11,12 @@ import pytest_asyncio
 
 from gateway_contracts import (
     CommandFailed,
+    CommandSucceeded,
     ErrorCode,
+    GroupGetInfo,
+    GroupInfoData,
+    GroupLeave,
+    GroupLeaveData,
     MessageReceipt,
     MessageReceived,
     MessageRevoked,
@@ -226,3 +231,21 @@ async def test_what_a_group_refuses(club: Club) -> None:
         gateway.text(club.name, "120363999999999999@g.us", "is anybody here?")
     )
     assert refused.data.error.code is ErrorCode.UPSTREAM_REJECTED
+
+
+async def test_nothing_is_lost_by_leaving(club: Club) -> None:
+    """What was to be sent to the group before is there; the group is closed afterwards."""
+    gateway, source = club.gateway, club.gateway.backend.source
+    farewell = club.command({"kind": "text", "text": "bye"})
+    leaving = GroupLeave(source=source, subject=club.name, data=GroupLeaveData(group=club.group))
+
+    for command in (farewell, leaving):
+        await gateway.backend.publish(command)
+
+    for command in (leaving, farewell):
+        assert isinstance(await gateway.backend.outcome(command.id), CommandSucceeded)
+    assert (await club.ada.next_message(timeout=10)).text == "bye"
+    data = GroupInfoData(group=club.group)
+    failed = await gateway.fail(GroupGetInfo(source=source, subject=club.name, data=data))
+    assert failed.data.error.code is ErrorCode.UPSTREAM_REJECTED
+    assert (failed.data.error.retryable, failed.data.attempts) == (False, 1)

@@ -413,3 +413,16 @@ def test_what_the_helper_can_still_do(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-c", CONFINED, msgspec.json.encode(question).decode()], check=True
     )
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "side"), [(900, 1_600, 640), (100, 50, 50), (640, 640, 640)]
+)
+async def test_a_picture_becomes_a_square(
+    tmp_path: Path, width: int, height: int, side: int
+) -> None:
+    """The middle of it, as a JPEG that is not larger than profiles are."""
+    found = await inspected(tmp_path, samples.picture(width, height), "picture")
+    with Image.open(found.path) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (side, side))
+    assert (found.mime_type, found.width, found.height) == ("image/jpeg", side, side)

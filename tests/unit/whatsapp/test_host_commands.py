@@ -178,6 +178,88 @@ def test_a_late_query_holds_up_no_other_one() -> None:
     ]
 
 
+ONCE = """
+import threading
+from queue import Queue
+from types import SimpleNamespace
+from gateway_worker.whatsapp.host.commands import Commands
+from gateway_worker.host_protocol.methods.groups import CreateGroup
+from gateway_worker.host_protocol.envelope import Request
+from neonize.proto.Neonize_pb2 import GroupInfo
+from tests.support.eventually import eventually_blocking
+
+class Journal:
+    def submitted(self, command, *, secret=None):
+        print("submitted", command)
+    def acknowledged(self, answer):
+        print("acknowledged", answer.command_id)
+    def rejected(self, refusal):
+        print("rejected", refusal.command_id, refusal.kind)
+
+class Client:
+    making, may_end = Queue(), Queue()
+    def create_group(self, name, members):
+        self.making.put(name)
+        if error := self.may_end.get():
+            raise Exception(error)
+        return GroupInfo()
+
+told, client = Queue(), Client()
+commands = Commands(
+    library=SimpleNamespace(client=client),
+    sender=SimpleNamespace(journal=Journal()),
+    send=told.put,
+    unlinked=lambda: None,
+    cut=lambda: None,
+)
+
+def create(request):
+    call = CreateGroup(name=str(request))
+    commands.request(Request(request=request, call=call, command_id=f"c{request}"))
+
+def hear():
+    frame = told.get(timeout=60)
+    failure = frame.failure
+    print("Failed" if failure else "Response", frame.request, failure.kind if failure else "")
+
+create(1)
+client.making.get()
+create(2)
+commands.cancel(2)
+hear()
+commands.cancel(1)
+hear()
+client.may_end.put("")
+hear()
+errors = "returned status 429: rate-overlimit", "websocket not connected", "client is nil"
+for request, error in enumerate(errors, 3):
+    create(request)
+    client.may_end.put(error)
+    hear()
+"""
+"""Groups that are made: a late one, one that waits for it, and some that fail."""
+
+
+def test_what_is_done_once_is_told_apart() -> None:
+    """Late it may have had its effect, unless it had not begun; the journal knows how it ended."""
+    assert [line.strip() for line in played(ONCE)] == [
+        "submitted c1",
+        "Failed 2 not_begun",
+        "Failed 1 uncertain",
+        "acknowledged c1",
+        "Response 1",
+        "submitted c3",
+        "rejected c3 rate_limited",
+        "Failed 3 rate_limited",
+        "submitted c4",
+        "rejected c4 uncertain",
+        "Failed 4 uncertain",
+        "submitted c5",
+        "rejected c5 not_connected",
+        "Failed 5 not_connected",
+    ]
+
+
 TRANSFERS = """
 import threading
 from queue import Queue

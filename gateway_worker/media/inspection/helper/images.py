@@ -24,6 +24,8 @@ _AS_THEY_ARE: Final = {"image/jpeg": "JPEG", "image/png": "PNG"}
 """What every client of WhatsApp shows."""
 _ORIENTATION: Final = 0x0112
 THUMBNAIL_SIDE: Final = 240
+PICTURE_SIDE: Final = 640
+"""What WhatsApp's apps make of a picture of a person or a group."""
 _QUALITIES: Final = (75, 60, 40, 20)
 _QUALITY: Final = 90
 _FORMATS: Final = tuple(
@@ -60,6 +62,17 @@ def inspect_image(question: Question) -> Found:
         height=upright.height,
         thumbnail=thumbnail(upright),
     )
+
+
+def inspect_picture(question: Question) -> Found:
+    """Make a square JPEG of an image: the middle of it, of a size that fits a profile."""
+    check(real_type(question.path), IMAGES, kind="picture")
+    with opened(question.path, pixels=question.limits.pixels) as image, decoding():
+        upright = flat(image)
+    side = min(PICTURE_SIDE, upright.width, upright.height)
+    square = ImageOps.fit(upright, (side, side), Image.Resampling.LANCZOS)
+    square.save(Path(question.scratch, OUTPUT), "JPEG", quality=_QUALITY)
+    return Found(mime_type="image/jpeg", converted=True, width=side, height=side)
 
 
 def opened(path: str, *, pixels: int) -> Image.Image:

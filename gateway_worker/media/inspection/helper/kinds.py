@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway_worker.media.inspection.helper.documents import inspect_document
-from gateway_worker.media.inspection.helper.images import inspect_image
+from gateway_worker.media.inspection.helper.images import inspect_image, inspect_picture
 from gateway_worker.media.inspection.helper.pages import inspect_page
 from gateway_worker.media.inspection.helper.sounds import inspect_audio, inspect_voice
 from gateway_worker.media.inspection.helper.stickers import inspect_sticker
@@ -13,6 +13,7 @@ from gateway_worker.media.inspection.protocol import Found, Page, Question
 
 _KINDS: Final[dict[str, Callable[[Question], Found | Page]]] = {
     "image": inspect_image,
+    "picture": inspect_picture,
     "video": inspect_video,
     "gif": inspect_gif,
     "audio": inspect_audio,

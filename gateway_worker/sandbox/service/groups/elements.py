@@ -36,6 +36,17 @@ def group_element(group: Group, *, viewer: Account) -> Node:
     return Node("group", attrs, (*members, *_settings(group)))
 
 
+def link_element(group: Group) -> Node:
+    """Write what other groups of a community are told of a group."""
+    attrs: Attrs = {
+        "id": group.jid.user,
+        "jid": group.jid,
+        "subject": group.subject.text,
+        "s_t": str(group.subject.at),
+    }
+    return Node("group", attrs, (Node("default_sub_group"),) if group.is_announcements else ())
+
+
 def member_element(
     account: Account, role: Role | None = None, *, viewer: Account | None = None
 ) -> Node:
@@ -64,6 +75,12 @@ def _settings(group: Group) -> tuple[Node, ...]:
     if group.admins_approve:
         state = Node("group_join", {"state": "on"})
         content.append(Node("membership_approval_mode", {}, (state,)))
+    if group.is_community:
+        content.append(Node("parent", {"default_membership_approval_mode": "request_required"}))
+    if group.parent is not None:
+        content.append(Node("linked_parent", {"jid": group.parent.jid}))
+    if group.is_announcements:
+        content.append(Node("default_sub_group"))
     if group.ephemeral_seconds:
         content.append(Node("ephemeral", {"expiration": str(group.ephemeral_seconds)}))
     return tuple(content)

@@ -76,6 +76,11 @@ class Group:
         invitations: what lets accounts in that others may not add.
         members_version: changes with the members.
         announcement_version: changes with `admins_write`.
+        picture: a JPEG, if there is one.
+        picture_id: names it; another one has another.
+        is_community: whether it holds groups, and is no chat.
+        is_announcements: whether it is the group for its community's announcements.
+        parent: the community that it belongs to.
     """
 
     jid: Jid
@@ -93,6 +98,11 @@ class Group:
     invitations: dict[Account, Invitation] = field(default_factory=dict)
     members_version: int = field(default_factory=time.time_ns)
     announcement_version: int = field(default_factory=time.time_ns)
+    picture: bytes = b""
+    picture_id: str = ""
+    is_community: bool = False
+    is_announcements: bool = False
+    parent: Group | None = None
 
     @property
     def members(self) -> tuple[Account, ...]:

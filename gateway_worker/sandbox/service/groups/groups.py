@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.service.errors import GroupRefusedError
 from gateway_worker.sandbox.service.groups.changes import tell, tell_members, tell_newcomers
+from gateway_worker.sandbox.service.groups.communities import require_community
 from gateway_worker.sandbox.service.groups.elements import member_elements
 from gateway_worker.sandbox.service.groups.group import (
     FORBIDDEN,
@@ -83,13 +85,21 @@ class Groups:
         ephemeral_seconds: int = 0,
         add_mode: MemberAddMode = MemberAddMode.EVERYBODY,
         admins_approve: bool = False,
+        is_community: bool = False,
+        parent: Group | None = None,
     ) -> tuple[Group, Results]:
         """Make a group of its owner and others; those that nobody has are left out.
 
+        A community gets a group for its announcements, with the same members.
+
         Raises:
-            GroupRefusedError: 406: the subject is too long, or empty.
+            GroupRefusedError: 406: the subject is too long, or empty, or the parent is no
+                community. 403: the owner is no admin of the parent.
         """
         check_subject(subject)
+        if parent is not None:
+            require_community(parent)
+            parent.require_admin(owner)
         now = int(time.time())
         group = Group(
             jid=Jid(str(next(self._numbers)), GROUP_SERVER),
@@ -100,11 +110,30 @@ class Groups:
             ephemeral_seconds=ephemeral_seconds,
             add_mode=add_mode,
             admins_approve=admins_approve,
+            is_community=is_community,
+            parent=parent,
         )
         results = self._enter(group, owner, members)
         self._groups[group.jid] = group
         tell_newcomers(group, owner, group.members, kind="new")
+        if is_community:
+            self._make_announcements(group, owner)
         return group, results
+
+    def _make_announcements(self, community: Group, owner: Account) -> None:
+        group = replace(
+            community,
+            jid=Jid(str(next(self._numbers)), GROUP_SERVER),
+            roles=dict(community.roles),
+            requests={},
+            invitations={},
+            admins_write=True,
+            is_community=False,
+            is_announcements=True,
+            parent=community,
+        )
+        self._groups[group.jid] = group
+        tell_newcomers(group, owner, group.members, kind="new")
 
     def add(self, group: Group, actor: Account, members: Iterable[Jid]) -> Results:
         """Let somebody into a group.

@@ -13,7 +13,8 @@ from gateway_worker.sandbox.service.errors import GroupRefusedError
 from gateway_worker.sandbox.service.groups.changes import tell_members
 from gateway_worker.sandbox.service.groups.elements import description_element
 from gateway_worker.sandbox.service.groups.group import Description, Subject
-from gateway_worker.sandbox.wire.node import Attrs, Node
+from gateway_worker.sandbox.service.pushing import push
+from gateway_worker.sandbox.wire.node import Attrs, Node, now
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.service.accounts import Account
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 NOT_ACCEPTABLE: Final = 406
 MAX_SUBJECT: Final = 100
+_JPEG: Final = b"\xff\xd8\xff"
 
 
 def rename(group: Group, actor: Account, subject: str) -> None:
@@ -87,6 +89,26 @@ def let_admins_approve(group: Group, actor: Account, *, only: bool) -> None:
     group.admins_approve = only
     state = Node("group_join", {"state": "on" if only else "off"})
     tell_members(group, actor, Node("membership_approval_mode", {}, (state,)))
+
+
+def set_picture(group: Group, actor: Account, picture: bytes) -> str:
+    """Change a group's picture, or (empty) take it away; returns its id, "" without one.
+
+    Raises:
+        GroupRefusedError: 403: the actor may not. 406: it is no JPEG.
+    """
+    group.require_editor(actor)
+    if picture and not picture.startswith(_JPEG):
+        raise GroupRefusedError(NOT_ACCEPTABLE, "not-acceptable")
+    group.picture = picture
+    group.picture_id = str(time.time_ns() // 1_000_000) if picture else ""
+    attrs: Attrs = {"jid": group.jid, "author": actor.lid}
+    change = Node("set", {**attrs, "id": group.picture_id}) if picture else Node("delete", attrs)
+    notice: Attrs = {"type": "picture", "from": group.jid, "t": now()}
+    for account in group.members:
+        for companion in account.companions:
+            push(companion, Node("notification", dict(notice), (change,)))
+    return group.picture_id
 
 
 def check_subject(subject: str) -> None:

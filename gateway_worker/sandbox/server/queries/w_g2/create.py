@@ -26,13 +26,16 @@ def create(session: DeviceSession, query: Node) -> Node | None:
     asked = query.require_child("create")
     timer = asked.child("ephemeral")
     approval = asked.child("membership_approval_mode", "group_join")
-    group, results = session.service.groups.create(
+    linked, groups = asked.child("linked_parent"), session.service.groups
+    group, results = groups.create(
         session.account,
         asked.get("subject"),
         members_in(asked),
         ephemeral_seconds=int(timer.get("expiration", "0")) if timer else 0,
         add_mode=_add_mode(asked),
         admins_approve=approval is not None and approval.get("state") == "on",
+        is_community=asked.child("parent") is not None,
+        parent=None if linked is None else groups.get(linked.require_jid("jid")),
     )
     failed = {address: code for address, code in results.items() if code}
     element = group_element(group, viewer=session.account)
