@@ -26,6 +26,7 @@ from gateway_contracts.codec import (
     session_id_in,
 )
 from gateway_contracts.commands import Command, Result
+from gateway_contracts.commands.call import CallReject, CallRejectData
 from gateway_contracts.commands.community import (
     CommunityGroupData,
     CommunityLink,
@@ -298,6 +299,8 @@ __all__ = [
     "CallEndedData",
     "CallReceived",
     "CallReceivedData",
+    "CallReject",
+    "CallRejectData",
     "CardPreview",
     "ChangeData",
     "ChatMerged",

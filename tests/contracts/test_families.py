@@ -55,6 +55,19 @@ def test_a_union_has_all_models_of_its_families(
     package: ModuleType, tag: str, registered: list[type[BaseModel]]
 ) -> None:
     assert tagged(package, tag) == set(registered)
+
+
+@pytest.mark.parametrize(
+    ("package", "registered"),
+    [
+        (commands, [*COMMANDS.values(), *members(commands.Result, "kind").values()]),
+        (events, [*EVENTS.values()]),
+        (content, KINDS),
+    ],
+    ids=["commands", "events", "content"],
+)
+def test_a_family_is_in_a_union(package: ModuleType, registered: list[type[BaseModel]]) -> None:
+    """Of commands it may be that of what some return, or return what others do."""
     assert {model.__module__ for model in registered} == {
         module.__name__ for module in families(package)
     }

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gateway_contracts.commands.call import CallCommand
 from gateway_contracts.commands.community import CommunityCommand, CommunityResult
 from gateway_contracts.commands.contact import ContactCommand, ContactResult
 from gateway_contracts.commands.group import GroupCommand, GroupResult
@@ -33,7 +34,8 @@ Command = Annotated[
     | GroupCommand
     | CommunityCommand
     | MediaCommand
-    | UploadCommand,
+    | UploadCommand
+    | CallCommand,
     Field(discriminator="type"),
 ]
 """Every command of this version, told apart by `type`."""

@@ -32,7 +32,7 @@ class CallReceivedData(CallData):
 
 
 class CallReceived(SessionEventEnvelope):
-    """Somebody calls the account. The gateway cannot answer."""
+    """Somebody calls the account. `call.reject` refuses it; the gateway cannot answer."""
 
     type: Literal["wa.call.received.v1"] = "wa.call.received.v1"
     data: CallReceivedData

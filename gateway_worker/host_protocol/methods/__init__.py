@@ -4,6 +4,7 @@ Each family ends with the union of its methods and that of their answers. A meth
 is one class there; a family more is one more in `Call` and `Result`.
 """
 
+from gateway_worker.host_protocol.methods.calls import RejectCall
 from gateway_worker.host_protocol.methods.contacts import ContactAnswer, ContactCall
 from gateway_worker.host_protocol.methods.groups import GroupAnswer, GroupCall
 from gateway_worker.host_protocol.methods.media import MediaAnswer, MediaCall
@@ -13,7 +14,7 @@ from gateway_worker.host_protocol.methods.session import SessionAnswer, SessionC
 
 __all__ = ["Call", "Result"]
 
-Call = MessageCall | ContactCall | GroupCall | MediaCall | SessionCall
+Call = MessageCall | ContactCall | GroupCall | MediaCall | SessionCall | RejectCall
 """Every method."""
 
 Result = Done | MessageAnswer | ContactAnswer | GroupAnswer | MediaAnswer | SessionAnswer

@@ -5,8 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway_contracts import CallEndedData, CallReceivedData
+from gateway_worker.errors import InvalidCommandError
+from gateway_worker.host_protocol.methods.calls import RejectCall
+from gateway_worker.host_protocol.methods.method import Done
+from gateway_worker.sandbox.service.calls import CallState
 from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.arrivals import InboundNotice
+from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
@@ -74,3 +79,22 @@ async def test_a_call_that_came_meanwhile(stage: Stage) -> None:
     await account.resume()
     assert (await received(account, call.call_id)).caller.jid == f"{ben.number}@s.whatsapp.net"
     await ended(account, call.call_id)
+
+
+async def test_a_call_is_refused(stage: Stage, shop: Account) -> None:
+    """The phone hears which device has done it; a call that nobody knows is refused as well."""
+    ben = await stage.customer()
+    call = ben.call(shop.phone.number)
+    ringing = await received(shop, call.call_id)
+
+    for call_id in (call.call_id, "UNKNOWN"):
+        answer = await shop.host.request(RejectCall(call_id=call_id, caller=ringing.creator))
+        assert answer == Done()
+    await eventually(lambda: call.state is CallState.REJECTED)
+    assert call.rejected_by in shop.phone.companions
+
+
+async def test_a_caller_that_is_none(shop: Account) -> None:
+    """Nothing is asked of WhatsApp."""
+    with pytest.raises(InvalidCommandError):
+        await shop.host.request(RejectCall(call_id="C1", caller="nobody"))
