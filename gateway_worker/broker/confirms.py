@@ -11,8 +11,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
-from aio_pika import Message
 from aio_pika.exceptions import (
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
@@ -29,6 +29,7 @@ from gateway_worker.broker.failures import (
     is_of_caller,
     size_limit,
 )
+from gateway_worker.broker.publish_frames import Publication
 from gateway_worker.broker.reopening_channel import ReopeningChannel
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
@@ -117,7 +118,7 @@ class ConfirmingChannel:
         await self._reopening.stop()
 
     async def publish(
-        self, message: Message, *, exchange: str, routing_key: str, mandatory: bool = True
+        self, message: Publication, *, exchange: str, routing_key: str, mandatory: bool = True
     ) -> None:
         """Publish and return once the broker has confirmed.
 
@@ -137,9 +138,10 @@ class ConfirmingChannel:
         channel = self._usable()
 
         async def send(channel: Channel) -> None:
-            target = await channel.get_exchange(exchange, ensure=False)
-            await target.publish(
-                message, routing_key, mandatory=mandatory, timeout=self._timeout_seconds
+            await self._confirmed(
+                channel.publish(
+                    message, exchange=exchange, routing_key=routing_key, mandatory=mandatory
+                )
             )
 
         self._started[message_id] = time.monotonic()
@@ -159,6 +161,19 @@ class ConfirmingChannel:
             for waiter in self._waiting.pop(message_id, ()):
                 if not waiter.done():
                     waiter.set_result(None)
+
+    async def _confirmed(self, confirmation: "asyncio.Future[Any]") -> None:
+        """Wait for a confirm; raises `TimeoutError` if it does not come in time."""
+        loop = asyncio.get_running_loop()
+        expiry = loop.call_later(self._timeout_seconds, confirmation.cancel)
+        try:
+            await confirmation
+        except asyncio.CancelledError:
+            if is_cancelled() or loop.time() < expiry.when():
+                raise
+            raise TimeoutError from None
+        finally:
+            expiry.cancel()
 
     async def _send_alone(
         self, send: Callable[[Channel], Awaitable[None]], message_id: str, size_bytes: int

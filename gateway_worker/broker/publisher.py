@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from aio_pika import Message
 from aio_pika.abc import AbstractIncomingMessage
+from pamqp.commands import Basic
 
 from gateway_contracts import (
     CONTENT_TYPE,
@@ -68,6 +69,24 @@ class DeadLetter:
     queue: str
     attempts: int
     refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """An event of the outbox as it is published."""
+
+    body: bytes
+    properties: Basic.Properties
+
+    @property
+    def body_size(self) -> int:
+        """How many bytes it has."""
+        return len(self.body)
+
+    @property
+    def message_id(self) -> str | None:
+        """The event's id."""
+        return self.properties.message_id
 
 
 class Publisher:
@@ -216,18 +235,20 @@ class Publisher:
         except RefusedError as error:
             raise QueueFullError("the queue for the replay is full") from error
 
-    def _stored(self, row: OutboxRow, headers: Mapping[str, Any]) -> Message:
+    def _stored(self, row: OutboxRow, headers: Mapping[str, Any]) -> "StoredEvent":
         traced = {"traceparent": row.traceparent} if row.traceparent else {}
-        return Message(
-            row.body,
-            content_type=CONTENT_TYPE,
-            delivery_mode=PERSISTENT,
-            message_id=row.event_id,
-            correlation_id=row.correlation_id,
-            type=row.type,
-            timestamp=datetime.now(UTC),
-            app_id=self._source,
-            headers={**headers, **traced},
+        return StoredEvent(
+            body=row.body,
+            properties=Basic.Properties(
+                content_type=CONTENT_TYPE,
+                headers={**headers, **traced},
+                delivery_mode=PERSISTENT,
+                correlation_id=row.correlation_id,
+                message_id=row.event_id,
+                timestamp=datetime.now(UTC),
+                message_type=row.type,
+                app_id=self._source,
+            ),
         )
 
     async def publish_worker_event(self, message: WorkerEventEnvelope) -> None:

@@ -236,7 +236,7 @@ class Subscription:
         self._consumers += 1
         tag = f"{self._consumers:06}-{new_id()}"
 
-        async def on_message(message: AbstractIncomingMessage) -> None:
+        def on_message(message: AbstractIncomingMessage) -> None:
             # A late message of an abandoned channel would overtake what comes again.
             if self._channel is channel and not self._is_deaf:
                 self._prefetch.delivered(
@@ -253,8 +253,7 @@ class Subscription:
             f"set the prefetch of {self.queue}",
         )
         self._tag = tag
-        queue = await channel.get_queue(self.queue, ensure=False)
-        await self._ask(queue.consume(on_message, consumer_tag=tag), f"consume {self.queue}")
+        await self._ask(channel.consume(self.queue, on_message, tag=tag), f"consume {self.queue}")
         self._has_consumer = self._tag == tag
 
     def _hand_on(self, acks: AckWriter, message: AbstractIncomingMessage) -> None:

@@ -30,6 +30,14 @@ OTHER_PROTOCOL = b"AMQP"  # what a broker sends that speaks another version, in 
 BASIC_DELIVER = bytes((0, 60, 0, 60))
 PROPERTY_FLAGS = slice(12, 14)
 ASCII_END = 0x80
+_DELIVERY_MODE = 1 << 12
+_DELIVERY_MODES = frozenset(mode.value for mode in DeliveryMode)
+_PLAIN_FLAGS = (1 << 15, 1 << 14, _DELIVERY_MODE, 1 << 10, 1 << 9, 1 << 7, 1 << 5, 1 << 3)
+"""Type and encoding of the content, delivery mode, correlation, reply, id, type, sender: an octet
+and short texts, in the order in which they stand."""
+_PLAIN = sum(_PLAIN_FLAGS)
+READ_BYTES = 65_536
+"""How much is read at once: many small frames come together."""
 
 
 class FrameReader:
@@ -43,16 +51,21 @@ class FrameReader:
     def __init__(self, reader: asyncio.StreamReader, *, cutter: Cutter | None = None) -> None:
         self._reader = reader
         self._cutter = cutter
+        self._come = b""
+        self._at = 0  # where in it the next frame begins
         self._head = self._content = b""
         self._step = 0
 
     def at_eof(self) -> bool:
         """Tell whether everything was read."""
-        return self._reader.at_eof()
+        return self._at == len(self._come) and self._reader.at_eof()
 
     async def read(self, size: int = -1) -> bytes:
         """Read what there is."""
-        return await self._reader.read(size)
+        if self._at == len(self._come):
+            return await self._reader.read(size)
+        come, self._come, self._at = self._come[self._at :], b"", 0
+        return come
 
     async def readexactly(self, size: int) -> bytes:
         """Read a frame's type, then the rest of its head, then its content with the end mark."""
@@ -69,16 +82,27 @@ class FrameReader:
     async def _next(self) -> tuple[bytes, bytes]:
         """Return the next frame that is to be seen: its head, and its content with the end mark."""
         while True:
-            head = await self._reader.readexactly(FRAME_HEAD.size)
+            head = await self._take(FRAME_HEAD.size)
             if head.startswith(OTHER_PROTOCOL):
                 return head, b""
             kind, channel, length = FRAME_HEAD.unpack(head)
-            content = readable(kind, await self._reader.readexactly(length + 1))
+            content = readable(kind, await self._take(length + 1))
             shown = self._shown(kind, channel, content)
             if shown is content:
                 return head, content
             if shown is not None:
                 return FRAME_HEAD.pack(kind, channel, len(shown) - 1), shown
+
+    async def _take(self, size: int) -> bytes:
+        """Return the next bytes. Raises `IncompleteReadError` if there will not be so many."""
+        while (end := self._at + size) > len(self._come):
+            more = await self._reader.read(READ_BYTES)
+            self._come, self._at = self._come[self._at :] + more, 0
+            if not more:
+                raise asyncio.IncompleteReadError(self._come, size)
+        taken = self._come[self._at : end]
+        self._at = end
+        return taken
 
     def _shown(self, kind: int, channel: int, content: bytes) -> bytes | None:
         if self._cutter is None:
@@ -95,6 +119,8 @@ class FrameReader:
 def readable(frame_type: int, content: bytes) -> bytes:
     """Return a frame's content, of the same length, as something that can be decoded."""
     if frame_type == HEADER_FRAME:
+        if _is_plain(content):
+            return content
         try:
             header = ContentHeader()
             header.unmarshal(content[:-1])
@@ -105,6 +131,29 @@ def readable(frame_type: int, content: bytes) -> bytes:
     elif frame_type == METHOD_FRAME and content.startswith(BASIC_DELIVER):
         return _with_readable_key(content)
     return content
+
+
+def _is_plain(content: bytes) -> bool:
+    """Whether a header's frame has what nearly all have, and is quickly seen to be readable."""
+    flags = int.from_bytes(content[PROPERTY_FLAGS], "big")
+    if flags & ~_PLAIN:
+        return False
+    at, end = PROPERTY_FLAGS.stop, len(content) - 1
+    for flag in _PLAIN_FLAGS:
+        if not flags & flag:
+            continue
+        if at >= end:
+            return False
+        if flag == _DELIVERY_MODE:
+            if content[at] not in _DELIVERY_MODES:
+                return False
+            at += 1
+        else:
+            text = content[at + 1 : at + 1 + content[at]]
+            if not text.isascii():
+                return False
+            at += 1 + content[at]
+    return at == end
 
 
 def _check(properties: Basic.Properties) -> None:

@@ -11,8 +11,12 @@ do not offer stands here, each with its reason:
 - why a channel was closed, at the moment at which that makes a publication fail: by that alone the
   message that has closed it is told from those that had the bad luck to be there too;
 - that the broker has cancelled a consumer, of which aio-pika says nothing;
+- deliveries without a second task for each, which aio-pika starts for whoever consumes;
 - many acknowledgements in one write, by one task (`ack_writer`): aio-pika's `ack` waits for the
   socket each time, and for ever if the connection dies while its queue of frames is full;
+- many publications in one write, likewise: aio-pika's `publish` lets the next one of a channel
+  begin only when the one before is in the socket, and is by far the dearest thing that happens to
+  an event;
 - how channels and connections are opened and closed: for each channel that was opened aio-pika
   (10.2) leaves 4 KiB at the connection until that ends; whoever is cancelled while it closes a
   connection may wait for ever for the callback that tells of it; and whoever gives up waiting for
@@ -22,19 +26,23 @@ do not offer stands here, each with its reason:
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import aio_pika
-from aio_pika.abc import UnderlayChannel
+from aio_pika.abc import AbstractIncomingMessage, UnderlayChannel
 from aio_pika.exceptions import ChannelInvalidStateError, ConnectionClosed
+from aio_pika.message import IncomingMessage
 from aio_pika.tools import OneShotCallback
-from aiormq.abc import AbstractChannel, ChannelFrame, ExceptionType
+from aiormq.abc import AbstractChannel, ChannelFrame, DeliveredMessage, ExceptionType
+from aiormq.channel import Channel as ConfirmingUnderlay
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from aiormq.exceptions import ChannelAccessRefused
 from pamqp.base import Frame
 from yarl import URL
 
 from gateway_worker.broker.oversize import Cutter, Largest
+from gateway_worker.broker.publish_frames import Publication, publish_frames
 from gateway_worker.broker.tolerant_transport import FrameReader
 
 __all__ = ["Channel", "ChannelAccessRefused", "Connection"]
@@ -44,6 +52,8 @@ class Channel(aio_pika.Channel):
     """A channel that also says why it was closed, and that its consumer was cancelled."""
 
     _ending: "asyncio.Task[None] | None" = None
+    _writing: "asyncio.Task[None] | None" = None
+    _unwritten: list[bytes]
 
     async def close(self, exc: ExceptionType | None = None) -> None:
         """Close the channel; what waits on it fails with `exc`, or is cancelled.
@@ -52,6 +62,7 @@ class Channel(aio_pika.Channel):
         """
         if self._channel is None:
             return
+        self._stop_writing()
         if self._ending is None:
             # aiormq closes the channel of a request that is cancelled. If that request was to close
             # it, the broker is told so twice, and ends the connection for it (504).
@@ -81,6 +92,78 @@ class Channel(aio_pika.Channel):
             ChannelFrame.marshall(channel_number=below.number, frames=frames)
         )
 
+    async def consume(
+        self, queue: str, on_message: Callable[[AbstractIncomingMessage], None], *, tag: str
+    ) -> None:
+        """Have `on_message` called with what a queue hands out, in that order; raises as aio-pika.
+
+        Args:
+            queue: Its name.
+            on_message: Must not block.
+            tag: The consumer's.
+        """
+
+        async def deliver(delivered: DeliveredMessage) -> None:
+            on_message(IncomingMessage(delivered))
+
+        await self._below.basic_consume(queue, deliver, consumer_tag=tag)
+
+    def publish(
+        self, message: Publication, *, exchange: str, routing_key: str, mandatory: bool
+    ) -> "asyncio.Future[Any]":
+        """Publish a message, after those of the calls before; the future is done once confirmed.
+
+        What gathers before the connection's writer has its turn goes out in one piece. A message
+        that nobody waits for any more is published all the same.
+
+        Raises:
+            ChannelInvalidStateError: The channel is closed.
+            ValueError: Something of it cannot be written.
+            TypeError: Likewise.
+        """
+        below = cast("ConfirmingUnderlay", self._below)
+        if below.is_closed:
+            raise ChannelInvalidStateError("the channel is closed")
+        frames = publish_frames(
+            below.number,
+            message.body,
+            message.properties,
+            exchange=exchange,
+            routing_key=routing_key,
+            mandatory=mandatory,
+            most_bytes=below.max_content_size,
+        )
+        below.delivery_tag += 1
+        confirmation = below.create_future()
+        below.confirmations[below.delivery_tag] = confirmation
+        if mandatory and message.message_id:  # by this it is known when it comes back
+            below.message_id_delivery_tag[message.message_id] = below.delivery_tag
+            forget = partial(_forget, below, message.message_id, below.delivery_tag)
+            confirmation.add_done_callback(forget)
+        self._unwritten.append(frames)
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write(), name="broker:publications")
+        return confirmation
+
+    async def _write(self) -> None:
+        """Hand what gathers to the connection's writer, as fast as the socket takes it."""
+        below = self._below
+        while self._unwritten and not below.is_closed:
+            written = asyncio.get_running_loop().create_future()
+            payload, self._unwritten = b"".join(self._unwritten), []
+            await below.connection.write_queue.put(
+                ChannelFrame(payload=payload, should_close=False, drain_future=written)
+            )
+            await written
+        self._writing = None
+
+    def _stop_writing(self) -> None:
+        """Write nothing after the channel's end, for which the broker would end the connection."""
+        self._unwritten = []
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+
     async def _open(self) -> None:
         """Open, and have the channel alone tell of its end: it ends with its connection."""
         transport = self._connection.transport
@@ -89,8 +172,11 @@ class Channel(aio_pika.Channel):
         below = await transport.connection.channel(
             publisher_confirms=self.publisher_confirms, on_return_raises=self.on_return_raises
         )
+        self._unwritten = []
         tell = OneShotCallback(self._on_close)
-        below.closing.add_done_callback(tell)
+        closing = below.closing
+        closing.add_done_callback(tell)
+        closing.add_done_callback(lambda _closing: self._stop_writing())
         self._channel = UnderlayChannel(channel=below, close_callback=tell)
         await self._on_open()
 
@@ -98,6 +184,13 @@ class Channel(aio_pika.Channel):
     def _below(self) -> AbstractChannel:
         assert self._channel is not None, "the channel was not opened"
         return self._channel.channel
+
+
+def _forget(
+    below: ConfirmingUnderlay, message_id: str, tag: int, _done: "asyncio.Future[Any]"
+) -> None:
+    if below.message_id_delivery_tag.get(message_id) == tag:
+        del below.message_id_delivery_tag[message_id]
 
 
 class Connection(aio_pika.Connection):

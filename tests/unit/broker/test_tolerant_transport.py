@@ -180,3 +180,31 @@ async def test_a_broker_of_another_version_is_told_from_a_frame() -> None:
     reader = FrameReader(wire(b"AMQP\x00\x01\x00\x00"))
     assert await reader.readexactly(1) == b"A"
     assert (await reader.readexactly(6)).startswith(b"MQP")
+
+
+@pytest.mark.parametrize("at_once", [1, 6, 7, 8, 1000])
+async def test_frames_come_whole_however_they_are_cut_on_their_way(at_once: int) -> None:
+    """The end of the stream is told after the last of them."""
+    frames = message(1, "wa.commands", b"x" * 50)
+    data = b"".join(frames)
+    stream = asyncio.StreamReader()
+    reader = FrameReader(stream)
+
+    async def feed() -> None:
+        for at in range(0, len(data), at_once):
+            stream.feed_data(data[at : at + at_once])
+            await asyncio.sleep(0)
+        stream.feed_eof()
+
+    feeding = asyncio.create_task(feed())
+    read = []
+    for one in frames:
+        assert not reader.at_eof()
+        head = await reader.readexactly(1) + await reader.readexactly(FRAME_HEAD.size - 1)
+        read.append(head + await reader.readexactly(len(one) - len(head)))
+    await feeding
+
+    assert read == frames
+    assert reader.at_eof()
+    with pytest.raises(asyncio.IncompleteReadError):
+        await reader.readexactly(1)
