@@ -1,10 +1,15 @@
 """The pool of connections, opened once by the composition root and shared by every store."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NoReturn, Self
 
 import asyncpg
 import orjson
@@ -102,8 +107,7 @@ class Database:
                 await connection.invalidate()
                 raise
 
-    @asynccontextmanager
-    async def direct(self, doing: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
+    def direct(self, doing: str) -> "AbstractAsyncContextManager[asyncpg.Connection[Any]]":
         """Lend a connection of the pool as the driver has it; each statement is committed at once.
 
         For the hot path: SQLAlchemy's way of executing one statement takes ten times the CPU of the
@@ -112,18 +116,11 @@ class Database:
 
         Raises the same as `statement`.
         """
-        async with self._driver(doing) as driver:
-            if is_pooled(driver):
-                await driver.execute(self._connector.opening)
-                yield driver
-                await driver.execute("COMMIT")
-            else:
-                yield driver
+        return _Loan(self, doing, opening=self._opening_of_direct)
 
-    @asynccontextmanager
-    async def transaction(
+    def transaction(
         self, doing: str, *, lock_seconds: float | None = None
-    ) -> "AsyncIterator[asyncpg.Connection[Any]]":
+    ) -> "AbstractAsyncContextManager[asyncpg.Connection[Any]]":
         """Lend a connection as `direct` does, for one transaction that is committed at the end.
 
         Args:
@@ -135,25 +132,24 @@ class Database:
                 commit, it is not known whether the block's statements count.
             StatementRefusedError: A row can never be written; nothing is.
         """
-        async with self._driver(doing) as driver:
-            opening = self._connector.opening if is_pooled(driver) else "BEGIN"
-            if lock_seconds is not None:
-                patience = min(lock_seconds, self._settings.lock_timeout_seconds)
-                opening += f"; SET LOCAL lock_timeout = {patience * 1000:.0f}"
-            await driver.execute(opening)
-            yield driver
-            await driver.execute("COMMIT")
+        bounds = ""
+        if lock_seconds is not None:
+            patience = min(lock_seconds, self._settings.lock_timeout_seconds)
+            bounds = f"; SET LOCAL lock_timeout = {patience * 1000:.0f}"
 
-    @asynccontextmanager
-    async def _driver(self, doing: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
-        """Lend the driver's connection, which is closed by whatever fails in the block."""
-        async with self._lent(doing) as (_, driver):
-            try:
-                with translated(doing, is_lost=driver.is_closed):
-                    yield driver
-            except BaseException:
-                driver.terminate()
-                raise
+        def opening(driver: object) -> str:
+            return (self._connector.opening if is_pooled(driver) else "BEGIN") + bounds
+
+        return _Loan(self, doing, opening=opening)
+
+    def _opening_of_direct(self, driver: object) -> str | None:
+        return self._connector.opening if is_pooled(driver) else None
+
+    async def borrow(self, doing: str) -> AsyncConnection:
+        """Return a connection of the pool, for whoever closes it. Raises as `statement` does."""
+        assert self._engine is not None, "the database is not open"
+        with reaching(doing):
+            return await self._engine.connect()
 
     @asynccontextmanager
     async def _lent(
@@ -161,7 +157,7 @@ class Database:
     ) -> "AsyncIterator[tuple[AsyncConnection, asyncpg.Connection[Any]]]":
         """Lend a connection of the pool, and the driver's behind it."""
         assert self._engine is not None, "the database is not open"
-        with self._doubting(), translated(doing):  # of its way back into the pool
+        with self.doubting(), translated(doing):  # of its way back into the pool
             async with AsyncExitStack() as stack:
                 with reaching(doing):
                     connection = await stack.enter_async_context(self._engine.connect())
@@ -170,7 +166,7 @@ class Database:
                 yield connection, driver
 
     @contextmanager
-    def _doubting(self) -> Iterator[None]:
+    def doubting(self) -> Iterator[None]:
         """Find out anew what is in the way to the database if it answers as nothing there would."""
         try:
             yield
@@ -198,6 +194,63 @@ class Database:
         except (GatewayError, TimeoutError):
             return False
         return True
+
+
+class _Loan:
+    """The driver's connection for a block, by `async with`; see `Database.direct`.
+
+    No generator, and no context managers inside: this is done several times for each message.
+    """
+
+    __slots__ = ("_connection", "_database", "_doing", "_driver", "_is_open", "_opening")
+
+    def __init__(
+        self, database: Database, doing: str, *, opening: Callable[[object], str | None]
+    ) -> None:
+        self._database = database
+        self._doing = doing
+        self._opening = opening
+        self._driver: asyncpg.Connection[Any] | None = None
+        self._is_open = False
+
+    async def __aenter__(self) -> "asyncpg.Connection[Any]":
+        with self._database.doubting():
+            self._connection = await self._database.borrow(self._doing)
+        try:
+            raw = await self._connection.get_raw_connection()
+            driver: asyncpg.Connection[Any] | None = raw.driver_connection
+            assert driver is not None
+            self._driver = driver
+            if opening := self._opening(driver):
+                await driver.execute(opening)
+                self._is_open = True
+        except BaseException as error:  # noqa: BLE001 - it is raised again, as what it means
+            await self._fail(error)
+        return driver
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            await self._fail(error)
+        try:
+            if self._is_open and self._driver is not None:
+                await self._driver.execute("COMMIT")
+            await self._connection.close()
+        except BaseException as failure:  # noqa: BLE001 - likewise
+            await self._fail(failure)
+
+    async def _fail(self, error: BaseException) -> NoReturn:
+        """Close the driver's connection, give it back, and raise what an error means."""
+        is_lost = self._driver is not None and self._driver.is_closed()
+        if self._driver is not None:
+            self._driver.terminate()
+        with self._database.doubting(), translated(self._doing, is_lost=lambda: is_lost):
+            await self._connection.close()
+            raise error
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:

@@ -62,7 +62,7 @@ _MARKERS_PASSED = text("""
     )
     WHERE id = :id AND epoch = CAST(:epoch AS bigint) RETURNING id
 """)
-_ORPHANS = text(f"SELECT count(*) {ORPHANED}")
+_ORPHANS = f"SELECT count(*) {ORPHANED}"
 _STRANDED = text(f"""
     SELECT {COLUMNS} FROM sessions WHERE id IN ({STRANDED})
     ORDER BY id LIMIT CAST(:limit AS bigint)
@@ -210,8 +210,8 @@ class PostgresSessionStore:
 
     async def orphans(self) -> int:
         """Return how many sessions could be taken over now. Raises `DependencyError`."""
-        async with self._database.statement("counting orphaned sessions") as connection:
-            return int(await connection.scalar(_ORPHANS) or 0)
+        async with self._database.direct("counting orphaned sessions") as connection:
+            return int(await connection.fetchval(_ORPHANS))
 
     async def fair_share(self, worker_id: str) -> int:
         """Return how many orphans would make this worker as full as the others that take some.

@@ -47,7 +47,7 @@ _LEAVE = text("""
     UPDATE workers SET lease_expires_at = least(lease_expires_at, now())
     WHERE id = :id AND incarnation = :incarnation
 """)
-_LEFTOVERS = text(f"""
+_LEFTOVERS = f"""
     SELECT found.id FROM (
         SELECT marker ->> 'queue_of' AS id
         FROM sessions, jsonb_array_elements(pending) AS marker WHERE pending <> '[]'::jsonb
@@ -56,7 +56,7 @@ _LEFTOVERS = text(f"""
     ) AS found
     WHERE NOT EXISTS (SELECT FROM workers w WHERE w.id = found.id AND NOT ({ENDED}))
     ORDER BY found.id
-""")  # noqa: S608 - constant terms
+"""  # noqa: S608 - constant terms
 _FORGET_OLD = text("""
     DELETE FROM workers w WHERE w.lease_expires_at < now() - interval '1 day'
         AND NOT EXISTS (SELECT FROM sessions s WHERE s.worker_id = w.id)
@@ -163,8 +163,8 @@ class PostgresWorkerStore:
         Those that a pending marker names, and those gone for less than an hour, by their ids. While
         a database that has just started waits for renewals, nobody is. Raises `DependencyError`.
         """
-        async with self._database.statement("looking for dead workers") as connection:
-            return list(await connection.scalars(_LEFTOVERS))
+        async with self._database.direct("looking for dead workers") as connection:
+            return [worker_id for (worker_id,) in await connection.fetch(_LEFTOVERS)]
 
     async def forget_old(self) -> int:
         """Delete the rows of workers that are gone for a day and have nothing left; how many.
