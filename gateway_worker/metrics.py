@@ -207,6 +207,8 @@ class Metrics:
     log_lines_repeated: Counter
     build_info: Info
     _refreshers: list[Callable[[], None]] = field(default_factory=list)
+    _of_commands: dict[tuple[str, str], tuple[Counter, Histogram]] = field(default_factory=dict)
+    _of_events: dict[str, Counter] = field(default_factory=dict)
 
     def observe_command(self, command_type: str, outcome: str, seconds: float) -> None:
         """Count a command that has come to its end.
@@ -216,10 +218,16 @@ class Metrics:
             outcome: `succeeded`, `repeated` or an error code.
             seconds: From delivery to acknowledgement.
         """
-        short = _short(command_type)
-        kind = short if short in COMMAND_TYPES else OTHER
-        self.commands.labels(kind, outcome if outcome in OUTCOMES else OTHER).inc()
-        self.command_seconds.labels(kind).observe(seconds)
+        found = self._of_commands.get((command_type, outcome))
+        if found is None:
+            short = _short(command_type)
+            kind = short if short in COMMAND_TYPES else OTHER
+            known = outcome if outcome in OUTCOMES else OTHER
+            found = self.commands.labels(kind, known), self.command_seconds.labels(kind)
+            if OTHER not in {kind, known}:
+                self._of_commands[command_type, outcome] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def observe_file(self, kind: str, step: str, outcome: str, seconds: float) -> None:
         """Count a step on the way of a file to send; see `outgoing_files`."""
@@ -232,8 +240,13 @@ class Metrics:
 
     def count_event(self, event_type: str) -> None:
         """Count an event that the broker has confirmed; takes its type as on the wire."""
-        short = _short(event_type)
-        self.events.labels(short if short in EVENT_TYPES else OTHER).inc()
+        found = self._of_events.get(event_type)
+        if found is None:
+            short = _short(event_type)
+            found = self.events.labels(short if short in EVENT_TYPES else OTHER)
+            if short in EVENT_TYPES:
+                self._of_events[event_type] = found
+        found.inc()
 
     def count_pruned(self, table: str, rows: int) -> None:
         """Count rows that were deleted because of their age."""

@@ -7,8 +7,10 @@ backend may well set anew when it publishes a command again.
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import orjson
@@ -19,6 +21,7 @@ from gateway_contracts import Command
 _TAGS = frozenset({"kind", "method"})
 """Which kind of a thing it is: it counts though it is the default of its class."""
 _DIGEST_BYTES = 16
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def fingerprint(command: Command) -> str:
@@ -30,13 +33,17 @@ def fingerprint(command: Command) -> str:
 
 def _canonical(value: Any) -> Any:
     """Return a value of plain JSON; what a model has by default is left out."""
+    return value if type(value) in _PLAIN else _made_plain(value)
+
+
+def _made_plain(value: Any) -> Any:
     match value:
         case BaseModel():
-            fields = type(value).model_fields
+            defaults = _defaults(type(value))
             return {
                 name: _canonical(part)
                 for name, part in value
-                if name in _TAGS or part != fields[name].get_default(call_default_factory=True)
+                if name in _TAGS or part != defaults[name]
             }
         case Enum():
             return value.value
@@ -48,3 +55,11 @@ def _canonical(value: Any) -> Any:
             return [_canonical(part) for part in value]
         case _:
             return value
+
+
+@cache
+def _defaults(model: type[BaseModel]) -> Mapping[str, Any]:
+    return {
+        name: field.get_default(call_default_factory=True)
+        for name, field in model.model_fields.items()
+    }

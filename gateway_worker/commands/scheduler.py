@@ -20,7 +20,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import Enum, IntEnum, StrEnum
 from typing import Generic, TypeVar
 
 import structlog
@@ -29,7 +29,7 @@ Item = TypeVar("Item")
 log = structlog.get_logger(__name__)
 
 
-class Lane(Enum):
+class Lane(StrEnum):
     """What an item is to the others of its session."""
 
     SENDS = "sends"
@@ -43,7 +43,7 @@ class Lane(Enum):
     """Waits for nothing, not even for its own kind."""
 
 
-_AFTER_LIFECYCLE = tuple(lane for lane in Lane if lane is not Lane.LIFECYCLE)
+_LIFECYCLE_FIRST = (Lane.LIFECYCLE, *(lane for lane in Lane if lane is not Lane.LIFECYCLE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ class _Session(Generic[Item]):
         return sum(
             len(self.queued[lane]) + len(begun)
             for lane, begun in self.begun.items()
-            if any(ticket.phase is Phase.WAITING for ticket in begun)
+            if begun and any(ticket.phase is Phase.WAITING for ticket in begun)
         )
 
     def is_running(self, lane: Lane) -> bool:
@@ -376,13 +376,12 @@ class Scheduler(Generic[Item]):
         session = self._sessions.get(key)
         if session is None:
             return
-        for ticket in _ready(session, Lane.LIFECYCLE):
-            self._continue(session, ticket)
-        self._start_all(key, session, Lane.LIFECYCLE)
-        for lane in _AFTER_LIFECYCLE:
-            for ticket in _ready(session, lane):
-                self._continue(session, ticket)
-            self._start_all(key, session, lane)
+        for lane in _LIFECYCLE_FIRST:
+            if begun := session.begun[lane]:
+                for ticket in _ready(begun):
+                    self._continue(session, ticket)
+            if session.queued[lane]:
+                self._start_all(key, session, lane)
         self._tidy(key)
 
     @staticmethod
@@ -441,5 +440,5 @@ def _lets_other_orders_pass(ticket: Ticket[Item]) -> bool:
     return ticket.phase is Phase.WAITING and ticket.passing is Passing.OTHER_ORDERS
 
 
-def _ready(session: _Session[Item], lane: Lane) -> list[Ticket[Item]]:
-    return [ticket for ticket in session.begun[lane] if ticket.phase is Phase.READY]
+def _ready(begun: list[Ticket[Item]]) -> list[Ticket[Item]]:
+    return [ticket for ticket in begun if ticket.phase is Phase.READY]

@@ -11,6 +11,10 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
+MEMORY_SECONDS = 30.0
+"""How old the figures of memory may be while the processes are the same: for them the kernel walks
+through all pages of each."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
@@ -35,6 +39,7 @@ class ResourceMeter:
     Args:
         host_pids: Returns the pids of the zygote and the hosts.
         pss_bytes: Returns the proportional memory of a process; None if it is gone.
+        memory_seconds: How old the figures of memory may be.
     """
 
     def __init__(
@@ -42,9 +47,13 @@ class ResourceMeter:
         *,
         host_pids: Callable[[], Sequence[int]],
         pss_bytes: Callable[[int], int | None],
+        memory_seconds: float = MEMORY_SECONDS,
     ) -> None:
         self._host_pids = host_pids
         self._pss_bytes = pss_bytes
+        self._memory_seconds = memory_seconds
+        self._memory_due = 0.0
+        self._memory_of: Sequence[int] = ()
         self._worker = psutil.Process()
         # One of its own: in the common one it would wait behind files that are copied.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="resources")
@@ -66,10 +75,16 @@ class ResourceMeter:
         return self.last
 
     def _measure(self, pids: Sequence[int]) -> Usage:
-        memory = [self._pss_bytes(pid) or 0 for pid in pids]
+        hosts_pss_bytes = self.last.hosts_pss_bytes
+        now = time.monotonic()
+        if now >= self._memory_due or pids != self._memory_of:
+            hosts_pss_bytes = sum(self._pss_bytes(pid) or 0 for pid in pids)
+            # What has told nothing so far will by the next time.
+            self._memory_due = now + (self._memory_seconds if hosts_pss_bytes else 0.0)
+            self._memory_of = pids
         return Usage(
             worker_rss_bytes=self._worker.memory_info().rss,
-            hosts_pss_bytes=sum(memory),
+            hosts_pss_bytes=hosts_pss_bytes,
             hosts=max(0, len(pids) - 1),
             cpu_percent=self._cpu_percent((self._worker.pid, *pids)),
         )

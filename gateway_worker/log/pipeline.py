@@ -224,10 +224,10 @@ def configure_logging(
         logger: EventLogger, method: str, event: EventDict
     ) -> tuple[tuple[dict[str, Any]], dict[str, Any]]:
         _tell_repetitions(sinks, throttle, constant)
-        whole = {**_head(method, logger.name), **event}
+        whole = {**_named(method, logger.name), **event}
         if not throttle.admits(whole):
             raise structlog.DropEvent
-        return (redact(_with_exception({**whole, **constant})),), {}
+        return (redact(_with_exception({**whole, **constant}), safe={"timestamp": _now()}),), {}
 
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, finish],
@@ -282,8 +282,15 @@ def to_json(fields: dict[str, Any]) -> str:
 
 
 def _head(level: str, name: str) -> dict[str, Any]:
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return {"timestamp": now, "level": level, "event": "", "logger": name}
+    return {"timestamp": _now(), **_named(level, name)}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _named(level: str, name: str) -> dict[str, Any]:
+    return {"level": level, "event": "", "logger": name}
 
 
 def _severity(record: logging.LogRecord) -> int:

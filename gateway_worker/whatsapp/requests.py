@@ -68,15 +68,17 @@ class PendingRequests:
         most = call.timeout_seconds or self._timeout_seconds
         seconds = most if seconds is None else min(most, seconds)
         reserve = min(CANCEL_SECONDS, seconds / 2)
+        loop = asyncio.get_running_loop()
+        timers: list[asyncio.TimerHandle] = []
+
+        def give_up() -> None:
+            timers.append(loop.call_later(reserve, _fail, future, call))
+            self._send(Cancel(request=number))
+
+        timers.append(loop.call_later(seconds - reserve, give_up))
         try:
             self._send(Request(request=number, call=cast("Call", call), command_id=command_id))
-            done, _ = await asyncio.wait((future,), timeout=seconds - reserve)
-            if not done:
-                self._send(Cancel(request=number))
-                done, _ = await asyncio.wait((future,), timeout=reserve)
-            if not done:
-                raise _late(call)
-            return future.result()
+            return await future
         except asyncio.CancelledError:
             if call.when_late is WhenLate.LEAVE:  # those after it must not wait for nobody's answer
                 self._send(Cancel(request=number))
@@ -86,6 +88,8 @@ class PendingRequests:
                 "the message cannot be sent as it is", pointer="/data/content"
             ) from error
         finally:
+            for timer in timers:
+                timer.cancel()
             self._futures.pop(number, None)
 
     def on_response(self, response: Response) -> None:
@@ -108,6 +112,11 @@ class PendingRequests:
         for future in self._futures.values():
             if not future.done():
                 future.set_exception(HostGoneError("the session's process ended meanwhile"))
+
+
+def _fail(future: "asyncio.Future[Result]", call: Method[R]) -> None:
+    if not future.done():
+        future.set_exception(_late(call))
 
 
 def _late(call: Method[R]) -> GatewayError:

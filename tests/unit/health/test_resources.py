@@ -28,6 +28,26 @@ async def test_the_worker_and_its_processes_are_added_up() -> None:
     assert meter.last == usage
 
 
+async def test_memory_is_not_measured_each_time() -> None:
+    """To measure it costs the kernel more than the rest; but other processes are another sum."""
+    memory = {11: 1_000, 12: 20}
+    asked: list[int] = []
+
+    def pss_bytes(pid: int) -> int:
+        asked.append(pid)
+        return memory[pid]
+
+    meter = ResourceMeter(host_pids=lambda: tuple(memory), pss_bytes=pss_bytes)
+    first = await meter.measure()
+    memory[12] = 30
+    second = await meter.measure()
+    memory[13] = 5
+    third = await meter.measure()
+
+    assert [one.hosts_pss_bytes for one in (first, second, third)] == [1_020, 1_020, 1_035]
+    assert asked == [11, 12, 11, 12, 13]
+
+
 async def test_a_process_that_has_just_ended_counts_as_nothing() -> None:
     """Hosts come and go while they are being measured."""
     ended = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
