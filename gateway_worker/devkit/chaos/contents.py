@@ -1,7 +1,8 @@
-"""What traffic writes: mostly texts, and some of everything else that can be told apart again.
+"""What phones write, and what all that the traffic writes can be told by at a phone.
 
 Each content has a label of its own, which the receiving phone shows: as its text, its caption, its
-place's name. Sounds and stickers show none, so only phones send them.
+place's name. Sounds and stickers are known by their hash, reactions and deletions by what they are
+about. What the backend writes is in `habits`.
 """
 
 import hashlib
@@ -12,17 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway_contracts import (
-    ContactCardToSend,
-    ContactToSend,
-    DocumentToSend,
-    ImageToSend,
-    LocationToSend,
-    MessageSendData,
-    ObjectSource,
-    PollToSend,
-    TextToSend,
-)
+from gateway_worker.devkit.chaos.labelled_files import LabelledFiles
 from gateway_worker.devkit.services import ObjectStore
 from gateway_worker.sandbox.control.client import SandboxClient
 from gateway_worker.sandbox.control.models import MessageView, NewContent, NewMedia
@@ -37,10 +28,10 @@ WRAPPED_SHARE: Final = 0.2
 SMALLEST_BYTES, LARGEST_BYTES = 200, 30_000
 EPHEMERAL_SECONDS: Final = 86_400
 VCARD: Final = "BEGIN:VCARD\nVERSION:3.0\nFN:Chaos\nEND:VCARD"
-OPTIONS: Final = ("yes", "no")
 
 PICTURE_KEY, DOCUMENT_KEY = "shared/chaos/picture.png", "shared/chaos/document.txt"
 _FLAWS: Final = (Flaw.FILE_SHA256, Flaw.FILE_ENC_SHA256, Flaw.MEDIA_KEY, Flaw.DIRECT_PATH)
+REACTION, REVOKE = "reaction", "revoke"
 _NAMED: Final = {
     "location": ("locationMessage", "name"),
     "contact": ("contactMessage", "displayName"),
@@ -63,8 +54,6 @@ def _picture() -> bytes:
 FILES: Final = {PICTURE_KEY: _picture(), DOCUMENT_KEY: b"Nothing is lost.\n" * 100}
 """What the backend has in the gateway's bucket."""
 HASHES: Final = frozenset(hashlib.sha256(data).hexdigest() for data in FILES.values())
-
-ToSend = TextToSend | ImageToSend | DocumentToSend | LocationToSend | ContactToSend | PollToSend
 
 
 async def put_files(store: ObjectStore) -> None:
@@ -107,33 +96,23 @@ def settings_of(store: ObjectStore) -> ObjectsSettings:
     )
 
 
-# --- from the backend
+# --- at the phones
 
 
-def draw_to_send(label: str, dice: random.Random) -> ToSend:
-    """Draw what is sent under a label."""
-    if dice.random() < TEXT_SHARE:
-        return TextToSend(text=label)
-    card = ContactCardToSend(display_name=label, vcard=VCARD)
-    choices: tuple[ToSend, ...] = (
-        ImageToSend(media=ObjectSource(key=PICTURE_KEY), caption=label),
-        DocumentToSend(media=ObjectSource(key=DOCUMENT_KEY), file_name="a.txt", caption=label),
-        LocationToSend(latitude=52.5, longitude=13.4, place=label),
-        ContactToSend(cards=(card,)),
-        PollToSend(question=label, options=OPTIONS),
-    )
-    return dice.choice(choices)
-
-
-def message_data(to: str, label: str, dice: random.Random) -> MessageSendData:
-    """Draw a command's data."""
-    return MessageSendData(to=to, content=draw_to_send(label, dice))
-
-
-async def label_of(phones: SandboxClient, number: str, message: MessageView) -> str:
+async def label_of(
+    phones: SandboxClient, files: LabelledFiles, number: str, message: MessageView
+) -> str:
     """Return the label of a message at a phone."""
-    if message.text or message.kind not in _NAMED:
+    if message.kind == REACTION:
+        return reaction_label(message.target_id or "", message.text)
+    if message.kind == REVOKE:
+        return revoke_label(message.target_id or "")
+    if message.text:
         return message.text
+    if message.media is not None:
+        return files.label(message.media.sha256)
+    if message.kind not in _NAMED:
+        return ""
     field, name = _NAMED[message.kind]
     content = (await phones.content(number, message.message_id)).content
     found: dict[str, Any] = next(
@@ -142,10 +121,23 @@ async def label_of(phones: SandboxClient, number: str, message: MessageView) -> 
     return str(found.get(name, ""))
 
 
-def is_damaged(message: MessageView) -> bool:
+def reaction_label(message_id: str, emoji: str) -> str:
+    """Return the label of a reaction."""
+    return f"reaction {message_id} {emoji}"
+
+
+def revoke_label(message_id: str) -> str:
+    """Return the label of a deletion."""
+    return f"revoke {message_id}"
+
+
+def is_damaged(files: LabelledFiles, message: MessageView) -> bool:
     """Tell whether a phone has a message whose file is not the one that was sent."""
     media = message.media
-    return media is not None and not (media.is_checked and media.sha256 in HASHES)
+    if media is None:
+        return False
+    is_ours = media.sha256 in HASHES or files.label(media.sha256) != ""
+    return not (media.is_checked and is_ours)
 
 
 # --- from the phones

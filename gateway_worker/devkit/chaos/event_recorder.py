@@ -26,6 +26,7 @@ from gateway_contracts import (
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.chaos.contents import is_damaged, label_of
 from gateway_worker.devkit.chaos.history import EventSeen, Kind, SeenByPhone
+from gateway_worker.devkit.chaos.labelled_files import LabelledFiles
 from gateway_worker.devkit.received import ReceivedEvent
 from gateway_worker.sandbox.control.client import SandboxClient
 from gateway_worker.sandbox.control.models import Poll
@@ -55,12 +56,20 @@ class EventRecorder:
     """What has been seen so far.
 
     Args:
+        files: What is sent and has no text.
         path: Gets a JSON line for each event, without texts; for whoever looks into a failed run.
     """
 
     def __init__(
-        self, *, backend: Backend, phones: SandboxClient, setups: Sequence[SessionSetup], path: Path
+        self,
+        *,
+        backend: Backend,
+        phones: SandboxClient,
+        setups: Sequence[SessionSetup],
+        files: LabelledFiles,
+        path: Path,
     ) -> None:
+        self._files = files
         self._backend = backend
         self._phones = phones
         self._setups = tuple(setups)
@@ -142,10 +151,11 @@ class EventRecorder:
             seen = SeenByPhone(
                 session_id=setup.session_id,
                 message_id=message.message_id,
-                text=await label_of(self._phones, setup.reader, message),
+                text=await label_of(self._phones, self._files, setup.reader, message),
                 at=message.received_at.timestamp(),
                 asked_again=message.asked_again > 0,
-                damaged=is_damaged(message),
+                damaged=is_damaged(self._files, message),
+                about=message.target_id or "",
             )
             self.seen_by_phones.append(seen)
 

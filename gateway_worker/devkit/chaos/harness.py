@@ -20,6 +20,7 @@ from gateway_worker.devkit.chaos.contents import put_files
 from gateway_worker.devkit.chaos.event_recorder import EventRecorder, SessionSetup
 from gateway_worker.devkit.chaos.fleet import Fleet, ManagedWorker
 from gateway_worker.devkit.chaos.journal import Journal
+from gateway_worker.devkit.chaos.labelled_files import LabelledFiles, open_labelled_files
 from gateway_worker.devkit.chaos.options import Options
 from gateway_worker.devkit.chaos.output import Output
 from gateway_worker.devkit.chaos.service_faults import Links
@@ -27,6 +28,7 @@ from gateway_worker.devkit.harness import BackendOptions, Gateway, open_gateway
 from gateway_worker.devkit.proxy import TcpProxy
 from gateway_worker.devkit.sandbox_process import SandboxProcess
 from gateway_worker.devkit.services import LaunchOptions, RunningServices, local_services
+from gateway_worker.devkit.services.loopback import LOOPBACK
 
 Announce = Callable[[str], None]
 
@@ -64,6 +66,7 @@ class ChaosHarness:
     fleet: Fleet
     backend: Backend
     setups: tuple[SessionSetup, ...]
+    files: LabelledFiles
     recorder: EventRecorder
     journal: Journal
 
@@ -83,6 +86,7 @@ async def open_harness(
         place = stack.enter_context(_service_directory(directory))
         services = await stack.enter_async_context(local_services(_launch(place, announce)))
         await put_files(services.s3.settings)
+        files = await stack.enter_async_context(open_labelled_files())
         sandbox = await stack.enter_async_context(SandboxProcess.start(directory / "sandbox"))
         direct = {**services.addresses.environment(), **sandbox.worker_env}
         names = [f"{NAME}-{place}" for place in range(options.plan.workers)]
@@ -101,7 +105,11 @@ async def open_harness(
         backend = gateway.backend
         setup = _setups(options.plan.sessions)
         recorder = EventRecorder(
-            backend=backend, phones=sandbox.client, setups=setup, path=directory / "events.jsonl"
+            backend=backend,
+            phones=sandbox.client,
+            setups=setup,
+            files=files,
+            path=directory / "events.jsonl",
         )
         stack.callback(recorder.close)
         workers = _managed(stack, gateway, directory, journal)
@@ -116,6 +124,7 @@ async def open_harness(
             fleet=fleet,
             backend=backend,
             setups=setup,
+            files=files,
             recorder=recorder,
             journal=journal,
         )
@@ -153,6 +162,7 @@ def _settings(options: Options) -> dict[str, str]:
         "SNAPSHOT_KEYS": f"{NAME}:{base64.b64encode(secrets.token_bytes(32)).decode()}",
         "LEASE_SECONDS": f"{options.plan.lease_seconds:g}",
         "CAPACITY": str(options.plan.sessions),
+        "MEDIA_URL_PRIVATE_HOSTS": f"http://{LOOPBACK}",
     }
 
 

@@ -26,8 +26,10 @@ class PublishedCommand:
 
     Attributes:
         place: Its place among all commands of its session; publication follows it.
-        text: What it was to send; empty for other commands.
+        text: The label of what it was to send; empty for other commands.
         at: When its publication began.
+        content: The kind of what it was to send.
+        about: The message that it was to change or react to, if it was to do that.
     """
 
     command_id: str
@@ -36,6 +38,8 @@ class PublishedCommand:
     place: int
     text: str
     at: float
+    content: str = ""
+    about: str = ""
 
 
 class Kind(enum.StrEnum):
@@ -101,6 +105,7 @@ class SeenByPhone:
         text: The label that it was sent under.
         asked_again: The phone could not read it at first and asked for it again.
         damaged: It has a file, and that is not the one that was sent.
+        about: The message that it changes or reacts to, if it does.
     """
 
     session_id: str
@@ -109,6 +114,7 @@ class SeenByPhone:
     at: float
     asked_again: bool = False
     damaged: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
             "issued": commands.published,
             "succeeded": commands.succeeded,
             "failed": dict(commands.failed),
+            "contents": dict(sorted(commands.contents.items())),
             "lost": verdict.count(Breach.COMMAND_LOST),
             "doubled": verdict.count(Breach.COMMAND_DOUBLED),
             "contradicted": verdict.count(Breach.COMMAND_CONTRADICTED),
@@ -131,6 +132,7 @@ def table(result: dict[str, Any]) -> Iterator[str]:
     for name, value in rows:
         yield f"{name:<38} {value}"
     yield "─" * 70
+    yield f"sent: {_counts(commands['contents'])}"
     yield f"faults: {_counts(result['faults_by_kind'])}"
     yield from _offenders(result["offenders"])
     yield "passed" if result["passed"] else f"FAILED: {len(result['offenders'])} offences"

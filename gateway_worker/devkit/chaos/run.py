@@ -41,6 +41,7 @@ async def play(
             backend=harness.backend,
             phones=harness.sandbox.client,
             setups=harness.setups,
+            files=harness.files,
             rate=options.rate,
             seed=options.plan.seed,
         )

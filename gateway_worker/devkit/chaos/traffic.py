@@ -23,9 +23,11 @@ from gateway_contracts import (
     new_id,
 )
 from gateway_worker.devkit.backend import Backend
-from gateway_worker.devkit.chaos.contents import message_data, write
+from gateway_worker.devkit.chaos.contents import write
 from gateway_worker.devkit.chaos.event_recorder import SessionSetup
+from gateway_worker.devkit.chaos.habits import Drawn, Habits, OwnTexts
 from gateway_worker.devkit.chaos.history import PublishedCommand, Purpose
+from gateway_worker.devkit.chaos.labelled_files import LabelledFiles
 from gateway_worker.sandbox.control.client import SandboxClient
 
 log = structlog.get_logger(__name__)
@@ -62,6 +64,7 @@ class Traffic:
     """Writes as a backend and as the phones, until it is told to stop.
 
     Args:
+        files: What it sends and has no text.
         rate: Messages per second and session, each way.
         seed: Of the pauses and bursts.
     """
@@ -72,10 +75,14 @@ class Traffic:
         backend: Backend,
         phones: SandboxClient,
         setups: Sequence[SessionSetup],
+        files: LabelledFiles,
         rate: float,
         seed: int,
     ) -> None:
         self._backend = backend
+        self._files = files
+        self._texts = OwnTexts()
+        backend.on_arrival(self._texts.on_arrival)
         self._phones = phones
         self._setups = tuple(setups)
         self._pause_seconds = 1.0 / rate
@@ -114,10 +121,11 @@ class Traffic:
         setup = next(one for one in self._setups if one.session_id == session_id)
         command_id = new_id()
         text = f"out {session_id} {command_id}"
+        drawn = Drawn(content=TextToSend(text=text), label=text)
         command = self._command(
-            command_id, session_id, MessageSendData(to=setup.reader, content=TextToSend(text=text))
+            command_id, session_id, MessageSendData(to=setup.reader, content=drawn.content)
         )
-        await self._issue(command, Purpose.SEND, text, headers)
+        await self._issue(command, Purpose.SEND, drawn, headers)
         return command_id
 
     def recent_sends(self) -> list[MessageSend]:
@@ -134,15 +142,22 @@ class Traffic:
 
     async def _send_all(self, setup: SessionSetup) -> None:
         dice = self._dice(setup, "sends")
-        contents = self._dice(setup, "contents")
+        habits = Habits(
+            session_id=setup.session_id,
+            files=self._files,
+            texts=self._texts,
+            dice=self._dice(setup, "contents"),
+        )
         count = 0
         while not await self._pause(dice):
             for _ in range(BURST if dice.random() < BURST_SHARE else 1):
-                text = f"out {setup.session_id} {count}"
+                drawn = habits.draw(f"out {setup.session_id} {count}")
                 count += 1
-                data = message_data(setup.reader, text, contents)
+                data = MessageSendData(to=setup.reader, content=drawn.content)
                 command = self._command(new_id(), setup.session_id, data)
-                await self._issue(command, Purpose.SEND, text)
+                if isinstance(drawn.content, TextToSend):
+                    self._texts.expect(command.id)
+                await self._issue(command, Purpose.SEND, drawn)
                 if dice.random() < DUPLICATE_SHARE:
                     self._repeat_later(command, dice)
 
@@ -188,7 +203,7 @@ class Traffic:
         self,
         command: CommandEnvelope,
         purpose: Purpose,
-        text: str = "",
+        drawn: Drawn | None = None,
         headers: Mapping[str, Any] | None = None,
     ) -> None:
         """Publish a command behind all earlier ones of its session, however long that takes."""
@@ -201,7 +216,9 @@ class Traffic:
                     session_id=command.subject,
                     purpose=purpose,
                     place=place,
-                    text=text,
+                    text="" if drawn is None else drawn.label,
+                    about="" if drawn is None else drawn.about,
+                    content="" if drawn is None else drawn.content.kind,
                     at=time.time(),
                 )
             )

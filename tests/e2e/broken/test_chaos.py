@@ -22,6 +22,10 @@ OPTIONS = Options(
 )
 
 
+CHANGES = {"edit", "reaction", "revoke"}
+WITHOUT_TEXT = {"audio", "voice", "sticker"}
+
+
 def injection(at_seconds: float, kind: str, **more: Any) -> Injection:
     """Return a fault of the plan."""
     values: dict[str, Any] = {
@@ -88,6 +92,8 @@ async def test_nothing_is_lost_doubled_or_reordered(tmp_path: Path) -> None:
     assert len(verdict.handover.seconds) > 0, report
     assert verdict.inbound.delivered > 0
     assert verdict.files.ready > 0, report
+    assert CHANGES & set(verdict.commands.contents), report
+    assert WITHOUT_TEXT & set(verdict.commands.contents), report
     checks = {one.command_id for one in history.published if one.purpose is Purpose.CHECK}
     answered = {
         told.command_id for told in history.events_seen if told.kind is Kind.SUCCEEDED

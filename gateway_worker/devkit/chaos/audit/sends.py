@@ -70,7 +70,16 @@ def judge_commands(history: History) -> Commands:
             for one in uncertain
             if causes[one.command_id]
         ),
-        offences=(*offences, *_unasked(history.published, history.seen_by_phones)),
+        contents=Counter(
+            one.content
+            for one in history.published
+            if one.content and _succeeded(ends[one.command_id])
+        ),
+        offences=(
+            *offences,
+            *_unasked(history.published, history.seen_by_phones),
+            *_astray(history.published, history.seen_by_phones),
+        ),
     )
 
 
@@ -127,6 +136,21 @@ def _unasked(issued: Iterable[PublishedCommand], shown: Iterable[SeenByPhone]) -
     ]
 
 
+def _astray(issued: Iterable[PublishedCommand], shown: Iterable[SeenByPhone]) -> Iterable[Offence]:
+    """Name what changes another message than it was to."""
+    targets = {one.text: one.about for one in issued}
+    return [
+        Offence(
+            breach=Breach.COMMAND_CONTRADICTED,
+            session_id=message.session_id,
+            identity=message.message_id,
+            detail=f"about {message.about or 'no message'}, not {targets[message.text] or 'any'}",
+        )
+        for message in shown
+        if targets.get(message.text, message.about) != message.about
+    ]
+
+
 def _cause(one: PublishedCommand, end: EventSeen | None, impacts: dict[str, list[Impact]]) -> str:
     """Return what hit the session's host between a command's publication and its outcome.
 
@@ -162,6 +186,10 @@ def _first(outcomes: Sequence[EventSeen]) -> EventSeen | None:
 
 def _message_id(end: EventSeen | None) -> str:
     return "" if end is None else end.message_id
+
+
+def _succeeded(end: EventSeen | None) -> bool:
+    return end is not None and end.kind is Kind.SUCCEEDED
 
 
 def _is_uncertain(end: EventSeen | None) -> bool:

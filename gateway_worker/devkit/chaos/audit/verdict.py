@@ -81,6 +81,7 @@ class Commands:
         arrived: Uncertain ones whose message the phone shows.
         unanswered: Of the uncertain ones those that had been handed over when WhatsApp's answers
             were held back: how many there are says nothing about the gateway.
+        contents: What was sent, by kind.
     """
 
     published: int
@@ -92,6 +93,7 @@ class Commands:
     resolved: int
     arrived: int
     unanswered: int
+    contents: Mapping[str, int]
     offences: tuple[Offence, ...]
 
 

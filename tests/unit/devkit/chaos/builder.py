@@ -77,9 +77,9 @@ class Story:
         """Let the session change its state."""
         return self.tell(kind=Kind.STATUS, state=state, reason=reason, worker=worker)
 
-    def send(self, command_id: str) -> None:
-        """Issue a send."""
-        self._issue(command_id, Purpose.SEND, f"text of {command_id}")
+    def send(self, command_id: str, *, about: str = "") -> None:
+        """Issue a send, maybe of what changes another message."""
+        self._issue(command_id, Purpose.SEND, f"text of {command_id}", about)
 
     def migrate(self, command_id: str) -> None:
         """Ask for the session to move."""
@@ -89,7 +89,7 @@ class Story:
         """Ask about numbers."""
         self._issue(command_id, Purpose.CHECK, "")
 
-    def _issue(self, command_id: str, purpose: Purpose, text: str) -> None:
+    def _issue(self, command_id: str, purpose: Purpose, text: str, about: str = "") -> None:
         self.now += 1
         self.published.append(
             PublishedCommand(
@@ -98,6 +98,7 @@ class Story:
                 purpose=purpose,
                 place=len(self.published),
                 text=text,
+                about=about,
                 at=self.now,
             )
         )
@@ -109,6 +110,7 @@ class Story:
         *,
         asked_again: bool = False,
         damaged: bool = False,
+        about: str = "",
     ) -> None:
         """Let a send's message appear at the phone."""
         self.seen_by_phones.append(
@@ -119,6 +121,7 @@ class Story:
                 at=self.now,
                 asked_again=asked_again,
                 damaged=damaged,
+                about=about,
             )
         )
 

@@ -253,3 +253,18 @@ def test_a_question_is_never_uncertain() -> None:
     story.fail("q0", "uncertain")
 
     assert breaches(story) == [Breach.COMMAND_CONTRADICTED]
+
+
+def test_a_change_of_another_message_is_an_offence() -> None:
+    """And so is one that the phone does not show as a change of anything."""
+    story = Story.clean()
+    for number, shown in enumerate(("wa-c0", "wa-c1", "")):
+        story.send(f"x{number}", about="wa-c0")
+        story.show(f"x{number}", about=shown)
+        story.tell(kind=Kind.SUCCEEDED, command_id=f"x{number}", message_id=f"wa-x{number}")
+
+    offences = audit(story.history()).offences
+    assert [(one.breach, one.identity) for one in offences] == [
+        (Breach.COMMAND_CONTRADICTED, "wa-x1"),
+        (Breach.COMMAND_CONTRADICTED, "wa-x2"),
+    ]
