@@ -1,4 +1,7 @@
-"""The file that is being fetched: counted, hashed and written in pieces, outside the event loop."""
+"""The file that is being fetched: counted, hashed and written in pieces, outside the event loop.
+
+A piece is written while the next one comes.
+"""
 
 import asyncio
 import hashlib
@@ -29,6 +32,7 @@ class Sink:
         self._whole = whole
         self._hash = hashlib.sha256()
         self._waiting = bytearray()
+        self._writing: asyncio.Future[None] | None = None
         self._is_finished = False
         self._file = -1
         self.size = 0
@@ -46,9 +50,12 @@ class Sink:
         trace: TracebackType | None,
     ) -> None:
         """Close the file, and remove what is not whole."""
-        os.close(self._file)
-        if not self._is_finished:
-            self._path.unlink(missing_ok=True)
+        try:
+            await self._left_alone()
+        finally:
+            os.close(self._file)
+            if not self._is_finished:
+                self._path.unlink(missing_ok=True)
 
     @property
     def is_full(self) -> bool:
@@ -82,18 +89,35 @@ class Sink:
     async def finish(self) -> str:
         """Write what is left, keep the file, and return its SHA-256 in hexadecimal digits."""
         await self._flush()
+        await self._written()
         self._is_finished = True
         return self._hash.hexdigest()
 
     async def _flush(self) -> None:
+        """Begin to write what has come, once what came before is written."""
+        await self._written()
         piece, self._waiting = self._waiting, bytearray()
+        self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, piece))
+
+    async def _written(self) -> None:
+        """Wait for the piece that is being written. Raises `OSError`."""
+        if self._writing is None:
+            return
         # Shielded: the descriptor must not be closed under a thread that still writes to it.
-        writing = asyncio.ensure_future(asyncio.to_thread(self._write, piece))
+        await asyncio.shield(self._writing)
+        self._writing = None
+
+    async def _left_alone(self) -> None:
+        """Wait until no thread writes to the file, though whoever asks may be cancelled again."""
+        if self._writing is None:
+            return
         try:
-            await asyncio.shield(writing)
+            await asyncio.wait((self._writing,))
         except asyncio.CancelledError:
-            await asyncio.wait((writing,))
+            await asyncio.wait((self._writing,))
             raise
+        finally:
+            self._writing.exception()  # whoever failed or was cancelled does not ask for it
 
     def _write(self, piece: bytearray) -> None:
         self._hash.update(piece)

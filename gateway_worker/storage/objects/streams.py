@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 PART_BYTES: Final = 5 * 1024 * 1024
-"""So much of an object is in memory; S3 takes no smaller part but for the last one."""
+"""Twice so much of an object is in memory; S3 takes no smaller part but for the last one."""
 _CHUNK_BYTES: Final = 256 * 1024
 _ABORT_SECONDS: Final = 5.0
 _ABORTS: Final = 3
@@ -96,7 +96,8 @@ class Streams:
             DependencyError: It is not stored, or was not kept. Once more from the start may help.
         """
         upload = _Upload(self._objects, self._bucket.place_of(key), content_type)
-        size, part = 0, BytesIO()
+        size, part, other = 0, BytesIO(), BytesIO()  # one is filled while the other is sent
+        adding: asyncio.Task[None] | None = None
         try:
             async for chunk in chunks:
                 size += len(chunk)
@@ -106,12 +107,17 @@ class Streams:
                     part.write(rest[:room])
                     rest = rest[room:]
                     if part.tell() == PART_BYTES:
-                        await upload.add(part)
+                        if adding is not None:
+                            await adding
+                        adding = asyncio.create_task(upload.add(part), name="objects.part")
+                        part, other = other, part
                         part.seek(0)  # its memory serves the next one too
+            if adding is not None:
+                await adding
             part.truncate()
             await upload.finish(part)
         except BaseException:
-            await _to_its_end(upload.abort())
+            await _to_its_end(_end(adding, upload))
             raise
         await self._expect(key, size)
         return size
@@ -356,6 +362,14 @@ class _Upload:
                 raise
             if not answer.get("Parts"):
                 return
+
+
+async def _end(adding: asyncio.Task[None] | None, upload: _Upload) -> None:
+    """Leave nothing of an upload."""
+    if adding is not None:
+        adding.cancel()
+        await asyncio.gather(adding, return_exceptions=True)
+    await upload.abort()
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:

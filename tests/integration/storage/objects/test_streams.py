@@ -139,6 +139,7 @@ async def test_what_cannot_be_written_leaves_nothing_once_the_store_is_back(
         async def unlucky() -> AsyncIterator[bytes]:
             async for piece in pieces(PART_BYTES):
                 yield piece
+            await eventually(lambda: half_written(objects), reason="the first part is under way")
             await proxy.refuse()
             await proxy.cut()
             async for piece in pieces(PART_BYTES):
