@@ -278,6 +278,7 @@ def _tell_risks(settings: Settings) -> None:
 
 def _settle_memory() -> None:
     """Keep the collector from walking all that was imported, again and again, for nothing."""
+    gc.unfreeze()  # what importing has left behind is thrown away, once
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)

@@ -1,8 +1,9 @@
 """Fixtures that every test may use; the services behind them are real."""
 
+import gc
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from gateway_worker.devkit.services import ObjectStore, RunningServices, Service
 from gateway_worker.devkit.services.buckets import bucket_exists
 from gateway_worker.devkit.services.containers import engine_refusal
 from tests.support import databases
+from tests.support.commands import Commands, open_commands
 from tests.support.eventually import eventually
 from tests.support.services import (
     OwnServices,
@@ -45,6 +47,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--commands", type=int, default=300, help="how many commands are generated; see e2e/broken"
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the collector from walking what is imported and collected: now, and in every test."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
@@ -90,8 +103,7 @@ def services(shared: SharedServices) -> Services:
 def amqp_url(shared: SharedServices) -> str:
     """Return a broker URL with a virtual host of this process's own.
 
-    It goes with the broker, in an instant: deleting it with all its queues takes a dozen seconds. A
-    broker that was given by URL has no virtual host for us: use `topology_prefix` in any case.
+    A broker that was given by URL has no virtual host for us: use `topology_prefix` in any case.
     """
     return shared.add_vhost(random_name())
 
@@ -153,6 +165,13 @@ def s3(services: Services) -> ObjectStore:
 def s3_prefix() -> str:
     """Return an object key prefix that no other test has."""
     return f"{random_name()}/"
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    """Return what runs `gateway-worker …`."""
+    with open_commands() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

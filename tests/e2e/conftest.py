@@ -78,27 +78,46 @@ def environment(
 
 
 @asynccontextmanager
-async def gateway_of_its_own(
-    *, services: Services, template: str, amqp_url: str, s3: ObjectStore, directory: Path
-) -> AsyncIterator[Gateway]:
-    """A running gateway for several tests; whatever tried to leave this machine fails the last."""
+async def place_of_its_own(
+    *, services: Services, template: str, amqp_url: str, s3: ObjectStore
+) -> AsyncIterator[tuple[Sandbox, dict[str, str]]]:
+    """A sandbox, and settings of workers that several tests share.
+
+    Whatever tried to leave this machine fails the last of them.
+    """
     name = random_name()
     async with (
         fresh_database(services.database_url, template=template) as database_url,
         Sandbox.open(SandboxSettings()) as sandbox,
     ):
-        environment = worker_environment(
-            amqp_url=amqp_url,
-            topology_prefix=name,
-            database_url=database_url,
-            redis_url=services.redis_url,
-            redis_prefix=f"{name}:",
-            s3=s3,
-            s3_prefix=f"{name}/",
+        yield (
+            sandbox,
+            worker_environment(
+                amqp_url=amqp_url,
+                topology_prefix=name,
+                database_url=database_url,
+                redis_url=services.redis_url,
+                redis_prefix=f"{name}:",
+                s3=s3,
+                s3_prefix=f"{name}/",
+            ),
         )
-        async with open_gateway(sandbox, environment, directory) as gateway:
-            yield gateway
         assert sandbox.egress_attempts == ()
+
+
+@asynccontextmanager
+async def gateway_of_its_own(
+    *, services: Services, template: str, amqp_url: str, s3: ObjectStore, directory: Path
+) -> AsyncIterator[Gateway]:
+    """A running gateway for several tests."""
+    async with (
+        place_of_its_own(services=services, template=template, amqp_url=amqp_url, s3=s3) as (
+            sandbox,
+            environment,
+        ),
+        open_gateway(sandbox, environment, directory) as gateway,
+    ):
+        yield gateway
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -12,6 +12,7 @@ from gateway_contracts import (
     SessionState,
     SessionStatus,
 )
+from gateway_worker.devkit.harness import Reroute, straight
 from gateway_worker.sandbox.sandbox import Sandbox
 from tests.e2e.harness import Gateway, open_gateway
 
@@ -79,10 +80,14 @@ async def open_fleet(
     directory: Path,
     names: Sequence[str],
     more: Mapping[str, str] | None = None,
+    *,
+    reroute: Reroute = straight,
 ) -> AsyncIterator[Fleet]:
     """Start several workers on the same settings, all at once."""
     settings = {**environment, "LEASE_SECONDS": str(LEASE_SECONDS), **(more or {})}
-    async with open_gateway(sandbox, settings, directory, workers=names, durable=True) as gateway:
+    async with open_gateway(
+        sandbox, settings, directory, workers=names, durable=True, reroute=reroute
+    ) as gateway:
         yield Fleet(
             workers=gateway.workers,
             backend=gateway.backend,

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from gateway_contracts import (
     SentInfo,
     SessionCreate,
     SessionCreateData,
+    SessionDelete,
     SessionEventEnvelope,
     SessionQr,
     SessionState,
@@ -32,6 +34,7 @@ from gateway_worker.devkit.harness import BackendOptions
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
+from tests.support.eventually import eventually
 
 WORKER = "e2e-worker"
 SHOP = "12025550100"
@@ -56,6 +59,24 @@ class Gateway:
     def worker(self) -> WorkerProcess:
         """The first of the workers."""
         return next(iter(self.workers.values()))
+
+    async def restored(self) -> None:
+        """Have all workers run, also after a test that has failed, and without sessions."""
+        for worker in self.workers.values():
+            if not worker.is_running:
+                await worker.start(wait_ready=False)
+        for worker in self.workers.values():
+            await eventually(worker.is_ready, timeout_seconds=60, reason="the worker is ready")
+            await eventually(partial(_is_empty, worker), reason="no host runs")
+
+    async def forget(self, session_id: str) -> None:
+        """Delete a session, if it is there, and its host; all workers have to run for that."""
+        for worker in self.workers.values():
+            if not worker.is_running:
+                await worker.start()
+        await self.backend.request(
+            SessionDelete(source=self.backend.source, subject=session_id), seconds=60
+        )
 
     async def told(self, session_id: str, message_id: str) -> MessageData:
         """Return what the backend is told of a message, as one or as a change of one."""
@@ -123,11 +144,21 @@ class Gateway:
             data=MessageSendData(to=to, content=TextToSend(text=text, mentions=mentions), **more),
         )
 
+    def document(self, session_id: str, to: str, url: str) -> MessageSend:
+        """Return the command that sends a file from the web."""
+        content = {"kind": "document", "file_name": "a", "media": {"source": "url", "url": url}}
+        data = MessageSendData.model_validate({"to": to, "content": content})
+        return MessageSend(source=self.backend.source, subject=session_id, data=data)
+
     async def send(self, session_id: str, to: str, text: str, **more: Any) -> SentInfo:
         """Send a text and return what WhatsApp said."""
         result = await self.succeed(self.text(session_id, to, text, **more))
         assert isinstance(result, SentInfo)
         return result
+
+
+def _is_empty(worker: WorkerProcess) -> bool:
+    return not worker.hosts()
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """Faulty links to the services, settings that go through them with short waits, an operator."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -8,7 +9,7 @@ from pydantic import SecretStr
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.devkit.services import ObjectStore
 from gateway_worker.devkit.services.process import base_environment
-from tests.support.ctl import Answer, Ctl, run_ctl
+from tests.support.commands import Answer, Commands, Ctl
 from tests.support.proxy import TcpProxy
 
 
@@ -64,10 +65,10 @@ def environment(
 
 
 @pytest.fixture
-def ctl(environment: dict[str, str]) -> Ctl:
+def ctl(commands: Commands, environment: dict[str, str], tmp_path: Path) -> Ctl:
     """Run `gateway-worker ctl …`."""
 
     async def run(*words: str, **settings: str) -> Answer:
-        return await run_ctl({**environment, **settings}, *words)
+        return await commands.run({**environment, **settings}, tmp_path, "ctl", *words)
 
     return run

@@ -186,10 +186,6 @@ class ContainerBroker(ContainerService):
         await self._control("set_permissions", "-p", name, USER, ".*", ".*", ".*")
         return self.url.rpartition("/")[0] + "/" + quote(name, safe="")
 
-    async def delete_vhost(self, name: str) -> None:
-        """Delete a virtual host."""
-        await self._control("delete_vhost", name)
-
     async def _control(self, *arguments: str) -> None:
         if self._container is None:
             raise ServiceControlError("rabbitmq: cannot run rabbitmqctl, it was never started")

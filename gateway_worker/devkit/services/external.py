@@ -61,10 +61,6 @@ class ExternalBroker(ExternalService):
         """Refuse; use name prefixes instead."""
         raise self._refusal(f"create the virtual host {name} on")
 
-    async def delete_vhost(self, name: str) -> None:
-        """Refuse."""
-        raise self._refusal(f"delete the virtual host {name} on")
-
 
 class ExternalObjectStore(ExternalService):
     """An S3 endpoint given by variables."""

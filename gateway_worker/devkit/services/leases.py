@@ -14,7 +14,7 @@ class Leases:
 
     A client gets one line of JSON when the services are ready, `{"services": …, "sources": …}`, or
     `{"error": message}`. Then it may send requests, one line each, answered in order:
-    `{"add_vhost": name}` → `{"amqp_url": url}` and `{"delete_vhost": name}` → `{}`.
+    `{"add_vhost": name}` → `{"amqp_url": url}`.
     """
 
     def __init__(self) -> None:
@@ -79,9 +79,6 @@ async def _answer(services: RunningServices, request: dict[str, str]) -> dict[st
         match request:
             case {"add_vhost": name}:
                 return {"amqp_url": await broker.add_vhost(name)}
-            case {"delete_vhost": name}:
-                await broker.delete_vhost(name)
-                return {}
             case _:
                 return {"error": f"unknown request {sorted(request)}"}
     except ServicesError as error:

@@ -60,10 +60,6 @@ class BrokerHandle(ServiceHandle, Protocol):
         """Create a virtual host that the URL's user may use fully; return the URL that names it."""
         ...
 
-    async def delete_vhost(self, name: str) -> None:
-        """Delete a virtual host with all that is in it."""
-        ...
-
 
 class ObjectStoreHandle(ServiceHandle, Protocol):
     """An S3 server; its credentials do not fit into a URL."""

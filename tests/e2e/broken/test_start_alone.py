@@ -49,12 +49,12 @@ async def test_a_worker_waits_for_what_it_cannot_do_without(
         await eventually(worker.is_ready, timeout_seconds=30)
 
 
-@pytest.mark.parametrize("away", sorted(set(DEPENDENCIES) - REQUIRED))
 async def test_a_worker_begins_without_what_it_can_do_without(
-    settings: dict[str, str], links: Links, tmp_path: Path, away: str
+    settings: dict[str, str], links: Links, tmp_path: Path
 ) -> None:
-    """It is ready all the same."""
-    await links[away].refuse()
+    """It is ready all the same, without any of these."""
+    for away in set(DEPENDENCIES) - REQUIRED:
+        await links[away].refuse()
     async with open_worker(settings, tmp_path, name=NAME) as worker:
         await worker.start()
         assert await worker.is_ready()

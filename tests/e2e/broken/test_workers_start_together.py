@@ -20,7 +20,6 @@ from tests.e2e.conftest import worker_environment
 from tests.support.services import random_name
 
 WORKERS = tuple(f"together-{number}" for number in range(4))
-ROUNDS = 2
 
 
 @pytest.fixture
@@ -51,8 +50,7 @@ def empty(
     }
 
 
-@pytest.mark.parametrize("number", range(ROUNDS))
-async def test_workers_start_together(empty: dict[str, str], tmp_path: Path, number: int) -> None:
+async def test_workers_start_together(empty: dict[str, str], tmp_path: Path) -> None:
     """Each becomes ready, has its row and its queue, and none has anything to complain about."""
     async with open_workers(empty, directory=tmp_path) as made:
         workers = [made.add(name) for name in WORKERS]

@@ -1,9 +1,11 @@
 """One gateway for all tests in here; each has a session of its own, and phones with new numbers.
 
-They run one after the other in one test process, on one event loop.
+They run one after the other in one test process, on one event loop. A test that needs a session of
+its own has the fixture `name`; to link one costs a second, and most can do with the shared `shop`.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,11 @@ import pytest_asyncio
 
 from gateway_contracts import SessionDelete, Topology
 from gateway_worker.devkit.services import ObjectStore, Services
+from gateway_worker.sandbox.phones.phone import Phone
 from tests.e2e.conftest import gateway_of_its_own
 from tests.e2e.harness import Gateway
 from tests.support.dead_letters import DeadLetters
+from tests.support.grouping import keep_on_one_loop
 from tests.support.services import random_name
 
 HERE = Path(__file__).parent
@@ -22,11 +26,7 @@ HERE = Path(__file__).parent
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep these tests in one process and on one loop, so that their gateway is started once."""
-    for item in items:
-        if item.path.parent == HERE:
-            item.add_marker(pytest.mark.xdist_group("shared-gateway"))
-            # First: in auto mode the test has one already
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+    keep_on_one_loop(items, HERE)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
@@ -46,6 +46,22 @@ async def gateway(
         directory=tmp_path_factory.mktemp("gateway"),
     ) as gateway:
         yield gateway
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """A session that is linked and connected, and its phone."""
+
+    name: str
+    phone: Phone
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def shop(gateway: Gateway) -> Shop:
+    """One for all tests that leave it connected and as it was; give each customers of its own."""
+    shop = Shop(name=random_name(), phone=await gateway.sandbox.add_phone())
+    await gateway.link(shop.name, shop.phone)
+    return shop
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -22,6 +22,7 @@ from gateway_contracts import (
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.phones.values import ChatMessage
 from tests.e2e.harness import Gateway
+from tests.e2e.shared.conftest import Shop
 
 Change = TypeVar("Change", MessageEdited, MessageReaction, MessageRevoked)
 EMOJI = "\N{THUMBS UP SIGN}"
@@ -112,12 +113,10 @@ async def arrived_own(phone: Phone, message_id: str) -> ChatMessage:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def talk(gateway: Gateway, name: str) -> Talk:
-    """Link a session and let somebody write to it."""
-    phone = await gateway.sandbox.add_phone()
+async def talk(gateway: Gateway, shop: Shop) -> Talk:
+    """Let there be somebody else."""
     other = await gateway.sandbox.add_phone()
-    await gateway.link(name, phone)
-    return Talk(gateway=gateway, name=name, phone=phone, other=other)
+    return Talk(gateway=gateway, name=shop.name, phone=shop.phone, other=other)
 
 
 async def test_reactions(talk: Talk) -> None:

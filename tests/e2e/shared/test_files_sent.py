@@ -21,6 +21,7 @@ from gateway_contracts import (
 )
 from gateway_worker.sandbox.phones.phone import Phone
 from tests.e2e.harness import ErrorCode, Gateway
+from tests.e2e.shared.conftest import Shop
 from tests.support.eventually import eventually
 from tests.support.samples import moving, picture, sound, video
 from tests.support.web import Answering, FileServer, answer, file_server, silence
@@ -85,16 +86,15 @@ async def source_of(
 
 @pytest.mark.parametrize("where", ["object", "upload", "url"])
 async def test_a_file_of_each_kind_reaches_the_phone(
-    gateway: Gateway, name: str, where: str
+    gateway: Gateway, shop: Shop, where: str
 ) -> None:
     """The phone downloads and decrypts it, and has what the backend had."""
-    shop, ada = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
-    await gateway.link(name, shop)
+    ada = await gateway.sandbox.add_phone()
     async with file_server({}) as server:
         for kind, (mime_type, data) in FILES.items():
-            source = await source_of(gateway, name, server, where=where, kind=kind)
+            source = await source_of(gateway, shop.name, server, where=where, kind=kind)
             sent = await gateway.succeed(
-                message(gateway, name, ada.number, content_of(kind, source))
+                message(gateway, shop.name, ada.number, content_of(kind, source))
             )
             assert isinstance(sent, SentInfo)
             shown = await ada.next_message(timeout=10)
@@ -103,13 +103,12 @@ async def test_a_file_of_each_kind_reaches_the_phone(
             attachment = await ada.media(shown)
             assert attachment.kind.value == kind
             assert attachment.mime_type.partition(";")[0] == mime_type
-    assert not list(gateway.worker.data_dir.glob(f"sessions/{name}/outgoing/*"))
+    assert not list(gateway.worker.data_dir.glob(f"sessions/{shop.name}/outgoing/*"))
 
 
-async def test_what_a_phone_cannot_play_is_converted(gateway: Gateway, name: str) -> None:
+async def test_what_a_phone_cannot_play_is_converted(gateway: Gateway, shop: Shop) -> None:
     """A voice message from an MP3, a sticker and a GIF from moving pictures."""
-    shop, ada = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
-    await gateway.link(name, shop)
+    ada = await gateway.sandbox.add_phone()
     async with file_server({"/a": answer(sound("mp3", "mp3")), "/b": answer(moving())}) as server:
         at = f"http://127.0.0.1:{server.port}"
         for path, content, mime_type in (
@@ -118,7 +117,9 @@ async def test_what_a_phone_cannot_play_is_converted(gateway: Gateway, name: str
             ("b", {"kind": "video", "gif": True}, "video/mp4"),
         ):
             source = {"source": "url", "url": f"{at}/{path}"}
-            await gateway.succeed(message(gateway, name, ada.number, {**content, "media": source}))
+            await gateway.succeed(
+                message(gateway, shop.name, ada.number, {**content, "media": source})
+            )
             shown = await ada.next_message(timeout=10)
             assert await ada.media_bytes(shown)
             assert (await ada.media(shown)).mime_type == mime_type
@@ -218,13 +219,15 @@ async def test_a_stop_ends_the_wait_for_a_file(gateway: Gateway, name: str) -> N
     ],
 )
 async def test_a_file_that_cannot_be_sent_is_refused(
-    gateway: Gateway, name: str, kind: str, data: bytes | None, code: ErrorCode
+    gateway: Gateway, shop: Shop, kind: str, data: bytes | None, code: ErrorCode
 ) -> None:
     """With a code of its own, before anything is sent."""
-    ada, _ = await linked(gateway, name)
+    ada = await gateway.sandbox.add_phone()
     async with file_server({} if data is None else {"/a": answer(data)}) as server:
         source = {"source": "url", "url": f"http://127.0.0.1:{server.port}/a"}
-        failed = await gateway.fail(message(gateway, name, ada.number, content_of(kind, source)))
-    await gateway.send(name, ada.number, "after")
+        failed = await gateway.fail(
+            message(gateway, shop.name, ada.number, content_of(kind, source))
+        )
+    await gateway.send(shop.name, ada.number, "after")
     assert failed.data.error.code is code
     assert (await ada.next_message(timeout=10)).text == "after"

@@ -14,6 +14,7 @@ from gateway_contracts import (
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.phones.values import ChatMessage
 from tests.e2e.harness import Gateway
+from tests.e2e.shared.conftest import Shop
 from tests.support.kinds import CASES, parts_of
 
 KINDS = [one for one in CASES if not one.has_media and one.about_kind is None]
@@ -44,11 +45,10 @@ class Talk:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def talk(gateway: Gateway, name: str) -> Talk:
-    """Link a session and let there be somebody else."""
-    phone, other = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
-    await gateway.link(name, phone)
-    return Talk(gateway=gateway, name=name, phone=phone, other=other)
+async def talk(gateway: Gateway, shop: Shop) -> Talk:
+    """Let there be somebody else."""
+    other = await gateway.sandbox.add_phone()
+    return Talk(gateway=gateway, name=shop.name, phone=shop.phone, other=other)
 
 
 async def test_every_kind_is_sent(talk: Talk) -> None:

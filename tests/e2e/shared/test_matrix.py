@@ -22,6 +22,7 @@ from gateway_contracts.content import ARRIVING_KINDS, SENDABLE_KINDS
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.phones.values import ChatMessage
 from tests.e2e.harness import Gateway
+from tests.e2e.shared.conftest import Shop
 from tests.support import samples
 from tests.support.kinds import CASES, Case
 from tests.support.web import answer, file_server
@@ -127,12 +128,11 @@ async def files() -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def talk(gateway: Gateway, name: str) -> AsyncIterator[Talk]:
-    """Link a session and let there be somebody else."""
-    phone, other = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
-    await gateway.link(name, phone)
+async def talk(gateway: Gateway, shop: Shop) -> AsyncIterator[Talk]:
+    """Let there be somebody else."""
+    other = await gateway.sandbox.add_phone()
     async with files() as url:
-        yield Talk(gateway=gateway, name=name, phone=phone, other=other, files=url)
+        yield Talk(gateway=gateway, name=shop.name, phone=shop.phone, other=other, files=url)
 
 
 def case_of(kind: str, *, arrives: bool) -> Case:

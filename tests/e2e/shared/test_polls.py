@@ -19,6 +19,7 @@ from gateway_contracts import (
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.phones.values import ChatMessage
 from tests.e2e.harness import Gateway
+from tests.e2e.shared.conftest import Shop
 
 POLL = {"kind": "poll", "question": "When?", "options": ["at eight", "at nine"]}
 
@@ -58,11 +59,10 @@ async def got(phone: Phone, message_id: str) -> ChatMessage:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def talk(gateway: Gateway, name: str) -> Talk:
-    """Link a session and let there be somebody else."""
-    phone, other = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
-    await gateway.link(name, phone)
-    return Talk(gateway=gateway, name=name, phone=phone, other=other)
+async def talk(gateway: Gateway, shop: Shop) -> Talk:
+    """Let there be somebody else."""
+    other = await gateway.sandbox.add_phone()
+    return Talk(gateway=gateway, name=shop.name, phone=shop.phone, other=other)
 
 
 async def test_votes_in_a_poll_of_the_account(talk: Talk) -> None:

@@ -16,19 +16,18 @@ from gateway_contracts import (
 )
 from gateway_worker.sandbox.service.faults import Faults, QueryRefusal, RefusalShape
 from tests.e2e.harness import ErrorCode, Gateway
+from tests.e2e.shared.conftest import Shop
 
 
-async def test_a_text_arrives_on_the_phone(gateway: Gateway, name: str) -> None:
+async def test_a_text_arrives_on_the_phone(gateway: Gateway, shop: Shop) -> None:
     """Sent to a number with a plus; the phone shows text and id as announced."""
-    shop = await gateway.sandbox.add_phone()
     ada = await gateway.sandbox.add_phone()
-    await gateway.link(name, shop)
 
-    sent = await gateway.send(name, f"+{ada.number}", "Hello Ada 👋")
+    sent = await gateway.send(shop.name, f"+{ada.number}", "Hello Ada 👋")
 
     message = await ada.next_message(timeout=10)
     assert (message.text, message.message_id) == ("Hello Ada 👋", sent.message_id)
-    assert message.sender_number == shop.number
+    assert message.sender_number == shop.phone.number
 
 
 async def test_a_reply_quotes_and_mentions(gateway: Gateway, name: str) -> None:
@@ -89,38 +88,33 @@ async def test_a_reply_quotes_the_message_of_its_own_chat(gateway: Gateway, name
     assert len(cleo.inbox) == 0
 
 
-async def test_a_reply_to_a_message_nobody_has_seen_is_refused(gateway: Gateway, name: str) -> None:
+async def test_a_reply_to_a_message_nobody_has_seen_is_refused(
+    gateway: Gateway, shop: Shop
+) -> None:
     """Without the message and without its writer there is nothing to quote."""
-    shop = await gateway.sandbox.add_phone()
     ada = await gateway.sandbox.add_phone()
-    await gateway.link(name, shop)
 
     failed = await gateway.fail(
-        gateway.text(name, ada.number, "Yes", reply_to=ReplyTarget(message_id="3EB0UNKNOWN"))
+        gateway.text(shop.name, ada.number, "Yes", reply_to=ReplyTarget(message_id="3EB0UNKNOWN"))
     )
 
     assert failed.data.error.code is ErrorCode.INVALID_COMMAND
     assert [fault.pointer for fault in failed.data.error.errors] == ["/data/reply_to/message_id"]
 
 
-async def test_a_number_without_whatsapp_is_said_so(gateway: Gateway, name: str) -> None:
+async def test_a_number_without_whatsapp_is_said_so(gateway: Gateway, shop: Shop) -> None:
     """The recipient is unknown to the server."""
-    shop = await gateway.sandbox.add_phone()
-    await gateway.link(name, shop)
-
-    failed = await gateway.fail(gateway.text(name, "+12025559999", "Hello?"))
+    failed = await gateway.fail(gateway.text(shop.name, "+12025559999", "Hello?"))
 
     assert failed.data.error.code is ErrorCode.RECIPIENT_NOT_ON_WHATSAPP
     assert failed.data.error.retryable is False
 
 
-async def test_a_number_in_its_other_spelling_finds_its_owner(gateway: Gateway, name: str) -> None:
+async def test_a_number_in_its_other_spelling_finds_its_owner(gateway: Gateway, shop: Shop) -> None:
     """Brazil's ninth digit: the chat is the one that WhatsApp knows."""
-    shop = await gateway.sandbox.add_phone()
     known = await gateway.sandbox.add_phone("551187654322")
-    await gateway.link(name, shop)
 
-    sent = await gateway.send(name, "+5511987654322", "Oi")
+    sent = await gateway.send(shop.name, "+5511987654322", "Oi")
 
     assert sent.chat == "551187654322@s.whatsapp.net"
     assert (await known.next_message(timeout=10)).message_id == sent.message_id
@@ -181,35 +175,31 @@ async def test_what_passes_soon_is_tried_again(gateway: Gateway, name: str) -> N
 
 
 async def test_a_repeated_command_sends_once_and_gets_its_outcome_again(
-    gateway: Gateway, name: str
+    gateway: Gateway, shop: Shop
 ) -> None:
     """The same id a second time is answered from the inbox."""
-    shop = await gateway.sandbox.add_phone()
     ada = await gateway.sandbox.add_phone()
-    await gateway.link(name, shop)
-    command = gateway.text(name, ada.number, "only once")
+    command = gateway.text(shop.name, ada.number, "only once")
     first = await gateway.succeed(command)
     assert isinstance(first, SentInfo)
 
     await gateway.backend.publish(command)
     again = await gateway.backend.expect(
         CommandSucceeded,
-        name,
+        shop.name,
         lambda event: event.correlationid == command.id and event.data.repeated,
     )
-    await gateway.send(name, ada.number, "the end")
+    await gateway.send(shop.name, ada.number, "the end")
 
     assert again.data.result == first
     texts = [(await ada.next_message(timeout=10)).text for _ in range(2)]
     assert texts == ["only once", "the end"]
 
 
-async def test_commands_of_a_session_are_executed_in_order(gateway: Gateway, name: str) -> None:
+async def test_commands_of_a_session_are_executed_in_order(gateway: Gateway, shop: Shop) -> None:
     """Published without waiting, they arrive in the order of publication."""
-    shop = await gateway.sandbox.add_phone()
     ada = await gateway.sandbox.add_phone()
-    await gateway.link(name, shop)
-    commands = [gateway.text(name, ada.number, f"{number}") for number in range(25)]
+    commands = [gateway.text(shop.name, ada.number, f"{number}") for number in range(25)]
 
     for command in commands:
         await gateway.backend.publish(command)
@@ -219,17 +209,15 @@ async def test_commands_of_a_session_are_executed_in_order(gateway: Gateway, nam
     assert texts == [f"{number}" for number in range(25)]
 
 
-async def test_an_expired_command_does_nothing(gateway: Gateway, name: str) -> None:
+async def test_an_expired_command_does_nothing(gateway: Gateway, shop: Shop) -> None:
     """Its deadline had passed: `expired`, and the phone stays silent."""
-    shop = await gateway.sandbox.add_phone()
     ada = await gateway.sandbox.add_phone()
-    await gateway.link(name, shop)
-    late = gateway.text(name, ada.number, "too late").model_copy(
+    late = gateway.text(shop.name, ada.number, "too late").model_copy(
         update={"expirytime": utc_now() - timedelta(seconds=1)}
     )
 
     failed = await gateway.fail(late)
-    await gateway.send(name, ada.number, "in time")
+    await gateway.send(shop.name, ada.number, "in time")
 
     assert failed.data.error.code is ErrorCode.EXPIRED
     assert (await ada.next_message(timeout=10)).text == "in time"

@@ -1,8 +1,6 @@
 """`gateway-worker check`: all services at once, each by name, within five seconds."""
 
-import asyncio
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,11 +9,15 @@ import pytest
 
 from gateway_worker.sessions.ownership.disk import claimed, settle
 from tests.e2e.failures.links import POSTGRESQL, RABBITMQ, REDIS, S3, Links
+from tests.support.commands import Commands
 from tests.support.disk_records import MemoryDiskRecords
 
 NAMES = {RABBITMQ: "RabbitMQ", POSTGRESQL: "PostgreSQL", REDIS: "Redis", S3: "S3"}
 SHOWN = {*NAMES.values(), "DATA_DIR"}
 REQUIRED = {RABBITMQ, POSTGRESQL}
+
+Check = Callable[[Mapping[str, str]], Awaitable[tuple[int, dict[str, str]]]]
+"""Returns the exit code and what is said of each service."""
 
 
 @pytest.fixture
@@ -25,22 +27,17 @@ async def links(environment: dict[str, str]) -> AsyncIterator[Links]:
         yield links
 
 
-async def _check(environment: dict[str, str], directory: Path) -> tuple[int | None, dict[str, str]]:
-    """Run the command; returns its exit code and what it says of each service."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "gateway_worker",
-        "check",
-        env=environment,
-        cwd=directory,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    lines = said.decode().splitlines()
-    found = {name: line for line in lines for name in SHOWN if line.startswith(f"{name} ")}
-    return process.returncode, found
+@pytest.fixture
+def check(commands: Commands, tmp_path: Path) -> Check:
+    """Run `gateway-worker check`."""
+
+    async def run(environment: Mapping[str, str]) -> tuple[int, dict[str, str]]:
+        answer = await commands.run(environment, tmp_path, "check")
+        lines = (answer.out + answer.err).splitlines()
+        found = {name: line for line in lines for name in SHOWN if line.startswith(f"{name} ")}
+        return answer.code, found
+
+    return run
 
 
 def _through(links: Links, environment: dict[str, str]) -> dict[str, str]:
@@ -49,9 +46,9 @@ def _through(links: Links, environment: dict[str, str]) -> dict[str, str]:
     return through
 
 
-async def test_all_that_is_there_is_reached(environment: dict[str, str], tmp_path: Path) -> None:
+async def test_all_that_is_there_is_reached(environment: dict[str, str], check: Check) -> None:
     """And whether it is required is said too."""
-    code, found = await _check(environment, tmp_path)
+    code, found = await check(environment)
     assert code == 0, found
     assert found == {
         "DATA_DIR": "DATA_DIR    required      usable",
@@ -65,7 +62,7 @@ async def test_all_that_is_there_is_reached(environment: dict[str, str], tmp_pat
 @pytest.mark.parametrize("kind", ["silent", "gone"])
 @pytest.mark.parametrize("away", [[REDIS, S3], [RABBITMQ, POSTGRESQL, REDIS, S3]])
 async def test_what_is_away_is_named(
-    environment: dict[str, str], links: Links, tmp_path: Path, kind: str, away: list[str]
+    environment: dict[str, str], links: Links, check: Check, kind: str, away: list[str]
 ) -> None:
     """Whether it says nothing or is not there; only what is required makes the check fail."""
     for name in away:
@@ -73,7 +70,7 @@ async def test_what_is_away_is_named(
             links[name].pause()
         else:
             await links[name].refuse()
-    code, found = await _check(_through(links, environment), tmp_path)
+    code, found = await check(_through(links, environment))
 
     assert code == int(bool(REQUIRED & set(away))), found
     for name, shown in NAMES.items():
@@ -82,43 +79,43 @@ async def test_what_is_away_is_named(
 
 
 async def test_what_is_refused_would_keep_a_worker_from_starting(
-    environment: dict[str, str], tmp_path: Path
+    environment: dict[str, str], check: Check
 ) -> None:
     """Required or not."""
     wrong = {"S3_SECRET_ACCESS_KEY": "wrong", "S3_BUCKET": "no-such-bucket-here"}
-    code, found = await _check({**environment, **wrong}, tmp_path)
+    code, found = await check({**environment, **wrong})
     assert code == 1
     assert "REFUSED" in found["S3"]
 
 
 async def test_a_schema_that_lacks_migrations_is_named(
-    environment: dict[str, str], tmp_path: Path
+    environment: dict[str, str], check: Check
 ) -> None:
     """With the command that brings it up to date; the check itself changes nothing."""
     database = await asyncpg.connect(environment["DATABASE_URL"])
     await database.execute("UPDATE alembic_version SET version_num = '0001'")
     await database.close()
-    code, found = await _check(environment, tmp_path)
+    code, found = await check(environment)
     assert code == 1
     assert "gateway-worker migrate" in found["PostgreSQL"]
 
 
 async def test_a_directory_that_a_worker_would_refuse(
-    environment: dict[str, str], tmp_path: Path
+    environment: dict[str, str], check: Check, tmp_path: Path
 ) -> None:
     """Another worker's, and that of another fleet's; this worker's own may be in use."""
     directory = tmp_path / "data"
     mine = {**environment, "DATA_DIR": str(directory), "WORKER_ID": "mine"}
     with claimed(directory, worker_id="mine") as disk:
         await settle(disk, MemoryDiskRecords(), fleet=str(uuid4()), are_portable=True)
-        code, found = await _check(mine, tmp_path)
+        code, found = await check(mine)
         assert (code, found["DATA_DIR"]) == (0, "DATA_DIR    required      usable")
-        code, found = await _check({**mine, "WORKER_ID": "other"}, tmp_path)
+        code, found = await check({**mine, "WORKER_ID": "other"})
         assert code == 1
         assert "REFUSED: " + str(directory) in found["DATA_DIR"]
         assert "in use by the worker mine" in found["DATA_DIR"]
 
     (directory / "sessions" / "s").mkdir(parents=True)
-    code, found = await _check(mine, tmp_path)
+    code, found = await check(mine)
     assert code == 1
     assert "another fleet than that of DATABASE_URL" in found["DATA_DIR"]

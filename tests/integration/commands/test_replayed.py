@@ -26,7 +26,7 @@ from tests.integration.commands.conftest import STOPPED
 from tests.integration.commands.support import Station
 from tests.integration.commands.test_outcomes import get_status, nothing_is_left
 from tests.integration.storage.db.support import WORKER, session_row, value
-from tests.support.ctl import Ctl
+from tests.support.commands import Ctl
 
 Bury = Callable[[CommandEnvelope], Awaitable[None]]
 

@@ -8,7 +8,7 @@ from aio_pika.abc import AbstractChannel
 
 from gateway_contracts import BackendTopology, Topology
 from gateway_contracts.permissions import backend_rights
-from tests.support.ctl import Ctl
+from tests.support.commands import Ctl
 
 
 async def test_a_backend_gets_its_queues_and_what_it_asked_for(

@@ -7,7 +7,7 @@ import pytest
 from aio_pika.abc import AbstractChannel
 
 from gateway_contracts import Topology
-from tests.support.ctl import Ctl
+from tests.support.commands import Ctl
 
 SECRET = b'{"subject": "s1", "data": {"to": "+15550100002", "content": {"text": "at noon"}}}'
 

@@ -21,8 +21,8 @@ from gateway_worker.storage.objects import (
 from tests.integration.ctl.conftest import KEYS
 from tests.integration.storage.db.support import session_row
 from tests.integration.storage.objects.support import make_store
+from tests.support.commands import Ctl
 from tests.support.copies import MemoryRegister
-from tests.support.ctl import Ctl
 from tests.support.databases import execute
 from tests.support.objects import settings_of
 

@@ -22,17 +22,15 @@ PATIENCE_SECONDS = 100
 @pytest.fixture
 def environment(
     shared: SharedServices, services: Services, database_url: str, s3: ObjectStore
-) -> Iterator[dict[str, str]]:
+) -> dict[str, str]:
     """Return an environment that names services, with a virtual host for one gateway."""
-    name = random_name()
     given = Services(
-        amqp_url=shared.add_vhost(name),
+        amqp_url=shared.add_vhost(random_name()),
         database_url=database_url,
         redis_url=services.redis_url,
         s3=s3,
     )
-    yield {**os.environ, **given.environment()}
-    shared.delete_vhost(name)
+    return {**os.environ, **given.environment()}
 
 
 def shell(line: str, **options: Any) -> "subprocess.Popen[str]":

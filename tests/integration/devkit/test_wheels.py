@@ -8,7 +8,6 @@ import sysconfig
 import textwrap
 import venv
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,18 +48,16 @@ def installed(tmp_path: Path) -> Path:
 @pytest.fixture
 def environment(
     shared: SharedServices, services: Services, database_url: str, s3: ObjectStore
-) -> Iterator[dict[str, str]]:
+) -> dict[str, str]:
     """Return an environment that names services, with a virtual host for one gateway."""
-    name = random_name()
     given = Services(
-        amqp_url=shared.add_vhost(name),
+        amqp_url=shared.add_vhost(random_name()),
         database_url=database_url,
         redis_url=services.redis_url,
         s3=s3,
     )
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    yield {**inherited, **given.environment(), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    shared.delete_vhost(name)
+    return {**inherited, **given.environment(), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def examples() -> list[str]:

@@ -6,13 +6,13 @@ old worker; nothing is lost, nobody has to scan a code, and in the end it moves.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from gateway_contracts import (
     CommandSucceeded,
@@ -24,32 +24,38 @@ from gateway_contracts import (
     StatusReason,
     TextContent,
 )
+from gateway_worker.devkit.services import ObjectStore, Services
 from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sandbox.sandbox import Sandbox
-from tests.e2e.failures.links import FAULTS, POSTGRESQL, RABBITMQ, S3, VARIABLES
+from tests.e2e.conftest import place_of_its_own
+from tests.e2e.failures.links import FAULTS, POSTGRESQL, RABBITMQ, S3, Links
 from tests.e2e.fleet import Fleet, open_fleet
-from tests.e2e.harness import ADA, SHOP
 from tests.support.eventually import eventually
-from tests.support.proxy import TcpProxy
+from tests.support.services import random_name
 
-BEN = "12025550102"
 SLOW_COPY_SECONDS = 1.8
 """Longer than a session is kept waiting without a connection, shorter than with one."""
 PASSES_OF_A_COPY = 2
 """It is written, and read back."""
-LINKED = (S3, POSTGRESQL, RABBITMQ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A linked session at one of two workers, whose links to all they need can fail."""
+    """A linked session at one of two workers, whose links to all they need can fail.
+
+    Attributes:
+        name: The session.
+        logs: How long the logs of the workers were before it was linked, in bytes.
+    """
 
     fleet: Fleet
-    links: dict[str, TcpProxy]
+    links: Links
+    name: str
+    shop: Phone
     ada: Phone
     ben: Phone
     home: str
     since: int
+    logs: Mapping[str, int]
 
     @property
     def other(self) -> str:
@@ -61,19 +67,20 @@ class Scene:
         return [
             (one.event.data.state, one.event.data.reason, one.event.data.worker)
             for one in self.fleet.backend.arrivals[self.since :]
-            if isinstance(one.event, SessionStatus) and one.event.subject == "shop"
+            if isinstance(one.event, SessionStatus) and one.event.subject == self.name
         ]
 
     def said(self, event: str, by: str | None = None) -> list[dict[str, Any]]:
         """Return what a worker has logged under a name."""
-        log = self.fleet.workers[by or self.home].log_path.read_text(errors="replace")
-        lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+        worker = by or self.home
+        log = self.fleet.workers[worker].log_path.read_bytes()[self.logs[worker] :]
+        lines = [json.loads(line) for line in log.splitlines() if line.startswith(b"{")]
         return [line for line in lines if line["event"] == event]
 
     async def migrate(self) -> str:
         """Ask for the session to move; returns the command's id."""
         command = SessionMigrate(
-            source=self.fleet.backend.source, subject="shop", data=SessionMigrateData(to=None)
+            source=self.fleet.backend.source, subject=self.name, data=SessionMigrateData(to=None)
         )
         await self.fleet.backend.publish(command)
         return command.id
@@ -86,10 +93,10 @@ class Scene:
 
     async def hears(self, text: str) -> None:
         """Have a text written to the session, and wait for the event that tells of it."""
-        await self.ben.send_text(SHOP, text)
+        await self.ben.send_text(self.shop.number, text)
         await self.fleet.backend.expect(
             MessageReceived,
-            "shop",
+            self.name,
             lambda event: event.data.content == TextContent(text=text),
             after=self.since,
         )
@@ -102,43 +109,66 @@ class Scene:
 
     async def is_used_elsewhere(self) -> None:
         """Wait until the session is connected at its new worker, and use it there."""
-        await self.fleet.until_at("shop", self.other, after=self.since)
-        await self.fleet.send("shop", ADA, "from there")
+        await self.fleet.until_at(self.name, self.other, after=self.since)
+        await self.fleet.send(self.name, self.ada.number, "from there")
         assert (await self.ada.next_message(timeout=10)).text == "from there"
         await self.hears("to there")
-        self.fleet.assert_whole("shop", after=self.since)
+        self.fleet.assert_whole(self.name, after=self.since)
 
 
-@pytest.fixture
-async def scene(
-    sandbox: Sandbox, environment: dict[str, str], tmp_path: Path
-) -> AsyncIterator[Scene]:
-    """The backend's own connection leads past the links."""
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def linked_fleet(
+    services: Services,
+    database_template: str,
+    amqp_url: str,
+    s3: ObjectStore,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[tuple[Fleet, Links]]:
+    """Two workers behind links; the backend's own connection leads past these."""
+    more = {
+        "LOG_FORMAT": "json",
+        "AMQP_RECONNECT_MAXIMUM_SECONDS": "0.3",
+        "LEASE_SECONDS": "12",
+    }
     async with AsyncExitStack() as stack:
-        links = {
-            name: await stack.enter_async_context(TcpProxy.to(environment[VARIABLES[name]]))
-            for name in LINKED
-        }
-        more = {VARIABLES[name]: links[name].url(environment[VARIABLES[name]]) for name in LINKED}
-        more |= {
-            "LOG_FORMAT": "json",
-            "AMQP_RECONNECT_MAXIMUM_SECONDS": "0.3",
-            "LEASE_SECONDS": "12",
-        }
+        sandbox, environment = await stack.enter_async_context(
+            place_of_its_own(
+                services=services, template=database_template, amqp_url=amqp_url, s3=s3
+            )
+        )
+        links = await stack.enter_async_context(Links.to({**environment, **sandbox.worker_env}))
+        directory = tmp_path_factory.mktemp("linked")
         fleet = await stack.enter_async_context(
-            open_fleet(sandbox, environment, tmp_path, ("alpha", "beta"), more)
+            open_fleet(
+                sandbox, environment, directory, ("alpha", "beta"), more, reroute=links.reroute
+            )
         )
-        shop = await sandbox.add_phone(SHOP)
-        ada, ben = await sandbox.add_phone(ADA), await sandbox.add_phone(BEN)
-        await fleet.link("shop", shop)
-        yield Scene(
-            fleet=fleet,
-            links=links,
-            ada=ada,
-            ben=ben,
-            home=fleet.home("shop"),
-            since=len(fleet.backend.arrivals),
-        )
+        yield fleet, links
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scene(linked_fleet: tuple[Fleet, Links]) -> AsyncIterator[Scene]:
+    """A session at one of the workers, both whole, also after a test that has failed."""
+    fleet, links = linked_fleet
+    await links.heal()
+    await fleet.restored()
+    logs = {name: worker.log_path.stat().st_size for name, worker in fleet.workers.items()}
+    shop, ada, ben = [await fleet.sandbox.add_phone() for _ in range(3)]
+    name = random_name()
+    await fleet.link(name, shop)
+    yield Scene(
+        fleet=fleet,
+        links=links,
+        name=name,
+        shop=shop,
+        ada=ada,
+        ben=ben,
+        home=fleet.home(name),
+        since=len(fleet.backend.arrivals),
+        logs=logs,
+    )
+    await links.heal()
+    await fleet.forget(name)
 
 
 @pytest.mark.parametrize("fault", ["stopped", "stalled"])

@@ -1,6 +1,9 @@
 """Sends and questions at once on several sessions, while a host dies and a connection is cut."""
 
 import asyncio
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
 
 from gateway_contracts import (
     CommandFailed,
@@ -14,6 +17,7 @@ from gateway_contracts import (
 from gateway_worker.sandbox.phones.phone import Phone
 from tests.e2e.harness import ErrorCode, Gateway
 
+NAMES = ("killed", "cut", "left-alone")
 SENDS = 60
 SENDS_PER_QUESTION = 3
 
@@ -29,11 +33,21 @@ def burst(gateway: Gateway, name: str, other: Phone) -> list[MessageSend | Conta
     return commands
 
 
-async def test_nothing_is_lost_doubled_or_out_of_order(gateway: Gateway) -> None:
+@pytest_asyncio.fixture(loop_scope="session")
+async def names(gateway: Gateway) -> AsyncIterator[tuple[str, ...]]:
+    """The sessions; deleted in the end."""
+    yield NAMES
+    for name in NAMES:
+        await gateway.forget(name)
+
+
+async def test_nothing_is_lost_doubled_or_out_of_order(
+    gateway: Gateway, names: tuple[str, ...]
+) -> None:
     """Every question is answered, and no text is at its phone twice or too late."""
     others: dict[str, Phone] = {}
     numbers: dict[str, str] = {}
-    for name in ("killed", "cut", "left-alone"):
+    for name in names:
         phone, others[name] = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
         await gateway.link(name, phone)
         numbers[name] = phone.number

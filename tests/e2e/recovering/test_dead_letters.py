@@ -1,10 +1,13 @@
 """An operator sees why a command died, sets it right, and replays the command."""
 
 import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import aio_pika
 import asyncpg
 import msgspec
+import pytest
 
 from gateway_contracts import (
     CommandEnvelope,
@@ -18,71 +21,78 @@ from gateway_contracts import (
 from gateway_worker.devkit.services.process import base_environment
 from gateway_worker.host_protocol.journal_format import line_of, parse
 from gateway_worker.host_protocol.layout import JOURNAL_NAME
-from tests.e2e.harness import ADA, SHOP, ErrorCode, Gateway
-from tests.support.ctl import run_ctl
+from tests.e2e.harness import ErrorCode, Gateway
+from tests.support.commands import Commands
+
+Replay = Callable[[CommandEnvelope], Awaitable[None]]
 
 
-async def replay_all(gateway: Gateway) -> None:
-    """Replay the one letter that there is."""
-    environment = {**base_environment(), **gateway.environment}
-    replayed = await run_ctl(environment, "dead", "replay", "--all")
-    assert (replayed.code, replayed.out, replayed.err) == (0, "replayed 1\n", "")
+@pytest.fixture
+def replay(gateway: Gateway, commands: Commands, tmp_path: Path) -> Replay:
+    """Replay a command that is a dead letter."""
+
+    async def run(command: CommandEnvelope) -> None:
+        environment = {**base_environment(), **gateway.environment}
+        replayed = await commands.run(environment, tmp_path, "ctl", "dead", "replay", command.id)
+        assert (replayed.code, replayed.out, replayed.err) == (0, "replayed 1\n", "")
+
+    return run
 
 
-async def test_a_replayed_message_arrives_once(gateway: Gateway) -> None:
+async def test_a_replayed_message_arrives_once(gateway: Gateway, name: str, replay: Replay) -> None:
     """It was for a session that nobody had created; a repeat then only tells how it ended."""
-    shop = await gateway.sandbox.add_phone(SHOP)
-    ada = await gateway.sandbox.add_phone(ADA)
-    early = gateway.text("shop", ADA, "Hello Ada")
+    shop = await gateway.sandbox.add_phone()
+    ada = await gateway.sandbox.add_phone()
+    early = gateway.text(name, ada.number, "Hello Ada")
     failed = await gateway.fail(early)
     assert failed.data.error.code is ErrorCode.SESSION_NOT_FOUND
-    await gateway.link("shop", shop)
+    await gateway.link(name, shop)
 
     after = len(gateway.backend.arrivals)
-    await replay_all(gateway)
-    sent = await gateway.backend.expect(CommandSucceeded, "shop", after=after)
+    await replay(early)
+    sent = await gateway.backend.expect(CommandSucceeded, name, after=after)
     message = await ada.next_message(timeout=10)
     assert isinstance(sent.data.result, SentInfo)
     assert (message.text, message.message_id) == ("Hello Ada", sent.data.result.message_id)
 
     after = len(gateway.backend.arrivals)
     await gateway.backend.publish(early)
-    repeated = await gateway.backend.expect(CommandSucceeded, "shop", after=after)
+    repeated = await gateway.backend.expect(CommandSucceeded, name, after=after)
     assert repeated.data.repeated
     assert repeated.data.result == sent.data.result
 
 
 async def test_what_the_gateway_failed_at_after_it_was_sent_is_not_sent_again(
-    gateway: Gateway,
+    gateway: Gateway, name: str, replay: Replay
 ) -> None:
     """The host's notes know better than the failure that was told."""
-    shop = await gateway.sandbox.add_phone(SHOP)
-    ada = await gateway.sandbox.add_phone(ADA)
-    await gateway.link("shop", shop)
-    command = gateway.text("shop", ADA, "Hello Ada")
+    shop = await gateway.sandbox.add_phone()
+    ada = await gateway.sandbox.add_phone()
+    await gateway.link(name, shop)
+    command = gateway.text(name, ada.number, "Hello Ada")
     sent = await gateway.succeed(command)
     await pretend_a_failure(gateway, command)
 
     after = len(gateway.backend.arrivals)
-    await replay_all(gateway)
-    again = await gateway.backend.expect(CommandSucceeded, "shop", after=after)
+    await replay(command)
+    again = await gateway.backend.expect(CommandSucceeded, name, after=after)
     assert (again.data.result, again.data.repeated) == (sent, False)
-    await gateway.send("shop", ADA, "And that was all")
+    await gateway.send(name, ada.number, "And that was all")
     texts = [(await ada.next_message(timeout=10)).text for _ in range(2)]
     assert texts == ["Hello Ada", "And that was all"]
 
 
 async def test_what_the_hosts_notes_have_forgotten_is_not_sent_again_either(
-    gateway: Gateway,
+    gateway: Gateway, name: str, replay: Replay
 ) -> None:
     """They keep the last few hundred commands; of an older one nobody knows."""
-    shop = await gateway.sandbox.add_phone(SHOP)
-    await gateway.sandbox.add_phone(ADA)
-    await gateway.link("shop", shop)
-    command = gateway.text("shop", ADA, "Hello Ada")
+    shop = await gateway.sandbox.add_phone()
+    ada = await gateway.sandbox.add_phone()
+    await gateway.link(name, shop)
+    command = gateway.text(name, ada.number, "Hello Ada")
     await gateway.succeed(command)
     await pretend_a_failure(gateway, command)
-    (path,) = gateway.worker.data_dir.rglob(JOURNAL_NAME)
+    (path,) = (gateway.worker.data_dir / "sessions" / name).rglob(JOURNAL_NAME)
     journal = parse(path.read_bytes())
     assert journal is not None
     assert journal.opened is not None
@@ -90,8 +100,8 @@ async def test_what_the_hosts_notes_have_forgotten_is_not_sent_again_either(
     path.write_bytes(line_of(header) + line_of(journal.opened))
 
     after = len(gateway.backend.arrivals)
-    await replay_all(gateway)
-    again = await gateway.backend.expect(CommandFailed, "shop", after=after)
+    await replay(command)
+    again = await gateway.backend.expect(CommandFailed, name, after=after)
     assert again.data.error.code is ErrorCode.UNCERTAIN
 
 

@@ -1,0 +1,1 @@
+"""User stories in which sessions move between two workers: they share these."""

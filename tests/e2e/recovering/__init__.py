@@ -1,0 +1,1 @@
+"""User stories in which a worker goes and comes back: they share one gateway."""
