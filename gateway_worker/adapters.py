@@ -12,6 +12,7 @@ from gateway_worker.media.build import make_fetcher
 from gateway_worker.media.fetching.fetcher import Fetcher
 from gateway_worker.runtime.budget import StopBudget
 from gateway_worker.runtime.retry import until_answered
+from gateway_worker.sessions.proxies import Proxies
 from gateway_worker.storage.cache.client import Cache
 from gateway_worker.storage.db.copies import PostgresCopyRegister
 from gateway_worker.storage.db.database import Database
@@ -36,6 +37,7 @@ class Adapters:
             must not wait for one after everything else.
         streams: Large objects, through connections that copies of device stores do not use.
         fetcher: Gets files from their URLs.
+        proxies: What leads to sessions' proxies; knows of sessions once there are any.
     """
 
     broker: Broker
@@ -48,6 +50,7 @@ class Adapters:
     fetcher: Fetcher
     snapshots: Snapshots
     media_host: MediaHost
+    proxies: Proxies
     hosts: HostProcesses
 
 
@@ -70,6 +73,9 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopB
     )
     fleet = await until_answered(lambda: fleet_id(database), name="fleet.id")
     objects = await enter(Objects.open(settings.objects), "S3")
+    proxies = Proxies(
+        seal=settings.objects.keyring(), otherwise=settings.whatsapp.sandbox_proxy_url
+    )
     few = settings.database.model_copy(update={"pool_size": 1, "pool_overflow": 1})
     return Adapters(
         database=database,
@@ -85,18 +91,18 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopB
             register=PostgresCopyRegister(database=database),
             fleet=fleet,
         ),
-        media_host=await enter(_media_host(settings), "media host"),
+        media_host=await enter(_media_host(settings, proxies), "media host"),
+        proxies=proxies,
         broker=await enter(Broker.open(settings.broker, worker_id=settings.worker_id), "RabbitMQ"),
         hosts=await enter(HostProcesses(settings.whatsapp), "hosts"),
     )
 
 
-def _media_host(settings: Settings) -> AbstractAsyncContextManager[MediaHost]:
+def _media_host(settings: Settings, proxies: Proxies) -> AbstractAsyncContextManager[MediaHost]:
     """Return the way to WhatsApp's media host, which is that of the sessions' hosts."""
-    whatsapp = settings.whatsapp
     return MediaHost.open(
-        proxy_of=lambda _session_id: whatsapp.sandbox_proxy_url,
-        ca_file=whatsapp.sandbox_ca_file,
+        proxy_of=proxies.of,
+        ca_file=settings.whatsapp.sandbox_ca_file,
         connections=settings.media.parallel,
     )
 

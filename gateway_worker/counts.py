@@ -30,6 +30,20 @@ class Counts:
         self.metrics.count_event(event_type)
         self.metrics.relay_lag_seconds.observe(lag_seconds)
 
+    # What pacing tells (its `PacingObserver`).
+
+    def message_held(self, part: str, seconds: float) -> None:
+        """Count a message that is held back for so long."""
+        self.metrics.pacing_seconds.labels(part).observe(seconds)
+
+    def message_refused(self, part: str) -> None:
+        """Count a message that would have had to wait for too long."""
+        self.metrics.pacing_refused.labels(part).inc()
+
+    def paced_alone(self) -> None:
+        """Count a decision that was made without the buckets that all workers share."""
+        self.metrics.pacing_alone.inc()
+
     # What sessions tell (their `SessionObserver`).
 
     def host_restarted(self) -> None:

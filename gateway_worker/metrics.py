@@ -21,7 +21,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from gateway_contracts import Command, ErrorCode, Event, SessionState
+from gateway_contracts import Command, ErrorCode, Event, Ignorable, SessionState
 from gateway_contracts.content import SENDABLE_KINDS
 
 OTHER: Final = "other"
@@ -30,6 +30,8 @@ OTHER: Final = "other"
 SUCCEEDED: Final = "succeeded"
 OUTCOMES: Final = frozenset({SUCCEEDED, "repeated", *(code.value for code in ErrorCode)})
 DEPENDENCIES: Final = ("rabbitmq", "postgresql", "redis", "s3", "whatsapp")
+PACED_BY: Final = ("day", "recipient", "session", "quiet_hours")
+IGNORED: Final = (*(category.value for category in Ignorable), "chats")
 HOST_EXITS: Final = ("stopped", "crashed")
 FILE_KINDS: Final = frozenset(
     kind for kind, model in SENDABLE_KINDS.items() if "media" in model.model_fields
@@ -78,6 +80,9 @@ class Metrics:
         commands_held: Commands that wait for those in a former owner's queue.
         commands_misrouted: Commands that came another way than by the key of their session.
         dead_letters: Commands that went to the dead letters.
+        pacing_seconds: For how long messages were held back, by what (see `PACED_BY`).
+        pacing_refused: Messages that would have had to wait for too long, likewise.
+        pacing_alone: Decisions of pacing that were made without Redis.
         queue_depth: Messages in the queues of dead letters, unrouted events and known backends.
         mended: Queues, exchanges and bindings found gone at the broker, and made again.
         unpublishable: Messages that the broker will never take.
@@ -100,6 +105,7 @@ class Metrics:
         commit_batch_size: Changes per transaction.
         commit_seconds: Duration of a transaction.
         inbound_messages: Messages that arrived from WhatsApp.
+        ignored_arrivals: What arrived and was ignored, by why (see `IGNORED`).
         swallowed_messages: Messages that the library acknowledged without handing them over.
         refused_arrivals: Arrivals that the database has refused, and that were put aside.
         retold_arrivals: Those that were told again with success.
@@ -152,6 +158,9 @@ class Metrics:
     commands_held: Gauge
     commands_misrouted: Counter
     dead_letters: Counter
+    pacing_seconds: Histogram
+    pacing_refused: Counter
+    pacing_alone: Counter
     queue_depth: Gauge
     mended: Counter
     unpublishable: Counter
@@ -173,6 +182,7 @@ class Metrics:
     commit_batch_size: Histogram
     commit_seconds: Histogram
     inbound_messages: Counter
+    ignored_arrivals: Counter
     swallowed_messages: Counter
     refused_arrivals: Counter
     retold_arrivals: Counter
@@ -354,6 +364,9 @@ def _sessions(make: _Maker) -> dict[str, Any]:
             "fleet_stranded", "Sessions whose worker is gone and that nobody can run."
         ),
         "inbound_messages": make.counter("inbound_messages", "Messages from WhatsApp."),
+        "ignored_arrivals": make.counter(
+            "ignored_arrivals", "Arrivals that sessions are set to ignore.", "reason"
+        ),
         "swallowed_messages": make.counter(
             "swallowed_messages", "Messages acknowledged by the library and not handed over."
         ),
@@ -426,6 +439,15 @@ def _commands(make: _Maker) -> dict[str, Any]:
         ),
         "commands_misrouted": make.counter(
             "commands_misrouted", "Commands not published with their session id as routing key."
+        ),
+        "pacing_seconds": make.histogram(
+            "pacing_wait_seconds", "How long messages were held back.", "by", buckets=_TRANSFERS
+        ),
+        "pacing_refused": make.counter(
+            "pacing_refused", "Messages that would have had to wait for too long.", "by"
+        ),
+        "pacing_alone": make.counter(
+            "pacing_alone", "Decisions of pacing that were made without Redis."
         ),
         "dead_letters": make.counter("dead_letters", "Commands sent to the dead letters."),
         "queue_depth": make.gauge(
@@ -526,6 +548,11 @@ def _show_zeros(metrics: Metrics) -> None:
         metrics.outgoing_file_seconds.labels(step)
         for kind in sorted(FILE_KINDS):
             metrics.outgoing_files.labels(kind, step, SUCCEEDED)
+    for part in PACED_BY:
+        metrics.pacing_seconds.labels(part)
+        metrics.pacing_refused.labels(part)
+    for reason in IGNORED:
+        metrics.ignored_arrivals.labels(reason)
     for how in HOST_EXITS:
         metrics.host_exits.labels(how)
     for kind in SNAPSHOT_TROUBLES:

@@ -13,7 +13,7 @@ from gateway_worker.health import (
     sessions_section,
 )
 from gateway_worker.log import SINKS, Logging
-from gateway_worker.metrics import SNAPSHOT_TROUBLES, Metrics
+from gateway_worker.metrics import IGNORED, SNAPSHOT_TROUBLES, Metrics
 from gateway_worker.parts import Parts
 
 
@@ -101,6 +101,9 @@ def _follow(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
     )
     metrics.follow(metrics.refusals_untold, lambda: parts.commands.dispatcher.refusals.untold)
     metrics.follow(metrics.swallowed_messages, lambda: adapters.hosts.notices["message_lost"])
+    for reason in IGNORED:
+        follow = partial(adapters.hosts.ignored.__getitem__, reason)
+        metrics.follow(metrics.ignored_arrivals.labels(reason), follow)
     troubles = adapters.snapshots.troubles
     for kind in SNAPSHOT_TROUBLES:
         metrics.follow(metrics.snapshot_troubles.labels(kind), partial(troubles.__getitem__, kind))

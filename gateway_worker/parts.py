@@ -10,6 +10,7 @@ from gateway_worker.adapters import Adapters
 from gateway_worker.broker.client import Broker
 from gateway_worker.broker.consumer import CommandConsumer
 from gateway_worker.commands.build import CommandPorts, Commands, build_commands
+from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.config import Settings
 from gateway_worker.counts import Counts
@@ -32,6 +33,7 @@ from gateway_worker.sessions.ownership.lease import LeaseKeeper
 from gateway_worker.sessions.ownership.media_owner import MediaOwner
 from gateway_worker.sessions.ownership.takeover import FailoverService
 from gateway_worker.sessions.store.snapshot_schedule import SnapshotSchedule, SnapshotTiming
+from gateway_worker.storage.cache.pacing import RedisPacing
 from gateway_worker.storage.cache.presence import WorkerPresence
 from gateway_worker.storage.cache.route_cache import RedisRouteCache
 from gateway_worker.storage.db.build import Stores, build_stores
@@ -112,9 +114,7 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
     arriving.service.serve(MediaOwner(registry=sessions.manager.registry))
     sessions.manager.registry.watch_room(lambda _has_room: arriving.service.look_again())
     files = _files(settings, adapters, sessions, counts)
-    commands = _commands(
-        settings, adapters.broker, stores, outbox, sessions, arriving, files, counts
-    )
+    commands = _commands(settings, adapters, stores, outbox, sessions, arriving, files, counts)
     consumer = _consumer(adapters.broker, sessions, commands)
     presence = WorkerPresence(
         worker_id=settings.worker_id,
@@ -203,6 +203,7 @@ def _sessions(
         observer=counts,
         media_intake=arriving.intake,
         media_files=arriving.service,
+        proxies=adapters.proxies,
     )
     return build_sessions(
         ports,
@@ -232,7 +233,7 @@ def _files(
 
 def _commands(
     settings: Settings,
-    broker: Broker,
+    adapters: Adapters,
     stores: Stores,
     outbox: Outbox,
     sessions: Sessions,
@@ -244,11 +245,14 @@ def _commands(
         entries=stores.inbox,
         messages=stores.messages,
         recorder=outbox.recorder,
-        postponer=broker.publisher,
-        forwarder=broker.publisher,
-        replays=Replays(events=stores.outbox, replayer=broker.publisher),
+        postponer=adapters.broker.publisher,
+        forwarder=adapters.broker.publisher,
+        replays=Replays(events=stores.outbox, replayer=adapters.broker.publisher),
         media=arriving.service,
         files=files,
+        pacer=Pacer(
+            store=RedisPacing(cache=adapters.cache), settings=settings.pacing, observer=counts
+        ),
         observe=counts.command_settled,
     )
     return build_commands(

@@ -113,6 +113,8 @@ from gateway_contracts.commands.session import (
     SessionMigrateData,
     SessionRestart,
     SessionStop,
+    SessionUpdate,
+    SessionUpdateData,
 )
 from gateway_contracts.commands.upload import MediaUpload, MediaUploadUrl, MediaUploadUrlData
 from gateway_contracts.content import Content, ContentToSend
@@ -260,9 +262,18 @@ from gateway_contracts.media import (
     UrlSource,
 )
 from gateway_contracts.origins import Forwarded, Referral
+from gateway_contracts.pacing import (
+    Pacing,
+    PacingProfile,
+    QuietHours,
+    RecipientPacing,
+    TypingPace,
+    WarmUp,
+)
 from gateway_contracts.people import Account, Participant
 from gateway_contracts.properties import AmqpProperties, properties_for
 from gateway_contracts.references import MessageReference, MessageTarget, Quoted, ReplyTarget
+from gateway_contracts.settings import Ignorable, Ignore, Proxy, SessionSettings
 from gateway_contracts.states import SessionState, StatusReason
 from gateway_contracts.topology import (
     RETRY_DELAYS,
@@ -394,6 +405,8 @@ __all__ = [
     "GroupUpdated",
     "GroupUpdatedData",
     "GroupsListed",
+    "Ignorable",
+    "Ignore",
     "ImageContent",
     "ImageToSend",
     "InteractiveReplyContent",
@@ -456,6 +469,8 @@ __all__ = [
     "ObjectSource",
     "OnUncertain",
     "OrderContent",
+    "Pacing",
+    "PacingProfile",
     "PairByCode",
     "PairByQr",
     "Participant",
@@ -471,12 +486,15 @@ __all__ = [
     "PollVoteState",
     "PollVoteToSend",
     "ProductContent",
+    "Proxy",
     "QrInfo",
     "QueueSpec",
+    "QuietHours",
     "Quoted",
     "ReactionContent",
     "ReactionToSend",
     "ReceiptStatus",
+    "RecipientPacing",
     "Referral",
     "ReplayInfo",
     "ReplyForm",
@@ -505,10 +523,13 @@ __all__ = [
     "SessionReplay",
     "SessionReplayData",
     "SessionRestart",
+    "SessionSettings",
     "SessionState",
     "SessionStatus",
     "SessionStatusData",
     "SessionStop",
+    "SessionUpdate",
+    "SessionUpdateData",
     "StatusReason",
     "StickerContent",
     "StickerPackContent",
@@ -520,6 +541,7 @@ __all__ = [
     "TimerChange",
     "TimerContent",
     "Topology",
+    "TypingPace",
     "UndecryptableReason",
     "UnsupportedContent",
     "UploadSource",
@@ -528,6 +550,7 @@ __all__ = [
     "VideoToSend",
     "VoiceContent",
     "VoiceToSend",
+    "WarmUp",
     "WarningCode",
     "WorkerCapacity",
     "WorkerCapacityData",

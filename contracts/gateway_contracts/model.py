@@ -47,6 +47,9 @@ OBJECT_KEY_PATTERN = r"^(media|uploads|shared)(/[^/.\\\x00-\x1f\x7f][^/\\\x00-\x
 URL_PATTERN = r"^https?://[\x21-\x7e]+$"
 MEDIA_TYPE_PATTERN = r"^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(; ?[a-z]+=[a-z0-9.+-]+)*$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
+PROXY_PATTERN = r"^http://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}/?$"
+CLOCK_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+ZONE_PATTERN = r"^[A-Za-z][A-Za-z0-9_+-]{0,31}(/[A-Za-z0-9_+-]{1,32}){0,2}$"
 TENANT_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 TRACEPARENT_PATTERN = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 
@@ -74,6 +77,10 @@ SENTENCES = {
     "printable ASCII without spaces",
     MEDIA_TYPE_PATTERN: "must be a media type in lower case, such as image/jpeg",
     SHA256_PATTERN: "must be a SHA-256 in lower-case hexadecimal: 64 digits",
+    PROXY_PATTERN: "must be the address of an HTTP proxy with its port, such as "
+    "http://proxy.example:3128, without credentials, a path or a query",
+    CLOCK_PATTERN: "must be a time of day, such as 21:30",
+    ZONE_PATTERN: "must be the name of a time zone, such as Europe/Berlin",
     TENANT_PATTERN: "must not be empty, nor contain control characters",
     TRACEPARENT_PATTERN: "must be a W3C traceparent: version, trace id, span id and flags in "
     "lower-case hexadecimal, joined by hyphens",
@@ -358,6 +365,20 @@ RuntimeMs = Annotated[
     _part("RuntimeMs", "How long a command may run, in milliseconds; a second at least.", 20_000),
 ]
 """A bound for the execution of a command, in milliseconds."""
+
+ClockTime = Annotated[
+    str,
+    Field(pattern=CLOCK_PATTERN),
+    _part("ClockTime", "A time of day, hours and minutes.", "21:30"),
+]
+"""A time of day."""
+
+TimeZone = Annotated[
+    str,
+    Field(pattern=ZONE_PATTERN),
+    _part("TimeZone", "A time zone, by its name in the IANA's database.", "Europe/Berlin"),
+]
+"""A time zone, by its name."""
 
 Timestamp = Annotated[AwareDatetime, WrapValidator(_moment)]
 """A moment in time; RFC 3339, read with any offset and written in UTC."""

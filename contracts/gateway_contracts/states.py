@@ -31,6 +31,8 @@ class StatusReason(StrEnum):
     HOST_EXITED = "host_exited"
     HOST_RENEWED = "host_renewed"
     """Its process is replaced in a quiet moment: it has kept memory after an upload."""
+    SETTINGS_CHANGED = "settings_changed"
+    """It connects anew because its backend has set another proxy."""
     WORKER_RESTARTED = "worker_restarted"
     WORKER_DRAINING = "worker_draining"
     LOGGED_OUT_FROM_PHONE = "logged_out_from_phone"

@@ -15,6 +15,7 @@ from gateway_contracts import Command, ErrorCode
 from gateway_worker.commands.fingerprint import fingerprint
 from gateway_worker.commands.handlers import HANDLERS, Needs, Retry
 from gateway_worker.commands.inbox import Inbox
+from gateway_worker.commands.pacing.pace import PacedError
 from gateway_worker.commands.ports import Delivery, Entry, Postponer, Received
 from gateway_worker.commands.scheduler import Passing
 from gateway_worker.errors import (
@@ -196,6 +197,8 @@ class Attempts:
 
     def may_recover(self, command: Command, error: RetryableError) -> bool:
         """Whether waiting here can help: not for a session that is not about to connect."""
+        if isinstance(error, PacedError):
+            return False  # it would come too late
         if isinstance(error, RateLimitedError):
             return (error.retry_after_seconds or 0.0) <= self.retry_policy.hold_seconds
         if isinstance(error, ReachoutRestrictedError):

@@ -11,6 +11,7 @@ from gateway_worker.commands.features import Feature
 from gateway_worker.commands.forwarding import CommandForwarder, Forwarder
 from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
+from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.ports import InboxStore, Postponer
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.stranded_execution import StrandedExecutor
@@ -43,6 +44,7 @@ class CommandPorts:
         replays: Publishes past events again; without it that is not possible here.
         media: Fetches files; without it that is not possible here.
         files: Brings files to send to their sessions; without it none can be sent here.
+        pacer: Holds messages back; without it they are sent as fast as it goes.
         observe: Called with each command that has come to its end.
     """
 
@@ -54,6 +56,7 @@ class CommandPorts:
     replays: Replays | None = None
     media: ArrivingMedia | None = None
     files: OutgoingFiles | None = None
+    pacer: Pacer | None = None
     observe: Observer = lambda _type, _outcome, _times: None
 
 
@@ -99,6 +102,7 @@ def build_commands(
         media=ports.media,
         files=ports.files,
         features=features,
+        pacer=ports.pacer,
     )
     dispatcher = Dispatcher(
         worker_id=worker_id,

@@ -29,6 +29,7 @@ from gateway_worker.commands.handlers import (
     Needs,
     Once,
 )
+from gateway_worker.commands.pacing.pace import Pace
 from gateway_worker.commands.ports import (
     Delivery,
     Entry,
@@ -83,6 +84,7 @@ class _Run:
         arrived: When it came, by the monotonic clock.
         turn: Lets others of its session run while it waits.
         preparing: Has what takes long to have.
+        pace: How far its session's pacing lets it go, if there is any.
         has_waited: Whether it has waited for its session.
         began: When its first attempt did, by the same clock.
         ends_at: When its time to run is up, by the same clock, if it has a bound.
@@ -91,6 +93,7 @@ class _Run:
     arrived: float
     turn: Aside
     preparing: Preparing
+    pace: Pace | None = None
     has_waited: bool = False
     began: float = field(default_factory=time.monotonic)
     ends_at: float | None = None
@@ -108,6 +111,11 @@ class _Run:
         """Raise `ExpiredError` if its time to run is up."""
         if self.ends_at is not None and time.monotonic() >= self.ends_at:
             raise ExpiredError("its time to run was up before it had an effect")
+
+    @property
+    def seconds_left(self) -> float | None:
+        """For how long it may still run."""
+        return None if self.ends_at is None else max(0.0, self.ends_at - time.monotonic())
 
     @property
     def passing(self) -> Passing:
@@ -274,6 +282,9 @@ class Executor:
             failed = GatewayError("the gateway failed; its log has the details")
             return self._ends.failure(command, failed, entry)
         stopwatch.note("library", effect.library_seconds)
+        if run.pace is not None:
+            stopwatch.note("paced", run.pace.waited_seconds)
+            effect = replace(effect, held_seconds=run.pace.waited_seconds)
         return self._ends.success(command, effect, entry)
 
     async def _execute(self, command: Command, entry: Entry, run: _Run) -> Effect:
@@ -288,6 +299,8 @@ class Executor:
         run.check_time()
         await self._await_session(command, run)
         await self._prepare(command, run)
+        if handler.paced is not None:
+            await self._keep_pace(command, handler.paced(command), run)
         context = replace(
             self._context,
             interrupted=interrupted,
@@ -383,6 +396,38 @@ class Executor:
         await self._attempts.suspended(command, working, run.turn, passing=Passing.OTHER_ORDERS)
         if run.preparing.is_ready:
             run.began = time.monotonic()  # what it took says nothing of what it is for
+        raise _WaitedError
+
+    async def _keep_pace(self, command: Command, recipient: str, run: _Run) -> None:
+        """Hold a message back for as long as its session's pacing says.
+
+        Raises:
+            PacedError: For longer than it may wait.
+            _WaitedError: It has waited, and others of its session may have run: it begins anew.
+        """
+        pacer, session = self._context.pacer, self._manager.registry.find(command.subject)
+        if pacer is None or session is None:
+            return
+        pacing = session.settings.pacing
+        if run.pace is None:
+            if pacer.plan_of(pacing) is None:
+                return
+            run.pace = Pace(
+                pacer=pacer,
+                session_id=session.session_id,
+                recipient=recipient,
+                created_at=session.created_at,
+            )
+        bounds = (pacer.longest_wait_seconds, self.seconds_left(command), run.seconds_left)
+        longest = min(bound for bound in bounds if bound is not None)
+        wait = await run.pace.next_wait(pacing, longest_seconds=longest)
+        if wait is None:
+            return
+        began = time.monotonic()
+        waiting = session.until_idle_or_set(seconds=wait.seconds)
+        await self._attempts.suspended(command, waiting, run.turn, passing=wait.passing)
+        run.began = time.monotonic()  # that it was held back says nothing of what it is for
+        run.pace.waited_seconds += run.began - began
         raise _WaitedError
 
     async def _stay(self, command: Command, change: Change, refused: TransferRefusedError) -> End:

@@ -39,8 +39,9 @@ class Outcomes:
         return Change(
             session_id=command.subject,
             epoch=effect.session.epoch,
-            events=(self._event(command, outcome),),
+            events=(self._event(command, outcome, held_seconds=effect.held_seconds),),
             outcome=outcome,
+            session=effect.values,
             message=effect.message,
             delete=effect.delete,
             transfer=effect.transfer,
@@ -137,6 +138,7 @@ class Outcomes:
         *,
         repeated: bool = False,
         id_conflict: bool = False,
+        held_seconds: float | None = None,
     ) -> SessionEvent:
         common = {
             "source": self._source,
@@ -153,6 +155,7 @@ class Outcomes:
                     result=outcome.result,
                     client_ref=client_ref_of(command),
                     repeated=repeated,
+                    wait_ms=None if held_seconds is None else int(held_seconds * 1000),
                 ),
             )
         return CommandFailed(

@@ -19,19 +19,22 @@ from gateway_contracts import (
     SessionRestart,
     SessionState,
     SessionStop,
+    SessionUpdate,
     StatusReason,
 )
+from gateway_worker.commands.pacing.plan import check_zones
 from gateway_worker.errors import (
     CapacityError,
     SessionExistsError,
     SessionLinkedError,
     SessionNotConnectedError,
 )
-from gateway_worker.sessions.changes import SessionUpdate
+from gateway_worker.sessions.changes import SessionValues
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ownership.stranded import DETAIL, stranded_change, stranded_info
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.session.transitions import is_running
+from gateway_worker.sessions.settings import with_changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ class StrandedEffect:
 
     result: Result
     events: tuple[SessionEvent, ...] = ()
-    update: SessionUpdate | None = None
+    update: SessionValues | None = None
     delete: bool = False
 
 
@@ -67,6 +70,11 @@ class StrandedCommands:
                 return StrandedEffect(result=stranded_info(row))
             case SessionStop():
                 return self._stopped(row)
+            case SessionUpdate():
+                check_zones(command.data.pacing)
+                data = self._manager.proxies.sealed(row.session_id, command.data)
+                changed, values = with_changes(row, data)
+                return StrandedEffect(result=stranded_info(changed), update=values)
             case SessionDelete():
                 await self._manager.stranded.destroy(row)
                 return StrandedEffect(result=Done(), delete=True)

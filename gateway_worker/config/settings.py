@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from gateway_contracts.model import WorkerId
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.commands.features import Feature
+from gateway_worker.commands.pacing.settings import PacingSettings
 from gateway_worker.config.insecure import LOOKED_AT, Insecure, Risk, risks
 from gateway_worker.config.variables import BY_NAME, VARIABLES, Variable
 from gateway_worker.health.settings import HealthSettings
@@ -98,6 +99,7 @@ class Settings(BaseModel):
     cache: CacheSettings
     objects: ObjectsSettings
     media: MediaSettings
+    pacing: PacingSettings
     whatsapp: WhatsAppSettings
 
     @field_validator("allow_insecure", mode="before")

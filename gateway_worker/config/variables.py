@@ -138,6 +138,17 @@ VARIABLES: Final = (
         },
     ),
     *_of(
+        "pacing",
+        {
+            "PACING_PROFILE": "profile",
+            "PACING_RECIPIENT_BURST": "recipient_burst",
+            "PACING_RECIPIENT_SECONDS": "recipient_seconds",
+            "PACING_JITTER": "jitter",
+            "PACING_TIME_ZONE": "time_zone",
+            "PACING_LONGEST_WAIT_SECONDS": "longest_wait_seconds",
+        },
+    ),
+    *_of(
         "whatsapp",
         {
             "SEND_TIMEOUT_SECONDS": "send_timeout_seconds",

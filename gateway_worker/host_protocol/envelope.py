@@ -1,7 +1,7 @@
 """The frames between a worker and a session's host.
 
 worker ──► Start, Request, Cancel, Ack, Stop, Measure ──► host
-worker ◄── Response, Event, VolatileEvent, Notice, Measured, the signals ◄── host
+worker ◄── Response, Event, VolatileEvent, Notice, Measured, Ignored, the signals ◄── host
 """
 
 from typing import Final
@@ -11,6 +11,7 @@ import msgspec
 from gateway_worker.host_protocol.failures import Failure
 from gateway_worker.host_protocol.media import MediaReference
 from gateway_worker.host_protocol.methods import Call, Result
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.host_protocol.signals import Signal
 from gateway_worker.host_protocol.wire import Frame
 
@@ -37,7 +38,8 @@ class Start(Frame, frozen=True, kw_only=True):
         resume_jid: The device to resume (`user:device@server`); None to pair a new one.
         pair_number: Pair by a code for this number (digits) instead of by QR code.
         device_name: What the phone's list of devices shows.
-        proxy_url: Where the library connects instead of to WhatsApp.
+        settings: What it obeys until it is given others.
+        proxy_url: The proxy through which the library connects, and never without it.
         root_key: Root of the server's certificates, 64 hexadecimal digits, if not WhatsApp's.
         spool_limit_bytes: Above this the spool blocks the library's callback.
         spool_segment_bytes: Size of one file of the spool.
@@ -65,6 +67,7 @@ class Start(Frame, frozen=True, kw_only=True):
     memory_limit_bytes: int = 0
     memory_rest_seconds: float = 0.0
     replay: bool = False
+    settings: HostSettings = HostSettings()
 
 
 class Request(Frame, frozen=True, kw_only=True):
@@ -167,5 +170,11 @@ class Measured(Frame, frozen=True, kw_only=True):
     pss_bytes: int
 
 
+class Ignored(Frame, frozen=True, kw_only=True):
+    """What has arrived and was ignored since the last such frame: how much, by why (`IGNORED`)."""
+
+    counts: dict[str, int]
+
+
 ToHost = Start | Request | Cancel | Ack | Stop | Measure
-FromHost = Response | Event | VolatileEvent | Notice | Measured | Signal
+FromHost = Response | Event | VolatileEvent | Notice | Measured | Ignored | Signal

@@ -29,6 +29,7 @@ from gateway_worker.sessions.ports import (
     SessionObserver,
     SessionStore,
 )
+from gateway_worker.sessions.proxies import Proxies
 from gateway_worker.sessions.send_journal import SendJournals
 from gateway_worker.sessions.session.factory import SessionFactory
 from gateway_worker.sessions.session.silence import SilenceWatch
@@ -45,6 +46,7 @@ class SessionPorts:
         observer: Counts what happens.
         media_intake: Enters the files that come with messages; without it none are fetched.
         media_files: Has those that were.
+        proxies: Knows what leads to their proxies.
     """
 
     launcher: HostLauncher
@@ -60,6 +62,7 @@ class SessionPorts:
     observer: SessionObserver
     media_intake: MediaIntake | None = None
     media_files: MediaFiles | None = None
+    proxies: Proxies = field(default_factory=Proxies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +131,9 @@ def build_sessions(
         relay=ports.relay,
         background=background,
         clock=shared.clock,
+        proxies=ports.proxies,
     )
+    ports.proxies.serve(shared.registry.settings_of)
     return Sessions(
         manager=manager,
         factory=factory,
@@ -179,6 +184,7 @@ def _factory(ports: SessionPorts, shared: _Shared) -> SessionFactory:
         quarantined=shared.quarantined,
         moves=shared.moves,
         is_behind=lambda: ports.relay.is_behind,
+        proxies=ports.proxies,
     )
 
 

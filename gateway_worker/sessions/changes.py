@@ -12,6 +12,7 @@ from gateway_contracts import (
     ReceiptStatus,
     Result,
     SessionEvent,
+    SessionSettings,
 )
 from gateway_contracts.events import SessionState
 from gateway_worker.errors import GatewayError
@@ -39,7 +40,7 @@ class Reachout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionUpdate:
+class SessionValues:
     """New values of a session's row; None leaves the column alone."""
 
     state: SessionState | None = None
@@ -48,6 +49,9 @@ class SessionUpdate:
     forget_account: bool = False
     """Set the account to NULL (after a logout)."""
     reachout: Reachout | None = None
+    settings: SessionSettings | None = None
+    labels: dict[str, str] | None = None
+    metadata: dict[str, str] | None = None
 
 
 class Direction(StrEnum):
@@ -194,7 +198,7 @@ class Change:
     epoch: int | None
     events: tuple[SessionEvent, ...] = ()
     outcome: Outcome | None = None
-    session: SessionUpdate | None = None
+    session: SessionValues | None = None
     message: MessageRow | None = None
     receipt: ReceiptRow | None = None
     media: MediaRow | None = None

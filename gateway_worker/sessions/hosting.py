@@ -5,13 +5,14 @@ methods that it has, are in `host_protocol`.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from gateway_contracts.commands import Pairing
 from gateway_worker.host_protocol.envelope import Event, VolatileEvent
 from gateway_worker.host_protocol.methods.method import Method, R
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.host_protocol.signals import Exited, Signal
 
 
@@ -28,6 +29,8 @@ class HostSpec:
         device_name: What the phone's list of linked devices shows.
         worker_id: Who runs it, for the journal of sends.
         epoch: Under which epoch, likewise.
+        settings: What it obeys from its start on.
+        proxy_url: Through what it reaches WhatsApp, and never without it; None: nothing.
     """
 
     session_id: str
@@ -37,6 +40,8 @@ class HostSpec:
     device_name: str
     worker_id: str = ""
     epoch: int = 0
+    settings: HostSettings = field(default_factory=HostSettings)
+    proxy_url: str | None = field(default=None, repr=False)
 
 
 HostEvent = Signal | Event | VolatileEvent | Exited

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from gateway_contracts import Account, StatusReason
+from gateway_contracts import Account, SessionSettings, StatusReason
 from gateway_contracts.commands import Pairing
 from gateway_contracts.events import SessionState
 from gateway_worker.sessions.changes import (
@@ -65,6 +65,7 @@ class SessionRow:
     device_name: str
     labels: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
+    settings: SessionSettings = field(default_factory=SessionSettings)
     account: Account | None = None
     worker_id: str | None = None
     epoch: int = 0

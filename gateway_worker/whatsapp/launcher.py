@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from gateway_contracts.commands import PairByCode
 from gateway_worker.errors import DependencyError
 from gateway_worker.host_protocol.envelope import Start
 from gateway_worker.host_protocol.layout import DEVICE_STORE_NAME
+from gateway_worker.host_protocol.settings import IGNORED
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.hosting import HostListener, HostSpec
@@ -49,6 +51,7 @@ class HostProcesses:
 
     Attributes:
         notices: How often each kind of notice came from a host, for metrics.
+        ignored: How much of what arrived was ignored, by why, likewise.
     """
 
     def __init__(self, settings: WhatsAppSettings) -> None:
@@ -61,6 +64,7 @@ class HostProcesses:
         self._kills = 0
         self._lease_end: float | None = None
         self.notices: Counter[str] = Counter()
+        self.ignored: Counter[str] = Counter()
 
     @property
     def fork_server_pid(self) -> int | None:
@@ -184,6 +188,7 @@ class HostProcesses:
             listener=listener,
             settings=self._settings,
             noticed=self._on_notice,
+            ignored=self._on_ignored,
             is_ours=self._is_ours,
         )
         await host.connect()
@@ -241,6 +246,10 @@ class HostProcesses:
         is_new = event not in self.notices
         self.notices["other" if is_new and len(self.notices) >= MOST_NOTICES else event] += 1
 
+    def _on_ignored(self, counts: Mapping[str, int]) -> None:
+        for name in IGNORED:
+            self.ignored[name] += max(0, counts.get(name, 0))
+
     def _start_frame(self, spec: HostSpec, *, replay: bool = False) -> Start:
         settings = self._settings
         number = (
@@ -254,7 +263,7 @@ class HostProcesses:
             resume_jid=spec.resume_jid,
             pair_number=number,
             device_name=spec.device_name,
-            proxy_url=settings.sandbox_proxy_url,
+            proxy_url=spec.proxy_url or settings.sandbox_proxy_url,
             root_key=settings.sandbox_root_key,
             spool_limit_bytes=settings.spool_limit_bytes,
             spool_segment_bytes=settings.spool_segment_bytes,
@@ -269,6 +278,7 @@ class HostProcesses:
             * random.uniform(1 - _SPREAD, 1 + _SPREAD),  # noqa: S311 - no secret
             memory_limit_bytes=settings.memory_limit_mebibytes * 1024 * 1024,
             memory_rest_seconds=settings.memory_rest_seconds,
+            settings=spec.settings,
             replay=replay,
         )
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from gateway_worker.host_protocol.envelope import (
     LEAVE_SECONDS,
     Event,
     FromHost,
+    Ignored,
     Measure,
     Measured,
     Notice,
@@ -66,6 +67,7 @@ class HostProcess:
         listener: Gets its events.
         settings: The times.
         noticed: Called with the name of each notice of the host.
+        ignored: Called with how much of what arrived was ignored, by why.
         is_ours: Whether a process id is that of a host of this worker that runs now.
     """
 
@@ -78,6 +80,7 @@ class HostProcess:
         listener: HostListener,
         settings: WhatsAppSettings,
         noticed: Callable[[str], None],
+        ignored: Callable[[Mapping[str, int]], None] = lambda _counts: None,
         is_ours: Callable[[int], bool] = lambda _pid: False,
     ) -> None:
         self._log = log.bind(session_id=session_id, host_pid=forked.pid)
@@ -86,6 +89,7 @@ class HostProcess:
         self._listener = listener
         self._settings = settings
         self._notices = NoticeLog(log=self._log, noticed=noticed)
+        self._ignored = ignored
         self._is_ours = is_ours
         self._worker_id = ""
         self._epoch = 0
@@ -275,6 +279,8 @@ class HostProcess:
                 self._requests.on_response(frame)
             case Notice():
                 self._notices.take(frame)
+            case Ignored(counts=counts):
+                self._ignored(counts)
             case Measured(pss_bytes=size):
                 self.told_bytes = min(max(0, size), MOST_MEMORY_BYTES)
             case signal_:

@@ -197,7 +197,7 @@ async def open_harness(*, capacity: int) -> AsyncIterator[BenchHarness]:
                 services.addresses.environment(),
                 sandbox,
                 ("bench-worker",),
-                {"CAPACITY": str(capacity)},
+                {"CAPACITY": str(capacity), "PACING_PROFILE": "off"},
                 directory=directory,
                 backend=BackendOptions(name="bench", wanted=("session.#", "worker.#")),
             )

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 import gateway_contracts
 import gateway_worker
-from gateway_contracts import ErrorCode
+from gateway_contracts import ErrorCode, SessionSettings
 from gateway_contracts.envelope import CommandEnvelope
 from gateway_contracts.errors import ErrorCategory
 from gateway_contracts.spec.catalog import EVENTS
@@ -60,7 +60,9 @@ def within(*roots: type) -> set[type]:
     return found
 
 
-SAID = within(*EVENTS.values())
+GIVEN_BACK = within(SessionSettings)
+"""What backends set comes back as they have given it."""
+SAID = within(*EVENTS.values()) - GIVEN_BACK
 ENUMERATIONS = sorted(
     (one for one in SAID - DERIVED if issubclass(one, Enum)), key=lambda one: one.__name__
 )
@@ -114,7 +116,10 @@ def filled() -> set[str]:
     nodes = [node for tree in trees for node in ast.walk(tree)]
     arguments = {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg}
     keys = [key for node in nodes if isinstance(node, ast.Dict) for key in node.keys]
-    return arguments | {str(key.value) for key in keys if isinstance(key, ast.Constant)}
+    given_back = set(SessionSettings.model_fields)
+    return (
+        arguments | given_back | {str(key.value) for key in keys if isinstance(key, ast.Constant)}
+    )
 
 
 @pytest.mark.parametrize("enumeration", ENUMERATIONS, ids=lambda one: one.__name__)

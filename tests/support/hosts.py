@@ -1,10 +1,13 @@
 """Hosts without a process; the port's tests run against them and the real ones."""
 
 import asyncio
+from typing import cast
 
 from gateway_contracts import Account
-from gateway_worker.errors import SessionNotConnectedError
-from gateway_worker.host_protocol.methods.method import Method, R
+from gateway_worker.errors import SessionNotConnectedError, UpstreamTimeoutError
+from gateway_worker.host_protocol.methods.method import Done, Method, R
+from gateway_worker.host_protocol.methods.session import Configure
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.host_protocol.signals import Exited, Up
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.sessions.hosting import HostLauncher, HostListener, HostSpec
@@ -17,11 +20,15 @@ class MemoryHost(UnaskedHost):
     Attributes:
         runs: Whether it does.
         killed: Whether it was, or was to be.
+        settings: What it obeys.
+        takes_settings: Whether it takes others.
     """
 
-    def __init__(self, listener: HostListener) -> None:
+    def __init__(self, listener: HostListener, settings: HostSettings | None = None) -> None:
         self.runs = True
         self.killed = False
+        self.settings = settings or HostSettings()
+        self.takes_settings = True
         self._listener = listener
         self._task: asyncio.Future[None] | None = None
 
@@ -32,9 +39,14 @@ class MemoryHost(UnaskedHost):
         command_id: str | None = None,
         seconds: float | None = None,
     ) -> R:
-        """Be gone, or fail the test."""
+        """Be gone, obey other settings, or fail the test."""
         if not self.runs:
             raise SessionNotConnectedError("the host is gone")
+        if isinstance(call, Configure):
+            if not self.takes_settings:
+                raise UpstreamTimeoutError("the host hangs")
+            self.settings = call.settings
+            return cast("R", Done())
         return await super().request(call, command_id=command_id, seconds=seconds)
 
     async def stop(self) -> None:
@@ -90,7 +102,7 @@ class MemoryLauncher(HostLauncher):
         await self.may_start.wait()
         self.waiting -= 1
         assert not self.running, "two hosts at once"
-        host = MemoryHost(listener)
+        host = MemoryHost(listener, spec.settings)
         self.hosts.append(host)
         account = self._account
         up = Up(

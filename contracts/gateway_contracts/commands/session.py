@@ -17,6 +17,7 @@ from gateway_contracts.model import (
     WorkerId,
 )
 from gateway_contracts.people import Account
+from gateway_contracts.settings import SessionSettings
 from gateway_contracts.states import SessionState, StatusReason
 
 
@@ -36,8 +37,8 @@ class PairByCode(WireModel):
 Pairing = Annotated[PairByQr | PairByCode, Field(discriminator="method")]
 
 
-class SessionCreateData(WireModel):
-    """How the new session is linked and named."""
+class SessionCreateData(SessionSettings):
+    """How the new session is linked and named, and what it is set to."""
 
     pairing: Pairing = Field(default_factory=PairByQr)
     device_name: FreeText = Field(
@@ -62,6 +63,25 @@ class SessionCreate(CommandEnvelope):
 
 class NoData(WireModel):
     """Nothing to say beyond the type."""
+
+
+class SessionUpdateData(SessionSettings):
+    """What is to change of a session: what is given replaces what there was, the rest stays."""
+
+    labels: Labels | None = None
+    metadata: Metadata | None = Field(
+        None, description="Carried by the events from the outcome of this command on."
+    )
+
+
+class SessionUpdate(CommandEnvelope):
+    """Change what a session is set to, and its notes. Returns the session as it is then.
+
+    It takes effect at once, without a new link, and lasts; also of a session that is stopped.
+    """
+
+    type: Literal["wa.session.update.v1"] = "wa.session.update.v1"
+    data: SessionUpdateData
 
 
 class SessionRestart(CommandEnvelope):
@@ -139,8 +159,8 @@ class SessionMigrate(CommandEnvelope):
     data: SessionMigrateData = Field(default_factory=SessionMigrateData)
 
 
-class SessionInfo(WireModel):
-    """A session as it stands."""
+class SessionInfo(SessionSettings):
+    """A session as it stands, and what it is set to."""
 
     kind: Literal["session"] = "session"
     state: SessionState
@@ -172,6 +192,7 @@ class QrInfo(WireModel):
 
 SessionCommand = (
     SessionCreate
+    | SessionUpdate
     | SessionRestart
     | SessionStop
     | SessionLogout

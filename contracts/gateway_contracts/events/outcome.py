@@ -49,6 +49,11 @@ class CommandSucceededData(SessionEventData):
     repeated: bool = Field(
         default=False, description="The command came again; this is its stored outcome."
     )
+    wait_ms: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description="Of a message: for how long the session's pacing has held it back, in "
+        "milliseconds. Absent if it has none, and in a repeat.",
+    )
     warnings: Warnings = ()
 
 

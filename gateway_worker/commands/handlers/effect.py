@@ -8,12 +8,13 @@ from typing import Any
 
 from gateway_contracts import Result
 from gateway_worker.commands.features import Feature
+from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.scheduler import Lane, Order
 from gateway_worker.media.arriving.service import ArrivingMedia
 from gateway_worker.media.build import OutgoingFiles
-from gateway_worker.sessions.changes import MessageRow, Transfer
+from gateway_worker.sessions.changes import MessageRow, SessionValues, Transfer
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import MessageStore
 from gateway_worker.sessions.session.session import Session
@@ -29,6 +30,7 @@ class Context:
     media: ArrivingMedia | None = None
     files: OutgoingFiles | None = None
     features: frozenset[Feature] = frozenset()
+    pacer: Pacer | None = None
     interrupted: bool = False
     """This command was begun before, by a worker that then died."""
     preparation: Preparation | None = None
@@ -51,7 +53,9 @@ class Effect:
         message: A message that was sent.
         delete: The session's rows are to go.
         transfer: The session goes to another worker.
+        values: New values of the session's row.
         library_seconds: How much of the time was the WhatsApp library's.
+        held_seconds: For how long it was held back by its session's pacing; None: there is none.
     """
 
     result: Result
@@ -59,7 +63,9 @@ class Effect:
     message: MessageRow | None = None
     delete: bool = False
     transfer: Transfer | None = None
+    values: SessionValues | None = None
     library_seconds: float = 0.0
+    held_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +126,7 @@ class Handler:
         prepare: Returns what it needs that takes long to have; that is brought about before it is
             executed, while sends of another order overtake. None for a command that needs nothing.
         retry: Where it waits between two attempts.
+        paced: Returns whom it is sent to, of what its session's pacing holds back.
         once: For what must not be done twice; without it an interrupted run is repeated.
     """
 
@@ -129,4 +136,5 @@ class Handler:
     needs: Needs = Needs.NOTHING
     prepare: Callable[[Context, Any], Preparation | None] | None = None
     retry: Retry = Retry.IN_ORDER
+    paced: Callable[[Any], str] | None = None
     once: Once | None = None

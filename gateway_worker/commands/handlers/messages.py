@@ -256,6 +256,10 @@ def _order(command: MessageSend) -> Order:
     return order_of(command.data.to)
 
 
+def _recipient(command: MessageSend) -> str:
+    return command.data.to
+
+
 def _may_repeat(command: MessageSend) -> bool:
     return command.data.on_uncertain is OnUncertain.RESEND
 
@@ -267,6 +271,7 @@ HANDLERS: dict[str, Handler] = {
         order=_order,
         needs=Needs.CONNECTION,
         prepare=_prepare,
+        paced=_recipient,
         once=Once(
             effect_of=effect_of_earlier, may_repeat=_may_repeat, message_of=message_of_uncertain
         ),

@@ -16,9 +16,11 @@ from gateway_contracts import (
     SessionMigrate,
     SessionRestart,
     SessionStop,
+    SessionUpdate,
     StatusReason,
 )
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Retry
+from gateway_worker.commands.pacing.plan import check_zones
 from gateway_worker.commands.scheduler import Lane
 from gateway_worker.errors import (
     CapacityError,
@@ -32,6 +34,7 @@ from gateway_worker.sessions.changes import Transfer
 
 async def create(context: Context, command: SessionCreate) -> Effect:
     """Create the session here; QR codes follow as events."""
+    check_zones(command.data.pacing)
     try:
         session = await context.manager.create(command)
     except SessionExistsError:
@@ -39,6 +42,15 @@ async def create(context: Context, command: SessionCreate) -> Effect:
             raise
         session = await context.manager.find(command.subject)  # its own, from the first attempt
     return Effect(result=session.info(), session=session)
+
+
+async def update(context: Context, command: SessionUpdate) -> Effect:
+    """Change what the session is set to, and its notes."""
+    check_zones(command.data.pacing)
+    session = await context.manager.find(command.subject)
+    data = context.manager.proxies.sealed(command.subject, command.data)
+    values = await session.update(data)
+    return Effect(result=session.info(), session=session, values=values)
 
 
 async def restart(context: Context, command: SessionRestart) -> Effect:
@@ -122,6 +134,7 @@ def draw_png(code: str) -> str:
 
 HANDLERS: dict[str, Handler] = {
     "wa.session.create.v1": Handler(run=create, retry=Retry.IN_BROKER),
+    "wa.session.update.v1": Handler(run=update),
     "wa.session.restart.v1": Handler(run=restart),
     "wa.session.stop.v1": Handler(run=stop),
     "wa.session.logout.v1": Handler(run=logout, needs=Needs.CONNECTION),

@@ -163,6 +163,7 @@ def _settings(options: Options) -> dict[str, str]:
         "LEASE_SECONDS": f"{options.plan.lease_seconds:g}",
         "CAPACITY": str(options.plan.sessions),
         "MEDIA_URL_PRIVATE_HOSTS": f"http://{LOOPBACK}",
+        "PACING_PROFILE": "off",
     }
 
 

@@ -1,6 +1,7 @@
 """The session itself."""
 
 from gateway_worker.host_protocol.methods.method import Done, Effect, HostLane, Method, WhenLate
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.host_protocol.wire import Answer
 
 
@@ -41,7 +42,24 @@ class Probe(Method[Done], frozen=True, kw_only=True, tag="session.probe"):
     timeout_seconds = 20.0
 
 
-SessionCall = Logout | Listen | Probe
+class Configure(Method[Done], frozen=True, kw_only=True, tag="session.configure"):
+    """Obey other settings from now on.
+
+    Attributes:
+        settings: All of them.
+    """
+
+    result = Done
+    effect = Effect.IDEMPOTENT
+    lane = HostLane.NONE
+    when_late = WhenLate.LEAVE
+    # One that is just being started answers only once it runs.
+    timeout_seconds = 30.0
+
+    settings: HostSettings
+
+
+SessionCall = Logout | Listen | Probe | Configure
 """Every method of this family."""
 
 SessionAnswer = Heard

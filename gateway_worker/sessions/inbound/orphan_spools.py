@@ -25,6 +25,7 @@ from gateway_worker.sessions.inbound.quarantine import Quarantine
 from gateway_worker.sessions.inbound.recording import InboundRecorder
 from gateway_worker.sessions.peer_messages import PeerMessage, PeerMessageKind, PeerMessages
 from gateway_worker.sessions.ports import DeviceSnapshots, SessionRow, SessionStore
+from gateway_worker.sessions.settings import host_settings
 from gateway_worker.sessions.store.device_store import read_epoch
 from gateway_worker.sessions.store.directory_moves import DirectoryMoves
 from gateway_worker.sessions.store.store_files import (
@@ -240,6 +241,7 @@ class OrphanSpools:
             resume_jid=None,
             pairing=row.pairing,
             device_name=row.device_name,
+            settings=host_settings(row.settings),
         )
         sending.host = host = await self._launcher.replay(spec, sending.on_event)
         try:

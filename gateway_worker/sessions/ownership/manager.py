@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from gateway_contracts import SessionCreate, SessionState, StatusReason
+from gateway_contracts import SessionCreate, SessionSettings, SessionState, StatusReason
 from gateway_worker.errors import DependencyError, SessionExistsError, SessionNotFoundError
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock
@@ -20,6 +20,7 @@ from gateway_worker.sessions.ownership.rebinding import Rebinder
 from gateway_worker.sessions.ownership.registry import SessionRegistry
 from gateway_worker.sessions.ownership.stranded import StrandedSessions
 from gateway_worker.sessions.ports import EventRelay, SessionRow, SessionStore
+from gateway_worker.sessions.proxies import Proxies
 from gateway_worker.sessions.session.factory import SessionFactory
 from gateway_worker.sessions.session.session import Session
 
@@ -63,6 +64,7 @@ class SessionManager:
         relay: Publishes what their former owners have left.
         background: What nobody waits for.
         clock: The time.
+        proxies: Keeps the credentials of sessions' proxies.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class SessionManager:
         relay: EventRelay,
         background: Background,
         clock: Clock,
+        proxies: Proxies,
     ) -> None:
         self.registry = ownership.registry
         self.directory = ownership.directory
@@ -86,6 +89,7 @@ class SessionManager:
         self._relay = relay
         self._background = background
         self._clock = clock
+        self.proxies = proxies
 
     # What commands ask for.
 
@@ -109,6 +113,9 @@ class SessionManager:
                     device_name=command.data.device_name,
                     labels=command.data.labels,
                     metadata=command.data.metadata,
+                    settings=self.proxies.sealed(
+                        command.subject, SessionSettings().changed(command.data)
+                    ),
                     worker_id=self._worker_id,
                     epoch=1,
                     created_at=self._clock.now(),

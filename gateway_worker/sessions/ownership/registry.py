@@ -5,7 +5,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from gateway_contracts import SessionState
+from gateway_contracts import SessionSettings, SessionState
 from gateway_worker.errors import CapacityError
 from gateway_worker.sessions.ports import PendingMarker
 from gateway_worker.sessions.session.session import Session
@@ -102,6 +102,11 @@ class SessionRegistry:
         """Return the epoch of a session of this worker, or None."""
         session = self.held_session(session_id)
         return None if session is None else session.epoch
+
+    def settings_of(self, session_id: str) -> SessionSettings | None:
+        """Return what a session of this worker is set to; None if it is not here."""
+        session = self.held_session(session_id)
+        return None if session is None else session.settings
 
     def pending_of(self, session_id: str) -> tuple[int, tuple[PendingMarker, ...]]:
         """Return the epoch of a session of this worker and the markers that it waits for."""

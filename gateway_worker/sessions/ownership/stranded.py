@@ -13,10 +13,11 @@ from gateway_contracts import (
     StatusReason,
 )
 from gateway_worker.runtime.retry import until_answered
-from gateway_worker.sessions.changes import Change, DesiredState, SessionUpdate, source_of
+from gateway_worker.sessions.changes import Change, DesiredState, SessionValues, source_of
 from gateway_worker.sessions.ports import EventRelay, Recorder, SessionRow, SessionStore
 from gateway_worker.sessions.session.traces import SessionTraces
 from gateway_worker.sessions.session.transitions import is_running
+from gateway_worker.sessions.settings import told_settings
 
 DETAIL = "its worker is gone, and no other worker can run it"
 """For people: why a command of such a session comes to nothing."""
@@ -37,6 +38,7 @@ def stranded_info(row: SessionRow) -> SessionInfo:
         labels=row.labels,
         metadata=row.metadata,
         created_at=row.created_at,
+        **told_settings(row.settings),
     )
 
 
@@ -69,7 +71,7 @@ def stranded_change(
         session_id=row.session_id,
         epoch=row.epoch,
         events=(status,),
-        session=SessionUpdate(state=state, desired=desired),
+        session=SessionValues(state=state, desired=desired),
     )
 
 

@@ -23,8 +23,10 @@ from gateway_worker.sessions.ports import (
     SessionRow,
     SessionStore,
 )
+from gateway_worker.sessions.proxies import Proxies
 from gateway_worker.sessions.send_journal import SendJournals
 from gateway_worker.sessions.session.host_events import HostEventHandler
+from gateway_worker.sessions.session.host_specs import HostSpecs
 from gateway_worker.sessions.session.parts import SessionParts
 from gateway_worker.sessions.session.quiesce import Quiescer
 from gateway_worker.sessions.session.reachout import ReachoutHold
@@ -60,6 +62,7 @@ class SessionFactory:
         moves: The directories that are being moved aside.
         is_behind: Whether events go out late.
         media: Enters the files that come with messages; without it none are fetched.
+        proxies: Knows what leads to their proxies.
     """
 
     worker_id: str
@@ -79,6 +82,7 @@ class SessionFactory:
     quarantined: QuarantineCount
     moves: DirectoryMoves
     is_behind: Callable[[], bool]
+    proxies: Proxies
     media: MediaIntake | None = None
 
     def build(
@@ -184,7 +188,7 @@ class SessionFactory:
             epoch=row.epoch,
         )
         return HostSupervisor(
-            spec=spec,
+            specs=HostSpecs(always=spec, settings=row.settings, proxies=self.proxies),
             machine=machine,
             store=store,
             launcher=self.launcher,

@@ -18,7 +18,7 @@ from gateway_worker.host_protocol.signals import (
     Up,
 )
 from gateway_worker.host_protocol.wire import Person
-from gateway_worker.sessions.changes import SessionUpdate
+from gateway_worker.sessions.changes import SessionValues
 from gateway_worker.sessions.hosting import HostEvent
 from gateway_worker.sessions.inbound.recording import InboundRecorder
 from gateway_worker.sessions.inbound.rows import MESSAGE_TYPES
@@ -126,7 +126,7 @@ class HostEventHandler:
         self._machine.enter(
             SessionState.CONNECTED,
             StatusReason.LOGIN_SUCCEEDED,
-            update=SessionUpdate(account=account),
+            update=SessionValues(account=account),
         )
 
     def _disconnect_of(self, event: Ended) -> Disconnect:
@@ -171,7 +171,7 @@ class HostEventHandler:
                 self._machine.enter(
                     SessionState.CONNECTING,
                     StatusReason.PAIRED,
-                    update=SessionUpdate(account=account),
+                    update=SessionValues(account=account),
                 )
 
 

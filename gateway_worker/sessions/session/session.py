@@ -9,13 +9,20 @@ arrives.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
 
-from gateway_contracts import Account, SessionInfo, SessionState, StatusReason
+from gateway_contracts import (
+    Account,
+    SessionInfo,
+    SessionSettings,
+    SessionState,
+    SessionUpdateData,
+    StatusReason,
+)
 from gateway_worker.errors import (
     AccountRestrictedError,
     ExpiredError,
@@ -28,7 +35,7 @@ from gateway_worker.errors import (
 from gateway_worker.host_protocol.methods.method import Effect, Method, R
 from gateway_worker.host_protocol.methods.session import Logout
 from gateway_worker.runtime.clock import Clock
-from gateway_worker.sessions.changes import Change, Committed, DesiredState, SessionUpdate
+from gateway_worker.sessions.changes import Change, Committed, DesiredState, SessionValues
 from gateway_worker.sessions.hosting import SessionHost
 from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
@@ -37,6 +44,7 @@ from gateway_worker.sessions.session.disconnects import Disconnect
 from gateway_worker.sessions.session.parts import SessionParts
 from gateway_worker.sessions.session.traces import SessionTraces
 from gateway_worker.sessions.session.transitions import is_running
+from gateway_worker.sessions.settings import told_settings, with_changes
 from gateway_worker.sessions.store.snapshot_schedule import StoreFiles
 from gateway_worker.sessions.store.store_files import remove_directory
 
@@ -112,6 +120,16 @@ class Session:
     def first_epoch(self) -> int:
         """The epoch with which the session was created."""
         return self._row.first_epoch
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was created."""
+        return self._row.created_at
+
+    @property
+    def settings(self) -> SessionSettings:
+        """What its backend has set; what is absent is the worker's own."""
+        return self._row.settings
 
     @property
     def state(self) -> SessionState:
@@ -197,6 +215,7 @@ class Session:
             metadata=self._row.metadata,
             created_at=self._row.created_at,
             heard_at=self._heard_at if self.is_connected else None,
+            **told_settings(self._row.settings),
         )
 
     def heard(self, seconds_ago: float) -> None:
@@ -225,9 +244,17 @@ class Session:
         self._machine.enter(
             SessionState.CONNECTING if self.account else SessionState.PAIRING,
             reason,
-            update=SessionUpdate(desired=DesiredState.RUNNING),
+            update=SessionValues(desired=DesiredState.RUNNING),
         )
         self._supervisor.start(self._host_events.on_event)
+
+    async def update(self, data: SessionUpdateData) -> SessionValues:
+        """Take over what its backend sets, here and in its host; returns what is to be written."""
+        self._row, values = with_changes(self._row, data)
+        self._machine.notify()
+        if values.settings is not None:
+            await self._supervisor.configure(values.settings)
+        return values
 
     async def stop(self) -> None:
         """Disconnect and stay stopped until `start`; an end that came before remains."""
@@ -236,7 +263,7 @@ class Session:
             self._machine.enter(
                 SessionState.STOPPED,
                 StatusReason.REQUESTED,
-                update=SessionUpdate(desired=DesiredState.STOPPED),
+                update=SessionValues(desired=DesiredState.STOPPED),
             )
         await self._store.save_if_possible()
 
@@ -304,6 +331,19 @@ class Session:
         await self._machine.wait_until(
             lambda: self.is_connected or not self.is_connecting or self._machine.has_left
         )
+
+    async def until_idle_or_set(self, *, seconds: float) -> None:
+        """Return after so long, or when nothing can be sent here any more, or it is set anew."""
+        settings = self.settings
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._machine.wait_until(
+                    lambda: (
+                        not self.is_connecting
+                        or self._machine.has_left
+                        or self.settings is not settings
+                    )
+                )
 
     async def until_left(self) -> None:
         """Return when this worker does not have it any more."""

@@ -25,7 +25,7 @@ from gateway_worker.sessions.changes import (
     Committed,
     DesiredState,
     Reachout,
-    SessionUpdate,
+    SessionValues,
     source_of,
 )
 from gateway_worker.sessions.ports import CurrentQr, Recorder, RouteCache, SessionRow
@@ -34,7 +34,7 @@ from gateway_worker.sessions.session.transitions import check_transition
 
 log = structlog.get_logger(__name__)
 
-_NOTHING = SessionUpdate()
+_NOTHING = SessionValues()
 
 
 class SessionStateMachine:
@@ -92,7 +92,7 @@ class SessionStateMachine:
         *,
         detail: str | None = None,
         retry_at: datetime | None = None,
-        update: SessionUpdate = _NOTHING,
+        update: SessionValues = _NOTHING,
     ) -> None:
         """Go to another state, write it down and announce it.
 
@@ -128,7 +128,7 @@ class SessionStateMachine:
             ending.reason,
             detail=ending.detail,
             retry_at=ending.retry_at(self._clock.now()),
-            update=SessionUpdate(desired=DesiredState.STOPPED, forget_account=ending.forget),
+            update=SessionValues(desired=DesiredState.STOPPED, forget_account=ending.forget),
         )
 
     def note_reachout(self, reachout: Reachout) -> None:
@@ -137,7 +137,7 @@ class SessionStateMachine:
             Change(
                 session_id=self._row.session_id,
                 epoch=self._row.epoch,
-                session=SessionUpdate(reachout=reachout),
+                session=SessionValues(reachout=reachout),
             )
         )
 
@@ -173,6 +173,10 @@ class SessionStateMachine:
             self._changed.clear()
             await self._changed.wait()
 
+    def notify(self) -> None:
+        """Have whoever waits for something look whether that has come."""
+        self._changed.set()
+
     def record(self, change: Change) -> "asyncio.Future[Committed]":
         """Queue a change of this session; notices if another worker owns it by now."""
         future = self._last = self._recorder.record(change)
@@ -204,7 +208,7 @@ class SessionStateMachine:
         *,
         detail: str | None = None,
         retry_at: datetime | None = None,
-        update: SessionUpdate = _NOTHING,
+        update: SessionValues = _NOTHING,
     ) -> None:
         data = SessionStatusData(
             state=self.state,
@@ -217,7 +221,7 @@ class SessionStateMachine:
         )
         self._publish(
             SessionStatus(source=self._source, subject=self._row.session_id, data=data),
-            SessionUpdate(
+            SessionValues(
                 state=self.state,
                 desired=update.desired,
                 account=update.account,
@@ -226,7 +230,7 @@ class SessionStateMachine:
         )
         self._route(self.state)
 
-    def _publish(self, event: SessionEvent, update: SessionUpdate | None = None) -> None:
+    def _publish(self, event: SessionEvent, update: SessionValues | None = None) -> None:
         self.record(
             Change(
                 session_id=self._row.session_id,

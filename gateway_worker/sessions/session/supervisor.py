@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import contextvars
 import time
-from dataclasses import replace
+from functools import partial
 
 import structlog
 
-from gateway_contracts import SessionState, StatusReason
+from gateway_contracts import SessionSettings, SessionState, StatusReason
 from gateway_worker.errors import GatewayError
+from gateway_worker.host_protocol.methods.session import Configure
 from gateway_worker.host_protocol.signals import Exited
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.retry import Backoff
@@ -22,7 +23,9 @@ from gateway_worker.sessions.hosting import (
 from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ports import SessionObserver
+from gateway_worker.sessions.proxies import ProxyUnreadableError
 from gateway_worker.sessions.session.disconnects import Disconnect
+from gateway_worker.sessions.session.host_specs import HostSpecs
 from gateway_worker.sessions.session.state import SessionStateMachine
 from gateway_worker.sessions.store.device_store import DeviceStore
 
@@ -34,7 +37,15 @@ _URGENT_SECONDS = 60.0
 stops it may come with every login."""
 
 
-_WITHOUT_PAUSE = frozenset({StatusReason.LIBRARY_STOPPED, StatusReason.HOST_RENEWED})
+_RENEWED = Disconnect(
+    SessionState.RECONNECTING, StatusReason.HOST_RENEWED, "its process did not take new settings"
+)
+_REROUTED = Disconnect(
+    SessionState.RECONNECTING, StatusReason.SETTINGS_CHANGED, "it has another proxy now"
+)
+_WITHOUT_PAUSE = frozenset(
+    {StatusReason.LIBRARY_STOPPED, StatusReason.HOST_RENEWED, StatusReason.SETTINGS_CHANGED}
+)
 """Why hosts leave that could go on at once."""
 
 
@@ -42,7 +53,7 @@ class HostSupervisor:
     """One session's host, over all its lives.
 
     Args:
-        spec: How to start a host; the device to resume is the machine's account.
+        specs: How to start hosts; the device to resume is the machine's account.
         machine: Told of every pause and end.
         store: The newest one is brought here before a host starts.
         launcher: Starts hosts.
@@ -58,7 +69,7 @@ class HostSupervisor:
     def __init__(
         self,
         *,
-        spec: HostSpec,
+        specs: HostSpecs,
         machine: SessionStateMachine,
         store: DeviceStore,
         launcher: HostLauncher,
@@ -67,9 +78,9 @@ class HostSupervisor:
         background: Background,
         limits: SessionLimits,
     ) -> None:
-        self._spec = spec
-        self._session_id = spec.session_id
-        self._log = log.bind(session_id=spec.session_id)
+        self._specs = specs
+        self._session_id = specs.session_id
+        self._log = log.bind(session_id=specs.session_id)
         self._machine = machine
         self._store = store
         self._launcher = launcher
@@ -78,6 +89,7 @@ class HostSupervisor:
         self._background = background
         self._task: asyncio.Task[None] | None = None
         self._halting = asyncio.Event()
+        self._awake = asyncio.Event()
         self._is_killed = False
         self._is_launching = False
         self._exited: asyncio.Future[Exited] | None = None
@@ -111,6 +123,7 @@ class HostSupervisor:
         A host that is still to be started is not waited for: hundreds may be in line before it.
         """
         self._halting.set()
+        self._awake.set()
         if self._is_launching and self._task is not None:
             self._task.cancel()
         if self.host is not None:
@@ -128,6 +141,7 @@ class HostSupervisor:
         """End the host at once: it must not go on for another moment."""
         self._is_killed = True
         self._halting.set()
+        self._awake.set()
         if self.host is not None:
             self.host.kill()
 
@@ -141,6 +155,27 @@ class HostSupervisor:
         self._observer.disconnected(ending.reason)
         if self.host is not None:
             self._background.post(f"stop:{self._session_id}", self.host.stop)
+
+    async def configure(self, settings: SessionSettings) -> None:
+        """Have the host, and those after it, obey other settings. Never raises.
+
+        One that does not take them is replaced, and so is one that goes through another proxy.
+        """
+        before = self._specs.settings.proxy
+        self._specs.settings = settings
+        self._awake.set()  # a session whose proxy has failed need not wait any longer
+        if settings.proxy != before and self.host is not None:
+            self.ended(_REROUTED)
+        elif self.host is not None:
+            await self._obey(self.host)
+
+    async def _obey(self, host: SessionHost) -> None:
+        try:
+            await host.request(Configure(settings=self._specs.host_settings))
+        except GatewayError as error:
+            if host is self.host:
+                self._log.warning("session.host_not_configured", reason=str(error))
+                self.ended(_RENEWED)
 
     def exited(self, event: Exited) -> None:
         """Note that the host's process is gone."""
@@ -176,11 +211,19 @@ class HostSupervisor:
                 return
             await self._store.ensure(linked=self._machine.account is not None)
             self._exited = asyncio.get_running_loop().create_future()
+            settings, spec = self._specs.settings, self._next_spec()
             self._is_launching = True
             try:
-                self.host = await self._launcher.launch(self._next_spec(), listener)
+                self.host = await self._launcher.launch(spec, listener)
             finally:
                 self._is_launching = False
+        except ProxyUnreadableError as error:
+            # Nothing may go without it: the session waits for somebody who has the key.
+            self._log.error("session.proxy_unreadable", reason=str(error))
+            self._ending = Disconnect(
+                SessionState.RECONNECTING, StatusReason.PROXY_UNREACHABLE, error.detail
+            )
+            return
         except GatewayError as error:
             self._log.warning("session.host_not_started", reason=str(error))
             return
@@ -188,6 +231,10 @@ class HostSupervisor:
             self.host.kill()
         elif self._halting.is_set():
             await self.host.stop()
+        elif self._specs.settings.proxy != settings.proxy:  # changed while it was being started
+            self.ended(_REROUTED)
+        elif self._specs.settings is not settings:
+            self._background.post(f"configure:{self._session_id}", partial(self._obey, self.host))
         left = await self._exited
         # One that has said why it leaves may be gone before it could be told to.
         expected = left.expected or self._ending is not None
@@ -197,7 +244,7 @@ class HostSupervisor:
 
     def _next_spec(self) -> HostSpec:
         account = self._machine.account
-        return replace(self._spec, resume_jid=account.jid if account else None)
+        return self._specs.make(account.jid if account else None)
 
     async def _until_permitted(self) -> bool:
         """Wait for the worker's lease; False if the host is not wanted any more."""
@@ -232,8 +279,9 @@ class HostSupervisor:
             detail=ending.detail if ending else None,
             seconds=seconds,
         )
-        if not seconds:
+        self._awake.clear()
+        if not seconds or self._halting.is_set():
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._halting.wait()
+                await self._awake.wait()

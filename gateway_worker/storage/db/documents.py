@@ -7,7 +7,15 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, TypeAdapter
 
-from gateway_contracts import Account, Content, ErrorBody, ErrorCode, Media, Result
+from gateway_contracts import (
+    Account,
+    Content,
+    ErrorBody,
+    ErrorCode,
+    Media,
+    Result,
+    SessionSettings,
+)
 from gateway_contracts.commands import Pairing
 from gateway_worker.sessions.changes import Outcome, Reachout
 
@@ -77,6 +85,11 @@ def read_pairing(stored: Mapping[str, Any]) -> Pairing:
 def read_account(stored: Mapping[str, Any] | None) -> Account | None:
     """Read a session's account if it has one."""
     return None if stored is None else Account.model_validate(stored)
+
+
+def read_settings(stored: Mapping[str, Any]) -> SessionSettings:
+    """Read what a session is set to; what only a later release knows is passed over."""
+    return SessionSettings.model_validate(stored) if stored else SessionSettings()
 
 
 def reachout_text(reachout: Reachout) -> str:

@@ -59,6 +59,8 @@ sessions = Table(
     Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
     # Whether WhatsApp lets the account begin new chats (see `sessions.session.reachout`).
     Column("reachout", JSONB),
+    # What its backend has set, by setting; what is absent is the worker's own.
+    Column("settings", JSONB, nullable=False, server_default=text("'{}'")),
     Index(None, "worker_id"),
     Index("sessions_pending_idx", "id", postgresql_where=text("pending <> '[]'::jsonb")),
     # `last_sequence` changes with every batch: room for the new version on the same page spares

@@ -6,10 +6,15 @@ from typing import Any, Final
 from gateway_contracts import SessionState
 from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.ports import PendingMarker, SessionRow
-from gateway_worker.storage.db.documents import read_account, read_pairing, read_reachout
+from gateway_worker.storage.db.documents import (
+    read_account,
+    read_pairing,
+    read_reachout,
+    read_settings,
+)
 
 COLUMNS: Final = """id, state, desired, pairing, device_name, labels, account, worker_id, epoch,
-    first_epoch, created_at, tenant_id, pending, metadata, reachout"""
+    first_epoch, created_at, tenant_id, pending, metadata, reachout, settings"""
 """What a query must return to be read by `session_row`."""
 
 
@@ -30,6 +35,7 @@ def session_row(row: Mapping[Any, Any]) -> SessionRow:
         created_at=row["created_at"],
         tenant_id=row["tenant_id"],
         reachout=read_reachout(row["reachout"]),
+        settings=read_settings(row["settings"]),
         pending=tuple(
             PendingMarker(
                 epoch=marker["epoch"],

@@ -15,9 +15,10 @@ from gateway_worker.storage.db.takeover import MOVE_EVENTS, ORPHANED, STRANDED, 
 _CREATE = """
     INSERT INTO sessions
         (id, state, desired, pairing, device_name, labels, account, worker_id, epoch, created_at,
-        tenant_id, metadata)
+        tenant_id, metadata, settings)
     VALUES ($1::text, $2::text, $3::text, $4::text::jsonb, $5::text, $6::text::jsonb,
-        $7::text::jsonb, $8::text, 1, $9::timestamptz, $10::text, $11::text::jsonb)
+        $7::text::jsonb, $8::text, 1, $9::timestamptz, $10::text, $11::text::jsonb,
+        $12::text::jsonb)
     ON CONFLICT (id) DO NOTHING
     RETURNING id
 """
@@ -124,6 +125,7 @@ class PostgresSessionStore:
                 row.created_at,
                 row.tenant_id,
                 mapping_text(row.metadata),
+                model_text(row.settings),
             )
             if created is None:
                 return None

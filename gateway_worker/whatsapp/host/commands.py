@@ -21,6 +21,7 @@ from gateway_worker.host_protocol.envelope import FromHost, Request, Response
 from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.methods import Result
 from gateway_worker.host_protocol.methods.method import Effect, HostLane, WhenLate
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.host_protocol.signals import PairCode, PairingEnd, PairingFailed
 from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.host.lanes import LaneThread
@@ -63,6 +64,7 @@ class Commands:
         unlinked: Called after the device was unlinked.
         cut: Cuts the library's connection, which it then makes anew.
         transferred: Called, on any thread, when a transfer has ended.
+        configure: Has the host obey other settings.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Commands:
         unlinked: Callable[[], None],
         cut: Callable[[], object],
         transferred: Callable[[], None] = lambda: None,
+        configure: Callable[[HostSettings], None] = lambda _settings: None,
     ) -> None:
         self._library = library
         self._sender = sender
@@ -81,7 +84,7 @@ class Commands:
         self._unlinked = unlinked
         self._cut = cut
         self._transferred = transferred
-        self._tools = Tools(library=library, sender=sender)
+        self._tools = Tools(library=library, sender=sender, configure=configure)
         self._cut_when_late: set[int] = set()
         self._once: set[int] = set()
         self._is_closed = False

@@ -27,6 +27,7 @@ from gateway_worker.whatsapp.host.arriving import (
     UNDECRYPTABLE,
 )
 from gateway_worker.whatsapp.host.arriving.event import OFFLINE_FLAG, ArrivingEvent
+from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
 from gateway_worker.whatsapp.host.left_out import SendRemarks
 from gateway_worker.whatsapp.host.library_events import OFFLINE_COMPLETED, OFFLINE_PREVIEW
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
@@ -102,6 +103,7 @@ class LibraryCallbacks:
         watch: Sees to it that a failing device store costs no message.
         remarks: Told of every log entry.
         volatile: Where what is worth something for a moment only goes.
+        ignoring: Says what is not for backends.
 
     Attributes:
         is_busy: Whether an event is being taken.
@@ -119,6 +121,7 @@ class LibraryCallbacks:
         watch: StoreWatch,
         remarks: SendRemarks,
         volatile: VolatileEvents,
+        ignoring: IgnoredArrivals,
     ) -> None:
         self._spool = spool
         self._tell = tell
@@ -127,6 +130,7 @@ class LibraryCallbacks:
         self._watch = watch
         self._remarks = remarks
         self._volatile = volatile
+        self._ignoring = ignoring
         self._flags = 0
         self._receipts = ReceiptFilter()
         self.is_busy = False
@@ -144,7 +148,8 @@ class LibraryCallbacks:
 
     def _take(self, code: int, data: bytes) -> None:
         if code == MESSAGE:
-            if self._store(code, data):
+            # What is ignored is done with: its keys must not come back either.
+            if self._ignoring.takes(data) or self._store(code, data):
                 self._handed()
         elif code == UNDECRYPTABLE:
             self._on_undecryptable(code, data)
@@ -166,7 +171,7 @@ class LibraryCallbacks:
             identity = UndecryptableMessage.FromString(data).Info.ID
         except DecodeError:  # not to be told here what it is, but to be told
             identity = ""
-        if not self._watch.is_kept(identity):
+        if not self._watch.is_kept(identity) and not self._ignoring.takes(data):
             self._tell(_undecryptable(identity))
             self._store(code, data)
 

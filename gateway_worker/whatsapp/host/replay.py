@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from neonize.proto.Neonize_pb2 import Message
+from neonize.proto.Neonize_pb2 import Message, MessageInfo, MessageSource
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import PollVoteMessage
 
 from gateway_worker.host_protocol.envelope import Ack, Request, Response, Start, Stop, ToHost
@@ -20,6 +20,7 @@ from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.people import People, PhoneOf, without_device
 from gateway_worker.whatsapp.convert.votes import open_vote
+from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
 from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.host.spool_sender import SpoolSender
@@ -38,6 +39,8 @@ def replay(*, start: Start, channel: BlockingChannel, spool: Spool) -> None:
     """
     store = _store_of(Path(start.directory), start.device_store)
     people = People(phone_of=_phone_of(store), own=_own(store, start.resume_jid))
+    ignoring = IgnoredArrivals(info_class=MessageInfo, source_class=MessageSource)
+    ignoring.set(start.settings.ignored, start.settings.ignored_chats)
     sender = SpoolSender(
         spool=spool,
         people=people,
@@ -45,6 +48,7 @@ def replay(*, start: Start, channel: BlockingChannel, spool: Spool) -> None:
         in_flight=start.in_flight,
         quarantine=Quarantine(directory=Path(start.directory)),
         open_vote=partial(_open_vote, store),
+        ignoring=ignoring,
     )
     sender.send_waiting()
     while spool.pending:

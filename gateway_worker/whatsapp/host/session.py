@@ -14,10 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from neonize.proto.Neonize_pb2 import MessageInfo, MessageSource
+
 from gateway_worker.host_protocol.envelope import (
     Ack,
     Cancel,
     FromHost,
+    Ignored,
     Measure,
     Measured,
     Notice,
@@ -27,6 +30,7 @@ from gateway_worker.host_protocol.envelope import (
     ToHost,
 )
 from gateway_worker.host_protocol.framing import WireError
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.host_protocol.signals import (
     Down,
     Ended,
@@ -42,6 +46,7 @@ from gateway_worker.whatsapp.convert.stops import last_word
 from gateway_worker.whatsapp.host import library_events as events
 from gateway_worker.whatsapp.host.commands import Commands
 from gateway_worker.whatsapp.host.disconnect_timer import DisconnectTimer
+from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
 from gateway_worker.whatsapp.host.kernel import bound_errors, cut_connections, force_to_disk
 from gateway_worker.whatsapp.host.left_out import SendRemarks
 from gateway_worker.whatsapp.host.library_callbacks import (
@@ -82,6 +87,8 @@ QUIET_SECONDS: Final = 0.1
 """With nothing new for so long after it has disconnected, the library has told all it had."""
 DISCONNECT_SECONDS: Final = 1.0
 QUIET_CHECK_SECONDS: Final = 0.02
+IGNORED_SECONDS: Final = 5.0
+"""How often at most is told how much was ignored."""
 _PAIRING_ENDS: Final = {"timeout": PairingEnd.TIMED_OUT, "passkey-request": PairingEnd.PASSKEY}
 """What the library calls them; it has other words too."""
 _OTHER_CONNECTION: Final = frozenset({events.CONNECTED, events.DISCONNECTED})
@@ -120,6 +127,11 @@ class HostSession:
         self._people = People(phone_of=remembering(library.phone_of))
         store = Path(start.directory) / start.device_store
         remarks = SendRemarks()
+        self._ignoring = IgnoredArrivals(
+            info_class=MessageInfo, source_class=MessageSource, wake=self._wake
+        )
+        self._ignored_told_at = -math.inf
+        self._configure(start.settings)
         self._commands = Commands(
             library=library,
             sender=Sender(
@@ -134,6 +146,7 @@ class HostSession:
             unlinked=self._leave_soon,
             cut=cut_connections,
             transferred=self._note_transfer,
+            configure=self._configure,
         )
         self._memory_watch = MemoryWatch(
             limit_bytes=start.memory_limit_bytes,
@@ -156,7 +169,9 @@ class HostSession:
             is_sending=lambda: self._commands.is_running,
             is_leaving=lambda: self._leaving is not None,
         )
-        self._volatile = VolatileEvents(people=self._people, send=self._send)
+        self._volatile = VolatileEvents(
+            people=self._people, send=self._send, ignoring=self._ignoring
+        )
         self._callbacks = LibraryCallbacks(
             spool=spool,
             tell=self._tell,
@@ -170,6 +185,7 @@ class HostSession:
             ),
             remarks=remarks,
             volatile=self._volatile,
+            ignoring=self._ignoring,
         )
         self._spool_sender = SpoolSender(
             spool=spool,
@@ -178,6 +194,7 @@ class HostSession:
             in_flight=start.in_flight,
             quarantine=Quarantine(directory=Path(start.directory)),
             open_vote=library.open_vote,
+            ignoring=self._ignoring,
         )
 
     def run(self) -> None:
@@ -220,6 +237,7 @@ class HostSession:
             if self._known:  # else the client cannot be asked yet whose a LID is
                 self._volatile.send_waiting()
                 self._spool_sender.send_waiting()
+            self._tell_ignored()
             self._settle_keys()
             bound_errors()
 
@@ -264,6 +282,7 @@ class HostSession:
                 self._disconnect_timer.seconds_to_look(now),
                 self._memory_watch.seconds_to_look(now),
                 self._seconds_to_settle(),
+                self._seconds_to_tell_ignored(),
             )
             return int(1000 * min(LONGEST_WAIT_SECONDS, *looks)) + 1
         if now >= self._earliest and not self._spool.pending:
@@ -325,6 +344,20 @@ class HostSession:
         ):
             self._send(Ended(reason="memory_kept", detail="its process has kept too much memory"))
             self._leave()
+
+    def _configure(self, settings: HostSettings) -> None:
+        """Obey other settings; at the start, and then in the loop."""
+        self._ignoring.set(settings.ignored, settings.ignored_chats)
+
+    def _seconds_to_tell_ignored(self) -> float:
+        if not self._ignoring.has_news:
+            return math.inf
+        return max(0.0, self._ignored_told_at + IGNORED_SECONDS - time.monotonic())
+
+    def _tell_ignored(self) -> None:
+        if self._seconds_to_tell_ignored() <= 0:
+            self._ignored_told_at = time.monotonic()
+            self._send(Ignored(counts=dict(self._ignoring.taken())))
 
     def _leave_unlinked(self) -> None:
         """Leave when the library, which has ended the connection itself, has deleted the device."""

@@ -11,6 +11,7 @@ from gateway_worker.host_protocol.spool_format import Record
 from gateway_worker.whatsapp.convert.arrival import Arrival, unreadable
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.host.arriving import ARRIVING
+from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
 from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.spool import Spool
 
@@ -30,6 +31,7 @@ class SpoolSender:
         quarantine: Keeps what cannot be told as it is.
         open_vote: Returns the hashes of what is chosen in a vote, from the library's bytes of its
             event; None if that cannot be told.
+        ignoring: Says what is not for backends.
     """
 
     def __init__(
@@ -41,9 +43,11 @@ class SpoolSender:
         in_flight: int,
         quarantine: Quarantine,
         open_vote: OpenVote,
+        ignoring: IgnoredArrivals,
     ) -> None:
         self._spool = spool
         self._open_vote = open_vote
+        self._ignoring = ignoring
         self._quarantine = quarantine
         self._people = people
         self._send = send
@@ -101,14 +105,20 @@ class SpoolSender:
             found = event.tell(record, self._people)
         except Exception as error:  # noqa: BLE001 - one bad record must not hold up the rest
             self._set_aside(record, type(error).__name__)
-            return _present(event.salvage(record, self._people))
+            return self._wanted(event.salvage(record, self._people))
         arrivals = tuple(
             one.opened(self._open_vote(record.payload)) if one.is_sealed else one
-            for one in _present(found)
+            for one in self._wanted(found)
         )
         if any(arrival.is_partial for arrival in arrivals):
             self._set_aside(record, "it does not fit")
         return arrivals
+
+    def _wanted(self, arrivals: Iterable[Arrival | None]) -> tuple[Arrival, ...]:
+        """Return what is for backends."""
+        return tuple(
+            one for one in arrivals if one is not None and not self._ignoring.takes_told(one)
+        )
 
     def _send_all(self, record: Record, arrivals: tuple[Arrival, ...]) -> None:
         """Send the events of a record; one that no frame takes is told without its content."""
@@ -140,7 +150,3 @@ def _event(record: Record, part: int, arrival: Arrival, *, is_last: bool) -> Eve
         data=msgspec.Raw(data),
         media=arrival.media,
     )
-
-
-def _present(arrivals: Iterable[Arrival | None]) -> tuple[Arrival, ...]:
-    return tuple(arrival for arrival in arrivals if arrival is not None)

@@ -17,6 +17,7 @@ from gateway_worker.host_protocol.framing import WireError
 from gateway_worker.host_protocol.spool_format import Record
 from gateway_worker.whatsapp.convert.arrival import Arrival, Tell
 from gateway_worker.whatsapp.convert.people import People
+from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
 
 MOST_WAITING: Final = 64
 """What comes beyond that takes the place of the oldest."""
@@ -36,10 +37,14 @@ class VolatileEvents:
     Args:
         people: Who is who.
         send: Sends a frame to the worker. Raises `WireError` if it cannot be written.
+        ignoring: Says what is not for backends.
     """
 
-    def __init__(self, *, people: People, send: Callable[[FromHost], None]) -> None:
+    def __init__(
+        self, *, people: People, send: Callable[[FromHost], None], ignoring: IgnoredArrivals
+    ) -> None:
         self._people = people
+        self._ignoring = ignoring
         self._send = send
         self._waiting: deque[_Waiting] = deque(maxlen=MOST_WAITING)
 
@@ -74,7 +79,7 @@ class VolatileEvents:
             found = one.tell(one.record, self._people)
         except Exception:  # noqa: BLE001 - a stranger's bytes must not end the host
             return ()
-        return tuple(arrival for arrival in found if arrival is not None)
+        return tuple(one for one in found if one is not None and not self._ignoring.takes_told(one))
 
     def _tell(self, arrival: Arrival, good_until: float) -> None:
         try:

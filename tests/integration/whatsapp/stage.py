@@ -9,6 +9,8 @@ from typing import TypeVar
 from gateway_contracts.commands import PairByCode, PairByQr
 from gateway_worker.host_protocol.envelope import Event
 from gateway_worker.host_protocol.media import MediaReference
+from gateway_worker.host_protocol.methods.session import Configure
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.host_protocol.signals import Exited, QrCode, Up
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
@@ -129,6 +131,10 @@ class Account:
     def messages(self) -> list[InboundMessage]:
         """Return the messages so far."""
         return [event for event in self.events if isinstance(event, InboundMessage)]
+
+    async def configure(self, settings: HostSettings) -> None:
+        """Have the host obey other settings."""
+        await self.host.request(Configure(settings=settings))
 
     def acknowledge(self, messages: Iterable[InboundMessage] | None = None) -> None:
         """Acknowledge some messages, or all so far."""

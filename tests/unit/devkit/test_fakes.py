@@ -17,6 +17,7 @@ NO_FAKES = {
     "Peers": "says of the others what the test says",
     "Recorder": "keeps what the sandbox delivers",
     "Counted": "keeps what it is told",
+    "CountingObserver": "keeps what it is told",
     "FullSocket": "is full: nothing is sent by it",
     "Sink": "settles what it is given by the real broker",
     "ToldHosts": "keeps what it is told",
@@ -27,6 +28,7 @@ NO_FAKES = {
 SUITES = {
     "AheadClock": "unit/runtime/test_clocks.py",
     "ManualClock": "unit/runtime/test_clocks.py",
+    "MemoryBuckets": "integration/storage/cache/test_pacing.py",
     "MemoryDiskRecords": "integration/storage/db/test_disk_records_port.py",
     "MemoryFleet": "integration/storage/db/test_fleet_port.py",
     "MemoryIntake": "integration/broker/test_intake_port.py",

@@ -8,6 +8,7 @@ from gateway_worker.host_protocol.framing import WireError
 from gateway_worker.host_protocol.spool_format import Record
 from gateway_worker.whatsapp.convert.arrival import Arrival
 from gateway_worker.whatsapp.convert.people import People
+from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
 from gateway_worker.whatsapp.host.volatile import MOST_WAITING, VolatileEvents
 
 NOBODY = People(phone_of=lambda _lid: None)
@@ -43,7 +44,11 @@ def worker() -> Worker:
 
 @pytest.fixture
 def events(worker: Worker) -> VolatileEvents:
-    return VolatileEvents(people=NOBODY, send=worker.send)
+    return VolatileEvents(
+        people=NOBODY,
+        send=worker.send,
+        ignoring=IgnoredArrivals(info_class=None, source_class=None),
+    )
 
 
 def test_what_is_fresh_is_told_in_order(events: VolatileEvents, worker: Worker) -> None:

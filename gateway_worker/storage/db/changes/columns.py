@@ -9,7 +9,7 @@ from gateway_worker.sessions.changes import (
     MessageRow,
     Outcome,
     ReceiptRow,
-    SessionUpdate,
+    SessionValues,
 )
 from gateway_worker.storage.db.changes.bodies import Draft
 from gateway_worker.storage.db.changes.steps import Sender, Step
@@ -22,7 +22,7 @@ from gateway_worker.storage.db.documents import (
 
 Columns = tuple[list[Any], ...]
 
-_NO_UPDATE = SessionUpdate()
+_NO_UPDATE = SessionValues()
 
 
 def outcome_columns(changes: Sequence[Change]) -> Columns:
@@ -136,7 +136,7 @@ def session_columns(steps: Iterable[Step], last_sequence: Mapping[str, int]) -> 
 
     A session that has neither events nor new values is left out.
     """
-    updates: dict[str, SessionUpdate] = {}
+    updates: dict[str, SessionValues] = {}
     for step in steps:
         change = step.change
         if change.epoch is not None and (step.told or change.session is not None):
@@ -183,12 +183,12 @@ def _columns(width: int, rows: Iterable[tuple[Any, ...]]) -> Columns:
     return tuple(map(list, zip(*rows, strict=True))) or tuple([] for _ in range(width))
 
 
-def _then(before: SessionUpdate, after: SessionUpdate | None) -> SessionUpdate:
+def _then(before: SessionValues, after: SessionValues | None) -> SessionValues:
     """Fold two updates of one session into one; what the later one leaves alone stays."""
     if after is None:
         return before
     forget = after.forget_account or (before.forget_account and after.account is None)
-    return SessionUpdate(
+    return SessionValues(
         state=after.state or before.state,
         desired=after.desired or before.desired,
         account=None if forget else after.account or before.account,

@@ -27,6 +27,7 @@ from gateway_worker.storage.db.changes.columns import (
     session_columns,
 )
 from gateway_worker.storage.db.changes.resolving import resolve
+from gateway_worker.storage.db.changes.session_notes import write_notes
 from gateway_worker.storage.db.changes.steps import (
     AHEAD,
     NOBODY,
@@ -39,6 +40,7 @@ from gateway_worker.storage.db.changes.steps import (
 from gateway_worker.storage.db.changes.timers import write_timers
 from gateway_worker.storage.db.changes.votes import name_votes
 from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
+from gateway_worker.storage.db.documents import mapping_text
 from gateway_worker.storage.db.leases import LOCK_ROOM
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -164,6 +166,7 @@ class PostgresChangeStore:
         await self._chats.name(connection, live(steps))
         await resolve(connection, live(steps), worker_id=self._worker_id)
         await write_timers(connection, live(steps))
+        await write_notes(connection, live(steps))
         await self._write_events(connection, steps, sessions)
         await self._delete(connection, steps)
         await self._transfer(connection, steps)
@@ -310,6 +313,10 @@ class PostgresChangeStore:
         for step in live(steps):
             session_id = step.change.session_id
             session = None if step.change.epoch is None else locked[session_id]
+            values = step.change.session
+            if session is not None and values is not None and values.metadata is not None:
+                metadata = mapping_text(values.metadata) if values.metadata else None
+                session = locked[session_id] = session._replace(metadata=metadata)
             metadata = session and session.metadata
             found = Found(
                 command_id=step.sender.command_id,

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from gateway_worker.host_protocol.envelope import Request
 from gateway_worker.host_protocol.methods import Result
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.sending import Sender, SendFailedError
@@ -20,10 +21,12 @@ class Tools:
     Attributes:
         library: The client.
         sender: Sends messages with it.
+        configure: Has the host obey other settings; called in its loop.
     """
 
     library: Library
     sender: Sender
+    configure: Callable[[HostSettings], None]
 
 
 Run = Callable[[Tools, Request, Any], Result]

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from gateway_worker.host_protocol.envelope import Request
 from gateway_worker.host_protocol.methods.method import Done
-from gateway_worker.host_protocol.methods.session import Heard, Listen, Logout, Probe
+from gateway_worker.host_protocol.methods.session import Configure, Heard, Listen, Logout, Probe
 from gateway_worker.whatsapp.host.kernel import seconds_since_received
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask
 
@@ -27,4 +27,15 @@ def probe(tools: Tools, _request: Request, _call: Probe) -> Done:
     return Done()
 
 
-RUNS: Final[Mapping[type[Any], Run]] = {Logout: logout, Listen: listen, Probe: probe}
+def configure(tools: Tools, _request: Request, call: Configure) -> Done:
+    """Obey other settings."""
+    tools.configure(call.settings)
+    return Done()
+
+
+RUNS: Final[Mapping[type[Any], Run]] = {
+    Logout: logout,
+    Listen: listen,
+    Probe: probe,
+    Configure: configure,
+}

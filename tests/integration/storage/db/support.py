@@ -40,7 +40,7 @@ from gateway_worker.sessions.changes import (
     OutboxRow,
     Outcome,
     ReceiptRow,
-    SessionUpdate,
+    SessionValues,
     Transfer,
 )
 from gateway_worker.sessions.ports import SessionRow
@@ -160,7 +160,7 @@ def status(
         session_id=session,
         epoch=1,
         events=(SessionStatus(source=SOURCE, subject=session, data=data),),
-        session=SessionUpdate(state=state, **update),
+        session=SessionValues(state=state, **update),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gateway_contracts import ReceiptStatus, SessionState, parse_event
-from gateway_worker.sessions.changes import Change, Direction, Reachout, SessionUpdate
+from gateway_worker.sessions.changes import Change, Direction, Reachout, SessionValues
 from gateway_worker.storage.db import (
     Database,
     PostgresChangeStore,
@@ -174,7 +174,7 @@ async def test_a_change_that_contradicts_itself_is_refused(changes: PostgresChan
     wrong = [
         Change(session_id="s", epoch=1, message=message(1).message, receipt=receipt(1).receipt),
         replace(finished("c"), receipt=receipt(1).receipt),
-        Change(session_id="s", epoch=None, session=SessionUpdate(state=SessionState.STOPPED)),
+        Change(session_id="s", epoch=None, session=SessionValues(state=SessionState.STOPPED)),
         Change(session_id="s", epoch=None, delete=True),
         Change(session_id="s", epoch=1, events=message(1, session="t").events),
     ]

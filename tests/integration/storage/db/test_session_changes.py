@@ -1,7 +1,11 @@
 """What changes of a session leave in its row, and what its deletion leaves anywhere."""
 
-from gateway_contracts import Account, SessionState
-from gateway_worker.sessions.changes import Change, DesiredState, SessionUpdate
+import json
+from dataclasses import replace
+from typing import Any
+
+from gateway_contracts import Account, Ignorable, Ignore, SessionSettings, SessionState
+from gateway_worker.sessions.changes import Change, DesiredState, SessionValues
 from gateway_worker.storage.db import (
     Database,
     PostgresChangeStore,
@@ -51,7 +55,7 @@ async def test_an_update_without_an_event_is_written(
     database: Database, changes: PostgresChangeStore
 ) -> None:
     """And takes no number."""
-    update = SessionUpdate(desired=DesiredState.STOPPED)
+    update = SessionValues(desired=DesiredState.STOPPED)
     answers = await changes.commit([Change(session_id="s", epoch=1, session=update)])
 
     assert answers[0].applied
@@ -59,6 +63,44 @@ async def test_an_update_without_an_event_is_written(
     assert row is not None
     assert row.desired is DesiredState.STOPPED
     assert numbers(rows_of(await changes.commit([message(1)]))) == [1]
+
+
+async def test_what_a_backend_sets_of_a_session_is_kept(
+    database: Database, changes: PostgresChangeStore
+) -> None:
+    """Each by itself; from the change of the metadata on, events carry the new ones."""
+    settings = SessionSettings(
+        ignore=Ignore(categories=(Ignorable.GROUPS,), chats=("+1202555010",))
+    )
+
+    def changed(number: int, **values: Any) -> Change:
+        return replace(message(number), session=SessionValues(**values))
+
+    first = await changes.commit(
+        [
+            message(1),
+            changed(2, settings=settings, metadata={"plan": "pro"}),
+            message(3),
+            changed(4, labels={"team": "sales"}),
+        ]
+    )
+    second = await changes.commit([message(5), changed(6, metadata={}), message(7)])
+
+    row = await PostgresSessionStore(database=database).get("s")
+    assert row is not None
+    assert (row.settings, row.labels, row.metadata) == (settings, {"team": "sales"}, {})
+    told = [
+        json.loads(each.body)["data"].get("session_metadata") for each in rows_of([*first, *second])
+    ]
+    assert told == [
+        None,
+        {"plan": "pro"},
+        {"plan": "pro"},
+        {"plan": "pro"},
+        {"plan": "pro"},
+        None,
+        None,
+    ]
 
 
 async def test_delete_leaves_the_tombstone_and_the_unpublished_events(

@@ -10,7 +10,7 @@ from gateway_worker.outbox.recorder import Recorder
 from gateway_worker.sessions.changes import (
     Change,
     OutboxRow,
-    SessionUpdate,
+    SessionValues,
     Transfer,
     TransferRefusedError,
 )
@@ -49,7 +49,7 @@ async def test_a_transfer_takes_everything_along(
     await registered(database, OTHER)
     before = rows_of(await changes.commit([message(n) for n in range(2)]))
     await outbox.mark_published([before[0].outbox_id])
-    update = SessionUpdate(state=SessionState.CONNECTING)
+    update = SessionValues(state=SessionState.CONNECTING)
     change = replace(handed(OTHER), session=update)
     answers = await changes.commit([message(2), change, message(3), message(1, session="t")])
 

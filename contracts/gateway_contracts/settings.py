@@ -1,0 +1,80 @@
+"""What a session is set to: given when it is created, changed while it runs.
+
+`SessionSettings` has a field for each setting, and is part of the data of the commands that give
+them and of what tells of them. A setting is replaced as a whole. One that is absent is the
+gateway's own in `session.create`, and stays as it is in `session.update`; an empty one (`{}`) is
+the gateway's own again.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import FailFast, Field
+
+from gateway_contracts.marks import PERSONAL
+from gateway_contracts.model import PRINTABLE_PATTERN, PROXY_PATTERN, Recipient, WireModel
+from gateway_contracts.pacing import Pacing
+
+
+class Ignorable(StrEnum):
+    """Conversations of which a session may be told nothing."""
+
+    GROUPS = "groups"
+    STATUS = "status"
+    """What contacts post to their status."""
+    BROADCAST = "broadcast"
+    """What somebody has sent to a list of recipients, of whom the account is one."""
+    CHANNELS = "channels"
+
+
+class Ignore(WireModel):
+    """What is not told of what arrives.
+
+    It is dropped before it is stored anywhere, and counted. Receipts for what the account has sent
+    are told all the same. What was ignored does not come again when it is ignored no more.
+    """
+
+    categories: Annotated[tuple[Ignorable, ...], FailFast(), Field(max_length=8)] = (
+        Ignorable.STATUS,
+    )
+    chats: Annotated[tuple[Recipient, ...], FailFast(), Field(max_length=256)] = Field(
+        (), description="Conversations with people, and groups."
+    )
+
+
+class Proxy(WireModel):
+    """An HTTP proxy through which all of a session's traffic with WhatsApp goes, files included.
+
+    While it does not answer the session is not connected: there is no way around it. Empty, there
+    is none.
+    """
+
+    url: (
+        Annotated[str, Field(pattern=PROXY_PATTERN, examples=["http://proxy.example:3128"])] | None
+    ) = None
+    username: Annotated[str, PERSONAL, Field(max_length=255, pattern=PRINTABLE_PATTERN)] | None = (
+        Field(None, repr=False, description="Never told again.")
+    )
+    password: (
+        Annotated[str, PERSONAL, Field(max_length=4_096, pattern=PRINTABLE_PATTERN)] | None
+    ) = Field(None, repr=False, description="Never told again.")
+
+
+class SessionSettings(WireModel):
+    """What a session is set to; what is absent is the gateway's own."""
+
+    ignore: Ignore | None = Field(
+        None,
+        description="What is not told of what arrives; of its own the gateway ignores `status`.",
+    )
+    pacing: Pacing | None = Field(None, description="How fast it sends.")
+    proxy: Proxy | None = Field(
+        None, description="How it reaches WhatsApp; another one makes it connect anew."
+    )
+
+    def changed(self, given: "SessionSettings") -> Self:
+        """Return these settings with those that are given in place of theirs."""
+        values = {name: getattr(given, name) for name in SessionSettings.model_fields}
+        return self.model_copy(
+            update={name: value for name, value in values.items() if value is not None}
+        )

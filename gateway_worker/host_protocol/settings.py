@@ -1,0 +1,25 @@
+"""What a session's host must know of the session's settings."""
+
+from typing import Final
+
+from gateway_worker.host_protocol.wire import Wire
+
+GROUPS: Final = "groups"
+STATUS: Final = "status"
+BROADCAST: Final = "broadcast"
+CHANNELS: Final = "channels"
+CHATS: Final = "chats"
+IGNORED: Final = (GROUPS, STATUS, BROADCAST, CHANNELS, CHATS)
+"""What arrivals are ignored by, as the contract calls it; the last: their conversation is named."""
+
+
+class HostSettings(Wire, frozen=True, kw_only=True):
+    """What a host obeys until it is given others.
+
+    Attributes:
+        ignored: The contract's names of conversations of which nothing but receipts is told.
+        ignored_chats: Single ones, by their JIDs.
+    """
+
+    ignored: tuple[str, ...] = (STATUS,)
+    ignored_chats: tuple[str, ...] = ()

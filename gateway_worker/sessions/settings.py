@@ -1,0 +1,44 @@
+"""What a backend sets of its session, and what its host must know of that."""
+
+from dataclasses import replace
+from typing import Any
+
+from gateway_contracts import Ignore, Proxy, SessionSettings, SessionUpdateData
+from gateway_worker.host_protocol.settings import HostSettings
+from gateway_worker.sessions.changes import SessionValues
+from gateway_worker.sessions.chats import chat_of
+from gateway_worker.sessions.ports import SessionRow
+
+
+def host_settings(settings: SessionSettings) -> HostSettings:
+    """Return what a session's host must know of its settings."""
+    ignore = settings.ignore or Ignore()
+    return HostSettings(
+        ignored=tuple(category.value for category in ignore.categories),
+        ignored_chats=tuple(map(chat_of, ignore.chats)),
+    )
+
+
+def told_settings(settings: SessionSettings) -> dict[str, Any]:
+    """Return the settings as a backend may see them, by name."""
+    values = {name: getattr(settings, name) for name in SessionSettings.model_fields}
+    if settings.proxy is not None:
+        values["proxy"] = Proxy(url=settings.proxy.url)
+    return values
+
+
+def with_changes(row: SessionRow, data: SessionUpdateData) -> tuple[SessionRow, SessionValues]:
+    """Return a session as its backend wants it, and what is to be written for that."""
+    settings = row.settings.changed(data)
+    values = SessionValues(
+        settings=None if settings == row.settings else settings,
+        labels=data.labels,
+        metadata=data.metadata,
+    )
+    changed = replace(
+        row,
+        settings=settings,
+        labels=row.labels if data.labels is None else data.labels,
+        metadata=row.metadata if data.metadata is None else data.metadata,
+    )
+    return changed, values
