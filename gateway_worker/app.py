@@ -183,6 +183,9 @@ async def _work(start: _Start, parts: Parts) -> int:
     start.at_the_end(Stage.COMMANDS, parts.consumer.stop_intake, "stop intake")
     # What still comes for those that have gone is sent on while commands come to their end.
     start.at_the_end(Stage.COMMANDS, partial(_hand_over, parts, start.budget), "hand over")
+    # Ended before sessions leave and commands are given back: what they bring is in the database.
+    await start.observer(parts.commands.feeder, Stage.HELPERS)
+    await start.observer(parts.commands.bulk_feeder, Stage.HELPERS)
     await start.observer(parts.sessions.orphan_spools, Stage.HELPERS)
     await start.observer(parts.sessions.silence_watch, Stage.HELPERS)
     await start.service(parts.failover, Stage.HELPERS)

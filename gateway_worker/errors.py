@@ -81,6 +81,25 @@ class InvalidCommandError(PermanentError):
         return ErrorBody.of(self.code, self.detail, errors=errors)
 
 
+class FaultyRowsError(PermanentError):
+    """Rows of a command cannot be sent as they stand.
+
+    Args:
+        detail: What is wrong.
+        faults: The first of them, by their places in the command.
+    """
+
+    code = ErrorCode.INVALID_COMMAND
+
+    def __init__(self, detail: str, *, faults: tuple[FieldError, ...]) -> None:
+        super().__init__(detail)
+        self.faults = faults
+
+    def body(self) -> ErrorBody:
+        """Return the error with the fields that it is about."""
+        return ErrorBody.of(self.code, self.detail, errors=self.faults)
+
+
 class SessionNotFoundError(PermanentError):
     """There is no such session."""
 
@@ -139,6 +158,12 @@ class ExpiredError(PermanentError):
     """The command's deadline has passed."""
 
     code = ErrorCode.EXPIRED
+
+
+class CancelledError(PermanentError):
+    """The command was called off, and has certainly had no effect."""
+
+    code = ErrorCode.CANCELLED
 
 
 class UncertainError(PermanentError):

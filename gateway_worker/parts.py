@@ -9,7 +9,9 @@ from datetime import timedelta
 from gateway_worker.adapters import Adapters
 from gateway_worker.broker.client import Broker
 from gateway_worker.broker.consumer import CommandConsumer
-from gateway_worker.commands.build import CommandPorts, Commands, build_commands
+from gateway_worker.commands.build import CommandLimits, CommandPorts, Commands, build_commands
+from gateway_worker.commands.deferred.files import BucketFiles
+from gateway_worker.commands.deferred.retention import BulkRetention
 from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.config import Settings
@@ -243,6 +245,8 @@ def _commands(
 ) -> Commands:
     ports = CommandPorts(
         entries=stores.inbox,
+        deferred=stores.deferred,
+        bulks=stores.bulks,
         messages=stores.messages,
         recorder=outbox.recorder,
         postponer=adapters.broker.publisher,
@@ -253,6 +257,12 @@ def _commands(
         pacer=Pacer(
             store=RedisPacing(cache=adapters.cache), settings=settings.pacing, observer=counts
         ),
+        bulk_files=BucketFiles(
+            objects=adapters.streams,
+            uploads=files.uploads,
+            clock=sessions.clock,
+            url_seconds=settings.media.url_seconds,
+        ),
         observe=counts.command_settled,
     )
     return build_commands(
@@ -261,6 +271,7 @@ def _commands(
         manager=sessions.manager,
         clock=sessions.clock,
         features=settings.features,
+        limits=CommandLimits(bulks_at_once=settings.bulks_at_once),
     )
 
 
@@ -334,6 +345,12 @@ def _pruner(
     async def prune_outbox(limit: int) -> int:
         return await stores.outbox.prune(keep_seconds=settings.event_retention_seconds, limit=limit)
 
+    bulks = BulkRetention(
+        store=stores.bulks,
+        objects=adapters.streams,
+        clock=SystemClock(),
+        keep_seconds=timedelta(days=settings.command_retention_days).total_seconds(),
+    )
     history = PostgresHistory(database=adapters.database).shelves(
         commands=timedelta(days=settings.command_retention_days),
         messages=timedelta(days=settings.message_retention_days),
@@ -345,6 +362,7 @@ def _pruner(
             *history,
             Shelf(name="media", prune=arriving.retention.prune),
             Shelf(name="uploads", prune=files.uploads.prune),
+            Shelf(name="bulks", prune=bulks.prune),
         ),
         pruned=counts.metrics.count_pruned,
     )

@@ -12,11 +12,13 @@ from gateway_contracts.backend import (
     backend_events_queue,
     backend_heartbeats_queue,
 )
+from gateway_contracts.bulks import BulkCounts, BulkReason, BulkResultFile, BulkState
 from gateway_contracts.codec import (
     MAX_COMMAND_BYTES,
     REQUIRED_ATTRIBUTES,
     CommandRejectedError,
     encode,
+    faults_of,
     is_event_type,
     oversized_command,
     parse_command,
@@ -26,6 +28,22 @@ from gateway_contracts.codec import (
     session_id_in,
 )
 from gateway_contracts.commands import Command, Result
+from gateway_contracts.commands.bulk import (
+    BulkCancel,
+    BulkCheck,
+    BulkCreate,
+    BulkCreateData,
+    BulkFault,
+    BulkFile,
+    BulkFormat,
+    BulkId,
+    BulkInfo,
+    BulkPause,
+    BulkResume,
+    BulkRow,
+    BulkStatus,
+    BulkStop,
+)
 from gateway_contracts.commands.call import CallReject, CallRejectData
 from gateway_contracts.commands.community import (
     CommunityGroupData,
@@ -96,6 +114,14 @@ from gateway_contracts.commands.message import (
     SentInfo,
 )
 from gateway_contracts.commands.replay import ReplayInfo, SessionReplay, SessionReplayData
+from gateway_contracts.commands.schedule import (
+    ScheduleCancel,
+    ScheduleCancelData,
+    ScheduledSend,
+    ScheduledSends,
+    ScheduleList,
+    ScheduleListData,
+)
 from gateway_contracts.commands.session import (
     NoData,
     PairByCode,
@@ -172,6 +198,12 @@ from gateway_contracts.envelope import (
 )
 from gateway_contracts.errors import ErrorBody, ErrorCategory, ErrorCode, FieldError
 from gateway_contracts.events import Event, SessionEvent
+from gateway_contracts.events.bulk import (
+    BulkFinished,
+    BulkFinishedData,
+    BulkProgress,
+    BulkProgressData,
+)
 from gateway_contracts.events.call import (
     CallEnded,
     CallEndedData,
@@ -227,6 +259,8 @@ from gateway_contracts.events.outcome import (
     CommandFailedData,
     CommandResolved,
     CommandResolvedData,
+    CommandScheduled,
+    CommandScheduledData,
     CommandSucceeded,
     CommandSucceededData,
     CommandWarning,
@@ -300,6 +334,28 @@ __all__ = [
     "AutomaticPreview",
     "BackendTopology",
     "BindingSpec",
+    "BulkCancel",
+    "BulkCheck",
+    "BulkCounts",
+    "BulkCreate",
+    "BulkCreateData",
+    "BulkFault",
+    "BulkFile",
+    "BulkFinished",
+    "BulkFinishedData",
+    "BulkFormat",
+    "BulkId",
+    "BulkInfo",
+    "BulkPause",
+    "BulkProgress",
+    "BulkProgressData",
+    "BulkReason",
+    "BulkResultFile",
+    "BulkResume",
+    "BulkRow",
+    "BulkState",
+    "BulkStatus",
+    "BulkStop",
     "Button",
     "ButtonToSend",
     "ButtonsContent",
@@ -326,6 +382,8 @@ __all__ = [
     "CommandRejectedError",
     "CommandResolved",
     "CommandResolvedData",
+    "CommandScheduled",
+    "CommandScheduledData",
     "CommandSucceeded",
     "CommandSucceededData",
     "CommandWarning",
@@ -503,6 +561,12 @@ __all__ = [
     "Result",
     "RevokeContent",
     "RevokeToSend",
+    "ScheduleCancel",
+    "ScheduleCancelData",
+    "ScheduleList",
+    "ScheduleListData",
+    "ScheduledSend",
+    "ScheduledSends",
     "SentInfo",
     "SessionCreate",
     "SessionCreateData",
@@ -564,6 +628,7 @@ __all__ = [
     "backend_heartbeats_queue",
     "dataschema_for",
     "encode",
+    "faults_of",
     "format_sequence",
     "is_event_type",
     "new_id",

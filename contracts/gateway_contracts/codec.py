@@ -258,8 +258,19 @@ def _field_errors(
     return tuple(errors[:_FIELD_ERRORS_AT_MOST])
 
 
-def _field_error(fault: ErrorDetails) -> FieldError:
-    at, context = pointer(fault["loc"], Command), fault.get("ctx", {})
+def faults_of(error: ValidationError, root: Any) -> tuple[FieldError, ...]:
+    """Explain why a part of a command is none, field by field, without repeating what was sent.
+
+    Args:
+        error: Of pydantic's.
+        root: The model that was validated against; the pointers begin there.
+    """
+    faults = error.errors(include_input=False, include_url=False)
+    return tuple(_field_error(fault, root) for fault in faults[:_FIELD_ERRORS_AT_MOST])
+
+
+def _field_error(fault: ErrorDetails, root: Any = Command) -> FieldError:
+    at, context = pointer(fault["loc"], root), fault.get("ctx", {})
     # pydantic points at the union and repeats the tag it got; the contract points at the tag.
     if fault["type"] == "union_tag_not_found":
         return FieldError(pointer=f"{at}/{_discriminator(context)}", detail="Field required")

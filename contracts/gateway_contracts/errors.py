@@ -44,6 +44,7 @@ class ErrorCode(StrEnum):
     ACCOUNT_RESTRICTED = "account_restricted"
     EXPIRED = "expired"
     NOT_ATTEMPTED = "not_attempted"
+    CANCELLED = "cancelled"
     UNCERTAIN = "uncertain"
     ENCRYPTION_STALE = "encryption_stale"
     UPSTREAM_TIMEOUT = "upstream_timeout"
@@ -84,6 +85,7 @@ _TITLES = {
     ErrorCode.ACCOUNT_RESTRICTED: "WhatsApp has banned the account",
     ErrorCode.EXPIRED: "The command's deadline has passed",
     ErrorCode.NOT_ATTEMPTED: "It was not tried; it certainly has had no effect",
+    ErrorCode.CANCELLED: "It was called off before it was begun",
     ErrorCode.UNCERTAIN: "It is not known whether the command took effect",
     ErrorCode.ENCRYPTION_STALE: "The keys or addresses of the recipient's devices have changed",
     ErrorCode.UPSTREAM_TIMEOUT: "WhatsApp did not answer in time",
@@ -108,6 +110,7 @@ _CATEGORIES = {
     ErrorCode.ACCOUNT_RESTRICTED: ErrorCategory.ACCOUNT,
     ErrorCode.EXPIRED: ErrorCategory.REQUEST,
     ErrorCode.NOT_ATTEMPTED: ErrorCategory.INTERNAL,
+    ErrorCode.CANCELLED: ErrorCategory.REQUEST,
     ErrorCode.UNCERTAIN: ErrorCategory.UPSTREAM,
     ErrorCode.ENCRYPTION_STALE: ErrorCategory.UPSTREAM,
     ErrorCode.UPSTREAM_TIMEOUT: ErrorCategory.UPSTREAM,

@@ -50,6 +50,7 @@ SHA256_PATTERN = r"^[0-9a-f]{64}$"
 PROXY_PATTERN = r"^http://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}/?$"
 CLOCK_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 ZONE_PATTERN = r"^[A-Za-z][A-Za-z0-9_+-]{0,31}(/[A-Za-z0-9_+-]{1,32}){0,2}$"
+VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 TENANT_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 TRACEPARENT_PATTERN = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 
@@ -81,6 +82,7 @@ SENTENCES = {
     "http://proxy.example:3128, without credentials, a path or a query",
     CLOCK_PATTERN: "must be a time of day, such as 21:30",
     ZONE_PATTERN: "must be the name of a time zone, such as Europe/Berlin",
+    VARIABLE_PATTERN: "must be letters (A to Z, a to z), digits or underscores, the first no digit",
     TENANT_PATTERN: "must not be empty, nor contain control characters",
     TRACEPARENT_PATTERN: "must be a W3C traceparent: version, trace id, span id and flags in "
     "lower-case hexadecimal, joined by hyphens",

@@ -75,6 +75,10 @@ class CommandDelivery:
         self._settler = settler
 
     @property
+    def deferred(self) -> None:
+        """Always None: it has just come."""
+
+    @property
     def body(self) -> bytes:
         """The raw body; only its beginning if it was too large to be read."""
         return self.message.body if self.cut is None else self.cut.head

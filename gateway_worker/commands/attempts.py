@@ -121,6 +121,11 @@ class Attempts:
             received = replace(received, epoch=epoch)
         return await self._inbox.enter(received)
 
+    async def look(self, command: Command) -> Entry:
+        """Say what is known of a command that is not to be executed now. Waits for the database."""
+        received = self._received(command)
+        return await until_answered(lambda: self._inbox.look(received), name="inbox.look")
+
     def _received(self, command: Command) -> Received:
         return Received(
             command_id=command.id,
@@ -146,14 +151,15 @@ class Attempts:
         """
         work = asyncio.ensure_future(waiting)
         try:
-            await self._suspend(command)
+            await self.put_back(command)
             bounds = [limit for limit in (self.seconds_left(command), seconds) if limit is not None]
             until = max(0.0, min(bounds)) if bounds else None
             await turn.aside(work, seconds=until, passing=passing)
         finally:
             work.cancel()
 
-    async def _suspend(self, command: Command) -> None:
+    async def put_back(self, command: Command) -> None:
+        """Note that a command is not under way; it is entered again some day."""
         await until_answered(
             lambda: self._inbox.suspend(self._received(command)), name="inbox.suspend"
         )
@@ -240,7 +246,7 @@ class Attempts:
     async def _postpone(
         self, delivery: Delivery, command: Command, *, seconds: float, attempts: int
     ) -> None:
-        await self._suspend(command)
+        await self.put_back(command)
         await until_answered(
             lambda: self._postponer.retry_later(delivery, seconds=seconds, attempts=attempts),
             name="command.postpone",

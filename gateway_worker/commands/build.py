@@ -4,7 +4,13 @@ from dataclasses import dataclass
 
 from gateway_worker.commands.attempts import Attempts, RetryPolicy
 from gateway_worker.commands.deadlines import HOLD_SECONDS
-from gateway_worker.commands.dispatcher import Dispatcher
+from gateway_worker.commands.deferrals import BulkFiles, BulkStore, DeferredStore
+from gateway_worker.commands.deferred.acceptance import Acceptance
+from gateway_worker.commands.deferred.bulk_feeder import BulkFeeder
+from gateway_worker.commands.deferred.bulks import BulkCommands
+from gateway_worker.commands.deferred.feeder import Feeder
+from gateway_worker.commands.deferred.service import DeferredCommands
+from gateway_worker.commands.dispatcher import Dispatcher, Executors
 from gateway_worker.commands.ends import CommandEnds, Observer
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.features import Feature
@@ -25,10 +31,12 @@ from gateway_worker.sessions.ports import MessageStore, Recorder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commands:
-    """Where commands are entered, and what executes them."""
+    """Where commands are entered, what executes them, and what brings those that were put off."""
 
     inbox: Inbox
     dispatcher: Dispatcher
+    feeder: Feeder
+    bulk_feeder: BulkFeeder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +45,8 @@ class CommandPorts:
 
     Attributes:
         entries: The inbox's table.
+        deferred: What was put off.
+        bulks: Bulks and their rows.
         messages: Finds messages that commands refer to.
         recorder: Commits outcomes.
         postponer: Has the broker bring a command again later.
@@ -45,10 +55,13 @@ class CommandPorts:
         media: Fetches files; without it that is not possible here.
         files: Brings files to send to their sessions; without it none can be sent here.
         pacer: Holds messages back; without it they are sent as fast as it goes.
+        bulk_files: Has files of rows, and gets those of results; without it there are none.
         observe: Called with each command that has come to its end.
     """
 
     entries: InboxStore
+    deferred: DeferredStore
+    bulks: BulkStore
     messages: MessageStore
     recorder: Recorder
     postponer: Postponer
@@ -57,7 +70,23 @@ class CommandPorts:
     media: ArrivingMedia | None = None
     files: OutgoingFiles | None = None
     pacer: Pacer | None = None
+    bulk_files: BulkFiles | None = None
     observe: Observer = lambda _type, _outcome, _times: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandLimits:
+    """Times and numbers of commands.
+
+    Attributes:
+        hold_seconds: See `HOLD_SECONDS`.
+        room_seconds: See `ROOM_SECONDS`.
+        bulks_at_once: Of how many sessions the rows of bulks are sent at the same time.
+    """
+
+    hold_seconds: float = HOLD_SECONDS
+    room_seconds: float = ROOM_SECONDS
+    bulks_at_once: int = 4
 
 
 def build_commands(
@@ -68,10 +97,9 @@ def build_commands(
     clock: Clock,
     features: frozenset[Feature] = frozenset(),
     retry_policy: RetryPolicy | None = None,
-    hold_seconds: float = HOLD_SECONDS,
-    room_seconds: float = ROOM_SECONDS,
+    limits: CommandLimits | None = None,
 ) -> Commands:
-    """Build inbox and dispatcher; nothing begins to run.
+    """Build inbox, dispatcher and feeder; nothing begins to run.
 
     Args:
         ports: What leads outside.
@@ -80,9 +108,9 @@ def build_commands(
         clock: The time.
         features: What is switched on.
         retry_policy: How often and how late a command is tried again.
-        hold_seconds: See `HOLD_SECONDS`.
-        room_seconds: See `ROOM_SECONDS`.
+        limits: Times and numbers.
     """
+    limits = limits or CommandLimits()
     inbox = Inbox(store=ports.entries)
     attempts = Attempts(
         worker_id=worker_id,
@@ -95,26 +123,65 @@ def build_commands(
     ends = CommandEnds(
         worker_id=worker_id, manager=manager, recorder=ports.recorder, observe=ports.observe
     )
+    feeder = Feeder(
+        worker_id=worker_id, registry=manager.registry, store=ports.deferred, clock=clock
+    )
+    bulk_feeder = BulkFeeder(
+        worker_id=worker_id,
+        registry=manager.registry,
+        store=ports.bulks,
+        files=ports.bulk_files,
+        clock=clock,
+        at_once=limits.bulks_at_once,
+    )
+    deferred = DeferredCommands(
+        worker_id=worker_id,
+        store=ports.deferred,
+        bulks=ports.bulks,
+        feeder=bulk_feeder,
+        inbox=inbox,
+    )
     context = Context(
         manager=manager,
         messages=ports.messages,
         replays=ports.replays,
         media=ports.media,
         files=ports.files,
+        deferred=deferred,
+        bulks=BulkCommands(
+            store=ports.bulks,
+            feeder=bulk_feeder,
+            files=ports.bulk_files,
+            clock=clock,
+            features=features,
+            is_closed=deferred.is_closed,
+        ),
         features=features,
         pacer=ports.pacer,
     )
     dispatcher = Dispatcher(
         worker_id=worker_id,
         manager=manager,
-        executor=Executor(context=context, attempts=attempts, ends=ends),
-        stranded=StrandedExecutor(
-            worker_id=worker_id, manager=manager, attempts=attempts, ends=ends
+        executors=Executors(
+            executor=Executor(context=context, attempts=attempts, ends=ends),
+            stranded=StrandedExecutor(
+                worker_id=worker_id, manager=manager, attempts=attempts, ends=ends
+            ),
+            acceptance=Acceptance(
+                manager=manager,
+                attempts=attempts,
+                ends=ends,
+                clock=clock,
+                is_closed=deferred.is_closed,
+                on_accepted=feeder.expect,
+            ),
         ),
         ends=ends,
         forwarder=Forwarder(publisher=ports.forwarder),
-        hold_seconds=hold_seconds,
-        room_seconds=room_seconds,
+        hold_seconds=limits.hold_seconds,
+        room_seconds=limits.room_seconds,
     )
     manager.departures.when_left(dispatcher.flush)
-    return Commands(inbox=inbox, dispatcher=dispatcher)
+    feeder.feeds(dispatcher.accept)
+    bulk_feeder.feeds(dispatcher.accept)
+    return Commands(inbox=inbox, dispatcher=dispatcher, feeder=feeder, bulk_feeder=bulk_feeder)

@@ -13,6 +13,7 @@ the latter has a bound of its own.
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -21,6 +22,7 @@ from gateway_contracts import (
 )
 from gateway_worker.commands.command_router import CommandRouter, Route
 from gateway_worker.commands.deadlines import HOLD_SECONDS, Deadlines
+from gateway_worker.commands.deferred.acceptance import Acceptance
 from gateway_worker.commands.ends import CommandEnds
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
@@ -33,7 +35,7 @@ from gateway_worker.commands.refusals import Refusals
 from gateway_worker.commands.scheduler import Lane, Scheduler, Turn, WithdrawnError
 from gateway_worker.commands.stranded_execution import StrandedExecutor
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS, WaitingCreations
-from gateway_worker.commands.work import InterleavedJob, Work, lane_of, order_of, read_delivery
+from gateway_worker.commands.work import InterleavedJob, Work, read_delivery
 from gateway_worker.errors import (
     PermanentError,
     RetryableError,
@@ -61,14 +63,28 @@ _FAULTS = 4
 """How often a command may fail in a way that nobody has foreseen, before it is given up."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executors:
+    """What becomes of commands that have their turn.
+
+    Attributes:
+        executor: Executes those of this worker's sessions.
+        stranded: Ends those of sessions that nobody can run.
+        acceptance: Stores those whose time has not come.
+    """
+
+    executor: Executor
+    stranded: StrandedExecutor
+    acceptance: Acceptance
+
+
 class Dispatcher:
     """Takes commands from the consumer and brings each to its one outcome.
 
     Args:
         worker_id: This worker.
         manager: The sessions of this worker, and who owns the others.
-        executor: Executes commands of this worker's sessions.
-        stranded: Ends those of sessions that nobody can run.
+        executors: What becomes of those that have their turn.
         ends: Gives commands up.
         forwarder: Sends on what another worker owns.
         hold_seconds: See `HOLD_SECONDS`.
@@ -84,16 +100,16 @@ class Dispatcher:
         *,
         worker_id: str,
         manager: SessionManager,
-        executor: Executor,
-        stranded: StrandedExecutor,
+        executors: Executors,
         ends: CommandEnds,
         forwarder: Forwarder,
         hold_seconds: float = HOLD_SECONDS,
         room_seconds: float = ROOM_SECONDS,
     ) -> None:
         self._manager = manager
-        self._executor = executor
-        self._stranded = stranded
+        self._executor = executors.executor
+        self._stranded = executors.stranded
+        self._acceptance = executors.acceptance
         self._ends = ends
         self._forwarder = forwarder
         self._router = CommandRouter(manager=manager)
@@ -109,7 +125,7 @@ class Dispatcher:
             handle=self._handle, on_stuck=self._tell_held
         )
         self._deadlines = Deadlines(
-            seconds_left=executor.seconds_left,
+            seconds_left=executors.executor.seconds_left,
             scheduler=self._scheduler,
             hold_back_queues=self._hold_back_queues,
             hold_seconds=hold_seconds,
@@ -142,13 +158,7 @@ class Dispatcher:
     def accept(self, delivery: Delivery) -> None:
         """Queue a delivery after the others of its session and lane."""
         key, content = read_delivery(delivery)
-        work = Work(
-            delivery=delivery,
-            content=content,
-            arrived=time.monotonic(),
-            lane=lane_of(content),
-            order=order_of(content),
-        )
+        work = Work.of(delivery, content, puts_off=self._acceptance.takes(delivery, content))
         work.ticket = self._scheduler.post(key, work, lane=work.lane, order=work.order)
         if not isinstance(content, PeerMessage | CommandRejectedError | PeerMessageError):
             if is_misrouted(delivery, content):
@@ -270,11 +280,12 @@ class Dispatcher:
             Exception: A fault of ours, which has come back several times.
         """
         backoff = Backoff(initial_seconds=0.2, maximum_seconds=5.0)
+        attempt = self._try if work.delivery.deferred is None else self._run_deferred
         faults = 0
         while True:
             pause = _OWNER_PAUSE_SECONDS
             try:
-                if await self._try(session_id, work, turn):
+                if await attempt(session_id, work, turn):
                     return
             except (PermanentError, WithdrawnError):
                 raise
@@ -344,9 +355,29 @@ class Dispatcher:
             if not self._hold_back_queues.admit(session_id, work, stage=stage):
                 self._deadlines.watch_held(session_id, work)
                 return True
-        if not await self._executor.run(work.delivery, content, arrived=work.arrived, turn=turn):
+        if work.puts_off:
+            if not await self._acceptance.run(work.delivery, content, arrived=work.arrived):
+                return False
+        elif not await self._executor.run(work.delivery, content, arrived=work.arrived, turn=turn):
             return False
         return await self._end(session_id, work)
+
+    async def _run_deferred(
+        self, session_id: str, work: Work, turn: Turn[Work | InterleavedJob] | None
+    ) -> bool:
+        """Execute what was put off; always True. Whoever has the session next finds what is left.
+
+        It came out of the database and not out of a queue: it is sent on to nobody, and waits for
+        no former owner's queue.
+        """
+        deferred = work.delivery.deferred
+        assert deferred is not None
+        epoch = self._manager.registry.epoch_of(session_id)
+        if epoch != deferred.epoch or not await self._executor.run(
+            work.delivery, deferred.command, arrived=work.arrived, turn=turn
+        ):
+            await work.delivery.settle(Settlement.REQUEUE)
+        return True
 
     async def _end(self, session_id: str, work: Work) -> bool:
         """Note that a command has its outcome; always True."""

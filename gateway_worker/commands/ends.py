@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
 from gateway_contracts import Command, ErrorBody, ErrorCode
 from gateway_worker.commands.handlers import Effect
-from gateway_worker.commands.outcomes import Outcomes, warned
+from gateway_worker.commands.outcomes import Outcomes, completed, warned
 from gateway_worker.commands.ports import Delivery, Entry, Refusal, Settlement, Verdict
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.errors import GatewayError, InvalidCommandError, PermanentError
-from gateway_worker.sessions.changes import Change, Committed, MessageRow
+from gateway_worker.sessions.changes import Change, Committed, MessageRow, Outcome
+from gateway_worker.sessions.deferred import DeferredRow
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import Recorder
 
@@ -32,10 +34,15 @@ Observer = Callable[[str, str, Stopwatch], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """What is to be committed for a command, and what it is called."""
+    """What is to be committed for a command, and what it is called.
+
+    Attributes:
+        stored: The outcome that it turned out to have already.
+    """
 
     name: str
     change: Change
+    stored: Outcome | None = None
     error: ErrorBody | None = None
     attempts: int = 0
     exhausted: bool = False
@@ -80,7 +87,7 @@ class CommandEnds:
             return End(name=error.code, change=change, error=error)
         if entry.verdict is Verdict.FINISHED and entry.outcome is not None:
             change = self._outcomes.repetition(command, entry.outcome, epoch=epoch)
-            return End(name="repeated", change=change)
+            return End(name="repeated", change=change, stored=entry.outcome)
         return None
 
     def success(self, command: Command, effect: Effect, entry: Entry) -> End:
@@ -122,11 +129,19 @@ class CommandEnds:
             exhausted=exhausted,
         )
 
+    def scheduled(
+        self, command: Command, *, epoch: int | None, row: DeferredRow | None, due_at: datetime
+    ) -> End:
+        """Return what is told of a command that waits for its time; see `Outcomes.scheduled`."""
+        change = self._outcomes.scheduled(command, epoch=epoch, row=row, due_at=due_at)
+        return End(name="scheduled", change=change)
+
     async def commit(
         self, delivery: Delivery, command: Command, end: End, stopwatch: Stopwatch
     ) -> Committed:
         """Commit an end; what cannot be stored of a message that is sent is left out."""
         change = warned(end.change, delivery, command)
+        change = completed(change, delivery, command, stored=end.stored)
         try:
             committed = await self._recorder.record(change)
         except PermanentError:
@@ -145,6 +160,8 @@ class CommandEnds:
     ) -> None:
         """Settle a command's delivery after its end is committed, and count it."""
         error = end.error
+        if delivery.deferred is not None and delivery.deferred.note is not None:
+            delivery.deferred.note(error if end.stored is None else end.stored.error)
         if error is not None and (error.code in _DEAD or end.exhausted):
             refusal = Refusal(
                 code=error.code,
@@ -162,6 +179,7 @@ class CommandEnds:
         error = GatewayError("the gateway failed; its log has the details").body()
         epoch = self._manager.registry.epoch_of(command.subject)
         change = self._outcomes.failure(command, error, attempts=1, epoch=epoch)
+        change = completed(change, delivery, command)
         await self.bury(delivery, command.type, change, error, arrived=arrived)
 
     async def bury(

@@ -29,7 +29,7 @@ from gateway_worker.commands.handlers import (
     Needs,
     Once,
 )
-from gateway_worker.commands.pacing.pace import Pace
+from gateway_worker.commands.pacing.pace import Pace, PacedError
 from gateway_worker.commands.ports import (
     Delivery,
     Entry,
@@ -185,6 +185,8 @@ class Executor:
         if committed.transferred and end.change.transfer is not None:
             await self._manager.departures.depart(command.subject, end.change.transfer.to_worker)
         await self._ends.settle(delivery, command, end, stopwatch)
+        if end.change.bulk is not None and self._context.bulks is not None:
+            self._context.bulks.look_again()
         log.info("command.settled", outcome=end.name, **stopwatch.fields())
         return True
 
@@ -221,6 +223,7 @@ class Executor:
             if entry.verdict is Verdict.FENCED:
                 self._manager.registry.fence(command.subject, epoch)
                 return None
+            end: End | None
             try:
                 end = await self._attempt(command, entry, epoch, stopwatch, run)
             except _WaitedError:
@@ -230,19 +233,36 @@ class Executor:
                 continue
             except RetryableError as error:
                 last = self._is_last(command, error, backoff, run)
-                if not await self._attempts.again(
+                if await self._attempts.again(
                     delivery, command, error, backoff, run.turn, last=last, passing=run.passing
                 ):
-                    exhausted = self._attempts.is_exhausted(command, error, last=last)
-                    end = self._ends.failure(command, error, entry, exhausted=exhausted)
-                else:
                     continue
+                end = await self._leave_off(delivery, command, error, entry, last=last)
             except SessionNotFoundError as error:
                 if await self._attempts.session_may_come(delivery, command):
                     raise PostponedError from error
                 end = self._ends.failure(command, error, entry)
             stopwatch.lap("execute")
             return end
+
+    async def _leave_off(
+        self,
+        delivery: Delivery,
+        command: Command,
+        error: RetryableError,
+        entry: Entry,
+        *,
+        last: bool,
+    ) -> End | None:
+        """Return the end of a command that is not tried again; None if it is fed again some day."""
+        if _may_come_again(delivery, error):
+            await self._attempts.put_back(command)
+            deferred = delivery.deferred
+            if deferred is not None and deferred.postpone is not None:
+                deferred.postpone(error.retry_after_seconds or 0.0)
+            return None
+        exhausted = self._attempts.is_exhausted(command, error, last=last)
+        return self._ends.failure(command, error, entry, exhausted=exhausted)
 
     def _is_last(
         self, command: Command, error: RetryableError, backoff: Backoff, run: _Run
@@ -439,6 +459,16 @@ class Executor:
             refused,
             Entry(verdict=Verdict.NEW, attempts=outcome.attempts if outcome else 1),
         )
+
+
+def _may_come_again(delivery: Delivery, error: RetryableError) -> bool:
+    """Whether a command that was put off waits once more, for its session or for its pacing."""
+    deferred = delivery.deferred
+    if deferred is None:
+        return False
+    if isinstance(error, PacedError):
+        return deferred.postpone is not None
+    return deferred.may_wait and isinstance(error, SessionNotConnectedError)
 
 
 class _Bounded:

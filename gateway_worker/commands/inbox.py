@@ -52,6 +52,10 @@ class Inbox:
         """Enter a command and return what is known of it. Waits for the database."""
         return await self._batcher.submit(received)
 
+    async def look(self, received: Received) -> Entry:
+        """Say what is known of a command that is not executed now. Raises `DependencyError`."""
+        return await self._store.look(received)
+
     async def suspend(self, received: Received) -> None:
         """Note that a command waits: nothing of it is under way. Raises `DependencyError`."""
         await self._store.suspend(

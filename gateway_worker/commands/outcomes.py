@@ -1,12 +1,16 @@
 """What is committed at a command's end: its outcome, and the event that tells it."""
 
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 from gateway_contracts import (
     Command,
     CommandFailed,
     CommandFailedData,
     CommandRejectedError,
+    CommandScheduled,
+    CommandScheduledData,
     CommandSucceeded,
     CommandSucceededData,
     CommandWarning,
@@ -20,7 +24,8 @@ from gateway_worker.commands.handlers import Effect
 from gateway_worker.commands.ports import Delivery
 from gateway_worker.commands.stranded import StrandedEffect
 from gateway_worker.errors import GatewayError
-from gateway_worker.sessions.changes import Change, MessageRow, Outcome
+from gateway_worker.sessions.changes import Change, CommandState, MessageRow, Outcome
+from gateway_worker.sessions.deferred import DeferredEnd, DeferredKey, DeferredRow, RowState
 
 
 class Outcomes:
@@ -43,6 +48,7 @@ class Outcomes:
             outcome=outcome,
             session=effect.values,
             message=effect.message,
+            bulk=effect.bulk,
             delete=effect.delete,
             transfer=effect.transfer,
         )
@@ -109,6 +115,28 @@ class Outcomes:
         event = self._event(command, outcome, id_conflict=True)
         return Change(session_id=command.subject, epoch=epoch, events=(event,))
 
+    def scheduled(
+        self, command: Command, *, epoch: int | None, row: DeferredRow | None, due_at: datetime
+    ) -> Change:
+        """Return the announcement that a command waits for its time.
+
+        Args:
+            command: Which.
+            epoch: Its session's.
+            row: What is to be stored; None if it has been before.
+            due_at: When its time comes.
+        """
+        event = CommandScheduled(
+            **self._common(command),
+            data=CommandScheduledData(
+                command_type=command.type,
+                scheduled_at=due_at,
+                client_ref=client_ref_of(command),
+                repeated=row is None,
+            ),
+        )
+        return Change(session_id=command.subject, epoch=epoch, events=(event,), deferred=row)
+
     def refusal(
         self,
         rejected: CommandRejectedError,
@@ -140,13 +168,7 @@ class Outcomes:
         id_conflict: bool = False,
         held_seconds: float | None = None,
     ) -> SessionEvent:
-        common = {
-            "source": self._source,
-            "subject": command.subject,
-            "correlationid": command.id,
-            "tenantid": command.tenantid,
-            "traceparent": command.traceparent,
-        }
+        common = self._common(command)
         if outcome.error is None and outcome.result is not None:
             return CommandSucceeded(
                 **common,
@@ -172,6 +194,20 @@ class Outcomes:
             ),
         )
 
+    def _common(self, command: Command) -> dict[str, Any]:
+        return {
+            "source": self._source,
+            "subject": command.subject,
+            "correlationid": command.id,
+            "tenantid": command.tenantid,
+            "traceparent": command.traceparent,
+        }
+
+
+def due_at_of(command: Command) -> datetime | None:
+    """Return when a command is to be executed, if its backend has said when."""
+    return command.data.scheduled_at if isinstance(command, MessageSend) else None
+
 
 def client_ref_of(command: Command) -> str | None:
     """Return what a backend calls the message that its command sends; None for no name or send."""
@@ -193,13 +229,65 @@ def warned(change: Change, delivery: Delivery, command: Command) -> Change:
     return replace(change, events=tuple(_with_warning(event) for event in change.events))
 
 
-def _with_warning(event: SessionEvent) -> SessionEvent:
+def completed(
+    change: Change, delivery: Delivery, command: Command, *, stored: Outcome | None = None
+) -> Change:
+    """Return a command's end with that of its row, if it was put off before.
+
+    Args:
+        change: The end.
+        delivery: How the command came.
+        command: Which.
+        stored: The outcome that it turned out to have already: that one was told then.
+    """
+    deferred = delivery.deferred
+    if change.epoch is None:
+        return change
+    if deferred is None:
+        if change.outcome is None or due_at_of(command) is None:
+            return change
+        key = DeferredKey(batch=command.id)  # a repeat may come when its time has come
+    else:
+        key = deferred.key
+    outcome = stored or change.outcome
+    state = _ROW_STATES[outcome.state if outcome is not None else CommandState.FAILED]
+    if deferred is not None and stored is not None:
+        change = replace(change, events=())
+    return of_row(change, key, None if deferred is None else deferred.bulk_id, state)
+
+
+def of_row(change: Change, key: DeferredKey, bulk_id: str | None, state: RowState) -> Change:
+    """Return the end of a command with that of its row.
+
+    Args:
+        change: The command's end.
+        key: The row.
+        bulk_id: The bulk that it is of, if it is of one.
+        state: How it has ended.
+    """
+    events = change.events
+    if bulk_id is not None:
+        events = tuple(_with(event, {"bulk_id": bulk_id, "row": key.row}) for event in events)
+    return replace(change, events=events, deferred_end=DeferredEnd(key=key, state=state))
+
+
+_ROW_STATES = {
+    CommandState.SUCCEEDED: RowState.SUCCEEDED,
+    CommandState.FAILED: RowState.FAILED,
+    CommandState.UNCERTAIN: RowState.UNCERTAIN,
+}
+
+
+def _with(event: SessionEvent, fields: dict[str, Any]) -> SessionEvent:
     match event:
         case CommandSucceeded() | CommandFailed():
-            data = event.data.model_copy(update={"warnings": (_MISROUTED,)})
-            return event.model_copy(update={"data": data})
+            return event.model_copy(update={"data": event.data.model_copy(update=fields)})
         case _:
             return event
+
+
+def _with_warning(event: SessionEvent) -> SessionEvent:
+    return _with(event, {"warnings": (_MISROUTED,)})
 
 
 _MISROUTED = CommandWarning(

@@ -1,13 +1,14 @@
 """What commands need from broker and database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from gateway_contracts import FieldError
+from gateway_contracts import Command, ErrorBody, FieldError
 from gateway_worker.sessions.changes import Outcome
+from gateway_worker.sessions.deferred import DeferredKey
 
 
 class Settlement(StrEnum):
@@ -31,6 +32,30 @@ class Refusal:
     """How often it was tried, if the caller counts; otherwise the broker's deliveries count."""
     errors: tuple[FieldError, ...] = ()
     """Each fault in the command, by its place, if that is what it died of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferred:
+    """A command that was put off, and is to be executed now.
+
+    Attributes:
+        command: It.
+        epoch: The one under which this worker has its session.
+        key: Its row.
+        bulk_id: The bulk that it is a row of.
+        may_wait: Whether it waits until its session is connected, however long that takes.
+        note: Called with how it has ended, once that is committed; None is well.
+        postpone: Called with for how many seconds it is not to be handed on again, if it is held
+            back for too long to wait in its place. Without it, it fails then.
+    """
+
+    command: Command
+    epoch: int
+    key: DeferredKey
+    bulk_id: str | None = None
+    may_wait: bool = False
+    note: Callable[[ErrorBody | None], None] | None = None
+    postpone: Callable[[float], None] | None = None
 
 
 class Delivery(Protocol):
@@ -124,6 +149,11 @@ class Delivery(Protocol):
         ...
 
     @property
+    def deferred(self) -> "Deferred | None":
+        """What it is if it was put off until now; None for what has just come from the broker."""
+        ...
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing can come of it any more: settled, or back with the rest of its queue."""
         ...
@@ -185,6 +215,8 @@ class Verdict(StrEnum):
     """Another session has used the id; of its command nothing is told."""
     DIFFERENT = "different"
     """The session has used the id for a command that says something else."""
+    KNOWN = "known"
+    """It is stored, has not begun, and has had no effect."""
     FENCED = "fenced"
     """The session has another epoch now, so another owner: the command is not entered."""
 
@@ -221,6 +253,16 @@ class InboxStore(Protocol):
         fingerprint that it came with. Raises `DependencyError`; the same batch again, or a part of
         it, then counts once. Each run of a command counts as an attempt. If `briefly`, it waits
         hardly for a row that somebody holds.
+        """
+        ...
+
+    async def look(self, command: Received) -> Entry:
+        """Say what is known of a command that is not to be executed now: NEW is nothing.
+
+        INTERRUPTED is one that is executing, perhaps here.
+
+        Raises:
+            DependencyError: As it says.
         """
         ...
 

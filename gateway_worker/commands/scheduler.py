@@ -8,6 +8,9 @@ holds among lanes is this:
   long; two never run at the same time;
 - what changes a session's life (`LIFECYCLE`) overtakes sends that have not begun or that wait; it
   never runs at the same time as a send;
+- a send that was put off (`DEFERRED`) begins when no other send may begin, and none runs; of those
+  that prepare themselves it overtakes what is of another order. So the sends that somebody waits
+  for overtake all of these but the one that runs;
 - a look-up (`LOOKUPS`) overtakes all but an earlier life cycle command that runs or can run;
 - a query (`QUERIES`) does the same, and asks WhatsApp, so that look-ups do not wait for it;
 - replays, and messages among workers that concern no command, go beside all of this.
@@ -18,7 +21,7 @@ overtake it runs meanwhile.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
 from typing import Generic, TypeVar
@@ -33,6 +36,8 @@ class Lane(StrEnum):
     """What an item is to the others of its session."""
 
     SENDS = "sends"
+    DEFERRED = "deferred"
+    """Sends that nobody waits for: scheduled ones, and the rows of bulks."""
     LIFECYCLE = "lifecycle"
     LOOKUPS = "lookups"
     QUERIES = "queries"
@@ -43,6 +48,8 @@ class Lane(StrEnum):
     """Waits for nothing, not even for its own kind."""
 
 
+_SENDING = (Lane.SENDS, Lane.DEFERRED)
+"""Of these only one item runs at a time."""
 _LIFECYCLE_FIRST = (Lane.LIFECYCLE, *(lane for lane in Lane if lane is not Lane.LIFECYCLE))
 
 
@@ -126,15 +133,18 @@ class _Session(Generic[Item]):
     @property
     def stuck(self) -> int:
         """How many items wait, or are queued in the lane of one that waits."""
+        # What was put off is in the database, and no delivery of the broker's.
         return sum(
             len(self.queued[lane]) + len(begun)
             for lane, begun in self.begun.items()
-            if begun and any(ticket.phase is Phase.WAITING for ticket in begun)
+            if begun
+            and lane is not Lane.DEFERRED
+            and any(ticket.phase is Phase.WAITING for ticket in begun)
         )
 
-    def is_running(self, lane: Lane) -> bool:
-        """Whether an item of a lane runs."""
-        return any(ticket.phase is Phase.RUNNING for ticket in self.begun[lane])
+    def is_running(self, *lanes: Lane) -> bool:
+        """Whether an item of one of these lanes runs."""
+        return any(ticket.phase is Phase.RUNNING for lane in lanes for ticket in self.begun[lane])
 
     def has_unfinished(self, lane: Lane, *, before: int) -> bool:
         """Whether an item of a lane that came earlier has not ended."""
@@ -150,6 +160,8 @@ class _Session(Generic[Item]):
             return None
         if lane is Lane.SENDS and self.begun[lane]:
             return self._next_to_overtake(queue)
+        if lane is Lane.DEFERRED:
+            return self._next_deferred(queue)
         return queue[0] if self._may_start(queue[0]) else None
 
     def _may_start(self, ticket: Ticket[Item]) -> bool:
@@ -163,36 +175,41 @@ class _Session(Generic[Item]):
             case Lane.LOOKUPS | Lane.QUERIES:
                 return _let_pass(begun) and not self._lifecycle_is_due(before=ticket.number)
             case Lane.LIFECYCLE:
-                return _let_pass(begun) and not self.is_running(Lane.SENDS)
-            case Lane.SENDS | Lane.REPLAYS:
+                return _let_pass(begun) and not self.is_running(*_SENDING)
+            case Lane.SENDS | Lane.REPLAYS | Lane.DEFERRED:
                 return not begun and self._is_free(ticket)
 
     def _is_free(self, ticket: Ticket[Item]) -> bool:
         """Whether no command of the session's life is in a send's or a replay's way."""
-        if ticket.lane is Lane.SENDS and self.is_running(Lane.LIFECYCLE):
+        if ticket.lane in _SENDING and self.is_running(Lane.LIFECYCLE):
+            return False
+        if ticket.lane is Lane.SENDS and self.is_running(Lane.DEFERRED):
             return False
         return not self.has_unfinished(Lane.LIFECYCLE, before=ticket.number)
 
     def _next_to_overtake(self, queue: "deque[Ticket[Item]]") -> Ticket[Item] | None:
         """Return the first send that may begin while earlier ones prepare themselves."""
-        marks: set[str] = set()
         begun = self.begun[Lane.SENDS]
         if any(not _lets_other_orders_pass(ticket) for ticket in begun):
             return None
-        for ticket in (*begun, *queue):
-            if ticket.order is None:
-                return None  # it may be of any order: what comes later waits
-            if ticket.phase is Phase.QUEUED and marks.isdisjoint(ticket.order.waits_for):
-                return ticket if self._is_free(ticket) else None
-            marks |= ticket.order.marks
-        return None
+        found = _first_of_another_order(begun, queue)
+        return found if found is not None and self._is_free(found) else None
+
+    def _next_deferred(self, queue: "deque[Ticket[Item]]") -> Ticket[Item] | None:
+        """Return the first deferred send that may begin: after all others that could."""
+        begun = (*self.begun[Lane.SENDS], *self.begun[Lane.DEFERRED])
+        if any(not _lets_other_orders_pass(ticket) for ticket in begun):
+            return None
+        before = (*begun, *self.queued[Lane.SENDS])
+        if not before:
+            return queue[0] if self._is_free(queue[0]) else None
+        found = _first_of_another_order(before, queue)
+        return found if found is not None and self._is_free(found) else None
 
     def may_go_on(self, ticket: Ticket[Item]) -> bool:
         """Whether an item that has waited may run again."""
-        if ticket.lane is Lane.LIFECYCLE:
-            return not self.is_running(Lane.LIFECYCLE) and not self.is_running(Lane.SENDS)
-        if ticket.lane is Lane.SENDS:
-            return not self.is_running(Lane.LIFECYCLE) and not self.is_running(Lane.SENDS)
+        if ticket.lane is Lane.LIFECYCLE or ticket.lane in _SENDING:
+            return not self.is_running(Lane.LIFECYCLE, *_SENDING)
         return True
 
     def _lifecycle_is_due(self, *, before: int) -> bool:
@@ -438,6 +455,24 @@ def _let_pass(begun: list[Ticket[Item]]) -> bool:
 
 def _lets_other_orders_pass(ticket: Ticket[Item]) -> bool:
     return ticket.phase is Phase.WAITING and ticket.passing is Passing.OTHER_ORDERS
+
+
+def _first_of_another_order(
+    before: Iterable[Ticket[Item]], queue: Iterable[Ticket[Item]]
+) -> Ticket[Item] | None:
+    """Return the first of a queue that need not wait for anything before it."""
+    marks: set[str] = set()
+    for ticket in before:
+        if ticket.order is None:
+            return None  # it may be of any order: what comes later waits
+        marks |= ticket.order.marks
+    for ticket in queue:
+        if ticket.order is None:
+            return None
+        if marks.isdisjoint(ticket.order.waits_for):
+            return ticket
+        marks |= ticket.order.marks
+    return None
 
 
 def _ready(begun: list[Ticket[Item]]) -> list[Ticket[Item]]:

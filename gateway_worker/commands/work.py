@@ -1,6 +1,7 @@
 """A delivery on its way through the dispatcher, with what is in it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -39,6 +40,7 @@ class Work:
         failure: Why it is not to be executed any more; it has been waiting for too long.
         look_again: When to ask next whether its session is stranded, by the monotonic clock.
         has_ended: Whether it has an outcome.
+        puts_off: Whether it is to be stored until its time has come, and not executed now.
     """
 
     delivery: Delivery
@@ -51,6 +53,30 @@ class Work:
     failure: GatewayError | None = None
     look_again: float = 0.0
     has_ended: bool = False
+    puts_off: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        delivery: Delivery,
+        content: Command | PeerMessage | CommandRejectedError | PeerMessageError,
+        *,
+        puts_off: bool,
+    ) -> "Work":
+        """Return a delivery that has just come, with its place among the others."""
+        lane = lane_of(content)
+        if puts_off:
+            lane = Lane.LOOKUPS  # nothing is sent: it waits for nobody
+        elif delivery.deferred is not None:
+            lane = Lane.DEFERRED
+        return cls(
+            delivery=delivery,
+            content=content,
+            arrived=time.monotonic(),
+            lane=lane,
+            order=order_of(content),
+            puts_off=puts_off,
+        )
 
     def rest(self) -> None:
         """Stop the alarms: it has ended."""
@@ -63,6 +89,9 @@ def read_delivery(
     delivery: Delivery,
 ) -> tuple[str, Command | PeerMessage | CommandRejectedError | PeerMessageError]:
     """Return the mailbox of a delivery and what is in it."""
+    if delivery.deferred is not None:
+        command = delivery.deferred.command
+        return command.subject, command
     if delivery.control is not None:
         if delivery.size_bytes > MAX_PEER_MESSAGE_BYTES:
             return "unreadable", PeerMessageError(

@@ -64,6 +64,7 @@ class Settings(BaseModel):
         drain_seconds: How long the worker may take to hand its sessions over and to finish the
             commands in work when it stops.
         event_retention_seconds: How long published events stay in the outbox table.
+        bulks_at_once: Of how many sessions the rows of bulks are sent at the same time.
         command_retention_days: How long commands that have ended are known, and so recognised if
             they come again.
         message_retention_days: How long messages stay in the history.
@@ -87,6 +88,7 @@ class Settings(BaseModel):
     reachout_hold_seconds: float = Field(900.0, ge=1, le=86_400)
     drain_seconds: float = Field(25.0, gt=0)
     event_retention_seconds: float = Field(86_400.0, gt=0)
+    bulks_at_once: int = Field(4, ge=1, le=1_000)
     command_retention_days: float = Field(30.0, gt=0)
     message_retention_days: float = Field(90.0, gt=0)
     receipt_retention_days: float = Field(90.0, gt=0)

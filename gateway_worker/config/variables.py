@@ -48,6 +48,7 @@ VARIABLES: Final = (
             "REACHOUT_HOLD_SECONDS": "reachout_hold_seconds",
             "DRAIN_SECONDS": "drain_seconds",
             "EVENT_RETENTION_SECONDS": "event_retention_seconds",
+            "BULKS_AT_ONCE": "bulks_at_once",
             "COMMAND_RETENTION_DAYS": "command_retention_days",
             "MESSAGE_RETENTION_DAYS": "message_retention_days",
             "RECEIPT_RETENTION_DAYS": "receipt_retention_days",

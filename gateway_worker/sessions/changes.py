@@ -17,6 +17,7 @@ from gateway_contracts import (
 from gateway_contracts.events import SessionState
 from gateway_worker.errors import GatewayError
 from gateway_worker.media.arriving.records import MediaRow, MediaUpdate
+from gateway_worker.sessions.deferred import Bulk, BulkUpdate, DeferredEnd, DeferredRow
 
 
 def source_of(worker_id: str) -> str:
@@ -187,6 +188,11 @@ class Change:
         media_update: What became of a file. If it is there already, or its row is gone, nothing of
             the step is written.
         timer: What a chat is set to; written if this is the latest word of it.
+        deferred: A command that is put off; it is `received` in the inbox from then on.
+        deferred_end: The end of one that was; its row goes even if the outcome was there before.
+        bulk: A bulk that begins.
+        bulk_update: How one stands from now on. If it has none of the states that it should come
+            from, nothing of the step is written.
         delete: Remove the session's rows in every table, after the events are in the outbox.
         transfer: Give the session away after all of that, in the same transaction: its new owner
             has it with the next epoch and publishes what is still unpublished, these events too.
@@ -204,6 +210,10 @@ class Change:
     media: MediaRow | None = None
     media_update: MediaUpdate | None = None
     timer: TimerRow | None = None
+    deferred: DeferredRow | None = None
+    deferred_end: DeferredEnd | None = None
+    bulk: Bulk | None = None
+    bulk_update: BulkUpdate | None = None
     delete: bool = field(default=False)
     transfer: Transfer | None = None
 

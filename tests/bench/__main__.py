@@ -1,4 +1,4 @@
-"""`./dev bench [all|memory|throughput|latency|resume|crash|media]`: the figures of one run."""
+"""`./dev bench [all|memory|throughput|latency|resume|crash|media|bulk]`: the figures of one run."""
 
 import argparse
 import importlib.metadata
@@ -11,6 +11,7 @@ from typing import Any
 
 import uvloop
 
+from tests.bench.bulk import measure_bulk
 from tests.bench.harness import open_harness
 from tests.bench.measures import (
     Plan,
@@ -31,17 +32,22 @@ def main() -> int:
     """Measure and print; returns the exit code."""
     usual = Plan()
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("measure", nargs="?", default="all", choices=("all", *MEASURES))
+    parser.add_argument("measure", nargs="?", default="all", choices=("all", *MEASURES, "bulk"))
     parser.add_argument("--sessions", type=int, default=usual.sessions)
     parser.add_argument(
         "--messages", type=int, default=usual.messages, help="per session and round"
     )
     parser.add_argument("--rounds", type=int, default=usual.rounds)
+    parser.add_argument("--rows", type=int, default=10_000, help="of bulk, over all sessions")
+    parser.add_argument("--kills", type=int, default=3, help="of workers, during bulk")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
     arguments = parser.parse_args()
     plan = Plan(sessions=arguments.sessions, messages=arguments.messages, rounds=arguments.rounds)
     wanted = MEASURES if arguments.measure == "all" else (arguments.measure,)
-    figures = uvloop.run(_measure(plan, wanted))
+    if arguments.measure == "bulk":  # it breaks what the others stand on
+        figures = uvloop.run(_measure_bulk(plan, arguments.rows, arguments.kills))
+    else:
+        figures = uvloop.run(_measure(plan, wanted))
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
     _print(figures)
@@ -74,6 +80,11 @@ async def _measure(plan: Plan, wanted: tuple[str, ...]) -> dict[str, Any]:
             _say("a large document")
             figures["media"] = await measure_media(harness)
     return figures
+
+
+async def _measure_bulk(plan: Plan, rows: int, kills: int) -> dict[str, Any]:
+    bulk = await measure_bulk(rows=rows, kills=kills, sessions=plan.sessions, say=_say)
+    return {"machine": _machine(), "bulk": bulk}
 
 
 def _machine() -> dict[str, Any]:

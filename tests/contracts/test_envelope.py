@@ -143,6 +143,7 @@ def test_every_error_code_has_words_and_says_whether_to_retry() -> None:
         "account_restricted": False,
         "expired": False,
         "not_attempted": True,
+        "cancelled": False,
         "uncertain": False,
         "encryption_stale": True,
         "upstream_timeout": True,

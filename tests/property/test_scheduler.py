@@ -23,7 +23,8 @@ from gateway_worker.commands.scheduler import (
 from tests.property.support import run
 
 BEGUN = (Phase.RUNNING, Phase.WAITING, Phase.READY)
-lanes = st.sampled_from([*Lane, Lane.SENDS, Lane.SENDS])
+lanes = st.sampled_from([*Lane, Lane.SENDS, Lane.SENDS, Lane.DEFERRED])
+SENDING = (Lane.SENDS, Lane.DEFERRED)
 ORDERS = {
     "any": None,
     "number 1": Order(marks=frozenset({"1", "n"}), waits_for=frozenset({"1", "l"})),
@@ -80,6 +81,7 @@ class OrderOfCommands(RuleBasedStateMachine):
         self.started: list[Item] = []
         self.ended: list[Item] = []
         self.cut_in: list[Item] = []
+        self.urgent: list[Item] = []
         self.scheduler: Scheduler[Item] = self.runner.run(self.made())
 
     async def made(self) -> Scheduler[Item]:
@@ -89,15 +91,26 @@ class OrderOfCommands(RuleBasedStateMachine):
     async def handle(self, _key: str, item: Item, turn: Turn[Item]) -> None:
         """Do what the example says: step aside, letting its own lane pass or not, or end."""
         self.started.append(item)
-        if item.lane is Lane.SENDS:
-            overtaken = [one for one in self.items[: item.number] if one.lane is Lane.SENDS]
+        if item.lane in SENDING:
+            overtaken = [one for one in self.items[: item.number] if one.lane is item.lane]
             begun = [one for one in overtaken if one.phase in BEGUN]
             self.cut_in += [one for one in begun if one.lets is not Passing.OTHER_ORDERS]
+        if item.lane is Lane.DEFERRED:
+            others = [one for one in self.items if one.lane is Lane.SENDS]
+            self.urgent += [one for one in others if not self.lets_deferred(one, item)]
         while (passing := await item.steps.get()) is not None:
             item.lets = passing
             item.wakes.clear()
             await turn.aside(item.wakes.wait(), passing=passing)
         self.ended.append(item)
+
+    @staticmethod
+    def lets_deferred(send: Item, deferred: Item) -> bool:
+        """Whether a send does not mind that a deferred one begins."""
+        if send.phase is Phase.ENDED:
+            return True
+        is_other = not may_be_one(send.order, deferred.order)
+        return is_other and (send.phase is Phase.QUEUED or send.lets_other_orders_pass)
 
     def settle(self) -> None:
         """Let everything happen that can."""
@@ -115,7 +128,7 @@ class OrderOfCommands(RuleBasedStateMachine):
     @rule(lane=lanes, order=st.sampled_from(list(ORDERS)))
     def post(self, lane: Lane, order: str) -> None:
         """Something comes."""
-        item = Item(len(self.items), lane, order if lane is Lane.SENDS else "any")
+        item = Item(len(self.items), lane, order if lane in SENDING else "any")
 
         async def posted() -> None:
             item.ticket = self.scheduler.post("s", item, lane=lane, order=ORDERS[item.order])
@@ -162,12 +175,13 @@ class OrderOfCommands(RuleBasedStateMachine):
     def each_lane_keeps_its_order(self) -> None:
         """Whatever was taken back in between; of sends, those that may be of one order."""
         for lane in Lane:
-            if lane is not Lane.SENDS:
+            if lane not in SENDING:
                 assert self.began(lane) == sorted(self.began(lane))
-        sends = [item for item in self.started if item.lane is Lane.SENDS]
-        for place, item in enumerate(sends):
-            for later in sends[place + 1 :]:
-                assert later.number > item.number or not may_be_one(later.order, item.order)
+        for lane in SENDING:
+            sends = [item for item in self.started if item.lane is lane]
+            for place, item in enumerate(sends):
+                for later in sends[place + 1 :]:
+                    assert later.number > item.number or not may_be_one(later.order, item.order)
 
     def in_the_way(self, send: Item) -> list[Item]:
         """Return the earlier sends and life cycle commands that a send must not overtake."""
@@ -177,19 +191,19 @@ class OrderOfCommands(RuleBasedStateMachine):
             if other.phase is not Phase.ENDED
             and (
                 other.lane is Lane.LIFECYCLE
-                or (other.lane is Lane.SENDS and may_be_one(other.order, send.order))
+                or (other.lane is send.lane and may_be_one(other.order, send.order))
             )
         ]
 
-    def running(self, lane: Lane) -> list[Item]:
-        """Return what runs in a lane."""
-        return [item for item in self.those(Phase.RUNNING) if item.lane is lane]
+    def running(self, *lanes: Lane) -> list[Item]:
+        """Return what runs in some lanes."""
+        return [item for item in self.those(Phase.RUNNING) if item.lane in lanes]
 
     @invariant()
     def a_send_overtakes_nothing_of_its_order(self) -> None:
         """Neither an earlier send of it nor an earlier command of the session's life."""
         for item in self.those(*BEGUN):
-            if item.lane is Lane.SENDS:
+            if item.lane in SENDING:
                 assert self.in_the_way(item) == []
 
     @invariant()
@@ -198,9 +212,27 @@ class OrderOfCommands(RuleBasedStateMachine):
         assert self.cut_in == []
 
     @invariant()
+    def a_deferred_send_begins_when_no_other_wants_to(self) -> None:
+        """Nobody who waits for a send waits for it; of another order, those that prepare."""
+        assert self.urgent == []
+
+    @invariant()
+    def a_deferred_send_that_may_run_runs(self) -> None:
+        """When nothing of the others is there, and no earlier one of its own."""
+        if self.running(Lane.SENDS, Lane.DEFERRED, Lane.LIFECYCLE):
+            return
+        if [item for item in self.those(*BEGUN, Phase.QUEUED) if item.lane is Lane.SENDS]:
+            return
+        deferred = [item for item in self.those(*BEGUN) if item.lane is Lane.DEFERRED]
+        assert all(item.phase is Phase.WAITING for item in deferred)
+        if all(item.lets_other_orders_pass for item in deferred):
+            for item in self.those(Phase.QUEUED):
+                assert item.lane is not Lane.DEFERRED or self.in_the_way(item)
+
+    @invariant()
     def a_send_that_may_run_runs(self) -> None:
         """Also past what prepares itself, and when it goes on."""
-        if self.running(Lane.SENDS) or self.running(Lane.LIFECYCLE):
+        if self.running(Lane.SENDS, Lane.DEFERRED, Lane.LIFECYCLE):
             return
         sends = [item for item in self.those(*BEGUN) if item.lane is Lane.SENDS]
         assert all(item.phase is Phase.WAITING for item in sends)
@@ -224,7 +256,8 @@ class OrderOfCommands(RuleBasedStateMachine):
     def a_send_and_the_end_of_its_session_do_not_run_at_once(self) -> None:
         """One of both at most, and one of each kind at most."""
         running = [item.lane for item in self.those(Phase.RUNNING)]
-        assert running.count(Lane.SENDS) + running.count(Lane.LIFECYCLE) <= 1
+        exclusive = (Lane.SENDS, Lane.DEFERRED, Lane.LIFECYCLE)
+        assert sum(map(running.count, exclusive)) <= 1
         assert running.count(Lane.REPLAYS) <= 1
         assert running.count(Lane.PEERS) <= 1
 
@@ -240,10 +273,11 @@ class OrderOfCommands(RuleBasedStateMachine):
             if same:
                 continue
             if item.lane is Lane.LIFECYCLE:
-                assert Lane.SENDS in runs or Lane.LIFECYCLE in runs
-            else:
+                assert runs & {Lane.SENDS, Lane.DEFERRED, Lane.LIFECYCLE}
+            elif item.lane is not Lane.DEFERRED:
                 is_due = any(one.lane is Lane.LIFECYCLE for one in earlier)
-                assert is_due or (item.lane is Lane.SENDS and Lane.LIFECYCLE in runs)
+                is_send = item.lane is Lane.SENDS
+                assert is_due or (is_send and runs & {Lane.DEFERRED, Lane.LIFECYCLE})
 
     @invariant()
     def it_counts_what_has_not_begun(self) -> None:

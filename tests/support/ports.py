@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from gateway_contracts import SessionState, StatusReason
+from gateway_worker.commands.deferrals import BulkStore, DeferredStore, EndedRow, RowBody, Waiting
 from gateway_worker.commands.forwarding import CommandForwarder
 from gateway_worker.commands.ports import Delivery, Entry, InboxStore, Postponer, Received
 from gateway_worker.host_protocol.methods.method import Method, R
 from gateway_worker.sessions.build import SessionPorts, Sessions, build_sessions
 from gateway_worker.sessions.changes import Change, Committed, MessageRow, TimerRow
+from gateway_worker.sessions.deferred import Bulk
 from gateway_worker.sessions.hosting import (
     HostLauncher,
     HostListener,
@@ -140,6 +142,10 @@ class UnaskedInbox(InboxStore):
         """Fail."""
         unasked(self, "enter")
 
+    async def look(self, command: Received) -> Entry:
+        """Fail."""
+        unasked(self, "look")
+
     async def suspend(
         self,
         command_id: str,
@@ -150,6 +156,76 @@ class UnaskedInbox(InboxStore):
     ) -> None:
         """Fail."""
         unasked(self, "suspend")
+
+
+class UnaskedDeferred(DeferredStore):
+    """Nothing is put off."""
+
+    async def due(
+        self, session_ids: Sequence[str], *, until: datetime, limit: int
+    ) -> Sequence[Waiting]:
+        """Fail."""
+        unasked(self, "due")
+
+    async def page(
+        self, session_id: str, *, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Waiting]:
+        """Fail."""
+        unasked(self, "page")
+
+    async def get(self, session_id: str, command_id: str) -> Waiting | None:
+        """Fail."""
+        unasked(self, "get")
+
+
+class UnaskedBulks(BulkStore):
+    """There are no bulks."""
+
+    async def load(self, session_id: str, load: str, rows: Sequence[RowBody]) -> None:
+        """Fail."""
+        unasked(self, "load")
+
+    async def open_bulks(self, session_ids: Sequence[str]) -> Sequence[tuple[str, Bulk]]:
+        """Fail."""
+        unasked(self, "open_bulks")
+
+    async def get(self, session_id: str, bulk_id: str) -> Bulk | None:
+        """Fail."""
+        unasked(self, "get")
+
+    async def rows(
+        self, session_id: str, load: str, *, after: int, limit: int
+    ) -> Sequence[RowBody]:
+        """Fail."""
+        unasked(self, "rows")
+
+    async def begun(self, session_id: str, bulk: Bulk) -> Sequence[RowBody]:
+        """Fail."""
+        unasked(self, "begun")
+
+    async def sweep(self, session_id: str, bulk: Bulk, *, epoch: int, limit: int) -> bool:
+        """Fail."""
+        unasked(self, "sweep")
+
+    async def ended(
+        self, session_id: str, bulk_id: str, *, first: int, last: int
+    ) -> Sequence[EndedRow]:
+        """Fail."""
+        unasked(self, "ended")
+
+    async def aged(
+        self, *, keep_seconds: float, limit: int
+    ) -> Sequence[tuple[str, str, str | None]]:
+        """Fail."""
+        unasked(self, "aged")
+
+    async def forget(self, bulks: Sequence[tuple[str, str, str | None]]) -> None:
+        """Fail."""
+        unasked(self, "forget")
+
+    async def prune_rows(self, *, before: str, limit: int) -> int:
+        """Fail."""
+        unasked(self, "prune_rows")
 
 
 class UnaskedPublisher(Postponer, CommandForwarder):

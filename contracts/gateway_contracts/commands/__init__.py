@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gateway_contracts.commands.bulk import BulkCommand, BulkResult
 from gateway_contracts.commands.call import CallCommand
 from gateway_contracts.commands.community import CommunityCommand, CommunityResult
 from gateway_contracts.commands.contact import ContactCommand, ContactResult
@@ -15,6 +16,7 @@ from gateway_contracts.commands.group import GroupCommand, GroupResult
 from gateway_contracts.commands.media import MediaCommand, MediaResult
 from gateway_contracts.commands.message import MessageCommand, MessageResult
 from gateway_contracts.commands.replay import ReplayCommand, ReplayResult
+from gateway_contracts.commands.schedule import ScheduleCommand, ScheduleResult
 from gateway_contracts.commands.session import (
     PairByCode,
     PairByQr,
@@ -30,6 +32,8 @@ Command = Annotated[
     SessionCommand
     | ReplayCommand
     | MessageCommand
+    | ScheduleCommand
+    | BulkCommand
     | ContactCommand
     | GroupCommand
     | CommunityCommand
@@ -43,6 +47,8 @@ Command = Annotated[
 Result = Annotated[
     SessionResult
     | MessageResult
+    | ScheduleResult
+    | BulkResult
     | ReplayResult
     | ContactResult
     | GroupResult

@@ -35,6 +35,12 @@ class MessageSendData(WireModel):
         OnUncertain.FAIL,
         description="`fail` reports `uncertain` and never sends twice; `resend` may send twice.",
     )
+    scheduled_at: Timestamp | None = Field(
+        None,
+        description="When it is to be sent, at most 90 days ahead. `command.scheduled` says at "
+        "once that the gateway has it; the outcome follows when it was sent. A time that has "
+        "passed is now.",
+    )
 
 
 class MessageSend(CommandEnvelope):

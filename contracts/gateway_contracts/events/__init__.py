@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gateway_contracts.events.bulk import BulkEvent
 from gateway_contracts.events.call import CallEvent
 from gateway_contracts.events.change import ChangeEvent
 from gateway_contracts.events.chat import ChatEvent
@@ -39,7 +40,7 @@ A notice that comes twice has the same `id`.
 Arriving = MessageEvent | ChangeEvent | Notice
 """Every event of something that came from WhatsApp."""
 
-_OfSessions = LifecycleEvent | Arriving | ChatEvent | MediaEvent | CommandOutcome
+_OfSessions = LifecycleEvent | Arriving | ChatEvent | MediaEvent | CommandOutcome | BulkEvent
 
 SessionEvent = Annotated[_OfSessions, Field(discriminator="type")]
 """Every event of a session, told apart by `type`."""

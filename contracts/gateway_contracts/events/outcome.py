@@ -9,7 +9,7 @@ from gateway_contracts.commands import Result
 from gateway_contracts.envelope import SessionEventData, SessionEventEnvelope
 from gateway_contracts.errors import ErrorBody
 from gateway_contracts.marks import PERSONAL
-from gateway_contracts.model import Jid, MessageId, WireModel
+from gateway_contracts.model import CommandId, Jid, MessageId, Timestamp, WireModel
 
 
 class WarningCode(StrEnum):
@@ -39,6 +39,15 @@ EchoedRef = Annotated[
 ]
 
 
+BulkId = Annotated[
+    CommandId | None, Field(description="Of a row of a bulk: the `bulk.create` that it came with.")
+]
+
+BulkRowNumber = Annotated[
+    int | None, Field(ge=1, description="Of a row of a bulk: which, counted from 1.")
+]
+
+
 class CommandSucceededData(SessionEventData):
     """A command's good end."""
 
@@ -54,6 +63,8 @@ class CommandSucceededData(SessionEventData):
         description="Of a message: for how long the session's pacing has held it back, in "
         "milliseconds. Absent if it has none, and in a repeat.",
     )
+    bulk_id: BulkId = None
+    row: BulkRowNumber = None
     warnings: Warnings = ()
 
 
@@ -85,6 +96,8 @@ class CommandFailedData(SessionEventData):
         description="Another command has this id: this is no outcome of that one, which keeps its "
         "own, but says that a second command under its id was not accepted.",
     )
+    bulk_id: BulkId = None
+    row: BulkRowNumber = None
     warnings: Warnings = ()
 
 
@@ -105,6 +118,28 @@ class CommandFailed(SessionEventEnvelope):
         ),
     ]
     data: CommandFailedData
+
+
+class CommandScheduledData(SessionEventData):
+    """What the gateway has taken on, to do it later."""
+
+    command_type: str
+    scheduled_at: Timestamp
+    client_ref: EchoedRef = None
+    repeated: bool = Field(
+        default=False, description="The command came again; it was taken on before."
+    )
+
+
+class CommandScheduled(SessionEventEnvelope):
+    """A command is stored until its time has come; `correlationid` is its id.
+
+    It is no outcome: `command.succeeded` or `command.failed` follows when it was executed, or when
+    `schedule.cancel` has called it off.
+    """
+
+    type: Literal["wa.command.scheduled.v1"] = "wa.command.scheduled.v1"
+    data: CommandScheduledData
 
 
 class Evidence(StrEnum):
@@ -138,5 +173,5 @@ class CommandResolved(SessionEventEnvelope):
     data: CommandResolvedData
 
 
-CommandOutcome = CommandSucceeded | CommandFailed | CommandResolved
+CommandOutcome = CommandSucceeded | CommandFailed | CommandScheduled | CommandResolved
 """Every event of this family."""

@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import Any
 
 from gateway_contracts import Result
+from gateway_worker.commands.deferrals import Bulks, Deferrals
 from gateway_worker.commands.features import Feature
 from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.preparation import Preparation
@@ -15,6 +16,7 @@ from gateway_worker.commands.scheduler import Lane, Order
 from gateway_worker.media.arriving.service import ArrivingMedia
 from gateway_worker.media.build import OutgoingFiles
 from gateway_worker.sessions.changes import MessageRow, SessionValues, Transfer
+from gateway_worker.sessions.deferred import Bulk
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import MessageStore
 from gateway_worker.sessions.session.session import Session
@@ -29,6 +31,8 @@ class Context:
     replays: Replays | None = None
     media: ArrivingMedia | None = None
     files: OutgoingFiles | None = None
+    deferred: Deferrals | None = None
+    bulks: Bulks | None = None
     features: frozenset[Feature] = frozenset()
     pacer: Pacer | None = None
     interrupted: bool = False
@@ -51,6 +55,7 @@ class Effect:
         result: What the backend gets.
         session: The session whose epoch guards the commit.
         message: A message that was sent.
+        bulk: A bulk that begins.
         delete: The session's rows are to go.
         transfer: The session goes to another worker.
         values: New values of the session's row.
@@ -61,6 +66,7 @@ class Effect:
     result: Result
     session: Session
     message: MessageRow | None = None
+    bulk: Bulk | None = None
     delete: bool = False
     transfer: Transfer | None = None
     values: SessionValues | None = None

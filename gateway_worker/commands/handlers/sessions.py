@@ -78,7 +78,16 @@ async def logout(context: Context, command: SessionLogout) -> Effect:
 async def delete(context: Context, command: SessionDelete) -> Effect:
     """Unlink the session and remove every trace of it."""
     session = await context.manager.find(command.subject)
-    await session.destroy()
+    if context.deferred is not None:
+        context.deferred.close(session)
+    try:
+        if context.deferred is not None:
+            await context.deferred.cancel_all(session)
+        await session.destroy()
+    except GatewayError:
+        if context.deferred is not None:
+            context.deferred.reopen(session)
+        raise
     context.manager.departures.forget(session)
     return Effect(result=Done(), session=session, delete=True)
 

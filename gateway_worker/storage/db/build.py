@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from gateway_worker.storage.db.bulks import PostgresBulkStore
 from gateway_worker.storage.db.changes.store import PostgresChangeStore
 from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.deferred import PostgresDeferredStore
 from gateway_worker.storage.db.inbox import PostgresInboxStore
 from gateway_worker.storage.db.media import PostgresMediaTable
 from gateway_worker.storage.db.messages import PostgresMessageStore
@@ -15,7 +17,9 @@ from gateway_worker.storage.db.sessions import PostgresSessionStore
 class Stores:
     """What is read and written through one pool of connections."""
 
+    bulks: PostgresBulkStore
     changes: PostgresChangeStore
+    deferred: PostgresDeferredStore
     inbox: PostgresInboxStore
     media: PostgresMediaTable
     messages: PostgresMessageStore
@@ -26,7 +30,9 @@ class Stores:
 def build_stores(database: Database, *, worker_id: str) -> Stores:
     """Build the stores of a worker."""
     return Stores(
+        bulks=PostgresBulkStore(database=database),
         changes=PostgresChangeStore(database=database, worker_id=worker_id),
+        deferred=PostgresDeferredStore(database=database),
         inbox=PostgresInboxStore(database=database),
         media=PostgresMediaTable(database=database),
         messages=PostgresMessageStore(database=database),

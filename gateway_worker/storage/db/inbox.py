@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -57,6 +58,13 @@ often it is asked for; one that was suspended interrupts nothing.
 The arrays are hidden from the planner, which would otherwise plan anew for each length of a batch,
 and take longer for that than the statement runs.
 """
+
+_LOOK = """
+    SELECT id, session_id, type, state, attempts, outcome, fingerprint,
+        NULL::text AS previous_worker_id, NULL::bigint AS previous_epoch, received_at
+    FROM commands WHERE id = $1
+"""
+"""$1 a command."""
 
 _SUSPEND = text("""
     UPDATE commands SET state = 'received'
@@ -140,6 +148,23 @@ class PostgresInboxStore:
         for command in commands:
             self._unanswered.pop(command, None)
         return _entries(commands, rows)
+
+    async def look(self, command: Received) -> Entry:
+        """Say what is known of a command that is not to be executed now; see the port."""
+        async with self._database.direct("looking for a command") as connection:
+            row = await connection.fetchrow(_LOOK, command.command_id)
+        if row is None:
+            return Entry(verdict=Verdict.NEW, attempts=0)
+        entry = _entry(command, row, later=0, before=None)
+        if entry.verdict in (Verdict.TAKEN, Verdict.DIFFERENT):
+            return entry
+        match row["state"]:
+            case CommandState.RECEIVED:
+                return replace(entry, verdict=Verdict.KNOWN, outcome=None)
+            case CommandState.EXECUTING:
+                return replace(entry, verdict=Verdict.INTERRUPTED)
+            case _:
+                return entry
 
     async def suspend(
         self,

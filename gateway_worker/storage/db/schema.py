@@ -226,6 +226,57 @@ chat_timers = Table(
     Column("set_at", DateTime(timezone=True), nullable=False),
 )
 
+# Commands that are executed later: those with a time of their own, and the rows of bulks.
+deferred = Table(
+    "deferred",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    # The command's own id, or which load of rows it is of (see `sessions.deferred`).
+    Column("batch", Text, primary_key=True),
+    Column("row", Integer, primary_key=True),
+    # Of a command of its own. The rows of a bulk go in their order.
+    Column("due_at", DateTime(timezone=True)),
+    # The command as it came; of a bulk's row what is its own.
+    Column("body", LargeBinary, nullable=False),
+    # What is due next, and the list of it; rows of bulks are found by the key.
+    Index(
+        "deferred_due_idx",
+        "session_id",
+        "due_at",
+        "batch",
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+)
+
+bulks = Table(
+    "bulks",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("load", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("options", JSONB, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("succeeded", Integer, nullable=False, server_default=text("0")),
+    Column("failed", Integer, nullable=False, server_default=text("0")),
+    Column("uncertain", Integer, nullable=False, server_default=text("0")),
+    Column("cancelled", Integer, nullable=False, server_default=text("0")),
+    _moment("created_at"),
+    Column("starts_at", DateTime(timezone=True)),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("result_key", Text),
+    # Which rows nobody needs any more.
+    Index(None, "load"),
+    # What a worker looks for again and again; few bulks are not over.
+    Index(
+        "bulks_open_idx",
+        "session_id",
+        postgresql_where=text("finished_at IS NULL"),
+    ),
+    postgresql_with={"fillfactor": "50"},  # its counts change with each batch of rows
+)
+
 receipts = Table(
     "receipts",
     metadata,

@@ -12,7 +12,7 @@ import structlog
 from gateway_contracts import SessionState, StatusReason
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
 from gateway_worker.commands.attempts import RetryPolicy
-from gateway_worker.commands.build import CommandPorts, build_commands
+from gateway_worker.commands.build import CommandLimits, CommandPorts, build_commands
 from gateway_worker.commands.deadlines import HOLD_SECONDS
 from gateway_worker.commands.dispatcher import Dispatcher
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS
@@ -179,6 +179,8 @@ async def working(
         commands = build_commands(
             CommandPorts(
                 entries=stores.inbox,
+                deferred=stores.deferred,
+                bulks=stores.bulks,
                 messages=stores.messages,
                 recorder=outbox.recorder,
                 postponer=broker.publisher,
@@ -189,8 +191,7 @@ async def working(
             manager=sessions.manager,
             clock=sessions.clock,
             retry_policy=RetryPolicy(attempts=2, initial_seconds=0.1, maximum_seconds=0.1),
-            hold_seconds=hold_seconds,
-            room_seconds=room_seconds,
+            limits=CommandLimits(hold_seconds=hold_seconds, room_seconds=room_seconds),
         )
         manager, dispatcher = sessions.manager, commands.dispatcher
         consumer = broker.consumer(dispatcher)
@@ -210,6 +211,8 @@ async def working(
             commands.inbox,
             manager,
             dispatcher,
+            commands.feeder,
+            commands.bulk_feeder,
             consumer,
         ):
             name = type(service).__name__

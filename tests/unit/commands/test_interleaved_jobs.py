@@ -7,6 +7,8 @@ from pathlib import Path
 from gateway_worker.commands.build import CommandPorts, build_commands
 from gateway_worker.commands.dispatcher import Dispatcher
 from tests.support.ports import (
+    UnaskedBulks,
+    UnaskedDeferred,
     UnaskedInbox,
     UnaskedMessages,
     UnaskedPublisher,
@@ -22,6 +24,8 @@ def _dispatcher(directory: Path) -> Dispatcher:
     publisher = UnaskedPublisher()
     ports = CommandPorts(
         entries=UnaskedInbox(),
+        deferred=UnaskedDeferred(),
+        bulks=UnaskedBulks(),
         messages=UnaskedMessages(),
         recorder=recorder,
         postponer=publisher,

@@ -69,7 +69,8 @@ class Step:
         if change.delete and change.transfer is not None:
             raise ValueError("a change deletes a session or gives it away, not both")
         rows = change.session or change.message or change.receipt or change.media_update
-        if change.epoch is None and (rows or change.delete or change.transfer):
+        later = change.deferred or change.deferred_end or change.bulk or change.bulk_update
+        if change.epoch is None and (rows or later or change.delete or change.transfer):
             raise ValueError("a change without an epoch may have events and an outcome only")
         if any(event.subject != change.session_id for event in change.events):
             raise ValueError("a change announces its own session only")

@@ -26,6 +26,7 @@ from gateway_worker.storage.db.changes.columns import (
     receipt_columns,
     session_columns,
 )
+from gateway_worker.storage.db.changes.deferred import write_deferred
 from gateway_worker.storage.db.changes.resolving import resolve
 from gateway_worker.storage.db.changes.session_notes import write_notes
 from gateway_worker.storage.db.changes.steps import (
@@ -162,6 +163,7 @@ class PostgresChangeStore:
                 step.fenced = locked is None or locked.epoch != step.change.epoch
         await name_votes(connection, steps)
         await self._take_up(connection, steps)
+        await write_deferred(connection, steps, worker_id=self._worker_id)
         await self._write_media(connection, steps)
         await self._chats.name(connection, live(steps))
         await resolve(connection, live(steps), worker_id=self._worker_id)

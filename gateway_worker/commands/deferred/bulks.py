@@ -1,0 +1,318 @@
+"""Makes bulks out of rows, and changes how they stand.
+
+The rows are stored first, under a name that nobody else uses (`load`), some thousand at a time; the
+bulk that names them is committed with the outcome of its `bulk.create`. Whatever ends that command
+before leaves rows that belong to nothing, which are deleted a day later: a run that was interrupted
+loads them anew, and none is in two bulks.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from gateway_contracts import (
+    BulkCheck,
+    BulkCreate,
+    BulkCreateData,
+    BulkFault,
+    BulkInfo,
+    BulkResultFile,
+    BulkState,
+    FieldError,
+    new_id,
+)
+from gateway_worker.commands.deferrals import BulkFiles, Bulks, BulkStore, RowBody
+from gateway_worker.commands.deferred.acceptance import FURTHEST
+from gateway_worker.commands.deferred.bulk_feeder import BulkFeeder
+from gateway_worker.commands.deferred.rows import ReadRow, read_rows
+from gateway_worker.commands.deferred.template import FaultyRowError, Template
+from gateway_worker.commands.features import Feature
+from gateway_worker.commands.handlers.contents import check_features
+from gateway_worker.errors import (
+    FaultyRowsError,
+    InvalidCommandError,
+    SessionNotFoundError,
+    UnsupportedError,
+)
+from gateway_worker.media.uploads import PREFIX
+from gateway_worker.runtime.clock import Clock
+from gateway_worker.sessions.changes import Change
+from gateway_worker.sessions.deferred import Bulk, BulkUpdate
+from gateway_worker.sessions.session.session import Session
+
+LONGEST_ID: Final = 120
+"""Of a bulk: those of its rows have to be ids, too."""
+_TOLD: Final = 200
+_REFUSED: Final = 20
+_AT_ONCE: Final = 2_000
+"""So many rows are written at a time."""
+_BEFORE: Final = {
+    BulkState.RUNNING: frozenset({BulkState.PAUSED}),
+    BulkState.PAUSED: frozenset({BulkState.RUNNING}),
+    BulkState.CANCELLING: frozenset({BulkState.RUNNING, BulkState.PAUSED}),
+}
+"""From where a backend's wish leads somewhere; otherwise it changes nothing."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Found:
+    """What reading the rows has found.
+
+    Attributes:
+        rows: How many there are.
+        faulty: How many of them cannot be sent.
+        faults: What is wrong with the first of those.
+    """
+
+    rows: int = 0
+    faulty: int = 0
+    faults: list[BulkFault] = field(default_factory=list)
+
+    def add(self, row: ReadRow, faults: Sequence[FieldError]) -> None:
+        """Note a row that cannot be sent."""
+        self.faulty += 1
+        if len(self.faults) < _TOLD:
+            self.faults += _told(row, faults)
+
+
+class BulkCommands(Bulks):
+    """What may be done about bulks.
+
+    Args:
+        store: Bulks and rows.
+        feeder: Sends them.
+        files: Files of rows; None if there can be none here.
+        clock: The time.
+        features: What is switched on.
+        is_closed: Whether a session takes on nothing more: it is being deleted.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: BulkStore,
+        feeder: BulkFeeder,
+        files: BulkFiles | None,
+        clock: Clock,
+        features: frozenset[Feature],
+        is_closed: Callable[[Session], bool],
+    ) -> None:
+        self._store = store
+        self._feeder = feeder
+        self._files = files
+        self._clock = clock
+        self._features = features
+        self._is_closed = is_closed
+
+    async def create(self, session: Session, command: BulkCreate) -> Bulk | BulkCheck:
+        """Store the rows of a bulk, or check them; see the port."""
+        data = command.data
+        self._check(command)
+        template = Template(data.content)
+        if data.dry_run:
+            return await self._dry_run(data, template)
+        load = new_id()
+        found = await self._load(session, data, template, load)
+        if found.faulty:
+            raise FaultyRowsError(
+                f"{found.faulty} of {found.rows} rows cannot be sent as they stand",
+                faults=tuple(_in_command(data, fault) for fault in found.faults[:_REFUSED]),
+            )
+        if not found.rows:
+            raise InvalidCommandError("there is no row in the file", pointer="/data/file")
+        if self._is_closed(session):  # nothing is awaited from here until its commit is queued
+            raise SessionNotFoundError("the session is being deleted")
+        return Bulk(
+            bulk_id=command.id,
+            load=load,
+            state=BulkState.RUNNING,
+            rows=found.rows,
+            options=_options(command),
+            created_at=self._clock.now(),
+            starts_at=data.scheduled_at,
+        )
+
+    def look_again(self) -> None:
+        """Begin with a bulk that has just been committed."""
+        self._feeder.look_again()
+
+    async def change(self, session: Session, bulk_id: str, state: BulkState) -> Bulk:
+        """Have a bulk run, paused or cancelling; see the port."""
+        bulk = await self._find(session, bulk_id)
+        if bulk.state in _BEFORE[state]:
+            if state is not BulkState.RUNNING:
+                self._feeder.hold(session.session_id, bulk_id)
+            update = BulkUpdate(bulk_id=bulk_id, before=_BEFORE[state], state=state)
+            await session.record(
+                Change(session_id=session.session_id, epoch=session.epoch, bulk_update=update)
+            )
+            if state is not BulkState.PAUSED:
+                self._feeder.release(session.session_id, bulk_id)
+        return await self._find(session, bulk_id)
+
+    async def info(self, session: Session, bulk_id: str) -> BulkInfo:
+        """Return how one stands; see the port."""
+        bulk = await self._find(session, bulk_id)
+        result: BulkResultFile | None = None
+        if bulk.result_key is not None and self._files is not None:
+            result = await self._files.told(bulk.result_key)
+        return self.told(bulk).model_copy(update={"result": result})
+
+    def told(self, bulk: Bulk) -> BulkInfo:
+        """Return one as it is told."""
+        return BulkInfo(
+            bulk_id=bulk.bulk_id,
+            state=bulk.state,
+            reason=bulk.reason,
+            rows=bulk.rows,
+            succeeded=bulk.succeeded,
+            failed=bulk.failed,
+            uncertain=bulk.uncertain,
+            cancelled=bulk.cancelled,
+            created_at=bulk.created_at,
+            starts_at=bulk.starts_at,
+            finished_at=bulk.finished_at,
+        )
+
+    async def _find(self, session: Session, bulk_id: str) -> Bulk:
+        bulk = await self._store.get(session.session_id, bulk_id)
+        if bulk is None:
+            raise InvalidCommandError(
+                "the session has no bulk of this id, or has it no more", pointer="/data/bulk_id"
+            )
+        return bulk
+
+    def _check(self, command: BulkCreate) -> None:
+        data = command.data
+        if len(command.id) > LONGEST_ID:
+            raise InvalidCommandError(
+                f"the id of a bulk has at most {LONGEST_ID} characters", pointer="/id"
+            )
+        if data.scheduled_at is not None and data.scheduled_at > self._clock.now() + FURTHEST:
+            raise InvalidCommandError(
+                f"at most {FURTHEST.days} days ahead", pointer="/data/scheduled_at"
+            )
+        if data.content is not None:
+            check_features(data.content, self._features)
+
+    async def _dry_run(self, data: BulkCreateData, template: Template) -> BulkCheck:
+        found = _Found()
+        async with aclosing(self._read(data, template, found)) as pieces:
+            async for _ in pieces:
+                pass
+        file: BulkResultFile | None = None
+        if found.faulty > len({fault.row for fault in found.faults}) and self._files is not None:
+            key = f"{PREFIX}{new_id()}"
+            await self._files.write(key, self._fault_lines(data, template))
+            file = await self._files.told(key)
+        return BulkCheck(
+            rows=found.rows, faulty=found.faulty, faults=tuple(found.faults[:_TOLD]), file=file
+        )
+
+    async def _load(
+        self, session: Session, data: BulkCreateData, template: Template, load: str
+    ) -> _Found:
+        found, batch = _Found(), list[RowBody]()
+        async with aclosing(self._read(data, template, found)) as pieces:
+            async for rows in pieces:
+                if found.faulty:
+                    batch = []  # none is sent: it is only to be said what is wrong
+                    continue
+                batch += [RowBody(row=row.number, body=row.body) for row in rows]
+                if len(batch) >= _AT_ONCE:
+                    await self._store.load(session.session_id, load, batch)
+                    batch = []
+        if batch:
+            await self._store.load(session.session_id, load, batch)
+        return found
+
+    async def _read(
+        self, data: BulkCreateData, template: Template, found: _Found
+    ) -> AsyncGenerator[Sequence[ReadRow], None]:
+        """Yield the rows that can be sent, and count the others."""
+        async with aclosing(self._rows(data)) as pieces:
+            async for rows in pieces:
+                good = []
+                for row in rows:
+                    faults = self._faults_of(row, template)
+                    if faults:
+                        found.add(row, faults)
+                    else:
+                        good.append(row)
+                found.rows += len(rows)
+                yield good
+                await asyncio.sleep(0)  # others have their turn
+
+    def _faults_of(self, row: ReadRow, template: Template) -> Sequence[FieldError]:
+        if row.row is None:
+            return row.faults
+        try:
+            content = template.fill(row.row)
+            if row.row.content is not None:
+                check_features(content, self._features)
+        except FaultyRowError as error:
+            return error.faults
+        except UnsupportedError as error:
+            return (FieldError(pointer="/content/kind", detail=error.detail),)
+        return ()
+
+    async def _rows(self, data: BulkCreateData) -> AsyncGenerator[Sequence[ReadRow], None]:
+        if data.file is None:
+            yield [
+                ReadRow(
+                    number=place + 1,
+                    body=row.model_dump_json(exclude_none=True).encode(),
+                    row=row,
+                )
+                for place, row in enumerate(data.rows)
+            ]
+            return
+        if self._files is None:
+            raise UnsupportedError("this gateway reads no files")
+        async with (
+            aclosing(self._files.read(data.file.media)) as chunks,
+            aclosing(read_rows(chunks, data.file.format)) as pieces,
+        ):
+            async for rows in pieces:
+                yield rows
+
+    async def _fault_lines(self, data: BulkCreateData, template: Template) -> AsyncIterator[bytes]:
+        async for rows in self._rows(data):
+            yield b"".join(
+                orjson.dumps(fault.model_dump()) + b"\n"
+                for row in rows
+                for fault in _told(row, self._faults_of(row, template))
+            )
+            await asyncio.sleep(0)
+
+
+def _told(row: ReadRow, faults: Sequence[FieldError]) -> list[BulkFault]:
+    return [
+        BulkFault(row=row.number, pointer=fault.pointer, detail=fault.detail) for fault in faults
+    ]
+
+
+def _in_command(data: BulkCreateData, fault: BulkFault) -> FieldError:
+    """Return a row's fault by its place in the command; of a file, only the file is there."""
+    if data.file is None:
+        pointer = f"/data/rows/{fault.row - 1}{fault.pointer}"
+        return FieldError(pointer=pointer, detail=fault.detail)
+    detail = f"row {fault.row}, {fault.pointer}: {fault.detail}"
+    return FieldError(pointer="/data/file", detail=detail)
+
+
+def _options(command: BulkCreate) -> dict[str, Any]:
+    """Return what the rows of a bulk have in common."""
+    content = command.data.content
+    return {
+        "source": command.source,
+        "tenantid": command.tenantid,
+        "traceparent": command.traceparent,
+        "content": content and content.model_dump(mode="json", exclude_none=True),
+        "stop": command.data.stop.model_dump(),
+        "check_contacts": command.data.check_contacts,
+    }

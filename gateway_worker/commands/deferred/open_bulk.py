@@ -1,0 +1,143 @@
+"""A bulk that is not over, as the worker that has its session sees it."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from gateway_contracts import (
+    BulkReason,
+    BulkRow,
+    BulkState,
+    ErrorBody,
+    ErrorCode,
+    MessageSend,
+    MessageSendData,
+)
+from gateway_worker.commands.deferrals import RowBody
+from gateway_worker.commands.deferred.template import Template
+from gateway_worker.sessions.deferred import Bulk, DeferredKey, RowState
+
+_REASONS: Final = {
+    ErrorCode.ACCOUNT_RESTRICTED: BulkReason.ACCOUNT_RESTRICTED,
+    ErrorCode.REACHOUT_RESTRICTED: BulkReason.REACHOUT_RESTRICTED,
+    ErrorCode.SESSION_NOT_LINKED: BulkReason.NOT_LINKED,
+}
+"""Ends of one row after which no other is tried."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class OpenBulk:
+    """What of a bulk is in memory.
+
+    Attributes:
+        session_id: Whose it is.
+        epoch: The one under which this worker has the session.
+        bulk: It, as it was when it was first seen here; its state is kept up to date.
+        template: What its rows have in common.
+        counts: How many rows have ended so.
+        waiting: The next rows, in order.
+        last: The last row that was read.
+        is_read: Whether no more rows wait than those.
+        fed: Those that were handed on and have no end.
+        is_held: Whether nothing is handed on, whatever its state.
+        is_ending: Whether its end is being written.
+        unchecked_until: Until when nobody is to be asked about its recipients, by the loop's clock.
+        not_before: Until when its session's pacing holds its rows back, likewise.
+        told_at: When it was last told how far it is, by the loop's clock.
+        before: How many rows had ended, and how many not well, when its backend last let it go on.
+    """
+
+    session_id: str
+    epoch: int
+    bulk: Bulk
+    template: Template
+    counts: dict[RowState, int]
+    waiting: deque[RowBody] = field(default_factory=deque)
+    last: int = 0
+    is_read: bool = False
+    fed: dict[int, RowBody] = field(default_factory=dict)
+    is_held: bool = False
+    is_ending: bool = False
+    unchecked_until: float = 0.0
+    not_before: float = 0.0
+    told_at: float = 0.0
+    before: tuple[int, int] = (0, 0)
+
+    @classmethod
+    def of(cls, session_id: str, epoch: int, bulk: Bulk) -> "OpenBulk":
+        """Begin with a bulk as the database has it."""
+        return cls(
+            session_id=session_id,
+            epoch=epoch,
+            bulk=bulk,
+            template=Template.read(bulk.options["content"]),
+            counts={
+                RowState.SUCCEEDED: bulk.succeeded,
+                RowState.FAILED: bulk.failed,
+                RowState.UNCERTAIN: bulk.uncertain,
+            },
+        )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it waits, nor is under way."""
+        return self.is_read and not self.waiting and not self.fed
+
+    @property
+    def ended(self) -> int:
+        """How many rows have their end."""
+        return sum(self.counts.values())
+
+    @property
+    def not_well(self) -> int:
+        """How many of them have failed, or may have."""
+        return self.counts[RowState.FAILED] + self.counts[RowState.UNCERTAIN]
+
+    def is_running(self, now: datetime) -> bool:
+        """Whether its next row may be handed on, as far as its backend is concerned."""
+        has_begun = self.bulk.starts_at is None or self.bulk.starts_at <= now
+        return self.bulk.state is BulkState.RUNNING and not self.is_held and has_begun
+
+    def key(self, row: int) -> DeferredKey:
+        """Return where a row is."""
+        return DeferredKey(batch=self.bulk.load, row=row)
+
+    def command(self, row: RowBody) -> MessageSend:
+        """Return what a row is: the same command each time.
+
+        Raises:
+            ValueError: It was stored by a release that knew other contents.
+            FaultyRowError: Likewise.
+        """
+        options: dict[str, Any] = self.bulk.options
+        said = BulkRow.model_validate_json(row.body)
+        return MessageSend(
+            id=f"{self.bulk.bulk_id}/{row.row}",
+            source=options["source"],
+            subject=self.session_id,
+            tenantid=options["tenantid"],
+            traceparent=options["traceparent"],
+            data=MessageSendData(
+                to=said.to, content=self.template.fill(said), client_ref=said.client_ref
+            ),
+        )
+
+    def count(self, error: ErrorBody | None) -> BulkReason | None:
+        """Note how a row has ended; returns why no other is to begin, if that is so."""
+        if error is None:
+            self.counts[RowState.SUCCEEDED] += 1
+            return None
+        is_uncertain = error.code is ErrorCode.UNCERTAIN
+        self.counts[RowState.UNCERTAIN if is_uncertain else RowState.FAILED] += 1
+        if error.code in _REASONS:
+            return _REASONS[error.code]
+        stop = self.bulk.options["stop"]
+        ended, failed = self.ended - self.before[0], self.not_well - self.before[1]
+        if ended >= stop["after_rows"] and failed * 100 > stop["failed_percent"] * ended:
+            return BulkReason.FAILURES
+        return None
+
+    def begin_anew(self) -> None:
+        """Forget how many rows have failed so far: somebody has looked at that."""
+        self.before = (self.ended, self.not_well)

@@ -1,0 +1,186 @@
+"""What a backend may do about what waits: list it, and call it off."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from gateway_contracts import BulkState, Command, CommandRejectedError, ErrorCode, parse_command
+from gateway_worker.commands.deferrals import BulkStore, Deferrals, DeferredStore, Waiting
+from gateway_worker.commands.deferred.bulk_feeder import BulkFeeder
+from gateway_worker.commands.inbox import Inbox
+from gateway_worker.commands.outcomes import Outcomes
+from gateway_worker.commands.ports import Entry, Received, Verdict
+from gateway_worker.errors import (
+    CancelledError,
+    DependencyError,
+    GatewayError,
+    InvalidCommandError,
+    UncertainError,
+)
+from gateway_worker.sessions.changes import Change, Committed
+from gateway_worker.sessions.deferred import BULK_OVER, Bulk, BulkUpdate, DeferredEnd, RowState
+from gateway_worker.sessions.session.session import Session
+
+log = structlog.get_logger(__name__)
+
+_PAGE: Final = 200
+
+
+class DeferredCommands(Deferrals):
+    """Lists and calls off what is scheduled.
+
+    Nothing of a session may run meanwhile that sends: who calls it off is a command of the
+    session's life. What was handed on and has not begun finds its end in the inbox then.
+
+    Args:
+        worker_id: This worker.
+        store: What waits.
+        bulks: Bulks and their rows.
+        feeder: Sends these.
+        inbox: What has begun.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker_id: str,
+        store: DeferredStore,
+        bulks: BulkStore,
+        feeder: BulkFeeder,
+        inbox: Inbox,
+    ) -> None:
+        self._worker_id = worker_id
+        self._store = store
+        self._bulks = bulks
+        self._feeder = feeder
+        self._inbox = inbox
+        self._outcomes = Outcomes(worker_id=worker_id)
+        self._closed: dict[str, int] = {}
+
+    def close(self, session: Session) -> None:
+        """Take on nothing more for a session: it is being deleted."""
+        self._closed[session.session_id] = session.epoch
+
+    def reopen(self, session: Session) -> None:
+        """Take on more after all."""
+        self._closed.pop(session.session_id, None)
+
+    def is_closed(self, session: Session) -> bool:
+        """Whether a session takes on nothing more."""
+        return self._closed.get(session.session_id) == session.epoch
+
+    async def page(
+        self, session_id: str, *, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Waiting]:
+        """Return what is scheduled, the next due first. Raises `DependencyError`."""
+        return await self._store.page(session_id, after=after, limit=limit)
+
+    async def cancel(self, session: Session, command_id: str) -> None:
+        """End a scheduled command as `cancelled`; see the port."""
+        waiting = await self._store.get(session.session_id, command_id)
+        entry = await self._look(session.session_id, command_id)
+        if waiting is None or entry.verdict is not Verdict.KNOWN:
+            _check_cancelled(entry)
+            return
+        change = self._end(session, waiting, entry)
+        if not (await self._record(session, change)).applied:
+            raise DependencyError("what was to be called off has changed meanwhile")
+        log.info("command.cancelled", session_id=session.session_id, cancelled_id=command_id)
+
+    async def cancel_all(self, session: Session) -> int:
+        """End all that waits; see the port."""
+        # What was taken on before this is to be found, and nothing comes after it.
+        await self._record(session, Change(session_id=session.session_id, epoch=session.epoch))
+        ended = 0
+        while rows := await self._store.page(session.session_id, after=None, limit=_PAGE):
+            entries = [await self._look(row.session_id, row.key.batch) for row in rows]
+            changes = map(self._end, [session] * len(rows), rows, entries)
+            await asyncio.gather(*(self._record(session, change) for change in changes))
+            ended += len(rows)
+        for _, bulk in await self._bulks.open_bulks([session.session_id]):
+            ended += bulk.rows - bulk.ended
+            await self._cancel_bulk(session, bulk)
+        log.info("commands.cancelled", session_id=session.session_id, commands=ended)
+        return ended
+
+    async def _cancel_bulk(self, session: Session, bulk: Bulk) -> None:
+        """End a bulk: at once if its session is being deleted, with its rows."""
+        key = (session.session_id, bulk.bulk_id)
+        self._feeder.hold(*key)
+        at_once = self.is_closed(session)
+        state = BulkState.CANCELLED if at_once else BulkState.CANCELLING
+        ended = replace(bulk, state=state, cancelled=bulk.cancelled + bulk.rows - bulk.ended)
+        told = self._feeder.finished(session.session_id, ended, result=None)
+        update = BulkUpdate(
+            bulk_id=bulk.bulk_id,
+            before=frozenset(set(BulkState) - BULK_OVER),
+            state=state,
+        )
+        change = Change(
+            session_id=session.session_id,
+            epoch=session.epoch,
+            events=(told,) if at_once else (),
+            bulk_update=update,
+        )
+        await self._record(session, change)
+        if not at_once:
+            self._feeder.release(*key)
+
+    async def _look(self, session_id: str, command_id: str) -> Entry:
+        return await self._inbox.look(
+            Received(
+                command_id=command_id,
+                session_id=session_id,
+                command_type="",
+                worker_id=self._worker_id,
+            )
+        )
+
+    def _end(self, session: Session, waiting: Waiting, entry: Entry) -> Change:
+        """Return the end of one that will not be executed."""
+        command = _read(waiting)
+        end = DeferredEnd(key=waiting.key, state=RowState.FAILED)
+        if command is None or entry.verdict is Verdict.FINISHED:
+            return Change(session_id=session.session_id, epoch=session.epoch, deferred_end=end)
+        error: GatewayError = CancelledError("it was called off before its time")
+        if entry.verdict is Verdict.INTERRUPTED:
+            error = UncertainError("it was called off, and may have been sent before")
+        change = self._outcomes.failure(
+            command, error.body(), attempts=entry.attempts, epoch=session.epoch
+        )
+        return Change(
+            session_id=change.session_id,
+            epoch=change.epoch,
+            events=change.events,
+            outcome=change.outcome,
+            deferred_end=end,
+        )
+
+    @staticmethod
+    async def _record(session: Session, change: Change) -> Committed:
+        committed = await session.record(change)
+        if committed.fenced:
+            raise DependencyError("another worker has the session")
+        return committed
+
+
+def _check_cancelled(entry: Entry) -> None:
+    """Raise `InvalidCommandError` unless a command was called off before."""
+    error = entry.outcome.error if entry.outcome is not None else None
+    if error is None or error.code is not ErrorCode.CANCELLED:
+        raise InvalidCommandError(
+            "no command of this id waits for its time; it may have begun, or ended",
+            pointer="/data/command_id",
+        )
+
+
+def _read(waiting: Waiting) -> Command | None:
+    try:
+        return parse_command(waiting.body)
+    except CommandRejectedError:  # of a release that knew other commands
+        log.exception("deferred.unreadable", session_id=waiting.session_id)
+        return None

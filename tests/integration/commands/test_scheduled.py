@@ -1,0 +1,233 @@
+"""What is scheduled is told at once and has one outcome, whatever becomes of its worker."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway_contracts import (
+    CommandFailed,
+    CommandScheduled,
+    CommandSucceeded,
+    Done,
+    ErrorCode,
+    MessageSend,
+    MessageSendData,
+    ScheduleCancel,
+    ScheduleCancelData,
+    ScheduledSends,
+    ScheduleList,
+    ScheduleListData,
+    SessionDelete,
+    TextToSend,
+)
+from gateway_worker.broker import BrokerSettings
+from gateway_worker.devkit.backend import Backend
+from gateway_worker.storage.db import Database
+from tests.integration.commands.support import Station, working
+from tests.integration.commands.test_outcomes import nothing_is_left
+from tests.integration.storage.db.support import count, value
+from tests.support.eventually import eventually
+
+SOURCE = "/backends/test"
+LATER = timedelta(days=1)
+SOON = timedelta(seconds=0.5)
+
+
+def at(in_: timedelta, session_id: str = "a", **data: object) -> MessageSend:
+    """Return a send that is due after a while. Its session is stopped, so that it fails then."""
+    return MessageSend(
+        source=SOURCE,
+        subject=session_id,
+        data=MessageSendData(
+            to="+12025550101",
+            content=TextToSend(text="hello"),
+            scheduled_at=datetime.now(UTC) + in_,
+            **data,
+        ),
+    )
+
+
+async def accepted(backend: Backend, command: MessageSend, *, repeated: bool = False) -> None:
+    """Publish a command and wait until it is told as scheduled."""
+    await backend.publish(command)
+    await backend.expect(
+        CommandScheduled,
+        command.subject,
+        lambda event: event.correlationid == command.id and event.data.repeated is repeated,
+    )
+
+
+async def code_of(backend: Backend, command_id: str) -> ErrorCode | str:
+    """Return how a command ended."""
+    outcome = await backend.outcome(command_id)
+    return outcome.data.error.code if isinstance(outcome, CommandFailed) else "succeeded"
+
+
+def told(backend: Backend, command: MessageSend) -> list[str]:
+    """Return what was told of a command, in order."""
+    return [
+        type(event).__name__
+        for event in backend.events_of(command.subject)
+        if event.correlationid == command.id
+    ]
+
+
+async def listed(backend: Backend, **data: object) -> ScheduledSends:
+    """Ask what is scheduled."""
+    outcome = await backend.request(
+        ScheduleList(source=SOURCE, subject="a", data=ScheduleListData.model_validate(data))
+    )
+    assert isinstance(outcome, CommandSucceeded)
+    assert isinstance(outcome.data.result, ScheduledSends)
+    return outcome.data.result
+
+
+def cancel(command: MessageSend) -> ScheduleCancel:
+    """Call off a command."""
+    data = ScheduleCancelData(command_id=command.id)
+    return ScheduleCancel(source=SOURCE, subject=command.subject, data=data)
+
+
+async def test_what_is_scheduled_is_executed_when_it_is_due(
+    station: Station, backend: Backend, database: Database
+) -> None:
+    """It is told twice: when it is taken on, which settles its delivery, and with its outcome."""
+    command = at(SOON, client_ref="order-1")
+
+    await accepted(backend, command)
+    await nothing_is_left(station)
+
+    assert await code_of(backend, command.id) is ErrorCode.SESSION_NOT_CONNECTED
+    assert told(backend, command) == ["CommandScheduled", "CommandFailed"]
+    assert await count(database, "deferred") == 0
+    assert ("wa.message.send.v1", "scheduled") in station.settled
+
+
+async def test_a_repeat_is_told_as_scheduled_and_afterwards_gets_the_outcome(
+    station: Station, backend: Backend, database: Database
+) -> None:
+    """It is stored once, and one that says something else is refused."""
+    command = at(LATER)
+    await accepted(backend, command)
+    await accepted(backend, command, repeated=True)
+    assert await count(database, "deferred") == 1
+
+    data = command.data.model_copy(update={"scheduled_at": datetime.now(UTC) + 2 * LATER})
+    other = command.model_copy(update={"data": data})
+    await backend.publish(other)
+    refused = await backend.outcome(command.id)
+    assert isinstance(refused, CommandFailed)
+    assert refused.data.id_conflict
+
+    assert isinstance((await backend.request(cancel(command))), CommandSucceeded)
+    await backend.publish(command)
+    again = await backend.expect(
+        CommandFailed,
+        "a",
+        lambda event: event.correlationid == command.id and event.data.repeated,
+    )
+    assert again.data.error.code is ErrorCode.CANCELLED
+    assert station.dispatcher.waiting == 0
+
+
+@pytest.mark.parametrize(
+    ("in_", "more", "pointer"),
+    [
+        (timedelta(days=91), {}, "/data/scheduled_at"),
+        (LATER, {"expirytime": datetime.now(UTC) + SOON}, "/expirytime"),
+    ],
+    ids=["too far", "too late"],
+)
+async def test_what_cannot_be_scheduled_is_refused(
+    station: Station,
+    backend: Backend,
+    in_: timedelta,
+    more: dict[str, datetime],
+    pointer: str,
+) -> None:
+    """With the place of the fault."""
+    command = at(in_).model_copy(update=more)
+    outcome = await backend.request(command)
+    assert isinstance(outcome, CommandFailed)
+    assert [error.pointer for error in outcome.data.error.errors] == [pointer]
+    await nothing_is_left(station)
+    assert ("wa.message.send.v1", "invalid_command") in station.settled
+
+
+async def test_what_is_scheduled_is_listed_and_called_off(
+    station: Station, backend: Backend
+) -> None:
+    """In the order of its time, page by page; what was called off can be called off again."""
+    commands = [at(LATER + timedelta(minutes=minutes)) for minutes in (3, 1, 2)]
+    for command in commands:
+        await accepted(backend, command)
+    third, first, second = commands
+
+    page = await listed(backend, limit=2)
+    assert [each.command_id for each in page.scheduled] == [first.id, second.id]
+    assert page.scheduled[0].content_kind == "text"
+    rest = await listed(backend, limit=2, cursor=page.next_cursor)
+    assert [each.command_id for each in rest.scheduled] == [third.id]
+    assert rest.next_cursor is None
+
+    for _ in range(2):
+        done = await backend.request(cancel(second))
+        assert isinstance(done, CommandSucceeded)
+        assert isinstance(done.data.result, Done)
+    assert told(backend, second) == ["CommandScheduled", "CommandFailed"]
+    assert await code_of(backend, second.id) is ErrorCode.CANCELLED
+    assert len((await listed(backend)).scheduled) == 2
+
+    unknown = await backend.request(cancel(at(LATER)))
+    assert isinstance(unknown, CommandFailed)
+    assert unknown.data.error.code is ErrorCode.INVALID_COMMAND
+    assert station.dispatcher.held == 0
+
+
+async def test_a_deleted_session_ends_what_was_scheduled(
+    station: Station, backend: Backend, database: Database
+) -> None:
+    """Each is told as cancelled before the deletion is; nothing of it is left."""
+    commands = [at(LATER, "b") for _ in range(3)]
+    for command in commands:
+        await accepted(backend, command)
+
+    deletion = SessionDelete(source=SOURCE, subject="b")
+    assert isinstance(await backend.request(deletion), CommandSucceeded)
+
+    for command in commands:
+        assert await code_of(backend, command.id) is ErrorCode.CANCELLED
+    ends = [event.correlationid for event in backend.events_of("b")][-4:]
+    assert set(ends[:3]) == {command.id for command in commands}
+    assert ends[3] == deletion.id
+    assert await count(database, "deferred") == 0
+    assert station.dispatcher.waiting == 0
+
+
+async def test_a_killed_workers_rows_are_the_next_ones(
+    distant: Database,
+    database: Database,
+    settings: BrokerSettings,
+    backend: Backend,
+    tmp_path: Path,
+) -> None:
+    """They have become due while nobody ran."""
+    commands = [at(LATER) for _ in range(3)]
+    async with working(distant, settings, tmp_path) as station:
+        for command in commands:
+            await accepted(backend, command)
+        await station.kill()
+    assert await count(database, "deferred") == 3
+    async with database.transaction("letting time pass") as connection:
+        await connection.execute("UPDATE deferred SET due_at = now()")
+
+    async with working(distant, settings, tmp_path) as station:
+        for command in commands:
+            assert await code_of(backend, command.id) is ErrorCode.SESSION_NOT_CONNECTED
+        await eventually(lambda: station.dispatcher.waiting == 0, reason="all of it has ended")
+    for command in commands:
+        assert told(backend, command) == ["CommandScheduled", "CommandFailed"]
+    assert await count(database, "deferred") == 0
+    ends = "SELECT count(*) FROM commands WHERE state = 'failed'"
+    assert await value(database, ends) == 3
