@@ -21,3 +21,8 @@ def chat_of(recipient: str) -> str:
 def is_person(recipient: str) -> bool:
     """Whether a recipient is a person, who may be known by another id too."""
     return not recipient.endswith(f"@{_GROUP_SERVER}")
+
+
+def is_group(recipient: str) -> bool:
+    """Whether a recipient is a group."""
+    return recipient.endswith(f"@{_GROUP_SERVER}")

@@ -5,10 +5,14 @@ An event that is not named here is announced and leaves nothing else behind.
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, get_args
 
 from gateway_contracts import (
     ChatTimerChanged,
+    GroupAspect,
+    GroupJoined,
+    GroupUpdated,
     MessageData,
     MessageReceipt,
     MessageReceived,
@@ -22,6 +26,8 @@ from gateway_worker.sessions.changes import Change, Direction, MessageRow, Recei
 from gateway_worker.sessions.inbound.arrivals import NOTICES
 
 _MOST_SECONDS: Final = 2_147_483_647
+_ROUNDED: Final = timedelta(minutes=5)
+"""More than the library is wrong about when a group was made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +60,24 @@ def _timer(data: MessageData, seconds: int | None) -> TimerRow | None:
     if seconds is None:
         return None
     return TimerRow(chat=data.chat, seconds=min(seconds, _MOST_SECONDS), set_at=data.timestamp)
+
+
+def _group_joined(event: GroupJoined) -> Rows:
+    """Return what a group is set to that the account is in; WhatsApp does not say since when."""
+    details = event.data.details
+    if details.disappearing_seconds is None or details.created_at is None:
+        return _NONE
+    set_at = details.created_at - _ROUNDED
+    seconds = min(details.disappearing_seconds, _MOST_SECONDS)
+    return Rows(timer=TimerRow(chat=event.data.chat, seconds=seconds, set_at=set_at))
+
+
+def _group_updated(event: GroupUpdated) -> Rows:
+    data = event.data
+    if GroupAspect.TIMER not in data.what or data.timestamp is None:
+        return _NONE
+    seconds = min(data.disappearing_seconds or 0, _MOST_SECONDS)
+    return Rows(timer=TimerRow(chat=data.chat, seconds=seconds, set_at=data.timestamp))
 
 
 def _message(data: MessageData, direction: Direction) -> MessageRow:
@@ -104,6 +128,8 @@ ROWS: Final[Mapping[str, Callable[[Any], Rows]]] = {
     "wa.message.received.v1": _received,
     "wa.message.sent.v1": _sent,
     "wa.message.receipt.v1": _receipt,
+    "wa.group.joined.v1": _group_joined,
+    "wa.group.updated.v1": _group_updated,
     **dict.fromkeys(_CHANGES, _changed),
 }
 """By the event's `type`."""

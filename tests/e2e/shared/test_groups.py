@@ -13,10 +13,12 @@ from gateway_contracts import (
     CommandFailed,
     CommandSucceeded,
     ErrorCode,
+    GroupAspect,
     GroupGetInfo,
     GroupInfoData,
     GroupLeave,
     GroupLeaveData,
+    GroupUpdated,
     MessageReceipt,
     MessageReceived,
     MessageRevoked,
@@ -103,6 +105,13 @@ def is_read_by(phone: Phone, event: MessageReceipt) -> bool:
 def is_vote(message_id: str, event: PollVote) -> bool:
     """Tell whether an event tells of a vote."""
     return event.data.message_id == message_id
+
+
+def is_timer(group: str, seconds: int | None, event: GroupUpdated) -> bool:
+    """Tell whether an event says what a group's timer is now."""
+    data = event.data
+    is_its = data.chat == group and GroupAspect.TIMER in data.what
+    return is_its and data.disappearing_seconds == seconds
 
 
 async def test_a_conversation_in_a_group(club: Club) -> None:
@@ -249,3 +258,22 @@ async def test_nothing_is_lost_by_leaving(club: Club) -> None:
     failed = await gateway.fail(GroupGetInfo(source=source, subject=club.name, data=data))
     assert failed.data.error.code is ErrorCode.UPSTREAM_REJECTED
     assert (failed.data.error.retryable, failed.data.attempts) == (False, 1)
+
+
+async def test_a_group_s_timer_is_obeyed(gateway: Gateway, name: str) -> None:
+    """Of a group that the account was in before it was linked, and of changes since."""
+    shop, ada = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
+    group = str(ada.groups.create("Old", [shop.number], ephemeral_seconds=86_400).jid)
+    await gateway.link(name, shop)
+
+    async def expiration() -> int | None:
+        sent = await gateway.succeed(gateway.text(name, group, "hello"))
+        text = (await got(ada, sent.message_id)).content.get("extendedTextMessage", {})
+        found: int | None = text.get("contextInfo", {}).get("expiration")
+        return found
+
+    assert await expiration() == 86_400
+    for seconds in (0, 604_800):
+        ada.groups.set_timer(group, seconds)
+        await gateway.backend.expect(GroupUpdated, name, partial(is_timer, group, seconds or None))
+        assert await expiration() == (seconds or None)
