@@ -82,7 +82,7 @@ def test_what_clients_ask_is_answered(known: Node) -> None:
 
 
 @pytest.mark.parametrize(
-    "unknown", [query("w:g2", "set", "links"), query("md", "set", "other"), query("w:p", "set")]
+    "unknown", [query("w:g2", "set", "other"), query("md", "set", "other"), query("w:p", "set")]
 )
 def test_what_is_unknown_is_refused_and_counted(unknown: Node) -> None:
     """With 501: a client waits 75 s for silence."""
