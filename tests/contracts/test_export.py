@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,16 @@ def test_the_committed_documents_are_what_the_models_say(
     assert main(["--check"]) == 0, capsys.readouterr().out
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("written")
+    assert main(["--out", str(directory)]) == 0
+    return directory
+
+
 @pytest.fixture
-def exported(tmp_path: Path) -> Path:
-    assert main(["--out", str(tmp_path)]) == 0
-    return tmp_path
+def exported(written: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(written, tmp_path / "exported"))
 
 
 def test_writes_every_document(exported: Path) -> None:
