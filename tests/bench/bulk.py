@@ -201,6 +201,7 @@ async def _company(sessions: int) -> AsyncIterator[Company]:
                     "CAPACITY": str(sessions + 1),
                     "SNAPSHOT_KEYS": f"bulk:{key}",
                     "LEASE_SECONDS": f"{LEASE_SECONDS:g}",
+                    "PACING_PROFILE": "off",
                 },
                 directory=directory,
                 backend=BackendOptions(name="bulk", durable=True),

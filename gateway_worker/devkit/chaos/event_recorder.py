@@ -79,6 +79,7 @@ class EventRecorder:
         self.seen_by_phones: list[SeenByPhone] = []
         self.confirmed: dict[tuple[str, str], float] = {}
         self.ended: set[str] = set()
+        self.failed: set[str] = set()
         self.received: set[tuple[str, str]] = set()
         self.files_ended: set[tuple[str, str]] = set()
         self._last_status: dict[str, EventSeen] = {}
@@ -134,6 +135,8 @@ class EventRecorder:
         self._file.write(json.dumps(_line(told)) + "\n")
         if told.kind in {Kind.SUCCEEDED, Kind.FAILED} and not told.repeated:
             self.ended.add(told.command_id)
+            if told.kind is Kind.FAILED:
+                self.failed.add(told.command_id)
         elif told.kind is Kind.RECEIVED:
             self.received.add((told.session_id, told.message_id))
         elif told.kind in {Kind.FILE_READY, Kind.FILE_FAILED}:

@@ -18,6 +18,10 @@ class Purpose(enum.StrEnum):
     MIGRATE = "migrate"
     CHECK = "check"
     """Whether numbers are on WhatsApp: it changes nothing, and has no order."""
+    LATER = "later"
+    """A send at a time of its own, or a row of a bulk: it has no order."""
+    BULK = "bulk"
+    """Many sends at once; each of them is a command of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,7 @@ class PublishedCommand:
         at: When its publication began.
         content: The kind of what it was to send.
         about: The message that it was to change or react to, if it was to do that.
+        bulk: The command that it is a row of.
     """
 
     command_id: str
@@ -40,6 +45,7 @@ class PublishedCommand:
     at: float
     content: str = ""
     about: str = ""
+    bulk: str = ""
 
 
 class Kind(enum.StrEnum):

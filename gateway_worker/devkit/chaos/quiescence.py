@@ -42,7 +42,10 @@ def outstanding(harness: ChaosHarness, book: Book) -> Outstanding:
     """Count what is still to come."""
     recorder = harness.recorder
     return Outstanding(
-        outcomes=sum(one.command_id not in recorder.ended for one in book.published),
+        outcomes=sum(
+            one.command_id not in recorder.ended and one.bulk not in recorder.failed
+            for one in book.published
+        ),
         messages=sum(
             (note.session_id, note.message_id) not in recorder.received
             for note in book.sent_by_phones

@@ -7,11 +7,16 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
 
 from gateway_contracts import (
+    BulkCreate,
+    BulkCreateData,
+    BulkRow,
+    BulkStop,
     CommandEnvelope,
     ContactCheck,
     ContactCheckData,
@@ -21,6 +26,7 @@ from gateway_contracts import (
     SessionMigrateData,
     TextToSend,
     new_id,
+    utc_now,
 )
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.chaos.contents import write
@@ -38,6 +44,10 @@ FLOOD: Final = 30
 FLOOD_SHARE: Final = 0.01
 DUPLICATE_SHARE: Final = 0.03
 CHECK_SHARE: Final = 0.1
+LATER_SHARE: Final = 0.08
+LATER_SECONDS: Final = (0.5, 20.0)
+BULK_SHARE: Final = 0.02
+BULK_ROWS: Final = (3, 12)
 REMEMBERED: Final = 200
 
 
@@ -101,6 +111,7 @@ class Traffic:
             for setup in self._setups:
                 tasks.create_task(self._send_all(setup), name=f"sends:{setup.session_id}")
                 tasks.create_task(self._check_all(setup), name=f"checks:{setup.session_id}")
+                tasks.create_task(self._send_later(setup), name=f"later:{setup.session_id}")
                 tasks.create_task(self._write_all(setup), name=f"writes:{setup.session_id}")
         await asyncio.gather(*self._repeats)
 
@@ -171,6 +182,38 @@ class Traffic:
                 )
                 await self._issue(command, Purpose.CHECK)
 
+    async def _send_later(self, setup: SessionSetup) -> None:
+        """Schedule texts, and send in bulk."""
+        dice = self._dice(setup, "later")
+        count = 0
+        while not await self._pause(dice):
+            share = dice.random()
+            label = f"later {setup.session_id} {count}"
+            if share < LATER_SHARE:
+                count += 1
+                await self._schedule(setup, label, dice)
+            elif share < LATER_SHARE + BULK_SHARE:
+                count += 1
+                await self._send_bulk(setup, label, dice.randint(*BULK_ROWS))
+
+    async def _schedule(self, setup: SessionSetup, label: str, dice: random.Random) -> None:
+        drawn = Drawn(content=TextToSend(text=label), label=label)
+        due_at = utc_now() + timedelta(seconds=dice.uniform(*LATER_SECONDS))
+        data = MessageSendData(to=setup.reader, content=drawn.content, scheduled_at=due_at)
+        command = self._command(new_id(), setup.session_id, data)
+        await self._issue(command, Purpose.LATER, drawn)
+        if dice.random() < DUPLICATE_SHARE:
+            self._repeat_later(command, dice)
+
+    async def _send_bulk(self, setup: SessionSetup, label: str, count: int) -> None:
+        rows = [f"{label} row {row}" for row in range(1, count + 1)]
+        data = BulkCreateData(
+            rows=tuple(BulkRow(to=setup.reader, content=TextToSend(text=text)) for text in rows),
+            stop=BulkStop(failed_percent=100),
+        )
+        command = BulkCreate(source=self._backend.source, subject=setup.session_id, data=data)
+        await self._issue(command, Purpose.BULK, rows=rows)
+
     async def _write_all(self, setup: SessionSetup) -> None:
         dice = self._dice(setup, "writes")
         contents = self._dice(setup, "written contents")
@@ -205,6 +248,7 @@ class Traffic:
         purpose: Purpose,
         drawn: Drawn | None = None,
         headers: Mapping[str, Any] | None = None,
+        rows: Sequence[str] = (),
     ) -> None:
         """Publish a command behind all earlier ones of its session, however long that takes."""
         async with self._gates[command.subject]:
@@ -222,6 +266,19 @@ class Traffic:
                     at=time.time(),
                 )
             )
+            self.book.published += [
+                PublishedCommand(
+                    command_id=f"{command.id}/{row}",
+                    session_id=command.subject,
+                    purpose=Purpose.LATER,
+                    place=place,
+                    text=text,
+                    content="text",
+                    at=time.time(),
+                    bulk=command.id,
+                )
+                for row, text in enumerate(rows, start=1)
+            ]
             await self._publish(command, headers)
             self._recent.append(command)
 

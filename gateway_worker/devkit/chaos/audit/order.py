@@ -22,6 +22,9 @@ _SLACK_SECONDS = 1.0
 """A command may be on its way for so long when a binding is deleted."""
 
 
+_WITHOUT_ORDER = frozenset({Purpose.CHECK, Purpose.LATER, Purpose.BULK})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What came after something that should have followed it.
@@ -70,10 +73,11 @@ def _judge(what: str, streams: dict[str, list[_Step]]) -> Iterator[Offence]:
 def _judge_outcomes(history: History) -> Iterator[Offence]:
     """A send comes after all that was published before it; a move may overtake sends that wait.
 
-    Questions overtake all of these, and each other where a session moves.
+    Questions overtake all of these, and each other where a session moves. What is sent later is
+    overtaken by all.
     """
     moves = {one.command_id for one in history.published if one.purpose is Purpose.MIGRATE}
-    checks = {one.command_id for one in history.published if one.purpose is Purpose.CHECK}
+    checks = {one.command_id for one in history.published if one.purpose in _WITHOUT_ORDER}
     yield from _judge("outcome", _outcomes(history, without=moves | checks))
     # Among all outcomes only a move that came late is an offence: what it has overtaken is late too
     everything = _judge("outcome", _outcomes(history, without=checks))

@@ -37,12 +37,18 @@ def judge_commands(history: History) -> Commands:
     silences = _by_session(
         impact for impact in history.impacts if impact.kind is ImpactKind.SILENCED
     )
-    ends = {one.command_id: _first(outcomes[one.command_id]) for one in history.published}
-    uncertain = [one for one in history.published if _is_uncertain(ends[one.command_id])]
+    refused = {
+        one.command_id
+        for one in history.published
+        if one.purpose is Purpose.BULK and _is_failed(_first(outcomes[one.command_id]))
+    }
+    published = [one for one in history.published if one.bulk not in refused]
+    ends = {one.command_id: _first(outcomes[one.command_id]) for one in published}
+    uncertain = [one for one in published if _is_uncertain(ends[one.command_id])]
     causes = {one.command_id: _cause(one, ends[one.command_id], impacts) for one in uncertain}
     offences = [
         offence
-        for one in history.published
+        for one in published
         for offence in _offences(
             one,
             outcomes[one.command_id],
@@ -57,7 +63,7 @@ def judge_commands(history: History) -> Commands:
     ]
     certain = [end for end in ends.values() if end is not None and not _is_uncertain(end)]
     return Commands(
-        published=len(history.published),
+        published=len(published),
         succeeded=sum(end.kind is Kind.SUCCEEDED for end in certain),
         failed=Counter(end.code for end in certain if end.kind is Kind.FAILED),
         uncertain=len(uncertain),
@@ -71,9 +77,7 @@ def judge_commands(history: History) -> Commands:
             if causes[one.command_id]
         ),
         contents=Counter(
-            one.content
-            for one in history.published
-            if one.content and _succeeded(ends[one.command_id])
+            one.content for one in published if one.content and _succeeded(ends[one.command_id])
         ),
         offences=(
             *offences,
@@ -105,7 +109,7 @@ def _offences(
     if resolved is not None and resolved.message_id not in copies:
         detail = f"resolved as {resolved.message_id}, not at the phone"
         yield _offence(Breach.COMMAND_CONTRADICTED, one, detail)
-    if one.purpose is Purpose.SEND:
+    if one.purpose in (Purpose.SEND, Purpose.LATER):
         yield from _against_phone(one, firsts[0], copies)
     elif one.purpose is Purpose.CHECK and _is_uncertain(firsts[0]):
         yield _offence(Breach.COMMAND_CONTRADICTED, one, "a question cannot be uncertain")
@@ -190,6 +194,10 @@ def _message_id(end: EventSeen | None) -> str:
 
 def _succeeded(end: EventSeen | None) -> bool:
     return end is not None and end.kind is Kind.SUCCEEDED
+
+
+def _is_failed(end: EventSeen | None) -> bool:
+    return end is not None and end.kind is Kind.FAILED
 
 
 def _is_uncertain(end: EventSeen | None) -> bool:

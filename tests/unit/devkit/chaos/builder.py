@@ -89,7 +89,20 @@ class Story:
         """Ask about numbers."""
         self._issue(command_id, Purpose.CHECK, "")
 
-    def _issue(self, command_id: str, purpose: Purpose, text: str, about: str = "") -> None:
+    def later(self, command_id: str) -> None:
+        """Schedule a send."""
+        self._issue(command_id, Purpose.LATER, f"text of {command_id}")
+
+    def bulk(self, command_id: str, rows: int) -> None:
+        """Send many at once."""
+        self._issue(command_id, Purpose.BULK, "")
+        for row in range(1, rows + 1):
+            row_id = f"{command_id}/{row}"
+            self._issue(row_id, Purpose.LATER, f"text of {row_id}", bulk=command_id)
+
+    def _issue(
+        self, command_id: str, purpose: Purpose, text: str, about: str = "", bulk: str = ""
+    ) -> None:
         self.now += 1
         self.published.append(
             PublishedCommand(
@@ -99,6 +112,7 @@ class Story:
                 place=len(self.published),
                 text=text,
                 about=about,
+                bulk=bulk,
                 at=self.now,
             )
         )

@@ -268,3 +268,26 @@ def test_a_change_of_another_message_is_an_offence() -> None:
         (Breach.COMMAND_CONTRADICTED, "wa-x1"),
         (Breach.COMMAND_CONTRADICTED, "wa-x2"),
     ]
+
+
+def test_what_is_sent_later_has_no_order_and_all_else_of_a_send() -> None:
+    """Scheduled sends and the rows of bulks; those of a bulk that was refused are no commands."""
+    story = Story.clean()
+    story.later("later")
+    story.bulk("b", 2)
+    story.send("c3")
+    for command_id in ("c3", "b/2", "b/1", "later"):
+        story.succeed(command_id)
+    story.tell(kind=Kind.SUCCEEDED, command_id="b")
+    assert breaches(story) == []
+
+    story.bulk("refused", 2)
+    story.fail("refused", "invalid_command")
+    assert breaches(story) == []
+
+    story.bulk("lost", 1)
+    story.tell(kind=Kind.SUCCEEDED, command_id="lost")
+    story.later("twice")
+    story.succeed("twice")
+    story.show("twice", "wa-other")
+    assert breaches(story) == [Breach.COMMAND_LOST, Breach.COMMAND_DOUBLED]
