@@ -165,7 +165,11 @@ def build_commands(
         executors=Executors(
             executor=Executor(context=context, attempts=attempts, ends=ends),
             stranded=StrandedExecutor(
-                worker_id=worker_id, manager=manager, attempts=attempts, ends=ends
+                worker_id=worker_id,
+                manager=manager,
+                attempts=attempts,
+                ends=ends,
+                deferred=deferred,
             ),
             acceptance=Acceptance(
                 manager=manager,

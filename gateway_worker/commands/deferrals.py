@@ -12,6 +12,7 @@ from gateway_contracts import (
     BulkResultFile,
     BulkState,
     ObjectSource,
+    SessionEvent,
     UploadSource,
 )
 from gateway_worker.sessions.deferred import Bulk, DeferredKey
@@ -230,5 +231,12 @@ class Deferrals(Protocol):
         """End all that waits as `cancelled`; returns how many there were.
 
         What may have begun at a worker that is gone ends as `uncertain`.
+        """
+        ...
+
+    async def farewells(self, session_id: str) -> Sequence[SessionEvent]:
+        """Return what is to be told of all that waits in a session that is deleted.
+
+        For whoever deletes it without running it: the rows go with the session.
         """
         ...

@@ -22,6 +22,7 @@ from gateway_contracts import (
     SessionUpdate,
     StatusReason,
 )
+from gateway_worker.commands.deferrals import Deferrals
 from gateway_worker.commands.pacing.plan import check_zones
 from gateway_worker.errors import (
     CapacityError,
@@ -53,11 +54,13 @@ class StrandedCommands:
     Args:
         worker_id: This worker.
         manager: Removes what is left of a session.
+        deferred: Ends what waits in it.
     """
 
-    def __init__(self, *, worker_id: str, manager: SessionManager) -> None:
+    def __init__(self, *, worker_id: str, manager: SessionManager, deferred: Deferrals) -> None:
         self._source = f"/workers/{worker_id}"
         self._manager = manager
+        self._deferred = deferred
 
     async def effect_of(self, command: Command, row: SessionRow) -> StrandedEffect:
         """Return what a command does.
@@ -76,8 +79,9 @@ class StrandedCommands:
                 changed, values = with_changes(row, data)
                 return StrandedEffect(result=stranded_info(changed), update=values)
             case SessionDelete():
+                told = await self._deferred.farewells(row.session_id)
                 await self._manager.stranded.destroy(row)
-                return StrandedEffect(result=Done(), delete=True)
+                return StrandedEffect(result=Done(), events=tuple(told), delete=True)
             case SessionCreate():
                 raise SessionExistsError(f"the session {row.session_id} exists already")
             case SessionGetQr() if row.account is not None:

@@ -4,6 +4,7 @@ import structlog
 
 from gateway_contracts import Command
 from gateway_worker.commands.attempts import Attempts
+from gateway_worker.commands.deferrals import Deferrals
 from gateway_worker.commands.ends import CommandEnds, End
 from gateway_worker.commands.handlers import HANDLERS
 from gateway_worker.commands.outcomes import Outcomes
@@ -30,15 +31,22 @@ class StrandedExecutor:
         manager: Its sessions.
         attempts: Enters commands.
         ends: Brings them to their ends.
+        deferred: Ends what waits for its time.
     """
 
     def __init__(
-        self, *, worker_id: str, manager: SessionManager, attempts: Attempts, ends: CommandEnds
+        self,
+        *,
+        worker_id: str,
+        manager: SessionManager,
+        attempts: Attempts,
+        ends: CommandEnds,
+        deferred: Deferrals,
     ) -> None:
         self._attempts = attempts
         self._ends = ends
         self._outcomes = Outcomes(worker_id=worker_id)
-        self._stranded = StrandedCommands(worker_id=worker_id, manager=manager)
+        self._stranded = StrandedCommands(worker_id=worker_id, manager=manager, deferred=deferred)
 
     async def run(
         self, delivery: Delivery, command: Command, row: SessionRow, *, arrived: float

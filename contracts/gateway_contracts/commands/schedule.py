@@ -1,27 +1,26 @@
 """Commands about sends that are to be made later, and what they return."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from gateway_contracts.envelope import CommandEnvelope
 from gateway_contracts.model import (
-    PRINTABLE_PATTERN,
     ClientRef,
     CommandId,
+    PageCursor,
+    PageLimit,
     Recipient,
     Timestamp,
     WireModel,
 )
 
-_Cursor = Annotated[str, Field(min_length=1, max_length=512, pattern=PRINTABLE_PATTERN)]
-
 
 class ScheduleListData(WireModel):
     """Which page is wanted."""
 
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: _Cursor | None = Field(
+    limit: PageLimit = 50
+    cursor: PageCursor | None = Field(
         None, description="`next_cursor` of the page before; absent, the first page."
     )
 
@@ -51,7 +50,7 @@ class ScheduledSends(WireModel):
 
     kind: Literal["scheduled"] = "scheduled"
     scheduled: tuple[ScheduledSend, ...]
-    next_cursor: _Cursor | None = Field(
+    next_cursor: PageCursor | None = Field(
         None, description="Where the next page begins; absent on the last one."
     )
 

@@ -8,7 +8,14 @@ from typing import Final
 
 import structlog
 
-from gateway_contracts import BulkState, Command, CommandRejectedError, ErrorCode, parse_command
+from gateway_contracts import (
+    BulkState,
+    Command,
+    CommandRejectedError,
+    ErrorCode,
+    SessionEvent,
+    parse_command,
+)
 from gateway_worker.commands.deferrals import BulkStore, Deferrals, DeferredStore, Waiting
 from gateway_worker.commands.deferred.bulk_feeder import BulkFeeder
 from gateway_worker.commands.inbox import Inbox
@@ -107,13 +114,28 @@ class DeferredCommands(Deferrals):
         log.info("commands.cancelled", session_id=session.session_id, commands=ended)
         return ended
 
+    async def farewells(self, session_id: str) -> Sequence[SessionEvent]:
+        """Return what is to be told of all that waits in a session that is deleted."""
+        told: list[SessionEvent] = []
+        after: tuple[datetime, str] | None = None
+        while rows := await self._store.page(session_id, after=after, limit=_PAGE):
+            for row in rows:
+                entry, command = await self._look(session_id, row.key.batch), _read(row)
+                if command is not None and entry.verdict is not Verdict.FINISHED:
+                    told += self._failure(command, entry, epoch=None).events
+            after = (rows[-1].due_at, rows[-1].key.batch)
+        for _, bulk in await self._bulks.open_bulks([session_id]):
+            ended = replace(bulk, state=BulkState.CANCELLED, cancelled=_cancelled(bulk))
+            told.append(self._feeder.finished(session_id, ended, result=None))
+        return told
+
     async def _cancel_bulk(self, session: Session, bulk: Bulk) -> None:
         """End a bulk: at once if its session is being deleted, with its rows."""
         key = (session.session_id, bulk.bulk_id)
         self._feeder.hold(*key)
         at_once = self.is_closed(session)
         state = BulkState.CANCELLED if at_once else BulkState.CANCELLING
-        ended = replace(bulk, state=state, cancelled=bulk.cancelled + bulk.rows - bulk.ended)
+        ended = replace(bulk, state=state, cancelled=_cancelled(bulk))
         told = self._feeder.finished(session.session_id, ended, result=None)
         update = BulkUpdate(
             bulk_id=bulk.bulk_id,
@@ -146,12 +168,7 @@ class DeferredCommands(Deferrals):
         end = DeferredEnd(key=waiting.key, state=RowState.FAILED)
         if command is None or entry.verdict is Verdict.FINISHED:
             return Change(session_id=session.session_id, epoch=session.epoch, deferred_end=end)
-        error: GatewayError = CancelledError("it was called off before its time")
-        if entry.verdict is Verdict.INTERRUPTED:
-            error = UncertainError("it was called off, and may have been sent before")
-        change = self._outcomes.failure(
-            command, error.body(), attempts=entry.attempts, epoch=session.epoch
-        )
+        change = self._failure(command, entry, epoch=session.epoch)
         return Change(
             session_id=change.session_id,
             epoch=change.epoch,
@@ -160,12 +177,23 @@ class DeferredCommands(Deferrals):
             deferred_end=end,
         )
 
+    def _failure(self, command: Command, entry: Entry, *, epoch: int | None) -> Change:
+        error: GatewayError = CancelledError("it was called off before its time")
+        if entry.verdict is Verdict.INTERRUPTED:
+            error = UncertainError("it was called off, and may have been sent before")
+        return self._outcomes.failure(command, error.body(), attempts=entry.attempts, epoch=epoch)
+
     @staticmethod
     async def _record(session: Session, change: Change) -> Committed:
         committed = await session.record(change)
         if committed.fenced:
             raise DependencyError("another worker has the session")
         return committed
+
+
+def _cancelled(bulk: Bulk) -> int:
+    """Return how many rows of a bulk are not sent if it ends now."""
+    return bulk.cancelled + bulk.rows - bulk.ended
 
 
 def _check_cancelled(entry: Entry) -> None:

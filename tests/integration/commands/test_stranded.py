@@ -24,14 +24,22 @@ from gateway_contracts import (
     SessionStatus,
     SessionStop,
     StatusReason,
+    encode,
 )
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.sessions.limits import SessionLimits
-from gateway_worker.storage.db import Database, PostgresSessionStore, PostgresWorkerStore
+from gateway_worker.storage.db import (
+    Database,
+    PostgresChangeStore,
+    PostgresSessionStore,
+    PostgresWorkerStore,
+)
 from tests.integration.commands.support import Station, working
 from tests.integration.commands.test_outcomes import get_status, nothing_is_left, send
+from tests.integration.commands.test_scheduled import at
 from tests.integration.storage.db.support import OTHER, count, session_row
+from tests.integration.storage.db.test_deferred import put_off
 
 LOST = "lost"
 ACCOUNT = Account(jid="15550100001:1@s.whatsapp.net", phone_number="15550100001")
@@ -101,9 +109,20 @@ async def test_a_stop_is_kept_for_its_worker(
 
 
 async def test_a_deletion_works(attending: Station, backend: Backend, database: Database) -> None:
-    """And the name can be used again, here."""
+    """What waits ends as cancelled. And the name can be used again, here."""
+    waiting = at(timedelta(days=1), LOST)
+    scheduled = [
+        put_off(waiting.id, session=LOST, body=encode(waiting)),
+        put_off("unreadable", session=LOST),
+    ]
+    await PostgresChangeStore(database=database, worker_id=OTHER).commit(scheduled)
+
     deleted = await backend.request(SessionDelete(source=backend.source, subject=LOST))
     assert isinstance(deleted, CommandSucceeded)
+    end = await backend.outcome(waiting.id)
+    assert isinstance(end, CommandFailed)
+    assert end.data.error.code is ErrorCode.CANCELLED
+    assert await count(database, "deferred") == 0
     assert await PostgresSessionStore(database=database).get(LOST) is None
     assert await failure(backend, get_status(LOST)) is ErrorCode.SESSION_NOT_FOUND
     created = await backend.request(SessionCreate(source=backend.source, subject=LOST))

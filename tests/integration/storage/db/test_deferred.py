@@ -23,7 +23,14 @@ from tests.integration.storage.db.support import NOW, SEND, SOURCE, WORKER, coun
 SOON = timedelta(minutes=1)
 
 
-def put_off(command_id: str, *, minutes: int = 1, session: str = "s", epoch: int = 1) -> Change:
+def put_off(
+    command_id: str,
+    *,
+    minutes: int = 1,
+    session: str = "s",
+    epoch: int = 1,
+    body: bytes = b"{}",
+) -> Change:
     """Return the acceptance of a command that is due after so many minutes."""
     due_at = NOW + timedelta(minutes=minutes)
     event = CommandScheduled(
@@ -33,7 +40,7 @@ def put_off(command_id: str, *, minutes: int = 1, session: str = "s", epoch: int
         data=CommandScheduledData(command_type=SEND, scheduled_at=due_at),
     )
     row = DeferredRow(
-        command_id=command_id, command_type=SEND, fingerprint="f", due_at=due_at, body=b"{}"
+        command_id=command_id, command_type=SEND, fingerprint="f", due_at=due_at, body=body
     )
     return Change(session_id=session, epoch=epoch, events=(event,), deferred=row)
 
