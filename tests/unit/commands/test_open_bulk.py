@@ -1,0 +1,97 @@
+"""When a bulk is paused by the gateway, and what its rows are as commands."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway_contracts import BulkReason, BulkState, ErrorBody, ErrorCode, TextToSend
+from gateway_worker.commands.deferrals import RowBody
+from gateway_worker.commands.deferred.open_bulk import OpenBulk
+from gateway_worker.commands.fingerprint import fingerprint
+from gateway_worker.sessions.deferred import Bulk, RowState
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ROW = RowBody(row=7, body=b'{"to": "+15550100002", "variables": {"n": "7"}, "client_ref": "c"}')
+
+
+def bulk(**values: Any) -> Bulk:
+    """Return a bulk as the database has it."""
+    options = {
+        "source": "/backends/crm",
+        "tenantid": "acme",
+        "traceparent": None,
+        "content": {"kind": "text", "text": "No {{n}}"},
+        "stop": {"failed_percent": 50, "after_rows": 4},
+        "check_contacts": False,
+    }
+    made = Bulk(bulk_id="b", load="l", state=BulkState.RUNNING, rows=10, options=options)
+    return replace(made, **values)
+
+
+def opened(**values: Any) -> OpenBulk:
+    """Return it as its worker sees it."""
+    return OpenBulk.of("s", 3, bulk(**values))
+
+
+def ended(one: OpenBulk, *codes: ErrorCode | None) -> list[BulkReason | None]:
+    """Return what each of some ends says of those that follow."""
+    return [one.count(None if code is None else ErrorBody.of(code)) for code in codes]
+
+
+FAILED = ErrorCode.RECIPIENT_NOT_ON_WHATSAPP
+
+
+def test_more_failures_than_allowed_stop_it() -> None:
+    """Not before so many have ended; what is uncertain counts as well. Then it begins anew."""
+    one = opened()
+    assert ended(one, FAILED, ErrorCode.UNCERTAIN, FAILED) == [None, None, None]
+    assert ended(one, FAILED) == [BulkReason.FAILURES]
+    assert one.counts == {RowState.SUCCEEDED: 0, RowState.FAILED: 3, RowState.UNCERTAIN: 1}
+
+    one.begin_anew()
+    assert ended(one, FAILED, None, None, FAILED) == [None] * 4
+    assert ended(one, FAILED) == [BulkReason.FAILURES]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (ErrorCode.ACCOUNT_RESTRICTED, BulkReason.ACCOUNT_RESTRICTED),
+        (ErrorCode.REACHOUT_RESTRICTED, BulkReason.REACHOUT_RESTRICTED),
+        (ErrorCode.SESSION_NOT_LINKED, BulkReason.NOT_LINKED),
+    ],
+)
+def test_what_would_end_all_others_alike_stops_it_at_once(
+    code: ErrorCode, reason: BulkReason
+) -> None:
+    """The first of them does."""
+    assert ended(opened(), None, code) == [None, reason]
+
+
+def test_it_goes_on_counting_where_another_worker_had_come_to() -> None:
+    """With the database's counts."""
+    one = opened(succeeded=3, failed=1, uncertain=1)
+    assert one.ended == 5
+    assert ended(one, None) == [None]
+    assert one.counts[RowState.SUCCEEDED] == 4
+
+
+def test_a_row_is_the_same_command_each_time() -> None:
+    """Whoever feeds it: the inbox knows it by its id and what it says."""
+    first, second = opened().command(ROW), opened().command(ROW)
+    assert (first.id, first.subject, first.tenantid) == ("b/7", "s", "acme")
+    assert first.data.content == TextToSend(text="No 7")
+    assert first.data.client_ref == "c"
+    assert fingerprint(first) == fingerprint(second)
+
+
+def test_it_runs_when_its_time_has_come_and_nobody_holds_it() -> None:
+    """And is not paused."""
+    assert opened().is_running(NOW)
+    assert not opened(starts_at=NOW + timedelta(seconds=1)).is_running(NOW)
+    assert not opened(state=BulkState.PAUSED).is_running(NOW)
+    one = opened()
+    one.is_held = True
+    assert not one.is_running(NOW)
