@@ -56,6 +56,7 @@ _PROBES: Final = 60
 _PROBE_SECONDS: Final = 0.25
 _INBOUND_PER_SECOND: Final = 50.0
 _INBOUND_SECONDS: Final = 15.0
+_HEAL_SECONDS: Final = 90.0
 _PATIENCE_SECONDS: Final = 1_800.0
 
 
@@ -387,14 +388,11 @@ async def _kills(company: Company, *, rows: int, kills: int) -> dict[str, Any]:
     await company.until_over(ids)
     seconds = time.monotonic() - started
     states = Counter(company.seen.states.values())
-    shown: Counter[tuple[str, str]] = Counter()
-    for sender in company.senders:
-        for text in await company.texts(sender.customer):
-            if text.startswith("bulk "):
-                shown[sender.customer, text] += 1
     expected = {
         (sender.customer, f"bulk {number}") for sender in company.senders for number in range(share)
     }
+    unsure = states["failed"] + states["uncertain"]
+    shown = await _shown(company, until=lambda seen: len(expected - seen.keys()) <= unsure)
     told_sent = states["succeeded"]
     return {
         "rows": total,
@@ -405,10 +403,29 @@ async def _kills(company: Company, *, rows: int, kills: int) -> dict[str, Any]:
         "without_outcome": total - len(company.seen.states),
         "doubled": sum(count > 1 for count in shown.values()),
         # What nobody was told to be sent may be missing.
-        "lost": max(0, len(expected - shown.keys()) - states["failed"] - states["uncertain"]),
+        "lost": max(0, len(expected - shown.keys()) - unsure),
         "seconds": round(seconds, 1),
         "rows_per_s": round(total / seconds, 1),
     }
+
+
+async def _shown(
+    company: Company, *, until: Callable[[Counter[tuple[str, str]]], bool]
+) -> Counter[tuple[str, str]]:
+    """Return what customers are shown, how often each.
+
+    A phone that cannot read a message asks for it again, when somebody looks at it.
+    """
+    end = time.monotonic() + _HEAL_SECONDS
+    while True:
+        shown: Counter[tuple[str, str]] = Counter()
+        for sender in company.senders:
+            for text in await company.texts(sender.customer):
+                if text.startswith("bulk "):
+                    shown[sender.customer, text] += 1
+        if until(shown) or time.monotonic() > end:
+            return shown
+        await asyncio.sleep(2.0)
 
 
 async def _kill(company: Company, place: int) -> None:
