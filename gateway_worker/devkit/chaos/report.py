@@ -34,6 +34,9 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
             "ids_not_refused": verdict.count(Breach.ID_NOT_REFUSED),
             "uncertain": commands.uncertain,
             "uncertain_explained": dict(commands.explained),
+            "uncertain_exposed": {
+                kind: verdict.exposed.get(kind, 0) for kind in commands.explained
+            },
             "uncertain_identified": commands.identified,
             "uncertain_arrived": commands.arrived,
             "uncertain_resolved": commands.resolved,
@@ -91,7 +94,7 @@ def table(result: dict[str, Any]) -> Iterator[str]:
         ("  failed, but took effect", commands["contradicted"]),
         ("  id used twice and not refused", commands["ids_not_refused"]),
         ("  asked for again: key used before", commands["reused_keys"]),
-        ("  uncertain", f"{commands['uncertain']} {_counts(commands['uncertain_explained'], '')}"),
+        ("  uncertain", f"{commands['uncertain']} {_shares(commands)}".rstrip()),
         (
             "    id known / arrived / resolved",
             " / ".join(
@@ -156,6 +159,15 @@ def _offender(one: Offence) -> dict[str, str]:
 
 def _counts(counts: dict[str, int], none: str = "0") -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or none
+
+
+def _shares(commands: dict[str, Any]) -> str:
+    """Write how many are uncertain for each cause, of how many times that has hit a session."""
+    exposed = commands["uncertain_exposed"]
+    return ", ".join(
+        f"{name} {count} of {exposed[name]}"
+        for name, count in sorted(commands["uncertain_explained"].items())
+    )
 
 
 def _seconds(value: float | None) -> str:

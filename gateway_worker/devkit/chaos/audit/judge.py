@@ -1,6 +1,7 @@
 """Puts the judgements together, and adds what can be said of the run as a whole."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from gateway_worker.devkit.chaos.audit.arrivals import judge_inbound
 from gateway_worker.devkit.chaos.audit.continuity import judge_continuity
@@ -13,9 +14,9 @@ from gateway_worker.devkit.chaos.audit.sends import judge_commands
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Commands, Inbound, Offence, Verdict
 from gateway_worker.devkit.chaos.history import History
 
-KILLS_PER_UNCERTAIN = 20
+IMPACTS_PER_UNCERTAIN = 20
 KILLS_PER_LOST = 10
-FEWEST_KILLS = 20
+FEWEST_IMPACTS = 20
 """A run with fewer says nothing about how often something happens."""
 
 
@@ -24,12 +25,14 @@ def audit(history: History) -> Verdict:
     commands, inbound = judge_commands(history), judge_inbound(history)
     files, order = judge_files(history), judge_order(history)
     host_kills = sum(impact.kind.is_kill for impact in history.impacts)
+    exposed = Counter(impact.kind.value for impact in history.impacts)
     return Verdict(
         commands=commands,
         inbound=inbound,
         files=files,
         late=order.late,
         host_kills=host_kills,
+        exposed=exposed,
         reused_keys=history.reused_keys,
         takeover=takeover_times(history),
         handover=handover_times(history),
@@ -42,20 +45,32 @@ def audit(history: History) -> Verdict:
             *judge_receipts(history),
             *judge_continuity(history),
             *judge_hostility(history),
-            *_excesses(commands, inbound, host_kills),
+            *_too_many_uncertain(commands, exposed),
+            *_too_many_lost(inbound, host_kills),
         ),
     )
 
 
-def _excesses(commands: Commands, inbound: Inbound, host_kills: int) -> Iterator[Offence]:
-    """Judge how often happens what may happen."""
-    if host_kills < FEWEST_KILLS:
-        return
-    uncertain, lost = commands.uncertain - commands.unanswered, len(inbound.lost_in_window)
-    if uncertain * KILLS_PER_UNCERTAIN > host_kills:
-        yield Offence(
-            breach=Breach.TOO_MANY_UNCERTAIN,
-            detail=f"{uncertain} in {host_kills} kills of hosts",
-        )
-    if lost * KILLS_PER_LOST > host_kills:
+def _too_many_uncertain(commands: Commands, exposed: Mapping[str, int]) -> Iterator[Offence]:
+    """Judge how often sends end as uncertain, each kind of impact by how often that has hit.
+
+    What has killed a host says nothing of what freezing one may cost. Kinds that have hit too few
+    to be judged are judged together.
+    """
+    rare = [kind for kind, times in exposed.items() if times < FEWEST_IMPACTS]
+    groups = [[kind] for kind in exposed if kind not in rare]
+    for kinds in [*groups, rare]:
+        uncertain = sum(commands.blamed.get(kind, 0) for kind in kinds)
+        times = sum(exposed[kind] for kind in kinds)
+        if times >= FEWEST_IMPACTS and uncertain * IMPACTS_PER_UNCERTAIN > times:
+            yield Offence(
+                breach=Breach.TOO_MANY_UNCERTAIN,
+                detail=f"{uncertain} in {times} of {', '.join(sorted(kinds))}",
+            )
+
+
+def _too_many_lost(inbound: Inbound, host_kills: int) -> Iterator[Offence]:
+    """Judge how often messages are lost in the library's window."""
+    lost = len(inbound.lost_in_window)
+    if host_kills >= FEWEST_IMPACTS and lost * KILLS_PER_LOST > host_kills:
         yield Offence(breach=Breach.TOO_MANY_LOST, detail=f"{lost} in {host_kills} kills of hosts")

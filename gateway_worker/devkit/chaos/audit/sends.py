@@ -46,6 +46,12 @@ def judge_commands(history: History) -> Commands:
     ends = {one.command_id: _first(outcomes[one.command_id]) for one in published}
     uncertain = [one for one in published if _is_uncertain(ends[one.command_id])]
     causes = {one.command_id: _cause(one, ends[one.command_id], impacts) for one in uncertain}
+    unanswered = {
+        one.command_id
+        for one in uncertain
+        if causes[one.command_id]
+        and any(_overlaps(impact, one, ends[one.command_id]) for impact in silences[one.session_id])
+    }
     offences = [
         offence
         for one in published
@@ -71,11 +77,8 @@ def judge_commands(history: History) -> Commands:
         identified=sum(bool(_message_id(ends[one.command_id])) for one in uncertain),
         resolved=sum(one.command_id in resolved for one in uncertain),
         arrived=sum(bool(shown.get(one.text)) for one in uncertain),
-        unanswered=sum(
-            any(_overlaps(impact, one, ends[one.command_id]) for impact in silences[one.session_id])
-            for one in uncertain
-            if causes[one.command_id]
-        ),
+        unanswered=len(unanswered),
+        blamed=Counter(cause for one, cause in causes.items() if cause and one not in unanswered),
         contents=Counter(
             one.content for one in published if one.content and _succeeded(ends[one.command_id])
         ),

@@ -81,6 +81,7 @@ class Commands:
         arrived: Uncertain ones whose message the phone shows.
         unanswered: Of the uncertain ones those that had been handed over when WhatsApp's answers
             were held back: how many there are says nothing about the gateway.
+        blamed: The others, by what hit the session's host meanwhile.
         contents: What was sent, by kind.
     """
 
@@ -93,6 +94,7 @@ class Commands:
     resolved: int
     arrived: int
     unanswered: int
+    blamed: Mapping[str, int]
     contents: Mapping[str, int]
     offences: tuple[Offence, ...]
 
@@ -142,6 +144,7 @@ class Verdict:
         late: Messages that came behind newer ones, from the disk of a worker whose session another
             one had taken over.
         host_kills: Hosts that a fault killed, alone or with their worker.
+        exposed: How often each kind of impact has hit a session.
         reused_keys: Messages that phones had to ask for again; see `History`.
     """
 
@@ -150,6 +153,7 @@ class Verdict:
     files: Files
     late: tuple[Offence, ...]
     host_kills: int
+    exposed: Mapping[str, int]
     reused_keys: int
     takeover: Spread
     handover: Spread

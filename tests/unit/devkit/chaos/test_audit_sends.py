@@ -184,6 +184,28 @@ def test_more_than_one_uncertain_in_twenty_kills_is_too_many(
     assert breaches(story) == expected
 
 
+@pytest.mark.parametrize(
+    ("frozen", "uncertain", "expected"),
+    [(19, 1, []), (20, 1, []), (39, 2, [Breach.TOO_MANY_UNCERTAIN]), (40, 2, [])],
+)
+def test_each_kind_of_impact_is_judged_by_how_often_it_hits(
+    frozen: int, uncertain: int, expected: list[Breach]
+) -> None:
+    """Kills that cost nothing do not excuse what freezing costs, nor the other way round."""
+    story = Story.clean()
+    for number in range(3, 3 + uncertain):
+        story.send(f"c{number}")
+        story.impact(kind=ImpactKind.FROZEN)
+        story.fail(f"c{number}", "uncertain")
+    story.now += 10
+    for _ in range(frozen - uncertain):
+        story.impact(kind=ImpactKind.FROZEN)
+    for _ in range(100):
+        story.impact()
+
+    assert breaches(story) == expected
+
+
 def test_a_run_with_few_kills_says_nothing_about_rates() -> None:
     """One kill in the wrong moment is no rate."""
     story = Story.clean()
