@@ -206,6 +206,7 @@ def _sessions(
         media_intake=arriving.intake,
         media_files=arriving.service,
         proxies=adapters.proxies,
+        uncertain=stores.uncertain,
     )
     return build_sessions(
         ports,

@@ -398,7 +398,7 @@ class Dispatcher:
             return False
         if not isinstance(content, PeerMessage):
             return await self._stranded.run(work.delivery, content, row, arrived=work.arrived)
-        if content.kind is PeerMessageKind.FORWARDED:
+        if content.kind in {PeerMessageKind.FORWARDED, PeerMessageKind.FOUND}:
             return False  # kept for its owner; nothing waits for it
         # Whoever has the session next sends its markers again.
         await work.delivery.settle(Settlement.ACK)

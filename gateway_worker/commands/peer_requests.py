@@ -52,6 +52,11 @@ class PeerRequests:
                         session_id, request.events, epoch=request.epoch
                     ):
                         return None
+                case PeerMessageKind.FOUND:
+                    if not await self._manager.record_found(
+                        session_id, request.events, epoch=request.epoch
+                    ):
+                        return None
         except OwnedElsewhereError:
             return None
         except SessionNotFoundError:

@@ -6,7 +6,9 @@ from pathlib import Path
 from gateway_worker.media.arriving.intake import MediaIntake
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock, SystemClock
+from gateway_worker.sessions.found_sends import UncertainSends
 from gateway_worker.sessions.hosting import HostLauncher, SpoolReplays
+from gateway_worker.sessions.inbound.left_sends import LeftSends
 from gateway_worker.sessions.inbound.orphan_spools import OrphanSpools
 from gateway_worker.sessions.inbound.quarantine import QuarantineCount
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetries
@@ -47,6 +49,7 @@ class SessionPorts:
         media_intake: Enters the files that come with messages; without it none are fetched.
         media_files: Has those that were.
         proxies: Knows what leads to their proxies.
+        uncertain: Tells of sends whose end is not known; without it owners are not told of theirs.
     """
 
     launcher: HostLauncher
@@ -63,6 +66,7 @@ class SessionPorts:
     media_intake: MediaIntake | None = None
     media_files: MediaFiles | None = None
     proxies: Proxies = field(default_factory=Proxies)
+    uncertain: UncertainSends | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +203,18 @@ def _orphan_spools(ports: SessionPorts, shared: _Shared) -> OrphanSpools:
         held=shared.registry.is_held,
         media=ports.media_intake,
         moves=shared.moves,
+        sends=_left_sends(ports, shared),
+    )
+
+
+def _left_sends(ports: SessionPorts, shared: _Shared) -> LeftSends | None:
+    if ports.uncertain is None:
+        return None
+    return LeftSends(
+        worker_id=shared.worker_id,
+        journals=ports.journals,
+        uncertain=ports.uncertain,
+        peer_messages=ports.peer_messages,
     )
 
 

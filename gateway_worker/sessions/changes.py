@@ -18,6 +18,7 @@ from gateway_contracts.events import SessionState
 from gateway_worker.errors import GatewayError
 from gateway_worker.media.arriving.records import MediaRow, MediaUpdate
 from gateway_worker.sessions.deferred import Bulk, BulkUpdate, DeferredEnd, DeferredRow
+from gateway_worker.sessions.found_sends import FoundSend
 
 
 def source_of(worker_id: str) -> str:
@@ -193,6 +194,8 @@ class Change:
         bulk: A bulk that begins.
         bulk_update: How one stands from now on. If it has none of the states that it should come
             from, nothing of the step is written.
+        found: What became of a send that ended as uncertain, or which message it would be. The
+            events tell its good end, and go out only if it has one by that.
         delete: Remove the session's rows in every table, after the events are in the outbox.
         transfer: Give the session away after all of that, in the same transaction: its new owner
             has it with the next epoch and publishes what is still unpublished, these events too.
@@ -214,6 +217,7 @@ class Change:
     deferred_end: DeferredEnd | None = None
     bulk: Bulk | None = None
     bulk_update: BulkUpdate | None = None
+    found: FoundSend | None = None
     delete: bool = field(default=False)
     transfer: Transfer | None = None
 

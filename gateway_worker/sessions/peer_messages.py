@@ -22,6 +22,8 @@ class PeerMessageKind(StrEnum):
     """The session is yours now."""
     FORWARDED = "late"
     """Messages that arrived for the session at a former owner, and were not recorded there."""
+    FOUND = "found"
+    """What became of sends of a former owner, as its disk says."""
 
 
 class PeerMessageError(ValueError):
@@ -35,9 +37,9 @@ class PeerMessage:
     Attributes:
         kind: What it says.
         session_id: Whom it is about.
-        epoch: Of a marker: the handover that it belongs to. Of late messages: that of the session
-            as their sender knew it.
-        events: Of late messages: the events that announce them, as JSON.
+        epoch: Of a marker: the handover that it belongs to. Of late messages and found sends: that
+            of the session as their sender knew it.
+        events: Of late messages: the events that announce them, as JSON; of found sends: these.
     """
 
     kind: PeerMessageKind

@@ -149,6 +149,8 @@ class Evidence(StrEnum):
     """A recipient has confirmed it."""
     OWN_DEVICE = "own_device"
     """It is in the account's own chats."""
+    ACKNOWLEDGEMENT = "acknowledgement"
+    """WhatsApp had answered, as the disk of a worker says that is back."""
 
 
 class CommandResolvedData(SessionEventData):

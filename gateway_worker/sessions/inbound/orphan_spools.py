@@ -21,6 +21,7 @@ from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Change, Committed
 from gateway_worker.sessions.hosting import HostEvent, HostSpec, SessionHost, SpoolReplays
 from gateway_worker.sessions.inbound.arrivals import passed_on
+from gateway_worker.sessions.inbound.left_sends import LeftSends
 from gateway_worker.sessions.inbound.quarantine import Quarantine
 from gateway_worker.sessions.inbound.recording import InboundRecorder
 from gateway_worker.sessions.peer_messages import PeerMessage, PeerMessageKind, PeerMessages
@@ -60,6 +61,7 @@ class OrphanSpools:
         held: Tells whether a session is here.
         media: Enters the files that came with messages.
         moves: Lets a session that comes wait for its directory; see `moves`.
+        sends: Tells owners what became of sends; without it they are not told.
     """
 
     def __init__(  # noqa: PLR0913 - whatever a session may have left has its own port
@@ -74,6 +76,7 @@ class OrphanSpools:
         held: Callable[[str], bool],
         media: MediaIntake | None = None,
         moves: DirectoryMoves | None = None,
+        sends: LeftSends | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._directory = directory / "sessions"
@@ -85,6 +88,7 @@ class OrphanSpools:
         self._held = held
         self._media = media
         self._moves = moves or DirectoryMoves()
+        self._sends = sends
         self._busy = asyncio.Lock()
         self._kept: set[Path] = set()
 
@@ -186,6 +190,7 @@ class OrphanSpools:
         if row is None:
             log.info("orphan_spools.of_deleted", session_id=session_id, records=waiting)
         else:
+            await self._tell_sends(row, directory)  # first: receipts of them may be in the spool
             if waiting:
                 await self._send_on(row, directory)
             await self._send_quarantined(row, Quarantine(directory))
@@ -194,6 +199,12 @@ class OrphanSpools:
             raise TimeoutError("a host still uses it")
         self._kept.discard(directory)
         log.info("orphan_spools.cleared", session_id=session_id)
+
+    async def _tell_sends(self, row: SessionRow, directory: Path) -> None:
+        """Tell the owner what became of sends; before the directory goes, for it alone knows."""
+        if self._sends is not None:
+            epoch = await asyncio.to_thread(read_epoch, directory) or row.first_epoch
+            await self._sends.tell(row, directory, epoch=epoch)
 
     async def _secure(self, row: SessionRow, directory: Path, copied: int | None) -> None:
         """Make sure that the device store is not needed here: a later copy has just been opened.

@@ -14,6 +14,7 @@ from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import DesiredState
+from gateway_worker.sessions.found_sends import decode_found
 from gateway_worker.sessions.ownership.departures import Departures
 from gateway_worker.sessions.ownership.directory import SessionDirectory
 from gateway_worker.sessions.ownership.rebinding import Rebinder
@@ -161,6 +162,17 @@ class SessionManager:
             log.warning("session.late_of_former", session_id=session_id, events=len(events))
             return True
         return await session.record_forwarded(events)
+
+    async def record_found(self, session_id: str, sends: Sequence[bytes], *, epoch: int) -> bool:
+        """Record what became of sends of a former owner; False if the session was just lost.
+
+        Raises:
+            ValueError: Something is not what one worker tells another.
+        """
+        session = await self.find(session_id)
+        if epoch < session.first_epoch:
+            return True
+        return await session.record_found([decode_found(send) for send in sends])
 
     # What comes from elsewhere.
 

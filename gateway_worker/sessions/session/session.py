@@ -35,7 +35,14 @@ from gateway_worker.errors import (
 from gateway_worker.host_protocol.methods.method import Effect, Method, R
 from gateway_worker.host_protocol.methods.session import Logout
 from gateway_worker.runtime.clock import Clock
-from gateway_worker.sessions.changes import Change, Committed, DesiredState, SessionValues
+from gateway_worker.sessions.changes import (
+    Change,
+    Committed,
+    DesiredState,
+    SessionValues,
+    source_of,
+)
+from gateway_worker.sessions.found_sends import FoundSend, FoundSends
 from gateway_worker.sessions.hosting import SessionHost
 from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
@@ -99,6 +106,7 @@ class Session:
         self._on_lost = on_lost
         self._log = log.bind(session_id=row.session_id)
         self._heard_at: datetime | None = None
+        self._found = FoundSends()
         self.pending = row.pending
         self.sends = parts.sends
         self.reachout = parts.reachout
@@ -422,9 +430,29 @@ class Session:
         """
         if worker_id is None or epoch is None:
             return Unknown(detail="nobody knows whose run it was")
-        return await self._journals.look_up(
+        trace = await self._journals.look_up(
             self._store.directory, command_id, worker_id=worker_id, epoch=epoch, began=began
         )
+        if isinstance(trace, Unknown):
+            return self._found.trace_of(command_id) or trace
+        return trace
+
+    async def record_found(self, sends: Sequence[FoundSend]) -> bool:
+        """Record what became of sends of a former owner; False if another worker has it now."""
+        self._found.add(sends)
+        changes = [
+            Change(
+                session_id=self.session_id,
+                epoch=self.epoch,
+                events=(
+                    send.resolved(source=source_of(self._worker_id), session_id=self.session_id),
+                ),
+                found=send,
+            )
+            for send in sends
+        ]
+        committed = await asyncio.gather(*map(self.record, changes))
+        return not any(one.fenced for one in committed)
 
     def record(self, change: Change) -> "asyncio.Future[Committed]":
         """Queue a change of the session, under its epoch."""

@@ -11,6 +11,7 @@ from gateway_worker.storage.db.media import PostgresMediaTable
 from gateway_worker.storage.db.messages import PostgresMessageStore
 from gateway_worker.storage.db.outbox import PostgresOutboxStore
 from gateway_worker.storage.db.sessions import PostgresSessionStore
+from gateway_worker.storage.db.uncertain import PostgresUncertainSends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Stores:
     messages: PostgresMessageStore
     outbox: PostgresOutboxStore
     sessions: PostgresSessionStore
+    uncertain: PostgresUncertainSends
 
 
 def build_stores(database: Database, *, worker_id: str) -> Stores:
@@ -38,4 +40,5 @@ def build_stores(database: Database, *, worker_id: str) -> Stores:
         messages=PostgresMessageStore(database=database),
         outbox=PostgresOutboxStore(database=database, worker_id=worker_id),
         sessions=PostgresSessionStore(database=database),
+        uncertain=PostgresUncertainSends(database=database),
     )

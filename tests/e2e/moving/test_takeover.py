@@ -2,7 +2,16 @@
 
 import signal
 
-from gateway_contracts import CommandSucceeded, MessageReceived, TextContent
+from gateway_contracts import (
+    CommandFailed,
+    CommandResolved,
+    CommandSucceeded,
+    ErrorCode,
+    MessageReceived,
+    SentInfo,
+    TextContent,
+)
+from gateway_worker.sandbox.service.faults import ALWAYS, Faults
 from tests.e2e.fleet import Fleet
 from tests.support.eventually import eventually
 
@@ -35,22 +44,36 @@ async def test_a_dead_workers_session_goes_on_elsewhere(fleet: Fleet, name: str)
 
 
 async def test_it_stays_there_when_the_dead_worker_comes_back(fleet: Fleet, name: str) -> None:
-    """What still comes to the old queue is sent on."""
+    """What still comes to the old queue is sent on, and what only its disk knows is told."""
     shop = await fleet.sandbox.add_phone()
     ada = await fleet.sandbox.add_phone()
     await fleet.link(name, shop)
     home = fleet.home(name)
     after = len(fleet.backend.arrivals)
 
+    fleet.sandbox.faults.set(shop.number, Faults(missing_acks=ALWAYS))
+    unanswered = fleet.text(name, ada.number, "nobody says that it came")
+    await fleet.backend.publish(unanswered)
+    came = await ada.next_message(timeout=10)
+
     await fleet.workers[home].kill()
+    fleet.sandbox.faults.clear(shop.number)
     await fleet.until_at(name, fleet.other(home), after=after)
+    failed = await fleet.backend.outcome(unanswered.id, seconds=30)
     await fleet.workers[home].start()
+    resolved = await fleet.backend.expect(CommandResolved, name, seconds=30)
+    assert isinstance(failed, CommandFailed)
+    assert (failed.data.error.code, failed.data.message_id) == (ErrorCode.UNCERTAIN, None)
+    assert isinstance(resolved.data.result, SentInfo)
+    assert resolved.data.result.message_id == came.message_id
+    assert resolved.correlationid == unanswered.id
+
     for number in range(5):
         await fleet.send(name, ada.number, f"{number}")
 
     assert [(await ada.next_message(timeout=10)).text for _ in range(5)] == list("01234")
     assert fleet.home(name) == fleet.other(home)
-    assert not fleet.workers[home].hosts()
+    await eventually(lambda: not fleet.workers[home].hosts())
     await eventually(lambda: not (fleet.workers[home].data_dir / "sessions" / name).exists())
     fleet.assert_whole(name, after=after)
 

@@ -68,9 +68,12 @@ class Step:
             raise ValueError("a change tells what became of a file, or something else, not both")
         if change.delete and change.transfer is not None:
             raise ValueError("a change deletes a session or gives it away, not both")
+        if change.found is not None and (change.outcome or change.message or change.receipt):
+            raise ValueError("a change tells of a former owner's send, or something else, not both")
         rows = change.session or change.message or change.receipt or change.media_update
         later = change.deferred or change.deferred_end or change.bulk or change.bulk_update
-        if change.epoch is None and (rows or later or change.delete or change.transfer):
+        rests = change.found or later or change.delete or change.transfer
+        if change.epoch is None and (rows or rests):
             raise ValueError("a change without an epoch may have events and an outcome only")
         if any(event.subject != change.session_id for event in change.events):
             raise ValueError("a change announces its own session only")

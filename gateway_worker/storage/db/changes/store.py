@@ -27,6 +27,7 @@ from gateway_worker.storage.db.changes.columns import (
     session_columns,
 )
 from gateway_worker.storage.db.changes.deferred import write_deferred
+from gateway_worker.storage.db.changes.found_sends import write_found
 from gateway_worker.storage.db.changes.resolving import resolve
 from gateway_worker.storage.db.changes.session_notes import write_notes
 from gateway_worker.storage.db.changes.steps import (
@@ -161,6 +162,7 @@ class PostgresChangeStore:
             if step.change.epoch is not None:
                 locked = sessions.get(step.change.session_id)
                 step.fenced = locked is None or locked.epoch != step.change.epoch
+        await write_found(connection, live(steps))
         await name_votes(connection, steps)
         await self._take_up(connection, steps)
         await write_deferred(connection, steps, worker_id=self._worker_id)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gateway_contracts import (
     CommandFailed,
+    CommandFailedData,
     CommandResolved,
     ErrorBody,
     ErrorCode,
@@ -19,13 +20,16 @@ from gateway_contracts import (
     parse_event,
 )
 from gateway_worker.commands.ports import Verdict
+from gateway_worker.host_protocol.methods.messages import Sent
 from gateway_worker.sessions.changes import Change, Committed, Direction, Outcome
+from gateway_worker.sessions.found_sends import FoundSend
 from gateway_worker.storage.db import (
     Database,
     PostgresChangeStore,
     PostgresInboxStore,
     PostgresMessageStore,
 )
+from gateway_worker.storage.db.uncertain import PostgresUncertainSends
 from tests.integration.storage.db.support import (
     CHAT,
     NOW,
@@ -137,3 +141,92 @@ async def test_a_command_that_was_executed_once_more_stays_as_it_ended(
     events = told(list(await changes.commit([receipt(1)])))
 
     assert [type(event) for event in events] == [MessageReceipt]
+
+
+def unnamed(command_id: str) -> Change:
+    """Return the uncertain end of a send of which nobody knows the message."""
+    error = ErrorBody.of(ErrorCode.UNCERTAIN, "so")
+    event = CommandFailed(
+        source=SOURCE,
+        subject="s",
+        correlationid=command_id,
+        data=CommandFailedData(command_type=SEND, error=error),
+    )
+    outcome = Outcome(command_id=command_id, command_type=SEND, error=error)
+    return Change(session_id="s", epoch=1, events=(event,), outcome=outcome)
+
+
+def found(command_id: str, number: int, *, is_acknowledged: bool) -> Change:
+    """Return what a former owner's disk says of a send."""
+    sent = Sent(message_id=f"M{number}", chat=CHAT, timestamp=int(NOW.timestamp()))
+    send = FoundSend(
+        command_id=command_id,
+        chat=CHAT,
+        message_id=f"M{number}",
+        sent=sent if is_acknowledged else None,
+    )
+    event = send.resolved(source=SOURCE, session_id="s")
+    return Change(session_id="s", epoch=1, events=(event,), found=send)
+
+
+async def test_a_disk_that_is_back_says_that_whatsapp_had_answered(
+    database: Database, changes: PostgresChangeStore, inbox: PostgresInboxStore
+) -> None:
+    """That is the command's good end; it is told once, and receipts name the command from then."""
+    waiting = PostgresUncertainSends(database=database)
+    await inbox.enter([received("c", epoch=1), received("d", epoch=1)])
+    await changes.commit([unnamed("c")])
+    before = await waiting.without_message("s")
+    told_now = told(list(await changes.commit([found("c", 1, is_acknowledged=True)])))
+    again = await changes.commit([found("c", 1, is_acknowledged=True)])
+    later = told(list(await changes.commit([receipt(1)])))
+    after = (await inbox.enter([received("c", epoch=1)]))[0]
+
+    (resolved,) = told_now
+    assert isinstance(resolved, CommandResolved)
+    assert resolved.correlationid == "c"
+    assert resolved.data.evidence is Evidence.ACKNOWLEDGEMENT
+    assert resolved.data.result == SentInfo(message_id="M1", chat=CHAT, timestamp=NOW)
+    assert rows_of(list(again)) == []
+    assert [(type(event), event.correlationid) for event in later] == [(MessageReceipt, "c")]
+    assert after.outcome is not None
+    assert after.outcome.result == resolved.data.result
+    assert set(before) == {"c", "d"}
+    assert set(await waiting.without_message("s")) == {"d"}
+
+
+async def test_a_disk_that_is_back_says_which_message_it_would_be(
+    database: Database, changes: PostgresChangeStore, inbox: PostgresInboxStore
+) -> None:
+    """Nothing is told before a receipt shows the message, which may have come before."""
+    waiting = PostgresUncertainSends(database=database)
+    await inbox.enter([received("c", epoch=1), received("d", epoch=1)])
+    await changes.commit([unnamed("c"), unnamed("d"), receipt(2)])
+    nothing = told(list(await changes.commit([found("c", 1, is_acknowledged=False)])))
+    at_once = told(list(await changes.commit([found("d", 2, is_acknowledged=False)])))
+    later = told(list(await changes.commit([receipt(1)])))
+    known = (await inbox.enter([received("c", epoch=1)]))[0]
+
+    assert nothing == []
+    assert [(type(event), event.correlationid) for event in at_once] == [(CommandResolved, "d")]
+    assert [(type(event), event.correlationid) for event in later] == [
+        (CommandResolved, "c"),
+        (MessageReceipt, "c"),
+    ]
+    assert known.outcome is not None
+    assert known.outcome.error is None
+    assert await waiting.without_message("s") == []
+
+
+async def test_a_command_that_has_another_end_keeps_it(
+    changes: PostgresChangeStore, inbox: PostgresInboxStore
+) -> None:
+    """Whatever a disk says that was away meanwhile."""
+    await inbox.enter([received("c", epoch=1)])
+    answers = await changes.commit(
+        [found("c", 1, is_acknowledged=True), found("x", 2, is_acknowledged=True)]
+    )
+    entry = (await inbox.enter([received("c", epoch=1)]))[0]
+
+    assert rows_of(list(answers)) == []
+    assert entry.verdict is Verdict.INTERRUPTED or entry.outcome is None

@@ -1,0 +1,83 @@
+"""Uncertain sends of which a former owner's disk tells which message they have sent.
+
+The command gets its message, so that a receipt can resolve it; and its good end at once if the disk
+also says that WhatsApp had answered, or if a receipt was here before.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from gateway_worker.sessions.found_sends import CONTENT, FoundSend
+from gateway_worker.storage.db.changes import statements as sql
+from gateway_worker.storage.db.changes.steps import Step
+from gateway_worker.storage.db.documents import mapping_text, model_text, result_text
+
+Connection: TypeAlias = "asyncpg.Connection[Any]"
+
+NAME_MESSAGE = """
+    WITH named AS (
+        UPDATE commands SET outcome = outcome || $3::text::jsonb
+        WHERE id = $2::text AND session_id = $1::text AND state = 'uncertain'
+        RETURNING id
+    ), account AS (
+        SELECT coalesce(account ->> 'jid', '') AS jid FROM sessions WHERE id = $1::text
+    )
+    INSERT INTO messages
+        (session_id, message_id, chat, direction, sender, content, timestamp, command_id, uncertain)
+    SELECT $1::text, $4::text, $5::text, 'out', account.jid, $6::text::jsonb, $7::timestamptz,
+        named.id, true
+    FROM named, account
+    ON CONFLICT DO NOTHING
+"""
+"""$1 a session that is locked; $2 a command; $3 its message as an outcome has it; $4 the message;
+$5 its chat; $6 its content; $7 its time. Does nothing if the command has another end."""
+
+IS_CONFIRMED = """
+    SELECT EXISTS (
+        SELECT FROM receipts WHERE session_id = $1::text AND message_id = $2::text
+            AND chat = ANY($3::text[])
+    )
+"""
+"""$1 a session; $2 a message; $3 the ids of its chat."""
+
+
+async def write_found(connection: Connection, steps: Iterable[Step]) -> None:
+    """Write what is found of uncertain sends; a step that resolves nothing announces nothing.
+
+    Args:
+        connection: The transaction.
+        steps: What takes effect, in order.
+    """
+    for step in steps:
+        found = step.change.found
+        if found is None:
+            continue
+        await _name(connection, step.change.session_id, found)
+        is_over = found.sent is not None or await connection.fetchval(
+            IS_CONFIRMED, step.change.session_id, found.message_id, list(found.chats)
+        )
+        step.repeated = not (is_over and await _resolve(connection, step.change.session_id, found))
+
+
+async def _name(connection: Connection, session_id: str, found: FoundSend) -> None:
+    message = {"message": {"chat": found.chat, "message_id": found.message_id}}
+    timestamp: datetime = found.result.timestamp
+    await connection.execute(
+        NAME_MESSAGE,
+        session_id,
+        found.command_id,
+        mapping_text(message),
+        found.message_id,
+        found.chat,
+        model_text(CONTENT),
+        timestamp,
+    )
+
+
+async def _resolve(connection: Connection, session_id: str, found: FoundSend) -> bool:
+    await connection.execute(sql.SHOW_SENT, session_id, found.command_id)
+    outcome = result_text(found.result)
+    return await connection.fetchval(sql.RESOLVE, session_id, found.command_id, outcome) is not None
