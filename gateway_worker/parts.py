@@ -264,6 +264,7 @@ def _commands(
             clock=sessions.clock,
             url_seconds=settings.media.url_seconds,
         ),
+        pictures=arriving.pictures,
         observe=counts.command_settled,
     )
     return build_commands(

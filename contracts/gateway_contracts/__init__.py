@@ -45,6 +45,15 @@ from gateway_contracts.commands.bulk import (
     BulkStop,
 )
 from gateway_contracts.commands.call import CallReject, CallRejectData
+from gateway_contracts.commands.chat import (
+    ChatMarkRead,
+    ChatMarkReadData,
+    ChatSetTimer,
+    ChatSetTimerData,
+    ChatTyping,
+    ChatTypingData,
+    TypingState,
+)
 from gateway_contracts.commands.community import (
     CommunityGroupData,
     CommunityLink,
@@ -55,10 +64,31 @@ from gateway_contracts.commands.community import (
     SubGroupsListed,
 )
 from gateway_contracts.commands.contact import (
+    BlockedContact,
+    Blocklist,
     CheckedNumber,
+    ContactBlock,
+    ContactBlockData,
+    ContactBlocklist,
+    ContactBlocklistData,
     ContactCheck,
     ContactCheckData,
+    ContactDetails,
+    ContactInfo,
+    ContactInfoData,
+    ContactLink,
+    ContactLinkData,
+    ContactLinkInfo,
+    ContactLookup,
+    ContactLookupData,
+    ContactPicture,
+    ContactPictureData,
     ContactsChecked,
+    ContactsLookedUp,
+    ContactUnblock,
+    LookedUp,
+    PictureInfo,
+    PictureState,
 )
 from gateway_contracts.commands.done import Done
 from gateway_contracts.commands.group import (
@@ -112,6 +142,26 @@ from gateway_contracts.commands.message import (
     MessageSendData,
     OnUncertain,
     SentInfo,
+)
+from gateway_contracts.commands.presence import (
+    PresenceSet,
+    PresenceSetData,
+    PresenceSubscribe,
+    PresenceSubscribeData,
+    PresenceUnsubscribe,
+)
+from gateway_contracts.commands.profile import (
+    NoProfileData,
+    PrivacyGet,
+    PrivacyInfo,
+    PrivacySet,
+    PrivacySetData,
+    PrivacySetting,
+    PrivacyValue,
+    ProfileGet,
+    ProfileInfo,
+    ProfileSet,
+    ProfileSetData,
 )
 from gateway_contracts.commands.replay import ReplayInfo, SessionReplay, SessionReplayData
 from gateway_contracts.commands.schedule import (
@@ -228,6 +278,11 @@ from gateway_contracts.events.change import (
     PollVoteData,
 )
 from gateway_contracts.events.chat import ChatMerged, ChatMergedData
+from gateway_contracts.events.contact import (
+    ContactChange,
+    ContactUpdated,
+    ContactUpdatedData,
+)
 from gateway_contracts.events.group import (
     GroupAspect,
     GroupEventData,
@@ -267,6 +322,12 @@ from gateway_contracts.events.outcome import (
     Evidence,
     WarningCode,
 )
+from gateway_contracts.events.presence import (
+    PresenceChanged,
+    PresenceChangedData,
+    PresenceTyping,
+    PresenceTypingData,
+)
 from gateway_contracts.events.session import (
     SessionPairCode,
     SessionPairCodeData,
@@ -304,10 +365,16 @@ from gateway_contracts.pacing import (
     TypingPace,
     WarmUp,
 )
-from gateway_contracts.people import Account, Participant
+from gateway_contracts.people import Account, Participant, PresenceState
 from gateway_contracts.properties import AmqpProperties, properties_for
 from gateway_contracts.references import MessageReference, MessageTarget, Quoted, ReplyTarget
-from gateway_contracts.settings import Ignorable, Ignore, Proxy, SessionSettings
+from gateway_contracts.settings import (
+    Ignorable,
+    Ignore,
+    Presence,
+    Proxy,
+    SessionSettings,
+)
 from gateway_contracts.states import SessionState, StatusReason
 from gateway_contracts.topology import (
     RETRY_DELAYS,
@@ -334,6 +401,8 @@ __all__ = [
     "AutomaticPreview",
     "BackendTopology",
     "BindingSpec",
+    "BlockedContact",
+    "Blocklist",
     "BulkCancel",
     "BulkCheck",
     "BulkCounts",
@@ -370,10 +439,16 @@ __all__ = [
     "CallRejectData",
     "CardPreview",
     "ChangeData",
+    "ChatMarkRead",
+    "ChatMarkReadData",
     "ChatMerged",
     "ChatMergedData",
+    "ChatSetTimer",
+    "ChatSetTimerData",
     "ChatTimerChanged",
     "ChatTimerChangedData",
+    "ChatTyping",
+    "ChatTypingData",
     "CheckedNumber",
     "Command",
     "CommandEnvelope",
@@ -392,13 +467,32 @@ __all__ = [
     "CommunitySubGroups",
     "CommunitySubGroupsData",
     "CommunityUnlink",
+    "ContactBlock",
+    "ContactBlockData",
+    "ContactBlocklist",
+    "ContactBlocklistData",
     "ContactCard",
     "ContactCardToSend",
+    "ContactChange",
     "ContactCheck",
     "ContactCheckData",
     "ContactContent",
+    "ContactDetails",
+    "ContactInfo",
+    "ContactInfoData",
+    "ContactLink",
+    "ContactLinkData",
+    "ContactLinkInfo",
+    "ContactLookup",
+    "ContactLookupData",
+    "ContactPicture",
+    "ContactPictureData",
     "ContactToSend",
+    "ContactUnblock",
+    "ContactUpdated",
+    "ContactUpdatedData",
     "ContactsChecked",
+    "ContactsLookedUp",
     "Content",
     "ContentToSend",
     "DescriptionChange",
@@ -483,6 +577,7 @@ __all__ = [
     "LocationContent",
     "LocationToSend",
     "LockedChange",
+    "LookedUp",
     "Media",
     "MediaData",
     "MediaError",
@@ -524,6 +619,7 @@ __all__ = [
     "MessageUndecryptableData",
     "NameChange",
     "NoData",
+    "NoProfileData",
     "ObjectSource",
     "OnUncertain",
     "OrderContent",
@@ -534,6 +630,8 @@ __all__ = [
     "Participant",
     "ParticipantsChange",
     "PhotoChange",
+    "PictureInfo",
+    "PictureState",
     "PinContent",
     "PinToSend",
     "PollContent",
@@ -543,7 +641,28 @@ __all__ = [
     "PollVoteData",
     "PollVoteState",
     "PollVoteToSend",
+    "Presence",
+    "PresenceChanged",
+    "PresenceChangedData",
+    "PresenceSet",
+    "PresenceSetData",
+    "PresenceState",
+    "PresenceSubscribe",
+    "PresenceSubscribeData",
+    "PresenceTyping",
+    "PresenceTypingData",
+    "PresenceUnsubscribe",
+    "PrivacyGet",
+    "PrivacyInfo",
+    "PrivacySet",
+    "PrivacySetData",
+    "PrivacySetting",
+    "PrivacyValue",
     "ProductContent",
+    "ProfileGet",
+    "ProfileInfo",
+    "ProfileSet",
+    "ProfileSetData",
     "Proxy",
     "QrInfo",
     "QueueSpec",
@@ -606,6 +725,7 @@ __all__ = [
     "TimerContent",
     "Topology",
     "TypingPace",
+    "TypingState",
     "UndecryptableReason",
     "UnsupportedContent",
     "UploadSource",

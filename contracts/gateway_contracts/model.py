@@ -45,6 +45,7 @@ _QUEUE = (
 )
 OBJECT_KEY_PATTERN = r"^(media|uploads|shared)(/[^/.\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*)+$"
 URL_PATTERN = r"^https?://[\x21-\x7e]+$"
+CONTACT_LINK_PATTERN = r"^https://wa\.me/(qr|message)/[A-Za-z0-9_-]{1,128}$"
 MEDIA_TYPE_PATTERN = r"^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(; ?[a-z]+=[a-z0-9.+-]+)*$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 PROXY_PATTERN = r"^http://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}/?$"
@@ -76,6 +77,8 @@ SENTENCES = {
     "of which begins with a dot or is empty; no backslashes, no control characters",
     URL_PATTERN: "must begin with https:// (or http://, where the gateway is set up for it) and be "
     "printable ASCII without spaces",
+    CONTACT_LINK_PATTERN: "must be a link to somebody: https://wa.me/qr/ or https://wa.me/message/ "
+    "and a code of letters, digits, hyphens or underscores",
     MEDIA_TYPE_PATTERN: "must be a media type in lower case, such as image/jpeg",
     SHA256_PATTERN: "must be a SHA-256 in lower-case hexadecimal: 64 digits",
     PROXY_PATTERN: "must be the address of an HTTP proxy with its port, such as "

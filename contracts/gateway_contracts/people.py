@@ -1,5 +1,6 @@
 """Who is on WhatsApp: the account of a session, and those whom it talks with."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
@@ -27,3 +28,10 @@ class Participant(WireModel):
     verified_name: Annotated[str, PERSONAL] | None = Field(
         None, description="A business's name as WhatsApp has certified it."
     )
+
+
+class PresenceState(StrEnum):
+    """Whether somebody is there."""
+
+    AVAILABLE = "available"
+    UNAVAILABLE = "unavailable"

@@ -12,8 +12,9 @@ from typing import Annotated, Self
 from pydantic import FailFast, Field
 
 from gateway_contracts.marks import PERSONAL
-from gateway_contracts.model import PRINTABLE_PATTERN, PROXY_PATTERN, Recipient, WireModel
+from gateway_contracts.model import PRINTABLE_PATTERN, PROXY_PATTERN, PersonId, Recipient, WireModel
 from gateway_contracts.pacing import Pacing
+from gateway_contracts.people import PresenceState
 
 
 class Ignorable(StrEnum):
@@ -60,6 +61,19 @@ class Proxy(WireModel):
     ) = Field(None, repr=False, description="Never told again.")
 
 
+MOST_SUBSCRIBED = 200
+"""People whose presence is told to one session."""
+
+
+class Presence(WireModel):
+    """Whether the account is shown as there, and whose presence is told."""
+
+    state: PresenceState | None = Field(None, description="Absent, nothing is said of it.")
+    contacts: Annotated[tuple[PersonId, ...], FailFast(), Field(max_length=MOST_SUBSCRIBED)] = (
+        Field((), description="As `presence.subscribe` adds to them.")
+    )
+
+
 class SessionSettings(WireModel):
     """What a session is set to; what is absent is the gateway's own."""
 
@@ -70,6 +84,9 @@ class SessionSettings(WireModel):
     pacing: Pacing | None = Field(None, description="How fast it sends.")
     proxy: Proxy | None = Field(
         None, description="How it reaches WhatsApp; another one makes it connect anew."
+    )
+    presence: Presence | None = Field(
+        None, description="What `presence.set` and `presence.subscribe` have left."
     )
 
     def changed(self, given: "SessionSettings") -> Self:

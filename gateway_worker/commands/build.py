@@ -22,6 +22,7 @@ from gateway_worker.commands.ports import InboxStore, Postponer
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.stranded_execution import StrandedExecutor
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS
+from gateway_worker.media.arriving.pictures import Pictures
 from gateway_worker.media.arriving.service import ArrivingMedia
 from gateway_worker.media.build import OutgoingFiles
 from gateway_worker.runtime.clock import Clock
@@ -56,6 +57,7 @@ class CommandPorts:
         files: Brings files to send to their sessions; without it none can be sent here.
         pacer: Holds messages back; without it they are sent as fast as it goes.
         bulk_files: Has files of rows, and gets those of results; without it there are none.
+        pictures: Brings pictures of people into the bucket; without it none comes there.
         observe: Called with each command that has come to its end.
     """
 
@@ -71,6 +73,7 @@ class CommandPorts:
     files: OutgoingFiles | None = None
     pacer: Pacer | None = None
     bulk_files: BulkFiles | None = None
+    pictures: Pictures | None = None
     observe: Observer = lambda _type, _outcome, _times: None
 
 
@@ -156,6 +159,7 @@ def build_commands(
             features=features,
             is_closed=deferred.is_closed,
         ),
+        pictures=ports.pictures,
         features=features,
         pacer=ports.pacer,
     )

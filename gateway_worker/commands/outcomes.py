@@ -49,6 +49,8 @@ class Outcomes:
             session=effect.values,
             message=effect.message,
             bulk=effect.bulk,
+            media=effect.media,
+            timer=effect.timer,
             delete=effect.delete,
             transfer=effect.transfer,
         )

@@ -13,6 +13,8 @@ holds among lanes is this:
   for overtake all of these but the one that runs;
 - a look-up (`LOOKUPS`) overtakes all but an earlier life cycle command that runs or can run;
 - a query (`QUERIES`) does the same, and asks WhatsApp, so that look-ups do not wait for it;
+- a gesture (`GESTURES`) does the same, and is worth little when it comes late, so that it waits for
+  neither of them;
 - replays, and messages among workers that concern no command, go beside all of this.
 
 An item that waits for something steps aside (`Turn.aside`): it keeps its place, and what may
@@ -41,6 +43,8 @@ class Lane(StrEnum):
     LIFECYCLE = "lifecycle"
     LOOKUPS = "lookups"
     QUERIES = "queries"
+    GESTURES = "gestures"
+    """What is shown of the account: that it has read, that it writes."""
     REPLAYS = "replays"
     PEERS = "peers"
     """Messages among workers that concern no command."""
@@ -172,7 +176,7 @@ class _Session(Generic[Item]):
                 return True
             case Lane.PEERS:
                 return not begun
-            case Lane.LOOKUPS | Lane.QUERIES:
+            case Lane.LOOKUPS | Lane.QUERIES | Lane.GESTURES:
                 return _let_pass(begun) and not self._lifecycle_is_due(before=ticket.number)
             case Lane.LIFECYCLE:
                 return _let_pass(begun) and not self.is_running(*_SENDING)

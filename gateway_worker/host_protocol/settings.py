@@ -19,7 +19,11 @@ class HostSettings(Wire, frozen=True, kw_only=True):
     Attributes:
         ignored: The contract's names of conversations of which nothing but receipts is told.
         ignored_chats: Single ones, by their JIDs.
+        presence: How the account is shown, as the contract calls it; empty: as it is.
+        presence_of: Whose presence is told: phone numbers and JIDs.
     """
 
     ignored: tuple[str, ...] = (STATUS,)
     ignored_chats: tuple[str, ...] = ()
+    presence: str = ""
+    presence_of: tuple[str, ...] = ()

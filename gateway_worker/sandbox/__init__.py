@@ -69,6 +69,8 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     POST /phones/N/calls {to, video, group?}            201 CALL
     GET  /phones/N/calls/ID                             200 CALL
     DELETE /phones/N/calls/ID?reason=timeout            204
+    PUT  /phones/N/presence {available}                 204
+    PUT  /phones/N/profile {about, picture?, hides_picture, verified_name, greeting}   204
     GET  /phones/N/groups                               200 {groups: [GROUP]}
     POST /phones/N/groups {subject, members, ephemeral_seconds}   201 GROUP
     GET  /phones/N/groups/G                             200 GROUP

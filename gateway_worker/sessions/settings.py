@@ -12,10 +12,14 @@ from gateway_worker.sessions.ports import SessionRow
 
 def host_settings(settings: SessionSettings) -> HostSettings:
     """Return what a session's host must know of its settings."""
-    ignore = settings.ignore or Ignore()
+    ignore, presence = settings.ignore or Ignore(), settings.presence
     return HostSettings(
         ignored=tuple(category.value for category in ignore.categories),
         ignored_chats=tuple(map(chat_of, ignore.chats)),
+        presence="" if presence is None or presence.state is None else presence.state.value,
+        presence_of=()
+        if presence is None
+        else tuple(one.removeprefix("+") for one in presence.contacts),
     )
 
 

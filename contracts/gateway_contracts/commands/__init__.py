@@ -10,11 +10,14 @@ from pydantic import Field
 
 from gateway_contracts.commands.bulk import BulkCommand, BulkResult
 from gateway_contracts.commands.call import CallCommand
+from gateway_contracts.commands.chat import ChatCommand, ChatResult
 from gateway_contracts.commands.community import CommunityCommand, CommunityResult
 from gateway_contracts.commands.contact import ContactCommand, ContactResult
 from gateway_contracts.commands.group import GroupCommand, GroupResult
 from gateway_contracts.commands.media import MediaCommand, MediaResult
 from gateway_contracts.commands.message import MessageCommand, MessageResult
+from gateway_contracts.commands.presence import PresenceCommand, PresenceResult
+from gateway_contracts.commands.profile import ProfileCommand, ProfileResult
 from gateway_contracts.commands.replay import ReplayCommand, ReplayResult
 from gateway_contracts.commands.schedule import ScheduleCommand, ScheduleResult
 from gateway_contracts.commands.session import (
@@ -34,7 +37,10 @@ Command = Annotated[
     | MessageCommand
     | ScheduleCommand
     | BulkCommand
+    | ChatCommand
+    | PresenceCommand
     | ContactCommand
+    | ProfileCommand
     | GroupCommand
     | CommunityCommand
     | MediaCommand
@@ -50,7 +56,10 @@ Result = Annotated[
     | ScheduleResult
     | BulkResult
     | ReplayResult
+    | ChatResult
+    | PresenceResult
     | ContactResult
+    | ProfileResult
     | GroupResult
     | CommunityResult
     | MediaResult

@@ -12,10 +12,12 @@ from gateway_contracts.events.bulk import BulkEvent
 from gateway_contracts.events.call import CallEvent
 from gateway_contracts.events.change import ChangeEvent
 from gateway_contracts.events.chat import ChatEvent
+from gateway_contracts.events.contact import ContactEvent
 from gateway_contracts.events.group import GroupEvent
 from gateway_contracts.events.media import MediaEvent
 from gateway_contracts.events.message import MessageEvent, UndecryptableReason
 from gateway_contracts.events.outcome import CommandOutcome
+from gateway_contracts.events.presence import PresenceEvent
 from gateway_contracts.events.session import LifecycleEvent
 from gateway_contracts.events.worker import WorkerEvent
 from gateway_contracts.people import Participant
@@ -31,7 +33,7 @@ __all__ = [
     "UndecryptableReason",
 ]
 
-Notice = CallEvent | GroupEvent
+Notice = CallEvent | GroupEvent | PresenceEvent | ContactEvent
 """Every event of something that has happened on WhatsApp and is no message in a chat.
 
 A notice that comes twice has the same `id`.

@@ -2,20 +2,23 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
 from gateway_contracts import Result
 from gateway_worker.commands.deferrals import Bulks, Deferrals
 from gateway_worker.commands.features import Feature
+from gateway_worker.commands.number_checks import NumberChecks
 from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.scheduler import Lane, Order
+from gateway_worker.media.arriving.pictures import Pictures
+from gateway_worker.media.arriving.records import MediaRow
 from gateway_worker.media.arriving.service import ArrivingMedia
 from gateway_worker.media.build import OutgoingFiles
-from gateway_worker.sessions.changes import MessageRow, SessionValues, Transfer
+from gateway_worker.sessions.changes import MessageRow, SessionValues, TimerRow, Transfer
 from gateway_worker.sessions.deferred import Bulk
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import MessageStore
@@ -33,6 +36,8 @@ class Context:
     files: OutgoingFiles | None = None
     deferred: Deferrals | None = None
     bulks: Bulks | None = None
+    pictures: Pictures | None = None
+    checks: NumberChecks = field(default_factory=NumberChecks)
     features: frozenset[Feature] = frozenset()
     pacer: Pacer | None = None
     interrupted: bool = False
@@ -56,6 +61,8 @@ class Effect:
         session: The session whose epoch guards the commit.
         message: A message that was sent.
         bulk: A bulk that begins.
+        media: A file that was put into the bucket.
+        timer: What a chat is set to.
         delete: The session's rows are to go.
         transfer: The session goes to another worker.
         values: New values of the session's row.
@@ -67,6 +74,8 @@ class Effect:
     session: Session
     message: MessageRow | None = None
     bulk: Bulk | None = None
+    media: MediaRow | None = None
+    timer: TimerRow | None = None
     delete: bool = False
     transfer: Transfer | None = None
     values: SessionValues | None = None

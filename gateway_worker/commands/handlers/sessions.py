@@ -89,6 +89,7 @@ async def delete(context: Context, command: SessionDelete) -> Effect:
             context.deferred.reopen(session)
         raise
     context.manager.departures.forget(session)
+    context.checks.forget(session.session_id)
     return Effect(result=Done(), session=session, delete=True)
 
 

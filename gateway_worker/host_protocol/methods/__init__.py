@@ -5,17 +5,39 @@ is one class there; a family more is one more in `Call` and `Result`.
 """
 
 from gateway_worker.host_protocol.methods.calls import RejectCall
+from gateway_worker.host_protocol.methods.chats import ChatAnswer, ChatCall
 from gateway_worker.host_protocol.methods.contacts import ContactAnswer, ContactCall
 from gateway_worker.host_protocol.methods.groups import GroupAnswer, GroupCall
 from gateway_worker.host_protocol.methods.media import MediaAnswer, MediaCall
 from gateway_worker.host_protocol.methods.messages import MessageAnswer, MessageCall
 from gateway_worker.host_protocol.methods.method import Done
+from gateway_worker.host_protocol.methods.presence import PresenceCall
+from gateway_worker.host_protocol.methods.profile import ProfileAnswer, ProfileCall
 from gateway_worker.host_protocol.methods.session import SessionAnswer, SessionCall
 
 __all__ = ["Call", "Result"]
 
-Call = MessageCall | ContactCall | GroupCall | MediaCall | SessionCall | RejectCall
+Call = (
+    MessageCall
+    | ChatCall
+    | PresenceCall
+    | ContactCall
+    | ProfileCall
+    | GroupCall
+    | MediaCall
+    | SessionCall
+    | RejectCall
+)
 """Every method."""
 
-Result = Done | MessageAnswer | ContactAnswer | GroupAnswer | MediaAnswer | SessionAnswer
+Result = (
+    Done
+    | MessageAnswer
+    | ChatAnswer
+    | ContactAnswer
+    | ProfileAnswer
+    | GroupAnswer
+    | MediaAnswer
+    | SessionAnswer
+)
 """What they are answered with."""

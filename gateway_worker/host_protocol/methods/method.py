@@ -28,6 +28,8 @@ class HostLane(Enum):
     """All ordered calls before it."""
     QUERY = auto()
     """Other queries only."""
+    GESTURE = auto()
+    """Other gestures only: what is shown of the account must not wait for questions."""
     TRANSFER = auto()
     """Other transfers only: the library holds all of a file in memory."""
     NONE = auto()

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from gateway_worker.media.arriving.download import Downloader, EncryptedFiles
 from gateway_worker.media.arriving.intake import MediaIntake
 from gateway_worker.media.arriving.links import Links
+from gateway_worker.media.arriving.pictures import PictureHost, Pictures
 from gateway_worker.media.arriving.ports import MediaObserver, MediaTable, ObjectStore, Seal
 from gateway_worker.media.arriving.retention import MediaRetention
 from gateway_worker.media.arriving.sealed import SealedReferences
@@ -16,11 +18,16 @@ from gateway_worker.runtime.clock import Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arriving:
-    """What enters files, fetches them, and deletes them when they are old."""
+    """What enters files, fetches them, deletes them when they are old; and pictures of people."""
 
     intake: MediaIntake
     service: ArrivingMedia
     retention: MediaRetention
+    pictures: Pictures
+
+
+class Files(EncryptedFiles, PictureHost, Protocol):
+    """Where files and pictures come from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +44,7 @@ class ArrivingPorts:
 
     table: MediaTable
     objects: ObjectStore
-    files: EncryptedFiles
+    files: Files
     seal: Seal | None
     observer: MediaObserver
 
@@ -63,17 +70,15 @@ def build_arriving(
     """
     references = SealedReferences(seal=ports.seal)
     cdn_url = settings.cdn_url and f"{settings.cdn_url.rstrip('/')}/{prefix}"
+    links = Links(
+        objects=ports.objects, valid_seconds=settings.url_seconds, cdn_url=cdn_url, clock=clock
+    )
     service = ArrivingMedia(
         source=source,
         table=ports.table,
         objects=ports.objects,
         downloader=Downloader(files=ports.files, objects=ports.objects, references=references),
-        links=Links(
-            objects=ports.objects,
-            valid_seconds=settings.url_seconds,
-            cdn_url=cdn_url,
-            clock=clock,
-        ),
+        links=links,
         observer=ports.observer,
         download=settings.download,
         pace=Pace(parallel=settings.parallel, patience_seconds=patience_seconds),
@@ -89,4 +94,9 @@ def build_arriving(
         objects=ports.objects,
         keep_seconds=timedelta(days=settings.retention_days).total_seconds(),
     )
-    return Arriving(intake=intake, service=service, retention=retention)
+    return Arriving(
+        intake=intake,
+        service=service,
+        retention=retention,
+        pictures=Pictures(host=ports.files, objects=ports.objects, links=links),
+    )

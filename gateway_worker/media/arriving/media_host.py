@@ -31,6 +31,8 @@ from gateway_worker.runtime.retry import Backoff
 HOST: Final = "mmg.whatsapp.net"
 PIECE_BYTES: Final = 64 * 1024
 """No piece is larger: what several pieces take of memory adds up over all that is fetched."""
+PICTURE_BYTES: Final = 4 * 1024 * 1024
+"""No picture of a person or a group is larger."""
 MOST_BYTES: Final = 2 * 1024**3 + PIECE_BYTES
 """What WhatsApp takes at most; the bound of a file whose length the message does not say."""
 _ORIGIN: Final = "https://web.whatsapp.com"
@@ -39,6 +41,7 @@ _GONE: Final = frozenset({403, 404, 410})
 _TOO_MANY: Final = 429
 _WHOLE: Final = 200
 _OK: Final = frozenset({200, 206})
+_PICTURE_HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.whatsapp\.net")
 _CONNECT_SECONDS: Final = 15.0
 _SILENCE_SECONDS: Final = 30.0
 _CUTS: Final = 3
@@ -119,6 +122,29 @@ class MediaHost:
                     raise UpstreamTimeoutError(_described(error)) from error
                 await asyncio.sleep(backoff.next_seconds())
 
+    async def picture(self, session_id: str, url: str) -> bytes:
+        """Return the picture at a URL of WhatsApp's, through the session's proxy.
+
+        Raises:
+            MediaUnavailableError: There is none any more.
+            MediaRefusedError: It is too large, or elsewhere.
+            UpstreamTimeoutError: It cannot be had now.
+        """
+        place = _picture_url(url)
+        data = bytearray()
+        try:
+            async with self._client.get(
+                place, headers=_headers(0), proxy=self._proxy_of(session_id), allow_redirects=False
+            ) as response:
+                _check(response)
+                async for piece in response.content.iter_chunked(PIECE_BYTES):
+                    data += piece
+                    if len(data) > PICTURE_BYTES:
+                        raise MediaRefusedError("the picture is larger than any is")
+        except _CUT as error:
+            raise UpstreamTimeoutError(_described(error)) from error
+        return bytes(data)
+
     async def _part(self, session_id: str, url: URL, offset: int) -> AsyncGenerator[bytes, None]:
         """Return what there is from a place on."""
         async with self._client.get(
@@ -144,6 +170,16 @@ def _url(reference: MediaReference) -> URL:
     url = URL(f"https://{HOST}{path}{'&' if '?' in path else '?'}{query}", encoded=True)
     if url.host != HOST or url.scheme != "https" or url.fragment:
         raise MediaRefusedError("the message does not say where its file is")
+    return url
+
+
+def _picture_url(text: str) -> URL:
+    try:
+        url = URL(text, encoded=True)
+    except ValueError:
+        raise MediaRefusedError("WhatsApp does not say where the picture is") from None
+    if url.scheme != "https" or url.explicit_port or not _PICTURE_HOST.fullmatch(url.host or ""):
+        raise MediaRefusedError("the picture is not where WhatsApp's are")
     return url
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic.types import AwareDatetime
 
+from gateway_worker.sandbox.control.abilities.profiles import PresenceState, ProfileBody
 from gateway_worker.sandbox.control.abilities.reachout import TimelockBody
 from gateway_worker.sandbox.control.abilities.typing_state import TypingState
 from gateway_worker.sandbox.control.caller import Caller
@@ -351,6 +352,15 @@ class Methods(Caller):
     async def unlink(self, number: str, device: int) -> None:
         """Remove a companion."""
         await self._call("DELETE", f"/phones/{number}/companions/{device}", None)
+
+    async def set_profile(self, number: str, profile: ProfileBody) -> None:
+        """Change what an account shows of itself; others are told of another picture."""
+        await self._call("PUT", f"/phones/{number}/profile", None, body=profile)
+
+    async def show_presence(self, number: str, *, available: bool) -> None:
+        """Tell those who want to know that the phone is in use, or no longer."""
+        body = PresenceState(available=available)
+        await self._call("PUT", f"/phones/{number}/presence", None, body=body)
 
     async def set_timelock(
         self, number: str, until: AwareDatetime, *, kind: str = "WEB_COMPANION_ONLY"

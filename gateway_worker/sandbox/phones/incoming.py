@@ -23,7 +23,7 @@ from gateway_worker.sandbox.phones.group_keys import without_key
 from gateway_worker.sandbox.phones.media.attachment import attachment_of
 from gateway_worker.sandbox.phones.outgoing import peer_of
 from gateway_worker.sandbox.phones.stanzas import receipt, retry_receipt, writer_of
-from gateway_worker.sandbox.phones.values import ChatMessage, ReceiptKind, SeenReceipt
+from gateway_worker.sandbox.phones.values import ChatMessage, ReceiptKind, SeenPresence, SeenReceipt
 from gateway_worker.sandbox.signal.errors import DuplicateMessageError, SignalError
 from gateway_worker.sandbox.signal.padding import unpad
 from gateway_worker.sandbox.signal.sessions import Ciphertext, CiphertextKind
@@ -57,7 +57,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class Incoming:
     """Handles what is delivered to one phone.
 
-    `on_message` and `on_receipt` are called in order and must return at once.
+    `on_message`, `on_receipt` and `on_presence` are called in order and must return at once.
 
     Attributes:
         reused_keys: messages that came under a message key already used for another one.
@@ -73,6 +73,7 @@ class Incoming:
         outgoing: Outgoing,
         on_message: Callable[[ChatMessage], None],
         on_receipt: Callable[[SeenReceipt], None],
+        on_presence: Callable[[SeenPresence], None],
     ) -> None:
         self._service = service
         self._account = account
@@ -81,6 +82,7 @@ class Incoming:
         self._outgoing = outgoing
         self._on_message = on_message
         self._on_receipt = on_receipt
+        self._on_presence = on_presence
         self._retries: Counter[str] = Counter()
         self._read: OrderedDict[tuple[Jid, str], None] = OrderedDict()
         self.reused_keys = 0
@@ -106,6 +108,15 @@ class Incoming:
             self._message(node, acknowledged=acknowledged)
         elif node.tag == "receipt":
             self._receipt(node)
+        elif node.tag in {"chatstate", "presence"}:
+            self._presence(node)
+
+    def _presence(self, node: Node) -> None:
+        state = node.get("type", "available")
+        if node.tag == "chatstate" and node.children:
+            shown = node.children[0]
+            state = "recording" if shown.get("media") == "audio" else shown.tag
+        self._on_presence(SeenPresence(sender=node.require_jid("from"), state=state))
 
     def _message(self, node: Node, *, acknowledged: bool) -> None:
         writer = writer_of(node)

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway_worker.sandbox.phones import content, polls
+from gateway_worker.sandbox.phones.app_state import key_share
 from gateway_worker.sandbox.phones.arrivals import Arrivals
 from gateway_worker.sandbox.phones.errors import NoMediaError, UnknownDeviceError
 from gateway_worker.sandbox.phones.groups import GroupChats
@@ -26,10 +27,12 @@ from gateway_worker.sandbox.phones.records import PATIENCE_SECONDS, HandlingErro
 from gateway_worker.sandbox.phones.script_runner import ScriptRunner
 from gateway_worker.sandbox.phones.values import ChatMessage, Companion, ReceiptKind
 from gateway_worker.sandbox.phones.writing import Writer
+from gateway_worker.sandbox.service.profiles import change_identity, set_picture
 from gateway_worker.sandbox.service.reachout import give_token
 from gateway_worker.sandbox.signal.sender_keys import SenderKeyBook
 from gateway_worker.sandbox.signal.sessions import SessionBook
 from gateway_worker.sandbox.wire.jid import Jid
+from gateway_worker.sandbox.wire.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -40,8 +43,9 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.service.accounts import Account
     from gateway_worker.sandbox.service.calls import Call
     from gateway_worker.sandbox.service.pairing import PairCodeFinish, PairCodeHello
+    from gateway_worker.sandbox.service.profile import Profile
     from gateway_worker.sandbox.service.service import Service
-    from gateway_worker.sandbox.wire.node import Node
+    from gateway_worker.sandbox.wire.node import Attrs
 
 PUBLISHED_KEYS: Final = 100
 REFILL_BELOW: Final = 25
@@ -93,6 +97,7 @@ class Phone(PhoneRecords):
             outgoing=outgoing,
             on_message=self._received,
             on_receipt=self.receipts.append,
+            on_presence=self.presences.append,
         )
         self._arrivals = Arrivals(
             incoming=self._incoming,
@@ -476,6 +481,47 @@ class Phone(PhoneRecords):
     def unblock(self, contact: str | Jid) -> None:
         """Undo `block`; raises as it does."""
         self._account.blocked.discard(self.find(contact).lid)
+
+    # --- itself
+
+    @property
+    def profile(self) -> Profile:
+        """What the account shows of itself; all but the picture is changed there."""
+        return self._account.profile
+
+    def set_picture(self, picture: bytes | None) -> str:
+        """Change the account's picture (a JPEG), or take it away; returns the new one's id."""
+        return set_picture(self._service.accounts, self._account, picture)
+
+    def change_identity(self) -> None:
+        """Let those who talk with the account hear that its keys have changed."""
+        change_identity(self._service.accounts, self._account)
+
+    async def share_keys(self) -> None:
+        """Give the companions the key of what the account's devices share, as after linking.
+
+        Before that they cannot change the account's name.
+        """
+        await self.send_content(self.jid, key_share())
+
+    async def show_presence(self, *, available: bool) -> None:
+        """Tell those who want to know that the phone is in use, or no longer."""
+        kind = "available" if available else "unavailable"
+        await self.submit(Node("presence", {"type": kind}))
+
+    async def show_typing(self, to: str | Jid, state: str = "composing") -> None:
+        """Show somebody who is online that the phone writes, records, or has stopped.
+
+        Args:
+            to: the other one.
+            state: `composing`, `recording` or `paused`.
+
+        Raises:
+            UnknownRecipientError: nobody has this address.
+        """
+        attrs: Attrs = {"media": "audio"} if state == "recording" else {}
+        tag = "paused" if state == "paused" else "composing"
+        await self.submit(Node("chatstate", {"to": self.chat(to)}, (Node(tag, attrs),)))
 
     # --- scripts
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway_worker.sandbox.phones.errors import UnknownMessageError
 from gateway_worker.sandbox.phones.event_log import EventLog
-from gateway_worker.sandbox.phones.values import ChatMessage, ReceiptKind, SeenReceipt
+from gateway_worker.sandbox.phones.values import ChatMessage, ReceiptKind, SeenPresence, SeenReceipt
 
 PATIENCE_SECONDS: Final = 10.0
 
@@ -27,6 +27,7 @@ class PhoneRecords:
         inbox: messages from others, in order.
         own_messages: what this account wrote, here and on its companions.
         receipts: confirmations of what this account wrote.
+        presences: what others have shown of themselves: that they are there, that they write.
         handling_errors: stanzas and scripts that failed.
     """
 
@@ -40,6 +41,7 @@ class PhoneRecords:
         self.receipts: EventLog[SeenReceipt] = EventLog(
             what="receipt", ids_of=lambda seen: dict.fromkeys(seen.message_ids)
         )
+        self.presences: EventLog[SeenPresence] = EventLog(what="presence")
         self.handling_errors: EventLog[HandlingError] = EventLog(what="error", on_read=self.look)
 
     def look(self) -> None:

@@ -84,6 +84,19 @@ class ChatMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeenPresence:
+    """What somebody shows: that they are there, or what they do in the chat.
+
+    Attributes:
+        sender: who.
+        state: `available`, `unavailable`, `composing`, `recording` or `paused`.
+    """
+
+    sender: Jid
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeenReceipt:
     """A receipt for messages of this account.
 

@@ -134,6 +134,7 @@ class DeviceSession:
         self.record.mailbox.close(self)
         if self.record.link is self:
             self.record.link = None
+            self.service.accounts.forget_subscriptions(self.jid)
 
     def _relay(self, node: Node) -> None:
         try:

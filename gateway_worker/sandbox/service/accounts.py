@@ -10,6 +10,7 @@ from gateway_worker.sandbox.service.devices import PHONE, DeviceRecord
 from gateway_worker.sandbox.service.errors import AccountExistsError, UnknownAccountError
 from gateway_worker.sandbox.service.mailbox import Mailbox
 from gateway_worker.sandbox.service.numbers import derived_lid, other_spellings
+from gateway_worker.sandbox.service.profile import Profile
 from gateway_worker.sandbox.wire.jid import LID_SERVER, PN_SERVER, Jid, lid, pn
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Account:
         status_audience: who alone may see its status messages; None is all its contacts.
         watchers: LID addresses of devices that may hold its device list in a cache.
         subscribers: LID addresses of devices that want to know whether it is online.
+        profile: what it shows of itself.
+        app_state: sealed patches that its devices have made, by the name of what they change.
         last_device: the device number given last; numbers are used again only after 255.
     """
 
@@ -60,6 +63,8 @@ class Account:
     status_audience: tuple[Jid, ...] | None = None
     watchers: set[Jid] = field(default_factory=set)
     subscribers: set[Jid] = field(default_factory=set)
+    profile: Profile = field(default_factory=Profile)
+    app_state: dict[str, list[bytes]] = field(default_factory=dict)
     last_device: int = PHONE
 
     @property
@@ -185,6 +190,11 @@ class Accounts:
         if account is None:
             raise UnknownAccountError("nobody has this address")
         return account
+
+    def forget_subscriptions(self, device: Jid) -> None:
+        """Tell a device nobody's presence any more: its connection has ended."""
+        for account in self:
+            account.subscribers.discard(device)
 
     def find_device(self, address: Jid) -> DeviceRecord | None:
         """The device at an address; device 0 is the phone."""

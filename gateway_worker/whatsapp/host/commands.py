@@ -6,10 +6,11 @@ reconnects and sends the same message again under the same id, and so learns wha
 when the worker gives up on such a call while it runs, its connection is cut. A message that has not
 been handed over by then never is. Queries run beside them, and one that the worker gives up is left
 to the library's own time limit: cutting the connection would cost the others more. The next queries
-do not wait for that. Transfers run beside both, one at a time also when one was given up: the
-library holds the whole file in memory several times over, and has no time limit for one. So that a
-media server that does not answer does not occupy the lane for ever, its connections are cut some
-time after that. Which of these a call is, its method says.
+do not wait for that. Gestures have a lane like that of queries, and so wait for none. Transfers run
+beside them all, one at a time also when one was given up: the library holds the whole file in
+memory several times over, and has no time limit for one. So that a media server that does not
+answer does not occupy the lane for ever, its connections are cut some time after that. Which of
+these a call is, its method says.
 """
 
 import threading
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from gateway_worker.host_protocol.envelope import FromHost, Request, Response
+from gateway_worker.host_protocol.envelope import FromHost, Notice, Request, Response
 from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.methods import Result
 from gateway_worker.host_protocol.methods.method import Effect, HostLane, WhenLate
@@ -26,7 +27,9 @@ from gateway_worker.host_protocol.signals import PairCode, PairingEnd, PairingFa
 from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.host.lanes import LaneThread
 from gateway_worker.whatsapp.host.methods import RUNS, Tools
+from gateway_worker.whatsapp.host.methods.presence import restore as restore_presence
 from gateway_worker.whatsapp.host.native import Library
+from gateway_worker.whatsapp.host.presence_keeper import PresenceKeeper
 from gateway_worker.whatsapp.host.sending import GIVEN_UP, Sender, SendFailedError
 
 PAIR_CODE_SECONDS: Final = 160.0
@@ -52,6 +55,8 @@ _UNANSWERED: Final = Failure(
 )
 PAIRING: Final = -1
 """The request for a pairing code, which no worker has numbered."""
+RESTORING: Final = -2
+"""Telling WhatsApp anew of presence, likewise."""
 
 
 class Commands:
@@ -84,7 +89,9 @@ class Commands:
         self._unlinked = unlinked
         self._cut = cut
         self._transferred = transferred
-        self._tools = Tools(library=library, sender=sender, configure=configure)
+        presence = PresenceKeeper(failed=self._on_presence_lost)
+        self._configure = configure
+        self._tools = Tools(library=library, sender=sender, configure=self._obey, presence=presence)
         self._cut_when_late: set[int] = set()
         self._once: set[int] = set()
         self._is_closed = False
@@ -93,6 +100,7 @@ class Commands:
         self._up_again.set()
         self._ordered = LaneThread(name="commands", before=self._await_connection)
         self._queries = LaneThread(name="queries")
+        self._gestures = LaneThread(name="gestures")
         self._transfers = LaneThread(name="transfers")
         self._abandoned: set[int] = set()
 
@@ -116,9 +124,10 @@ class Commands:
 
     def cancel(self, request: int) -> None:
         """Answer a request that has not begun, and never begin it; one that runs is late."""
-        if self._queries.take(request) or self._transfers.take(request):
+        beside = (self._queries, self._gestures)
+        if self._transfers.take(request) or any(lane.take(request) for lane in beside):
             self._refuse(request, _NO_TURN if request in self._once else LATE)
-        elif self._queries.abandon(request):
+        elif any(lane.abandon(request) for lane in beside):
             self._refuse(request, _UNANSWERED if request in self._once else LATE)
         elif self._transfers.running == request:
             self._abandon_transfer(request)
@@ -139,7 +148,7 @@ class Commands:
     @property
     def is_idle(self) -> bool:
         """Whether no request runs or waits that a connection to WhatsApp would end."""
-        return self._ordered.is_idle and self._queries.is_idle
+        return all(lane.is_idle for lane in (self._ordered, self._queries, self._gestures))
 
     @property
     def is_at_rest(self) -> bool:
@@ -176,22 +185,44 @@ class Commands:
         self._ordered.wait_idle(seconds)
 
     def connected(self) -> None:
-        """Note that the library has connected."""
+        """Note that the library has connected; WhatsApp has forgotten whose presence it tells."""
         self._is_up = True
         self._up_again.set()
+        self._tools.presence.connected()
+        self._restore_presence()
 
     def disconnected(self) -> None:
         """Note that the library has lost its connection."""
         self._is_up = False
 
+    def _obey(self, settings: HostSettings) -> None:
+        self._configure(settings)
+        self.want_presence(settings)
+        if self._is_up:
+            self._restore_presence()
+
+    def want_presence(self, settings: HostSettings) -> None:
+        """Keep to the presence that is set; it is told as soon as there is a connection."""
+        self._tools.presence.want(settings.presence, settings.presence_of)
+
+    def _restore_presence(self) -> None:
+        if self._tools.presence.is_wanted and not self._is_closed:
+            self._gestures.put(RESTORING, lambda: restore_presence(self._tools))
+
+    def _on_presence_lost(self) -> None:
+        with suppress(OSError):  # the worker is gone
+            self._send(Notice(event="presence_not_restored"))
+
     @property
     def _lanes(self) -> tuple[LaneThread, ...]:
-        return (self._queries, self._transfers, self._ordered)
+        return (self._queries, self._gestures, self._transfers, self._ordered)
 
     def _lane(self, request: Request) -> LaneThread:
         match request.call.lane:
             case HostLane.QUERY:
                 return self._queries
+            case HostLane.GESTURE:
+                return self._gestures
             case HostLane.TRANSFER:
                 return self._transfers
             case _:
@@ -261,5 +292,5 @@ class Commands:
     def _refuse(self, request: int, failure: Failure) -> None:
         self._cut_when_late.discard(request)
         self._once.discard(request)
-        if request != PAIRING:
+        if request not in (PAIRING, RESTORING):
             self._send(Response(request=request, failure=failure))

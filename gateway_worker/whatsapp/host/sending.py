@@ -60,6 +60,21 @@ class _Target:
     is_own: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Somebody under the ids that are known.
+
+    Attributes:
+        asked: The id that was asked about, as WhatsApp spells it.
+        jid: By phone number when that is known, else the LID.
+        lid: The LID.
+    """
+
+    asked: str
+    jid: str
+    lid: str | None = None
+
+
 class SendFailedError(Exception):
     """A send that came to nothing, or to nothing that is known.
 
@@ -144,18 +159,34 @@ class Sender:
         """
         call = request.call
         assert isinstance(call, FindChats)
+        person = self.person(call.to, asks=call.asks)
+        if person.lid is None:
+            return Chats(chats=(person.jid,))
+        chats = dict.fromkeys((person.asked, person.lid, person.jid))
+        return Chats(chats=tuple(chats))
+
+    def person(self, to: str, *, asks: bool = True) -> Identity:
+        """Return the ids of a person who is named by a number or a JID.
+
+        Args:
+            to: The number or the JID.
+            asks: Whether WhatsApp is asked for a LID that is not known.
+
+        Raises:
+            SendFailedError: Nobody knows.
+        """
         try:
-            to = recipient(call.to)
+            to = recipient(to)
         except RecipientError as error:
             raise _invalid(error) from None
         to = self._true_ids.get(to, to)
         lid = to if to.endswith(f"@{LID_SERVER}") else self._library.lid_of(to)
-        if lid is None and not call.asks:
-            return Chats(chats=(to,))
+        if lid is None and not asks:
+            return Identity(asked=to, jid=to)
         if lid is None:
             to, lid = self._look_up(to)
-        chats = dict.fromkeys((to, without_device(lid), self._chat(without_device(lid))))
-        return Chats(chats=tuple(chats))
+        lid = without_device(lid)
+        return Identity(asked=to, jid=self._chat(lid), lid=lid)
 
     def give_up(self, request: int) -> bool:
         """Never hand over a message whose recipient is still being looked up; for every thread.

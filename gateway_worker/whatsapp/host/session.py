@@ -148,6 +148,7 @@ class HostSession:
             transferred=self._note_transfer,
             configure=self._configure,
         )
+        self._commands.want_presence(start.settings)
         self._memory_watch = MemoryWatch(
             limit_bytes=start.memory_limit_bytes,
             rest_seconds=start.memory_rest_seconds,

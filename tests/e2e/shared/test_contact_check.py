@@ -41,7 +41,7 @@ NOBODY = "12025559999"
 
 def check(gateway: Gateway, name: str, *numbers: str) -> ContactCheck:
     """Return the command that asks about numbers."""
-    data = ContactCheckData(numbers=numbers)
+    data = ContactCheckData(numbers=numbers, max_age_seconds=0)
     return ContactCheck(source=gateway.backend.source, subject=name, data=data)
 
 
@@ -103,6 +103,7 @@ async def test_each_number_is_answered(gateway: Gateway, name: str) -> None:
         "on_whatsapp": True,
         "jid": f"{other.number}@s.whatsapp.net",
         "phone_number": f"+{other.number}",
+        "age_seconds": 0,
         **({"lid": there.lid} if there.lid else {}),
     }
     assert again == there

@@ -7,7 +7,6 @@ from typing import Final, Literal
 from gateway_worker.sandbox.control.models import Body
 from gateway_worker.sandbox.control.operation import Operation
 from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sandbox.wire.node import Attrs, Node
 
 
 class TypingState(Body):
@@ -19,9 +18,7 @@ class TypingState(Body):
 
 async def show_typing(phone: Phone, body: TypingState) -> None:
     """Show somebody who is online that the phone writes, records, or has stopped."""
-    attrs: Attrs = {"media": "audio"} if body.state == "recording" else {}
-    tag = "paused" if body.state == "paused" else "composing"
-    await phone.submit(Node("chatstate", {"to": phone.chat(body.to)}, (Node(tag, attrs),)))
+    await phone.show_typing(body.to, body.state)
 
 
 OPERATIONS: Final = (

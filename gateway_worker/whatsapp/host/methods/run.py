@@ -1,7 +1,7 @@
 """What runs a method, and what it runs with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from gateway_worker.host_protocol.envelope import Request
@@ -9,7 +9,9 @@ from gateway_worker.host_protocol.methods import Result
 from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.host.native import Library
+from gateway_worker.whatsapp.host.presence_keeper import PresenceKeeper
 from gateway_worker.whatsapp.host.sending import Sender, SendFailedError
+from gateway_worker.whatsapp.host.typing_timers import TypingTimers
 
 T = TypeVar("T")
 
@@ -22,11 +24,15 @@ class Tools:
         library: The client.
         sender: Sends messages with it.
         configure: Has the host obey other settings; called in its loop.
+        typing: Ends what is shown in chats.
+        presence: What is shown of the account's presence, and whose is told.
     """
 
     library: Library
     sender: Sender
     configure: Callable[[HostSettings], None]
+    typing: TypingTimers = field(default_factory=TypingTimers)
+    presence: PresenceKeeper = field(default_factory=PresenceKeeper)
 
 
 Run = Callable[[Tools, Request, Any], Result]

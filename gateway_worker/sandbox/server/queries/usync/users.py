@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.server.queries.answers import Answer
+from gateway_worker.sandbox.server.queries.usync._business import certificate
 from gateway_worker.sandbox.server.stanzas import result
 from gateway_worker.sandbox.service.devices import PHONE
 from gateway_worker.sandbox.service.fault_rules import Drop, Point
@@ -91,8 +92,20 @@ def _answer(
     if tag == "devices":
         account.watchers.add(session.jid)
         return _devices(account)
+    return _shown(session, account, tag)
+
+
+def _shown(session: DeviceSession, account: Account, tag: str) -> Node | None:
+    """Return what an account shows of itself to another one."""
+    profile = account.profile
+    is_own = account is session.account
     if tag == "status":
-        return Node("status", {"t": "0"}, b"")
+        about = profile.about if is_own or profile.privacy["status"] != "none" else ""
+        return Node("status", {"t": "0"}, about.encode())
+    if tag == "picture" and profile.picture_id and (is_own or not profile.hides_picture):
+        return Node("picture", {"id": profile.picture_id})
+    if tag == "business" and profile.verified_name:
+        return Node("business", {}, (Node("verified_name", {}, certificate(profile)),))
     return None
 
 

@@ -20,18 +20,28 @@ NOT_IMPLEMENTED: Final = 501
 
 def answer(session: DeviceSession, query: Node) -> Node | None:
     """Answer what is known, and refuse the rest."""
-    find = _BY_NUMBER.get(query.require_child("query").get("query_id"))
+    asked = query.require_child("query")
+    find = _BY_NUMBER.get(asked.get("query_id"))
     if find is None:
         return error(query, NOT_IMPLEMENTED, "feature-not-implemented")
-    return result(query, Node("result", {}, json.dumps({"data": find(session)}).encode()))
+    variables = json.loads(asked.data or b"{}").get("variables") or {}
+    return result(
+        query, Node("result", {}, json.dumps({"data": find(session, variables)}).encode())
+    )
 
 
-def _timelock(session: DeviceSession) -> dict[str, Any]:
+def _timelock(session: DeviceSession, _variables: dict[str, Any]) -> dict[str, Any]:
     return {"xwa2_fetch_account_reachout_timelock": timelock_fields(session.account)}
 
 
-_BY_NUMBER: Final[Mapping[str, Callable[[DeviceSession], dict[str, Any]]]] = {
-    "23983697327930364": _timelock
+def _about(session: DeviceSession, variables: dict[str, Any]) -> dict[str, Any]:
+    session.account.profile.about = str(variables["input"]["text"])
+    return {}
+
+
+_BY_NUMBER: Final[Mapping[str, Callable[[DeviceSession, dict[str, Any]], dict[str, Any]]]] = {
+    "23983697327930364": _timelock,
+    "9152604461510864": _about,
 }
 
 ANSWERS: Final = (Answer(xmlns="w:mex", type="get", child="query", run=answer),)

@@ -12,6 +12,7 @@ from gateway_worker.sandbox.wire.node import Node
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.server.session import DeviceSession
+    from gateway_worker.sandbox.service.accounts import Account
 
 
 def is_about_group(query: Node) -> bool:
@@ -28,3 +29,9 @@ def change_group(session: DeviceSession, query: Node) -> Node | None:
     picture = given.data if given is not None else b""
     picture_id = settings.set_picture(group, session.account, picture)
     return result(query, Node("picture", {"id": picture_id}))
+
+
+def group_picture(session: DeviceSession, query: Node) -> tuple[bytes, str, Account]:
+    """Return a group's picture (empty without one), its id, and in whose name it is kept."""
+    group = session.service.groups.get(query.require_jid("target"))
+    return group.picture, group.picture_id, session.account

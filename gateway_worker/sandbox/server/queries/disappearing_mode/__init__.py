@@ -1,0 +1,1 @@
+"""Namespace `disappearing_mode`: the timer of new chats."""

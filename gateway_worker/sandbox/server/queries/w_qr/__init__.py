@@ -1,0 +1,1 @@
+"""Namespace `w:qr`: links to people."""

@@ -1,0 +1,155 @@
+"""A backend knows whom it writes to, and shows of its account what it wants to be seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import aiohttp
+
+from gateway_contracts import (
+    CommandEnvelope,
+    ErrorCode,
+    MessageReceived,
+    PresenceChanged,
+    SessionState,
+)
+from gateway_contracts.spec.catalog import COMMANDS
+from gateway_worker.sandbox.phones.values import ReceiptKind
+from tests.support.eventually import eventually
+from tests.support.samples import picture
+
+if TYPE_CHECKING:
+    from gateway_worker.sandbox.phones.phone import Phone
+    from tests.e2e.harness import Gateway
+    from tests.e2e.shared.conftest import Shop
+
+NOBODY = "12025559999"
+WEEK = 604_800
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """A session of which things are asked.
+
+    Attributes:
+        gateway: Whose session it is.
+        name: Its name.
+    """
+
+    gateway: Gateway
+    name: str
+
+    def command(self, kind: str, **data: Any) -> CommandEnvelope:
+        """Return a command for it."""
+        model = COMMANDS[f"wa.{kind}.v1"]
+        values = {"source": self.gateway.backend.source, "subject": self.name, "data": data}
+        return cast("CommandEnvelope", model.model_validate(values))
+
+    async def ask(self, kind: str, **data: Any) -> dict[str, Any]:
+        """Ask, and return the result as JSON."""
+        result = await self.gateway.succeed(self.command(kind, **data))
+        told: dict[str, Any] = result.model_dump(mode="json", exclude_none=True)
+        return told
+
+    async def refused(self, kind: str, **data: Any) -> ErrorCode:
+        """Ask for what has to fail, and return the code."""
+        return (await self.gateway.fail(self.command(kind, **data))).data.error.code
+
+
+def ids_of(phone: Phone) -> dict[str, str]:
+    """Return how a phone's account is named."""
+    return {
+        "jid": f"{phone.number}@s.whatsapp.net",
+        "lid": str(phone.jid),
+        "phone_number": f"+{phone.number}",
+    }
+
+
+async def test_whom_a_backend_writes_to(gateway: Gateway, shop: Shop) -> None:
+    """It asks who somebody is and what they show, and blocks whom it does not want to hear."""
+    ada = await gateway.sandbox.add_phone(push_name="Ada")
+    asking, number = Asking(gateway=gateway, name=shop.name), f"+{ada.number}"
+    portrait = picture(form="JPEG")
+    ada.profile.about = "At the sea"
+    ada.set_picture(portrait)
+
+    looked_up = await asking.ask("contact.lookup", people=[number, NOBODY])
+    info = await asking.ask("contact.info", contact=number)
+    shown = await asking.ask("contact.picture", contact=ids_of(ada)["lid"], store=True)
+
+    assert looked_up["people"] == [
+        {"person": number, "known": True, **ids_of(ada)},
+        {"person": NOBODY, "known": False},
+    ]
+    picture_id = ada.profile.picture_id
+    expected = {"about": "At the sea", "picture_id": picture_id, "devices": 1}
+    assert info == {"kind": "contact", **ids_of(ada), **expected}
+    assert (shown["state"], shown["picture_id"]) == ("available", picture_id)
+    async with aiohttp.ClientSession() as client, client.get(shown["media"]["url"]) as answer:
+        assert await answer.read() == portrait
+    again = await asking.ask("media.get", media_id=shown["media"]["media_id"])
+    assert again["media"]["key"] == shown["media"]["key"]
+
+    assert await asking.ask("contact.block", contact=number) == {"kind": "done"}
+    blocked = await asking.ask("contact.blocklist")
+    assert blocked == {"kind": "blocklist", "contacts": [ids_of(ada)]}
+    await asking.ask("contact.unblock", contact=number)
+    assert (await asking.ask("contact.blocklist"))["contacts"] == []
+    link = f"https://wa.me/qr/{ada.profile.link_code}"
+    told = {"kind": "contact_link", "link": link, "jid": ids_of(ada)["jid"], "push_name": "Ada"}
+    assert await asking.ask("contact.link", link=link) == told
+    assert await asking.refused("contact.info", contact=NOBODY) is (
+        ErrorCode.RECIPIENT_NOT_ON_WHATSAPP
+    )
+
+
+async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
+    """That it has read and writes, its profile, and after how long its messages disappear."""
+    shop, ada = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
+    others = {host.pid for host in gateway.worker.hosts()}
+    await gateway.link(name, shop)
+    (host,) = (host for host in gateway.worker.hosts() if host.pid not in others)
+    asking, number = Asking(gateway=gateway, name=name), f"+{ada.number}"
+    message_id = await ada.send_text(shop.number, "are you open?")
+    received = await gateway.backend.expect(MessageReceived, name)
+
+    read = {"chat": received.data.chat, "message_ids": [message_id], "typing_seconds": 25}
+    await asking.ask("chat.mark_read", **read)
+    await ada.wait_for_receipt(message_id, ReceiptKind.READ)
+    await asking.ask("chat.typing", chat=number, state="recording", seconds=1)
+    shown = [(await ada.presences.next(timeout=10)).state for _ in range(3)]
+    assert shown == ["composing", "recording", "paused"]
+    group = {"chat": "120363025550100001@g.us", "message_ids": [message_id]}
+    assert await asking.refused("chat.mark_read", **group) is ErrorCode.INVALID_COMMAND
+
+    await asking.ask("chat.set_timer", chat=number, seconds=WEEK)
+    sent = await gateway.send(name, ada.number, "we are")
+    message = await ada.inbox.wait_for(lambda one: one.message_id == sent.message_id, timeout=10)
+    assert message.content["extendedTextMessage"]["contextInfo"]["expiration"] == WEEK
+
+    await asking.ask("profile.set", about="Open from 9 to 5")
+    profile = await asking.ask("profile.get")
+    assert (profile["jid"], profile["about"]) == (ids_of(shop)["jid"], "Open from 9 to 5")
+    settings = (await asking.ask("privacy.get"))["settings"]
+    changed = await asking.ask("privacy.set", setting="last_seen", value="nobody")
+    assert changed["settings"] == settings | {"last_seen": "nobody"}
+
+    await shop.share_keys()
+    await asking.ask("profile.set", push_name="Corner Shop")
+    await asking.ask("presence.set", state="available")
+    await asking.ask("presence.subscribe", contacts=[number])
+    await ada.show_presence(available=True)
+    came = await gateway.backend.expect(PresenceChanged, name)
+    assert (came.data.contact.jid, came.data.state) == (received.data.chat, "available")
+    seen = len(gateway.backend.arrivals)
+    host.kill()
+    await gateway.until(name, SessionState.CONNECTED, after=seen)
+    subscribers = gateway.sandbox.service.accounts.get(ada.jid).subscribers
+    await eventually(lambda: bool(subscribers), timeout_seconds=20, reason="it has subscribed anew")
+    await ada.show_presence(available=False)
+    await gateway.backend.expect(
+        PresenceChanged, name, lambda event: event.data.state == "unavailable"
+    )
+    session = await asking.ask("session.get_status")
+    assert session["presence"] == {"state": "available", "contacts": [ada.number]}
