@@ -249,6 +249,7 @@ def _commands(
         deferred=stores.deferred,
         bulks=stores.bulks,
         messages=stores.messages,
+        catalog=stores.catalog,
         recorder=outbox.recorder,
         postponer=adapters.broker.publisher,
         forwarder=adapters.broker.publisher,

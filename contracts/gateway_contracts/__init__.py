@@ -91,6 +91,12 @@ from gateway_contracts.commands.contact import (
     PictureState,
 )
 from gateway_contracts.commands.done import Done
+from gateway_contracts.commands.fleet import (
+    ListedSession,
+    SessionList,
+    SessionListData,
+    SessionPage,
+)
 from gateway_contracts.commands.group import (
     AnnounceChange,
     ByInvite,
@@ -163,6 +169,7 @@ from gateway_contracts.commands.profile import (
     ProfileSet,
     ProfileSetData,
 )
+from gateway_contracts.commands.queue import Purged, QueuePurge
 from gateway_contracts.commands.replay import ReplayInfo, SessionReplay, SessionReplayData
 from gateway_contracts.commands.schedule import (
     ScheduleCancel,
@@ -237,6 +244,7 @@ from gateway_contracts.content.video import VideoContent, VideoToSend
 from gateway_contracts.content.voice import VoiceContent, VoiceToSend
 from gateway_contracts.envelope import (
     CONTENT_TYPE,
+    FLEET,
     CommandEnvelope,
     Envelope,
     SessionEventEnvelope,
@@ -387,6 +395,7 @@ from gateway_contracts.topology import (
 
 __all__ = [
     "CONTENT_TYPE",
+    "FLEET",
     "MAX_COMMAND_BYTES",
     "NO_SESSION",
     "REQUIRED_ATTRIBUTES",
@@ -572,6 +581,7 @@ __all__ = [
     "ListRowToSend",
     "ListSection",
     "ListSectionToSend",
+    "ListedSession",
     "LiveLocationContent",
     "LiveLocationToSend",
     "LocationContent",
@@ -664,7 +674,9 @@ __all__ = [
     "ProfileSet",
     "ProfileSetData",
     "Proxy",
+    "Purged",
     "QrInfo",
+    "QueuePurge",
     "QueueSpec",
     "QuietHours",
     "Quoted",
@@ -696,9 +708,12 @@ __all__ = [
     "SessionGetQrData",
     "SessionGetStatus",
     "SessionInfo",
+    "SessionList",
+    "SessionListData",
     "SessionLogout",
     "SessionMigrate",
     "SessionMigrateData",
+    "SessionPage",
     "SessionPairCode",
     "SessionPairCodeData",
     "SessionQr",

@@ -5,7 +5,7 @@ Attribute names are lower-case letters and digits, as the specification wants; `
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import uuid_utils
 from pydantic import Field
@@ -105,6 +105,11 @@ class Envelope(WireModel):
         pattern=TRACEPARENT_PATTERN,
         description="W3C trace context; continued by whatever follows from this message.",
     )
+
+
+FLEET: Final = "_fleet"
+"""The subject of commands that concern no single session, and of their outcomes; no session can
+have this name."""
 
 
 class CommandEnvelope(Envelope):

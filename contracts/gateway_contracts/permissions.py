@@ -9,6 +9,7 @@ read on the exchange.
 import re
 from dataclasses import dataclass
 
+from gateway_contracts.envelope import FLEET
 from gateway_contracts.events.outcome import NO_SESSION
 from gateway_contracts.topology import Topology
 
@@ -57,7 +58,7 @@ def worker_rights(topology: Topology, *, worker_id: str | None = None) -> UserRi
         topics=(
             TopicPermission(
                 exchange=topology.events,
-                write=rf"^[a-z]+\.[a-z_]+\.({_NAME}|{NO_SESSION})$",
+                write=rf"^[a-z]+\.[a-z_]+\.({_NAME}|{NO_SESSION}|{FLEET})$",
                 read=NOTHING,
             ),
             TopicPermission(

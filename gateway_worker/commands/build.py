@@ -19,6 +19,7 @@ from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.ports import InboxStore, Postponer
+from gateway_worker.commands.purging import Purging
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.stranded_execution import StrandedExecutor
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS
@@ -27,7 +28,7 @@ from gateway_worker.media.arriving.service import ArrivingMedia
 from gateway_worker.media.build import OutgoingFiles
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.ownership.manager import SessionManager
-from gateway_worker.sessions.ports import MessageStore, Recorder
+from gateway_worker.sessions.ports import MessageStore, Recorder, SessionCatalog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class CommandPorts:
         replays: Publishes past events again; without it that is not possible here.
         media: Fetches files; without it that is not possible here.
         files: Brings files to send to their sessions; without it none can be sent here.
+        catalog: Lists the sessions of the fleet; without it that is not possible here.
         pacer: Holds messages back; without it they are sent as fast as it goes.
         bulk_files: Has files of rows, and gets those of results; without it there are none.
         pictures: Brings pictures of people into the bucket; without it none comes there.
@@ -71,6 +73,7 @@ class CommandPorts:
     replays: Replays | None = None
     media: ArrivingMedia | None = None
     files: OutgoingFiles | None = None
+    catalog: SessionCatalog | None = None
     pacer: Pacer | None = None
     bulk_files: BulkFiles | None = None
     pictures: Pictures | None = None
@@ -144,6 +147,7 @@ def build_commands(
         feeder=bulk_feeder,
         inbox=inbox,
     )
+    purging = Purging()
     context = Context(
         manager=manager,
         messages=ports.messages,
@@ -162,6 +166,8 @@ def build_commands(
         pictures=ports.pictures,
         features=features,
         pacer=ports.pacer,
+        purging=purging,
+        catalog=ports.catalog,
     )
     dispatcher = Dispatcher(
         worker_id=worker_id,
@@ -189,6 +195,7 @@ def build_commands(
         hold_seconds=limits.hold_seconds,
         room_seconds=limits.room_seconds,
     )
+    purging.serve(dispatcher.call_off)
     manager.departures.when_left(dispatcher.flush)
     feeder.feeds(dispatcher.accept)
     bulk_feeder.feeds(dispatcher.accept)

@@ -20,6 +20,7 @@ import structlog
 from gateway_contracts import (
     CommandRejectedError,
 )
+from gateway_worker.commands.calling_off import CallingOff
 from gateway_worker.commands.command_router import CommandRouter, Route
 from gateway_worker.commands.deadlines import HOLD_SECONDS, Deadlines
 from gateway_worker.commands.deferred.acceptance import Acceptance
@@ -31,12 +32,14 @@ from gateway_worker.commands.hold_back_queues import HoldBackQueues
 from gateway_worker.commands.outcomes import is_misrouted
 from gateway_worker.commands.peer_requests import PeerRequests
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
+from gateway_worker.commands.purging import DETAIL
 from gateway_worker.commands.refusals import Refusals
-from gateway_worker.commands.scheduler import Lane, Scheduler, Turn, WithdrawnError
+from gateway_worker.commands.scheduler import CalledOffError, Lane, Scheduler, Turn, WithdrawnError
 from gateway_worker.commands.stranded_execution import StrandedExecutor
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS, WaitingCreations
 from gateway_worker.commands.work import InterleavedJob, Work, read_delivery
 from gateway_worker.errors import (
+    CancelledError,
     PermanentError,
     RetryableError,
 )
@@ -124,6 +127,9 @@ class Dispatcher:
         self._scheduler: Scheduler[Work | InterleavedJob] = Scheduler(
             handle=self._handle, on_stuck=self._tell_held
         )
+        self._calling_off = CallingOff(
+            scheduler=self._scheduler, hold_back_queues=self._hold_back_queues
+        )
         self._deadlines = Deadlines(
             seconds_left=executors.executor.seconds_left,
             scheduler=self._scheduler,
@@ -182,6 +188,10 @@ class Dispatcher:
             await done.wait()
         finally:  # whoever waited has given up: what has not begun by now never begins
             is_wanted = False
+
+    def call_off(self, session_id: str, before: float) -> int:
+        """Call off what waits for a session and came before a moment; see `CallingOff`."""
+        return self._calling_off.purge(session_id, before)
 
     def flush(self, session_id: str) -> None:
         """Send on what is held for a session that has gone to another worker."""
@@ -298,7 +308,10 @@ class Dispatcher:
                     raise
                 log.warning("command.faulty", exc_info=True)
                 pause = backoff.next_seconds()
-            await _pause(turn, pause)
+            try:
+                await _pause(turn, pause)
+            except CalledOffError:
+                work.failure = CancelledError(DETAIL)
 
     async def _try(  # noqa: PLR0911 - as many as there are ways
         self, session_id: str, work: Work, turn: Turn[Work | InterleavedJob] | None

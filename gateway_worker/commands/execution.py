@@ -37,9 +37,11 @@ from gateway_worker.commands.ports import (
     Verdict,
 )
 from gateway_worker.commands.preparation import Preparing
-from gateway_worker.commands.scheduler import Passing, WithdrawnError
+from gateway_worker.commands.purging import DETAIL
+from gateway_worker.commands.scheduler import CalledOffError, Passing, WithdrawnError
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.errors import (
+    CancelledError,
     DatabaseUnavailableError,
     ExpiredError,
     GatewayError,
@@ -71,6 +73,7 @@ _PASSED_ON = (
     RetryableError,
     SessionNotFoundError,
     WithdrawnError,
+    CalledOffError,
     _WaitedError,
 )
 """What an attempt may raise that is not yet the command's end."""
@@ -170,6 +173,9 @@ class Executor:
             return False
         except PostponedError:
             await delivery.settle(Settlement.ACK)
+            return True
+        except CalledOffError:
+            await self.fail(delivery, command, CancelledError(DETAIL), arrived=arrived)
             return True
         finally:
             await preparing.close()
@@ -325,6 +331,7 @@ class Executor:
             self._context,
             interrupted=interrupted,
             preparation=run.preparing.preparation,
+            arrived=run.arrived,
             ends_at=run.ends_at,
         )
         try:

@@ -143,9 +143,13 @@ class HoldBackQueue(Generic[Item]):
                 return True
         return False
 
+    def items(self) -> list[Item]:
+        """Return everything that waits, in order."""
+        return [item for stage in self._stages for item in stage.held] + self._direct
+
     def withdraw(self) -> list[Item]:
         """Take back everything that waits, in order."""
-        items = [item for stage in self._stages for item in stage.held] + self._direct
+        items = self.items()
         for stage in self._stages:
             stage.held.clear()
         self._direct.clear()

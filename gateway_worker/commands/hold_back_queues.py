@@ -79,6 +79,11 @@ class HoldBackQueues(Generic[Item]):
         _, hold = self._holds.get(session_id, (0, None))
         return None if hold is None or not hold.holds(item) else hold.idle_seconds
 
+    def items(self, session_id: str) -> list[Item]:
+        """Return what is held for a session, in order."""
+        _, hold = self._holds.get(session_id, (0, None))
+        return [] if hold is None else hold.items()
+
     def remove(self, session_id: str, item: Item) -> bool:
         """Take back one that is held; False if it is not."""
         _, hold = self._holds.get(session_id, (0, None))

@@ -43,7 +43,7 @@ class Outcomes:
         outcome = _succeeded(command, effect.result, attempts=attempts)
         return Change(
             session_id=command.subject,
-            epoch=effect.session.epoch,
+            epoch=None if effect.session is None else effect.session.epoch,
             events=(self._event(command, outcome, held_seconds=effect.held_seconds),),
             outcome=outcome,
             session=effect.values,

@@ -96,6 +96,10 @@ class WithdrawnError(Exception):
     """The worker leaves: what waits is given back."""
 
 
+class CalledOffError(Exception):
+    """What waits has been called off, and is to come to its end."""
+
+
 @dataclass(eq=False, slots=True, kw_only=True)
 class Ticket(Generic[Item]):
     """An item's place.
@@ -107,6 +111,8 @@ class Ticket(Generic[Item]):
         order: What its order holds among, of a send; None: among all.
         phase: How far it has come.
         passing: Who of its own lane may overtake it while it waits.
+        waits_for: What it waits for.
+        is_called_off: Whether it is to come to its end instead.
     """
 
     item: Item
@@ -117,6 +123,8 @@ class Ticket(Generic[Item]):
     passing: Passing = Passing.NOBODY
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
+    waits_for: "asyncio.Future[object] | None" = None
+    is_called_off: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -331,6 +339,30 @@ class Scheduler(Generic[Item]):
         self._pump(key)
         return True
 
+    def tickets(self, key: str, lanes: Iterable[Lane]) -> list[Ticket[Item]]:
+        """Return what of a session has not ended, by lanes and then in order."""
+        session = self._sessions.get(key)
+        if session is None:
+            return []
+        return [
+            ticket for lane in lanes for ticket in (*session.begun[lane], *session.queued[lane])
+        ]
+
+    @staticmethod
+    def call_off(ticket: Ticket[Item]) -> bool:
+        """End an item's waiting: `aside` raises `CalledOffError`, also if it comes to that later.
+
+        Returns:
+            Whether it waits now; what runs may be through with its waiting.
+        """
+        if ticket.is_called_off:
+            return False
+        ticket.is_called_off = True
+        if ticket.waits_for is None:
+            return False
+        ticket.waits_for.cancel()
+        return True
+
     def withdraw(self) -> list[Item]:
         """Take back all that has not begun, in order within each lane; what waits is told so."""
         items: list[Item] = []
@@ -369,7 +401,9 @@ class Scheduler(Generic[Item]):
         """See `Turn.aside`."""
         ticket.phase, ticket.passing = Phase.WAITING, passing
         self._pump(key)
-        work = asyncio.ensure_future(waiting)
+        work = ticket.waits_for = asyncio.ensure_future(waiting)
+        if ticket.is_called_off:
+            work.cancel()
         leaving = asyncio.create_task(self._withdrawn.wait())
         try:
             await asyncio.wait(
@@ -382,7 +416,10 @@ class Scheduler(Generic[Item]):
                 if not task.done():
                     task.cancel()
             await asyncio.wait({work, leaving})
+            ticket.waits_for = None
         await self._go_on(key, ticket)
+        if ticket.is_called_off:
+            raise CalledOffError
         if not work.cancelled():
             work.result()
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from gateway_contracts import (
     Command,
     Done,
+    Purged,
+    QueuePurge,
     Result,
     SessionCreate,
     SessionDelete,
@@ -73,6 +75,8 @@ class StrandedCommands:
                 return StrandedEffect(result=stranded_info(row))
             case SessionStop():
                 return self._stopped(row)
+            case QueuePurge():
+                return StrandedEffect(result=Purged(commands=0, deferred=0))
             case SessionUpdate():
                 check_zones(command.data.pacing)
                 data = self._manager.proxies.sealed(row.session_id, command.data)

@@ -178,6 +178,39 @@ class SessionStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFilter:
+    """Which sessions are wanted; an empty part wants all.
+
+    Attributes:
+        states: One of these.
+        labels: All of these.
+        worker_id: Who has them.
+    """
+
+    states: tuple[SessionState, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    worker_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEntry:
+    """A session as the database has it, and whether its worker is gone."""
+
+    row: SessionRow
+    is_lost: bool
+
+
+class SessionCatalog(Protocol):
+    """The sessions of the fleet."""
+
+    async def page(
+        self, wanted: SessionFilter, *, after: str, limit: int
+    ) -> Sequence[SessionEntry]:
+        """Return the first sessions behind a name, in the order of names."""
+        ...
+
+
 class MessageStore(Protocol):
     """Look-ups in the history."""
 

@@ -13,11 +13,13 @@ from gateway_contracts.commands.call import CallCommand
 from gateway_contracts.commands.chat import ChatCommand, ChatResult
 from gateway_contracts.commands.community import CommunityCommand, CommunityResult
 from gateway_contracts.commands.contact import ContactCommand, ContactResult
+from gateway_contracts.commands.fleet import FleetCommand, FleetResult
 from gateway_contracts.commands.group import GroupCommand, GroupResult
 from gateway_contracts.commands.media import MediaCommand, MediaResult
 from gateway_contracts.commands.message import MessageCommand, MessageResult
 from gateway_contracts.commands.presence import PresenceCommand, PresenceResult
 from gateway_contracts.commands.profile import ProfileCommand, ProfileResult
+from gateway_contracts.commands.queue import QueueCommand, QueueResult
 from gateway_contracts.commands.replay import ReplayCommand, ReplayResult
 from gateway_contracts.commands.schedule import ScheduleCommand, ScheduleResult
 from gateway_contracts.commands.session import (
@@ -33,6 +35,8 @@ __all__ = ["Command", "PairByCode", "PairByQr", "Pairing", "Result"]
 
 Command = Annotated[
     SessionCommand
+    | QueueCommand
+    | FleetCommand
     | ReplayCommand
     | MessageCommand
     | ScheduleCommand
@@ -52,6 +56,8 @@ Command = Annotated[
 
 Result = Annotated[
     SessionResult
+    | QueueResult
+    | FleetResult
     | MessageResult
     | ScheduleResult
     | BulkResult

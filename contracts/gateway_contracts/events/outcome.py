@@ -72,6 +72,14 @@ class CommandSucceeded(SessionEventEnvelope):
     """A command took effect; `correlationid` is its id."""
 
     type: Literal["wa.command.succeeded.v1"] = "wa.command.succeeded.v1"
+    subject: Annotated[
+        str,
+        Field(
+            pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63}|_fleet)$",
+            description="The session; `_fleet` if the command concerned no single one.",
+            examples=["acme-support"],
+        ),
+    ]
     data: CommandSucceededData
 
 
@@ -112,8 +120,9 @@ class CommandFailed(SessionEventEnvelope):
     subject: Annotated[
         str,
         Field(
-            pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63}|_invalid)$",
-            description="The session; `_invalid` if the command names none, or none that can be.",
+            pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63}|_invalid|_fleet)$",
+            description="The session; `_invalid` if the command names none, or none that can be, "
+            "`_fleet` if it concerned no single one.",
             examples=["acme-support"],
         ),
     ]

@@ -12,6 +12,7 @@ from gateway_worker.commands.features import Feature
 from gateway_worker.commands.number_checks import NumberChecks
 from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.preparation import Preparation
+from gateway_worker.commands.purging import Purging
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.scheduler import Lane, Order
 from gateway_worker.media.arriving.pictures import Pictures
@@ -21,7 +22,7 @@ from gateway_worker.media.build import OutgoingFiles
 from gateway_worker.sessions.changes import MessageRow, SessionValues, TimerRow, Transfer
 from gateway_worker.sessions.deferred import Bulk
 from gateway_worker.sessions.ownership.manager import SessionManager
-from gateway_worker.sessions.ports import MessageStore
+from gateway_worker.sessions.ports import MessageStore, SessionCatalog
 from gateway_worker.sessions.session.session import Session
 
 
@@ -40,6 +41,10 @@ class Context:
     checks: NumberChecks = field(default_factory=NumberChecks)
     features: frozenset[Feature] = frozenset()
     pacer: Pacer | None = None
+    purging: Purging | None = None
+    catalog: SessionCatalog | None = None
+    arrived: float = 0.0
+    """When the command came, by the monotonic clock."""
     interrupted: bool = False
     """This command was begun before, by a worker that then died."""
     preparation: Preparation | None = None
@@ -58,7 +63,7 @@ class Effect:
 
     Attributes:
         result: What the backend gets.
-        session: The session whose epoch guards the commit.
+        session: The session whose epoch guards the commit; None if it concerned no single one.
         message: A message that was sent.
         bulk: A bulk that begins.
         media: A file that was put into the bucket.
@@ -71,7 +76,7 @@ class Effect:
     """
 
     result: Result
-    session: Session
+    session: Session | None
     message: MessageRow | None = None
     bulk: Bulk | None = None
     media: MediaRow | None = None

@@ -10,6 +10,7 @@ from gateway_worker.storage.db.inbox import PostgresInboxStore
 from gateway_worker.storage.db.media import PostgresMediaTable
 from gateway_worker.storage.db.messages import PostgresMessageStore
 from gateway_worker.storage.db.outbox import PostgresOutboxStore
+from gateway_worker.storage.db.session_catalog import PostgresSessionCatalog
 from gateway_worker.storage.db.sessions import PostgresSessionStore
 from gateway_worker.storage.db.uncertain import PostgresUncertainSends
 
@@ -19,6 +20,7 @@ class Stores:
     """What is read and written through one pool of connections."""
 
     bulks: PostgresBulkStore
+    catalog: PostgresSessionCatalog
     changes: PostgresChangeStore
     deferred: PostgresDeferredStore
     inbox: PostgresInboxStore
@@ -33,6 +35,7 @@ def build_stores(database: Database, *, worker_id: str) -> Stores:
     """Build the stores of a worker."""
     return Stores(
         bulks=PostgresBulkStore(database=database),
+        catalog=PostgresSessionCatalog(database=database),
         changes=PostgresChangeStore(database=database, worker_id=worker_id),
         deferred=PostgresDeferredStore(database=database),
         inbox=PostgresInboxStore(database=database),

@@ -182,6 +182,7 @@ async def working(
                 deferred=stores.deferred,
                 bulks=stores.bulks,
                 messages=stores.messages,
+                catalog=stores.catalog,
                 recorder=outbox.recorder,
                 postponer=broker.publisher,
                 forwarder=broker.publisher,

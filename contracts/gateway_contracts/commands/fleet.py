@@ -1,0 +1,63 @@
+"""Commands that concern no single session, and what they return.
+
+Their subject, and so the routing key that they are published with, is `_fleet`: any worker answers.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import FailFast, Field
+
+from gateway_contracts.commands.session import SessionInfo
+from gateway_contracts.envelope import CommandEnvelope
+from gateway_contracts.model import Labels, PageCursor, PageLimit, SessionId, WireModel, WorkerId
+from gateway_contracts.states import SessionState
+
+
+class SessionListData(WireModel):
+    """Which sessions are wanted; all that is given has to be true of them."""
+
+    states: Annotated[tuple[SessionState, ...], FailFast(), Field(max_length=16)] = Field(
+        (), description="One of these; none means all."
+    )
+    labels: Labels = Field(
+        default_factory=dict, description="They have these labels, with these values."
+    )
+    worker: WorkerId | None = Field(None, description="Who has them.")
+    limit: PageLimit = 50
+    cursor: PageCursor | None = Field(
+        None, description="`next_cursor` of the page before; all else has to be the same."
+    )
+
+
+class SessionList(CommandEnvelope):
+    """List the sessions of the fleet, in the order of their names, as the database has them.
+
+    Its subject is `_fleet`. The result is not stored: a repeat is answered anew.
+    """
+
+    type: Literal["wa.session.list.v1"] = "wa.session.list.v1"
+    subject: Literal["_fleet"]
+    data: SessionListData = Field(default_factory=SessionListData)
+
+
+class ListedSession(SessionInfo):
+    """A session of the fleet; `heard_at` only its worker knows."""
+
+    session: SessionId
+
+
+class SessionPage(WireModel):
+    """Some sessions: as many as were asked for at most, and as have room in one message."""
+
+    kind: Literal["sessions"] = "sessions"
+    sessions: tuple[ListedSession, ...]
+    next_cursor: PageCursor | None = Field(
+        None, description="Goes into the next `session.list`; absent at the end."
+    )
+
+
+FleetCommand = SessionList
+"""Every command of this family."""
+
+FleetResult = SessionPage
+"""What they return."""

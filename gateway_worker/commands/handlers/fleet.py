@@ -1,0 +1,83 @@
+"""What concerns no single session: any worker answers, from the database."""
+
+from collections.abc import Sequence
+
+from gateway_contracts import (
+    ListedSession,
+    SessionList,
+    SessionPage,
+    SessionState,
+    StatusReason,
+)
+from gateway_worker.commands.handlers.effect import Context, Effect, Handler
+from gateway_worker.commands.scheduler import Lane
+from gateway_worker.errors import GatewayError, InvalidCommandError
+from gateway_worker.runtime import cursors
+from gateway_worker.sessions.ports import SessionEntry, SessionFilter
+from gateway_worker.sessions.session.transitions import is_running
+from gateway_worker.sessions.settings import told_settings
+
+MOST_BYTES = 120_000
+"""A page has no more than this, as JSON: it has to fit into one message."""
+
+
+async def sessions(context: Context, command: SessionList) -> Effect:
+    """List sessions."""
+    if context.catalog is None:
+        raise GatewayError("this worker cannot list sessions")
+    data = command.data
+    found = await context.catalog.page(
+        SessionFilter(states=data.states, labels=data.labels, worker_id=data.worker),
+        after=_after(data.cursor),
+        limit=data.limit + 1,
+    )
+    return Effect(result=_page(found, data.limit), session=None)
+
+
+def _after(cursor: str | None) -> str:
+    if cursor is None:
+        return ""
+    try:
+        (name,) = cursors.decode(cursor, str)
+    except ValueError as error:
+        raise InvalidCommandError(str(error), pointer="/data/cursor") from None
+    return str(name)
+
+
+def _page(found: Sequence[SessionEntry], limit: int) -> SessionPage:
+    """Return as many sessions as have room; there is always one, and the rest comes next."""
+    listed: list[ListedSession] = []
+    size = 0
+    for entry in found[:limit]:
+        session = listed_session(entry)
+        size += len(session.model_dump_json(exclude_none=True))
+        if listed and size > MOST_BYTES:
+            break
+        listed.append(session)
+    is_over = len(listed) == len(found)
+    return SessionPage(
+        sessions=tuple(listed),
+        next_cursor=None if is_over else cursors.encode([listed[-1].session]),
+    )
+
+
+def listed_session(entry: SessionEntry) -> ListedSession:
+    """Return a session as a backend sees it, from the database alone."""
+    row = entry.row
+    is_stranded = entry.is_lost and is_running(row.state)
+    return ListedSession(
+        session=row.session_id,
+        state=SessionState.RECONNECTING if is_stranded else row.state,
+        reason=StatusReason.WORKER_LOST if entry.is_lost else None,
+        worker=row.worker_id,
+        account=row.account,
+        labels=row.labels,
+        metadata=row.metadata,
+        created_at=row.created_at,
+        **told_settings(row.settings),
+    )
+
+
+HANDLERS: dict[str, Handler] = {
+    "wa.session.list.v1": Handler(run=sessions, lane=Lane.FREE),
+}
