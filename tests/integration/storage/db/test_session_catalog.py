@@ -17,11 +17,11 @@ async def filled(database: Database) -> PostgresSessionCatalog:
     living = PostgresWorkerStore(database=database, worker_id=WORKER, lease_seconds=60)
     await living.register(version="1", capacity=10)
     rows: dict[str, dict[str, Any]] = {
-        "a": {"state": SessionState.CONNECTED, "labels": {"team": "sales", "region": "north"}},
-        "b": {"state": SessionState.FAILED, "labels": {"team": "sales"}},
-        "c": {"state": SessionState.CONNECTED, "worker_id": OTHER},
-        "d": {"state": SessionState.STOPPED, "worker_id": OTHER, "labels": {"team": "sales"}},
-        "e": {"state": SessionState.LOGGED_OUT, "worker_id": OTHER},
+        "m": {"state": SessionState.CONNECTED, "labels": {"team": "sales", "region": "north"}},
+        "n": {"state": SessionState.FAILED, "labels": {"team": "sales"}},
+        "o": {"state": SessionState.CONNECTED, "worker_id": OTHER},
+        "p": {"state": SessionState.STOPPED, "worker_id": OTHER, "labels": {"team": "sales"}},
+        "q": {"state": SessionState.LOGGED_OUT, "worker_id": OTHER},
     }
     for name, values in rows.items():
         await sessions.create(session_row(name, **values))
@@ -31,7 +31,7 @@ async def filled(database: Database) -> PostgresSessionCatalog:
 async def names(catalog: PostgresSessionCatalog, **wanted: Any) -> str:
     """Return the names of the sessions that fit."""
     found = await catalog.page(SessionFilter(**wanted), after="", limit=10)
-    found = [entry for entry in found if entry.row.session_id in "abcde"]  # without the fixture's
+    found = [entry for entry in found if entry.row.session_id in "mnopq"]  # without the fixture's
     return "".join(entry.row.session_id for entry in found)
 
 
@@ -39,13 +39,13 @@ async def test_sessions_are_found_by_all_that_is_given(database: Database) -> No
     """One that is connected at a worker that is gone is reconnecting."""
     catalog = await filled(database)
 
-    assert await names(catalog) == "abcde"
-    assert await names(catalog, labels={"team": "sales"}) == "abd"
-    assert await names(catalog, labels={"team": "sales", "region": "north"}) == "a"
-    assert await names(catalog, worker_id=OTHER) == "cde"
-    assert await names(catalog, worker_id=OTHER, labels={"team": "sales"}) == "d"
-    assert await names(catalog, states=(SessionState.CONNECTED, SessionState.STOPPED)) == "ad"
-    assert await names(catalog, states=(SessionState.RECONNECTING,)) == "c"
+    assert await names(catalog) == "mnopq"
+    assert await names(catalog, labels={"team": "sales"}) == "mnp"
+    assert await names(catalog, labels={"team": "sales", "region": "north"}) == "m"
+    assert await names(catalog, worker_id=OTHER) == "opq"
+    assert await names(catalog, worker_id=OTHER, labels={"team": "sales"}) == "p"
+    assert await names(catalog, states=(SessionState.CONNECTED, SessionState.STOPPED)) == "mp"
+    assert await names(catalog, states=(SessionState.RECONNECTING,)) == "o"
     assert await names(catalog, states=(SessionState.BANNED,)) == ""
 
 
@@ -54,12 +54,12 @@ async def test_pages_follow_each_other(database: Database) -> None:
     catalog = await filled(database)
     first = await catalog.page(SessionFilter(), after="", limit=2)
     async with database.statement("deleting") as connection:
-        await connection.execute(text("DELETE FROM sessions WHERE id IN ('b', 'c')"))
+        await connection.execute(text("DELETE FROM sessions WHERE id IN ('n', 'o')"))
     second = await catalog.page(SessionFilter(), after=first[-1].row.session_id, limit=2)
 
     assert [(entry.row.session_id, entry.is_lost) for entry in (*first, *second)] == [
-        ("a", False),
-        ("b", False),
-        ("d", True),
-        ("e", True),
+        ("m", False),
+        ("n", False),
+        ("p", True),
+        ("q", True),
     ]
