@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic.types import AwareDatetime
 
+from gateway_worker.sandbox.control.abilities.channels import Followers, Opened
 from gateway_worker.sandbox.control.abilities.profiles import PresenceState, ProfileBody
 from gateway_worker.sandbox.control.abilities.reachout import TimelockBody
 from gateway_worker.sandbox.control.abilities.typing_state import TypingState
@@ -92,6 +93,35 @@ class Methods(Caller):
         """End a call that the phone has placed."""
         query = HangUp(reason=reason)
         await self._call("DELETE", f"/phones/{number}/calls/{call_id}", None, query=query)
+
+    async def open_channel(self, number: str, *, followers: tuple[str, ...] = ()) -> str:
+        """Open a channel of this account; returns its address."""
+        body = Followers(followers=followers)
+        return (await self._call("POST", f"/phones/{number}/channels", Opened, body=body)).channel
+
+    async def post(self, number: str, channel: str, text: str) -> str:
+        """Post a text; returns the id of the post."""
+        body = NewText(text=text)
+        return (
+            await self._call("POST", f"/phones/{number}/channels/{channel}/posts", Sent, body=body)
+        ).message_id
+
+    async def edit_post(self, number: str, channel: str, message_id: str, text: str) -> str:
+        """Replace the text of a post; returns its id."""
+        body = NewText(text=text)
+        return (
+            await self._call(
+                "PUT", f"/phones/{number}/channels/{channel}/posts/{message_id}", Sent, body=body
+            )
+        ).message_id
+
+    async def delete_post(self, number: str, channel: str, message_id: str) -> str:
+        """Delete a post; returns its id."""
+        return (
+            await self._call(
+                "DELETE", f"/phones/{number}/channels/{channel}/posts/{message_id}", Sent
+            )
+        ).message_id
 
     async def inbox(self, number: str, poll: Poll | None = None) -> MessagePage:
         """Return messages from others, from a position on; their files have been downloaded."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from gateway_worker.sandbox.phones.channels import content_of
 from gateway_worker.sandbox.phones.content import read_content
 from gateway_worker.sandbox.phones.group_keys import without_key
 from gateway_worker.sandbox.phones.media.attachment import attachment_of
@@ -120,6 +121,10 @@ class Incoming:
 
     def _message(self, node: Node, *, acknowledged: bool) -> None:
         writer = writer_of(node)
+        posted = content_of(node)
+        if posted is not None:
+            self._accept(node, writer, posted, asked=0)
+            return
         for part in node.all("enc"):
             if part.get("type") not in _SIGNAL_KINDS:
                 continue

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gateway_worker.sandbox.phones import content, polls
 from gateway_worker.sandbox.phones.app_state import key_share
 from gateway_worker.sandbox.phones.arrivals import Arrivals
+from gateway_worker.sandbox.phones.channels import ChannelPosts
 from gateway_worker.sandbox.phones.errors import NoMediaError, UnknownDeviceError
 from gateway_worker.sandbox.phones.groups import GroupChats
 from gateway_worker.sandbox.phones.incoming import Incoming
@@ -22,7 +23,7 @@ from gateway_worker.sandbox.phones.media.composing import compose
 from gateway_worker.sandbox.phones.media.downloads import Downloads
 from gateway_worker.sandbox.phones.media.uploads import upload
 from gateway_worker.sandbox.phones.outgoing import Outgoing
-from gateway_worker.sandbox.phones.recipients import AddressBook
+from gateway_worker.sandbox.phones.recipients import AddressBook, address_of
 from gateway_worker.sandbox.phones.records import PATIENCE_SECONDS, HandlingError, PhoneRecords
 from gateway_worker.sandbox.phones.script_runner import ScriptRunner
 from gateway_worker.sandbox.phones.values import ChatMessage, Companion, ReceiptKind
@@ -89,6 +90,7 @@ class Phone(PhoneRecords):
             outgoing=outgoing,
             records=self,
         )
+        self._posts = ChannelPosts(service=service, account=account)
         self._incoming = Incoming(
             service=service,
             account=account,
@@ -400,6 +402,39 @@ class Phone(PhoneRecords):
     async def play(self, *messages: str | ChatMessage) -> None:
         """Send played receipts, as for voice messages; raises as `read`."""
         await self._writer.confirm(messages, ReceiptKind.PLAYED)
+
+    # --- channels
+
+    def open_channel(self, followers: Iterable[str | Jid] = ()) -> Jid:
+        """Open a channel of this account.
+
+        Args:
+            followers: who gets what is posted there.
+
+        Raises:
+            UnknownRecipientError: nobody has one of these addresses.
+        """
+        lids = [self.find(follower).lid for follower in followers]
+        return self._service.channels.create(self._account.lid, followers=lids).jid
+
+    async def post(self, channel: str | Jid, text: str) -> str:
+        """Post a text in a channel of this account.
+
+        Returns:
+            The id of the post, once the service has acked.
+
+        Raises:
+            NotDeliveredError: there is no such channel, or it is not of this account.
+        """
+        return await self._posts.post(address_of(channel), text)
+
+    async def edit_post(self, channel: str | Jid, post_id: str, text: str) -> str:
+        """Replace the text of a post; returns and raises as `post`."""
+        return await self._posts.edit(address_of(channel), post_id, text)
+
+    async def delete_post(self, channel: str | Jid, post_id: str) -> str:
+        """Delete a post; returns and raises as `post`."""
+        return await self._posts.delete(address_of(channel), post_id)
 
     # --- files
 

@@ -31,8 +31,8 @@ class ChatMessage:
 
     Attributes:
         message_id: as chosen by its sender.
-        chat: LID of the other party, a group, or status.
-        sender: LID of the writing device; device 0 is a phone.
+        chat: LID of the other party, a group, status, or a channel.
+        sender: LID of the writing device; device 0 is a phone. In a channel, the channel.
         sender_number: digits of the writer's phone number; empty when unknown.
         from_me: written by this account (here or on a companion).
         kind: one of `content.KINDS`, `edit`, `revoke` or `other`.

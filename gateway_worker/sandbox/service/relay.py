@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway_worker.sandbox.service.calls import Calls
+    from gateway_worker.sandbox.service.channels import Channels
     from gateway_worker.sandbox.service.fault_book import FaultBook
     from gateway_worker.sandbox.service.groups.groups import Groups
     from gateway_worker.sandbox.wire.jid import Jid
@@ -26,19 +27,28 @@ if TYPE_CHECKING:
 class StanzaRelay:
     """Routes stanzas at once.
 
-    Understands `message` (fan-out under `participants`, one `enc` straight to a device, or `enc`
-    that all members of a group can read), `receipt`, `chatstate`, `presence`, `call` and `ack`. A
-    message is repeated to nobody when its sender, target and id were seen before: it is acked.
+    Understands `message` (fan-out under `participants`, one `enc` straight to a device, `enc` that
+    all members of a group can read, or `plaintext` to a channel), `receipt`, `chatstate`,
+    `presence`, `call` and `ack`. A message is repeated to nobody when its sender, target and id
+    were seen before: it is acked.
     """
 
     def __init__(
-        self, *, accounts: Accounts, groups: Groups, faults: FaultBook, calls: Calls
+        self,
+        *,
+        accounts: Accounts,
+        groups: Groups,
+        channels: Channels,
+        faults: FaultBook,
+        calls: Calls,
     ) -> None:
-        """Work on the service's accounts, groups and calls; rules say what goes wrong."""
+        """Work on the service's accounts, groups, channels and calls; rules say what goes wrong."""
         self._accounts = accounts
         self._calls = calls
         self._faults = faults
-        self._routes = RouteTable(accounts=accounts, groups=groups, faults=faults)
+        self._routes = RouteTable(
+            accounts=accounts, groups=groups, channels=channels, faults=faults
+        )
         self._handlers: dict[str, Callable[[Sender, Node], Outcome]] = {
             "message": self._message,
             "receipt": self._receipt,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway_worker.sandbox.service.accounts import Accounts
 from gateway_worker.sandbox.service.calls import Calls
+from gateway_worker.sandbox.service.channels import Channels
 from gateway_worker.sandbox.service.connections import Connections
 from gateway_worker.sandbox.service.fault_book import FaultBook
 from gateway_worker.sandbox.service.groups.groups import Groups
@@ -23,6 +24,7 @@ class Service:
     Attributes:
         accounts: who exists, with which devices.
         groups: who is in which group.
+        channels: where somebody posts and others follow.
         faults: what shall go wrong.
         keys: what devices have published.
         calls: calls that phones place.
@@ -45,12 +47,17 @@ class Service:
             media_seconds: how long one is kept.
         """
         self.accounts = Accounts()
+        self.channels = Channels()
         self.faults = FaultBook(accounts=self.accounts)
         self.keys = PublishedKeys(accounts=self.accounts, faults=self.faults)
         self.groups = Groups(accounts=self.accounts)
         self.calls = Calls()
         self.relay = StanzaRelay(
-            accounts=self.accounts, groups=self.groups, faults=self.faults, calls=self.calls
+            accounts=self.accounts,
+            groups=self.groups,
+            channels=self.channels,
+            faults=self.faults,
+            calls=self.calls,
         )
         self.linking = CompanionLinking(accounts=self.accounts, faults=self.faults)
         self.connections = Connections(accounts=self.accounts)

@@ -9,6 +9,7 @@ PN_SERVER: Final = "s.whatsapp.net"
 LID_SERVER: Final = "lid"
 GROUP_SERVER: Final = "g.us"
 BROADCAST_SERVER: Final = "broadcast"
+CHANNEL_SERVER: Final = "newsletter"
 
 
 @dataclass(frozen=True, slots=True)

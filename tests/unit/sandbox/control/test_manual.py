@@ -48,6 +48,7 @@ def served_routes() -> set[tuple[str, str]]:
         "call_id": "ID",
         "contact": "CONTACT",
         "group": "G",
+        "channel": "CHANNEL",
     }
     served = set()
     for route in application(sandbox=None).router.routes():  # type: ignore[arg-type]
