@@ -199,6 +199,14 @@ from gateway_contracts.commands.session import (
     SessionUpdate,
     SessionUpdateData,
 )
+from gateway_contracts.commands.status import (
+    StatusAudience,
+    StatusDelete,
+    StatusDeleteData,
+    StatusInfo,
+    StatusPost,
+    StatusPostData,
+)
 from gateway_contracts.commands.upload import MediaUpload, MediaUploadUrl, MediaUploadUrlData
 from gateway_contracts.content import Content, ContentToSend
 from gateway_contracts.content.album import AlbumContent, AlbumToSend
@@ -237,7 +245,7 @@ from gateway_contracts.content.reaction import ReactionContent, ReactionToSend
 from gateway_contracts.content.revoke import RevokeContent, RevokeToSend
 from gateway_contracts.content.sticker import StickerContent, StickerToSend
 from gateway_contracts.content.sticker_pack import StickerPackContent
-from gateway_contracts.content.text import TextContent, TextToSend
+from gateway_contracts.content.text import TextContent, TextFont, TextToSend
 from gateway_contracts.content.timer import TimerContent
 from gateway_contracts.content.unsupported import UnsupportedContent
 from gateway_contracts.content.video import VideoContent, VideoToSend
@@ -344,6 +352,12 @@ from gateway_contracts.events.session import (
     SessionStatus,
     SessionStatusData,
 )
+from gateway_contracts.events.status import (
+    StatusPosted,
+    StatusProgress,
+    StatusProgressData,
+    StatusReceived,
+)
 from gateway_contracts.events.worker import (
     WorkerCapacity,
     WorkerCapacityData,
@@ -384,6 +398,13 @@ from gateway_contracts.settings import (
     SessionSettings,
 )
 from gateway_contracts.states import SessionState, StatusReason
+from gateway_contracts.status import (
+    StatusContent,
+    StatusImage,
+    StatusText,
+    StatusVideo,
+    StatusVoice,
+)
 from gateway_contracts.topology import (
     RETRY_DELAYS,
     BindingSpec,
@@ -728,13 +749,29 @@ __all__ = [
     "SessionStop",
     "SessionUpdate",
     "SessionUpdateData",
+    "StatusAudience",
+    "StatusContent",
+    "StatusDelete",
+    "StatusDeleteData",
+    "StatusImage",
+    "StatusInfo",
+    "StatusPost",
+    "StatusPostData",
+    "StatusPosted",
+    "StatusProgress",
+    "StatusProgressData",
     "StatusReason",
+    "StatusReceived",
+    "StatusText",
+    "StatusVideo",
+    "StatusVoice",
     "StickerContent",
     "StickerPackContent",
     "StickerToSend",
     "SubGroup",
     "SubGroupsListed",
     "TextContent",
+    "TextFont",
     "TextToSend",
     "TimerChange",
     "TimerContent",

@@ -39,6 +39,10 @@ _RECIPIENT = (
 _PERSON = r"^(\+?[1-9][0-9]{6,14}|[0-9]{5,20}(:[0-9]{1,3})?@(s\.whatsapp\.net|lid))$"
 _GROUP = r"^[0-9]{5,20}(-[0-9]{5,20})?@g\.us$"
 _INVITE_LINK = r"^(https://chat\.whatsapp\.com/(invite/)?)?[A-Za-z0-9_-]{8,64}([?#][\x21-\x7e]*)?$"
+_DESTINATION = (
+    r"^(\+?[1-9][0-9]{6,14}|[0-9]{5,20}(:[0-9]{1,3})?@(s\.whatsapp\.net|lid)"
+    r"|[0-9]{5,20}(-[0-9]{5,20})?@g\.us|[0-9]{5,20}@newsletter)$"
+)
 _QUEUE = (
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\.backend\.[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
     r"(\.[A-Za-z0-9][A-Za-z0-9_-]{0,63})?$"
@@ -52,6 +56,7 @@ PROXY_PATTERN = r"^http://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1
 CLOCK_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 ZONE_PATTERN = r"^[A-Za-z][A-Za-z0-9_+-]{0,31}(/[A-Za-z0-9_+-]{1,32}){0,2}$"
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+COLOR_PATTERN = r"^#[0-9A-Fa-f]{6}$"
 TENANT_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 TRACEPARENT_PATTERN = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 
@@ -71,6 +76,10 @@ SENTENCES = {
     _GROUP: "must be the WhatsApp id of a group (digits and @g.us)",
     _INVITE_LINK: "must be the link to a group (https://chat.whatsapp.com/ and its code), or its "
     "code",
+    _DESTINATION: "must be a phone number in international form (7 to 15 digits, the first not a "
+    "zero, with or without a plus before them; no spaces, hyphens or brackets), or the WhatsApp id "
+    "of a person (digits and @s.whatsapp.net or @lid), of a group (digits and @g.us) or of a "
+    "channel (digits and @newsletter)",
     _QUEUE: "must be the name of a backend's queue: the gateway's prefix, .backend., the service, "
     "and perhaps a dot and one more word",
     OBJECT_KEY_PATTERN: "must be the key of an object below media/, uploads/ or shared/, no part "
@@ -86,6 +95,7 @@ SENTENCES = {
     CLOCK_PATTERN: "must be a time of day, such as 21:30",
     ZONE_PATTERN: "must be the name of a time zone, such as Europe/Berlin",
     VARIABLE_PATTERN: "must be letters (A to Z, a to z), digits or underscores, the first no digit",
+    COLOR_PATTERN: "must be a colour: # and six hexadecimal digits, red, green and blue",
     TENANT_PATTERN: "must not be empty, nor contain control characters",
     TRACEPARENT_PATTERN: "must be a W3C traceparent: version, trace id, span id and flags in "
     "lower-case hexadecimal, joined by hyphens",
@@ -204,6 +214,26 @@ PersonId = Annotated[
     ),
 ]
 """Somebody, as a command names them."""
+
+Destination = Annotated[
+    str,
+    Field(pattern=_DESTINATION),
+    PERSONAL,
+    _part(
+        "Destination",
+        "As `Recipient`, or the WhatsApp id of a channel of the account's own (`…@newsletter`).",
+        "+15550100002",
+        "120363025550100002@newsletter",
+    ),
+]
+"""Where a message goes to."""
+
+Color = Annotated[
+    str,
+    Field(pattern=COLOR_PATTERN),
+    _part("Color", "Red, green and blue in hexadecimal.", "#075E54"),
+]
+"""A colour, without transparency."""
 
 Mentions = Annotated[
     # At the first fault: a list of 100,000 of them would otherwise take seconds to explain.

@@ -7,13 +7,16 @@ is the send that names what was uploaded, and that comes afterwards, in its turn
 from pathlib import Path
 from typing import Any, Final
 
-from gateway_contracts import ContentToSend, Media, MediaSource, MediaState
+from gateway_contracts import ContentToSend, Media, MediaSource, MediaState, StatusContent
 from gateway_worker.commands.preparation import Preparation
 from gateway_worker.host_protocol.media import Attachment, MediaType, Uploaded
 from gateway_worker.host_protocol.methods.media import UploadMedia
 from gateway_worker.media.file import MediaFile
 from gateway_worker.media.outgoing import Outgoing, Prepared, Wanted
 from gateway_worker.sessions.session.session import Session
+
+AnyContent = ContentToSend | StatusContent
+"""Whatever may have a file."""
 
 _TYPES: Final = {
     "image": MediaType.IMAGE,
@@ -39,7 +42,7 @@ class AttachmentUpload(Preparation):
         prepared: What it is, once that is known; on disk until it is uploaded.
     """
 
-    def __init__(self, *, outgoing: Outgoing, content: ContentToSend, source: MediaSource) -> None:
+    def __init__(self, *, outgoing: Outgoing, content: AnyContent, source: MediaSource) -> None:
         self._outgoing = outgoing
         self._content = content
         self._source = source
@@ -107,7 +110,7 @@ def _attachment(file: MediaFile, uploaded: Uploaded) -> Attachment:
     )
 
 
-def upload_of(outgoing: Outgoing, content: ContentToSend) -> AttachmentUpload | None:
+def upload_of(outgoing: Outgoing, content: AnyContent) -> AttachmentUpload | None:
     """Return what becomes of the file of a content; None if it has none."""
     source: MediaSource | None = getattr(content, "media", None)
     if source is None:
@@ -115,7 +118,7 @@ def upload_of(outgoing: Outgoing, content: ContentToSend) -> AttachmentUpload | 
     return AttachmentUpload(outgoing=outgoing, content=content, source=source)
 
 
-def told_of(content: ContentToSend, upload: AttachmentUpload | None) -> dict[str, Any]:
+def told_of(content: AnyContent, upload: AttachmentUpload | None) -> dict[str, Any]:
     """Return what the history has of the file of a content, as fields; none if it has no file.
 
     Args:

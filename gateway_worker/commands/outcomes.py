@@ -18,6 +18,8 @@ from gateway_contracts import (
     MessageSend,
     Result,
     SessionEvent,
+    StatusDelete,
+    StatusPost,
     WarningCode,
 )
 from gateway_worker.commands.handlers import Effect
@@ -213,7 +215,8 @@ def due_at_of(command: Command) -> datetime | None:
 
 def client_ref_of(command: Command) -> str | None:
     """Return what a backend calls the message that its command sends; None for no name or send."""
-    return command.data.client_ref if isinstance(command, MessageSend) else None
+    is_send = isinstance(command, MessageSend | StatusPost | StatusDelete)
+    return command.data.client_ref if is_send else None
 
 
 def is_misrouted(delivery: Delivery, command: Command) -> bool:

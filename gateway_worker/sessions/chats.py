@@ -3,7 +3,10 @@
 from typing import Final
 
 _PHONE_SERVER: Final = "s.whatsapp.net"
-_GROUP_SERVER: Final = "g.us"
+_PEOPLE: Final = frozenset({"", _PHONE_SERVER, "lid", "c.us"})
+"""The servers of people; a number has none."""
+STATUS_CHAT: Final = "status@broadcast"
+"""Where status posts come from and go to."""
 
 
 def without_device(jid: str) -> str:
@@ -20,9 +23,14 @@ def chat_of(recipient: str) -> str:
 
 def is_person(recipient: str) -> bool:
     """Whether a recipient is a person, who may be known by another id too."""
-    return not recipient.endswith(f"@{_GROUP_SERVER}")
+    return recipient.partition("@")[2] in _PEOPLE
 
 
 def is_group(recipient: str) -> bool:
     """Whether a recipient is a group."""
-    return recipient.endswith(f"@{_GROUP_SERVER}")
+    return recipient.endswith("@g.us")
+
+
+def is_channel(recipient: str) -> bool:
+    """Whether a recipient is a channel."""
+    return recipient.endswith("@newsletter")

@@ -105,20 +105,18 @@ class Gateway:
         assert isinstance(outcome, CommandFailed), outcome
         return outcome
 
-    async def create(self, session_id: str, *, pair_by_code_of: str | None = None) -> None:
+    async def create(
+        self, session_id: str, *, pair_by_code_of: str | None = None, **more: Any
+    ) -> None:
         """Create a session."""
-        pairing: dict[str, Any] = (
-            {"pairing": PairByCode(phone_number=pair_by_code_of)} if pair_by_code_of else {}
-        )
-        await self.succeed(
-            SessionCreate(
-                source=self.backend.source, subject=session_id, data=SessionCreateData(**pairing)
-            )
-        )
+        if pair_by_code_of:
+            more["pairing"] = PairByCode(phone_number=pair_by_code_of)
+        data = SessionCreateData(**more)
+        await self.succeed(SessionCreate(source=self.backend.source, subject=session_id, data=data))
 
-    async def link(self, session_id: str, phone: Phone) -> None:
+    async def link(self, session_id: str, phone: Phone, **more: Any) -> None:
         """Create a session, scan its QR code and wait until it is connected."""
-        await self.create(session_id)
+        await self.create(session_id, **more)
         qr = await self.backend.expect(SessionQr, session_id)
         await phone.scan(qr.data.code)
         await self.until(session_id, SessionState.CONNECTED)

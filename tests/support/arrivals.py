@@ -20,6 +20,8 @@ from gateway_contracts import (
     MessageUndecryptable,
     PollVote,
     ReceiptStatus,
+    StatusPosted,
+    StatusReceived,
     UndecryptableReason,
 )
 from gateway_contracts.envelope import SessionEventData
@@ -103,6 +105,8 @@ def arrived(event: Event, *, fits: bool = True) -> Arrived:
             | MessagePinned(data=data)
             | MessageKept(data=data)
             | ChatTimerChanged(data=data)
+            | StatusReceived(data=data)
+            | StatusPosted(data=data)
         ):
             quoted = data.reply_to
             return InboundMessage(
@@ -111,7 +115,9 @@ def arrived(event: Event, *, fits: bool = True) -> Arrived:
                 chat=data.chat,
                 sender=data.sender,
                 from_me=(
-                    data.from_me if isinstance(data, ChangeData) else isinstance(found, MessageSent)
+                    data.from_me
+                    if isinstance(data, ChangeData)
+                    else isinstance(found, MessageSent | StatusPosted)
                 ),
                 is_group=data.is_group,
                 timestamp=data.timestamp,

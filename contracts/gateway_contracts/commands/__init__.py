@@ -29,6 +29,7 @@ from gateway_contracts.commands.session import (
     SessionCommand,
     SessionResult,
 )
+from gateway_contracts.commands.status import StatusCommand, StatusResult
 from gateway_contracts.commands.upload import UploadCommand, UploadResult
 
 __all__ = ["Command", "PairByCode", "PairByQr", "Pairing", "Result"]
@@ -43,6 +44,7 @@ Command = Annotated[
     | BulkCommand
     | ChatCommand
     | PresenceCommand
+    | StatusCommand
     | ContactCommand
     | ProfileCommand
     | GroupCommand
@@ -61,6 +63,7 @@ Result = Annotated[
     | MessageResult
     | ScheduleResult
     | BulkResult
+    | StatusResult
     | ReplayResult
     | ChatResult
     | PresenceResult

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from gateway_contracts.content import ContentToSend
 from gateway_contracts.envelope import CommandEnvelope
-from gateway_contracts.model import ClientRef, Jid, MessageId, Recipient, Timestamp, WireModel
+from gateway_contracts.model import ClientRef, Destination, Jid, MessageId, Timestamp, WireModel
 from gateway_contracts.references import ReplyTarget
 
 
@@ -21,7 +21,10 @@ class OnUncertain(StrEnum):
 class MessageSendData(WireModel):
     """A message and whom it goes to."""
 
-    to: Recipient
+    to: Destination = Field(
+        description="Of a channel, which must be one that the account may post in, it takes `text`,"
+        " and `edit` and `revoke` of what was posted."
+    )
     content: ContentToSend
     reply_to: ReplyTarget | None = None
     album_id: MessageId | None = Field(
@@ -61,6 +64,9 @@ class SentInfo(WireModel):
     )
     chat_lid: Jid | None = Field(None, description="The recipient's LID, if it is a person's.")
     timestamp: Timestamp
+    server_id: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Of a post in a channel: its number there."
+    )
     devices_left_out: Annotated[int, Field(ge=0)] = Field(
         0,
         description="How many devices of the recipients the message could not be encrypted for; "

@@ -1,12 +1,26 @@
 """Text."""
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gateway_contracts.link_preview import LinkPreview, LinkPreviewToSend
 from gateway_contracts.marks import PERSONAL
-from gateway_contracts.model import Jid, Mentions, Text, WireModel
+from gateway_contracts.model import Color, Jid, Mentions, Text, WireModel
+
+
+class TextFont(StrEnum):
+    """The letters of a text in a status post; apps that lack one take another."""
+
+    SYSTEM = "system"
+    SYSTEM_TEXT = "system_text"
+    SYSTEM_BOLD = "system_bold"
+    SCRIPT = "script"
+    MORNING_BREEZE = "morning_breeze"
+    CALISTOGA = "calistoga"
+    EXO2 = "exo2"
+    COURIER_PRIME = "courier_prime"
 
 
 class TextToSend(WireModel):
@@ -33,3 +47,5 @@ class TextContent(WireModel):
     mentions: tuple[Jid, ...] = ()
     mention_all: bool = Field(default=False, description="It names everybody in the group.")
     link_preview: LinkPreview | None = None
+    background: Color | None = Field(None, description="Of a status post: what it stands on.")
+    font: TextFont | None = Field(None, description="Of a status post.")

@@ -19,6 +19,7 @@ from gateway_contracts.events.message import MessageEvent, UndecryptableReason
 from gateway_contracts.events.outcome import CommandOutcome
 from gateway_contracts.events.presence import PresenceEvent
 from gateway_contracts.events.session import LifecycleEvent
+from gateway_contracts.events.status import StatusArrival, StatusProgress
 from gateway_contracts.events.worker import WorkerEvent
 from gateway_contracts.people import Participant
 from gateway_contracts.states import SessionState
@@ -39,10 +40,12 @@ Notice = CallEvent | GroupEvent | PresenceEvent | ContactEvent
 A notice that comes twice has the same `id`.
 """
 
-Arriving = MessageEvent | ChangeEvent | Notice
+Arriving = MessageEvent | ChangeEvent | StatusArrival | Notice
 """Every event of something that came from WhatsApp."""
 
-_OfSessions = LifecycleEvent | Arriving | ChatEvent | MediaEvent | CommandOutcome | BulkEvent
+_OfSessions = (
+    LifecycleEvent | Arriving | ChatEvent | MediaEvent | StatusProgress | CommandOutcome | BulkEvent
+)
 
 SessionEvent = Annotated[_OfSessions, Field(discriminator="type")]
 """Every event of a session, told apart by `type`."""

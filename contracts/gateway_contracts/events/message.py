@@ -32,6 +32,9 @@ class MessageData(ChatEventData):
         None, description="The `album` that it is a part of: that message's id."
     )
     referral: Referral | None = None
+    server_id: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Of a post in a channel: its number there."
+    )
     offline: bool = Field(
         default=False, description="It had waited at WhatsApp while the session was away."
     )

@@ -12,6 +12,7 @@ from gateway_contracts import (
     EditContent,
     EditToSend,
     ForwardToSend,
+    MessageSendData,
     PollContent,
     PollVoteToSend,
     RevokeContent,
@@ -23,12 +24,14 @@ from gateway_worker.commands.features import Feature
 from gateway_worker.commands.handlers.targets import Target
 from gateway_worker.errors import InvalidCommandError, UnsupportedError
 from gateway_worker.sessions.changes import MessageRow
+from gateway_worker.sessions.chats import is_channel
 
 _ARRIVING: Final[TypeAdapter[Content]] = TypeAdapter(Content)
 _GROUP: Final = "@g.us"
 _MOST_QUOTED: Final = 65_536
 """How long the JSON of a content may be that a reply repeats."""
 _INTERACTIVE: Final = frozenset({"buttons", "list_menu"})
+_IN_CHANNELS: Final = frozenset({"text", "edit", "revoke"})
 _EDITED: Final = frozenset({"text", "image", "video", "document"})
 """Kinds with a text or caption that can be replaced."""
 _CHANGES: Final = frozenset(
@@ -128,6 +131,24 @@ def mentions_all(to: str, content: dict[str, Any]) -> bool:
             "only in a group everybody can be named", pointer="/data/content/mention_all"
         )
     return is_asked
+
+
+def check_channel(data: MessageSendData) -> None:
+    """Refuse what cannot be posted in a channel, if it goes to one.
+
+    Raises:
+        UnsupportedError: The library cannot, or channels have no such thing.
+    """
+    if not is_channel(data.to):
+        return
+    if data.content.kind not in _IN_CHANNELS:
+        raise UnsupportedError(
+            "in a channel the gateway posts texts, and edits and deletes them: the library does "
+            "not tell the handle that files in channels need, and the rest has no form there"
+        )
+    mentions = getattr(data.content, "mentions", ()) or getattr(data.content, "mention_all", False)
+    if data.reply_to is not None or data.album_id is not None or mentions:
+        raise UnsupportedError("in a channel nobody is answered or named")
 
 
 def check_features(content: ContentToSend, features: frozenset[Feature]) -> None:

@@ -1,5 +1,6 @@
 """Messages on their way to WhatsApp."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ from gateway_worker.errors import GatewayError, InvalidCommandError, Unsupported
 from gateway_worker.host_protocol.methods.messages import Quote, SendMessage, Sent
 from gateway_worker.host_protocol.times import moment
 from gateway_worker.sessions.changes import Direction, MessageRow
+from gateway_worker.sessions.chats import is_channel
 from gateway_worker.sessions.session.session import Session
 
 
@@ -55,6 +57,7 @@ class _Named:
 async def send(context: Context, command: MessageSend) -> Effect:
     """Send one message; it is in the history once its outcome is committed."""
     session = await context.manager.find(command.subject)
+    contents.check_channel(command.data)
     contents.check_features(command.data.content, context.features)
     named = await _named(context, session, command.data)
     content = _to_host(command.data, named)
@@ -130,7 +133,7 @@ def _row(
 ) -> MessageRow:
     return MessageRow(
         chat=which.chat,
-        message_id=which.message_id,
+        message_id=_id_in_history(command, which),
         direction=Direction.OUT,
         sender=session.account.jid if session.account else "",
         content=contents.stored_content(
@@ -144,6 +147,17 @@ def _row(
         command_id=command.id,
         client_ref=command.data.client_ref,
     )
+
+
+def _id_in_history(command: MessageSend, which: MessageId) -> str:
+    """Return under which id a message is stored.
+
+    What changes a post in a channel goes out under the id of the post, and is not that.
+    """
+    if is_channel(which.chat) and getattr(command.data.content, "target", None) is not None:
+        digest = hashlib.sha256(command.id.encode()).hexdigest()[:16]
+        return f"{which.message_id}-{digest}"
+    return which.message_id
 
 
 def _sent_effect(
@@ -161,6 +175,7 @@ def _sent_effect(
             chat=sent.chat,
             chat_lid=sent.chat_lid,
             timestamp=timestamp,
+            server_id=sent.server_id,
             devices_left_out=sent.devices_left_out,
         ),
         session=session,
@@ -235,8 +250,8 @@ async def _quoted(context: Context, session: Session, data: MessageSendData) -> 
 
 def _prepare(context: Context, command: MessageSend) -> Preparation | None:
     files, content = context.files, command.data.content
-    if files is None:
-        return None
+    if files is None or (is_channel(command.data.to) and content.kind != "text"):
+        return None  # what cannot be sent there is refused, and nothing is fetched for it
     return upload_of(files.outgoing, content) or making_of(files.outgoing, files.previews, content)
 
 

@@ -14,11 +14,13 @@ from gateway_worker.host_protocol.methods.method import Done
 from gateway_worker.host_protocol.methods.presence import PresenceCall
 from gateway_worker.host_protocol.methods.profile import ProfileAnswer, ProfileCall
 from gateway_worker.host_protocol.methods.session import SessionAnswer, SessionCall
+from gateway_worker.host_protocol.methods.status import Audience, StatusCall
 
 __all__ = ["Call", "Result"]
 
 Call = (
     MessageCall
+    | StatusCall
     | ChatCall
     | PresenceCall
     | ContactCall
@@ -33,6 +35,7 @@ Call = (
 Result = (
     Done
     | MessageAnswer
+    | Audience
     | ChatAnswer
     | ContactAnswer
     | ProfileAnswer

@@ -17,6 +17,7 @@ class Sent(Answer, frozen=True, kw_only=True, tag="sent"):
         timestamp: The server's, in Unix seconds.
         seconds: How long the library needed.
         devices_left_out: Devices of the recipients that the message was not written to.
+        server_id: Of a post in a channel, its number there.
     """
 
     message_id: str
@@ -25,6 +26,7 @@ class Sent(Answer, frozen=True, kw_only=True, tag="sent"):
     timestamp: int
     seconds: float = 0.0
     devices_left_out: int = 0
+    server_id: int | None = None
 
 
 class Chats(Answer, frozen=True, kw_only=True, tag="chats"):

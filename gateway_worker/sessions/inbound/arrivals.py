@@ -24,6 +24,7 @@ from gateway_worker.host_protocol.ids import ID_CHARACTERS, stand_in
 from gateway_worker.media.arriving.intake import kept_form, restored
 from gateway_worker.media.arriving.records import MediaRow
 from gateway_worker.sessions.changes import Change
+from gateway_worker.sessions.chats import STATUS_CHAT
 
 ARRIVALS: Final[Mapping[str, type[Any]]] = {
     model.model_fields["type"].default: model for model in get_args(Arriving)
@@ -39,8 +40,13 @@ _MEDIA: Final = "mediareference"
 _DATA: Final[Mapping[str, type[BaseModel]]] = {
     name: model.model_fields["data"].annotation for name, model in ARRIVALS.items()
 }
-_RECEIVED, _SENT = "wa.message.received.v1", "wa.message.sent.v1"
-_OF_MESSAGES: Final = frozenset({_RECEIVED, _SENT})
+_MESSAGES: Final = {
+    (False, False): "wa.message.received.v1",
+    (False, True): "wa.message.sent.v1",
+    (True, False): "wa.status.received.v1",
+    (True, True): "wa.status.posted.v1",
+}
+"""What is told of a message, by whether it is a status post and whether the account wrote it."""
 
 
 def arrival(event: Event | VolatileEvent, *, source: str, session_id: str) -> tuple[Arriving, bool]:
@@ -115,8 +121,9 @@ def _told(event_type: str, data: bytes) -> tuple[str, BaseModel, bool]:
     content = value["content"]
     kind = str(content.get("kind") if isinstance(content, dict) else None)[:ID_CHARACTERS]
     value |= {"content": {"kind": "unsupported", "message_type": kind}, "partial": True}
-    if event_type not in _OF_MESSAGES:
-        event_type = _SENT if value.get("from_me") else _RECEIVED
+    if event_type not in _MESSAGES.values():
+        is_status = value.get("chat") == STATUS_CHAT
+        event_type = _MESSAGES[is_status, bool(value.get("from_me"))]
     model = _DATA[event_type]
     return event_type, model.model_validate_json(msgspec.json.encode(value)), False
 

@@ -18,6 +18,8 @@ from gateway_contracts import (
     MessageReceived,
     MessageSent,
     MessageUndecryptable,
+    StatusPosted,
+    StatusReceived,
 )
 from gateway_contracts.events import Arriving, Notice
 from gateway_contracts.events.change import ChangeEvent
@@ -47,6 +49,14 @@ def _received(event: MessageReceived) -> Rows:
 def _sent(event: MessageSent) -> Rows:
     seconds = event.data.disappearing_seconds
     return Rows(message=_message(event.data, Direction.OUT), timer=_timer(event.data, seconds))
+
+
+def _status_received(event: StatusReceived) -> Rows:
+    return Rows(message=_message(event.data, Direction.IN))  # its day is no setting of a chat
+
+
+def _status_posted(event: StatusPosted) -> Rows:
+    return Rows(message=_message(event.data, Direction.OUT))
 
 
 def _changed(event: ChangeEvent) -> Rows:
@@ -127,6 +137,8 @@ _CHANGES: Final = tuple(str(model.model_fields["type"].default) for model in get
 ROWS: Final[Mapping[str, Callable[[Any], Rows]]] = {
     "wa.message.received.v1": _received,
     "wa.message.sent.v1": _sent,
+    "wa.status.received.v1": _status_received,
+    "wa.status.posted.v1": _status_posted,
     "wa.message.receipt.v1": _receipt,
     "wa.group.joined.v1": _group_joined,
     "wa.group.updated.v1": _group_updated,
@@ -134,7 +146,15 @@ ROWS: Final[Mapping[str, Callable[[Any], Rows]]] = {
 }
 """By the event's `type`."""
 
-MESSAGE_TYPES: Final = frozenset({"wa.message.received.v1", "wa.message.sent.v1", *_CHANGES})
+MESSAGE_TYPES: Final = frozenset(
+    {
+        "wa.message.received.v1",
+        "wa.message.sent.v1",
+        "wa.status.received.v1",
+        "wa.status.posted.v1",
+        *_CHANGES,
+    }
+)
 """Those of messages, and of what changes some."""
 
 REPEATS: Final[Mapping[str, Callable[[Any], Hashable]]] = {

@@ -7,14 +7,24 @@ from typing import Any, Final, Self
 from gateway_worker.host_protocol.ids import stand_in
 from gateway_worker.host_protocol.media import MediaReference
 from gateway_worker.host_protocol.spool_format import Record
+from gateway_worker.whatsapp.convert.chats import STATUS_CHAT
 from gateway_worker.whatsapp.convert.people import People
 
 MESSAGE_RECEIVED: Final = "wa.message.received.v1"
 MESSAGE_SENT: Final = "wa.message.sent.v1"
+STATUS_RECEIVED: Final = "wa.status.received.v1"
+STATUS_POSTED: Final = "wa.status.posted.v1"
 MESSAGE_RECEIPT: Final = "wa.message.receipt.v1"
 MESSAGE_UNDECRYPTABLE: Final = "wa.message.undecryptable.v1"
 UNREADABLE: Final = "unreadable"
 """The kind of a content that cannot be read, and the reason of a message of which nothing can."""
+_MESSAGES: Final = {
+    (False, False): MESSAGE_RECEIVED,
+    (False, True): MESSAGE_SENT,
+    (True, False): STATUS_RECEIVED,
+    (True, True): STATUS_POSTED,
+}
+"""What is told of a message, by whether it is a status post and whether the account wrote it."""
 _MOST_CHOSEN: Final = 100
 _HASH_BYTES: Final = 32
 _TAKEN_BACK: Final = {"state": "resolved"}
@@ -44,8 +54,8 @@ class Arrival:
 
     @property
     def chat(self) -> str | None:
-        """The conversation."""
-        chat: str | None = self.data["chat"]
+        """The conversation, if it is known."""
+        chat: str | None = self.data.get("chat")
         return chat
 
     @property
@@ -69,13 +79,23 @@ class Arrival:
             return None
         content = {"kind": "unsupported", "message_type": self.content["kind"]}
         data = {**self.data, "content": content, "partial": True}
-        type_ = MESSAGE_SENT if data.get("from_me") else MESSAGE_RECEIVED
-        is_message = self.type in (MESSAGE_RECEIVED, MESSAGE_SENT)
+        is_message = self.type in _MESSAGES.values()
+        type_ = message_type(self.chat, from_me=bool(data.get("from_me")))
         return replace(self, type=self.type if is_message else type_, data=data, media=None)
 
 
 Tell = Callable[[Record, People], tuple[Arrival | None, ...]]
 """Returns what a record tells; None and nothing for what is not for backends."""
+
+
+def message_type(chat: str | None, *, from_me: bool) -> str:
+    """Return what a message is told as that changes nothing.
+
+    Args:
+        chat: Its conversation.
+        from_me: Whether the account itself wrote it.
+    """
+    return _MESSAGES[chat == STATUS_CHAT, from_me]
 
 
 def unreadable(payload: bytes) -> Arrival:

@@ -32,6 +32,7 @@ class Said:
         about: The library's key of the message that it is about, which is still to be told.
         media: Where its file is, if it has one that can be fetched.
         is_sealed: It is a vote: what is chosen is still to be opened.
+        identity: Its id, where that in the event is another message's.
     """
 
     content: dict[str, Any]
@@ -40,6 +41,7 @@ class Said:
     about: Any = None
     media: MediaReference | None = None
     is_sealed: bool = False
+    identity: str | None = None
 
     @classmethod
     def unsupported(cls, kind: str, *, is_partial: bool = False) -> Self:

@@ -44,7 +44,7 @@ it had written to the first one."""
 _STEPS: Final = (
     ("failed to get user info", "the look-up of the recipient"),
     ("failed to get group members", "the look-up of the group"),
-    ("failed to get broadcast list members", "the look-up of the list"),
+    ("failed to get broadcast list members", "the look-up of those who see the status"),
     ("failed to get device list", "the look-up of the recipient's devices"),
     ("failed to send prekey request", "the query for the recipient's keys"),
     ("got error getting prekeys", "the query for the recipient's keys"),

@@ -6,15 +6,15 @@ import msgspec
 
 from gateway_worker.host_protocol.ids import stand_in
 from gateway_worker.host_protocol.times import is_time, rfc3339_or_now
-from gateway_worker.whatsapp.convert.arrival import MESSAGE_RECEIVED, MESSAGE_SENT, Arrival
+from gateway_worker.whatsapp.convert.arrival import Arrival, message_type
+from gateway_worker.whatsapp.convert.channels import changed
+from gateway_worker.whatsapp.convert.chats import CHANNEL_SERVER, STATUS_CHAT
 from gateway_worker.whatsapp.convert.content import Said, said
 from gateway_worker.whatsapp.convert.kinds import EVENTS
 from gateway_worker.whatsapp.convert.people import People, address, is_address
 from gateway_worker.whatsapp.convert.references import Origin, reference
 from gateway_worker.whatsapp.convert.texts import is_message_id, message_id, short
 
-STATUS_CHAT: Final = "status@broadcast"
-"""Where contacts post stories; they are not addressed to the account and are not announced."""
 UNKNOWN_CHAT: Final = "unknown"
 """For a message that names no conversation."""
 _PERSONAL: Final = frozenset({"s.whatsapp.net", "lid", "hosted", "hosted.lid", "c.us"})
@@ -31,12 +31,13 @@ def message(event: Any, *, offline: bool, people: People) -> Arrival | None:
         offline: Whether it had waited at WhatsApp.
         people: Who is who.
     """
-    if (content := said(event.Message, people, is_view_once=_is_view_once(event))) is None:
+    content = changed(event, said(event.Message, people, is_view_once=_is_view_once(event)))
+    if content is None:
         return None
     return told(event, content, offline=offline, people=people)
 
 
-def told(event: Any, content: Said, *, offline: bool, people: People) -> Arrival | None:
+def told(event: Any, content: Said, *, offline: bool, people: People) -> Arrival:
     """Return what is told of a message whose content has been read, as far as that was possible.
 
     Args:
@@ -48,9 +49,7 @@ def told(event: Any, content: Said, *, offline: bool, people: People) -> Arrival
     """
     info = event.Info
     source = info.MessageSource
-    if (place := place_of(info, people)) is None:
-        return None
-    identity, chat = place
+    identity, chat = place_of(info, people)
     sender = (
         people.myself(source.Sender, source.SenderAlt)
         if source.IsFromMe
@@ -63,7 +62,8 @@ def told(event: Any, content: Said, *, offline: bool, people: People) -> Arrival
     whole, is_whole = _with_target(content, origin, people)
     data: dict[str, Any] = {
         # Nothing else tells messages without an id apart.
-        "message_id": identity if info.ID else stand_in(event.SerializePartialToString()),
+        "message_id": content.identity
+        or (identity if info.ID else stand_in(event.SerializePartialToString())),
         "chat": chat,
         "chat_lid": chat_lid_of(source, people),
         "sender": sender,
@@ -76,10 +76,12 @@ def told(event: Any, content: Said, *, offline: bool, people: People) -> Arrival
         or not (is_address(source.Chat) and is_address(source.Sender)),
         **content.envelope,
     }
+    if source.Chat.Server == CHANNEL_SERVER and info.ServerID > 0:
+        data["server_id"] = info.ServerID
     if (event_type := EVENTS.get(whole["kind"])) is not None:
         data["from_me"] = source.IsFromMe
         return Arrival(type=event_type, data=data, is_sealed=content.is_sealed)
-    type_ = MESSAGE_SENT if source.IsFromMe else MESSAGE_RECEIVED
+    type_ = message_type(chat, from_me=bool(source.IsFromMe))
     return Arrival(type=type_, data=data, media=content.media)
 
 
@@ -100,15 +102,15 @@ def _is_group(source: Any) -> bool:
     return bool(source.Chat.Server == "g.us")
 
 
-def place_of(info: Any, people: People) -> tuple[str, str] | None:
-    """Return a message's id and its conversation as backends know it; None if it is not for them.
+def place_of(info: Any, people: People) -> tuple[str, str]:
+    """Return a message's id and its conversation as backends know it.
 
     Args:
         info: The library's `MessageInfo`.
         people: Who is who.
     """
     identity, chat = message_id(info.ID) or stand_in(info.ID), _chat_of(info.MessageSource, people)
-    return None if chat == STATUS_CHAT else (identity, chat or UNKNOWN_CHAT)
+    return identity, chat or UNKNOWN_CHAT
 
 
 def chat_lid_of(source: Any, people: People) -> str | None:

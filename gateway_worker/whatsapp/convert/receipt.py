@@ -5,6 +5,7 @@ from typing import Any, Final
 from gateway_worker.host_protocol.ids import stand_in
 from gateway_worker.host_protocol.times import is_time, rfc3339_or_now
 from gateway_worker.whatsapp.convert.arrival import MESSAGE_RECEIPT, Arrival
+from gateway_worker.whatsapp.convert.chats import STATUS_CHAT
 from gateway_worker.whatsapp.convert.message import chat_lid_of
 from gateway_worker.whatsapp.convert.people import People, address, is_address
 from gateway_worker.whatsapp.convert.texts import is_message_id, message_id
@@ -29,9 +30,10 @@ def receipt(event: Any, *, people: People) -> tuple[Arrival, ...]:
     named = [text for text in event.MessageIDs if text]
     if status is None or source.IsFromMe or not named:
         return ()
-    is_group = source.Chat.Server == "g.us"
+    # Of a status post of ours it is the viewer who tells, and not in a chat with the viewer.
+    is_shared = source.Chat.Server == "g.us" or address(source.Chat) == STATUS_CHAT
     data: dict[str, Any] = {
-        "chat": address(source.Chat) if is_group else people.chat(source.Chat, source.SenderAlt),
+        "chat": address(source.Chat) if is_shared else people.chat(source.Chat, source.SenderAlt),
         "chat_lid": chat_lid_of(source, people),
         "status": status,
         "participant": people.person(source.Sender, source.SenderAlt),

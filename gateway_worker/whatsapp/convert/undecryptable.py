@@ -11,11 +11,13 @@ from typing import Any, Final
 from gateway_worker.host_protocol.ids import stand_in
 from gateway_worker.host_protocol.times import is_time, rfc3339
 from gateway_worker.whatsapp.convert.arrival import MESSAGE_UNDECRYPTABLE, Arrival
-from gateway_worker.whatsapp.convert.message import MILLISECONDS, STATUS_CHAT, chat_lid_of, place_of
+from gateway_worker.whatsapp.convert.message import MILLISECONDS, chat_lid_of, place_of
 from gateway_worker.whatsapp.convert.people import People, address
 from gateway_worker.whatsapp.convert.texts import message_id
 
 _LINE: Final = re.compile(rb"Ignoring message (\S+) from (\S+?)(?: in (\S+?))?: .*old counter")
+_SHARED: Final = frozenset({"g.us", "broadcast"})
+"""The servers of conversations of more than two."""
 _BETWEEN: Final = b"\x00"
 
 
@@ -36,30 +38,28 @@ def swallowed(line: bytes) -> bytes | None:
     return None if match is None else _BETWEEN.join(part or b"" for part in match.groups())
 
 
-def old_counter(payload: bytes, *, people: People) -> Arrival | None:
-    """Return what is told of a message that was swallowed; None if it is not for backends.
+def old_counter(payload: bytes, *, people: People) -> Arrival:
+    """Return what is told of a message that was swallowed.
 
     Args:
         payload: What `swallowed` returned.
         people: Who is who.
     """
     identity, writer, conversation = payload.decode(errors="replace").split("\x00")
-    if conversation == STATUS_CHAT:
-        return None
     sender = _jid(writer)
     chat = _jid(conversation) if conversation else sender
     return Arrival(
         type=MESSAGE_UNDECRYPTABLE,
         data={
             "message_id": message_id(identity) or stand_in(identity),
-            "chat": address(chat) if chat.Server == "g.us" else people.chat(chat),
+            "chat": address(chat) if chat.Server in _SHARED else people.chat(chat),
             "sender": None if sender.Server == "g.us" else people.person(sender).jid,
             "reason": "old_counter",
         },
     )
 
 
-def undecryptable(event: Any, *, people: People) -> Arrival | None:
+def undecryptable(event: Any, *, people: People) -> Arrival:
     """Return what is told of a message for which there is no key (yet).
 
     Args:
@@ -68,9 +68,7 @@ def undecryptable(event: Any, *, people: People) -> Arrival | None:
     """
     info = event.Info
     source = info.MessageSource
-    if (place := place_of(info, people)) is None:
-        return None
-    identity, chat = place
+    identity, chat = place_of(info, people)
     seconds = info.Timestamp // MILLISECONDS
     sender = (
         people.myself(source.Sender, source.SenderAlt)

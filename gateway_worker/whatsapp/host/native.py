@@ -32,11 +32,18 @@ from neonize.proto.Neonize_pb2 import (
     MessageInfo,
     MessageSource,
     ReturnFunctionWithError,
+    StatusPrivacy,
     UploadReturnFunction,
 )
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 
 from gateway_worker.host_protocol.media import MediaType
+from gateway_worker.whatsapp.convert.audience import (
+    CONTACTS,
+    CONTACTS_EXCEPT,
+    SELECTED,
+    StatusSetting,
+)
 from gateway_worker.whatsapp.convert.people import PHONE_SERVER, device_address, without_device
 from gateway_worker.whatsapp.host.preload import Deferred
 
@@ -61,6 +68,11 @@ _MEDIA_TYPES: Final = {
     MediaType.DOCUMENT: 3,
 }
 """The library's numbers; it crashes over one that it does not know."""
+_STATUS_SETTINGS: Final = {
+    StatusPrivacy.CONTACTS: CONTACTS,
+    StatusPrivacy.BLACKLIST: CONTACTS_EXCEPT,
+    StatusPrivacy.WHITELIST: SELECTED,
+}
 _LARGEST_UPLOAD: Final = (1 << 31) - 1
 """It takes the size as a C int."""
 
@@ -246,6 +258,14 @@ class Library:
         """
         return self._same_answer("devices", jids, self._native.GetUserDevices, _devices)
 
+    def know_devices_of(self, *jids: str) -> None:
+        """Have the library know people's devices; what it knows stays until the client ends.
+
+        Raises `GetUserDevicesError`.
+        """
+        asked = _asked("devices", jids)
+        _devices(self._native.GetUserDevices(self._client.uuid, asked, len(asked)))
+
     def _same_answer(
         self, about: str, jids: tuple[str, ...], call: Any, read: Callable[[bytes], T]
     ) -> T:
@@ -274,6 +294,30 @@ class Library:
                 is_on_whatsapp=one.IsIn,
             )
             for one in found
+        )
+
+    def status_setting(self) -> StatusSetting:
+        """Ask the server who sees the account's status posts.
+
+        Raises `GetStatusPrivacyError`.
+        """
+        settings = self._client.get_status_privacy()
+        if not settings:
+            return StatusSetting()
+        # The library puts the one that counts first.
+        first = settings[0]
+        chosen = frozenset(f"{one.User}@{one.Server}" for one in first.List)
+        return StatusSetting(name=_STATUS_SETTINGS[first.Type], chosen=chosen)
+
+    def named_contacts(self) -> frozenset[str]:
+        """Return the JIDs of all whom the account's phone knows by name, as far as it has said so.
+
+        Only once connected, as `me`. Raises `ContactStoreError`.
+        """
+        return frozenset(
+            f"{one.JID.User}@{one.JID.Server}"
+            for one in self._client.contact.get_all_contacts()
+            if one.Info.FullName
         )
 
     def ask_anything(self) -> None:

@@ -26,7 +26,14 @@ from gateway_worker.whatsapp.convert.failures import (
     send_failure,
 )
 from gateway_worker.whatsapp.convert.people import LID_SERVER, PHONE_SERVER, without_device
-from gateway_worker.whatsapp.convert.recipients import GROUP_SERVER, RecipientError, recipient
+from gateway_worker.whatsapp.convert.recipients import (
+    GROUP_SERVER,
+    RecipientError,
+    destination,
+    is_person,
+    recipient,
+)
+from gateway_worker.whatsapp.host.audience import AudienceLookUp
 from gateway_worker.whatsapp.host.compose import compose, secret_of
 from gateway_worker.whatsapp.host.left_out import Remarks, SendRemarks
 from gateway_worker.whatsapp.host.native import Library
@@ -97,6 +104,9 @@ class Sender:
         changes: Of the device store.
         settle: Called when the library has sent something, before anybody is told.
         own: Returns the account's own JIDs with its device, as far as they are known.
+
+    Attributes:
+        audience: Who sees status posts.
     """
 
     def __init__(
@@ -115,6 +125,7 @@ class Sender:
         self._changes = changes
         self._settle = settle
         self._own = own
+        self.audience = AudienceLookUp(library=library, own=own)
         self._lock = threading.Lock()
         self._asking: int | None = None
         self._true_ids: OrderedDict[str, str] = OrderedDict()
@@ -133,7 +144,7 @@ class Sender:
         call = request.call
         assert isinstance(call, SendMessage)
         try:
-            to = recipient(call.to)
+            to = destination(call.to)
             call = self._with_members(call, to)
             message = compose(call, chat=to)
         except RecipientError as error:
@@ -228,7 +239,7 @@ class Sender:
         Raises:
             SendFailedError: Nobody, nobody's device, or that could not be found out.
         """
-        if to.endswith(f"@{GROUP_SERVER}"):
+        if not is_person(to):
             return _Target(to=to)
         to = self._true_ids.get(to, to)
         lid = to if to.endswith(f"@{LID_SERVER}") else self._library.lid_of(to)
@@ -358,6 +369,7 @@ class Sender:
             timestamp=answer.Timestamp,
             seconds=seconds,
             devices_left_out=len(missed),
+            server_id=answer.ServerID or None,
         )
         if command is not None:
             self._journal.acknowledged(Acknowledgement(command_id=command, result=sent))
@@ -384,7 +396,8 @@ class Sender:
     def _missed(self, target: _Target, remarks: Remarks) -> Devices:
         """Return the devices of the recipient that got nothing.
 
-        In a group every device gets the message, and one without its key asks for that again.
+        In a group every device gets the message, and one without its key asks for that again; so
+        do those who see the status posts.
         """
         own_people = frozenset(without_device(one) for one in self._own())
         missed = remarks.left_out if target.is_own else remarks.strangers(own_people)

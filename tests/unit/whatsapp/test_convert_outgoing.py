@@ -4,7 +4,12 @@ import pytest
 
 from gateway_worker.host_protocol.failures import FailureKind
 from gateway_worker.whatsapp.convert.failures import RATE_LIMIT_SECONDS, send_failure
-from gateway_worker.whatsapp.convert.recipients import RecipientError, recipient
+from gateway_worker.whatsapp.convert.recipients import (
+    RecipientError,
+    destination,
+    is_person,
+    recipient,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +37,24 @@ def test_what_nothing_can_be_sent_to(text: str) -> None:
     """Is refused before the library is asked; some of it would abort the process."""
     with pytest.raises(RecipientError):
         recipient(text)
+
+
+@pytest.mark.parametrize("text", ["status@broadcast", "120363000000000002@newsletter"])
+def test_where_more_than_people_are_sent_to(text: str) -> None:
+    """As it is; nobody can be named by such an id."""
+    assert destination(text) == text
+    assert not is_person(text)
+    with pytest.raises(RecipientError):
+        recipient(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["1@broadcast", "a@newsletter", "@newsletter", "status@newsletter"]
+)
+def test_no_such_place(text: str) -> None:
+    """Broadcast lists and what is no id."""
+    with pytest.raises(RecipientError):
+        destination(text)
 
 
 SOMEBODY = "4915550009@s.whatsapp.net"

@@ -15,6 +15,8 @@ from gateway_worker.whatsapp.convert.arrival import (
     MESSAGE_RECEIVED,
     MESSAGE_SENT,
     MESSAGE_UNDECRYPTABLE,
+    STATUS_POSTED,
+    STATUS_RECEIVED,
 )
 from gateway_worker.whatsapp.convert.kinds import EVENTS
 from gateway_worker.whatsapp.convert.message import message
@@ -248,9 +250,10 @@ def test_a_host_that_tells_what_is_no_arrival(type_: str) -> None:
 
 
 @pytest.mark.parametrize("content", [{"kind": "text"}, {"kind": "hologram"}, {"kind": 5}, {}])
-def test_a_content_that_is_none_of_the_contract_s(content: dict[str, Any]) -> None:
+@pytest.mark.parametrize("type_", [MESSAGE_RECEIVED, STATUS_RECEIVED])
+def test_a_content_that_is_none_of_the_contract_s(type_: str, content: dict[str, Any]) -> None:
     """It is announced by what it says that it is, and in part."""
-    told = event(MESSAGE_RECEIVED, {**MESSAGE, "content": content})
+    told = event(type_, {**MESSAGE, "content": content})
 
     assert isinstance(found := arrived(told, fits=False), InboundMessage)
     assert found.content == UnsupportedContent(message_type=str(content.get("kind")))
@@ -265,5 +268,7 @@ def test_types_of_events_are_the_contract_s() -> None:
         MESSAGE_SENT,
         MESSAGE_RECEIPT,
         MESSAGE_UNDECRYPTABLE,
+        STATUS_POSTED,
+        STATUS_RECEIVED,
         *EVENTS.values(),
     }

@@ -161,11 +161,48 @@ def test_a_broadcast_list() -> None:
     assert (frame.chat, frame.is_group) == (BEN.jid, False)
 
 
-def test_stories_are_left_out() -> None:
-    """Nobody addressed them to the account."""
-    origin = source(Chat=jid("status", "broadcast"), Sender=jid("802", LID), IsGroup=True)
+def test_status_posts() -> None:
+    """All of them are in one place, and say who has posted."""
+    place = jid("status", "broadcast")
+    origin = source(Chat=place, Sender=jid("802", LID), SenderAlt=jid("4915550002"), IsGroup=True)
 
-    assert frame_of(origin) is None
+    frame = frame_of(origin)
+
+    assert frame is not None
+    assert (frame.chat, frame.is_group) == ("status@broadcast", False)
+    assert (frame.sender, frame.from_me) == (participant(BEN_NAMED), False)
+
+
+@pytest.mark.parametrize(
+    ("is_own", "type_"), [(False, "wa.status.received.v1"), (True, "wa.status.posted.v1")]
+)
+def test_a_status_post_is_no_message(is_own: bool, type_: str) -> None:  # noqa: FBT001 - a case
+    """A backend that answers whatever is received must not answer it."""
+    origin = source(
+        Chat=jid("status", "broadcast"), Sender=jid("802", LID), IsFromMe=is_own, IsGroup=True
+    )
+
+    found = message(arrival(HELLO, origin=origin), offline=False, people=people())
+
+    assert found is not None
+    assert found.type == type_
+
+
+def test_who_has_seen_a_status_post() -> None:
+    """It is told of the post, and not of a chat with the viewer."""
+    event = events.Receipt(
+        MessageSource=source(
+            Chat=jid("status", "broadcast"), Sender=jid("802", LID), SenderAlt=jid("4915550002")
+        ),
+        MessageIDs=["3EB0AA"],
+        Timestamp=1_795_502_481,
+        Type=4,
+    )
+
+    (found,) = receipts_of(event)
+
+    assert (found.chat, found.message_id) == ("status@broadcast", "3EB0AA")
+    assert (found.participant.jid, found.status) == (BEN.jid, ReceiptStatus.READ)
 
 
 def test_names_are_cut_and_cleaned() -> None:

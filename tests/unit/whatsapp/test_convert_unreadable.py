@@ -42,6 +42,11 @@ def read(line: bytes) -> UndecryptableMessage | None:
             "4915500001@s.whatsapp.net",
         ),
         (b"3EB0 from 88@lid in 1203@g.us", "1203@g.us", "88@lid"),
+        (
+            b"3EB0 from 77@lid in status@broadcast",
+            "status@broadcast",
+            "4915500001@s.whatsapp.net",
+        ),
         (b"3EB0 from 49@s.whatsapp.net", "49@s.whatsapp.net", "49@s.whatsapp.net"),
         (b"3EB0 from 1203@g.us", "1203@g.us", None),
     ],
@@ -55,9 +60,8 @@ def test_a_line_of_the_log(line: bytes, chat: str, sender: str | None) -> None:
     assert (frame.chat, frame.sender) == (chat, sender)
 
 
-def test_what_is_not_announced() -> None:
-    """Stories; for an id that is none another stands."""
-    assert read(b"3EB0 from 7@lid in status@broadcast") is None
+def test_an_id_that_is_none() -> None:
+    """Another stands for it."""
     odd = read(b"\xff from 7@lid")
     assert odd is not None
     assert odd.message_id.startswith("invalid-")

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import asyncpg
 
-from gateway_contracts import ChatMerged, ChatMergedData, SentInfo, SessionEvent
+from gateway_contracts import ChatMerged, ChatMergedData, SentInfo, SessionEvent, StatusInfo
 from gateway_contracts.envelope import ChatEventData
 from gateway_contracts.events.outcome import CommandSucceededData
 from gateway_worker.sessions.changes import source_of
@@ -195,5 +195,7 @@ def _ids_of(event: SessionEvent) -> tuple[str | None, str | None]:
             return chat, lid
         case CommandSucceededData(result=SentInfo(chat=chat, chat_lid=lid)):
             return chat, lid
+        case CommandSucceededData(result=StatusInfo(chat=chat)):
+            return chat, None
         case _:
             return None, None

@@ -65,7 +65,8 @@ TAKE_UP = """
             u.waits AND m.known IS NULL AND EXISTS (
                 SELECT 1 FROM commands AS c
                 WHERE c.session_id = u.session_id AND c.state = 'executing'
-                    AND c.type = 'wa.message.send.v1' AND c.id NOT IN (SELECT id FROM finished)
+                    AND c.type IN ('wa.message.send.v1', 'wa.status.post.v1', 'wa.status.delete.v1')
+                    AND c.id NOT IN (SELECT id FROM finished)
             ) AS early,
             coalesce(m.uncertain, false) AS uncertain
         FROM unnest($21::text[], $22::text[], $23::text[], $24::text[], $25::text[],

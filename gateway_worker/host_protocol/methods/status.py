@@ -1,0 +1,53 @@
+"""Status posts, and who sees them."""
+
+from gateway_worker.host_protocol.methods.messages import SendMessage
+from gateway_worker.host_protocol.methods.method import Effect, HostLane, Method, WhenLate
+from gateway_worker.host_protocol.wire import Answer
+
+
+class Audience(Answer, frozen=True, kw_only=True, tag="audience"):
+    """Who sees the account's status posts.
+
+    Attributes:
+        setting: What the account's phone is set to, by the contract's name.
+        recipients: How many people that are now, the account itself not counted.
+        prepared: Of how many of them the library knows the devices.
+    """
+
+    setting: str
+    recipients: int
+    prepared: int
+
+
+class PostStatus(SendMessage, frozen=True, kw_only=True, tag="status.post"):
+    """Send a message to all who see the account's status posts, or the deletion of one.
+
+    The library encrypts for each of their devices before anything leaves; meanwhile the session
+    sends nothing else. It has minutes, for there may be thousands.
+    """
+
+    timeout_seconds = 600.0
+
+
+class PrepareAudience(Method[Audience], frozen=True, kw_only=True, tag="status.audience"):
+    """Find out who sees the account's status posts, and look up the devices of some of them.
+
+    Asked again and again until all are known, it leaves little for the post itself to do.
+
+    Attributes:
+        begin: Of how many of them that has been done; 0 finds out anew who they are.
+        count: Of how many more it is to be done.
+    """
+
+    result = Audience
+    effect = Effect.QUERY
+    lane = HostLane.QUERY
+    when_late = WhenLate.LEAVE
+    timeout_seconds = 60.0
+
+    begin: int = 0
+    count: int = 100
+
+
+StatusCall = PostStatus | PrepareAudience
+"""Every method of this family."""
