@@ -215,8 +215,11 @@ def due_at_of(command: Command) -> datetime | None:
 
 def client_ref_of(command: Command) -> str | None:
     """Return what a backend calls the message that its command sends; None for no name or send."""
-    is_send = isinstance(command, MessageSend | StatusPost | StatusDelete)
-    return command.data.client_ref if is_send else None
+    match command:
+        case MessageSend() | StatusPost() | StatusDelete():
+            return command.data.client_ref
+        case _:
+            return None
 
 
 def is_misrouted(delivery: Delivery, command: Command) -> bool:

@@ -103,7 +103,7 @@ class StatusPreparation(Preparation):
     def _progress(self, session: Session, audience: Audience) -> StatusProgress:
         command = self._command
         return StatusProgress(
-            source=source_of(session.info().worker),
+            source=source_of(session.worker_id),
             subject=command.subject,
             correlationid=command.id,
             tenantid=command.tenantid,

@@ -59,7 +59,7 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     POST /phones/N/polls {to, question, options, selectable_count}  201 {message_id}
     POST /phones/N/messages/ID/votes {options}          201 {message_id}
     GET  /phones/N/messages/ID/choice                   200 {options}  (of a vote, by its id)
-    POST /phones/N/channels {followers}                 201 {channel}
+    POST /phones/N/channels {followers, name, description}  201 {channel}
     POST /phones/N/channels/CHANNEL/posts {text}        201 {message_id}
     PUT  /phones/N/channels/CHANNEL/posts/ID {text}     200 {message_id}
     DELETE /phones/N/channels/CHANNEL/posts/ID          200 {message_id}

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic.types import AwareDatetime
 
-from gateway_worker.sandbox.control.abilities.channels import Followers, Opened
+from gateway_worker.sandbox.control.abilities.channels import NewChannel, Opened
 from gateway_worker.sandbox.control.abilities.profiles import PresenceState, ProfileBody
 from gateway_worker.sandbox.control.abilities.reachout import TimelockBody
 from gateway_worker.sandbox.control.abilities.typing_state import TypingState
@@ -94,9 +94,11 @@ class Methods(Caller):
         query = HangUp(reason=reason)
         await self._call("DELETE", f"/phones/{number}/calls/{call_id}", None, query=query)
 
-    async def open_channel(self, number: str, *, followers: tuple[str, ...] = ()) -> str:
+    async def open_channel(
+        self, number: str, *, followers: tuple[str, ...] = (), name: str = "", description: str = ""
+    ) -> str:
         """Open a channel of this account; returns its address."""
-        body = Followers(followers=followers)
+        body = NewChannel(followers=followers, name=name, description=description)
         return (await self._call("POST", f"/phones/{number}/channels", Opened, body=body)).channel
 
     async def post(self, number: str, channel: str, text: str) -> str:

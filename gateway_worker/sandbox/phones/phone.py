@@ -405,17 +405,23 @@ class Phone(PhoneRecords):
 
     # --- channels
 
-    def open_channel(self, followers: Iterable[str | Jid] = ()) -> Jid:
+    def open_channel(
+        self, followers: Iterable[str | Jid] = (), *, name: str = "", description: str = ""
+    ) -> Jid:
         """Open a channel of this account.
 
         Args:
             followers: who gets what is posted there.
+            name: as shown.
+            description: likewise.
 
         Raises:
             UnknownRecipientError: nobody has one of these addresses.
         """
         lids = [self.find(follower).lid for follower in followers]
-        return self._service.channels.create(self._account.lid, followers=lids).jid
+        return self._service.channels.create(
+            self._account.lid, followers=lids, name=name, description=description
+        ).jid
 
     async def post(self, channel: str | Jid, text: str) -> str:
         """Post a text in a channel of this account.

@@ -125,6 +125,11 @@ class Session:
         return self._row.epoch
 
     @property
+    def worker_id(self) -> str:
+        """This worker."""
+        return self._worker_id
+
+    @property
     def first_epoch(self) -> int:
         """The epoch with which the session was created."""
         return self._row.first_epoch

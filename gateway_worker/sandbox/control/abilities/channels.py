@@ -10,10 +10,12 @@ from gateway_worker.sandbox.control.operation import Operation
 from gateway_worker.sandbox.phones.phone import Phone
 
 
-class Followers(Body):
-    """Whose phones get what is posted: digits of their numbers."""
+class NewChannel(Body):
+    """Whose phones get what is posted (digits of their numbers), and what the channel is called."""
 
     followers: tuple[str, ...] = ()
+    name: str = ""
+    description: str = ""
 
 
 class Opened(Body):
@@ -22,9 +24,10 @@ class Opened(Body):
     channel: str
 
 
-async def open_channel(phone: Phone, body: Followers) -> Opened:
+async def open_channel(phone: Phone, body: NewChannel) -> Opened:
     """Open a channel of this account; returns its address."""
-    return Opened(channel=str(phone.open_channel(body.followers)))
+    opened = phone.open_channel(body.followers, name=body.name, description=body.description)
+    return Opened(channel=str(opened))
 
 
 async def post(phone: Phone, channel: str, body: models.NewText) -> models.Sent:

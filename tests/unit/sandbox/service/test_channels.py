@@ -72,3 +72,44 @@ async def test_what_is_refused(world: Fixture) -> None:
     assert unknown is not None
     assert unknown.get("error") == "404"
     assert world.phones[BOB].got == []
+
+
+def reaction(to: Jid, server_id: str, emoji: str) -> Node:
+    """A reaction as clients write it; an empty one takes it back."""
+    head: Attrs = {"id": "R1", "type": "reaction", "to": to, "server_id": server_id}
+    if not emoji:
+        return Node("message", {**head, "edit": "7"}, (Node("reaction"),))
+    return Node("message", head, (Node("reaction", {"code": emoji}),))
+
+
+async def test_reactions(world: Fixture) -> None:
+    """Of who follows, to what was posted; the last one counts."""
+    channel, relay = channel_of(world), world.service.relay
+    sent = await relay.submit(world.lid(ANN), post(channel))
+    assert sent is not None
+    number = sent.get("server_id")
+    kept = world.service.channels.find(channel)
+    assert kept is not None
+
+    for emoji, expected in (("👍", "👍"), ("🎉", "🎉"), ("", None)):
+        await relay.submit(world.lid(BOB), reaction(channel, number, emoji))
+        assert kept.reactions.get((int(number), world.lid(BOB))) == expected
+    stranger = await relay.submit(world.lid(EVE), reaction(channel, number, "👍"))
+    unknown = await relay.submit(world.lid(BOB), reaction(channel, "7", "👍"))
+    assert stranger is not None
+    assert unknown is not None
+    assert (stranger.get("error"), unknown.get("error")) == ("401", "404")
+    assert world.phones[BOB].tags() == ["message"]
+
+
+async def test_what_was_read_is_kept(world: Fixture) -> None:
+    """All of a receipt, for the account's own devices only."""
+    channel = channel_of(world)
+    items = Node("list", {}, (Node("item", {"id": "P2"}),))
+    for kind in ("read-self", "other"):
+        attrs: Attrs = {"id": "P1" if kind == "read-self" else "P3", "to": channel, "type": kind}
+        await world.service.relay.submit(world.lid(BOB), Node("receipt", attrs, (items,)))
+
+    kept = world.service.channels.find(channel)
+    assert kept is not None
+    assert kept.read == {world.lid(BOB): {"P1", "P2"}}

@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway_worker.sandbox.server.queries.answers import Answer
+from gateway_worker.sandbox.server.queries.w_mex import _channels
+from gateway_worker.sandbox.server.queries.w_mex._refusal import RefusedError
 from gateway_worker.sandbox.server.stanzas import error, result
 from gateway_worker.sandbox.service.reachout import timelock_fields
 from gateway_worker.sandbox.wire.node import Node
@@ -25,9 +27,11 @@ def answer(session: DeviceSession, query: Node) -> Node | None:
     if find is None:
         return error(query, NOT_IMPLEMENTED, "feature-not-implemented")
     variables = json.loads(asked.data or b"{}").get("variables") or {}
-    return result(
-        query, Node("result", {}, json.dumps({"data": find(session, variables)}).encode())
-    )
+    try:
+        body: dict[str, Any] = {"data": find(session, variables)}
+    except RefusedError as refused:
+        body = refused.body
+    return result(query, Node("result", {}, json.dumps(body).encode()))
 
 
 def _timelock(session: DeviceSession, _variables: dict[str, Any]) -> dict[str, Any]:
@@ -42,6 +46,7 @@ def _about(session: DeviceSession, variables: dict[str, Any]) -> dict[str, Any]:
 _BY_NUMBER: Final[Mapping[str, Callable[[DeviceSession, dict[str, Any]], dict[str, Any]]]] = {
     "23983697327930364": _timelock,
     "9152604461510864": _about,
+    **_channels.BY_NUMBER,
 }
 
 ANSWERS: Final = (Answer(xmlns="w:mex", type="get", child="query", run=answer),)
