@@ -39,6 +39,8 @@ _RECIPIENT = (
 _PERSON = r"^(\+?[1-9][0-9]{6,14}|[0-9]{5,20}(:[0-9]{1,3})?@(s\.whatsapp\.net|lid))$"
 _GROUP = r"^[0-9]{5,20}(-[0-9]{5,20})?@g\.us$"
 _INVITE_LINK = r"^(https://chat\.whatsapp\.com/(invite/)?)?[A-Za-z0-9_-]{8,64}([?#][\x21-\x7e]*)?$"
+CHANNEL_INVITE_PATTERN = r"^[0-9A-Za-z_-]{1,64}$"
+_CHANNEL = r"^[0-9]{5,20}@newsletter$"
 _DESTINATION = (
     r"^(\+?[1-9][0-9]{6,14}|[0-9]{5,20}(:[0-9]{1,3})?@(s\.whatsapp\.net|lid)"
     r"|[0-9]{5,20}(-[0-9]{5,20})?@g\.us|[0-9]{5,20}@newsletter)$"
@@ -76,6 +78,9 @@ SENTENCES = {
     _GROUP: "must be the WhatsApp id of a group (digits and @g.us)",
     _INVITE_LINK: "must be the link to a group (https://chat.whatsapp.com/ and its code), or its "
     "code",
+    CHANNEL_INVITE_PATTERN: "must be the code of an invitation to a channel: the last part of its "
+    "link",
+    _CHANNEL: "must be the WhatsApp id of a channel (digits and @newsletter)",
     _DESTINATION: "must be a phone number in international form (7 to 15 digits, the first not a "
     "zero, with or without a plus before them; no spaces, hyphens or brackets), or the WhatsApp id "
     "of a person (digits and @s.whatsapp.net or @lid), of a group (digits and @g.us) or of a "
@@ -227,6 +232,18 @@ Destination = Annotated[
     ),
 ]
 """Where a message goes to."""
+
+ChannelId = Annotated[
+    str,
+    Field(pattern=_CHANNEL),
+    PERSONAL,
+    _part(
+        "ChannelId",
+        "The WhatsApp id of a channel (`…@newsletter`).",
+        "120363025550100002@newsletter",
+    ),
+]
+"""A channel."""
 
 Color = Annotated[
     str,

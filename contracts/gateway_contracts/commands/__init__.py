@@ -10,6 +10,7 @@ from pydantic import Field
 
 from gateway_contracts.commands.bulk import BulkCommand, BulkResult
 from gateway_contracts.commands.call import CallCommand
+from gateway_contracts.commands.channel import ChannelCommand, ChannelResult
 from gateway_contracts.commands.chat import ChatCommand, ChatResult
 from gateway_contracts.commands.community import CommunityCommand, CommunityResult
 from gateway_contracts.commands.contact import ContactCommand, ContactResult
@@ -51,7 +52,8 @@ Command = Annotated[
     | CommunityCommand
     | MediaCommand
     | UploadCommand
-    | CallCommand,
+    | CallCommand
+    | ChannelCommand,
     Field(discriminator="type"),
 ]
 """Every command of this version, told apart by `type`."""
@@ -72,7 +74,8 @@ Result = Annotated[
     | GroupResult
     | CommunityResult
     | MediaResult
-    | UploadResult,
+    | UploadResult
+    | ChannelResult,
     Field(discriminator="kind"),
 ]
 """What a command returns, told apart by `kind`."""

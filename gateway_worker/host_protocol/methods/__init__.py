@@ -5,6 +5,7 @@ is one class there; a family more is one more in `Call` and `Result`.
 """
 
 from gateway_worker.host_protocol.methods.calls import RejectCall
+from gateway_worker.host_protocol.methods.channels import ChannelAnswer, ChannelCall
 from gateway_worker.host_protocol.methods.chats import ChatAnswer, ChatCall
 from gateway_worker.host_protocol.methods.contacts import ContactAnswer, ContactCall
 from gateway_worker.host_protocol.methods.groups import GroupAnswer, GroupCall
@@ -29,6 +30,7 @@ Call = (
     | MediaCall
     | SessionCall
     | RejectCall
+    | ChannelCall
 )
 """Every method."""
 
@@ -42,5 +44,6 @@ Result = (
     | GroupAnswer
     | MediaAnswer
     | SessionAnswer
+    | ChannelAnswer
 )
 """What they are answered with."""

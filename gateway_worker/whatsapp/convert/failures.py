@@ -85,6 +85,8 @@ brings about, so that is no answer in time."""
 _STATUS: Final = re.compile(
     r'(?:server returned error |returned status |status code |\bcode=")(\d{3})\b'
 )
+_GRAPH_ERROR: Final = re.compile(r"\b(\d{3}) [^()]*\([A-Z_]*\)")
+"""How the library writes an error of a query that is answered in JSON."""
 _BACKOFF: Final = re.compile(r'\bbackoff="(\d{1,6})"')
 _NAMED: Final = (
     ("rate-overlimit", RATE_OVERLIMIT),
@@ -144,6 +146,17 @@ def change_failure(text: str, what: str) -> Failure:
         if part in text and kind is not FailureKind.TIMED_OUT:
             return Failure(kind=kind, detail=part)
     return Failure(kind=FailureKind.UNCERTAIN, detail=f"no usable answer to {what}")
+
+
+def channel_failure(text: str, what: str) -> Failure:
+    """Return what an error of a question about channels means; they have a form of their own.
+
+    Args:
+        text: The library's.
+        what: What was asked for, for a person.
+    """
+    found = _GRAPH_ERROR.search(text)
+    return query_failure(text, what) if found is None else refusal(int(found[1]), what)
 
 
 def upload_failure(text: str) -> Failure:

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway_worker.host_protocol.methods.status import Audience, PostStatus, PrepareAudience
+from gateway_worker.host_protocol.settings import HostSettings
 from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.arrivals import InboundMessage, InboundReceipt
 
@@ -61,9 +62,11 @@ async def test_what_a_contact_posts(stage: Stage, shop: Account) -> None:
     """It is told of status, with who has posted it."""
     ben = await stage.customer()
     ben.show_status_to([shop.phone.number])
+    await shop.configure(HostSettings(ignored=()))
 
     post_id = await ben.send_text(STATUS, "at sea")
 
     told = await shop.next(InboundMessage, lambda one: one.message_id == post_id)
+    await shop.configure(HostSettings())
     assert (told.chat, told.is_group) == (STATUS, False)
     assert told.sender.phone_number == f"+{ben.number}"
