@@ -88,6 +88,8 @@ async def test_what_a_group_is_changes(stage: Stage, shop: Account) -> None:
     groups.set_timer(group, 0)
     groups.link(group)
     code = groups.renew_link(group)
+    groups.set_picture(group, b"\xff\xd8\xff\xe0")
+    groups.set_picture(group, b"")
 
     for what, field, value in (
         (GroupAspect.NAME, "name", "New"),
@@ -98,6 +100,8 @@ async def test_what_a_group_is_changes(stage: Stage, shop: Account) -> None:
         (GroupAspect.TIMER, "disappearing_seconds", 86_400),
         (GroupAspect.TIMER, "disappearing_seconds", None),
         (GroupAspect.INVITE_LINK, "invite_link", f"https://chat.whatsapp.com/{code}"),
+        (GroupAspect.PHOTO, "photo_removed", False),
+        (GroupAspect.PHOTO, "photo_removed", True),
     ):
         news = await told(shop, GroupUpdatedData, group)
         assert (news.what, getattr(news, field)) == ((what,), value)
