@@ -12,7 +12,7 @@ import contextlib
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import NoReturn, Self
 
 import structlog
 
@@ -29,7 +29,7 @@ from gateway_worker.commands.handlers import (
     Needs,
     Once,
 )
-from gateway_worker.commands.pacing.pace import Pace, PacedError
+from gateway_worker.commands.pacing.pace import Pace, PacedError, Wait
 from gateway_worker.commands.ports import (
     Delivery,
     Entry,
@@ -50,6 +50,7 @@ from gateway_worker.errors import (
     SessionNotFoundError,
     UncertainError,
 )
+from gateway_worker.host_protocol.methods.chats import TYPING, ShowTyping
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.changes import Change, MessageRow, TransferRefusedError
 from gateway_worker.sessions.ownership.manager import OwnedElsewhereError
@@ -448,13 +449,28 @@ class Executor:
         bounds = (pacer.longest_wait_seconds, self.seconds_left(command), run.seconds_left)
         longest = min(bound for bound in bounds if bound is not None)
         wait = await run.pace.next_wait(pacing, longest_seconds=longest)
-        if wait is None:
-            return
+        if wait is not None:
+            await self._hold(command, session, run, wait)
+        characters = HANDLERS[command.type].typed(command)
+        seconds = run.pace.typing_seconds(characters, longest_seconds=longest)
+        if seconds > 0:
+            with contextlib.suppress(GatewayError):  # then nobody sees it
+                await session.request(ShowTyping(chat=recipient, state=TYPING))
+            typing = Wait(seconds=seconds, passing=Passing.OTHER_ORDERS)
+            await self._hold(command, session, run, typing)
+
+    async def _hold(self, command: Command, session: Session, run: _Run, wait: Wait) -> NoReturn:
+        """Hold a message back for a while.
+
+        Raises:
+            _WaitedError: It has waited, and others of its session may have run: it begins anew.
+        """
         began = time.monotonic()
         waiting = session.until_idle_or_set(seconds=wait.seconds)
         await self._attempts.suspended(command, waiting, run.turn, passing=wait.passing)
         run.began = time.monotonic()  # that it was held back says nothing of what it is for
-        run.pace.waited_seconds += run.began - began
+        if run.pace is not None:
+            run.pace.waited_seconds += run.began - began
         raise _WaitedError
 
     async def _stay(self, command: Command, change: Change, refused: TransferRefusedError) -> End:

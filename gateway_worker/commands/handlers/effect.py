@@ -147,6 +147,7 @@ class Handler:
             executed, while sends of another order overtake. None for a command that needs nothing.
         retry: Where it waits between two attempts.
         paced: Returns whom it is sent to, of what its session's pacing holds back.
+        typed: Returns how many characters of it somebody would have to type.
         once: For what must not be done twice; without it an interrupted run is repeated.
     """
 
@@ -157,4 +158,5 @@ class Handler:
     prepare: Callable[[Context, Any], Preparation | None] | None = None
     retry: Retry = Retry.IN_ORDER
     paced: Callable[[Any], str] | None = None
+    typed: Callable[[Any], int] = lambda _command: 0
     once: Once | None = None

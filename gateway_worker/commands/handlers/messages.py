@@ -275,6 +275,12 @@ def _recipient(command: MessageSend) -> str:
     return command.data.to
 
 
+def _typed(command: MessageSend) -> int:
+    content = command.data.content
+    written = getattr(content, "text", None) or getattr(content, "caption", None)
+    return len(written) if isinstance(written, str) else 0
+
+
 def _may_repeat(command: MessageSend) -> bool:
     return command.data.on_uncertain is OnUncertain.RESEND
 
@@ -287,6 +293,7 @@ HANDLERS: dict[str, Handler] = {
         needs=Needs.CONNECTION,
         prepare=_prepare,
         paced=_recipient,
+        typed=_typed,
         once=Once(
             effect_of=effect_of_earlier, may_repeat=_may_repeat, message_of=message_of_uncertain
         ),

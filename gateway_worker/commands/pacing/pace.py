@@ -72,7 +72,7 @@ class Pace:
         self._created_at = created_at
         self._drawn = drawn
         self._plan: Plan | None = None
-        self._has_recipient = self._is_through = False
+        self._has_recipient = self._is_through = self._has_typed = False
         self._wait = Wait(seconds=0.0, passing=Passing.NOBODY)
         self._due = 0.0
         self.waited_seconds = 0.0
@@ -105,6 +105,20 @@ class Pace:
             self._session_id, self._recipient, self._asked(plan, now, longest_seconds)
         )
         return self._next(plan, reserved, longest_seconds)
+
+    def typing_seconds(self, characters: int, *, longest_seconds: float) -> float:
+        """Return for how long it is to be shown that somebody writes this; told once.
+
+        Args:
+            characters: How much there is to write.
+            longest_seconds: For how long the message may still wait.
+        """
+        typing = None if self._plan is None else self._plan.typing
+        if typing is None or self._has_typed or not characters:
+            return 0.0
+        self._has_typed = True
+        seconds = min(typing.longest_seconds, characters / typing.characters_per_second)
+        return min(seconds, longest_seconds)
 
     def _asked(self, plan: Plan, now: datetime, longest_seconds: float) -> Asked:
         return Asked(

@@ -11,6 +11,7 @@ from gateway_contracts import (
     RecipientPacing,
     SessionUpdate,
     SessionUpdateData,
+    TypingPace,
 )
 from gateway_worker.sandbox.phones.phone import Phone
 from tests.e2e.harness import Gateway
@@ -50,6 +51,22 @@ async def test_a_chat_waits_and_others_pass(gateway: Gateway, name: str) -> None
     assert len(held) == 2
     assert held[0]
     await eventually(lambda: texts(ada) == ["one", "two", "three"])
+
+
+async def test_somebody_seems_to_type(gateway: Gateway, name: str) -> None:
+    """For as long as the text is; then it comes."""
+    shop, ada = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
+    await gateway.link(name, shop)
+    await gateway.send(name, ada.number, "hello")
+    typing = TypingPace(characters_per_second=20)
+    await set_pacing(gateway, name, Pacing(profile=PacingProfile.TRUSTED, typing=typing))
+
+    sent = await gateway.backend.request(gateway.text(name, ada.number, "x" * 20))
+
+    assert isinstance(sent, CommandSucceeded)
+    assert sent.data.wait_ms is not None
+    assert sent.data.wait_ms >= 990
+    assert (await ada.presences.next(timeout=10)).state == "composing"
 
 
 async def test_what_would_come_too_late_is_refused_at_once(gateway: Gateway, name: str) -> None:

@@ -4,7 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from gateway_contracts import ErrorCode, Pacing, PacingProfile, QuietHours, RecipientPacing
+from gateway_contracts import (
+    ErrorCode,
+    Pacing,
+    PacingProfile,
+    QuietHours,
+    RecipientPacing,
+    TypingPace,
+)
 from gateway_worker.commands.pacing.buckets import DAY_MS
 from gateway_worker.commands.pacing.pace import PARTS, Pace, PacedError, Wait
 from gateway_worker.commands.pacing.pacer import AWAY_SECONDS, Pacer
@@ -136,6 +143,20 @@ async def test_what_is_set_otherwise_counts_at_once(harness: PacingHarness) -> N
     message = harness.message(ADA)
     assert await harness.ask(message) is not None
     assert await harness.ask(message, Pacing(profile=PacingProfile.OFF)) is None
+
+
+async def test_somebody_types_once_and_not_for_long(harness: PacingHarness) -> None:
+    """By how much there is to write, within what the message may still wait."""
+    pacing = Pacing(typing=TypingPace(characters_per_second=10, longest_seconds=8))
+    for characters, longest, expected in ((50, PATIENCE, 5), (500, PATIENCE, 8), (50, 1.0, 1)):
+        message = harness.message(ADA)
+        assert await harness.ask(message, pacing) is None
+        assert message.typing_seconds(0, longest_seconds=longest) == 0
+        assert message.typing_seconds(characters, longest_seconds=longest) == expected
+        assert message.typing_seconds(characters, longest_seconds=longest) == 0
+    silent = harness.message(ADA)
+    assert await harness.ask(silent, Pacing()) is None
+    assert silent.typing_seconds(50, longest_seconds=PATIENCE) == 0
 
 
 async def test_off_asks_nobody() -> None:
