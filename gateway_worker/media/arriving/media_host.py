@@ -176,9 +176,10 @@ def _url(reference: MediaReference) -> URL:
 def _picture_url(text: str) -> URL:
     try:
         url = URL(text, encoded=True)
+        has_port = url.explicit_port is not None
     except ValueError:
         raise MediaRefusedError("WhatsApp does not say where the picture is") from None
-    if url.scheme != "https" or url.explicit_port or not _PICTURE_HOST.fullmatch(url.host or ""):
+    if url.scheme != "https" or has_port or not _PICTURE_HOST.fullmatch(url.host or ""):
         raise MediaRefusedError("the picture is not where WhatsApp's are")
     return url
 

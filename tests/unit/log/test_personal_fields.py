@@ -95,6 +95,7 @@ def named_in_schemas() -> Iterator[str]:
 
     def personal(schema: Any) -> bool:
         within = [*schema.get("anyOf", ()), schema.get("items"), schema.get("additionalProperties")]
+        within += schema.get("patternProperties", {}).values()
         if (
             "$ref" in schema
             and "properties" not in parts[part := schema["$ref"].rpartition("/")[2]]
