@@ -188,6 +188,7 @@ async def _work(start: _Start, parts: Parts) -> int:
     await start.observer(parts.commands.bulk_feeder, Stage.HELPERS)
     await start.observer(parts.sessions.orphan_spools, Stage.HELPERS)
     await start.observer(parts.sessions.silence_watch, Stage.HELPERS)
+    await start.observer(parts.reviews, Stage.HELPERS)
     await start.service(parts.failover, Stage.HELPERS)
     # Ended early: whoever waits for a file is not to hold up its session's leaving.
     await start.observer(parts.media, Stage.HELPERS)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from gateway_worker.adapters import Adapters
+from gateway_worker.analytics.build import build_reviews
+from gateway_worker.analytics.counters import CounterReading
+from gateway_worker.analytics.review import SessionReviews
 from gateway_worker.broker.client import Broker
 from gateway_worker.broker.consumer import CommandConsumer
 from gateway_worker.commands.build import CommandLimits, CommandPorts, Commands, build_commands
@@ -20,6 +23,10 @@ from gateway_worker.errors import DependencyError
 from gateway_worker.health.capacity import CapacityWatch
 from gateway_worker.health.heartbeat import Heartbeat, LoadReport
 from gateway_worker.health.resources import ResourceMeter
+from gateway_worker.history.build import Privacy
+from gateway_worker.history.erasing import Eraser
+from gateway_worker.history.exporting import Exporter
+from gateway_worker.history.reading import History
 from gateway_worker.media.arriving.build import Arriving, ArrivingPorts, build_arriving
 from gateway_worker.media.arriving.service import ArrivingMedia
 from gateway_worker.media.build import OutgoingFiles, build_outgoing
@@ -34,6 +41,7 @@ from gateway_worker.sessions.ownership.drain import Drain
 from gateway_worker.sessions.ownership.lease import LeaseKeeper
 from gateway_worker.sessions.ownership.media_owner import MediaOwner
 from gateway_worker.sessions.ownership.takeover import FailoverService
+from gateway_worker.sessions.ports import MediaFiles
 from gateway_worker.sessions.store.snapshot_schedule import SnapshotSchedule, SnapshotTiming
 from gateway_worker.storage.cache.pacing import RedisPacing
 from gateway_worker.storage.cache.presence import WorkerPresence
@@ -81,6 +89,22 @@ class DrainingBroker:
         return await self._broker.bindings.is_listening(worker_id)
 
 
+class SessionFiles:
+    """All that a session has in the bucket but for its copies.
+
+    Args:
+        places: Each removes a part of it.
+    """
+
+    def __init__(self, *places: MediaFiles) -> None:
+        self._places = places
+
+    async def remove(self, session_id: str) -> None:
+        """Remove a session's files. Idempotent; may raise `DependencyError`."""
+        for place in self._places:
+            await place.remove(session_id)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The subsystems, and what joins two of them.
@@ -93,6 +117,7 @@ class Parts:
     sessions: Sessions
     files: OutgoingFiles
     commands: Commands
+    reviews: SessionReviews
     consumer: CommandConsumer
     media: ArrivingMedia
     reports: Reports
@@ -135,6 +160,7 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
         sessions=sessions,
         files=files,
         commands=commands,
+        reviews=_reviews(settings, stores, sessions),
         consumer=consumer,
         media=arriving.service,
         reports=_reports(
@@ -204,7 +230,7 @@ def _sessions(
         peer_messages=adapters.broker.publisher,
         observer=counts,
         media_intake=arriving.intake,
-        media_files=arriving.service,
+        media_files=SessionFiles(arriving.service, _exporter(adapters, stores)),
         proxies=adapters.proxies,
         uncertain=stores.uncertain,
     )
@@ -234,6 +260,27 @@ def _files(
     )
 
 
+def _reviews(settings: Settings, stores: Stores, sessions: Sessions) -> SessionReviews:
+    return build_reviews(
+        stores.analytics,
+        worker_id=settings.worker_id,
+        sessions=sessions.manager.registry.sessions,
+        clock=sessions.clock,
+        undelivered_seconds=settings.undelivered_seconds,
+        health_seconds=settings.session_health_seconds,
+    )
+
+
+def _exporter(adapters: Adapters, stores: Stores) -> Exporter:
+    return Exporter(
+        history=History(store=stores.history),
+        store=stores.history,
+        rows=stores.people,
+        objects=adapters.streams,
+        clock=SystemClock(),
+    )
+
+
 def _commands(
     settings: Settings,
     adapters: Adapters,
@@ -244,6 +291,7 @@ def _commands(
     files: OutgoingFiles,
     counts: Counts,
 ) -> Commands:
+    eraser = Eraser(history=stores.history, rows=stores.erasure, objects=adapters.streams)
     ports = CommandPorts(
         entries=stores.inbox,
         deferred=stores.deferred,
@@ -255,6 +303,9 @@ def _commands(
         forwarder=adapters.broker.publisher,
         replays=Replays(events=stores.outbox, replayer=adapters.broker.publisher),
         media=arriving.service,
+        history=History(store=stores.history),
+        counters=CounterReading(store=stores.analytics, clock=sessions.clock),
+        privacy=Privacy(eraser=eraser, exporter=_exporter(adapters, stores)),
         files=files,
         pacer=Pacer(
             store=RedisPacing(cache=adapters.cache), settings=settings.pacing, observer=counts
@@ -358,6 +409,7 @@ def _pruner(
         commands=timedelta(days=settings.command_retention_days),
         messages=timedelta(days=settings.message_retention_days),
         receipts=timedelta(days=settings.receipt_retention_days),
+        counts=timedelta(days=settings.count_retention_days),
     )
     return Pruner(
         shelves=(
@@ -366,6 +418,7 @@ def _pruner(
             Shelf(name="media", prune=arriving.retention.prune),
             Shelf(name="uploads", prune=files.uploads.prune),
             Shelf(name="bulks", prune=bulks.prune),
+            Shelf(name="exports", prune=_exporter(adapters, stores).prune),
         ),
         pruned=counts.metrics.count_pruned,
     )

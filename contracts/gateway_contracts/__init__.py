@@ -28,6 +28,11 @@ from gateway_contracts.codec import (
     session_id_in,
 )
 from gateway_contracts.commands import Command, Result
+from gateway_contracts.commands.analytics import (
+    AnalyticsCounters,
+    AnalyticsCountersData,
+    Counters,
+)
 from gateway_contracts.commands.bulk import (
     BulkCancel,
     BulkCheck,
@@ -162,6 +167,30 @@ from gateway_contracts.commands.group import (
     RequestsListed,
     TimerChange,
 )
+from gateway_contracts.commands.history import (
+    ChatList,
+    ChatListData,
+    ChatPage,
+    ChatSummary,
+    ContactList,
+    ContactListData,
+    ContactPage,
+    MessageDirection,
+    MessageHistory,
+    MessageHistoryData,
+    MessagePage,
+    MessageProgress,
+    MessageState,
+    MessageStatus,
+    MessageStatusData,
+    MessageStatusInfo,
+    MetContact,
+    PageOrder,
+    PersonReceipt,
+    SendInfo,
+    SendState,
+    StoredMessage,
+)
 from gateway_contracts.commands.media import MediaGet, MediaGetData, MediaInfo
 from gateway_contracts.commands.message import (
     MessageSend,
@@ -175,6 +204,13 @@ from gateway_contracts.commands.presence import (
     PresenceSubscribe,
     PresenceSubscribeData,
     PresenceUnsubscribe,
+)
+from gateway_contracts.commands.privacy import (
+    ContactErase,
+    ContactExport,
+    Erased,
+    Exported,
+    PersonData,
 )
 from gateway_contracts.commands.profile import (
     NoProfileData,
@@ -270,6 +306,10 @@ from gateway_contracts.content.timer import TimerContent
 from gateway_contracts.content.unsupported import UnsupportedContent
 from gateway_contracts.content.video import VideoContent, VideoToSend
 from gateway_contracts.content.voice import VoiceContent, VoiceToSend
+from gateway_contracts.counting import (
+    DayCounts,
+    KindCounts,
+)
 from gateway_contracts.envelope import (
     CONTENT_TYPE,
     FLEET,
@@ -282,8 +322,19 @@ from gateway_contracts.envelope import (
     new_id,
     utc_now,
 )
+from gateway_contracts.erasure import (
+    ErasedCounts,
+)
 from gateway_contracts.errors import ErrorBody, ErrorCategory, ErrorCode, FieldError
 from gateway_contracts.events import Event, SessionEvent
+from gateway_contracts.events.analytics import (
+    AnalyticsDaily,
+    AnalyticsDailyData,
+    HealthGrade,
+    HealthReason,
+    SessionHealth,
+    SessionHealthData,
+)
 from gateway_contracts.events.bulk import (
     BulkFinished,
     BulkFinishedData,
@@ -313,7 +364,12 @@ from gateway_contracts.events.change import (
     PollVote,
     PollVoteData,
 )
-from gateway_contracts.events.chat import ChatMerged, ChatMergedData
+from gateway_contracts.events.chat import (
+    ChatMerged,
+    ChatMergedData,
+    ChatRead,
+    ChatReadData,
+)
 from gateway_contracts.events.contact import (
     ContactChange,
     ContactUpdated,
@@ -335,6 +391,9 @@ from gateway_contracts.events.group import (
 from gateway_contracts.events.media import MediaData, MediaFailed, MediaReady
 from gateway_contracts.events.message import (
     MessageData,
+    MessageFailed,
+    MessageFailedData,
+    MessageFailureReason,
     MessageReceipt,
     MessageReceiptData,
     MessageReceived,
@@ -363,6 +422,10 @@ from gateway_contracts.events.presence import (
     PresenceChangedData,
     PresenceTyping,
     PresenceTypingData,
+)
+from gateway_contracts.events.privacy import (
+    ContactErased,
+    ContactErasedData,
 )
 from gateway_contracts.events.session import (
     SessionPairCode,
@@ -445,6 +508,10 @@ __all__ = [
     "AlbumContent",
     "AlbumToSend",
     "AmqpProperties",
+    "AnalyticsCounters",
+    "AnalyticsCountersData",
+    "AnalyticsDaily",
+    "AnalyticsDailyData",
     "AnnounceChange",
     "AudioContent",
     "AudioToSend",
@@ -507,12 +574,18 @@ __all__ = [
     "ChannelUnfollow",
     "ChannelUnmute",
     "ChannelsListed",
+    "ChatList",
+    "ChatListData",
     "ChatMarkRead",
     "ChatMarkReadData",
     "ChatMerged",
     "ChatMergedData",
+    "ChatPage",
+    "ChatRead",
+    "ChatReadData",
     "ChatSetTimer",
     "ChatSetTimerData",
+    "ChatSummary",
     "ChatTimerChanged",
     "ChatTimerChangedData",
     "ChatTyping",
@@ -546,13 +619,20 @@ __all__ = [
     "ContactCheckData",
     "ContactContent",
     "ContactDetails",
+    "ContactErase",
+    "ContactErased",
+    "ContactErasedData",
+    "ContactExport",
     "ContactInfo",
     "ContactInfoData",
     "ContactLink",
     "ContactLinkData",
     "ContactLinkInfo",
+    "ContactList",
+    "ContactListData",
     "ContactLookup",
     "ContactLookupData",
+    "ContactPage",
     "ContactPicture",
     "ContactPictureData",
     "ContactToSend",
@@ -563,6 +643,8 @@ __all__ = [
     "ContactsLookedUp",
     "Content",
     "ContentToSend",
+    "Counters",
+    "DayCounts",
     "DescriptionChange",
     "DocumentContent",
     "DocumentToSend",
@@ -571,6 +653,8 @@ __all__ = [
     "EditToSend",
     "EntryState",
     "Envelope",
+    "Erased",
+    "ErasedCounts",
     "ErrorBody",
     "ErrorCategory",
     "ErrorCode",
@@ -580,6 +664,7 @@ __all__ = [
     "Evidence",
     "ExchangeBindingSpec",
     "ExchangeSpec",
+    "Exported",
     "FieldError",
     "ForwardToSend",
     "Forwarded",
@@ -625,6 +710,8 @@ __all__ = [
     "GroupUpdated",
     "GroupUpdatedData",
     "GroupsListed",
+    "HealthGrade",
+    "HealthReason",
     "Ignorable",
     "Ignore",
     "ImageContent",
@@ -633,6 +720,7 @@ __all__ = [
     "JoinRequest",
     "KeepContent",
     "KeepToSend",
+    "KindCounts",
     "LinkPreview",
     "ListMenuContent",
     "ListMenuToSend",
@@ -666,12 +754,20 @@ __all__ = [
     "MemberRole",
     "MembersChanged",
     "MessageData",
+    "MessageDirection",
     "MessageEdited",
     "MessageEditedData",
+    "MessageFailed",
+    "MessageFailedData",
+    "MessageFailureReason",
+    "MessageHistory",
+    "MessageHistoryData",
     "MessageKept",
     "MessageKeptData",
+    "MessagePage",
     "MessagePinned",
     "MessagePinnedData",
+    "MessageProgress",
     "MessageReaction",
     "MessageReactionData",
     "MessageReceipt",
@@ -683,9 +779,14 @@ __all__ = [
     "MessageSend",
     "MessageSendData",
     "MessageSent",
+    "MessageState",
+    "MessageStatus",
+    "MessageStatusData",
+    "MessageStatusInfo",
     "MessageTarget",
     "MessageUndecryptable",
     "MessageUndecryptableData",
+    "MetContact",
     "NameChange",
     "NoData",
     "NoProfileData",
@@ -694,10 +795,13 @@ __all__ = [
     "OrderContent",
     "Pacing",
     "PacingProfile",
+    "PageOrder",
     "PairByCode",
     "PairByQr",
     "Participant",
     "ParticipantsChange",
+    "PersonData",
+    "PersonReceipt",
     "PhotoChange",
     "PictureInfo",
     "PictureState",
@@ -757,6 +861,8 @@ __all__ = [
     "ScheduleListData",
     "ScheduledSend",
     "ScheduledSends",
+    "SendInfo",
+    "SendState",
     "SentInfo",
     "SessionCreate",
     "SessionCreateData",
@@ -766,6 +872,8 @@ __all__ = [
     "SessionGetQr",
     "SessionGetQrData",
     "SessionGetStatus",
+    "SessionHealth",
+    "SessionHealthData",
     "SessionInfo",
     "SessionList",
     "SessionListData",
@@ -806,6 +914,7 @@ __all__ = [
     "StickerContent",
     "StickerPackContent",
     "StickerToSend",
+    "StoredMessage",
     "SubGroup",
     "SubGroupsListed",
     "TextContent",

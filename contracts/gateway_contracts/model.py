@@ -49,6 +49,7 @@ _QUEUE = (
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\.backend\.[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
     r"(\.[A-Za-z0-9][A-Za-z0-9_-]{0,63})?$"
 )
+KIND_PATTERN = r"^[a-z][a-z_]{0,31}$"
 OBJECT_KEY_PATTERN = r"^(media|uploads|shared)(/[^/.\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*)+$"
 URL_PATTERN = r"^https?://[\x21-\x7e]+$"
 CONTACT_LINK_PATTERN = r"^https://wa\.me/(qr|message)/[A-Za-z0-9_-]{1,128}$"
@@ -87,6 +88,7 @@ SENTENCES = {
     "channel (digits and @newsletter)",
     _QUEUE: "must be the name of a backend's queue: the gateway's prefix, .backend., the service, "
     "and perhaps a dot and one more word",
+    KIND_PATTERN: "must be the name of a kind of content, such as text or poll_vote",
     OBJECT_KEY_PATTERN: "must be the key of an object below media/, uploads/ or shared/, no part "
     "of which begins with a dot or is empty; no backslashes, no control characters",
     URL_PATTERN: "must begin with https:// (or http://, where the gateway is set up for it) and be "
@@ -401,7 +403,8 @@ PageLimit = Annotated[int, Field(ge=1, le=200), BeforeValidator(whole)]
 
 PageCursor = Annotated[
     str,
-    Field(min_length=1, max_length=256, pattern=PRINTABLE_PATTERN),
+    Field(min_length=1, max_length=1_024, pattern=PRINTABLE_PATTERN),
+    PERSONAL,
     _part(
         "PageCursor",
         "Where the next page of a list begins: `next_cursor` of the answer before, as it is.",

@@ -134,6 +134,7 @@ class Attempts:
             worker_id=self._worker_id,
             epoch=self._manager.registry.epoch_of(command.subject),
             fingerprint=fingerprint(command),
+            client_ref=_client_ref(command),
         )
 
     async def suspended(
@@ -264,3 +265,11 @@ class Attempts:
         left = self.seconds_left(command)
         if left is not None and left <= 0:
             raise ExpiredError("its deadline had passed before it was executed")
+
+
+def _client_ref(command: Command) -> str | None:
+    """Return what a command calls the message that it sends; a question may name others' names."""
+    if HANDLERS[command.type].look is not None:
+        return None
+    found: str | None = getattr(command.data, "client_ref", None)
+    return found

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gateway_worker.analytics.counters import CounterReading
 from gateway_worker.commands.attempts import Attempts, RetryPolicy
 from gateway_worker.commands.deadlines import HOLD_SECONDS
 from gateway_worker.commands.deferrals import BulkFiles, BulkStore, DeferredStore
@@ -23,6 +24,8 @@ from gateway_worker.commands.purging import Purging
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.stranded_execution import StrandedExecutor
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS
+from gateway_worker.history.build import Privacy
+from gateway_worker.history.reading import History
 from gateway_worker.media.arriving.pictures import Pictures
 from gateway_worker.media.arriving.service import ArrivingMedia
 from gateway_worker.media.build import OutgoingFiles
@@ -55,6 +58,9 @@ class CommandPorts:
         forwarder: Sends commands on to other workers.
         replays: Publishes past events again; without it that is not possible here.
         media: Fetches files; without it that is not possible here.
+        history: Reads what is stored; without it that is not possible here.
+        counters: Tells what was counted; without it that is not possible here.
+        privacy: Erases and exports what is stored of a person; without it that is not possible.
         files: Brings files to send to their sessions; without it none can be sent here.
         catalog: Lists the sessions of the fleet; without it that is not possible here.
         pacer: Holds messages back; without it they are sent as fast as it goes.
@@ -72,6 +78,9 @@ class CommandPorts:
     forwarder: CommandForwarder
     replays: Replays | None = None
     media: ArrivingMedia | None = None
+    history: History | None = None
+    counters: CounterReading | None = None
+    privacy: Privacy | None = None
     files: OutgoingFiles | None = None
     catalog: SessionCatalog | None = None
     pacer: Pacer | None = None
@@ -153,6 +162,9 @@ def build_commands(
         messages=ports.messages,
         replays=ports.replays,
         media=ports.media,
+        history=ports.history,
+        counters=ports.counters,
+        privacy=ports.privacy,
         files=ports.files,
         deferred=deferred,
         bulks=BulkCommands(
@@ -176,7 +188,7 @@ def build_commands(
             executor=Executor(context=context, attempts=attempts, ends=ends),
             stranded=StrandedExecutor(
                 worker_id=worker_id,
-                manager=manager,
+                context=context,
                 attempts=attempts,
                 ends=ends,
                 deferred=deferred,

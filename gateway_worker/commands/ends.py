@@ -80,12 +80,15 @@ class CommandEnds:
         self._outcomes = Outcomes(worker_id=worker_id)
 
     def answer_of(self, command: Command, entry: Entry, epoch: int | None) -> End | None:
-        """Return what the inbox alone says of a command; None if it is to be executed."""
+        """Return what the inbox alone says of a command; None if it is to be executed.
+
+        That is also one that has ended and whose result is not kept.
+        """
         if entry.verdict in _CONFLICTS:
             error = InvalidCommandError(_CONFLICTS[entry.verdict], pointer="/id").body()
             change = self._outcomes.denial(command, error, epoch=epoch)
             return End(name=error.code, change=change, error=error)
-        if entry.verdict is Verdict.FINISHED and entry.outcome is not None:
+        if entry.outcome is not None and _has_kept(entry):
             change = self._outcomes.repetition(command, entry.outcome, epoch=epoch)
             return End(name="repeated", change=change, stored=entry.outcome)
         return None
@@ -93,7 +96,7 @@ class CommandEnds:
     def success(self, command: Command, effect: Effect, entry: Entry) -> End:
         """Return the end of a command that has had its effect."""
         change = self._outcomes.success(command, effect, attempts=entry.attempts)
-        return End(name="succeeded", change=change)
+        return End(name="succeeded", change=told_again(change, entry))
 
     def failure(
         self,
@@ -123,7 +126,7 @@ class CommandEnds:
         )
         return End(
             name=body.code,
-            change=change,
+            change=told_again(change, entry),
             error=body,
             attempts=entry.attempts,
             exhausted=exhausted,
@@ -202,3 +205,21 @@ class CommandEnds:
         )
         await delivery.settle(Settlement.DEAD, refusal)
         self._observe(command_type, error.code, Stopwatch(arrived=arrived))
+
+
+def _has_kept(entry: Entry) -> bool:
+    """Whether the inbox has the end of a command, with what is told of it."""
+    outcome = entry.outcome
+    is_known = outcome is not None and (outcome.result is not None or outcome.error is not None)
+    return entry.verdict is Verdict.FINISHED and is_known
+
+
+def told_again(change: Change, entry: Entry) -> Change:
+    """Return the end of a command as it is written: one that had an end before is only told."""
+    if entry.verdict is not Verdict.FINISHED:
+        return change
+    events = tuple(
+        event.model_copy(update={"data": event.data.model_copy(update={"repeated": True})})
+        for event in change.events
+    )
+    return replace(change, outcome=None, events=events)

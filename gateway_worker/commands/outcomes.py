@@ -16,7 +16,6 @@ from gateway_contracts import (
     CommandWarning,
     ErrorBody,
     MessageSend,
-    Result,
     SessionEvent,
     StatusDelete,
     StatusPost,
@@ -42,17 +41,22 @@ class Outcomes:
 
     def success(self, command: Command, effect: Effect, *, attempts: int) -> Change:
         """Return the good end of a command together with what it did."""
-        outcome = _succeeded(command, effect.result, attempts=attempts)
+        outcome = _succeeded(command, effect, attempts=attempts)
         return Change(
             session_id=command.subject,
             epoch=None if effect.session is None else effect.session.epoch,
-            events=(self._event(command, outcome, held_seconds=effect.held_seconds),),
+            events=(
+                *effect.events,
+                self._event(command, outcome, held_seconds=effect.held_seconds),
+            ),
             outcome=outcome,
             session=effect.values,
             message=effect.message,
             bulk=effect.bulk,
             media=effect.media,
             timer=effect.timer,
+            read=effect.read,
+            forget=effect.forget,
             delete=effect.delete,
             transfer=effect.transfer,
         )
@@ -61,7 +65,7 @@ class Outcomes:
         self, command: Command, effect: StrandedEffect, epoch: int, *, attempts: int
     ) -> Change:
         """Return the good end of a command of a session that nobody runs."""
-        outcome = _succeeded(command, effect.result, attempts=attempts)
+        outcome = _succeeded(command, effect, attempts=attempts)
         return Change(
             session_id=command.subject,
             epoch=epoch,
@@ -305,7 +309,11 @@ _MISROUTED = CommandWarning(
 )
 
 
-def _succeeded(command: Command, result: Result, *, attempts: int) -> Outcome:
+def _succeeded(command: Command, effect: Effect | StrandedEffect, *, attempts: int) -> Outcome:
     return Outcome(
-        command_id=command.id, command_type=command.type, result=result, attempts=attempts
+        command_id=command.id,
+        command_type=command.type,
+        result=effect.result,
+        attempts=attempts,
+        is_kept=effect.is_kept,
     )

@@ -192,6 +192,7 @@ class Received:
 
     `epoch` is the one under which the worker has the session; None, for a session without a row
     known here, asks for no check. `fingerprint` stands for what it says; None is like any.
+    `client_ref` is what its backend calls the message that it sends.
     """
 
     command_id: str
@@ -200,6 +201,7 @@ class Received:
     worker_id: str
     epoch: int | None = None
     fingerprint: str | None = None
+    client_ref: str | None = None
 
 
 class Verdict(StrEnum):

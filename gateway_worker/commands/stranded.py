@@ -25,6 +25,7 @@ from gateway_contracts import (
     StatusReason,
 )
 from gateway_worker.commands.deferrals import Deferrals
+from gateway_worker.commands.handlers import HANDLERS, Context
 from gateway_worker.commands.pacing.plan import check_zones
 from gateway_worker.errors import (
     CapacityError,
@@ -33,7 +34,6 @@ from gateway_worker.errors import (
     SessionNotConnectedError,
 )
 from gateway_worker.sessions.changes import SessionValues
-from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ownership.stranded import DETAIL, stranded_change, stranded_info
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.session.transitions import is_running
@@ -48,6 +48,7 @@ class StrandedEffect:
     events: tuple[SessionEvent, ...] = ()
     update: SessionValues | None = None
     delete: bool = False
+    is_kept: bool = True
 
 
 class StrandedCommands:
@@ -55,13 +56,13 @@ class StrandedCommands:
 
     Args:
         worker_id: This worker.
-        manager: Removes what is left of a session.
+        context: Removes what is left of a session, and reads what is stored of one.
         deferred: Ends what waits in it.
     """
 
-    def __init__(self, *, worker_id: str, manager: SessionManager, deferred: Deferrals) -> None:
+    def __init__(self, *, worker_id: str, context: Context, deferred: Deferrals) -> None:
         self._source = f"/workers/{worker_id}"
-        self._manager = manager
+        self._context = context
         self._deferred = deferred
 
     async def effect_of(self, command: Command, row: SessionRow) -> StrandedEffect:
@@ -79,12 +80,12 @@ class StrandedCommands:
                 return StrandedEffect(result=Purged(commands=0, deferred=0))
             case SessionUpdate():
                 check_zones(command.data.pacing)
-                data = self._manager.proxies.sealed(row.session_id, command.data)
+                data = self._context.manager.proxies.sealed(row.session_id, command.data)
                 changed, values = with_changes(row, data)
                 return StrandedEffect(result=stranded_info(changed), update=values)
             case SessionDelete():
                 told = await self._deferred.farewells(row.session_id)
-                await self._manager.stranded.destroy(row)
+                await self._context.manager.stranded.destroy(row)
                 return StrandedEffect(result=Done(), events=tuple(told), delete=True)
             case SessionCreate():
                 raise SessionExistsError(f"the session {row.session_id} exists already")
@@ -92,6 +93,8 @@ class StrandedCommands:
                 raise SessionLinkedError("there is nothing to scan")
             case SessionRestart() | SessionMigrate() | SessionReplay():
                 raise CapacityError(f"{DETAIL}: {row.worker_id}")
+            case _ if (look := HANDLERS[command.type].look) is not None:
+                return StrandedEffect(result=await look(self._context, command), is_kept=False)
             case _:
                 raise SessionNotConnectedError(f"{DETAIL}: {row.worker_id}")
 

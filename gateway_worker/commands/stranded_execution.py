@@ -5,8 +5,8 @@ import structlog
 from gateway_contracts import Command
 from gateway_worker.commands.attempts import Attempts
 from gateway_worker.commands.deferrals import Deferrals
-from gateway_worker.commands.ends import CommandEnds, End
-from gateway_worker.commands.handlers import HANDLERS
+from gateway_worker.commands.ends import CommandEnds, End, told_again
+from gateway_worker.commands.handlers import HANDLERS, Context
 from gateway_worker.commands.outcomes import Outcomes
 from gateway_worker.commands.ports import Delivery, Entry, Verdict
 from gateway_worker.commands.stopwatch import Stopwatch
@@ -17,7 +17,6 @@ from gateway_worker.errors import (
     GatewayError,
     UncertainError,
 )
-from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import SessionRow
 
 log = structlog.get_logger(__name__)
@@ -28,7 +27,7 @@ class StrandedExecutor:
 
     Args:
         worker_id: This worker.
-        manager: Its sessions.
+        context: What handlers work with.
         attempts: Enters commands.
         ends: Brings them to their ends.
         deferred: Ends what waits for its time.
@@ -38,7 +37,7 @@ class StrandedExecutor:
         self,
         *,
         worker_id: str,
-        manager: SessionManager,
+        context: Context,
         attempts: Attempts,
         ends: CommandEnds,
         deferred: Deferrals,
@@ -46,7 +45,7 @@ class StrandedExecutor:
         self._attempts = attempts
         self._ends = ends
         self._outcomes = Outcomes(worker_id=worker_id)
-        self._stranded = StrandedCommands(worker_id=worker_id, manager=manager, deferred=deferred)
+        self._stranded = StrandedCommands(worker_id=worker_id, context=context, deferred=deferred)
 
     async def run(
         self, delivery: Delivery, command: Command, row: SessionRow, *, arrived: float
@@ -78,4 +77,4 @@ class StrandedExecutor:
         except GatewayError as error:
             return self._ends.failure(command, error, entry, epoch=row.epoch)
         change = self._outcomes.success_of(command, effect, row.epoch, attempts=entry.attempts)
-        return End(name="succeeded", change=change)
+        return End(name="succeeded", change=told_again(change, entry))

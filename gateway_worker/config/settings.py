@@ -69,6 +69,10 @@ class Settings(BaseModel):
             they come again.
         message_retention_days: How long messages stay in the history.
         receipt_retention_days: How long their receipts do.
+        count_retention_days: How long what was counted of each day is kept.
+        undelivered_seconds: After how long a message that nobody has confirmed is told as failed;
+            0: never.
+        session_health_seconds: How often it is looked at how a session does; 0: never.
         auto_migrate: Bring the database's schema up to date at the start instead of refusing.
         migrations_url: Used for migrations instead of the database's URL, whose user may not change
             the schema, or which leads through a pooler.
@@ -92,6 +96,9 @@ class Settings(BaseModel):
     command_retention_days: float = Field(30.0, gt=0)
     message_retention_days: float = Field(90.0, gt=0)
     receipt_retention_days: float = Field(90.0, gt=0)
+    count_retention_days: float = Field(400.0, gt=0)
+    undelivered_seconds: float = Field(0.0, ge=0, le=2_592_000)
+    session_health_seconds: float = Field(300.0, ge=0, le=3_600)
     auto_migrate: bool = False
     migrations_url: SecretStr | None = None
     log: LogSettings

@@ -1,12 +1,14 @@
 """What is committed together: a new state, the rows of it and the events that announce it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from gateway_contracts import (
     Account,
     Content,
+    DayCounts,
     ErrorBody,
     ErrorCode,
     ReceiptStatus,
@@ -117,6 +119,45 @@ class TimerRow:
     set_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadMark:
+    """Messages of others in a chat that the account has read, and all before them.
+
+    Attributes:
+        chat: One of the chat's ids.
+        message_ids: Which messages.
+        at: When they were read, which counts if the gateway has none of them.
+    """
+
+    chat: str
+    message_ids: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """How far a session has been looked at beside its traffic; None leaves a value alone.
+
+    Attributes:
+        unconfirmed: The last message that was looked at for what nobody has confirmed: when it was
+            stored, its id, its chat.
+        told_day: The last day whose counts have been told.
+        grade: How the session does, as it was last told.
+    """
+
+    unconfirmed: tuple[datetime, str, str] | None = None
+    told_day: date | None = None
+    grade: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedDay:
+    """What was counted of a day; written over what was counted before."""
+
+    counts: DayCounts
+    labels: Mapping[str, str]
+
+
 class CommandState(StrEnum):
     """Where a command stands in the inbox."""
 
@@ -141,6 +182,8 @@ class Outcome:
     message_id: str | None = None
     """Of an uncertain send: which message it would be."""
     chat: str | None = None
+    is_kept: bool = True
+    """Whether its result is stored: a repeat of what is only looked up is answered anew."""
 
     @property
     def state(self) -> CommandState:
@@ -196,6 +239,10 @@ class Change:
             from, nothing of the step is written.
         found: What became of a send that ended as uncertain, or which message it would be. The
             events tell its good end, and go out only if it has one by that.
+        read: What the account has read.
+        forget: Ids of a person of whose chats nothing is to be known any more.
+        review: How far the session has been looked at.
+        counted: Days that have been counted.
         delete: Remove the session's rows in every table, after the events are in the outbox.
         transfer: Give the session away after all of that, in the same transaction: its new owner
             has it with the next epoch and publishes what is still unpublished, these events too.
@@ -218,6 +265,10 @@ class Change:
     bulk: Bulk | None = None
     bulk_update: BulkUpdate | None = None
     found: FoundSend | None = None
+    read: ReadMark | None = None
+    forget: tuple[str, ...] = ()
+    review: Review | None = None
+    counted: tuple[CountedDay, ...] = ()
     delete: bool = field(default=False)
     transfer: Transfer | None = None
 

@@ -1,4 +1,7 @@
-"""`./dev bench [all|memory|throughput|latency|resume|crash|media|bulk]`: the figures of one run."""
+"""`./dev bench [all|memory|throughput|latency|resume|crash|media|bulk|history]`: one run's figures.
+
+`history` fills a database of its own and measures how it is read; `bulk` and it are in no `all`.
+"""
 
 import argparse
 import importlib.metadata
@@ -13,6 +16,7 @@ import uvloop
 
 from tests.bench.bulk import measure_bulk
 from tests.bench.harness import open_harness
+from tests.bench.history import measure_history
 from tests.bench.measures import (
     Plan,
     measure_crash,
@@ -32,26 +36,39 @@ def main() -> int:
     """Measure and print; returns the exit code."""
     usual = Plan()
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("measure", nargs="?", default="all", choices=("all", *MEASURES, "bulk"))
+    parser.add_argument(
+        "measure", nargs="?", default="all", choices=("all", *MEASURES, "bulk", "history")
+    )
     parser.add_argument("--sessions", type=int, default=usual.sessions)
     parser.add_argument(
         "--messages", type=int, default=usual.messages, help="per session and round"
     )
     parser.add_argument("--rounds", type=int, default=usual.rounds)
-    parser.add_argument("--rows", type=int, default=10_000, help="of bulk, over all sessions")
+    parser.add_argument(
+        "--rows",
+        type=int,
+        help="of bulk, over all sessions (10,000); messages of history (10,000,000)",
+    )
     parser.add_argument("--kills", type=int, default=3, help="of workers, during bulk")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
     arguments = parser.parse_args()
     plan = Plan(sessions=arguments.sessions, messages=arguments.messages, rounds=arguments.rounds)
     wanted = MEASURES if arguments.measure == "all" else (arguments.measure,)
     if arguments.measure == "bulk":  # it breaks what the others stand on
-        figures = uvloop.run(_measure_bulk(plan, arguments.rows, arguments.kills))
+        figures = uvloop.run(_measure_bulk(plan, arguments.rows or 10_000, arguments.kills))
+    elif arguments.measure == "history":
+        figures = uvloop.run(_measure_history(arguments.rows or 10_000_000))
     else:
         figures = uvloop.run(_measure(plan, wanted))
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
     _print(figures)
     return 0
+
+
+async def _measure_history(rows: int) -> dict[str, Any]:
+    _say(f"reading a history of {rows} messages")
+    return {"machine": _machine(), "history": await measure_history(rows=rows)}
 
 
 async def _measure(plan: Plan, wanted: tuple[str, ...]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway_contracts import (
     ChangeData,
+    ChatRead,
     ChatTimerChanged,
     Content,
     MessageEdited,
@@ -87,7 +88,17 @@ class InboundNotice:
     data: SessionEventData
 
 
-Arrived = InboundMessage | InboundReceipt | UndecryptableMessage | InboundNotice
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadElsewhere:
+    """The account's owner has read messages on another device."""
+
+    record: int
+    chat: str
+    message_ids: tuple[str, ...]
+    timestamp: datetime
+
+
+Arrived = InboundMessage | InboundReceipt | UndecryptableMessage | InboundNotice | ReadElsewhere
 
 
 def arrived(event: Event, *, fits: bool = True) -> Arrived:
@@ -137,6 +148,13 @@ def arrived(event: Event, *, fits: bool = True) -> Arrived:
                 status=news.status,
                 timestamp=news.timestamp,
                 partial=news.partial,
+            )
+        case ChatRead(data=read):
+            return ReadElsewhere(
+                record=event.record,
+                chat=read.chat,
+                message_ids=read.message_ids,
+                timestamp=read.timestamp,
             )
         case MessageUndecryptable(data=word):
             return UndecryptableMessage(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gateway_contracts.commands.analytics import AnalyticsCommand, AnalyticsResult
 from gateway_contracts.commands.bulk import BulkCommand, BulkResult
 from gateway_contracts.commands.call import CallCommand
 from gateway_contracts.commands.channel import ChannelCommand, ChannelResult
@@ -16,9 +17,11 @@ from gateway_contracts.commands.community import CommunityCommand, CommunityResu
 from gateway_contracts.commands.contact import ContactCommand, ContactResult
 from gateway_contracts.commands.fleet import FleetCommand, FleetResult
 from gateway_contracts.commands.group import GroupCommand, GroupResult
+from gateway_contracts.commands.history import HistoryCommand, HistoryResult
 from gateway_contracts.commands.media import MediaCommand, MediaResult
 from gateway_contracts.commands.message import MessageCommand, MessageResult
 from gateway_contracts.commands.presence import PresenceCommand, PresenceResult
+from gateway_contracts.commands.privacy import PrivacyCommand, PrivacyResult
 from gateway_contracts.commands.profile import ProfileCommand, ProfileResult
 from gateway_contracts.commands.queue import QueueCommand, QueueResult
 from gateway_contracts.commands.replay import ReplayCommand, ReplayResult
@@ -46,6 +49,9 @@ Command = Annotated[
     | ChatCommand
     | PresenceCommand
     | StatusCommand
+    | PrivacyCommand
+    | AnalyticsCommand
+    | HistoryCommand
     | ContactCommand
     | ProfileCommand
     | GroupCommand
@@ -66,6 +72,9 @@ Result = Annotated[
     | ScheduleResult
     | BulkResult
     | StatusResult
+    | PrivacyResult
+    | AnalyticsResult
+    | HistoryResult
     | ReplayResult
     | ChatResult
     | PresenceResult

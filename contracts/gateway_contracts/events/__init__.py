@@ -8,16 +8,18 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gateway_contracts.events.analytics import AnalyticsEvent
 from gateway_contracts.events.bulk import BulkEvent
 from gateway_contracts.events.call import CallEvent
 from gateway_contracts.events.change import ChangeEvent
-from gateway_contracts.events.chat import ChatEvent
+from gateway_contracts.events.chat import ChatEvent, ChatRead
 from gateway_contracts.events.contact import ContactEvent
 from gateway_contracts.events.group import GroupEvent
 from gateway_contracts.events.media import MediaEvent
-from gateway_contracts.events.message import MessageEvent, UndecryptableReason
+from gateway_contracts.events.message import ArrivingMessage, MessageEvent, UndecryptableReason
 from gateway_contracts.events.outcome import CommandOutcome
 from gateway_contracts.events.presence import PresenceEvent
+from gateway_contracts.events.privacy import PrivacyEvent
 from gateway_contracts.events.session import LifecycleEvent
 from gateway_contracts.events.status import StatusArrival, StatusProgress
 from gateway_contracts.events.worker import WorkerEvent
@@ -40,11 +42,20 @@ Notice = CallEvent | GroupEvent | PresenceEvent | ContactEvent
 A notice that comes twice has the same `id`.
 """
 
-Arriving = MessageEvent | ChangeEvent | StatusArrival | Notice
+Arriving = ArrivingMessage | ChangeEvent | StatusArrival | ChatRead | Notice
 """Every event of something that came from WhatsApp."""
 
 _OfSessions = (
-    LifecycleEvent | Arriving | ChatEvent | MediaEvent | StatusProgress | CommandOutcome | BulkEvent
+    LifecycleEvent
+    | Arriving
+    | MessageEvent
+    | ChatEvent
+    | MediaEvent
+    | StatusProgress
+    | CommandOutcome
+    | BulkEvent
+    | AnalyticsEvent
+    | PrivacyEvent
 )
 
 SessionEvent = Annotated[_OfSessions, Field(discriminator="type")]

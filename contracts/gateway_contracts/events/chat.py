@@ -1,11 +1,11 @@
 """Events of chats themselves."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gateway_contracts.envelope import SessionEventData, SessionEventEnvelope
-from gateway_contracts.model import Jid
+from gateway_contracts.envelope import ChatEventData, SessionEventData, SessionEventEnvelope
+from gateway_contracts.model import Jid, MessageId, Timestamp
 
 
 class ChatMergedData(SessionEventData):
@@ -28,5 +28,22 @@ class ChatMerged(SessionEventEnvelope):
     data: ChatMergedData
 
 
-ChatEvent = ChatMerged
+class ChatReadData(ChatEventData):
+    """What the owner has read."""
+
+    chat: Jid
+    message_ids: Annotated[tuple[MessageId, ...], Field(min_length=1)] = Field(
+        description="Messages of others that were read, and with them all before them."
+    )
+    timestamp: Timestamp
+
+
+class ChatRead(SessionEventEnvelope):
+    """The account's owner has read messages of a chat on the phone or another linked device."""
+
+    type: Literal["wa.chat.read.v1"] = "wa.chat.read.v1"
+    data: ChatReadData
+
+
+ChatEvent = ChatMerged | ChatRead
 """Every event of this family."""

@@ -139,5 +139,38 @@ class MessageUndecryptable(SessionEventEnvelope):
     data: MessageUndecryptableData
 
 
-MessageEvent = MessageReceived | MessageSent | MessageReceipt | MessageUndecryptable
+class MessageFailureReason(StrEnum):
+    """Why a message that was sent counts as failed."""
+
+    UNDELIVERED = "undelivered"
+    """Nobody's device has confirmed it within the gateway's patience."""
+
+
+class MessageFailedData(ChatEventData):
+    """Which message it is."""
+
+    message_id: MessageId
+    chat: Jid
+    reason: MessageFailureReason
+    sent_at: Timestamp
+    client_ref: Annotated[str, PERSONAL] | None = Field(
+        None, description="`client_ref` of the command that sent the message, if it had one."
+    )
+
+
+class MessageFailed(SessionEventEnvelope):
+    """A message that WhatsApp has taken has not been delivered within the gateway's patience.
+
+    It is told once, where the gateway is set up for it (`UNDELIVERED_SECONDS`). WhatsApp goes on
+    trying: a `message.receipt` may still follow. `correlationid` is the command that sent it.
+    """
+
+    type: Literal["wa.message.failed.v1"] = "wa.message.failed.v1"
+    data: MessageFailedData
+
+
+ArrivingMessage = MessageReceived | MessageSent | MessageReceipt | MessageUndecryptable
+"""Those of something that came from WhatsApp."""
+
+MessageEvent = ArrivingMessage | MessageFailed
 """Every event of this family."""

@@ -56,7 +56,9 @@ class CommandSucceededData(SessionEventData):
     client_ref: EchoedRef = None
     chat_id: Jid | None = Field(None, description="Of a send: as in `message.received`.")
     repeated: bool = Field(
-        default=False, description="The command came again; this is its stored outcome."
+        default=False,
+        description="The command came again; this is its stored outcome, or a new answer if it "
+        "only reads what is stored.",
     )
     wait_ms: Annotated[int, Field(ge=0)] | None = Field(
         None,

@@ -16,9 +16,20 @@ from gateway_worker.commands.handlers.effect import (
     Needs,
     Once,
     Retry,
+    looked_up,
 )
 
-__all__ = ["HANDLERS", "Context", "Effect", "Handler", "MessageId", "Needs", "Once", "Retry"]
+__all__ = [
+    "HANDLERS",
+    "Context",
+    "Effect",
+    "Handler",
+    "MessageId",
+    "Needs",
+    "Once",
+    "Retry",
+    "looked_up",
+]
 
 _SHARED: Final = frozenset(
     {"contents", "effect", "forwarded_files", "group_calls", "new_chats", "targets", "timers"}

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
-from gateway_contracts import Result
+from gateway_contracts import Result, SessionEvent
+from gateway_worker.analytics.counters import CounterReading
 from gateway_worker.commands.deferrals import Bulks, Deferrals
 from gateway_worker.commands.features import Feature
 from gateway_worker.commands.number_checks import NumberChecks
@@ -15,11 +16,19 @@ from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.purging import Purging
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.scheduler import Lane, Order
+from gateway_worker.history.build import Privacy
+from gateway_worker.history.reading import History
 from gateway_worker.media.arriving.pictures import Pictures
 from gateway_worker.media.arriving.records import MediaRow
 from gateway_worker.media.arriving.service import ArrivingMedia
 from gateway_worker.media.build import OutgoingFiles
-from gateway_worker.sessions.changes import MessageRow, SessionValues, TimerRow, Transfer
+from gateway_worker.sessions.changes import (
+    MessageRow,
+    ReadMark,
+    SessionValues,
+    TimerRow,
+    Transfer,
+)
 from gateway_worker.sessions.deferred import Bulk
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import MessageStore, SessionCatalog
@@ -34,6 +43,9 @@ class Context:
     messages: MessageStore
     replays: Replays | None = None
     media: ArrivingMedia | None = None
+    history: History | None = None
+    counters: CounterReading | None = None
+    privacy: Privacy | None = None
     files: OutgoingFiles | None = None
     deferred: Deferrals | None = None
     bulks: Bulks | None = None
@@ -68,11 +80,15 @@ class Effect:
         bulk: A bulk that begins.
         media: A file that was put into the bucket.
         timer: What a chat is set to.
+        read: Messages of others that are marked as read.
+        events: What is announced before the command's outcome.
+        forget: Ids of a person of whose chats nothing is to be known any more.
         delete: The session's rows are to go.
         transfer: The session goes to another worker.
         values: New values of the session's row.
         library_seconds: How much of the time was the WhatsApp library's.
         held_seconds: For how long it was held back by its session's pacing; None: there is none.
+        is_kept: Whether a repeat of the command gets this result again; else it is answered anew.
     """
 
     result: Result
@@ -81,11 +97,15 @@ class Effect:
     bulk: Bulk | None = None
     media: MediaRow | None = None
     timer: TimerRow | None = None
+    read: ReadMark | None = None
+    events: tuple[SessionEvent, ...] = ()
+    forget: tuple[str, ...] = ()
     delete: bool = False
     transfer: Transfer | None = None
     values: SessionValues | None = None
     library_seconds: float = 0.0
     held_seconds: float | None = None
+    is_kept: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +169,7 @@ class Handler:
         paced: Returns whom it is sent to, of what its session's pacing holds back.
         typed: Returns how many characters of it somebody would have to type.
         once: For what must not be done twice; without it an interrupted run is repeated.
+        look: Of what only reads what is stored (see `looked_up`): returns the result.
     """
 
     run: Callable[[Context, Any], Awaitable[Effect]]
@@ -160,3 +181,22 @@ class Handler:
     paced: Callable[[Any], str] | None = None
     typed: Callable[[Any], int] = lambda _command: 0
     once: Once | None = None
+    look: Callable[[Context, Any], Awaitable[Result]] | None = None
+
+
+def looked_up(look: Callable[[Context, Any], Awaitable[Result]]) -> Handler:
+    """Return the handler of a command that only reads what is stored.
+
+    It waits for nothing, is answered for sessions that nobody runs too, and its result is not kept:
+    a repeat is answered anew.
+
+    Args:
+        look: Returns the result. Raises `GatewayError` with the code for the backend.
+    """
+
+    async def run(context: Context, command: Any) -> Effect:
+        session = await context.manager.find(command.subject)
+        result = await look(context, command)
+        return Effect(result=result, session=session, is_kept=False)
+
+    return Handler(run=run, lane=Lane.FREE, look=look)

@@ -31,7 +31,7 @@ async def sessions(context: Context, command: SessionList) -> Effect:
         after=_after(data.cursor),
         limit=data.limit + 1,
     )
-    return Effect(result=_page(found, data.limit), session=None)
+    return Effect(result=_page(found, data.limit), session=None, is_kept=False)
 
 
 def _after(cursor: str | None) -> str:

@@ -6,9 +6,13 @@ from gateway_worker.host_protocol.wire import Answer
 
 
 class Heard(Answer, frozen=True, kw_only=True, tag="heard"):
-    """How long ago WhatsApp has last sent anything; None: there is no connection."""
+    """How long ago WhatsApp has last sent anything; None: there is no connection.
+
+    `retries` is how often devices of others have asked this host for a message again.
+    """
 
     seconds: float | None = None
+    retries: int = 0
 
 
 class Logout(Method[Done], frozen=True, kw_only=True, tag="session.logout"):

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, Final, get_args
 
 from gateway_contracts import (
+    ChatRead,
     ChatTimerChanged,
     GroupAspect,
     GroupJoined,
@@ -24,7 +25,14 @@ from gateway_contracts import (
 from gateway_contracts.events import Arriving, Notice
 from gateway_contracts.events.change import ChangeEvent
 from gateway_worker.media.arriving.records import MediaRow
-from gateway_worker.sessions.changes import Change, Direction, MessageRow, ReceiptRow, TimerRow
+from gateway_worker.sessions.changes import (
+    Change,
+    Direction,
+    MessageRow,
+    ReadMark,
+    ReceiptRow,
+    TimerRow,
+)
 from gateway_worker.sessions.inbound.arrivals import NOTICES
 
 _MOST_SECONDS: Final = 2_147_483_647
@@ -39,6 +47,7 @@ class Rows:
     message: MessageRow | None = None
     receipt: ReceiptRow | None = None
     timer: TimerRow | None = None
+    read: ReadMark | None = None
 
 
 def _received(event: MessageReceived) -> Rows:
@@ -116,6 +125,11 @@ def _receipt(event: MessageReceipt) -> Rows:
     )
 
 
+def _read(event: ChatRead) -> Rows:
+    data = event.data
+    return Rows(read=ReadMark(chat=data.chat, message_ids=data.message_ids, at=data.timestamp))
+
+
 def _of_receipt(event: MessageReceipt) -> Hashable:
     # Every device of a recipient sends its own; the second says nothing new.
     data = event.data
@@ -124,6 +138,12 @@ def _of_receipt(event: MessageReceipt) -> Hashable:
 
 def _of_notice(event: Notice) -> Hashable:
     return event.id  # which is that of its repeats, too
+
+
+def _of_read(event: ChatRead) -> Hashable:
+    # Each of the owner's devices tells it.
+    data = event.data
+    return (data.chat, data.message_ids)
 
 
 def _of_undecryptable(event: MessageUndecryptable) -> Hashable:
@@ -142,6 +162,7 @@ ROWS: Final[Mapping[str, Callable[[Any], Rows]]] = {
     "wa.message.receipt.v1": _receipt,
     "wa.group.joined.v1": _group_joined,
     "wa.group.updated.v1": _group_updated,
+    "wa.chat.read.v1": _read,
     **dict.fromkeys(_CHANGES, _changed),
 }
 """By the event's `type`."""
@@ -159,6 +180,7 @@ MESSAGE_TYPES: Final = frozenset(
 
 REPEATS: Final[Mapping[str, Callable[[Any], Hashable]]] = {
     "wa.message.receipt.v1": _of_receipt,
+    "wa.chat.read.v1": _of_read,
     "wa.message.undecryptable.v1": _of_undecryptable,
     **dict.fromkeys(NOTICES, _of_notice),
 }
@@ -181,6 +203,7 @@ def change_of(
         receipt=rows.receipt,
         media=media,
         timer=rows.timer,
+        read=rows.read,
     )
 
 

@@ -107,6 +107,7 @@ class Session:
         self._log = log.bind(session_id=row.session_id)
         self._heard_at: datetime | None = None
         self._found = FoundSends()
+        self._retries = self._host_retries = 0
         self.pending = row.pending
         self.sends = parts.sends
         self.reachout = parts.reachout
@@ -231,9 +232,23 @@ class Session:
             **told_settings(self._row.settings),
         )
 
-    def heard(self, seconds_ago: float) -> None:
-        """Note when WhatsApp has last sent anything."""
-        self._heard_at = self._clock.now() - timedelta(seconds=seconds_ago)
+    @property
+    def retry_receipts(self) -> int:
+        """How often devices have asked for messages again, as far as its hosts were heard."""
+        return self._retries
+
+    def heard(self, seconds_ago: float | None, *, retries: int) -> None:
+        """Note when WhatsApp has last sent anything.
+
+        Args:
+            seconds_ago: How long ago that was; None if there is no connection.
+            retries: How often devices have asked the present host for messages again.
+        """
+        if seconds_ago is not None:
+            self._heard_at = self._clock.now() - timedelta(seconds=seconds_ago)
+        counted = self._host_retries if retries >= self._host_retries else 0  # of a host before
+        self._retries += retries - counted
+        self._host_retries = retries
 
     def connect_anew(self, detail: str) -> None:
         """Have another host connect: nothing comes over the connection that stands."""

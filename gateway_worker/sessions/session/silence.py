@@ -53,8 +53,8 @@ class Connected(Protocol):
         """Call a method of its host."""
         ...
 
-    def heard(self, seconds_ago: float) -> None:
-        """Note when WhatsApp has last sent anything."""
+    def heard(self, seconds_ago: float | None, *, retries: int) -> None:
+        """Note when WhatsApp has last sent anything, and how often it asked for messages again."""
         ...
 
     def connect_anew(self, detail: str) -> None:
@@ -163,10 +163,11 @@ class SilenceWatch:
         """
         is_settling = False
         with contextlib.suppress(GatewayError):
-            seconds = (await session.request(Listen())).seconds
+            heard = await session.request(Listen())
+            seconds = heard.seconds
             is_settling = bool(session.sends)
+            session.heard(seconds, retries=heard.retries)
             if seconds is not None:
-                session.heard(seconds)
                 connection.heard = time.monotonic() - seconds
         connection.age = time.monotonic() - connection.heard
         return is_settling

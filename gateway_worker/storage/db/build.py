@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 
+from gateway_worker.storage.db.analytics import PostgresAnalyticsStore
 from gateway_worker.storage.db.bulks import PostgresBulkStore
 from gateway_worker.storage.db.changes.store import PostgresChangeStore
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.deferred import PostgresDeferredStore
+from gateway_worker.storage.db.erasing import PostgresErasureStore
+from gateway_worker.storage.db.exporting import PostgresPersonStore
+from gateway_worker.storage.db.history import PostgresHistoryStore
 from gateway_worker.storage.db.inbox import PostgresInboxStore
 from gateway_worker.storage.db.media import PostgresMediaTable
 from gateway_worker.storage.db.messages import PostgresMessageStore
@@ -23,10 +27,14 @@ class Stores:
     catalog: PostgresSessionCatalog
     changes: PostgresChangeStore
     deferred: PostgresDeferredStore
+    analytics: PostgresAnalyticsStore
+    erasure: PostgresErasureStore
+    history: PostgresHistoryStore
     inbox: PostgresInboxStore
     media: PostgresMediaTable
     messages: PostgresMessageStore
     outbox: PostgresOutboxStore
+    people: PostgresPersonStore
     sessions: PostgresSessionStore
     uncertain: PostgresUncertainSends
 
@@ -38,10 +46,14 @@ def build_stores(database: Database, *, worker_id: str) -> Stores:
         catalog=PostgresSessionCatalog(database=database),
         changes=PostgresChangeStore(database=database, worker_id=worker_id),
         deferred=PostgresDeferredStore(database=database),
+        analytics=PostgresAnalyticsStore(database=database),
+        erasure=PostgresErasureStore(database=database),
+        history=PostgresHistoryStore(database=database),
         inbox=PostgresInboxStore(database=database),
         media=PostgresMediaTable(database=database),
         messages=PostgresMessageStore(database=database),
         outbox=PostgresOutboxStore(database=database, worker_id=worker_id),
+        people=PostgresPersonStore(database=database),
         sessions=PostgresSessionStore(database=database),
         uncertain=PostgresUncertainSends(database=database),
     )

@@ -38,14 +38,17 @@ def mapping_text(value: Mapping[str, Any]) -> str:
 
 
 def outcome_text(outcome: Outcome) -> str:
-    """Write a command's end: `{"result": …}` or `{"error": …}`, then perhaps with `message`."""
+    """Write a command's end: `{"result": …}` or `{"error": …}`, then perhaps with `message`.
+
+    Of a result that is not kept nothing is written.
+    """
     if outcome.error is not None:
         message = ""
         if outcome.message_id is not None:
             where = {"chat": outcome.chat, "message_id": outcome.message_id}
             message = f',"message":{mapping_text(where)}'
         return f'{{"error":{model_text(outcome.error)}{message}}}'
-    if outcome.result is not None:
+    if outcome.result is not None and outcome.is_kept:
         return result_text(outcome.result)
     return "{}"
 

@@ -25,13 +25,16 @@ _ENTER = f"""
             OR EXISTS (SELECT FROM sessions AS s WHERE s.id = u.session_id AND s.epoch = u.epoch)
         ) AS valid
         FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[]),
-            (SELECT $4::text[]), (SELECT $5::bigint[]), (SELECT $7::text[])) WITH ORDINALITY
-            AS u(id, session_id, type, worker_id, epoch, fingerprint, place)
+            (SELECT $4::text[]), (SELECT $5::bigint[]), (SELECT $7::text[]),
+            (SELECT $8::text[])) WITH ORDINALITY
+            AS u(id, session_id, type, worker_id, epoch, fingerprint, client_ref, place)
     ), entered AS (
         INSERT INTO commands AS c
-            (id, session_id, type, state, worker_id, epoch, attempts, entry, fingerprint)
+            (id, session_id, type, state, worker_id, epoch, attempts, entry, fingerprint,
+                client_ref)
         SELECT DISTINCT ON (id) id, session_id, type, 'executing', worker_id, epoch,
-            count(*) OVER (PARTITION BY id, session_id, fingerprint), $6::uuid, fingerprint
+            count(*) OVER (PARTITION BY id, session_id, fingerprint), $6::uuid, fingerprint,
+            client_ref
         FROM given WHERE valid ORDER BY id, place
         ON CONFLICT (id) DO UPDATE SET
             state = CASE WHEN {_RUNS} THEN 'executing' ELSE c.state END,
@@ -49,7 +52,7 @@ _ENTER = f"""
     SELECT given.valid, entered.* FROM given LEFT JOIN entered ON entered.id = given.id
     ORDER BY given.place
 """  # noqa: S608 - constant terms
-"""$1-5 ids, sessions, types, workers and epochs; $6 the batch; $7 fingerprints.
+"""$1-5 ids, sessions, types, workers and epochs; $6 the batch; $7 fingerprints; $8 client_refs.
 
 Only the session that used an id first counts, and what it said with it. A batch whose answer was
 lost counts once. The run that a new one interrupts is kept in the row, so that it is known however
@@ -140,6 +143,7 @@ class PostgresInboxStore:
                     [command.epoch for command in commands],
                     batch,
                     [command.fingerprint for command in commands],
+                    [command.client_ref for command in commands],
                 )
         except StatementRefusedError:
             if len(commands) == 1:  # it does not come again

@@ -1,7 +1,8 @@
 """What is kept of the past, and how long: commands, messages and receipts beyond that are deleted.
 
-A few rows at a time, in the order of their age, and past those that somebody else has locked, so
-that nobody waits for it. A command that has no end yet is kept, however old it is.
+A few rows at a time, the oldest first (of messages: those of each session), and past those that
+somebody else has locked, so that nobody waits for it. A command that has no end yet is kept,
+however old it is.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -32,8 +33,21 @@ _COMMANDS: Final = _pruning(
     "received_at",
     "AND finished_at < now() - make_interval(secs => CAST(:keep_seconds AS float8))",
 )
-_MESSAGES: Final = _pruning("messages", "stored_at")
+_MESSAGES: Final = text("""
+    DELETE FROM messages WHERE ctid = ANY(ARRAY(
+        SELECT old.ctid FROM sessions AS s CROSS JOIN LATERAL (
+            SELECT m.ctid FROM messages AS m
+            WHERE m.session_id = s.id
+                AND m.stored_at < now() - make_interval(secs => CAST(:keep_seconds AS float8))
+            ORDER BY m.stored_at LIMIT CAST(:limit AS bigint)
+            FOR UPDATE SKIP LOCKED
+        ) AS old LIMIT CAST(:limit AS bigint)
+    ))
+""")
+"""Session by session, each with a look at its oldest: so the index that a session's history is read
+by serves this, too. There are none of sessions that are gone."""
 _RECEIPTS: Final = _pruning("receipts", "timestamp")
+_COUNTS: Final = _pruning("daily_counts", "day")
 
 
 class PostgresHistory:
@@ -47,13 +61,14 @@ class PostgresHistory:
         self._database = database
 
     def shelves(
-        self, *, commands: timedelta, messages: timedelta, receipts: timedelta
+        self, *, commands: timedelta, messages: timedelta, receipts: timedelta, counts: timedelta
     ) -> Sequence[Shelf]:
         """Return the tables, each with how long it is kept."""
         kept = (
             ("commands", _COMMANDS, commands),
             ("messages", _MESSAGES, messages),
             ("receipts", _RECEIPTS, receipts),
+            ("daily_counts", _COUNTS, counts),
         )
         return [
             Shelf(name=name, prune=self._pruner(name, statement, age))

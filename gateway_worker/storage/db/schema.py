@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Double,
     Identity,
@@ -140,10 +141,21 @@ commands = Table(
     Column("previous_epoch", BigInteger),
     # What it says (see commands/fingerprint.py); of those from before that was kept there is none.
     Column("fingerprint", Text),
-    Index(None, "session_id"),
+    # What the backend calls the message that it sends.
+    Column("client_ref", Text),
+    # Those of a session, by the day.
+    Index(None, "session_id", "received_at"),
+    # Only those that have one pay for it.
+    Index(
+        "commands_client_ref_idx",
+        "session_id",
+        "client_ref",
+        postgresql_where=text("client_ref IS NOT NULL"),
+    ),
     # Few at a time: the sends that a receipt may be about.
     Index("commands_executing_idx", "session_id", postgresql_where=text("state = 'executing'")),
-    # For the retention; `finished_at` would cost each update a second entry.
+    # For the retention, also of those of no session; `finished_at` would cost each update a second
+    # entry.
     Index(None, "received_at"),
     postgresql_with={"fillfactor": "80"},  # each is inserted once and finished once
 )
@@ -166,7 +178,12 @@ messages = Table(
     Column("client_ref", Text),
     # Nobody knows yet whether it was sent.
     Column("uncertain", Boolean, nullable=False, server_default=text("false")),
-    Index(None, "stored_at"),
+    # A session's history in the order in which it was stored; for the retention, too, which goes
+    # from session to session so that there need be no index of the moment alone.
+    Index("messages_stored_idx", "session_id", "stored_at"),
+    # A chat's history, and by its ends the chats of a session. Not partitioned by time: what is
+    # unique about a message would have to include that.
+    Index("messages_chat_idx", "session_id", "chat", "timestamp"),
     # What is about another message, by that one's id; few are. As PostgreSQL writes it, so that it
     # can be compared.
     Index(
@@ -214,6 +231,8 @@ chats = Table(
     # What the conversation is called; the ids of one person have the same.
     Column("chat_id", Text, nullable=False),
     _moment("since"),
+    # The ids of one conversation.
+    Index("chats_chat_id_idx", "session_id", "chat_id"),
 )
 
 # What chats are set to: after how long their messages disappear; 0: they stay.
@@ -275,6 +294,39 @@ bulks = Table(
         postgresql_where=text("finished_at IS NULL"),
     ),
     postgresql_with={"fillfactor": "50"},  # its counts change with each batch of rows
+)
+
+# Up to which moment of WhatsApp's the account has read what others wrote in a chat.
+chat_reads = Table(
+    "chat_reads",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("chat", Text, primary_key=True),
+    Column("read_at", DateTime(timezone=True), nullable=False),
+)
+
+# How far a session has been looked at beside its traffic; see `analytics.review`.
+session_reviews = Table(
+    "session_reviews",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    # The last message that was looked at for what nobody has confirmed: [moment, id, chat].
+    Column("unconfirmed", JSONB),
+    Column("told_day", Date),
+    Column("grade", Text),
+)
+
+# What a session has sent and received, by the day: as it was counted when the day was over.
+daily_counts = Table(
+    "daily_counts",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("counts", JSONB, nullable=False),
+    # The session's labels at that time.
+    Column("labels", JSONB, nullable=False, server_default=text("'{}'")),
+    # For the retention.
+    Index(None, "day"),
 )
 
 receipts = Table(

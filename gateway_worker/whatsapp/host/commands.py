@@ -70,6 +70,7 @@ class Commands:
         cut: Cuts the library's connection, which it then makes anew.
         transferred: Called, on any thread, when a transfer has ended.
         configure: Has the host obey other settings.
+        retries: Tells how often devices of others have asked for a message again.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Commands:
         cut: Callable[[], object],
         transferred: Callable[[], None] = lambda: None,
         configure: Callable[[HostSettings], None] = lambda _settings: None,
+        retries: Callable[[], int] = lambda: 0,
     ) -> None:
         self._library = library
         self._sender = sender
@@ -91,7 +93,13 @@ class Commands:
         self._transferred = transferred
         presence = PresenceKeeper(failed=self._on_presence_lost)
         self._configure = configure
-        self._tools = Tools(library=library, sender=sender, configure=self._obey, presence=presence)
+        self._tools = Tools(
+            library=library,
+            sender=sender,
+            configure=self._obey,
+            presence=presence,
+            retries=retries,
+        )
         self._cut_when_late: set[int] = set()
         self._once: set[int] = set()
         self._is_closed = False

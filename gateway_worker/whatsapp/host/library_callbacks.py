@@ -137,6 +137,11 @@ class LibraryCallbacks:
         self.last_event_at = 0.0
         self.refused = NO_REFUSAL
 
+    @property
+    def retries(self) -> int:
+        """How often devices of others have asked for a message again."""
+        return self._receipts.retries
+
     def event(self, code: int, data: bytes) -> None:
         """Take an event. While this waits for room, WhatsApp keeps what comes next."""
         self.is_busy = True

@@ -147,6 +147,7 @@ class HostSession:
             cut=cut_connections,
             transferred=self._note_transfer,
             configure=self._configure,
+            retries=lambda: self._callbacks.retries,
         )
         self._commands.want_presence(start.settings)
         self._memory_watch = MemoryWatch(

@@ -17,6 +17,7 @@ from gateway_worker.commands.deadlines import HOLD_SECONDS
 from gateway_worker.commands.dispatcher import Dispatcher
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS
 from gateway_worker.errors import DependencyError
+from gateway_worker.history.reading import History
 from gateway_worker.outbox.build import Outbox, build_outbox
 from gateway_worker.sessions.build import SessionPorts
 from gateway_worker.sessions.hosting import HostLauncher, HostListener, HostSpec, SessionHost
@@ -186,6 +187,7 @@ async def working(
                 recorder=outbox.recorder,
                 postponer=broker.publisher,
                 forwarder=broker.publisher,
+                history=History(store=stores.history),
                 observe=lambda kind, outcome, _times: settled.append((kind, outcome)),
             ),
             worker_id=worker_id,

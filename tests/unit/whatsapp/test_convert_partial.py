@@ -11,6 +11,7 @@ from gateway_contracts.events import Notice
 from gateway_contracts.model import MessageId
 from gateway_worker.sessions.inbound.arrivals import ARRIVALS
 from gateway_worker.whatsapp.convert.arrival import (
+    CHAT_READ,
     MESSAGE_RECEIPT,
     MESSAGE_RECEIVED,
     MESSAGE_SENT,
@@ -270,5 +271,6 @@ def test_types_of_events_are_the_contract_s() -> None:
         MESSAGE_UNDECRYPTABLE,
         STATUS_POSTED,
         STATUS_RECEIVED,
+        CHAT_READ,
         *EVENTS.values(),
     }

@@ -11,7 +11,7 @@ from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.message import message
 from gateway_worker.whatsapp.convert.people import People, account, without_device
 from gateway_worker.whatsapp.convert.receipt import receipt
-from tests.support.arrivals import InboundMessage, InboundReceipt, through
+from tests.support.arrivals import InboundMessage, InboundReceipt, ReadElsewhere, through
 from tests.unit.whatsapp.library_messages import GROUP, LID, arrival, e2e, events, jid, source
 
 BEN = Person(jid="4915550002@s.whatsapp.net", lid="802@lid", phone_number="+4915550002")
@@ -259,10 +259,10 @@ def test_a_receipt_in_a_group() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "from_me", "ids"),
-    [(2, False, ["A"]), (3, False, ["A"]), (5, False, ["A"]), (4, True, ["A"]), (4, False, [])],
+    [(2, False, ["A"]), (3, False, ["A"]), (5, False, ["A"]), (1, True, ["A"]), (4, True, [""])],
 )
 def test_receipts_that_say_nothing(kind: int, from_me: bool, ids: list[str]) -> None:  # noqa: FBT001
-    """Our own phone's, requests to send again, what the owner read, and empty ones."""
+    """Our own phone's, requests to send again, deliveries to the owner, and empty ones."""
     event = events.Receipt(
         MessageSource=source(Chat=jid("802", LID), Sender=jid("802", LID), IsFromMe=from_me),
         MessageIDs=ids,
@@ -271,6 +271,27 @@ def test_receipts_that_say_nothing(kind: int, from_me: bool, ids: list[str]) -> 
     )
 
     assert receipts_of(event) == []
+
+
+@pytest.mark.parametrize("kind", [4, 5])
+@pytest.mark.parametrize(
+    ("chat", "told"),
+    [(jid("802", LID), BEN.jid), (jid("120363000000000001", GROUP), "120363000000000001@g.us")],
+)
+def test_what_the_owner_has_read(kind: int, chat: Any, told: str) -> None:
+    """On another device: one event for all of it, whether its writers are told or not."""
+    event = events.Receipt(
+        MessageSource=source(Chat=chat, Sender=jid("801", LID), IsFromMe=True),
+        MessageIDs=["3EB0A", "", "3EB0B"],
+        Timestamp=1_795_502_481,
+        Type=kind,
+    )
+
+    (arrival,) = receipt(event, people=people({"802": "4915550002"}))
+
+    assert through(arrival) == ReadElsewhere(
+        record=1, chat=told, message_ids=("3EB0A", "3EB0B"), timestamp=MOMENT
+    )
 
 
 def test_the_account_of_a_device() -> None:

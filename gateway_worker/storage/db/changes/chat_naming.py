@@ -113,6 +113,24 @@ class ChatNaming:
             )
         self._pending |= batch.known
 
+    async def forget(self, connection: Connection, steps: Iterable[Step]) -> None:
+        """Forget the chats of people of whom nothing is to be known any more.
+
+        Args:
+            connection: The transaction; the sessions are locked.
+            steps: What takes effect, in order.
+        """
+        for step in steps:
+            ids, session_id = set(step.change.forget), step.change.session_id
+            if not ids:
+                continue
+            for statement in sql.FORGET_CHATS:
+                await connection.execute(statement, session_id, list(ids))
+            for known in (self._known, self._pending):
+                for each in [one for one in known if one.session_id == session_id]:
+                    if each.chat in ids:
+                        del known[each]
+
     async def _look_up(
         self, connection: Connection, wanted: Iterable[_Wanted], batch: _Batch
     ) -> None:
@@ -155,6 +173,10 @@ class ChatNaming:
         step, (first, *more) = one.step, one.ids
         session_id = step.change.session_id
         batch.merged.append((session_id, other, kept.chat_id))
+        batch.added = [  # by this batch, under a name that is none any more
+            (each, kept if (each.session_id, name.chat_id) == (session_id, other) else name)
+            for each, name in batch.added
+        ]
         for known in (self._known, self._pending, batch.known):
             for each, name in list(known.items()):
                 if each.session_id == session_id and name.chat_id == other:

@@ -152,6 +152,13 @@ MERGE_CHATS = """
 """
 """$1 a session; $2 a name of a conversation; $3 what it is called from now on."""
 
+FORGET_CHATS = (
+    "DELETE FROM chats WHERE session_id = $1::text AND chat = ANY($2::text[])",
+    "DELETE FROM chat_timers WHERE session_id = $1::text AND chat = ANY($2::text[])",
+    "DELETE FROM chat_reads WHERE session_id = $1::text AND chat = ANY($2::text[])",
+)
+"""$1 a session that is locked; $2 ids of a person."""
+
 SHOW_SENT = """
     UPDATE messages SET uncertain = false
     WHERE session_id = $1::text AND command_id = $2::text AND uncertain
@@ -239,6 +246,9 @@ DELETE_ROWS = """
     gone_timers AS (DELETE FROM chat_timers USING owned WHERE session_id = owned.id),
     gone_deferred AS (DELETE FROM deferred USING owned WHERE session_id = owned.id),
     gone_bulks AS (DELETE FROM bulks USING owned WHERE session_id = owned.id),
+    gone_reviews AS (DELETE FROM session_reviews USING owned WHERE session_id = owned.id),
+    gone_counts AS (DELETE FROM daily_counts USING owned WHERE session_id = owned.id),
+    gone_reads AS (DELETE FROM chat_reads USING owned WHERE session_id = owned.id),
     gone_messages AS (DELETE FROM messages USING owned WHERE session_id = owned.id),
     gone_chats AS (DELETE FROM chats USING owned WHERE session_id = owned.id),
     gone_receipts AS (DELETE FROM receipts USING owned WHERE session_id = owned.id),

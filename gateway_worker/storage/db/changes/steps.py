@@ -72,7 +72,8 @@ class Step:
             raise ValueError("a change tells of a former owner's send, or something else, not both")
         rows = change.session or change.message or change.receipt or change.media_update
         later = change.deferred or change.deferred_end or change.bulk or change.bulk_update
-        rests = change.found or later or change.delete or change.transfer
+        noted = change.read or change.review or change.counted or change.forget
+        rests = change.found or later or noted or change.delete or change.transfer
         if change.epoch is None and (rows or rests):
             raise ValueError("a change without an epoch may have events and an outcome only")
         if any(event.subject != change.session_id for event in change.events):

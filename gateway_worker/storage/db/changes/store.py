@@ -28,7 +28,9 @@ from gateway_worker.storage.db.changes.columns import (
 )
 from gateway_worker.storage.db.changes.deferred import write_deferred
 from gateway_worker.storage.db.changes.found_sends import write_found
+from gateway_worker.storage.db.changes.reads import write_reads
 from gateway_worker.storage.db.changes.resolving import resolve
+from gateway_worker.storage.db.changes.reviews import write_reviews
 from gateway_worker.storage.db.changes.session_notes import write_notes
 from gateway_worker.storage.db.changes.steps import (
     AHEAD,
@@ -171,6 +173,9 @@ class PostgresChangeStore:
         await resolve(connection, live(steps), worker_id=self._worker_id)
         await write_timers(connection, live(steps))
         await write_notes(connection, live(steps))
+        await write_reads(connection, live(steps))
+        await write_reviews(connection, live(steps))
+        await self._chats.forget(connection, live(steps))
         await self._write_events(connection, steps, sessions)
         await self._delete(connection, steps)
         await self._transfer(connection, steps)

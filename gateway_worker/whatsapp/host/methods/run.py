@@ -26,6 +26,7 @@ class Tools:
         configure: Has the host obey other settings; called in its loop.
         typing: Ends what is shown in chats.
         presence: What is shown of the account's presence, and whose is told.
+        retries: Tells how often devices of others have asked for a message again.
     """
 
     library: Library
@@ -33,6 +34,7 @@ class Tools:
     configure: Callable[[HostSettings], None]
     typing: TypingTimers = field(default_factory=TypingTimers)
     presence: PresenceKeeper = field(default_factory=PresenceKeeper)
+    retries: Callable[[], int] = lambda: 0
 
 
 Run = Callable[[Tools, Request, Any], Result]

@@ -16,9 +16,9 @@ def logout(tools: Tools, _request: Request, _call: Logout) -> Done:
     return Done()
 
 
-def listen(_tools: Tools, _request: Request, _call: Listen) -> Heard:
+def listen(tools: Tools, _request: Request, _call: Listen) -> Heard:
     """Look at the connection; the kernel knows when something has come over it."""
-    return Heard(seconds=seconds_since_received())
+    return Heard(seconds=seconds_since_received(), retries=tools.retries())
 
 
 def probe(tools: Tools, _request: Request, _call: Probe) -> Done:

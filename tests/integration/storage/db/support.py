@@ -207,6 +207,7 @@ def received(
     worker: str = WORKER,
     epoch: int | None = None,
     said: str | None = None,
+    ref: str | None = None,
 ) -> Received:
     """Return a command to enter."""
     return Received(
@@ -216,6 +217,7 @@ def received(
         worker_id=worker,
         epoch=epoch,
         fingerprint=said,
+        client_ref=ref,
     )
 
 

@@ -62,8 +62,9 @@ class Watched(Connected):
         self.quiet_since = time.monotonic()
         return cast("R", Done())
 
-    def heard(self, seconds_ago: float) -> None:
+    def heard(self, seconds_ago: float | None, *, retries: int) -> None:
         """Note it."""
+        assert retries == 0
         self.told = seconds_ago
 
     def connect_anew(self, detail: str) -> None:

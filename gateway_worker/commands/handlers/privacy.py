@@ -1,0 +1,63 @@
+"""What is stored of one person: erased, or written into a file."""
+
+from pathlib import Path
+
+from gateway_contracts import (
+    ContactErase,
+    ContactErased,
+    ContactErasedData,
+    ContactExport,
+    Erased,
+)
+from gateway_worker.commands.handlers.effect import Context, Effect, Handler
+from gateway_worker.commands.scheduler import Lane
+from gateway_worker.errors import GatewayError
+from gateway_worker.sessions.changes import source_of
+
+
+async def erase(context: Context, command: ContactErase) -> Effect:
+    """Erase it; a run that was interrupted goes on, and tells what it has erased itself."""
+    if context.privacy is None:
+        raise GatewayError("this worker cannot erase")
+    session = await context.manager.find(command.subject)
+    erasure = await context.privacy.eraser.erase(
+        session.session_id,
+        command.data.contact,
+        directory=_directory(context, command.subject),
+        check=lambda: context.manager.find(command.subject),
+    )
+    event = ContactErased(
+        source=source_of(context.manager.directory.worker_id),
+        subject=command.subject,
+        correlationid=command.id,
+        tenantid=command.tenantid,
+        data=ContactErasedData(counts=erasure.counts),
+    )
+    return Effect(
+        result=Erased(counts=erasure.counts),
+        session=session,
+        events=(event,),
+        forget=tuple(erasure.ids),
+    )
+
+
+async def export(context: Context, command: ContactExport) -> Effect:
+    """Write it into a file; a run that was interrupted writes another one."""
+    if context.privacy is None:
+        raise GatewayError("this worker cannot export")
+    session = await context.manager.find(command.subject)
+    result = await context.privacy.exporter.export(
+        session.session_id, command.data.contact, directory=_directory(context, command.subject)
+    )
+    return Effect(result=result, session=session)
+
+
+def _directory(context: Context, session_id: str) -> Path | None:
+    session = context.manager.registry.held_session(session_id)
+    return None if session is None else session.directory
+
+
+HANDLERS: dict[str, Handler] = {
+    "wa.contact.erase.v1": Handler(run=erase, lane=Lane.FREE),
+    "wa.contact.export.v1": Handler(run=export, lane=Lane.FREE),
+}

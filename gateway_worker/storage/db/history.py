@@ -1,0 +1,368 @@
+"""The history as it is read: pages of messages, how far one has got, chats, people.
+
+Each page takes a bounded number of rows: what is filtered by direction or kind is looked for among
+so many, and the page says where that has ended. So no filter needs an index of its own, which would
+cost each message that is stored.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+
+from gateway_contracts import Media
+from gateway_worker.history.ports import (
+    ChatLine,
+    Found,
+    PersonLine,
+    Place,
+    ReceiptLine,
+    SendRow,
+    StoredRow,
+    Wanted,
+)
+from gateway_worker.sessions.changes import CommandState, Direction
+from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.documents import read_media
+
+LOOKED_AT: Final = 1_000
+"""How many messages are looked at for one page of filtered ones."""
+_SIZES: Final = (50, 200)
+"""A page is read with the next of these bounds, written out in the statement: of one that is a
+parameter the planner, once it keeps a plan, assumes a tenth of the table, and sorts that."""
+_UNREAD_LOOKED_AT: Final = 300
+_UNREAD_MOST: Final = 100
+_SAME_ID: Final = 20
+
+_ROW: Final = """m.message_id, m.chat, m.direction, m.sender, m.content, m.timestamp, m.stored_at,
+    m.command_id, m.client_ref, m.uncertain"""
+_CHANGES: Final = """ARRAY['reaction', 'edit', 'revoke', 'pin', 'keep', 'poll_vote', 'timer']"""
+"""Kinds of what a chat does not show by itself."""
+
+_IDS_OF: Final = """
+    SELECT c.chat FROM chats AS named JOIN chats AS c
+        ON c.session_id = named.session_id AND c.chat_id = named.chat_id
+    WHERE named.session_id = $1 AND named.chat = $2
+"""
+_CHAT_IDS: Final = """
+    SELECT chat, chat_id FROM chats WHERE session_id = $1 AND chat = ANY($2::text[])
+"""
+_STATES: Final = """
+    SELECT DISTINCT message_id, chat, status FROM receipts
+    WHERE session_id = $1 AND message_id = ANY($2::text[])
+"""
+_MEDIA: Final = """
+    SELECT media_id, media FROM media WHERE session_id = $1 AND media_id = ANY($2::text[])
+"""
+_SENDS: Final = """
+    SELECT id, state, outcome, client_ref, received_at, finished_at FROM commands
+    WHERE session_id = $1 AND {}
+    ORDER BY received_at DESC LIMIT 20
+"""
+_MESSAGES: Final = f"""
+    SELECT {_ROW} FROM messages AS m WHERE m.session_id = $1 AND m.message_id = $2
+    ORDER BY m.timestamp DESC LIMIT {_SAME_ID}
+"""  # noqa: S608 - constant terms
+_RECEIPTS: Final = """
+    SELECT participant, jsonb_object_agg(status, timestamp) AS at, max(timestamp) AS last,
+        count(*) OVER () AS people
+    FROM receipts WHERE session_id = $1 AND message_id = $2 AND chat = ANY($3::text[])
+    GROUP BY participant ORDER BY last DESC, participant LIMIT $4
+"""
+_CHATS: Final = f"""
+    WITH RECURSIVE heads AS (
+        (SELECT chat, timestamp FROM messages WHERE session_id = $1
+            ORDER BY chat DESC, timestamp DESC LIMIT 1)
+        UNION ALL
+        SELECT next.chat, next.timestamp FROM heads CROSS JOIN LATERAL (
+            SELECT chat, timestamp FROM messages
+            WHERE session_id = $1 AND chat < heads.chat
+            ORDER BY chat DESC, timestamp DESC LIMIT 1
+        ) AS next
+    ), named AS (
+        SELECT coalesce(c.chat_id, h.chat) AS chat_id, h.chat, h.timestamp, r.read_at
+        FROM heads AS h
+        LEFT JOIN chats AS c ON c.session_id = $1 AND c.chat = h.chat
+        LEFT JOIN chat_reads AS r ON r.session_id = $1 AND r.chat = h.chat
+    ), page AS (
+        SELECT chat_id, array_agg(chat ORDER BY timestamp DESC) AS ids,
+            max(timestamp) AS last_at, max(read_at) AS read_at
+        FROM named GROUP BY chat_id
+        HAVING $2::timestamptz IS NULL OR (max(timestamp), chat_id) < ($2, $3::text)
+        ORDER BY last_at DESC, chat_id DESC LIMIT $4
+    )
+    SELECT page.chat_id, page.ids, page.last_at, unread.number AS unread, {_ROW}
+    FROM page
+    CROSS JOIN LATERAL (
+        SELECT * FROM messages
+        WHERE session_id = $1 AND chat = page.ids[1] AND timestamp = page.last_at
+        ORDER BY stored_at DESC, message_id DESC, direction DESC, sender DESC LIMIT 1
+    ) AS m
+    CROSS JOIN LATERAL (
+        SELECT least(count(*), {_UNREAD_MOST}) AS number FROM unnest(page.ids) AS one(id)
+        CROSS JOIN LATERAL (
+            SELECT direction, content ->> 'kind' AS kind FROM messages
+            WHERE session_id = $1 AND chat = one.id
+                AND timestamp > coalesce(page.read_at, '-infinity'::timestamptz)
+            ORDER BY timestamp DESC LIMIT {_UNREAD_LOOKED_AT}
+        ) AS recent
+        WHERE recent.direction = 'in' AND recent.kind <> ALL({_CHANGES})
+    ) AS unread
+    ORDER BY page.last_at DESC, page.chat_id DESC
+"""  # noqa: S608 - constant terms
+"""The chats are found by their ends in the index of chats, a look for each and none at the rows."""
+_PEOPLE: Final = """
+    SELECT chat_id, array_agg(chat ORDER BY since, chat) AS ids, min(since) AS since FROM chats
+    WHERE session_id = $1 AND chat_id > $2 AND chat_id LIKE ANY(ARRAY['%@s.whatsapp.net', '%@lid'])
+    GROUP BY chat_id ORDER BY chat_id LIMIT $3
+"""
+
+
+class PostgresHistoryStore:
+    """Reads the history (the history's `HistoryStore`). Every call may raise `DependencyError`.
+
+    Args:
+        database: Where the tables are.
+    """
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def ids_of(self, session_id: str, chat: str) -> Sequence[str]:
+        """Return all ids of the conversation that has this one, this one among them."""
+        found = await self._fetch("reading a chat's ids", _IDS_OF, session_id, chat)
+        return [row["chat"] for row in found] or [chat]
+
+    async def find(self, wanted: Wanted, *, limit: int) -> Found:
+        """Return at most `limit` messages, of a bounded number that is looked at."""
+        statement, values = page_of(wanted, limit=limit)
+        found = await self._fetch("reading the history", statement, *values)
+        rows = [stored_row(row) for row in found[:limit]]
+        by_time = wanted.chat is not None
+        if len(found) > limit:
+            return Found(rows=rows, end=place_of(rows[-1], by_time=by_time))
+        if not is_filtered(wanted):
+            return Found(rows=rows, end=None)
+        statement, values = last_looked_at(wanted)
+        last = await self._fetch("finding the end of a look", statement, *values)
+        return Found(rows=rows, end=Place(*last[0]) if last else None)
+
+    async def chat_ids(self, session_id: str, chats: Collection[str]) -> Mapping[str, str]:
+        """Return what the conversations of these ids are called, as far as they have names."""
+        if not chats:
+            return {}
+        found = await self._fetch("reading chats' names", _CHAT_IDS, session_id, list(chats))
+        return {row["chat"]: row["chat_id"] for row in found}
+
+    async def states(
+        self, session_id: str, message_ids: Collection[str]
+    ) -> Mapping[tuple[str, str], Collection[str]]:
+        """Return the statuses that receipts have told, by message id and chat."""
+        if not message_ids:
+            return {}
+        found = await self._fetch("reading receipts", _STATES, session_id, list(message_ids))
+        states: dict[tuple[str, str], set[str]] = {}
+        for row in found:
+            states.setdefault((row["message_id"], row["chat"]), set()).add(row["status"])
+        return states
+
+    async def media(self, session_id: str, media_ids: Collection[str]) -> Mapping[str, Media]:
+        """Return how files stand now, by their ids."""
+        if not media_ids:
+            return {}
+        found = await self._fetch("reading files' rows", _MEDIA, session_id, list(media_ids))
+        return {row["media_id"]: read_media(row["media"]) for row in found}
+
+    async def sends(
+        self, session_id: str, *, command_id: str | None = None, client_ref: str | None = None
+    ) -> Sequence[SendRow]:
+        """Return the commands of an id or a reference, the newest first, 20 at most."""
+        named = "id = $2" if command_id is not None else "client_ref = $2"
+        found = await self._fetch(
+            "reading commands", _SENDS.format(named), session_id, command_id or client_ref
+        )
+        return [
+            SendRow(
+                command_id=row["id"],
+                state=CommandState(row["state"]),
+                outcome=row["outcome"] or {},
+                client_ref=row["client_ref"],
+                received_at=row["received_at"],
+                finished_at=row["finished_at"],
+            )
+            for row in found
+        ]
+
+    async def messages(self, session_id: str, message_id: str) -> Sequence[StoredRow]:
+        """Return the messages that have this id, in whatever chat, the newest first, 20 at most."""
+        found = await self._fetch("reading messages", _MESSAGES, session_id, message_id)
+        return [stored_row(row) for row in found]
+
+    async def receipts(
+        self, session_id: str, chats: Sequence[str], message_id: str, *, limit: int
+    ) -> tuple[Sequence[ReceiptLine], int]:
+        """Return who has confirmed a message, the latest first, and how many there are in all."""
+        found = await self._fetch(
+            "reading a message's receipts", _RECEIPTS, session_id, message_id, list(chats), limit
+        )
+        lines = [
+            ReceiptLine(
+                participant=row["participant"],
+                at={name: datetime.fromisoformat(at) for name, at in row["at"].items()},
+            )
+            for row in found
+        ]
+        return lines, found[0]["people"] if found else 0
+
+    async def chats(
+        self, session_id: str, *, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[ChatLine]:
+        """Return chats, the one with the newest message first, behind a place in that order."""
+        found = await self._fetch(
+            "reading chats", _CHATS, session_id, *(after or (None, None)), limit
+        )
+        return [
+            ChatLine(
+                chat_id=row["chat_id"],
+                ids=tuple(row["ids"]),
+                last_at=row["last_at"],
+                last=stored_row(row),
+                unread=row["unread"],
+            )
+            for row in found
+        ]
+
+    async def people(
+        self, session_id: str, *, after: str | None, limit: int
+    ) -> Sequence[PersonLine]:
+        """Return people in the order of their names for good, behind one of these."""
+        found = await self._fetch("reading people", _PEOPLE, session_id, after or "", limit)
+        return [
+            PersonLine(chat_id=row["chat_id"], ids=tuple(row["ids"]), since=row["since"])
+            for row in found
+        ]
+
+    async def _fetch(self, doing: str, statement: str, *values: Any) -> list[asyncpg.Record]:
+        async with self._database.direct(doing) as connection:
+            return await connection.fetch(statement, *values)
+
+
+class _Shape(NamedTuple):
+    """What statements differ in that read a page."""
+
+    by_chat: bool
+    newest_first: bool
+    has_since: bool
+    has_until: bool
+    is_continued: bool
+
+
+def is_filtered(wanted: Wanted) -> bool:
+    """Whether messages are looked at that may not be wanted."""
+    return wanted.direction is not None or bool(wanted.kinds)
+
+
+def page_of(wanted: Wanted, *, limit: int) -> tuple[str, list[Any]]:
+    """Return the statement of a page and its values; it finds more than `limit` if there are."""
+    shape, values = _bounds(wanted)
+    filters = []
+    if wanted.direction is not None:
+        values.append(wanted.direction.value)
+        filters.append(f"direction = ${len(values)}::text")
+    if wanted.kinds:
+        values.append(list(wanted.kinds))
+        filters.append(f"content ->> 'kind' = ANY(${len(values)}::text[])")
+    size = 1 + next(size for size in _SIZES if size >= limit)
+    if not filters:
+        return _near(shape, "*", size), values
+    near = _near(shape, "*", LOOKED_AT)
+    return f"SELECT * FROM ({near}) AS near WHERE {' AND '.join(filters)} LIMIT {size}", values  # noqa: S608
+
+
+def last_looked_at(wanted: Wanted) -> tuple[str, list[Any]]:
+    """Return the statement that finds where the look for a page ends, if there is more."""
+    shape, values = _bounds(wanted)
+    key = _key(shape)
+    near = _near(shape, key, LOOKED_AT)
+    return f"SELECT {key} FROM ({near}) AS near OFFSET {LOOKED_AT - 1}", values  # noqa: S608
+
+
+def place_of(row: StoredRow, *, by_time: bool) -> Place:
+    """Return a message's place."""
+    return Place(
+        moment=row.timestamp if by_time else row.stored_at,
+        then=row.stored_at if by_time else row.timestamp,
+        message_id=row.message_id,
+        chat=row.chat,
+        direction=row.direction.value,
+        sender=row.sender,
+    )
+
+
+def _bounds(wanted: Wanted) -> tuple[_Shape, list[Any]]:
+    """Return the form of the statement that finds what may be wanted, and its values."""
+    shape = _Shape(
+        by_chat=wanted.chat is not None,
+        newest_first=wanted.newest_first,
+        has_since=wanted.since is not None,
+        has_until=wanted.until is not None,
+        is_continued=wanted.after is not None,
+    )
+    values = [wanted.session_id, wanted.chat, wanted.since, wanted.until]
+    return shape, [value for value in values if value is not None] + list(wanted.after or ())
+
+
+@cache
+def _near(shape: _Shape, columns: str, size: int) -> str:
+    """Return the statement that finds the next messages, whatever they are.
+
+    The index gives the order but among equals, which are few and sorted as they come.
+    """
+    by = _by(shape)
+    numbers = iter(range(2, 20))
+    where = ["session_id = $1"]
+    if shape.by_chat:
+        where.append(f"chat = ${next(numbers)}")
+    if shape.has_since:
+        where.append(f"{by} >= ${next(numbers)}::timestamptz")
+    if shape.has_until:
+        where.append(f"{by} <= ${next(numbers)}::timestamptz")
+    if shape.is_continued:
+        first, then, *rest = [next(numbers) for _ in Place._fields]
+        op = "<" if shape.newest_first else ">"
+        moments = [f"${number}::timestamptz" for number in (first, then)]
+        place = ", ".join([*moments, *(f"${number}::text" for number in rest)])
+        where += [f"{by} {op}= ${first}", f"({_key(shape)}) {op} ({place})"]
+    way = "DESC" if shape.newest_first else "ASC"
+    order = _key(shape).replace(",", f" {way},")
+    return (
+        f"SELECT {columns} FROM messages WHERE {' AND '.join(where)}"  # noqa: S608
+        f" ORDER BY {order} {way} LIMIT {size}"
+    )
+
+
+def _by(shape: _Shape) -> str:
+    return "timestamp" if shape.by_chat else "stored_at"
+
+
+def _key(shape: _Shape) -> str:
+    moments = "timestamp, stored_at" if shape.by_chat else "stored_at, timestamp"
+    return f"{moments}, message_id, chat, direction, sender"
+
+
+def stored_row(row: asyncpg.Record) -> StoredRow:
+    """Read a row that has all columns of a message."""
+    return StoredRow(
+        chat=row["chat"],
+        message_id=row["message_id"],
+        direction=Direction(row["direction"]),
+        sender=row["sender"],
+        content=row["content"],
+        timestamp=row["timestamp"],
+        stored_at=row["stored_at"],
+        command_id=row["command_id"],
+        client_ref=row["client_ref"],
+        is_uncertain=row["uncertain"],
+    )
