@@ -29,7 +29,7 @@ from gateway_worker.commands.handlers.effect import (
 from gateway_worker.commands.handlers.forwarded_files import attachment_of
 from gateway_worker.commands.handlers.new_chats import send_unless_held
 from gateway_worker.commands.handlers.targets import Target, find_target
-from gateway_worker.commands.handlers.timers import disappearing_seconds
+from gateway_worker.commands.handlers.timers import chat_timer
 from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.preview_making import PreviewMaking, making_of, shown_of
 from gateway_worker.commands.scheduler import Lane, Order
@@ -70,6 +70,7 @@ async def send(context: Context, command: MessageSend) -> Effect:
     attachment = forwarded if upload is None else upload.attachment
     if content.pop("media", None) is not None and attachment is None:
         raise UnsupportedError("this file cannot be sent")
+    timer = await chat_timer(context, session, command.data.to)
     sent = await send_unless_held(
         context,
         session,
@@ -79,7 +80,7 @@ async def send(context: Context, command: MessageSend) -> Effect:
             mentions_all=contents.mentions_all(command.data.to, content),
             forwarding_score=_score(command.data),
             album_id=command.data.album_id,
-            disappearing_seconds=await disappearing_seconds(context, session, command.data.to),
+            disappearing_seconds=timer.seconds,
             content=content,
             quoted=await _quoted(context, session, command.data),
             attachment=attachment,
@@ -87,13 +88,8 @@ async def send(context: Context, command: MessageSend) -> Effect:
         ),
         command_id=command.id,
     )
-    return _sent_effect(
-        session,
-        command,
-        sent,
-        named,
-        told_of(command.data.content, upload) | shown,
-    )
+    told = told_of(command.data.content, upload) | shown
+    return replace(_sent_effect(session, command, sent, named, told), timer=timer.asked)
 
 
 async def effect_of_earlier(

@@ -1,5 +1,6 @@
 """After how long what is sent to a chat disappears."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -15,8 +16,21 @@ _CLOCKS: Final = timedelta(minutes=5)
 """By so much WhatsApp's clock may be behind; what is told after an answer is to count."""
 
 
-async def disappearing_seconds(context: Context, session: Session, to: str) -> int | None:
-    """Return what a recipient's chat is set to; None if its messages stay.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatTimer:
+    """What a chat is set to.
+
+    Attributes:
+        seconds: After how long its messages disappear; None: they stay.
+        asked: What WhatsApp was just asked for; kept, so that nobody asks again.
+    """
+
+    seconds: int | None = None
+    asked: TimerRow | None = None
+
+
+async def chat_timer(context: Context, session: Session, to: str) -> ChatTimer:
+    """Return what a recipient's chat is set to.
 
     Args:
         context: What handlers work with.
@@ -34,22 +48,24 @@ async def disappearing_seconds(context: Context, session: Session, to: str) -> i
         )
         timers.load(found)
     if is_group(to):
-        return await _seconds_of_group(context, session, to)
+        return await _of_group(context, session, to)
     if not timers:  # most sessions have none, and ask nobody
-        return None
+        return ChatTimer()
     seconds = timers.seconds((chat_of(to),))
     if seconds is None and is_person(to):  # it may be known by the person's other id
         seconds = timers.seconds((await session.request(FindChats(to=to))).chats)
-    return seconds or None
+    return ChatTimer(seconds=seconds or None)
 
 
-async def _seconds_of_group(context: Context, session: Session, group: str) -> int | None:
+async def _of_group(context: Context, session: Session, group: str) -> ChatTimer:
     """Return what a group is set to; of one that nothing was ever heard of WhatsApp is asked."""
     timers, chat = session.timers, chat_of(group)
     seconds = timers.seconds((chat,))
-    if seconds is None:
-        call = ReadGroup(group=chat, first=0, most=0)
-        answer = await session.request(call, seconds=context.seconds_left())
-        seconds = answer.data["group"].get("disappearing_seconds", 0)
-        timers.note(TimerRow(chat=chat, seconds=seconds, set_at=datetime.now(UTC) - _CLOCKS))
-    return seconds or None
+    if seconds is not None:
+        return ChatTimer(seconds=seconds or None)
+    call = ReadGroup(group=chat, first=0, most=0)
+    answer = await session.request(call, seconds=context.seconds_left())
+    seconds = answer.data["group"].get("disappearing_seconds", 0)
+    row = TimerRow(chat=chat, seconds=seconds, set_at=datetime.now(UTC) - _CLOCKS)
+    timers.note(row)
+    return ChatTimer(seconds=seconds or None, asked=row)
