@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
+from PIL import Image
 
 from gateway_contracts import (
     CommandEnvelope,
@@ -131,6 +133,17 @@ async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
     await asking.ask("profile.set", about="Open from 9 to 5")
     profile = await asking.ask("profile.get")
     assert (profile["jid"], profile["about"]) == (ids_of(shop)["jid"], "Open from 9 to 5")
+    portrait = picture(900, 700, form="PNG")
+    place = await asking.ask("media.upload_url", mime_type="image/png", size=len(portrait))
+    async with (
+        aiohttp.ClientSession() as client,
+        client.put(place["url"], data=portrait, headers=place["headers"]) as answer,
+    ):
+        answer.raise_for_status()
+    source = {"source": "upload", "media_id": place["media_id"]}
+    await asking.ask("profile.set", picture=source)
+    with Image.open(io.BytesIO(shop.profile.picture or b"")) as shown_picture:
+        assert (shown_picture.format, *shown_picture.size) == ("JPEG", 640, 640)
     settings = (await asking.ask("privacy.get"))["settings"]
     changed = await asking.ask("privacy.set", setting="last_seen", value="nobody")
     assert changed["settings"] == settings | {"last_seen": "nobody"}
