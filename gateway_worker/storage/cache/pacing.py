@@ -83,6 +83,11 @@ return answer(2, wait)
 _SHA1: Final = hashlib.sha1(_RESERVE.encode(), usedforsecurity=False).hexdigest()
 
 
+def session_key(cache: Cache, session_id: str) -> str:
+    """Return the key of what is kept of a session; those of its chats begin with it."""
+    return cache.key("pacing", f"{{{session_id}}}")
+
+
 class RedisPacing:
     """The shared buckets.
 
@@ -137,7 +142,7 @@ class RedisPacing:
         )
 
     def _keys(self, session_id: str, recipient: str) -> tuple[str, str]:
-        session = self._cache.key("pacing", f"{{{session_id}}}")
+        session = session_key(self._cache, session_id)
         # Whom a session writes to is nobody's business there.
         chat = hashlib.blake2b(recipient.encode(), digest_size=12).hexdigest()
         return session, f"{session}:{chat}"

@@ -23,6 +23,7 @@ from gateway_worker.runtime.clock import Clock, SystemClock
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
 from gateway_worker.storage.cache.client import Cache
+from gateway_worker.storage.cache.pacing import session_key
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +87,7 @@ class RedisRouteCache:
         await self._settle(session_id, operation="put")
 
     async def remove(self, session_id: str) -> None:
-        """Forget a session: route and QR code."""
+        """Forget a session: route, QR code, and how much it has sent."""
         self._owed[session_id] = _Route()
         await self._settle(session_id, operation="remove")
 
@@ -161,7 +162,8 @@ class RedisRouteCache:
     async def _write(self, client: "Redis", session_id: str, route: _Route) -> None:
         key = self._cache.key("session", session_id)
         if route.worker_id is None:
-            await client.unlink(key, self._cache.key("qr", session_id))
+            gone = (key, self._cache.key("qr", session_id), session_key(self._cache, session_id))
+            await client.unlink(*gone)
             return
         now = self._clock.now().isoformat()
         await client.eval(

@@ -61,6 +61,7 @@ class Account:
     running: HostProcess | None = None
     worker_id: str = ""
     epoch: int = 0
+    proxy_url: str | None = None
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
@@ -79,6 +80,7 @@ class Account:
             device_name="Test gateway",
             worker_id=self.worker_id,
             epoch=self.epoch,
+            proxy_url=self.proxy_url,
         )
         self.running = await self.processes.launch(spec, self._listen)
         return self.running

@@ -3,13 +3,40 @@
 import pytest
 
 from gateway_contracts import TextContent
+from gateway_worker.host_protocol.media import MediaType
+from gateway_worker.host_protocol.methods.media import UploadMedia
 from gateway_worker.host_protocol.settings import HostSettings
+from gateway_worker.host_protocol.signals import Ended, Exited
 from tests.integration.whatsapp.stage import Stage
 from tests.support.arrivals import InboundMessage, InboundReceipt
 from tests.support.calls import send_text
+from tests.support.connect_proxy import ConnectProxy
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def test_files_go_through_the_proxy_and_nothing_goes_past_it(stage: Stage) -> None:
+    """Like the connection; a host whose proxy does not answer leaves, and WhatsApp sees nothing."""
+    shop = await stage.account()
+    async with ConnectProxy.open(stage.sandbox.proxy_url, password="secret") as proxy:
+        shop.proxy_url = proxy.url.replace("://", f"://{proxy.username}:{proxy.password}@")
+        await shop.link()
+        path = shop.directory / "file"
+        path.write_bytes(b"x" * 10_000)
+        await shop.host.request(UploadMedia(path=str(path), media_type=MediaType.DOCUMENT))
+        assert len(set(proxy.targets)) == 2  # its connection, and the media host
+        assert proxy.refused == 0
+        await shop.stop()
+        logins = [link.logins for link in stage.sandbox.connections.links(shop.phone.number)]
+
+        await proxy.die()
+        await shop.launch()
+        await shop.next(Ended)
+        await shop.next(Exited)
+
+    after = [link.logins for link in stage.sandbox.connections.links(shop.phone.number)]
+    assert after == logins
 
 
 async def test_a_chat_is_ignored_for_as_long_as_it_is_set(stage: Stage) -> None:

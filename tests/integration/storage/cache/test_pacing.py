@@ -21,7 +21,7 @@ from gateway_worker.commands.pacing.buckets import (
 from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.pacing.ports import PacingStore
 from gateway_worker.commands.pacing.settings import PacingSettings
-from gateway_worker.storage.cache import Cache, CacheSettings, RedisPacing
+from gateway_worker.storage.cache import Cache, CacheSettings, RedisPacing, RedisRouteCache
 from tests.support.pacing_buckets import CountingObserver, MemoryBuckets
 from tests.support.proxy import TcpProxy
 
@@ -125,6 +125,9 @@ async def test_nothing_is_kept_for_longer_than_it_matters(
     assert chat.startswith(f"{session}:")
     assert "12025550101" not in chat
     assert 0 < lasting[chat] <= 60_000
+
+    await RedisRouteCache(cache=cache).remove("shop")
+    assert not await redis.exists(session), "a session of the same name begins anew"
 
 
 async def test_a_redis_that_has_lost_all_gives_no_second_burst(
