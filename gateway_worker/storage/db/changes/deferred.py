@@ -22,8 +22,9 @@ _PUT_OFF: Final = """
             $7::timestamptz[], $8::bytea[])
             AS u(session_id, id, type, fingerprint, epoch, due_at, body)
     ), known AS (
-        INSERT INTO commands (id, session_id, type, state, worker_id, epoch, attempts, fingerprint)
-        SELECT id, session_id, type, 'received', $1::text, epoch, 0, fingerprint FROM given
+        INSERT INTO commands
+            (id, session_id, type, state, worker_id, epoch, attempts, fingerprint, received_at)
+        SELECT id, session_id, type, 'received', $1::text, epoch, 0, fingerprint, due_at FROM given
         ORDER BY id
         ON CONFLICT (id) DO NOTHING
     )
@@ -31,7 +32,11 @@ _PUT_OFF: Final = """
     SELECT session_id, id, 0, due_at, body FROM given
     ON CONFLICT DO NOTHING
 """
-"""$1 the worker's id; $2-8 sessions, ids, types, fingerprints, epochs, times and commands."""
+"""$1 the worker's id; $2-8 sessions, ids, types, fingerprints, epochs, times and commands.
+
+In the inbox it counts as received when it is due: no run of it begins before, and a host's notes on
+an interrupted run have to reach back to that.
+"""
 
 _END: Final = """
     WITH given AS (

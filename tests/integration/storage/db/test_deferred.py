@@ -110,7 +110,7 @@ async def test_the_inbox_knows_what_is_put_off(
     assert (await inbox.look(received("a", "other"))).verdict is Verdict.DIFFERENT
     (entry,) = await inbox.enter([received("a")])
     assert entry.verdict is Verdict.NEW
-    assert entry.attempts == 1
+    assert (entry.attempts, entry.received_at) == (1, NOW + SOON)
     assert (await inbox.look(received("a"))).verdict is Verdict.INTERRUPTED
 
     await changes.commit([ended("a")])
