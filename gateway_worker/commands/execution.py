@@ -65,6 +65,11 @@ from gateway_worker.sessions.session.session import Session
 log = structlog.get_logger(__name__)
 
 
+_DEFERRED_WAIT_SECONDS = 1.0
+"""How long what was put off waits for its session's pacing in its place; beyond that it takes no
+place, is left, and comes again: what somebody waits for goes before, and others are fed."""
+
+
 class _WaitedError(Exception):
     """A command has waited for what it needs; it is to be entered again."""
 
@@ -92,12 +97,14 @@ class _Run:
         has_waited: Whether it has waited for its session.
         began: When its first attempt did, by the same clock.
         ends_at: When its time to run is up, by the same clock, if it has a bound.
+        is_deferred: Whether it was put off, so that it can be once more.
     """
 
     arrived: float
     turn: Aside
     preparing: Preparing
     pace: Pace | None = None
+    is_deferred: bool = False
     has_waited: bool = False
     began: float = field(default_factory=time.monotonic)
     ends_at: float | None = None
@@ -169,6 +176,7 @@ class Executor:
         preparing = Preparing(preparation=prepare and prepare(self._context, command))
         try:
             run = _Run.of(command, arrived=arrived, turn=turn or _Alone(), preparing=preparing)
+            run.is_deferred = delivery.deferred is not None
             end = await self._bring_about(delivery, command, stopwatch, run)
         except OwnedElsewhereError:
             return False
@@ -446,7 +454,11 @@ class Executor:
                 recipient=recipient,
                 created_at=session.created_at,
             )
-        bounds = (pacer.longest_wait_seconds, self.seconds_left(command), run.seconds_left)
+        bounds = (
+            _DEFERRED_WAIT_SECONDS if run.is_deferred else pacer.longest_wait_seconds,
+            self.seconds_left(command),
+            run.seconds_left,
+        )
         longest = min(bound for bound in bounds if bound is not None)
         wait = await run.pace.next_wait(pacing, longest_seconds=longest)
         if wait is not None:

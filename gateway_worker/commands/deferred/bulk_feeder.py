@@ -31,7 +31,7 @@ from gateway_contracts import (
 )
 from gateway_worker.commands.deferrals import BulkFiles, BulkStore, EndedRow, RowBody
 from gateway_worker.commands.deferred.contact_check import absent_rows
-from gateway_worker.commands.deferred.delivery import DeferredDelivery
+from gateway_worker.commands.deferred.delivery import LONGEST_POSTPONED, DeferredDelivery
 from gateway_worker.commands.deferred.open_bulk import OpenBulk
 from gateway_worker.commands.deferred.template import FaultyRowError
 from gateway_worker.commands.outcomes import Outcomes, of_row
@@ -335,8 +335,9 @@ class BulkFeeder:
 
     def _postpone(self, one: OpenBulk, seconds: float) -> None:
         loop = asyncio.get_running_loop()
+        seconds = min(seconds, LONGEST_POSTPONED)
         one.not_before = loop.time() + seconds
-        loop.call_later(min(seconds, self._look_seconds), self._wake.set)
+        loop.call_later(seconds, self._wake.set)
 
     async def _drop(self, one: OpenBulk, row: RowBody) -> None:
         session = self._registry.held_session(one.session_id)

@@ -1,9 +1,13 @@
 """A command that comes out of the database, as if the broker had brought it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from gateway_worker.commands.ports import Deferred, Delivery, Refusal, Settlement
+
+LONGEST_POSTPONED: Final = 60.0
+"""After so many seconds one that its session's pacing holds back asks again: that may have been set
+otherwise meanwhile."""
 
 
 class DeferredDelivery(Delivery):

@@ -14,7 +14,7 @@ import structlog
 
 from gateway_contracts import CommandRejectedError, parse_command
 from gateway_worker.commands.deferrals import DeferredStore, Waiting
-from gateway_worker.commands.deferred.delivery import DeferredDelivery
+from gateway_worker.commands.deferred.delivery import LONGEST_POSTPONED, DeferredDelivery
 from gateway_worker.commands.ports import Deferred, Delivery
 from gateway_worker.errors import DependencyError
 from gateway_worker.runtime.clock import Clock
@@ -168,7 +168,13 @@ class Feeder:
     def _postpone(self, place: _Place, seconds: float) -> None:
         """Keep a row from being handed on for a while; after a restart it is asked for anew."""
         self._postponed.add(place)
-        asyncio.get_running_loop().call_later(seconds, self._postponed.discard, place)
+        asyncio.get_running_loop().call_later(
+            min(seconds, LONGEST_POSTPONED), self._come_again, place
+        )
+
+    def _come_again(self, place: _Place) -> None:
+        self._postponed.discard(place)
+        self.look_again()
 
     def _on_settled(self, delivery: DeferredDelivery, is_over: bool) -> None:  # noqa: FBT001 - a listener
         self._fed.pop((delivery.session_id, delivery.deferred.key), None)

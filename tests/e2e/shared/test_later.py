@@ -25,11 +25,15 @@ from gateway_contracts import (
     CommandSucceeded,
     ErrorCode,
     MessageReceived,
+    Pacing,
+    PacingProfile,
+    RecipientPacing,
     SentInfo,
 )
 from gateway_contracts.events.bulk import BulkProgress
 from gateway_worker.sandbox.service.faults import Faults
 from tests.e2e.shared.test_files_sent import uploaded
+from tests.e2e.shared.test_pacing import set_pacing
 
 if TYPE_CHECKING:
     from gateway_worker.sandbox.phones.phone import Phone
@@ -211,3 +215,26 @@ async def test_a_bulk_is_paused_resumed_and_called_off(gateway: Gateway, name: s
     assert end.data.result is not None
     assert {line["state"] for line in await lines(end.data.result.url)} == {"cancelled"}
     assert outcomes(gateway, name, waiting.id) == {}
+
+
+async def test_what_is_sent_later_keeps_the_pace_of_its_session(
+    gateway: Gateway, name: str
+) -> None:
+    """Nothing fails because it has to wait, and a send to somebody else does not wait for it."""
+    phone, ada, ben = [await gateway.sandbox.add_phone() for _ in range(3)]
+    await gateway.link(name, phone)
+    recipient = RecipientPacing(burst=1, seconds=2)
+    await set_pacing(gateway, name, Pacing(profile=PacingProfile.TRUSTED, recipient=recipient))
+    due_at = datetime.now(UTC) + timedelta(seconds=1)
+    scheduled = gateway.text(name, ada.number, "later", scheduled_at=due_at)
+    await gateway.backend.publish(scheduled)
+    rows = [{"to": ada.number, "content": {"kind": "text", "text": f"{row}"}} for row in range(2)]
+    command = bulk(gateway, name, rows=rows)
+
+    await gateway.succeed(command)
+    await gateway.send(name, ben.number, "meanwhile")
+    end = await finished(gateway, name, command.id)
+
+    assert (end.data.succeeded, end.data.failed) == (2, 0)
+    assert isinstance(await gateway.backend.outcome(scheduled.id), CommandSucceeded)
+    assert sorted(text or "" for text in await texts(ada, 3)) == ["0", "1", "later"]
