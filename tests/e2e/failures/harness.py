@@ -218,6 +218,7 @@ def settings_for(
         "S3_BUCKET": s3.bucket,
         "S3_PREFIX": f"{name}/",
         "SNAPSHOT_KEYS": f"test:{base64.b64encode(secrets.token_bytes(32)).decode()}",
+        "PACING_PROFILE": "off",  # all write to one customer, more often than anybody would
         **IMPATIENT,
     }
 
