@@ -14,8 +14,8 @@ from gateway_worker.host_protocol.methods.chats import (
     SetTimer,
     ShowTyping,
 )
-from gateway_worker.sessions.changes import TimerRow
-from gateway_worker.sessions.chats import is_person
+from gateway_worker.sessions.changes import ReadMark, TimerRow
+from gateway_worker.sessions.chats import chat_of, is_person
 
 _NO_ORDER: Final = Order(marks=frozenset(), waits_for=frozenset())
 
@@ -39,7 +39,8 @@ async def mark_read(context: Context, command: ChatMarkRead) -> Effect:
         command_id=command.id,
         seconds=context.seconds_left(),
     )
-    return Effect(result=Done(), session=session)
+    read = ReadMark(chat=chat_of(data.chat), message_ids=data.message_ids, at=datetime.now(UTC))
+    return Effect(result=Done(), session=session, read=read)
 
 
 async def show_typing(context: Context, command: ChatTyping) -> Effect:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from gateway_contracts import (
     ChatList,
+    ChatMarkRead,
+    ChatMarkReadData,
     ChatPage,
     ChatRead,
+    ChatSummary,
     ContactErase,
     ContactErased,
     ContactExport,
@@ -41,6 +44,13 @@ if TYPE_CHECKING:
     from tests.e2e.harness import Gateway
 
 
+async def chats(gateway: Gateway, name: str) -> tuple[ChatSummary, ...]:
+    """Return the chats of a session."""
+    result = await gateway.succeed(ChatList(source=gateway.backend.source, subject=name))
+    assert isinstance(result, ChatPage)
+    return result.chats
+
+
 async def test_a_backend_asks_what_there_was(gateway: Gateway, name: str) -> None:
     """While the session is connected, and once it is stopped."""
     source = gateway.backend.source
@@ -55,19 +65,18 @@ async def test_a_backend_asks_what_there_was(gateway: Gateway, name: str) -> Non
     )
     arrived = await gateway.backend.expect(MessageReceived, name)
 
-    async def chats() -> ChatPage:
-        result = await gateway.succeed(ChatList(source=source, subject=name))
-        assert isinstance(result, ChatPage)
-        return result
-
-    (chat,) = (await chats()).chats
+    (chat,) = await chats(gateway, name)
     assert (chat.chat_id, chat.unread) == (arrived.data.chat_id, 1)
     assert chat.last_message.message_id == answer_id
+
+    marked = ChatMarkReadData(chat=f"+{ada.number}", message_ids=(answer_id,))
+    await gateway.succeed(ChatMarkRead(source=source, subject=name, data=marked))
+    assert [one.unread for one in await chats(gateway, name)] == [0]
 
     await shop.read(answer_id)  # on the phone
     read = await gateway.backend.expect(ChatRead, name)
     assert (read.data.chat_id, read.data.message_ids) == (chat.chat_id, (answer_id,))
-    assert [one.unread for one in (await chats()).chats] == [0]
+    assert [one.unread for one in await chats(gateway, name)] == [0]
 
     status = MessageStatus(
         source=source, subject=name, data=MessageStatusData(client_ref="order-4711")
