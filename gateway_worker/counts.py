@@ -84,6 +84,10 @@ class Counts:
         """Count an arrival that does not fit the contract."""
         self.metrics.unsupported_arrivals.inc()
 
+    def call_rejected(self, *, has_left: bool) -> None:
+        """Count a call that was to be refused."""
+        self.metrics.calls_rejected.labels("rejected" if has_left else "failed").inc()
+
     def notice_dropped(self) -> None:
         """Count a notice of a moment that came too late to be told."""
         self.metrics.dropped_notices.inc()

@@ -118,6 +118,7 @@ class Metrics:
         media_failures: Attempts to fetch one that failed, by the code of the reason.
         media_waiting: Files that are to be fetched, or are being fetched.
         unsupported_arrivals: What a host told and does not fit the contract.
+        calls_rejected: Calls that were to be refused, by whether the refusal has left.
         dropped_notices: Notices that were worth something for a moment only, and came too late.
         lease_lapses: Times that the lease could not be renewed, so that all hosts were stopped.
         taken_over: Sessions taken over from dead workers.
@@ -195,6 +196,7 @@ class Metrics:
     media_failures: Counter
     media_waiting: Gauge
     unsupported_arrivals: Counter
+    calls_rejected: Counter
     dropped_notices: Counter
     lease_lapses: Counter
     taken_over: Counter
@@ -393,6 +395,9 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         "media_waiting": make.gauge("media_waiting", "Files that are to be fetched."),
         "unsupported_arrivals": make.counter(
             "unsupported_arrivals", "Arrivals told by a host that did not fit the contract."
+        ),
+        "calls_rejected": make.counter(
+            "calls_rejected", "Calls refused as sessions are set, or not.", "outcome"
         ),
         "dropped_notices": make.counter(
             "dropped_notices", "Notices of a moment (presence, typing) that came too late."

@@ -13,6 +13,7 @@ from gateway_worker.analytics.review import SessionReviews
 from gateway_worker.broker.client import Broker
 from gateway_worker.broker.consumer import CommandConsumer
 from gateway_worker.commands.build import CommandLimits, CommandPorts, Commands, build_commands
+from gateway_worker.commands.call_answers import answer_to
 from gateway_worker.commands.deferred.files import BucketFiles
 from gateway_worker.commands.deferred.retention import BulkRetention
 from gateway_worker.commands.pacing.pacer import Pacer
@@ -229,6 +230,7 @@ def _sessions(
         journals=adapters.hosts,
         peer_messages=adapters.broker.publisher,
         observer=counts,
+        answer_call=answer_to,
         media_intake=arriving.intake,
         media_files=SessionFiles(arriving.service, _exporter(adapters, stores)),
         proxies=adapters.proxies,

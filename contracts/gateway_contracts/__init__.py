@@ -474,6 +474,7 @@ from gateway_contracts.people import Account, Participant, PresenceState
 from gateway_contracts.properties import AmqpProperties, properties_for
 from gateway_contracts.references import MessageReference, MessageTarget, Quoted, ReplyTarget
 from gateway_contracts.settings import (
+    Calls,
     Ignorable,
     Ignore,
     Presence,
@@ -554,6 +555,7 @@ __all__ = [
     "CallReceivedData",
     "CallReject",
     "CallRejectData",
+    "Calls",
     "CardPreview",
     "ChangeData",
     "ChannelData",

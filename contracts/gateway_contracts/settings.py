@@ -12,7 +12,14 @@ from typing import Annotated, Self
 from pydantic import FailFast, Field
 
 from gateway_contracts.marks import PERSONAL
-from gateway_contracts.model import PRINTABLE_PATTERN, PROXY_PATTERN, PersonId, Recipient, WireModel
+from gateway_contracts.model import (
+    PRINTABLE_PATTERN,
+    PROXY_PATTERN,
+    PersonId,
+    Recipient,
+    Text,
+    WireModel,
+)
 from gateway_contracts.pacing import Pacing
 from gateway_contracts.people import PresenceState
 
@@ -74,6 +81,21 @@ class Presence(WireModel):
     )
 
 
+class Calls(WireModel):
+    """What becomes of calls that ring while the session has a connection."""
+
+    auto_reject: bool = Field(
+        default=False,
+        description="Refuse each of them; `call.received` says `auto_rejected` then.",
+    )
+    text: Annotated[Text, Field(min_length=1, max_length=4_096)] | None = Field(
+        None,
+        description="What the caller of a call that is refused so is written, once for each call; "
+        "nobody is for a call in a group. It is a `message.send` of the gateway's own, whose id is "
+        "that of `call.received` with `-answer` behind it: its outcome is told under that.",
+    )
+
+
 class SessionSettings(WireModel):
     """What a session is set to; what is absent is the gateway's own."""
 
@@ -81,6 +103,7 @@ class SessionSettings(WireModel):
         None,
         description="What is not told of what arrives; of its own the gateway ignores `status`.",
     )
+    calls: Calls | None = Field(None, description="Of their own they ring on the phone.")
     pacing: Pacing | None = Field(None, description="How fast it sends.")
     proxy: Proxy | None = Field(
         None, description="How it reaches WhatsApp; another one makes it connect anew."

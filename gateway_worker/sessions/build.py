@@ -8,6 +8,7 @@ from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock, SystemClock
 from gateway_worker.sessions.found_sends import UncertainSends
 from gateway_worker.sessions.hosting import HostLauncher, SpoolReplays
+from gateway_worker.sessions.inbound.call_screening import Answer
 from gateway_worker.sessions.inbound.left_sends import LeftSends
 from gateway_worker.sessions.inbound.orphan_spools import OrphanSpools
 from gateway_worker.sessions.inbound.quarantine import QuarantineCount
@@ -46,6 +47,7 @@ class SessionPorts:
 
     Attributes:
         observer: Counts what happens.
+        answer_call: Makes what the caller of a call that is refused is written.
         media_intake: Enters the files that come with messages; without it none are fetched.
         media_files: Has those that were.
         proxies: Knows what leads to their proxies.
@@ -63,6 +65,7 @@ class SessionPorts:
     journals: SendJournals
     peer_messages: PeerMessages
     observer: SessionObserver
+    answer_call: Answer
     media_intake: MediaIntake | None = None
     media_files: MediaFiles | None = None
     proxies: Proxies = field(default_factory=Proxies)
@@ -188,6 +191,7 @@ def _factory(ports: SessionPorts, shared: _Shared) -> SessionFactory:
         quarantined=shared.quarantined,
         moves=shared.moves,
         is_behind=lambda: ports.relay.is_behind,
+        answer_call=ports.answer_call,
         proxies=ports.proxies,
     )
 

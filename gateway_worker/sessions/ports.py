@@ -362,6 +362,10 @@ class SessionObserver(Protocol):
         """A host has told what does not fit the contract; it is announced as `unsupported`."""
         ...
 
+    def call_rejected(self, *, has_left: bool) -> None:
+        """A call was to be refused; says whether the refusal has left."""
+        ...
+
     def notice_dropped(self) -> None:
         """A notice that is worth something for a moment only was not told: it came too late."""
         ...

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from gateway_contracts import SessionState, StatusReason
+from gateway_worker.commands.call_answers import answer_to
 from gateway_worker.commands.deferrals import BulkStore, DeferredStore, EndedRow, RowBody, Waiting
 from gateway_worker.commands.forwarding import CommandForwarder
 from gateway_worker.commands.ports import Delivery, Entry, InboxStore, Postponer, Received
@@ -484,6 +485,9 @@ class QuietObserver(SessionObserver):
     def arrival_unsupported(self) -> None:
         """Take it."""
 
+    def call_rejected(self, *, has_left: bool) -> None:
+        """Take it."""
+
     def notice_dropped(self) -> None:
         """Take it."""
 
@@ -503,6 +507,7 @@ def session_ports(recorder: Recorder) -> SessionPorts:
         journals=UnaskedJournals(),
         peer_messages=UnaskedPeerMessages(),
         observer=QuietObserver(),
+        answer_call=answer_to,
     )
 
 

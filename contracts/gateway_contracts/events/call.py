@@ -29,6 +29,9 @@ class CallReceivedData(CallData):
     """A call that rings."""
 
     video: bool = Field(default=False, description="With pictures.")
+    auto_rejected: bool = Field(
+        default=False, description="The gateway refuses it, as the session's `calls` says."
+    )
 
 
 class CallReceived(SessionEventEnvelope):

@@ -8,6 +8,7 @@ from functools import partial
 
 import structlog
 
+from gateway_contracts import CallReceived
 from gateway_contracts.events import Arriving
 from gateway_worker.errors import DependencyError
 from gateway_worker.host_protocol.envelope import Event, VolatileEvent
@@ -15,7 +16,9 @@ from gateway_worker.media.arriving.intake import MediaIntake
 from gateway_worker.media.arriving.records import MediaRow
 from gateway_worker.sessions.changes import Change, Committed
 from gateway_worker.sessions.chat_timers import ChatTimers
+from gateway_worker.sessions.deferred import DeferredRow
 from gateway_worker.sessions.inbound.arrivals import arrival, forwarded
+from gateway_worker.sessions.inbound.call_screening import CallScreening
 from gateway_worker.sessions.inbound.receipts import ReceiptQueue, SendsInProgress
 from gateway_worker.sessions.inbound.rows import REPEATS, ROWS, change_of
 
@@ -68,6 +71,7 @@ class InboundRecorder:
         sends: The session's sends, for which receipts wait; None if there are none here.
         media: Enters the files that come with messages; without it none are fetched.
         timers: Told of what chats are set to.
+        screening: Refuses calls, if that is set.
         quarantine: Keeps a change that the database refuses, or raises OSError. May block.
         on_quarantined: Called when one has been kept.
         on_unsupported: Called when a host has told what does not fit the contract.
@@ -86,6 +90,7 @@ class InboundRecorder:
         sends: SendsInProgress | None = None,
         media: MediaIntake | None = None,
         timers: ChatTimers | None = None,
+        screening: CallScreening | None = None,
         on_quarantined: Callable[[], None] = lambda: None,
         on_unsupported: Callable[[], None] = lambda: None,
         is_behind: Callable[[], bool] = lambda: False,
@@ -99,6 +104,7 @@ class InboundRecorder:
         self._unfinished: list[asyncio.Future[Committed]] = []
         self._media = media
         self._timers = timers
+        self._screening = screening
         self._quarantine = quarantine
         self._on_quarantined = on_quarantined
         self._on_unsupported = on_unsupported
@@ -133,7 +139,10 @@ class InboundRecorder:
                 told_as=found.type,
             )
             self._on_unsupported()
-        self._unfinished.append(self.record_arrival(found, media))
+        deferred = None
+        if isinstance(found, CallReceived) and self._screening is not None:
+            found, deferred = self._screening.screen(found)
+        self._unfinished.append(self.record_arrival(found, media, deferred))
         if event.last:
             futures, self._unfinished = self._unfinished, []
             _settle(futures, event.record, acknowledge)
@@ -159,9 +168,12 @@ class InboundRecorder:
             self._on_dropped()
 
     def record_arrival(
-        self, event: Arriving, media: MediaRow | None = None
+        self,
+        event: Arriving,
+        media: MediaRow | None = None,
+        deferred: DeferredRow | None = None,
     ) -> "asyncio.Future[Committed]":
-        """Record an arrival, with the file that came with it.
+        """Record an arrival, with the file that came with it and the command that is to follow.
 
         The future is cancelled if nothing of it is kept anywhere.
         """
@@ -170,7 +182,13 @@ class InboundRecorder:
         recent = self._recent[event.type]
         future = None if key is None else recent.get(key)
         if future is None:
-            change = change_of(event, session_id=self._session_id, epoch=self._epoch, media=media)
+            change = change_of(
+                event,
+                session_id=self._session_id,
+                epoch=self._epoch,
+                media=media,
+                deferred=deferred,
+            )
             if change.timer is not None and self._timers is not None:
                 self._timers.note(change.timer)
             submit = self._submit if change.receipt is None else self._submit_receipt

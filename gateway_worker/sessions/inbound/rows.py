@@ -33,6 +33,7 @@ from gateway_worker.sessions.changes import (
     ReceiptRow,
     TimerRow,
 )
+from gateway_worker.sessions.deferred import DeferredRow
 from gateway_worker.sessions.inbound.arrivals import NOTICES
 
 _MOST_SECONDS: Final = 2_147_483_647
@@ -188,9 +189,16 @@ REPEATS: Final[Mapping[str, Callable[[Any], Hashable]]] = {
 
 
 def change_of(
-    event: Arriving, *, session_id: str, epoch: int, media: MediaRow | None = None
+    event: Arriving,
+    *,
+    session_id: str,
+    epoch: int,
+    media: MediaRow | None = None,
+    deferred: DeferredRow | None = None,
 ) -> Change:
     """Return the change that records an arrival, with the file that came with it.
+
+    Also with the command that is to follow from it.
 
     One that is in the history already changes nothing: see `Change`.
     """
@@ -204,6 +212,7 @@ def change_of(
         media=media,
         timer=rows.timer,
         read=rows.read,
+        deferred=deferred,
     )
 
 

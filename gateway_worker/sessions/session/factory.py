@@ -9,6 +9,7 @@ from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.changes import source_of
 from gateway_worker.sessions.chat_timers import ChatTimers
 from gateway_worker.sessions.hosting import HostLauncher, HostSpec
+from gateway_worker.sessions.inbound.call_screening import Answer, CallScreening
 from gateway_worker.sessions.inbound.quarantine import Quarantine, QuarantineCount
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
@@ -61,6 +62,7 @@ class SessionFactory:
         quarantined: Counts arrivals that the database has refused.
         moves: The directories that are being moved aside.
         is_behind: Whether events go out late.
+        answer_call: Makes what the caller of a call that is refused is written.
         media: Enters the files that come with messages; without it none are fetched.
         proxies: Knows what leads to their proxies.
     """
@@ -82,6 +84,7 @@ class SessionFactory:
     quarantined: QuarantineCount
     moves: DirectoryMoves
     is_behind: Callable[[], bool]
+    answer_call: Answer
     proxies: Proxies
     media: MediaIntake | None = None
 
@@ -124,7 +127,8 @@ class SessionFactory:
         quarantine = Quarantine(store.directory)
         sends = SendsInProgress(remembered=self.limits.remembered_sends)
         timers = ChatTimers()
-        inbound = self._inbound(row, machine, quarantine, sends, timers)
+        screening = self._screening(row, supervisor)
+        inbound = self._inbound(row, machine, quarantine, sends, timers, screening)
         host_events = HostEventHandler(
             session_id=row.session_id,
             machine=machine,
@@ -144,6 +148,7 @@ class SessionFactory:
             sends=sends,
             reachout=self._reachout(row, machine),
             timers=timers,
+            screening=screening,
             inbound=inbound,
             quarantine_retry=QuarantineRetry(
                 session_id=row.session_id,
@@ -151,6 +156,17 @@ class SessionFactory:
                 quarantine=quarantine,
                 record=machine.record,
             ),
+        )
+
+    def _screening(self, row: SessionRow, supervisor: HostSupervisor) -> CallScreening:
+        return CallScreening(
+            session_id=row.session_id,
+            calls=row.settings.calls,
+            host=lambda: supervisor.host,
+            answer=self.answer_call,
+            background=self.background,
+            clock=self.clock,
+            rejected=self.observer.call_rejected,
         )
 
     def _reachout(self, row: SessionRow, machine: SessionStateMachine) -> ReachoutHold:
@@ -205,6 +221,7 @@ class SessionFactory:
         quarantine: Quarantine,
         sends: SendsInProgress,
         timers: ChatTimers,
+        screening: CallScreening,
     ) -> InboundRecorder:
         return InboundRecorder(
             session_id=row.session_id,
@@ -215,6 +232,7 @@ class SessionFactory:
             sends=sends,
             media=self.media,
             timers=timers,
+            screening=screening,
             on_quarantined=self.quarantined.note,
             on_unsupported=self.observer.arrival_unsupported,
             is_behind=self.is_behind,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gateway_worker.sessions.chat_timers import ChatTimers
+from gateway_worker.sessions.inbound.call_screening import CallScreening
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
 from gateway_worker.sessions.inbound.recording import InboundRecorder
@@ -27,6 +28,7 @@ class SessionParts:
         sends: Those that are executing.
         reachout: Whether new chats may be begun.
         timers: When the messages of its chats disappear.
+        screening: Refuses calls, if that is set.
         inbound: Records what arrives, here or at a former owner.
         quarantine_retry: Records again those of its arrivals that the database has refused.
     """
@@ -39,5 +41,6 @@ class SessionParts:
     sends: SendsInProgress
     reachout: ReachoutHold
     timers: ChatTimers
+    screening: CallScreening
     inbound: InboundRecorder
     quarantine_retry: QuarantineRetry

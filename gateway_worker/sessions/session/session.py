@@ -95,6 +95,7 @@ class Session:
         self._worker_id = worker_id
         self._machine = parts.machine
         self._supervisor = parts.supervisor
+        self._screening = parts.screening
         self._host_events = parts.host_events
         self._store = parts.store
         self._quiescer = parts.quiescer
@@ -281,6 +282,7 @@ class Session:
         self._row, values = with_changes(self._row, data)
         self._machine.notify()
         if values.settings is not None:
+            self._screening.calls = self._row.settings.calls
             await self._supervisor.configure(values.settings)
         return values
 

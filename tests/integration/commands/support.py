@@ -13,6 +13,7 @@ from gateway_contracts import SessionState, StatusReason
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
 from gateway_worker.commands.attempts import RetryPolicy
 from gateway_worker.commands.build import CommandLimits, CommandPorts, build_commands
+from gateway_worker.commands.call_answers import answer_to
 from gateway_worker.commands.deadlines import HOLD_SECONDS
 from gateway_worker.commands.dispatcher import Dispatcher
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS
@@ -112,6 +113,9 @@ class NoHosts(HostLauncher, DeviceSnapshots, RouteCache, SessionObserver, SendJo
 
     def arrival_unsupported(self) -> None:
         """Take it."""
+
+    def call_rejected(self, *, has_left: bool) -> None:
+        """None rings."""
 
     def notice_dropped(self) -> None:
         """Take it."""
@@ -240,4 +244,5 @@ def _ports(stores: Stores, broker: Broker, outbox: Outbox) -> SessionPorts:
         journals=nothing,
         peer_messages=broker.publisher,
         observer=nothing,
+        answer_call=answer_to,
     )
