@@ -18,6 +18,7 @@ NO_FAKES = {
     "Recorder": "keeps what the sandbox delivers",
     "Counted": "keeps what it is told",
     "CountingObserver": "keeps what it is told",
+    "Disk": "says of sends what a test says of them",
     "FullSocket": "is full: nothing is sent by it",
     "Sink": "settles what it is given by the real broker",
     "ToldHosts": "keeps what it is told",
@@ -44,8 +45,8 @@ SUITES = {
 }
 INDIRECT = {"AheadClock", "MemoryIntake", "MemorySessions"}
 """They derive from the real one, or from what fails when it is asked."""
-REAL = {"SharedServices"}
-"""It fits a port and is the real thing."""
+REAL = {"Reviewed", "SharedServices"}
+"""They fit a port, and lead to the real thing."""
 DIRECT = SUITES.keys() - INDIRECT
 
 
