@@ -154,6 +154,7 @@ def build_commands(
         store=ports.deferred,
         bulks=ports.bulks,
         feeder=bulk_feeder,
+        schedule=feeder,
         inbox=inbox,
     )
     purging = Purging()

@@ -62,6 +62,7 @@ class Feeder:
         self._accept: Callable[[Delivery], None] = lambda _delivery: None
         self._fed: dict[_Place, DeferredDelivery] = {}
         self._postponed: set[_Place] = set()
+        self._held: set[str] = set()
         self._behind: set[str] = set()
         self._wake = asyncio.Event()
         self._next_due: datetime | None = None
@@ -81,6 +82,19 @@ class Feeder:
         """Look soon at what is due."""
         self._next_due = self._clock.now()
         self._wake.set()
+
+    def hold(self, session_id: str) -> None:
+        """Hand on nothing more of a session until `release`."""
+        self._held.add(session_id)
+
+    def release(self, session_id: str) -> None:
+        """Hand on what is due again."""
+        self._held.discard(session_id)
+        self.look_again()
+
+    def is_fed(self, session_id: str, key: DeferredKey) -> bool:
+        """Whether a row was handed on and has no end."""
+        return (session_id, key) in self._fed
 
     async def run(self, stop: asyncio.Event) -> None:
         """Feed until `stop` is set."""
@@ -136,7 +150,8 @@ class Feeder:
             counts[session_id] = counts.get(session_id, 0) + 1
         for row in rows:
             place = (row.session_id, row.key)
-            epoch = self._registry.epoch_of(row.session_id)
+            is_held = row.session_id in self._held
+            epoch = None if is_held else self._registry.epoch_of(row.session_id)
             if place in self._fed or place in self._postponed or epoch is None:
                 continue
             if counts.get(row.session_id, 0) >= AHEAD:

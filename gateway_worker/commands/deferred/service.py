@@ -18,6 +18,7 @@ from gateway_contracts import (
 )
 from gateway_worker.commands.deferrals import BulkStore, Deferrals, DeferredStore, Waiting
 from gateway_worker.commands.deferred.bulk_feeder import BulkFeeder
+from gateway_worker.commands.deferred.feeder import Feeder
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.outcomes import Outcomes
 from gateway_worker.commands.ports import Entry, Received, Verdict
@@ -40,14 +41,16 @@ _PAGE: Final = 200
 class DeferredCommands(Deferrals):
     """Lists and calls off what is scheduled.
 
-    Nothing of a session may run meanwhile that sends: who calls it off is a command of the
-    session's life. What was handed on and has not begun finds its end in the inbox then.
+    While one is called off, or a session is deleted, nothing of the session may run that sends: who
+    asks for it is a command of the session's life. What was handed on and has not begun finds its
+    end in the inbox then. When all is called off that waits, what was handed on has its own end.
 
     Args:
         worker_id: This worker.
         store: What waits.
         bulks: Bulks and their rows.
         feeder: Sends these.
+        schedule: Hands on what is scheduled.
         inbox: What has begun.
     """
 
@@ -58,12 +61,14 @@ class DeferredCommands(Deferrals):
         store: DeferredStore,
         bulks: BulkStore,
         feeder: BulkFeeder,
+        schedule: Feeder,
         inbox: Inbox,
     ) -> None:
         self._worker_id = worker_id
         self._store = store
         self._bulks = bulks
         self._feeder = feeder
+        self._schedule = schedule
         self._inbox = inbox
         self._outcomes = Outcomes(worker_id=worker_id)
         self._closed: dict[str, int] = {}
@@ -102,17 +107,36 @@ class DeferredCommands(Deferrals):
         """End all that waits; see the port."""
         # What was taken on before this is to be found, and nothing comes after it.
         await self._record(session, Change(session_id=session.session_id, epoch=session.epoch))
-        ended = 0
-        while rows := await self._store.page(session.session_id, after=None, limit=_PAGE):
-            entries = [await self._look(row.session_id, row.key.batch) for row in rows]
-            changes = map(self._end, [session] * len(rows), rows, entries)
-            await asyncio.gather(*(self._record(session, change) for change in changes))
-            ended += len(rows)
+        self._schedule.hold(session.session_id)
+        try:
+            ended = await self._cancel_scheduled(session)
+        finally:
+            self._schedule.release(session.session_id)
         for _, bulk in await self._bulks.open_bulks([session.session_id]):
             ended += bulk.rows - bulk.ended
             await self._cancel_bulk(session, bulk)
         log.info("commands.cancelled", session_id=session.session_id, commands=ended)
         return ended
+
+    async def _cancel_scheduled(self, session: Session) -> int:
+        """End what is scheduled and has not begun; when the session is deleted, all of it."""
+        ended, after = 0, None
+        while rows := await self._store.page(session.session_id, after=after, limit=_PAGE):
+            after = (rows[-1].due_at, rows[-1].key.batch)
+            entries = [await self._look(row.session_id, row.key.batch) for row in rows]
+            changes = [
+                self._end(session, row, entry)
+                for row, entry in zip(rows, entries, strict=True)
+                if self.is_closed(session) or self._is_idle(row, entry)
+            ]
+            await asyncio.gather(*(self._record(session, change) for change in changes))
+            ended += len(changes)
+        return ended
+
+    def _is_idle(self, row: Waiting, entry: Entry) -> bool:
+        """Whether one has not begun: otherwise it comes to its own end."""
+        is_fed = self._schedule.is_fed(row.session_id, row.key)
+        return not is_fed and entry.verdict is not Verdict.INTERRUPTED
 
     async def farewells(self, session_id: str) -> Sequence[SessionEvent]:
         """Return what is to be told of all that waits in a session that is deleted."""
