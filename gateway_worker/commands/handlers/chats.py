@@ -15,7 +15,7 @@ from gateway_worker.host_protocol.methods.chats import (
     ShowTyping,
 )
 from gateway_worker.sessions.changes import ReadMark, TimerRow
-from gateway_worker.sessions.chats import chat_of, is_person
+from gateway_worker.sessions.chats import is_person
 
 _NO_ORDER: Final = Order(marks=frozenset(), waits_for=frozenset())
 
@@ -28,7 +28,7 @@ async def mark_read(context: Context, command: ChatMarkRead) -> Effect:
             "in a group it has to be said who has written the messages", pointer="/data/sender"
         )
     session = await context.manager.find(command.subject)
-    await session.request(
+    done = await session.request(
         MarkRead(
             chat=data.chat.removeprefix("+"),
             message_ids=data.message_ids,
@@ -39,7 +39,7 @@ async def mark_read(context: Context, command: ChatMarkRead) -> Effect:
         command_id=command.id,
         seconds=context.seconds_left(),
     )
-    read = ReadMark(chat=chat_of(data.chat), message_ids=data.message_ids, at=datetime.now(UTC))
+    read = ReadMark(chat=done.chat, message_ids=data.message_ids, at=datetime.now(UTC))
     return Effect(result=Done(), session=session, read=read)
 
 

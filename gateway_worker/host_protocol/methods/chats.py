@@ -12,13 +12,13 @@ RECORDING: Final = "recording"
 PAUSED: Final = "paused"
 
 
-class TimerSet(Answer, frozen=True, kw_only=True, tag="timer_set"):
-    """A chat has another timer; `chat` is its id."""
+class InChat(Answer, frozen=True, kw_only=True, tag="in_chat"):
+    """It is done; `chat` is the id of the chat, as WhatsApp spells it."""
 
     chat: str
 
 
-class MarkRead(Method[Done], frozen=True, kw_only=True, tag="chat.mark_read"):
+class MarkRead(Method[InChat], frozen=True, kw_only=True, tag="chat.mark_read"):
     """Tell that messages have been read.
 
     Attributes:
@@ -29,7 +29,7 @@ class MarkRead(Method[Done], frozen=True, kw_only=True, tag="chat.mark_read"):
         typing_seconds: For how long it is shown afterwards that the account writes.
     """
 
-    result = Done
+    result = InChat
     effect = Effect.IDEMPOTENT
     lane = HostLane.GESTURE
     when_late = WhenLate.LEAVE
@@ -62,7 +62,7 @@ class ShowTyping(Method[Done], frozen=True, kw_only=True, tag="chat.typing"):
     seconds: int | None = None
 
 
-class SetTimer(Method[TimerSet], frozen=True, kw_only=True, tag="chat.set_timer"):
+class SetTimer(Method[InChat], frozen=True, kw_only=True, tag="chat.set_timer"):
     """Set when the messages of a chat disappear.
 
     Attributes:
@@ -70,7 +70,7 @@ class SetTimer(Method[TimerSet], frozen=True, kw_only=True, tag="chat.set_timer"
         seconds: After how long; 0: never.
     """
 
-    result = TimerSet
+    result = InChat
     effect = Effect.IDEMPOTENT
     lane = HostLane.ORDERED  # to a person it is a message
     when_late = WhenLate.CUT
@@ -94,5 +94,5 @@ class SetDefaultTimer(Method[Done], frozen=True, kw_only=True, tag="chat.set_def
 ChatCall = MarkRead | ShowTyping | SetTimer | SetDefaultTimer
 """Every method of this family."""
 
-ChatAnswer = TimerSet
+ChatAnswer = InChat
 """What they are answered with, if not with `Done`."""

@@ -106,6 +106,21 @@ async def test_whom_a_backend_writes_to(gateway: Gateway, shop: Shop) -> None:
     )
 
 
+async def a_picture_is_made_the_account_s(asking: Asking, shop: Phone) -> None:
+    """It comes from the bucket, and is made what WhatsApp wants."""
+    portrait = picture(900, 700, form="PNG")
+    place = await asking.ask("media.upload_url", mime_type="image/png", size=len(portrait))
+    async with (
+        aiohttp.ClientSession() as client,
+        client.put(place["url"], data=portrait, headers=place["headers"]) as answer,
+    ):
+        answer.raise_for_status()
+    source = {"source": "upload", "media_id": place["media_id"]}
+    await asking.ask("profile.set", picture=source)
+    with Image.open(io.BytesIO(shop.profile.picture or b"")) as shown_picture:
+        assert (shown_picture.format, *shown_picture.size) == ("JPEG", 640, 640)
+
+
 async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
     """That it has read and writes, its profile, and after how long its messages disappear."""
     shop, ada = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
@@ -116,9 +131,13 @@ async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
     message_id = await ada.send_text(shop.number, "are you open?")
     received = await gateway.backend.expect(MessageReceived, name)
 
+    (chat,) = (await asking.ask("chat.list"))["chats"]
+    assert chat["unread"] == 1
     read = {"chat": received.data.chat, "message_ids": [message_id], "typing_seconds": 25}
     await asking.ask("chat.mark_read", **read)
     await ada.wait_for_receipt(message_id, ReceiptKind.READ)
+    (chat,) = (await asking.ask("chat.list"))["chats"]
+    assert chat["unread"] == 0
     await asking.ask("chat.typing", chat=number, state="recording", seconds=1)
     shown = [(await ada.presences.next(timeout=10)).state for _ in range(3)]
     assert shown == ["composing", "recording", "paused"]
@@ -133,17 +152,7 @@ async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
     await asking.ask("profile.set", about="Open from 9 to 5")
     profile = await asking.ask("profile.get")
     assert (profile["jid"], profile["about"]) == (ids_of(shop)["jid"], "Open from 9 to 5")
-    portrait = picture(900, 700, form="PNG")
-    place = await asking.ask("media.upload_url", mime_type="image/png", size=len(portrait))
-    async with (
-        aiohttp.ClientSession() as client,
-        client.put(place["url"], data=portrait, headers=place["headers"]) as answer,
-    ):
-        answer.raise_for_status()
-    source = {"source": "upload", "media_id": place["media_id"]}
-    await asking.ask("profile.set", picture=source)
-    with Image.open(io.BytesIO(shop.profile.picture or b"")) as shown_picture:
-        assert (shown_picture.format, *shown_picture.size) == ("JPEG", 640, 640)
+    await a_picture_is_made_the_account_s(asking, shop)
     settings = (await asking.ask("privacy.get"))["settings"]
     changed = await asking.ask("privacy.set", setting="last_seen", value="nobody")
     assert changed["settings"] == settings | {"last_seen": "nobody"}

@@ -61,14 +61,14 @@ async def test_messages_are_marked_as_read(stage: Stage, shop: Account) -> None:
     await shop.until_told(len(sent))
     read = MarkRead(chat=ben.number, message_ids=tuple(sent), typing_seconds=1)
 
-    assert await shop.host.request(read) == Done()
+    assert (await shop.host.request(read)).chat == f"{ben.number}@s.whatsapp.net"
 
     receipts = [await ben.wait_for_receipt(one, ReceiptKind.READ) for one in sent]
     assert {receipt.sender.user for receipt in receipts} == {shop.phone.jid.user}
     for state in ("composing", "paused"):
         await shown_to(ben, state)
     again = MarkRead(chat=f"{ben.number}@s.whatsapp.net", message_ids=tuple(sent), is_played=True)
-    assert await shop.host.request(again) == Done()
+    assert (await shop.host.request(again)).chat == f"{ben.number}@s.whatsapp.net"
     await ben.wait_for_receipt(sent[0], ReceiptKind.PLAYED)
 
 

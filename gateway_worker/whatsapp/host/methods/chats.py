@@ -13,11 +13,11 @@ from gateway_worker.host_protocol.methods.chats import (
     PAUSED,
     RECORDING,
     TYPING,
+    InChat,
     MarkRead,
     SetDefaultTimer,
     SetTimer,
     ShowTyping,
-    TimerSet,
 )
 from gateway_worker.host_protocol.methods.method import Done
 from gateway_worker.whatsapp.convert.failures import query_failure, send_failure
@@ -34,9 +34,10 @@ _SHOWN: Final = {
 _NANOSECONDS: Final = 1_000_000_000
 
 
-def mark_read(tools: Tools, _request: Request, call: MarkRead) -> Done:
+def mark_read(tools: Tools, _request: Request, call: MarkRead) -> InChat:
     """Tell that messages have been read, and show that an answer is being written."""
-    chat = _place(tools, call.chat)
+    known = _identity(tools, call.chat)
+    chat = known.lid or known.jid
     sender = chat if call.sender is None else _place(tools, call.sender)
     receipt = ReceiptType.PLAYED if call.is_played else ReceiptType.READ
     ask(
@@ -47,7 +48,7 @@ def mark_read(tools: Tools, _request: Request, call: MarkRead) -> Done:
     )
     if call.typing_seconds:
         _show(tools, chat, TYPING, call.typing_seconds)
-    return Done()
+    return InChat(chat=known.jid)
 
 
 def show_typing(tools: Tools, _request: Request, call: ShowTyping) -> Done:
@@ -56,7 +57,7 @@ def show_typing(tools: Tools, _request: Request, call: ShowTyping) -> Done:
     return Done()
 
 
-def set_timer(tools: Tools, _request: Request, call: SetTimer) -> TimerSet:
+def set_timer(tools: Tools, _request: Request, call: SetTimer) -> InChat:
     """Set when the messages of a chat disappear: in a group a query, to a person a message."""
     known = _identity(tools, call.chat)
     to = known.asked
@@ -68,7 +69,7 @@ def set_timer(tools: Tools, _request: Request, call: SetTimer) -> TimerSet:
     )
     if said:
         raise SendFailedError(_timer_failure(said.decode(errors="replace"), to))
-    return TimerSet(chat=known.jid)
+    return InChat(chat=known.jid)
 
 
 def set_default_timer(tools: Tools, _request: Request, call: SetDefaultTimer) -> Done:
