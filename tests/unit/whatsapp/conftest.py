@@ -1,7 +1,5 @@
 """Fixtures of the tests of the WhatsApp hosts."""
 
-import importlib
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +7,6 @@ import pytest
 
 from gateway_worker.whatsapp.host.spool import Spool
 from tests.unit.whatsapp.spools import SEGMENT, OpenSpool
-
-with warnings.catch_warnings():
-    # neonize runs `uname` when it is imported, and does not wait for its end
-    warnings.simplefilter("ignore", ResourceWarning)
-    importlib.import_module("neonize")
 
 
 @pytest.fixture(name="open_spool")
