@@ -79,6 +79,12 @@ class Presence(WireModel):
     contacts: Annotated[tuple[PersonId, ...], FailFast(), Field(max_length=MOST_SUBSCRIBED)] = (
         Field((), description="As `presence.subscribe` adds to them.")
     )
+    typing: bool = Field(
+        default=False,
+        description="Whether `presence.typing` is told; another value makes the session connect "
+        "anew. A way of typing that the gateway's library does not know costs a new process, which "
+        "is why it is off unless somebody wants it.",
+    )
 
 
 class Calls(WireModel):

@@ -21,9 +21,11 @@ class HostSettings(Wire, frozen=True, kw_only=True):
         ignored_chats: Single ones, by their JIDs.
         presence: How the account is shown, as the contract calls it; empty: as it is.
         presence_of: Whose presence is told: phone numbers and JIDs.
+        typing: Whether it is told who writes in a chat; obeyed from a host's start on.
     """
 
     ignored: tuple[str, ...] = (STATUS,)
     ignored_chats: tuple[str, ...] = ()
     presence: str = ""
     presence_of: tuple[str, ...] = ()
+    typing: bool = False

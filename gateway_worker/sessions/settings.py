@@ -20,6 +20,14 @@ def host_settings(settings: SessionSettings) -> HostSettings:
         presence_of=()
         if presence is None
         else tuple(one.removeprefix("+") for one in presence.contacts),
+        typing=presence is not None and presence.typing,
+    )
+
+
+def needs_another_host(before: SessionSettings, after: SessionSettings) -> bool:
+    """Whether what has changed is obeyed from a host's start on only."""
+    return (
+        before.proxy != after.proxy or host_settings(before).typing != host_settings(after).typing
     )
 
 

@@ -43,8 +43,8 @@ class PresenceTypingData(ChatEventData):
 class PresenceTyping(SessionEventEnvelope):
     """Somebody writes or records in a chat, or has stopped.
 
-    WhatsApp tells it to accounts that are `available` only. It is published at most once: when it
-    would come late it is dropped.
+    Told if the session's setting `presence` has `typing`. WhatsApp tells it to accounts that are
+    `available` only. It is published at most once: when it would come late it is dropped.
     """
 
     type: Literal["wa.presence.typing.v1"] = "wa.presence.typing.v1"

@@ -106,7 +106,7 @@ class CallScreening:
                 "call.not_rejected",
                 session_id=self._session_id,
                 call_id=data.call_id,
-                code=error.code,
+                error_code=error.code,
             )
             self._rejected(has_left=False)
             return

@@ -27,6 +27,7 @@ from gateway_worker.sessions.proxies import ProxyUnreadableError
 from gateway_worker.sessions.session.disconnects import Disconnect
 from gateway_worker.sessions.session.host_specs import HostSpecs
 from gateway_worker.sessions.session.state import SessionStateMachine
+from gateway_worker.sessions.settings import needs_another_host
 from gateway_worker.sessions.store.device_store import DeviceStore
 
 log = structlog.get_logger(__name__)
@@ -40,8 +41,8 @@ stops it may come with every login."""
 _RENEWED = Disconnect(
     SessionState.RECONNECTING, StatusReason.HOST_RENEWED, "its process did not take new settings"
 )
-_REROUTED = Disconnect(
-    SessionState.RECONNECTING, StatusReason.SETTINGS_CHANGED, "it has another proxy now"
+_RESET = Disconnect(
+    SessionState.RECONNECTING, StatusReason.SETTINGS_CHANGED, "it connects in another way now"
 )
 _WITHOUT_PAUSE = frozenset(
     {StatusReason.LIBRARY_STOPPED, StatusReason.HOST_RENEWED, StatusReason.SETTINGS_CHANGED}
@@ -159,13 +160,13 @@ class HostSupervisor:
     async def configure(self, settings: SessionSettings) -> None:
         """Have the host, and those after it, obey other settings. Never raises.
 
-        One that does not take them is replaced, and so is one that goes through another proxy.
+        One that does not take them is replaced, and so is one that would have to connect anew.
         """
-        before = self._specs.settings.proxy
+        before = self._specs.settings
         self._specs.settings = settings
         self._awake.set()  # a session whose proxy has failed need not wait any longer
-        if settings.proxy != before and self.host is not None:
-            self.ended(_REROUTED)
+        if self.host is not None and needs_another_host(before, settings):
+            self.ended(_RESET)
         elif self.host is not None:
             await self._obey(self.host)
 
@@ -231,8 +232,8 @@ class HostSupervisor:
             self.host.kill()
         elif self._halting.is_set():
             await self.host.stop()
-        elif self._specs.settings.proxy != settings.proxy:  # changed while it was being started
-            self.ended(_REROUTED)
+        elif needs_another_host(settings, self._specs.settings):  # while it was being started
+            self.ended(_RESET)
         elif self._specs.settings is not settings:
             self._background.post(f"configure:{self._session_id}", partial(self._obey, self.host))
         left = await self._exited

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.whatsapp.convert.people import account
 from gateway_worker.whatsapp.convert.stops import is_stop
 from gateway_worker.whatsapp.host import arriving, library_events
@@ -68,10 +69,10 @@ class LibraryRun:
         """Whether it has been told to disconnect, and has not done so yet."""
         return self._disconnecting.is_set()
 
-    def start(self, callbacks: Callbacks, *, proxy: str | None) -> None:
+    def start(self, callbacks: Callbacks, *, settings: HostSettings, proxy: str | None) -> None:
         """Run the client on a thread of its own; its end is told as `LibraryReturned`."""
         threading.Thread(
-            target=self._run, args=(callbacks, proxy), name="library", daemon=True
+            target=self._run, args=(callbacks, settings, proxy), name="library", daemon=True
         ).start()
 
     def look(self, connection: int) -> None:
@@ -99,8 +100,8 @@ class LibraryRun:
         if self._library.is_up():
             cut_connections()
 
-    def _run(self, callbacks: Callbacks, proxy: str | None) -> None:
-        wanted = (*library_events.SUBSCRIBED, *arriving.SUBSCRIBED)
+    def _run(self, callbacks: Callbacks, settings: HostSettings, proxy: str | None) -> None:
+        wanted = (*library_events.SUBSCRIBED, *arriving.subscribed(settings))
         error = self._library.run(callbacks=callbacks, subscribe=wanted, proxy=proxy)
         self.has_returned = True
         is_expected = not error and self._is_leaving()

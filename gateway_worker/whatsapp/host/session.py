@@ -217,6 +217,7 @@ class HostSession:
         taking = self._callbacks
         self._library_run.start(
             Callbacks(event=taking.event, qr=taking.qr, login=taking.login, log=taking.log),
+            settings=self._start.settings,
             proxy=self._start.proxy_url,
         )
         signal.signal(signal.SIGTERM, lambda _number, _frame: self._lose_permission())

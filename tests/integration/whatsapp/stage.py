@@ -62,6 +62,7 @@ class Account:
     worker_id: str = ""
     epoch: int = 0
     proxy_url: str | None = None
+    settings: HostSettings = field(default_factory=HostSettings)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
@@ -81,6 +82,7 @@ class Account:
             worker_id=self.worker_id,
             epoch=self.epoch,
             proxy_url=self.proxy_url,
+            settings=self.settings,
         )
         self.running = await self.processes.launch(spec, self._listen)
         return self.running
@@ -172,9 +174,10 @@ class Stage:
             phone=await self.sandbox.add_phone(push_name=name),
         )
 
-    async def linked(self) -> Account:
+    async def linked(self, settings: HostSettings | None = None) -> Account:
         """Add an account and link it."""
         account = await self.account()
+        account.settings = settings or account.settings
         await account.link()
         return account
 

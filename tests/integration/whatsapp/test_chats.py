@@ -31,6 +31,7 @@ from gateway_worker.host_protocol.methods.contacts import AskLink
 from gateway_worker.host_protocol.methods.method import Done, Method
 from gateway_worker.host_protocol.methods.presence import SetPresence, SubscribePresence
 from gateway_worker.host_protocol.methods.profile import SetProfile
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.host_protocol.signals import Up
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.phones.values import ReceiptKind
@@ -165,9 +166,9 @@ async def test_presence(stage: Stage, shop: Account) -> None:
     await shown_to(ben, "available")
 
 
-async def test_what_others_do(stage: Stage, shop: Account) -> None:
+async def test_what_others_do(stage: Stage) -> None:
     """Who writes in a chat, and what changes about those whom the account talks with."""
-    ben = await stage.customer()
+    shop, ben = await stage.linked(HostSettings(typing=True)), await stage.customer()
     await shop.host.request(send_text(to=ben.number, text="hello"))
     await ben.next_message()
     contact = {"jid": f"{ben.number}@s.whatsapp.net", "lid": str(ben.jid)}

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.host_protocol.signals import Ended, Exited
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.service.faults import Faults
@@ -121,11 +122,6 @@ async def test_a_send_gets_its_answer_although_the_library_has_stopped(stage: St
             {"from": Jid("1", "lid"), "id": "n1", "type": "account_sync", "t": "1790000000"},
             (Node("blocklist", {"action": "unheard", "dhash": "x"}),),
         ),
-        Node(
-            "notification",
-            {"from": Jid("1-2", "g.us"), "id": "n2", "type": "w:gp2", "t": "1790000000"},
-            (Node("link", {"link_type": "unheard"}),),
-        ),
         Node("never-heard-of", {"from": Jid("1", "lid"), "id": "n3"}),
     ],
     ids=lambda node: f"{node.tag}-{node.get('type')}",
@@ -142,6 +138,43 @@ async def test_what_is_not_subscribed_does_no_harm(
     await shop.next(InboundMessage, lambda message: message.message_id == message_id)
 
     assert (shop.host.pid, endings(shop)) == (pid, [])
+
+
+@pytest.mark.parametrize(
+    ("stanza", "unknown"),
+    [
+        (Node("chatstate", {"from": Jid("1", "lid")}, (Node("recording"),)), "ChatPresence.State"),
+        (
+            Node(
+                "notification",
+                {"from": Jid("1-2", "g.us"), "id": "n2", "type": "w:gp2", "t": "1790000000"},
+                (Node("link", {"link_type": "unheard"}),),
+            ),
+            "GroupLinkChange.Type",
+        ),
+    ],
+    ids=["typing", "group"],
+)
+async def test_what_comes_after_an_unknown_value_that_is_told_is_not_lost(
+    stage: Stage, stanza: Node, unknown: str
+) -> None:
+    """Typing is told to those only who have asked for it; then, too, it costs a new host."""
+    account = await stage.linked(HostSettings(typing=True))
+    ben = await stage.customer()
+    await ben.send_text(account.phone.number, "first")
+    await account.next(InboundMessage)
+
+    stage.sandbox.connections.inject(account.phone.number, stanza)
+    late = await write_until_ended(account, ben)
+    ended = await account.next(Ended)
+    await account.next(Exited)
+    await account.resume()
+    await account.next(InboundMessage, lambda message: message.message_id == late[-1])
+
+    assert ended.reason == "library_stopped"
+    assert unknown in ended.detail
+    assert not set(late) - {message.message_id for message in account.messages()}
+    await account.stop()
 
 
 async def test_an_unknown_receipt_for_a_host_that_is_told_to_leave(stage: Stage) -> None:

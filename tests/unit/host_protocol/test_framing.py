@@ -32,6 +32,8 @@ KINDS = tuple(dict.fromkeys(kind for link in LINKS for kind in get_args(link)))
 DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
     ToHost | FromHost | ToForkServer | FromForkServer
 )
+PLAIN_JSON = st.none() | st.booleans() | st.text() | st.integers(-(2**53), 2**53)
+ANY_JSON = PLAIN_JSON | st.lists(PLAIN_JSON, max_size=3)
 
 
 def values_of(hint: Any) -> st.SearchStrategy[Any]:
@@ -43,8 +45,9 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     if isinstance(hint, type) and issubclass(hint, Wire):
         return frames_of(hint)
     if get_origin(hint) is dict:
-        plain_json = st.none() | st.booleans() | st.text() | st.integers(-(2**53), 2**53)
-        return st.dictionaries(st.text(), plain_json | st.lists(plain_json, max_size=3), max_size=4)
+        _, value = get_args(hint)
+        values = ANY_JSON if value is Any else values_of(value)
+        return st.dictionaries(st.text(), values, max_size=4)
     if get_origin(hint) is tuple:
         inner = values_of(get_args(hint)[0])
         return st.lists(inner, max_size=5).map(tuple)

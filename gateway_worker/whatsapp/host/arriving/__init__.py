@@ -1,9 +1,10 @@
 """The library's events that tell of something that has arrived or happened: a module per family.
 
 An event more is an `ArrivingEvent` in a module here, whose `EVENTS` are found by its place: it is
-then subscribed to, spooled unless it is volatile, and told as its module says. What is no message
-in a chat (a call, a change of a group, presence) is a notice: its module gives it `as_nothing` as
-`salvage`, and its event stands in the contract's `Notice`. Nobody else knows of it.
+then subscribed to if the session is set to want it, spooled unless it is volatile, and told as its
+module says. What is no message in a chat (a call, a change of a group, presence) is a notice: its
+module gives it `as_nothing` as `salvage`, and its event stands in the contract's `Notice`. Nobody
+else knows of it.
 """
 
 import pkgutil
@@ -11,10 +12,11 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Final
 
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.whatsapp.host.arriving import message, receipt, swallowed, undecryptable
 from gateway_worker.whatsapp.host.arriving.event import ArrivingEvent
 
-__all__ = ["ARRIVING", "MESSAGE", "RECEIPT", "SUBSCRIBED", "SWALLOWED", "UNDECRYPTABLE"]
+__all__ = ["ARRIVING", "MESSAGE", "RECEIPT", "SWALLOWED", "UNDECRYPTABLE", "subscribed"]
 
 MESSAGE: Final = message.CODE
 RECEIPT: Final = receipt.CODE
@@ -34,5 +36,11 @@ def _arriving() -> Mapping[int, ArrivingEvent]:
 ARRIVING: Final = _arriving()
 """By the code that they are spooled under."""
 
-SUBSCRIBED: Final = tuple(code for code, event in ARRIVING.items() if event.is_subscribed)
-"""The codes of those that the library is asked for."""
+
+def subscribed(settings: HostSettings) -> tuple[int, ...]:
+    """Return the codes of those that the library is asked for.
+
+    Only what is used: a value that the library does not know, in an event that it is asked for,
+    ends its telling of events (facts of the library, observed; see `LibraryRun`).
+    """
+    return tuple(code for code, event in ARRIVING.items() if event.is_wanted(settings))

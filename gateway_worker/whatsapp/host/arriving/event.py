@@ -1,8 +1,10 @@
 """What makes an event that tells of something that has arrived, or has happened."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.host_protocol.spool_format import Record
 from gateway_worker.whatsapp.convert.arrival import Arrival, Tell, unreadable
 from gateway_worker.whatsapp.convert.people import People
@@ -26,6 +28,11 @@ def is_offline(record: Record) -> bool:
     return bool(record.flags & OFFLINE_FLAG)
 
 
+def always(_settings: HostSettings) -> bool:
+    """Want it whatever the session is set to."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrivingEvent:
     """One kind of event.
@@ -34,7 +41,7 @@ class ArrivingEvent:
         code: The library's number of it.
         tell: What a record of it tells. May raise: it is a stranger's.
         salvage: What is told of a record for which `tell` has raised. Never raises.
-        is_subscribed: Whether the library is asked for it; lines of its log come by themselves.
+        is_wanted: Whether the library is asked for it, by what the session is set to.
         volatile_seconds: Of what is worth telling for a moment only (who is there, who is typing),
             how long that is: it is in no spool, and what comes too late is dropped. None: it is
             spooled, and told whatever happens.
@@ -43,5 +50,5 @@ class ArrivingEvent:
     code: int
     tell: Tell
     salvage: Tell = as_unreadable
-    is_subscribed: bool = True
+    is_wanted: Callable[[HostSettings], bool] = always
     volatile_seconds: float | None = None

@@ -4,6 +4,7 @@ from typing import Final
 
 from neonize.proto.Neonize_pb2 import ChatPresence, Presence
 
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.host_protocol.spool_format import Record
 from gateway_worker.whatsapp.convert import presence
 from gateway_worker.whatsapp.convert.arrival import Arrival
@@ -22,7 +23,18 @@ def _typing(record: Record, people: People) -> tuple[Arrival | None, ...]:
     return (presence.typing(ChatPresence.FromString(record.payload), people=people),)
 
 
+def _wants_typing(settings: HostSettings) -> bool:
+    """Not by default: anybody's phone may show a way of typing that the library does not know."""
+    return settings.typing
+
+
 EVENTS: Final = (
-    ArrivingEvent(code=19, tell=_typing, salvage=as_nothing, volatile_seconds=VOLATILE_SECONDS),
+    ArrivingEvent(
+        code=19,
+        tell=_typing,
+        salvage=as_nothing,
+        volatile_seconds=VOLATILE_SECONDS,
+        is_wanted=_wants_typing,
+    ),
     ArrivingEvent(code=20, tell=_changed, salvage=as_nothing, volatile_seconds=VOLATILE_SECONDS),
 )

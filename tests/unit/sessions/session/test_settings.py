@@ -1,6 +1,7 @@
 """What a backend sets of a session while it runs, and what its host gets to know of that."""
 
 from gateway_contracts import Ignorable, Ignore, SessionSettings, SessionUpdateData
+from gateway_contracts.settings import Presence
 from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.sessions.settings import host_settings
 from tests.support.eventually import eventually
@@ -67,6 +68,19 @@ async def test_a_host_that_does_not_take_them_is_replaced(harness: SessionHarnes
     await harness.connected()
     assert not host.runs
     assert harness.launcher.hosts[1].settings == OBEYED
+
+
+async def test_who_wants_to_hear_of_typing_gets_another_host(harness: SessionHarness) -> None:
+    """The library is asked for it when it starts, and only then."""
+    (host,) = harness.launcher.hosts
+    assert not host.settings.typing
+
+    await harness.session.update(SessionUpdateData(presence=Presence(typing=True)))
+
+    await eventually(lambda: len(harness.launcher.hosts) == 2)
+    await harness.connected()
+    assert not host.runs
+    assert harness.launcher.hosts[1].settings.typing
 
 
 async def test_a_host_that_was_being_started_gets_to_know(harness: SessionHarness) -> None:
