@@ -64,7 +64,7 @@ class ReopeningChannel:
                 if is_cancelled():
                     raise
                 if not self._connection.is_dead:
-                    log.warning("broker.channel_lost", channel=self._name, reason=str(error))
+                    log.warning("broker.channel_lost", role=self._name, reason=str(error))
             if self._connection.is_dead:
                 # The connection does the waiting, and the logging.
                 self._backoff.reset()

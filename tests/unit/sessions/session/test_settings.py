@@ -1,7 +1,6 @@
 """What a backend sets of a session while it runs, and what its host gets to know of that."""
 
-from gateway_contracts import Ignorable, Ignore, SessionSettings, SessionUpdateData
-from gateway_contracts.settings import Presence
+from gateway_contracts import Ignorable, Ignore, Presence, SessionSettings, SessionUpdateData
 from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.sessions.settings import host_settings
 from tests.support.eventually import eventually
