@@ -20,6 +20,7 @@ from typing import Final
 
 from gateway_worker.host_protocol.envelope import FromHost, Notice, Request, Response
 from gateway_worker.host_protocol.failures import Failure, FailureKind
+from gateway_worker.host_protocol.framing import WireError
 from gateway_worker.host_protocol.methods import Result
 from gateway_worker.host_protocol.methods.method import Effect, HostLane, WhenLate
 from gateway_worker.host_protocol.settings import HostSettings
@@ -271,9 +272,7 @@ class Commands:
         except SendFailedError as error:
             failure = error.failure
         except Exception as error:  # noqa: BLE001 - a fault of ours is an answer, too
-            is_once = request.call.effect is Effect.ONCE
-            kind = FailureKind.UNCERTAIN if is_once else FailureKind.TIMED_OUT
-            failure = Failure(kind=kind, detail=type(error).__name__)
+            failure = _fault(request, type(error).__name__)
         if request.call.lane is HostLane.TRANSFER:
             self._transferred()
         self._cut_when_late.discard(request.request)
@@ -282,7 +281,11 @@ class Commands:
             self._abandoned.discard(request.request)
             return
         with suppress(OSError):  # the worker is gone; the loop finds out by itself
-            self._send(Response(request=request.request, result=result, failure=failure))
+            try:
+                self._send(Response(request=request.request, result=result, failure=failure))
+            except WireError:  # it is too large; raised here, it would end the lane
+                failure = _fault(request, "the answer does not fit into a frame", attempts=1)
+                self._send(Response(request=request.request, failure=failure))
             if result is not None and request.call.ends_host:
                 self._unlinked()
 
@@ -302,3 +305,10 @@ class Commands:
         self._once.discard(request)
         if request not in (PAIRING, RESTORING):
             self._send(Response(request=request, failure=failure))
+
+
+def _fault(request: Request, detail: str, *, attempts: int | None = None) -> Failure:
+    """Return what a fault of ours says of a call: what must not be done twice may be done."""
+    is_once = request.call.effect is Effect.ONCE
+    kind = FailureKind.UNCERTAIN if is_once else FailureKind.TIMED_OUT
+    return Failure(kind=kind, detail=detail, attempts=attempts)

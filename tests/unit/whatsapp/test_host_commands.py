@@ -103,6 +103,37 @@ def test_a_message_whose_recipient_is_looked_up_is_never_handed_over(
     assert [line.strip() for line in told] == heard
 
 
+UNWRITABLE = """
+from gateway_worker.host_protocol.envelope import Request
+from gateway_worker.host_protocol.framing import WireError
+from gateway_worker.host_protocol.methods.messages import Chats, FindChats
+from gateway_worker.whatsapp.host.commands import Commands
+from tests.support.eventually import eventually_blocking
+
+class Sender:
+    def chats(self, request):
+        return Chats(chats=(request.call.to,))
+
+def hear(frame):
+    if frame.request == 1 and frame.result is not None:
+        raise WireError("too large")
+    print(frame.request, frame.failure.kind if frame.failure else "answered")
+
+commands = Commands(
+    library=None, sender=Sender(), send=hear, unlinked=lambda: None, cut=lambda: None
+)
+for number in (1, 2):
+    commands.request(Request(request=number, call=FindChats(to="12025550101")))
+eventually_blocking(lambda: commands.is_idle, timeout_seconds=60)
+"""
+"""Likewise."""
+
+
+def test_an_answer_that_no_frame_takes_is_told_as_a_failure() -> None:
+    """And the lane goes on with what comes after it."""
+    assert played(UNWRITABLE) == ["1 timed_out", "2 answered"]
+
+
 def test_every_method_is_run_by_something() -> None:
     """And nothing is run that is no method."""
     code = "from gateway_worker.whatsapp.host.methods import RUNS\n"
