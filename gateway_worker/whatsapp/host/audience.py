@@ -43,11 +43,10 @@ class AudienceLookUp:
             own_people = {without_device(one) for one in self._own()}
             seen_by = self._setting.audience(self._library.named_contacts)
             self._people = tuple(sorted(seen_by - own_people))
-        some = self._people[begin : begin + count]
+        some, recipients = self._people[begin : begin + count], len(self._people)
         if some:
             self._library.know_devices_of(*some)
-        return Audience(
-            setting=self._setting.name,
-            recipients=len(self._people),
-            prepared=min(begin + len(some), len(self._people)),
-        )
+        prepared = min(begin + len(some), recipients)
+        if prepared == recipients:  # nobody asks for more; who does all the same begins anew
+            self._people = ()
+        return Audience(setting=self._setting.name, recipients=recipients, prepared=prepared)
