@@ -9,6 +9,7 @@ from gateway_worker.host_protocol.envelope import Request
 from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.methods.method import Done
 from gateway_worker.host_protocol.methods.presence import SetPresence, SubscribePresence
+from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask
 from gateway_worker.whatsapp.host.native import parse_jid
 from gateway_worker.whatsapp.host.sending import SendFailedError
@@ -42,12 +43,13 @@ def show(tools: Tools, state: str) -> None:
     """Tell WhatsApp of the account's presence. Raises `SendFailedError`."""
     try:
         tools.library.client.send_presence(_STATES[state])
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the library's errors differ by their text only
         if _NO_NAME in str(error):
             detail = "the account has no name yet, and so cannot be shown; profile.set gives it one"
             failure = Failure(kind=FailureKind.NOT_BEGUN, detail=detail, attempts=1)
-            raise SendFailedError(failure) from None
-        raise
+        else:
+            failure = query_failure(str(error), "the account's presence")
+        raise SendFailedError(failure) from None
     tools.presence.told_state(state)
 
 
