@@ -10,6 +10,8 @@ from gateway_worker.errors import InvalidCommandError
 _CURSOR: Final = "from-"
 _CURSOR_DIGITS: Final = 9
 _AFTER_CODE: Final = ("?", "#")
+_NAME_CHARACTERS: Final = 255
+"""Of a group's name in an invitation."""
 
 
 class Invite(Protocol):
@@ -102,4 +104,6 @@ def _offer(outcome: dict[str, Any], group: str, name: str) -> GroupInviteToSend 
     invite = outcome.get("invite")
     if invite is None:
         return None
-    return GroupInviteToSend.model_validate({"group": group, "group_name": name, **invite})
+    return GroupInviteToSend.model_validate(
+        {"group": group, "group_name": name[:_NAME_CHARACTERS], **invite}
+    )
