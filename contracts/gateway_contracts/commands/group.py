@@ -110,7 +110,8 @@ class GroupMembersData(WireModel):
 class GroupMembers(CommandEnvelope):
     """Change who is in a group, or who are its admins.
 
-    Succeeds when WhatsApp has answered for each; the result says what became of everybody.
+    Succeeds when WhatsApp has answered; the result says what became of everybody. Of whom it says
+    nothing is `refused`, without a `status`.
     """
 
     type: Literal["wa.group.members.v1"] = "wa.group.members.v1"
