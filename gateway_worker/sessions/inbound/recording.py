@@ -227,8 +227,9 @@ class InboundRecorder:
         if done.cancelled():  # the worker stops; the spool replays it
             outcome.cancel()
         elif (error := done.exception()) is None:
-            outcome.set_result(done.result())
-            self._tell_of_media(change, done.result())
+            committed = done.result()
+            outcome.set_result(_without_events(committed))
+            self._tell_of_media(change, committed)
         else:
             task = asyncio.create_task(
                 self._set_aside(change, outcome, type(error).__name__),
@@ -276,6 +277,18 @@ def _settle(
 
     for future in tuple(waiting):
         future.add_done_callback(settled)
+
+
+def _without_events(committed: Committed) -> Committed:
+    """Return what became of a change, as it may be remembered: its events may be large."""
+    if not committed.rows:
+        return committed
+    return Committed(
+        applied=committed.applied,
+        early=committed.early,
+        fenced=committed.fenced,
+        transferred=committed.transferred,
+    )
 
 
 def _counts(done: "asyncio.Future[Committed]") -> bool:
