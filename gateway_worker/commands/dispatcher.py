@@ -361,8 +361,10 @@ class Dispatcher:
         if route.where.pending and not await self._peer_requests.begin(session_id):
             return False
         if work.failure is not None:
-            await self._executor.fail(work.delivery, content, work.failure, arrived=work.arrived)
-            return await self._end(session_id, work)
+            failed = await self._executor.fail(
+                work.delivery, content, work.failure, arrived=work.arrived
+            )
+            return failed and await self._end(session_id, work)
         if work.lane in (Lane.SENDS, Lane.LIFECYCLE) and not self._deadlines.is_overdue(work):
             stage = route.step.stage if route.step is not None else None
             if not self._hold_back_queues.admit(session_id, work, stage=stage):

@@ -36,7 +36,7 @@ from gateway_worker.commands.ports import (
     Settlement,
     Verdict,
 )
-from gateway_worker.commands.preparation import Preparing
+from gateway_worker.commands.preparation import Preparation, Preparing
 from gateway_worker.commands.purging import DETAIL
 from gateway_worker.commands.scheduler import CalledOffError, Passing, WithdrawnError
 from gateway_worker.commands.stopwatch import Stopwatch
@@ -45,6 +45,7 @@ from gateway_worker.errors import (
     DatabaseUnavailableError,
     ExpiredError,
     GatewayError,
+    PermanentError,
     RetryableError,
     SessionNotConnectedError,
     SessionNotFoundError,
@@ -184,8 +185,7 @@ class Executor:
             await delivery.settle(Settlement.ACK)
             return True
         except CalledOffError:
-            await self.fail(delivery, command, CancelledError(DETAIL), arrived=arrived)
-            return True
+            return await self.fail(delivery, command, CancelledError(DETAIL), arrived=arrived)
         finally:
             await preparing.close()
         if end is None:
@@ -207,16 +207,55 @@ class Executor:
 
     async def fail(
         self, delivery: Delivery, command: Command, error: GatewayError, *, arrived: float
-    ) -> None:
-        """End a command that is not to be executed, unless it has an outcome already."""
+    ) -> bool:
+        """End a command that is not to be executed; False if another worker owns its session.
+
+        It has the outcome that it has already, or that of its interrupted run: that one may have
+        had its effect.
+        """
         stopwatch = Stopwatch(arrived=arrived)
-        entry = await self._attempts.enter(command)
         epoch = self._manager.registry.epoch_of(command.subject)
-        end = self._ends.answer_of(command, entry, epoch)
-        end = end or self._ends.failure(command, error, entry, exhausted=True)
-        await self._ends.commit(delivery, command, end, stopwatch)
+        entry = await self._attempts.enter(command)
+        if entry.verdict is Verdict.FENCED:
+            self._manager.registry.fence(command.subject, epoch)
+            return False
+        try:
+            end = self._ends.answer_of(command, entry, epoch)
+            end = end or await self._end_without_run(command, error, entry)
+        except OwnedElsewhereError:
+            return False
+        if (await self._ends.commit(delivery, command, end, stopwatch)).fenced:
+            return False
         await self._ends.settle(delivery, command, end, stopwatch)
         log.info("command.settled", outcome=end.name, **stopwatch.fields())
+        return True
+
+    async def _end_without_run(self, command: Command, error: GatewayError, entry: Entry) -> End:
+        """Return the end of a command that no other run follows.
+
+        Raises:
+            RetryableError: What an interrupted run has brought about cannot be found out now.
+            OwnedElsewhereError: As it says.
+        """
+        once = HANDLERS[command.type].once
+        if entry.verdict is Verdict.INTERRUPTED and once is not None:
+            try:
+                effect = await self._effect_of_interrupted(command, entry, once, runs_again=False)
+            except UncertainError as found:
+                prepare = HANDLERS[command.type].prepare
+                preparation = prepare and prepare(self._context, command)
+                message = await self._message_of(command, found, preparation)
+                return self._ends.failure(command, found, entry, message=message)
+            except PermanentError as found:
+                return self._ends.failure(command, found, entry)
+            if effect is not None:
+                return self._ends.success(command, effect, entry)
+        if not isinstance(error, CancelledError):
+            return self._ends.failure(command, error, entry, exhausted=True)
+        if entry.verdict is Verdict.INTERRUPTED and once is None:
+            error = UncertainError("it was called off, and may have had its effect before")
+        # What was called off on purpose is no dead letter: replayed, it would be sent after all.
+        return self._ends.failure(command, error, entry)
 
     async def _bring_about(
         self,
@@ -308,7 +347,7 @@ class Executor:
         except _PASSED_ON:
             raise
         except UncertainError as error:
-            message = await self._message_of(command, error, run)
+            message = await self._message_of(command, error, run.preparing.preparation)
             return self._ends.failure(command, error, entry, message=message)
         except GatewayError as error:
             return self._ends.failure(command, error, entry)
@@ -352,9 +391,16 @@ class Executor:
             raise
 
     async def _effect_of_interrupted(
-        self, command: Command, entry: Entry, once: Once
+        self, command: Command, entry: Entry, once: Once, *, runs_again: bool = True
     ) -> Effect | None:
         """Return what an interrupted run has brought about; None if it may be run (again).
+
+        Args:
+            command: Which.
+            entry: What the inbox says of it.
+            once: How it is kept from being done twice.
+            runs_again: Whether it is executed if it may be; otherwise None says that it has had no
+                effect.
 
         Raises:
             UncertainError: It may have had its effect, and must not have it twice.
@@ -368,7 +414,9 @@ class Executor:
         )
         if isinstance(trace, Acknowledged):
             return await once.effect_of(self._context, session, command, trace.result)
-        if isinstance(trace, NotSubmitted | Rejected) or once.may_repeat(command):
+        if isinstance(trace, NotSubmitted | Rejected):
+            return None
+        if runs_again and once.may_repeat(command):
             return None
         detail = "the worker stopped while it was sending; it may have been sent"
         if isinstance(trace, Submitted):
@@ -376,7 +424,7 @@ class Executor:
         raise UncertainError(detail)
 
     async def _message_of(
-        self, command: Command, error: UncertainError, run: _Run
+        self, command: Command, error: UncertainError, preparation: Preparation | None
     ) -> MessageRow | None:
         """Return the message that a command may have sent, if it is known which one that is."""
         once = HANDLERS[command.type].once
@@ -387,7 +435,7 @@ class Executor:
         if session is None:
             return None
         which = MessageId(chat=error.chat, message_id=error.message_id)
-        context = replace(self._context, preparation=run.preparing.preparation)
+        context = replace(self._context, preparation=preparation)
         return await message_of(context, session, command, which)
 
     @staticmethod

@@ -1,17 +1,23 @@
 """What waits for a session is called off; what changes the session or comes later is not."""
 
 from gateway_contracts import (
+    ChatSetTimer,
+    ChatSetTimerData,
     CommandSucceeded,
     ErrorCode,
     Purged,
     QueuePurge,
     SessionStop,
 )
+from gateway_worker.commands.ports import Received
 from gateway_worker.devkit.backend import Backend
+from gateway_worker.storage.db import Database, PostgresInboxStore
 from tests.integration.commands.conftest import CONNECTING
 from tests.integration.commands.support import Station
-from tests.integration.commands.test_outcomes import send
+from tests.integration.commands.test_outcomes import nothing_is_left, send
 from tests.integration.commands.test_waiting import code_of, patient, waits
+from tests.integration.storage.db.support import WORKER
+from tests.support.commands import Ctl
 from tests.support.eventually import eventually
 
 __all__ = ["patient"]
@@ -41,3 +47,32 @@ async def test_what_waits_is_cancelled(patient: Station, backend: Backend) -> No
     later = await waits(backend, patient)
     await backend.request(SessionStop(source=backend.source, subject=CONNECTING))
     assert await code_of(backend, later) is ErrorCode.SESSION_NOT_CONNECTED
+
+
+async def test_what_an_earlier_run_may_have_sent_is_uncertain(
+    patient: Station, backend: Backend, database: Database, ctl: Ctl
+) -> None:
+    """It is not told as cancelled; and what is has no dead letter, whose replay would send it."""
+    waiting = await waits(backend, patient)
+    timer = ChatSetTimerData(chat="+12025550101", seconds=86_400)
+    begun = (
+        send(CONNECTING),
+        ChatSetTimer(source=backend.source, subject=CONNECTING, data=timer),
+    )
+    for command in begun:
+        entered = Received(
+            command_id=command.id,
+            session_id=CONNECTING,
+            command_type=command.type,
+            worker_id=WORKER,
+        )
+        await PostgresInboxStore(database=database).enter([entered])
+        await backend.publish(command)
+    await eventually(lambda: patient.dispatcher.waiting == 2)
+
+    assert await purge(backend, CONNECTING) == 3
+    codes = [await code_of(backend, command.id) for command in begun]
+    assert codes == [ErrorCode.UNCERTAIN] * 2
+    assert await code_of(backend, waiting) is ErrorCode.CANCELLED
+    await nothing_is_left(patient)
+    assert (await ctl("dead", "list", "--json")).json == []
