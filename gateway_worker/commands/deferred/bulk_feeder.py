@@ -32,6 +32,7 @@ from gateway_contracts import (
 from gateway_worker.commands.deferrals import BulkFiles, BulkStore, EndedRow, RowBody
 from gateway_worker.commands.deferred.contact_check import absent_rows
 from gateway_worker.commands.deferred.delivery import LONGEST_POSTPONED, DeferredDelivery
+from gateway_worker.commands.deferred.held_bulks import BulkKey, HeldBulks
 from gateway_worker.commands.deferred.open_bulk import OpenBulk
 from gateway_worker.commands.deferred.template import FaultyRowError
 from gateway_worker.commands.outcomes import Outcomes, of_row
@@ -56,8 +57,6 @@ _LOW: Final = 10
 """With so few left the next ones are read."""
 _SWEPT: Final = 2_000
 _WRITTEN: Final = 1_000
-
-_Key = tuple[str, str]
 
 
 class BulkFeeder:
@@ -96,8 +95,8 @@ class BulkFeeder:
         self._progress_seconds = progress_seconds
         self._outcomes = Outcomes(worker_id=worker_id)
         self._accept: Callable[[Delivery], None] = lambda _delivery: None
-        self._open: OrderedDict[_Key, OpenBulk] = OrderedDict()
-        self._held: set[_Key] = set()
+        self._open: OrderedDict[BulkKey, OpenBulk] = OrderedDict()
+        self._held = HeldBulks(registry.epoch_of)
         self._under_way = 0
         self._wake = asyncio.Event()
         self._is_due = True
@@ -166,13 +165,14 @@ class BulkFeeder:
 
     async def _look(self) -> None:
         """See which bulks of this worker's sessions are not over."""
+        self._held.forget_former()
         epochs = {
             one.session_id: one.epoch
             for one in self._registry.sessions()
             if not one.is_leaving and not one.fenced
         }
         found = await self._store.open_bulks(list(epochs))
-        there: set[_Key] = set()
+        there: set[BulkKey] = set()
         for session_id, bulk in found:
             key = (session_id, bulk.bulk_id)
             there.add(key)

@@ -130,6 +130,8 @@ class OpenBulk:
             return None
         is_uncertain = error.code is ErrorCode.UNCERTAIN
         self.counts[RowState.UNCERTAIN if is_uncertain else RowState.FAILED] += 1
+        if self.ended >= self.bulk.rows:
+            return None  # nothing is left to pause: it is over
         if error.code in _REASONS:
             return _REASONS[error.code]
         stop = self.bulk.options["stop"]

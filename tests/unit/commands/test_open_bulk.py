@@ -55,6 +55,13 @@ def test_more_failures_than_allowed_stop_it() -> None:
     assert ended(one, FAILED) == [BulkReason.FAILURES]
 
 
+def test_its_last_row_ends_it_however_that_was() -> None:
+    """A bulk that was paused with no row left would never be told as finished."""
+    one = opened(rows=4)
+    assert ended(one, FAILED, FAILED, FAILED, FAILED) == [None] * 4
+    assert ended(opened(rows=1), ErrorCode.ACCOUNT_RESTRICTED) == [None]
+
+
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
