@@ -55,9 +55,13 @@ _UNCONFIRMED: Final = """
                 WHERE r.session_id = m.session_id AND r.message_id = m.message_id) AS is_wanted
     FROM messages AS m
     WHERE m.session_id = $1 AND m.stored_at >= $2
-        AND (m.stored_at, m.message_id, m.chat) > ($2, $3::text, $4::text) AND m.stored_at <= $5
-    ORDER BY m.stored_at, m.message_id, m.chat LIMIT $6
+        AND (m.stored_at, m.message_id COLLATE "C", m.chat COLLATE "C")
+            > ($2, $3::text, $4::text)
+        AND m.stored_at <= $5
+    ORDER BY m.stored_at, m.message_id COLLATE "C", m.chat COLLATE "C" LIMIT $6
 """
+"""$1 a session; $2-4 the place before the first; $5 until when; $6 how many. Texts are in the order
+that Python sorts them by, which compares places."""
 _SENDS: Final = """
     SELECT count(*) AS sends,
         count(*) FILTER (WHERE outcome -> 'error' ->> 'code' = ANY($3::text[])) AS failures,

@@ -32,6 +32,7 @@ LOOKED_AT: Final = 1_000
 _SIZES: Final = (50, 200)
 """A page is read with the next of these bounds, written out in the statement: of one that is a
 parameter the planner, once it keeps a plan, assumes a tenth of the table, and sorts that."""
+_TEXTS: Final = ("message_id", "chat", "direction", "sender")
 _UNREAD_LOOKED_AT: Final = 300
 _UNREAD_MOST: Final = 100
 _SAME_ID: Final = 20
@@ -334,9 +335,9 @@ def _near(shape: _Shape, columns: str, size: int) -> str:
         op = "<" if shape.newest_first else ">"
         moments = [f"${number}::timestamptz" for number in (first, then)]
         place = ", ".join([*moments, *(f"${number}::text" for number in rest)])
-        where += [f"{by} {op}= ${first}", f"({_key(shape)}) {op} ({place})"]
+        where += [f"{by} {op}= ${first}", f"({_order(shape)}) {op} ({place})"]
     way = "DESC" if shape.newest_first else "ASC"
-    order = _key(shape).replace(",", f" {way},")
+    order = _order(shape).replace(",", f" {way},")
     return (
         f"SELECT {columns} FROM messages WHERE {' AND '.join(where)}"  # noqa: S608
         f" ORDER BY {order} {way} LIMIT {size}"
@@ -348,8 +349,17 @@ def _by(shape: _Shape) -> str:
 
 
 def _key(shape: _Shape) -> str:
-    moments = "timestamp, stored_at" if shape.by_chat else "stored_at, timestamp"
-    return f"{moments}, message_id, chat, direction, sender"
+    return f"{_moments(shape)}, {', '.join(_TEXTS)}"
+
+
+def _order(shape: _Shape) -> str:
+    """Return the key as it is sorted by: texts as Python does, which puts pages together."""
+    texts = ", ".join(f'{text} COLLATE "C"' for text in _TEXTS)
+    return f"{_moments(shape)}, {texts}"
+
+
+def _moments(shape: _Shape) -> str:
+    return "timestamp, stored_at" if shape.by_chat else "stored_at, timestamp"
 
 
 def stored_row(row: asyncpg.Record) -> StoredRow:

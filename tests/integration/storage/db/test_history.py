@@ -27,7 +27,7 @@ from gateway_contracts import (
 from gateway_contracts.media import MediaState
 from gateway_contracts.references import MessageReference
 from gateway_worker.errors import InvalidCommandError
-from gateway_worker.history.ports import Wanted
+from gateway_worker.history.ports import Place, Wanted
 from gateway_worker.history.reading import History
 from gateway_worker.sessions.changes import Change, Direction, MessageRow, ReadMark
 from gateway_worker.storage.db import Database, PostgresChangeStore, PostgresInboxStore
@@ -375,6 +375,17 @@ async def test_pages_are_read_by_indexes(database: Database, database_url: str) 
         plan = "\n".join(line for (line,) in lines)
         assert index in plan
         assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize("chat", [CHAT, None])
+def test_the_database_sorts_texts_as_pages_are_put_together(chat: str | None) -> None:
+    """By their characters, whatever order its own language has: else a page may skip messages."""
+    after = Place(NOW, NOW, "M1", CHAT, "in", CHAT)
+    statement, _ = page_of(Wanted(session_id="s", chat=chat, after=after), limit=50)
+    compared, order = statement.split(" ORDER BY ")
+    for text in ("message_id", "chat", "direction", "sender"):
+        assert f'{text} COLLATE "C"' in compared
+        assert f'{text} COLLATE "C" DESC' in order
 
 
 async def test_a_session_s_rows_go_with_it(
