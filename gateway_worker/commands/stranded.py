@@ -77,7 +77,7 @@ class StrandedCommands:
             case SessionStop():
                 return self._stopped(row)
             case QueuePurge():
-                return StrandedEffect(result=Purged(commands=0, deferred=0))
+                return await self._purged(row)
             case SessionUpdate():
                 check_zones(command.data.pacing)
                 data = self._context.manager.proxies.sealed(row.session_id, command.data)
@@ -97,6 +97,12 @@ class StrandedCommands:
                 return StrandedEffect(result=await look(self._context, command), is_kept=False)
             case _:
                 raise SessionNotConnectedError(f"{DETAIL}: {row.worker_id}")
+
+    async def _purged(self, row: SessionRow) -> StrandedEffect:
+        # What is queued ends one by one, here; what is stored only its owner calls off.
+        if await self._deferred.farewells(row.session_id):
+            raise CapacityError(f"{DETAIL}: {row.worker_id}")
+        return StrandedEffect(result=Purged(commands=0, deferred=0))
 
     def _stopped(self, row: SessionRow) -> StrandedEffect:
         info = stranded_info(row)

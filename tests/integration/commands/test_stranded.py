@@ -11,6 +11,8 @@ from gateway_contracts import (
     CommandFailed,
     CommandSucceeded,
     ErrorCode,
+    Purged,
+    QueuePurge,
     SessionCreate,
     SessionDelete,
     SessionGetQr,
@@ -128,6 +130,23 @@ async def test_a_deletion_works(attending: Station, backend: Backend, database: 
     created = await backend.request(SessionCreate(source=backend.source, subject=LOST))
     assert isinstance(created, CommandSucceeded)
     assert await count(database, "sessions WHERE id = 'lost' AND worker_id = 'w'") == 1
+
+
+async def test_what_waits_for_its_time_is_not_told_as_called_off(
+    attending: Station, backend: Backend, database: Database
+) -> None:
+    """Its worker would send it when it comes back; without such a thing there is nothing to do."""
+    nothing = await backend.request(QueuePurge(source=backend.source, subject=LOST))
+    assert isinstance(nothing, CommandSucceeded)
+    assert nothing.data.result == Purged(commands=0, deferred=0)
+
+    waiting = at(timedelta(days=1), LOST)
+    scheduled = put_off(waiting.id, session=LOST, body=encode(waiting))
+    await PostgresChangeStore(database=database, worker_id=OTHER).commit([scheduled])
+    purge = QueuePurge(source=backend.source, subject=LOST)
+    assert await failure(backend, purge) is ErrorCode.CAPACITY
+    assert await count(database, "deferred") == 1
+    await nothing_is_left(attending)
 
 
 async def test_a_repeat_gets_the_outcome_that_is_stored(
