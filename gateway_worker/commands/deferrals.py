@@ -1,6 +1,6 @@
 """What is executed later, as commands see it: what waits, and what may be done about it."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -231,6 +231,17 @@ class Deferrals(Protocol):
         """End all that waits as `cancelled`; returns how many there were.
 
         What may have begun at a worker that is gone ends as `uncertain`.
+        """
+        ...
+
+    async def cancel_to(self, session: Session, ids: Collection[str]) -> int:
+        """End what is scheduled to a person as `cancelled`; returns how many there were.
+
+        What was handed on already has its own end, and so have the rows of bulks.
+
+        Args:
+            session: Whose.
+            ids: The ids of the person.
         """
         ...
 

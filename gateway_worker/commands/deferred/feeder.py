@@ -5,6 +5,7 @@ session that has come from another worker brings its rows with it.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
@@ -62,7 +63,7 @@ class Feeder:
         self._accept: Callable[[Delivery], None] = lambda _delivery: None
         self._fed: dict[_Place, DeferredDelivery] = {}
         self._postponed: set[_Place] = set()
-        self._held: set[str] = set()
+        self._held: Counter[str] = Counter()
         self._behind: set[str] = set()
         self._wake = asyncio.Event()
         self._next_due: datetime | None = None
@@ -84,13 +85,15 @@ class Feeder:
         self._wake.set()
 
     def hold(self, session_id: str) -> None:
-        """Hand on nothing more of a session until `release`."""
-        self._held.add(session_id)
+        """Hand on nothing more of a session until `release`, as often as this is called."""
+        self._held[session_id] += 1
 
     def release(self, session_id: str) -> None:
-        """Hand on what is due again."""
-        self._held.discard(session_id)
-        self.look_again()
+        """Hand on what is due again, once nobody holds the session any more."""
+        self._held[session_id] -= 1
+        if self._held[session_id] <= 0:
+            del self._held[session_id]
+            self.look_again()
 
     def is_fed(self, session_id: str, key: DeferredKey) -> bool:
         """Whether a row was handed on and has no end."""

@@ -1,7 +1,7 @@
 """What a backend may do about what waits: list it, and call it off."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -13,6 +13,7 @@ from gateway_contracts import (
     Command,
     CommandRejectedError,
     ErrorCode,
+    MessageSend,
     SessionEvent,
     parse_command,
 )
@@ -30,6 +31,7 @@ from gateway_worker.errors import (
     UncertainError,
 )
 from gateway_worker.sessions.changes import Change, Committed
+from gateway_worker.sessions.chats import chat_of
 from gateway_worker.sessions.deferred import BULK_OVER, Bulk, BulkUpdate, DeferredEnd, RowState
 from gateway_worker.sessions.session.session import Session
 
@@ -105,21 +107,38 @@ class DeferredCommands(Deferrals):
 
     async def cancel_all(self, session: Session) -> int:
         """End all that waits; see the port."""
-        # What was taken on before this is to be found, and nothing comes after it.
-        await self._record(session, Change(session_id=session.session_id, epoch=session.epoch))
-        self._schedule.hold(session.session_id)
-        try:
-            ended = await self._cancel_scheduled(session)
-        finally:
-            self._schedule.release(session.session_id)
+        ended = await self._cancel_scheduled(session)
         for _, bulk in await self._bulks.open_bulks([session.session_id]):
             ended += bulk.rows - bulk.ended
             await self._cancel_bulk(session, bulk)
         log.info("commands.cancelled", session_id=session.session_id, commands=ended)
         return ended
 
-    async def _cancel_scheduled(self, session: Session) -> int:
-        """End what is scheduled and has not begun; when the session is deleted, all of it."""
+    async def cancel_to(self, session: Session, ids: Collection[str]) -> int:
+        """End what is scheduled to a person; see the port."""
+        ended = await self._cancel_scheduled(session, to=ids)
+        if ended:
+            log.info("commands.cancelled", session_id=session.session_id, commands=ended)
+        return ended
+
+    async def _cancel_scheduled(
+        self, session: Session, *, to: Collection[str] | None = None
+    ) -> int:
+        """End what is scheduled and has not begun; when the session is deleted, all of it.
+
+        Args:
+            session: Whose.
+            to: The ids of those to whom it goes; None for all.
+        """
+        # What was taken on before this is to be found, and nothing comes after it.
+        await self._record(session, Change(session_id=session.session_id, epoch=session.epoch))
+        self._schedule.hold(session.session_id)
+        try:
+            return await self._cancel_idle(session, to)
+        finally:
+            self._schedule.release(session.session_id)
+
+    async def _cancel_idle(self, session: Session, to: Collection[str] | None) -> int:
         ended, after = 0, None
         while rows := await self._store.page(session.session_id, after=after, limit=_PAGE):
             after = (rows[-1].due_at, rows[-1].key.batch)
@@ -127,7 +146,7 @@ class DeferredCommands(Deferrals):
             changes = [
                 self._end(session, row, entry)
                 for row, entry in zip(rows, entries, strict=True)
-                if self.is_closed(session) or self._is_idle(row, entry)
+                if (self.is_closed(session) or self._is_idle(row, entry)) and _goes_to(row, to)
             ]
             await asyncio.gather(*(self._record(session, change) for change in changes))
             ended += len(changes)
@@ -228,6 +247,14 @@ def _check_cancelled(entry: Entry) -> None:
             "no command of this id waits for its time; it may have begun, or ended",
             pointer="/data/command_id",
         )
+
+
+def _goes_to(waiting: Waiting, ids: Collection[str] | None) -> bool:
+    """Whether a command is one to these ids; None stands for all."""
+    if ids is None:
+        return True
+    command = _read(waiting)
+    return isinstance(command, MessageSend) and chat_of(command.data.to) in ids
 
 
 def _read(waiting: Waiting) -> Command | None:

@@ -35,6 +35,7 @@ from gateway_worker.host_protocol.methods.contacts import (
     SetBlocked,
 )
 from gateway_worker.host_protocol.wire import Person
+from gateway_worker.sessions.chats import chat_of
 
 
 async def check(context: Context, command: ContactCheck) -> Effect:
@@ -120,7 +121,7 @@ async def picture(context: Context, command: ContactPicture) -> Effect:
     told = PictureInfo(state=_state_of(found), picture_id=found.picture_id, url=found.url)
     if found.url is None or not command.data.store or pictures is None:
         return Effect(result=told, session=session)
-    row = await pictures.fetch(session.session_id, found.url, of=command.data.contact)
+    row = await pictures.fetch(session.session_id, found.url, of=chat_of(command.data.contact))
     linked = await pictures.linked(row)
     return Effect(result=told.model_copy(update={"media": linked}), session=session, media=row)
 

@@ -26,6 +26,8 @@ async def erase(context: Context, command: ContactErase) -> Effect:
         directory=_directory(context, command.subject),
         check=lambda: context.manager.find(command.subject),
     )
+    if context.deferred is not None:
+        await context.deferred.cancel_to(session, erasure.ids)
     event = ContactErased(
         source=source_of(context.manager.directory.worker_id),
         subject=command.subject,

@@ -45,7 +45,7 @@ class Pictures:
         Args:
             session_id: Who may see it.
             url: Where WhatsApp has it.
-            of: Whose it is.
+            of: The id of the chat with whom it shows, by which it is erased with that person.
 
         Raises:
             MediaUnavailableError: It is not there any more.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from gateway_contracts import (
@@ -13,12 +14,17 @@ from gateway_contracts import (
     ChatPage,
     ChatRead,
     ChatSummary,
+    CommandFailed,
+    CommandScheduled,
     ContactErase,
     ContactErased,
     ContactExport,
     ContactList,
     ContactPage,
+    ContactPicture,
+    ContactPictureData,
     Erased,
+    ErrorCode,
     Exported,
     MediaReady,
     MessageHistory,
@@ -32,6 +38,8 @@ from gateway_contracts import (
     MessageStatusInfo,
     PersonData,
     ReceiptStatus,
+    ScheduledSends,
+    ScheduleList,
     SendState,
     SessionState,
     SessionStop,
@@ -39,6 +47,7 @@ from gateway_contracts import (
 from gateway_worker.sandbox.phones.media.draft import MediaDraft
 from gateway_worker.sandbox.phones.media.kinds import MediaKind
 from tests.e2e.shared.test_media_arrives import read
+from tests.support import samples
 
 if TYPE_CHECKING:
     from tests.e2e.harness import Gateway
@@ -112,7 +121,7 @@ async def test_a_backend_asks_what_there_was(gateway: Gateway, name: str) -> Non
 
 
 async def test_a_person_is_exported_and_then_erased(gateway: Gateway, name: str) -> None:
-    """Messages and files; what others wrote stays, and the person can write again."""
+    """Messages, files, scheduled sends; what others wrote stays, and the person can write again."""
     source = gateway.backend.source
     shop, ada, ben = [await gateway.sandbox.add_phone() for _ in range(3)]
     await gateway.link(name, shop)
@@ -125,6 +134,17 @@ async def test_a_person_is_exported_and_then_erased(gateway: Gateway, name: str)
         MessageReceived, name, lambda event: event.data.sender.phone_number == f"+{ben.number}"
     )
     person = PersonData(contact=f"+{ada.number}")
+    ada.set_picture(samples.picture(form="JPEG"))
+    portrait = ContactPictureData(contact=person.contact, store=True)
+    await gateway.succeed(ContactPicture(source=source, subject=name, data=portrait))
+    due_at = datetime.now(UTC) + timedelta(hours=1)
+    later = gateway.text(name, ada.number, "See you", scheduled_at=due_at)
+    others = gateway.text(name, ben.number, "See you", scheduled_at=due_at)
+    for command in (later, others):
+        await gateway.backend.publish(command)
+        await gateway.backend.expect(
+            CommandScheduled, name, lambda event, which=command.id: event.correlationid == which
+        )
 
     exported = await gateway.succeed(ContactExport(source=source, subject=name, data=person))
     assert isinstance(exported, Exported)
@@ -139,10 +159,16 @@ async def test_a_person_is_exported_and_then_erased(gateway: Gateway, name: str)
     event = await gateway.backend.expect(ContactErased, name)
     assert event.data.counts == erased.counts
     counts = erased.counts
-    assert (counts.messages, counts.files, counts.objects) == (2, 1, 1)
+    assert (counts.messages, counts.files, counts.objects) == (2, 2, 2)
     assert counts.chats >= 1
     assert counts.outcomes == 1
     assert counts.events >= 3
+    called_off = await gateway.backend.outcome(later.id)
+    assert isinstance(called_off, CommandFailed)
+    assert called_off.data.error.code is ErrorCode.CANCELLED
+    waiting = await gateway.succeed(ScheduleList(source=source, subject=name))
+    assert isinstance(waiting, ScheduledSends)
+    assert [one.command_id for one in waiting.scheduled] == [others.id]
 
     listed = await gateway.succeed(MessageHistory(source=source, subject=name))
     assert isinstance(listed, MessagePage)
