@@ -18,6 +18,7 @@ from gateway_worker.commands.features import Feature
 from gateway_worker.commands.forwarding import CommandForwarder, Forwarder
 from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
+from gateway_worker.commands.number_checks import NumberChecks
 from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.ports import InboxStore, Postponer
 from gateway_worker.commands.purging import Purging
@@ -141,11 +142,13 @@ def build_commands(
     feeder = Feeder(
         worker_id=worker_id, registry=manager.registry, store=ports.deferred, clock=clock
     )
+    checks = NumberChecks()
     bulk_feeder = BulkFeeder(
         worker_id=worker_id,
         registry=manager.registry,
         store=ports.bulks,
         files=ports.bulk_files,
+        checks=checks,
         clock=clock,
         at_once=limits.bulks_at_once,
     )
@@ -177,6 +180,7 @@ def build_commands(
             is_closed=deferred.is_closed,
         ),
         pictures=ports.pictures,
+        checks=checks,
         features=features,
         pacer=ports.pacer,
         purging=purging,

@@ -97,6 +97,7 @@ class NumberChecks:
         max_age_seconds: float,
         command_id: str | None = None,
         seconds_left: Callable[[], float | None] = lambda: None,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> NumberAnswers:
         """Return who has each number (digits); what was answered stays known if a later one fails.
 
@@ -106,6 +107,7 @@ class NumberChecks:
             max_age_seconds: How old an answer may be.
             command_id: The command that it is for.
             seconds_left: Returns for how long it may go on.
+            patience_seconds: How long a pause may be.
 
         Raises:
             RateLimitedError: The session has asked too often; nothing more was asked.
@@ -115,7 +117,7 @@ class NumberChecks:
         missing = [number for number in dict.fromkeys(numbers) if number not in found]
         library_seconds = 0.0
         for start in range(0, len(missing), BATCH):
-            await self.pause(session.session_id, seconds_left())
+            await self.pause(session.session_id, seconds_left(), patience_seconds=patience_seconds)
             batch = tuple(missing[start : start + BATCH])
             checked = await session.request(
                 CheckContacts(numbers=batch), command_id=command_id, seconds=seconds_left()
@@ -126,7 +128,13 @@ class NumberChecks:
                 found[number] = NumberAnswer(person=person, age_seconds=0)
         return NumberAnswers(by_number=found, library_seconds=library_seconds)
 
-    async def pause(self, session_id: str, seconds_left: float | None = None) -> None:
+    async def pause(
+        self,
+        session_id: str,
+        seconds_left: float | None = None,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         """Wait until a session may ask once more, and count that.
 
         Raises:
@@ -137,7 +145,7 @@ class NumberChecks:
         # When the last one would have ended if all had been asked with pauses between them.
         free_at = max(self._free_at.get(session_id, 0.0), now - burst)
         wait = max(0.0, free_at - now)
-        most = PATIENCE_SECONDS if seconds_left is None else min(PATIENCE_SECONDS, seconds_left)
+        most = patience_seconds if seconds_left is None else min(patience_seconds, seconds_left)
         if wait > most:
             raise RateLimitedError(
                 "the session has asked about very many numbers just now",

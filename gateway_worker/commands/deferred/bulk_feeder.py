@@ -35,6 +35,7 @@ from gateway_worker.commands.deferred.delivery import LONGEST_POSTPONED, Deferre
 from gateway_worker.commands.deferred.held_bulks import BulkKey, HeldBulks
 from gateway_worker.commands.deferred.open_bulk import OpenBulk
 from gateway_worker.commands.deferred.template import FaultyRowError
+from gateway_worker.commands.number_checks import NumberChecks
 from gateway_worker.commands.outcomes import Outcomes, of_row
 from gateway_worker.commands.ports import Deferred, Delivery
 from gateway_worker.errors import DependencyError, GatewayError, RecipientNotOnWhatsAppError
@@ -67,10 +68,10 @@ class BulkFeeder:
         registry: The sessions that are here.
         store: Bulks and rows.
         files: Where results are written; None if nowhere.
+        checks: Asks which recipients are on WhatsApp.
         clock: The time.
         at_once: How many sessions may send rows at the same time.
         look_seconds: See `LOOK_SECONDS`.
-        progress_seconds: See `PROGRESS_SECONDS`.
     """
 
     def __init__(
@@ -80,19 +81,19 @@ class BulkFeeder:
         registry: SessionRegistry,
         store: BulkStore,
         files: BulkFiles | None,
+        checks: NumberChecks,
         clock: Clock,
         at_once: int,
         look_seconds: float = LOOK_SECONDS,
-        progress_seconds: float = PROGRESS_SECONDS,
     ) -> None:
         self._worker_id = worker_id
         self._registry = registry
         self._store = store
         self._files = files
+        self._checks = checks
         self._clock = clock
         self._at_once = at_once
         self._look_seconds = look_seconds
-        self._progress_seconds = progress_seconds
         self._outcomes = Outcomes(worker_id=worker_id)
         self._accept: Callable[[Delivery], None] = lambda _delivery: None
         self._open: OrderedDict[BulkKey, OpenBulk] = OrderedDict()
@@ -233,10 +234,13 @@ class BulkFeeder:
             return None
         begun = {row.row for row in await self._store.begun(one.session_id, one.bulk)}
         try:
-            absent = await absent_rows(session, one, [row for row in rows if row.row not in begun])
+            asked = [row for row in rows if row.row not in begun]
+            absent = await absent_rows(session, one, asked, checks=self._checks)
         except GatewayError as error:
+            loop = asyncio.get_running_loop()
             seconds = getattr(error, "retry_after_seconds", None) or self._look_seconds
-            one.unchecked_until = asyncio.get_running_loop().time() + seconds
+            one.unchecked_until = loop.time() + seconds
+            loop.call_later(seconds, self._wake.set)
             log.warning("bulk.not_checked", session_id=one.session_id, error_code=error.code)
             return None
         one.last = rows[-1].row
@@ -355,7 +359,7 @@ class BulkFeeder:
             self._stop(one, reason)
             return
         now = asyncio.get_running_loop().time()
-        if now - one.told_at >= self._progress_seconds and one.ended < one.bulk.rows:
+        if now - one.told_at >= PROGRESS_SECONDS and one.ended < one.bulk.rows:
             one.told_at = now
             self._spawn(self._tell(one))
 

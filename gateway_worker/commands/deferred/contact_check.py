@@ -1,22 +1,27 @@
 """Asks WhatsApp about the recipients of a bulk before anything is sent to them."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from gateway_contracts import BulkRow
 from gateway_worker.commands.deferrals import RowBody
 from gateway_worker.commands.deferred.open_bulk import OpenBulk
-from gateway_worker.host_protocol.methods.contacts import CheckContacts
+from gateway_worker.commands.number_checks import NumberChecks
 from gateway_worker.sessions.session.session import Session
+
+_MAX_AGE_SECONDS: Final = 3_600
+"""How old an answer may be: as old as one to a `contact.check` that says nothing of that."""
 
 
 async def absent_rows(
-    session: Session, one: OpenBulk, rows: Sequence[RowBody]
+    session: Session, one: OpenBulk, rows: Sequence[RowBody], *, checks: NumberChecks
 ) -> Sequence[RowBody]:
     """Return the rows, of at most 50, to numbers that are not on WhatsApp.
 
-    Ids of WhatsApp's own are not asked about.
+    Ids of WhatsApp's own are not asked about. It never pauses: others' rows would wait, too.
 
     Raises:
+        RateLimitedError: The session has asked too often; it may ask again after a while.
         GatewayError: Nobody has answered.
     """
     numbers = {
@@ -24,11 +29,12 @@ async def absent_rows(
         for row in rows
         if "@" not in (to := BulkRow.model_validate_json(row.body).to)
     }
-    if not numbers:
-        return ()
-    checked = await session.request(
-        CheckContacts(numbers=tuple(numbers.values())), command_id=one.bulk.bulk_id
+    answers = await checks.ask(
+        session,
+        tuple(numbers.values()),
+        max_age_seconds=_MAX_AGE_SECONDS,
+        command_id=one.bulk.bulk_id,
+        patience_seconds=0.0,
     )
-    known = zip(numbers, checked.people, strict=True)
-    absent = {row for row, person in known if person is None}
+    absent = {row for row, number in numbers.items() if answers.by_number[number].person is None}
     return [row for row in rows if row.row in absent]

@@ -141,6 +141,16 @@ async def test_many_numbers_are_asked_about_in_batches(shop: Account) -> None:
     assert whole.by_number[numbers[-1]] == NumberAnswer(person=None, age_seconds=0)
 
 
+async def test_who_must_not_wait_is_told_for_how_long_it_would_be(shop: Account) -> None:
+    """Before the pause, which a bulk would make for all others."""
+    checks = NumberChecks(clock=lambda: 1_000.0, pause_seconds=1.0, at_once=1)
+    numbers = [f"1202667{number:04d}" for number in range(BATCH + 1)]
+
+    with pytest.raises(RateLimitedError) as limited:
+        await checks.ask(Asking(account=shop), numbers, max_age_seconds=60, patience_seconds=0.0)
+    assert limited.value.retry_after_seconds == 1.0
+
+
 async def test_ids_are_looked_up_both_ways(stage: Stage, shop: Account) -> None:
     """From the device where it knows both, else from WhatsApp; of a LID alone nobody tells."""
     known, new, stranger = [await stage.customer() for _ in range(3)]
