@@ -22,6 +22,7 @@ class MemoryHost(UnaskedHost):
         killed: Whether it was, or was to be.
         settings: What it obeys.
         takes_settings: Whether it takes others.
+        may_take_settings: Until it is set, it lets whoever brings others wait.
     """
 
     def __init__(self, listener: HostListener, settings: HostSettings | None = None) -> None:
@@ -29,6 +30,8 @@ class MemoryHost(UnaskedHost):
         self.killed = False
         self.settings = settings or HostSettings()
         self.takes_settings = True
+        self.may_take_settings = asyncio.Event()
+        self.may_take_settings.set()
         self._listener = listener
         self._task: asyncio.Future[None] | None = None
 
@@ -43,6 +46,7 @@ class MemoryHost(UnaskedHost):
         if not self.runs:
             raise SessionNotConnectedError("the host is gone")
         if isinstance(call, Configure):
+            await self.may_take_settings.wait()
             if not self.takes_settings:
                 raise UpstreamTimeoutError("the host hangs")
             self.settings = call.settings

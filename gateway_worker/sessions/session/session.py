@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -284,6 +285,8 @@ class Session:
         if values.settings is not None:
             self._screening.calls = self._row.settings.calls
             await self._supervisor.configure(values.settings)
+            # Another change may have come meanwhile and be committed first: this one must keep it.
+            values = replace(values, settings=self._row.settings)
         return values
 
     async def stop(self) -> None:

@@ -1,6 +1,15 @@
 """What a backend sets of a session while it runs, and what its host gets to know of that."""
 
-from gateway_contracts import Ignorable, Ignore, Presence, SessionSettings, SessionUpdateData
+import asyncio
+
+from gateway_contracts import (
+    Ignorable,
+    Ignore,
+    Pacing,
+    Presence,
+    SessionSettings,
+    SessionUpdateData,
+)
 from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.sessions.settings import host_settings
 from tests.support.eventually import eventually
@@ -54,6 +63,21 @@ async def test_what_changes_nothing_asks_nothing(harness: SessionHarness) -> Non
 
     assert (values.settings, values.labels) == (None, {"team": "sales"})
     assert host.runs
+
+
+async def test_changes_at_the_same_time_keep_each_other(harness: SessionHarness) -> None:
+    """Whichever is committed last."""
+    session, (host,) = harness.session, harness.launcher.hosts
+    host.may_take_settings.clear()
+    updates = [
+        asyncio.create_task(session.update(data))
+        for data in (SessionUpdateData(ignore=ALL), SessionUpdateData(pacing=Pacing()))
+    ]
+    await eventually(lambda: session.settings.pacing is not None)
+    host.may_take_settings.set()
+
+    both = SessionSettings(ignore=ALL, pacing=Pacing())
+    assert [values.settings for values in await asyncio.gather(*updates)] == [both, both]
 
 
 async def test_a_host_that_does_not_take_them_is_replaced(harness: SessionHarness) -> None:
