@@ -189,7 +189,7 @@ class Bulks(Protocol):
         """
         ...
 
-    async def info(self, session: Session, bulk_id: str) -> BulkInfo:
+    async def info(self, session_id: str, bulk_id: str) -> BulkInfo:
         """Return how one stands.
 
         Raises:

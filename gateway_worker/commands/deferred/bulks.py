@@ -142,7 +142,7 @@ class BulkCommands(Bulks):
 
     async def change(self, session: Session, bulk_id: str, state: BulkState) -> Bulk:
         """Have a bulk run, paused or cancelling; see the port."""
-        bulk = await self._find(session, bulk_id)
+        bulk = await self._find(session.session_id, bulk_id)
         if bulk.state in _BEFORE[state]:
             if state is not BulkState.RUNNING:
                 self._feeder.hold(session.session_id, bulk_id)
@@ -152,11 +152,11 @@ class BulkCommands(Bulks):
             )
             if state is not BulkState.PAUSED:
                 self._feeder.release(session.session_id, bulk_id)
-        return await self._find(session, bulk_id)
+        return await self._find(session.session_id, bulk_id)
 
-    async def info(self, session: Session, bulk_id: str) -> BulkInfo:
+    async def info(self, session_id: str, bulk_id: str) -> BulkInfo:
         """Return how one stands; see the port."""
-        bulk = await self._find(session, bulk_id)
+        bulk = await self._find(session_id, bulk_id)
         result: BulkResultFile | None = None
         if bulk.result_key is not None and self._files is not None:
             result = await self._files.told(bulk.result_key)
@@ -178,8 +178,8 @@ class BulkCommands(Bulks):
             finished_at=bulk.finished_at,
         )
 
-    async def _find(self, session: Session, bulk_id: str) -> Bulk:
-        bulk = await self._store.get(session.session_id, bulk_id)
+    async def _find(self, session_id: str, bulk_id: str) -> Bulk:
+        bulk = await self._store.get(session_id, bulk_id)
         if bulk is None:
             raise InvalidCommandError(
                 "the session has no bulk of this id, or has it no more", pointer="/data/bulk_id"

@@ -4,13 +4,14 @@ from gateway_contracts import (
     BulkCancel,
     BulkCheck,
     BulkCreate,
+    BulkInfo,
     BulkPause,
     BulkResume,
     BulkState,
     BulkStatus,
 )
 from gateway_worker.commands.deferrals import Bulks
-from gateway_worker.commands.handlers.effect import Context, Effect, Handler
+from gateway_worker.commands.handlers.effect import Context, Effect, Handler, looked_up
 from gateway_worker.commands.scheduler import Lane
 from gateway_worker.errors import UnsupportedError
 
@@ -40,11 +41,9 @@ async def cancel(context: Context, command: BulkCancel) -> Effect:
     return await _change(context, command, BulkState.CANCELLING)
 
 
-async def status(context: Context, command: BulkStatus) -> Effect:
-    """Tell how far a bulk is."""
-    session = await context.manager.find(command.subject)
-    result = await _bulks(context).info(session, command.data.bulk_id)
-    return Effect(result=result, session=session)
+async def status(context: Context, command: BulkStatus) -> BulkInfo:
+    """Return how far a bulk is."""
+    return await _bulks(context).info(command.subject, command.data.bulk_id)
 
 
 async def _change(
@@ -68,5 +67,5 @@ HANDLERS: dict[str, Handler] = {
     "wa.bulk.pause.v1": Handler(run=pause, lane=Lane.LOOKUPS),
     "wa.bulk.resume.v1": Handler(run=resume, lane=Lane.LOOKUPS),
     "wa.bulk.cancel.v1": Handler(run=cancel, lane=Lane.LOOKUPS),
-    "wa.bulk.status.v1": Handler(run=status, lane=Lane.LOOKUPS),
+    "wa.bulk.status.v1": looked_up(status, lane=Lane.LOOKUPS),
 }

@@ -184,14 +184,17 @@ class Handler:
     look: Callable[[Context, Any], Awaitable[Result]] | None = None
 
 
-def looked_up(look: Callable[[Context, Any], Awaitable[Result]]) -> Handler:
+def looked_up(
+    look: Callable[[Context, Any], Awaitable[Result]], *, lane: Lane = Lane.FREE
+) -> Handler:
     """Return the handler of a command that only reads what is stored.
 
-    It waits for nothing, is answered for sessions that nobody runs too, and its result is not kept:
-    a repeat is answered anew.
+    It needs no connection, is answered for sessions that nobody runs too, and its result is not
+    kept: a repeat is answered anew.
 
     Args:
         look: Returns the result. Raises `GatewayError` with the code for the backend.
+        lane: What it waits for: by default for nothing.
     """
 
     async def run(context: Context, command: Any) -> Effect:
@@ -199,4 +202,4 @@ def looked_up(look: Callable[[Context, Any], Awaitable[Result]]) -> Handler:
         result = await look(context, command)
         return Effect(result=result, session=session, is_kept=False)
 
-    return Handler(run=run, lane=Lane.FREE, look=look)
+    return Handler(run=run, lane=lane, look=look)

@@ -1,7 +1,5 @@
 """What is scheduled: listed, and called off."""
 
-import base64
-import binascii
 from datetime import datetime
 
 from gateway_contracts import (
@@ -15,21 +13,23 @@ from gateway_contracts import (
     parse_command,
 )
 from gateway_worker.commands.deferrals import Deferrals, Waiting
-from gateway_worker.commands.handlers.effect import Context, Effect, Handler
+from gateway_worker.commands.handlers.effect import Context, Effect, Handler, looked_up
 from gateway_worker.commands.scheduler import Lane
 from gateway_worker.errors import InvalidCommandError, UnsupportedError
+from gateway_worker.runtime import cursors
 
 
-async def list_scheduled(context: Context, command: ScheduleList) -> Effect:
-    """Tell a page of what waits for its time."""
-    session = await context.manager.find(command.subject)
+async def list_scheduled(context: Context, command: ScheduleList) -> ScheduledSends:
+    """Return a page of what waits for its time."""
     limit = command.data.limit
     after = None if command.data.cursor is None else _read_cursor(command.data.cursor)
-    rows = await _deferrals(context).page(session.session_id, after=after, limit=limit + 1)
+    rows = await _deferrals(context).page(command.subject, after=after, limit=limit + 1)
     page = rows[:limit]
-    more = _cursor(page[-1]) if len(rows) > limit else None
+    more = None
+    if len(rows) > limit:
+        more = cursors.encode((page[-1].due_at, page[-1].key.batch))
     scheduled = tuple(told for row in page if (told := _told(row)) is not None)
-    return Effect(result=ScheduledSends(scheduled=scheduled, next_cursor=more), session=session)
+    return ScheduledSends(scheduled=scheduled, next_cursor=more)
 
 
 async def cancel(context: Context, command: ScheduleCancel) -> Effect:
@@ -60,24 +60,17 @@ def _told(row: Waiting) -> ScheduledSend | None:
     )
 
 
-def _cursor(row: Waiting) -> str:
-    place = f"{row.due_at.isoformat()} {row.key.batch}"
-    return base64.urlsafe_b64encode(place.encode()).decode()
-
-
 def _read_cursor(cursor: str) -> tuple[datetime, str]:
     try:
-        due_at, _, command_id = base64.urlsafe_b64decode(cursor).decode("ascii").partition(" ")
-        moment = datetime.fromisoformat(due_at)
-    except (binascii.Error, ValueError):
-        moment, command_id = None, ""
-    if moment is None or moment.tzinfo is None or not command_id.isprintable():
-        raise InvalidCommandError("no answer has had this cursor", pointer="/data/cursor")
-    return moment, command_id
+        due_at, command_id = cursors.decode(cursor, datetime, str)
+    except ValueError as error:
+        raise InvalidCommandError(f"the cursor {error}", pointer="/data/cursor") from None
+    return due_at, command_id
 
 
 HANDLERS: dict[str, Handler] = {
-    "wa.schedule.list.v1": Handler(run=list_scheduled, lane=Lane.LOOKUPS),
+    # After what was scheduled before it.
+    "wa.schedule.list.v1": looked_up(list_scheduled, lane=Lane.LOOKUPS),
     # No send of the session may run meanwhile: what it calls off has not begun then.
     "wa.schedule.cancel.v1": Handler(run=cancel),
 }

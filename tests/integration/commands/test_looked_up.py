@@ -1,5 +1,7 @@
 """What only reads the database: answered at once, whatever the session does, and never kept."""
 
+from datetime import timedelta
+
 import pytest
 
 from gateway_contracts import (
@@ -10,13 +12,18 @@ from gateway_contracts import (
     MessageHistory,
     MessageHistoryData,
     MessagePage,
+    ScheduledSends,
+    ScheduleList,
+    encode,
 )
 from gateway_worker.commands.handlers import HANDLERS
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.storage.db import Database, PostgresChangeStore
 from tests.integration.commands.support import Station
+from tests.integration.commands.test_scheduled import at
 from tests.integration.commands.test_stranded import LOST, attending, lost
 from tests.integration.storage.db.support import OTHER, WORKER, message, value
+from tests.integration.storage.db.test_deferred import put_off
 
 __all__ = ["attending", "lost"]
 
@@ -87,6 +94,31 @@ async def test_of_a_session_that_nobody_runs(
     question = history(LOST)
     assert await page(backend, question) == (["M1"], False)
     assert await page(backend, question) == (["M1"], True)
+
+
+async def test_what_is_scheduled_in_a_session_that_nobody_runs(
+    attending: Station, backend: Backend, database: Database
+) -> None:
+    """It is told, and told anew."""
+    assert not attending.settled
+    waiting = at(timedelta(days=1), LOST)
+    changes = PostgresChangeStore(database=database, worker_id=OTHER)
+    await changes.commit([put_off(waiting.id, session=LOST, body=encode(waiting))])
+    question = ScheduleList(source="/backends/test", subject=LOST)
+
+    for repeated in (False, True):
+        outcome = await answer(backend, question)
+        assert isinstance(outcome.data.result, ScheduledSends)
+        assert [one.command_id for one in outcome.data.result.scheduled] == [waiting.id]
+        assert outcome.data.repeated is repeated
+
+
+@pytest.mark.parametrize("name", ["wa.schedule.list.v1", "wa.bulk.status.v1"])
+def test_these_are_told_after_what_was_asked_before_them(name: str) -> None:
+    """So that a backend finds what it has just scheduled."""
+    handler = HANDLERS[name]
+    assert handler.look is not None
+    assert (handler.needs.name, handler.lane.name) == ("NOTHING", "LOOKUPS")
 
 
 @pytest.mark.parametrize(
