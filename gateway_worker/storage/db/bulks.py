@@ -50,9 +50,11 @@ _ENDED: Final = """
     SELECT g.row, c.state, c.outcome::text AS outcome
     FROM generate_series($3::int, $4::int) AS g(row)
     LEFT JOIN commands AS c ON c.id = $2 || '/' || g.row AND c.session_id = $1
+        AND c.state <> 'received'
     ORDER BY g.row
 """
-"""$1 a session; $2 a bulk; $3-4 the first and the last row."""
+"""$1 a session; $2 a bulk; $3-4 the first and the last row. One that was put back, and then called
+off, has had no effect: it is as one that never began."""
 _AGED: Final = """
     SELECT session_id, id, result_key FROM bulks
     WHERE finished_at < now() - make_interval(secs => $1::float8)

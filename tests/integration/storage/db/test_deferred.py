@@ -17,6 +17,7 @@ from gateway_worker.sessions.deferred import (
     RowState,
 )
 from gateway_worker.storage.db import Database, PostgresChangeStore, PostgresInboxStore
+from gateway_worker.storage.db.bulks import PostgresBulkStore
 from gateway_worker.storage.db.deferred import PostgresDeferredStore
 from tests.integration.storage.db.support import NOW, SEND, SOURCE, WORKER, count, finished, value
 
@@ -165,6 +166,18 @@ async def test_a_bulk_counts_each_row_once(
     counts = "SELECT ARRAY[succeeded, failed, uncertain] FROM bulks"
     assert await value(database, counts) == [1, 0, 1]
     assert await count(database, "deferred") == 0
+
+
+async def test_a_row_that_was_put_back_has_no_end(
+    database: Database, changes: PostgresChangeStore, inbox: PostgresInboxStore
+) -> None:
+    """Its session had to wait; if it is called off then, it is told as one that never began."""
+    await changes.commit([finished("b/1")])
+    await inbox.enter([received("b/2")])
+    await inbox.suspend("b/2", session_id="s")
+
+    rows = await PostgresBulkStore(database=database).ended("s", "b", first=1, last=3)
+    assert [(row.row, row.state) for row in rows] == [(1, "succeeded"), (2, None), (3, None)]
 
 
 async def test_a_bulk_changes_its_state_only_from_where_it_may(
