@@ -487,6 +487,7 @@ class Executor:
 
         Raises:
             PacedError: For longer than it may wait.
+            GatewayError: Nothing can be sent now anyway; as `Session.request` would say.
             _WaitedError: It has waited, and others of its session may have run: it begins anew.
         """
         pacer, session = self._context.pacer, self._manager.registry.find(command.subject)
@@ -510,6 +511,7 @@ class Executor:
         longest = min(bound for bound in bounds if bound is not None)
         wait = await run.pace.next_wait(pacing, longest_seconds=longest)
         if wait is not None:
+            session.check_connected()  # else there is nothing to wait for, and it would not wait
             await self._hold(command, session, run, wait)
         characters = HANDLERS[command.type].typed(command)
         seconds = run.pace.typing_seconds(characters, longest_seconds=longest)

@@ -3,12 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 from gateway_contracts import (
+    CommandFailed,
     CommandSucceeded,
     ErrorCode,
     Pacing,
     PacingProfile,
     QuietHours,
     RecipientPacing,
+    SessionStop,
     SessionUpdate,
     SessionUpdateData,
     TypingPace,
@@ -98,6 +100,23 @@ async def test_what_would_come_too_late_is_refused_at_once(gateway: Gateway, nam
     refused = await gateway.fail(gateway.text(name, ben.number, "at night"))
     assert refused.data.error.code is ErrorCode.RATE_LIMITED
     await consistently(lambda: texts(ada, ben) == ["one", "hello"], seconds=0.3)
+
+
+async def test_a_stop_ends_what_waits_for_its_time(gateway: Gateway, name: str) -> None:
+    """At once: it does not wait for what cannot be sent any more."""
+    shop, ada = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
+    await gateway.link(name, shop)
+    recipient = RecipientPacing(burst=1, seconds=200)
+    await set_pacing(gateway, name, Pacing(profile=PacingProfile.TRUSTED, recipient=recipient))
+    await gateway.send(name, ada.number, "one")
+    waiting = gateway.text(name, ada.number, "two")
+    await gateway.backend.publish(waiting)
+
+    await gateway.succeed(SessionStop(source=gateway.backend.source, subject=name))
+    end = await gateway.backend.outcome(waiting.id)
+
+    assert isinstance(end, CommandFailed)
+    assert end.data.error.code is ErrorCode.SESSION_NOT_CONNECTED
 
 
 def texts(*phones: Phone) -> list[str | None]:
