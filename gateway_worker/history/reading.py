@@ -208,10 +208,14 @@ class History:
         store = self._store
         sent = {row.message_id for row in rows if row.direction is Direction.OUT}
         files = {one for row in rows if (one := media_id_of(row.content)) is not None}
-        names = await store.chat_ids(session_id, {row.chat for row in rows})
         states = await store.states(session_id, sent)
+        chats = {row.chat for row in rows} | {chat for _, chat in states}
+        names = await store.chat_ids(session_id, chats)
+        heard: dict[tuple[str, str], set[str]] = {}  # of a chat, under whichever of its ids
+        for (message_id, chat), statuses in states.items():
+            heard.setdefault((message_id, names.get(chat, chat)), set()).update(statuses)
         media = await store.media(session_id, files)
-        return [_message(row, names, states, media) for row in rows]
+        return [_message(row, names, heard, media) for row in rows]
 
     async def _progress(
         self, session_id: str, rows: Sequence[StoredRow]
@@ -259,11 +263,10 @@ def _is_up_to(row: StoredRow, end: Place, by_time: bool, newest_first: bool) -> 
 def _message(
     row: StoredRow,
     names: Mapping[str, str],
-    states: Mapping[tuple[str, str], Collection[str]],
+    heard: Mapping[tuple[str, str], Collection[str]],
     media: Mapping[str, Media],
 ) -> StoredMessage:
     chat_id = names.get(row.chat, row.chat)
-    heard = states.get((row.message_id, row.chat), ())
     return StoredMessage(
         message_id=row.message_id,
         chat=row.chat,
@@ -273,7 +276,7 @@ def _message(
         timestamp=row.timestamp,
         stored_at=row.stored_at,
         content=content_of(row.content, media),
-        state=_state(row, heard),
+        state=_state(row, heard.get((row.message_id, chat_id), ())),
         command_id=row.command_id,
         client_ref=row.client_ref,
     )

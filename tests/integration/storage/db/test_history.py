@@ -212,6 +212,19 @@ async def test_how_messages_stand(changes: PostgresChangeStore, history: History
     }
 
 
+async def test_what_was_confirmed_under_a_chat_s_other_id_counts(
+    changes: PostgresChangeStore, history: History
+) -> None:
+    """Once both are known as one conversation's."""
+    await changes.commit([sent(2), said(3, chat_lid=LID)])
+    await changes.commit([receipt(2, ReceiptStatus.READ, participant=LID, chat=LID)])
+
+    (page,) = await all_pages(history, chat=CHAT)
+
+    states = {one.message_id: one.state for one in page}
+    assert states == {"M2": MessageState.READ, "M3": None}
+
+
 async def test_large_messages_make_short_pages(
     changes: PostgresChangeStore, history: History
 ) -> None:
