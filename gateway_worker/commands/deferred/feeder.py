@@ -67,7 +67,6 @@ class Feeder:
         self._behind: set[str] = set()
         self._wake = asyncio.Event()
         self._next_due: datetime | None = None
-        self._is_running = False
 
     def feeds(self, accept: Callable[[Delivery], None]) -> None:
         """Hand what is due to `accept` from now on."""
@@ -103,7 +102,6 @@ class Feeder:
         """Feed until `stop` is set."""
         stopping = asyncio.create_task(stop.wait(), name="deferred:stop")
         stopping.add_done_callback(lambda _task: self._wake.set())
-        self._is_running = True
         try:
             while not stop.is_set():
                 self._wake.clear()
@@ -114,7 +112,6 @@ class Feeder:
                     self._next_due = None
                 await self._until_due(stop)
         finally:
-            self._is_running = False
             stopping.cancel()
 
     async def _until_due(self, stop: asyncio.Event) -> None:
@@ -160,15 +157,18 @@ class Feeder:
             if counts.get(row.session_id, 0) >= AHEAD:
                 self._behind.add(row.session_id)
                 continue
-            counts[row.session_id] = counts.get(row.session_id, 0) + 1
-            self._hand_on(row, epoch)
+            if self._hand_on(row, epoch):
+                counts[row.session_id] = counts.get(row.session_id, 0) + 1
 
-    def _hand_on(self, row: Waiting, epoch: int) -> None:
+    def _hand_on(self, row: Waiting, epoch: int) -> bool:
+        """Hand on a row; False if it cannot be read: those after it are looked for then."""
         try:
             command = parse_command(row.body)
         except CommandRejectedError:  # of a release that knew other commands
             log.exception("deferred.unreadable", session_id=row.session_id)
-            return
+            self._postpone((row.session_id, row.key), LONGEST_POSTPONED)
+            self.look_again()
+            return False
         delivery = DeferredDelivery(
             deferred=Deferred(
                 command=command,
@@ -182,6 +182,7 @@ class Feeder:
         )
         self._fed[row.session_id, row.key] = delivery
         self._accept(delivery)
+        return True
 
     def _postpone(self, place: _Place, seconds: float) -> None:
         """Keep a row from being handed on for a while; after a restart it is asked for anew."""

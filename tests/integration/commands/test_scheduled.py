@@ -23,10 +23,11 @@ from gateway_contracts import (
 )
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.devkit.backend import Backend
-from gateway_worker.storage.db import Database
+from gateway_worker.storage.db import Database, PostgresChangeStore
 from tests.integration.commands.support import Station, working
 from tests.integration.commands.test_outcomes import nothing_is_left
-from tests.integration.storage.db.support import count, value
+from tests.integration.storage.db.support import WORKER, count, value
+from tests.integration.storage.db.test_deferred import put_off
 from tests.support.eventually import eventually
 
 SOURCE = "/backends/test"
@@ -231,3 +232,18 @@ async def test_a_killed_workers_rows_are_the_next_ones(
     assert await count(database, "deferred") == 0
     ends = "SELECT count(*) FROM commands WHERE state = 'failed'"
     assert await value(database, ends) == 3
+
+
+async def test_what_cannot_be_read_holds_up_nothing(
+    station: Station, backend: Backend, database: Database
+) -> None:
+    """Of a release that knew other commands: it stays, however much of it is due before."""
+    epoch = await value(database, "SELECT epoch FROM sessions WHERE id = 'a'")
+    unreadable = [put_off(f"later-{number}", session="a", epoch=epoch) for number in range(12)]
+    await PostgresChangeStore(database=database, worker_id=WORKER).commit(unreadable)
+    command = at(SOON)
+    await accepted(backend, command)
+
+    assert await code_of(backend, command.id) is ErrorCode.SESSION_NOT_CONNECTED
+    assert await count(database, "deferred") == 12
+    assert station.dispatcher.held == 0
