@@ -179,7 +179,12 @@ class BulkFeeder:
             there.add(key)
             one = self._open.get(key)
             if one is None or (one.epoch, one.bulk.load) != (epochs[session_id], bulk.load):
-                self._open[key] = one = OpenBulk.of(session_id, epochs[session_id], bulk)
+                try:
+                    one = OpenBulk.of(session_id, epochs[session_id], bulk)
+                except ValidationError:  # made by another release
+                    log.exception("bulk.unreadable", session_id=session_id, bulk_id=bulk.bulk_id)
+                    continue
+                self._open[key] = one
                 log.info("bulk.taken_up", session_id=session_id, bulk_id=bulk.bulk_id)
             else:
                 one.bulk = replace(one.bulk, state=bulk.state, reason=bulk.reason)
