@@ -40,10 +40,15 @@ def told_settings(settings: SessionSettings) -> dict[str, Any]:
 
 
 def with_changes(row: SessionRow, data: SessionUpdateData) -> tuple[SessionRow, SessionValues]:
-    """Return a session as its backend wants it, and what is to be written for that."""
+    """Return a session as its backend wants it, and what is to be written for that.
+
+    What is given is written also if the row has it already: that may be of a change whose commit
+    has failed.
+    """
     settings = row.settings.changed(data)
+    is_given = any(getattr(data, name) is not None for name in SessionSettings.model_fields)
     values = SessionValues(
-        settings=None if settings == row.settings else settings,
+        settings=settings if is_given else None,
         labels=data.labels,
         metadata=data.metadata,
     )

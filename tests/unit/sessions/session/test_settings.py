@@ -65,6 +65,13 @@ async def test_what_changes_nothing_asks_nothing(harness: SessionHarness) -> Non
     assert host.runs
 
 
+async def test_the_same_once_more_is_written_once_more(harness: SessionHarness) -> None:
+    """The session has it before the database does, where the first time may have failed."""
+    for _ in range(2):
+        values = await harness.session.update(SessionUpdateData(ignore=ALL))
+        assert values.settings == SessionSettings(ignore=ALL)
+
+
 async def test_changes_at_the_same_time_keep_each_other(harness: SessionHarness) -> None:
     """Whichever is committed last."""
     session, (host,) = harness.session, harness.launcher.hosts
