@@ -189,9 +189,7 @@ async def _company(sessions: int) -> AsyncIterator[Company]:
         services = await stack.enter_async_context(
             local_services(LaunchOptions(data_directory=directory / "services", environment={}))
         )
-        sandbox = await stack.enter_async_context(
-            SandboxProcess.start(directory / "sandbox", lazy_phones=True)
-        )
+        sandbox = await stack.enter_async_context(SandboxProcess.start(directory / "sandbox"))
         key = base64.b64encode(secrets.token_bytes(32)).decode()
         gateway = await stack.enter_async_context(
             open_gateway(
