@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway_contracts import (
@@ -58,6 +59,11 @@ async def chats(gateway: Gateway, name: str) -> tuple[ChatSummary, ...]:
     result = await gateway.succeed(ChatList(source=gateway.backend.source, subject=name))
     assert isinstance(result, ChatPage)
     return result.chats
+
+
+def is_about(command_id: str, event: CommandScheduled) -> bool:
+    """Whether it tells of a command."""
+    return event.correlationid == command_id
 
 
 async def test_a_backend_asks_what_there_was(gateway: Gateway, name: str) -> None:
@@ -142,9 +148,7 @@ async def test_a_person_is_exported_and_then_erased(gateway: Gateway, name: str)
     others = gateway.text(name, ben.number, "See you", scheduled_at=due_at)
     for command in (later, others):
         await gateway.backend.publish(command)
-        await gateway.backend.expect(
-            CommandScheduled, name, lambda event, which=command.id: event.correlationid == which
-        )
+        await gateway.backend.expect(CommandScheduled, name, partial(is_about, command.id))
 
     exported = await gateway.succeed(ContactExport(source=source, subject=name, data=person))
     assert isinstance(exported, Exported)
