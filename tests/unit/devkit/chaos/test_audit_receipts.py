@@ -28,3 +28,22 @@ def test_a_receipt_of_a_message_that_no_command_sent() -> None:
     story.tell(kind=Kind.RECEIPT, message_id="elsewhere")
 
     assert breaches(story) == []
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"), [("before", []), ("after", [Breach.RECEIPT_NAMELESS])]
+)
+def test_a_receipt_of_what_was_uncertain(when: str, expected: list[Breach]) -> None:
+    """Nobody knows of which command it is before the gateway has found out."""
+    told, earlier = [Story.linked() for _ in range(2)]
+    for story in (told, earlier):
+        story.send("c1")
+        story.fail("c1", "uncertain")
+    if when == "before":
+        told.tell(kind=Kind.RECEIPT, message_id="wa-c1")
+    told.tell(kind=Kind.RESOLVED, command_id="c1", message_id="wa-c1")
+    earlier.tell(kind=Kind.RESOLVED, command_id="c1", message_id="wa-c1")
+    if when == "after":
+        told.tell(kind=Kind.RECEIPT, message_id="wa-c1")
+
+    assert [one for one in breaches(told) if one not in breaches(earlier)] == expected
