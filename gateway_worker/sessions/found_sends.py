@@ -68,12 +68,6 @@ class FoundSend(Wire, frozen=True, kw_only=True):
         return Submitted(chat=self.chat, message_id=self.message_id)
 
     @property
-    def chats(self) -> tuple[str, ...]:
-        """The ids of the conversation, as far as they are known."""
-        lid = None if self.sent is None else self.sent.chat_lid
-        return (self.chat,) if lid is None else (self.chat, lid)
-
-    @property
     def result(self) -> SentInfo:
         """What a backend is told that was sent."""
         sent = self.sent
