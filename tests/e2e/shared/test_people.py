@@ -174,5 +174,5 @@ async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
         PresenceChanged, name, lambda event: event.data.state == "unavailable"
     )
     session = await asking.ask("session.get_status")
-    shown = {"state": "available", "contacts": [ada.number], "typing": False}
-    assert session["presence"] == shown
+    presence = {"state": "available", "contacts": [ada.number], "typing": False}
+    assert session["presence"] == presence
