@@ -29,7 +29,6 @@ from gateway_contracts import (
     SendState,
     StoredMessage,
 )
-from gateway_worker.errors import InvalidCommandError
 from gateway_worker.history.device_names import Names, names_of
 from gateway_worker.history.pages import fitting
 from gateway_worker.history.ports import (
@@ -81,7 +80,7 @@ class History:
         Raises:
             InvalidCommandError: The cursor is none of this command's.
         """
-        after = None if data.cursor is None else Place(*_place(data.cursor, *_PLACE))
+        after = None if data.cursor is None else Place(*cursors.given(data.cursor, *_PLACE))
         chats: Sequence[str | None] = (None,)
         if data.chat is not None:
             chats = await self._store.ids_of(session_id, chat_of(data.chat))
@@ -145,7 +144,7 @@ class History:
         Raises:
             InvalidCommandError: The cursor is none of this command's.
         """
-        after = None if data.cursor is None else _place(data.cursor, datetime, str)
+        after = None if data.cursor is None else cursors.given(data.cursor, datetime, str)
         lines = await self._store.chats(
             session_id,
             after=None if after is None else (after[0], after[1]),
@@ -181,7 +180,7 @@ class History:
         Raises:
             InvalidCommandError: The cursor is none of this command's.
         """
-        after = None if data.cursor is None else _place(data.cursor, str)[0]
+        after = None if data.cursor is None else cursors.given(data.cursor, str)[0]
         lines = await self._store.people(session_id, after=after, limit=data.limit + 1)
         page, rest = lines[: data.limit], lines[data.limit :]
         ids = [one for line in page for one in line.ids]
@@ -235,13 +234,6 @@ class History:
 
 
 _PLACE: Final = (datetime, datetime, str, str, str, str)
-
-
-def _place(cursor: str, *shape: type) -> tuple[Any, ...]:
-    try:
-        return cursors.decode(cursor, *shape)
-    except ValueError as error:
-        raise InvalidCommandError(f"the cursor {error}", pointer="/data/cursor") from None
 
 
 def _place_of(row: StoredRow, *, by_time: bool) -> Place:

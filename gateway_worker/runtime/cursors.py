@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from gateway_worker.errors import InvalidCommandError
+
 
 def encode(place: Sequence[Any]) -> str:
     """Return a place as a text that is safe in JSON and URLs; moments become RFC 3339."""
@@ -31,6 +33,18 @@ def decode(text: str, *shape: type) -> tuple[Any, ...]:
     if not isinstance(parts, list) or len(parts) != len(shape):
         raise ValueError("is no cursor of this command")
     return tuple(map(_part, parts, shape))
+
+
+def given(cursor: str, *shape: type) -> tuple[Any, ...]:
+    """Read the cursor of a command, as `decode` does.
+
+    Raises:
+        InvalidCommandError: It is no cursor of this command.
+    """
+    try:
+        return decode(cursor, *shape)
+    except ValueError as error:
+        raise InvalidCommandError(f"the cursor {error}", pointer="/data/cursor") from None
 
 
 def _part(value: Any, kind: type) -> Any:

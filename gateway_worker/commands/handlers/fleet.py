@@ -11,7 +11,7 @@ from gateway_contracts import (
 )
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
 from gateway_worker.commands.scheduler import Lane
-from gateway_worker.errors import GatewayError, InvalidCommandError
+from gateway_worker.errors import GatewayError
 from gateway_worker.runtime import cursors
 from gateway_worker.sessions.ports import SessionEntry, SessionFilter
 from gateway_worker.sessions.session.transitions import is_running
@@ -37,10 +37,7 @@ async def sessions(context: Context, command: SessionList) -> Effect:
 def _after(cursor: str | None) -> str:
     if cursor is None:
         return ""
-    try:
-        (name,) = cursors.decode(cursor, str)
-    except ValueError as error:
-        raise InvalidCommandError(str(error), pointer="/data/cursor") from None
+    (name,) = cursors.given(cursor, str)
     return str(name)
 
 

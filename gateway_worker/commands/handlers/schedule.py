@@ -15,7 +15,7 @@ from gateway_contracts import (
 from gateway_worker.commands.deferrals import Deferrals, Waiting
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, looked_up
 from gateway_worker.commands.scheduler import Lane
-from gateway_worker.errors import InvalidCommandError, UnsupportedError
+from gateway_worker.errors import UnsupportedError
 from gateway_worker.runtime import cursors
 
 
@@ -61,10 +61,7 @@ def _told(row: Waiting) -> ScheduledSend | None:
 
 
 def _read_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        due_at, command_id = cursors.decode(cursor, datetime, str)
-    except ValueError as error:
-        raise InvalidCommandError(f"the cursor {error}", pointer="/data/cursor") from None
+    due_at, command_id = cursors.given(cursor, datetime, str)
     return due_at, command_id
 
 
