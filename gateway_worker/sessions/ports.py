@@ -28,11 +28,13 @@ class PendingMarker:
         epoch: The one that began with this change of owner; the marker has it too.
         queue_of: The former owner, in whose queue commands of the session may still be.
         left: The marker has been there: nothing of the session in that queue is older than it.
+        given: The former owner handed it over in good order; otherwise it was taken over.
     """
 
     epoch: int
     queue_of: str
     left: bool = False
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,11 @@ class SessionRow:
     tenant_id: str | None = None
     pending: tuple[PendingMarker, ...] = ()
     reachout: Reachout = field(default_factory=Reachout)
+
+    @property
+    def was_given(self) -> bool:
+        """Whether the owner has it from a worker that handed it over, and not all has come yet."""
+        return any(marker.given and marker.epoch == self.epoch for marker in self.pending)
 
     @property
     def whereabouts(self) -> Whereabouts:

@@ -48,7 +48,7 @@ async def declare(
 async def publish(opened: AbstractChannel, exchange: str, key: str, text: bytes = b"{}") -> None:
     target = await opened.get_exchange(exchange, ensure=False)
     message = aio_pika.Message(text, message_id=new_id(), delivery_mode=2)
-    await target.publish(message, key, mandatory=True, timeout=10)
+    await target.publish(message, key, mandatory=True, timeout=30)
 
 
 async def read(queue: AbstractQueue) -> Inbox:

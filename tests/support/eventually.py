@@ -10,6 +10,8 @@ T = TypeVar("T")
 
 FIRST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.2
+PATIENCE_SECONDS = 30.0
+"""Far above what a busy machine with two processors needs: what never comes is late enough then."""
 
 
 @overload
@@ -28,7 +30,7 @@ async def eventually(
 
 
 async def eventually(
-    probe: Callable[[], Any], *, timeout_seconds: float = 10.0, reason: str = ""
+    probe: Callable[[], Any], *, timeout_seconds: float = PATIENCE_SECONDS, reason: str = ""
 ) -> Any:
     """Call `probe` until it returns something true, and return that.
 

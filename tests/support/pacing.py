@@ -25,7 +25,7 @@ async def consistently(
     *,
     seconds: float | None = None,
     until: Callable[[], object] | None = None,
-    timeout_seconds: float = 10.0,
+    timeout_seconds: float = 30.0,
 ) -> None:
     """Assert that something holds all the time: the counterpart of `eventually`.
 

@@ -213,7 +213,7 @@ class SessionManager:
             await self._relay.adopt([row.session_id for row in coming])
             for row in coming:
                 try:
-                    self._begin(row, StatusReason.TAKEN_OVER, local_epoch=None)
+                    self._begin(row, _why_taken(row), local_epoch=None)
                 except Exception:  # taken up as a stray later; the others must not wait for that
                     log.exception("session.not_adopted", session_id=row.session_id)
                     continue
@@ -332,6 +332,11 @@ class SessionManager:
         session = self._factory.build(row, local_epoch=local_epoch, on_lost=self.departures.lose)
         self.registry.add(session)
         return session
+
+
+def _why_taken(row: SessionRow) -> StatusReason:
+    """Why it is here; one that was handed over may be found before its announcement has come."""
+    return StatusReason.HANDED_OVER if row.was_given else StatusReason.TAKEN_OVER
 
 
 def _is_same(found: SessionRow, wanted: SessionRow) -> bool:

@@ -41,6 +41,7 @@ def session_row(row: Mapping[Any, Any]) -> SessionRow:
                 epoch=marker["epoch"],
                 queue_of=marker["queue_of"],
                 left=marker.get("left", False),
+                given=marker.get("given", False),
             )
             for marker in row["pending"]
         ),

@@ -55,4 +55,4 @@ async def test_the_broker_is_killed_and_started_again(
         if isinstance(event, MessageReceived)
     ]
     assert texts == [TextContent(text=f"{number}") for number in range(5)]
-    assert (await ada.next_message(timeout=10)).text == "back again"
+    assert (await ada.next_message(timeout=30)).text == "back again"

@@ -69,5 +69,5 @@ async def test_a_killed_worker_sends_no_row_twice(gateway: Gateway) -> None:
         for row, events in sorted(outcomes.items())
         if isinstance(events[0], CommandSucceeded)
     ]
-    shown = [(await ada.next_message(timeout=10)).text for _ in sent]
+    shown = [(await ada.next_message(timeout=30)).text for _ in sent]
     assert len(set(shown)) == len(shown)

@@ -68,7 +68,7 @@ async def test_silent_connections_stop_nothing(shared_gateway: Gateway) -> None:
             ready, _ = await gateway.worker.probe("/ready")
 
     assert ready == 200
-    assert (await ada.next_message(timeout=10)).text == "hello"
+    assert (await ada.next_message(timeout=30)).text == "hello"
     assert lines(gateway) - before < FEW_LINES
 
 

@@ -37,7 +37,7 @@ async def test_a_pipe_that_nobody_reads_stops_nothing(gateway: Gateway) -> None:
     await gateway.link("shop", shop)
     for number in range(30):
         await gateway.send("shop", ADA, f"text {number}")
-    assert (await ada.next_message(timeout=10)).text == "text 0"
+    assert (await ada.next_message(timeout=30)).text == "text 0"
     assert (await gateway.worker.probe("/live"))[0] == 200
     assert (await gateway.worker.probe("/ready"))[0] == 200
     assert await gateway.worker.leave() == 0

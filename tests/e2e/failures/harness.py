@@ -129,7 +129,7 @@ class FailureHarness:
             assert ready is not bool(named), report
             return True
 
-        await eventually(told, timeout_seconds=20, reason=f"{dependencies} are told to be away")
+        await eventually(told, timeout_seconds=30, reason=f"{dependencies} are told to be away")
 
     @property
     def arrivals(self) -> int:

@@ -37,7 +37,7 @@ async def test_a_dependency_fails(harness: FailureHarness, dependency: str, faul
                 await harness.until_noticed(dependency)
             if fault in HARMLESS:
                 await eventually(
-                    harness.gateway.worker.is_ready, timeout_seconds=20, reason="ready while slow"
+                    harness.gateway.worker.is_ready, timeout_seconds=30, reason="ready while slow"
                 )
         await traffic.once()
         await harness.settled(traffic)
@@ -63,7 +63,7 @@ async def test_a_connection_is_cut_in_mid_frame(
             for _ in range(3):
                 link.cut_after(size_bytes, direction)
                 await eventually(
-                    lambda: not link.is_armed, timeout_seconds=20, reason="a frame was cut"
+                    lambda: not link.is_armed, timeout_seconds=30, reason="a frame was cut"
                 )
         await harness.settled(traffic)
         await harness.restored()

@@ -21,7 +21,7 @@ async def test_nothing_is_lost_on_a_full_disk(harness: FailureHarness) -> None:
             with full_disk(lambda: (*worker.zygotes(), *worker.hosts())):
                 await eventually(
                     lambda: harness.counted(log)["session.host_exited"] >= 2,
-                    timeout_seconds=20,
+                    timeout_seconds=30,
                     reason="hosts leave",
                 )
                 await pace(1)

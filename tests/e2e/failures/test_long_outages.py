@@ -44,7 +44,7 @@ async def test_postgresql_is_away_for_longer_than_the_lease(harness: FailureHarn
         await traffic.once()
         async with traffic.flowing(), STOPPED(harness.links[POSTGRESQL]):
             await eventually(
-                lambda: "lease.lapsed" in harness.counted(log), timeout_seconds=20, reason="lapsed"
+                lambda: "lease.lapsed" in harness.counted(log), timeout_seconds=30, reason="lapsed"
             )
             await eventually(lambda: worker.hosts() == [], reason="no host runs")
             await harness.until_noticed(POSTGRESQL)

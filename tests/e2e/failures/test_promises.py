@@ -156,7 +156,7 @@ async def test_a_connection_that_is_lost_while_it_is_made_is_no_connection(
     connections.drop(number)
     await eventually(
         lambda: (link := connections.links(number)[0]).online and link.logins > logins,
-        timeout_seconds=20,
+        timeout_seconds=30,
         reason="the library has logged in again",
     )
     async with STOPPED(harness.links[WHATSAPP]):

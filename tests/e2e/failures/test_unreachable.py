@@ -40,7 +40,7 @@ async def test_hosts_without_a_connection_are_replaced(harness: FailureHarness) 
         async with FAULTS["stopped"](harness.links[WHATSAPP]):
             await eventually(
                 lambda: not before & {host.pid for host in worker.hosts()},
-                timeout_seconds=20,
+                timeout_seconds=30,
                 reason="every host has left",
             )
             assert await worker.is_ready()

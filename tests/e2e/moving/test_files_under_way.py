@@ -30,14 +30,14 @@ async def test_a_session_that_moves_takes_its_file_with_it(fleet: Fleet, name: s
         after = fleet.text(name, ada.number, "after")
         for command in (file, after):
             await fleet.backend.publish(command)
-        await eventually(lambda: asked, timeout_seconds=20)
+        await eventually(lambda: asked, timeout_seconds=30)
         migrate = SessionMigrate(
             source=fleet.backend.source, subject=name, data=SessionMigrateData()
         )
         assert isinstance(await fleet.backend.request(migrate), CommandSucceeded)
         for command in (file, after):
             assert isinstance(await fleet.backend.outcome(command.id), CommandSucceeded)
-        first, second = [await ada.next_message(timeout=10) for _ in range(2)]
+        first, second = [await ada.next_message(timeout=30) for _ in range(2)]
         assert await ada.media_bytes(first) == BODY
         assert second.text == "after"
     assert not [left for worker in fleet.workers.values() for left in _left(worker.data_dir)]

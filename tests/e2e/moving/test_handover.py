@@ -51,7 +51,7 @@ async def test_a_session_moves_between_two_commands(fleet: Fleet, name: str) -> 
         outcome = await fleet.backend.outcome(command.id, seconds=60)
         assert isinstance(outcome, CommandSucceeded), outcome
 
-    texts = [(await ada.next_message(timeout=10)).text for _ in sends]
+    texts = [(await ada.next_message(timeout=30)).text for _ in sends]
     assert texts == [f"{number}" for number in range(60)]
     await fleet.backend.expect(
         MessageReceived,
@@ -92,7 +92,7 @@ async def test_a_session_stays_if_its_new_worker_cannot_have_it(fleet: Fleet, na
     failed = await fleet.fail(migration(fleet, name, "nobody"))
     assert failed.data.error.code is ErrorCode.CAPACITY
     await fleet.send(name, ada.number, "still here")
-    assert (await ada.next_message(timeout=10)).text == "still here"
+    assert (await ada.next_message(timeout=30)).text == "still here"
     assert fleet.home(name) == home
     told = [one.event for one in fleet.backend.arrivals[after:]]
     assert not [event for event in told if isinstance(event, SessionStatus)]
@@ -122,7 +122,7 @@ async def test_a_worker_that_leaves_hands_its_sessions_over(fleet: Fleet, name: 
         outcome = await fleet.backend.outcome(command.id, seconds=60)
         assert isinstance(outcome, CommandSucceeded), outcome
     assert fleet.home(name) == fleet.other(home)
-    assert [(await ada.next_message(timeout=10)).text for _ in sends] == [
+    assert [(await ada.next_message(timeout=30)).text for _ in sends] == [
         f"{number}" for number in range(40)
     ]
     await fleet.backend.expect(

@@ -111,7 +111,7 @@ class Scene:
         """Wait until the session is connected at its new worker, and use it there."""
         await self.fleet.until_at(self.name, self.other, after=self.since)
         await self.fleet.send(self.name, self.ada.number, "from there")
-        assert (await self.ada.next_message(timeout=10)).text == "from there"
+        assert (await self.ada.next_message(timeout=30)).text == "from there"
         await self.hears("to there")
         self.fleet.assert_whole(self.name, after=self.since)
 

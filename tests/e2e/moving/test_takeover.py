@@ -36,7 +36,7 @@ async def test_a_dead_workers_session_goes_on_elsewhere(fleet: Fleet, name: str)
         outcome = await fleet.backend.outcome(command.id)
         assert isinstance(outcome, CommandSucceeded), outcome
 
-    texts = [(await ada.next_message(timeout=10)).text for _ in commands]
+    texts = [(await ada.next_message(timeout=30)).text for _ in commands]
     assert texts == [f"{number}" for number in range(10)]
     received = await fleet.backend.expect(MessageReceived, name, after=after)
     assert received.data.content == TextContent(text="are you there?")
@@ -54,7 +54,7 @@ async def test_it_stays_there_when_the_dead_worker_comes_back(fleet: Fleet, name
     fleet.sandbox.faults.set(shop.number, Faults(missing_acks=ALWAYS))
     unanswered = fleet.text(name, ada.number, "nobody says that it came")
     await fleet.backend.publish(unanswered)
-    came = await ada.next_message(timeout=10)
+    came = await ada.next_message(timeout=30)
 
     await fleet.workers[home].kill()
     fleet.sandbox.faults.clear(shop.number)
@@ -71,7 +71,7 @@ async def test_it_stays_there_when_the_dead_worker_comes_back(fleet: Fleet, name
     for number in range(5):
         await fleet.send(name, ada.number, f"{number}")
 
-    assert [(await ada.next_message(timeout=10)).text for _ in range(5)] == list("01234")
+    assert [(await ada.next_message(timeout=30)).text for _ in range(5)] == list("01234")
     assert fleet.home(name) == fleet.other(home)
     await eventually(lambda: not fleet.workers[home].hosts())
     await eventually(lambda: not (fleet.workers[home].data_dir / "sessions" / name).exists())
@@ -104,7 +104,7 @@ async def test_a_frozen_worker_loses_its_hosts_before_it_loses_its_sessions(
     for command in commands:
         assert isinstance(await fleet.backend.outcome(command.id, seconds=60), CommandSucceeded)
 
-    texts = [(await ada.next_message(timeout=10)).text for _ in commands]
+    texts = [(await ada.next_message(timeout=30)).text for _ in commands]
     assert texts == [f"{number}" for number in range(6)]
     await eventually(lambda: not (frozen.data_dir / "sessions" / name).exists(), timeout_seconds=30)
     fleet.assert_whole(name, after=after)

@@ -51,7 +51,7 @@ async def test_a_replayed_message_arrives_once(gateway: Gateway, name: str, repl
     after = len(gateway.backend.arrivals)
     await replay(early)
     sent = await gateway.backend.expect(CommandSucceeded, name, after=after)
-    message = await ada.next_message(timeout=10)
+    message = await ada.next_message(timeout=30)
     assert isinstance(sent.data.result, SentInfo)
     assert (message.text, message.message_id) == ("Hello Ada", sent.data.result.message_id)
 
@@ -78,7 +78,7 @@ async def test_what_the_gateway_failed_at_after_it_was_sent_is_not_sent_again(
     again = await gateway.backend.expect(CommandSucceeded, name, after=after)
     assert (again.data.result, again.data.repeated) == (sent, False)
     await gateway.send(name, ada.number, "And that was all")
-    texts = [(await ada.next_message(timeout=10)).text for _ in range(2)]
+    texts = [(await ada.next_message(timeout=30)).text for _ in range(2)]
     assert texts == ["Hello Ada", "And that was all"]
 
 

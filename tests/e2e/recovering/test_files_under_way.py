@@ -26,7 +26,7 @@ async def test_a_worker_that_dies_while_it_uploads_sends_once(gateway: Gateway, 
         command = gateway.document(name, ada.number, url)
         await gateway.backend.publish(command)
         await eventually(
-            lambda: (found := faults.find("hang")) and found.applied, timeout_seconds=20
+            lambda: (found := faults.find("hang")) and found.applied, timeout_seconds=30
         )
         await gateway.worker.kill()
         faults.remove("hang")
@@ -37,7 +37,7 @@ async def test_a_worker_that_dies_while_it_uploads_sends_once(gateway: Gateway, 
 
     assert left
     assert isinstance(outcome, CommandSucceeded)
-    first, second = [await ada.next_message(timeout=10) for _ in range(2)]
+    first, second = [await ada.next_message(timeout=30) for _ in range(2)]
     assert await ada.media_bytes(first) == BODY
     assert second.text == "the end"
     assert not _left(gateway.worker.data_dir / "sessions" / name)

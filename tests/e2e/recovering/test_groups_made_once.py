@@ -26,7 +26,7 @@ async def test_a_group_whose_making_was_interrupted(gateway: Gateway, name: str)
     )
 
     await gateway.backend.publish(lost)
-    await eventually(lambda: (found := faults.find("lost")) and found.applied, timeout_seconds=20)
+    await eventually(lambda: (found := faults.find("lost")) and found.applied, timeout_seconds=30)
     await gateway.worker.kill()
     await gateway.worker.start()
 

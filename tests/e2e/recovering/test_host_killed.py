@@ -25,7 +25,7 @@ async def test_a_killed_host_is_restarted_and_announced(gateway: Gateway, name: 
     await gateway.send(name, ada.number, "still here")
 
     assert down.data.reason is StatusReason.HOST_EXITED
-    assert (await ada.next_message(timeout=10)).text == "still here"
+    assert (await ada.next_message(timeout=30)).text == "still here"
     assert await gateway.worker.is_ready()
 
 
@@ -67,4 +67,4 @@ async def test_a_killed_zygote_costs_reconnects_only(gateway: Gateway, name: str
     await gateway.until(name, SessionState.CONNECTED, after=after)
     await gateway.send(name, ada.number, "still here")
 
-    assert (await ada.next_message(timeout=10)).text == "still here"
+    assert (await ada.next_message(timeout=30)).text == "still here"

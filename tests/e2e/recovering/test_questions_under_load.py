@@ -83,7 +83,7 @@ async def test_nothing_is_lost_doubled_or_out_of_order(
         await gateway.send(name, others[name].number, "the end")
         texts: list[str] = []
         while not texts or texts[-1] != "the end":
-            texts.append((await others[name].next_message(timeout=20)).text)
+            texts.append((await others[name].next_message(timeout=30)).text)
         assert len(sent) >= SENDS - (name == "killed")
         assert set(sent) <= set(texts[:-1])
         assert texts[:-1] == sorted(set(texts[:-1]), key=int)

@@ -46,7 +46,7 @@ async def test_a_receipt_after_a_restart_still_names_its_command(
     await gateway.link(name, shop)
     command = gateway.text(name, ada.number, "Hello")
     await gateway.succeed(command)
-    message = await ada.next_message(timeout=10)
+    message = await ada.next_message(timeout=30)
 
     await gateway.worker.stop()
     await gateway.worker.start()

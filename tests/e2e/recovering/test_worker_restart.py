@@ -34,7 +34,7 @@ async def test_a_restart_needs_no_new_qr(gateway: Gateway, name: str) -> None:
     await gateway.send(name, ada.number, "back again")
 
     assert draining.data.reason is StatusReason.WORKER_DRAINING
-    assert (await ada.next_message(timeout=10)).text == "back again"
+    assert (await ada.next_message(timeout=30)).text == "back again"
     assert not [one for one in gateway.backend.arrivals[after:] if isinstance(one.event, SessionQr)]
 
 
@@ -70,7 +70,7 @@ async def test_commands_of_the_time_away_are_executed_after_the_start(
     for command in commands:
         await gateway.backend.outcome(command.id)
 
-    assert [(await ada.next_message(timeout=10)).text for _ in commands] == ["0", "1", "2"]
+    assert [(await ada.next_message(timeout=30)).text for _ in commands] == ["0", "1", "2"]
 
 
 async def sending(gateway: Gateway, name: str) -> tuple[Phone, list[MessageSend]]:
@@ -96,7 +96,7 @@ async def test_a_restart_in_the_middle_of_sending_neither_loses_nor_doubles(
     outcomes = [await gateway.backend.outcome(command.id) for command in commands]
 
     assert all(isinstance(outcome, CommandSucceeded) for outcome in outcomes)
-    texts = [(await ada.next_message(timeout=10)).text for _ in commands]
+    texts = [(await ada.next_message(timeout=30)).text for _ in commands]
     assert texts == [f"{number}" for number in range(40)]
 
 
@@ -113,7 +113,7 @@ async def test_a_kill_in_the_middle_of_sending_doubles_nothing(gateway: Gateway,
     assert [outcome.data.error.code for outcome in failed] in ([], [ErrorCode.UNCERTAIN])
     texts: list[str] = []
     while not texts or texts[-1] != "the end":
-        texts.append((await ada.next_message(timeout=10)).text)
+        texts.append((await ada.next_message(timeout=30)).text)
     sent = [f"{n}" for n, outcome in enumerate(outcomes) if isinstance(outcome, CommandSucceeded)]
     assert len(texts) == len(set(texts))
     assert set(sent) <= set(texts)
@@ -144,15 +144,15 @@ async def test_an_edit_whose_worker_dies_is_done_once(gateway: Gateway, name: st
     )
 
     await gateway.backend.publish(edit)
-    await eventually(lambda: (found := faults.find("late")) and found.applied, timeout_seconds=20)
+    await eventually(lambda: (found := faults.find("late")) and found.applied, timeout_seconds=30)
     gateway.worker.process.kill()
-    await eventually(lambda: not gateway.worker.is_running, timeout_seconds=20)
+    await eventually(lambda: not gateway.worker.is_running, timeout_seconds=30)
     await gateway.worker.start()
     outcome = await gateway.backend.outcome(edit.id)
     await gateway.send(name, ada.number, "and?", reply_to=ReplyTarget(message_id=ours))
 
     assert isinstance(outcome, CommandSucceeded), outcome
-    texts, edited, reply = [await ada.next_message(timeout=20) for _ in range(3)]
+    texts, edited, reply = [await ada.next_message(timeout=30) for _ in range(3)]
     assert (texts.kind, edited.kind, edited.target_id) == ("text", "edit", ours)
     context = reply.content["extendedTextMessage"]["contextInfo"]
     assert context["quotedMessage"] == {"conversation": "hello"}

@@ -53,7 +53,7 @@ async def test_calls_are_refused_and_callers_written_to(gateway: Gateway, name: 
     ringing = await gateway.backend.expect(CallReceived, name)
     assert ringing.data.auto_rejected
     await eventually(lambda: call.state is CallState.REJECTED)
-    assert (await ben.next_message(timeout=20)).text == "Please write to us"
+    assert (await ben.next_message(timeout=30)).text == "Please write to us"
     written = await gateway.backend.expect(
         CommandSucceeded, name, lambda event: event.correlationid == f"{ringing.id}-answer"
     )

@@ -102,7 +102,7 @@ class Talk:
 
 async def arrived(phone: Phone, message_id: str) -> ChatMessage:
     """Return what a phone has got from somebody else."""
-    return await phone.inbox.wait_for(lambda message: message.message_id == message_id, timeout=10)
+    return await phone.inbox.wait_for(lambda message: message.message_id == message_id, timeout=30)
 
 
 async def arrived_own(phone: Phone, message_id: str) -> ChatMessage:

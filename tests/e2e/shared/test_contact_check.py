@@ -85,7 +85,7 @@ async def until_applied(gateway: Gateway, rule_id: str) -> None:
         active = gateway.sandbox.service.faults.find(rule_id)
         return active is not None and active.applied == 1
 
-    await eventually(has_applied, timeout_seconds=20)
+    await eventually(has_applied, timeout_seconds=30)
 
 
 async def test_each_number_is_answered(gateway: Gateway, name: str) -> None:

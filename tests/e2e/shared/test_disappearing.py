@@ -33,7 +33,7 @@ async def test_a_chat_s_timer_is_obeyed(gateway: Gateway, name: str) -> None:
             MessageSend(source=gateway.backend.source, subject=name, data=data)
         )
         assert isinstance(sent, SentInfo)
-        shown = await to.inbox.wait_for(lambda one: one.message_id == sent.message_id, timeout=10)
+        shown = await to.inbox.wait_for(lambda one: one.message_id == sent.message_id, timeout=30)
         (part,) = (part for kind, part in shown.content.items() if kind != "messageContextInfo")
         return part["contextInfo"]["expiration"] if isinstance(part, dict) else None
 

@@ -42,7 +42,7 @@ async def test_a_file_is_forwarded(gateway: Gateway, name: str, kind: MediaKind)
     result = await gateway.succeed(forward(gateway, name, event, ben))
 
     assert isinstance(result, SentInfo)
-    shown = await ben.next_message(timeout=20)
+    shown = await ben.next_message(timeout=30)
     assert shown.message_id == result.message_id
     assert await ben.media_bytes(shown) == DATA
     assert (await ben.media(shown)).kind is kind

@@ -63,7 +63,7 @@ async def uploaded(gateway: Gateway, name: str, mime_type: str, data: bytes) -> 
         request = urllib.request.Request(
             place.url, data=data, headers=place.headers, method=place.method
         )
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             return int(response.status)
 
     assert await asyncio.to_thread(put) == 200
@@ -97,7 +97,7 @@ async def test_a_file_of_each_kind_reaches_the_phone(
                 message(gateway, shop.name, ada.number, content_of(kind, source))
             )
             assert isinstance(sent, SentInfo)
-            shown = await ada.next_message(timeout=10)
+            shown = await ada.next_message(timeout=30)
             assert shown.message_id == sent.message_id
             assert await ada.media_bytes(shown) == data
             attachment = await ada.media(shown)
@@ -120,7 +120,7 @@ async def test_what_a_phone_cannot_play_is_converted(gateway: Gateway, shop: Sho
             await gateway.succeed(
                 message(gateway, shop.name, ada.number, {**content, "media": source})
             )
-            shown = await ada.next_message(timeout=10)
+            shown = await ada.next_message(timeout=30)
             assert await ada.media_bytes(shown)
             assert (await ada.media(shown)).mime_type == mime_type
 
@@ -164,11 +164,11 @@ async def test_others_chats_go_on_while_a_file_is_fetched(gateway: Gateway, name
         after = gateway.text(name, ada.number, "after")
         await gateway.backend.publish(after)
         await gateway.send(name, ben.number, "beside")
-        assert (await ben.next_message(timeout=10)).text == "beside"
+        assert (await ben.next_message(timeout=30)).text == "beside"
         held.go.set()
         for command in (file, after):
             assert isinstance(await gateway.backend.outcome(command.id), CommandSucceeded)
-    first, second = [await ada.next_message(timeout=10) for _ in range(2)]
+    first, second = [await ada.next_message(timeout=30) for _ in range(2)]
     assert await ada.media_bytes(first) == b"document"
     assert second.text == "after"
 
@@ -230,4 +230,4 @@ async def test_a_file_that_cannot_be_sent_is_refused(
         )
     await gateway.send(shop.name, ada.number, "after")
     assert failed.data.error.code is code
-    assert (await ada.next_message(timeout=10)).text == "after"
+    assert (await ada.next_message(timeout=30)).text == "after"

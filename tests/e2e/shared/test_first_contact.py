@@ -41,7 +41,7 @@ async def test_a_first_contact_of_both_sides_at_once(gateway: Gateway, name: str
         events = [arrival.event for arrival in gateway.backend.arrivals]
         return {event.data.message_id for event in events if isinstance(event, MessageReceived)}
 
-    await eventually(lambda: set(written) <= told(), timeout_seconds=20)
+    await eventually(lambda: set(written) <= told(), timeout_seconds=30)
     for phone in people:
-        await phone.inbox.wait_for(lambda message: message.text == "second", timeout=20)
+        await phone.inbox.wait_for(lambda message: message.text == "second", timeout=30)
         assert [message.text for message in phone.inbox] == ["first", "second"]

@@ -74,5 +74,5 @@ async def test_what_waits_is_called_off(gateway: Gateway, name: str) -> None:
     )
     await gateway.send(name, ada.number, "four")
     assert [message.text for message in ada.inbox][:1] == ["one"]
-    await ada.inbox.wait_for(lambda message: message.text == "four", timeout=10)
+    await ada.inbox.wait_for(lambda message: message.text == "four", timeout=30)
     assert [message.text for message in ada.inbox] == ["one", "four"]

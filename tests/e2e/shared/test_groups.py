@@ -92,7 +92,7 @@ async def club(gateway: Gateway, name: str) -> Club:
 
 async def got(phone: Phone, message_id: str) -> ChatMessage:
     """Return what a phone has got from somebody else."""
-    return await phone.inbox.wait_for(lambda one: one.message_id == message_id, timeout=10)
+    return await phone.inbox.wait_for(lambda one: one.message_id == message_id, timeout=30)
 
 
 def is_read_by(phone: Phone, event: MessageReceipt) -> bool:
@@ -253,7 +253,7 @@ async def test_nothing_is_lost_by_leaving(club: Club) -> None:
 
     for command in (leaving, farewell):
         assert isinstance(await gateway.backend.outcome(command.id), CommandSucceeded)
-    assert (await club.ada.next_message(timeout=10)).text == "bye"
+    assert (await club.ada.next_message(timeout=30)).text == "bye"
     data = GroupInfoData(group=club.group)
     failed = await gateway.fail(GroupGetInfo(source=source, subject=club.name, data=data))
     assert failed.data.error.code is ErrorCode.UPSTREAM_REJECTED

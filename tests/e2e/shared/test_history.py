@@ -73,7 +73,7 @@ async def test_a_backend_asks_what_there_was(gateway: Gateway, name: str) -> Non
     await gateway.link(name, shop)
     command = gateway.text(name, ada.number, "Your order is ready.", client_ref="order-4711")
     sent = await gateway.succeed(command)
-    await ada.read(await ada.next_message(timeout=10))
+    await ada.read(await ada.next_message(timeout=30))
     answer_id = await ada.send_text(shop.number, "Thank you")
     await gateway.backend.expect(
         MessageReceipt, name, lambda event: event.data.status is ReceiptStatus.READ

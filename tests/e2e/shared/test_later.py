@@ -79,7 +79,7 @@ async def lines(url: str | None) -> list[dict[str, Any]]:
     assert url is not None
 
     def read() -> bytes:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return bytes(answer.read())
 
     return [json.loads(line) for line in (await asyncio.to_thread(read)).splitlines()]
@@ -87,7 +87,7 @@ async def lines(url: str | None) -> list[dict[str, Any]]:
 
 async def texts(phone: Phone, count: int) -> list[str | None]:
     """Return the texts that a phone shows next."""
-    return [(await phone.next_message(timeout=20)).text for _ in range(count)]
+    return [(await phone.next_message(timeout=30)).text for _ in range(count)]
 
 
 async def test_a_send_has_a_time_of_its_own(gateway: Gateway, name: str) -> None:

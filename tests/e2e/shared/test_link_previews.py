@@ -30,7 +30,7 @@ def message(gateway: Gateway, name: str, to: Phone, text: str, **preview: Any) -
 
 async def shown(phone: Phone) -> dict[str, Any]:
     """Return the text that a phone shows next, with whatever belongs to it."""
-    content = (await phone.next_message(timeout=10)).content
+    content = (await phone.next_message(timeout=30)).content
     found: dict[str, Any] = content["extendedTextMessage"]
     return found
 
@@ -63,7 +63,7 @@ async def test_a_page_without_a_preview(gateway: Gateway, name: str) -> None:
     async with file_server({}) as server:
         at = f"http://127.0.0.1:{server.port}/page"
         await gateway.succeed(message(gateway, name, other, f"See {at}", mode="automatic"))
-        assert (await other.next_message(timeout=10)).text == f"See {at}"
+        assert (await other.next_message(timeout=30)).text == f"See {at}"
         thumbnail = {"source": "url", "url": at}
         command = message(
             gateway, name, other, f"See {at}", mode="card", url=at, title="x", thumbnail=thumbnail

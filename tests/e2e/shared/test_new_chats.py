@@ -25,5 +25,5 @@ async def test_after_a_refusal_only_known_chats_go_on(gateway: Gateway, name: st
     assert refused.data.error.category is ErrorCategory.ACCOUNT
     assert waits[0] == 900_000
     assert 0 < waits[1] <= 900_000
-    assert (await ada.next_message(timeout=10)).text == "Yes"
+    assert (await ada.next_message(timeout=30)).text == "Yes"
     assert (len(ben.inbox), len(cara.inbox)) == (0, 0)

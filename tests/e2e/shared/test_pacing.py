@@ -68,7 +68,7 @@ async def test_somebody_seems_to_type(gateway: Gateway, name: str) -> None:
     assert isinstance(sent, CommandSucceeded)
     assert sent.data.wait_ms is not None
     assert sent.data.wait_ms >= 990
-    assert (await ada.presences.next(timeout=10)).state == "composing"
+    assert (await ada.presences.next(timeout=30)).state == "composing"
 
 
 async def test_what_would_come_too_late_is_refused_at_once(gateway: Gateway, name: str) -> None:

@@ -139,14 +139,14 @@ async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
     (chat,) = (await asking.ask("chat.list"))["chats"]
     assert chat["unread"] == 0
     await asking.ask("chat.typing", chat=number, state="recording", seconds=1)
-    shown = [(await ada.presences.next(timeout=10)).state for _ in range(3)]
+    shown = [(await ada.presences.next(timeout=30)).state for _ in range(3)]
     assert shown == ["composing", "recording", "paused"]
     group = {"chat": "120363025550100001@g.us", "message_ids": [message_id]}
     assert await asking.refused("chat.mark_read", **group) is ErrorCode.INVALID_COMMAND
 
     await asking.ask("chat.set_timer", chat=number, seconds=WEEK)
     sent = await gateway.send(name, ada.number, "we are")
-    message = await ada.inbox.wait_for(lambda one: one.message_id == sent.message_id, timeout=10)
+    message = await ada.inbox.wait_for(lambda one: one.message_id == sent.message_id, timeout=30)
     assert message.content["extendedTextMessage"]["contextInfo"]["expiration"] == WEEK
 
     await asking.ask("profile.set", about="Open from 9 to 5")
@@ -168,7 +168,7 @@ async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
     host.kill()
     await gateway.until(name, SessionState.CONNECTED, after=seen)
     subscribers = gateway.sandbox.service.accounts.get(ada.jid).subscribers
-    await eventually(lambda: bool(subscribers), timeout_seconds=20, reason="it has subscribed anew")
+    await eventually(lambda: bool(subscribers), timeout_seconds=30, reason="it has subscribed anew")
     await ada.show_presence(available=False)
     await gateway.backend.expect(
         PresenceChanged, name, lambda event: event.data.state == "unavailable"

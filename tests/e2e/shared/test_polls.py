@@ -55,7 +55,7 @@ class Talk:
 
 async def got(phone: Phone, message_id: str) -> ChatMessage:
     """Return what a phone has got from somebody else."""
-    return await phone.inbox.wait_for(lambda one: one.message_id == message_id, timeout=10)
+    return await phone.inbox.wait_for(lambda one: one.message_id == message_id, timeout=30)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -69,7 +69,7 @@ async def test_votes_in_a_poll_of_the_account(talk: Talk) -> None:
     """With the names of what is chosen; also those of the owner, and what is taken back."""
     poll = await talk.send(POLL)
     await got(talk.other, poll)
-    await talk.phone.own_messages.wait_for(lambda one: one.message_id == poll, timeout=10)
+    await talk.phone.own_messages.wait_for(lambda one: one.message_id == poll, timeout=30)
 
     for voter, chosen in (
         (talk.other, ("at nine",)),

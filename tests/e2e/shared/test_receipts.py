@@ -18,7 +18,7 @@ async def test_delivered_and_read_name_the_command_that_sent(gateway: Gateway, n
     command = gateway.text(name, ada.number, "Hello", client_ref="order-4711")
     sent = await gateway.succeed(command)
 
-    message = await ada.next_message(timeout=10)
+    message = await ada.next_message(timeout=30)
     await ada.read(message)
     read = await gateway.backend.expect(
         MessageReceipt, name, lambda event: event.data.status is ReceiptStatus.READ
@@ -52,7 +52,7 @@ async def test_what_arrives_does_not_wait_for_what_is_sent(gateway: Gateway, nam
     gateway.sandbox.faults.set(shop.number, Faults(ack_delay_seconds=4))
     command = gateway.text(name, ada.number, "Hello")
     sending = asyncio.create_task(gateway.succeed(command))
-    await ada.read(await ada.next_message(timeout=10))
+    await ada.read(await ada.next_message(timeout=30))
     gateway.sandbox.connections.inject(
         shop.number, read_receipt(ben.jid, [f"3EB0{n}" for n in range(5)])
     )

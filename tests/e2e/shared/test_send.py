@@ -25,7 +25,7 @@ async def test_a_text_arrives_on_the_phone(gateway: Gateway, shop: Shop) -> None
 
     sent = await gateway.send(shop.name, f"+{ada.number}", "Hello Ada 👋")
 
-    message = await ada.next_message(timeout=10)
+    message = await ada.next_message(timeout=30)
     assert (message.text, message.message_id) == ("Hello Ada 👋", sent.message_id)
     assert message.sender_number == shop.phone.number
 
@@ -46,7 +46,7 @@ async def test_a_reply_quotes_and_mentions(gateway: Gateway, name: str) -> None:
         mentions=(f"+{ada.number}",),
     )
 
-    message = await ada.next_message(timeout=10)
+    message = await ada.next_message(timeout=30)
     assert message.quoted_id == question
     assert [mention.user for mention in message.mentions] == [ada.number]
 
@@ -80,7 +80,7 @@ async def test_a_reply_quotes_the_message_of_its_own_chat(gateway: Gateway, name
         (ada, "my card number"),
         (bia, "bom dia"),
     ):
-        message = await phone.next_message(timeout=10)
+        message = await phone.next_message(timeout=30)
         assert words.encode() in message.raw
         assert phone.number.encode() in message.raw
     assert refused.data.error.code is ErrorCode.INVALID_COMMAND
@@ -117,7 +117,7 @@ async def test_a_number_in_its_other_spelling_finds_its_owner(gateway: Gateway, 
     sent = await gateway.send(shop.name, "+5511987654322", "Oi")
 
     assert sent.chat == "551187654322@s.whatsapp.net"
-    assert (await known.next_message(timeout=10)).message_id == sent.message_id
+    assert (await known.next_message(timeout=30)).message_id == sent.message_id
 
 
 async def test_what_whatsapp_refuses_ends_with_its_code_and_holds_up_nothing(
@@ -150,7 +150,7 @@ async def test_what_whatsapp_refuses_ends_with_its_code_and_holds_up_nothing(
     assert isinstance(outcome, CommandFailed)
     assert outcome.data.error.code is ErrorCode.UPSTREAM_REJECTED
     assert (limited.data.attempts, outcome.data.attempts) == (1, 1)
-    assert (await ada.next_message(timeout=10)).text == "behind it"
+    assert (await ada.next_message(timeout=30)).text == "behind it"
 
 
 async def test_what_passes_soon_is_tried_again(gateway: Gateway, name: str) -> None:
@@ -170,7 +170,7 @@ async def test_what_passes_soon_is_tried_again(gateway: Gateway, name: str) -> N
     failed = await gateway.fail(gateway.text(name, ada.number, "not a third time"))
 
     assert (failed.data.error.code, failed.data.attempts) == (ErrorCode.ENCRYPTION_STALE, 2)
-    arrived = [(await ada.next_message(timeout=10)).message_id for _ in range(2)]
+    arrived = [(await ada.next_message(timeout=30)).message_id for _ in range(2)]
     assert arrived == [first.message_id, second.message_id]
 
 
@@ -192,7 +192,7 @@ async def test_a_repeated_command_sends_once_and_gets_its_outcome_again(
     await gateway.send(shop.name, ada.number, "the end")
 
     assert again.data.result == first
-    texts = [(await ada.next_message(timeout=10)).text for _ in range(2)]
+    texts = [(await ada.next_message(timeout=30)).text for _ in range(2)]
     assert texts == ["only once", "the end"]
 
 
@@ -205,7 +205,7 @@ async def test_commands_of_a_session_are_executed_in_order(gateway: Gateway, sho
         await gateway.backend.publish(command)
     await asyncio.gather(*(gateway.backend.outcome(command.id) for command in commands))
 
-    texts = [(await ada.next_message(timeout=10)).text for _ in commands]
+    texts = [(await ada.next_message(timeout=30)).text for _ in commands]
     assert texts == [f"{number}" for number in range(25)]
 
 
@@ -220,7 +220,7 @@ async def test_an_expired_command_does_nothing(gateway: Gateway, shop: Shop) -> 
     await gateway.send(shop.name, ada.number, "in time")
 
     assert failed.data.error.code is ErrorCode.EXPIRED
-    assert (await ada.next_message(timeout=10)).text == "in time"
+    assert (await ada.next_message(timeout=30)).text == "in time"
 
 
 async def test_a_stopped_session_does_not_send(gateway: Gateway, name: str) -> None:

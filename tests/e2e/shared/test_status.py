@@ -56,7 +56,7 @@ async def test_a_text_reaches_those_whom_the_phone_has_chosen(gateway: Gateway, 
     assert isinstance(info, StatusInfo)
     assert (info.chat, info.audience, info.recipients) == (STATUS, StatusAudience.SELECTED, 2)
     for phone in (ada, ben):
-        seen = await phone.next_message(timeout=20)
+        seen = await phone.next_message(timeout=30)
         assert (seen.message_id, seen.text) == (info.message_id, "open")
         assert seen.content["extendedTextMessage"]["backgroundArgb"] == 0xFF1D6E5C
     await ada.read(info.message_id)
@@ -82,7 +82,7 @@ async def test_many_recipients(gateway: Gateway, name: str) -> None:
     assert (progress.data.prepared, progress.data.recipients) == (AT_ONCE, AT_ONCE + 1)
     assert (info.recipients, info.devices_left_out) == (AT_ONCE + 1, 0)
     for phone in (crowd[0], crowd[-1]):
-        assert (await phone.next_message(timeout=20)).message_id == info.message_id
+        assert (await phone.next_message(timeout=30)).message_id == info.message_id
 
 
 @pytest.mark.parametrize("kind", ["image", "video", "voice"])
@@ -99,7 +99,7 @@ async def test_a_file(gateway: Gateway, name: str, kind: str) -> None:
         media = {"source": "url", "url": f"http://127.0.0.1:{server.port}/{kind}"}
         info = await gateway.succeed(post(gateway, name, {"kind": kind, "media": media}))
 
-    seen = await ada.next_message(timeout=20)
+    seen = await ada.next_message(timeout=30)
     assert (seen.kind, seen.message_id) == (kind, info.message_id)
     assert await ada.media_bytes(seen) == data
 
@@ -109,14 +109,14 @@ async def test_a_post_is_deleted(gateway: Gateway, name: str) -> None:
     ada = await gateway.sandbox.add_phone()
     await shop_of(gateway, name, shown_to=(ada,))
     info = await gateway.succeed(post(gateway, name, {"kind": "text", "text": "open"}))
-    await ada.next_message(timeout=20)
+    await ada.next_message(timeout=30)
 
     def deletion(message_id: str) -> StatusDelete:
         data = StatusDeleteData(message_id=message_id)
         return StatusDelete(source=gateway.backend.source, subject=name, data=data)
 
     deleted = await gateway.succeed(deletion(info.message_id))
-    gone = await ada.next_message(timeout=20)
+    gone = await ada.next_message(timeout=30)
     refused = await gateway.fail(deletion("3EB0AB"))
 
     assert isinstance(deleted, StatusInfo)

@@ -28,7 +28,7 @@ async def test_a_receipt_says_what_became_of_it(gateway: Gateway, name: str) -> 
     await gateway.backend.publish(command)
     again = await gateway.backend.expect(CommandSucceeded, name, lambda event: event.data.repeated)
 
-    message = await ada.next_message(timeout=10)
+    message = await ada.next_message(timeout=30)
     assert failed.data.error.code is ErrorCode.UNCERTAIN
     assert (failed.data.message_id, failed.data.client_ref) == (message.message_id, "order-4711")
     assert isinstance(resolved.data.result, SentInfo)

@@ -27,7 +27,7 @@ from tests.support.eventually import eventually
 from tests.support.pacing import pace
 
 WORKER = "w1"
-TAKE_TIMEOUT_SECONDS = 10.0
+TAKE_TIMEOUT_SECONDS = 30.0
 
 Work = Callable[[Delivery], Awaitable[None]]
 

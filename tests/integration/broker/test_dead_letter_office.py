@@ -91,7 +91,7 @@ async def test_a_letter_that_the_broker_moved_can_be_read_too(
     queue = settings.topology.unassigned
     await backend.send("s1 1", message_id="")
     async with backend.connection.channel() as channel:
-        message = await (await channel.get_queue(queue, ensure=False)).get(timeout=5)
+        message = await (await channel.get_queue(queue, ensure=False)).get(timeout=30)
         assert message is not None
         await message.reject(requeue=False)
         while not await office.count():

@@ -293,7 +293,7 @@ async def test_stopping_the_intake_closes_attended_queues(
         await backend.send_all(numbered(200))
         await eventually(lambda: len(mill.accepted) == 200)
         await consumer.stop_intake()
-        await asyncio.wait_for(consumer.idle(), timeout=10)
+        await asyncio.wait_for(consumer.idle(), timeout=30)
         await eventually_depth(backend, dead_queue, 200)
     assert await left(backend, dead_queue, 200) == numbered(200)
 

@@ -122,7 +122,7 @@ async def test_what_is_replayed_is_a_command_again(
     assert "there is no dead letter c9" in answer.err
     assert await ids_of(ctl) == ["c1", "c3"]
     unassigned = await channel.get_queue(topology.unassigned, ensure=False)
-    command = await unassigned.get(timeout=5)
+    command = await unassigned.get(timeout=30)
     assert command is not None
     assert (command.message_id, command.routing_key, command.body) == ("c2", "s1", SECRET)
     everything = await ctl("dead", "replay", "--all", "--json")

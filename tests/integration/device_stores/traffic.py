@@ -9,7 +9,7 @@ from tests.support.eventually import eventually
 async def send(account: Account, to: Phone, text: str) -> None:
     """Send a text and wait until the phone shows it."""
     await account.host.request(send_text(to=to.number, text=text))
-    await to.inbox.wait_for(lambda message: message.text == text, timeout=20)
+    await to.inbox.wait_for(lambda message: message.text == text, timeout=30)
 
 
 async def receive(account: Account, by: Phone, text: str) -> None:
@@ -22,7 +22,7 @@ async def arrived(account: Account, message_id: str) -> None:
     await eventually(
         lambda: any(message.message_id == message_id for message in account.messages()),
         reason="the message arrives",
-        timeout_seconds=20,
+        timeout_seconds=30,
     )
 
 

@@ -92,7 +92,7 @@ async def test_confirmed_messages_survive_a_killed_broker(own_services: RunningS
     await own_services.rabbitmq.kill()
     await own_services.rabbitmq.start()
     async with broker_queue(own_services, queue_name) as queue:
-        received = await queue.get(timeout=20)
+        received = await queue.get(timeout=30)
 
     assert received.body == b"kept"
 

@@ -17,7 +17,7 @@ async def test_each_process_has_a_virtual_host(amqp_url: str, topology_prefix: s
             f"{topology_prefix}.q", durable=True, arguments={"x-queue-type": "quorum"}
         )
         await channel.default_exchange.publish(aio_pika.Message(b"there"), routing_key=queue.name)
-        message = await queue.get(timeout=10)
+        message = await queue.get(timeout=30)
         await message.ack()
         await queue.delete(if_unused=False, if_empty=False)
 

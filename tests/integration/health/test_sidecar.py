@@ -41,7 +41,7 @@ def request(port: int, path: str, method: str = "GET") -> Response:
     """Ask once, blocking, over a connection of its own."""
     asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
     try:
-        with urllib.request.urlopen(asked, timeout=10) as got:
+        with urllib.request.urlopen(asked, timeout=30) as got:
             return Response(status=got.status, headers=dict(got.headers), body=got.read())
     except urllib.error.HTTPError as error:
         with error:

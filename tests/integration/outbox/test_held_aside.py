@@ -108,7 +108,7 @@ async def test_a_table_that_is_locked_is_waited_for(
     async with living(database, settings) as life:
         async with held(database, "LOCK TABLE sessions IN EXCLUSIVE MODE"):
             futures = [life.recorder.record(message(1, session=name)) for name in names]
-            await eventually(lambda: life.recorder.held_aside == len(names), timeout_seconds=20)
+            await eventually(lambda: life.recorder.held_aside == len(names), timeout_seconds=30)
             futures += [life.recorder.record(message(2, session=name)) for name in names]
         async with asyncio.timeout(30):
             await asyncio.gather(*futures)
@@ -130,7 +130,7 @@ async def test_a_locked_command_holds_up_its_session(way: Database, database: Da
     async with held(database, "SELECT FROM commands WHERE id = 'c0' FOR UPDATE"):
         again = asyncio.create_task(enter("c0", "s0"))
         behind = asyncio.create_task(enter("c1", "s0"))
-        await eventually(lambda: inbox.held_aside == 1, timeout_seconds=20)
+        await eventually(lambda: inbox.held_aside == 1, timeout_seconds=30)
         async with asyncio.timeout(10):
             others = await asyncio.gather(*(enter(f"d{n}", "s1") for n in range(3)))
         assert not again.done()

@@ -79,7 +79,7 @@ async def test_the_table_is_left_alone_again_after_an_outage_under_load(
             await consistently(lambda: life.outbox.reads == before, seconds=1.0)
             return life.relay.held < 25
 
-        await eventually(quiet, timeout_seconds=15, reason="rows come straight from the recorder")
+        await eventually(quiet, timeout_seconds=30, reason="rows come straight from the recorder")
         loading.cancel()
         await life.stop()
 

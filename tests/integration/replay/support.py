@@ -21,7 +21,7 @@ class ReplayQueue:
 
     async def until(self, count: int) -> None:
         """Wait until so many messages have come, repeats among them."""
-        await eventually(lambda: len(self.came) >= count, timeout_seconds=20)
+        await eventually(lambda: len(self.came) >= count, timeout_seconds=30)
 
     def first_arrivals(self) -> list[str]:
         """Return the ids in the order in which each came for the first time."""

@@ -186,7 +186,7 @@ async def test_replies_mentions_and_reactions(pair: Pair, ben: Phone, cleo: Phon
     back = await pair.client.do(
         "react", chat=str(group), sender=str(ben.jid), id=reply, emoji="\N{HEAVY BLACK HEART}"
     )
-    got = await ben.inbox.wait_for(lambda one: one.message_id == back, timeout=10)
+    got = await ben.inbox.wait_for(lambda one: one.message_id == back, timeout=30)
     assert (got.kind, got.target_id) == ("reaction", reply)
     assert got.content["reactionMessage"]["key"]["participant"] == str(ben.jid)
 
@@ -287,7 +287,7 @@ async def test_the_link_of_a_group(pair: Pair, ben: Phone, cleo: Phone) -> None:
     assert await pair.client.do("join_group", link=code) == str(other.jid)
     message_id = await pair.send(other.jid, "I am in")
     for phone in (ben, cleo):
-        await phone.inbox.wait_for(lambda one: one.message_id == message_id, timeout=10)
+        await phone.inbox.wait_for(lambda one: one.message_id == message_id, timeout=30)
     cleo.groups.renew_link(other.jid)
     with pytest.raises(RuntimeError, match="revoked"):
         await pair.client.do("join_group", link=code)
@@ -402,5 +402,5 @@ async def test_a_status_of_the_library(pair: Pair, ben: Phone, cleo: Phone) -> N
     message = await ben.next_message()
     assert (message.message_id, str(message.chat)) == (message_id, STATUS)
     assert message.sender == pair.device
-    await pair.anna.own_messages.wait_for(lambda one: one.message_id == message_id, timeout=10)
+    await pair.anna.own_messages.wait_for(lambda one: one.message_id == message_id, timeout=30)
     assert len(cleo.inbox) == 0

@@ -115,7 +115,7 @@ async def test_a_phone_opens_a_file_of_the_library(pair: Pair, ben: Phone, kind:
     assert (message.message_id, media.kind, media.error) == (message_id, kind, "")
     assert (media.is_checked, media.size, media.sha256) == (True, len(DATA), SHA256)
     assert await ben.media_bytes(message) == DATA
-    copy = await pair.anna.own_messages.wait_for(lambda _: True, entry_id=message_id, timeout=10)
+    copy = await pair.anna.own_messages.wait_for(lambda _: True, entry_id=message_id, timeout=30)
     assert (await pair.anna.media(copy)).is_checked
     await ben.play(message)
     await pair.client.wait_for("receipt", ids=[message_id], type=PLAYED)
@@ -173,7 +173,7 @@ async def test_the_library_gets_a_placeholder_of_what_is_for_the_phone(
     message_id = await ben.send_media(pair.anna.number, draft)
 
     await pair.client.wait_for("undecryptable", id=message_id, unavailable=True)
-    message = await pair.anna.inbox.wait_for(lambda _: True, entry_id=message_id, timeout=10)
+    message = await pair.anna.inbox.wait_for(lambda _: True, entry_id=message_id, timeout=30)
     assert await pair.anna.media_bytes(message) == DATA
     await ben.wait_for_receipt(message_id, ReceiptKind.DELIVERED)
     (link,) = pair.sandbox.connections.links(pair.anna.number)

@@ -132,7 +132,7 @@ async def test_a_text_of_a_phone_reaches_the_library(anna: Linked, ben: Phone) -
     assert (event["text"], event["from_me"], event["name"]) == ("hello Anna", False, "Ben")
     assert (event["sender"], event["chat"]) == (str(ben.jid), str(ben.jid))
     assert event["sender_alt"] == f"{ben.number}@s.whatsapp.net"
-    seen = await ben.receipts.wait_for(lambda receipt: receipt.sender.device > 0, timeout=10)
+    seen = await ben.receipts.wait_for(lambda receipt: receipt.sender.device > 0, timeout=30)
     assert (seen.message_ids, seen.kind) == ((message_id,), ReceiptKind.DELIVERED)
     await anna.client.do("read", chat=event["chat"], ids=[message_id])
     await ben.wait_for_receipt(message_id, ReceiptKind.READ)
@@ -231,10 +231,10 @@ async def test_what_points_to_a_message_arrives_both_ways(
     assert event["content"] == change.get("editedMessage", {"message": change})["message"]
 
     ours = await anna.client.do("send", to=ben.number, text="helo")
-    await ben.inbox.wait_for(lambda message: message.message_id == ours, timeout=10)
+    await ben.inbox.wait_for(lambda message: message.message_id == ours, timeout=30)
     change = about(ours, ben.jid, from_me=True)[kind]
     changed = await anna.client.do("send_content", to=ben.number, content=change)
-    message = await ben.inbox.wait_for(lambda one: one.message_id == changed, timeout=10)
+    message = await ben.inbox.wait_for(lambda one: one.message_id == changed, timeout=30)
     for shown in (message, await anna.wrote(changed)):
         assert (shown.kind, shown.target_id) == (kind, ours)
         assert without_context(shown.content) == change
@@ -398,7 +398,7 @@ async def test_messages_wait_for_a_library_that_is_unavailable(
             await client.wait_for("message", id=message_id)
         confirmed: set[str] = set()
         while not confirmed.issuperset(ids):
-            receipt = await ben.receipts.next(timeout=10)
+            receipt = await ben.receipts.next(timeout=30)
             confirmed.update(receipt.message_ids if receipt.sender.device else ())
     received = [event["id"] for event in client.events if event["event"] == "message"]
     assert received == ids

@@ -94,7 +94,7 @@ async def test_a_lost_ack_and_a_lost_link_send_once(world: World, client: Librar
     """The library sends the same id again after the reconnect; the recipient gets it once."""
     world.service.faults.set(world.ann.number, Faults(missing_acks=1))
     call = await client.start_call("send", to=world.bob.number, text="once")
-    await world.bob.inbox.next(timeout=10)
+    await world.bob.inbox.next(timeout=30)
     world.service.connections.drop(world.ann.number, device=world.device.device)
     await client.connected()
 
@@ -107,7 +107,7 @@ async def test_a_delayed_ack_delays_nobody_else(world: World, client: LibraryCli
     """The message is relayed at once; only its ack is late, and other stanzas pass it."""
     world.service.faults.set(world.ann.number, Faults(ack_delay_seconds=0.8))
     call = await client.start_call("send", to=world.bob.number, text="slow")
-    await world.bob.inbox.next(timeout=10)
+    await world.bob.inbox.next(timeout=30)
     await world.bob.send_text(ANN, "quick")
     await client.event("message", text="quick")
 
@@ -122,7 +122,7 @@ async def test_an_ack_with_an_error(world: World, client: LibraryClient) -> None
         await client.call("send", to=world.bob.number, text="refused")
 
     await client.call("send", to=world.bob.number, text="taken")
-    assert (await world.bob.inbox.next(timeout=10)).text == "taken"
+    assert (await world.bob.inbox.next(timeout=30)).text == "taken"
 
 
 async def test_a_lost_receipt_repeats_the_message_unseen(
@@ -138,7 +138,7 @@ async def test_a_lost_receipt_repeats_the_message_unseen(
     await client.connected()
 
     await eventually(lambda: world.link().pending == 0)
-    await world.bob.receipts.wait_for(lambda seen: seen.sender == world.device, timeout=10)
+    await world.bob.receipts.wait_for(lambda seen: seen.sender == world.device, timeout=30)
     assert not client.seen("message")
 
 

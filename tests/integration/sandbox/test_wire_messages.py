@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 async def test_text_to_a_customer_and_back(world: World, client: LibraryClient) -> None:
     """A message is delivered, read and answered; the own phone sees it too."""
     message_id = await client.call("send", to=world.bob.number, text="hello")
-    got = await world.bob.inbox.next(timeout=10)
+    got = await world.bob.inbox.next(timeout=30)
 
     assert (got.text, got.message_id, got.sender) == ("hello", message_id, world.device)
     await client.event("receipt", ids=[message_id], type=1, sender=f"{world.bob.jid}")
@@ -44,7 +44,7 @@ async def test_text_to_a_customer_and_back(world: World, client: LibraryClient) 
         lambda seen: seen.sender == world.device and answer_id in seen.message_ids, timeout=10
     )
     await client.call("read", chat=answer["chat"], ids=[answer_id])
-    await world.bob.receipts.wait_for(lambda seen: seen.kind is ReceiptKind.READ, timeout=10)
+    await world.bob.receipts.wait_for(lambda seen: seen.kind is ReceiptKind.READ, timeout=30)
 
 
 async def test_a_message_written_on_the_phone_reaches_the_companion(
@@ -109,7 +109,7 @@ async def test_a_hidden_number_is_unknown(world: World, client: LibraryClient) -
 
     world.service.faults.set(world.bob.number, Faults())
     await client.call("send", to=world.bob.number, text="now")
-    assert (await world.bob.inbox.next(timeout=10)).text == "now"
+    assert (await world.bob.inbox.next(timeout=30)).text == "now"
 
 
 async def test_blocked(world: World, client: LibraryClient) -> None:
@@ -119,7 +119,7 @@ async def test_blocked(world: World, client: LibraryClient) -> None:
     world.bob.unblock(ANN)
     await client.call("send", to=world.bob.number, text="heard")
 
-    assert (await world.bob.inbox.next(timeout=10)).text == "heard"
+    assert (await world.bob.inbox.next(timeout=30)).text == "heard"
     await client.event("receipt", type=1, sender=f"{world.bob.jid}")
     assert not [event for event in client.seen("receipt") if event["sender"] == f"{world.bob.jid}"]
 
@@ -147,5 +147,5 @@ async def test_a_damaged_message_is_asked_for_again(world: World, client: Librar
     to_phone = await client.call(
         "send", to=world.bob.number, text="damaged on the way to the phone"
     )
-    got = await world.bob.inbox.wait_for(lambda one: one.message_id == to_phone, timeout=15)
+    got = await world.bob.inbox.wait_for(lambda one: one.message_id == to_phone, timeout=30)
     assert got.text.startswith("damaged")

@@ -81,7 +81,7 @@ async def test_the_handshake_in_any_number_of_pieces(
         async with session.ws_connect(URL) as socket:
             for start in range(0, len(data), size):
                 await socket.send_bytes(data[start : start + size])
-            answer = await socket.receive_bytes(timeout=10)
+            answer = await socket.receive_bytes(timeout=30)
             await socket.ping()
 
             assert int.from_bytes(answer[:3], "big") == len(answer) - 3
@@ -95,15 +95,15 @@ async def test_a_peer_that_speaks_something_else(
     """A wrong header, a text message or an unmasked frame ends the connection."""
     async with session.ws_connect(URL) as socket:
         await socket.send_bytes(b"GET / HTTP/1.1")
-        assert (await socket.receive(timeout=10)).type in CLOSED
+        assert (await socket.receive(timeout=30)).type in CLOSED
     async with session.ws_connect(URL) as socket:
         await socket.send_str("hello")
-        assert (await socket.receive(timeout=10)).type in CLOSED
+        assert (await socket.receive(timeout=30)).type in CLOSED
     async with session.ws_connect(URL) as socket:
         await socket.send_bytes(hello())
-        await socket.receive_bytes(timeout=10)
+        await socket.receive_bytes(timeout=30)
         await socket.send_bytes(b"\0\0\x04junk")
-        assert (await socket.receive(timeout=10)).type in CLOSED
+        assert (await socket.receive(timeout=30)).type in CLOSED
     await eventually(lambda: server.connection_count == 0)
 
 
@@ -117,7 +117,7 @@ async def test_unreachable_and_reachable_again(
     proxy_url = server.proxy_url
     async with session.ws_connect(URL) as socket:
         await server.refuse_connections()
-        assert (await socket.receive(timeout=10)).type in CLOSED
+        assert (await socket.receive(timeout=30)).type in CLOSED
     assert not server.reachable
     with pytest.raises(aiohttp.ClientConnectionError):
         await session.ws_connect(URL)

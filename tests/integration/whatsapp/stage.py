@@ -130,7 +130,7 @@ class Account:
 
     async def until_told(self, count: int) -> None:
         """Wait until there were so many messages."""
-        await eventually(lambda: len(self.messages()) >= count, timeout_seconds=20)
+        await eventually(lambda: len(self.messages()) >= count, timeout_seconds=30)
 
     def messages(self) -> list[InboundMessage]:
         """Return the messages so far."""

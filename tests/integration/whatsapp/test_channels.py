@@ -25,7 +25,7 @@ async def changed(shop: Account, channel: Jid, post_id: str, content: dict[str, 
 
 async def shown(phone: Phone) -> tuple[str, str, str | None]:
     """Return what a phone shows next: kind, text, and what it is about."""
-    message = await phone.next_message(timeout=20)
+    message = await phone.next_message(timeout=30)
     return message.kind, message.text, message.target_id
 
 

@@ -52,7 +52,7 @@ PAUSE = (("paused", "paused"),)
 
 async def shown_to(phone: Phone, state: str) -> None:
     """Return when a phone has been shown something next."""
-    assert (await phone.presences.next(timeout=10)).state == state
+    assert (await phone.presences.next(timeout=30)).state == state
 
 
 async def test_messages_are_marked_as_read(stage: Stage, shop: Account) -> None:
@@ -132,7 +132,7 @@ async def named(account: Account) -> None:
         except NotAttemptedError:
             return False
 
-    await eventually(is_named, timeout_seconds=20, reason="the phone's key has come")
+    await eventually(is_named, timeout_seconds=30, reason="the phone's key has come")
 
 
 async def test_presence(stage: Stage, shop: Account) -> None:
@@ -160,7 +160,7 @@ async def test_presence(stage: Stage, shop: Account) -> None:
         await shop.next(Up)
         await eventually(
             lambda: bool(stage.sandbox.service.accounts.get(ben.jid).subscribers),
-            timeout_seconds=20,
+            timeout_seconds=30,
             reason="it has subscribed anew",
         )
     await shown_to(ben, "available")

@@ -98,7 +98,7 @@ async def test_hosts_killed_in_a_flood_lose_nothing_that_they_had(stage: Stage) 
         lost_at_most += LIBRARY_QUEUE + 2
     ids = await flood
     await eventually(
-        lambda: account.messages()[-1].message_id == ids[-1], timeout_seconds=20, reason="the last"
+        lambda: account.messages()[-1].message_id == ids[-1], timeout_seconds=30, reason="the last"
     )
 
     arrived = without_repeats([message.message_id for message in account.messages()])

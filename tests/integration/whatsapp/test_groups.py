@@ -330,7 +330,7 @@ async def test_a_group_is_made_once(stage: Stage) -> None:
     making = asyncio.create_task(account.host.request(CreateGroup(name="Lost"), command_id="lost"))
     await eventually(
         lambda: (active := stage.sandbox.faults.find(rule.id)) is not None and active.applied == 1,
-        timeout_seconds=20,
+        timeout_seconds=30,
     )
     account.host.kill()
     with pytest.raises(UncertainError):

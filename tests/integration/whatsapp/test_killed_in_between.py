@@ -53,7 +53,7 @@ async def test_what_is_sent_again_can_be_read_again(narrow: Stage, *, is_resumed
         await account.resume()
     await ben.send_text(account.phone.number, "hello")
     await account.next(InboundMessage)
-    await eventually(lambda: steps(account) == 0, reason="all is settled", timeout_seconds=20)
+    await eventually(lambda: steps(account) == 0, reason="all is settled", timeout_seconds=30)
     account.acknowledging = False
     narrow.sandbox.faults.set(account.phone.number, Faults(lost_receipts=ALWAYS))
     sent = [await ben.send_text(account.phone.number, f"{number}") for number in range(MESSAGES)]
@@ -70,6 +70,6 @@ async def test_what_is_sent_again_can_be_read_again(narrow: Stage, *, is_resumed
     await eventually(
         lambda: {message.message_id for message in account.messages()}.issuperset(sent),
         reason="every message arrives",
-        timeout_seconds=20,
+        timeout_seconds=30,
     )
     await account.stop()

@@ -76,7 +76,7 @@ async def test_what_is_decrypted_while_an_answer_is_waited_for_comes_again(stage
     stage.sandbox.faults.set(account.phone.number, Faults(ack_delay_seconds=0.12))
 
     sending = asyncio.create_task(account.host.request(send_text(to=ben.number, text="two")))
-    await ben.inbox.wait_for(lambda message: message.text == "two", timeout=10)
+    await ben.inbox.wait_for(lambda message: message.text == "two", timeout=30)
     stage.sandbox.connections.inject(account.phone.number, receipt(ben, "server-error"))
     late = set[str]()
     while not endings(account):  # it is told when the answer has come
@@ -90,7 +90,7 @@ async def test_what_is_decrypted_while_an_answer_is_waited_for_comes_again(stage
 
     await eventually(
         lambda: missing <= {message.message_id for message in account.messages()},
-        timeout_seconds=20,
+        timeout_seconds=30,
         reason="what was not confirmed has come",
     )
     await account.stop()
@@ -104,7 +104,7 @@ async def test_a_send_gets_its_answer_although_the_library_has_stopped(stage: St
     stage.sandbox.faults.set(account.phone.number, Faults(ack_delay_seconds=0.02))
 
     sending = asyncio.create_task(account.host.request(send_text(to=ben.number, text="two")))
-    await ben.inbox.wait_for(lambda message: message.text == "two", timeout=10)
+    await ben.inbox.wait_for(lambda message: message.text == "two", timeout=30)
     stage.sandbox.connections.inject(account.phone.number, receipt(ben, "server-error"))
     sent = await sending
 

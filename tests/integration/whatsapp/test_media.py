@@ -66,7 +66,7 @@ async def sent(account: Account, to: Phone, content: dict[str, Any], attachment:
     """Send a message with a file and return how the phone shows it, with its file."""
     call = SendMessage(to=to.number, content=content, attachment=attachment)
     result = await account.host.request(call)
-    message = await to.next_message(timeout=20)
+    message = await to.next_message(timeout=30)
     assert message.message_id == result.message_id
     return message
 
@@ -138,7 +138,7 @@ async def test_the_new_caption_of_a_picture(stage: Stage, shop: Account) -> None
         SendMessage(to=ben.number, content={"kind": "edit", "text": "new", "target": own})
     )
 
-    edit = await ben.next_message(timeout=20)
+    edit = await ben.next_message(timeout=30)
     assert (edit.kind, edit.text, edit.target_id) == ("edit", "new", message.message_id)
 
 

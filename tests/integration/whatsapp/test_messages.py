@@ -187,7 +187,7 @@ async def test_many_sends_at_once_keep_their_order(stage: Stage, shop: Account) 
         *(shop.host.request(send_text(to=ben.number, text=str(n))) for n in range(30))
     )
 
-    await ben.inbox.wait_for(lambda message: message.text == "29", timeout=20)
+    await ben.inbox.wait_for(lambda message: message.text == "29", timeout=30)
     assert [message.message_id for message in ben.inbox] == [one.message_id for one in sent]
 
 
@@ -204,12 +204,12 @@ async def test_a_missing_acknowledgement(stage: Stage) -> None:
 
         with pytest.raises(UncertainError) as caught:
             await account.host.request(send_text(to=ben.number, text="second"), command_id="c")
-        second = await ben.inbox.wait_for(lambda message: message.text == "second", timeout=10)
+        second = await ben.inbox.wait_for(lambda message: message.text == "second", timeout=30)
         assert caught.value.message_id == second.message_id
 
         stage.sandbox.faults.clear(account.phone.number)
-        await eventually(lambda: went_out(account, ben, "third"), timeout_seconds=20)
-        await ben.inbox.wait_for(lambda message: message.text == "third", timeout=10)
+        await eventually(lambda: went_out(account, ben, "third"), timeout_seconds=30)
+        await ben.inbox.wait_for(lambda message: message.text == "third", timeout=30)
         assert (await account.stop()).expected
 
 

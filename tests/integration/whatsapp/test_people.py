@@ -259,7 +259,7 @@ async def test_the_own_profile(shop: Account) -> None:
         except NotAttemptedError:
             return False
 
-    await eventually(is_named, timeout_seconds=20, reason="the key has come")
+    await eventually(is_named, timeout_seconds=30, reason="the key has come")
     for change in (SetProfile(about="Open 9 to 5"), SetProfile(picture=str(place))):
         assert await shop.host.request(change) == Done()
     told = await shop.host.request(AskOwnProfile())

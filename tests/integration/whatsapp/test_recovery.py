@@ -53,7 +53,7 @@ async def test_a_lost_acknowledgement_is_asked_for_again(stage: Stage) -> None:
         await account.next(Down)
         await account.next(Up)
         await account.host.request(send_text(to=ben.number, text="third"))
-        await ben.inbox.wait_for(lambda message: message.text == "third", timeout=10)
+        await ben.inbox.wait_for(lambda message: message.text == "third", timeout=30)
         assert [message.text for message in ben.inbox] == ["first", "second", "third"]
         assert list(ben.inbox)[1].message_id == sent.message_id
 
@@ -97,7 +97,7 @@ async def test_a_request_that_did_not_begin_in_time_was_not_executed(stage: Stag
         for _ in range(2):  # the repeat had no answer either; after the second cut it gives up
             await account.next(Up)
         await account.host.request(send_text(to=ben.number, text="c"))
-        assert (await ben.inbox.wait_for(lambda message: message.text == "c", timeout=10)).text
+        assert (await ben.inbox.wait_for(lambda message: message.text == "c", timeout=30)).text
         assert [message.text for message in ben.inbox] == ["a", "c"]
 
 

@@ -48,7 +48,7 @@ async def test_a_post_and_who_has_seen_it(stage: Stage) -> None:
     content = {"kind": "text", "text": "open", "background": "#075E54", "font": "script"}
 
     sent = await account.host.request(PostStatus(to=STATUS, content=content))
-    seen = await ben.next_message(timeout=20)
+    seen = await ben.next_message(timeout=30)
     await ben.read(seen)
 
     assert (sent.chat, sent.devices_left_out) == (STATUS, 0)

@@ -236,7 +236,7 @@ async def test_a_worker_killed_while_it_sends(stage: Stage, account: Account) ->
         await eventually(lambda: not any(alive(pid) for pid in pids))
     stage.sandbox.faults.clear(account.phone.number)
     await account.host.request(send_text(to=ben.number, text="c"), command_id="c")
-    await ben.inbox.wait_for(lambda message: message.text == "c", timeout=10)
+    await ben.inbox.wait_for(lambda message: message.text == "c", timeout=30)
     assert [message.text for message in ben.inbox] == ["a", "c"]
     await account.stop()
 
@@ -256,7 +256,7 @@ async def test_a_worker_killed_with_a_send_that_is_never_answered(
         assert await look(stage, account, "a") == Submitted(
             chat=f"{ben.number}@s.whatsapp.net", message_id=message.message_id
         )
-        await eventually(lambda: not any(alive(pid) for pid in pids), timeout_seconds=15)
+        await eventually(lambda: not any(alive(pid) for pid in pids), timeout_seconds=30)
 
 
 async def test_a_worker_that_stands_still_loses_its_hosts(stage: Stage, account: Account) -> None:
@@ -269,9 +269,9 @@ async def test_a_worker_that_stands_still_loses_its_hosts(stage: Stage, account:
 
         process.send_signal(signal.SIGSTOP)
 
-        await eventually(lambda: not alive(host), timeout_seconds=10)
+        await eventually(lambda: not alive(host), timeout_seconds=30)
         assert alive(server)
         await account.resume()
         await account.host.request(send_text(to=ben.number, text="mine"), command_id="c")
-    await eventually(lambda: not alive(server), timeout_seconds=10)
+    await eventually(lambda: not alive(server), timeout_seconds=30)
     await account.stop()

@@ -68,7 +68,7 @@ async def test_a_send_that_is_under_way_is_not_given_up(stage: Stage) -> None:
         pid = busy.host.pid
         stage.sandbox.faults.set(busy.phone.number, Faults(missing_acks=1))
         sending = asyncio.create_task(busy.host.request(send_text(to=ben.number, text="second")))
-        await ben.inbox.wait_for(lambda message: message.text == "second", timeout=10)
+        await ben.inbox.wait_for(lambda message: message.text == "second", timeout=30)
         await stage.sandbox.service_down()
         try:
             await idle.next(Ended)

@@ -41,7 +41,7 @@ async def test_a_blocked_loop_is_seen_from_another_thread() -> None:
     await asyncio.sleep(0)
 
     def look() -> None:
-        eventually_blocking(lambda: watchdog.is_stuck, timeout_seconds=20)
+        eventually_blocking(lambda: watchdog.is_stuck, timeout_seconds=30)
         seen.append(watchdog.stack())
 
     thread = threading.Thread(target=look)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway_contracts import Account, SessionState, StatusReason
+from gateway_contracts import Account, SessionState, SessionStatus, StatusReason
 from gateway_contracts.commands import PairByQr
 from gateway_worker.errors import DependencyError
 from gateway_worker.host_protocol.layout import DEVICE_STORE_NAME
@@ -155,6 +155,11 @@ class SessionHarness:
         """Return the states that were recorded, in order."""
         updates = [change.session for change in self.database.changes]
         return [update.state for update in updates if update is not None and update.state]
+
+    def reasons(self) -> Sequence[StatusReason | None]:
+        """Return why the states were entered, as it was announced, in order."""
+        events = [event for change in self.database.changes for event in change.events]
+        return [event.data.reason for event in events if isinstance(event, SessionStatus)]
 
     async def begin(self) -> None:
         """Have the session connect, and forget what was recorded of that."""

@@ -215,7 +215,7 @@ TRANSFER = f"""
     )
     UPDATE sessions AS s SET worker_id = target.id, epoch = s.epoch + 1, updated_at = now(),
         pending = s.pending || jsonb_build_array(
-            jsonb_build_object('epoch', s.epoch + 1, 'queue_of', $3::text))
+            jsonb_build_object('epoch', s.epoch + 1, 'queue_of', $3::text, 'given', true))
     FROM target WHERE s.id = $1::text AND target.id <> $3::text
     RETURNING s.id
 """  # noqa: S608 - constant terms

@@ -78,10 +78,10 @@ class Held:
     events: int = 0
     pending: list[PendingMarker] = field(default_factory=list)
 
-    def move(self, owner: str) -> None:
-        """Give it to another worker."""
+    def move(self, owner: str, *, given: bool = False) -> None:
+        """Let another worker have it."""
         self.epoch += 1
-        self.pending.append(PendingMarker(epoch=self.epoch, queue_of=self.owner))
+        self.pending.append(PendingMarker(epoch=self.epoch, queue_of=self.owner, given=given))
         self.owner = owner
 
 
@@ -232,7 +232,7 @@ class Ownership(RuleBasedStateMachine):
         assert answer.rows == ()
         if answer.transferred:
             session.events += 1
-            session.move(to)
+            session.move(to, given=True)
 
     @precondition(lambda self: self.held)
     @rule(place=places, age=st.integers(0, 1))

@@ -63,7 +63,7 @@ async def test_a_transfer_takes_everything_along(
     row = await sessions.get("s")
     assert row is not None
     assert (row.worker_id, row.epoch, row.state) == (OTHER, 2, SessionState.CONNECTING)
-    assert row.pending == (PendingMarker(epoch=2, queue_of=WORKER),)
+    assert row.pending == (PendingMarker(epoch=2, queue_of=WORKER, given=True),)
     assert await value(database, "SELECT state FROM commands WHERE id = 'm'") == "succeeded"
     theirs = await PostgresOutboxStore(database=database, worker_id=OTHER).pending(
         after=0, limit=10
@@ -85,8 +85,8 @@ async def test_the_new_owner_goes_on(database: Database, changes: PostgresChange
     assert numbers(answer.rows) == [5]
     pending = "SELECT pending FROM sessions WHERE id = 's'"
     assert await value(database, pending) == [
-        {"epoch": 2, "queue_of": WORKER},
-        {"epoch": 3, "queue_of": OTHER},
+        {"epoch": 2, "queue_of": WORKER, "given": True},
+        {"epoch": 3, "queue_of": OTHER, "given": True},
     ]
 
 

@@ -107,7 +107,7 @@ async def test_a_value_that_somebody_changed_is_noticed(objects: Objects, bucket
 def read(url: str) -> tuple[int, bytes]:
     """Return what anybody gets at a URL."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:

@@ -233,7 +233,7 @@ def put(url: str, data: bytes, headers: Mapping[str, str]) -> int:
     """Return the status of what anybody writes to a URL."""
     request = urllib.request.Request(url, data=data, headers=dict(headers), method="PUT")
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:
@@ -274,7 +274,7 @@ async def test_a_url_lets_anybody_read_one_object_under_a_name(streams: Streams)
     url = await streams.presign_get("media/s1/a", valid_seconds=60, file_name="Ré;sumé.pdf")
 
     def get() -> tuple[bytes, str]:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return answer.read(), answer.headers["Content-Disposition"]
 
     data, disposition = await asyncio.to_thread(get)

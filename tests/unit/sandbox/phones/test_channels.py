@@ -23,7 +23,7 @@ async def test_a_follower_reads_posts_and_their_changes() -> None:
         await shop.edit_post(channel, post_id, "better news")
         await shop.delete_post(channel, post_id)
 
-        got = [await ada.next_message(timeout=5) for _ in range(3)]
+        got = [await ada.next_message(timeout=30) for _ in range(3)]
 
     assert [(one.kind, one.text, one.target_id) for one in got] == [
         ("text", "news", None),

@@ -17,7 +17,7 @@ async def test_next_returns_each_entry_once_whether_it_came_before_or_after() ->
     events.append(1)
     assert await events.next(timeout=0) == 1
 
-    waiting = asyncio.create_task(events.next(timeout=5))
+    waiting = asyncio.create_task(events.next(timeout=30))
     await asyncio.sleep(0)
     events.append(2)
 
@@ -30,7 +30,7 @@ async def test_wait_for_looks_back_and_ahead_and_leaves_next_alone() -> None:
     """The two ways of reading do not disturb each other."""
     events: EventLog[int] = EventLog(what="number")
     events.append(1)
-    waiting = asyncio.create_task(events.wait_for(lambda number: number == 3, timeout=5))
+    waiting = asyncio.create_task(events.wait_for(lambda number: number == 3, timeout=30))
     await asyncio.sleep(0)
     events.append(2)
     await asyncio.sleep(0)
@@ -49,7 +49,7 @@ async def test_a_long_poll_returns_what_is_new() -> None:
     assert await events.wait_since(0, timeout=0) == ()
     events.append(1)
 
-    assert await events.wait_since(0, timeout=5) == (1,)
+    assert await events.wait_since(0, timeout=30) == (1,)
     assert await events.wait_since(1, timeout=0) == ()
 
 
@@ -76,7 +76,7 @@ async def test_entries_are_found_by_id(monkeypatch: pytest.MonkeyPatch) -> None:
         return number > 4
 
     events: EventLog[int] = EventLog(what="number", ids_of=lambda number: {str(number % 4)})
-    waiting = asyncio.create_task(events.wait_for(accept, entry_id="1", timeout=5))
+    waiting = asyncio.create_task(events.wait_for(accept, entry_id="1", timeout=30))
     for number in range(7):
         await asyncio.sleep(0)
         events.append(number)

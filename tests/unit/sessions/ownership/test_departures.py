@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gateway_contracts import StatusReason
+from gateway_worker.sessions.ports import PendingMarker
 from tests.support.bindings import MemoryBindings, MemoryBroker
 from tests.support.publications import MemoryPublications
 from tests.unit.sessions.harness import SessionHarness, linked_row
@@ -91,4 +94,25 @@ async def test_sessions_that_are_taken_up_do_not_wait_for_the_broker(
     broker.answers.set()
     await sessions.background.join()
     assert broker.asked == ["cafe"]
+    await session.close()
+
+
+@pytest.mark.parametrize("given", [True, False])
+async def test_a_session_says_how_it_came_although_nobody_has_announced_it(
+    harness: SessionHarness, *, given: bool
+) -> None:
+    """It may be found in the table before the announcement of its former owner has come."""
+    marker = PendingMarker(epoch=ROW.epoch, queue_of="beta", given=given)
+    directory = harness.data.session("cafe")
+    directory.mkdir()
+    (directory / "epoch").write_text("7")
+    sessions = harness.worker()
+
+    await sessions.manager.adopt_taken([replace(ROW, pending=(marker,))])
+
+    session = sessions.manager.registry.held_session("cafe")
+    assert session is not None
+    await session.until_connected()
+    reason = StatusReason.HANDED_OVER if given else StatusReason.TAKEN_OVER
+    assert reason in harness.reasons()
     await session.close()
