@@ -52,10 +52,11 @@ def audit(history: History) -> Verdict:
 
 
 def _too_many_uncertain(commands: Commands, exposed: Mapping[str, int]) -> Iterator[Offence]:
-    """Judge how often sends end as uncertain, each kind of impact by how often that has hit.
+    """Judge how often sends stay uncertain, each kind of impact by how often that has hit.
 
-    What has killed a host says nothing of what freezing one may cost. Kinds that have hit too few
-    to be judged are judged together.
+    How many are uncertain at first says how long sends are on their way on this machine, and what
+    has arrived is told later: what stays unknown is judged. What has killed a host says nothing of
+    what freezing one may cost. Kinds that have hit too few to be judged are judged together.
     """
     rare = [kind for kind, times in exposed.items() if times < FEWEST_IMPACTS]
     groups = [[kind] for kind in exposed if kind not in rare]

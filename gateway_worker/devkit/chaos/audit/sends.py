@@ -78,7 +78,11 @@ def judge_commands(history: History) -> Commands:
         resolved=sum(one.command_id in resolved for one in uncertain),
         arrived=sum(bool(shown.get(one.text)) for one in uncertain),
         unanswered=len(unanswered),
-        blamed=Counter(cause for one, cause in causes.items() if cause and one not in unanswered),
+        blamed=Counter(
+            cause
+            for one, cause in causes.items()
+            if cause and one not in unanswered and one not in resolved
+        ),
         contents=Counter(
             one.content for one in published if one.content and _succeeded(ends[one.command_id])
         ),

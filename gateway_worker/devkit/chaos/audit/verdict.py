@@ -13,7 +13,7 @@ class Breach(enum.StrEnum):
     COMMAND_DOUBLED = "command doubled"
     COMMAND_CONTRADICTED = "command failed, but took effect"
     UNCERTAIN_UNEXPLAINED = "uncertain without a cause"
-    TOO_MANY_UNCERTAIN = "too many uncertain"
+    TOO_MANY_UNCERTAIN = "too many stay uncertain"
     MESSAGE_LOST = "message lost outside the library's window"
     TOO_MANY_LOST = "too many messages lost in the library's window"
     MESSAGE_DOUBLED = "message doubled"
@@ -81,7 +81,8 @@ class Commands:
         arrived: Uncertain ones whose message the phone shows.
         unanswered: Of the uncertain ones those that had been handed over when WhatsApp's answers
             were held back: how many there are says nothing about the gateway.
-        blamed: The others, by what hit the session's host meanwhile.
+        blamed: The others that stayed unknown, by what hit the session's host meanwhile. One whose
+            message was on its way is uncertain as often as sends are on their way, and resolved.
         contents: What was sent, by kind.
     """
 

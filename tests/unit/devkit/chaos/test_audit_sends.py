@@ -184,6 +184,23 @@ def test_more_than_one_uncertain_in_twenty_kills_is_too_many(
     assert breaches(story) == expected
 
 
+def test_what_is_resolved_is_not_too_many() -> None:
+    """A backend that is told in the end what has become of its sends knows all of them."""
+    story = Story.clean()
+    for number in range(3, 13):
+        story.send(f"c{number}")
+        story.impact()
+        story.show(f"c{number}")
+        story.fail(f"c{number}", "uncertain")
+        story.tell(kind=Kind.RESOLVED, command_id=f"c{number}", message_id=f"wa-c{number}")
+    for _ in range(20):
+        story.impact()
+
+    verdict = audit(story.history())
+    assert verdict.passed
+    assert verdict.commands.resolved == 10
+
+
 @pytest.mark.parametrize(
     ("frozen", "uncertain", "expected"),
     [(19, 1, []), (20, 1, []), (39, 2, [Breach.TOO_MANY_UNCERTAIN]), (40, 2, [])],
