@@ -34,6 +34,7 @@ from gateway_worker.host_protocol.methods.channels import (
 )
 from gateway_worker.host_protocol.methods.method import Method, R
 from gateway_worker.host_protocol.times import moment
+from gateway_worker.runtime import cursors
 from gateway_worker.sessions.chats import is_channel
 from gateway_worker.sessions.session.session import Session
 
@@ -69,12 +70,12 @@ async def list_followed(context: Context, command: ChannelList) -> Effect:
         InvalidCommandError: The cursor is none.
         GatewayError: As the session says.
     """
-    after = command.data.cursor or ""
+    (after,) = cursors.given(command.data.cursor, str) if command.data.cursor else ("",)
     if after and not is_channel(after):
         raise InvalidCommandError("no list of channels goes on there", pointer="/data/cursor")
     call = ListChannels(after=after, limit=command.data.limit)
     session, found = await _asked(context, command, call)
-    last = found.channels[-1].channel if found.more else None
+    last = cursors.encode((found.channels[-1].channel,)) if found.more else None
     return Effect(
         result=ChannelsListed(channels=tuple(map(_told, found.channels)), next_cursor=last),
         session=session,

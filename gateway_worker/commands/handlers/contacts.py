@@ -35,6 +35,7 @@ from gateway_worker.host_protocol.methods.contacts import (
     SetBlocked,
 )
 from gateway_worker.host_protocol.wire import Person
+from gateway_worker.runtime import cursors
 from gateway_worker.sessions.chats import chat_of
 
 
@@ -146,7 +147,7 @@ async def blocklist(context: Context, command: ContactBlocklist) -> Effect:
     found = await session.request(
         ListBlocked(), command_id=command.id, seconds=context.seconds_left()
     )
-    after = command.data.cursor or ""
+    (after,) = cursors.given(command.data.cursor, str) if command.data.cursor else ("",)
     left = sorted((one for one in found.people if one.jid > after), key=lambda one: one.jid)
     page = left[: command.data.limit]
     return Effect(
@@ -155,7 +156,7 @@ async def blocklist(context: Context, command: ContactBlocklist) -> Effect:
                 BlockedContact(jid=one.jid, lid=one.lid, phone_number=one.phone_number)
                 for one in page
             ),
-            next_cursor=page[-1].jid if len(left) > len(page) else None,
+            next_cursor=cursors.encode((page[-1].jid,)) if len(left) > len(page) else None,
         ),
         session=session,
     )

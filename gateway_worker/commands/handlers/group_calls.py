@@ -6,9 +6,10 @@ from typing import Any, Final, Protocol
 
 from gateway_contracts import GroupInviteToSend, MemberResult
 from gateway_worker.errors import InvalidCommandError
+from gateway_worker.runtime import cursors
 
-_CURSOR: Final = "from-"
-_CURSOR_DIGITS: Final = 9
+_MOST_PLACES: Final = 1 << 30
+"""Above any list, and what a frame to a host can say."""
 _AFTER_CODE: Final = ("?", "#")
 _NAME_CHARACTERS: Final = 255
 """Of a group's name in an invitation."""
@@ -46,16 +47,15 @@ def first_of(cursor: str | None) -> int:
     """
     if cursor is None:
         return 0
-    place = cursor.removeprefix(_CURSOR)
-    is_place = cursor.startswith(_CURSOR) and place.isascii() and place.isdigit()
-    if not is_place or len(place) > _CURSOR_DIGITS:
-        raise InvalidCommandError("this is no cursor of such an answer", pointer="/data/cursor")
+    (place,) = cursors.given(cursor, int)
+    if not 0 <= place < _MOST_PLACES:
+        raise InvalidCommandError("the cursor is no place in a list", pointer="/data/cursor")
     return int(place)
 
 
 def cursor_of(place: int | None) -> str | None:
     """Return what names a place in a list."""
-    return None if place is None else f"{_CURSOR}{place}"
+    return None if place is None else cursors.encode((place,))
 
 
 def code_of(link: str) -> str:
