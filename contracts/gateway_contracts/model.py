@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -12,9 +12,13 @@ from pydantic import (
     ConfigDict,
     FailFast,
     Field,
+    GetJsonSchemaHandler,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    model_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from gateway_contracts.marks import PERSONAL, Part
 
@@ -26,6 +30,36 @@ class WireModel(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class OneOfModel(WireModel):
+    """A value of which exactly one of some fields is given; its JSON Schema says so, too.
+
+    Attributes:
+        one_of: These fields. Null, and an empty list, are as good as absent.
+    """
+
+    one_of: ClassVar[tuple[str, ...]]
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        values = [getattr(self, name) for name in self.one_of]
+        if sum(value is not None and value != () for value in values) != 1:
+            *names, last = self.one_of
+            raise ValueError(f"give exactly one of {', '.join(names)} and {last}")
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Add the rule to the schema."""
+        schema = handler(core_schema)
+        handler.resolve_ref_schema(schema)["oneOf"] = [
+            {"required": [name], "properties": {name: {"not": {"enum": [None, []]}}}}
+            for name in cls.one_of
+        ]
+        return schema
 
 
 _WITHOUT_NUL = r"^[^\x00]*$"

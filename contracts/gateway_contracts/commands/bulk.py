@@ -1,9 +1,9 @@
 """Commands about many sends at once, and what they return."""
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field
 
 from gateway_contracts.bulks import BulkCounts, BulkResultFile
 from gateway_contracts.content import ContentToSend
@@ -15,6 +15,7 @@ from gateway_contracts.model import (
     ClientRef,
     CommandId,
     FreeText,
+    OneOfModel,
     Recipient,
     Timestamp,
     WireModel,
@@ -67,23 +68,10 @@ class BulkStop(WireModel):
     )
 
 
-class BulkCreateData(WireModel):
+class BulkCreateData(OneOfModel):
     """What is sent to whom: exactly one of `rows` and `file`."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {
-                    "required": ["rows"],
-                    "properties": {"rows": {"minItems": 1}, "file": {"type": "null"}},
-                },
-                {
-                    "required": ["file"],
-                    "properties": {"file": {"type": "object"}, "rows": {"maxItems": 0}},
-                },
-            ]
-        }
-    )
+    one_of = ("rows", "file")
 
     content: ContentToSend | None = Field(
         None,
@@ -104,12 +92,6 @@ class BulkCreateData(WireModel):
         None, description="When it begins, at most 90 days ahead; absent, at once."
     )
     stop: BulkStop = Field(default_factory=BulkStop)
-
-    @model_validator(mode="after")
-    def _has_one_source(self) -> Self:
-        if bool(self.rows) == (self.file is not None):
-            raise ValueError("give exactly one of rows and file")
-        return self
 
 
 class BulkCreate(CommandEnvelope):

@@ -1,9 +1,9 @@
 """Commands about WhatsApp's channels, and what they return. Posting is `message.send`."""
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import FailFast, Field, model_validator
+from pydantic import FailFast, Field
 
 from gateway_contracts.envelope import CommandEnvelope
 from gateway_contracts.marks import PERSONAL
@@ -13,6 +13,7 @@ from gateway_contracts.model import (
     FreeText,
     Jid,
     MessageId,
+    OneOfModel,
     PageCursor,
     PageLimit,
     Timestamp,
@@ -57,19 +58,15 @@ class ChannelUnmute(CommandEnvelope):
     data: ChannelData
 
 
-class ChannelInfoData(WireModel):
+class ChannelInfoData(OneOfModel):
     """Which channel: by its id, or by the code of its invitation."""
+
+    one_of = ("channel", "invite")
 
     channel: ChannelId | None = None
     invite: Annotated[str, Field(pattern=CHANNEL_INVITE_PATTERN)] | None = Field(
         None, description="The last part of the link `https://whatsapp.com/channel/…`."
     )
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.channel is None) is (self.invite is None):
-            raise ValueError("has either `channel` or `invite`")
-        return self
 
 
 class ChannelInfo(CommandEnvelope):

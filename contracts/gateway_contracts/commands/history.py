@@ -5,9 +5,9 @@ or not. Their results are not stored: a repeat is answered anew.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field
 
 from gateway_contracts.content import Content
 from gateway_contracts.envelope import CommandEnvelope
@@ -19,6 +19,7 @@ from gateway_contracts.model import (
     CommandId,
     Jid,
     MessageId,
+    OneOfModel,
     PageCursor,
     PageLimit,
     Timestamp,
@@ -132,17 +133,10 @@ class MessagePage(WireModel):
     next_cursor: NextCursor = None
 
 
-class MessageStatusData(WireModel):
+class MessageStatusData(OneOfModel):
     """Which message is meant: exactly one of the three."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {"required": [name], "properties": {name: {"type": "string"}}}
-                for name in ("message_id", "client_ref", "command_id")
-            ]
-        }
-    )
+    one_of = ("message_id", "client_ref", "command_id")
 
     message_id: MessageId | None = Field(
         None, description="Unique within its chat only: several messages may have it."
@@ -151,13 +145,6 @@ class MessageStatusData(WireModel):
         None, description="What commands call it; those of the last 30 days are known."
     )
     command_id: CommandId | None = Field(None, description="The command that sends it.")
-
-    @model_validator(mode="after")
-    def _names_one(self) -> Self:
-        given = (self.message_id, self.client_ref, self.command_id)
-        if sum(name is not None for name in given) != 1:
-            raise ValueError("give exactly one of message_id, client_ref and command_id")
-        return self
 
 
 class MessageStatus(CommandEnvelope):

@@ -1,15 +1,15 @@
 """Commands about what the account shows of itself, and to whom."""
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from gateway_contracts.commands.done import Done
 from gateway_contracts.envelope import CommandEnvelope
 from gateway_contracts.marks import PERSONAL
 from gateway_contracts.media import MediaSource
-from gateway_contracts.model import FreeText, Jid, WireModel
+from gateway_contracts.model import FreeText, Jid, OneOfModel, WireModel
 
 
 class NoProfileData(WireModel):
@@ -40,8 +40,10 @@ class ProfileInfo(WireModel):
     )
 
 
-class ProfileSetData(WireModel):
+class ProfileSetData(OneOfModel):
     """The one thing that is to change."""
+
+    one_of = ("push_name", "about", "picture")
 
     push_name: Annotated[FreeText, Field(min_length=1, max_length=25), PERSONAL] | None = None
     about: Annotated[FreeText, Field(max_length=139), PERSONAL] | None = Field(
@@ -50,12 +52,6 @@ class ProfileSetData(WireModel):
     picture: MediaSource | None = Field(
         None, description="Any picture; it is made square, and smaller if need be."
     )
-
-    @model_validator(mode="after")
-    def _is_one_thing(self) -> Self:
-        if sum(one is not None for one in (self.push_name, self.about, self.picture)) != 1:
-            raise ValueError("one of push_name, about and picture is to be given")
-        return self
 
 
 class ProfileSet(CommandEnvelope):

@@ -1,36 +1,17 @@
 """Commands that ask for stored events once more, and what they return."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field
 
 from gateway_contracts.envelope import CommandEnvelope
-from gateway_contracts.model import QueueName, SequenceNumber, Timestamp, WireModel
+from gateway_contracts.model import OneOfModel, QueueName, SequenceNumber, Timestamp, WireModel
 
 
-class SessionReplayData(WireModel):
+class SessionReplayData(OneOfModel):
     """Which events are wanted again, and where: exactly one of `from_sequence` and `since`."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {
-                    "required": ["from_sequence"],
-                    "properties": {
-                        "from_sequence": {"type": "integer"},
-                        "since": {"type": "null"},
-                    },
-                },
-                {
-                    "required": ["since"],
-                    "properties": {
-                        "since": {"type": "string"},
-                        "from_sequence": {"type": "null"},
-                    },
-                },
-            ]
-        }
-    )
+    one_of = ("from_sequence", "since")
 
     queue: QueueName = Field(
         description="The backend's own queue, bound to the exchange of replays under its own name."
@@ -46,12 +27,6 @@ class SessionReplayData(WireModel):
         description="The last event wanted; absent, the last that was published when the replay "
         "came to its end.",
     )
-
-    @model_validator(mode="after")
-    def _has_one_beginning(self) -> Self:
-        if (self.from_sequence is None) == (self.since is None):
-            raise ValueError("give exactly one of from_sequence and since")
-        return self
 
 
 class SessionReplay(CommandEnvelope):
