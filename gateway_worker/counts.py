@@ -70,6 +70,14 @@ class Counts:
         """Count a message from WhatsApp."""
         self.metrics.inbound_messages.inc()
 
+    def message_confirmed(self, seconds: float) -> None:
+        """Count the first receipt of a message, so long after WhatsApp took it."""
+        self.metrics.delivery_lag_seconds.observe(seconds)
+
+    def reachout_refused(self) -> None:
+        """Count a new chat that WhatsApp has refused."""
+        self.metrics.reachout_refusals.inc()
+
     def media_fetched(self, *, size_bytes: int, seconds: float) -> None:
         """Count a file that has come, in so many seconds."""
         self.metrics.media_files.inc()

@@ -21,7 +21,16 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from gateway_contracts import Command, ErrorCode, Event, Ignorable, SessionState
+from gateway_contracts import (
+    BulkState,
+    Command,
+    ErrorCode,
+    Event,
+    HealthGrade,
+    Ignorable,
+    SessionState,
+    StatusReason,
+)
 from gateway_contracts.content import SENDABLE_KINDS
 
 OTHER: Final = "other"
@@ -38,6 +47,12 @@ FILE_KINDS: Final = frozenset(
 )
 FILE_STEPS: Final = ("fetch", "inspect", "upload")
 CANCELLED: Final = "cancelled"
+OPEN_BULKS: Final = (
+    BulkState.RUNNING.value,
+    BulkState.PAUSED.value,
+    BulkState.CANCELLING.value,
+)
+ROW_ENDS: Final = ("succeeded", "failed", "uncertain")
 SNAPSHOT_TROUBLES: Final = ("not_stored", "not_kept", "refused", "unusable")
 
 _FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -45,6 +60,7 @@ _COMMANDS: Final = (
     0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 20, 45, 75
 )  # fmt: skip
 _TRANSFERS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_DELIVERIES: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 43_200)
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -100,6 +116,7 @@ class Metrics:
         returned_publishes: Publications that no queue wanted or that a full one refused.
         publish_timeouts: Publications without a confirm in time; repeated with the same id.
         outbox_depth: Events committed and not yet confirmed.
+        outbox_age_seconds: How long ago the oldest of them was committed.
         pruned_rows: Rows deleted because of their age, by table.
         relay_lag_seconds: From an event's commit to its confirm.
         commit_batch_size: Changes per transaction.
@@ -130,12 +147,29 @@ class Metrics:
             in `session.status`).
         silence_seconds: The longest time for which WhatsApp has sent nothing to a session that is
             connected, as of the last look; pings are answered every 30 seconds.
+        retry_receipts: How often devices of others have asked for messages again.
+        reachout_refusals: New chats that WhatsApp has refused (463).
+        delivery_lag_seconds: From the end of a send to the first receipt of its message; of those
+            that this process still remembers, a thousand of each session.
+        health: Sessions by the grade of their health, as of the last looks.
+        chats: People whom the sessions have sent something in the last hour.
+        cold_chats: Of these, those who have never written.
+        bulks: Bulks of this worker's sessions that are not over, by state.
+        bulk_rows: Rows of bulks that have ended, by how (see `ROW_ENDS`).
+        bulk_rows_left: Rows of bulks that have no end.
+        bulk_stalled_seconds: The longest time for which a bulk that runs has come no further.
         library_stops: Times that the library gave a connection up over a value it does not know.
         snapshot_troubles: Copies of device stores that were not made, not kept by the store, older
             than the newest, or not to be opened.
+        snapshots_behind_seconds: How long ago the oldest change of a device store was seen that no
+            copy has.
         stores_kept: Directories of sessions that are elsewhere, or that the database does not know,
             which have the last copy of something.
         reconnects: Connections made again after a loss, by dependency.
+        broker_blocked: 1 if the broker takes no publications now (memory or disk alarm).
+        unconfirmed_seconds: Age of the oldest publication that has no confirm.
+        database_used: Connections of the pool that are lent now.
+        database_limit: How many there may be.
         dependency_up: 1 if a dependency answered its last check, else 0.
         loop_lag_seconds: How late the event loop was, sampled.
         worker_memory_bytes: Resident memory of the worker process.
@@ -178,6 +212,7 @@ class Metrics:
     returned_publishes: Counter
     publish_timeouts: Counter
     outbox_depth: Gauge
+    outbox_age_seconds: Gauge
     pruned_rows: Counter
     relay_lag_seconds: Histogram
     commit_batch_size: Histogram
@@ -206,10 +241,25 @@ class Metrics:
     host_exits: Counter
     disconnects: Counter
     silence_seconds: Gauge
+    retry_receipts: Counter
+    reachout_refusals: Counter
+    delivery_lag_seconds: Histogram
+    health: Gauge
+    chats: Gauge
+    cold_chats: Gauge
+    bulks: Gauge
+    bulk_rows: Counter
+    bulk_rows_left: Gauge
+    bulk_stalled_seconds: Gauge
     library_stops: Counter
     snapshot_troubles: Counter
+    snapshots_behind_seconds: Gauge
     stores_kept: Gauge
     reconnects: Counter
+    broker_blocked: Gauge
+    unconfirmed_seconds: Gauge
+    database_used: Gauge
+    database_limit: Gauge
     dependency_up: Gauge
     loop_lag_seconds: Histogram
     worker_memory_bytes: Gauge
@@ -345,7 +395,12 @@ def make_metrics(*, versions: Mapping[str, str]) -> Metrics:
     GCCollector(registry=registry)
     make = _Maker(registry)
     metrics = Metrics(
-        registry=registry, **_sessions(make), **_commands(make), **_events(make), **_rest(make)
+        registry=registry,
+        **_sessions(make),
+        **_traffic(make),
+        **_commands(make),
+        **_events(make),
+        **_rest(make),
     )
     metrics.build_info.info(dict(versions))
     _show_zeros(metrics)
@@ -423,8 +478,38 @@ def _sessions(make: _Maker) -> dict[str, Any]:
         "stores_kept": make.gauge(
             "stores_kept", "Directories of sessions elsewhere that hold the last copy of something."
         ),
+        "snapshots_behind_seconds": make.gauge(
+            "snapshots_behind_seconds", "Age of the oldest change of a device store without a copy."
+        ),
         "snapshot_troubles": make.counter(
             "snapshot_troubles", "Copies of device stores that cannot be relied on.", "kind"
+        ),
+    }
+
+
+def _traffic(make: _Maker) -> dict[str, Any]:
+    return {
+        "retry_receipts": make.counter(
+            "retry_receipts", "Requests of others' devices to send a message again."
+        ),
+        "reachout_refusals": make.counter(
+            "reachout_refusals", "New chats that WhatsApp has refused (463)."
+        ),
+        "delivery_lag_seconds": make.histogram(
+            "delivery_lag_seconds",
+            "From the end of a send to the first receipt of its message.",
+            buckets=_DELIVERIES,
+        ),
+        "health": make.gauge("session_health", "Sessions by the grade of their health.", "grade"),
+        "chats": make.gauge(
+            "chats_last_hour", "People whom sessions have sent something in the last hour."
+        ),
+        "cold_chats": make.gauge("cold_chats_last_hour", "Of these, who have never written."),
+        "bulks": make.gauge("bulks", "Bulks that are not over.", "state"),
+        "bulk_rows": make.counter("bulk_rows", "Rows of bulks that have ended.", "outcome"),
+        "bulk_rows_left": make.gauge("bulk_rows_left", "Rows of bulks that have no end."),
+        "bulk_stalled_seconds": make.gauge(
+            "bulk_stalled_seconds", "Longest time for which a bulk that runs came no further."
         ),
     }
 
@@ -501,6 +586,9 @@ def _events(make: _Maker) -> dict[str, Any]:
         ),
         "pruned_rows": make.counter("pruned_rows", "Rows deleted because of their age.", "table"),
         "outbox_depth": make.gauge("outbox_depth", "Events committed and not yet confirmed."),
+        "outbox_age_seconds": make.gauge(
+            "outbox_age_seconds", "Age of the oldest event committed and not yet confirmed."
+        ),
         "relay_lag_seconds": make.histogram(
             "relay_lag_seconds", "From an event's commit to the broker's confirm."
         ),
@@ -515,6 +603,18 @@ def _rest(make: _Maker) -> dict[str, Any]:
     return {
         "reconnects": make.counter(
             "reconnects", "Connections made again after a loss.", "dependency"
+        ),
+        "broker_blocked": make.gauge(
+            "broker_blocked", "Whether the broker takes no publications (memory or disk alarm)."
+        ),
+        "unconfirmed_seconds": make.gauge(
+            "broker_unconfirmed_seconds", "Age of the oldest publication without a confirm."
+        ),
+        "database_used": make.gauge(
+            "database_connections_used", "Connections of the pool that are lent."
+        ),
+        "database_limit": make.gauge(
+            "database_connections_limit", "Connections that the pool may have."
         ),
         "dependency_up": make.gauge(
             "dependency_up", "Whether a dependency answered its last check.", "dependency"
@@ -556,11 +656,20 @@ def _show_zeros(metrics: Metrics) -> None:
     for part in PACED_BY:
         metrics.pacing_seconds.labels(part)
         metrics.pacing_refused.labels(part)
-    for reason in IGNORED:
-        metrics.ignored_arrivals.labels(reason)
-    for how in HOST_EXITS:
-        metrics.host_exits.labels(how)
-    for kind in SNAPSHOT_TROUBLES:
-        metrics.snapshot_troubles.labels(kind)
-    for dependency in DEPENDENCIES:
-        metrics.reconnects.labels(dependency)
+    for instrument, values in _closed(metrics):
+        for value in values:
+            instrument.labels(value)
+
+
+def _closed(metrics: Metrics) -> Iterable[tuple[Counter | Gauge, Iterable[str]]]:
+    """Return instruments with one label, and all values that it has."""
+    return (
+        (metrics.disconnects, [reason.value for reason in StatusReason]),
+        (metrics.health, [grade.value for grade in HealthGrade]),
+        (metrics.bulks, OPEN_BULKS),
+        (metrics.bulk_rows, ROW_ENDS),
+        (metrics.ignored_arrivals, IGNORED),
+        (metrics.host_exits, HOST_EXITS),
+        (metrics.snapshot_troubles, SNAPSHOT_TROUBLES),
+        (metrics.reconnects, DEPENDENCIES),
+    )

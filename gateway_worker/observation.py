@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
+from gateway_contracts import BulkState, HealthGrade
 from gateway_worker.adapters import Adapters
 from gateway_worker.errors import DependencyError, GatewayError
 from gateway_worker.health import (
@@ -13,8 +14,9 @@ from gateway_worker.health import (
     sessions_section,
 )
 from gateway_worker.log import SINKS, Logging
-from gateway_worker.metrics import IGNORED, SNAPSHOT_TROUBLES, Metrics
+from gateway_worker.metrics import IGNORED, OPEN_BULKS, ROW_ENDS, SNAPSHOT_TROUBLES, Metrics
 from gateway_worker.parts import Parts
+from gateway_worker.sessions.deferred import RowState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,14 @@ def _follow(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
     )
     metrics.follow(metrics.refusals_untold, lambda: parts.commands.dispatcher.refusals.untold)
     metrics.follow(metrics.swallowed_messages, lambda: adapters.hosts.notices["message_lost"])
+    _follow_sessions(metrics, adapters, parts)
+    metrics.capacity.set(parts.sessions.manager.registry.capacity)
+    metrics.on_refresh(partial(_show_sessions, metrics, adapters, parts))
+    metrics.on_refresh(partial(_show_services, metrics, adapters, parts))
+    metrics.on_refresh(partial(_show_traffic, metrics, parts))
+
+
+def _follow_sessions(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
     for reason in IGNORED:
         follow = partial(adapters.hosts.ignored.__getitem__, reason)
         metrics.follow(metrics.ignored_arrivals.labels(reason), follow)
@@ -114,27 +124,51 @@ def _follow(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
     metrics.follow(metrics.handed_over, lambda: parts.sessions.manager.departures.handed_over)
     metrics.follow(metrics.refused_arrivals, lambda: parts.sessions.quarantine_retries.refused)
     metrics.follow(metrics.retold_arrivals, lambda: parts.sessions.quarantine_retries.recorded)
-    metrics.capacity.set(parts.sessions.manager.registry.capacity)
+    metrics.follow(metrics.retry_receipts, lambda: parts.sessions.silence_watch.retry_receipts)
+    for end in ROW_ENDS:
+        ended = partial(parts.commands.bulk_feeder.ended.__getitem__, RowState(end))
+        metrics.follow(metrics.bulk_rows.labels(end), ended)
 
-    def gauges() -> None:
-        usage = parts.reports.resources.last
-        metrics.set_sessions(parts.sessions.manager.registry.states())
-        metrics.silence_seconds.set(parts.sessions.silence_watch.longest_seconds)
-        metrics.hosts.set(len(adapters.hosts.host_pids))
-        metrics.commands_waiting.set(parts.commands.dispatcher.waiting)
-        metrics.commands_held.set(parts.commands.dispatcher.held)
-        metrics.outbox_depth.set(parts.reports.load.last.outbox_depth)
-        metrics.unassigned_waiting.set(parts.reports.capacity.last.waiting)
-        metrics.media_waiting.set(parts.media.waiting)
-        metrics.stores_kept.set(parts.sessions.orphan_spools.kept)
-        metrics.fleet_free_slots.set(parts.reports.capacity.last.free)
-        metrics.fleet_stranded.set(parts.failover.stranded)
-        metrics.refused_waiting.set(parts.sessions.quarantine_retries.waiting)
-        metrics.held_aside.set(parts.outbox.recorder.held_aside + parts.commands.inbox.held_aside)
-        for name, depth in adapters.broker.depths.items():
-            metrics.queue_depth.labels(name).set(depth)
-        metrics.cpu_percent.set(usage.cpu_percent)
-        metrics.worker_memory_bytes.set(usage.worker_rss_bytes)
-        metrics.hosts_memory_bytes.set(usage.hosts_pss_bytes)
 
-    metrics.on_refresh(gauges)
+def _show_sessions(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
+    usage = parts.reports.resources.last
+    metrics.set_sessions(parts.sessions.manager.registry.states())
+    metrics.silence_seconds.set(parts.sessions.silence_watch.longest_seconds)
+    metrics.hosts.set(len(adapters.hosts.host_pids))
+    metrics.media_waiting.set(parts.media.waiting)
+    metrics.stores_kept.set(parts.sessions.orphan_spools.kept)
+    metrics.snapshots_behind_seconds.set(parts.snapshot_schedule.behind_seconds)
+    metrics.fleet_free_slots.set(parts.reports.capacity.last.free)
+    metrics.fleet_stranded.set(parts.failover.stranded)
+    metrics.refused_waiting.set(parts.sessions.quarantine_retries.waiting)
+    metrics.cpu_percent.set(usage.cpu_percent)
+    metrics.worker_memory_bytes.set(usage.worker_rss_bytes)
+    metrics.hosts_memory_bytes.set(usage.hosts_pss_bytes)
+
+
+def _show_services(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
+    stats, pool, load = adapters.broker.stats(), adapters.database.pool, parts.reports.load
+    metrics.broker_blocked.set(stats.blocked)
+    metrics.unconfirmed_seconds.set(stats.oldest_unconfirmed_seconds)
+    metrics.database_used.set(pool.used)
+    metrics.database_limit.set(pool.limit)
+    metrics.outbox_depth.set(load.last.outbox_depth)
+    metrics.outbox_age_seconds.set(load.backlog.oldest_seconds)
+    metrics.held_aside.set(parts.outbox.recorder.held_aside + parts.commands.inbox.held_aside)
+    for name, depth in adapters.broker.depths.items():
+        metrics.queue_depth.labels(name).set(depth)
+
+
+def _show_traffic(metrics: Metrics, parts: Parts) -> None:
+    bulks, reviews = parts.commands.bulk_feeder.figures(), parts.reviews.figures()
+    metrics.commands_waiting.set(parts.commands.dispatcher.waiting)
+    metrics.commands_held.set(parts.commands.dispatcher.held)
+    metrics.unassigned_waiting.set(parts.reports.capacity.last.waiting)
+    for state in OPEN_BULKS:
+        metrics.bulks.labels(state).set(bulks.states.get(BulkState(state), 0))
+    metrics.bulk_rows_left.set(bulks.rows_left)
+    metrics.bulk_stalled_seconds.set(bulks.stalled_seconds)
+    for grade in HealthGrade:
+        metrics.health.labels(grade.value).set(reviews.grades.get(grade, 0))
+    metrics.chats.set(reviews.chats)
+    metrics.cold_chats.set(reviews.cold_chats)

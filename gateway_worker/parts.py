@@ -363,7 +363,7 @@ def _reports(
         carried=registry,
         resources=resources,
         queue_depth=broker.depth,
-        outbox_depth=stores.outbox.depth,
+        outbox=stores.outbox.backlog,
         commands=counts.commands,
         events=counts.events,
     )

@@ -2,13 +2,21 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
-from gateway_contracts import ErrorCategory, ErrorCode, SessionHealth, SessionHealthData
+from gateway_contracts import (
+    ErrorCategory,
+    ErrorCode,
+    HealthGrade,
+    SessionHealth,
+    SessionHealthData,
+)
 from gateway_worker.analytics.days import DayWatch
 from gateway_worker.analytics.health import Signs, judge
 from gateway_worker.analytics.ports import AnalyticsStore
@@ -32,6 +40,21 @@ _FAILURES: Final = tuple(
         ErrorCategory.UPSTREAM,
     )
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewFigures:
+    """How the sessions of a worker do, as of the last looks.
+
+    Attributes:
+        grades: How many sessions have which grade.
+        chats: People whom they have sent something in the last hour.
+        cold_chats: Of these, those who have never written.
+    """
+
+    grades: Mapping[HealthGrade, int]
+    chats: int
+    cold_chats: int
 
 
 class HealthWatch:
@@ -68,6 +91,7 @@ class HealthWatch:
             retry_receipts=_retries(session, standing, now),
             silent_seconds=_silent_seconds(session, now),
         )
+        standing.traffic = signs.traffic
         grading = standing.grading
         grade = grading.look(signs)
         if grade is grading.grade:
@@ -129,6 +153,15 @@ class SessionReviews:
         self._watches = (undelivered, days, health)
         self._interval_seconds = interval_seconds
         self._standings: dict[str, Standing] = {}
+
+    def figures(self) -> ReviewFigures:
+        """Return how the sessions do."""
+        standings = self._standings.values()
+        return ReviewFigures(
+            grades=Counter(one.grading.grade for one in standings),
+            chats=sum(one.traffic.chats for one in standings),
+            cold_chats=sum(one.traffic.cold_chats for one in standings),
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look until `stop` is set."""

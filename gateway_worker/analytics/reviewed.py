@@ -8,7 +8,7 @@ from typing import Protocol
 
 from gateway_contracts import Account, HealthGrade, SessionInfo
 from gateway_worker.analytics.health import Grading
-from gateway_worker.analytics.ports import SentPlace
+from gateway_worker.analytics.ports import SentPlace, Traffic
 from gateway_worker.sessions.changes import Change, Committed, Review
 
 
@@ -54,6 +54,7 @@ class Standing:
         noted: Up to where that is written.
         told_day: The last day whose counts have been told; None: none yet.
         grading: How it does.
+        traffic: What it had sent lately when that was last looked at.
         health_at: When to look at that next, by the monotonic clock.
         retries: The hosts' count of requests to send again, at each of the last looks: when it was
             looked, by the wall clock, and how many there were.
@@ -64,6 +65,7 @@ class Standing:
     noted: SentPlace | None = None
     told_day: date | None = None
     grading: Grading = field(default_factory=Grading)
+    traffic: Traffic = field(default_factory=Traffic)
     health_at: float = 0.0
     retries: deque[tuple[datetime, int]] = field(default_factory=deque)
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -18,10 +18,12 @@ from gateway_contracts import (
 )
 from gateway_worker.errors import GatewayError
 from gateway_worker.health.resources import ResourceMeter
+from gateway_worker.outbox.ports import Backlog
 from gateway_worker.version import VERSION
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 WorkerEvent = WorkerStarted | WorkerHeartbeat | WorkerDraining | WorkerStopped
 _FAREWELL_SECONDS = 1.0
 _LAST_LOOK_SECONDS = 0.5
@@ -76,12 +78,13 @@ class LoadReport:
         carried: Its sessions.
         resources: Its memory and CPU.
         queue_depth: Asks the broker for the depth of its queue; raises `DependencyError`.
-        outbox_depth: Asks the database for the depth of the outbox; raises `DependencyError`.
+        outbox: Asks the database what waits in the outbox; raises `DependencyError`.
         commands: Counts commands brought to an end.
         events: Counts events published.
 
     Attributes:
         last: The figures of the last heartbeat.
+        backlog: What waited in the outbox when the database last answered.
     """
 
     def __init__(
@@ -91,7 +94,7 @@ class LoadReport:
         carried: Carried,
         resources: ResourceMeter,
         queue_depth: Callable[[], Awaitable[int]],
-        outbox_depth: Callable[[], Awaitable[int]],
+        outbox: Callable[[], Awaitable[Backlog]],
         commands: Rate,
         events: Rate,
     ) -> None:
@@ -99,7 +102,8 @@ class LoadReport:
         self._carried = carried
         self._resources = resources
         self._queue_depth = queue_depth
-        self._outbox_depth = outbox_depth
+        self._outbox = outbox
+        self.backlog = Backlog()
         self._started = time.monotonic()
         self._commands = commands
         self._events = events
@@ -115,6 +119,9 @@ class LoadReport:
     async def load(self) -> WorkerLoad:
         """Return the figures of now; those that cannot be had are left out or zero."""
         usage = await self._resources.measure()
+        backlog = await _unless_away(self._outbox)
+        if backlog is not None:
+            self.backlog = backlog
         self.last = WorkerLoad(
             worker=self._worker_id,
             version=VERSION,
@@ -123,7 +130,7 @@ class LoadReport:
             cpu_percent=usage.cpu_percent,
             memory_bytes=usage.worker_rss_bytes + usage.hosts_pss_bytes,
             queue_depth=await _unless_away(self._queue_depth),
-            outbox_depth=await _unless_away(self._outbox_depth) or 0,
+            outbox_depth=0 if backlog is None else backlog.depth,
             commands_per_second=self._commands.per_second(),
             events_per_second=self._events.per_second(),
             uptime_seconds=round(time.monotonic() - self._started, 1),
@@ -189,7 +196,7 @@ class Heartbeat:
             log.warning("heartbeat.failed", event_type=event.type, reason=str(error))
 
 
-async def _unless_away(ask: Callable[[], Awaitable[int]]) -> int | None:
+async def _unless_away(ask: Callable[[], Awaitable[T]]) -> T | None:
     try:
         return await ask()
     except GatewayError:

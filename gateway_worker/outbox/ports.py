@@ -1,6 +1,7 @@
 """What the outbox needs from database and broker."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from gateway_worker.errors import DependencyError, PermanentError
@@ -13,6 +14,19 @@ class FullQueueError(DependencyError):
 
 class UnpublishableError(PermanentError):
     """The broker will never take this message, whatever its own state is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits for publication.
+
+    Attributes:
+        depth: How many events.
+        oldest_seconds: How long ago the oldest of them was committed; 0 if there is none.
+    """
+
+    depth: int = 0
+    oldest_seconds: float = 0.0
 
 
 class ChangeStore(Protocol):
@@ -61,8 +75,8 @@ class OutboxStore(Protocol):
         """Note that the broker has confirmed these rows. Raises `DependencyError`."""
         ...
 
-    async def depth(self) -> int:
-        """Return how many rows wait. Raises `DependencyError`."""
+    async def backlog(self) -> Backlog:
+        """Return what waits. Raises `DependencyError`."""
         ...
 
 

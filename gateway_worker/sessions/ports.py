@@ -365,6 +365,14 @@ class SessionObserver(Protocol):
         """A message came from WhatsApp."""
         ...
 
+    def message_confirmed(self, seconds: float) -> None:
+        """The first receipt of a message that was sent has come, so long after WhatsApp took it."""
+        ...
+
+    def reachout_refused(self) -> None:
+        """WhatsApp has refused a new chat of an account (463)."""
+        ...
+
     def arrival_unsupported(self) -> None:
         """A host has told what does not fit the contract; it is announced as `unsupported`."""
         ...

@@ -464,6 +464,12 @@ class QuietRelay(EventRelay):
 class QuietObserver(SessionObserver):
     """Counts nothing."""
 
+    def message_confirmed(self, seconds: float) -> None:
+        """Take it."""
+
+    def reachout_refused(self) -> None:
+        """Take it."""
+
     def host_restarted(self) -> None:
         """Take it."""
 

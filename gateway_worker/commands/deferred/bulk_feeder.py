@@ -8,7 +8,7 @@ needs the machine, too. The sessions have turns.
 
 import asyncio
 import contextlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -30,10 +30,11 @@ from gateway_contracts import (
     SessionState,
 )
 from gateway_worker.commands.deferrals import BulkFiles, BulkStore, EndedRow, RowBody
+from gateway_worker.commands.deferred.bulk_figures import BulkFigures, figures_of
 from gateway_worker.commands.deferred.contact_check import absent_rows
 from gateway_worker.commands.deferred.delivery import LONGEST_POSTPONED, DeferredDelivery
 from gateway_worker.commands.deferred.held_bulks import BulkKey, HeldBulks
-from gateway_worker.commands.deferred.open_bulk import OpenBulk
+from gateway_worker.commands.deferred.open_bulk import OpenBulk, state_after
 from gateway_worker.commands.deferred.template import FaultyRowError
 from gateway_worker.commands.number_checks import NumberChecks
 from gateway_worker.commands.outcomes import Outcomes, of_row
@@ -72,6 +73,9 @@ class BulkFeeder:
         clock: The time.
         at_once: How many sessions may send rows at the same time.
         look_seconds: See `LOOK_SECONDS`.
+
+    Attributes:
+        ended: How many rows have ended since the start, by how.
     """
 
     def __init__(
@@ -103,6 +107,7 @@ class BulkFeeder:
         self._is_due = True
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self.ended: Counter[RowState] = Counter()
 
     def feeds(self, accept: Callable[[Delivery], None]) -> None:
         """Hand rows to `accept` from now on."""
@@ -112,6 +117,10 @@ class BulkFeeder:
     def under_way(self) -> int:
         """How many rows were handed on and have no end."""
         return self._under_way
+
+    def figures(self) -> BulkFigures:
+        """Return how the bulks do now. Call it on the event loop."""
+        return figures_of(self._open.values(), at=asyncio.get_running_loop().time())
 
     def look_again(self) -> None:
         """Look soon at which bulks there are."""
@@ -184,11 +193,14 @@ class BulkFeeder:
                 except ValidationError:  # made by another release
                     log.exception("bulk.unreadable", session_id=session_id, bulk_id=bulk.bulk_id)
                     continue
+                one.moved_at = asyncio.get_running_loop().time()
                 self._open[key] = one
                 log.info("bulk.taken_up", session_id=session_id, bulk_id=bulk.bulk_id)
             else:
                 one.bulk = replace(one.bulk, state=bulk.state, reason=bulk.reason)
             one.is_held = key in self._held
+            if not one.is_running(self._clock.now()):
+                one.moved_at = asyncio.get_running_loop().time()
             self._look_at(one)
         for key in [key for key in self._open if key not in there]:
             if not self._open[key].fed:
@@ -356,10 +368,12 @@ class BulkFeeder:
                 Change(session_id=one.session_id, epoch=one.epoch, deferred_end=end)
             )
             one.counts[RowState.FAILED] += 1
+            self._note_end(one, RowState.FAILED)
 
     def _count(self, one: OpenBulk, error: ErrorBody | None) -> None:
         """Note the end of a row, which is committed."""
         reason = one.count(error)
+        self._note_end(one, state_after(error))
         if reason is not None and one.bulk.state is BulkState.RUNNING and not one.is_held:
             self._stop(one, reason)
             return
@@ -367,6 +381,10 @@ class BulkFeeder:
         if now - one.told_at >= PROGRESS_SECONDS and one.ended < one.bulk.rows:
             one.told_at = now
             self._spawn(self._tell(one))
+
+    def _note_end(self, one: OpenBulk, state: RowState) -> None:
+        self.ended[state] += 1
+        one.moved_at = asyncio.get_running_loop().time()
 
     # What is told of bulks.
 

@@ -26,6 +26,13 @@ _REASONS: Final = {
 """Ends of one row after which no other is tried."""
 
 
+def state_after(error: ErrorBody | None) -> RowState:
+    """Return how a row has ended, by its error if it has one."""
+    if error is None:
+        return RowState.SUCCEEDED
+    return RowState.UNCERTAIN if error.code is ErrorCode.UNCERTAIN else RowState.FAILED
+
+
 @dataclass(eq=False, slots=True, kw_only=True)
 class OpenBulk:
     """What of a bulk is in memory.
@@ -45,6 +52,7 @@ class OpenBulk:
         unchecked_until: Until when nobody is to be asked about its recipients, by the loop's clock.
         not_before: Until when its session's pacing holds its rows back, likewise.
         told_at: When it was last told how far it is, by the loop's clock.
+        moved_at: When it last had a reason to stand still, or a row had its end, likewise.
         before: How many rows had ended, and how many not well, when its backend last let it go on.
     """
 
@@ -62,6 +70,7 @@ class OpenBulk:
     unchecked_until: float = 0.0
     not_before: float = 0.0
     told_at: float = 0.0
+    moved_at: float = 0.0
     before: tuple[int, int] = (0, 0)
 
     @classmethod
@@ -99,6 +108,16 @@ class OpenBulk:
         has_begun = self.bulk.starts_at is None or self.bulk.starts_at <= now
         return self.bulk.state is BulkState.RUNNING and not self.is_held and has_begun
 
+    def stalled_seconds(self, at: float) -> float:
+        """Return for how long none of its rows has ended and nothing has told it to wait.
+
+        Args:
+            at: Now, by the loop's clock.
+        """
+        if self.is_over or self.is_held or self.bulk.state is not BulkState.RUNNING:
+            return 0.0
+        return max(0.0, at - max(self.moved_at, self.not_before))
+
     def key(self, row: int) -> DeferredKey:
         """Return where a row is."""
         return DeferredKey(batch=self.bulk.load, row=row)
@@ -125,11 +144,9 @@ class OpenBulk:
 
     def count(self, error: ErrorBody | None) -> BulkReason | None:
         """Note how a row has ended; returns why no other is to begin, if that is so."""
+        self.counts[state_after(error)] += 1
         if error is None:
-            self.counts[RowState.SUCCEEDED] += 1
             return None
-        is_uncertain = error.code is ErrorCode.UNCERTAIN
-        self.counts[RowState.UNCERTAIN if is_uncertain else RowState.FAILED] += 1
         if self.ended >= self.bulk.rows:
             return None  # nothing is left to pause: it is over
         if error.code in _REASONS:

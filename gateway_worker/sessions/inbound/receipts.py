@@ -14,6 +14,7 @@ command: it is about a message that was sent in another way.
 
 import asyncio
 import contextlib
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -43,11 +44,16 @@ class SendsInProgress:
 
     Args:
         remembered: How many messages are remembered.
+        on_confirmed: Called with the first receipt of each of them: how many seconds after the end
+            of its send that came.
     """
 
-    def __init__(self, *, remembered: int) -> None:
+    def __init__(
+        self, *, remembered: int, on_confirmed: Callable[[float], None] = lambda _seconds: None
+    ) -> None:
         self._remembered = remembered
-        self._recent: OrderedDict[Key, None] = OrderedDict()
+        self._on_confirmed = on_confirmed
+        self._recent: OrderedDict[Key, float | None] = OrderedDict()
         self._running = 0
         self._listeners: list[Callable[[], None]] = []
 
@@ -60,9 +66,16 @@ class SendsInProgress:
 
     def sent(self, chat: str, message_id: str) -> None:
         """Note a message that was just sent."""
-        self._recent[chat, message_id] = None
+        self._recent[chat, message_id] = time.monotonic()
         if len(self._recent) > self._remembered:
             self._recent.popitem(last=False)
+
+    def confirmed(self, key: Key) -> None:
+        """Note a receipt of a message; only the first of one that was just sent counts."""
+        sent_at = self._recent.get(key)
+        if sent_at is not None:
+            self._recent[key] = None
+            self._on_confirmed(time.monotonic() - sent_at)
 
     @contextlib.contextmanager
     def one(self) -> Iterator[None]:
@@ -121,6 +134,7 @@ class ReceiptQueue:
         """Take a receipt; the future is done once it is committed, which may take its time."""
         assert change.receipt is not None
         key = (change.receipt.chat, change.receipt.message_id)
+        self._sends.confirmed(key)
         line = self._lines.get(key)
         if line is None and (self._sends.knows(key) or len(self._lines) >= MOST_HELD):
             return self._record(change)
@@ -142,6 +156,7 @@ class ReceiptQueue:
         line.look_at = now + NEXT_LOOK_SECONDS
         held = line.waiting[0]
         may_wait = now - held.since < PATIENCE_SECONDS
+        self._sends.confirmed(key)
         assert held.change.receipt is not None
         line.is_asked = True
         asked = self._record(

@@ -125,7 +125,9 @@ class SessionFactory:
         store = self._store(row, local_epoch)
         supervisor = self._supervisor(row, machine, store)
         quarantine = Quarantine(store.directory)
-        sends = SendsInProgress(remembered=self.limits.remembered_sends)
+        sends = SendsInProgress(
+            remembered=self.limits.remembered_sends, on_confirmed=self.observer.message_confirmed
+        )
         timers = ChatTimers()
         screening = self._screening(row, supervisor)
         inbound = self._inbound(row, machine, quarantine, sends, timers, screening)
@@ -177,6 +179,7 @@ class SessionFactory:
             initial_seconds=self.limits.reachout_hold_seconds,
             maximum_seconds=self.limits.reachout_hold_maximum_seconds,
             write=machine.note_reachout,
+            on_refused=self.observer.reachout_refused,
         )
 
     def _store(self, row: SessionRow, local_epoch: int | None) -> DeviceStore:

@@ -26,6 +26,7 @@ class ReachoutHold:
         initial_seconds: How long the first refusal holds them; each further one twice as long.
         maximum_seconds: The longest time.
         write: Records a new state.
+        on_refused: Called with each refusal.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class ReachoutHold:
         initial_seconds: float,
         maximum_seconds: float,
         write: Callable[[Reachout], None],
+        on_refused: Callable[[], None] = lambda: None,
     ) -> None:
         self._session_id = session_id
         self._state = state
@@ -44,6 +46,7 @@ class ReachoutHold:
         self._initial_seconds = initial_seconds
         self._maximum_seconds = maximum_seconds
         self._write = write
+        self._on_refused = on_refused
 
     @property
     def was_refused(self) -> bool:
@@ -59,6 +62,7 @@ class ReachoutHold:
 
     def refused(self) -> float:
         """Note a refusal; returns for how many seconds nobody tries again."""
+        self._on_refused()
         refusals = self._state.refusals + 1
         seconds = min(self._initial_seconds * 2.0 ** (refusals - 1), self._maximum_seconds)
         self._put(Reachout(refusals=refusals, until=self._clock.now() + timedelta(seconds=seconds)))

@@ -53,6 +53,11 @@ class Connected(Protocol):
         """Call a method of its host."""
         ...
 
+    @property
+    def retry_receipts(self) -> int:
+        """How often devices have asked for messages again, as far as its hosts were heard."""
+        ...
+
     def heard(self, seconds_ago: float | None, *, retries: int) -> None:
         """Note when WhatsApp has last sent anything, and how often it asked for messages again."""
         ...
@@ -85,6 +90,9 @@ class SilenceWatch:
     Args:
         sessions: Those that are here now.
         limits: When silence is suspicious, and how long an answer may take.
+
+    Attributes:
+        retry_receipts: How often devices have asked for messages again, over all sessions.
     """
 
     def __init__(
@@ -95,6 +103,7 @@ class SilenceWatch:
         self._probe_seconds = limits.probe_seconds
         self._connections: dict[str, _Connection] = {}
         self._looks: set[asyncio.Task[None]] = set()
+        self.retry_receipts = 0
 
     @property
     def longest_seconds(self) -> float:
@@ -166,7 +175,9 @@ class SilenceWatch:
             heard = await session.request(Listen())
             seconds = heard.seconds
             is_settling = bool(session.sends)
+            known = session.retry_receipts
             session.heard(seconds, retries=heard.retries)
+            self.retry_receipts += session.retry_receipts - known
             if seconds is not None:
                 connection.heard = time.monotonic() - seconds
         connection.age = time.monotonic() - connection.heard

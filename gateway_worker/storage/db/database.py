@@ -8,6 +8,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self
 
@@ -15,6 +16,7 @@ import asyncpg
 import orjson
 from sqlalchemy import event, exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import QueuePool
 
 from gateway_worker.errors import DatabaseUnavailableError, GatewayError
 from gateway_worker.storage.db.connecting import Connector, is_pooled, make_engine
@@ -28,6 +30,14 @@ _ASTRAY = frozenset({"26000", "42P05", "08P01"})
 BRIEF_LOCK_SECONDS: Final = 0.1
 """How long a transaction waits for a lock while others wait for the transaction."""
 _ANSWER_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolUse:
+    """How many connections are lent, and how many there may be."""
+
+    used: int
+    limit: int
 
 
 class Database:
@@ -80,6 +90,13 @@ class Database:
     def address(self) -> str:
         """Where the database is, without credentials."""
         return self._settings.address
+
+    @property
+    def pool(self) -> PoolUse:
+        """How much of the pool is in use."""
+        pool = None if self._engine is None else self._engine.sync_engine.pool
+        used = pool.checkedout() if isinstance(pool, QueuePool) else 0
+        return PoolUse(used=used, limit=self._settings.pool_size + self._settings.pool_overflow)
 
     @asynccontextmanager
     async def statement(self, doing: str) -> AsyncIterator[AsyncConnection]:

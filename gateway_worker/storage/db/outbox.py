@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
+from gateway_worker.outbox.ports import Backlog
 from gateway_worker.sessions.changes import OutboxRow
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.leases import ENDED
@@ -64,10 +65,12 @@ _MARK = """
     SELECT id FROM marked WHERE forget
 """
 _FORGET = "DELETE FROM outbox WHERE id = ANY($1::bigint[]) AND forget"
-_DEPTH = text("""
-    SELECT count(*) FROM outbox
-    WHERE worker_id = CAST(:worker_id AS text) AND published_at IS NULL
-""")
+_BACKLOG = """
+    SELECT count(*) AS depth,
+        greatest(0, extract(epoch FROM now() - min(created_at)))::float8 AS oldest_seconds
+    FROM outbox
+    WHERE worker_id = $1 AND published_at IS NULL
+"""
 _PRUNE = text("""
     DELETE FROM outbox WHERE id IN (
         SELECT id FROM outbox
@@ -149,10 +152,11 @@ class PostgresOutboxStore:
             if gone:
                 await connection.execute(_FORGET, [outbox_id for (outbox_id,) in gone])
 
-    async def depth(self) -> int:
-        """Return how many of this worker's rows wait. Raises `DependencyError`."""
-        async with self._database.statement("counting the outbox") as connection:
-            return int(await connection.scalar(_DEPTH, {"worker_id": self._worker_id}) or 0)
+    async def backlog(self) -> Backlog:
+        """Return what of this worker waits. Raises `DependencyError`."""
+        async with self._database.direct("counting the outbox") as connection:
+            (found,) = await connection.fetch(_BACKLOG, self._worker_id)
+        return Backlog(depth=found["depth"], oldest_seconds=found["oldest_seconds"] or 0.0)
 
     async def prune(self, *, keep_seconds: float, limit: int) -> int:
         """Delete at most `limit` rows published longer ago than `keep_seconds`, of any worker.

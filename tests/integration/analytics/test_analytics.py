@@ -386,6 +386,8 @@ async def test_the_grade_is_told_when_it_changes(
     }
     assert (event["chats"], event["cold_chats"], event["retry_receipts"]) == (20, 19, 4)
     assert event["silent_seconds"] == 61.0
+    figures = analytics.figures()
+    assert (figures.chats, figures.cold_chats, figures.grades) == (20, 19, {HealthGrade.POOR: 1})
 
     other = looking(database, session, clock, health_seconds=60)
     for _ in range(2):

@@ -93,6 +93,12 @@ class NoHosts(HostLauncher, DeviceSnapshots, RouteCache, SessionObserver, SendJo
     async def remove(self, session_id: str) -> None:
         """Nothing is there."""
 
+    def message_confirmed(self, seconds: float) -> None:
+        """None was sent."""
+
+    def reachout_refused(self) -> None:
+        """Nobody is written to."""
+
     def host_restarted(self) -> None:
         """None has died."""
 

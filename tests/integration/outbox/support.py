@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 from gateway_contracts import Topology
 from gateway_worker.broker import Broker, BrokerSettings
 from gateway_worker.outbox.build import build_outbox
-from gateway_worker.outbox.ports import OutboxStore
+from gateway_worker.outbox.ports import Backlog, OutboxStore
 from gateway_worker.outbox.recorder import Recorder
 from gateway_worker.outbox.relay import Relay
 from gateway_worker.sessions.changes import OutboxRow
@@ -49,9 +49,9 @@ class WatchedOutbox(OutboxStore):
         """Mark."""
         await self._store.mark_published(outbox_ids)
 
-    async def depth(self) -> int:
+    async def backlog(self) -> Backlog:
         """Count."""
-        return await self._store.depth()
+        return await self._store.backlog()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ import pytest
 
 from gateway_contracts import BulkReason, BulkState, ErrorBody, ErrorCode, TextToSend
 from gateway_worker.commands.deferrals import RowBody
-from gateway_worker.commands.deferred.open_bulk import OpenBulk
+from gateway_worker.commands.deferred.bulk_figures import figures_of
+from gateway_worker.commands.deferred.open_bulk import OpenBulk, state_after
 from gateway_worker.commands.fingerprint import fingerprint
 from gateway_worker.sessions.deferred import Bulk, RowState
 
@@ -102,3 +103,44 @@ def test_it_runs_when_its_time_has_come_and_nobody_holds_it() -> None:
     one = opened()
     one.is_held = True
     assert not one.is_running(NOW)
+
+
+def test_it_stands_still_only_where_it_should_go_on() -> None:
+    """Neither what is paused, nor what its pacing holds back, nor what is over is stuck."""
+    one = opened()
+    one.moved_at = 100.0
+    assert one.stalled_seconds(130.0) == 30
+
+    one.not_before = 120.0
+    assert (one.stalled_seconds(110.0), one.stalled_seconds(130.0)) == (0, 10)
+    one.is_held = True
+    assert one.stalled_seconds(130.0) == 0
+    paused = opened(state=BulkState.PAUSED)
+    assert paused.stalled_seconds(130.0) == 0
+    over = opened()
+    over.is_read = True
+    assert over.stalled_seconds(130.0) == 0
+
+
+def test_the_figures_of_all() -> None:
+    """How many there are, what is left of them, and the one that stands still for longest."""
+    first, second = opened(succeeded=3, failed=1), opened(rows=4, state=BulkState.PAUSED)
+    first.moved_at = 100.0
+    ended(first, None)
+
+    figures = figures_of([first, second], at=107.0)
+
+    assert figures.states == {BulkState.RUNNING: 1, BulkState.PAUSED: 1}
+    assert (figures.rows_left, figures.stalled_seconds) == (5 + 4, 7)
+    assert figures_of([], at=1.0).stalled_seconds == 0
+
+
+def test_how_a_row_has_ended() -> None:
+    """By its error."""
+    errors = [None, ErrorBody.of(FAILED), ErrorBody.of(ErrorCode.UNCERTAIN)]
+
+    assert [state_after(error) for error in errors] == [
+        RowState.SUCCEEDED,
+        RowState.FAILED,
+        RowState.UNCERTAIN,
+    ]

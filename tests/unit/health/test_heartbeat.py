@@ -1,6 +1,7 @@
 """What the worker says of itself on RabbitMQ."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -10,6 +11,7 @@ from gateway_worker.errors import DependencyError
 from gateway_worker.health import heartbeat as module
 from gateway_worker.health.heartbeat import Heartbeat, LoadReport, Rate, WorkerEvent
 from gateway_worker.health.resources import ResourceMeter
+from gateway_worker.outbox.ports import Backlog
 from tests.support.eventually import eventually
 from tests.support.pacing import consistently
 from tests.support.publications import MemoryPublications
@@ -54,9 +56,22 @@ async def no_answer() -> int:
     raise DependencyError("away")
 
 
-async def seven() -> int:
-    """Be a depth."""
-    return 7
+async def seven() -> Backlog:
+    """Be what waits in an outbox."""
+    return Backlog(depth=7, oldest_seconds=1.5)
+
+
+def report_on(outbox: Callable[[], Awaitable[Backlog]]) -> LoadReport:
+    """Return a report."""
+    return LoadReport(
+        worker_id="w-0",
+        carried=Holding(),
+        resources=ResourceMeter(host_pids=tuple, pss_bytes=lambda _pid: None),
+        queue_depth=no_answer,
+        outbox=outbox,
+        commands=Rate(),
+        events=Rate(),
+    )
 
 
 def make(listener: Listener, beats: list[WorkerLoad] | None = None) -> Heartbeat:
@@ -66,18 +81,9 @@ def make(listener: Listener, beats: list[WorkerLoad] | None = None) -> Heartbeat
         if beats is not None:
             beats.append(load)
 
-    report = LoadReport(
-        worker_id="w-0",
-        carried=Holding(),
-        resources=ResourceMeter(host_pids=tuple, pss_bytes=lambda _pid: None),
-        queue_depth=no_answer,
-        outbox_depth=seven,
-        commands=Rate(),
-        events=Rate(),
-    )
     return Heartbeat(
         worker_id="w-0",
-        report=report,
+        report=report_on(seven),
         events=listener,
         interval_seconds=0.01,
         on_beat=on_beat,
@@ -115,6 +121,22 @@ async def test_a_broker_that_is_away_does_not_end_it() -> None:
     await task
 
     assert "heartbeat" in listener.kinds
+
+
+async def test_what_waits_is_remembered_while_the_database_is_away() -> None:
+    """It does not look as if it were gone."""
+    answers: list[Backlog | None] = [Backlog(depth=7, oldest_seconds=1.5), None]
+
+    async def outbox() -> Backlog:
+        if (answer := answers.pop(0)) is None:
+            raise DependencyError("away")
+        return answer
+
+    report = report_on(outbox)
+    depths = [(await report.load()).outbox_depth for _ in range(2)]
+
+    assert depths == [7, 0]
+    assert report.backlog == Backlog(depth=7, oldest_seconds=1.5)
 
 
 async def test_a_farewell_is_not_waited_for_for_ever(

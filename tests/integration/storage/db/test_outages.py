@@ -56,7 +56,7 @@ def calls(database: Database) -> list[Call]:
         lambda: outbox.retained("s", limit=10),
         outbox.adopt_strays,
         lambda: outbox.mark_published([1]),
-        outbox.depth,
+        outbox.backlog,
         lambda: outbox.prune(keep_seconds=60, limit=10),
         lambda: sessions.create(session_row("new")),
         lambda: sessions.get("s"),
@@ -318,3 +318,15 @@ async def test_several_hosts_may_have_ipv6_addresses(database_url: str) -> None:
     url = database_url.replace("@", "@[::1]:1,", 1)
     async with Database(settings=DatabaseSettings(url=SecretStr(url))) as database:
         await database.check()
+
+
+async def test_the_use_of_the_pool_is_known(database: Database) -> None:
+    """Whoever runs a worker sees that its connections are all lent."""
+    before = database.pool
+    async with database.direct("holding a connection"):
+        async with database.statement("holding another"):
+            both = database.pool
+        one = database.pool
+
+    assert (before.used, both.used, one.used, database.pool.used) == (0, 2, 1, 0)
+    assert both.limit >= 2

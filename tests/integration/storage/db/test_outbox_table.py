@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
+from gateway_worker.outbox.ports import Backlog
 from gateway_worker.storage.db import (
     Database,
     PostgresChangeStore,
@@ -36,7 +37,7 @@ async def test_what_waits_is_read_in_order_page_by_page(
     first = await outbox.pending(after=0, limit=4)
     second = await outbox.pending(after=first[-1].outbox_id, limit=4)
     assert [*first, *second] == rows
-    assert await outbox.depth() == len(rows)
+    assert (await outbox.backlog()).depth == len(rows)
 
 
 async def test_what_is_marked_waits_no_longer(
@@ -51,9 +52,31 @@ async def test_what_is_marked_waits_no_longer(
     await outbox.mark_published([])
 
     assert list(await outbox.pending(after=0, limit=10)) == rows[3:]
-    assert await outbox.depth() == 1
+    assert (await outbox.backlog()).depth == 1
     assert await value(database, "SELECT min(published_at) FROM outbox") == marked
     assert await count(database, "outbox") == 4
+
+
+async def test_the_oldest_that_waits_is_known(
+    database: Database, changes: PostgresChangeStore, outbox: PostgresOutboxStore
+) -> None:
+    """Its age is the database's business; without any there is none."""
+    assert await outbox.backlog() == Backlog()
+    rows = rows_of(await changes.commit([message(n) for n in range(2)]))
+    await value(
+        database,
+        "UPDATE outbox SET created_at = now() - make_interval(secs => 90)"
+        f" WHERE id = {rows[0].outbox_id} RETURNING id",
+    )
+
+    waiting = await outbox.backlog()
+    await outbox.mark_published([rows[0].outbox_id])
+    left = await outbox.backlog()
+
+    assert waiting.depth == 2
+    assert 90 <= waiting.oldest_seconds < 150
+    assert left.depth == 1
+    assert left.oldest_seconds < 60
 
 
 async def test_events_of_a_deleted_session_go_when_they_are_marked(

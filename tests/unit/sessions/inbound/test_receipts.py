@@ -68,6 +68,28 @@ async def test_a_receipt_that_is_faster_than_the_end_of_its_send() -> None:
     assert journal.written == [("A", "delivered"), ("A", "read")]
 
 
+async def test_the_first_receipt_of_each_message_tells_how_long_it_took() -> None:
+    """Also one that was faster than its send's end; those of old messages tell nothing."""
+    lags = list[float]()
+    journal, sends = Journal(), SendsInProgress(remembered=2, on_confirmed=lags.append)
+    receipts = ReceiptQueue(record=journal.record, sends=sends)
+    sends.sent(CHAT, "A")
+    for status in DELIVERED_READ:
+        await receipts.submit(receipt("A", status))
+    assert len(lags) == 1
+    with sends.one():
+        early = receipts.submit(receipt("B"))
+        await turns()
+        assert len(lags) == 1
+        sends.sent(CHAT, "B")
+        journal.store("s", CHAT, "B")
+    await early
+    await receipts.submit(receipt("of long ago"))
+
+    assert len(lags) == 2
+    assert min(lags) >= 0
+
+
 async def test_a_receipt_of_a_recent_send_does_not_wait_for_the_next_one() -> None:
     """Its message is with the recorder; one of the same id in another chat is not."""
     journal, sends = Journal(), SendsInProgress(remembered=1)

@@ -33,6 +33,26 @@ def test_each_refusal_holds_longer_up_to_a_bound() -> None:
     assert [state.refusals for state in written] == [1, 2, 3, 0, 1]
 
 
+def test_each_refusal_is_counted() -> None:
+    """Whoever watches the fleet learns of it."""
+    clock, counted = ManualClock(), list[bool]()
+    of_session = ReachoutHold(
+        session_id="s",
+        state=Reachout(),
+        clock=clock,
+        initial_seconds=60,
+        maximum_seconds=180,
+        write=lambda _state: None,
+        on_refused=lambda: counted.append(True),
+    )
+
+    of_session.refused()
+    of_session.refused()
+    of_session.accepted()
+
+    assert len(counted) == 2
+
+
 def test_it_goes_on_from_what_was_written() -> None:
     """A restart of the worker is no new attempt."""
     clock, written = ManualClock(), list[Reachout]()

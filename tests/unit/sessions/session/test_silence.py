@@ -32,6 +32,8 @@ class Watched(Connected):
         looks: How often the host was asked.
         probes: How often WhatsApp was.
         anew: How often the connection was given up.
+        retries: How often devices have asked its host for messages again.
+        retry_receipts: The same, as far as it was told.
     """
 
     session_id: str = "shop"
@@ -45,6 +47,8 @@ class Watched(Connected):
     probes: int = 0
     anew: int = 0
     told: float | None = None
+    retries: int = 0
+    retry_receipts: int = 0
 
     async def request(self, call: Method[R]) -> R:
         """Answer, or do not."""
@@ -54,7 +58,7 @@ class Watched(Connected):
             self.looks += 1
             since = self.quiet_since
             seconds = 0.0 if since is None else time.monotonic() - since
-            return cast("R", Heard(seconds=seconds))
+            return cast("R", Heard(seconds=seconds, retries=self.retries))
         assert isinstance(call, Probe)
         self.probes += 1
         if not self.answers_probes:
@@ -64,7 +68,7 @@ class Watched(Connected):
 
     def heard(self, seconds_ago: float | None, *, retries: int) -> None:
         """Note it."""
-        assert retries == 0
+        self.retry_receipts = retries
         self.told = seconds_ago
 
     def connect_anew(self, detail: str) -> None:
@@ -95,6 +99,16 @@ async def test_a_connection_over_which_something_comes_is_left_alone() -> None:
         assert watch.longest_seconds < SILENCE_SECONDS
 
     assert (session.probes, session.anew, session.told) == (0, 0, 0.0)
+
+
+async def test_requests_to_send_again_are_added_up() -> None:
+    """Over all sessions, and each of them once."""
+    first, second = Watched(retries=2), Watched(session_id="other", retries=3)
+    async with watching(first, second) as watch:
+        await eventually(lambda: min(first.looks, second.looks) > 1)
+        assert watch.retry_receipts == 5
+        first.retries = 4
+        await eventually(lambda: watch.retry_receipts == 7)
 
 
 async def test_a_quiet_connection_is_asked_and_lives() -> None:
