@@ -15,11 +15,14 @@ import yaml
 
 from gateway_worker.devkit.services.loopback import LOOPBACK, PortBook
 from gateway_worker.devkit.services.process import Child, Command, base_environment
+from tests.support.eventually import eventually
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 RULES: Final = DEPLOY / "prometheus" / "rules"
-JOB: Final = "gateway"
-_START_SECONDS: Final = 30.0
+JOB: Final = "gateway-worker"
+PATIENCE_SECONDS: Final = 90.0
+"""What an alert may take to fire, on a machine that has much else to do."""
+_START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 10.0
 _THRESHOLD: Final = re.compile(r"(>=?) [0-9.]+")
 
@@ -98,6 +101,15 @@ class Prometheus:
         found = (await self._get("alerts"))["alerts"]
         return {one["labels"]["alertname"] for one in found if one["state"] == "firing"}
 
+    async def fires(self, *names: str) -> None:
+        """Wait until alerts fire."""
+
+        async def firing() -> bool:
+            assert set(names) <= await self.firing()
+            return True
+
+        await eventually(firing, timeout_seconds=PATIENCE_SECONDS, reason=f"{names} fire")
+
     async def scrapes(self) -> float:
         """Return how many scrapes of workers have been stored within the last minutes."""
         found = await self.query(f'sum(count_over_time(up{{job="{JOB}"}}[10m]))')
@@ -114,7 +126,7 @@ class Prometheus:
 async def prometheus(
     directory: Path, *, targets: Sequence[str], rules: Mapping[str, Any]
 ) -> AsyncIterator[Prometheus]:
-    """Run Prometheus on loopback, looking at these workers twice a second.
+    """Run Prometheus on loopback, looking at these workers every second.
 
     Args:
         directory: For its files.
@@ -156,9 +168,9 @@ def _written(directory: Path, *, targets: Sequence[str], rules: Mapping[str, Any
     (directory / "rules.yaml").write_text(json.dumps(rules))
     config = {
         "global": {
-            "scrape_interval": "500ms",
-            "scrape_timeout": "500ms",
-            "evaluation_interval": "500ms",
+            "scrape_interval": "1s",
+            "scrape_timeout": "1s",
+            "evaluation_interval": "1s",
         },
         "rule_files": [str(directory / "rules.yaml")],
         "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": list(targets)}]}],

@@ -21,7 +21,7 @@ FLEET = Board(
         Row(
             "Now",
             (
-                figure("Workers", 'count(up{job="gateway"} == 1)'),
+                figure("Workers", 'count(up{job=~".*gateway-worker.*"} == 1)'),
                 figure("Sessions connected", 'sum(gateway_sessions{state="connected"})'),
                 figure("Sessions not connected", 'sum(gateway_sessions{state!="connected"})'),
                 figure("Room left", "max(gateway_fleet_free_slots)"),
