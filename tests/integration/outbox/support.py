@@ -80,7 +80,7 @@ class Life:
         """Return when no event waits."""
 
         async def nothing_waits() -> bool:
-            return self.relay.held == 0 and await self.outbox.depth() == 0
+            return self.relay.held == 0 and (await self.outbox.backlog()).depth == 0
 
         await eventually(nothing_waits, timeout_seconds=TAKE_SECONDS, reason="all is published")
 

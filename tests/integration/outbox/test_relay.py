@@ -35,10 +35,10 @@ async def test_a_long_outage_of_the_broker_does_not_fill_the_memory(
             most = max(most, life.relay.held)
         assert 0 < most <= 25
         assert life.relay.is_behind
-        assert await life.outbox.depth() == 399
+        assert (await life.outbox.backlog()).depth == 399
 
         async def is_drained() -> bool:
-            return await life.outbox.depth() == 0
+            return (await life.outbox.backlog()).depth == 0
 
         await broker_proxy.accept()
         await consistently(lambda: life.relay.held <= 25, until=is_drained)
@@ -233,7 +233,7 @@ async def test_a_fleet_with_one_backend_may_wait_for_its_full_queue(
         for number in range(5):
             await life.recorder.record(message(number, session="s0"))
         await eventually(lambda: life.relay.held > 0)
-        assert await life.outbox.depth() > 0
+        assert (await life.outbox.backlog()).depth > 0
         arrived: list[int] = []
 
         async def take(arriving: aio_pika.abc.AbstractIncomingMessage) -> None:
