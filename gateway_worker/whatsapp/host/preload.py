@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gateway_worker.whatsapp.host import unused_packages
 from gateway_worker.whatsapp.host.relocations import Relocations
 
 _DECLARATIONS = ("restype", "argtypes", "errcheck")
@@ -108,7 +109,7 @@ def preload() -> Deferred:
     Raises:
         ImportError: neonize is missing, or is not the release that this was written for.
     """
-    # Its client module loads another library (libmagic) in the same way, which is left alone.
+    # Other libraries may be loaded in the same way, which are left alone.
     real = ctypes.CDLL
     made: list[Deferred] = []
 
@@ -121,7 +122,8 @@ def preload() -> Deferred:
 
     ctypes.CDLL = stand_in  # type: ignore[assignment,misc]
     try:
-        importlib.import_module("neonize.client")
+        with unused_packages.left_out():
+            importlib.import_module("neonize.client")
     finally:
         ctypes.CDLL = real  # type: ignore[misc]
     if len(made) != 1:

@@ -22,9 +22,26 @@ allowed = ("gateway_worker.whatsapp", "gateway_worker.host_protocol")
 shared = {"gateway_worker", "gateway_worker.runtime", "gateway_worker.runtime.confinement"}
 assert all(name in shared or name.startswith(allowed) for name in ours), ours
 assert not {"pydantic", "structlog", "gateway_contracts"} & set(sys.modules)
+from gateway_worker.whatsapp.host.unused_packages import UNUSED
+assert not set(UNUSED) & set(sys.modules)
 assert not any("neonize" in line and ".so" in line for line in open("/proc/self/maps"))
 from gateway_worker.whatsapp.host.kernel import count_threads
 assert count_threads() == 1
+"""
+
+UNUSED = """
+import sys
+from gateway_worker.whatsapp.host.preload import preload
+preload()
+import neonize.client, neonize.utils
+from gateway_worker.whatsapp.host.unused_packages import UNUSED
+assert "+1 202-555-0100" in neonize.utils.gen_vcard("Ada", "12025550100")
+image = neonize.client.Image.new("RGB", (1, 1))
+assert isinstance(image, neonize.utils.calc.Image.Image)
+with neonize.client.ProcessPoolExecutor(max_workers=1):
+    pass
+import PIL, requests
+assert sys.modules["PIL"] is PIL and PIL.__version__ and requests.get
 """
 
 
@@ -36,3 +53,8 @@ def test_the_worker_does_not_import_the_library() -> None:
 def test_the_fork_server_has_one_thread_and_no_native_library() -> None:
     """Otherwise nothing could be forked from it; and it has nothing of the worker's."""
     subprocess.run([sys.executable, "-c", HOST], check=True)
+
+
+def test_what_the_library_imports_and_hosts_do_not_use_is_there_when_it_is_used() -> None:
+    """Functions, modules within packages, classes for `isinstance`, and packages as a whole."""
+    subprocess.run([sys.executable, "-c", UNUSED], check=True)
