@@ -32,6 +32,8 @@ class Step:
     """A change, its encoded events, and what has been found out about it so far.
 
     Attributes:
+        is_rare: Whether it has more than the end of a command, a message, a receipt and events. Few
+            have, so that what is written of the rest looks at these alone.
         sender: What has sent the message that it is about, once it is found.
         chat_id: What the conversation is called that it is about.
         ahead: What has come to light with it, and is announced before it.
@@ -39,6 +41,7 @@ class Step:
 
     change: Change
     drafts: tuple[Draft, ...]
+    is_rare: bool = False
     fenced: bool = False
     repeated: bool = False
     transferred: bool = False
@@ -78,7 +81,9 @@ class Step:
             raise ValueError("a change without an epoch may have events and an outcome only")
         if any(event.subject != change.session_id for event in change.events):
             raise ValueError("a change announces its own session only")
-        return cls(change=change, drafts=tuple(Draft.of(event) for event in change.events))
+        is_rare = rests or change.session or change.media or change.media_update or change.timer
+        drafts = tuple(Draft.of(event) for event in change.events)
+        return cls(change=change, drafts=drafts, is_rare=bool(is_rare))
 
     @property
     def live(self) -> bool:

@@ -164,21 +164,22 @@ class PostgresChangeStore:
             if step.change.epoch is not None:
                 locked = sessions.get(step.change.session_id)
                 step.fenced = locked is None or locked.epoch != step.change.epoch
-        await write_found(connection, live(steps))
+        rare = [step for step in steps if step.is_rare]
+        await write_found(connection, live(rare))
         await name_votes(connection, steps)
         await self._take_up(connection, steps)
-        await write_deferred(connection, steps, worker_id=self._worker_id)
-        await self._write_media(connection, steps)
+        await write_deferred(connection, rare, worker_id=self._worker_id)
+        await self._write_media(connection, rare)
         await self._chats.name(connection, live(steps))
         await resolve(connection, live(steps), worker_id=self._worker_id)
-        await write_timers(connection, live(steps))
-        await write_notes(connection, live(steps))
-        await write_reads(connection, live(steps))
-        await write_reviews(connection, live(steps))
-        await self._chats.forget(connection, live(steps))
+        await write_timers(connection, live(rare))
+        await write_notes(connection, live(rare))
+        await write_reads(connection, live(rare))
+        await write_reviews(connection, live(rare))
+        await self._chats.forget(connection, live(rare))
         await self._write_events(connection, steps, sessions)
-        await self._delete(connection, steps)
-        await self._transfer(connection, steps)
+        await self._delete(connection, rare)
+        await self._transfer(connection, rare)
 
     async def _lock(self, connection: Connection, steps: Sequence[Step]) -> dict[str, Locked]:
         """Lock the sessions; returns those that exist.
