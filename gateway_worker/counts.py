@@ -1,5 +1,7 @@
 """Counts what happens, where it happens: for the metrics, and as rates for the heartbeats."""
 
+from collections.abc import Callable
+
 from gateway_contracts import StatusReason
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.health.heartbeat import Rate
@@ -17,6 +19,11 @@ class Counts:
         self.metrics = metrics
         self.commands = Rate()
         self.events = Rate()
+        self._on_message: Callable[[], None] = lambda: None
+
+    def when_message_arrives(self, on_message: Callable[[], None]) -> None:
+        """Call `on_message` with each message from WhatsApp. Cheap."""
+        self._on_message = on_message
 
     def command_settled(self, command_type: str, outcome: str, stopwatch: Stopwatch) -> None:
         """Count a command that has come to its end."""
@@ -69,6 +76,7 @@ class Counts:
     def message_arrived(self) -> None:
         """Count a message from WhatsApp."""
         self.metrics.inbound_messages.inc()
+        self._on_message()
 
     def message_confirmed(self, seconds: float) -> None:
         """Count the first receipt of a message, so long after WhatsApp took it."""

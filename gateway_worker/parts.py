@@ -321,7 +321,7 @@ def _commands(
         pictures=arriving.pictures,
         observe=counts.command_settled,
     )
-    return build_commands(
+    commands = build_commands(
         ports,
         worker_id=settings.worker_id,
         manager=sessions.manager,
@@ -329,6 +329,8 @@ def _commands(
         features=settings.features,
         limits=CommandLimits(bulks_at_once=settings.bulks_at_once),
     )
+    counts.when_message_arrives(commands.dispatcher.note_conversation)
+    return commands
 
 
 def _consumer(broker: Broker, sessions: Sessions, commands: Commands) -> CommandConsumer:

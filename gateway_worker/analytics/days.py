@@ -71,7 +71,7 @@ class DayWatch:
 
     @staticmethod
     def _next(session: ReviewedSession, standing: Standing, yesterday: date) -> date:
-        """Return the day behind the last that was told; of a session that had none its first."""
+        """Return the day after the last that was told; of a session that had none its first."""
         if standing.told_day is not None:
             return max(standing.told_day + timedelta(days=1), yesterday - _MOST_MISSED)
         created = session.info().created_at

@@ -70,7 +70,7 @@ class AnalyticsStore(Protocol):
 
         Args:
             session_id: Whose.
-            after: The place behind which to begin.
+            after: The place after which to begin.
             until: Nothing that was stored later.
             limit: How many messages are looked at.
 

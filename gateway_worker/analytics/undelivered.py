@@ -4,14 +4,20 @@ They are found in the order in which they were stored. How far that has come is 
 with what is told, so that neither a restart nor another worker tells it again.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
+
+import structlog
 
 from gateway_contracts import MessageFailed, MessageFailedData, MessageFailureReason
 from gateway_worker.analytics.ports import AnalyticsStore, SentPlace, Unconfirmed
 from gateway_worker.analytics.reviewed import ReviewedSession, Standing
+from gateway_worker.errors import PermanentError
 from gateway_worker.sessions.changes import Change, Review, source_of
 from gateway_worker.sessions.chats import without_device
+
+log = structlog.get_logger(__name__)
 
 _LOOKED_AT: Final = 500
 _NOTED: Final = timedelta(hours=1)
@@ -50,16 +56,29 @@ class UndeliveredWatch:
         )
         own = _own_chats(session)
         due = [one for one in found if one.place.chat not in own]
-        told = [session.record(self._change(session, one)) for one in due]
-        for future in told:
-            if (await future).fenced:
-                return
+        if not await self._tell(session, standing, due):
+            return
         standing.unconfirmed = max(standing.unconfirmed, place)
         last = due[-1].place if due else standing.noted
         if last is None or place.stored_at - last.stored_at >= _NOTED:
             await self._note(session, standing, place)
         else:
             standing.noted = last
+
+    async def _tell(
+        self, session: ReviewedSession, standing: Standing, due: Sequence[Unconfirmed]
+    ) -> bool:
+        """Tell of messages, and note each that is told; False if another worker has the session."""
+        told = [session.record(self._change(session, one)) for one in due]
+        for one, future in zip(due, told, strict=True):
+            try:
+                if (await future).fenced:
+                    return False
+            except PermanentError:  # it would be refused each time, and hold up those after it
+                log.exception("undelivered.not_told", session_id=session.session_id)
+            assert standing.unconfirmed is not None
+            standing.unconfirmed = max(standing.unconfirmed, one.place)
+        return True
 
     async def _note(self, session: ReviewedSession, standing: Standing, place: SentPlace) -> None:
         change = Change(

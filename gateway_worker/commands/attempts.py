@@ -16,7 +16,7 @@ from gateway_worker.commands.fingerprint import fingerprint
 from gateway_worker.commands.handlers import HANDLERS, Needs, Retry
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.pacing.pace import PacedError
-from gateway_worker.commands.ports import Delivery, Entry, Postponer, Received
+from gateway_worker.commands.ports import Delivery, Entry, Postponer, Received, Verdict
 from gateway_worker.commands.scheduler import Passing
 from gateway_worker.errors import (
     DatabaseUnavailableError,
@@ -112,6 +112,7 @@ class Attempts:
         self._inbox = inbox
         self._postponer = postponer
         self._clock = clock
+        self._untraced: set[str] = set()
         self.retry_policy = retry_policy or RetryPolicy()
 
     async def enter(self, command: Command, *, epoch: int | None = None) -> Entry:
@@ -119,7 +120,14 @@ class Attempts:
         received = self._received(command)
         if epoch is not None:
             received = replace(received, epoch=epoch)
-        return await self._inbox.enter(received)
+        entry = await self._inbox.enter(received)
+        if entry.verdict is Verdict.INTERRUPTED and HANDLERS[command.type].once is not None:
+            self._untraced.add(command.id)
+        return entry
+
+    def traced(self, command: Command) -> None:
+        """Note that it is known what an interrupted run has brought about, or nobody's to ask."""
+        self._untraced.discard(command.id)
 
     async def look(self, command: Command) -> Entry:
         """Say what is known of a command that is not to be executed now. Waits for the database."""
@@ -160,9 +168,14 @@ class Attempts:
             work.cancel()
 
     async def put_back(self, command: Command) -> None:
-        """Note that a command is not under way; it is entered again some day."""
+        """Note that a command is not under way; it is entered again some day.
+
+        One whose interrupted run is not traced stays interrupted: it may have had its effect.
+        """
+        received, is_untraced = self._received(command), command.id in self._untraced
         await until_answered(
-            lambda: self._inbox.suspend(self._received(command)), name="inbox.suspend"
+            lambda: self._inbox.suspend(received, stays_interrupted=is_untraced),
+            name="inbox.suspend",
         )
 
     async def await_database(

@@ -11,6 +11,7 @@ from gateway_worker.commands.deferred.bulk_feeder import BulkFeeder
 from gateway_worker.commands.deferred.bulks import BulkCommands
 from gateway_worker.commands.deferred.feeder import Feeder
 from gateway_worker.commands.deferred.service import DeferredCommands
+from gateway_worker.commands.deferred_slots import DeferredSlots
 from gateway_worker.commands.dispatcher import Dispatcher, Executors
 from gateway_worker.commands.ends import CommandEnds, Observer
 from gateway_worker.commands.execution import Executor
@@ -97,7 +98,7 @@ class CommandLimits:
     Attributes:
         hold_seconds: See `HOLD_SECONDS`.
         room_seconds: See `ROOM_SECONDS`.
-        bulks_at_once: Of how many sessions the rows of bulks are sent at the same time.
+        bulks_at_once: How many rows of bulks and scheduled sends are sent at the same time.
     """
 
     hold_seconds: float = HOLD_SECONDS
@@ -150,7 +151,6 @@ def build_commands(
         files=ports.bulk_files,
         checks=checks,
         clock=clock,
-        at_once=limits.bulks_at_once,
     )
     deferred = DeferredCommands(
         worker_id=worker_id,
@@ -161,6 +161,7 @@ def build_commands(
         inbox=inbox,
     )
     purging = Purging()
+    slots = DeferredSlots(slots=limits.bulks_at_once)
     context = Context(
         manager=manager,
         messages=ports.messages,
@@ -209,6 +210,7 @@ def build_commands(
         ),
         ends=ends,
         forwarder=Forwarder(publisher=ports.forwarder),
+        slots=slots,
         hold_seconds=limits.hold_seconds,
         room_seconds=limits.room_seconds,
     )

@@ -123,6 +123,26 @@ class BulkStore(Protocol):
         """
         ...
 
+    async def cancel_to(
+        self,
+        session_id: str,
+        bulk: Bulk,
+        *,
+        to: Sequence[str],
+        but: Collection[int],
+        epoch: int,
+    ) -> int:
+        """Let go of the rows of a bulk to some recipients, and count them as cancelled.
+
+        Args:
+            session_id: Whose.
+            bulk: Which.
+            to: The recipients, as rows may name them.
+            but: Rows that have their own end; so have those that are executing in the inbox.
+            epoch: The session's; if it has another one, nothing is done.
+        """
+        ...
+
     async def ended(
         self, session_id: str, bulk_id: str, *, first: int, last: int
     ) -> Sequence[EndedRow]:
@@ -201,6 +221,18 @@ class Bulks(Protocol):
         """Return one as it is told."""
         ...
 
+    async def forget(
+        self, session_id: str, command_ids: Sequence[str], *, numbers: Sequence[str]
+    ) -> None:
+        """Leave a person out of the results of those bulks that these commands are rows of.
+
+        Args:
+            session_id: Whose.
+            command_ids: Commands to the person, of whatever kind.
+            numbers: What the person's ids begin with.
+        """
+        ...
+
 
 class Deferrals(Protocol):
     """What may be done about what waits. Every call may raise `DependencyError`."""
@@ -235,9 +267,9 @@ class Deferrals(Protocol):
         ...
 
     async def cancel_to(self, session: Session, ids: Collection[str]) -> int:
-        """End what is scheduled to a person as `cancelled`; returns how many there were.
+        """End what waits for a person, rows of bulks too, as `cancelled`; returns how many.
 
-        What was handed on already has its own end, and so have the rows of bulks.
+        What was handed on already has its own end.
 
         Args:
             session: Whose.

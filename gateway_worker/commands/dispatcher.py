@@ -24,6 +24,7 @@ from gateway_worker.commands.calling_off import CallingOff
 from gateway_worker.commands.command_router import CommandRouter, Route
 from gateway_worker.commands.deadlines import HOLD_SECONDS, Deadlines
 from gateway_worker.commands.deferred.acceptance import Acceptance
+from gateway_worker.commands.deferred_slots import DeferredSlots
 from gateway_worker.commands.ends import CommandEnds
 from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
@@ -90,6 +91,7 @@ class Dispatcher:
         executors: What becomes of those that have their turn.
         ends: Gives commands up.
         forwarder: Sends on what another worker owns.
+        slots: How many deferred sends run at a time.
         hold_seconds: See `HOLD_SECONDS`.
         room_seconds: See `ROOM_SECONDS`.
 
@@ -106,6 +108,7 @@ class Dispatcher:
         executors: Executors,
         ends: CommandEnds,
         forwarder: Forwarder,
+        slots: DeferredSlots,
         hold_seconds: float = HOLD_SECONDS,
         room_seconds: float = ROOM_SECONDS,
     ) -> None:
@@ -124,8 +127,9 @@ class Dispatcher:
             manager=manager, on_held=self._tell_held
         )
         self._peer_requests = PeerRequests(manager=manager, hold_back_queues=self._hold_back_queues)
+        self._slots = slots
         self._scheduler: Scheduler[Work | InterleavedJob] = Scheduler(
-            handle=self._handle, on_stuck=self._tell_held
+            handle=self._handle, on_stuck=self._tell_held, slots=slots
         )
         self._calling_off = CallingOff(
             scheduler=self._scheduler, hold_back_queues=self._hold_back_queues
@@ -156,6 +160,10 @@ class Dispatcher:
     def without_room(self) -> int:
         """Creations that wait here for a worker with room."""
         return len(self._creations)
+
+    def note_conversation(self) -> None:
+        """Note that somebody has written to one of the sessions: an answer may follow. Cheap."""
+        self._slots.note_conversation()
 
     def note_full(self, *, is_full: bool) -> None:
         """Note whether the whole fleet has no room: then creations wait here, with a bound."""
@@ -388,7 +396,8 @@ class Dispatcher:
         deferred = work.delivery.deferred
         assert deferred is not None
         epoch = self._manager.registry.epoch_of(session_id)
-        if epoch != deferred.epoch or not await self._executor.run(
+        is_due = epoch == deferred.epoch and deferred.is_wanted()
+        if not is_due or not await self._executor.run(
             work.delivery, deferred.command, arrived=work.arrived, turn=turn
         ):
             await work.delivery.settle(Settlement.REQUEUE)

@@ -187,6 +187,7 @@ class Executor:
         except CalledOffError:
             return await self.fail(delivery, command, CancelledError(DETAIL), arrived=arrived)
         finally:
+            self._attempts.traced(command)
             await preparing.close()
         if end is None:
             return False
@@ -224,6 +225,11 @@ class Executor:
             end = end or await self._end_without_run(command, error, entry)
         except OwnedElsewhereError:
             return False
+        except RetryableError:  # it is entered again
+            await self._attempts.put_back(command)
+            raise
+        finally:
+            self._attempts.traced(command)
         if (await self._ends.commit(delivery, command, end, stopwatch)).fenced:
             return False
         await self._ends.settle(delivery, command, end, stopwatch)
@@ -412,6 +418,7 @@ class Executor:
             epoch=entry.previous_epoch,
             began=entry.received_at,
         )
+        self._attempts.traced(command)
         if isinstance(trace, Acknowledged):
             return await once.effect_of(self._context, session, command, trace.result)
         if isinstance(trace, NotSubmitted | Rejected):

@@ -56,13 +56,19 @@ class Inbox:
         """Say what is known of a command that is not executed now. Raises `DependencyError`."""
         return await self._store.look(received)
 
-    async def suspend(self, received: Received) -> None:
-        """Note that a command waits: nothing of it is under way. Raises `DependencyError`."""
+    async def suspend(self, received: Received, *, stays_interrupted: bool = False) -> None:
+        """Note that a command waits: nothing of it is under way. Raises `DependencyError`.
+
+        Args:
+            received: As it was entered.
+            stays_interrupted: But for a run before this one, of which nothing is known yet.
+        """
         await self._store.suspend(
             received.command_id,
             session_id=received.session_id,
             worker_id=received.worker_id,
             epoch=received.epoch,
+            stays_interrupted=stays_interrupted,
         )
 
     async def run(self, stop: asyncio.Event) -> None:

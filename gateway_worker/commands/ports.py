@@ -47,6 +47,7 @@ class Deferred:
         note: Called with how it has ended, once that is committed; None is well.
         postpone: Called with for how many seconds it is not to be handed on again, if it is held
             back for too long to wait in its place. Without it, it fails then.
+        is_wanted: Asked when its turn has come; if it says no, it is left as it is.
     """
 
     command: Command
@@ -56,6 +57,7 @@ class Deferred:
     may_wait: bool = False
     note: Callable[[ErrorBody | None], None] | None = None
     postpone: Callable[[float], None] | None = None
+    is_wanted: Callable[[], bool] = lambda: True
 
 
 class Delivery(Protocol):
@@ -275,6 +277,7 @@ class InboxStore(Protocol):
         session_id: str,
         worker_id: str | None = None,
         epoch: int | None = None,
+        stays_interrupted: bool = False,
     ) -> None:
         """Put a command that is `executing` but has had no effect back to `received`.
 
@@ -286,6 +289,8 @@ class InboxStore(Protocol):
             worker_id: With `epoch` of the run that ends, as it was entered: a later run is left
                 alone. None means any.
             epoch: See `worker_id`; None means any.
+            stays_interrupted: It was INTERRUPTED when it was entered, and what became of that run
+                is not known yet: whoever gets it next finds it so again.
 
         Raises:
             DependencyError: It may or may not be suspended; idempotent.

@@ -10,7 +10,9 @@ holds among lanes is this:
   never runs at the same time as a send;
 - a send that was put off (`DEFERRED`) begins when no other send may begin, and none runs; of those
   that prepare themselves it overtakes what is of another order. So the sends that somebody waits
-  for overtake all of these but the one that runs;
+  for overtake all of these but the one that runs. It ages: after `MOST_OVERTAKING` of them it goes
+  before the next one, so that a conversation that never pauses does not starve it. Over all
+  sessions only a few run at a time (`deferred_slots`), unless they have aged;
 - a look-up (`LOOKUPS`) overtakes all but an earlier life cycle command that runs or can run;
 - a query (`QUERIES`) does the same, and asks WhatsApp, so that look-ups do not wait for it;
 - a gesture (`GESTURES`) does the same, and is worth little when it comes late, so that it waits for
@@ -22,16 +24,22 @@ overtake it runs meanwhile.
 """
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import structlog
 
+from gateway_worker.commands.deferred_slots import DeferredSlots
+
 Item = TypeVar("Item")
 log = structlog.get_logger(__name__)
+
+MOST_OVERTAKING: Final = 8
+"""So many sends may begin before a deferred one that is queued."""
 
 
 class Lane(StrEnum):
@@ -113,6 +121,7 @@ class Ticket(Generic[Item]):
         passing: Who of its own lane may overtake it while it waits.
         waits_for: What it waits for.
         is_called_off: Whether it is to come to its end instead.
+        slot_taken: Since when it has a slot, by the monotonic clock; None if it has none.
     """
 
     item: Item
@@ -125,18 +134,38 @@ class Ticket(Generic[Item]):
     task: "asyncio.Task[None] | None" = None
     waits_for: "asyncio.Future[object] | None" = None
     is_called_off: bool = False
+    slot_taken: float | None = None
 
 
 @dataclass(eq=False, slots=True)
 class _Session(Generic[Item]):
-    """The items of one session."""
+    """The items of one session.
 
+    Attributes:
+        queued: Those that have not begun, by lane, in order.
+        begun: Those that have.
+        overtaking: How many sends have begun while a deferred one could have, or could go on.
+        most_overtaking: After how many of them that one goes first.
+    """
+
+    most_overtaking: int
     queued: dict[Lane, deque[Ticket[Item]]] = field(
         default_factory=lambda: {lane: deque() for lane in Lane}
     )
     begun: dict[Lane, list[Ticket[Item]]] = field(
         default_factory=lambda: {lane: [] for lane in Lane}
     )
+    overtaking: int = 0
+
+    @property
+    def has_aged(self) -> bool:
+        """Whether the next deferred send has been overtaken so often that it goes first now."""
+        return self.overtaking >= self.most_overtaking
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether a deferred send is to begin, or to go on."""
+        return bool(self.queued[Lane.DEFERRED] or _ready(self.begun[Lane.DEFERRED]))
 
     @property
     def is_empty(self) -> bool:
@@ -168,7 +197,7 @@ class _Session(Generic[Item]):
     def next_to_start(self, lane: Lane) -> Ticket[Item] | None:
         """Return the one of a lane's queue that may begin now, if there is one."""
         queue = self.queued[lane]
-        if not queue:
+        if not queue or (lane is Lane.SENDS and self._deferred_goes_first()):
             return None
         if lane is Lane.SENDS and self.begun[lane]:
             return self._next_to_overtake(queue)
@@ -207,12 +236,21 @@ class _Session(Generic[Item]):
         found = _first_of_another_order(begun, queue)
         return found if found is not None and self._is_free(found) else None
 
+    def _deferred_goes_first(self) -> bool:
+        """Whether a deferred send has aged and may begin or go on, so that no other begins."""
+        if not self.has_aged:
+            return False
+        if _ready(self.begun[Lane.DEFERRED]):
+            return True
+        queue = self.queued[Lane.DEFERRED]
+        return bool(queue) and self._next_deferred(queue) is not None
+
     def _next_deferred(self, queue: "deque[Ticket[Item]]") -> Ticket[Item] | None:
-        """Return the first deferred send that may begin: after all others that could."""
+        """Return the first deferred send that may begin: after all others, unless it has aged."""
         begun = (*self.begun[Lane.SENDS], *self.begun[Lane.DEFERRED])
         if any(not _lets_other_orders_pass(ticket) for ticket in begun):
             return None
-        before = (*begun, *self.queued[Lane.SENDS])
+        before = begun if self.has_aged else (*begun, *self.queued[Lane.SENDS])
         if not before:
             return queue[0] if self._is_free(queue[0]) else None
         found = _first_of_another_order(before, queue)
@@ -271,6 +309,8 @@ class Scheduler(Generic[Item]):
         handle: Called as `handle(key, item, turn)`. An exception is logged, and the next follows.
         on_stuck: Called with the number of items that wait or are queued after such as wait,
             whenever it changes.
+        slots: How many deferred sends run at a time over all sessions; None: one of each.
+        most_overtaking: See `MOST_OVERTAKING`.
     """
 
     def __init__(
@@ -278,9 +318,15 @@ class Scheduler(Generic[Item]):
         *,
         handle: Callable[[str, Item, Turn[Item]], Awaitable[None]],
         on_stuck: Callable[[int], None] = lambda _stuck: None,
+        slots: DeferredSlots | None = None,
+        most_overtaking: int = MOST_OVERTAKING,
     ) -> None:
         self._handle = handle
         self._on_stuck = on_stuck
+        self._slots = slots or DeferredSlots(slots=sys.maxsize, conversation_seconds=0.0)
+        self._slots.when_free(self._offer_slots)
+        self._wants_slot: dict[str, None] = {}
+        self._most_overtaking = most_overtaking
         self._sessions: dict[str, _Session[Item]] = {}
         self._stuck: dict[str, int] = {}
         self._number = 0
@@ -317,9 +363,13 @@ class Scheduler(Generic[Item]):
         )
         session = self._sessions.get(key)
         if session is None:
-            session = self._sessions[key] = _Session()
+            session = self._sessions[key] = _Session(self._most_overtaking)
             self._idle.clear()
         queue = session.queued[lane]
+        if lane is Lane.SENDS:
+            self._slots.note_conversation()
+        elif lane is Lane.DEFERRED and not session.has_deferred:
+            session.overtaking = 0
         if first:
             queue.appendleft(ticket)
         else:
@@ -400,6 +450,7 @@ class Scheduler(Generic[Item]):
     ) -> None:
         """See `Turn.aside`."""
         ticket.phase, ticket.passing = Phase.WAITING, passing
+        self._give_back_slot(ticket)
         self._pump(key)
         work = ticket.waits_for = asyncio.ensure_future(waiting)
         if ticket.is_called_off:
@@ -442,14 +493,24 @@ class Scheduler(Generic[Item]):
                 self._start_all(key, session, lane)
         self._tidy(key)
 
-    @staticmethod
-    def _continue(session: _Session[Item], ticket: Ticket[Item]) -> None:
+    def _continue(self, session: _Session[Item], ticket: Ticket[Item]) -> None:
         if session.may_go_on(ticket):
+            if ticket.lane is Lane.DEFERRED:
+                session.overtaking = 0
+                ticket.slot_taken = self._slots.take()
             ticket.phase = Phase.RUNNING
             ticket.go_on.set()
 
     def _start_all(self, key: str, session: _Session[Item], lane: Lane) -> None:
         while (ticket := session.next_to_start(lane)) is not None:
+            if lane is Lane.DEFERRED:
+                if not session.has_aged and not self._slots.has_room:
+                    self._wants_slot[key] = None
+                    return
+                session.overtaking = 0
+                ticket.slot_taken = self._slots.take()
+            elif lane is Lane.SENDS and session.has_deferred:
+                session.overtaking += 1
             session.queued[lane].remove(ticket)
             self.waiting -= 1
             ticket.phase = Phase.RUNNING
@@ -464,6 +525,20 @@ class Scheduler(Generic[Item]):
         finally:
             ticket.phase = Phase.ENDED
             self._sessions[key].begun[ticket.lane].remove(ticket)
+            self._pump(key)
+            self._give_back_slot(ticket)
+
+    def _give_back_slot(self, ticket: Ticket[Item]) -> None:
+        if ticket.slot_taken is not None:
+            taken, ticket.slot_taken = ticket.slot_taken, None
+            self._slots.give_back(taken)
+
+    def _offer_slots(self) -> None:
+        """Let sessions begin a deferred send that have waited for a slot, the first one first."""
+        for key in tuple(self._wants_slot):
+            if not self._slots.has_room:
+                return
+            del self._wants_slot[key]
             self._pump(key)
 
     def _tidy(self, key: str) -> None:

@@ -64,7 +64,7 @@ class Settings(BaseModel):
         drain_seconds: How long the worker may take to hand its sessions over and to finish the
             commands in work when it stops.
         event_retention_seconds: How long published events stay in the outbox table.
-        bulks_at_once: Of how many sessions the rows of bulks are sent at the same time.
+        bulks_at_once: How many rows of bulks and scheduled sends are sent at the same time.
         command_retention_days: How long commands that have ended are known, and so recognised if
             they come again.
         message_retention_days: How long messages stay in the history.

@@ -8,8 +8,9 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from gateway_contracts import ErasedCounts
 from gateway_worker.errors import DependencyError
@@ -18,6 +19,9 @@ from gateway_worker.history.ports import HistoryStore
 from gateway_worker.media.arriving.records import key_of, thumbnail_key_of
 
 _BITE: Final = 2_000
+
+Place: TypeAlias = tuple[datetime, str]
+"""When a command was received, and its id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,19 @@ class ErasureStore(Protocol):
         """Erase what the person has confirmed, and what was confirmed in the chat."""
         ...
 
-    async def outcomes(self, session_id: str, numbers: Sequence[str]) -> int:
+    async def outcomes_of(
+        self, session_id: str, numbers: Sequence[str], *, after: Place | None, limit: int
+    ) -> tuple[Sequence[str], Place | None]:
+        """Return which of the next `limit` commands have outcomes that tell of the person.
+
+        Returns:
+            Their ids, and the place of the last that was looked at; None after the last of all.
+        """
+        ...
+
+    async def outcomes(
+        self, session_id: str, numbers: Sequence[str], command_ids: Sequence[str]
+    ) -> int:
         """Replace the person's ids in outcomes of commands."""
         ...
 
@@ -62,7 +78,7 @@ class ErasureStore(Protocol):
         """Erase stored events that tell of the person, among the next `limit` after a place.
 
         Returns:
-            How many, and the last place that was looked at; None behind the last.
+            How many, and the last place that was looked at; None after the last.
         """
         ...
 
@@ -81,6 +97,10 @@ class ObjectRemoval(Protocol):
             DependencyError: Not all are removed.
         """
         ...
+
+
+async def _nothing(_numbers: Sequence[str], _command_ids: Sequence[str]) -> None:
+    """Nothing else tells of commands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +134,7 @@ class Eraser:
         *,
         directory: Path | None,
         check: Callable[[], Awaitable[object]],
+        forget: Callable[[Sequence[str], Sequence[str]], Awaitable[object]] = _nothing,
     ) -> Erasure:
         """Erase what a session has stored of a person, but for the names of the chats.
 
@@ -122,6 +143,8 @@ class Eraser:
             contact: The person, by number or by id.
             directory: The session's, where it is here.
             check: Called before each table; it raises if the session is no longer this worker's.
+            forget: Called with the person's numbers and the ids of commands to the person, before
+                the outcomes of these are erased: what else tells of them is to go first.
 
         Raises:
             DependencyError: Not all is erased; the next run goes on.
@@ -136,7 +159,7 @@ class Eraser:
         await check()
         receipts = await _all(lambda: rows.receipts(session_id, ids, limit=_BITE))
         await check()
-        outcomes = await rows.outcomes(session_id, numbers)
+        outcomes = await self._outcomes(session_id, numbers, forget)
         events = await self._events(session_id, numbers)
         counts = ErasedCounts(
             messages=messages,
@@ -159,6 +182,21 @@ class Eraser:
         if files:
             await self._rows.forget_files(session_id, [one.media_id for one in files])
         return len(files), len(hashes)
+
+    async def _outcomes(
+        self,
+        session_id: str,
+        numbers: Sequence[str],
+        forget: Callable[[Sequence[str], Sequence[str]], Awaitable[object]],
+    ) -> int:
+        erased, place, is_over = 0, None, not numbers
+        while not is_over:
+            ids, place = await self._rows.outcomes_of(session_id, numbers, after=place, limit=_BITE)
+            if ids:
+                await forget(numbers, ids)
+                erased += await self._rows.outcomes(session_id, numbers, ids)
+            is_over = place is None
+        return erased
 
     async def _events(self, session_id: str, numbers: Sequence[str]) -> int:
         erased, place = 0, 0 if numbers else None

@@ -162,11 +162,11 @@ class HistoryStore(Protocol):
     async def chats(
         self, session_id: str, *, after: tuple[datetime, str] | None, limit: int
     ) -> Sequence[ChatLine]:
-        """Return chats, the one with the newest message first, behind a place in that order."""
+        """Return chats, the one with the newest message first, after a place in that order."""
         ...
 
     async def people(
         self, session_id: str, *, after: str | None, limit: int
     ) -> Sequence[PersonLine]:
-        """Return people in the order of their names for good, behind one of these."""
+        """Return people in the order of their names for good, after one of these."""
         ...

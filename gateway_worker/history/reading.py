@@ -106,7 +106,7 @@ class History:
         rows.sort(key=lambda row: _place_of(row, by_time=by_time), reverse=newest_first)
         ends = [each.end for each in found if each.end is not None]
         end = (max if newest_first else min)(ends, default=None)
-        if end is not None:  # what is behind it may have others before it that were not looked at
+        if end is not None:  # what is after it may have others before it that were not looked at
             rows = [row for row in rows if _is_up_to(row, end, by_time, newest_first)]
         if len(rows) > data.limit:
             rows = rows[: data.limit]

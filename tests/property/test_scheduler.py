@@ -22,6 +22,7 @@ from gateway_worker.commands.scheduler import (
 )
 from tests.property.support import run
 
+PATIENCE = 2
 BEGUN = (Phase.RUNNING, Phase.WAITING, Phase.READY)
 lanes = st.sampled_from([*Lane, Lane.SENDS, Lane.SENDS, Lane.DEFERRED])
 SENDING = (Lane.SENDS, Lane.DEFERRED)
@@ -82,11 +83,12 @@ class OrderOfCommands(RuleBasedStateMachine):
         self.ended: list[Item] = []
         self.cut_in: list[Item] = []
         self.urgent: list[Item] = []
+        self.overtaking = 0
         self.scheduler: Scheduler[Item] = self.runner.run(self.made())
 
     async def made(self) -> Scheduler[Item]:
         """Make the scheduler within its loop."""
-        return Scheduler(handle=self.handle)
+        return Scheduler(handle=self.handle, most_overtaking=PATIENCE)
 
     async def handle(self, _key: str, item: Item, turn: Turn[Item]) -> None:
         """Do what the example says: step aside, letting its own lane pass or not, or end."""
@@ -95,14 +97,26 @@ class OrderOfCommands(RuleBasedStateMachine):
             overtaken = [one for one in self.items[: item.number] if one.lane is item.lane]
             begun = [one for one in overtaken if one.phase in BEGUN]
             self.cut_in += [one for one in begun if one.lets is not Passing.OTHER_ORDERS]
+        if item.lane is Lane.SENDS and self.those_deferred():
+            self.overtaking += 1
         if item.lane is Lane.DEFERRED:
             others = [one for one in self.items if one.lane is Lane.SENDS]
+            if self.overtaking >= PATIENCE:  # it has aged
+                others = [one for one in others if one.phase is not Phase.QUEUED]
             self.urgent += [one for one in others if not self.lets_deferred(one, item)]
+            self.overtaking = 0
         while (passing := await item.steps.get()) is not None:
             item.lets = passing
             item.wakes.clear()
             await turn.aside(item.wakes.wait(), passing=passing)
+            if item.lane is Lane.DEFERRED:
+                self.overtaking = 0
         self.ended.append(item)
+
+    def those_deferred(self) -> list[Item]:
+        """Return the deferred sends that are to begin or to go on."""
+        those = self.those(Phase.QUEUED, Phase.READY)
+        return [one for one in those if one.lane is Lane.DEFERRED]
 
     @staticmethod
     def lets_deferred(send: Item, deferred: Item) -> bool:
@@ -129,6 +143,8 @@ class OrderOfCommands(RuleBasedStateMachine):
     def post(self, lane: Lane, order: str) -> None:
         """Something comes."""
         item = Item(len(self.items), lane, order if lane in SENDING else "any")
+        if lane is Lane.DEFERRED and not self.those_deferred():
+            self.overtaking = 0
 
         async def posted() -> None:
             item.ticket = self.scheduler.post("s", item, lane=lane, order=ORDERS[item.order])

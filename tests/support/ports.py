@@ -154,6 +154,7 @@ class UnaskedInbox(InboxStore):
         session_id: str,
         worker_id: str | None = None,
         epoch: int | None = None,
+        stays_interrupted: bool = False,
     ) -> None:
         """Fail."""
         unasked(self, "suspend")
@@ -207,6 +208,18 @@ class UnaskedBulks(BulkStore):
     async def sweep(self, session_id: str, bulk: Bulk, *, epoch: int, limit: int) -> bool:
         """Fail."""
         unasked(self, "sweep")
+
+    async def cancel_to(
+        self,
+        session_id: str,
+        bulk: Bulk,
+        *,
+        to: Sequence[str],
+        but: Collection[int],
+        epoch: int,
+    ) -> int:
+        """Fail."""
+        unasked(self, "cancel_to")
 
     async def ended(
         self, session_id: str, bulk_id: str, *, first: int, last: int

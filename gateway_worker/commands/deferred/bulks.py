@@ -28,6 +28,7 @@ from gateway_contracts import (
 from gateway_worker.commands.deferrals import BulkFiles, Bulks, BulkStore, RowBody
 from gateway_worker.commands.deferred.acceptance import FURTHEST
 from gateway_worker.commands.deferred.bulk_feeder import BulkFeeder
+from gateway_worker.commands.deferred.bulk_results import BulkResults
 from gateway_worker.commands.deferred.rows import ReadRow, read_rows
 from gateway_worker.commands.deferred.template import FaultyRowError, Template
 from gateway_worker.commands.features import Feature
@@ -79,6 +80,35 @@ class _Found:
             self.faults += _told(row, faults)
 
 
+class _Loading:
+    """Stores rows beside what its caller does: one batch at a time.
+
+    Args:
+        store: Where to.
+        session_id: Whose.
+        load: Under which name.
+    """
+
+    def __init__(self, store: BulkStore, *, session_id: str, load: str) -> None:
+        self._store = store
+        self._session_id = session_id
+        self._load = load
+        self._task: asyncio.Task[None] | None = None
+
+    async def put(self, rows: Sequence[RowBody]) -> None:
+        """Begin to store rows, when the ones before are stored. Raises `DependencyError`."""
+        await self.aclose()
+        if not rows:
+            return
+        work = self._store.load(self._session_id, self._load, rows)
+        self._task = asyncio.create_task(work, name="bulk:load")
+
+    async def aclose(self) -> None:
+        """Wait for the last ones. Raises `DependencyError`."""
+        if self._task is not None:
+            await self._task
+
+
 class BulkCommands(Bulks):
     """What may be done about bulks.
 
@@ -104,6 +134,7 @@ class BulkCommands(Bulks):
         self._store = store
         self._feeder = feeder
         self._files = files
+        self._results = BulkResults(store=store, files=files)
         self._clock = clock
         self._features = features
         self._is_closed = is_closed
@@ -178,6 +209,16 @@ class BulkCommands(Bulks):
             finished_at=bulk.finished_at,
         )
 
+    async def forget(
+        self, session_id: str, command_ids: Sequence[str], *, numbers: Sequence[str]
+    ) -> None:
+        """Leave a person out of the results of bulks; see the port."""
+        of_rows = (one.rpartition("/") for one in command_ids)
+        for bulk_id in sorted({bulk_id for bulk_id, slash, _ in of_rows if slash}):
+            bulk = await self._store.get(session_id, bulk_id)
+            if bulk is not None and bulk.result_key is not None:
+                await self._results.write(session_id, bulk, without=numbers)
+
     async def _find(self, session_id: str, bulk_id: str) -> Bulk:
         bulk = await self._store.get(session_id, bulk_id)
         if bulk is None:
@@ -216,18 +257,19 @@ class BulkCommands(Bulks):
     async def _load(
         self, session: Session, data: BulkCreateData, template: Template, load: str
     ) -> _Found:
+        """Store the rows, while the next ones are read; of those that are faulty none is sent."""
         found, batch = _Found(), list[RowBody]()
-        async with aclosing(self._read(data, template, found)) as pieces:
+        loading = _Loading(self._store, session_id=session.session_id, load=load)
+        async with aclosing(self._read(data, template, found)) as pieces, aclosing(loading):
             async for rows in pieces:
                 if found.faulty:
-                    batch = []  # none is sent: it is only to be said what is wrong
+                    batch = []  # it is only to be said what is wrong
                     continue
                 batch += [RowBody(row=row.number, body=row.body) for row in rows]
                 if len(batch) >= _AT_ONCE:
-                    await self._store.load(session.session_id, load, batch)
+                    await loading.put(batch)
                     batch = []
-        if batch:
-            await self._store.load(session.session_id, load, batch)
+            await loading.put(batch)
         return found
 
     async def _read(

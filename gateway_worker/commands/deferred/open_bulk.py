@@ -1,9 +1,11 @@
 """A bulk that is not over, as the worker that has its session sees it."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
+
+from pydantic import ValidationError
 
 from gateway_contracts import (
     BulkReason,
@@ -13,9 +15,10 @@ from gateway_contracts import (
     ErrorCode,
     MessageSend,
     MessageSendData,
+    TextToSend,
 )
 from gateway_worker.commands.deferrals import RowBody
-from gateway_worker.commands.deferred.template import Template
+from gateway_worker.commands.deferred.template import FaultyRowError, Template
 from gateway_worker.sessions.deferred import Bulk, DeferredKey, RowState
 
 _REASONS: Final = {
@@ -24,6 +27,7 @@ _REASONS: Final = {
     ErrorCode.SESSION_NOT_LINKED: BulkReason.NOT_LINKED,
 }
 """Ends of one row after which no other is tried."""
+_NOTHING: Final = TextToSend.model_construct(text="")
 
 
 def state_after(error: ErrorBody | None) -> RowState:
@@ -46,10 +50,15 @@ class OpenBulk:
         waiting: The next rows, in order.
         last: The last row that was read.
         is_read: Whether no more rows wait than those.
+        is_reading: Whether rows are being read.
+        has_begun_only: Whether those that wait have begun before: it is cancelled, and only these
+            go on.
+        unread_until: Until when no rows are to be read, by the loop's clock.
         fed: Those that were handed on and have no end.
         is_held: Whether nothing is handed on, whatever its state.
         is_ending: Whether its end is being written.
-        unchecked_until: Until when nobody is to be asked about its recipients, by the loop's clock.
+        is_changing: Whether rows of it are being called off.
+        readings: How often it was to be read anew: what was read before that is void.
         not_before: Until when its session's pacing holds its rows back, likewise.
         told_at: When it was last told how far it is, by the loop's clock.
         moved_at: When it last had a reason to stand still, or a row had its end, likewise.
@@ -64,10 +73,14 @@ class OpenBulk:
     waiting: deque[RowBody] = field(default_factory=deque)
     last: int = 0
     is_read: bool = False
+    is_reading: bool = False
+    has_begun_only: bool = False
+    unread_until: float = 0.0
     fed: dict[int, RowBody] = field(default_factory=dict)
     is_held: bool = False
     is_ending: bool = False
-    unchecked_until: float = 0.0
+    is_changing: bool = False
+    readings: int = 0
     not_before: float = 0.0
     told_at: float = 0.0
     moved_at: float = 0.0
@@ -88,10 +101,34 @@ class OpenBulk:
             },
         )
 
+    def now_is(self, bulk: Bulk) -> None:
+        """Note how it stands in the database by now."""
+        if bulk.state is BulkState.CANCELLING and self.bulk.state is not BulkState.CANCELLING:
+            self.is_read = self.has_begun_only = False
+        self.bulk = replace(
+            self.bulk, state=bulk.state, reason=bulk.reason, cancelled=bulk.cancelled
+        )
+
+    def read_anew(self) -> None:
+        """Read all rows again that have no end: some have come back."""
+        self.is_read, self.last = False, 0
+        self.readings += 1
+
     @property
     def is_over(self) -> bool:
         """Whether nothing of it waits, nor is under way."""
-        return self.is_read and not self.waiting and not self.fed
+        return self.is_read and not self.waiting and not self.fed and not self.is_reading
+
+    @property
+    def may_end(self) -> bool:
+        """Whether it is over, and nobody holds it up."""
+        may = not self.is_busy and not self.is_held and self.bulk.state is not BulkState.PAUSED
+        return self.is_over and may
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether its end is written, or rows of it go: nothing of it begins meanwhile."""
+        return self.is_ending or self.is_changing
 
     @property
     def ended(self) -> int:
@@ -142,12 +179,27 @@ class OpenBulk:
             ),
         )
 
+    def command_of_failed(self, row: RowBody) -> MessageSend:
+        """Return what a row is of which only the failure is told: it may be one nobody can read."""
+        try:
+            return self.command(row)
+        except (ValidationError, FaultyRowError):
+            options: dict[str, Any] = self.bulk.options
+            return MessageSend.model_construct(
+                id=f"{self.bulk.bulk_id}/{row.row}",
+                source=options["source"],
+                subject=self.session_id,
+                tenantid=options["tenantid"],
+                traceparent=options["traceparent"],
+                data=MessageSendData.model_construct(to="", content=_NOTHING, client_ref=None),
+            )
+
     def count(self, error: ErrorBody | None) -> BulkReason | None:
         """Note how a row has ended; returns why no other is to begin, if that is so."""
         self.counts[state_after(error)] += 1
         if error is None:
             return None
-        if self.ended >= self.bulk.rows:
+        if self.ended + self.bulk.cancelled >= self.bulk.rows:
             return None  # nothing is left to pause: it is over
         if error.code in _REASONS:
             return _REASONS[error.code]

@@ -110,7 +110,7 @@ class _Csv:
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._rest = ""
-        self._columns: list[str] | None = None
+        self._columns: _Columns | None = None
 
     def feed(self, chunk: bytes | None) -> Iterator[bytes]:
         """Yield the rows that a piece has completed; None is the end."""
@@ -127,9 +127,9 @@ class _Csv:
                 if not values:
                     continue
                 if self._columns is None:
-                    self._columns = _columns(values)
+                    self._columns = _Columns(values)
                 else:
-                    yield _as_json(self._columns, values)
+                    yield self._columns.row(values)
         except csv.Error:
             raise InvalidCommandError(
                 "the file has a line that is no CSV", pointer=_POINTER
@@ -168,13 +168,27 @@ def _columns(names: list[str]) -> list[str]:
     return columns
 
 
-def _as_json(columns: list[str], values: list[str]) -> bytes:
-    """Return a line as a row of JSON; one with too many or too few values is none."""
-    if len(values) != len(columns):
-        return orjson.dumps({})
-    named = dict(zip(columns, values, strict=True))
-    row: dict[str, object] = {"to": named["to"].strip()}
-    if named.get("client_ref"):
-        row["client_ref"] = named["client_ref"]
-    row["variables"] = {name: text for name, text in named.items() if name not in _COLUMNS}
-    return orjson.dumps(row)
+class _Columns:
+    """What the values of a line are.
+
+    Args:
+        names: As the first line has them.
+    """
+
+    def __init__(self, names: list[str]) -> None:
+        columns = _columns(names)
+        self._count = len(columns)
+        self._to = columns.index("to")
+        self._client_ref = columns.index("client_ref") if "client_ref" in columns else None
+        places = enumerate(columns)
+        self._variables = [(place, name) for place, name in places if name not in _COLUMNS]
+
+    def row(self, values: list[str]) -> bytes:
+        """Return a line as a row of JSON; one with too many or too few values is none."""
+        if len(values) != self._count:
+            return b"{}"
+        row: dict[str, object] = {"to": values[self._to].strip()}
+        if self._client_ref is not None and values[self._client_ref]:
+            row["client_ref"] = values[self._client_ref]
+        row["variables"] = {name: values[place] for place, name in self._variables}
+        return orjson.dumps(row)

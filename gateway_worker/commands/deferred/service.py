@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
+from weakref import WeakSet
 
 import structlog
 
@@ -38,6 +39,7 @@ from gateway_worker.sessions.session.session import Session
 log = structlog.get_logger(__name__)
 
 _PAGE: Final = 200
+_PHONE: Final = "@s.whatsapp.net"
 
 
 class DeferredCommands(Deferrals):
@@ -73,19 +75,19 @@ class DeferredCommands(Deferrals):
         self._schedule = schedule
         self._inbox = inbox
         self._outcomes = Outcomes(worker_id=worker_id)
-        self._closed: dict[str, int] = {}
+        self._closed: WeakSet[Session] = WeakSet()
 
     def close(self, session: Session) -> None:
         """Take on nothing more for a session: it is being deleted."""
-        self._closed[session.session_id] = session.epoch
+        self._closed.add(session)
 
     def reopen(self, session: Session) -> None:
         """Take on more after all."""
-        self._closed.pop(session.session_id, None)
+        self._closed.discard(session)
 
     def is_closed(self, session: Session) -> bool:
         """Whether a session takes on nothing more."""
-        return self._closed.get(session.session_id) == session.epoch
+        return session in self._closed
 
     async def page(
         self, session_id: str, *, after: tuple[datetime, str] | None, limit: int
@@ -115,8 +117,10 @@ class DeferredCommands(Deferrals):
         return ended
 
     async def cancel_to(self, session: Session, ids: Collection[str]) -> int:
-        """End what is scheduled to a person; see the port."""
+        """End what waits for a person; see the port."""
         ended = await self._cancel_scheduled(session, to=ids)
+        for _, bulk in await self._bulks.open_bulks([session.session_id]):
+            ended += await self._feeder.cancel_to(session, bulk, _spelled(ids))
         if ended:
             log.info("commands.cancelled", session_id=session.session_id, commands=ended)
         return ended
@@ -142,7 +146,9 @@ class DeferredCommands(Deferrals):
         ended, after = 0, None
         while rows := await self._store.page(session.session_id, after=after, limit=_PAGE):
             after = (rows[-1].due_at, rows[-1].key.batch)
-            entries = [await self._look(row.session_id, row.key.batch) for row in rows]
+            entries = await asyncio.gather(
+                *(self._look(row.session_id, row.key.batch) for row in rows)
+            )
             changes = [
                 self._end(session, row, entry)
                 for row, entry in zip(rows, entries, strict=True)
@@ -169,7 +175,7 @@ class DeferredCommands(Deferrals):
             after = (rows[-1].due_at, rows[-1].key.batch)
         for _, bulk in await self._bulks.open_bulks([session_id]):
             ended = replace(bulk, state=BulkState.CANCELLED, cancelled=_cancelled(bulk))
-            told.append(self._feeder.finished(session_id, ended, result=None))
+            told.append(self._feeder.reports.finished(session_id, ended, result=None))
         return told
 
     async def _cancel_bulk(self, session: Session, bulk: Bulk) -> None:
@@ -179,7 +185,7 @@ class DeferredCommands(Deferrals):
         at_once = self.is_closed(session)
         state = BulkState.CANCELLED if at_once else BulkState.CANCELLING
         ended = replace(bulk, state=state, cancelled=_cancelled(bulk))
-        told = self._feeder.finished(session.session_id, ended, result=None)
+        told = self._feeder.reports.finished(session.session_id, ended, result=None)
         update = BulkUpdate(
             bulk_id=bulk.bulk_id,
             before=frozenset(set(BulkState) - BULK_OVER),
@@ -247,6 +253,12 @@ def _check_cancelled(entry: Entry) -> None:
             "no command of this id waits for its time; it may have begun, or ended",
             pointer="/data/command_id",
         )
+
+
+def _spelled(ids: Collection[str]) -> list[str]:
+    """Return how recipients may be written who have these ids."""
+    users = [one.removesuffix(_PHONE) for one in ids if one.endswith(_PHONE)]
+    return [*ids, *users, *(f"+{number}" for number in users)]
 
 
 def _goes_to(waiting: Waiting, ids: Collection[str] | None) -> bool:

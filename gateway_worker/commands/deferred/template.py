@@ -34,8 +34,10 @@ class Template:
     def __init__(self, content: ContentToSend | None) -> None:
         self._content = content
         dumped = None if content is None else content.model_dump(mode="json", exclude_none=True)
-        self._text = orjson.dumps(dumped)
-        self._names = {name.decode() for name in _PLACE.findall(self._text)}
+        self._first, *rest = _PLACE.split(orjson.dumps(dumped))
+        self._places = [
+            (name.decode(), text) for name, text in zip(rest[::2], rest[1::2], strict=True)
+        ]
 
     @classmethod
     def read(cls, content: object) -> "Template":
@@ -53,21 +55,16 @@ class Template:
             return row.content
         if self._content is None:
             raise FaultyRowError(FieldError(pointer="/content", detail="Field required"))
-        if not self._names:
+        if not self._places:
             return self._content
-        missing = sorted(self._names - row.variables.keys())
-        if missing:
-            # The names are the bulk's own, not the row's.
-            raise FaultyRowError(
-                *(
-                    FieldError(pointer=f"/variables/{name}", detail="Field required")
-                    for name in missing
-                )
-            )
-        values = {name.encode(): orjson.dumps(row.variables[name])[1:-1] for name in self._names}
-        filled = _PLACE.sub(lambda place: values[place[1]], self._text)
+        filled, variables = [self._first], row.variables
         try:
-            return _CONTENTS.validate_json(filled)
+            for name, text in self._places:
+                filled += (orjson.dumps(variables[name])[1:-1], text)
+        except KeyError:
+            raise self._lacking(row) from None
+        try:
+            return _CONTENTS.validate_json(b"".join(filled))
         except ValidationError as error:
             raise FaultyRowError(
                 *(
@@ -75,3 +72,10 @@ class Template:
                     for fault in faults_of(error, ContentToSend)
                 )
             ) from None
+
+    def _lacking(self, row: BulkRow) -> FaultyRowError:
+        """Return what a row lacks; the names are the bulk's own, not the row's."""
+        missing = sorted({name for name, _ in self._places} - row.variables.keys())
+        return FaultyRowError(
+            *(FieldError(pointer=f"/variables/{name}", detail="Field required") for name in missing)
+        )

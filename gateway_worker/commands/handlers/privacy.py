@@ -1,5 +1,6 @@
 """What is stored of one person: erased, or written into a file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from gateway_contracts import (
@@ -20,11 +21,17 @@ async def erase(context: Context, command: ContactErase) -> Effect:
     if context.privacy is None:
         raise GatewayError("this worker cannot erase")
     session = await context.manager.find(command.subject)
+
+    async def forget(numbers: Sequence[str], command_ids: Sequence[str]) -> None:
+        if context.bulks is not None:
+            await context.bulks.forget(command.subject, command_ids, numbers=numbers)
+
     erasure = await context.privacy.eraser.erase(
         session.session_id,
         command.data.contact,
         directory=_directory(context, command.subject),
         check=lambda: context.manager.find(command.subject),
+        forget=forget,
     )
     if context.deferred is not None:
         await context.deferred.cancel_to(session, erasure.ids)

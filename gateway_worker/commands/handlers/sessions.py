@@ -84,7 +84,7 @@ async def delete(context: Context, command: SessionDelete) -> Effect:
         if context.deferred is not None:
             await context.deferred.cancel_all(session)
         await session.destroy()
-    except GatewayError:
+    except BaseException:
         if context.deferred is not None:
             context.deferred.reopen(session)
         raise

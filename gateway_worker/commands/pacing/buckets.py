@@ -116,6 +116,9 @@ def reserve(asked: Asked, levels: Levels, now_ms: int) -> Reserved:
     if asked.recipient is not None:
         wait, full_at = _take(asked.recipient, levels.recipient_full_at, now_ms)
         if wait > 0:
+            further, _ = _take(asked.session, levels.session_full_at, now_ms)
+            if wait <= asked.longest_ms < further - wait:  # its chat's place would be for nothing
+                return Reserved(part=Part.SESSION, wait_ms=further, now_ms=now_ms, levels=levels)
             is_late = wait > asked.longest_ms
             taken = levels if is_late else replace(levels, recipient_full_at=full_at)
             return Reserved(part=Part.RECIPIENT, wait_ms=wait, now_ms=now_ms, levels=taken)

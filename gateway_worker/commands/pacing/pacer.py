@@ -1,4 +1,4 @@
-"""Asks for places: in the buckets that all workers share, or, while they are away, in its own."""
+"""Asks for places: in the buckets that all workers share, or, while there are none, in its own."""
 
 import asyncio
 from collections import OrderedDict
@@ -44,7 +44,7 @@ class Pacer:
         self._store = store
         self._own = make_plan(Pacing(), settings)
         self._plan_of = lru_cache(maxsize=256)(lambda pacing: make_plan(pacing, settings))
-        self._away_until = 0.0
+        self._unavailable_until = 0.0
         self._sessions: OrderedDict[str, Levels] = OrderedDict()
         self._recipients: OrderedDict[tuple[str, str], int] = OrderedDict()
         self.clock = clock or SystemClock()
@@ -65,12 +65,12 @@ class Pacer:
         """Give a message its next places; see `PacingStore`. Never fails."""
         known = self._known(session_id, recipient)
         reserved = None
-        if self._store is not None and self.clock.monotonic() >= self._away_until:
+        if self._store is not None and self.clock.monotonic() >= self._unavailable_until:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     reserved = await self._store.reserve(session_id, recipient, asked, known)
             except (DependencyError, TimeoutError):
-                self._away_until = self.clock.monotonic() + AWAY_SECONDS
+                self._unavailable_until = self.clock.monotonic() + AWAY_SECONDS
             else:
                 self._offset_ms = reserved.now_ms - self._monotonic_ms()
         if reserved is None:

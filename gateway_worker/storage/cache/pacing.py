@@ -59,6 +59,10 @@ local chat_after = chat_full_at
 if chat_interval > 0 then
   local wait, after = take(chat_full_at, chat_interval, chat_burst)
   if wait > 0 then
+    local further = take(full_at, interval, burst)
+    if wait <= longest and further - wait > longest then
+      return answer(2, further)
+    end
     if wait <= longest then
       chat_full_at = after
       redis.call('SET', KEYS[2], string.format('%d', after), 'PX', after - now)

@@ -1,6 +1,6 @@
 """Bulks and their rows; how they end is written in `changes`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -40,12 +40,36 @@ _SWEEP: Final = """
             ORDER BY row LIMIT $5::bigint FOR UPDATE
         )
         RETURNING row
+    ), forgotten AS (
+        DELETE FROM commands USING gone
+        WHERE commands.id = $3 || '/' || gone.row AND commands.session_id = $1
+            AND commands.state = 'received'
     )
     UPDATE bulks SET cancelled = cancelled + (SELECT count(*) FROM gone)
     WHERE session_id = $1 AND id = $3 AND EXISTS (SELECT FROM gone)
     RETURNING cancelled
 """
 """$1 a session; $2 a load; $3 its bulk; $4 the session's epoch; $5 how many rows."""
+_CANCEL_TO: Final = """
+    WITH gone AS (
+        DELETE FROM deferred AS d
+        WHERE d.session_id = $1 AND d.batch = $2 AND NOT d.row = ANY($6::int[])
+            AND convert_from(d.body, 'UTF8')::json->>'to' = ANY($5::text[])
+            AND EXISTS (SELECT FROM sessions AS s WHERE s.id = $1 AND s.epoch = $4)
+            AND NOT EXISTS (SELECT FROM commands AS c WHERE c.id = $3 || '/' || d.row
+                AND c.session_id = $1 AND c.state = 'executing')
+        RETURNING d.row
+    ), forgotten AS (
+        DELETE FROM commands USING gone
+        WHERE commands.id = $3 || '/' || gone.row AND commands.session_id = $1
+            AND commands.state = 'received'
+    ), counted AS (
+        UPDATE bulks SET cancelled = cancelled + (SELECT count(*) FROM gone)
+        WHERE session_id = $1 AND id = $3
+    )
+    SELECT count(*) FROM gone
+"""
+"""$1-4 as above; $5 recipients as rows may name them; $6 rows that have their own end."""
 _ENDED: Final = """
     SELECT g.row, c.state, c.outcome::text AS outcome
     FROM generate_series($3::int, $4::int) AS g(row)
@@ -112,7 +136,7 @@ class PostgresBulkStore(BulkStore):
     async def rows(
         self, session_id: str, load: str, *, after: int, limit: int
     ) -> Sequence[RowBody]:
-        """Return the next rows that wait, behind a row."""
+        """Return the next rows that wait, after a row."""
         return await self._rows(_ROWS, session_id, load, after, limit)
 
     async def begun(self, session_id: str, bulk: Bulk) -> Sequence[RowBody]:
@@ -131,6 +155,22 @@ class PostgresBulkStore(BulkStore):
                 _SWEEP, session_id, bulk.load, bulk.bulk_id, epoch, limit
             )
         return swept is not None
+
+    async def cancel_to(
+        self,
+        session_id: str,
+        bulk: Bulk,
+        *,
+        to: Sequence[str],
+        but: Collection[int],
+        epoch: int,
+    ) -> int:
+        """Let go of the rows of a bulk to some recipients; returns how many there were."""
+        async with self._database.direct("cancelling rows to a person") as connection:
+            gone: int = await connection.fetchval(
+                _CANCEL_TO, session_id, bulk.load, bulk.bulk_id, epoch, list(to), list(but)
+            )
+        return gone
 
     async def ended(
         self, session_id: str, bulk_id: str, *, first: int, last: int

@@ -5,11 +5,12 @@ are found by reading the session's rows, which is seldom done.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import asyncpg
 
-from gateway_worker.history.erasing import StoredFile
+from gateway_worker.history.erasing import Place, StoredFile
 from gateway_worker.storage.db.database import Database
 
 _IS_WANTED: Final = """(md.chat = ANY($2::text[]) OR EXISTS (SELECT FROM messages AS m
@@ -39,11 +40,22 @@ _RECEIPTS: Final = """
         WHERE session_id = $1 AND (chat = ANY($2::text[]) OR participant = ANY($2::text[]))
         LIMIT $3))
 """
+_OUTCOMES_OF: Final = """
+    WITH part AS MATERIALIZED (
+        SELECT id, received_at, outcome::text ~ $2 AS is_wanted
+        FROM commands
+        WHERE session_id = $1 AND received_at >= $3 AND (received_at, id) > ($3, $4)
+        ORDER BY received_at, id LIMIT $5
+    )
+    SELECT id, received_at, coalesce(is_wanted, false) AS is_wanted FROM part
+    ORDER BY received_at, id
+"""
+"""$1 a session; $2 what finds a person; $3-4 time and id of the command before; $5 how many."""
 _OUTCOMES: Final = """
     UPDATE commands SET client_ref = NULL, outcome = CASE
         WHEN type LIKE 'wa.contact.%' AND state = 'succeeded' THEN '{}'
         ELSE regexp_replace(outcome::text, $2, '10000000000', 'g')::jsonb END
-    WHERE session_id = $1 AND outcome::text ~ $2
+    WHERE session_id = $1 AND id = ANY($3::text[])
 """
 """In the form of a number still, which whoever reads an outcome insists on. What was asked about a
 person is not kept at all; asked again it is answered anew."""
@@ -61,6 +73,7 @@ _EVENTS: Final = """
     FROM part
 """
 """What is not published yet goes out, and is then deleted instead of kept."""
+_FIRST: Final[Place] = (datetime(1970, 1, 1, tzinfo=UTC), "")
 _CHATS: Final = "SELECT count(*) FROM chats WHERE session_id = $1 AND chat = ANY($2::text[])"
 
 
@@ -98,12 +111,33 @@ class PostgresErasureStore:
         """Erase what the person has confirmed, and what was confirmed in the chat."""
         return await self._erase("erasing receipts", _RECEIPTS, session_id, list(ids), limit)
 
-    async def outcomes(self, session_id: str, numbers: Sequence[str]) -> int:
+    async def outcomes_of(
+        self, session_id: str, numbers: Sequence[str], *, after: Place | None, limit: int
+    ) -> tuple[Sequence[str], Place | None]:
+        """Return the commands whose outcomes tell of the person; see the port."""
+        at, command_id = after or _FIRST
+        found = await self._fetch(
+            "looking for outcomes",
+            _OUTCOMES_OF,
+            session_id,
+            _pattern(numbers),
+            at,
+            command_id,
+            limit,
+        )
+        place = (found[-1]["received_at"], found[-1]["id"]) if len(found) == limit else None
+        return [row["id"] for row in found if row["is_wanted"]], place
+
+    async def outcomes(
+        self, session_id: str, numbers: Sequence[str], command_ids: Sequence[str]
+    ) -> int:
         """Replace the person's ids in outcomes of commands."""
-        if not numbers:
-            return 0
         return await self._erase(
-            "erasing a person from outcomes", _OUTCOMES, session_id, _pattern(numbers)
+            "erasing a person from outcomes",
+            _OUTCOMES,
+            session_id,
+            _pattern(numbers),
+            list(command_ids),
         )
 
     async def events(

@@ -220,7 +220,7 @@ class PostgresHistoryStore:
     async def chats(
         self, session_id: str, *, after: tuple[datetime, str] | None, limit: int
     ) -> Sequence[ChatLine]:
-        """Return chats, the one with the newest message first, behind a place in that order."""
+        """Return chats, the one with the newest message first, after a place in that order."""
         found = await self._fetch(
             "reading chats", _CHATS, session_id, *(after or (None, None)), limit
         )
@@ -238,7 +238,7 @@ class PostgresHistoryStore:
     async def people(
         self, session_id: str, *, after: str | None, limit: int
     ) -> Sequence[PersonLine]:
-        """Return people in the order of their names for good, behind one of these."""
+        """Return people in the order of their names for good, after one of these."""
         found = await self._fetch("reading people", _PEOPLE, session_id, after or "", limit)
         return [
             PersonLine(chat_id=row["chat_id"], ids=tuple(row["ids"]), since=row["since"])

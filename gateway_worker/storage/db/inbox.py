@@ -70,7 +70,13 @@ _LOOK = """
 """$1 a command."""
 
 _SUSPEND = text("""
-    UPDATE commands SET state = 'received'
+    UPDATE commands SET
+        state = CASE WHEN :stays_interrupted AND previous_worker_id IS NOT NULL
+            THEN 'executing' ELSE 'received' END,
+        worker_id = CASE WHEN :stays_interrupted AND previous_worker_id IS NOT NULL
+            THEN previous_worker_id ELSE worker_id END,
+        epoch = CASE WHEN :stays_interrupted AND previous_worker_id IS NOT NULL
+            THEN previous_epoch ELSE epoch END
     WHERE id = :id AND session_id = :session_id AND state = 'executing'
         AND (CAST(:worker_id AS text) IS NULL OR worker_id = CAST(:worker_id AS text))
         AND (CAST(:epoch AS bigint) IS NULL OR epoch = CAST(:epoch AS bigint))
@@ -177,9 +183,11 @@ class PostgresInboxStore:
         session_id: str,
         worker_id: str | None = None,
         epoch: int | None = None,
+        stays_interrupted: bool = False,
     ) -> None:
         """Put what is `executing` but has had no effect back to `received`; see the port."""
         values = {
+            "stays_interrupted": stays_interrupted,
             "id": command_id,
             "session_id": session_id,
             "worker_id": worker_id,
@@ -249,7 +257,7 @@ def _entries(commands: Sequence[Received], rows: Sequence[asyncpg.Record]) -> li
 
 
 def _entry(command: Received, row: asyncpg.Record, *, later: int, before: Received | None) -> Entry:
-    """Answer one arrival; `later` ones come behind it in its batch, and one came right `before`."""
+    """Answer one arrival; `later` ones come after it in its batch, and one came right `before`."""
     if row["session_id"] != command.session_id:
         return Entry(verdict=Verdict.TAKEN, attempts=0)
     if None not in (row["fingerprint"], command.fingerprint) and (

@@ -43,7 +43,7 @@ class PostgresSessionCatalog:
     async def page(
         self, wanted: SessionFilter, *, after: str, limit: int
     ) -> Sequence[SessionEntry]:
-        """Return the first sessions behind a name, in the order of names.
+        """Return the first sessions after a name, in the order of names.
 
         Raises:
             DependencyError: As it says.

@@ -23,10 +23,12 @@ from gateway_contracts import (
     CommandFailed,
     CommandScheduled,
     CommandSucceeded,
+    ContactErase,
     ErrorCode,
     MessageReceived,
     Pacing,
     PacingProfile,
+    PersonData,
     RecipientPacing,
     SentInfo,
 )
@@ -238,3 +240,28 @@ async def test_what_is_sent_later_keeps_the_pace_of_its_session(
     assert (end.data.succeeded, end.data.failed) == (2, 0)
     assert isinstance(await gateway.backend.outcome(scheduled.id), CommandSucceeded)
     assert sorted(text or "" for text in await texts(ada, 3)) == ["0", "1", "later"]
+
+
+async def test_a_person_who_is_erased_is_in_no_bulk(gateway: Gateway, name: str) -> None:
+    """Rows to the person are called off, and the results of others name the chat no more."""
+    phone, ada, ben = [await gateway.sandbox.add_phone() for _ in range(3)]
+    await gateway.link(name, phone)
+    content = {"kind": "text", "text": "Hello"}
+    rows = [{"to": f"+{ada.number}"}, {"to": ben.number}]
+    sent = bulk(gateway, name, content=content, rows=rows)
+    await gateway.succeed(sent)
+    await finished(gateway, name, sent.id)
+    due_at = datetime.now(UTC) + timedelta(hours=1)
+    later = bulk(gateway, name, content=content, rows=rows, scheduled_at=due_at.isoformat())
+    await gateway.succeed(later)
+
+    person = PersonData(contact=f"+{ada.number}")
+    erase = ContactErase(source=gateway.backend.source, subject=name, data=person)
+    await gateway.succeed(erase)
+
+    waits = await gateway.succeed(of(BulkStatus, gateway, name, later.id))
+    assert (waits.state, waits.rows, waits.cancelled) == (BulkState.RUNNING, 2, 1)
+    status = await gateway.succeed(of(BulkStatus, gateway, name, sent.id))
+    to_ada, to_ben = await lines(status.result.url)
+    assert (to_ada["state"], to_ada.get("chat")) == ("succeeded", None)
+    assert to_ben["chat"].startswith(ben.number)

@@ -24,6 +24,7 @@ from gateway_worker.analytics.review import SessionReviews
 from gateway_worker.sessions.changes import Change, Committed, CountedDay, Direction
 from gateway_worker.storage.db import Database, PostgresChangeStore
 from gateway_worker.storage.db.analytics import PostgresAnalyticsStore
+from gateway_worker.storage.db.failures import StatementRefusedError
 from gateway_worker.storage.db.retention import PostgresHistory
 from tests.integration.storage.db.support import (
     CHAT,
@@ -63,6 +64,7 @@ class Reviewed:
     created_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     heard_at: datetime | None = None
     events: list[dict[str, Any]] = field(default_factory=list)
+    refused: frozenset[str] = frozenset()
 
     def info(self) -> SessionInfo:
         """Return how it stands."""
@@ -78,6 +80,8 @@ class Reviewed:
         return asyncio.ensure_future(self._commit(change))
 
     async def _commit(self, change: Change) -> Committed:
+        if {event.correlationid for event in change.events} & self.refused:
+            raise StatementRefusedError(sqlstate="22P05", constraint=None, table="outbox")
         (committed,) = await self.changes.commit([change])
         self.events += [json.loads(row.body) for row in committed.rows]
         return committed
@@ -195,6 +199,27 @@ async def test_undelivered_messages_are_told_once(
     move(clock, hours=3)
     assert await look(again, session) == []
     assert await look(looking(database, session, clock, undelivered_seconds=3600), session) == []
+
+
+async def test_one_that_cannot_be_told_holds_up_no_other(
+    database: Database,
+    database_url: str,
+    changes: PostgresChangeStore,
+    session: Reviewed,
+    clock: ManualClock,
+) -> None:
+    """What the database refuses for good is passed over; the others are told, and once."""
+    analytics = looking(database, session, clock, undelivered_seconds=3600)
+    await look(analytics, session)
+    await changes.commit([sent(1), sent(2), sent(3)])
+    for number in (1, 2, 3):
+        await stored_at(database_url, clock.now() + timedelta(seconds=number), number)
+    move(clock, hours=2)
+    session.refused = frozenset({"c2"})
+
+    failures = told(await look(analytics, session), "wa.message.failed.v1")
+    assert [one["message_id"] for one in failures] == ["M1", "M3"]
+    assert await look(analytics, session) == []
 
 
 async def test_sessions_are_looked_at_by_themselves(

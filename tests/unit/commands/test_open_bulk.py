@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from gateway_contracts import BulkReason, BulkState, ErrorBody, ErrorCode, TextToSend
 from gateway_worker.commands.deferrals import RowBody
@@ -144,3 +145,36 @@ def test_how_a_row_has_ended() -> None:
         RowState.FAILED,
         RowState.UNCERTAIN,
     ]
+
+
+def test_a_row_that_cannot_be_read_is_a_command_still() -> None:
+    """Its failure is told under the row's id."""
+    unreadable = RowBody(row=8, body=b'{"to": "nobody"}')
+    with pytest.raises(ValidationError):
+        opened().command(unreadable)
+    command = opened().command_of_failed(unreadable)
+    assert (command.id, command.type, command.tenantid) == ("b/8", "wa.message.send.v1", "acme")
+    assert opened().command_of_failed(ROW).data == opened().command(ROW).data
+
+
+def test_only_what_has_begun_goes_on_of_a_cancelled_one() -> None:
+    """Whatever was at hand of it before."""
+    one = opened()
+    one.is_read = one.has_begun_only = True
+    one.now_is(bulk(state=BulkState.CANCELLING))
+    assert not one.is_read
+    assert not one.has_begun_only
+
+    one.is_read = one.has_begun_only = True
+    one.now_is(bulk(state=BulkState.CANCELLING))
+    assert one.may_end
+
+
+def test_it_does_not_end_while_its_rows_are_called_off() -> None:
+    """They are to be read anew then."""
+    whole, changing, changed = opened(), opened(), opened()
+    for one in (whole, changing, changed):
+        one.is_read = True
+    changing.is_changing = True
+    changed.read_anew()
+    assert [one.may_end for one in (whole, changing, changed)] == [True, False, False]

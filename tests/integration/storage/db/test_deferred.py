@@ -1,11 +1,13 @@
 """What is executed later is written with what tells of it, and goes with its outcome."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from gateway_contracts import BulkReason, BulkState, CommandScheduled, CommandScheduledData
+from gateway_worker.commands.deferrals import RowBody
 from gateway_worker.commands.ports import Received, Verdict
 from gateway_worker.sessions.changes import Change
 from gateway_worker.sessions.deferred import (
@@ -178,6 +180,51 @@ async def test_a_row_that_was_put_back_has_no_end(
 
     rows = await PostgresBulkStore(database=database).ended("s", "b", first=1, last=3)
     assert [(row.row, row.state) for row in rows] == [(1, "succeeded"), (2, None), (3, None)]
+
+
+async def test_rows_to_a_person_are_called_off(
+    database: Database, changes: PostgresChangeStore, inbox: PostgresInboxStore
+) -> None:
+    """However the recipient is written; but for what was handed on, or may have been sent."""
+    await changes.commit([replace(finished("b"), bulk=bulk("b"))])
+    to = ["+15550100002", "15550100002", "+15550100003", "+15550100002", "+15550100002"]
+    rows = [
+        RowBody(row=number, body=json.dumps({"to": one}).encode())
+        for number, one in enumerate(to, 1)
+    ]
+    bulks = PostgresBulkStore(database=database)
+    await bulks.load("s", "load", rows)
+    await inbox.enter([received("b/1"), received("b/5")])
+    await inbox.suspend("b/1", session_id="s")
+
+    async def cancel(epoch: int) -> int:
+        wanted = ["15550100002", "+15550100002"]
+        return await bulks.cancel_to("s", bulk("b"), to=wanted, but=[4], epoch=epoch)
+
+    assert await cancel(epoch=7) == 0
+    assert await cancel(epoch=1) == 2
+    left = await bulks.rows("s", "load", after=0, limit=9)
+    assert [row.row for row in left] == [3, 4, 5]
+    assert await value(database, "SELECT cancelled FROM bulks") == 2
+    assert await value(database, "SELECT string_agg(id, ' ') FROM commands") == "b b/5"
+    assert await cancel(epoch=1) == 0
+
+
+async def test_a_cancelled_bulk_leaves_no_command_that_waits(
+    database: Database, changes: PostgresChangeStore, inbox: PostgresInboxStore
+) -> None:
+    """A row that was put back is known to the inbox, which keeps what has no end."""
+    ended = replace(bulk("b"), state=BulkState.CANCELLING)
+    await changes.commit([replace(finished("b"), bulk=ended)])
+    bulks = PostgresBulkStore(database=database)
+    await bulks.load("s", "load", [RowBody(row=number, body=b"{}") for number in (1, 2)])
+    await inbox.enter([received("b/1")])
+    await inbox.suspend("b/1", session_id="s")
+
+    assert await bulks.sweep("s", ended, epoch=1, limit=9)
+
+    assert await value(database, "SELECT cancelled FROM bulks") == 2
+    assert await value(database, "SELECT string_agg(id, ' ') FROM commands") == "b"
 
 
 async def test_a_bulk_changes_its_state_only_from_where_it_may(

@@ -156,6 +156,28 @@ async def test_only_the_run_that_ends_is_suspended(
     assert await value(database, "SELECT state FROM commands") == "received"
 
 
+async def test_one_whose_interrupted_run_is_not_traced_stays_interrupted(
+    database: Database, inbox: PostgresInboxStore
+) -> None:
+    """By the run that was, however often it is put back; one that nothing interrupted is new."""
+    other = PostgresInboxStore(database=database)
+    await inbox.enter([received("c", epoch=1)])
+    await value(database, "UPDATE sessions SET epoch = 2 WHERE id = 's' RETURNING 1")
+    for _ in range(2):
+        (entry,) = await other.enter([received("c", epoch=2, worker=OTHER)])
+        assert entry.verdict is Verdict.INTERRUPTED
+        assert (entry.previous_worker, entry.previous_epoch) == (WORKER, 1)
+        for _ in range(2):
+            await other.suspend(
+                "c", session_id="s", worker_id=OTHER, epoch=2, stays_interrupted=True
+            )
+
+    await other.enter([received("d", epoch=2, worker=OTHER)])
+    await other.suspend("d", session_id="s", worker_id=OTHER, epoch=2, stays_interrupted=True)
+    (entry,) = await other.enter([received("d", epoch=2, worker=OTHER)])
+    assert entry.verdict is Verdict.NEW
+
+
 async def test_of_a_suspended_command_that_comes_twice_one_is_new(
     inbox: PostgresInboxStore,
 ) -> None:

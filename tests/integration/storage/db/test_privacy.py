@@ -123,7 +123,12 @@ async def test_outcomes_keep_their_form(
         ]
     )
 
-    assert await erasure.outcomes("s", ["12025550102"]) == 2
+    number = ["12025550102"]
+    first, place = await erasure.outcomes_of("s", number, after=None, limit=2)
+    assert first == ["c1"]
+    rest, place = await erasure.outcomes_of("s", number, after=place, limit=2)
+    assert (rest, place) == (["c3"], None)
+    assert await erasure.outcomes("s", number, [*first, *rest]) == 2
 
     outcomes = await value(database, "SELECT jsonb_object_agg(id, outcome)::text FROM commands")
     stored = json.loads(outcomes)
@@ -131,8 +136,7 @@ async def test_outcomes_keep_their_form(
     assert stored["c2"]["result"]["chat"] == BEN
     again = SentInfo.model_validate(stored["c1"]["result"])
     assert (again.message_id, again.chat) == ("M1", "10000000000@s.whatsapp.net")
-    assert await erasure.outcomes("s", ["12025550102"]) == 0
-    assert await erasure.outcomes("s", []) == 0
+    assert await erasure.outcomes_of("s", number, after=None, limit=9) == ([], None)
 
 
 async def test_stored_events_go(

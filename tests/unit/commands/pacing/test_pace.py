@@ -124,6 +124,23 @@ async def test_a_wait_that_is_too_long_is_refused_and_takes_nothing(
     )
 
 
+async def test_a_chat_gives_no_place_that_the_session_would_give_too_late(
+    harness: PacingHarness,
+) -> None:
+    """One who has little patience, and comes again each time, would use up those of its chat."""
+    pacing = SLOW.model_copy(update={"recipient": RecipientPacing(seconds=1, burst=1)})
+    for to in (ADA, BEN):
+        await harness.send(to, pacing)
+
+    for _ in range(3):
+        with pytest.raises(PacedError):
+            await harness.ask(harness.message(ADA), pacing, longest=1)
+    assert harness.observer.refused == ["session"] * 3
+
+    harness.turn(10)
+    assert await harness.ask(harness.message(ADA), pacing, longest=1) is None
+
+
 async def test_jitter_only_adds(harness: PacingHarness) -> None:
     """Up to its share of the interval, and not beyond what the message may wait."""
     pacing = SLOW.model_copy(update={"jitter": 0.5})

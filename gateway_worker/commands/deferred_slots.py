@@ -1,0 +1,87 @@
+"""How many deferred sends run at a time in a worker, and what room they leave to conversations.
+
+A deferred send takes a slot when it begins, and gives it back when it ends or waits for something.
+While a conversation goes on at this worker there are half of the slots, and each rests after a send
+for as long as that one took, for a while at most: on a busy machine sends take longer, and so do
+the pauses; what the network takes is no load.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+CONVERSATION_SECONDS: Final = 5.0
+"""So long after a message of a conversation its answer is expected."""
+_LONGEST_REST_SECONDS: Final = 0.1
+
+
+class DeferredSlots:
+    """The slots of one worker.
+
+    Args:
+        slots: How many there are while nobody converses.
+        conversation_seconds: See `CONVERSATION_SECONDS`; 0: conversations make no difference.
+    """
+
+    def __init__(self, *, slots: int, conversation_seconds: float = CONVERSATION_SECONDS) -> None:
+        self._slots = slots
+        self._conversation_seconds = conversation_seconds
+        self._on_free: Callable[[], None] = lambda: None
+        self._taken = 0
+        self._resting = 0
+        self._converses_until = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def when_free(self, on_free: Callable[[], None]) -> None:
+        """Call `on_free` whenever there may be room again."""
+        self._on_free = on_free
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may begin now."""
+        limit = max(1, self._slots // 2) if self._converses else self._slots
+        return self._taken + self._resting < limit
+
+    def note_conversation(self) -> None:
+        """Note that somebody has written, or is to be written to. Cheap."""
+        if not self._conversation_seconds:
+            return
+        self._converses_until = time.monotonic() + self._conversation_seconds
+        if self._alarm is None:
+            self._watch()
+
+    def take(self) -> float:
+        """Take a slot, whether there is room or not; returns when, by the monotonic clock."""
+        self._taken += 1
+        return time.monotonic()
+
+    def give_back(self, taken_at: float) -> None:
+        """Give back a slot that was taken then."""
+        self._taken -= 1
+        if self._converses:
+            self._resting += 1
+            seconds = min(_LONGEST_REST_SECONDS, time.monotonic() - taken_at)
+            asyncio.get_running_loop().call_later(seconds, self._rested)
+        else:
+            self._on_free()
+
+    @property
+    def _converses(self) -> bool:
+        return time.monotonic() < self._converses_until
+
+    def _rested(self) -> None:
+        self._resting -= 1
+        self._on_free()
+
+    def _watch(self) -> None:
+        """Look again when the conversation may be over: then there are more slots."""
+        left = self._converses_until - time.monotonic()
+        self._alarm = asyncio.get_running_loop().call_later(max(0.0, left), self._calmed)
+
+    def _calmed(self) -> None:
+        self._alarm = None
+        if self._converses:
+            self._watch()
+        else:
+            self._on_free()
