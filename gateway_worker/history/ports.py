@@ -118,6 +118,21 @@ class PersonLine:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What is told of messages beside their rows.
+
+    Attributes:
+        names: What the conversations of their chats are called, as far as they have names.
+        statuses: What receipts have told, by message id and by the conversation's name.
+        media: How their files stand now, by their ids.
+    """
+
+    names: Mapping[str, str]
+    statuses: Mapping[tuple[str, str], Collection[str]]
+    media: Mapping[str, Media]
+
+
 class HistoryStore(Protocol):
     """Reads what is stored of a session. Every call may raise `DependencyError`."""
 
@@ -133,14 +148,22 @@ class HistoryStore(Protocol):
         """Return what the conversations of these ids are called, as far as they have names."""
         ...
 
-    async def states(
-        self, session_id: str, message_ids: Collection[str]
-    ) -> Mapping[tuple[str, str], Collection[str]]:
-        """Return the statuses that receipts have told, by message id and chat."""
-        ...
+    async def beside(
+        self,
+        session_id: str,
+        *,
+        chats: Collection[str],
+        message_ids: Collection[str],
+        media_ids: Collection[str],
+    ) -> Beside:
+        """Return what is told of messages and is not in their rows, in one answer.
 
-    async def media(self, session_id: str, media_ids: Collection[str]) -> Mapping[str, Media]:
-        """Return how files stand now, by their ids."""
+        Args:
+            session_id: Whose.
+            chats: The chats of the messages.
+            message_ids: Those whose receipts are wanted.
+            media_ids: Their files.
+        """
         ...
 
     async def sends(

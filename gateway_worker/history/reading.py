@@ -14,7 +14,6 @@ from gateway_contracts import (
     ContactPage,
     ErrorBody,
     ErrorCode,
-    Media,
     MessageDirection,
     MessageHistoryData,
     MessagePage,
@@ -32,6 +31,7 @@ from gateway_contracts import (
 from gateway_worker.history.device_names import Names, names_of
 from gateway_worker.history.pages import fitting
 from gateway_worker.history.ports import (
+    Beside,
     HistoryStore,
     Place,
     ReceiptLine,
@@ -204,17 +204,12 @@ class History:
 
     async def told(self, session_id: str, rows: Sequence[StoredRow]) -> list[StoredMessage]:
         """Return messages as backends are told of them."""
-        store = self._store
         sent = {row.message_id for row in rows if row.direction is Direction.OUT}
         files = {one for row in rows if (one := media_id_of(row.content)) is not None}
-        states = await store.states(session_id, sent)
-        chats = {row.chat for row in rows} | {chat for _, chat in states}
-        names = await store.chat_ids(session_id, chats)
-        heard: dict[tuple[str, str], set[str]] = {}  # of a chat, under whichever of its ids
-        for (message_id, chat), statuses in states.items():
-            heard.setdefault((message_id, names.get(chat, chat)), set()).update(statuses)
-        media = await store.media(session_id, files)
-        return [_message(row, names, heard, media) for row in rows]
+        beside = await self._store.beside(
+            session_id, chats={row.chat for row in rows}, message_ids=sent, media_ids=files
+        )
+        return [_message(row, beside) for row in rows]
 
     async def _progress(
         self, session_id: str, rows: Sequence[StoredRow]
@@ -252,13 +247,8 @@ def _is_up_to(row: StoredRow, end: Place, by_time: bool, newest_first: bool) -> 
     return place >= end if newest_first else place <= end
 
 
-def _message(
-    row: StoredRow,
-    names: Mapping[str, str],
-    heard: Mapping[tuple[str, str], Collection[str]],
-    media: Mapping[str, Media],
-) -> StoredMessage:
-    chat_id = names.get(row.chat, row.chat)
+def _message(row: StoredRow, beside: Beside) -> StoredMessage:
+    chat_id = beside.names.get(row.chat, row.chat)
     return StoredMessage(
         message_id=row.message_id,
         chat=row.chat,
@@ -267,8 +257,8 @@ def _message(
         sender=row.sender,
         timestamp=row.timestamp,
         stored_at=row.stored_at,
-        content=content_of(row.content, media),
-        state=_state(row, heard.get((row.message_id, chat_id), ())),
+        content=content_of(row.content, beside.media),
+        state=_state(row, beside.statuses.get((row.message_id, chat_id), ())),
         command_id=row.command_id,
         client_ref=row.client_ref,
     )

@@ -11,9 +11,11 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 import asyncpg
+import orjson
 
 from gateway_contracts import Media
 from gateway_worker.history.ports import (
+    Beside,
     ChatLine,
     Found,
     PersonLine,
@@ -50,13 +52,21 @@ _IDS_OF: Final = """
 _CHAT_IDS: Final = """
     SELECT chat, chat_id FROM chats WHERE session_id = $1 AND chat = ANY($2::text[])
 """
-_STATES: Final = """
-    SELECT DISTINCT message_id, chat, status FROM receipts
-    WHERE session_id = $1 AND message_id = ANY($2::text[])
+_BESIDE: Final = """
+    SELECT 'name' AS what, chat AS id, chat_id AS chat, NULL AS told
+    FROM chats WHERE session_id = $1 AND chat = ANY($2::text[])
+    UNION ALL
+    SELECT 'status', r.message_id, coalesce(c.chat_id, r.chat), r.status
+    FROM (
+        SELECT DISTINCT message_id, chat, status FROM receipts
+        WHERE session_id = $1 AND message_id = ANY($3::text[])
+    ) AS r LEFT JOIN chats AS c ON c.session_id = $1 AND c.chat = r.chat
+    UNION ALL
+    SELECT 'media', media_id, NULL, media::text
+    FROM media WHERE session_id = $1 AND media_id = ANY($4::text[])
 """
-_MEDIA: Final = """
-    SELECT media_id, media FROM media WHERE session_id = $1 AND media_id = ANY($2::text[])
-"""
+"""$1 a session; $2 chats; $3 messages; $4 files. A receipt counts under whichever of a chat's ids
+it came. One answer for all of it: each costs a turn of the server and of the loop."""
 _SENDS: Final = """
     SELECT id, state, outcome, client_ref, received_at, finished_at FROM commands
     WHERE session_id = $1 AND {}
@@ -157,24 +167,37 @@ class PostgresHistoryStore:
         found = await self._fetch("reading chats' names", _CHAT_IDS, session_id, list(chats))
         return {row["chat"]: row["chat_id"] for row in found}
 
-    async def states(
-        self, session_id: str, message_ids: Collection[str]
-    ) -> Mapping[tuple[str, str], Collection[str]]:
-        """Return the statuses that receipts have told, by message id and chat."""
-        if not message_ids:
-            return {}
-        found = await self._fetch("reading receipts", _STATES, session_id, list(message_ids))
-        states: dict[tuple[str, str], set[str]] = {}
+    async def beside(
+        self,
+        session_id: str,
+        *,
+        chats: Collection[str],
+        message_ids: Collection[str],
+        media_ids: Collection[str],
+    ) -> Beside:
+        """Return what is told of messages and is not in their rows; see the port."""
+        names: dict[str, str] = {}
+        statuses: dict[tuple[str, str], set[str]] = {}
+        media: dict[str, Media] = {}
+        found: Sequence[asyncpg.Record] = ()
+        if chats or message_ids or media_ids:
+            found = await self._fetch(
+                "reading what is told of messages",
+                _BESIDE,
+                session_id,
+                list(chats),
+                list(message_ids),
+                list(media_ids),
+            )
         for row in found:
-            states.setdefault((row["message_id"], row["chat"]), set()).add(row["status"])
-        return states
-
-    async def media(self, session_id: str, media_ids: Collection[str]) -> Mapping[str, Media]:
-        """Return how files stand now, by their ids."""
-        if not media_ids:
-            return {}
-        found = await self._fetch("reading files' rows", _MEDIA, session_id, list(media_ids))
-        return {row["media_id"]: read_media(row["media"]) for row in found}
+            match row["what"]:
+                case "name":
+                    names[row["id"]] = row["chat"]
+                case "status":
+                    statuses.setdefault((row["id"], row["chat"]), set()).add(row["told"])
+                case _:
+                    media[row["id"]] = read_media(orjson.loads(row["told"]))
+        return Beside(names=names, statuses=statuses, media=media)
 
     async def sends(
         self, session_id: str, *, command_id: str | None = None, client_ref: str | None = None
