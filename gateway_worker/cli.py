@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from types import ModuleType
 from typing import Any, NoReturn
 
 from gateway_worker.errors import ConfigurationError, GatewayError
@@ -101,11 +102,21 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for name, module, text in _WITH_MODULES:
         further = commands.add_parser(name, help=text)
         if name in words:  # no other command should pay for importing it
-            with _importing():
-                imported = import_module(module)
+            imported = _imported(module, further)
             further.set_defaults(command=imported.main)
             imported.add_arguments(further)
     return parser
+
+
+def _imported(module: str, parser: argparse.ArgumentParser) -> ModuleType:
+    """Import a command's module; the image goes without the developer's tools."""
+    try:
+        with _importing():
+            return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        parser.error("this installation has no developer's tools (gateway_worker.devkit)")
 
 
 @contextmanager
