@@ -39,6 +39,11 @@ def test_the_locks_agree(name: str) -> None:
     assert pins(name).items() <= dev.items()
 
 
+def test_the_images_sbom_is_made_by_what_was_tried() -> None:
+    """The tools that check deployment files include the one that the image is built with."""
+    assert pins("sbom.txt").items() <= pins("deploy.txt").items()
+
+
 def test_the_s3_client_has_not_been_downgraded_silently() -> None:
     """A newer boto3, aiobotocore or wrapt makes resolvers pick an aioboto3 of years ago."""
     assert version("aioboto3").startswith("15.5.")
