@@ -42,6 +42,12 @@ def manifests(values: Path) -> tuple[Manifest, ...]:
     return tuple(document for document in documents if document is not None)
 
 
+def oldest_kubernetes() -> str:
+    """Return the oldest version of Kubernetes that the chart takes."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    return str(chart["kubeVersion"]).removeprefix(">=").removesuffix(".0-0")
+
+
 def _helm(*arguments: str) -> str:
     done = subprocess.run([helm(), *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -67,7 +67,7 @@ async def test_neither_worker_nor_monitor_can_do_more(roles: Roles) -> None:
         ("worker", "CREATE TABLE mine (id int)"),
         ("worker", "DROP TABLE messages"),
         ("worker", "ALTER TABLE messages ADD COLUMN mine int"),
-        ("monitor", "SELECT * FROM messages"),
+        ("monitor", "SELECT * FROM public.messages"),
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await execute(roles.url(role), statement)
