@@ -5,6 +5,7 @@ they no longer say what they should.
 """
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,9 @@ from gateway_worker.devkit.deploy.values_schema import values_schema
 
 _DO_NOT_EDIT: Final = "# Made by `python -m gateway_worker.devkit.deploy generate`; do not edit.\n"
 
+_RULES: Final = CHECKOUT / "deploy/prometheus/rules"
+_CHARTS_RULES: Final = CHECKOUT / "deploy/helm/gateway-worker/rules"
+
 
 def contents() -> Mapping[Path, str]:
     """Return what each of the files has to say."""
@@ -27,20 +31,24 @@ def contents() -> Mapping[Path, str]:
         ),
         kubernetes / "rabbitmq-cluster.yaml": _as_yaml([broker_manifests.cluster()]),
         kubernetes / "rabbitmq-topology.yaml": _as_yaml(broker_manifests.topology()),
+        # A chart reads no file outside of itself
+        **{_CHARTS_RULES / path.name: path.read_text() for path in sorted(_RULES.glob("*.yaml"))},
     }
 
 
 def stale() -> list[str]:
     """Return the names of files that say something else."""
-    return [
-        str(path.relative_to(CHECKOUT))
-        for path, text in contents().items()
-        if not path.is_file() or path.read_text() != text
+    wanted = contents()
+    wrong = [
+        path for path, text in wanted.items() if not path.is_file() or path.read_text() != text
     ]
+    wrong += [path for path in _CHARTS_RULES.glob("*") if path not in wanted]
+    return [str(path.relative_to(CHECKOUT)) for path in wrong]
 
 
 def write() -> None:
-    """Write them all."""
+    """Write them all, and remove copies of what there is no more."""
+    shutil.rmtree(_CHARTS_RULES, ignore_errors=True)
     for path, text in contents().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

@@ -124,6 +124,7 @@ def _cluster() -> dict[str, Any]:
         "serviceMonitor": _closed(
             {"enabled": _YES_NO, "interval": _TEXT, "scrapeTimeout": _TEXT, "labels": _TEXTS}
         ),
+        "prometheusRule": _closed({"enabled": _YES_NO, "labels": _TEXTS}),
     }
 
 

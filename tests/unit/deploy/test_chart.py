@@ -9,6 +9,7 @@ import yaml
 from gateway_worker.config import load_settings
 from gateway_worker.config.variables import BY_NAME
 from gateway_worker.devkit.deploy import chart
+from gateway_worker.devkit.deploy.tools import CHECKOUT
 from gateway_worker.health.server import PATHS
 from gateway_worker.metrics import make_metrics
 from gateway_worker.runtime.budget import TAIL_SECONDS
@@ -238,7 +239,18 @@ def test_metrics_are_read_where_they_are() -> None:
     assert endpoint["path"] in PATHS
     assert endpoint["path"] == "/metrics"
     assert endpoint["port"] == the(PRODUCTION, "Service")["spec"]["ports"][0]["name"]
+    assert {"targetLabel": "job", "replacement": "gateway-worker"} in endpoint["relabelings"]
     assert of_kind(MINIMAL, "ServiceMonitor") == []
+
+
+def test_rules_come_as_they_are() -> None:
+    """Labels that Prometheus fills in are none that Helm does."""
+    files = sorted((CHECKOUT / "deploy/prometheus/rules").glob("*.yaml"))
+    groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
+    rendered = [rule["spec"]["groups"] for rule in of_kind(PRODUCTION, "PrometheusRule")]
+
+    assert rendered == ([groups] if groups else [])
+    assert of_kind(MINIMAL, "PrometheusRule") == []
 
 
 def test_workers_are_added_by_sessions_and_never_all_taken_away() -> None:
@@ -262,7 +274,7 @@ def test_workers_are_added_by_sessions_and_never_all_taken_away() -> None:
     ):
         assert metric in exported
         assert (
-            f'{metric}{{job="gateway-gateway-worker", namespace="messaging"}}'
+            f'{metric}{{job="gateway-worker", namespace="messaging"}}'
             in (trigger["metadata"]["query"])
         )
 

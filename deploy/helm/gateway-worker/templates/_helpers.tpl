@@ -140,7 +140,7 @@ capabilities:
 {{- end -}}
 
 {{- define "gateway-worker.job" -}}
-{{- default (include "gateway-worker.fullname" .) .Values.autoscaling.keda.job -}}
+{{- default "gateway-worker" .Values.autoscaling.keda.job -}}
 {{- end -}}
 
 {{- define "gateway-worker.scaling" -}}
