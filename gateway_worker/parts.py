@@ -231,6 +231,7 @@ def _sessions(
         peer_messages=adapters.broker.publisher,
         observer=counts,
         answer_call=answer_to,
+        past=stores.past,
         media_intake=arriving.intake,
         media_files=SessionFiles(arriving.service, _exporter(adapters, stores)),
         proxies=adapters.proxies,

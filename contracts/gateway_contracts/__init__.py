@@ -388,6 +388,12 @@ from gateway_contracts.events.group import (
     GroupUpdatedData,
     ParticipantsChange,
 )
+from gateway_contracts.events.history import (
+    HistoryKind,
+    HistoryMessage,
+    HistoryMessages,
+    HistoryMessagesData,
+)
 from gateway_contracts.events.media import MediaData, MediaFailed, MediaReady
 from gateway_contracts.events.message import (
     MessageData,
@@ -475,6 +481,7 @@ from gateway_contracts.properties import AmqpProperties, properties_for
 from gateway_contracts.references import MessageReference, MessageTarget, Quoted, ReplyTarget
 from gateway_contracts.settings import (
     Calls,
+    HistoryDepth,
     Ignorable,
     Ignore,
     Presence,
@@ -714,6 +721,11 @@ __all__ = [
     "GroupsListed",
     "HealthGrade",
     "HealthReason",
+    "HistoryDepth",
+    "HistoryKind",
+    "HistoryMessage",
+    "HistoryMessages",
+    "HistoryMessagesData",
     "Ignorable",
     "Ignore",
     "ImageContent",

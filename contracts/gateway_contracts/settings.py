@@ -102,6 +102,20 @@ class Calls(WireModel):
     )
 
 
+class HistoryDepth(StrEnum):
+    """How much of what was written before it was linked a session is told.
+
+    Its phone is asked once, when the account is linked: another depth counts from the next time on
+    that it is, but for `off`, which drops what is still to come.
+    """
+
+    OFF = "off"
+    RECENT = "recent"
+    """What phones send by themselves: the last messages of each chat, and some months."""
+    FULL = "full"
+    """As far back as the phone goes."""
+
+
 class SessionSettings(WireModel):
     """What a session is set to; what is absent is the gateway's own."""
 
@@ -110,6 +124,11 @@ class SessionSettings(WireModel):
         description="What is not told of what arrives; of its own the gateway ignores `status`.",
     )
     calls: Calls | None = Field(None, description="Of their own they ring on the phone.")
+    history: HistoryDepth | None = Field(
+        None,
+        description="How much it is told of what was written before it was linked, as "
+        "`history.messages`; of its own `off`.",
+    )
     pacing: Pacing | None = Field(None, description="How fast it sends.")
     proxy: Proxy | None = Field(
         None, description="How it reaches WhatsApp; another one makes it connect anew."

@@ -1,7 +1,7 @@
 """The frames between a worker and a session's host.
 
-worker ──► Start, Request, Cancel, Ack, Stop, Measure ──► host
-worker ◄── Response, Event, VolatileEvent, Notice, Measured, Ignored, the signals ◄── host
+worker ──► Start, Request, Cancel, Ack, HistoryTaken, Stop, Measure ──► host
+worker ◄── Response, Event, VolatileEvent, HistoryPage, Notice, Measured, Ignored, signals ◄── host
 """
 
 from typing import Final
@@ -97,6 +97,16 @@ class Ack(Frame, frozen=True, kw_only=True):
     beyond: tuple[int, ...] = ()
 
 
+class HistoryTaken(Frame, frozen=True, kw_only=True):
+    """A page of the history is not needed any more; the next one may follow.
+
+    Attributes:
+        page: Its name.
+    """
+
+    page: str
+
+
 class Stop(Frame, frozen=True, kw_only=True):
     """Disconnect and leave."""
 
@@ -157,6 +167,20 @@ class VolatileEvent(Frame, frozen=True, kw_only=True):
     good_until: float
 
 
+class HistoryPage(Frame, frozen=True, kw_only=True):
+    """What was written before the account was linked, a page of it: one at a time.
+
+    It is a stream of its own: what arrives neither waits for it nor has to follow it.
+
+    Attributes:
+        page: Its name, the same each time that it is told.
+        data: The `data` of the contract's `history.messages`, as JSON.
+    """
+
+    page: str
+    data: msgspec.Raw
+
+
 class Notice(Frame, frozen=True, kw_only=True):
     """Something worth a log line; `event` is a fixed name, `detail` has no personal data."""
 
@@ -176,5 +200,5 @@ class Ignored(Frame, frozen=True, kw_only=True):
     counts: dict[str, int]
 
 
-ToHost = Start | Request | Cancel | Ack | Stop | Measure
-FromHost = Response | Event | VolatileEvent | Notice | Measured | Ignored | Signal
+ToHost = Start | Request | Cancel | Ack | HistoryTaken | Stop | Measure
+FromHost = Response | Event | VolatileEvent | HistoryPage | Notice | Measured | Ignored | Signal

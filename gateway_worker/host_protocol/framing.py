@@ -12,7 +12,7 @@ import msgspec
 
 from gateway_worker.host_protocol.wire import Frame
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Of all of it. A fork server that starts after an installation was replaced is another one."""
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 HEADER: Final = struct.Struct("!BI")

@@ -10,6 +10,7 @@ handed              how many messages the library has handed over
 quarantine/         records that could not be told as they are
 refused             arrivals that the database has refused
 outgoing/           files that are about to be uploaded
+history/            what was written before the account was linked and is not recorded yet
 carried/            a spool that came with a copy while the directory has one of its own
 """
 
@@ -31,4 +32,7 @@ HANDED_NAME: Final = "handed"
 QUARANTINE_NAME: Final = "quarantine"
 REFUSED_NAME: Final = "refused"
 CARRIED_NAME: Final = "carried"
+HISTORY_NAME: Final = "history"
+HISTORY_SUFFIX: Final = ".sync"
+"""Of a file in there: what the library told at once, and nobody has recorded to its end."""
 OUTGOING_NAME: Final = "outgoing"

@@ -11,6 +11,9 @@ CHANNELS: Final = "channels"
 CHATS: Final = "chats"
 IGNORED: Final = (GROUPS, STATUS, BROADCAST, CHANNELS, CHATS)
 """What arrivals are ignored by, as the contract calls it; the last: their conversation is named."""
+NO_HISTORY: Final = "off"
+WHOLE_HISTORY: Final = "full"
+"""Depths of a history, as the contract calls them."""
 
 
 class HostSettings(Wire, frozen=True, kw_only=True):
@@ -22,6 +25,8 @@ class HostSettings(Wire, frozen=True, kw_only=True):
         presence: How the account is shown, as the contract calls it; empty: as it is.
         presence_of: Whose presence is told: phone numbers and JIDs.
         typing: Whether it is told who writes in a chat; obeyed from a host's start on.
+        history: How much is told of what was written before the account was linked, as the contract
+            calls it. The library is told at its start, and the phone when the account is linked.
     """
 
     ignored: tuple[str, ...] = (STATUS,)
@@ -29,3 +34,4 @@ class HostSettings(Wire, frozen=True, kw_only=True):
     presence: str = ""
     presence_of: tuple[str, ...] = ()
     typing: bool = False
+    history: str = NO_HISTORY

@@ -9,6 +9,7 @@ from gateway_worker.runtime.clock import Clock, SystemClock
 from gateway_worker.sessions.found_sends import UncertainSends
 from gateway_worker.sessions.hosting import HostLauncher, SpoolReplays
 from gateway_worker.sessions.inbound.call_screening import Answer
+from gateway_worker.sessions.inbound.history import HistoryTurns
 from gateway_worker.sessions.inbound.left_sends import LeftSends
 from gateway_worker.sessions.inbound.orphan_spools import OrphanSpools
 from gateway_worker.sessions.inbound.quarantine import QuarantineCount
@@ -27,6 +28,7 @@ from gateway_worker.sessions.ports import (
     DeviceSnapshots,
     EventRelay,
     MediaFiles,
+    PastMessages,
     Recorder,
     RouteCache,
     SessionObserver,
@@ -48,6 +50,7 @@ class SessionPorts:
     Attributes:
         observer: Counts what happens.
         answer_call: Makes what the caller of a call that is refused is written.
+        past: Writes messages from before accounts were linked.
         media_intake: Enters the files that come with messages; without it none are fetched.
         media_files: Has those that were.
         proxies: Knows what leads to their proxies.
@@ -66,6 +69,7 @@ class SessionPorts:
     peer_messages: PeerMessages
     observer: SessionObserver
     answer_call: Answer
+    past: PastMessages
     media_intake: MediaIntake | None = None
     media_files: MediaFiles | None = None
     proxies: Proxies = field(default_factory=Proxies)
@@ -193,6 +197,8 @@ def _factory(ports: SessionPorts, shared: _Shared) -> SessionFactory:
         is_behind=lambda: ports.relay.is_behind,
         answer_call=ports.answer_call,
         proxies=ports.proxies,
+        past=ports.past,
+        history_turns=HistoryTurns(),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway_contracts.commands import Pairing
-from gateway_worker.host_protocol.envelope import Event, VolatileEvent
+from gateway_worker.host_protocol.envelope import Event, HistoryPage, VolatileEvent
 from gateway_worker.host_protocol.methods.method import Method, R
 from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.host_protocol.signals import Exited, Signal
@@ -44,8 +44,12 @@ class HostSpec:
     proxy_url: str | None = field(default=None, repr=False)
 
 
-HostEvent = Signal | Event | VolatileEvent | Exited
-"""What a host tells. An `Event` comes from its spool: acknowledge its record after the commit."""
+HostEvent = Signal | Event | VolatileEvent | HistoryPage | Exited
+"""What a host tells.
+
+An `Event` comes from its spool: acknowledge its record after the commit. After a `HistoryPage` no
+other follows until it is taken.
+"""
 
 HostListener = Callable[[HostEvent], Awaitable[None]]
 """Called in order, one event at a time; a slow listener slows the host (back-pressure)."""
@@ -99,6 +103,10 @@ class SessionHost(Protocol):
 
     def acknowledge(self, record: int) -> None:
         """Let the host forget the spooled event with this record. Cheap, never blocks."""
+        ...
+
+    def take_history(self, page: str) -> None:
+        """Let the host go on behind a page of the history. Cheap, never blocks."""
         ...
 
 

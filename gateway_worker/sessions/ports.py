@@ -88,6 +88,19 @@ class SessionRow:
         return Whereabouts(worker_id=self.worker_id, epoch=self.epoch, pending=self.pending)
 
 
+class PastMessages(Protocol):
+    """Writes messages from before an account was linked."""
+
+    async def write(self, session_id: str, *, epoch: int, rows: Sequence[MessageRow]) -> bool:
+        """Write those that are not stored yet; False if another worker owns the session by now.
+
+        Raises:
+            DependencyError: Nothing is written.
+            GatewayError: The database refuses something; nothing is written.
+        """
+        ...
+
+
 class SessionStore(Protocol):
     """The sessions table. Every call may raise `DependencyError`."""
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from gateway_contracts import Ignore, Proxy, SessionSettings, SessionUpdateData
+from gateway_contracts import HistoryDepth, Ignore, Proxy, SessionSettings, SessionUpdateData
 from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.sessions.changes import SessionValues
 from gateway_worker.sessions.chats import chat_of
@@ -14,6 +14,7 @@ def host_settings(settings: SessionSettings) -> HostSettings:
     """Return what a session's host must know of its settings."""
     ignore, presence = settings.ignore or Ignore(), settings.presence
     return HostSettings(
+        history=(settings.history or HistoryDepth.OFF).value,
         ignored=tuple(category.value for category in ignore.categories),
         ignored_chats=tuple(map(chat_of, ignore.chats)),
         presence="" if presence is None or presence.state is None else presence.state.value,

@@ -16,6 +16,8 @@ from gateway_worker.host_protocol.envelope import (
     LEAVE_SECONDS,
     Event,
     FromHost,
+    HistoryPage,
+    HistoryTaken,
     Ignored,
     Measure,
     Measured,
@@ -218,6 +220,11 @@ class HostProcess:
         self._records.acknowledge(record, at_once=self._expected)
         self._resume_if_there_is_room()
 
+    def take_history(self, page: str) -> None:
+        """Let the host go on behind a page of the history; cheap, see the port."""
+        if not self._closed.is_set():
+            self._protocol.send(HistoryTaken(page=page))
+
     # For the launcher.
 
     def kill(self) -> None:
@@ -273,7 +280,7 @@ class HostProcess:
             case Event():
                 self._records.told(frame)
                 self._on_event(frame)
-            case VolatileEvent():
+            case VolatileEvent() | HistoryPage():
                 self._on_event(frame)
             case Response():
                 self._requests.on_response(frame)

@@ -70,6 +70,9 @@ class MemoryHost(UnaskedHost):
     def acknowledge(self, record: int) -> None:
         """Have nothing in the spool."""
 
+    def take_history(self, page: str) -> None:
+        """Have no history."""
+
 
 async def _tell(listener: HostListener, event: Exited | Up) -> None:
     await listener(event)

@@ -36,6 +36,7 @@ from gateway_worker.sessions.ports import (
     DeviceSnapshots,
     EventRelay,
     MessageStore,
+    PastMessages,
     Recorder,
     RouteCache,
     SessionObserver,
@@ -381,6 +382,18 @@ class UnaskedHost(SessionHost):
         """Fail."""
         unasked(self, "acknowledge")
 
+    def take_history(self, page: str) -> None:
+        """Fail."""
+        unasked(self, "take_history")
+
+
+class UnaskedPastMessages(PastMessages):
+    """Nobody has a history."""
+
+    async def write(self, session_id: str, *, epoch: int, rows: Sequence[MessageRow]) -> bool:
+        """Fail."""
+        unasked(self, "write")
+
 
 class UnaskedPeerMessages(PeerMessages):
     """Nobody has anything to say to another worker."""
@@ -527,6 +540,7 @@ def session_ports(recorder: Recorder) -> SessionPorts:
         peer_messages=UnaskedPeerMessages(),
         observer=QuietObserver(),
         answer_call=answer_to,
+        past=UnaskedPastMessages(),
     )
 
 

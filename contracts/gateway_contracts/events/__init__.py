@@ -15,6 +15,7 @@ from gateway_contracts.events.change import ChangeEvent
 from gateway_contracts.events.chat import ChatEvent, ChatRead
 from gateway_contracts.events.contact import ContactEvent
 from gateway_contracts.events.group import GroupEvent
+from gateway_contracts.events.history import HistoryEvent
 from gateway_contracts.events.media import MediaEvent
 from gateway_contracts.events.message import ArrivingMessage, MessageEvent, UndecryptableReason
 from gateway_contracts.events.outcome import CommandOutcome
@@ -42,7 +43,7 @@ Notice = CallEvent | GroupEvent | PresenceEvent | ContactEvent
 A notice that comes twice has the same `id`.
 """
 
-Arriving = ArrivingMessage | ChangeEvent | StatusArrival | ChatRead | Notice
+Arriving = ArrivingMessage | ChangeEvent | StatusArrival | ChatRead | HistoryEvent | Notice
 """Every event of something that came from WhatsApp."""
 
 _OfSessions = (

@@ -1,7 +1,8 @@
 """What a session has left on this machine's disk after it went to another worker (a service).
 
 Messages that WhatsApp takes for delivered, and that no commit has covered, may still be in the
-spool: they are sent to the session's present owner, which records them. Then the directory goes,
+spool, and what is left of a history beside it: they are sent to the session's present owner, which
+records them. Then the directory goes,
 with the device's keys in it: if the session has been deleted, or if a copy that was made of them,
 or by a later owner, has just been read and opened. Otherwise it stays, which is told as an error.
 """
@@ -14,13 +15,14 @@ from pathlib import Path
 import structlog
 
 from gateway_worker.errors import GatewayError
-from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.host_protocol.envelope import Event, HistoryPage
 from gateway_worker.host_protocol.signals import Exited
 from gateway_worker.media.arriving.intake import MediaIntake
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Change, Committed
 from gateway_worker.sessions.hosting import HostEvent, HostSpec, SessionHost, SpoolReplays
 from gateway_worker.sessions.inbound.arrivals import passed_on
+from gateway_worker.sessions.inbound.history import history_event
 from gateway_worker.sessions.inbound.left_sends import LeftSends
 from gateway_worker.sessions.inbound.quarantine import Quarantine
 from gateway_worker.sessions.inbound.recording import InboundRecorder
@@ -31,6 +33,7 @@ from gateway_worker.sessions.store.device_store import read_epoch
 from gateway_worker.sessions.store.directory_moves import DirectoryMoves
 from gateway_worker.sessions.store.store_files import (
     forget_local,
+    has_history,
     has_linked_device,
     park,
     parked_session,
@@ -151,7 +154,7 @@ class OrphanSpools:
             return None
         if row is not None and await asyncio.to_thread(self._is_last, row, directory):
             self._keep(session_id, directory, "orphan_spools.last_copy")
-            return directory if await asyncio.to_thread(pending_records, directory) else None
+            return directory if await asyncio.to_thread(_has_more, directory) else None
         with self._moves.moving(session_id):
             if self._held(session_id):  # looked at in the same step: later ones wait for the move
                 return None
@@ -191,7 +194,7 @@ class OrphanSpools:
             log.info("orphan_spools.of_deleted", session_id=session_id, records=waiting)
         else:
             await self._tell_sends(row, directory)  # first: receipts of them may be in the spool
-            if waiting:
+            if waiting or await asyncio.to_thread(has_history, directory):
                 await self._send_on(row, directory)
             await self._send_quarantined(row, Quarantine(directory))
             await self._secure(row, directory, copied)
@@ -262,8 +265,13 @@ class OrphanSpools:
             await sending.give_up()  # nothing of it goes on without anybody who waits for it
             await host.stop()
         log.info("orphan_spools.sent_on", session_id=row.session_id, events=sending.sent)
-        if await asyncio.to_thread(pending_records, directory):
-            raise TimeoutError("the spool was not read to its end")
+        if await asyncio.to_thread(_has_more, directory):
+            raise TimeoutError("the spool, or the history, was not read to its end")
+
+
+def _has_more(directory: Path) -> bool:
+    """Whether there is anything that its owner has not been told."""
+    return bool(pending_records(directory)) or has_history(directory)
 
 
 def _is_former(row: SessionRow, directory: Path) -> bool:
@@ -321,6 +329,25 @@ class _Sending:
             self.done.set()
         elif isinstance(event, Event) and self.host is not None:
             self._inbound.record(event, self.host.acknowledge)
+        elif isinstance(event, HistoryPage) and self.host is not None:
+            self._send_history(event, self.host)
+
+    def _send_history(self, page: HistoryPage, host: SessionHost) -> None:
+        row = self._row
+        try:
+            event = history_event(
+                page, source=f"/workers/{row.worker_id}", session_id=row.session_id
+            )
+        except ValueError as error:
+            log.warning("history.unsupported", session_id=row.session_id, reason=str(error))
+            host.take_history(page.page)
+            return
+
+        def sent(done: "asyncio.Future[Committed]") -> None:
+            if not done.cancelled():
+                host.take_history(page.page)
+
+        self._inbound.record_arrival(event).add_done_callback(sent)
 
     async def give_up(self) -> None:
         """Send nothing more; what is not sent is not acknowledged, so the spool keeps it."""

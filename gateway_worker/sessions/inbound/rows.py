@@ -14,6 +14,7 @@ from gateway_contracts import (
     GroupAspect,
     GroupJoined,
     GroupUpdated,
+    HistoryMessages,
     MessageData,
     MessageReceipt,
     MessageReceived,
@@ -131,6 +132,14 @@ def _read(event: ChatRead) -> Rows:
     return Rows(read=ReadMark(chat=data.chat, message_ids=data.message_ids, at=data.timestamp))
 
 
+def _history(event: HistoryMessages) -> Rows:
+    """Return what was read on the phone; the messages have been written before."""
+    chat, read_until = event.data.chat, event.data.read_until
+    if chat is None or read_until is None:
+        return _NONE
+    return Rows(read=ReadMark(chat=chat, message_ids=(), at=read_until))
+
+
 def _of_receipt(event: MessageReceipt) -> Hashable:
     # Every device of a recipient sends its own; the second says nothing new.
     data = event.data
@@ -164,6 +173,7 @@ ROWS: Final[Mapping[str, Callable[[Any], Rows]]] = {
     "wa.group.joined.v1": _group_joined,
     "wa.group.updated.v1": _group_updated,
     "wa.chat.read.v1": _read,
+    "wa.history.messages.v1": _history,
     **dict.fromkeys(_CHANGES, _changed),
 }
 """By the event's `type`."""

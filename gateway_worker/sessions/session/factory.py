@@ -10,6 +10,7 @@ from gateway_worker.sessions.changes import source_of
 from gateway_worker.sessions.chat_timers import ChatTimers
 from gateway_worker.sessions.hosting import HostLauncher, HostSpec
 from gateway_worker.sessions.inbound.call_screening import Answer, CallScreening
+from gateway_worker.sessions.inbound.history import HistoryIntake, HistoryTurns
 from gateway_worker.sessions.inbound.quarantine import Quarantine, QuarantineCount
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
@@ -18,6 +19,7 @@ from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ports import (
     DeviceSnapshots,
+    PastMessages,
     Recorder,
     RouteCache,
     SessionObserver,
@@ -65,6 +67,8 @@ class SessionFactory:
         answer_call: Makes what the caller of a call that is refused is written.
         media: Enters the files that come with messages; without it none are fetched.
         proxies: Knows what leads to their proxies.
+        past: Writes messages from before they were linked.
+        history_turns: Has them do so one after the other.
     """
 
     worker_id: str
@@ -86,6 +90,8 @@ class SessionFactory:
     is_behind: Callable[[], bool]
     answer_call: Answer
     proxies: Proxies
+    past: PastMessages
+    history_turns: HistoryTurns
     media: MediaIntake | None = None
 
     def build(
@@ -131,11 +137,13 @@ class SessionFactory:
         timers = ChatTimers()
         screening = self._screening(row, supervisor)
         inbound = self._inbound(row, machine, quarantine, sends, timers, screening)
+        history = self._history(row, machine, inbound)
         host_events = HostEventHandler(
             session_id=row.session_id,
             machine=machine,
             supervisor=supervisor,
             inbound=inbound,
+            history=history,
             store=store,
             came=bool(row.pending),
             observer=self.observer,
@@ -152,6 +160,7 @@ class SessionFactory:
             timers=timers,
             screening=screening,
             inbound=inbound,
+            history=history,
             quarantine_retry=QuarantineRetry(
                 session_id=row.session_id,
                 epoch=row.epoch,
@@ -169,6 +178,21 @@ class SessionFactory:
             background=self.background,
             clock=self.clock,
             rejected=self.observer.call_rejected,
+        )
+
+    def _history(
+        self, row: SessionRow, machine: SessionStateMachine, inbound: InboundRecorder
+    ) -> HistoryIntake:
+        return HistoryIntake(
+            session_id=row.session_id,
+            source=source_of(self.worker_id),
+            epoch=row.epoch,
+            past=self.past,
+            record=inbound.record_arrival,
+            turns=self.history_turns,
+            is_behind=self.is_behind,
+            has_left=lambda: machine.fenced or machine.has_left,
+            on_unsupported=self.observer.arrival_unsupported,
         )
 
     def _reachout(self, row: SessionRow, machine: SessionStateMachine) -> ReachoutHold:

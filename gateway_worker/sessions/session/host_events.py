@@ -6,7 +6,7 @@ import time
 import structlog
 
 from gateway_contracts import Account, SessionState, StatusReason
-from gateway_worker.host_protocol.envelope import Event, VolatileEvent
+from gateway_worker.host_protocol.envelope import Event, HistoryPage, VolatileEvent
 from gateway_worker.host_protocol.signals import (
     Down,
     Ended,
@@ -20,6 +20,7 @@ from gateway_worker.host_protocol.signals import (
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.sessions.changes import SessionValues
 from gateway_worker.sessions.hosting import HostEvent
+from gateway_worker.sessions.inbound.history import HistoryIntake
 from gateway_worker.sessions.inbound.recording import InboundRecorder
 from gateway_worker.sessions.inbound.rows import MESSAGE_TYPES
 from gateway_worker.sessions.ports import SessionObserver
@@ -43,6 +44,7 @@ class HostEventHandler:
         machine: Told of every step.
         supervisor: Keeps the host alive, and hears of its ends here.
         inbound: Gets what arrives.
+        history: Gets what was written before the account was linked.
         store: Copied as soon as the device is linked.
         came: Whether the session came from another worker.
         observer: Counts arrivals and restored connections.
@@ -52,13 +54,14 @@ class HostEventHandler:
         is_closing: Whether the host is being stopped for good: a link that comes up does not count.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whatever a host tells has its own place
         self,
         *,
         session_id: str,
         machine: SessionStateMachine,
         supervisor: HostSupervisor,
         inbound: InboundRecorder,
+        history: HistoryIntake,
         store: DeviceStore,
         came: bool,
         observer: SessionObserver,
@@ -68,6 +71,7 @@ class HostEventHandler:
         self._machine = machine
         self._supervisor = supervisor
         self._inbound = inbound
+        self._history = history
         self._store = store
         self._came = came
         self._observer = observer
@@ -83,6 +87,9 @@ class HostEventHandler:
                 self._on_arrival(event)
             case VolatileEvent():
                 self._inbound.record_volatile(event)
+            case HistoryPage():
+                if self._supervisor.host is not None:
+                    self._history.take(event, self._supervisor.host.take_history)
             case Up() | Down() | Ended() | Exited():
                 if isinstance(event, Up) and self._snapshot_due:
                     await self._first_copy()
@@ -113,6 +120,7 @@ class HostEventHandler:
             case Ended():
                 self._supervisor.ended(self._disconnect_of(event))
             case Exited():
+                self._history.stop()
                 self._machine.clear_qr()
                 self._supervisor.exited(event)
 

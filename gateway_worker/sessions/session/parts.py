@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gateway_worker.sessions.chat_timers import ChatTimers
 from gateway_worker.sessions.inbound.call_screening import CallScreening
+from gateway_worker.sessions.inbound.history import HistoryIntake
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
 from gateway_worker.sessions.inbound.recording import InboundRecorder
@@ -30,6 +31,7 @@ class SessionParts:
         timers: When the messages of its chats disappear.
         screening: Refuses calls, if that is set.
         inbound: Records what arrives, here or at a former owner.
+        history: Records what was written before the account was linked, likewise.
         quarantine_retry: Records again those of its arrivals that the database has refused.
     """
 
@@ -43,4 +45,5 @@ class SessionParts:
     timers: ChatTimers
     screening: CallScreening
     inbound: InboundRecorder
+    history: HistoryIntake
     quarantine_retry: QuarantineRetry

@@ -101,6 +101,7 @@ class Session:
         self._store = parts.store
         self._quiescer = parts.quiescer
         self._inbound = parts.inbound
+        self._history = parts.history
         self._journals = journals
         self._traces = traces
         self._clock = clock
@@ -490,6 +491,7 @@ class Session:
             ValueError: One of them is no arrival.
             DependencyError: One of them is neither recorded nor kept aside.
         """
+        await self._history.write_forwarded(events)
         return await self._inbound.record_forwarded(events)
 
     def current_qr(self) -> CurrentQr:
@@ -521,4 +523,5 @@ class Session:
 
     def _on_fenced(self) -> None:
         self._supervisor.abandon()
+        self._history.stop()
         self._on_lost(self)

@@ -18,6 +18,8 @@ from urllib.parse import quote
 from gateway_contracts import new_id
 from gateway_worker.host_protocol.layout import (
     DEVICE_STORE_NAME,
+    HISTORY_NAME,
+    HISTORY_SUFFIX,
     JOURNAL_PREFIX,
     LOCK_NAME,
     SPOOL_ACK_NAME,
@@ -121,6 +123,11 @@ def pending_records(directory: Path) -> int:
         if (last := _last_record(segment)) > 0:
             return max(0, last - _acknowledged(directory))
     return 0
+
+
+def has_history(directory: Path) -> bool:
+    """Whether there is something from before the account was linked that nobody has recorded."""
+    return next((directory / HISTORY_NAME).glob(f"*{HISTORY_SUFFIX}"), None) is not None
 
 
 def journal_files(directory: Path) -> list[Path]:

@@ -29,7 +29,7 @@ _KINDS: Final = """
         FROM receipts WHERE session_id = m.session_id AND message_id = m.message_id
             AND m.direction = 'out' AND m.command_id IS NOT NULL AND NOT m.uncertain
     ) AS r
-    WHERE m.session_id = $1 AND m.stored_at >= $2 AND m.stored_at < $3
+    WHERE m.session_id = $1 AND m.stored_at >= $2 AND m.stored_at < $3 AND NOT m.past
     GROUP BY kind ORDER BY kind
 """
 """$1 a session; $2 the beginning; $3 the end. The look at receipts is for what was sent only."""

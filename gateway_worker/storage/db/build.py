@@ -14,6 +14,7 @@ from gateway_worker.storage.db.inbox import PostgresInboxStore
 from gateway_worker.storage.db.media import PostgresMediaTable
 from gateway_worker.storage.db.messages import PostgresMessageStore
 from gateway_worker.storage.db.outbox import PostgresOutboxStore
+from gateway_worker.storage.db.past_messages import PostgresPastMessages
 from gateway_worker.storage.db.session_catalog import PostgresSessionCatalog
 from gateway_worker.storage.db.sessions import PostgresSessionStore
 from gateway_worker.storage.db.uncertain import PostgresUncertainSends
@@ -34,6 +35,7 @@ class Stores:
     media: PostgresMediaTable
     messages: PostgresMessageStore
     outbox: PostgresOutboxStore
+    past: PostgresPastMessages
     people: PostgresPersonStore
     sessions: PostgresSessionStore
     uncertain: PostgresUncertainSends
@@ -53,6 +55,7 @@ def build_stores(database: Database, *, worker_id: str) -> Stores:
         media=PostgresMediaTable(database=database),
         messages=PostgresMessageStore(database=database),
         outbox=PostgresOutboxStore(database=database, worker_id=worker_id),
+        past=PostgresPastMessages(database=database),
         people=PostgresPersonStore(database=database),
         sessions=PostgresSessionStore(database=database),
         uncertain=PostgresUncertainSends(database=database),

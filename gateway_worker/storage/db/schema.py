@@ -178,6 +178,8 @@ messages = Table(
     Column("client_ref", Text),
     # Nobody knows yet whether it was sent.
     Column("uncertain", Boolean, nullable=False, server_default=text("false")),
+    # It was written before the account was linked: nothing that was received or sent here.
+    Column("past", Boolean, nullable=False, server_default=text("false")),
     # A session's history in the order in which it was stored; for the retention, too, which goes
     # from session to session so that there need be no index of the moment alone.
     Index("messages_stored_idx", "session_id", "stored_at"),

@@ -59,7 +59,7 @@ def told(event: Any, content: Said, *, offline: bool, people: People) -> Arrival
         sender = msgspec.structs.replace(sender, verified_name=verified)
     seconds = info.Timestamp // MILLISECONDS
     origin = Origin(chat=chat, sender=sender.jid, from_me=source.IsFromMe)
-    whole, is_whole = _with_target(content, origin, people)
+    whole, is_whole = with_target(content, origin, people)
     data: dict[str, Any] = {
         # Nothing else tells messages without an id apart.
         "message_id": content.identity
@@ -90,7 +90,7 @@ def _is_view_once(event: Any) -> bool:
     return bool(event.IsViewOnce or event.IsViewOnceV2 or event.IsViewOnceV2Extension)
 
 
-def _with_target(content: Said, origin: Origin, people: People) -> tuple[dict[str, Any], bool]:
+def with_target(content: Said, origin: Origin, people: People) -> tuple[dict[str, Any], bool]:
     """Return a content with what it is about, and whether all of it is told as it is."""
     if content.about is None:
         return content.content, not content.is_partial

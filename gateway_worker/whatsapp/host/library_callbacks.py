@@ -29,7 +29,11 @@ from gateway_worker.whatsapp.host.arriving import (
 from gateway_worker.whatsapp.host.arriving.event import OFFLINE_FLAG, ArrivingEvent
 from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
 from gateway_worker.whatsapp.host.left_out import SendRemarks
-from gateway_worker.whatsapp.host.library_events import OFFLINE_COMPLETED, OFFLINE_PREVIEW
+from gateway_worker.whatsapp.host.library_events import (
+    HISTORY_SYNC,
+    OFFLINE_COMPLETED,
+    OFFLINE_PREVIEW,
+)
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
 from gateway_worker.whatsapp.host.spool import Spool, SpoolClosedError
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
@@ -104,6 +108,7 @@ class LibraryCallbacks:
         remarks: Told of every log entry.
         volatile: Where what is worth something for a moment only goes.
         ignoring: Says what is not for backends.
+        history: Keeps what was written before the account was linked.
 
     Attributes:
         is_busy: Whether an event is being taken.
@@ -111,7 +116,7 @@ class LibraryCallbacks:
         refused: The last refusal of a login that the library has logged.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whatever the library tells has its own place
         self,
         *,
         spool: Spool,
@@ -122,7 +127,9 @@ class LibraryCallbacks:
         remarks: SendRemarks,
         volatile: VolatileEvents,
         ignoring: IgnoredArrivals,
+        history: Callable[[bytes], None],
     ) -> None:
+        self._history = history
         self._spool = spool
         self._tell = tell
         self._wake = wake
@@ -164,10 +171,11 @@ class LibraryCallbacks:
                     self._receipts.keep(key)
         elif (event := ARRIVING.get(code)) is not None:
             self._on_notice(event, data)
-        elif code == OFFLINE_PREVIEW:
-            self._flags = OFFLINE_FLAG if OfflineSyncPreview.FromString(data).Message else 0
-        elif code == OFFLINE_COMPLETED:
-            self._flags = 0
+        elif code == HISTORY_SYNC:
+            self._history(data)
+        elif code in {OFFLINE_PREVIEW, OFFLINE_COMPLETED}:
+            is_ahead = code == OFFLINE_PREVIEW and OfflineSyncPreview.FromString(data).Message
+            self._flags = OFFLINE_FLAG if is_ahead else 0
         else:
             self._tell(LinkEvent(code=code, data=data))
 

@@ -6,6 +6,7 @@ from typing import Final
 from neonize.proto.Neonize_pb2 import ConnectFailure, LoggedOut, StreamError, TemporaryBan
 
 from gateway_worker.host_protocol.envelope import FromHost, Notice
+from gateway_worker.host_protocol.settings import NO_HISTORY, HostSettings
 from gateway_worker.host_protocol.signals import Down, Ended
 
 DEVICE: Final = 0
@@ -20,6 +21,8 @@ CONNECT_FAILURE: Final = 9
 CLIENT_OUTDATED: Final = 10
 STREAM_ERROR: Final = 11
 DISCONNECTED: Final = 12
+HISTORY_SYNC: Final = 13
+"""What was written before the account was linked: subscribed to only where that is wanted."""
 OFFLINE_PREVIEW: Final = 26
 OFFLINE_COMPLETED: Final = 27
 
@@ -37,7 +40,7 @@ SUBSCRIBED: Final = (
     OFFLINE_PREVIEW,
     OFFLINE_COMPLETED,
 )
-"""The codes of these; those of what arrives are in `arriving`."""
+"""The codes of those that every session wants; those of what arrives are in `arriving`."""
 
 _LOGOUT_DETAILS: Final = {
     2: "the device was unlinked",
@@ -46,6 +49,11 @@ _LOGOUT_DETAILS: Final = {
 }
 _BANNED: Final = 5
 """The library's `UNKNOWN_LOGOUT`, status 406, which WhatsApp's own clients call banned."""
+
+
+def subscribed(settings: HostSettings) -> tuple[int, ...]:
+    """Return the codes of those that the library is asked for."""
+    return SUBSCRIBED if settings.history == NO_HISTORY else (*SUBSCRIBED, HISTORY_SYNC)
 
 
 def link_news(code: int, data: bytes) -> FromHost | None:

@@ -101,7 +101,7 @@ class LibraryRun:
             cut_connections()
 
     def _run(self, callbacks: Callbacks, settings: HostSettings, proxy: str | None) -> None:
-        wanted = (*library_events.SUBSCRIBED, *arriving.subscribed(settings))
+        wanted = (*library_events.subscribed(settings), *arriving.subscribed(settings))
         error = self._library.run(callbacks=callbacks, subscribe=wanted, proxy=proxy)
         self.has_returned = True
         is_expected = not error and self._is_leaving()

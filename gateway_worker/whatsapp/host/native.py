@@ -38,6 +38,7 @@ from neonize.proto.Neonize_pb2 import (
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 
 from gateway_worker.host_protocol.media import MediaType
+from gateway_worker.host_protocol.settings import NO_HISTORY, WHOLE_HISTORY
 from gateway_worker.whatsapp.convert.audience import (
     CONTACTS,
     CONTACTS_EXCEPT,
@@ -73,6 +74,8 @@ _STATUS_SETTINGS: Final = {
     StatusPrivacy.BLACKLIST: CONTACTS_EXCEPT,
     StatusPrivacy.WHITELIST: SELECTED,
 }
+_HISTORY_QUOTA_MB: Final = 10_240
+_HISTORY_DAYS: Final = 3_650
 _LARGEST_UPLOAD: Final = (1 << 31) - 1
 """It takes the size as a C int."""
 
@@ -121,6 +124,27 @@ class Holder:
     is_on_whatsapp: bool
 
 
+def device_props(device_name: str, history: str) -> DeviceProps:
+    """Return what a new device says of itself when it is linked.
+
+    Args:
+        device_name: What the phone's list of devices shows.
+        history: How much it wants of what was written before. Phones send something to each device;
+            what nobody wants is not subscribed to.
+    """
+    props = DeviceProps(os=device_name, platformType=DeviceProps.CHROME)
+    if history == NO_HISTORY:
+        return props
+    config = props.historySyncConfig
+    config.inlineInitialPayloadInE2EeMsg = True
+    config.storageQuotaMb = _HISTORY_QUOTA_MB
+    if history == WHOLE_HISTORY:
+        props.requireFullSync = True
+        config.fullSyncDaysLimit = _HISTORY_DAYS
+        config.fullSyncSizeMbLimit = _HISTORY_QUOTA_MB
+    return props
+
+
 class Library:
     """One client of the library.
 
@@ -129,13 +153,20 @@ class Library:
         source: Where the device store is; see `file_source`.
         resume: The device to resume; it must be in the store, or the process aborts.
         device_name: What the phone's list of devices shows.
+        history: How much a new device wants of what was written before; see `HostSettings`.
     """
 
     def __init__(
-        self, *, deferred: Deferred, source: str, resume: str | None, device_name: str
+        self,
+        *,
+        deferred: Deferred,
+        source: str,
+        resume: str | None,
+        device_name: str,
+        history: str = NO_HISTORY,
     ) -> None:
         self._native: Any = deferred
-        self._props = DeviceProps(os=device_name, platformType=DeviceProps.CHROME)
+        self._props = device_props(device_name, history)
         self._client = NewClient(
             source,
             jid=None if resume is None else parse_jid(resume),

@@ -14,12 +14,22 @@ from typing import Any, Final
 
 from neonize.proto.Neonize_pb2 import Message, MessageInfo, MessageSource
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import PollVoteMessage
+from neonize.proto.waWeb.WAWebProtobufsWeb_pb2 import WebMessageInfo
 
-from gateway_worker.host_protocol.envelope import Ack, Request, Response, Start, Stop, ToHost
+from gateway_worker.host_protocol.envelope import (
+    Ack,
+    HistoryTaken,
+    Request,
+    Response,
+    Start,
+    Stop,
+    ToHost,
+)
 from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.people import People, PhoneOf, without_device
 from gateway_worker.whatsapp.convert.votes import open_vote
+from gateway_worker.whatsapp.host.history_reader import HistoryReader
 from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
 from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.spool import Spool
@@ -32,7 +42,9 @@ _DEVICES: Final = "SELECT jid, lid, push_name, business_name FROM whatsmeow_devi
 
 
 def replay(*, start: Start, channel: BlockingChannel, spool: Spool) -> None:
-    """Tell all that is in the spool and return when it is acknowledged, or when told to stop.
+    """Tell all that is in the spool, and of the history, and return when it is acknowledged.
+
+    Or when told to stop.
 
     Raises:
         OSError: The worker is gone.
@@ -50,19 +62,33 @@ def replay(*, start: Start, channel: BlockingChannel, spool: Spool) -> None:
         open_vote=partial(_open_vote, store),
         ignoring=ignoring,
     )
+    history = HistoryReader(
+        directory=Path(start.directory),
+        message_class=WebMessageInfo,
+        people=people,
+        ignoring=ignoring,
+        send=channel.send,
+    )
+    history.set(start.settings.history)
     sender.send_waiting()
-    while spool.pending:
+    history.send_next()
+    while spool.pending or not history.is_idle:
         for frame in channel.receive():
             if isinstance(frame, Stop):
                 return
-            _answer(frame, channel, sender)
+            _answer(frame, channel, sender, history)
         sender.send_waiting()
+        history.send_next()
 
 
-def _answer(frame: ToHost, channel: BlockingChannel, sender: SpoolSender) -> None:
+def _answer(
+    frame: ToHost, channel: BlockingChannel, sender: SpoolSender, history: HistoryReader
+) -> None:
     match frame:
         case Ack(record=record, beyond=beyond):
             sender.acknowledge(record, beyond)
+        case HistoryTaken(page=page):
+            history.acknowledge(page)
         case Request(request=request):
             failure = Failure(kind=FailureKind.NOT_CONNECTED, detail="there is no connection")
             channel.send(Response(request=request, failure=failure))

@@ -116,7 +116,11 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
         channel.send(Ended(reason="store_lost", detail=detail))
         return
     library = Library(
-        deferred=deferred, source=source, resume=resume, device_name=start.device_name
+        deferred=deferred,
+        source=source,
+        resume=resume,
+        device_name=start.device_name,
+        history=start.settings.history,
     )
     HostSession(
         start=start,

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from neonize.proto.Neonize_pb2 import MessageInfo, MessageSource
+from neonize.proto.waWeb.WAWebProtobufsWeb_pb2 import WebMessageInfo
 
 from gateway_worker.host_protocol.envelope import (
     Ack,
     Cancel,
     FromHost,
+    HistoryTaken,
     Ignored,
     Measure,
     Measured,
@@ -46,6 +48,7 @@ from gateway_worker.whatsapp.convert.stops import last_word
 from gateway_worker.whatsapp.host import library_events as events
 from gateway_worker.whatsapp.host.commands import Commands
 from gateway_worker.whatsapp.host.disconnect_timer import DisconnectTimer
+from gateway_worker.whatsapp.host.history_reader import HistoryReader
 from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
 from gateway_worker.whatsapp.host.kernel import bound_errors, cut_connections, force_to_disk
 from gateway_worker.whatsapp.host.left_out import SendRemarks
@@ -131,6 +134,14 @@ class HostSession:
             info_class=MessageInfo, source_class=MessageSource, wake=self._wake
         )
         self._ignored_told_at = -math.inf
+        self._history = HistoryReader(
+            directory=Path(start.directory),
+            message_class=WebMessageInfo,
+            people=self._people,
+            ignoring=self._ignoring,
+            send=self._send,
+            wake=self._wake,
+        )
         self._configure(start.settings)
         self._commands = Commands(
             library=library,
@@ -188,6 +199,7 @@ class HostSession:
             remarks=remarks,
             volatile=self._volatile,
             ignoring=self._ignoring,
+            history=self._store_history,
         )
         self._spool_sender = SpoolSender(
             spool=spool,
@@ -240,6 +252,8 @@ class HostSession:
             if self._known:  # else the client cannot be asked yet whose a LID is
                 self._volatile.send_waiting()
                 self._spool_sender.send_waiting()
+                if self._leaving is None:
+                    self._history.send_waiting()
             self._tell_ignored()
             self._settle_keys()
             bound_errors()
@@ -259,6 +273,10 @@ class HostSession:
 
     def _send(self, frame: FromHost) -> None:
         self._channel.send(frame)
+
+    def _store_history(self, data: bytes) -> None:
+        self._history.store(data)
+        self._note_transfer()  # it has taken memory as a large file does
 
     def _note_transfer(self) -> None:
         self._memory_watch.transferred(time.monotonic())
@@ -351,6 +369,7 @@ class HostSession:
     def _configure(self, settings: HostSettings) -> None:
         """Obey other settings; at the start, and then in the loop."""
         self._ignoring.set(settings.ignored, settings.ignored_chats)
+        self._history.set(settings.history)
 
     def _seconds_to_tell_ignored(self) -> float:
         if not self._ignoring.has_news:
@@ -383,6 +402,8 @@ class HostSession:
         match frame:
             case Ack(record=record, beyond=beyond):
                 self._spool_sender.acknowledge(record, beyond)
+            case HistoryTaken(page=page):
+                self._history.acknowledge(page)
             case Request():
                 self._commands.request(frame)
             case Cancel(request=request):

@@ -251,4 +251,5 @@ def _ports(stores: Stores, broker: Broker, outbox: Outbox) -> SessionPorts:
         peer_messages=broker.publisher,
         observer=nothing,
         answer_call=answer_to,
+        past=stores.past,
     )

@@ -46,6 +46,7 @@ from gateway_worker.storage.db.changes.votes import name_votes
 from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
 from gateway_worker.storage.db.documents import mapping_text
 from gateway_worker.storage.db.leases import LOCK_ROOM
+from gateway_worker.storage.db.past_messages import note_arrived
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -296,6 +297,7 @@ class PostgresChangeStore:
                 new.remove(key)  # the first of several has it
             else:
                 step.repeated = step.change.outcome is None
+        await note_arrived(connection, messages)
 
     @staticmethod
     async def _write_media(connection: Connection, steps: Sequence[Step]) -> None:

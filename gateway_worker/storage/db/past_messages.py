@@ -1,0 +1,124 @@
+"""Messages from before an account was linked: many at once, in a transaction of their own.
+
+They wait for nothing but the row of their session, and hold nobody up but that session, for as long
+as a hundred rows take.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+
+from gateway_worker.sessions.changes import MessageRow
+from gateway_worker.storage.db.changes.steps import Key, Step
+from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.documents import model_text
+
+Connection: TypeAlias = "asyncpg.Connection[Any]"
+
+_WRITE: Final = """
+    WITH owned AS (
+        SELECT id FROM sessions WHERE id = $1::text AND epoch = $2::bigint FOR SHARE
+    ), given AS (
+        SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+            $8::timestamptz[], $9::text[])
+            AS u(message_id, chat, direction, sender, content, timestamp, lid)
+    ), stored AS (
+        INSERT INTO messages
+            (session_id, message_id, chat, direction, sender, content, timestamp, past)
+        SELECT owned.id, u.message_id, u.chat, u.direction, u.sender, u.content::jsonb,
+            u.timestamp, true
+        FROM owned CROSS JOIN given AS u
+        LEFT JOIN LATERAL (
+            SELECT true AS known FROM messages AS m
+            WHERE m.session_id = $1::text AND m.message_id = u.message_id
+                AND m.direction = u.direction AND m.sender = u.lid
+                AND m.chat IN (u.chat, CASE WHEN u.chat = u.sender THEN u.lid END)
+            LIMIT 1
+        ) AS other ON u.lid IS NOT NULL
+        WHERE other.known IS NULL
+        ORDER BY u.message_id, u.chat, u.direction, u.sender
+        ON CONFLICT DO NOTHING
+    )
+    SELECT count(*) FROM owned
+"""
+"""$1 a session; $2 its epoch; $3-9 messages, `lid` the writer's other id.
+
+The lock keeps out who would delete the session, or take it over.
+"""
+_ARRIVED: Final = """
+    UPDATE messages AS m SET past = false, stored_at = now()
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+        AS u(session_id, message_id, chat, direction, sender, lid)
+    WHERE m.session_id = u.session_id AND m.message_id = u.message_id
+        AND m.direction = u.direction AND m.sender IN (u.sender, u.lid)
+        AND m.chat IN (u.chat, CASE WHEN u.chat = u.sender THEN u.lid END) AND m.past
+    RETURNING u.session_id, u.message_id, u.chat, u.direction, u.sender
+"""
+"""$1-6 messages of sessions that are locked. Returns those of which only the history had told."""
+
+
+class PostgresPastMessages:
+    """Writes messages of histories (the sessions' `PastMessages`).
+
+    Args:
+        database: Where the table is.
+    """
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def write(self, session_id: str, *, epoch: int, rows: Sequence[MessageRow]) -> bool:
+        """Write those that are not stored yet; False if another worker owns the session by now.
+
+        Raises:
+            DependencyError: Nothing is written.
+            StatementRefusedError: The database refuses something; nothing is written.
+        """
+        async with self._database.direct("writing a history") as connection:
+            owned = await connection.fetchval(_WRITE, session_id, epoch, *_columns(rows))
+        return bool(owned)
+
+
+async def note_arrived(connection: Connection, steps: Iterable[Step]) -> None:
+    """Take messages for new that have been stored, but only as part of a history.
+
+    Such a one has been sent to the account after it was linked: that it arrives is told.
+
+    Args:
+        connection: The transaction; the sessions are locked.
+        steps: All with a message.
+    """
+    known = {step.key: step for step in reversed([*steps]) if step.repeated}
+    if not known:
+        return
+    rows = [
+        (step.change.session_id, step.change.message)
+        for step in known.values()
+        if step.change.message is not None
+    ]
+    found = await connection.fetch(
+        _ARRIVED,
+        [session_id for session_id, _ in rows],
+        [message.message_id for _, message in rows],
+        [message.chat for _, message in rows],
+        [message.direction.value for _, message in rows],
+        [message.sender for _, message in rows],
+        [message.sender_lid for _, message in rows],
+    )
+    for row in found:
+        key: Key = (row[0], row[1], row[2], row[3], row[4])
+        if (step := known.get(key)) is not None:
+            step.repeated = False
+
+
+def _columns(rows: Sequence[MessageRow]) -> tuple[list[Any], ...]:
+    return (
+        [row.message_id for row in rows],
+        [row.chat for row in rows],
+        [row.direction.value for row in rows],
+        [row.sender for row in rows],
+        [model_text(row.content) for row in rows],
+        [row.timestamp for row in rows],
+        [row.sender_lid for row in rows],
+    )
