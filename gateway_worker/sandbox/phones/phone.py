@@ -17,6 +17,7 @@ from gateway_worker.sandbox.phones.arrivals import Arrivals
 from gateway_worker.sandbox.phones.channels import ChannelPosts
 from gateway_worker.sandbox.phones.errors import NoMediaError, UnknownDeviceError
 from gateway_worker.sandbox.phones.groups import GroupChats
+from gateway_worker.sandbox.phones.history import notification, packed
 from gateway_worker.sandbox.phones.incoming import Incoming
 from gateway_worker.sandbox.phones.linking import Linker
 from gateway_worker.sandbox.phones.media.composing import compose
@@ -38,6 +39,7 @@ from gateway_worker.sandbox.wire.node import Node
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
+    from gateway_worker.sandbox.phones.history import HistoryPart
     from gateway_worker.sandbox.phones.media.attachment import Attachment
     from gateway_worker.sandbox.phones.media.draft import MediaDraft
     from gateway_worker.sandbox.phones.scripts import Script
@@ -544,6 +546,21 @@ class Phone(PhoneRecords):
         Before that they cannot change the account's name.
         """
         await self.send_content(self.jid, key_share())
+
+    async def send_history(self, part: HistoryPart) -> int:
+        """Send the companions what was written before, or a part of it; returns its bytes.
+
+        Raises:
+            InvalidContentError: a message in it is no content.
+            MediaUnavailableError: a rule refuses the upload.
+        """
+        device = self._account.devices[self.jid.device]
+        # In a thread: a large one takes seconds, in which the phones go on.
+        data = await asyncio.to_thread(packed, part, own=str(self._account.number))
+        await self.send_content(
+            self.jid, await notification(part, data, media=self._service.media, device=device)
+        )
+        return len(data)
 
     async def show_presence(self, *, available: bool) -> None:
         """Tell those who want to know that the phone is in use, or no longer."""

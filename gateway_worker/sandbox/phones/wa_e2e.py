@@ -1,4 +1,4 @@
-"""What is inside an encrypted message: the protocol buffers that the client library ships.
+"""What is inside a message, and a history: the protocol buffers that the client library ships.
 
 `import neonize` would start the library's Go runtime in this process. Its generated modules need
 nothing of that, so they are imported from their folder, without the package around them. They name
@@ -22,25 +22,27 @@ if TYPE_CHECKING:
         PollVoteMessage,
         ProtocolMessage,
     )
+    from neonize.proto.waHistorySync.WAWebProtobufsHistorySync_pb2 import HistorySync
 
-__all__ = ["ContextInfo", "Message", "PollVoteMessage", "ProtocolMessage"]
+__all__ = ["ContextInfo", "HistorySync", "Message", "PollVoteMessage", "ProtocolMessage"]
 
 
-def _load() -> ModuleType:
+def _load(name: str) -> ModuleType:
     spec = importlib.util.find_spec("neonize")
     if spec is None or not spec.submodule_search_locations:
         raise ImportError("the neonize package is not installed")
     folder = str(Path(spec.submodule_search_locations[0]) / "proto")
     sys.path.insert(0, folder)
     try:
-        return importlib.import_module("waE2E.WAWebProtobufsE2E_pb2")
+        return importlib.import_module(name)
     finally:
         sys.path.remove(folder)
 
 
 if not TYPE_CHECKING:
-    _module = _load()
+    _module = _load("waE2E.WAWebProtobufsE2E_pb2")
     ContextInfo = _module.ContextInfo
     Message = _module.Message
     PollVoteMessage = _module.PollVoteMessage
     ProtocolMessage = _module.ProtocolMessage
+    HistorySync = _load("waHistorySync.WAWebProtobufsHistorySync_pb2").HistorySync

@@ -4,17 +4,12 @@ They wait for nothing but the row of their session, and hold nobody up but that 
 as a hundred rows take.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeAlias
-
-import asyncpg
+from collections.abc import Sequence
+from typing import Any, Final
 
 from gateway_worker.sessions.changes import MessageRow
-from gateway_worker.storage.db.changes.steps import Key, Step
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.documents import model_text
-
-Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 _WRITE: Final = """
     WITH owned AS (
@@ -46,16 +41,6 @@ _WRITE: Final = """
 
 The lock keeps out who would delete the session, or take it over.
 """
-_ARRIVED: Final = """
-    UPDATE messages AS m SET past = false, stored_at = now()
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-        AS u(session_id, message_id, chat, direction, sender, lid)
-    WHERE m.session_id = u.session_id AND m.message_id = u.message_id
-        AND m.direction = u.direction AND m.sender IN (u.sender, u.lid)
-        AND m.chat IN (u.chat, CASE WHEN u.chat = u.sender THEN u.lid END) AND m.past
-    RETURNING u.session_id, u.message_id, u.chat, u.direction, u.sender
-"""
-"""$1-6 messages of sessions that are locked. Returns those of which only the history had told."""
 
 
 class PostgresPastMessages:
@@ -78,38 +63,6 @@ class PostgresPastMessages:
         async with self._database.direct("writing a history") as connection:
             owned = await connection.fetchval(_WRITE, session_id, epoch, *_columns(rows))
         return bool(owned)
-
-
-async def note_arrived(connection: Connection, steps: Iterable[Step]) -> None:
-    """Take messages for new that have been stored, but only as part of a history.
-
-    Such a one has been sent to the account after it was linked: that it arrives is told.
-
-    Args:
-        connection: The transaction; the sessions are locked.
-        steps: All with a message.
-    """
-    known = {step.key: step for step in reversed([*steps]) if step.repeated}
-    if not known:
-        return
-    rows = [
-        (step.change.session_id, step.change.message)
-        for step in known.values()
-        if step.change.message is not None
-    ]
-    found = await connection.fetch(
-        _ARRIVED,
-        [session_id for session_id, _ in rows],
-        [message.message_id for _, message in rows],
-        [message.chat for _, message in rows],
-        [message.direction.value for _, message in rows],
-        [message.sender for _, message in rows],
-        [message.sender_lid for _, message in rows],
-    )
-    for row in found:
-        key: Key = (row[0], row[1], row[2], row[3], row[4])
-        if (step := known.get(key)) is not None:
-            step.repeated = False
 
 
 def _columns(rows: Sequence[MessageRow]) -> tuple[list[Any], ...]:

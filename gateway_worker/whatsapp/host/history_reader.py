@@ -398,6 +398,7 @@ class HistoryReader:
     def _spoiled(self, path: Path, error: Exception) -> None:
         self._notices.append(Notice(event="history_unreadable", detail=type(error).__name__))
         _remove(path)
+        self._wake()
 
     def _drop_all(self) -> None:
         self._waits = False  # first: what is stored meanwhile sets it again

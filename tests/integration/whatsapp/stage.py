@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gateway_contracts.commands import PairByCode, PairByQr
-from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.host_protocol.envelope import Event, HistoryPage
 from gateway_worker.host_protocol.media import MediaReference
 from gateway_worker.host_protocol.methods.session import Configure
 from gateway_worker.host_protocol.settings import HostSettings
@@ -46,6 +46,7 @@ class Account:
         events: What all hosts of this session told, in order.
         references: Where the files are that came with it.
         acknowledging: Whether what arrives is acknowledged at once.
+        settings: What its next host obeys.
         taken: How far `next` has come among arrivals (True) and among everything else.
     """
 
@@ -148,6 +149,8 @@ class Account:
     async def _listen(self, event: HostEvent) -> None:
         if self.acknowledging and isinstance(event, Event) and event.last:
             self.host.acknowledge(event.record)
+        if self.acknowledging and isinstance(event, HistoryPage):
+            self.host.take_history(event.page)
         if isinstance(event, Event) and event.media is not None:
             self.references.append(event.media)
         async with self._changed:

@@ -8,8 +8,9 @@ import pytest
 from gateway_contracts import UndecryptableReason
 from gateway_contracts.commands import PairByQr
 from gateway_worker.errors import SessionNotConnectedError
-from gateway_worker.host_protocol.envelope import Event
+from gateway_worker.host_protocol.envelope import Event, HistoryPage
 from gateway_worker.host_protocol.framing import MAX_BODY_BYTES
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.host_protocol.signals import Exited
 from gateway_worker.sessions.hosting import HostEvent, HostSpec
 from gateway_worker.sessions.store.store_files import pending_records
@@ -44,6 +45,7 @@ class Replay:
         self.acknowledging = acknowledging
         self.events: list[Seen] = []
         self.host: HostProcess | None = None
+        self.settings = HostSettings()
 
     async def start(self) -> HostProcess:
         """Start the host."""
@@ -53,6 +55,7 @@ class Replay:
             resume_jid=None,
             pairing=PairByQr(),
             device_name="x",
+            settings=self.settings,
         )
         self.host = await self.processes.replay(spec, self._listen)
         return self.host
@@ -70,9 +73,12 @@ class Replay:
 
     async def _listen(self, event: HostEvent) -> None:
         self.events.append(seen(event))
-        if self.acknowledging and isinstance(event, Event) and event.last:
-            assert self.host is not None
+        if not self.acknowledging or self.host is None:
+            return
+        if isinstance(event, Event) and event.last:
             self.host.acknowledge(event.record)
+        if isinstance(event, HistoryPage):
+            self.host.take_history(event.page)
 
 
 async def left_behind(stage: Stage) -> tuple[Account, list[Spooled]]:

@@ -53,3 +53,11 @@ FORMS: Final[Mapping[MediaKind, MediaForm]] = {
     MediaKind.DOCUMENT: _form("documentMessage", "document", "application/octet-stream"),
     MediaKind.STICKER: _form("stickerMessage", "image", "image/webp"),
 }
+
+HISTORY_FORM: Final = MediaForm(
+    field="historySyncNotification",
+    uploaded_as="md-msg-hist",
+    key_info=b"WhatsApp History Keys",
+    mime_type="application/octet-stream",
+)
+"""Of what a phone sends its companions of what was written before."""

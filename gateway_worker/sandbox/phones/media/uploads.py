@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gateway_worker.sandbox.phones.media.draft import MediaDraft
+    from gateway_worker.sandbox.phones.media.kinds import MediaForm
     from gateway_worker.sandbox.service.devices import DeviceRecord
     from gateway_worker.sandbox.service.media.media import Media, MediaFault
     from gateway_worker.sandbox.service.media.store import Upload
@@ -35,14 +36,22 @@ class Uploaded:
     hashes: FileHashes
 
 
-async def upload(draft: MediaDraft, *, media: Media, device: DeviceRecord) -> Uploaded:
+async def upload(
+    draft: MediaDraft, *, media: Media, device: DeviceRecord, form: MediaForm | None = None
+) -> Uploaded:
     """Seal a file and upload it as a device.
+
+    Args:
+        draft: the file.
+        media: where to.
+        device: whose it is.
+        form: as what; by default as what the draft is sent as.
 
     Raises:
         MediaUnavailableError: a rule refuses it.
         OSError: the file at the draft's path cannot be read.
     """
-    form = FORMS[draft.kind]
+    form = form or FORMS[draft.kind]
     key = secrets.token_bytes(KEY_BYTES)
     sealer = Sealer(media_key=key, key_info=form.key_info)
     sealed = media.store.begin()

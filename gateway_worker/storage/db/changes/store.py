@@ -28,6 +28,7 @@ from gateway_worker.storage.db.changes.columns import (
 )
 from gateway_worker.storage.db.changes.deferred import write_deferred
 from gateway_worker.storage.db.changes.found_sends import write_found
+from gateway_worker.storage.db.changes.past import note_arrived
 from gateway_worker.storage.db.changes.reads import write_reads
 from gateway_worker.storage.db.changes.resolving import resolve
 from gateway_worker.storage.db.changes.reviews import write_reviews
@@ -46,7 +47,6 @@ from gateway_worker.storage.db.changes.votes import name_votes
 from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
 from gateway_worker.storage.db.documents import mapping_text
 from gateway_worker.storage.db.leases import LOCK_ROOM
-from gateway_worker.storage.db.past_messages import note_arrived
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 

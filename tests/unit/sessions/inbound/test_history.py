@@ -1,0 +1,201 @@
+"""What was written before the account was linked: recorded page by page, and beside the rest."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from gateway_contracts import HistoryMessages, encode
+from gateway_worker.errors import DependencyError, PermanentError
+from gateway_worker.host_protocol.envelope import HistoryPage
+from gateway_worker.sessions.changes import Direction, MessageRow, ReadMark
+from gateway_worker.sessions.inbound import history
+from gateway_worker.sessions.inbound.history import HistoryIntake, HistoryTurns
+from gateway_worker.sessions.inbound.recording import InboundRecorder
+from gateway_worker.sessions.ports import PastMessages
+from tests.support.eventually import eventually
+from tests.support.recorder import MemoryRecorder
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CHAT = "12025550102@s.whatsapp.net"
+
+
+class Past(PastMessages):
+    """Takes rows; fails as often as it is told to."""
+
+    def __init__(self) -> None:
+        self.rows: list[MessageRow] = []
+        self.failures: list[Exception] = []
+        self.is_owned = True
+
+    async def write(self, session_id: str, *, epoch: int, rows: Sequence[MessageRow]) -> bool:
+        """Take rows."""
+        assert (session_id, epoch) == ("s", 3)
+        if self.failures:
+            raise self.failures.pop()
+        self.rows += rows
+        return self.is_owned
+
+
+class Worker:
+    """One session's intake, and what has become of what it took."""
+
+    def __init__(self, *, at_once: bool = True) -> None:
+        self.journal = MemoryRecorder(at_once=at_once)
+        self.past = Past()
+        self.taken: list[str] = []
+        self.unsupported = 0
+        self.is_behind = False
+        self.has_left = False
+        self.inbound = InboundRecorder(
+            session_id="s",
+            source="/workers/w",
+            record=self.journal.record,
+            epoch=3,
+            quarantine=lambda _change: None,
+        )
+        self.intake = HistoryIntake(
+            session_id="s",
+            source="/workers/w",
+            epoch=3,
+            past=self.past,
+            record=self.inbound.record_arrival,
+            turns=HistoryTurns(),
+            is_behind=lambda: self.is_behind,
+            has_left=lambda: self.has_left,
+            on_unsupported=self._on_unsupported,
+        )
+
+    def take(self, page: HistoryPage) -> None:
+        """Take a page."""
+        self.intake.take(page, self.taken.append)
+
+    @property
+    def events(self) -> list[HistoryMessages]:
+        """What was recorded."""
+        found = [event for change in self.journal.applied for event in change.events]
+        return [event for event in found if isinstance(event, HistoryMessages)]
+
+    def _on_unsupported(self) -> None:
+        self.unsupported += 1
+
+
+def page(name: str = "p-0-0", *, messages: int = 2, **more: object) -> HistoryPage:
+    """Return a page as a host tells it; the first of its messages is the account's own."""
+    data = {
+        "kind": "recent",
+        "chat": CHAT,
+        "messages": [
+            {
+                "message_id": f"M{number}",
+                "from_me": number == 0,
+                "sender": {"jid": CHAT, "lid": "7@lid"},
+                "timestamp": NOW.isoformat(),
+                "content": {"kind": "text", "text": "hi"},
+            }
+            for number in range(messages)
+        ],
+        **more,
+    }
+    return HistoryPage(page=name, data=msgspec.Raw(msgspec.json.encode(data)))
+
+
+async def test_a_page_is_taken_once_it_is_recorded() -> None:
+    """Its messages first, then the event, with what was read; not before that is committed."""
+    worker = Worker(at_once=False)
+    worker.take(page(read_until=NOW.isoformat()))
+
+    await eventually(lambda: worker.journal.changes)
+    assert not worker.taken
+    assert [(row.message_id, row.direction) for row in worker.past.rows] == [
+        ("M0", Direction.OUT),
+        ("M1", Direction.IN),
+    ]
+    worker.journal.commit()
+    await eventually(lambda: worker.taken == ["p-0-0"])
+
+    (change,) = worker.journal.applied
+    assert change.message is None
+    assert change.read == ReadMark(chat=CHAT, message_ids=(), at=NOW)
+
+
+async def test_a_page_that_comes_twice_has_one_id() -> None:
+    """Another page has another one, and so has another session's."""
+    worker = Worker()
+    for name in ("p-0-0", "p-0-0", "p-0-100"):
+        worker.take(page(name))
+        await eventually(lambda: worker.taken)
+        worker.taken.clear()
+
+    first, again, other = (event.id for event in worker.events)
+    assert first == again != other
+    elsewhere = history.history_event(page(), source="/workers/w", session_id="t")
+    assert elsewhere.id != first
+
+
+async def test_nothing_is_recorded_while_events_go_out_late() -> None:
+    """And it goes on by itself when they no longer do."""
+    worker = Worker()
+    worker.is_behind = True
+    worker.take(page())
+    await asyncio.sleep(0)
+    assert not worker.past.rows
+
+    worker.is_behind = False
+    await eventually(lambda: worker.taken)
+
+
+async def test_an_outage_is_waited_for() -> None:
+    """The page is recorded once the database is back."""
+    worker = Worker()
+    worker.past.failures = [DependencyError("away")]
+    worker.take(page())
+
+    await eventually(lambda: worker.taken, timeout_seconds=20)
+    assert len(worker.events) == 1
+
+
+async def test_rows_that_the_database_refuses() -> None:
+    """The event tells them all the same, and the next page may come."""
+    worker = Worker()
+    worker.past.failures = [PermanentError("refused")]
+    worker.take(page())
+
+    await eventually(lambda: worker.taken)
+    assert len(worker.events) == 1
+
+
+async def test_a_page_that_does_not_fit_the_contract() -> None:
+    """It is counted, and the next one may come."""
+    worker = Worker()
+    worker.take(page(messages=101))
+
+    await eventually(lambda: worker.taken)
+    assert (worker.unsupported, worker.events) == (1, [])
+
+
+async def test_what_another_worker_has_by_now() -> None:
+    """Nothing of it is taken: its host tells it no more."""
+    worker = Worker()
+    worker.past.is_owned = False
+    worker.has_left = False
+    worker.take(page())
+    await eventually(lambda: worker.past.rows)
+    worker.has_left = True
+    worker.intake.stop()
+
+    assert (worker.taken, worker.events) == ([], [])
+
+
+async def test_pages_that_a_former_owner_passes_on() -> None:
+    """Their messages are written before their events are recorded; others are left alone."""
+    worker = Worker()
+    event = history.history_event(page(), source="/workers/former", session_id="s")
+    events = [encode(event)]
+
+    await worker.intake.write_forwarded([*events, b'{"type": "wa.message.received.v1"}'])
+    assert await worker.inbound.record_forwarded(events)
+
+    assert [row.message_id for row in worker.past.rows] == ["M0", "M1"]
+    assert [one.id for one in worker.events] == [event.id]
