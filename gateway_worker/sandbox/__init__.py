@@ -63,6 +63,7 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     POST /phones/N/channels/CHANNEL/posts {text}        201 {message_id}
     PUT  /phones/N/channels/CHANNEL/posts/ID {text}     200 {message_id}
     DELETE /phones/N/channels/CHANNEL/posts/ID          200 {message_id}
+    POST /phones/N/history {kind, progress, external, chats, made_chats, made_messages}   201 {size}
     POST /phones/N/read {message_ids}                   204
     POST /phones/N/played {message_ids}                 204
     GET  /phones/N/inbox?since=0&timeout_seconds=20     200 {items: [MESSAGE], next}
@@ -120,6 +121,11 @@ downloaded, checked by three hashes and decrypted: a MESSAGE's `media` says what
 `video_note`, `audio`, `voice`, `document`, `sticker`), `data` (base64; bytes are so everywhere) or
 the `path` of a file on this machine, and what else a phone says of it; `flaw` is what it says wrong
 (`file_sha256`, `file_enc_sha256`, `file_length`, `media_key`, `direct_path`, `no_direct_path`).
+
+A history is what was written before the companions were linked: the `chats` that are given (each an
+`address`, `lid`, `name`, `unread`, `is_whole` and `messages` of `message_id`, `text` or `content`,
+`from_me`, `sent_at`, `writer`, `push_name`), and `made_chats` more of `made_messages` each, of
+`made_characters`. `external` uploads it as a file, as phones do with all but the first.
 
 A page waits up to `timeout_seconds` for news; ask again with `since` set to its `next`. Times are
 ISO 8601 in UTC. RULE is `service.fault_rules.Rule`, and how often it has applied; FAULTS are the

@@ -1,6 +1,7 @@
-"""`./dev bench [all|memory|throughput|latency|resume|crash|media|bulk|history]`: one run's figures.
+"""`./dev bench [all|memory|throughput|latency|resume|crash|media|bulk|history|sync]`: its figures.
 
-`history` fills a database of its own and measures how it is read; `bulk` and it are in no `all`.
+`history` fills a database of its own and measures how it is read; `sync` has a phone send what was
+written before it was linked. They and `bulk` are in no `all`.
 """
 
 import argparse
@@ -27,8 +28,10 @@ from tests.bench.measures import (
     measure_throughput,
 )
 from tests.bench.media import measure_media
+from tests.bench.sync import measure_sync
 
 MEASURES = ("memory", "throughput", "latency", "resume", "crash", "media")
+ALONE = ("bulk", "history", "sync")
 PACKAGES = ("neonize", "aio-pika", "aiormq", "sqlalchemy", "asyncpg", "redis", "pydantic", "uvloop")
 
 
@@ -36,9 +39,7 @@ def main() -> int:
     """Measure and print; returns the exit code."""
     usual = Plan()
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument(
-        "measure", nargs="?", default="all", choices=("all", *MEASURES, "bulk", "history")
-    )
+    parser.add_argument("measure", nargs="?", default="all", choices=("all", *MEASURES, *ALONE))
     parser.add_argument("--sessions", type=int, default=usual.sessions)
     parser.add_argument(
         "--messages", type=int, default=usual.messages, help="per session and round"
@@ -47,7 +48,7 @@ def main() -> int:
     parser.add_argument(
         "--rows",
         type=int,
-        help="of bulk, over all sessions (10,000); messages of history (10,000,000)",
+        help="of bulk, in all (10,000); messages of history (10,000,000), of sync (50,000)",
     )
     parser.add_argument("--kills", type=int, default=3, help="of workers, during bulk")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
@@ -58,6 +59,8 @@ def main() -> int:
         figures = uvloop.run(_measure_bulk(plan, arguments.rows or 10_000, arguments.kills))
     elif arguments.measure == "history":
         figures = uvloop.run(_measure_history(arguments.rows or 10_000_000))
+    elif arguments.measure == "sync":
+        figures = uvloop.run(_measure_sync(arguments.rows or 50_000))
     else:
         figures = uvloop.run(_measure(plan, wanted))
     if arguments.json:
@@ -69,6 +72,12 @@ def main() -> int:
 async def _measure_history(rows: int) -> dict[str, Any]:
     _say(f"reading a history of {rows} messages")
     return {"machine": _machine(), "history": await measure_history(rows=rows)}
+
+
+async def _measure_sync(messages: int) -> dict[str, Any]:
+    async with open_harness(capacity=2) as harness:
+        sync = await measure_sync(harness, messages=messages, say=_say)
+    return {"machine": _machine(), "sync": sync}
 
 
 async def _measure(plan: Plan, wanted: tuple[str, ...]) -> dict[str, Any]:

@@ -199,7 +199,7 @@ async def open_harness(*, capacity: int) -> AsyncIterator[BenchHarness]:
                 ("bench-worker",),
                 {"CAPACITY": str(capacity), "PACING_PROFILE": "off"},
                 directory=directory,
-                backend=BackendOptions(name="bench", wanted=("session.#", "worker.#")),
+                backend=BackendOptions(name="bench", wanted=("session.#", "worker.#", "history.#")),
             )
         )
         stack.push_async_callback(gateway.worker.stop)

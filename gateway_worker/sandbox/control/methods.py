@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic.types import AwareDatetime
 
 from gateway_worker.sandbox.control.abilities.channels import NewChannel, Opened
+from gateway_worker.sandbox.control.abilities.history import HistoryBody, SentHistory
 from gateway_worker.sandbox.control.abilities.profiles import PresenceState, ProfileBody
 from gateway_worker.sandbox.control.abilities.reachout import TimelockBody
 from gateway_worker.sandbox.control.abilities.typing_state import TypingState
@@ -259,6 +260,12 @@ class Methods(Caller):
         """Choose who sees what the phone writes to `status@broadcast`."""
         body = StatusAudience(contacts=contacts)
         await self._call("PUT", f"/phones/{number}/status-audience", None, body=body)
+
+    async def send_history(self, number: str, history: HistoryBody) -> int:
+        """Send the companions a part of what was written before; returns its bytes, compressed."""
+        return (
+            await self._call("POST", f"/phones/{number}/history", SentHistory, body=history)
+        ).size
 
     async def send_media(self, number: str, media: NewMedia) -> str:
         """Encrypt a file, upload it and write about it; returns the message id."""

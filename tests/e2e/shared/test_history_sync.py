@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gateway_contracts import (
     AnalyticsCounters,
+    AnalyticsCountersData,
     ChatList,
     ChatPage,
     Counters,
@@ -77,6 +79,8 @@ async def test_what_was_before_is_told_and_stored(gateway: Gateway, name: str) -
     texts = [one.content.model_dump()["text"] for one in found.messages]
     assert texts == ["now", "0", "1", "2", "3", "4"]
 
-    counters = await gateway.succeed(AnalyticsCounters(source=source, subject=name))
+    today = arrived.time.date()
+    days = AnalyticsCountersData(since=today - timedelta(days=1), until=today + timedelta(days=1))
+    counters = await gateway.succeed(AnalyticsCounters(source=source, subject=name, data=days))
     assert isinstance(counters, Counters)
     assert sum(kind.received for day in counters.days for kind in day.kinds) == 1

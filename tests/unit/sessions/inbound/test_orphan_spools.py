@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gateway_contracts import MessageReceived, parse_event
+from gateway_contracts import HistoryMessages, MessageReceived, parse_event
 from gateway_worker.errors import DependencyError
-from gateway_worker.host_protocol.layout import LOCK_NAME
+from gateway_worker.host_protocol.layout import HISTORY_NAME, HISTORY_SUFFIX, LOCK_NAME
 from gateway_worker.host_protocol.signals import Exited
 from gateway_worker.sessions.hosting import HostListener, HostSpec
 from gateway_worker.sessions.inbound import orphan_spools as module
+from gateway_worker.sessions.inbound.history import history_event
 from gateway_worker.sessions.inbound.orphan_spools import OrphanSpools
 from gateway_worker.sessions.inbound.quarantine import Quarantine
 from gateway_worker.sessions.peer_messages import PeerMessage
@@ -35,6 +36,7 @@ from tests.support.publications import MemoryPublications
 from tests.support.sessions import MemorySessions
 from tests.support.snapshots import MemorySnapshots
 from tests.unit.sessions.harness import linked_row
+from tests.unit.sessions.inbound.test_history import page
 from tests.unit.sessions.inbound.test_recording import message
 
 RECORDS = 4
@@ -113,6 +115,59 @@ async def test_nothing_is_forgotten_before_all_that_came_before_it_is_sent(
 
     assert disk.lost == []
     assert disk.sent == [f"M{record}" for record in range(1, RECORDS + 1)]
+    assert list((tmp_path / "leftovers").iterdir()) == []
+
+
+class PastDisk(Disk):
+    """A directory in which nothing but the rest of a history is left, in two pages."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.names: list[str] = []
+        self.pages: list[HistoryMessages] = []
+        self._taken = asyncio.Event()
+
+    async def _tell(self, listener: HostListener) -> None:
+        for name in ("p-0-0", "p-0-100"):
+            self._taken.clear()
+            await listener(page(name))
+            await self._taken.wait()
+        for path in (self.path / "leftovers").glob(f"*/{HISTORY_NAME}/*"):
+            path.unlink()
+        await listener(Exited(expected=True, detail=""))
+
+    async def send_peer_message(
+        self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
+    ) -> None:
+        """Take a page."""
+        assert worker_id == "beta"
+        for event in PeerMessage.decode(kind, body).events:
+            received = parse_event(event)
+            assert isinstance(received, HistoryMessages)
+            self.pages.append(received)
+
+    def take_history(self, page: str) -> None:
+        """Go on; what is taken has been sent."""
+        self.names.append(page)
+        assert len(self.pages) == len(self.names)
+        self._taken.set()
+
+
+async def test_what_is_left_of_a_history_goes_to_the_owner(tmp_path: Path) -> None:
+    """Page by page, each under the id that the owner would have given it."""
+    past = tmp_path / "sessions" / "cafe" / HISTORY_NAME
+    past.mkdir(parents=True)
+    (past / f"1{HISTORY_SUFFIX}").write_bytes(b"some")
+    disk = PastDisk(tmp_path)
+
+    await orphan_spools_on(disk, tmp_path).clear("cafe")
+
+    assert disk.names == ["p-0-0", "p-0-100"]
+    expected = [
+        history_event(page(name), source="/workers/beta", session_id="cafe") for name in disk.names
+    ]
+    assert [one.id for one in disk.pages] == [one.id for one in expected]
     assert list((tmp_path / "leftovers").iterdir()) == []
 
 
