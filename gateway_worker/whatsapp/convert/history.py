@@ -20,6 +20,7 @@ from gateway_worker.whatsapp.convert.recipients import GROUP_SERVER
 from gateway_worker.whatsapp.convert.references import Origin
 from gateway_worker.whatsapp.convert.texts import clean, is_message_id, message_id, short
 
+HISTORY_MESSAGES: Final = "wa.history.messages.v1"
 _PERSONAL: Final = frozenset({PHONE_SERVER, LID_SERVER, "hosted", "hosted.lid", "c.us"})
 _NAME_CHARACTERS: Final = 255
 _STATUSES: Final = {3: "delivered", 4: "read", 5: "played"}

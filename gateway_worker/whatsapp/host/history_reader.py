@@ -27,6 +27,7 @@ from gateway_worker.host_protocol.times import is_time, rfc3339
 from gateway_worker.whatsapp.convert.arrival import Arrival
 from gateway_worker.whatsapp.convert.history import (
     ENDING_KINDS,
+    HISTORY_MESSAGES,
     HistoryChat,
     history_chat,
     history_message,
@@ -45,7 +46,6 @@ MOST_BYTES: Final = 1 << 30
 """Of files of one session that wait; the phone does not send again what is refused then."""
 _LOOKED_BACK: Final = 1_000
 """Among so many messages of a chat is looked for the newest one that has been read."""
-_TYPE: Final = "wa.history.messages.v1"
 _DONE: Final = 100
 _AT_SUFFIX: Final = ".at"
 _DRAFT_SUFFIX: Final = ".draft"
@@ -393,7 +393,9 @@ class HistoryReader:
     def _ignores(self, chat: HistoryChat) -> bool:
         # A status post lasts a day: what is left of those is no history.
         is_status = chat.chat.endswith("@broadcast")
-        return is_status or self._ignoring.takes_told(Arrival(type=_TYPE, data=chat.told))
+        return is_status or self._ignoring.takes_told(
+            Arrival(type=HISTORY_MESSAGES, data=chat.told)
+        )
 
     def _spoiled(self, path: Path, error: Exception) -> None:
         self._notices.append(Notice(event="history_unreadable", detail=type(error).__name__))

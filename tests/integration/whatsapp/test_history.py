@@ -161,7 +161,7 @@ async def test_another_host_goes_on_and_so_does_another_worker(stage: Stage) -> 
     account.host.kill()
     await account.next(Exited)
 
-    await account.resume()
+    await account.launch()  # what it tells first, this or that it is connected, says nothing
     again = await account.next(HistoryPage)
     await account.stop()
     replay = Replay(processes=stage.processes, directory=account.directory, acknowledging=True)

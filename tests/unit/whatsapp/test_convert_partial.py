@@ -19,6 +19,7 @@ from gateway_worker.whatsapp.convert.arrival import (
     STATUS_POSTED,
     STATUS_RECEIVED,
 )
+from gateway_worker.whatsapp.convert.history import HISTORY_MESSAGES
 from gateway_worker.whatsapp.convert.kinds import EVENTS
 from gateway_worker.whatsapp.convert.message import message
 from gateway_worker.whatsapp.convert.people import People
@@ -272,5 +273,6 @@ def test_types_of_events_are_the_contract_s() -> None:
         STATUS_POSTED,
         STATUS_RECEIVED,
         CHAT_READ,
+        HISTORY_MESSAGES,
         *EVENTS.values(),
     }
