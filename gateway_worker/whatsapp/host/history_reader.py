@@ -269,7 +269,8 @@ class HistoryReader:
         # Looked at in every turn of the loop; the directory is not.
         self._waits = self._directory.is_dir()
         for draft in self._directory.glob(f"*{_DRAFT_SUFFIX}"):
-            _remove(draft)  # of a host that was killed while it wrote
+            with suppress(OSError):
+                draft.unlink()  # of a host that was killed while it wrote
 
     def set(self, depth: str) -> None:
         """Tell it from now on, or drop it: what waits, and what comes."""
@@ -346,7 +347,7 @@ class HistoryReader:
         self._turn(opened, page.after)
 
     def _opened(self) -> _Open | None:
-        """Open the oldest file that can be read; the others are dropped."""
+        """Open the oldest file that can be read; one that is no history is dropped."""
         self._waits = False  # before the look: what is stored meanwhile sets it again
         for path in _files(self._directory):
             try:
@@ -356,10 +357,12 @@ class HistoryReader:
                     people=self._people,
                     ignores=self._ignores,
                 )
-            except FileNotFoundError:
-                continue
-            except (OSError, ValueError) as error:
+            except ValueError as error:
                 self._spoiled(path, error)
+                continue
+            except OSError as error:  # it stays where it is, for another host
+                detail = error.strerror or ""
+                self._notices.append(Notice(event="history_not_read", detail=detail))
                 continue
             self._waits = True
             return self._open
@@ -407,11 +410,6 @@ class HistoryReader:
         self._close_file()
         for path in _files(self._directory):
             _remove(path)
-
-
-def waits(directory: Path) -> bool:
-    """Whether there is any history in a session's directory."""
-    return bool(_files(directory / HISTORY_NAME))
 
 
 def _files(directory: Path) -> list[Path]:
