@@ -113,15 +113,17 @@ def made_chats(chats: int, messages: int, *, characters: int, first: int) -> Ite
             address=f"{first + chat}@s.whatsapp.net",
             name=f"Contact {chat}",
             is_whole=True,
-            messages=(
-                PastMessage(
-                    message_id=f"PAST{chat:05}N{number:07}",
-                    text=f"message {number} ".ljust(characters, "x"),
-                    from_me=number % 2 == 1,
-                    sent_at=MADE_UNTIL - 60 * number,
-                )
-                for number in range(messages)
-            ),
+            messages=_made_messages(chat, messages, characters=characters),
+        )
+
+
+def _made_messages(chat: int, count: int, *, characters: int) -> Iterator[PastMessage]:
+    for number in range(count):
+        yield PastMessage(
+            message_id=f"PAST{chat:05}N{number:07}",
+            text=f"message {number} ".ljust(characters, "x"),
+            from_me=number % 2 == 1,
+            sent_at=MADE_UNTIL - 60 * number,
         )
 
 

@@ -27,10 +27,10 @@ _WRITE: Final = """
         LEFT JOIN LATERAL (
             SELECT true AS known FROM messages AS m
             WHERE m.session_id = $1::text AND m.message_id = u.message_id
-                AND m.direction = u.direction AND m.sender = u.lid
+                AND m.direction = u.direction AND (m.sender = u.lid OR u.direction = 'out')
                 AND m.chat IN (u.chat, CASE WHEN u.chat = u.sender THEN u.lid END)
             LIMIT 1
-        ) AS other ON u.lid IS NOT NULL
+        ) AS other ON u.lid IS NOT NULL OR u.direction = 'out'
         WHERE other.known IS NULL
         ORDER BY u.message_id, u.chat, u.direction, u.sender
         ON CONFLICT DO NOTHING
@@ -39,7 +39,8 @@ _WRITE: Final = """
 """
 """$1 a session; $2 its epoch; $3-9 messages, `lid` the writer's other id.
 
-The lock keeps out who would delete the session, or take it over.
+What a command has sent is stored under a device of the account, and so found under any writer. The
+lock keeps out who would delete the session, or take it over.
 """
 
 

@@ -1,6 +1,7 @@
 """Messages from before the account was linked: stored once, counted by nobody, and still news."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from gateway_worker.storage.db import Database, PostgresChangeStore
 from gateway_worker.storage.db.analytics import PostgresAnalyticsStore
 from gateway_worker.storage.db.history import PostgresHistoryStore
 from gateway_worker.storage.db.past_messages import PostgresPastMessages
-from tests.integration.storage.db.support import CHAT, NOW, message
+from tests.integration.storage.db.support import CHAT, NOW, finished, message
 
 LID = "100000000000102@lid"
 ME = "me:1@s.whatsapp.net"
@@ -29,9 +30,9 @@ def history(database: Database) -> History:
     return History(store=PostgresHistoryStore(database=database))
 
 
-def row(number: int, **values: object) -> MessageRow:
+def row(number: int, **values: Any) -> MessageRow:
     """Return a message of before; each older than the one before it."""
-    found = {
+    found: dict[str, Any] = {
         "chat": CHAT,
         "message_id": f"M{number}",
         "direction": Direction.IN,
@@ -63,6 +64,19 @@ async def test_they_are_stored_once(past: PostgresPastMessages, history: History
     assert await ids(history) == ["M0", "M1", "M2", "M3", "M4"]
     page = await history.messages("s", MessageHistoryData(chat=by_number))
     assert not page.messages
+
+
+async def test_what_a_command_has_sent_is_not_stored_again(
+    past: PostgresPastMessages, history: History, changes: PostgresChangeStore
+) -> None:
+    """A phone may tell of it too, as written by the account, not by one of its devices."""
+    sent = message(3, direction=Direction.OUT, sender=ME).message
+    await changes.commit([finished("c", message=sent)])
+
+    own = row(3, direction=Direction.OUT, sender="me@s.whatsapp.net")
+    assert await past.write("s", epoch=1, rows=[own])
+
+    assert await ids(history) == ["M3"]
 
 
 async def test_another_owner_has_it(past: PostgresPastMessages, history: History) -> None:
