@@ -481,6 +481,7 @@ from gateway_contracts.properties import AmqpProperties, properties_for
 from gateway_contracts.references import MessageReference, MessageTarget, Quoted, ReplyTarget
 from gateway_contracts.settings import (
     Calls,
+    DevicePlatform,
     HistoryDepth,
     Ignorable,
     Ignore,
@@ -655,6 +656,7 @@ __all__ = [
     "Counters",
     "DayCounts",
     "DescriptionChange",
+    "DevicePlatform",
     "DocumentContent",
     "DocumentToSend",
     "Done",

@@ -102,6 +102,17 @@ class Calls(WireModel):
     )
 
 
+class DevicePlatform(StrEnum):
+    """What a linked device says that it is; phones show its picture in their list of devices."""
+
+    CHROME = "chrome"
+    DESKTOP = "desktop"
+    EDGE = "edge"
+    FIREFOX = "firefox"
+    OPERA = "opera"
+    SAFARI = "safari"
+
+
 class HistoryDepth(StrEnum):
     """How much of what was written before it was linked a session is told.
 
@@ -130,6 +141,11 @@ class SessionSettings(WireModel):
         "`history.messages`; of its own `off`.",
     )
     pacing: Pacing | None = Field(None, description="How fast it sends.")
+    platform: DevicePlatform | None = Field(
+        None,
+        description="What it says that it is when it is linked; of its own `chrome`. Another one "
+        "counts from the next time on that it is linked.",
+    )
     proxy: Proxy | None = Field(
         None, description="How it reaches WhatsApp; another one makes it connect anew."
     )

@@ -214,7 +214,7 @@ class Outcomes:
 
 def due_at_of(command: Command) -> datetime | None:
     """Return when a command is to be executed, if its backend has said when."""
-    return command.data.scheduled_at if isinstance(command, MessageSend) else None
+    return command.data.scheduled_at if isinstance(command, MessageSend | StatusPost) else None
 
 
 def client_ref_of(command: Command) -> str | None:

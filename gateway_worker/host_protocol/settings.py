@@ -25,6 +25,7 @@ class HostSettings(Wire, frozen=True, kw_only=True):
         presence: How the account is shown, as the contract calls it; empty: as it is.
         presence_of: Whose presence is told: phone numbers and JIDs.
         typing: Whether it is told who writes in a chat; obeyed from a host's start on.
+        platform: What the device says that it is when it is linked, as the contract calls it.
         history: How much is told of what was written before the account was linked, as the contract
             calls it. The library is told at its start, and the phone when the account is linked.
     """
@@ -34,4 +35,5 @@ class HostSettings(Wire, frozen=True, kw_only=True):
     presence: str = ""
     presence_of: tuple[str, ...] = ()
     typing: bool = False
+    platform: str = "chrome"
     history: str = NO_HISTORY

@@ -3,7 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from gateway_contracts import HistoryDepth, Ignore, Proxy, SessionSettings, SessionUpdateData
+from gateway_contracts import (
+    DevicePlatform,
+    HistoryDepth,
+    Ignore,
+    Proxy,
+    SessionSettings,
+    SessionUpdateData,
+)
 from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.sessions.changes import SessionValues
 from gateway_worker.sessions.chats import chat_of
@@ -21,6 +28,7 @@ def host_settings(settings: SessionSettings) -> HostSettings:
         presence_of=()
         if presence is None
         else tuple(one.removeprefix("+") for one in presence.contacts),
+        platform=(settings.platform or DevicePlatform.CHROME).value,
         typing=presence is not None and presence.typing,
     )
 

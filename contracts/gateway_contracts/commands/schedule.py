@@ -36,11 +36,11 @@ class ScheduleList(CommandEnvelope):
 
 
 class ScheduledSend(WireModel):
-    """A send that waits for its time."""
+    """A message or a status post that waits for its time."""
 
     command_id: CommandId
     scheduled_at: Timestamp
-    to: Recipient
+    to: Recipient | None = Field(None, description="Absent for a status post.")
     content_kind: str = Field(description="`kind` of its content.", examples=["text"])
     client_ref: ClientRef | None = None
 

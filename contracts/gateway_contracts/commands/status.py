@@ -31,6 +31,12 @@ class StatusPostData(_StatusSendData):
     """What to post."""
 
     content: StatusContent
+    scheduled_at: Timestamp | None = Field(
+        None,
+        description="When it is to be posted, at most 90 days ahead. `command.scheduled` says at "
+        "once that the gateway has it; the outcome follows when it was posted. A time that has "
+        "passed is now.",
+    )
 
 
 class StatusPost(CommandEnvelope):

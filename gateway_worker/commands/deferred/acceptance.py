@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from gateway_contracts import Command, MessageSend
+from gateway_contracts import Command, MessageSend, StatusPost
 from gateway_worker.commands.attempts import Attempts, PostponedError
 from gateway_worker.commands.ends import CommandEnds, End
 from gateway_worker.commands.fingerprint import fingerprint
@@ -56,7 +56,7 @@ class Acceptance:
 
     def takes(self, delivery: Delivery, content: object) -> bool:
         """Whether a delivery is a command whose time has not come yet."""
-        if delivery.deferred is not None or not isinstance(content, MessageSend):
+        if delivery.deferred is not None or not isinstance(content, MessageSend | StatusPost):
             return False
         due_at = due_at_of(content)
         return due_at is not None and due_at > self._clock.now()

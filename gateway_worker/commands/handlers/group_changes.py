@@ -49,6 +49,8 @@ from gateway_worker.sessions.session.session import Session
 
 _NEW: Final = Order(marks=frozenset({"new group"}), waits_for=frozenset({"new group"}))
 """A group that is not there yet has nobody's order to keep."""
+_NOT_NAMED_YET: Final = "new@g.us"
+"""What groups are paced under that the account is not in yet."""
 _UNNAMED: Final = "WhatsApp"
 """What an invitation says that a group is called if nobody could tell."""
 
@@ -157,26 +159,42 @@ def _picture(context: Context, command: GroupSet) -> Preparation | None:
     return PicturePreparation(outgoing=context.files.outgoing, source=wanted.media)
 
 
+def _group(command: GroupMembers | GroupSet | GroupAcceptInvite) -> str:
+    return command.data.group
+
+
+def _new_group(_command: GroupCreate | GroupJoin) -> str:
+    return _NOT_NAMED_YET
+
+
 HANDLERS: Final[dict[str, Handler]] = {
     "wa.group.create.v1": Handler(
         run=create,
         lane=Lane.SENDS,
         order=_new,
         needs=Needs.CONNECTION,
+        paced=_new_group,
         once=Once(effect_of=effect_of_earlier),
     ),
     "wa.group.members.v1": Handler(
-        run=members, lane=Lane.SENDS, order=_order, needs=Needs.CONNECTION
+        run=members, lane=Lane.SENDS, order=_order, needs=Needs.CONNECTION, paced=_group
     ),
     "wa.group.set.v1": Handler(
-        run=change, lane=Lane.SENDS, order=_order, needs=Needs.CONNECTION, prepare=_picture
+        run=change,
+        lane=Lane.SENDS,
+        order=_order,
+        needs=Needs.CONNECTION,
+        prepare=_picture,
+        paced=_group,
     ),
     "wa.group.invite_link.v1": Handler(
         run=invite_link, lane=Lane.SENDS, order=_order, needs=Needs.CONNECTION
     ),
-    "wa.group.join.v1": Handler(run=join, lane=Lane.SENDS, order=_new, needs=Needs.CONNECTION),
+    "wa.group.join.v1": Handler(
+        run=join, lane=Lane.SENDS, order=_new, needs=Needs.CONNECTION, paced=_new_group
+    ),
     "wa.group.accept_invite.v1": Handler(
-        run=accept, lane=Lane.SENDS, order=_order, needs=Needs.CONNECTION
+        run=accept, lane=Lane.SENDS, order=_order, needs=Needs.CONNECTION, paced=_group
     ),
     "wa.group.leave.v1": Handler(run=leave, lane=Lane.SENDS, order=_order, needs=Needs.CONNECTION),
 }

@@ -10,6 +10,7 @@ from gateway_contracts import (
     ScheduledSend,
     ScheduledSends,
     ScheduleList,
+    StatusPost,
     parse_command,
 )
 from gateway_worker.commands.deferrals import Deferrals, Waiting
@@ -50,11 +51,11 @@ def _told(row: Waiting) -> ScheduledSend | None:
         command = parse_command(row.body)
     except CommandRejectedError:  # of a release that knew other commands
         return None
-    assert isinstance(command, MessageSend)
+    assert isinstance(command, MessageSend | StatusPost)
     return ScheduledSend(
         command_id=command.id,
         scheduled_at=row.due_at,
-        to=command.data.to,
+        to=command.data.to if isinstance(command, MessageSend) else None,
         content_kind=command.data.content.kind,
         client_ref=command.data.client_ref,
     )

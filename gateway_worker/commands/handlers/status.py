@@ -195,6 +195,10 @@ def _order(_command: Posting) -> Order:
     return order_of(STATUS_CHAT)
 
 
+def _recipient(_command: StatusPost) -> str:
+    return STATUS_CHAT
+
+
 def _may_repeat(command: Posting) -> bool:
     return command.data.on_uncertain is OnUncertain.RESEND
 
@@ -210,6 +214,7 @@ HANDLERS: dict[str, Handler] = {
         order=_order,
         needs=Needs.CONNECTION,
         prepare=_prepare_post,
+        paced=_recipient,
         once=_ONCE,
     ),
     "wa.status.delete.v1": Handler(

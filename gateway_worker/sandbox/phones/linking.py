@@ -134,5 +134,6 @@ class Linker:
             device=linked.lid,
             number=linked.number,
             platform=linked.platform,
+            platform_type=linked.platform_type,
             linked_at=datetime.now(UTC),
         )

@@ -121,10 +121,12 @@ class Companion:
         device: its LID address; the device number is above 0.
         number: its phone-number address.
         platform: what it calls itself.
+        platform_type: what it says that it is, by WhatsApp's number.
         linked_at: when pairing ended.
     """
 
     device: Jid
     number: Jid
     platform: str
+    platform_type: int
     linked_at: datetime

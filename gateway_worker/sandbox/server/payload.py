@@ -90,6 +90,7 @@ def _companion_keys(data: Any, noise_public: bytes) -> CompanionKeys:
     return CompanionKeys(
         noise_public=noise_public,
         platform=props.os,
+        platform_type=props.platform_type,
         bundle=PreKeyBundle(
             registration_id=int.from_bytes(data.registration_id, "big"),
             identity=data.identity,

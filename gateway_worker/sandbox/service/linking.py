@@ -107,6 +107,7 @@ class CompanionLinking:
             number=record.number,
             lid=record.lid,
             platform=keys.platform,
+            platform_type=keys.platform_type,
             identity=keys.bundle.identity,
             device_identity=signed,
         )

@@ -21,11 +21,13 @@ class CompanionKeys:
         noise_public: the key that its logins will prove.
         bundle: its published keys; one-time prekeys come later.
         platform: what it calls itself.
+        platform_type: what it says that it is, by WhatsApp's number.
     """
 
     noise_public: bytes
     bundle: PreKeyBundle
     platform: str
+    platform_type: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class LinkedDevice:
         number: its address by phone number, device above 0.
         lid: its address by LID, same device.
         platform: what the companion calls itself in its pairing data.
+        platform_type: what it says there that it is, by WhatsApp's number.
         identity: its 32-byte identity key.
         device_identity: the serialized ADVSignedDeviceIdentity with the companion's signature
             (verified by the service) and without the account's key.
@@ -44,6 +47,7 @@ class LinkedDevice:
     number: Jid
     lid: Jid
     platform: str
+    platform_type: int
     identity: bytes
     device_identity: bytes
 

@@ -38,7 +38,7 @@ from neonize.proto.Neonize_pb2 import (
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 
 from gateway_worker.host_protocol.media import MediaType
-from gateway_worker.host_protocol.settings import NO_HISTORY, WHOLE_HISTORY
+from gateway_worker.host_protocol.settings import NO_HISTORY, WHOLE_HISTORY, HostSettings
 from gateway_worker.whatsapp.convert.audience import (
     CONTACTS,
     CONTACTS_EXCEPT,
@@ -124,21 +124,22 @@ class Holder:
     is_on_whatsapp: bool
 
 
-def device_props(device_name: str, history: str) -> DeviceProps:
+def device_props(device_name: str, settings: HostSettings) -> DeviceProps:
     """Return what a new device says of itself when it is linked.
 
     Args:
         device_name: What the phone's list of devices shows.
-        history: How much it wants of what was written before. Phones send something to each device;
-            what nobody wants is not subscribed to.
+        settings: What it is, and how much it wants of what was written before. Phones send some of
+            that to each device; what nobody wants is not subscribed to.
     """
-    props = DeviceProps(os=device_name, platformType=DeviceProps.CHROME)
-    if history == NO_HISTORY:
+    platform = DeviceProps.PlatformType.Value(settings.platform.upper())
+    props = DeviceProps(os=device_name, platformType=platform)
+    if settings.history == NO_HISTORY:
         return props
     config = props.historySyncConfig
     config.inlineInitialPayloadInE2EeMsg = True
     config.storageQuotaMb = _HISTORY_QUOTA_MB
-    if history == WHOLE_HISTORY:
+    if settings.history == WHOLE_HISTORY:
         props.requireFullSync = True
         config.fullSyncDaysLimit = _HISTORY_DAYS
         config.fullSyncSizeMbLimit = _HISTORY_QUOTA_MB
@@ -153,7 +154,7 @@ class Library:
         source: Where the device store is; see `file_source`.
         resume: The device to resume; it must be in the store, or the process aborts.
         device_name: What the phone's list of devices shows.
-        history: How much a new device wants of what was written before; see `HostSettings`.
+        settings: What a new device says of itself follows from them.
     """
 
     def __init__(
@@ -163,10 +164,10 @@ class Library:
         source: str,
         resume: str | None,
         device_name: str,
-        history: str = NO_HISTORY,
+        settings: HostSettings,
     ) -> None:
         self._native: Any = deferred
-        self._props = device_props(device_name, history)
+        self._props = device_props(device_name, settings)
         self._client = NewClient(
             source,
             jid=None if resume is None else parse_jid(resume),

@@ -120,7 +120,7 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
         source=source,
         resume=resume,
         device_name=start.device_name,
-        history=start.settings.history,
+        settings=start.settings,
     )
     HostSession(
         start=start,

@@ -19,6 +19,9 @@ from gateway_contracts import (
     ScheduleList,
     ScheduleListData,
     SessionDelete,
+    StatusPost,
+    StatusPostData,
+    StatusText,
     TextToSend,
 )
 from gateway_worker.broker import BrokerSettings
@@ -49,7 +52,9 @@ def at(in_: timedelta, session_id: str = "a", **data: object) -> MessageSend:
     )
 
 
-async def accepted(backend: Backend, command: MessageSend, *, repeated: bool = False) -> None:
+async def accepted(
+    backend: Backend, command: MessageSend | StatusPost, *, repeated: bool = False
+) -> None:
     """Publish a command and wait until it is told as scheduled."""
     await backend.publish(command)
     await backend.expect(
@@ -84,7 +89,7 @@ async def listed(backend: Backend, **data: object) -> ScheduledSends:
     return outcome.data.result
 
 
-def cancel(command: MessageSend) -> ScheduleCancel:
+def cancel(command: MessageSend | StatusPost) -> ScheduleCancel:
     """Call off a command."""
     data = ScheduleCancelData(command_id=command.id)
     return ScheduleCancel(source=SOURCE, subject=command.subject, data=data)
@@ -103,6 +108,32 @@ async def test_what_is_scheduled_is_executed_when_it_is_due(
     assert told(backend, command) == ["CommandScheduled", "CommandFailed"]
     assert await count(database, "deferred") == 0
     assert ("wa.message.send.v1", "scheduled") in station.settled
+
+
+@pytest.mark.usefixtures("station")
+async def test_a_status_post_is_scheduled_as_a_message_is(
+    backend: Backend, database: Database
+) -> None:
+    """It is listed, with nobody whom it goes to, and ends when its time has come."""
+    content = StatusText(text="Open until eight today")
+    soon, late = (
+        StatusPost(
+            source=SOURCE,
+            subject="a",
+            data=StatusPostData(content=content, scheduled_at=datetime.now(UTC) + in_),
+        )
+        for in_ in (SOON, LATER)
+    )
+
+    await accepted(backend, late)
+    await accepted(backend, soon)
+
+    assert await code_of(backend, soon.id) is ErrorCode.SESSION_NOT_CONNECTED
+    (waiting,) = (await listed(backend)).scheduled
+    assert (waiting.command_id, waiting.to, waiting.content_kind) == (late.id, None, "text")
+    await backend.request(cancel(late))
+    assert await code_of(backend, late.id) is ErrorCode.CANCELLED
+    assert await count(database, "deferred") == 0
 
 
 async def test_a_repeat_is_told_as_scheduled_and_afterwards_gets_the_outcome(

@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 
 from gateway_contracts.commands import PairByCode
+from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.host_protocol.signals import (
     Ended,
     Exited,
@@ -20,6 +21,9 @@ from gateway_worker.sandbox.phones.errors import WrongCodeError
 from gateway_worker.sandbox.service.errors import PairingRefusedError
 from gateway_worker.sandbox.service.faults import Faults
 from tests.integration.whatsapp.stage import Account, Stage
+
+FIREFOX = 2
+"""WhatsApp's number of it."""
 
 pytestmark = [
     pytest.mark.sandbox,
@@ -44,6 +48,7 @@ async def forgotten(stage: Stage) -> Account:
 async def test_pairing_by_qr_code_and_resuming(stage: Stage) -> None:
     """The phone scans, the account is told, and another host takes the device up."""
     account = await stage.account(name="Anna, of the shop")
+    account.settings = HostSettings(platform="firefox")
     await account.launch()
 
     qr = await account.next(QrCode)
@@ -55,7 +60,7 @@ async def test_pairing_by_qr_code_and_resuming(stage: Stage) -> None:
     assert paired.account.jid == up.account.jid == str(companion.number)
     assert up.account.lid == str(companion.device)
     assert up.account.phone_number == f"+{account.phone.number}"
-    assert companion.platform == "Test gateway"
+    assert (companion.platform, companion.platform_type) == ("Test gateway", FIREFOX)
     account.jid = up.account.jid
     assert (await account.stop()).expected
     await account.launch()

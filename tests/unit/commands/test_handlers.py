@@ -19,6 +19,16 @@ def test_every_command_has_a_handler() -> None:
     assert set(HANDLERS) == types
 
 
+def test_what_reaches_people_is_paced() -> None:
+    """Messages, status posts, and what changes a group for others, makes one or joins it."""
+    groups = ("create", "members", "set", "join", "accept_invite")
+    expected = {"wa.message.send.v1", "wa.status.post.v1"} | {
+        f"wa.group.{one}.v1" for one in groups
+    }
+
+    assert {name for name, handler in HANDLERS.items() if handler.paced is not None} == expected
+
+
 def test_the_picture_shows_the_code() -> None:
     """With a code as long as WhatsApp's."""
     code = "2@" + ",".join(["aB3+/" * 9] * 4) + "=="
