@@ -34,6 +34,8 @@ from gateway_worker.config.variables import (
 )
 from gateway_worker.errors import ConfigurationError
 
+_FILES: Final = ("SANDBOX_CA_FILE", "S3_CA_FILE", "S3_CERT_FILE", "S3_KEY_FILE")
+"""Variables that name files."""
 _OF_POSTGRESQL: Final = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile"})
 _FILES_IN_URLS: Final = {
     "AMQP_URL": frozenset({"cafile", "certfile", "keyfile"}),
@@ -167,9 +169,11 @@ def _insecure(given: Mapping[str, str]) -> list[Problem]:
 
 def _files(given: Mapping[str, str]) -> list[Problem]:
     """Check what would otherwise be found out late, in another process or with a bare OSError."""
-    problems = []
-    if (authority := given.get("SANDBOX_CA_FILE")) and not Path(authority).is_file():
-        problems.append(Problem(variable="SANDBOX_CA_FILE", text=f"there is no file {authority}"))
+    problems = [
+        Problem(variable=name, text=text)
+        for name in _FILES
+        if (path := given.get(name)) and (text := _unreadable(path)) is not None
+    ]
     if (file := given.get("LOG_FILE")) and not Path(file).absolute().parent.is_dir():
         text = f"there is no directory {Path(file).absolute().parent}"
         problems.append(Problem(variable="LOG_FILE", text=text))
@@ -187,13 +191,15 @@ def _named_files(given: Mapping[str, str]) -> list[Problem]:
         for parameter, path in _parameters(given.get(name, "")):
             if parameter not in parameters or path == "system":
                 continue
-            if not Path(path).is_file():
-                problems.append(
-                    Problem(variable=name, text=f"{parameter}: there is no file {path}")
-                )
-            elif not os.access(path, os.R_OK):
-                problems.append(Problem(variable=name, text=f"{parameter}: {path} cannot be read"))
+            if (text := _unreadable(path)) is not None:
+                problems.append(Problem(variable=name, text=f"{parameter}: {text}"))
     return problems
+
+
+def _unreadable(path: str) -> str | None:
+    if not Path(path).is_file():
+        return f"there is no file {path}"
+    return None if os.access(path, os.R_OK) else f"{path} cannot be read"
 
 
 def _parameters(url: str) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -17,9 +18,38 @@ from gateway_worker.devkit.services.process import Child, Command, base_environm
 _SECONDS = 20.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pooler:
+    """A PgBouncer that runs.
+
+    Attributes:
+        url: The database through it.
+        pid: Its process.
+    """
+
+    url: str
+    pid: int
+
+    def reload(self) -> None:
+        """Have it read its files again, for connections from then on."""
+        os.kill(self.pid, signal.SIGHUP)
+
+
 @contextlib.asynccontextmanager
 async def pgbouncer(database_url: str, **settings: object) -> AsyncIterator[str]:
     """Run PgBouncer before a database; yields the URL through it.
+
+    Args:
+        database_url: The database.
+        settings: See `pooler`.
+    """
+    async with pooler(database_url, **settings) as running:
+        yield running.url
+
+
+@contextlib.asynccontextmanager
+async def pooler(database_url: str, **settings: object) -> AsyncIterator[Pooler]:
+    """Run PgBouncer before a database.
 
     Args:
         database_url: The database.
@@ -49,7 +79,9 @@ async def pgbouncer(database_url: str, **settings: object) -> AsyncIterator[str]
         try:
             await child.ready(lambda: _listens(port), timeout_seconds=_SECONDS)
             parts = urlsplit(database_url)
-            yield urlunsplit(parts._replace(netloc=f"anybody@{LOOPBACK}:{port}"))
+            url = urlunsplit(parts._replace(netloc=f"anybody@{LOOPBACK}:{port}"))
+            assert child.pid is not None
+            yield Pooler(url=url, pid=child.pid)
         finally:
             await child.stop(with_signal=signal.SIGTERM, timeout_seconds=_SECONDS)
     finally:

@@ -1,12 +1,12 @@
 """The connections to Redis, and the translation of what goes wrong with them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -17,6 +17,15 @@ from gateway_worker.storage.cache.settings import CacheSettings
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 _ANYTHING: Any = (Exception,)
+
+
+class _RotatedConnection(SSLConnection):
+    """Reads its certificates whenever it connects: the library would keep the first ones."""
+
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        self.ssl_context.context = None
+        found: Mapping[str, Any] = super()._connection_arguments()
+        return found
 
 
 class Cache:
@@ -44,6 +53,8 @@ class Cache:
             decode_responses=True,
             protocol=2,
         )
+        if issubclass(pool.connection_class, SSLConnection):
+            pool.connection_class = _RotatedConnection
         client = Redis.from_pool(pool)
         cache = cls(client=client, settings=settings)
         try:

@@ -9,7 +9,9 @@ class CacheSettings(BaseModel):
     """Settings of the cache. All times are in seconds.
 
     Attributes:
-        url: `redis://:password@host:port/database`, `rediss` for TLS, or `unix:///path`.
+        url: `redis://:password@host:port/database`, `rediss` for TLS, where redis-py's query
+            parameters `ssl_ca_certs`, `ssl_certfile` and `ssl_keyfile` name the certificates, or
+            `unix:///path`.
         prefix: Stands before every key, as it is: the table of `a` is in `wa:session:a`.
         connect_timeout_seconds: For one new connection.
         operation_timeout_seconds: For one call, with everything it needs (a connection, a retry).

@@ -241,6 +241,8 @@ def _client_context(
 ) -> "AbstractAsyncContextManager[S3Client]":
     from aiobotocore.config import AioConfig  # noqa: PLC0415 - as above
 
+    from gateway_worker.storage.objects.http_session import session_class  # noqa: PLC0415 - as above
+
     custom = endpoint_url is not None
     # Many stores know no other checksums than they must.
     checksums: Literal["when_required", "when_supported"] = (
@@ -261,6 +263,7 @@ def _client_context(
             request_checksum_calculation=checksums,
             response_checksum_validation=checksums,
             signature_version="s3v4",
+            http_session_cls=session_class(settings.tls),
             s3={"addressing_style": "path" if custom else "auto"},
         ),
     )

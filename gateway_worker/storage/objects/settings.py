@@ -1,10 +1,12 @@
 """What can be set about the object store."""
 
+from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from gateway_worker.runtime.tls import ClientFiles
 from gateway_worker.storage.objects.crypto import Keyring
 
 
@@ -14,6 +16,10 @@ class ObjectsSettings(BaseModel):
     Attributes:
         endpoint_url: The store's URL; None for AWS.
         public_endpoint_url: The same store as backends reach it, for links; None if it is the same.
+        ca_file: Authorities that may have signed the store's certificate, as PEM; None: those that
+            the library brings along.
+        cert_file: The worker's own certificate for the store; None: it has none.
+        key_file: Its key; None: it is in `cert_file`.
         region: Part of every signature; stores other than AWS take any.
         bucket: Where everything goes.
         create_bucket: Create the bucket if it is missing; None: only where `endpoint_url` is set.
@@ -34,6 +40,9 @@ class ObjectsSettings(BaseModel):
 
     endpoint_url: str | None = None
     public_endpoint_url: str | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
     region: str = Field("us-east-1", min_length=1)
     bucket: str = Field(min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.-]+[a-z0-9]$")
     create_bucket: bool | None = None
@@ -72,6 +81,12 @@ class ObjectsSettings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _key_has_its_certificate(self) -> Self:
+        if self.key_file is not None and self.cert_file is None:
+            raise ValueError("key_file belongs to a cert_file")
+        return self
+
+    @model_validator(mode="after")
     def _quiet_comes_first(self) -> Self:
         if self.snapshot_maximum_seconds < self.snapshot_quiet_seconds:
             raise ValueError("snapshot_maximum_seconds must not be below snapshot_quiet_seconds")
@@ -89,6 +104,11 @@ class ObjectsSettings(BaseModel):
         """Where it is, for messages."""
         host = "AWS" if self.endpoint_url is None else urlsplit(self.endpoint_url).netloc
         return f"{host}/{self.bucket}"
+
+    @property
+    def tls(self) -> ClientFiles:
+        """The files of its TLS."""
+        return ClientFiles(ca_file=self.ca_file, cert_file=self.cert_file, key_file=self.key_file)
 
     def keyring(self) -> Keyring | None:
         """Return the keys for device stores, or None if there are none."""

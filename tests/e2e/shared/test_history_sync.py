@@ -48,10 +48,10 @@ async def test_what_was_before_is_told_and_stored(gateway: Gateway, name: str) -
     made = made_chats(4, 400, characters=50, first=int(ada.number) + 1)
 
     await phone.send_history(HistoryPart(chats=(past, *made)))
-    first = await gateway.backend.expect(HistoryMessages, name)
+    first = await gateway.backend.expect(HistoryMessages, name, seconds=60)
     host.kill()
     await ada.send_text(phone.number, "now")
-    arrived = await gateway.backend.expect(MessageReceived, name)
+    arrived = await gateway.backend.expect(MessageReceived, name, seconds=60)
     await gateway.backend.expect(
         HistoryMessages, name, lambda event: event.data.finished, seconds=60
     )

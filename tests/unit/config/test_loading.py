@@ -245,11 +245,21 @@ def test_files_that_are_missing_are_found_at_once(sandbox: dict[str, str], tmp_p
             "SANDBOX_CA_FILE": str(tmp_path / "missing.pem"),
             "LOG_FILE": str(tmp_path / "missing" / "worker.log"),
             "DATA_DIR": str(file),
+            "S3_CA_FILE": str(file),
+            "S3_CERT_FILE": str(tmp_path / "missing.pem"),
         }
     )
 
-    assert set(found) == {"SANDBOX_CA_FILE", "LOG_FILE", "DATA_DIR"}
+    assert set(found) == {"SANDBOX_CA_FILE", "LOG_FILE", "DATA_DIR", "S3_CERT_FILE"}
     assert problems({**NEEDED, "LOG_FILE": str(tmp_path)})["LOG_FILE"].endswith("written to")
+
+
+def test_a_key_belongs_to_a_certificate(tmp_path: Path) -> None:
+    """The store's client would be asked for both."""
+    key = tmp_path / "key.pem"
+    key.touch()
+
+    assert problems({**NEEDED, "S3_KEY_FILE": str(key)})["S3_KEY_FILE"].endswith("S3_CERT_FILE")
 
 
 @pytest.mark.parametrize(
