@@ -259,9 +259,11 @@ from gateway_contracts.commands.status import (
     StatusAudience,
     StatusDelete,
     StatusDeleteData,
+    StatusGetAudience,
     StatusInfo,
     StatusPost,
     StatusPostData,
+    StatusViewers,
 )
 from gateway_contracts.commands.upload import MediaUpload, MediaUploadUrl, MediaUploadUrlData
 from gateway_contracts.content import Content, ContentToSend
@@ -915,6 +917,7 @@ __all__ = [
     "StatusContent",
     "StatusDelete",
     "StatusDeleteData",
+    "StatusGetAudience",
     "StatusImage",
     "StatusInfo",
     "StatusPost",
@@ -926,6 +929,7 @@ __all__ = [
     "StatusReceived",
     "StatusText",
     "StatusVideo",
+    "StatusViewers",
     "StatusVoice",
     "StickerContent",
     "StickerPackContent",

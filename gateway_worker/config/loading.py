@@ -36,9 +36,11 @@ from gateway_worker.errors import ConfigurationError
 
 _FILES: Final = ("SANDBOX_CA_FILE", "S3_CA_FILE", "S3_CERT_FILE", "S3_KEY_FILE")
 """Variables that name files."""
+_OF_RABBITMQ: Final = frozenset({"cafile", "certfile", "keyfile"})
 _OF_POSTGRESQL: Final = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile"})
 _FILES_IN_URLS: Final = {
-    "AMQP_URL": frozenset({"cafile", "certfile", "keyfile"}),
+    "AMQP_OPERATOR_URL": _OF_RABBITMQ,
+    "AMQP_URL": _OF_RABBITMQ,
     "DATABASE_URL": _OF_POSTGRESQL,
     "MIGRATIONS_DATABASE_URL": _OF_POSTGRESQL,
     "REDIS_URL": frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}),

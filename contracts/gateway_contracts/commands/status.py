@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gateway_contracts.commands.message import OnUncertain
+from gateway_contracts.commands.session import NoData
 from gateway_contracts.envelope import CommandEnvelope
 from gateway_contracts.model import ClientRef, Jid, MessageId, Timestamp, WireModel
 from gateway_contracts.status import StatusContent
@@ -77,6 +78,24 @@ class StatusAudience(StrEnum):
     """Those whom the owner has chosen."""
 
 
+class StatusGetAudience(CommandEnvelope):
+    """Return who would see a status post now; nothing is posted."""
+
+    type: Literal["wa.status.audience.v1"] = "wa.status.audience.v1"
+    data: NoData = Field(default_factory=NoData)
+
+
+class StatusViewers(WireModel):
+    """Who would see a post."""
+
+    kind: Literal["status_viewers"] = "status_viewers"
+    audience: StatusAudience
+    recipients: Annotated[int, Field(ge=0)] = Field(
+        description="How many people that are now, the account itself not counted. Of none, a post "
+        "is `unsupported`."
+    )
+
+
 class StatusInfo(WireModel):
     """WhatsApp's server took the post, or the deletion of one."""
 
@@ -95,8 +114,8 @@ class StatusInfo(WireModel):
     )
 
 
-StatusCommand = StatusPost | StatusDelete
+StatusCommand = StatusPost | StatusDelete | StatusGetAudience
 """Every command of this family."""
 
-StatusResult = StatusInfo
+StatusResult = StatusInfo | StatusViewers
 """What they return."""

@@ -14,8 +14,10 @@ from gateway_contracts import (
     RevokeContent,
     StatusAudience,
     StatusDelete,
+    StatusGetAudience,
     StatusInfo,
     StatusPost,
+    StatusViewers,
 )
 from gateway_worker.commands.attachment_upload import told_of, upload_of
 from gateway_worker.commands.chat_order import order_of
@@ -32,7 +34,7 @@ from gateway_worker.commands.scheduler import Lane, Order
 from gateway_worker.commands.status_preparation import StatusPreparation
 from gateway_worker.errors import InvalidCommandError, UnsupportedError
 from gateway_worker.host_protocol.methods.messages import Sent
-from gateway_worker.host_protocol.methods.status import PostStatus
+from gateway_worker.host_protocol.methods.status import PostStatus, PrepareAudience
 from gateway_worker.host_protocol.times import moment
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Direction, MessageRow
@@ -75,6 +77,14 @@ async def delete(context: Context, command: StatusDelete) -> Effect:
     call = PostStatus(to=STATUS_CHAT, content={"kind": "revoke", "target": target})
     sent = await session.request(call, command_id=command.id, seconds=context.seconds_left())
     return _effect(session, command, sent, _deleted(session, command), _prepared(context))
+
+
+async def audience(context: Context, command: StatusGetAudience) -> Effect:
+    """Ask who would see a post."""
+    session = await context.manager.find(command.subject)
+    found = await session.request(PrepareAudience(count=0), seconds=context.seconds_left())
+    result = StatusViewers(audience=StatusAudience(found.setting), recipients=found.recipients)
+    return Effect(result=result, session=session)
 
 
 async def effect_of_earlier(
@@ -217,6 +227,7 @@ HANDLERS: dict[str, Handler] = {
         paced=_recipient,
         once=_ONCE,
     ),
+    "wa.status.audience.v1": Handler(run=audience, lane=Lane.QUERIES, needs=Needs.CONNECTION),
     "wa.status.delete.v1": Handler(
         run=delete,
         lane=Lane.SENDS,

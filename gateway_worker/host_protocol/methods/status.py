@@ -36,7 +36,7 @@ class PrepareAudience(Method[Audience], frozen=True, kw_only=True, tag="status.a
 
     Attributes:
         begin: Of how many of them that has been done; 0 finds out anew who they are.
-        count: Of how many more it is to be done.
+        count: Of how many more it is to be done; 0, with `begin` 0, only asks who they are.
     """
 
     result = Audience

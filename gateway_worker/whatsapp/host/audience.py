@@ -33,16 +33,16 @@ class AudienceLookUp:
 
         Args:
             begin: After how many of them; 0 finds out anew who they are.
-            count: Of how many.
+            count: Of how many; 0 asks who they are, and leaves what a post has under way.
 
         Raises:
             Exception: As the library says.
         """
         if begin == 0:
-            self._setting = self._library.status_setting()
-            own_people = {without_device(one) for one in self._own()}
-            seen_by = self._setting.audience(self._library.named_contacts)
-            self._people = tuple(sorted(seen_by - own_people))
+            setting, people = self._now()
+            if not count:
+                return Audience(setting=setting.name, recipients=len(people), prepared=0)
+            self._setting, self._people = setting, people
         some, recipients = self._people[begin : begin + count], len(self._people)
         if some:
             self._library.know_devices_of(*some)
@@ -50,3 +50,9 @@ class AudienceLookUp:
         if prepared == recipients:  # nobody asks for more; who does all the same begins anew
             self._people = ()
         return Audience(setting=self._setting.name, recipients=recipients, prepared=prepared)
+
+    def _now(self) -> tuple[StatusSetting, tuple[str, ...]]:
+        setting = self._library.status_setting()
+        own_people = {without_device(one) for one in self._own()}
+        seen_by = setting.audience(self._library.named_contacts)
+        return setting, tuple(sorted(seen_by - own_people))

@@ -14,11 +14,13 @@ from gateway_contracts import (
     StatusAudience,
     StatusDelete,
     StatusDeleteData,
+    StatusGetAudience,
     StatusInfo,
     StatusPost,
     StatusPostData,
     StatusProgress,
     StatusReceived,
+    StatusViewers,
     TextContent,
 )
 from gateway_worker.commands.status_preparation import AT_ONCE
@@ -65,6 +67,8 @@ async def test_a_text_reaches_those_whom_the_phone_has_chosen(gateway: Gateway, 
     )
     assert (receipt.data.chat, receipt.data.message_id) == (STATUS, info.message_id)
     assert (receipt.correlationid, receipt.data.client_ref) == (command.id, "c-12")
+    asked = await gateway.succeed(StatusGetAudience(source=gateway.backend.source, subject=name))
+    assert asked == StatusViewers(audience=StatusAudience.SELECTED, recipients=2)
     assert receipt.data.participant.lid == str(ada.jid)  # the setting names people by that
     assert len(eve.inbox) == 0
 
