@@ -9,7 +9,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from gateway_worker.storage.db.url import DatabaseUrl
 
-_URLS: Final = ("AMQP_URL", "REDIS_URL", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL")
+_URLS: Final = (
+    "AMQP_URL",
+    "AMQP_OPERATOR_URL",
+    "REDIS_URL",
+    "S3_ENDPOINT_URL",
+    "S3_PUBLIC_ENDPOINT_URL",
+)
 _DATABASES: Final = ("DATABASE_URL", "MIGRATIONS_DATABASE_URL")
 LOOKED_AT: Final = (*_URLS, *_DATABASES, "SNAPSHOT_KEYS")
 """The variables that can hold a risk."""
