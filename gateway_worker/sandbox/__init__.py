@@ -78,6 +78,7 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     PUT  /phones/N/profile {about, picture?, hides_picture, verified_name, greeting}   204
     GET  /phones/N/groups                               200 {groups: [GROUP]}
     POST /phones/N/groups {subject, members, ephemeral_seconds}   201 GROUP
+    POST /phones/N/communities {subject, members}       201 {community, announcements}
     GET  /phones/N/groups/G                             200 GROUP
     PATCH /phones/N/groups/G CHANGE                     200 GROUP
     POST /phones/N/groups/G/members {action, members}   200 {results: [{lid, code}]}
@@ -169,7 +170,7 @@ The rest, with `?` where it can be null:
               waveform?, thumbnail?, animated, view_once, phone_only, ephemeral_seconds?, flaw?,
               reply_to?, mentions}
     GROUP    {group, subject, description, ephemeral_seconds, admins_write, admins_edit,
-              admins_approve, waiting, members: [{lid, number, role}]}
+              admins_approve, waiting, members: [{lid, number, role}], members_version}
     CHANGE   {subject?, description?, ephemeral_seconds?, admins_write?, admins_edit?,
               admins_approve?}
     CONTENT  {message_id, kind, content}

@@ -6,16 +6,20 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from gateway_contracts import (
     CommandFailed,
     CommandResolved,
     CommandSucceeded,
+    GroupParticipants,
     MediaFailed,
     MediaReady,
     MessageReceipt,
     MessageReceived,
     MessageUndecryptable,
+    Participant,
+    ParticipantsChange,
     SentInfo,
     SessionEventEnvelope,
     SessionQr,
@@ -32,6 +36,8 @@ from gateway_worker.sandbox.control.client import SandboxClient
 from gateway_worker.sandbox.control.models import Poll
 from gateway_worker.sandbox.phones.values import ReceiptKind
 
+_COME_OR_GONE: Final = frozenset({ParticipantsChange.JOINED, ParticipantsChange.LEFT})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSetup:
@@ -44,12 +50,19 @@ class SessionSetup:
         account: The account that the session is linked to.
         reader: Whom the session writes to.
         writer: Who writes to the session.
+        guest: Who comes into a group of the three and goes.
     """
 
     session_id: str
     account: str
     reader: str
     writer: str
+    guest: str
+
+    @property
+    def phones(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.account, self.reader, self.writer, self.guest)
 
 
 class EventRecorder:
@@ -112,13 +125,17 @@ class EventRecorder:
     async def look(self) -> None:
         """Ask all phones for what is new."""
         for setup in self._setups:
-            await self._read_inbox(setup)
-            await self._read_receipts(setup)
+            for number in (setup.reader, setup.writer):
+                await self._read_inbox(setup, number)
+            for number in (setup.writer, setup.guest):
+                await self._read_receipts(setup, number)
 
     async def reused_keys(self) -> int:
         """Return how many messages came to the phones under a key that had been used before."""
-        views = [await self._phones.phone(setup.reader) for setup in self._setups]
-        return sum(view.reused_keys for view in views)
+        readers = [
+            number for setup in self._setups for number in (setup.reader, setup.writer, setup.guest)
+        ]
+        return sum([(await self._phones.phone(number)).reused_keys for number in readers])
 
     async def keep_looking(self, *, every_seconds: float = 4.0) -> None:
         """Ask again and again, for ever."""
@@ -146,25 +163,28 @@ class EventRecorder:
             if (told.sequence or 0) >= (known.sequence or 0):
                 self._last_status[told.session_id] = told
 
-    async def _read_inbox(self, setup: SessionSetup) -> None:
-        key = (setup.reader, "inbox")
-        page = await self._phones.inbox(setup.reader, Poll(since=self._positions.get(key, 0)))
+    async def _read_inbox(self, setup: SessionSetup, number: str) -> None:
+        key = (number, "inbox")
+        page = await self._phones.inbox(number, Poll(since=self._positions.get(key, 0)))
         self._positions[key] = page.next
         for message in page.items:
+            if message.sender_number != setup.account:
+                continue  # another member of a group
             seen = SeenByPhone(
                 session_id=setup.session_id,
                 message_id=message.message_id,
-                text=await label_of(self._phones, self._files, setup.reader, message),
+                text=await label_of(self._phones, self._files, number, message),
                 at=message.received_at.timestamp(),
                 asked_again=message.asked_again > 0,
                 damaged=is_damaged(self._files, message),
                 about=message.target_id or "",
+                phone=number,
             )
             self.seen_by_phones.append(seen)
 
-    async def _read_receipts(self, setup: SessionSetup) -> None:
-        key = (setup.writer, "receipts")
-        page = await self._phones.receipts(setup.writer, Poll(since=self._positions.get(key, 0)))
+    async def _read_receipts(self, setup: SessionSetup, number: str) -> None:
+        key = (number, "receipts")
+        page = await self._phones.receipts(number, Poll(since=self._positions.get(key, 0)))
         self._positions[key] = page.next
         for receipt in page.items:
             is_companion = ":" in receipt.sender.partition("@")[0]
@@ -187,7 +207,10 @@ def seen_in(event: SessionEventEnvelope) -> EventSeen:
         case MediaReady() | MediaFailed():
             more = _file(event)
         case MessageReceipt(data=data):
-            more = {"kind": Kind.RECEIPT, "message_id": data.message_id}
+            by = number_of(data.participant)
+            more = {"kind": Kind.RECEIPT, "message_id": data.message_id, "by": by}
+        case GroupParticipants(data=data) if data.change in _COME_OR_GONE:
+            more = {"kind": Kind.MEMBERS, "message_id": data.members_version or ""}
         case MessageUndecryptable(data=data):
             more = {"kind": Kind.UNDECRYPTABLE, "message_id": data.message_id}
         case SessionStatus(data=data):
@@ -209,6 +232,11 @@ def seen_in(event: SessionEventEnvelope) -> EventSeen:
         command_id=event.correlationid or "",
         **more,  # type: ignore[arg-type]
     )
+
+
+def number_of(somebody: Participant) -> str:
+    """Return somebody's number; empty if it is not known."""
+    return (somebody.phone_number or "").removeprefix("+")
 
 
 def _outcome(event: CommandSucceeded | CommandFailed | CommandResolved) -> Mapping[str, object]:

@@ -23,6 +23,7 @@ from gateway_worker.devkit.chaos.journal import Journal
 from gateway_worker.devkit.chaos.labelled_files import LabelledFiles, open_labelled_files
 from gateway_worker.devkit.chaos.options import Options
 from gateway_worker.devkit.chaos.output import Output
+from gateway_worker.devkit.chaos.rooms import Rooms, open_rooms
 from gateway_worker.devkit.chaos.service_faults import Links
 from gateway_worker.devkit.harness import BackendOptions, Gateway, open_gateway
 from gateway_worker.devkit.proxy import TcpProxy
@@ -58,7 +59,11 @@ _IMPATIENT: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChaosHarness:
-    """Everything that plays a part; the sessions are linked and connected."""
+    """Everything that plays a part; the sessions are linked and connected.
+
+    Attributes:
+        rooms: By session.
+    """
 
     services: RunningServices
     sandbox: SandboxProcess
@@ -66,6 +71,7 @@ class ChaosHarness:
     fleet: Fleet
     backend: Backend
     setups: tuple[SessionSetup, ...]
+    rooms: Mapping[str, Rooms]
     files: LabelledFiles
     recorder: EventRecorder
     journal: Journal
@@ -116,6 +122,7 @@ async def open_harness(
         fleet = await stack.enter_async_context(Fleet.open(workers))
         announce(f"workers: {len(workers)} ready")
         await _link_all(backend, sandbox, setup)
+        rooms = {one.session_id: await open_rooms(sandbox.client, one) for one in setup}
         announce(f"sessions: {len(setup)} connected")
         yield ChaosHarness(
             services=services,
@@ -124,6 +131,7 @@ async def open_harness(
             fleet=fleet,
             backend=backend,
             setups=setup,
+            rooms=rooms,
             files=files,
             recorder=recorder,
             journal=journal,
@@ -198,6 +206,7 @@ def _setups(sessions: int) -> tuple[SessionSetup, ...]:
             account=f"1202555{place:04}",
             reader=f"1202556{place:04}",
             writer=f"1202557{place:04}",
+            guest=f"1202558{place:04}",
         )
         for place in range(sessions)
     )
@@ -211,7 +220,7 @@ async def _link_all(
 
     async def link(one: SessionSetup) -> None:
         async with gate:
-            for number in (one.account, one.reader, one.writer):
+            for number in one.phones:
                 await sandbox.client.add_phone(number)
             await backend.publish(SessionCreate(source=backend.source, subject=one.session_id))
             qr = await backend.expect(SessionQr, one.session_id, seconds=LINK_SECONDS)

@@ -35,6 +35,9 @@ class PublishedCommand:
         content: The kind of what it was to send.
         about: The message that it was to change or react to, if it was to do that.
         bulk: The command that it is a row of.
+        chat: Where it was to send something: an address, or empty.
+        readers: By their numbers, the phones that show what it has sent.
+        visitors: Those that may show it: they come and go.
     """
 
     command_id: str
@@ -46,6 +49,9 @@ class PublishedCommand:
     content: str = ""
     about: str = ""
     bulk: str = ""
+    chat: str = ""
+    readers: tuple[str, ...] = ()
+    visitors: tuple[str, ...] = ()
 
 
 class Kind(enum.StrEnum):
@@ -59,6 +65,8 @@ class Kind(enum.StrEnum):
     """A command was refused because its id is another one's: no outcome of that one."""
     RECEIVED = "received"
     RECEIPT = "receipt"
+    MEMBERS = "members"
+    """Somebody has come into a group, or has gone."""
     UNDECRYPTABLE = "undecryptable"
     FILE_READY = "file_ready"
     FILE_FAILED = "file_failed"
@@ -77,7 +85,9 @@ class EventSeen:
         command_id: Of outcomes and receipts: the command.
         code: Of failures: the error code.
         repeated: Of outcomes: it is told again because the command came again.
-        message_id: Of messages, receipts, and sends that succeeded or may have: WhatsApp's id.
+        message_id: Of messages, receipts, and sends that succeeded or may have: WhatsApp's id. Of
+            members: its name for who is in the group now.
+        by: Of receipts: whose it is, by number; empty if that is not known.
         text: Of messages: the text.
         sha256: Of files that are there: their hash, as the event says.
         key: And where they are.
@@ -95,6 +105,7 @@ class EventSeen:
     code: str = ""
     repeated: bool = False
     message_id: str = ""
+    by: str = ""
     text: str = ""
     sha256: str = ""
     key: str = ""
@@ -105,9 +116,10 @@ class EventSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenByPhone:
-    """A message from a session on the phone that it was sent to, in the order of the phone.
+    """A message from a session on a phone that it was sent to, in the order of the phone.
 
     Attributes:
+        phone: Whose phone, by its number.
         text: The label that it was sent under.
         asked_again: The phone could not read it at first and asked for it again.
         damaged: It has a file, and that is not the one that was sent.
@@ -121,6 +133,7 @@ class SeenByPhone:
     asked_again: bool = False
     damaged: bool = False
     about: str = ""
+    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +141,8 @@ class SentByPhone:
     """A message that a phone wrote to a session.
 
     Attributes:
-        place: Its place among all that this phone wrote.
+        place: Its place among all that this phone wrote in that chat.
+        stream: Names the phone and the chat.
         at: When WhatsApp's server had taken it.
         confirmed_at: When the session's device confirmed it, to the second; None if it never did.
         file: The hash of its file; None if it has none, "" if nobody can have it.
@@ -140,6 +154,23 @@ class SentByPhone:
     at: float
     confirmed_at: float | None
     file: str | None = None
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersChanged:
+    """Somebody has come into a group that a session is in, or has gone.
+
+    Attributes:
+        version: WhatsApp's name for who is in it since.
+        place: Its place among all changes of that group.
+        at: When it was made.
+    """
+
+    session_id: str
+    version: str
+    place: int
+    at: float
 
 
 class ImpactKind(enum.StrEnum):
@@ -221,6 +252,7 @@ class History:
     events_seen: Sequence[EventSeen]
     seen_by_phones: Sequence[SeenByPhone]
     sent_by_phones: Sequence[SentByPhone]
+    members_changed: Sequence[MembersChanged] = ()
     impacts: Sequence[Impact] = ()
     losses: Sequence[WorkerLoss] = ()
     injections: Mapping[str, int] = field(default_factory=dict)

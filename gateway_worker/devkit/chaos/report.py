@@ -60,6 +60,17 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
             "damaged": verdict.count(Breach.FILE_DAMAGED),
             "doubled": verdict.count(Breach.FILE_DOUBLED),
         },
+        "groups": {
+            "sent": commands.shared,
+            "receipts_due": verdict.receipts.due,
+            "receipts_told": verdict.receipts.told,
+            "receipts_lost": verdict.count(Breach.RECEIPT_LOST),
+            "changes": verdict.members.changed,
+            "changes_told": verdict.members.told,
+            "changes_lost_in_window": verdict.members.lost_in_window,
+            "changes_lost": verdict.count(Breach.MEMBERS_LOST),
+            "changes_doubled": verdict.count(Breach.MEMBERS_DOUBLED),
+        },
         "order_violations": verdict.count(Breach.OUT_OF_ORDER),
         "event_gaps": verdict.count(Breach.EVENT_GAP),
         "forged": verdict.count(Breach.FORGED),
@@ -84,6 +95,7 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
 def table(result: dict[str, Any]) -> Iterator[str]:
     """Write the result for people, a line each."""
     commands, inbound, files = result["commands"], result["inbound"], result["files"]
+    groups = result["groups"]
     takeover, handover = result["takeover_seconds"], result["handover_seconds"]
     rows: Sequence[tuple[str, object]] = (
         ("faults; hosts killed by them", f"{result['faults']}; {result['host_kills']}"),
@@ -116,6 +128,16 @@ def table(result: dict[str, Any]) -> Iterator[str]:
         (
             "  lost; damaged; told of twice",
             f"{files['lost']}; {files['damaged']}; {files['doubled']}",
+        ),
+        (
+            "sent to groups; receipts due / told",
+            f"{groups['sent']}; {groups['receipts_due']} / {groups['receipts_told']}",
+        ),
+        ("  receipts lost without a cause", groups["receipts_lost"]),
+        ("members came or went / told", f"{groups['changes']} / {groups['changes_told']}"),
+        (
+            "  lost outside the window; doubled",
+            f"{groups['changes_lost']}; {groups['changes_doubled']}",
         ),
         ("order violations", result["order_violations"]),
         ("gaps in the events", result["event_gaps"]),

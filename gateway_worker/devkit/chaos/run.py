@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway_worker.devkit.chaos.audit import Verdict, audit
 from gateway_worker.devkit.chaos.contents import read_hashes
+from gateway_worker.devkit.chaos.group_traffic import GroupTraffic
 from gateway_worker.devkit.chaos.harness import ChaosHarness, open_harness
 from gateway_worker.devkit.chaos.history import History, SentByPhone
 from gateway_worker.devkit.chaos.hostile_faults import HostileFaults
@@ -45,7 +46,15 @@ async def play(
             rate=options.rate,
             seed=options.plan.seed,
         )
-        flow = asyncio.create_task(traffic.flow(), name="traffic")
+        groups = GroupTraffic(
+            traffic=traffic,
+            backend=harness.backend,
+            phones=harness.sandbox.client,
+            setups=harness.setups,
+            rooms=harness.rooms,
+            files=harness.files,
+        )
+        flow = asyncio.create_task(traffic.flow(groups.flow()), name="traffic")
         looks = asyncio.create_task(harness.recorder.keep_looking(), name="event-recorder")
         try:
             await asyncio.sleep(_WARM_UP_SECONDS)
@@ -157,9 +166,11 @@ def _history(harness: ChaosHarness, traffic: Traffic) -> History:
                 at=note.at,
                 confirmed_at=recorder.confirmed.get((note.session_id, note.message_id)),
                 file=note.file,
+                stream=note.stream,
             )
             for note in traffic.book.sent_by_phones
         ),
+        members_changed=tuple(traffic.book.members_changed),
         impacts=tuple(journal.impacts),
         losses=tuple(journal.losses),
         injections=dict(journal.injections),

@@ -16,6 +16,7 @@ from gateway_worker.sandbox.control.models.calls import CallView, HangUp, NewCal
 from gateway_worker.sandbox.control.models.faults import DeviceQuery, FaultsBody, RuleList, RuleView
 from gateway_worker.sandbox.control.models.groups import (
     Addable,
+    CommunityView,
     GroupChange,
     GroupList,
     GroupView,
@@ -24,6 +25,7 @@ from gateway_worker.sandbox.control.models.groups import (
     MemberResult,
     MemberResults,
     MembersChange,
+    NewCommunity,
     NewGroup,
     StatusAudience,
 )
@@ -183,6 +185,13 @@ class Methods(Caller):
         """Make a group of the phone's account and others."""
         body = NewGroup(subject=subject, members=members, ephemeral_seconds=ephemeral_seconds)
         return await self._call("POST", f"/phones/{number}/groups", GroupView, body=body)
+
+    async def create_community(
+        self, number: str, subject: str, *, members: tuple[str, ...] = ()
+    ) -> CommunityView:
+        """Make a community of the phone's account and others, with its group for announcements."""
+        body = NewCommunity(subject=subject, members=members)
+        return await self._call("POST", f"/phones/{number}/communities", CommunityView, body=body)
 
     async def groups(self, number: str) -> tuple[GroupView, ...]:
         """List the groups that the phone's account is in."""

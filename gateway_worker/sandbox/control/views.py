@@ -115,6 +115,7 @@ def group_view(group: Group) -> models.GroupView:
             )
             for account, role in group.roles.items()
         ),
+        members_version=str(group.members_version),
     )
 
 

@@ -94,6 +94,9 @@ async def test_nothing_is_lost_doubled_or_reordered(tmp_path: Path) -> None:
     assert verdict.files.ready > 0, report
     assert CHANGES & set(verdict.commands.contents), report
     assert WITHOUT_TEXT & set(verdict.commands.contents), report
+    assert verdict.commands.shared > 0, report
+    assert verdict.receipts.told > 0, report
+    assert any("@g.us" in one.stream for one in history.sent_by_phones), report
     checks = {one.command_id for one in history.published if one.purpose is Purpose.CHECK}
     answered = {
         told.command_id for told in history.events_seen if told.kind is Kind.SUCCEEDED

@@ -7,6 +7,7 @@ from gateway_worker.devkit.chaos.audit.arrivals import judge_inbound
 from gateway_worker.devkit.chaos.audit.continuity import judge_continuity
 from gateway_worker.devkit.chaos.audit.files import judge_files
 from gateway_worker.devkit.chaos.audit.hostility import judge_hostility
+from gateway_worker.devkit.chaos.audit.members import judge_members
 from gateway_worker.devkit.chaos.audit.moves import handover_times, takeover_times
 from gateway_worker.devkit.chaos.audit.order import judge_order
 from gateway_worker.devkit.chaos.audit.receipts import judge_receipts
@@ -24,12 +25,15 @@ def audit(history: History) -> Verdict:
     """Judge a run."""
     commands, inbound = judge_commands(history), judge_inbound(history)
     files, order = judge_files(history), judge_order(history)
+    receipts, members = judge_receipts(history), judge_members(history)
     host_kills = sum(impact.kind.is_kill for impact in history.impacts)
     exposed = Counter(impact.kind.value for impact in history.impacts)
     return Verdict(
         commands=commands,
         inbound=inbound,
         files=files,
+        receipts=receipts,
+        members=members,
         late=order.late,
         host_kills=host_kills,
         exposed=exposed,
@@ -42,7 +46,8 @@ def audit(history: History) -> Verdict:
             *inbound.offences,
             *files.offences,
             *order.offences,
-            *judge_receipts(history),
+            *receipts.offences,
+            *members.offences,
             *judge_continuity(history),
             *judge_hostility(history),
             *_too_many_uncertain(commands, exposed),

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from gateway_contracts import ErrorCode
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Commands, Offence
@@ -21,6 +22,14 @@ _SLACK_SECONDS = 1.0
 """Between the moment that a fault is noted and the moment that it strikes."""
 
 
+@dataclass(slots=True)
+class _Copies:
+    """What phones show under one label: by which ids, and where."""
+
+    ids: set[str] = field(default_factory=set)
+    phones: set[str] = field(default_factory=set)
+
+
 def judge_commands(history: History) -> Commands:
     """Look at every command."""
     outcomes: dict[str, list[EventSeen]] = defaultdict(list)
@@ -28,9 +37,10 @@ def judge_commands(history: History) -> Commands:
         if told.kind in _OUTCOMES:
             outcomes[told.command_id].append(told)
     resolved = {told.command_id: told for told in history.events_seen if told.kind is Kind.RESOLVED}
-    shown: dict[str, set[str]] = defaultdict(set)
+    shown: dict[str, _Copies] = defaultdict(_Copies)
     for message in history.seen_by_phones:
-        shown[message.text].add(message.message_id)
+        shown[message.text].ids.add(message.message_id)
+        shown[message.text].phones.add(message.phone)
     impacts = _by_session(
         impact for impact in history.impacts if impact.kind is not ImpactKind.REROUTED
     )
@@ -58,7 +68,7 @@ def judge_commands(history: History) -> Commands:
         for offence in _offences(
             one,
             outcomes[one.command_id],
-            shown.get(one.text, set()),
+            shown.get(one.text, _Copies()),
             resolved.get(one.command_id),
         )
     ]
@@ -76,13 +86,14 @@ def judge_commands(history: History) -> Commands:
         explained=Counter(cause for cause in causes.values() if cause),
         identified=sum(bool(_message_id(ends[one.command_id])) for one in uncertain),
         resolved=sum(one.command_id in resolved for one in uncertain),
-        arrived=sum(bool(shown.get(one.text)) for one in uncertain),
+        arrived=sum(one.text in shown for one in uncertain),
         unanswered=len(unanswered),
         blamed=Counter(
             cause
             for one, cause in causes.items()
             if cause and one not in unanswered and one not in resolved
         ),
+        shared=sum(len(one.readers) > 1 for one in published),
         contents=Counter(
             one.content for one in published if one.content and _succeeded(ends[one.command_id])
         ),
@@ -97,13 +108,13 @@ def judge_commands(history: History) -> Commands:
 def _offences(
     one: PublishedCommand,
     outcomes: Sequence[EventSeen],
-    copies: set[str],
+    copies: _Copies,
     resolved: EventSeen | None,
 ) -> Iterable[Offence]:
     """Hold the outcomes of one command against each other and against the phone."""
     firsts = [told for told in outcomes if not told.repeated]
     if not firsts:
-        yield _offence(Breach.COMMAND_LOST, one, f"no outcome, {len(copies)} at the phone")
+        yield _offence(Breach.COMMAND_LOST, one, f"no outcome, {len(copies.ids)} at the phone")
         return
     if len(firsts) > 1:
         ends = ", ".join(_name(told) for told in firsts)
@@ -113,7 +124,7 @@ def _offences(
         yield _offence(Breach.COMMAND_DOUBLED, one, f"told differently when repeated: {ends}")
     if resolved is not None and not _is_uncertain(firsts[0]):
         yield _offence(Breach.COMMAND_CONTRADICTED, one, "resolved, though it was not uncertain")
-    if resolved is not None and resolved.message_id not in copies:
+    if resolved is not None and resolved.message_id not in copies.ids:
         detail = f"resolved as {resolved.message_id}, not at the phone"
         yield _offence(Breach.COMMAND_CONTRADICTED, one, detail)
     if one.purpose in (Purpose.SEND, Purpose.LATER):
@@ -122,13 +133,19 @@ def _offences(
         yield _offence(Breach.COMMAND_CONTRADICTED, one, "a question cannot be uncertain")
 
 
-def _against_phone(one: PublishedCommand, end: EventSeen, copies: set[str]) -> Iterable[Offence]:
-    if len(copies) > 1:
-        yield _offence(Breach.COMMAND_DOUBLED, one, f"at the phone as {', '.join(sorted(copies))}")
-    elif end.kind is Kind.SUCCEEDED and not copies:
+def _against_phone(one: PublishedCommand, end: EventSeen, copies: _Copies) -> Iterable[Offence]:
+    """Hold the end of a send against what all its readers have."""
+    missing = sum(reader not in copies.phones for reader in one.readers)
+    if len(copies.ids) > 1:
+        ids = ", ".join(sorted(copies.ids))
+        yield _offence(Breach.COMMAND_DOUBLED, one, f"at the phone as {ids}")
+    elif end.kind is Kind.SUCCEEDED and not copies.ids:
         detail = f"succeeded as {end.message_id}, not at the phone"
         yield _offence(Breach.COMMAND_LOST, one, detail)
-    elif end.kind is Kind.FAILED and copies and not _is_uncertain(end):
+    elif end.kind is Kind.SUCCEEDED and missing:
+        detail = f"succeeded as {end.message_id}, not at {missing} of {len(one.readers)} phones"
+        yield _offence(Breach.COMMAND_LOST, one, detail)
+    elif end.kind is Kind.FAILED and copies.ids and not _is_uncertain(end):
         yield _offence(Breach.COMMAND_CONTRADICTED, one, f"{_name(end)}, but at the phone")
 
 

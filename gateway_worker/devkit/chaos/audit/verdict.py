@@ -20,6 +20,10 @@ class Breach(enum.StrEnum):
     FILE_LOST = "file lost"
     FILE_DAMAGED = "file damaged"
     FILE_DOUBLED = "file told of twice"
+    RECEIPT_LOST = "receipt of a member lost"
+    RECEIPT_STRANGE = "receipt of somebody who has no message"
+    MEMBERS_LOST = "change of a group's members lost"
+    MEMBERS_DOUBLED = "change of a group's members doubled"
     RECEIPT_NAMELESS = "receipt without its command"
     FORGED = "forged by a backend"
     ID_NOT_REFUSED = "id used twice and not refused"
@@ -83,6 +87,7 @@ class Commands:
             were held back: how many there are says nothing about the gateway.
         blamed: The others that stayed unknown, by what hit the session's host meanwhile. One whose
             message was on its way is uncertain as often as sends are on their way, and resolved.
+        shared: Those that several phones have to show.
         contents: What was sent, by kind.
     """
 
@@ -96,7 +101,36 @@ class Commands:
     arrived: int
     unanswered: int
     blamed: Mapping[str, int]
+    shared: int
     contents: Mapping[str, int]
+    offences: tuple[Offence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipts:
+    """Of receipts.
+
+    Attributes:
+        due: Members who have got something that was sent to several.
+        told: Those of them whose receipt was told.
+    """
+
+    due: int
+    told: int
+    offences: tuple[Offence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """Of people who come into groups and go.
+
+    Attributes:
+        lost_in_window: Never told, and a host was killed about then.
+    """
+
+    changed: int
+    told: int
+    lost_in_window: int
     offences: tuple[Offence, ...]
 
 
@@ -152,6 +186,8 @@ class Verdict:
     commands: Commands
     inbound: Inbound
     files: Files
+    receipts: Receipts
+    members: Members
     late: tuple[Offence, ...]
     host_kills: int
     exposed: Mapping[str, int]

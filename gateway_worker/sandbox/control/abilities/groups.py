@@ -18,6 +18,13 @@ def create_group(phone: Phone, body: models.NewGroup) -> models.GroupView:
     return group_view(group)
 
 
+def create_community(phone: Phone, body: models.NewCommunity) -> models.CommunityView:
+    """Make a community of the phone's account and others, with its group for announcements."""
+    community = phone.groups.create_community(body.subject, body.members).jid
+    announcements = phone.groups.announcements_of(community).jid
+    return models.CommunityView(community=str(community), announcements=str(announcements))
+
+
 def list_groups(phone: Phone) -> models.GroupList:
     """List the groups that the phone's account is in."""
     return models.GroupList(groups=tuple(map(group_view, phone.groups.joined)))
@@ -102,6 +109,12 @@ def show_status_to(phone: Phone, body: models.StatusAudience) -> None:
 GROUPS: Final = "/phones/{number}/groups"
 OPERATIONS: Final = (
     Operation(name="create_group", route=f"POST {GROUPS}", run=create_group, status=201),
+    Operation(
+        name="create_community",
+        route="POST /phones/{number}/communities",
+        run=create_community,
+        status=201,
+    ),
     Operation(name="groups", route=f"GET {GROUPS}", run=list_groups, returns="groups"),
     Operation(name="group", route=f"GET {GROUPS}/{{group}}", run=show_group),
     Operation(name="change_group", route=f"PATCH {GROUPS}/{{group}}", run=change_group),

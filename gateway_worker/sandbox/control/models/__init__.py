@@ -17,6 +17,7 @@ from gateway_worker.sandbox.control.models.faults import (
 )
 from gateway_worker.sandbox.control.models.groups import (
     Addable,
+    CommunityView,
     GroupChange,
     GroupList,
     GroupView,
@@ -26,6 +27,7 @@ from gateway_worker.sandbox.control.models.groups import (
     MemberResults,
     MembersChange,
     MemberView,
+    NewCommunity,
     NewGroup,
     StatusAudience,
 )
@@ -84,6 +86,7 @@ __all__ = [
     "Body",
     "CallView",
     "Choice",
+    "CommunityView",
     "CompanionView",
     "ContentView",
     "DeviceQuery",
@@ -116,6 +119,7 @@ __all__ = [
     "MessagePage",
     "MessageView",
     "NewCall",
+    "NewCommunity",
     "NewContent",
     "NewGroup",
     "NewMedia",

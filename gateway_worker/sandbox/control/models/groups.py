@@ -28,6 +28,20 @@ class NewGroup(Body):
     ephemeral_seconds: int = Field(0, ge=0, description="0: messages stay")
 
 
+class NewCommunity(Body):
+    """Make a community; see `GroupChats.create_community`."""
+
+    subject: str
+    members: tuple[str, ...] = ()
+
+
+class CommunityView(Body):
+    """A community, and the group for its announcements; both by their addresses."""
+
+    community: str
+    announcements: str
+
+
 class GroupChange(Body):
     """What a group shall be from now on; what is not given stays."""
 
@@ -79,6 +93,7 @@ class GroupView(Body):
     admins_approve: bool
     waiting: tuple[str, ...] = Field(description="LIDs of who asked to be let in")
     members: tuple[MemberView, ...]
+    members_version: str = Field(description="the service's name for who is in it now")
 
 
 class GroupList(Body):

@@ -11,6 +11,7 @@ from gateway_worker.devkit.chaos.history import (
     Impact,
     ImpactKind,
     Kind,
+    MembersChanged,
     PublishedCommand,
     Purpose,
     SeenByPhone,
@@ -32,6 +33,7 @@ class Story:
     events_seen: list[EventSeen] = field(default_factory=list)
     seen_by_phones: list[SeenByPhone] = field(default_factory=list)
     sent_by_phones: list[SentByPhone] = field(default_factory=list)
+    members_changed: list[MembersChanged] = field(default_factory=list)
     impacts: list[Impact] = field(default_factory=list)
     losses: list[WorkerLoss] = field(default_factory=list)
     forged: set[str] = field(default_factory=set)
@@ -79,7 +81,13 @@ class Story:
 
     def send(self, command_id: str, *, about: str = "") -> None:
         """Issue a send, maybe of what changes another message."""
-        self._issue(command_id, Purpose.SEND, f"text of {command_id}", about)
+        self._issue(command_id, Purpose.SEND, f"text of {command_id}", about=about)
+
+    def send_to(self, chat: str, command_id: str, *readers: str) -> None:
+        """Issue a send to several, one of whom has its guest there."""
+        text = f"text of {command_id}"
+        more = {"chat": chat, "readers": readers, "visitors": ("guest",)}
+        self._issue(command_id, Purpose.SEND, text, **more)
 
     def migrate(self, command_id: str) -> None:
         """Ask for the session to move."""
@@ -100,9 +108,7 @@ class Story:
             row_id = f"{command_id}/{row}"
             self._issue(row_id, Purpose.LATER, f"text of {row_id}", bulk=command_id)
 
-    def _issue(
-        self, command_id: str, purpose: Purpose, text: str, about: str = "", bulk: str = ""
-    ) -> None:
+    def _issue(self, command_id: str, purpose: Purpose, text: str, **more: Any) -> None:
         self.now += 1
         self.published.append(
             PublishedCommand(
@@ -111,9 +117,8 @@ class Story:
                 purpose=purpose,
                 place=len(self.published),
                 text=text,
-                about=about,
-                bulk=bulk,
                 at=self.now,
+                **more,
             )
         )
 
@@ -125,8 +130,9 @@ class Story:
         asked_again: bool = False,
         damaged: bool = False,
         about: str = "",
+        phone: str = "",
     ) -> None:
-        """Let a send's message appear at the phone."""
+        """Let a send's message appear at a phone."""
         self.seen_by_phones.append(
             SeenByPhone(
                 session_id=self.session_id,
@@ -136,6 +142,7 @@ class Story:
                 asked_again=asked_again,
                 damaged=damaged,
                 about=about,
+                phone=phone,
             )
         )
 
@@ -148,7 +155,26 @@ class Story:
         """Let the outcome of a command be a failure."""
         return self.tell(kind=Kind.FAILED, command_id=command_id, code=code, **values)
 
-    def write(self, message_id: str, *, confirmed: bool = True, file: str | None = None) -> None:
+    def change_members(self, version: str) -> None:
+        """Let somebody come into a group, or go."""
+        self.now += 1
+        self.members_changed.append(
+            MembersChanged(
+                session_id=self.session_id,
+                version=version,
+                place=len(self.members_changed),
+                at=self.now,
+            )
+        )
+
+    def write(
+        self,
+        message_id: str,
+        *,
+        confirmed: bool = True,
+        file: str | None = None,
+        stream: str = "",
+    ) -> None:
         """Let a phone write a message, maybe with a file."""
         self.now += 1
         self.sent_by_phones.append(
@@ -159,6 +185,7 @@ class Story:
                 at=self.now,
                 confirmed_at=self.now if confirmed else None,
                 file=file,
+                stream=stream,
             )
         )
 
@@ -192,6 +219,7 @@ class Story:
             events_seen=tuple(self.events_seen),
             seen_by_phones=tuple(self.seen_by_phones),
             sent_by_phones=tuple(self.sent_by_phones),
+            members_changed=tuple(self.members_changed),
             impacts=tuple(self.impacts),
             losses=tuple(self.losses),
             injections={"host_kill": len(self.impacts)},

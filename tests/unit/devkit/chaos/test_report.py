@@ -16,6 +16,7 @@ WANTED = {
     },
     "inbound": {"sent", "delivered", "lost", "lost_outside_window", "doubled"},
     "files": {"arrived", "ready", "failed", "lost", "damaged", "doubled"},
+    "groups": {"sent", "receipts_due", "receipts_told", "changes", "changes_told"},
     "order_violations": None,
     "event_gaps": None,
     "forged": None,

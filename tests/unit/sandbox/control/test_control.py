@@ -182,6 +182,26 @@ async def test_a_group_is_made_changed_and_left(client: SandboxClient) -> None:
     assert [one.group for one in await client.groups(ANNA)] == [made.group]
 
 
+async def test_a_community_has_a_group_for_announcements(client: SandboxClient) -> None:
+    """Its admins write there, and all its members read; who comes changes the version."""
+    made = await client.create_community(ANNA, "Runners", members=(BEN,))
+    with pytest.raises(ControlError) as refused:
+        await client.send_text(BEN, made.announcements, "may I?")
+    assert refused.value.problem.code == "not_delivered"
+
+    sent = await client.send_text(ANNA, made.announcements, "on Sunday")
+    message = await client.next_message(BEN)
+    assert (message.message_id, message.chat) == (sent, made.announcements)
+
+    carl = await client.add_phone()
+    before = await client.group(ANNA, made.announcements)
+    action = models.MemberAction.ADD
+    await client.change_members(ANNA, made.announcements, action, (carl.number,))
+    after = await client.group(ANNA, made.announcements)
+    assert after.members_version != before.members_version
+    assert made.community in [one.group for one in await client.groups(BEN)]
+
+
 async def test_ways_into_a_group(client: SandboxClient, sandbox: Sandbox) -> None:
     """By its link while that is good, and by an invitation for who is not added by others."""
     carl = await client.add_phone()
