@@ -8,6 +8,7 @@ import asyncio
 import os
 import statistics
 import time
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -16,15 +17,15 @@ from gateway_contracts import Event, MediaReady, MessageReceived
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.sandbox.control.models import NewMedia
 from gateway_worker.sandbox.phones.media.kinds import MediaKind
-from gateway_worker.storage.objects import Objects
+from gateway_worker.storage.objects import Objects, Streams
 from tests.bench.harness import BenchHarness
 from tests.bench.media_tools import (
     DOCUMENT_BYTES,
     Memory,
+    Trend,
     bucket,
     make_document,
     percentiles,
-    sizes,
     watched,
 )
 from tests.bench.raw import RECEIVER, RawHost, start_ring
@@ -36,6 +37,7 @@ PICTURES_SECONDS: Final = float(os.environ.get("BENCH_PICTURES_SECONDS", "30"))
 _WRITER: Final = "13055550001"
 _PATIENCE_SECONDS: Final = 300.0
 _SETTLE_SECONDS: Final = 3.0
+_LOOK_SECONDS: Final = 1.0
 
 
 async def measure_media_in(harness: BenchHarness) -> dict[str, Any]:
@@ -116,8 +118,8 @@ async def _send_document(harness: BenchHarness, to: str, document: Path) -> None
 
 async def _measure_rate(harness: BenchHarness, backend: Backend) -> dict[str, Any]:
     """Send pictures evenly to all sessions in turn; each is to be in the store soon."""
-    memory, watch = Memory(), _Watch(backend)
-    memory.see(sizes(harness))
+    trend, watch = Trend(), _Watch(backend)
+    before = harness.worker_rss_mib()
     began = time.monotonic()
     sent: dict[str, float] = {}
 
@@ -127,30 +129,47 @@ async def _measure_rate(harness: BenchHarness, backend: Backend) -> dict[str, An
         message_id = await harness.sandbox.client.send_media(_WRITER, media)
         sent[message_id] = time.monotonic()
 
-    async def send_all() -> None:
-        async with asyncio.TaskGroup() as tasks:
-            for number in range(round(PICTURES_PER_SECOND * PICTURES_SECONDS)):
-                tasks.create_task(send(number))
-                due = began + (number + 1) / PICTURES_PER_SECOND
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
-
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(watch.run())
-        await watched(harness, memory, send_all())
+        looking = tasks.create_task(_look(harness, trend))
+        async with asyncio.TaskGroup() as sends:
+            for number in range(round(PICTURES_PER_SECOND * PICTURES_SECONDS)):
+                sends.create_task(send(number))
+                due = began + (number + 1) / PICTURES_PER_SECOND
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
         seconds_of_load = time.monotonic() - began
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await watch.until_ready(len(sent))
         watching.cancel()
+        looking.cancel()
     await asyncio.sleep(_SETTLE_SECONDS)
     return {
         "pictures": len(sent),
+        "stored": await _stored(harness, watch.keys),
         "per_second": round(len(sent) / seconds_of_load, 1),
+        "seconds": round(seconds_of_load),
         "kilobytes": PICTURE_BYTES // 1000,
         "message_ms": percentiles([watch.received[id_] - at for id_, at in sent.items()]),
         "ready_ms": percentiles([watch.ready[id_] - at for id_, at in sent.items()]),
-        "worker_extra_mib": memory.extra("worker"),
-        "worker_after_mib": round(sizes(harness)["worker"] - memory.before["worker"], 1),
+        "worker_extra_mib": round(max(trend.sizes) - before, 1),
+        "worker_after_mib": round(harness.worker_rss_mib() - before, 1),
+        "worker_growth_mib": trend.growth,
     }
+
+
+async def _look(harness: BenchHarness, trend: Trend) -> None:
+    """Note the worker's memory until cancelled."""
+    while True:
+        trend.sizes.append(harness.worker_rss_mib())
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _stored(harness: BenchHarness, keys: Iterable[str]) -> int:
+    """Return how many whole pictures the object store has, of those that were told to be there."""
+    async with Objects.open(bucket(harness)) as objects:
+        streams = Streams(objects=objects)
+        heads = [await streams.head(key) for key in set(keys)]
+    return sum(head is not None and head.size_bytes == PICTURE_BYTES for head in heads)
 
 
 class _Watch:
@@ -159,6 +178,7 @@ class _Watch:
     Attributes:
         received: When each message was told, by its id.
         ready: When its file was.
+        keys: Where those are.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -166,6 +186,7 @@ class _Watch:
         self._seen = len(backend.arrivals)
         self.received: dict[str, float] = {}
         self.ready: dict[str, float] = {}
+        self.keys: list[str] = []
 
     async def until_ready(self, count: int) -> None:
         """Return when so many files are there."""
@@ -186,3 +207,4 @@ class _Watch:
             self.received[event.data.message_id] = time.monotonic()
         elif isinstance(event, MediaReady):
             self.ready[event.data.message_id] = time.monotonic()
+            self.keys.append(event.data.media.key or "")

@@ -34,6 +34,20 @@ class Memory:
         return round(self.most[name] - self.before[name], 1)
 
 
+@dataclass(slots=True)
+class Trend:
+    """A process's memory over a while, in MiB."""
+
+    sizes: list[float] = field(default_factory=list)
+
+    @property
+    def growth(self) -> float:
+        """How much more it is in the last fifth than in the second: in the first it warms up."""
+        fifth = max(1, len(self.sizes) // 5)
+        begin, end = self.sizes[fifth : 2 * fifth] or self.sizes, self.sizes[-fifth:]
+        return round(statistics.median(end) - statistics.median(begin), 1)
+
+
 def make_document(path: Path, *, number: int = 0) -> None:
     """Write bytes that nothing compresses and that are no known type; others for each number."""
     with path.open("wb") as file:
