@@ -162,6 +162,7 @@ VARIABLES: Final = (
             "HOST_GOGC": "gogc",
             "HOST_GOMEMLIMIT_MIB": "gomemlimit_mebibytes",
             "HOST_MEMORY_LIMIT_MIB": "memory_limit_mebibytes",
+            "HOST_LARGE_UPLOAD_MIB": "large_upload_mebibytes",
             "HOST_MALLOC_ARENAS": "malloc_arenas",
             "HOST_DRAIN_SECONDS": "drain_seconds",
             "HOST_STOP_SECONDS": "stop_seconds",

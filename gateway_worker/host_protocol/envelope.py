@@ -34,6 +34,8 @@ class Start(Frame, frozen=True, kw_only=True):
         unreachable_seconds: After so long without a connection the host leaves; 0: it never does.
         memory_limit_bytes: A host that keeps more than this after an upload leaves; 0: never.
         memory_rest_seconds: How long after it.
+        large_upload_bytes: A file of this size gets more of the processors and of memory while it
+            is uploaded; 0: none does.
         replay: Only tell what is in the spool, without the library, and leave.
         resume_jid: The device to resume (`user:device@server`); None to pair a new one.
         pair_number: Pair by a code for this number (digits) instead of by QR code.
@@ -66,6 +68,7 @@ class Start(Frame, frozen=True, kw_only=True):
     unreachable_seconds: float = 0.0
     memory_limit_bytes: int = 0
     memory_rest_seconds: float = 0.0
+    large_upload_bytes: int = 0
     replay: bool = False
     settings: HostSettings = HostSettings()
 

@@ -278,6 +278,7 @@ class HostProcesses:
             * random.uniform(1 - _SPREAD, 1 + _SPREAD),  # noqa: S311 - no secret
             memory_limit_bytes=settings.memory_limit_mebibytes * 1024 * 1024,
             memory_rest_seconds=settings.memory_rest_seconds,
+            large_upload_bytes=settings.large_upload_mebibytes * 1024 * 1024,
             settings=spec.settings,
             replay=replay,
         )

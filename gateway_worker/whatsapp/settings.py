@@ -17,6 +17,9 @@ class WhatsAppSettings(BaseModel):
         memory_limit_mebibytes: A host that uses more than this some time after an upload is
             replaced in a quiet moment; 0: never.
         memory_rest_seconds: How long after the upload that is.
+        large_upload_mebibytes: While a file of this size is uploaded its host uses a second
+            processor, and memory above the limit, so that messages go on; 0: never. Encrypting a
+            smaller one holds nothing up for longer than a hundredth of a second.
         malloc_arenas: glibc's MALLOC_ARENA_MAX in every host.
         start_timeout_seconds: For the fork server to import everything.
         launch_timeout_seconds: For one fork.
@@ -47,6 +50,7 @@ class WhatsAppSettings(BaseModel):
     gomemlimit_mebibytes: int = Field(48, ge=16, le=4096)
     memory_limit_mebibytes: int = Field(96, ge=0)
     memory_rest_seconds: float = Field(60.0, ge=0)
+    large_upload_mebibytes: int = Field(8, ge=0)
     malloc_arenas: int = Field(1, ge=1, le=64)
     start_timeout_seconds: float = Field(60.0, gt=0)
     launch_timeout_seconds: float = Field(10.0, gt=0)

@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -46,6 +47,7 @@ from gateway_worker.whatsapp.convert.audience import (
     StatusSetting,
 )
 from gateway_worker.whatsapp.convert.people import PHONE_SERVER, device_address, without_device
+from gateway_worker.whatsapp.host.go_runtime import GoRuntime
 from gateway_worker.whatsapp.host.preload import Deferred
 
 PUBLISHED_ROOT: Final = bytes.fromhex(
@@ -155,6 +157,7 @@ class Library:
         resume: The device to resume; it must be in the store, or the process aborts.
         device_name: What the phone's list of devices shows.
         settings: What a new device says of itself follows from them.
+        large_bytes: Files of this size get room while they are uploaded; 0: none does.
     """
 
     def __init__(
@@ -165,6 +168,7 @@ class Library:
         resume: str | None,
         device_name: str,
         settings: HostSettings,
+        large_bytes: int = 0,
     ) -> None:
         self._native: Any = deferred
         self._props = device_props(device_name, settings)
@@ -175,6 +179,8 @@ class Library:
             uuid=CLIENT_ID,
         )
         self._keep: tuple[Any, ...] = ()
+        self._large_bytes = large_bytes
+        self._runtime: GoRuntime | None = None
         self._answers: dict[tuple[str, ...], tuple[bytes, bytes, Any]] = {}
 
     def run(self, *, callbacks: Callbacks, subscribe: Iterable[int], proxy: str | None) -> str:
@@ -377,7 +383,7 @@ class Library:
             UnusableFileError: It is not there, is no file, or is empty or too large.
             UploadError: WhatsApp did not take it.
         """
-        with _mapped(path) as content:
+        with _mapped(path) as content, self._room_for(len(content)):
             data = (ctypes.c_char * len(content)).from_buffer(content)
             try:
                 said = self._upload()(
@@ -392,6 +398,13 @@ class Library:
         if answer.Error:
             raise UploadError(answer.Error)
         return answer.UploadResponse
+
+    def _room_for(self, size_bytes: int) -> AbstractContextManager[None]:
+        """Return what gives the library room for a large file, for messages to go on beside it."""
+        if not 0 < self._large_bytes <= size_bytes:
+            return nullcontext()
+        self._runtime = self._runtime or self._native.runtime()
+        return nullcontext() if self._runtime is None else self._runtime.room(size_bytes)
 
     def _upload(self) -> Any:
         """Return the entry point for uploads as one that takes an address.

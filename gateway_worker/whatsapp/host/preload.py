@@ -11,10 +11,12 @@ import importlib
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gateway_worker.whatsapp.host import unused_packages
+from gateway_worker.whatsapp.host.go_runtime import GoLayout, GoRuntime, NotThereError
 from gateway_worker.whatsapp.host.relocations import Relocations
 
 _DECLARATIONS = ("restype", "argtypes", "errcheck")
@@ -48,6 +50,7 @@ class Deferred:
         self._path = os.path.realpath(path)
         self._library: ctypes.CDLL | None = None
         self._relocations: Relocations | None = None
+        self._layout: GoLayout | None = None
         self.GetVersion = _Version(version)
 
     @property
@@ -65,8 +68,22 @@ class Deferred:
         return function
 
     def record(self) -> None:
-        """Prepare for the processes that this one forks to share what loading writes."""
+        """Prepare for the processes that this one forks to share what loading writes.
+
+        And read what they may have to know of the object.
+        """
         self._relocations = Relocations.record(self._path)
+        with suppress(NotThereError):
+            self._layout = GoLayout.read(Path(self._path))
+
+    def runtime(self) -> GoRuntime | None:
+        """Return Go's runtime in this process, if it is as it is known; `load` comes first."""
+        if self._layout is None:
+            return None
+        try:
+            return GoRuntime.find(self._layout, enter=self.resolve("crosscall2"))
+        except NotThereError:
+            return None
 
     def load(self) -> None:
         """Load the shared object into this process; from now on calls reach it directly."""

@@ -121,6 +121,7 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
         resume=resume,
         device_name=start.device_name,
         settings=start.settings,
+        large_bytes=start.large_upload_bytes,
     )
     HostSession(
         start=start,

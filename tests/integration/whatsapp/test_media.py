@@ -40,6 +40,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
 DATA = bytes(range(256)) * 41
 WAVEFORM = bytes(range(64))
+LARGE = 9 << 20
 THUMBNAIL = b"\xff\xd8\xff\xe0thumbnail\xff\xd9"
 
 
@@ -206,6 +207,21 @@ async def test_texts_go_on_beside_an_upload(stage: Stage, shop: Account) -> None
         assert (await upload).file_length == len(DATA)
     finally:
         stage.sandbox.faults.remove("slow")
+
+
+async def test_texts_go_on_beside_a_large_file(stage: Stage, shop: Account) -> None:
+    """The library gets room for it, twice in turn, and everything arrives as it is."""
+    ben = await stage.customer()
+    for number in range(2):
+        data = bytes([number]) * LARGE
+        upload = asyncio.create_task(uploaded(shop, MediaType.DOCUMENT, data))
+        for text in range(5):
+            await shop.host.request(send_text(ben.number, f"text {number} {text}"))
+            assert (await ben.next_message(timeout=60)).text == f"text {number} {text}"
+        content = {"kind": "document", "file_name": "a.bin"}
+        attachment = Attachment(uploaded=await upload, mime_type="application/x-test")
+        message = await sent(shop, ben, content, attachment)
+        assert await ben.media_bytes(message) == data
 
 
 @pytest.mark.parametrize(
