@@ -6,11 +6,15 @@ What needs no connection is done; the rest fails with a code that says when a re
 from dataclasses import dataclass
 
 from gateway_contracts import (
+    BulkCancel,
+    BulkPause,
+    BulkResume,
     Command,
     Done,
     Purged,
     QueuePurge,
     Result,
+    ScheduleCancel,
     SessionCreate,
     SessionDelete,
     SessionEvent,
@@ -38,6 +42,17 @@ from gateway_worker.sessions.ownership.stranded import DETAIL, stranded_change, 
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.session.transitions import is_running
 from gateway_worker.sessions.settings import with_changes
+
+_OF_OWNER = (
+    SessionRestart,
+    SessionMigrate,
+    SessionReplay,
+    ScheduleCancel,
+    BulkPause,
+    BulkResume,
+    BulkCancel,
+)
+"""What only an owner does: it has hosts, or in memory what waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +106,7 @@ class StrandedCommands:
                 raise SessionExistsError(f"the session {row.session_id} exists already")
             case SessionGetQr() if row.account is not None:
                 raise SessionLinkedError("there is nothing to scan")
-            case SessionRestart() | SessionMigrate() | SessionReplay():
+            case _ if isinstance(command, _OF_OWNER):
                 raise CapacityError(f"{DETAIL}: {row.worker_id}")
             case _ if (look := HANDLERS[command.type].look) is not None:
                 return StrandedEffect(result=await look(self._context, command), is_kept=False)

@@ -7,6 +7,8 @@ import pytest
 
 from gateway_contracts import (
     Account,
+    BulkCancel,
+    BulkId,
     CommandEnvelope,
     CommandFailed,
     CommandSucceeded,
@@ -86,6 +88,7 @@ async def test_each_command_has_its_outcome(attending: Station, backend: Backend
         (SessionMigrate(source=source, subject=LOST), ErrorCode.CAPACITY),
         (SessionRestart(source=source, subject=LOST), ErrorCode.CAPACITY),
         (SessionReplay(source=source, subject=LOST, data=replay), ErrorCode.CAPACITY),
+        (BulkCancel(source=source, subject=LOST, data=BulkId(bulk_id="b")), ErrorCode.CAPACITY),
         (SessionCreate(source=source, subject=LOST), ErrorCode.SESSION_EXISTS),
         (SessionGetQr(source=source, subject=LOST), ErrorCode.SESSION_LINKED),
     ]
