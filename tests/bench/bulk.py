@@ -170,13 +170,18 @@ async def measure_bulk(
     *, rows: int, kills: int, sessions: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """Measure all of it, with services, workers and phones of its own."""
+
+    def told(figures: dict[str, Any]) -> dict[str, Any]:
+        say(f"  {figures}")  # at once: what follows takes long, and breaks things
+        return figures
+
     async with _company(sessions) as company:
         say("interactive sends without a bulk")
         alone = await _probe(company)
         say("50 inbound messages a second, and sends, beside bulks")
-        beside = await _beside(company, alone)
+        beside = told(await _beside(company, alone))
         say(f"a file of {FILE_ROWS} rows")
-        file = await _file(company)
+        file = told(await _file(company))
         say(f"{rows} rows over {sessions} sessions, with {kills} kills")
         return {**await _kills(company, rows=rows, kills=kills), **beside, "file": file}
 
