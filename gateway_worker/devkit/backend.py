@@ -26,9 +26,9 @@ from gateway_contracts import (
     encode,
     parse_event,
 )
+from gateway_contracts.client.connection import ReconnectingChannel, until_done
 from gateway_contracts.topology import DELIVERY_LIMIT
 from gateway_worker.devkit.received import ReceivedEvent, ReceivedEvents
-from gateway_worker.devkit.reconnecting import ReconnectingChannel, until_done
 
 Wanted = TypeVar("Wanted", bound=SessionEventEnvelope)
 OutcomeEvent = CommandSucceeded | CommandFailed

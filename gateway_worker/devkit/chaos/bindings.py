@@ -8,7 +8,7 @@ import aio_pika
 import aio_pika.abc
 
 from gateway_contracts import BindingSpec, ExchangeBindingSpec, Topology
-from gateway_worker.devkit.reconnecting import until_done
+from gateway_contracts.client.connection import until_done
 
 _CONNECT_SECONDS: Final = 5.0
 

@@ -26,6 +26,7 @@ from gateway_contracts import (
     encode,
     new_id,
 )
+from gateway_contracts.client.connection import until_done
 from gateway_contracts.envelope import utc_now
 from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, STAGE
 from gateway_worker.devkit.backend import Backend
@@ -35,7 +36,6 @@ from gateway_worker.devkit.chaos.history import ImpactKind
 from gateway_worker.devkit.chaos.journal import Journal
 from gateway_worker.devkit.chaos.plan import Injection
 from gateway_worker.devkit.chaos.traffic import Traffic
-from gateway_worker.devkit.reconnecting import until_done
 from gateway_worker.sessions.peer_messages import PeerMessage, PeerMessageKind
 
 WORKER: Final = "chaos-0"

@@ -20,8 +20,8 @@ from gateway_contracts import (
     Topology,
     encode,
 )
+from gateway_contracts.client.connection import until_done
 from gateway_worker.devkit.backend import Backend
-from gateway_worker.devkit.reconnecting import until_done
 from gateway_worker.devkit.services import RunningServices
 from tests.support.eventually import eventually
 from tests.support.pacing import pace

@@ -5,16 +5,16 @@ the way when the broker is killed; then nothing comes any more and nobody is tol
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import aio_pika
 import aio_pika.abc
-import structlog
 from yarl import URL
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 _ATTEMPT_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.5
@@ -44,7 +44,7 @@ class ReconnectingChannel:
         reconnecting = cls(amqp_url=amqp_url, prepare=prepare)
         try:
             await reconnecting._connect()
-            task = asyncio.create_task(reconnecting._keep(), name="devkit-channel")
+            task = asyncio.create_task(reconnecting._keep(), name="gateway-client-channel")
             try:
                 yield
             finally:
@@ -99,5 +99,5 @@ async def until_done(
         except unless:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it has to be done
-            log.debug("devkit.trying_again", reason=repr(error))
+            log.debug("trying again: %r", error)
         await asyncio.sleep(_PAUSE_SECONDS)
