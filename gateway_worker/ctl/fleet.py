@@ -1,57 +1,36 @@
 """Workers and sessions as the database has them: who lives, who holds what, what is under way."""
 
-import argparse
 from contextlib import AsyncExitStack
-from typing import Any
 
-from gateway_contracts import SessionState
 from gateway_worker.config import Settings
 from gateway_worker.ctl.output import as_json, complain, say, table
 from gateway_worker.storage.db import Database
-from gateway_worker.storage.db.overview import UNATTENDED, Overview, SessionLine, WorkerLine
+from gateway_worker.storage.db.overview import Overview, SessionLine, WorkerLine
 
-LISTED = 1000
 _NOBODY = "nobody"
 
 
-def add_arguments(groups: Any) -> None:
-    """Add `sessions` and `workers`."""
-    sessions = groups.add_parser("sessions", help="list the sessions and their owners")
-    states = [*SessionState, UNATTENDED]
-    sessions.add_argument("--worker", metavar="ID", help="only those of this worker")
-    sessions.add_argument(
-        "--state",
-        choices=states,
-        metavar="STATE",
-        help=f"only those in this state: {', '.join(states)} (the last: without a worker)",
-    )
-    sessions.add_argument(
-        "--limit", type=_number, default=LISTED, metavar="N", help=f"at most (default: {LISTED})"
-    )
-    sessions.set_defaults(action=_sessions)
-    workers = groups.add_parser("workers", help="list the workers, their leases and their load")
-    workers.set_defaults(action=_workers)
-    for parser in (sessions, workers):
-        parser.add_argument("--json", action="store_true", help="print JSON for programs")
+async def list_sessions(
+    settings: Settings, *, worker: str | None, state: str | None, limit: int, json: bool
+) -> int:
+    """Print sessions and who has them; returns the exit code.
 
-
-def _number(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("a number above 0 is expected")
-    return number
-
-
-async def _sessions(settings: Settings, arguments: argparse.Namespace) -> int:
+    Args:
+        settings: The worker's.
+        worker: Only those of this one.
+        state: Only those in this state, or `unattended`.
+        limit: At most so many.
+        json: Whether JSON is printed.
+    """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(settings=settings.database))
         lines = await Overview(database=database).sessions(
-            worker_id=arguments.worker, state=arguments.state, limit=arguments.limit + 1
+            worker_id=worker, state=state, limit=limit + 1
         )
-    shown = lines[: arguments.limit]
+    shown = lines[:limit]
     patience = settings.stranded_seconds
     rows = [_session(line, patience) for line in shown]
-    _print(rows, "there are no such sessions", arguments)
+    _print(rows, "there are no such sessions", json=json)
     if stranded := sum(row["runs"] == _NOBODY for row in rows):
         complain(f"{stranded} of these no worker can run: theirs is gone; see the README")
     if len(lines) > len(shown):
@@ -59,16 +38,17 @@ async def _sessions(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _workers(settings: Settings, arguments: argparse.Namespace) -> int:
+async def list_workers(settings: Settings, *, json: bool) -> int:
+    """Print workers, their leases and their load; returns the exit code."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(settings=settings.database))
         lines = await Overview(database=database).workers()
-    _print([_worker(line) for line in lines], "there are no workers", arguments)
+    _print([_worker(line) for line in lines], "there are no workers", json=json)
     return 0
 
 
-def _print(rows: list[dict[str, object]], none: str, arguments: argparse.Namespace) -> None:
-    if arguments.json:
+def _print(rows: list[dict[str, object]], none: str, *, json: bool) -> None:
+    if json:
         say(as_json(rows))
     else:
         say(table(rows) if rows else none)

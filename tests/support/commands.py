@@ -25,7 +25,18 @@ from typing import Any, Final, NoReturn
 from gateway_worker.cli import main
 from gateway_worker.devkit.services.process import base_environment
 
-IMPORTED: Final = ("gateway_worker.ctl", "gateway_worker.checking")
+IMPORTED: Final = (
+    "gateway_worker.checking",
+    "gateway_worker.cli.app",
+    *(
+        f"gateway_worker.ctl.{name}"
+        for name in (
+            *("asking", "backends", "bulks", "dead", "disk", "draining", "fleet", "following"),
+            *("linking", "operating", "sending", "snapshots", "watching"),
+        )
+    ),
+    *("rich.console", "rich.progress"),
+)
 LONGEST_REQUEST: Final = 65_536
 
 

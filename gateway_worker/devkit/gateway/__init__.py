@@ -1,7 +1,7 @@
 """A whole gateway on this machine, for whoever writes a backend: services, sandbox, phones, worker.
 
 `running` brings it up; `addresses` says where it is, to people and to other processes;
-`instructions` are the lines that a newcomer can paste; `talk` is the command behind them
-(`./dev talk`); `python -m gateway_worker.devkit.gateway` is `./dev run --sandbox`, and what the
-pytest plugin starts.
+`instructions` are the lines that a newcomer can paste; `talk` (`./dev talk`) and `ctl` (`./dev
+ctl`, which becomes `gateway-worker ctl`) are the commands behind them. To run
+`python -m gateway_worker.devkit.gateway` is `./dev run --sandbox`, and what the pytest plugin does.
 """

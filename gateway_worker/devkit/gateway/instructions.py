@@ -31,9 +31,8 @@ def instructions(*, data: Path, session: str, phone: str, contact: str) -> list[
         phone: Number of the phone that is to be linked to it: digits.
         contact: Number of the phone that it writes to.
     """
-    talk = "./dev talk"
-    if data != Path(".data").resolve():
-        talk += f" --data {shlex.quote(str(data))}"
+    where = "" if data == Path(".data").resolve() else f" --data {shlex.quote(str(data))}"
+    talk, ctl = f"./dev talk{where}", f"./dev ctl{where}"
     create = {"type": "wa.session.create.v1", "subject": session}
     content = {"kind": "text", "text": "Your order is ready."}
     send = {
@@ -51,7 +50,18 @@ def instructions(*, data: Path, session: str, phone: str, contact: str) -> list[
         "see what the other phone has got": f"inbox {contact}",
         "send a text as that phone; it comes as an event": f"say {contact} {phone} 'Are you open?'",
     }
-    return [Instruction(about=about, line=f"{talk} {words}") for about, words in steps.items()]
+    by_hand = {
+        "the same as an operator does it: send a text": (
+            f"send {session} +{contact} 'Your order is on its way.'"
+        ),
+        "and see what comes back, in a terminal of its own; write as that phone once more": (
+            f"tail --session {session} --text"
+        ),
+    }
+    return [
+        *(Instruction(about=about, line=f"{talk} {words}") for about, words in steps.items()),
+        *(Instruction(about=about, line=f"{ctl} {words}") for about, words in by_hand.items()),
+    ]
 
 
 def described(

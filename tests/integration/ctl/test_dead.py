@@ -161,7 +161,7 @@ async def test_words_that_make_no_sense_are_a_usage_error(ctl: Ctl, words: tuple
     """Nothing is contacted."""
     answer = await ctl(*words, AMQP_URL="amqp://127.0.0.1:1/nowhere")
     assert (answer.code, answer.out) == (2, "")
-    assert "usage: gateway-worker ctl" in answer.err
+    assert "Usage: gateway-worker ctl" in answer.err
 
 
 async def test_a_broker_without_the_queue_or_without_an_answer_is_told(ctl: Ctl) -> None:

@@ -42,14 +42,14 @@ async def test_workers_and_sessions_are_listed(ctl: Ctl, database_url: str) -> N
         await worker.leave()
 
     await execute(database_url, "UPDATE sessions SET state = 'connected' WHERE id IN ('b', 'e')")
-    workers = await ctl("workers", "--json")
+    workers = await ctl("fleet", "workers", "--json")
     assert workers.code == 0, workers.err
     alive, gone = workers.json
     assert (alive["id"], alive["lease"], alive["sessions"], alive["capacity"]) == (
         *("alive", "valid", 2, 7),
     )
     assert (gone["id"], gone["lease"], gone["sessions"]) == ("gone", "ended", 2)
-    listed = await ctl("sessions")
+    listed = await ctl("fleet", "sessions")
     assert [line.split()[:5] for line in listed.out.splitlines()] == [
         ["ID", "STATE", "RUNS", "DESIRED", "WORKER"],
         ["a", "created", "yes", "running", "alive"],
@@ -59,22 +59,24 @@ async def test_workers_and_sessions_are_listed(ctl: Ctl, database_url: str) -> N
         ["e", "unattended", "moving", "running", "gone"],
     ]
     assert "no worker can run" in listed.err
-    one = await ctl("sessions", "--worker", "gone", "--json")
+    one = await ctl("fleet", "sessions", "--worker", "gone", "--json")
     assert [(line["id"], line["epoch"], line["pending"]) for line in one.json] == [
         *(("c", 1, 0), ("e", 1, 0))
     ]
     assert [line["last_state"] for line in one.json] == ["created", "connected"]
-    unattended = await ctl("sessions", "--state", "unattended", "--json")
+    unattended = await ctl("fleet", "sessions", "--state", "unattended", "--json")
     assert [line["id"] for line in unattended.json] == ["e"]
-    assert (await ctl("sessions", "--state", "failed")).out == "there are no such sessions\n"
-    first = await ctl("sessions", "--limit", "1")
+    assert (
+        await ctl("fleet", "sessions", "--state", "failed")
+    ).out == "there are no such sessions\n"
+    first = await ctl("fleet", "sessions", "--limit", "1")
     assert "more are not shown" in first.err
-    assert (await ctl("sessions", "--state", "asleep")).code == 2
+    assert (await ctl("fleet", "sessions", "--state", "asleep")).code == 2
 
 
 async def test_a_database_that_does_not_answer_is_told(ctl: Ctl) -> None:
     """In a line."""
-    answer = await ctl("workers", DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    answer = await ctl("fleet", "workers", DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     assert answer.code == 1
     assert answer.err.splitlines()[-1].startswith("gateway-worker: ")
     assert "Traceback" not in answer.err

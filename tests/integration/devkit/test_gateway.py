@@ -82,7 +82,7 @@ def pasted(line: str) -> list[dict[str, object]]:
 def test_the_printed_lines_work(command: str, environment: dict[str, str], tmp_path: Path) -> None:
     """A code is scanned, a command published, a text got and sent, and all of it is an event."""
     with running(command.format(data=tmp_path / "data"), environment) as printed:
-        events, create, scan, send, inbox, say = (
+        events, create, scan, send, inbox, say, ctl_send, ctl_tail = (
             line for line in printed if line.startswith("./dev ")
         )
         with shell(events, stderr=subprocess.PIPE) as reading:
@@ -96,6 +96,17 @@ def test_the_printed_lines_work(command: str, environment: dict[str, str], tmp_p
                 kinds = [
                     json.loads(line)["type"] for line in up_to("Are you open?", reading.stdout)
                 ]
+            finally:
+                reading.kill()
+        with shell(ctl_send) as process:
+            output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 0, output
+        assert "message_id" in output
+        with shell(f"{ctl_tail} --type message.received", stderr=subprocess.PIPE) as reading:
+            try:
+                list(up_to("reading events", reading.stderr))
+                pasted(say)
+                list(up_to("Are you open?", reading.stdout))
             finally:
                 reading.kill()
         assert {"wa.session.qr.v1", "wa.message.receipt.v1"} <= set(kinds)

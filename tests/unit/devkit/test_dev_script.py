@@ -130,6 +130,8 @@ def test_help_of_a_command_only_helps(tmp_path: Path, name: str, argument: str) 
         (["run", "--sandbox", "--help"], "--data"),
         (["talk", "--help"], "publish"),
         (["talk", "scan", "--help"], "scan"),
+        (["ctl", "--help"], "tail"),
+        (["ctl", "send", "--help"], "tail"),
         (["sandbox", "--help"], "--control-port"),
         (["chaos", "--help"], "--seed"),
         (["bench", "-h"], "--sessions"),
