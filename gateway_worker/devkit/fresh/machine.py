@@ -1,4 +1,4 @@
-"""How this machine reaches Debian's archive and its Python packages: a root goes the same way."""
+"""How this machine reaches Debian's, Python's and Node's packages: a root goes the same way."""
 
 import os
 import re
@@ -20,16 +20,17 @@ _LISTING: Final = (
 _WAYS_OF_APT: Final = re.compile(
     r"Acquire::(?:https?|ftp|Retries|ForceIPv[46]|Check-Date|Check-Valid-Until)\b"
 )
-_SETTINGS_OF_PIP: Final = (
+_SETTINGS: Final = (
     Path("/etc/xdg/pip/pip.conf"),
     Path("/etc/pip.conf"),
     Path("/etc/uv/uv.toml"),
     Path.home() / ".pip/pip.conf",
     Path.home() / ".config/pip/pip.conf",
     Path.home() / ".config/uv/uv.toml",
+    Path.home() / ".npmrc",
 )
 _PASSED_ON: Final = re.compile(
-    r"(?i:https?|all|no|ftp)_(?i:proxy)|PIP_\w+|UV_\w+|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|TERM"
+    r"(?i:https?|all|no|ftp)_(?i:proxy)|PIP_\w+|UV_\w+|(?i:npm_config)_\w+|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|TERM"
 )
 _ABSOLUTE_PATH: Final = re.compile(r"(?:(?<=file://)|(?<![\w./:-]))/[\w.+@-]+(?:/[\w.+@-]+)+")
 
@@ -77,13 +78,13 @@ class Machine:
 
     @classmethod
     def read(cls) -> "Machine":
-        """Look at apt's and pip's settings.
+        """Look at apt's, pip's and npm's settings.
 
         Raises:
             UnknownArchiveError: apt has no archive of this machine's own release.
         """
         environment = passed_on(os.environ)
-        settings = [path for path in _SETTINGS_OF_PIP if path.is_file()]
+        settings = [path for path in _SETTINGS if path.is_file()]
         texts = [*environment.values(), *(path.read_text() for path in settings)]
         apt_settings = ways_of_apt(_output("apt-config", "dump"))
         named = existing_paths([*texts, apt_settings])
