@@ -64,6 +64,12 @@ async def _events(addresses: Addresses, options: argparse.Namespace) -> bool:
     return True
 
 
+async def _url(addresses: Addresses, _options: argparse.Namespace) -> bool:
+    """Print the broker's URL, for a backend of your own."""
+    print(addresses.amqp_url)
+    return True
+
+
 async def _publish(addresses: Addresses, options: argparse.Namespace) -> bool:
     """Publish a command and print its outcome."""
     command = json.loads(options.command)
@@ -156,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     events = command("events", _events)
     events.add_argument("--session", help="only those of one session")
     events.add_argument("--count", type=int, help="leave after so many")
+    command("url", _url)
     command("publish", _publish, ("command", "JSON; what an envelope has always is filled in"))
     command("scan", _scan, ("session", "its id"), ("phone", number))
     command("say", _say, ("phone", number), ("to", number), ("text", "what to write"))

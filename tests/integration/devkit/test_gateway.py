@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from tests.support.services import SharedServices, random_name
 
 CHECKOUT = Path(__file__).parents[3]
 LAST_LINE = "Everything stays up until Ctrl-C"
+GUIDE = CHECKOUT / "docs/first-message.md"
 PATIENCE_SECONDS = 100
 
 
@@ -114,6 +116,36 @@ def test_the_printed_lines_work(command: str, environment: dict[str, str], tmp_p
         assert any("control URL  http://127.0.0.1:" in line for line in printed)
         assert sum(line.startswith("phone ") for line in printed) >= 2
     assert not (tmp_path / "data/gateway.json").exists()
+
+
+@pytest.mark.timeout(300)
+def test_the_guide_leads_to_a_message_and_an_answer(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Its lines are pasted one after the other; only where the gateway's data are is added."""
+    start, create, scan, send, inbox, backend, say, inbox_again = (
+        re.sub(r"(\./dev (?:run --sandbox|talk|ctl))", rf"\1 --data {tmp_path}", line)
+        for block in re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+        for line in block.splitlines()
+    )
+    with running(start, environment):
+        with shell(create) as linking:
+            list(up_to("scan it before", linking.stdout))
+            pasted(scan)
+            list(up_to("connected", linking.stdout))
+            assert linking.wait(PATIENCE_SECONDS) == 0
+        with shell(send) as sending:
+            output, _ = sending.communicate(timeout=PATIENCE_SECONDS)
+            assert sending.returncode == 0, output
+        assert [one["text"] for one in pasted(inbox)] == ["Your order is ready."]
+        with shell(f"env {backend}") as answering:
+            try:
+                list(up_to("connected", answering.stdout))
+                pasted(say)
+                list(up_to("command.succeeded", answering.stdout))
+            finally:
+                answering.kill()
+        assert [one["text"] for one in pasted(inbox_again)][-1] == "You wrote: Are you open?"
 
 
 def test_without_a_gateway_the_lines_say_how_to_start_one(tmp_path: Path) -> None:
