@@ -2,7 +2,8 @@
 
 JSON Schemas and the AsyncAPI document belong to the package; RabbitMQ's definitions belong to the
 repository's `deploy/rabbitmq`. All are committed, and `--check` tells when they no longer say what
-the models say. With `--out` the examples, to which the AsyncAPI document refers, are written too.
+the models say. With `--out` the examples, to which the AsyncAPI document refers, are written too,
+and all of it as one HTML page.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from gateway_contracts.spec.definitions import (
     user_definitions,
 )
 from gateway_contracts.spec.examples import example_files
+from gateway_contracts.spec.page import contract_page
 from gateway_contracts.spec.schemas import schema_documents
 from gateway_contracts.topology import Topology
 
@@ -61,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         texts[f"rabbitmq/backend-{name}.json"] = _text(definitions)
     if options.out is not None:
         texts |= {f"examples/{name}": text for name, text in example_files().items()}
+        texts["contract.html"] = _page(texts)
     wanted = {_place(path, options.out): text for path, text in texts.items()}
     if options.check:
         return _check(wanted)
@@ -70,6 +73,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for place in _left_over(wanted):
         place.unlink()
     return 0
+
+
+def _page(texts: Mapping[str, str]) -> str:
+    schemas = {
+        path.removeprefix("schemas/"): json.loads(text)
+        for path, text in texts.items()
+        if path.startswith("schemas/")
+    }
+    return contract_page(json.loads(texts["asyncapi.json"]), schemas)
 
 
 def _parser() -> argparse.ArgumentParser:

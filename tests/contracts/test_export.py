@@ -33,8 +33,9 @@ def exported(written: Path, tmp_path: Path) -> Path:
 
 
 def test_writes_every_document(exported: Path) -> None:
-    written = {str(file.relative_to(exported)) for file in exported.rglob("*.json")}
+    written = {str(file.relative_to(exported)) for file in exported.rglob("*.*")}
     assert written == {
+        "contract.html",
         "asyncapi.json",
         "rabbitmq/definitions.json",
         "rabbitmq/users.json",
@@ -47,7 +48,7 @@ def test_writes_every_document(exported: Path) -> None:
 def test_a_change_is_shown_as_a_difference(
     exported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    count = len(list(exported.rglob("*.json")))
+    count = len(list(exported.rglob("*.*")))
     file = exported / "schemas/common.json"
     file.write_text(file.read_text("utf-8").replace('"maxLength": 255', '"maxLength": 254'))
     assert main(["--check", "--out", str(exported)]) == 1
