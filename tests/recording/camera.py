@@ -26,6 +26,7 @@ def read_code(lines: Sequence[str]) -> str:
 def last_drawing(lines: Sequence[str]) -> list[str]:
     """Return the lines of the last drawing, from its upper edge to its lower one."""
     drawing: list[str] = []
+    last: list[str] = []
     for line in lines:
         if is_drawn(line):
             drawing.append(line)
