@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import aio_pika
 import aio_pika.abc
 import aio_pika.exceptions
+from yarl import URL
 
 from gateway_contracts import (
     CONTENT_TYPE,
@@ -42,8 +43,9 @@ _ACK_SECONDS = 0.02
 class Backend:
     """One backend's connection; made by `Backend.open`."""
 
-    def __init__(self, *, topology: Topology, name: str) -> None:
+    def __init__(self, *, topology: Topology, name: str, user: str | None) -> None:
         self._topology = topology
+        self._user = user
         self._name = name
         self.source = f"/backends/{name}"
         self.arrivals = ReceivedEvents()
@@ -73,7 +75,7 @@ class Backend:
         The exchanges are declared as well, with the contract's own arguments, so that a backend may
         come before the first worker.
         """
-        backend = cls(topology=topology or Topology(), name=name)
+        backend = cls(topology=topology or Topology(), name=name, user=URL(amqp_url).user)
         subscribe = partial(backend._subscribe, durable=durable, wanted=wanted)
         async with (
             ReconnectingChannel.open(amqp_url, prepare=subscribe),
@@ -135,6 +137,7 @@ class Backend:
                 type=kind,
                 content_type=CONTENT_TYPE,
                 delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+                user_id=self._user,  # which the broker compares with who is logged in
                 headers=dict(headers or {}),
             ),
             routing_key=session_id,

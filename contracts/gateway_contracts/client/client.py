@@ -14,6 +14,7 @@ import aio_pika.abc
 import aio_pika.exceptions
 from aiormq.exceptions import ChannelAccessRefused
 from pydantic import BaseModel, ValidationError
+from yarl import URL
 
 from gateway_contracts.client.connection import ReconnectingChannel, until_done
 from gateway_contracts.client.errors import (
@@ -82,13 +83,20 @@ class GatewayClient:
     """
 
     def __init__(
-        self, *, queues: Queues, topology: Topology, order: EventOrder, reads_events: bool
+        self,
+        *,
+        queues: Queues,
+        topology: Topology,
+        order: EventOrder,
+        reads_events: bool,
+        user: str | None,
     ) -> None:
         self.source = f"/backends/{queues.service}"
         self.order = order
         self._queues = queues
         self._topology = topology
         self._reads_events = reads_events
+        self._user = user
         self._outcomes = Outcomes()
         self._unhandled: dict[str, _Unhandled] = {}
         self._arrivals: asyncio.Queue[_Unhandled] = asyncio.Queue()
@@ -124,6 +132,7 @@ class GatewayClient:
             topology=topology or Topology(),
             order=order or EventOrder(),
             reads_events=reads_events,
+            user=URL(amqp_url).user,
         )
         async with AsyncExitStack() as stack:
             try:
@@ -163,6 +172,7 @@ class GatewayClient:
             app_id=properties.app_id,
             content_type=properties.content_type,
             delivery_mode=properties.delivery_mode,
+            user_id=self._user,  # which the broker compares with who is logged in
             headers={**properties.headers, **(headers or {})},
         )
 

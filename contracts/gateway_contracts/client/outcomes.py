@@ -32,6 +32,6 @@ class Outcomes:
 
     def tell(self, event: Event) -> None:
         """Hand an event to those who wait for it."""
-        if isinstance(event, Answer) and event.correlationid in self._waiting:
-            for answers in self._waiting[event.correlationid]:
+        if isinstance(event, Answer) and event.correlationid is not None:
+            for answers in self._waiting.get(event.correlationid, ()):
                 answers.put_nowait(event)

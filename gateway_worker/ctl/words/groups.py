@@ -1,5 +1,6 @@
 """`group …`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,7 @@ def _ask(
     context: typer.Context,
     action: str,
     session: str,
-    data: dict[str, object],
+    data: Mapping[str, object],
     *,
     seconds: float,
     as_json: bool,
@@ -168,7 +169,6 @@ def change(
         from gateway_worker.ctl.sending import set_photo  # noqa: PLC0415
 
         set_photo(context, session, group, photo, seconds=seconds, as_json=as_json)
-        return
     body = {"group": group, "change": {"what": what, **data}}
     _ask(context, "set", session, body, seconds=seconds, as_json=as_json)
 

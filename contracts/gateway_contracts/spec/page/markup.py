@@ -1,6 +1,7 @@
 """HTML as text; whatever is no markup of ours is escaped."""
 
 import re
+from collections.abc import Sequence
 from html import escape
 
 _CODE = re.compile(r"`([^`]+)`")
@@ -26,7 +27,7 @@ def inline(text: str) -> str:
     return _CODE.sub(r"<code>\1</code>", escape(" ".join(text.split()), quote=False))
 
 
-def table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Return a table of cells that are HTML."""
     head = "".join(f"<th>{name}</th>" for name in names)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
