@@ -13,6 +13,7 @@ HIDDEN: Final = "(hidden)"
 _KEPT_WHOLE: Final = frozenset({"error"})
 """Parts that the gateway has written, by rules that keep people out of them."""
 _LONGEST_LINE: Final = 200
+_FIRST: Final = ("content.", "state", "status", "error.")
 _LEFT_OUT: Final = frozenset({"session_metadata"})
 
 
@@ -110,7 +111,9 @@ def event_line(event: Item) -> str:
     data = event.get("data", {})
     sequence = str(event.get("sequence") or "").lstrip("0")
     kind = str(event["type"]).removeprefix("wa.").rsplit(".", 1)[0]
-    parts = [f"{name}={shown(part)}" for name, part in flat(data) if _is_told(name, part)]
+    told = [(name, part) for name, part in flat(data) if _is_told(name, part)]
+    told.sort(key=lambda one: not one[0].startswith(_FIRST))  # long lines lose what comes last
+    parts = [f"{name}={shown(part)}" for name, part in told]
     line = f"{event['time']}  {event['subject']}  {sequence:>6}  {kind:<22}  {' '.join(parts)}"
     text = plain(line)
     return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 1]}…"

@@ -18,7 +18,7 @@ from tests.support.services import SharedServices, random_name
 CHECKOUT = Path(__file__).parents[3]
 LAST_LINE = "Everything stays up until Ctrl-C"
 GUIDE = CHECKOUT / "docs/first-message.md"
-PATIENCE_SECONDS = 100
+PATIENCE_SECONDS = 200
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def pasted(line: str) -> list[dict[str, object]]:
     return [json.loads(one) for one in output.splitlines()]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(500)
 @pytest.mark.parametrize(
     "command", ["./dev run --sandbox --data {data}", "./dev demo --keep --data-dir {data}"]
 )
@@ -118,7 +118,7 @@ def test_the_printed_lines_work(command: str, environment: dict[str, str], tmp_p
     assert not (tmp_path / "data/gateway.json").exists()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_the_guide_leads_to_a_message_and_an_answer(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

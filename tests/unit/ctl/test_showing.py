@@ -69,3 +69,12 @@ def test_a_tail_binds_and_takes_what_is_wanted() -> None:
     assert not Tail(sessions=("t",)).wants(arrival)
     assert not Tail(types=("message.receipt",)).wants(arrival)
     assert Tail(types=("worker.heartbeat",)).heartbeats
+
+
+def test_what_was_written_stands_before_what_a_line_has_no_room_for() -> None:
+    """However many ids the event has."""
+    (example, *_) = load_examples("wa.message.received.v1")
+    data = {"many": {f"id_{number}": "x" * 20 for number in range(20)}} | example.payload["data"]
+    line = Tail(with_text=True).line(received({**example.payload, "data": data}))
+    assert example.payload["data"]["content"]["text"] in line
+    assert line.endswith("…")
