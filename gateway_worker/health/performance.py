@@ -11,9 +11,10 @@ from prometheus_client import Counter, Gauge, Histogram
 from gateway_worker.metrics import Metrics
 from gateway_worker.runtime.clock import Clock
 
-SAMPLE_SECONDS: Final = 5.0
-WINDOW_SAMPLES: Final = 13
-"""Twelve intervals: one minute."""
+SAMPLE_SECONDS: Final = 15.0
+"""Reading what there is of all types of commands takes some five milliseconds."""
+WINDOW_SAMPLES: Final = 5
+"""Four intervals: one minute."""
 
 QUANTILES: Final = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
 

@@ -46,7 +46,7 @@ class WhatsAppSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    gogc: int = Field(40, ge=5, le=1000)
+    gogc: int = Field(60, ge=5, le=1000)
     gomemlimit_mebibytes: int = Field(48, ge=16, le=4096)
     memory_limit_mebibytes: int = Field(96, ge=0)
     memory_rest_seconds: float = Field(60.0, ge=0)

@@ -36,7 +36,7 @@ from gateway_worker.commands.scheduler import Lane, Order
 from gateway_worker.errors import GatewayError, InvalidCommandError, UnsupportedError
 from gateway_worker.host_protocol.methods.messages import Quote, SendMessage, Sent
 from gateway_worker.host_protocol.times import moment
-from gateway_worker.sessions.changes import Direction, MessageRow
+from gateway_worker.sessions.changes import Direction, MessageRow, TimerRow
 from gateway_worker.sessions.chats import is_channel
 from gateway_worker.sessions.session.session import Session
 
@@ -89,7 +89,7 @@ async def send(context: Context, command: MessageSend) -> Effect:
         command_id=command.id,
     )
     told = told_of(command.data.content, upload) | shown
-    return replace(_sent_effect(session, command, sent, named, told), timer=timer.asked)
+    return _sent_effect(session, command, sent, named, told, timer=timer.asked)
 
 
 async def effect_of_earlier(
@@ -162,6 +162,8 @@ def _sent_effect(
     sent: Sent,
     named: _Named,
     told: Mapping[str, Any],
+    *,
+    timer: TimerRow | None = None,
 ) -> Effect:
     session.sends.sent(sent.chat, sent.message_id)
     timestamp = moment(sent.timestamp) or datetime.now(UTC)
@@ -184,6 +186,7 @@ def _sent_effect(
             named=named,
             told=told,
         ),
+        timer=timer,
     )
 
 
