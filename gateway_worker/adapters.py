@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gateway_worker.broker.client import Broker
+from gateway_worker.commands.features import Feature
 from gateway_worker.config import Settings
 from gateway_worker.errors import ConfigurationError
 from gateway_worker.media.arriving.media_host import MediaHost
@@ -84,7 +85,9 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopB
         cache=await enter(Cache.open(settings.cache), "Redis"),
         objects=objects,
         streams=await enter(Streams.open(objects), "S3"),
-        fetcher=await enter(make_fetcher(settings.media), "URLs"),
+        fetcher=await enter(
+            make_fetcher(settings.media, is_on=Feature.MEDIA_URL in settings.features), "URLs"
+        ),
         snapshots=device_snapshots(
             bucket=Bucket(objects=objects),
             keyring=settings.objects.keyring(),

@@ -145,7 +145,7 @@ async def _open(
             are_portable=adapters.snapshots.are_portable,
         )
         await unless_stopped(start.stop, settled)
-        observe(sidecar, counts.metrics, adapters, parts)
+        observe(sidecar, counts.metrics, adapters, parts, features=settings.features)
         start.at_the_end(Stage.SIGN_OFF, partial(_leave, parts), "sign off")
         # Before others may have the sessions, nothing of them may run here any more.
         start.at_the_end(Stage.SIGN_OFF, adapters.hosts.end_all, "end hosts")

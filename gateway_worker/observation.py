@@ -6,10 +6,12 @@ from functools import partial
 
 from gateway_contracts import BulkState, HealthGrade
 from gateway_worker.adapters import Adapters
+from gateway_worker.commands.features import Feature
 from gateway_worker.errors import DependencyError, GatewayError
 from gateway_worker.health import (
     CheckResult,
     HealthSidecar,
+    features_section,
     resources_section,
     sessions_section,
 )
@@ -43,7 +45,14 @@ def observe_logs(metrics: Metrics, logs: Logging) -> None:
     metrics.follow(metrics.log_lines_repeated, lambda: logs.throttle.left_out)
 
 
-def observe(sidecar: HealthSidecar, metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
+def observe(
+    sidecar: HealthSidecar,
+    metrics: Metrics,
+    adapters: Adapters,
+    parts: Parts,
+    *,
+    features: frozenset[Feature],
+) -> None:
     """Let the probes ask the dependencies, and the metrics follow what is counted elsewhere."""
 
     async def ask_broker() -> None:
@@ -74,6 +83,7 @@ def observe(sidecar: HealthSidecar, metrics: Metrics, adapters: Adapters, parts:
         sidecar.add_check(_Check(name=name, required=required, ask=ask))
     sidecar.add_section("sessions", sessions_section(parts.sessions.manager.registry))
     sidecar.add_section("resources", resources_section(parts.reports.resources))
+    sidecar.add_section("features", features_section(tuple(Feature), features))
     sidecar.add_section(
         "refused_arrivals",
         lambda: {

@@ -15,7 +15,7 @@ from gateway_worker.commands.deferred_slots import DeferredSlots
 from gateway_worker.commands.dispatcher import Dispatcher, Executors
 from gateway_worker.commands.ends import CommandEnds, Observer
 from gateway_worker.commands.execution import Executor
-from gateway_worker.commands.features import Feature
+from gateway_worker.commands.features import DEFAULT, Feature
 from gateway_worker.commands.forwarding import CommandForwarder, Forwarder
 from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
@@ -112,7 +112,7 @@ def build_commands(
     worker_id: str,
     manager: SessionManager,
     clock: Clock,
-    features: frozenset[Feature] = frozenset(),
+    features: frozenset[Feature] = DEFAULT,
     retry_policy: RetryPolicy | None = None,
     limits: CommandLimits | None = None,
 ) -> Commands:
@@ -138,7 +138,11 @@ def build_commands(
         retry_policy=retry_policy,
     )
     ends = CommandEnds(
-        worker_id=worker_id, manager=manager, recorder=ports.recorder, observe=ports.observe
+        worker_id=worker_id,
+        manager=manager,
+        recorder=ports.recorder,
+        features=features,
+        observe=ports.observe,
     )
     feeder = Feeder(
         worker_id=worker_id, registry=manager.registry, store=ports.deferred, clock=clock
@@ -182,7 +186,6 @@ def build_commands(
         ),
         pictures=ports.pictures,
         checks=checks,
-        features=features,
         pacer=ports.pacer,
         purging=purging,
         catalog=ports.catalog,

@@ -7,11 +7,17 @@ from datetime import datetime
 import structlog
 
 from gateway_contracts import Command, ErrorBody, ErrorCode
+from gateway_worker.commands.features import DEFAULT, Feature, check
 from gateway_worker.commands.handlers import Effect
 from gateway_worker.commands.outcomes import Outcomes, completed, warned
 from gateway_worker.commands.ports import Delivery, Entry, Refusal, Settlement, Verdict
 from gateway_worker.commands.stopwatch import Stopwatch
-from gateway_worker.errors import GatewayError, InvalidCommandError, PermanentError
+from gateway_worker.errors import (
+    GatewayError,
+    InvalidCommandError,
+    PermanentError,
+    UnsupportedError,
+)
 from gateway_worker.sessions.changes import Change, Committed, MessageRow, Outcome
 from gateway_worker.sessions.deferred import DeferredRow
 from gateway_worker.sessions.ownership.manager import SessionManager
@@ -63,6 +69,7 @@ class CommandEnds:
         worker_id: This worker.
         manager: Its sessions.
         recorder: Commits outcomes.
+        features: What is switched on.
         observe: Called with each command that has come to its end.
     """
 
@@ -72,17 +79,20 @@ class CommandEnds:
         worker_id: str,
         manager: SessionManager,
         recorder: Recorder,
+        features: frozenset[Feature] = DEFAULT,
         observe: Observer = lambda _type, _outcome, _times: None,
     ) -> None:
         self._manager = manager
         self._recorder = recorder
+        self._features = features
         self._observe = observe
         self._outcomes = Outcomes(worker_id=worker_id)
 
     def answer_of(self, command: Command, entry: Entry, epoch: int | None) -> End | None:
-        """Return what the inbox alone says of a command; None if it is to be executed.
+        """Return what can be said of a command without executing it; None if it is to be executed.
 
-        That is also one that has ended and whose result is not kept.
+        That is what the inbox says of it, and that it needs what is not switched on. One that has
+        ended and whose result is not kept is executed.
         """
         if entry.verdict in _CONFLICTS:
             error = InvalidCommandError(_CONFLICTS[entry.verdict], pointer="/id").body()
@@ -91,6 +101,12 @@ class CommandEnds:
         if entry.outcome is not None and _has_kept(entry):
             change = self._outcomes.repetition(command, entry.outcome, epoch=epoch)
             return End(name="repeated", change=change, stored=entry.outcome)
+        if entry.verdict is Verdict.INTERRUPTED:  # it may have had its effect
+            return None
+        try:
+            check(command, self._features)
+        except UnsupportedError as error:
+            return self.failure(command, error, entry, epoch=epoch)
         return None
 
     def success(self, command: Command, effect: Effect, entry: Entry) -> End:

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from gateway_contracts.model import WorkerId
 from gateway_worker.broker.settings import BrokerSettings
-from gateway_worker.commands.features import Feature
+from gateway_worker.commands.features import DEFAULT, Feature
 from gateway_worker.commands.pacing.settings import PacingSettings
 from gateway_worker.config.insecure import LOOKED_AT, Insecure, Risk, risks
 from gateway_worker.config.variables import BY_NAME, VARIABLES, Variable
@@ -50,7 +50,7 @@ class Settings(BaseModel):
             machine's name (a pod's name) if none is given.
         environment: `production` refuses the sandbox, and connections that others can read or fake.
         allow_insecure: What `production` accepts all the same.
-        features: What works only where it is switched on: `interactive`.
+        features: What is switched on; all but `interactive` if nothing is said.
         data_dir: Device stores and spools, one directory per session; locked, and this worker's.
         capacity: Sessions that the worker holds at most.
         heartbeat_seconds: Time between two heartbeats.
@@ -83,7 +83,7 @@ class Settings(BaseModel):
     worker_id: WorkerId = Field(default_factory=_machine_name, validate_default=True)
     environment: Environment = Environment.DEVELOPMENT
     allow_insecure: frozenset[Insecure] = frozenset()
-    features: frozenset[Feature] = frozenset()
+    features: frozenset[Feature] = DEFAULT
     data_dir: Path = Path("data")
     capacity: int = Field(50, ge=0, le=5000)
     heartbeat_seconds: float = Field(10.0, gt=0)

@@ -9,7 +9,7 @@ whether the worker starts, runs or drains, `report` and `performance` put figure
 
 from gateway_worker.health.checks import Check, CheckResult, Checks, CheckState
 from gateway_worker.health.lifecycle import Lifecycle, Phase
-from gateway_worker.health.report import resources_section, sessions_section
+from gateway_worker.health.report import features_section, resources_section, sessions_section
 from gateway_worker.health.settings import HealthSettings
 from gateway_worker.health.sidecar import HealthSidecar
 
@@ -22,6 +22,7 @@ __all__ = [
     "HealthSidecar",
     "Lifecycle",
     "Phase",
+    "features_section",
     "resources_section",
     "sessions_section",
 ]

@@ -1,6 +1,6 @@
 """Puts together what the endpoints answer: plain values, ready for JSON."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import Any, Protocol
 
@@ -38,6 +38,11 @@ def sessions_section(carried: Carried) -> Section:
         }
 
     return section
+
+
+def features_section(known: Collection[str], on: Collection[str]) -> Section:
+    """Make the part about what an operator switches: whether each feature is on."""
+    return lambda: {str(name): name in on for name in known}
 
 
 def resources_section(meter: ResourceMeter) -> Section:

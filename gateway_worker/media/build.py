@@ -26,10 +26,16 @@ class OutgoingFiles:
     previews: Previews
 
 
-def make_fetcher(settings: MediaSettings) -> Fetcher:
-    """Return what gets files from their URLs; enter it."""
+def make_fetcher(settings: MediaSettings, *, is_on: bool = True) -> Fetcher:
+    """Return what gets files from their URLs; enter it.
+
+    Args:
+        settings: Where it goes.
+        is_on: Whether it goes anywhere at all.
+    """
     proxy = settings.egress_proxy
     return Fetcher(
+        is_on=is_on,
         permissions=settings.permissions(),
         proxy=None
         if proxy is None

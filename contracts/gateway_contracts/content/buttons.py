@@ -19,7 +19,7 @@ class ButtonToSend(WireModel):
 
 
 class ButtonsToSend(WireModel):
-    """A text with buttons to send. Needs `FEATURES=interactive`: many apps show it otherwise."""
+    """A text with buttons to send. Needs the feature `interactive`: many apps show it otherwise."""
 
     kind: Literal["buttons"] = "buttons"
     text: Annotated[Text, Field(min_length=1)]

@@ -27,7 +27,7 @@ class ListSectionToSend(WireModel):
 
 
 class ListMenuToSend(WireModel):
-    """A text with a list to send. Needs `FEATURES=interactive`: many apps show it otherwise."""
+    """A text with a list to send. Needs the feature `interactive`: many apps show it otherwise."""
 
     kind: Literal["list_menu"] = "list_menu"
     text: Annotated[Text, Field(min_length=1)]

@@ -31,8 +31,7 @@ from gateway_worker.commands.deferred.bulk_feeder import BulkFeeder
 from gateway_worker.commands.deferred.bulk_results import BulkResults
 from gateway_worker.commands.deferred.rows import ReadRow, read_rows
 from gateway_worker.commands.deferred.template import FaultyRowError, Template
-from gateway_worker.commands.features import Feature
-from gateway_worker.commands.handlers.contents import check_features
+from gateway_worker.commands.features import Feature, check_kind
 from gateway_worker.errors import (
     FaultyRowsError,
     InvalidCommandError,
@@ -238,7 +237,7 @@ class BulkCommands(Bulks):
                 f"at most {FURTHEST.days} days ahead", pointer="/data/scheduled_at"
             )
         if data.content is not None:
-            check_features(data.content, self._features)
+            check_kind(data.content.kind, self._features)
 
     async def _dry_run(self, data: BulkCreateData, template: Template) -> BulkCheck:
         found = _Found()
@@ -295,7 +294,7 @@ class BulkCommands(Bulks):
         try:
             content = template.fill(row.row)
             if row.row.content is not None:
-                check_features(content, self._features)
+                check_kind(content.kind, self._features)
         except FaultyRowError as error:
             return error.faults
         except UnsupportedError as error:

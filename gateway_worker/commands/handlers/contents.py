@@ -20,7 +20,6 @@ from gateway_contracts import (
 )
 from gateway_contracts.content import SENDABLE_KINDS
 from gateway_contracts.events.change import ChangeEvent
-from gateway_worker.commands.features import Feature
 from gateway_worker.commands.handlers.targets import Target
 from gateway_worker.errors import InvalidCommandError, UnsupportedError
 from gateway_worker.sessions.changes import MessageRow
@@ -30,7 +29,6 @@ _ARRIVING: Final[TypeAdapter[Content]] = TypeAdapter(Content)
 _GROUP: Final = "@g.us"
 _MOST_QUOTED: Final = 65_536
 """How long the JSON of a content may be that a reply repeats."""
-_INTERACTIVE: Final = frozenset({"buttons", "list_menu"})
 _IN_CHANNELS: Final = frozenset({"text", "edit", "revoke"})
 _EDITED: Final = frozenset({"text", "image", "video", "document"})
 """Kinds with a text or caption that can be replaced."""
@@ -149,16 +147,6 @@ def check_channel(data: MessageSendData) -> None:
     mentions = getattr(data.content, "mentions", ()) or getattr(data.content, "mention_all", False)
     if data.reply_to is not None or data.album_id is not None or mentions:
         raise UnsupportedError("in a channel nobody is answered or named")
-
-
-def check_features(content: ContentToSend, features: frozenset[Feature]) -> None:
-    """Refuse what is not switched on here.
-
-    Raises:
-        UnsupportedError: Its feature is not among those.
-    """
-    if content.kind in _INTERACTIVE and Feature.INTERACTIVE not in features:
-        raise UnsupportedError("buttons and lists need FEATURES=interactive")
 
 
 def check_target(content: ContentToSend, target: Target) -> None:

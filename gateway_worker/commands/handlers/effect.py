@@ -9,7 +9,6 @@ from typing import Any
 from gateway_contracts import Result, SessionEvent
 from gateway_worker.analytics.counters import CounterReading
 from gateway_worker.commands.deferrals import Bulks, Deferrals
-from gateway_worker.commands.features import Feature
 from gateway_worker.commands.number_checks import NumberChecks
 from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.preparation import Preparation
@@ -51,7 +50,6 @@ class Context:
     bulks: Bulks | None = None
     pictures: Pictures | None = None
     checks: NumberChecks = field(default_factory=NumberChecks)
-    features: frozenset[Feature] = frozenset()
     pacer: Pacer | None = None
     purging: Purging | None = None
     catalog: SessionCatalog | None = None

@@ -58,7 +58,6 @@ async def send(context: Context, command: MessageSend) -> Effect:
     """Send one message; it is in the history once its outcome is committed."""
     session = await context.manager.find(command.subject)
     contents.check_channel(command.data)
-    contents.check_features(command.data.content, context.features)
     named = await _named(context, session, command.data)
     content = _to_host(command.data, named)
     upload, making = _upload(context), _making(context)

@@ -18,6 +18,7 @@ from gateway_worker.errors import (
     MediaRefusedError,
     MediaSourceError,
     MediaUnavailableError,
+    UnsupportedError,
 )
 from gateway_worker.media.fetching.failures import of_error, of_status
 from gateway_worker.media.fetching.permissions import Permissions
@@ -96,6 +97,7 @@ class Fetcher:
         proxy: None to connect to servers themselves.
         resolver: Finds addresses.
         trust: Which certificates are trusted; None for those of the system.
+        is_on: Whether anything is fetched at all.
     """
 
     def __init__(
@@ -105,7 +107,9 @@ class Fetcher:
         proxy: EgressProxy | None = None,
         resolver: Resolver | None = None,
         trust: ssl.SSLContext | None = None,
+        is_on: bool = True,
     ) -> None:
+        self._is_on = is_on
         self._permissions = permissions
         self._proxy = None if proxy is None else URL(proxy.url)
         self._proxy_resolves = proxy is not None and proxy.resolves
@@ -138,12 +142,17 @@ class Fetcher:
             whole: Whether a larger one is an error; else its beginning is enough.
 
         Raises:
+            UnsupportedError: Nothing is fetched here.
             MediaRefusedError: The worker does not go there.
             MediaTooLargeError: It is larger.
             MediaUnavailableError: It is not there.
             MediaSourceError: It cannot be had now.
             OSError: The file cannot be written.
         """
+        if not self._is_on:
+            raise UnsupportedError(
+                "the gateway's operator has not switched on media_url (FEATURES)"
+            )
         target = parse(url)
         try:
             async with asyncio.timeout(seconds):

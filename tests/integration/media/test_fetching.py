@@ -15,6 +15,7 @@ from gateway_worker.errors import (
     MediaSourceError,
     MediaTooLargeError,
     MediaUnavailableError,
+    UnsupportedError,
 )
 from gateway_worker.media.fetching import fetcher as fetching
 from gateway_worker.media.fetching.fetcher import EgressProxy, Fetched, Fetcher
@@ -470,3 +471,18 @@ async def test_a_proxy_that_is_not_there(tmp_path: Path, unused_tcp_port: int) -
     assert isinstance(error, MediaSourceError)
     assert error.detail == "the egress proxy cannot be reached"
     assert "secret" not in repr(proxy)
+
+
+async def test_nothing_is_fetched_where_that_is_switched_off(tmp_path: Path) -> None:
+    """No server hears of it, whichever it would be."""
+    permissions = Permissions(allowed=(), private=places("http://127.0.0.1"), ports=(443,))
+    into = tmp_path / "file"
+    async with (
+        file_server({"/file": answer(BODY)}) as server,
+        Fetcher(permissions=permissions, is_on=False) as fetcher,
+    ):
+        for url in (f"http://127.0.0.1:{server.port}/file", "https://files.example/", "no URL"):
+            with pytest.raises(UnsupportedError):
+                await fetched(fetcher, url, into)
+
+    assert not into.exists()

@@ -6,6 +6,7 @@ from gateway_worker.health import (
     Checks,
     Lifecycle,
     Phase,
+    features_section,
     resources_section,
     sessions_section,
 )
@@ -105,4 +106,5 @@ def test_sections_are_plain_values() -> None:
     assert sessions["capacity"] == 50
     assert sessions["by_state"]["connected"] == 3
     assert sessions["by_state"]["banned"] == 0
+    assert features_section(("bulk", "status"), {"status"})() == {"bulk": False, "status": True}
     assert set(resources) >= {"worker_rss_bytes", "hosts_pss_bytes", "hosts", "cpu_percent"}
