@@ -177,6 +177,9 @@ async def _work(start: _Start, parts: Parts) -> int:
     resumed = await unless_stopped(start.stop, parts.sessions.manager.resume())
     await start.observer(parts.sessions.quarantine_retries, Stage.HELPERS)
     await start.observer(parts.snapshot_schedule, Stage.COMMANDS)
+    if parts.tenants.keys is not None:
+        await start.observer(parts.tenants.keys, Stage.COMMANDS)
+        await unless_stopped(start.stop, parts.tenants.keys.first())
     await start.service(parts.commands.dispatcher, Stage.COMMANDS)
     await start.service(parts.consumer, Stage.COMMANDS)
     start.at_the_end(Stage.COMMANDS, parts.commands.dispatcher.give_back, "give back")

@@ -50,6 +50,8 @@ from gateway_worker.storage.cache.route_cache import RedisRouteCache
 from gateway_worker.storage.db.build import Stores, build_stores
 from gateway_worker.storage.db.retention import PostgresHistory
 from gateway_worker.storage.db.workers import PostgresWorkerStore
+from gateway_worker.tenants.build import Tenants, build_tenants
+from gateway_worker.tenants.verifying import Verifier
 from gateway_worker.version import VERSION
 
 
@@ -120,6 +122,7 @@ class Parts:
     commands: Commands
     reviews: SessionReviews
     consumer: CommandConsumer
+    tenants: Tenants
     media: ArrivingMedia
     reports: Reports
     pruner: Pruner
@@ -143,7 +146,8 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
     sessions.manager.registry.watch_room(lambda _has_room: arriving.service.look_again())
     files = _files(settings, adapters, sessions, counts)
     commands = _commands(settings, adapters, stores, outbox, sessions, arriving, files, counts)
-    consumer = _consumer(adapters.broker, sessions, commands)
+    tenants = build_tenants(settings.tenants)
+    consumer = _consumer(adapters.broker, sessions, commands, tenants.verifier)
     presence = WorkerPresence(
         worker_id=settings.worker_id,
         cache=adapters.cache,
@@ -163,6 +167,7 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
         commands=commands,
         reviews=_reviews(settings, stores, sessions),
         consumer=consumer,
+        tenants=tenants,
         media=arriving.service,
         reports=_reports(
             settings, adapters, stores, sessions, commands, consumer, presence, counts
@@ -334,8 +339,10 @@ def _commands(
     return commands
 
 
-def _consumer(broker: Broker, sessions: Sessions, commands: Commands) -> CommandConsumer:
-    consumer = broker.consumer(commands.dispatcher)
+def _consumer(
+    broker: Broker, sessions: Sessions, commands: Commands, verifier: Verifier | None
+) -> CommandConsumer:
+    consumer = broker.consumer(commands.dispatcher, verifier=verifier)
     commands.dispatcher.watch_held(consumer.widen)
     sessions.manager.registry.watch_room(
         lambda has_room: consumer.resume_unassigned() if has_room else consumer.pause_unassigned()

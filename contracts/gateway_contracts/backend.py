@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway_contracts.tenants import is_tenant, tenant_of_service
 from gateway_contracts.topology import (
     DELIVERY_LIMIT,
     BindingSpec,
@@ -17,6 +18,7 @@ from gateway_contracts.topology import (
     Topology,
 )
 
+_WORDS = 3
 EVENTS_KEPT = 1_000_000
 """How many messages a backend's queue of events holds, and the one of its dead letters."""
 EVENTS_KEPT_BYTES = 2_147_483_648
@@ -33,6 +35,10 @@ class BackendTopology:
         service: The service's name: 1 to 64 letters, digits, `_` or `-`.
         topology: The names that the workers use.
         events: Topic patterns of the events it wants, such as `message.#` or `*.*.acme-support`.
+            With a tenant, of three words: two of the type, and the session's name without the
+            tenant; by default all.
+        tenant: In a fleet with tenants, whose service it is: it gets no other's events, and none of
+            the fleet's own.
         ordered: Whether one consumer at a time reads the events. Several readers keep no order.
         refuses_when_full: Whether a full queue of events refuses more, instead of moving its oldest
             to the dead letters. That holds up the events of every backend; it is for a fleet with
@@ -41,13 +47,26 @@ class BackendTopology:
 
     service: str
     topology: Topology = field(default_factory=Topology)
-    events: tuple[str, ...] = ("#",)
+    events: tuple[str, ...] = ()
+    tenant: str | None = None
     ordered: bool = True
     refuses_when_full: bool = False
 
     def __post_init__(self) -> None:
         if not _SERVICE.fullmatch(self.service):
             raise ValueError(f"no name of a service: {self.service!r}")
+        if self.tenant is None:
+            return
+        if not is_tenant(self.tenant) or tenant_of_service(self.service) != self.tenant:
+            raise ValueError(
+                f"no service of the tenant {self.tenant!r}: it has to be called {self.tenant}, or "
+                f"{self.tenant}_ and one more word"
+            )
+        for pattern in self.events:
+            if len(pattern.split(".")) != _WORDS or "#" in pattern:
+                raise ValueError(
+                    f"{pattern!r} has not three words, such as message.received.* or *.*.support"
+                )
 
     @property
     def base(self) -> str:
@@ -58,6 +77,14 @@ class BackendTopology:
     def dead(self) -> str:
         """Name of both the fanout and the queue for events that this service cannot process."""
         return f"{self.base}.dead"
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The routing keys of the events that reach it."""
+        if self.tenant is None:
+            return self.events or ("#",)
+        split = (pattern.rpartition(".") for pattern in self.events or ("*.*.*",))
+        return tuple(f"{of_type}.{self.tenant}.{name}" for of_type, _, name in split)
 
     def events_queue(self) -> QueueSpec:
         """Return the queue of its events.
@@ -150,12 +177,18 @@ class BackendTopology:
                     queue=self.events_queue().name,
                     routing_key=pattern,
                 )
-                for pattern in self.events
+                for pattern in self.patterns
             ),
-            BindingSpec(
-                exchange=self.topology.heartbeats,
-                queue=self.heartbeats_queue().name,
-                routing_key="worker.heartbeat.*",
+            *(
+                (
+                    BindingSpec(
+                        exchange=self.topology.heartbeats,
+                        queue=self.heartbeats_queue().name,
+                        routing_key="worker.heartbeat.*",
+                    ),
+                )
+                if self.tenant is None
+                else ()
             ),
             self.replay_binding(),
         )

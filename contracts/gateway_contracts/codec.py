@@ -12,13 +12,13 @@ from gateway_contracts.commands import Command
 from gateway_contracts.envelope import Envelope
 from gateway_contracts.errors import ErrorBody, ErrorCode, FieldError
 from gateway_contracts.events import Event
-from gateway_contracts.model import SENTENCES
+from gateway_contracts.model import SENTENCES, SESSION_NAME
 from gateway_contracts.pointers import pointer
 from gateway_contracts.unions import members
 
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
-_ADDRESSABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_ADDRESSABLE = re.compile(SESSION_NAME)
 _READABLE_SOURCE = re.compile(r"[\x21-\x7e]{1,255}")
 _READABLE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _FIELD_ERRORS_AT_MOST = 20

@@ -11,6 +11,8 @@ from gateway_contracts.model import WireModel
 class ErrorCategory(StrEnum):
     """Where the cause of a failure lies, and so who can do something about it."""
 
+    AUTH = "auth"
+    """Who has sent the command may not do that, or is not known."""
     REQUEST = "request"
     """The command: its sender has to change it."""
     SESSION = "session"
@@ -31,6 +33,7 @@ class ErrorCategory(StrEnum):
 class ErrorCode(StrEnum):
     """Why a command failed. The set is closed within a major version of the contract."""
 
+    UNAUTHORIZED = "unauthorized"
     INVALID_COMMAND = "invalid_command"
     SESSION_NOT_FOUND = "session_not_found"
     SESSION_NOT_CONNECTED = "session_not_connected"
@@ -72,6 +75,7 @@ class ErrorCode(StrEnum):
 
 
 _TITLES = {
+    ErrorCode.UNAUTHORIZED: "Not authorized",
     ErrorCode.INVALID_COMMAND: "The command is not valid",
     ErrorCode.SESSION_NOT_FOUND: "No such session",
     ErrorCode.SESSION_NOT_CONNECTED: "The session is not connected to WhatsApp",
@@ -97,6 +101,7 @@ _TITLES = {
     ErrorCode.INTERNAL: "The gateway failed",
 }
 _CATEGORIES = {
+    ErrorCode.UNAUTHORIZED: ErrorCategory.AUTH,
     ErrorCode.INVALID_COMMAND: ErrorCategory.REQUEST,
     ErrorCode.SESSION_NOT_FOUND: ErrorCategory.SESSION,
     ErrorCode.SESSION_NOT_CONNECTED: ErrorCategory.SESSION,

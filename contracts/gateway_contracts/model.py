@@ -21,6 +21,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from gateway_contracts.marks import PERSONAL, Part
+from gateway_contracts.tenants import TENANT_NAME
 
 
 class WireModel(BaseModel):
@@ -64,6 +65,9 @@ class OneOfModel(WireModel):
 
 _WITHOUT_NUL = r"^[^\x00]*$"
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+SESSION_NAME = rf"({TENANT_NAME}\.)?[A-Za-z0-9][A-Za-z0-9_-]{{0,63}}"
+_SESSION = f"^{SESSION_NAME}$"
+FLEET_PATTERN = rf"^({TENANT_NAME}\.)?_fleet$"
 PRINTABLE_PATTERN = r"^[\x21-\x7e]+$"
 _NUMBER = r"^\+?[1-9][0-9]{6,14}$"
 _RECIPIENT = (
@@ -101,6 +105,10 @@ SENTENCES = {
     _WITHOUT_NUL: "must not contain NUL characters",
     _NAME: "must be 1 to 64 letters (A to Z, a to z), digits, hyphens or underscores, the first a "
     "letter or a digit; no spaces, no dots, no other letters",
+    _SESSION: "must be 1 to 64 letters (A to Z, a to z), digits, hyphens or underscores, the first "
+    "a letter or a digit; in a fleet with tenants the tenant and a dot before them. No spaces, no "
+    "other dots, no other letters",
+    FLEET_PATTERN: "must be _fleet; in a fleet with tenants, with the tenant and a dot before it",
     PRINTABLE_PATTERN: "must be printable ASCII without spaces, and not empty",
     _NUMBER: "must be a phone number in international form: 7 to 15 digits, the first not a zero, "
     "with or without a plus before them; no spaces, hyphens or brackets",
@@ -185,15 +193,17 @@ def _part(name: str, description: str, *examples: object) -> Part:
 
 SessionId = Annotated[
     str,
-    Field(pattern=_NAME),
+    Field(pattern=_SESSION),
     _part(
         "SessionId",
         "Names one WhatsApp account of the backend: 1 to 64 letters (A to Z, a to z), digits, `-` "
-        "or `_`, the first a letter or a digit. Part of routing keys, so no dots.",
+        "or `_`, the first a letter or a digit. In a fleet with tenants, the tenant and a dot "
+        "before that (`acme.support`). Part of routing keys.",
         "acme-support",
     ),
 ]
-"""A session's name: 1 to 64 letters, digits, `_` or `-`, chosen by the backend."""
+"""A session's name: 1 to 64 letters, digits, `_` or `-`, chosen by the backend; with tenants, the
+tenant's name and a dot before it."""
 
 WorkerId = Annotated[
     str,

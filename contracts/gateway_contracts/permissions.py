@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gateway_contracts.envelope import FLEET
 from gateway_contracts.events.outcome import NO_SESSION
+from gateway_contracts.tenants import TENANT_NAME
 from gateway_contracts.topology import Topology
 
 NOTHING = "^$"
@@ -58,7 +59,7 @@ def worker_rights(topology: Topology, *, worker_id: str | None = None) -> UserRi
         topics=(
             TopicPermission(
                 exchange=topology.events,
-                write=rf"^[a-z]+\.[a-z_]+\.({_NAME}|{NO_SESSION}|{FLEET})$",
+                write=rf"^[a-z]+\.[a-z_]+\.({TENANT_NAME}\.)?({_NAME}|{NO_SESSION}|{FLEET})$",
                 read=NOTHING,
             ),
             TopicPermission(

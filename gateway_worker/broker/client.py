@@ -18,6 +18,7 @@ from gateway_worker.broker.topology import Bindings, Declarer
 from gateway_worker.commands.ports import CommandSink
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.peer_messages import MAX_PEER_MESSAGE_BYTES
+from gateway_worker.tenants.verifying import Verifier
 
 log = structlog.get_logger(__name__)
 
@@ -91,8 +92,13 @@ class Broker:
         is_workers = exchange == self._topology.internal.encode()
         return MAX_PEER_MESSAGE_BYTES if is_workers else MAX_COMMAND_BYTES
 
-    def consumer(self, sink: CommandSink) -> CommandConsumer:
-        """Return the service that consumes commands; call it once, then run it."""
+    def consumer(self, sink: CommandSink, *, verifier: Verifier | None = None) -> CommandConsumer:
+        """Return the service that consumes commands; call it once, then run it.
+
+        Args:
+            sink: Takes them.
+            verifier: Verifies who has sent them; None in a fleet without tenants.
+        """
         if self._consumer is not None:
             raise RuntimeError("there is a consumer already")
         self._consumer = CommandConsumer(
@@ -105,6 +111,7 @@ class Broker:
             worker_id=self._worker_id,
             settings=self._settings,
             counters=self._counters,
+            verifier=verifier,
         )
         return self._consumer
 

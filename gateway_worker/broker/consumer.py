@@ -18,7 +18,7 @@ from gateway_worker.broker.connection import ReconnectingConnection
 from gateway_worker.broker.delivery import CommandDelivery, Handle
 from gateway_worker.broker.delivery_tracker import Arrival, DeliveryTracker
 from gateway_worker.broker.failures import is_cancelled
-from gateway_worker.broker.headers import take_away_claims
+from gateway_worker.broker.headers import AUTHORIZATION, TENANT, take_away_claims
 from gateway_worker.broker.oversize import read_cut
 from gateway_worker.broker.peer_queues import PeerQueues
 from gateway_worker.broker.prefetch import Prefetch, wide_enough
@@ -31,6 +31,8 @@ from gateway_worker.broker.topology import Declarer
 from gateway_worker.broker.upkeep import Upkeep
 from gateway_worker.commands.ports import CommandSink
 from gateway_worker.errors import ConfigurationError, DependencyError
+from gateway_worker.tenants.grants import EVERYTHING, Grant, of_stamp
+from gateway_worker.tenants.verifying import Claims, Verifier
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +56,7 @@ class CommandConsumer:
         worker_id: Whose queue is consumed.
         settings: Prefetch and timeouts.
         counters: Where events are counted.
+        verifier: Verifies who has sent a command; None in a fleet without tenants.
     """
 
     def __init__(  # noqa: PLR0913 - it is where everything that comes in meets
@@ -68,8 +71,10 @@ class CommandConsumer:
         worker_id: str,
         settings: BrokerSettings,
         counters: Counters,
+        verifier: Verifier | None = None,
     ) -> None:
         self._sink = sink
+        self._verifier = verifier
         self._connection = connection
         self._declarer = declarer
         self._counters = counters
@@ -330,19 +335,30 @@ class CommandConsumer:
     def _route(
         self, subscription: Subscription, acks: AckWriter, message: AbstractIncomingMessage
     ) -> None:
+        grant = EVERYTHING
         if message.exchange == self._topology.internal:
             if self._upkeep.take(message, origin=subscription.origin):
                 acks.acknowledge(message.delivery_tag or 0)
                 return
+            if self._verifier is not None:
+                grant = of_stamp(message.headers.get(TENANT))
         else:
+            authorization = message.headers.get(AUTHORIZATION)
             self._check_claims(subscription, message)
+            if self._verifier is not None:
+                grant = self._verify(self._verifier, message, authorization)
             self._backlogs.learn(message.app_id)
         cut = read_cut(message.body)
         if cut is not None:
             self._counters.oversized += 1
             log.warning("command.oversized", queue=subscription.queue, size_bytes=cut.size)
         handle = Handle(acks, message.delivery_tag or 0)
-        arrival, key = self._tracker.classify(message, handle, queue=subscription.queue)
+        arrival, key = self._tracker.classify(
+            message,
+            handle,
+            queue=subscription.queue,
+            sender=None if self._verifier is None else grant.stamp,
+        )
         if arrival is Arrival.IN_WORK:
             self._counters.reattached += 1
             return
@@ -358,6 +374,7 @@ class CommandConsumer:
             queue=subscription.queue,
             origin=subscription.origin,
             settler=self._settlements,
+            grant=grant,
         )
         self._tracker.enter(delivery)
         self._idle.clear()
@@ -368,6 +385,21 @@ class CommandConsumer:
             # Nobody will settle it; the broker has it until the channel closes.
             self._tracker.forget(delivery)
             log.exception("command.not_accepted")
+
+    @staticmethod
+    def _verify(
+        verifier: Verifier, message: AbstractIncomingMessage, authorization: object
+    ) -> Grant:
+        """Verify a message's sender, and note on it for whom: it may be sent on, or come back."""
+        grant = verifier.verify(
+            Claims(
+                user_id=message.user_id,
+                authorization=authorization,
+                is_redelivered=bool(message.redelivered),
+            )
+        )
+        message.headers[TENANT] = grant.stamp
+        return grant
 
     def _check_claims(self, subscription: Subscription, message: AbstractIncomingMessage) -> None:
         """Take away what only a worker may say: the broker does not vouch that one has said it."""

@@ -8,6 +8,7 @@ from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, KEY, STAGE
 from gateway_worker.broker.oversize import Cut
 from gateway_worker.commands.ports import Refusal, Settlement
+from gateway_worker.tenants.grants import EVERYTHING, Grant
 
 Key = tuple[str, tuple[str | None, int | None, int | None], str, int]
 """Queue, the way to it (worker it was forwarded from, stage and last hop), message id, body's hash.
@@ -50,9 +51,20 @@ class CommandDelivery:
         queue: The queue it came from.
         origin: The worker whose queue that is; None for the shared one.
         settler: Carries settlements out.
+        grant: What its sender may do.
     """
 
-    __slots__ = ("_origin", "_settler", "cut", "handles", "is_settled", "key", "message", "queue")
+    __slots__ = (
+        "_origin",
+        "_settler",
+        "cut",
+        "grant",
+        "handles",
+        "is_settled",
+        "key",
+        "message",
+        "queue",
+    )
 
     def __init__(
         self,
@@ -64,7 +76,9 @@ class CommandDelivery:
         queue: str,
         origin: str | None,
         settler: Settler,
+        grant: Grant = EVERYTHING,
     ) -> None:
+        self.grant = grant
         self.message = message
         self.cut = cut
         self.handles = [handle]

@@ -44,14 +44,27 @@ class DeliveryTracker:
         return len(self._in_work) + len(self._anonymous)
 
     def classify(
-        self, message: AbstractIncomingMessage, handle: Handle, *, queue: str
+        self,
+        message: AbstractIncomingMessage,
+        handle: Handle,
+        *,
+        queue: str,
+        sender: str | None = None,
     ) -> tuple[Arrival, Key | None]:
-        """Recognise a message, and attach its handle to a command that is in work."""
+        """Recognise a message, and attach its handle to a command that is in work.
+
+        Args:
+            message: It.
+            handle: What settles it.
+            queue: Where it comes from.
+            sender: Who has sent it, if that counts: the same words of another are another command.
+        """
         message_id = message.message_id
         if not message_id:
             return Arrival.NEW, None
         way = (came_from(message), stage(message), hop(message))
-        key = (queue, way, message_id, hash(message.body))
+        said = message.body if sender is None else (message.body, sender)
+        key = (queue, way, message_id, hash(said))
         known = self._in_work.get(key)
         if known is not None:
             known.attach(handle)

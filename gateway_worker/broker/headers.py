@@ -26,6 +26,10 @@ PROBE = "probe"
 """Of `CONTROL`: it is looked for where it comes out, and says nothing else."""
 ATTEMPT = "wa-attempt"
 """How often a command was tried before it waited in a retry tier."""
+TENANT = "wa-tenant"
+"""For whom a worker has verified a command; see `tenants`."""
+AUTHORIZATION = "authorization"
+"""A sender's token. It is no worker's to keep, and in no dead letter."""
 
 GATEWAYS = "wa-"
 """What the names of the gateway's own headers begin with."""
@@ -90,9 +94,12 @@ def _encoded_bytes(headers: Mapping[str, Any]) -> float:
 def take_away_claims(message: AbstractIncomingMessage) -> tuple[str, ...]:
     """Remove the gateway's headers from a message that no worker has published; return their names.
 
+    With them goes the sender's token, which nobody needs any more.
+
     Only names that the gateway knows are returned: the others are the sender's, and not for logs.
     """
     headers = message.headers
+    headers.pop(AUTHORIZATION, None)
     claimed = [name for name in headers if name.startswith(GATEWAYS)]
     for name in claimed:
         del headers[name]
@@ -101,4 +108,4 @@ def take_away_claims(message: AbstractIncomingMessage) -> tuple[str, ...]:
     )
 
 
-_KNOWN = frozenset({FROM, HOPS, STAGE, HOP, CONTROL, KEY, ATTEMPT})
+_KNOWN = frozenset({FROM, HOPS, STAGE, HOP, CONTROL, KEY, ATTEMPT, TENANT})

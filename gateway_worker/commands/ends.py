@@ -211,16 +211,33 @@ class CommandEnds:
         arrived: float,
     ) -> None:
         """Announce a command's end if that is possible, and put it to the dead letters."""
-        try:
-            if end is not None:
-                await self._recorder.record(end)
-        except Exception:  # whatever it was, the dead letter below still tells of the command
-            log.exception("command.end_not_recorded")
+        await self._announce(end)
         refusal = Refusal(
             code=error.code, reason=error.detail or error.code, errors=tuple(error.errors)
         )
         await delivery.settle(Settlement.DEAD, refusal)
         self._observe(command_type, error.code, Stopwatch(arrived=arrived))
+
+    async def turn_away(
+        self,
+        delivery: Delivery,
+        command_type: str,
+        end: Change | None,
+        error: ErrorBody,
+        *,
+        arrived: float,
+    ) -> None:
+        """Announce a command's end if that is possible, and keep nothing of it."""
+        await self._announce(end)
+        await delivery.settle(Settlement.ACK)
+        self._observe(command_type, error.code, Stopwatch(arrived=arrived))
+
+    async def _announce(self, end: Change | None) -> None:
+        try:
+            if end is not None:
+                await self._recorder.record(end)
+        except Exception:  # whatever it was, it must not come again for that
+            log.exception("command.end_not_recorded")
 
 
 def _has_kept(entry: Entry) -> bool:

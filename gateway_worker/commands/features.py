@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Final
 
-from gateway_contracts import Command, MessageSend, SessionCreate, SessionUpdate
+from gateway_contracts import Command, HistoryDepth, MessageSend, SessionCreate, SessionUpdate
 from gateway_contracts.unions import members
 from gateway_worker.errors import UnsupportedError
 from gateway_worker.sessions.chats import is_channel
@@ -20,7 +20,7 @@ class Feature(StrEnum):
     CHANNELS = "channels"
     """Channels are followed, read about and posted in."""
     HISTORY = "history"
-    """What is stored can be asked for: messages, chats, people."""
+    """What is stored can be asked for, and phones for what was written before."""
     INTERACTIVE = "interactive"
     """Buttons and lists are sent, which many of WhatsApp's apps show otherwise or not at all."""
     MEDIA_URL = "media_url"
@@ -84,6 +84,8 @@ def check(command: Command, features: frozenset[Feature]) -> None:
             calls = command.data.calls
             if calls is not None and calls.auto_reject:
                 _need(Feature.CALLS, features)
+            if command.data.history not in (None, HistoryDepth.OFF):
+                _need(Feature.HISTORY, features)
 
 
 def check_kind(kind: str, features: frozenset[Feature]) -> None:

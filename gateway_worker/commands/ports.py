@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from gateway_contracts import Command, ErrorBody, FieldError
 from gateway_worker.sessions.changes import Outcome
 from gateway_worker.sessions.deferred import DeferredKey
+from gateway_worker.tenants.grants import Grant
 
 
 class Settlement(StrEnum):
@@ -148,6 +149,11 @@ class Delivery(Protocol):
     @property
     def headers(self) -> Mapping[str, Any]:
         """The AMQP headers, the broker's own among them."""
+        ...
+
+    @property
+    def grant(self) -> Grant:
+        """What its sender may do."""
         ...
 
     @property

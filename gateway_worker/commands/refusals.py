@@ -12,6 +12,7 @@ from gateway_contracts import (
 from gateway_worker.commands.ends import CommandEnds
 from gateway_worker.commands.outcomes import Outcomes
 from gateway_worker.commands.ports import Delivery, Settlement
+from gateway_worker.commands.unauthorized import UnauthorizedError, subject_for
 from gateway_worker.runtime.rate_limit import RateLimiter, TokenBucket
 from gateway_worker.sessions.ownership.manager import SessionManager
 
@@ -56,8 +57,10 @@ class Refusals:
             await delivery.settle(Settlement.ACK)
             return
         error, (command_id, session_id) = rejected.error, _sender_of(delivery, rejected)
+        session_id = subject_for(delivery.grant, session_id)
         log.warning(
             "command.refused",
+            tenant=delivery.grant.tenant,
             command_id=command_id,
             session_id=session_id,
             error_code=error.code,
@@ -65,7 +68,8 @@ class Refusals:
         )
         refusal = None
         # A worker sends no commands: what says so is an event in disguise.
-        if command_id is not None and not rejected.is_workers and self._may_tell(rejected):
+        sender = delivery.grant.tenant or rejected.source or ""
+        if command_id is not None and not rejected.is_workers and self._may_tell(rejected, sender):
             refusal = self._outcomes.refusal(
                 rejected,
                 command_id=command_id,
@@ -74,11 +78,15 @@ class Refusals:
                 command_type=readable_id(delivery.message_type),
             )
         kind = rejected.command_type or "unreadable"
+        if isinstance(rejected, UnauthorizedError):
+            # No dead letter: who may not give commands would fill up those of everybody else.
+            await self._ends.turn_away(delivery, kind, refusal, error, arrived=arrived)
+            return
         await self._ends.bury(delivery, kind, refusal, error, arrived=arrived)
 
-    def _may_tell(self, rejected: CommandRejectedError) -> bool:
+    def _may_tell(self, rejected: CommandRejectedError, sender: str) -> bool:
         """Whether a refusal may be told: whoever sends rubbish gets so many answers and no more."""
-        if self._limiter.take(rejected.source or ""):
+        if self._limiter.take(sender):
             return True
         self.untold += 1
         log.warning("command.refusal_not_told", command_id=rejected.command_id)

@@ -15,6 +15,7 @@ from gateway_contracts import (
 from gateway_worker.commands.handlers import HANDLERS
 from gateway_worker.commands.ports import Delivery
 from gateway_worker.commands.scheduler import Lane, Order, Ticket
+from gateway_worker.commands.unauthorized import check_covered, check_known
 from gateway_worker.errors import GatewayError
 from gateway_worker.sessions.peer_messages import (
     MAX_PEER_MESSAGE_BYTES,
@@ -88,7 +89,10 @@ class Work:
 def read_delivery(
     delivery: Delivery,
 ) -> tuple[str, Command | PeerMessage | CommandRejectedError | PeerMessageError]:
-    """Return the mailbox of a delivery and what is in it."""
+    """Return the mailbox of a delivery and what is in it.
+
+    This is where every command is compared with what its sender may do.
+    """
     if delivery.deferred is not None:
         command = delivery.deferred.command
         return command.subject, command
@@ -103,9 +107,11 @@ def read_delivery(
             return "unreadable", error
         return control.session_id, control
     try:
+        check_known(delivery)
         if delivery.size_bytes > MAX_COMMAND_BYTES:
             raise oversized_command(delivery.body, size_bytes=delivery.size_bytes)
         command = parse_command(delivery.body)
+        check_covered(delivery, command)
     except CommandRejectedError as rejected:
         return rejected.session_id or "unreadable", rejected
     return command.subject, command

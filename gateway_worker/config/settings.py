@@ -22,6 +22,7 @@ from gateway_worker.storage.cache.settings import CacheSettings
 from gateway_worker.storage.db.settings import DatabaseSettings
 from gateway_worker.storage.db.url import DatabaseUrl
 from gateway_worker.storage.objects.settings import ObjectsSettings
+from gateway_worker.tenants.settings import TenantSettings
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 
 _HOST = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
@@ -109,6 +110,7 @@ class Settings(BaseModel):
     objects: ObjectsSettings
     media: MediaSettings
     pacing: PacingSettings
+    tenants: TenantSettings
     whatsapp: WhatsAppSettings
 
     @field_validator("allow_insecure", mode="before")

@@ -156,6 +156,21 @@ VARIABLES: Final = (
         },
     ),
     *_of(
+        "tenants",
+        {
+            "TENANTS": "mode",
+            "TENANT_OPERATORS": "operators",
+            "JWT_JWKS": "jwt_jwks",
+            "JWT_AUDIENCE": "jwt_audience",
+            "JWT_ISSUER": "jwt_issuer",
+            "JWT_ALGORITHMS": "jwt_algorithms",
+            "JWT_SECRET": "jwt_secret",
+            "JWT_LEEWAY_SECONDS": "jwt_leeway_seconds",
+            "JWT_REFRESH_SECONDS": "jwt_refresh_seconds",
+            "JWT_KEEP_SECONDS": "jwt_keep_seconds",
+        },
+    ),
+    *_of(
         "whatsapp",
         {
             "SEND_TIMEOUT_SECONDS": "send_timeout_seconds",

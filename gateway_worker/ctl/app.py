@@ -51,6 +51,7 @@ WORDS: Final[Mapping[str, Word]] = {
     "fleet": Word(
         module="fleet", about="Workers and sessions as the database has them.", is_group=True
     ),
+    "audit": Word(module="audit", about="Whose commands there were (needs the database)."),
     "snapshots": Word(module="snapshots", about="The copies of device stores.", is_group=True),
     "disk": Word(module="disk", about="The disks (DATA_DIR) that workers run on.", is_group=True),
 }
@@ -106,7 +107,8 @@ def _connect(
 ) -> None:
     """Speak to the gateway as a backend does, or look after the fleet as its operator.
 
-    Everything but broker, dead, fleet, snapshots and disk speaks only the contract, over RabbitMQ.
+    Everything but broker, dead, fleet, audit, snapshots and disk speaks only the contract, over
+    RabbitMQ.
 
     Exit codes: 0 done; 1 refused or failed; 2 wrong arguments or configuration; 4 no outcome came
     in time, it may still come; 5 nobody knows whether it took effect; 130 interrupted.

@@ -4,6 +4,17 @@ from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from gateway_contracts.tenants import tenant_of
+
+
+def may_read(session_id: str, key: str) -> bool:
+    """Tell whether a session may send an object of the bucket, as far as its tenant goes.
+
+    Under `uploads/` only those who have been told an id find anything.
+    """
+    tenant = tenant_of(session_id)
+    return tenant is None or key.startswith((f"media/{tenant}.", f"shared/{tenant}/", "uploads/"))
+
 
 class ObjectHead(Protocol):
     """What the store says of an object without its content."""

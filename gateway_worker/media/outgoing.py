@@ -28,7 +28,7 @@ from gateway_worker.media.fetching.fetcher import Fetcher
 from gateway_worker.media.fetching.sink import Sink
 from gateway_worker.media.file import MediaFile
 from gateway_worker.media.inspection.inspector import Inspector
-from gateway_worker.media.objects import ObjectReader
+from gateway_worker.media.objects import ObjectReader, may_read
 from gateway_worker.media.settings import MediaSettings
 from gateway_worker.media.uploads import Uploads
 from gateway_worker.runtime.os_errors import explain
@@ -36,6 +36,7 @@ from gateway_worker.runtime.os_errors import explain
 log = structlog.get_logger(__name__)
 
 _FILE_NAME: Final = "file"
+_NO_OBJECT: Final = "the bucket has no such object"
 
 Observer = Callable[[str, str, str, float], None]
 """Called with a file's kind, a step (`fetch`, `inspect`, `upload`), how that ended (`succeeded`,
@@ -192,6 +193,8 @@ class Outgoing:
                 )
                 return fetched.sha256, None
             case ObjectSource(key=key):
+                if not may_read(wanted.session_id, key):
+                    raise MediaUnavailableError(_NO_OBJECT)
                 return await self._copy(key, into=into, limit=limit), key
             case UploadSource(media_id=media_id):
                 key = await self._uploads.key_of(media_id)
@@ -201,7 +204,7 @@ class Outgoing:
         """Copy an object of the bucket into a file; returns its hash."""
         head = await self._objects.head(key)
         if head is None:
-            raise MediaUnavailableError("the bucket has no such object")
+            raise MediaUnavailableError(_NO_OBJECT)
         if head.size_bytes > limit:
             raise MediaTooLargeError(f"the file has more than {limit} bytes")
         try:

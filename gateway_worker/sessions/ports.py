@@ -206,11 +206,13 @@ class SessionFilter:
         states: One of these.
         labels: All of these.
         worker_id: Who has them.
+        tenant: Whose they are.
     """
 
     states: tuple[SessionState, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
     worker_id: str | None = None
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

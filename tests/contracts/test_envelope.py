@@ -137,6 +137,7 @@ def test_every_error_code_has_words_and_says_whether_to_retry() -> None:
         "session_linked": False,
         "session_not_linked": False,
         "unsupported": False,
+        "unauthorized": False,
         "recipient_not_on_whatsapp": False,
         "rate_limited": True,
         "reachout_restricted": True,

@@ -25,8 +25,8 @@ WRITTEN_AT_THE_COMMIT = {"dataschema", "session_metadata", "chat_id"}
 """Added to an event's text when it gets its sequence."""
 
 
-REFUSALS = {ErrorCode.INVALID_COMMAND}
-"""Of what is no command: the contract's own code says so."""
+REFUSALS = {ErrorCode.INVALID_COMMAND, ErrorCode.UNAUTHORIZED}
+"""Of what is no command, or none of its sender's: said of what was not executed at all."""
 DERIVED = {ErrorCategory}
 """What follows from something else that is named."""
 

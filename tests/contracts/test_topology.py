@@ -22,6 +22,7 @@ from gateway_contracts.permissions import (
     worker_rights,
 )
 from gateway_contracts.spec.catalog import EVENTS
+from gateway_contracts.tenants import RESERVED, tenant_of
 
 WA = Topology()
 BACKEND = BackendTopology(service="crm")
@@ -58,7 +59,7 @@ def test_only_heartbeats_go_to_the_heartbeats_exchange() -> None:
 
 def test_a_worker_key_is_no_session_id() -> None:
     assert WA.worker_key("gateway-worker-0") == "worker.gateway-worker-0"
-    assert "." in WA.worker_key("w"), "session ids have no dots, so the two never meet"
+    assert tenant_of(WA.worker_key("w")) in RESERVED, "no tenant is called so: the two never meet"
 
 
 def test_names() -> None:
@@ -337,7 +338,12 @@ def test_a_queue_of_replays_is_bound_by_its_own_name() -> None:
 @pytest.mark.parametrize("worker_id", [None, "gateway-worker-0"])
 def test_a_worker_may_answer_what_names_no_session(worker_id: str | None) -> None:
     events = worker_rights(WA, worker_id=worker_id).topics[0]
-    for key in (f"command.failed.{NO_SESSION}", "command.failed.acme-support"):
+    for key in (
+        f"command.failed.{NO_SESSION}",
+        "command.failed.acme-support",
+        "command.failed.acme.support",
+        f"command.failed.acme.{NO_SESSION}",
+    ):
         assert re.fullmatch(events.write, key)
-    for key in ("command.failed.", "command.failed._other", "command.failed.a.b"):
+    for key in ("command.failed.", "command.failed._other", "command.failed.a.b.c"):
         assert not re.fullmatch(events.write, key)

@@ -9,7 +9,15 @@ from pydantic import FailFast, Field
 
 from gateway_contracts.commands.session import SessionInfo
 from gateway_contracts.envelope import CommandEnvelope
-from gateway_contracts.model import Labels, PageCursor, PageLimit, SessionId, WireModel, WorkerId
+from gateway_contracts.model import (
+    FLEET_PATTERN,
+    Labels,
+    PageCursor,
+    PageLimit,
+    SessionId,
+    WireModel,
+    WorkerId,
+)
 from gateway_contracts.states import SessionState
 
 
@@ -32,11 +40,13 @@ class SessionListData(WireModel):
 class SessionList(CommandEnvelope):
     """List the sessions of the fleet, in the order of their names, as the database has them.
 
-    Its subject is `_fleet`. The result is not stored: a repeat is answered anew.
+    Its subject is `_fleet`; in a fleet with tenants it has the tenant and a dot before it
+    (`acme._fleet`), and only that tenant's sessions are told. The result is not stored: a repeat is
+    answered anew.
     """
 
     type: Literal["wa.session.list.v1"] = "wa.session.list.v1"
-    subject: Literal["_fleet"]
+    subject: Annotated[str, Field(pattern=FLEET_PATTERN, examples=["_fleet"])]
     data: SessionListData = Field(default_factory=SessionListData)
 
 

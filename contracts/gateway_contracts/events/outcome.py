@@ -9,7 +9,15 @@ from gateway_contracts.commands import Result
 from gateway_contracts.envelope import SessionEventData, SessionEventEnvelope
 from gateway_contracts.errors import ErrorBody
 from gateway_contracts.marks import PERSONAL
-from gateway_contracts.model import CommandId, Jid, MessageId, Timestamp, WireModel
+from gateway_contracts.model import (
+    SESSION_NAME,
+    CommandId,
+    Jid,
+    MessageId,
+    Timestamp,
+    WireModel,
+)
+from gateway_contracts.tenants import TENANT_NAME
 
 
 class WarningCode(StrEnum):
@@ -77,8 +85,9 @@ class CommandSucceeded(SessionEventEnvelope):
     subject: Annotated[
         str,
         Field(
-            pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63}|_fleet)$",
-            description="The session; `_fleet` if the command concerned no single one.",
+            pattern=rf"^({SESSION_NAME}|({TENANT_NAME}\.)?_fleet)$",
+            description="The session; `_fleet` if the command concerned no single one, in a fleet "
+            "with tenants behind the tenant and a dot.",
             examples=["acme-support"],
         ),
     ]
@@ -122,9 +131,10 @@ class CommandFailed(SessionEventEnvelope):
     subject: Annotated[
         str,
         Field(
-            pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63}|_invalid|_fleet)$",
-            description="The session; `_invalid` if the command names none, or none that can be, "
-            "`_fleet` if it concerned no single one.",
+            pattern=rf"^({SESSION_NAME}|({TENANT_NAME}\.)?(_invalid|_fleet))$",
+            description="The session; `_invalid` if the command names none, or none that can be or "
+            "that its sender may command, `_fleet` if it concerned no single one; both, in a fleet "
+            "with tenants, behind the tenant and a dot.",
             examples=["acme-support"],
         ),
     ]

@@ -23,6 +23,7 @@ from gateway_contracts import (
     BulkResultFile,
     BulkState,
     FieldError,
+    ObjectSource,
     new_id,
 )
 from gateway_worker.commands.deferrals import BulkFiles, Bulks, BulkStore, RowBody
@@ -35,9 +36,11 @@ from gateway_worker.commands.features import Feature, check_kind
 from gateway_worker.errors import (
     FaultyRowsError,
     InvalidCommandError,
+    MediaUnavailableError,
     SessionNotFoundError,
     UnsupportedError,
 )
+from gateway_worker.media.objects import may_read
 from gateway_worker.media.uploads import PREFIX
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.changes import Change
@@ -236,6 +239,9 @@ class BulkCommands(Bulks):
             raise InvalidCommandError(
                 f"at most {FURTHEST.days} days ahead", pointer="/data/scheduled_at"
             )
+        media = None if data.file is None else data.file.media
+        if isinstance(media, ObjectSource) and not may_read(command.subject, media.key):
+            raise MediaUnavailableError("there is no such object")
         if data.content is not None:
             check_kind(data.content.kind, self._features)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gateway_worker.commands.ports import Deferred, Delivery, Refusal, Settlement
+from gateway_worker.tenants.grants import EVERYTHING, Grant
 
 LONGEST_POSTPONED: Final = 60.0
 """After so many seconds one that its session's pacing holds back asks again: that may have been set
@@ -39,6 +40,11 @@ class DeferredDelivery(Delivery):
     def deferred(self) -> Deferred:
         """What it is."""
         return self._deferred
+
+    @property
+    def grant(self) -> Grant:
+        """It was verified when it came."""
+        return EVERYTHING
 
     @property
     def session_id(self) -> str:

@@ -9,6 +9,7 @@ from gateway_contracts import (
     SessionState,
     StatusReason,
 )
+from gateway_contracts.tenants import tenant_of
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
 from gateway_worker.commands.scheduler import Lane
 from gateway_worker.errors import GatewayError
@@ -22,12 +23,18 @@ MOST_BYTES = 120_000
 
 
 async def sessions(context: Context, command: SessionList) -> Effect:
-    """List sessions."""
+    """List sessions, of one tenant if the command is that tenant's."""
     if context.catalog is None:
         raise GatewayError("this worker cannot list sessions")
     data = command.data
+    wanted = SessionFilter(
+        states=data.states,
+        labels=data.labels,
+        worker_id=data.worker,
+        tenant=tenant_of(command.subject),
+    )
     found = await context.catalog.page(
-        SessionFilter(states=data.states, labels=data.labels, worker_id=data.worker),
+        wanted,
         after=_after(data.cursor),
         limit=data.limit + 1,
     )

@@ -19,6 +19,7 @@ from gateway_contracts import (
     SessionUpdate,
     StatusReason,
 )
+from gateway_contracts.tenants import RESERVED, tenant_of
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Retry
 from gateway_worker.commands.pacing.plan import check_zones
 from gateway_worker.commands.scheduler import Lane
@@ -26,6 +27,7 @@ from gateway_worker.errors import (
     CapacityError,
     DependencyError,
     GatewayError,
+    InvalidCommandError,
     SessionExistsError,
     UnsupportedError,
 )
@@ -35,6 +37,8 @@ from gateway_worker.sessions.changes import Transfer
 async def create(context: Context, command: SessionCreate) -> Effect:
     """Create the session here; QR codes follow as events."""
     check_zones(command.data.pacing)
+    if tenant_of(command.subject) in RESERVED:
+        raise InvalidCommandError("no tenant can be called that", pointer="/subject")
     try:
         session = await context.manager.create(command)
     except SessionExistsError:

@@ -22,6 +22,14 @@ def add_backend(
             help="A topic pattern of the events it wants, repeatable (default: all).",
         ),
     ] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TENANT",
+            help="In a fleet with tenants: whose service it is; NAME is the tenant's, alone or with"
+            " _ and one more word behind it. It gets no other's events; patterns have three words.",
+        ),
+    ] = None,
     unordered: Annotated[
         bool,
         typer.Option(
@@ -50,7 +58,8 @@ def add_backend(
     try:
         wanted = BackendTopology(
             service=name,
-            events=tuple(events or ["#"]),
+            events=tuple(events or ()),
+            tenant=tenant,
             ordered=not unordered,
             refuses_when_full=refuse_when_full,
         )

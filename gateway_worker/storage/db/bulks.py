@@ -9,6 +9,7 @@ import orjson
 from gateway_contracts import BulkReason, BulkState
 from gateway_worker.commands.deferrals import BulkStore, EndedRow, RowBody
 from gateway_worker.sessions.deferred import Bulk
+from gateway_worker.storage.db.command_keys import command_key
 from gateway_worker.storage.db.database import Database
 
 _COLUMNS: Final = """session_id, id, load, state, reason, options::text AS options, rows, succeeded,
@@ -28,7 +29,7 @@ _BEGUN: Final = """
         AND c.id = $3 || '/' || d.row
     WHERE c.session_id = $1 AND c.state = 'executing'
 """
-"""$1 a session; $2 a load; $3 its bulk. Rows whose run was interrupted: few, if any."""
+"""$1 a session; $2 a load; $3 its bulk's key. Rows whose run was interrupted: few, if any."""
 _SWEEP: Final = """
     WITH gone AS (
         DELETE FROM deferred WHERE (session_id, batch, row) IN (
@@ -42,26 +43,27 @@ _SWEEP: Final = """
         RETURNING row
     ), forgotten AS (
         DELETE FROM commands USING gone
-        WHERE commands.id = $3 || '/' || gone.row AND commands.session_id = $1
+        WHERE commands.id = $6 || '/' || gone.row AND commands.session_id = $1
             AND commands.state = 'received'
     )
     UPDATE bulks SET cancelled = cancelled + (SELECT count(*) FROM gone)
     WHERE session_id = $1 AND id = $3 AND EXISTS (SELECT FROM gone)
     RETURNING cancelled
 """
-"""$1 a session; $2 a load; $3 its bulk; $4 the session's epoch; $5 how many rows."""
+"""$1 a session; $2 a load; $3 its bulk; $4 the session's epoch; $5 how many rows;
+$6 the bulk's key."""
 _CANCEL_TO: Final = """
     WITH gone AS (
         DELETE FROM deferred AS d
         WHERE d.session_id = $1 AND d.batch = $2 AND NOT d.row = ANY($6::int[])
             AND convert_from(d.body, 'UTF8')::json->>'to' = ANY($5::text[])
             AND EXISTS (SELECT FROM sessions AS s WHERE s.id = $1 AND s.epoch = $4)
-            AND NOT EXISTS (SELECT FROM commands AS c WHERE c.id = $3 || '/' || d.row
+            AND NOT EXISTS (SELECT FROM commands AS c WHERE c.id = $7 || '/' || d.row
                 AND c.session_id = $1 AND c.state = 'executing')
         RETURNING d.row
     ), forgotten AS (
         DELETE FROM commands USING gone
-        WHERE commands.id = $3 || '/' || gone.row AND commands.session_id = $1
+        WHERE commands.id = $7 || '/' || gone.row AND commands.session_id = $1
             AND commands.state = 'received'
     ), counted AS (
         UPDATE bulks SET cancelled = cancelled + (SELECT count(*) FROM gone)
@@ -69,7 +71,8 @@ _CANCEL_TO: Final = """
     )
     SELECT count(*) FROM gone
 """
-"""$1-4 as above; $5 recipients as rows may name them; $6 rows that have their own end."""
+"""$1-4 as above; $5 recipients as rows may name them; $6 rows that have their own end; $7 the
+bulk's key."""
 _ENDED: Final = """
     SELECT g.row, c.state, c.outcome::text AS outcome
     FROM generate_series($3::int, $4::int) AS g(row)
@@ -77,8 +80,8 @@ _ENDED: Final = """
         AND c.state <> 'received'
     ORDER BY g.row
 """
-"""$1 a session; $2 a bulk; $3-4 the first and the last row. One that was put back, and then called
-off, has had no effect: it is as one that never began."""
+"""$1 a session; $2 a bulk's key; $3-4 the first and the last row. One that was put back, and then
+called off, has had no effect: it is as one that never began."""
 _AGED: Final = """
     SELECT session_id, id, result_key FROM bulks
     WHERE finished_at < now() - make_interval(secs => $1::float8)
@@ -141,7 +144,8 @@ class PostgresBulkStore(BulkStore):
 
     async def begun(self, session_id: str, bulk: Bulk) -> Sequence[RowBody]:
         """Return rows whose run was interrupted."""
-        return await self._rows(_BEGUN, session_id, bulk.load, bulk.bulk_id)
+        key = command_key(session_id, bulk.bulk_id)
+        return await self._rows(_BEGUN, session_id, bulk.load, key)
 
     async def _rows(self, statement: str, *values: Any) -> Sequence[RowBody]:
         async with self._database.direct("reading the rows of a bulk") as connection:
@@ -151,8 +155,9 @@ class PostgresBulkStore(BulkStore):
     async def sweep(self, session_id: str, bulk: Bulk, *, epoch: int, limit: int) -> bool:
         """Let go of rows of a bulk that is cancelled; False if none is left."""
         async with self._database.direct("cancelling the rows of a bulk") as connection:
+            key = command_key(session_id, bulk.bulk_id)
             swept = await connection.fetchval(
-                _SWEEP, session_id, bulk.load, bulk.bulk_id, epoch, limit
+                _SWEEP, session_id, bulk.load, bulk.bulk_id, epoch, limit, key
             )
         return swept is not None
 
@@ -167,8 +172,9 @@ class PostgresBulkStore(BulkStore):
     ) -> int:
         """Let go of the rows of a bulk to some recipients; returns how many there were."""
         async with self._database.direct("cancelling rows to a person") as connection:
+            key = command_key(session_id, bulk.bulk_id)
             gone: int = await connection.fetchval(
-                _CANCEL_TO, session_id, bulk.load, bulk.bulk_id, epoch, list(to), list(but)
+                _CANCEL_TO, session_id, bulk.load, bulk.bulk_id, epoch, list(to), list(but), key
             )
         return gone
 
@@ -177,7 +183,8 @@ class PostgresBulkStore(BulkStore):
     ) -> Sequence[EndedRow]:
         """Return how rows have ended, in order; those without an end are cancelled."""
         async with self._database.direct("reading the outcomes of a bulk") as connection:
-            found = await connection.fetch(_ENDED, session_id, bulk_id, first, last)
+            key = command_key(session_id, bulk_id)
+            found = await connection.fetch(_ENDED, session_id, key, first, last)
         return [
             EndedRow(
                 row=row["row"],

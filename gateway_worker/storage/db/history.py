@@ -26,6 +26,8 @@ from gateway_worker.history.ports import (
     Wanted,
 )
 from gateway_worker.sessions.changes import CommandState, Direction
+from gateway_worker.storage.db.command_keys import command_id as id_of
+from gateway_worker.storage.db.command_keys import command_key
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.documents import read_media
 
@@ -203,13 +205,13 @@ class PostgresHistoryStore:
         self, session_id: str, *, command_id: str | None = None, client_ref: str | None = None
     ) -> Sequence[SendRow]:
         """Return the commands of an id or a reference, the newest first, 20 at most."""
-        named = "id = $2" if command_id is not None else "client_ref = $2"
-        found = await self._fetch(
-            "reading commands", _SENDS.format(named), session_id, command_id or client_ref
-        )
+        named, value = "client_ref = $2", client_ref
+        if command_id is not None:
+            named, value = "id = $2", command_key(session_id, command_id)
+        found = await self._fetch("reading commands", _SENDS.format(named), session_id, value)
         return [
             SendRow(
-                command_id=row["id"],
+                command_id=id_of(row["id"]),
                 state=CommandState(row["state"]),
                 outcome=row["outcome"] or {},
                 client_ref=row["client_ref"],

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from gateway_contracts import ErrorCode
 from gateway_worker.commands.ports import Entry, Received, Verdict
 from gateway_worker.sessions.changes import CommandState
+from gateway_worker.storage.db.command_keys import command_key
 from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
 from gateway_worker.storage.db.documents import read_outcome
 from gateway_worker.storage.db.failures import StatementRefusedError
@@ -101,7 +102,8 @@ as if its run had been interrupted."""
 class PostgresInboxStore:
     """Enters commands (the commands' `InboxStore`), and reopens them for whoever runs the gateway.
 
-    A command id belongs to the session that used it first; for another one it is TAKEN.
+    A command id belongs to the session that used it first; for another one of its tenant, or
+    without one, it is TAKEN.
 
     Args:
         database: Where the table is.
@@ -142,7 +144,7 @@ class PostgresInboxStore:
             async with lent as connection:
                 rows = await connection.fetch(
                     _ENTER,
-                    [command.command_id for command in commands],
+                    [command_key(each.session_id, each.command_id) for each in commands],
                     [command.session_id for command in commands],
                     [command.command_type for command in commands],
                     [command.worker_id for command in commands],
@@ -162,7 +164,8 @@ class PostgresInboxStore:
     async def look(self, command: Received) -> Entry:
         """Say what is known of a command that is not to be executed now; see the port."""
         async with self._database.direct("looking for a command") as connection:
-            row = await connection.fetchrow(_LOOK, command.command_id)
+            key = command_key(command.session_id, command.command_id)
+            row = await connection.fetchrow(_LOOK, key)
         if row is None:
             return Entry(verdict=Verdict.NEW, attempts=0)
         entry = _entry(command, row, later=0, before=None)
@@ -188,7 +191,7 @@ class PostgresInboxStore:
         """Put what is `executing` but has had no effect back to `received`; see the port."""
         values = {
             "stays_interrupted": stays_interrupted,
-            "id": command_id,
+            "id": command_key(session_id, command_id),
             "session_id": session_id,
             "worker_id": worker_id,
             "epoch": epoch,
@@ -223,9 +226,10 @@ class PostgresInboxStore:
             DependencyError: It may or may not be reopened; idempotent.
         """
         async with self._database.transaction("reopening a command") as connection:
-            found = await connection.fetchval(_LOCK, command_id, session_id, fingerprint)
+            key = command_key(session_id, command_id)
+            found = await connection.fetchval(_LOCK, key, session_id, fingerprint)
             if found in states:
-                await connection.execute(_REOPEN, command_id, ErrorCode.INTERNAL.value)
+                await connection.execute(_REOPEN, key, ErrorCode.INTERNAL.value)
         return None if found is None else CommandState(found)
 
     def _identify(self, commands: Sequence[Received]) -> UUID:
@@ -268,7 +272,7 @@ def _entry(command: Received, row: asyncpg.Record, *, later: int, before: Receiv
     if row["state"] != CommandState.EXECUTING:
         outcome = read_outcome(
             row["outcome"] or {},
-            command_id=row["id"],
+            command_id=command.command_id,
             command_type=row["type"],
             attempts=attempts,
         )

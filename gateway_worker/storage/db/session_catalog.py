@@ -22,6 +22,8 @@ _PAGE: Final = text(f"""
         ) AS lost
         FROM sessions
         WHERE id > :after AND labels @> CAST(:labels AS jsonb)
+            AND (CAST(:tenant AS text) IS NULL OR split_part(id, '.', 1) = CAST(:tenant AS text)
+                AND position('.' IN id) > 0)
             AND (CAST(:worker AS text) IS NULL OR worker_id = CAST(:worker AS text))
     ) AS found
     WHERE CAST(:states AS text[]) = '{{}}' OR {_STATE} = ANY(CAST(:states AS text[]))
@@ -53,6 +55,7 @@ class PostgresSessionCatalog:
             "limit": limit,
             "labels": mapping_text(wanted.labels),
             "worker": wanted.worker_id,
+            "tenant": wanted.tenant,
             "states": [state.value for state in wanted.states],
         }
         async with self._database.statement("listing sessions") as connection:

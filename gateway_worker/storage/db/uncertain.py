@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gateway_worker.sessions.found_sends import SEND
+from gateway_worker.storage.db.command_keys import command_id
 from gateway_worker.storage.db.database import Database
 
 _MOST = 100
@@ -30,4 +31,4 @@ class PostgresUncertainSends:
         """Return commands whose message is not known; see the port."""
         async with self._database.direct("looking for uncertain sends") as connection:
             found = await connection.fetch(_WITHOUT_MESSAGE, session_id, SEND, _MOST)
-        return [command_id for (command_id,) in found]
+        return [command_id(key) for (key,) in found]

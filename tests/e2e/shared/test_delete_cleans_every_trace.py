@@ -19,7 +19,8 @@ TABLES_THAT_FORGET = ("sessions", "messages", "chats", "receipts", "snapshots", 
 
 
 async def test_delete_cleans_every_trace(gateway: Gateway, name: str) -> None:
-    """Everything is there before, and nothing afterwards."""
+    """Everything is there before, and nothing afterwards; of a tenant's session, as of any."""
+    name = f"acme.{name}"
     shop = await gateway.sandbox.add_phone()
     ada = await gateway.sandbox.add_phone()
     await gateway.link(name, shop)

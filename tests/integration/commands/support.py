@@ -28,6 +28,7 @@ from gateway_worker.sessions.ports import CurrentQr, DeviceSnapshots, RouteCache
 from gateway_worker.sessions.send_journal import SendJournals, SendTrace, Unknown
 from gateway_worker.storage.db import Database
 from gateway_worker.storage.db.build import Stores, build_stores
+from gateway_worker.tenants.verifying import Verifier
 from tests.integration.storage.db.support import WORKER
 from tests.support.ports import UnaskedLauncher, sessions_on
 
@@ -161,7 +162,7 @@ class Station:
 
 
 @asynccontextmanager
-async def working(
+async def working(  # noqa: PLR0913 - as much as a test may want to be otherwise
     database: Database,
     settings: BrokerSettings,
     directory: Path,
@@ -171,6 +172,7 @@ async def working(
     limits: SessionLimits | None = None,
     hold_seconds: float = HOLD_SECONDS,
     room_seconds: float = ROOM_SECONDS,
+    verifier: Verifier | None = None,
 ) -> AsyncIterator[Station]:
     """Run a worker; whatever still runs at the end is killed."""
     async with AsyncExitStack() as stack:
@@ -207,7 +209,7 @@ async def working(
             limits=CommandLimits(hold_seconds=hold_seconds, room_seconds=room_seconds),
         )
         manager, dispatcher = sessions.manager, commands.dispatcher
-        consumer = broker.consumer(dispatcher)
+        consumer = broker.consumer(dispatcher, verifier=verifier)
         dispatcher.watch_held(consumer.widen)
         station = Station(
             worker_id=worker_id,

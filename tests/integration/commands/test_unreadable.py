@@ -39,7 +39,7 @@ def payload(subject: object) -> dict[str, Any]:
     ("subject", "key", "session"),
     [
         ("acme support", "acme support", NO_SESSION),
-        ("acme.support", "acme.support", NO_SESSION),
+        ("acme.support.de", "acme.support.de", NO_SESSION),
         ("müller", "müller", NO_SESSION),
         ("a" * 65, "a" * 65, NO_SESSION),
         ("", "", NO_SESSION),

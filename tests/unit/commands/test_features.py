@@ -32,6 +32,7 @@ NEEDING = [
     ("message.send.v1.list_menu", Feature.INTERACTIVE),
     ("message.send.v1.channel", Feature.CHANNELS),
     ("session.update.v1", Feature.CALLS),
+    ("session.update.v1", Feature.HISTORY),
     ("status.post.v1", Feature.STATUS),
     ("status.delete.v1", Feature.STATUS),
 ]

@@ -13,6 +13,7 @@ from gateway_worker.sessions.changes import (
 )
 from gateway_worker.storage.db.changes.bodies import Draft
 from gateway_worker.storage.db.changes.steps import Sender, Step
+from gateway_worker.storage.db.command_keys import command_key
 from gateway_worker.storage.db.documents import (
     model_text,
     outcome_text,
@@ -33,7 +34,7 @@ def outcome_columns(changes: Sequence[Change]) -> Columns:
 
 def _outcome(change: Change, outcome: Outcome) -> tuple[Any, ...]:
     return (
-        outcome.command_id,
+        command_key(change.session_id, outcome.command_id),
         change.session_id,
         outcome.command_type,
         outcome.state.value,
@@ -62,7 +63,7 @@ def _message(change: Change, message: MessageRow) -> tuple[Any, ...]:
         message.client_ref,
         message.is_uncertain,
         message.sender_lid,
-        change.outcome and change.outcome.command_id,
+        change.outcome and command_key(change.session_id, change.outcome.command_id),
     )
 
 

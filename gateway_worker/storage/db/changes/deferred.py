@@ -12,6 +12,7 @@ import asyncpg
 from gateway_worker.sessions.changes import Change
 from gateway_worker.sessions.deferred import Bulk, BulkUpdate, DeferredEnd, DeferredRow
 from gateway_worker.storage.db.changes.steps import Step
+from gateway_worker.storage.db.command_keys import command_key
 from gateway_worker.storage.db.documents import mapping_text
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -19,20 +20,20 @@ Connection: TypeAlias = "asyncpg.Connection[Any]"
 _PUT_OFF: Final = """
     WITH given AS (
         SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
-            $7::timestamptz[], $8::bytea[])
-            AS u(session_id, id, type, fingerprint, epoch, due_at, body)
+            $7::timestamptz[], $8::bytea[], $9::text[])
+            AS u(session_id, id, type, fingerprint, epoch, due_at, body, key)
     ), known AS (
         INSERT INTO commands
             (id, session_id, type, state, worker_id, epoch, attempts, fingerprint, received_at)
-        SELECT id, session_id, type, 'received', $1::text, epoch, 0, fingerprint, due_at FROM given
-        ORDER BY id
+        SELECT key, session_id, type, 'received', $1::text, epoch, 0, fingerprint, due_at FROM given
+        ORDER BY key
         ON CONFLICT (id) DO NOTHING
     )
     INSERT INTO deferred (session_id, batch, row, due_at, body)
     SELECT session_id, id, 0, due_at, body FROM given
     ON CONFLICT DO NOTHING
 """
-"""$1 the worker's id; $2-8 sessions, ids, types, fingerprints, epochs, times and commands.
+"""$1 the worker's id; $2-9 sessions, ids, types, fingerprints, epochs, times, commands and keys.
 
 In the inbox it counts as received when it is due: no run of it begins before, and a host's notes on
 an interrupted run have to reach back to that.
@@ -106,6 +107,7 @@ def _put_off(change: Change, row: DeferredRow) -> Sequence[Any]:
         change.epoch,
         row.due_at,
         row.body,
+        command_key(change.session_id, row.command_id),
     )
 
 

@@ -13,6 +13,7 @@ import asyncpg
 from gateway_worker.sessions.found_sends import CONTENT, FoundSend
 from gateway_worker.storage.db.changes import statements as sql
 from gateway_worker.storage.db.changes.steps import Step
+from gateway_worker.storage.db.command_keys import command_key
 from gateway_worker.storage.db.documents import mapping_text, model_text, result_text
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -28,12 +29,13 @@ NAME_MESSAGE = """
     INSERT INTO messages
         (session_id, message_id, chat, direction, sender, content, timestamp, command_id, uncertain)
     SELECT $1::text, $4::text, $5::text, 'out', account.jid, $6::text::jsonb, $7::timestamptz,
-        named.id, true
+        $8::text, true
     FROM named, account
     ON CONFLICT DO NOTHING
 """
-"""$1 a session that is locked; $2 a command; $3 its message as an outcome has it; $4 the message;
-$5 its chat; $6 its content; $7 its time. Does nothing if the command has another end."""
+"""$1 a session that is locked; $2 a command's key; $3 its message as an outcome has it; $4 the
+message; $5 its chat; $6 its content; $7 its time; $8 the command. Does nothing if that has another
+end."""
 
 IS_CONFIRMED = """
     SELECT EXISTS (
@@ -68,16 +70,18 @@ async def _name(connection: Connection, session_id: str, found: FoundSend) -> No
     await connection.execute(
         NAME_MESSAGE,
         session_id,
-        found.command_id,
+        command_key(session_id, found.command_id),
         mapping_text(message),
         found.message_id,
         found.chat,
         model_text(CONTENT),
         timestamp,
+        found.command_id,
     )
 
 
 async def _resolve(connection: Connection, session_id: str, found: FoundSend) -> bool:
     await connection.execute(sql.SHOW_SENT, session_id, found.command_id)
     outcome = result_text(found.result)
-    return await connection.fetchval(sql.RESOLVE, session_id, found.command_id, outcome) is not None
+    key = command_key(session_id, found.command_id)
+    return await connection.fetchval(sql.RESOLVE, session_id, key, outcome) is not None

@@ -14,6 +14,7 @@ from gateway_worker.sessions.changes import source_of
 from gateway_worker.storage.db.changes import statements as sql
 from gateway_worker.storage.db.changes.bodies import Draft
 from gateway_worker.storage.db.changes.steps import Step, ahead_id
+from gateway_worker.storage.db.command_keys import command_key
 from gateway_worker.storage.db.documents import result_text
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -39,7 +40,7 @@ async def resolve(connection: Connection, steps: Iterable[Step], *, worker_id: s
             continue
         result = SentInfo(**dict(sent))
         command_type = await connection.fetchval(
-            sql.RESOLVE, session_id, command_id, result_text(result)
+            sql.RESOLVE, session_id, command_key(session_id, command_id), result_text(result)
         )
         if command_type is not None:
             step.ahead.append(Draft.of(_event(step, command_type, result, worker_id)))

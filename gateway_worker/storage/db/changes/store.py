@@ -44,6 +44,7 @@ from gateway_worker.storage.db.changes.steps import (
 )
 from gateway_worker.storage.db.changes.timers import write_timers
 from gateway_worker.storage.db.changes.votes import name_votes
+from gateway_worker.storage.db.command_keys import command_key
 from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
 from gateway_worker.storage.db.documents import mapping_text
 from gateway_worker.storage.db.leases import LOCK_ROOM
@@ -270,7 +271,8 @@ class PostgresChangeStore:
         first: dict[str, Step] = {}
         for step in live(steps):
             if (outcome := step.change.outcome) is not None:
-                step.repeated = first.setdefault(outcome.command_id, step) is not step
+                key = command_key(step.change.session_id, outcome.command_id)
+                step.repeated = first.setdefault(key, step) is not step
         messages = [step for step in live(steps) if step.change.message is not None]
         receipts = [step for step in live(steps) if step.change.receipt is not None]
         if not (first or messages or receipts):
@@ -288,13 +290,13 @@ class PostgresChangeStore:
         _note_senders(new, messages, receipts)
         for step, sender in zip(receipts, by_batch, strict=True):
             step.sender = sender if sender.is_uncertain else step.sender
-        for command_id, step in first.items():
-            step.repeated = (command_id, None, None, None, None) not in new
+        for key, step in first.items():
+            step.repeated = (key, None, None, None, None) not in new
         for step in live(steps):
-            if (key := step.key) is None:
+            if (row := step.key) is None:
                 continue
-            if key in new:
-                new.remove(key)  # the first of several has it
+            if row in new:
+                new.remove(row)  # the first of several has it
             else:
                 step.repeated = step.change.outcome is None
         await note_arrived(connection, messages)
@@ -370,7 +372,11 @@ class PostgresChangeStore:
         if not deletions:
             return
         ids = [change.session_id for change in deletions]
-        own = [change.outcome.command_id for change in deletions if change.outcome is not None]
+        own = [
+            command_key(change.session_id, change.outcome.command_id)
+            for change in deletions
+            if change.outcome is not None
+        ]
         await connection.execute(sql.DELETE_ROWS, ids, own)
         await connection.execute(sql.DELETE_PUBLISHED, ids)
 

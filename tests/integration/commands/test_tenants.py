@@ -1,0 +1,258 @@
+"""Two tenants of one broker, with the shipped rights: each has its own and nothing else."""
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import aio_pika
+import pytest
+from aio_pika.abc import AbstractChannel, AbstractExchange
+from aiormq.exceptions import AMQPError
+
+import gateway_contracts
+from gateway_contracts import (
+    NO_SESSION,
+    BackendTopology,
+    Command,
+    CommandFailed,
+    CommandSucceeded,
+    ErrorCode,
+    Event,
+    SessionGetStatus,
+    SessionList,
+    SessionPage,
+    Topology,
+    encode,
+    new_id,
+    parse_command,
+    parse_event,
+)
+from gateway_contracts.permissions import operator_rights, worker_rights
+from gateway_contracts.spec.definitions import (
+    backend_definitions,
+    topology_definitions,
+    user_definitions,
+)
+from gateway_worker.broker import BrokerSettings
+from gateway_worker.devkit.services import RunningServices
+from gateway_worker.devkit.services.rabbitmq import LocalRabbitMq
+from gateway_worker.storage.db import Database
+from gateway_worker.tenants.verifying import UserVerifier
+from tests.contracts.broker import Inbox, channel, read
+from tests.integration.commands.conftest import STOPPED
+from tests.integration.commands.support import Station, working
+from tests.integration.storage.db.support import opened, session_row, value
+from tests.support.eventually import eventually
+
+PASSWORD = "only-in-this-test"
+TENANTS = ("acme", "mallory")
+EXAMPLES = Path(gateway_contracts.__file__).parent / "examples"
+OPERATOR = operator_rights(Topology()).user
+WORKER_USER = worker_rights(Topology()).user
+
+
+def password_hash() -> str:
+    """Return what RabbitMQ stores of the password."""
+    salt = os.urandom(4)
+    return base64.b64encode(salt + hashlib.sha256(salt + PASSWORD.encode()).digest()).decode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tenant:
+    """A tenant's backend, with the rights that the operator has given it."""
+
+    name: str
+    commands: AbstractExchange
+    inbox: Inbox
+
+    async def send(
+        self, command: Command, *, user_id: str | None = "", body: bytes | None = None
+    ) -> str:
+        """Publish a command as this tenant's user, or as somebody else; returns its id."""
+        message = aio_pika.Message(
+            encode(command) if body is None else body,
+            message_id=command.id,
+            type=command.type,
+            user_id=f"gateway-backend-{self.name}" if user_id == "" else user_id,
+        )
+        await self.commands.publish(message, command.subject, mandatory=True, timeout=30)
+        return command.id
+
+    async def next(self) -> Event:
+        """Return the next event that reaches this tenant."""
+        message = await self.inbox.get()
+        await message.ack()
+        return parse_event(message.body)
+
+    async def refused(self, command: Command, **how: object) -> CommandFailed:
+        """Publish a command that is not to be obeyed, and return the answer."""
+        await self.send(command, **how)  # type: ignore[arg-type]
+        event = await self.next()
+        assert isinstance(event, CommandFailed)
+        assert event.correlationid == command.id
+        return event
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """A broker with two tenants and a worker."""
+
+    station: Station
+    database: Database
+    acme: Tenant
+    mallory: Tenant
+    operator: AbstractChannel
+
+
+@pytest.fixture
+async def fleet(
+    own_services: RunningServices, database_url: str, tmp_path: Path
+) -> AsyncIterator[Shared]:
+    """Everything as `ctl broker add-backend` and the shipped users make it, in an own vhost."""
+    broker = own_services.rabbitmq
+    assert isinstance(broker, LocalRabbitMq)
+    vhost, topology = f"tenants-{new_id()}", Topology()
+    backends = [BackendTopology(service=name, tenant=name) for name in TENANTS]
+    parts = [
+        topology_definitions(topology, vhost=vhost),
+        user_definitions(topology, vhost=vhost),
+        *(backend_definitions(backend, vhost=vhost) for backend in backends),
+    ]
+    names = {name for part in parts for name in part}
+    definitions = {name: [one for part in parts for one in part.get(name, ())] for name in names}
+    for user in definitions["users"]:
+        user["password_hash"] = password_hash()
+    definitions["vhosts"] = [{"name": vhost}]
+    file = tmp_path / "definitions.json"
+    file.write_text(json.dumps(definitions))
+    await broker._control("await_startup")
+    await broker._control("import_definitions", str(file))
+    base, _, _ = broker.url.rpartition("/")
+    address = base.rpartition("@")[2]
+
+    def url(user: str) -> str:
+        return f"amqp://{user}:{PASSWORD}@{address}/{vhost}"
+
+    rows = [session_row(f"{name}.{session}", **STOPPED) for name in TENANTS for session in "ab"]
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(opened(database_url, *rows))
+        settings = BrokerSettings.model_validate({"url": url(WORKER_USER)})
+        verifier = UserVerifier(operators=frozenset({OPERATOR}))
+        work = working(database, settings, tmp_path / "worker", verifier=verifier)
+        station = await stack.enter_async_context(work)
+
+        async def tenant(name: str) -> Tenant:
+            opened_channel = await stack.enter_async_context(
+                channel(url(f"gateway-backend-{name}"))
+            )
+            queue = await opened_channel.get_queue(f"wa.backend.{name}.events", ensure=False)
+            return Tenant(
+                name=name,
+                commands=await opened_channel.get_exchange(topology.commands, ensure=False),
+                inbox=await read(queue),
+            )
+
+        yield Shared(
+            station=station,
+            database=database,
+            acme=await tenant("acme"),
+            mallory=await tenant("mallory"),
+            operator=await stack.enter_async_context(channel(url(OPERATOR))),
+        )
+
+
+def of_acme() -> list[Command]:
+    """Return a command of each type, for a session of acme's."""
+    found: dict[str, Command] = {}
+    for path in sorted(EXAMPLES.glob("*.json")):
+        try:
+            command = parse_command(path.read_bytes())
+        except ValueError:
+            continue
+        name = "_fleet" if command.subject == "_fleet" else "a"
+        update = {"subject": f"acme.{name}", "id": new_id()}
+        found.setdefault(command.type, command.model_copy(update=update))
+    return list(found.values())
+
+
+def status(session_id: str, command_id: str | None = None) -> SessionGetStatus:
+    """Return a look-up."""
+    return SessionGetStatus(id=command_id or new_id(), source="/backends/test", subject=session_id)
+
+
+async def test_each_tenant_has_its_own_and_nothing_else(fleet: Shared) -> None:
+    """Every command against the other one's session, under every name that one may choose."""
+    acme, mallory = fleet.acme, fleet.mallory
+    wrong = of_acme()
+    assert len(wrong) > 60
+    for command in wrong:
+        answer = await mallory.refused(command)
+        assert answer.subject == f"mallory.{NO_SESSION}"
+        assert answer.data.error.code is ErrorCode.UNAUTHORIZED, command.type
+        assert answer.data.error.detail is None
+        assert answer.sequence is None
+    everybodys = SessionList(source="/backends/test", subject="_fleet")
+    for command in (status("acme.none"), status("a"), everybodys):
+        assert (await mallory.refused(command)).data.error.code is ErrorCode.UNAUTHORIZED
+    # What cannot be read is told to its sender, and not to the session that it names.
+    broken = await mallory.refused(status("acme.a"), body=b'{"subject": "acme.a", "id": 7}')
+    assert (broken.subject, broken.data.error.code) == (
+        f"mallory.{NO_SESSION}",
+        ErrorCode.INVALID_COMMAND,
+    )
+    # Whoever says nothing is nobody, and whoever lies is cut off by the broker.
+    await mallory.send(status("acme.a"), user_id=None)
+    await mallory.send(status("mallory.a"), user_id=None)
+    with pytest.raises(AMQPError):
+        await mallory.send(status("acme.a"), user_id="gateway-backend-acme")
+    await eventually(lambda: len(fleet.station.settled) >= len(wrong) + 6)
+
+    assert await value(fleet.database, "SELECT count(*) FROM commands") == 0
+    assert {outcome for _, outcome in fleet.station.settled} == {
+        "unauthorized",
+        "invalid_command",
+    }
+    assert acme.inbox.empty()
+
+
+async def test_names_and_ids_are_each_tenants_own(fleet: Shared) -> None:
+    """The same id of a command, the same name of a session; each is told of its own."""
+    command_id = new_id()
+    for tenant in (fleet.acme, fleet.mallory):
+        for session, repeated in (("a", False), ("a", True)):
+            await tenant.send(status(f"{tenant.name}.{session}", command_id))
+            event = await tenant.next()
+            assert isinstance(event, CommandSucceeded)
+            assert event.subject == f"{tenant.name}.a"
+            assert event.correlationid == command_id
+            assert event.data.repeated is repeated
+        await tenant.send(status(f"{tenant.name}.b", command_id))
+        conflict = await tenant.next()
+        assert isinstance(conflict, CommandFailed)
+        assert conflict.data.id_conflict
+        await tenant.send(SessionList(source="/backends/test", subject=f"{tenant.name}._fleet"))
+        listed = await tenant.next()
+        assert isinstance(listed, CommandSucceeded)
+        assert isinstance(listed.data.result, SessionPage)
+        assert [one.session for one in listed.data.result.sessions] == [
+            f"{tenant.name}.a",
+            f"{tenant.name}.b",
+        ]
+    assert fleet.acme.inbox.empty()
+
+
+async def test_the_operator_may_command_every_session(fleet: Shared) -> None:
+    """Under their own user, and the tenant sees it."""
+    commands = await fleet.operator.get_exchange(Topology().commands, ensure=False)
+    command = status("acme.a")
+    message = aio_pika.Message(encode(command), message_id=command.id, user_id=OPERATOR)
+    await commands.publish(message, command.subject, timeout=30)
+
+    event = await fleet.acme.next()
+    assert isinstance(event, CommandSucceeded)
+    assert event.correlationid == command.id

@@ -1,0 +1,200 @@
+"""Commands with tokens at a real broker: those that are not good are refused, and do nothing."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from gateway_contracts import (
+    NO_SESSION,
+    CommandFailed,
+    CommandSucceeded,
+    ErrorCode,
+    SessionGetStatus,
+    new_id,
+)
+from gateway_worker.broker import BrokerSettings
+from gateway_worker.devkit.backend import Backend
+from gateway_worker.storage.db import Database
+from gateway_worker.tenants.build import Tenants, build_tenants
+from gateway_worker.tenants.settings import TenantSettings
+from tests.integration.commands.conftest import STOPPED
+from tests.integration.commands.support import Station, working
+from tests.integration.storage.db.support import opened, session_row, value
+from tests.support.eventually import eventually
+from tests.unit.tenants.test_tokens import OTHER_RSA, published, signed, wrong
+
+KEYS_PATH = "/keys.json"
+
+
+class KeyServer:
+    """Publishes keys over HTTP, as long as it is there."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+        self.asked = 0
+        self.port = 0
+
+    async def answer(self, _request: web.Request) -> web.Response:
+        """Tell the keys."""
+        self.asked += 1
+        return web.Response(status=503) if self.is_away else web.json_response(published())
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[KeyServer]:
+    """A server of keys."""
+    server = KeyServer()
+    app = web.Application()
+    app.router.add_get(KEYS_PATH, server.answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    server.port = runner.addresses[0][1]
+    yield server
+    await runner.cleanup()
+
+
+@pytest.fixture
+def tenants(server: KeyServer) -> Tenants:
+    """How tenants are told apart."""
+    return build_tenants(
+        TenantSettings.model_validate(
+            {
+                "mode": "jwt",
+                "jwt_jwks": f"http://127.0.0.1:{server.port}{KEYS_PATH}",
+                "jwt_audience": "gateway",
+                "jwt_leeway_seconds": 0,
+            }
+        )
+    )
+
+
+@pytest.fixture
+async def keys(tenants: Tenants) -> AsyncIterator[None]:
+    """The service that reads keys, running."""
+    assert tenants.keys is not None
+    stop = asyncio.Event()
+    running = asyncio.create_task(tenants.keys.run(stop))
+    await tenants.keys.first()
+    yield
+    stop.set()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+@pytest.fixture
+async def tenants_database(database_url: str) -> AsyncIterator[Database]:
+    """A session of each of two tenants."""
+    rows = [session_row(f"{tenant}.support", **STOPPED) for tenant in ("acme", "mallory")]
+    async with opened(database_url, *rows) as database:
+        yield database
+
+
+@pytest.fixture
+async def guarded(
+    tenants_database: Database,
+    settings: BrokerSettings,
+    backend: Backend,
+    tenants: Tenants,
+    tmp_path: Path,
+) -> AsyncIterator[Station]:
+    """A worker that asks for tokens."""
+    assert backend.source
+    async with working(tenants_database, settings, tmp_path, verifier=tenants.verifier) as station:
+        yield station
+
+
+def status(session_id: str, command_id: str | None = None) -> SessionGetStatus:
+    """Return a look-up."""
+    return SessionGetStatus(id=command_id or new_id(), source="/backends/x", subject=session_id)
+
+
+async def refused(
+    backend: Backend, command: SessionGetStatus, token: str | None, subject: str = NO_SESSION
+) -> None:
+    """Publish what is not to be obeyed, and see it refused under a subject."""
+    seen = len(backend.arrivals)
+    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+    await backend.publish(command, headers=headers)
+    outcome = await backend.expect(CommandFailed, subject, after=seen)
+    assert outcome.correlationid == command.id
+    assert outcome.data.error.code is ErrorCode.UNAUTHORIZED
+    assert outcome.data.error.detail is None
+
+
+async def test_only_what_a_good_token_covers_is_executed(
+    guarded: Station,
+    backend: Backend,
+    keys: None,
+    tenants_database: Database,
+    settings: BrokerSettings,
+) -> None:
+    """The same id and the same body with another token are another command."""
+    for token in (None, *wrong().values()):
+        await refused(backend, status("acme.support"), token)
+    for token, subject in (
+        (signed(tenant_id="mallory"), f"mallory.{NO_SESSION}"),
+        (signed(sessions=["sales"]), f"acme.{NO_SESSION}"),
+        (signed(actions=["message.*"]), f"acme.{NO_SESSION}"),
+    ):
+        await refused(backend, status("acme.support"), token, subject)
+    command = status("acme.support")
+    mallorys = signed(tenant_id="mallory")
+    await refused(backend, command, mallorys, f"mallory.{NO_SESSION}")
+    assert await value(tenants_database, "SELECT count(*) FROM commands") == 0
+
+    for mine, token in ((command, signed()), (status("mallory.support", command.id), mallorys)):
+        seen = len(backend.arrivals)
+        await backend.publish(mine, headers={"authorization": f"bearer {token}"})
+        told = await backend.expect(CommandSucceeded, mine.subject, after=seen)
+        assert (told.correlationid, told.data.repeated) == (command.id, False)
+    await refused(backend, command, mallorys, f"mallory.{NO_SESSION}")
+    executed = [outcome for _, outcome in guarded.settled if outcome != "unauthorized"]
+    assert executed == ["succeeded", "succeeded"]
+    assert await guarded.broker.depth(settings.topology.dead_commands) == 0
+
+
+async def test_keys_that_cannot_be_had(
+    guarded: Station, backend: Backend, server: KeyServer, tenants: Tenants
+) -> None:
+    """Nothing is executed before they are there; a token with a new one asks for it."""
+    assert tenants.keys is not None
+    server.is_away = True
+    await tenants.keys.refresh()
+    assert tenants.keys.problem == "the keys' server answers 503"
+    await refused(backend, status("acme.support"), signed())
+    server.is_away = False
+    await tenants.keys.refresh()
+    command = status("acme.support")
+    await backend.publish(command, headers={"authorization": f"Bearer {signed()}"})
+    assert isinstance(await backend.outcome(command.id), CommandSucceeded)
+    await refused(backend, status("acme.support"), signed(key=OTHER_RSA, kid="next"))
+    assert tenants.keys._wanted.is_set()
+    assert [outcome for _, outcome in guarded.settled] == [
+        "unauthorized",
+        "succeeded",
+        "unauthorized",
+    ]
+
+
+async def test_a_missed_key_is_read_soon(
+    tenants: Tenants, server: KeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without waiting for the next time that they would be read anyway."""
+    assert tenants.keys is not None
+    monkeypatch.setattr("gateway_worker.tenants.keys._PAUSE_SECONDS", 0.01)
+    stop = asyncio.Event()
+    running = asyncio.create_task(tenants.keys.run(stop))
+    await tenants.keys.first()
+    began, asked = time.monotonic(), server.asked
+    tenants.keys.want()
+    await eventually(lambda: server.asked > asked)
+    assert time.monotonic() - began < tenants.keys._refresh_seconds
+    stop.set()
+    await running
