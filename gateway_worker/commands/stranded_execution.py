@@ -53,6 +53,7 @@ class StrandedExecutor:
         """End a command of a session that nobody can run; False if somebody has it by now."""
         stopwatch = Stopwatch(arrived=arrived)
         entry = await self._attempts.enter(command, epoch=row.epoch)
+        self._attempts.traced(command)  # nobody is here to ask
         if entry.verdict is Verdict.FENCED:
             return False
         end = self._ends.answer_of(command, entry, row.epoch)
