@@ -252,6 +252,7 @@ class BulkFeeder:
         now = self._clock.now()
         for one in self._open:
             if self._reading.is_due(one, is_running=one.is_running(now)):
+                one.is_reading = True
                 self._post("read", one, partial(self._read, one))
             elif one.may_end:
                 one.is_ending = True

@@ -65,9 +65,9 @@ class BulkReading:
     async def read(self, one: OpenBulk) -> Sequence[RowBody]:
         """Read the next rows of a bulk; returns those that cannot be sent, for nobody is there.
 
-        If it is not known now, `one.unread_until` says when to ask again.
+        If it is not known now, `one.unread_until` says when to ask again. The caller has noted that
+        they are being read.
         """
-        one.is_reading = True
         try:
             if one.bulk.state is BulkState.CANCELLING:
                 await self._read_begun(one)
