@@ -24,6 +24,7 @@ from gateway_worker.storage.objects.client import Objects
 from gateway_worker.storage.objects.snapshots import Snapshots, device_snapshots
 from gateway_worker.storage.objects.store import Bucket
 from gateway_worker.storage.objects.streams import Streams
+from gateway_worker.tracing import Traces, open_traces
 from gateway_worker.whatsapp.launcher import HostProcesses
 
 Entered = TypeVar("Entered")
@@ -39,6 +40,7 @@ class Adapters:
         streams: Large objects, through connections that copies of device stores do not use.
         fetcher: Gets files from their URLs.
         proxies: What leads to sessions' proxies; knows of sessions once there are any.
+        traces: The way of commands and what follows from them; None if it is not recorded.
     """
 
     broker: Broker
@@ -53,6 +55,7 @@ class Adapters:
     media_host: MediaHost
     proxies: Proxies
     hosts: HostProcesses
+    traces: Traces | None
 
 
 async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopBudget) -> Adapters:
@@ -67,6 +70,7 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopB
     async def enter(context: AbstractAsyncContextManager[Entered], name: str) -> Entered:
         return await stack.enter_async_context(budget.closing(context, name))
 
+    traces = await enter(_traces(settings), "OTLP")
     database = await until_answered(
         lambda: open_database(stack, settings, budget),
         name="database.open",
@@ -98,6 +102,13 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopB
         proxies=proxies,
         broker=await enter(Broker.open(settings.broker, worker_id=settings.worker_id), "RabbitMQ"),
         hosts=await enter(HostProcesses(settings.whatsapp), "hosts"),
+        traces=traces,
+    )
+
+
+def _traces(settings: Settings) -> AbstractAsyncContextManager[Traces | None]:
+    return open_traces(
+        settings.tracing, worker_id=settings.worker_id, prefix=settings.broker.prefix
     )
 
 

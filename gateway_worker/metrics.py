@@ -53,6 +53,7 @@ OPEN_BULKS: Final = (
     BulkState.CANCELLING.value,
 )
 ROW_ENDS: Final = ("succeeded", "failed", "uncertain")
+SPANS: Final = ("exported", "failed")
 SNAPSHOT_TROUBLES: Final = ("not_stored", "not_kept", "refused", "unusable")
 
 _FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -170,6 +171,7 @@ class Metrics:
         unconfirmed_seconds: Age of the oldest publication that has no confirm.
         database_used: Connections of the pool that are lent now.
         database_limit: How many there may be.
+        spans: Spans of traces, by what became of them (see `SPANS`).
         dependency_up: 1 if a dependency answered its last check, else 0.
         loop_lag_seconds: How late the event loop was, sampled.
         worker_memory_bytes: Resident memory of the worker process.
@@ -260,6 +262,7 @@ class Metrics:
     unconfirmed_seconds: Gauge
     database_used: Gauge
     database_limit: Gauge
+    spans: Counter
     dependency_up: Gauge
     loop_lag_seconds: Histogram
     worker_memory_bytes: Gauge
@@ -616,6 +619,7 @@ def _rest(make: _Maker) -> dict[str, Any]:
         "database_limit": make.gauge(
             "database_connections_limit", "Connections that the pool may have."
         ),
+        "spans": make.counter("spans", "Spans of traces, by what became of them.", "outcome"),
         "dependency_up": make.gauge(
             "dependency_up", "Whether a dependency answered its last check.", "dependency"
         ),
@@ -672,4 +676,5 @@ def _closed(metrics: Metrics) -> Iterable[tuple[Counter | Gauge, Iterable[str]]]
         (metrics.host_exits, HOST_EXITS),
         (metrics.snapshot_troubles, SNAPSHOT_TROUBLES),
         (metrics.reconnects, DEPENDENCIES),
+        (metrics.spans, SPANS),
     )

@@ -134,6 +134,9 @@ def _follow_sessions(metrics: Metrics, adapters: Adapters, parts: Parts) -> None
     metrics.follow(metrics.handed_over, lambda: parts.sessions.manager.departures.handed_over)
     metrics.follow(metrics.refused_arrivals, lambda: parts.sessions.quarantine_retries.refused)
     metrics.follow(metrics.retold_arrivals, lambda: parts.sessions.quarantine_retries.recorded)
+    if (traces := adapters.traces) is not None:
+        metrics.follow(metrics.spans.labels("exported"), lambda: traces.exported)
+        metrics.follow(metrics.spans.labels("failed"), lambda: traces.failed)
     metrics.follow(metrics.retry_receipts, lambda: parts.sessions.silence_watch.retry_receipts)
     for end in ROW_ENDS:
         ended = partial(parts.commands.bulk_feeder.ended.__getitem__, RowState(end))

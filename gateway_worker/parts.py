@@ -139,7 +139,7 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
     """Build what works inside, from the outbox up to the consumer and the heartbeat."""
     stores = build_stores(adapters.database, worker_id=settings.worker_id)
     route_cache = RedisRouteCache(cache=adapters.cache)
-    outbox = _outbox(settings, adapters.broker, stores, counts)
+    outbox = _outbox(settings, adapters, stores, counts)
     arriving = _arriving(settings, adapters, stores, counts)
     sessions = _sessions(settings, adapters, disk, stores, outbox, arriving, route_cache, counts)
     arriving.service.serve(MediaOwner(registry=sessions.manager.registry))
@@ -183,7 +183,8 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
     )
 
 
-def _outbox(settings: Settings, broker: Broker, stores: Stores, counts: Counts) -> Outbox:
+def _outbox(settings: Settings, adapters: Adapters, stores: Stores, counts: Counts) -> Outbox:
+    broker = adapters.broker
     outbox = build_outbox(
         changes=stores.changes,
         events=stores.outbox,
@@ -191,6 +192,7 @@ def _outbox(settings: Settings, broker: Broker, stores: Stores, counts: Counts) 
         full_queue_patience_seconds=settings.broker.full_queue_patience_seconds,
         published=counts.event_published,
         committed=counts.metrics.observe_commit,
+        tracing=adapters.traces,
     )
     broker.publisher.on_ready(outbox.relay.nudge)
     return outbox
@@ -241,6 +243,7 @@ def _sessions(
         media_files=SessionFiles(arriving.service, _exporter(adapters, stores)),
         proxies=adapters.proxies,
         uncertain=stores.uncertain,
+        tracing=adapters.traces,
     )
     return build_sessions(
         ports,
@@ -325,6 +328,7 @@ def _commands(
             url_seconds=settings.media.url_seconds,
         ),
         pictures=arriving.pictures,
+        tracing=adapters.traces,
         observe=counts.command_settled,
     )
     commands = build_commands(

@@ -163,6 +163,11 @@ class CommandDelivery:
         return self.message.message_id
 
     @property
+    def traceparent(self) -> str | None:
+        """The header of that name, as its sender put it there."""
+        return _text(self.message.headers.get("traceparent"))
+
+    @property
     def message_type(self) -> str | None:
         """The AMQP type, if it has one."""
         return self.message.type

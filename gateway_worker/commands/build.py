@@ -21,7 +21,7 @@ from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
 from gateway_worker.commands.number_checks import NumberChecks
 from gateway_worker.commands.pacing.pacer import Pacer
-from gateway_worker.commands.ports import InboxStore, Postponer
+from gateway_worker.commands.ports import CommandTracing, InboxStore, Postponer
 from gateway_worker.commands.purging import Purging
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.stranded_execution import StrandedExecutor
@@ -68,6 +68,7 @@ class CommandPorts:
         pacer: Holds messages back; without it they are sent as fast as it goes.
         bulk_files: Has files of rows, and gets those of results; without it there are none.
         pictures: Brings pictures of people into the bucket; without it none comes there.
+        tracing: Traces commands; without it none is traced.
         observe: Called with each command that has come to its end.
     """
 
@@ -88,6 +89,7 @@ class CommandPorts:
     pacer: Pacer | None = None
     bulk_files: BulkFiles | None = None
     pictures: Pictures | None = None
+    tracing: CommandTracing | None = None
     observe: Observer = lambda _type, _outcome, _times: None
 
 
@@ -194,7 +196,7 @@ def build_commands(
         worker_id=worker_id,
         manager=manager,
         executors=Executors(
-            executor=Executor(context=context, attempts=attempts, ends=ends),
+            executor=Executor(context=context, attempts=attempts, ends=ends, tracing=ports.tracing),
             stranded=StrandedExecutor(
                 worker_id=worker_id,
                 context=context,

@@ -31,6 +31,7 @@ from gateway_worker.commands.handlers import (
 )
 from gateway_worker.commands.pacing.pace import Pace, PacedError, Wait
 from gateway_worker.commands.ports import (
+    CommandTracing,
     Delivery,
     Entry,
     Settlement,
@@ -92,6 +93,7 @@ class _Run:
 
     Attributes:
         arrived: When it came, by the monotonic clock.
+        stopwatch: Takes the times of its steps.
         turn: Lets others of its session run while it waits.
         preparing: Has what takes long to have.
         pace: How far its session's pacing lets it go, if there is any.
@@ -102,6 +104,7 @@ class _Run:
     """
 
     arrived: float
+    stopwatch: Stopwatch
     turn: Aside
     preparing: Preparing
     pace: Pace | None = None
@@ -111,9 +114,17 @@ class _Run:
     ends_at: float | None = None
 
     @classmethod
-    def of(cls, command: Command, *, arrived: float, turn: Aside, preparing: Preparing) -> Self:
+    def of(
+        cls,
+        command: Command,
+        *,
+        arrived: float,
+        stopwatch: Stopwatch,
+        turn: Aside,
+        preparing: Preparing,
+    ) -> Self:
         """Begin a command's first attempt."""
-        run = cls(arrived=arrived, turn=turn, preparing=preparing)
+        run = cls(arrived=arrived, stopwatch=stopwatch, turn=turn, preparing=preparing)
         if command.maxruntimems is not None:
             run.ends_at = run.began + command.maxruntimems / 1000
             run.turn = _Bounded(turn, run.ends_at)
@@ -142,6 +153,7 @@ class Executor:
         context: What handlers work with.
         attempts: Enters each attempt, and waits between them.
         ends: Brings commands to their ends.
+        tracing: Traces commands; without it none is traced.
     """
 
     def __init__(
@@ -150,11 +162,13 @@ class Executor:
         context: Context,
         attempts: Attempts,
         ends: CommandEnds,
+        tracing: CommandTracing | None = None,
     ) -> None:
         self._context = context
         self._manager = context.manager
         self._attempts = attempts
         self._ends = ends
+        self._tracing = tracing
 
     def seconds_left(self, command: Command) -> float | None:
         """Return how long it is until the command's deadline; None if it has none."""
@@ -171,14 +185,34 @@ class Executor:
             arrived: When it came, by the monotonic clock.
             turn: Lets others of its session run while it waits.
         """
-        stopwatch = Stopwatch(arrived=arrived)
+        if self._tracing is None:
+            stopwatch = Stopwatch(arrived=arrived)
+            return await self._run(delivery, command, stopwatch, arrived=arrived, turn=turn)
+        with self._tracing.command(delivery, command, arrived=arrived) as (traced, stopwatch):
+            return await self._run(delivery, traced, stopwatch, arrived=arrived, turn=turn)
+
+    async def _run(
+        self,
+        delivery: Delivery,
+        command: Command,
+        stopwatch: Stopwatch,
+        *,
+        arrived: float,
+        turn: Aside | None,
+    ) -> bool:
         stopwatch.lap("queue")
         prepare = HANDLERS[command.type].prepare
         preparing = Preparing(preparation=prepare and prepare(self._context, command))
         try:
-            run = _Run.of(command, arrived=arrived, turn=turn or _Alone(), preparing=preparing)
+            run = _Run.of(
+                command,
+                arrived=arrived,
+                stopwatch=stopwatch,
+                turn=turn or _Alone(),
+                preparing=preparing,
+            )
             run.is_deferred = delivery.deferred is not None
-            end = await self._bring_about(delivery, command, stopwatch, run)
+            end = await self._bring_about(delivery, command, run)
         except OwnedElsewhereError:
             return False
         except PostponedError:
@@ -203,6 +237,7 @@ class Executor:
         await self._ends.settle(delivery, command, end, stopwatch)
         if end.change.bulk is not None and self._context.bulks is not None:
             self._context.bulks.look_again()
+        stopwatch.outcome = end.name
         log.info("command.settled", outcome=end.name, **stopwatch.fields())
         return True
 
@@ -267,7 +302,6 @@ class Executor:
         self,
         delivery: Delivery,
         command: Command,
-        stopwatch: Stopwatch,
         run: _Run,
     ) -> End | None:
         """Try until there is an end; None if another worker turns out to own the session."""
@@ -279,13 +313,13 @@ class Executor:
             if epoch != first_epoch:
                 return None  # it has gone while the command waited: not to be entered as ours
             entry = await self._attempts.enter(command)
-            stopwatch.lap("inbox")
+            run.stopwatch.lap("inbox")
             if entry.verdict is Verdict.FENCED:
                 self._manager.registry.fence(command.subject, epoch)
                 return None
             end: End | None
             try:
-                end = await self._attempt(command, entry, epoch, stopwatch, run)
+                end = await self._attempt(command, entry, epoch, run)
             except _WaitedError:
                 continue
             except DatabaseUnavailableError as error:
@@ -293,16 +327,18 @@ class Executor:
                 continue
             except RetryableError as error:
                 last = self._is_last(command, error, backoff, run)
+                began = time.monotonic()
                 if await self._attempts.again(
                     delivery, command, error, backoff, run.turn, last=last, passing=run.passing
                 ):
+                    run.stopwatch.waited("retry", began, after="execute")
                     continue
                 end = await self._leave_off(delivery, command, error, entry, last=last)
             except SessionNotFoundError as error:
                 if await self._attempts.session_may_come(delivery, command):
                     raise PostponedError from error
                 end = self._ends.failure(command, error, entry)
-            stopwatch.lap("execute")
+            run.stopwatch.lap("execute")
             return end
 
     async def _leave_off(
@@ -335,9 +371,7 @@ class Executor:
             error, attempts=backoff.attempts + 1, seconds=seconds
         )
 
-    async def _attempt(
-        self, command: Command, entry: Entry, epoch: int | None, stopwatch: Stopwatch, run: _Run
-    ) -> End:
+    async def _attempt(self, command: Command, entry: Entry, epoch: int | None, run: _Run) -> End:
         """Execute a command unless it has an outcome.
 
         Raises:
@@ -361,9 +395,8 @@ class Executor:
             log.exception("command.failed_unexpectedly")
             failed = GatewayError("the gateway failed; its log has the details")
             return self._ends.failure(command, failed, entry)
-        stopwatch.note("library", effect.library_seconds)
+        run.stopwatch.note("library", effect.library_seconds)
         if run.pace is not None:
-            stopwatch.note("paced", run.pace.waited_seconds)
             effect = replace(effect, held_seconds=run.pace.waited_seconds)
         return self._ends.success(command, effect, entry)
 
@@ -467,9 +500,11 @@ class Executor:
         if seconds <= 0:
             return
         waiting = session.until_qr() if needs is Needs.QR else session.until_connected()
+        began = time.monotonic()
         await self._attempts.suspended(
             command, waiting, run.turn, seconds=seconds, passing=Passing.LANE
         )
+        run.stopwatch.waited("connecting", began)
         run.has_waited = True
         raise _WaitedError
 
@@ -484,7 +519,9 @@ class Executor:
             return
         session = await self._manager.find(command.subject)
         working = run.preparing.run(session)
+        began = time.monotonic()
         await self._attempts.suspended(command, working, run.turn, passing=Passing.OTHER_ORDERS)
+        run.stopwatch.waited("preparing", began)
         if run.preparing.is_ready:
             run.began = time.monotonic()  # what it took says nothing of what it is for
         raise _WaitedError
@@ -537,6 +574,7 @@ class Executor:
         began = time.monotonic()
         waiting = session.until_idle_or_set(seconds=wait.seconds)
         await self._attempts.suspended(command, waiting, run.turn, passing=wait.passing)
+        run.stopwatch.waited("paced", began)
         run.began = time.monotonic()  # that it was held back says nothing of what it is for
         if run.pace is not None:
             run.pace.waited_seconds += run.began - began

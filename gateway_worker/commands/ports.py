@@ -1,12 +1,14 @@
 """What commands need from broker and database."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 from gateway_contracts import Command, ErrorBody, FieldError
+from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.sessions.changes import Outcome
 from gateway_worker.sessions.deferred import DeferredKey
 from gateway_worker.tenants.grants import Grant
@@ -139,6 +141,11 @@ class Delivery(Protocol):
     @property
     def message_id(self) -> str | None:
         """The AMQP message id, if it has one."""
+        ...
+
+    @property
+    def traceparent(self) -> str | None:
+        """The header of that name, as its sender put it there; nobody has looked at it."""
         ...
 
     @property
@@ -300,5 +307,28 @@ class InboxStore(Protocol):
 
         Raises:
             DependencyError: It may or may not be suspended; idempotent.
+        """
+        ...
+
+
+class CommandTracing(Protocol):
+    """Traces commands."""
+
+    def command(
+        self, delivery: Delivery, command: Command, *, arrived: float
+    ) -> AbstractContextManager[tuple[Command, Stopwatch]]:
+        """Trace a command for as long as the context lasts, and have log lines name its trace.
+
+        It continues the trace that the command names, or else the delivery's header; without
+        either it begins one.
+
+        Args:
+            delivery: The command as it came.
+            command: What is in it.
+            arrived: When it came, by the monotonic clock.
+
+        Returns:
+            The command with what its events are to continue as its `traceparent`, and what takes
+            the times of its steps. Its outcome is read from that in the end.
         """
         ...

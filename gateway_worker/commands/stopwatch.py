@@ -8,12 +8,16 @@ class Stopwatch:
 
     Args:
         arrived: Monotonic time at which the command was handed over, in seconds.
+
+    Attributes:
+        outcome: How the command has ended, once it has; None also if it goes on elsewhere or later.
     """
 
     def __init__(self, *, arrived: float) -> None:
         self._arrived = arrived
         self._last = arrived
         self._steps: dict[str, float] = {}
+        self.outcome: str | None = None
 
     @property
     def total_seconds(self) -> float:
@@ -24,6 +28,20 @@ class Stopwatch:
         """End a step: what passed since the one before is its time."""
         now = time.monotonic()
         self._steps[step] = self._steps.get(step, 0.0) + now - self._last
+        self._last = now
+
+    def waited(self, step: str, since: float, *, after: str | None = None) -> None:
+        """End a wait that is no part of the step that it was in.
+
+        Args:
+            step: What it is called.
+            since: When it has begun, by the monotonic clock.
+            after: The step that was under way until then; None if that is not worth telling.
+        """
+        now = time.monotonic()
+        if after is not None:
+            self._steps[after] = self._steps.get(after, 0.0) + since - self._last
+        self._steps[step] = self._steps.get(step, 0.0) + now - since
         self._last = now
 
     def note(self, step: str, seconds: float) -> None:

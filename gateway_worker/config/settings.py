@@ -23,6 +23,7 @@ from gateway_worker.storage.db.settings import DatabaseSettings
 from gateway_worker.storage.db.url import DatabaseUrl
 from gateway_worker.storage.objects.settings import ObjectsSettings
 from gateway_worker.tenants.settings import TenantSettings
+from gateway_worker.tracing.settings import TracingSettings
 from gateway_worker.whatsapp.settings import WhatsAppSettings
 
 _HOST = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
@@ -103,6 +104,7 @@ class Settings(BaseModel):
     auto_migrate: bool = False
     migrations_url: SecretStr | None = None
     log: LogSettings
+    tracing: TracingSettings
     health: HealthSettings
     broker: BrokerSettings
     database: DatabaseSettings

@@ -203,6 +203,15 @@ VARIABLES: Final = (
         },
     ),
     *_of(
+        "tracing",
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "endpoint",
+            "OTEL_EXPORTER_OTLP_HEADERS": "headers",
+            "OTEL_SERVICE_NAME": "service_name",
+            "OTEL_TRACES_SAMPLER_ARG": "sample_ratio",
+        },
+    ),
+    *_of(
         "health",
         {
             "HEALTH_HOST": "host",

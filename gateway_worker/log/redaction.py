@@ -78,7 +78,9 @@ ID_FIELDS: Final = frozenset(
         "event_id",
         "message_id",
         "session_id",
+        "span_id",
         "tenant_id",
+        "trace_id",
         "worker_id",
     }
 )

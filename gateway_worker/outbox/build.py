@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway_worker.outbox.ports import ChangeStore, EventPublisher, OutboxStore
+from gateway_worker.outbox.ports import ChangeStore, EventPublisher, EventTracing, OutboxStore
 from gateway_worker.outbox.recorder import Recorder
 from gateway_worker.outbox.relay import Relay
 
@@ -25,6 +25,7 @@ def build_outbox(
     full_queue_patience_seconds: float = 5.0,
     published: Callable[[str, float], None] = lambda _type, _seconds: None,
     committed: Callable[[int, float], None] = lambda _size, _seconds: None,
+    tracing: EventTracing | None = None,
 ) -> Outbox:
     """Build recorder and relay; nothing begins to run.
 
@@ -36,6 +37,7 @@ def build_outbox(
         full_queue_patience_seconds: How long a full queue of a backend holds up its events.
         published: Called with the type of each published event and its seconds since the commit.
         committed: Called with the size of each commit and how long it took.
+        tracing: Traces events; without it none is traced.
     """
     relay = Relay(
         store=events,
@@ -43,6 +45,7 @@ def build_outbox(
         memory_rows=memory_rows,
         full_queue_patience_seconds=full_queue_patience_seconds,
         published=published,
+        tracing=tracing,
     )
     return Outbox(
         recorder=Recorder(store=changes, offer=relay.offer, observe=committed), relay=relay

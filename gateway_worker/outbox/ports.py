@@ -29,6 +29,19 @@ class Backlog:
     oldest_seconds: float = 0.0
 
 
+class EventTracing(Protocol):
+    """Traces events."""
+
+    def published(self, row: OutboxRow, *, since: float) -> None:
+        """Trace that the broker has confirmed an event, if that belongs to a trace.
+
+        Args:
+            row: The event.
+            since: When it was taken up, by the monotonic clock.
+        """
+        ...
+
+
 class ChangeStore(Protocol):
     """Writes changes."""
 

@@ -18,6 +18,7 @@ import structlog
 from gateway_worker.errors import GatewayError, RetryableError
 from gateway_worker.outbox.ports import (
     EventPublisher,
+    EventTracing,
     FullQueueError,
     OutboxStore,
     UnpublishableError,
@@ -71,6 +72,7 @@ class Relay:
             as published: the other queues have them, and they stay stored for `session.replay`.
         published: Called with an event's type once the broker has confirmed it, and with the
             seconds since it was taken up here, which is right after its commit.
+        tracing: Traces events; without it none is traced.
 
     Attributes:
         passed_over: Events that a full queue has missed.
@@ -85,11 +87,13 @@ class Relay:
         memory_rows: int = 5_000,
         full_queue_patience_seconds: float = 5.0,
         published: Callable[[str, float], None] = lambda _type, _seconds: None,
+        tracing: EventTracing | None = None,
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._memory_rows = memory_rows
         self._published = published
+        self._tracing = tracing
         self._refusals = RefusalWindow(seconds=full_queue_patience_seconds)
         self.passed_over = 0
         self.unpublishable = 0
@@ -275,6 +279,8 @@ class Relay:
         finally:
             self._hold(-1)
         self._published(row.type, time.monotonic() - since)
+        if self._tracing is not None:
+            self._tracing.published(row, since=since)
         self._marks.submit(row.outbox_id)
 
     async def _publish_until_confirmed(self, row: OutboxRow) -> None:

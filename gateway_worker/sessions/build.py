@@ -29,6 +29,7 @@ from gateway_worker.sessions.ports import (
     EventRelay,
     MediaFiles,
     PastMessages,
+    ReceiptTracing,
     Recorder,
     RouteCache,
     SessionObserver,
@@ -55,6 +56,7 @@ class SessionPorts:
         media_files: Has those that were.
         proxies: Knows what leads to their proxies.
         uncertain: Tells of sends whose end is not known; without it owners are not told of theirs.
+        tracing: Traces receipts; without it none is traced.
     """
 
     launcher: HostLauncher
@@ -74,6 +76,7 @@ class SessionPorts:
     media_files: MediaFiles | None = None
     proxies: Proxies = field(default_factory=Proxies)
     uncertain: UncertainSends | None = None
+    tracing: ReceiptTracing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +202,7 @@ def _factory(ports: SessionPorts, shared: _Shared) -> SessionFactory:
         proxies=ports.proxies,
         past=ports.past,
         history_turns=HistoryTurns(),
+        tracing=ports.tracing,
     )
 
 

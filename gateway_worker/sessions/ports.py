@@ -401,6 +401,33 @@ class SessionObserver(Protocol):
         ...
 
 
+class ReceiptSpan(Protocol):
+    """The span of a receipt that is being recorded."""
+
+    @property
+    def traceparent(self) -> str:
+        """What the event that tells of it continues."""
+        ...
+
+    def end(self) -> None:
+        """Note that it is recorded; one that does not end was never there."""
+        ...
+
+
+class ReceiptTracing(Protocol):
+    """Traces receipts."""
+
+    def receipt(self, traceparent: str, *, status: str, message_id: str) -> ReceiptSpan | None:
+        """Begin the span of a receipt; None if its trace is not recorded.
+
+        Args:
+            traceparent: That of the send.
+            status: How far the message has got.
+            message_id: Which one, as WhatsApp calls it.
+        """
+        ...
+
+
 class MediaFiles(Protocol):
     """The files that came with messages, outside of the database."""
 

@@ -118,6 +118,10 @@ class DeferredDelivery(Delivery):
         return self._deferred.command.id
 
     @property
+    def traceparent(self) -> None:
+        """None: the command has its own, if it has one."""
+
+    @property
     def message_type(self) -> str:
         """The command's type."""
         return self._deferred.command.type

@@ -164,7 +164,7 @@ def _sent_effect(
     *,
     timer: TimerRow | None = None,
 ) -> Effect:
-    session.sends.sent(sent.chat, sent.message_id)
+    session.sends.sent(sent.chat, sent.message_id, traceparent=command.traceparent)
     timestamp = moment(sent.timestamp) or datetime.now(UTC)
     return Effect(
         result=SentInfo(

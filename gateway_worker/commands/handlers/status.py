@@ -153,7 +153,7 @@ def _effect(
     content: Content,
     ready: StatusPreparation | None,
 ) -> Effect:
-    session.sends.sent(sent.chat, sent.message_id)
+    session.sends.sent(sent.chat, sent.message_id, traceparent=command.traceparent)
     timestamp = moment(sent.timestamp) or datetime.now(UTC)
     audience = None if ready is None else ready.audience
     return Effect(

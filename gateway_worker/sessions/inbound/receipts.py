@@ -22,12 +22,9 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from gateway_worker.sessions.changes import Change, Committed
+from gateway_worker.sessions.inbound.receipt_traces import Key, ReceiptTraces, Record
 
 log = structlog.get_logger(__name__)
-
-Key = tuple[str, str]
-"""A message: its chat and its id."""
-Record = Callable[[Change], "asyncio.Future[Committed]"]
 
 PATIENCE_SECONDS = 120.0
 """How long a receipt waits at most: longer than any send may execute."""
@@ -46,11 +43,17 @@ class SendsInProgress:
         remembered: How many messages are remembered.
         on_confirmed: Called with the first receipt of each of them: how many seconds after the end
             of its send that came.
+        traces: Knows which were sent within a trace; without it none is.
     """
 
     def __init__(
-        self, *, remembered: int, on_confirmed: Callable[[float], None] = lambda _seconds: None
+        self,
+        *,
+        remembered: int,
+        on_confirmed: Callable[[float], None] = lambda _seconds: None,
+        traces: ReceiptTraces | None = None,
     ) -> None:
+        self.traces = traces
         self._remembered = remembered
         self._on_confirmed = on_confirmed
         self._recent: OrderedDict[Key, float | None] = OrderedDict()
@@ -64,8 +67,10 @@ class SendsInProgress:
         """Whether a message was sent a short while ago, and its send's end is with the recorder."""
         return key in self._recent
 
-    def sent(self, chat: str, message_id: str) -> None:
-        """Note a message that was just sent."""
+    def sent(self, chat: str, message_id: str, *, traceparent: str | None = None) -> None:
+        """Note a message that was just sent, and the trace that it was sent within."""
+        if self.traces is not None and traceparent is not None:
+            self.traces.sent((chat, message_id), traceparent)
         self._recent[chat, message_id] = time.monotonic()
         if len(self._recent) > self._remembered:
             self._recent.popitem(last=False)

@@ -112,9 +112,11 @@ class InboundRecorder:
         self._on_dropped = on_dropped
         self._volatile: set[asyncio.Future[Committed]] = set()
         self._keeping: set[asyncio.Task[None]] = set()
-        self._submit_receipt = (
-            self._submit if sends is None else ReceiptQueue(record=self._submit, sends=sends).submit
-        )
+        self._submit_receipt = self._submit if sends is None else self._receipts(sends)
+
+    def _receipts(self, sends: SendsInProgress) -> Callable[[Change], "asyncio.Future[Committed]"]:
+        record = self._submit if sends.traces is None else sends.traces.recording(self._submit)
+        return ReceiptQueue(record=record, sends=sends).submit
 
     def record(self, event: Event, acknowledge: Acknowledge) -> None:
         """Record an event of the host.

@@ -13,6 +13,7 @@ from gateway_worker.sessions.inbound.call_screening import Answer, CallScreening
 from gateway_worker.sessions.inbound.history import HistoryIntake, HistoryTurns
 from gateway_worker.sessions.inbound.quarantine import Quarantine, QuarantineCount
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
+from gateway_worker.sessions.inbound.receipt_traces import ReceiptTraces
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
 from gateway_worker.sessions.inbound.recording import InboundRecorder
 from gateway_worker.sessions.lease_state import LeaseState
@@ -20,6 +21,7 @@ from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ports import (
     DeviceSnapshots,
     PastMessages,
+    ReceiptTracing,
     Recorder,
     RouteCache,
     SessionObserver,
@@ -69,6 +71,7 @@ class SessionFactory:
         proxies: Knows what leads to their proxies.
         past: Writes messages from before they were linked.
         history_turns: Has them do so one after the other.
+        tracing: Traces receipts; without it none is traced.
     """
 
     worker_id: str
@@ -93,6 +96,7 @@ class SessionFactory:
     past: PastMessages
     history_turns: HistoryTurns
     media: MediaIntake | None = None
+    tracing: ReceiptTracing | None = None
 
     def build(
         self,
@@ -131,9 +135,7 @@ class SessionFactory:
         store = self._store(row, local_epoch)
         supervisor = self._supervisor(row, machine, store)
         quarantine = Quarantine(store.directory)
-        sends = SendsInProgress(
-            remembered=self.limits.remembered_sends, on_confirmed=self.observer.message_confirmed
-        )
+        sends = self._sends()
         timers = ChatTimers()
         screening = self._screening(row, supervisor)
         inbound = self._inbound(row, machine, quarantine, sends, timers, screening)
@@ -167,6 +169,15 @@ class SessionFactory:
                 quarantine=quarantine,
                 record=machine.record,
             ),
+        )
+
+    def _sends(self) -> SendsInProgress:
+        remembered = self.limits.remembered_sends
+        tracing = self.tracing
+        return SendsInProgress(
+            remembered=remembered,
+            on_confirmed=self.observer.message_confirmed,
+            traces=tracing and ReceiptTraces(tracing=tracing, remembered=remembered),
         )
 
     def _screening(self, row: SessionRow, supervisor: HostSupervisor) -> CallScreening:
