@@ -5,6 +5,7 @@ Nothing begins to run here; what starts when is `app.py`'s.
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from gateway_worker.adapters import Adapters
 from gateway_worker.analytics.build import build_reviews
@@ -16,6 +17,7 @@ from gateway_worker.commands.build import CommandLimits, CommandPorts, Commands,
 from gateway_worker.commands.call_answers import answer_to
 from gateway_worker.commands.deferred.files import BucketFiles
 from gateway_worker.commands.deferred.retention import BulkRetention
+from gateway_worker.commands.log_levels import LogLevels, OwnLevel
 from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.config import Settings
@@ -28,6 +30,7 @@ from gateway_worker.history.build import Privacy
 from gateway_worker.history.erasing import Eraser
 from gateway_worker.history.exporting import Exporter
 from gateway_worker.history.reading import History
+from gateway_worker.log import current_level, set_level
 from gateway_worker.media.arriving.build import Arriving, ArrivingPorts, build_arriving
 from gateway_worker.media.arriving.service import ArrivingMedia
 from gateway_worker.media.build import OutgoingFiles, build_outgoing
@@ -49,7 +52,7 @@ from gateway_worker.storage.cache.presence import WorkerPresence
 from gateway_worker.storage.cache.route_cache import RedisRouteCache
 from gateway_worker.storage.db.build import Stores, build_stores
 from gateway_worker.storage.db.retention import PostgresHistory
-from gateway_worker.storage.db.workers import PostgresWorkerStore
+from gateway_worker.storage.db.workers import PostgresWorkerStore, alive_workers
 from gateway_worker.tenants.build import Tenants, build_tenants
 from gateway_worker.tenants.verifying import Verifier
 from gateway_worker.version import VERSION
@@ -329,6 +332,13 @@ def _commands(
         ),
         pictures=arriving.pictures,
         tracing=adapters.traces,
+        log_levels=LogLevels(
+            worker_id=settings.worker_id,
+            own=OwnLevel(usual=settings.log.level, apply=set_level, clock=sessions.clock),
+            alive=partial(alive_workers, adapters.database),
+            peers=adapters.broker.publisher,
+            clock=sessions.clock,
+        ),
         observe=counts.command_settled,
     )
     commands = build_commands(
@@ -378,6 +388,7 @@ def _reports(
         resources=resources,
         queue_depth=broker.depth,
         outbox=stores.outbox.backlog,
+        log_level=current_level,
         commands=counts.commands,
         events=counts.events,
     )

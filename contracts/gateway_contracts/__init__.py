@@ -118,9 +118,12 @@ from gateway_contracts.commands.contact import (
 from gateway_contracts.commands.done import Done
 from gateway_contracts.commands.fleet import (
     ListedSession,
+    LogLevelSet,
     SessionList,
     SessionListData,
     SessionPage,
+    WorkerSetLogLevel,
+    WorkerSetLogLevelData,
 )
 from gateway_contracts.commands.group import (
     AnnounceChange,
@@ -491,7 +494,7 @@ from gateway_contracts.settings import (
     Proxy,
     SessionSettings,
 )
-from gateway_contracts.states import SessionState, StatusReason
+from gateway_contracts.states import LogLevel, SessionState, StatusReason
 from gateway_contracts.status import (
     StatusContent,
     StatusImage,
@@ -752,6 +755,8 @@ __all__ = [
     "LocationContent",
     "LocationToSend",
     "LockedChange",
+    "LogLevel",
+    "LogLevelSet",
     "LookedUp",
     "Media",
     "MediaData",
@@ -961,6 +966,8 @@ __all__ = [
     "WorkerEventEnvelope",
     "WorkerHeartbeat",
     "WorkerLoad",
+    "WorkerSetLogLevel",
+    "WorkerSetLogLevelData",
     "WorkerStarted",
     "WorkerStopped",
     "backend_events_queue",

@@ -51,3 +51,12 @@ class StatusReason(StrEnum):
     """The connection stood, and WhatsApp sent nothing over it and did not answer."""
     WORKER_LOST = "worker_lost"
     """Its worker is gone, and no other can run it: its device store is where that worker was."""
+
+
+class LogLevel(StrEnum):
+    """The least important event that a worker writes into its log."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"

@@ -19,6 +19,7 @@ from gateway_worker.commands.features import DEFAULT, Feature
 from gateway_worker.commands.forwarding import CommandForwarder, Forwarder
 from gateway_worker.commands.handlers import Context
 from gateway_worker.commands.inbox import Inbox
+from gateway_worker.commands.log_levels import LogLevels
 from gateway_worker.commands.number_checks import NumberChecks
 from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.ports import CommandTracing, InboxStore, Postponer
@@ -69,6 +70,7 @@ class CommandPorts:
         bulk_files: Has files of rows, and gets those of results; without it there are none.
         pictures: Brings pictures of people into the bucket; without it none comes there.
         tracing: Traces commands; without it none is traced.
+        log_levels: Has workers log more or less; without it that is not possible here.
         observe: Called with each command that has come to its end.
     """
 
@@ -90,6 +92,7 @@ class CommandPorts:
     bulk_files: BulkFiles | None = None
     pictures: Pictures | None = None
     tracing: CommandTracing | None = None
+    log_levels: LogLevels | None = None
     observe: Observer = lambda _type, _outcome, _times: None
 
 
@@ -191,6 +194,7 @@ def build_commands(
         pacer=ports.pacer,
         purging=purging,
         catalog=ports.catalog,
+        log_levels=ports.log_levels,
     )
     dispatcher = Dispatcher(
         worker_id=worker_id,
@@ -212,6 +216,7 @@ def build_commands(
                 is_closed=deferred.is_closed,
                 on_accepted=feeder.expect,
             ),
+            log_levels=ports.log_levels,
         ),
         ends=ends,
         forwarder=Forwarder(publisher=ports.forwarder),

@@ -30,6 +30,7 @@ from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.handover_path import Step
 from gateway_worker.commands.hold_back_queues import HoldBackQueues
+from gateway_worker.commands.log_levels import LogLevels
 from gateway_worker.commands.outcomes import is_misrouted
 from gateway_worker.commands.peer_requests import PeerRequests
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
@@ -75,11 +76,13 @@ class Executors:
         executor: Executes those of this worker's sessions.
         stranded: Ends those of sessions that nobody can run.
         acceptance: Stores those whose time has not come.
+        log_levels: Does what other workers ask about the log; without it that is left.
     """
 
     executor: Executor
     stranded: StrandedExecutor
     acceptance: Acceptance
+    log_levels: LogLevels | None = None
 
 
 class Dispatcher:
@@ -118,6 +121,7 @@ class Dispatcher:
         self._acceptance = executors.acceptance
         self._ends = ends
         self._forwarder = forwarder
+        self._log_levels = executors.log_levels
         self._router = CommandRouter(manager=manager)
         self.refusals = Refusals(worker_id=worker_id, manager=manager, ends=ends)
         self._held_watchers: list[Callable[[int], None]] = []
@@ -250,6 +254,12 @@ class Dispatcher:
             log.error("control.unreadable", reason=str(work.content))
             refusal = Refusal(code="internal", reason=str(work.content))
             await work.delivery.settle(Settlement.DEAD, refusal)
+        elif isinstance(work.content, PeerMessage) and (
+            work.content.kind is PeerMessageKind.LOG_LEVEL
+        ):
+            if self._log_levels is not None:
+                self._log_levels.obey(work.content)
+            await work.delivery.settle(Settlement.ACK)
         else:
             await self._proceed(session_id, work, turn)
 

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from gateway_contracts import (
+    LogLevel,
     SessionState,
     WorkerDraining,
     WorkerHeartbeat,
@@ -79,6 +80,7 @@ class LoadReport:
         resources: Its memory and CPU.
         queue_depth: Asks the broker for the depth of its queue; raises `DependencyError`.
         outbox: Asks the database what waits in the outbox; raises `DependencyError`.
+        log_level: Tells what the worker logs now.
         commands: Counts commands brought to an end.
         events: Counts events published.
 
@@ -95,6 +97,7 @@ class LoadReport:
         resources: ResourceMeter,
         queue_depth: Callable[[], Awaitable[int]],
         outbox: Callable[[], Awaitable[Backlog]],
+        log_level: Callable[[], LogLevel],
         commands: Rate,
         events: Rate,
     ) -> None:
@@ -103,6 +106,7 @@ class LoadReport:
         self._resources = resources
         self._queue_depth = queue_depth
         self._outbox = outbox
+        self._log_level = log_level
         self.backlog = Backlog()
         self._started = time.monotonic()
         self._commands = commands
@@ -134,6 +138,7 @@ class LoadReport:
             commands_per_second=self._commands.per_second(),
             events_per_second=self._events.per_second(),
             uptime_seconds=round(time.monotonic() - self._started, 1),
+            log_level=self._log_level(),
         )
         return self.last
 

@@ -10,8 +10,10 @@ from gateway_worker.log.pipeline import (
     SINKS,
     Logging,
     configure_logging,
+    current_level,
     flush_logging,
     reset_logging,
+    set_level,
 )
 from gateway_worker.log.redaction import redact, redact_text
 from gateway_worker.log.settings import LogFormat, LogLevel, LogSettings
@@ -24,9 +26,11 @@ __all__ = [
     "LogSettings",
     "Logging",
     "configure_logging",
+    "current_level",
     "flush_logging",
     "redact",
     "redact_text",
     "reset_logging",
+    "set_level",
     "write_within",
 ]

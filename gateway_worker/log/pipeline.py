@@ -25,6 +25,7 @@ from typing import Any, Final, TextIO
 import orjson
 import structlog
 
+from gateway_contracts import LogLevel
 from gateway_worker.log.redaction import redact
 from gateway_worker.log.rotating import RotatingFile
 from gateway_worker.log.settings import LogFormat, LogSettings
@@ -40,6 +41,12 @@ OPEN_SECONDS: Final = 5.0
 """How long opening the log file may take: a pipe without a reader would take for ever."""
 CLOSE_SECONDS: Final = 1.0
 """How long the last lines may take at the end."""
+_NUMBERS: Final = {
+    LogLevel.DEBUG: logging.DEBUG,
+    LogLevel.INFO: logging.INFO,
+    LogLevel.WARNING: logging.WARNING,
+    LogLevel.ERROR: logging.ERROR,
+}
 _LIBRARY_LEVEL: Final = logging.WARNING
 _TRANSPORTS: Final = ("aiormq",)
 _JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -157,6 +164,16 @@ class _Hooks:
         sys.unraisablehook = self.lost
 
 
+class EventFilter(structlog.make_filtering_bound_logger(logging.INFO)):  # type: ignore[misc]
+    """What every logger is; `set_level` says what it lets through.
+
+    Attributes:
+        level: From which level on.
+    """
+
+    level = LogLevel.INFO
+
+
 class LibraryHandler(logging.Handler):
     """Takes the records of the standard library's loggers into the pipeline."""
 
@@ -218,7 +235,6 @@ def configure_logging(
     constant = dict(fields or {})
     sinks = Sinks(settings, stream=stream, fields=constant)
     throttle = Throttle()
-    level = getattr(logging, settings.level.upper())
 
     def finish(
         logger: EventLogger, method: str, event: EventDict
@@ -231,15 +247,38 @@ def configure_logging(
 
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, finish],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=EventFilter,
         logger_factory=lambda *names: EventLogger(names[0] if names else "gateway_worker", sinks),
         cache_logger_on_first_use=True,
     )
-    handler = LibraryHandler(sinks, throttle, constant, max(_LIBRARY_LEVEL, level))
+    handler = LibraryHandler(sinks, throttle, constant, _LIBRARY_LEVEL)
     _replace_handlers(handler)
+    set_level(settings.level)
     logging.captureWarnings(capture=True)
     _Hooks(uncaught=_log_uncaught, thread=_log_uncaught_in_thread, lost=_log_unraisable).install()
     return Logging(sinks=sinks, throttle=throttle)
+
+
+def set_level(level: LogLevel) -> None:
+    """Write events from this level on, from now on: also those of loggers that have been used.
+
+    The filter of a level is a class without the methods of those below it; every logger has looked
+    its class up long ago, so the methods of that one are replaced. It costs an event nothing.
+    """
+    EventFilter.level = level
+    number = _NUMBERS[level]
+    for name, method in vars(structlog.make_filtering_bound_logger(number)).items():
+        if not name.startswith("__"):
+            setattr(EventFilter, name, method)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LibraryHandler):
+            handler.setLevel(max(_LIBRARY_LEVEL, number))
+            logging.getLogger().setLevel(handler.level)
+
+
+def current_level() -> LogLevel:
+    """Return from which level on events are written."""
+    return EventFilter.level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

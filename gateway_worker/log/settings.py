@@ -5,14 +5,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway_contracts import LogLevel
 
-class LogLevel(StrEnum):
-    """The least important event that is written."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
+__all__ = ["LogFormat", "LogLevel", "LogSettings"]
 
 
 class LogFormat(StrEnum):

@@ -24,6 +24,8 @@ class PeerMessageKind(StrEnum):
     """Messages that arrived for the session at a former owner, and were not recorded there."""
     FOUND = "found"
     """What became of sends of a former owner, as its disk says."""
+    LOG_LEVEL = "log_level"
+    """Log from a level on; it is about no session."""
 
 
 class PeerMessageError(ValueError):
@@ -39,7 +41,8 @@ class PeerMessage:
         session_id: Whom it is about.
         epoch: Of a marker: the handover that it belongs to. Of late messages and found sends: that
             of the session as their sender knew it.
-        events: Of late messages: the events that announce them, as JSON; of found sends: these.
+        events: Of late messages: the events that announce them, as JSON; of found sends: these; of
+            a level: the one request.
     """
 
     kind: PeerMessageKind

@@ -12,15 +12,17 @@ from gateway_worker.tracing.settings import TracingSettings
 
 
 class Traces(CommandTracing, EventTracing, ReceiptTracing, Protocol):
-    """All that traces, and what has become of it.
+    """All that traces, and what has become of it."""
 
-    Attributes:
-        exported: How many spans the collector has taken.
-        failed: How many it has not, whose requests are not repeated any more.
-    """
+    @property
+    def exported(self) -> int:
+        """How many spans the collector has taken."""
+        ...
 
-    exported: int
-    failed: int
+    @property
+    def failed(self) -> int:
+        """How many it has not, whose requests are not repeated any more."""
+        ...
 
 
 @asynccontextmanager

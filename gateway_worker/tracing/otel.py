@@ -15,7 +15,7 @@ import structlog
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, Tracer
@@ -26,6 +26,7 @@ from opentelemetry.util.types import AttributeValue
 
 from gateway_contracts import Command
 from gateway_worker.commands.ports import Delivery
+from gateway_worker.commands.scheduler import WithdrawnError
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.sessions.changes import OutboxRow
 from gateway_worker.tracing.settings import TracingSettings
@@ -136,7 +137,9 @@ class OpenTelemetry:
         try:
             with structlog.contextvars.bound_contextvars(**names):
                 yield traced, stopwatch
-        except BaseException as error:
+        except (WithdrawnError, asyncio.CancelledError):
+            raise
+        except Exception as error:
             stopwatch.outcome = type(error).__name__
             raise
         finally:
@@ -288,7 +291,7 @@ async def exporting(
 
 
 def provider_of(
-    settings: TracingSettings, *, worker_id: str, processor: BatchSpanProcessor
+    settings: TracingSettings, *, worker_id: str, processor: SpanProcessor
 ) -> TracerProvider:
     """Return what takes the spans of a worker."""
     resource = Resource.create(

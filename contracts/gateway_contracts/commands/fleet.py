@@ -15,10 +15,11 @@ from gateway_contracts.model import (
     PageCursor,
     PageLimit,
     SessionId,
+    Timestamp,
     WireModel,
     WorkerId,
 )
-from gateway_contracts.states import SessionState
+from gateway_contracts.states import LogLevel, SessionState
 
 
 class SessionListData(WireModel):
@@ -66,8 +67,38 @@ class SessionPage(WireModel):
     )
 
 
-FleetCommand = SessionList
+class WorkerSetLogLevelData(WireModel):
+    """What to log, who, and for how long."""
+
+    level: LogLevel
+    worker: WorkerId | None = Field(None, description="Which worker; none means all that live.")
+    seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
+        900, description="After so long it is as its `LOG_LEVEL` says again."
+    )
+
+
+class WorkerSetLogLevel(CommandEnvelope):
+    """Have workers log more, or less, for a while.
+
+    Its subject is `_fleet`. A later one replaces it; a worker that starts anew has forgotten it.
+    """
+
+    type: Literal["wa.worker.set_log_level.v1"] = "wa.worker.set_log_level.v1"
+    subject: Literal["_fleet"]
+    data: WorkerSetLogLevelData
+
+
+class LogLevelSet(WireModel):
+    """Who was told to log how. Each shows it in its heartbeats (`log_level`) when it does."""
+
+    kind: Literal["log_level"] = "log_level"
+    level: LogLevel
+    workers: tuple[WorkerId, ...] = Field(description="Those that live and were told.")
+    until: Timestamp
+
+
+FleetCommand = SessionList | WorkerSetLogLevel
 """Every command of this family."""
 
-FleetResult = SessionPage
+FleetResult = SessionPage | LogLevelSet
 """What they return."""

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gateway_contracts.envelope import WorkerEventEnvelope
 from gateway_contracts.model import WireModel, WorkerId
-from gateway_contracts.states import SessionState
+from gateway_contracts.states import LogLevel, SessionState
 
 
 class WorkerLoad(WireModel):
@@ -23,6 +23,7 @@ class WorkerLoad(WireModel):
     commands_per_second: float = 0.0
     events_per_second: float = 0.0
     uptime_seconds: float = 0.0
+    log_level: LogLevel | None = Field(None, description="The least important event that it logs.")
 
 
 class WorkerStarted(WorkerEventEnvelope):

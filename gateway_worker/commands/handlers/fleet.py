@@ -1,4 +1,4 @@
-"""What concerns no single session: any worker answers, from the database."""
+"""What concerns no single session: any worker answers."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ from gateway_contracts import (
     SessionPage,
     SessionState,
     StatusReason,
+    WorkerSetLogLevel,
 )
 from gateway_contracts.tenants import tenant_of
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
@@ -82,6 +83,16 @@ def listed_session(entry: SessionEntry) -> ListedSession:
     )
 
 
+async def set_log_level(context: Context, command: WorkerSetLogLevel) -> Effect:
+    """Have workers log more, or less, for a while."""
+    if context.log_levels is None:
+        raise GatewayError("this worker cannot set what is logged")
+    data = command.data
+    result = await context.log_levels.set(data.level, worker=data.worker, seconds=data.seconds)
+    return Effect(result=result, session=None)
+
+
 HANDLERS: dict[str, Handler] = {
     "wa.session.list.v1": Handler(run=sessions, lane=Lane.FREE),
+    "wa.worker.set_log_level.v1": Handler(run=set_log_level, lane=Lane.FREE),
 }

@@ -172,12 +172,11 @@ class SessionFactory:
         )
 
     def _sends(self) -> SendsInProgress:
-        remembered = self.limits.remembered_sends
-        tracing = self.tracing
+        remembered, traces = self.limits.remembered_sends, None
+        if self.tracing is not None:
+            traces = ReceiptTraces(tracing=self.tracing, remembered=remembered)
         return SendsInProgress(
-            remembered=remembered,
-            on_confirmed=self.observer.message_confirmed,
-            traces=tracing and ReceiptTraces(tracing=tracing, remembered=remembered),
+            remembered=remembered, on_confirmed=self.observer.message_confirmed, traces=traces
         )
 
     def _screening(self, row: SessionRow, supervisor: HostSupervisor) -> CallScreening:

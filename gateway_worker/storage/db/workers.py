@@ -42,6 +42,7 @@ _RENEW = text("""
         lease_expires_at = now() + make_interval(secs => CAST(:lease_seconds AS float8))
     WHERE id = :id AND incarnation = :incarnation RETURNING id
 """)
+_ALIVE = text("SELECT id FROM workers WHERE lease_expires_at > now() ORDER BY id")
 _DRAIN = "UPDATE workers SET draining = true WHERE id = $1 AND incarnation = $2"
 _LEAVE = text("""
     UPDATE workers SET lease_expires_at = least(lease_expires_at, now())
@@ -66,6 +67,12 @@ _FORGET_OLD = text("""
             SELECT FROM sessions s WHERE s.pending <> '[]'::jsonb
                 AND s.pending @> jsonb_build_array(jsonb_build_object('queue_of', w.id)))
 """)
+
+
+async def alive_workers(database: Database) -> Sequence[str]:
+    """Return the workers whose leases have not ended. Raises `DependencyError`."""
+    async with database.statement("looking for workers") as connection:
+        return (await connection.scalars(_ALIVE)).all()
 
 
 class PostgresWorkerStore:

@@ -14,7 +14,7 @@ from gateway_contracts import (
     RecipientPacing,
     SentInfo,
 )
-from tests.e2e.harness import ADA, SHOP, Gateway
+from tests.e2e.harness import ADA, SHOP, WORKER, Gateway
 from tests.support.eventually import eventually
 from tests.support.otlp import Collector, TakenSpan, collector
 
@@ -70,7 +70,7 @@ async def test_a_message_is_one_trace(gateway: Gateway, spans: Collector) -> Non
     assert command_span.attributes["messaging.message.id"] == command.id
     assert command_span.attributes["gateway.outcome"] == "succeeded"
     assert command_span.resource["service.name"] == "gateway"
-    assert command_span.resource["service.instance.id"] == gateway.worker.name
+    assert command_span.resource["service.instance.id"] == WORKER
     for name in ("wait for turn", "enter inbox", "pacing", "host", "commit"):
         assert by_name[name].parent_id == command_span.span_id, name
     assert by_name["whatsapp"].parent_id == by_name["host"].span_id

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from gateway_contracts import SessionState, WorkerDraining, WorkerLoad
+from gateway_contracts import LogLevel, SessionState, WorkerDraining, WorkerLoad
 from gateway_contracts.envelope import WorkerEventEnvelope
 from gateway_worker.errors import DependencyError
 from gateway_worker.health import heartbeat as module
@@ -69,6 +69,7 @@ def report_on(outbox: Callable[[], Awaitable[Backlog]]) -> LoadReport:
         resources=ResourceMeter(host_pids=tuple, pss_bytes=lambda _pid: None),
         queue_depth=no_answer,
         outbox=outbox,
+        log_level=lambda: LogLevel.WARNING,
         commands=Rate(),
         events=Rate(),
     )

@@ -14,7 +14,15 @@ import pytest
 import structlog
 from pydantic import ValidationError
 
-from gateway_worker.log import LogFormat, LogLevel, LogSettings, configure_logging, reset_logging
+from gateway_worker.log import (
+    LogFormat,
+    LogLevel,
+    LogSettings,
+    configure_logging,
+    current_level,
+    reset_logging,
+    set_level,
+)
 
 
 @pytest.fixture
@@ -80,6 +88,28 @@ def test_events_below_the_level_are_not_written(stream: io.StringIO) -> None:
     logger().warning("loud")
 
     assert [line["event"] for line in lines(stream)] == ["loud"]
+
+
+def test_the_level_changes_while_loggers_are_used(stream: io.StringIO) -> None:
+    """Also for one that has written already, and for libraries."""
+    configure_logging(LogSettings(), stream=stream)
+    used, library = logger(), logging.getLogger("some.library")
+    used.debug("quiet")
+    used.info("first")
+
+    set_level(LogLevel.DEBUG)
+    used.debug("second")
+    assert current_level() is LogLevel.DEBUG
+    set_level(LogLevel.ERROR)
+    used.warning("quiet")
+    library.warning("quiet")
+    library.error("third")
+    used.error("fourth")
+    set_level(LogLevel.INFO)
+    used.info("fifth")
+
+    told = [line.get("message") or line["event"] for line in lines(stream)]
+    assert told == ["first", "second", "third", "fourth", "fifth"]
 
 
 def test_an_exception_is_text_without_secrets(stream: io.StringIO) -> None:

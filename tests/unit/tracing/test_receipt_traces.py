@@ -1,6 +1,6 @@
 """Receipts of messages that were sent within a trace are told within it."""
 
-from gateway_contracts import MessageReceipt, MessageReceiptData, ReceiptStatus
+from gateway_contracts import MessageReceipt, MessageReceiptData, Participant, ReceiptStatus
 from gateway_worker.sessions.changes import Change, ReceiptRow
 from gateway_worker.sessions.inbound.receipt_traces import ReceiptTraces
 from gateway_worker.sessions.ports import ReceiptSpan, ReceiptTracing
@@ -41,7 +41,11 @@ class _Span(ReceiptSpan):
 def receipt(message_id: str, status: ReceiptStatus, *, waits: bool = False) -> Change:
     """Return a receipt with its event."""
     data = MessageReceiptData(
-        message_id=message_id, chat=CHAT, status=status, participant=CHAT, timestamp=NOW
+        message_id=message_id,
+        chat=CHAT,
+        status=status,
+        participant=Participant(jid=CHAT),
+        timestamp=NOW,
     )
     row = ReceiptRow(
         chat=CHAT,
@@ -69,6 +73,7 @@ async def test_the_first_receipt_of_each_status_is_told_within_the_trace() -> No
         ("B", ReceiptStatus.READ),
     ):
         await record(receipt(message_id, status))
+    await turns()
 
     assert spans.begun == [(SENT, "delivered", "A"), (SENT, "read", "A")]
     assert spans.ended == [1, 2]
