@@ -75,7 +75,7 @@ async def _measure_history(rows: int) -> dict[str, Any]:
 
 
 async def _measure_sync(messages: int) -> dict[str, Any]:
-    async with open_harness(capacity=2) as harness:
+    async with open_harness(capacity=2, wanted=("#",)) as harness:
         sync = await measure_sync(harness, messages=messages, say=_say)
     return {"machine": _machine(), "sync": sync}
 

@@ -178,10 +178,14 @@ class Outcomes:
 
 
 @asynccontextmanager
-async def open_harness(*, capacity: int) -> AsyncIterator[BenchHarness]:
+async def open_harness(
+    *, capacity: int, wanted: Sequence[str] = ("session.#", "worker.#")
+) -> AsyncIterator[BenchHarness]:
     """Bring everything up with empty stores; data is synced to disk as in production.
 
-    The worker has room for `capacity` sessions.
+    Args:
+        capacity: For how many sessions the worker has room.
+        wanted: Patterns of the events that `backend` takes; `load` has the others.
     """
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-bench-")))
@@ -199,7 +203,7 @@ async def open_harness(*, capacity: int) -> AsyncIterator[BenchHarness]:
                 ("bench-worker",),
                 {"CAPACITY": str(capacity), "PACING_PROFILE": "off"},
                 directory=directory,
-                backend=BackendOptions(name="bench", wanted=("session.#", "worker.#", "history.#")),
+                backend=BackendOptions(name="bench", wanted=wanted),
             )
         )
         stack.push_async_callback(gateway.worker.stop)
