@@ -28,6 +28,8 @@ def importing() -> Iterator[None]:
 
 def run_worker() -> NoReturn:
     """Run the worker until it is told to stop; ends the process."""
+    # The log's library imports it for tracebacks in colours, which no worker writes: 5 MiB.
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
     from gateway_worker.runtime.signals import leave_on_signals  # noqa: PLC0415
 
     leave_on_signals()  # nothing has begun yet

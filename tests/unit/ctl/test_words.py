@@ -15,7 +15,7 @@ SAY_HELP = """
 import sys
 from gateway_worker.cli import main
 code = main(sys.argv[1:])
-heavy = {name.partition(".")[0] for name in sys.modules} & set(%r)
+heavy = {name.partition(".")[0] for name, module in sys.modules.items() if module} & set(%r)
 sys.exit(f"imported: {heavy}" if heavy else code)
 """
 
@@ -53,6 +53,20 @@ def test_help_imports_nothing_that_takes_time(words: list[str]) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "Usage: gateway-worker" in done.stdout
+
+
+def test_a_worker_carries_nothing_of_the_command_line() -> None:
+    """Until its settings are found to be none, it has imported all that it needs."""
+    done = subprocess.run(
+        [sys.executable, "-c", SAY_HELP % (("typer", "rich", "click"),), "run"],
+        capture_output=True,
+        text=True,
+        env={"DATABASE_URL": "nonsense"},
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "DATABASE_URL" in done.stderr
+    assert "imported" not in done.stderr
 
 
 @pytest.mark.parametrize(
