@@ -21,7 +21,7 @@ from gateway_worker.media.arriving.records import key_of, thumbnail_key_of
 _BITE: Final = 2_000
 
 Place: TypeAlias = tuple[datetime, str]
-"""When a command was received, and its id."""
+"""When a command was received, and the key under which it is stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

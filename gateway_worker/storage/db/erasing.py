@@ -11,6 +11,7 @@ from typing import Any, Final
 import asyncpg
 
 from gateway_worker.history.erasing import Place, StoredFile
+from gateway_worker.storage.db.command_keys import command_id, command_key
 from gateway_worker.storage.db.database import Database
 
 _IS_WANTED: Final = """(md.chat = ANY($2::text[]) OR EXISTS (SELECT FROM messages AS m
@@ -115,18 +116,18 @@ class PostgresErasureStore:
         self, session_id: str, numbers: Sequence[str], *, after: Place | None, limit: int
     ) -> tuple[Sequence[str], Place | None]:
         """Return the commands whose outcomes tell of the person; see the port."""
-        at, command_id = after or _FIRST
+        at, key = after or _FIRST
         found = await self._fetch(
             "looking for outcomes",
             _OUTCOMES_OF,
             session_id,
             _pattern(numbers),
             at,
-            command_id,
+            key,
             limit,
         )
         place = (found[-1]["received_at"], found[-1]["id"]) if len(found) == limit else None
-        return [row["id"] for row in found if row["is_wanted"]], place
+        return [command_id(row["id"]) for row in found if row["is_wanted"]], place
 
     async def outcomes(
         self, session_id: str, numbers: Sequence[str], command_ids: Sequence[str]
@@ -137,7 +138,7 @@ class PostgresErasureStore:
             _OUTCOMES,
             session_id,
             _pattern(numbers),
-            list(command_ids),
+            [command_key(session_id, each) for each in command_ids],
         )
 
     async def events(

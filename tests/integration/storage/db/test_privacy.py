@@ -139,6 +139,22 @@ async def test_outcomes_keep_their_form(
     assert await erasure.outcomes_of("s", number, after=None, limit=9) == ([], None)
 
 
+async def test_outcomes_of_a_tenant_are_found_by_their_ids(
+    database: Database, database_url: str, erasure: PostgresErasureStore
+) -> None:
+    """They are stored under keys with the tenant's name."""
+    await execute(
+        database_url,
+        f"""INSERT INTO commands (id, session_id, type, state, worker_id, attempts, outcome)
+            VALUES ('acme b/1', 'acme.s', '{SEND}', 'succeeded', 'w', 1,
+                '{{"chat": "{CHAT}"}}')""",
+    )
+    number = ["12025550102"]
+    assert await erasure.outcomes_of("acme.s", number, after=None, limit=9) == (["b/1"], None)
+    assert await erasure.outcomes("acme.s", number, ["b/1"]) == 1
+    assert await erasure.outcomes_of("acme.s", number, after=None, limit=9) == ([], None)
+
+
 async def test_stored_events_go(
     database: Database, changes: PostgresChangeStore, erasure: PostgresErasureStore
 ) -> None:
