@@ -14,6 +14,7 @@ NO_FAKES = {
     "Names": "says where names lead, as the test wants it",
     "NoCommands": "has none: whatever waits for one to end runs at once",
     "NoHosts": "refuses: there are none",
+    "Past": "takes rows, and refuses as often as a test says",
     "Peers": "says of the others what the test says",
     "Recorder": "keeps what the sandbox delivers",
     "Counted": "keeps what it is told",
