@@ -6,6 +6,8 @@ reading a connection that publishes, and acknowledgements on it would wait with 
 
 import asyncio
 import contextlib
+import random
+from collections import deque
 from collections.abc import Callable
 
 import structlog
@@ -31,7 +33,7 @@ counts as a delivery for every unsettled command, and too many deliveries make a
 
 
 class ReconnectingConnection:
-    """Keeps one connection up.
+    """Keeps one connection up, to whichever of the broker's hosts takes it.
 
     Args:
         name: Its part, for logs and for the broker's list of connections.
@@ -54,9 +56,13 @@ class ReconnectingConnection:
         self._largest = largest
         self._settings = settings
         self._counters = counters
-        self._url = URL(settings.url.get_secret_value()).update_query(
-            heartbeat=settings.heartbeat_seconds, name=f"{worker_id}:{name}"
-        )
+        query: dict[str, str | int] = {
+            "heartbeat": settings.heartbeat_seconds,
+            "name": f"{worker_id}:{name}",
+        }
+        self._urls = deque(URL(url).update_query(query) for url in settings.urls)
+        # Workers would all be at the host that is named first; nothing secret is drawn
+        self._urls.rotate(random.randrange(len(self._urls)))  # noqa: S311
         self._backoff = Backoff(
             initial_seconds=settings.reconnect_initial_seconds,
             maximum_seconds=settings.reconnect_maximum_seconds,
@@ -172,6 +178,7 @@ class ReconnectingConnection:
             self._backoff.reset()
 
     async def _connect_until_done(self, *, is_start: bool = False) -> Connection:
+        asked = 0
         while True:
             try:
                 return await self._connect()
@@ -184,10 +191,15 @@ class ReconnectingConnection:
                 failure = rejected or as_dependency_error(error, "connect")
                 self._last_failure = failure.detail
             log.warning("broker.unreachable", connection=self.name, reason=self._last_failure)
-            await asyncio.sleep(self._backoff.next_seconds())
+            asked += 1
+            if asked % len(self._urls) == 0:  # each host has been asked once more
+                await asyncio.sleep(self._backoff.next_seconds())
 
     async def _connect(self) -> Connection:
-        connection = Connection(self._url, largest=self._largest)
+        """Ask one host; the next time it is the next one's turn, also when this one is lost."""
+        url = self._urls[0]
+        self._urls.rotate(-1)
+        connection = Connection(url, largest=self._largest)
         async with asyncio.timeout(self._settings.connect_timeout_seconds):
             await connection.connect()
         return connection

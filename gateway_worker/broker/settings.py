@@ -1,11 +1,12 @@
 """What can be set about the broker."""
 
 from typing import Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from gateway_contracts import BackendTopology, Topology
+from gateway_contracts.amqp_urls import single_urls
 from gateway_contracts.topology import LONGEST_DAYS
 
 
@@ -14,7 +15,8 @@ class BrokerSettings(BaseModel):
 
     Attributes:
         url: AMQP URL with user, password and virtual host; `amqps` for TLS, where aiormq's query
-            parameters `cafile`, `certfile` and `keyfile` name the certificates.
+            parameters `cafile`, `certfile` and `keyfile` name the certificates. Several hosts with
+            commas between them are nodes of one cluster.
         operator_url: The same for a user who makes backends' queues and looks after dead letters;
             by default the worker's. Only `gateway-worker ctl` uses it.
         prefix: First part of every exchange's and queue's name.
@@ -76,8 +78,7 @@ class BrokerSettings(BaseModel):
     def _is_amqp(cls, url: SecretStr | None) -> SecretStr | None:
         if url is None:
             return None
-        parts = urlsplit(url.get_secret_value())
-        if parts.scheme not in {"amqp", "amqps"} or not parts.hostname:
+        if not all(_names_broker(each) for each in single_urls(url.get_secret_value())):
             raise ValueError("not an AMQP URL: amqp://user:password@host:port/vhost is expected")
         return url
 
@@ -122,14 +123,30 @@ class BrokerSettings(BaseModel):
     @property
     def vhost(self) -> str:
         """The virtual host."""
-        return unquote(urlsplit(self.url.get_secret_value()).path.removeprefix("/")) or "/"
+        return unquote(urlsplit(self.urls[0]).path.removeprefix("/")) or "/"
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """A URL for each host, credentials included."""
+        return single_urls(self.url.get_secret_value())
 
     @property
     def address(self) -> str:
-        """Host, port and virtual host without credentials, for messages."""
-        parts = urlsplit(self.url.get_secret_value())
-        port = parts.port or (5671 if parts.scheme == "amqps" else 5672)
-        return f"{parts.hostname}:{port}{parts.path or '/'}"
+        """Hosts, ports and virtual host without credentials, for messages."""
+        parts = [urlsplit(url) for url in self.urls]
+        return f"{','.join(map(_address, parts))}{parts[0].path or '/'}"
+
+
+def _names_broker(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        return parts.scheme in {"amqp", "amqps"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of the port; what stands in its place may be a part of the password
+        return False
+
+
+def _address(parts: SplitResult) -> str:
+    return f"{parts.hostname}:{parts.port or (5671 if parts.scheme == 'amqps' else 5672)}"
 
 
 def _names(text: str) -> tuple[str, ...]:

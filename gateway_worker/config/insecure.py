@@ -1,12 +1,14 @@
 """What others on the network could read or fake, found in the settings as they are written."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
+from itertools import islice
 from typing import Final, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from gateway_contracts.amqp_urls import single_urls
 from gateway_worker.storage.db.url import DatabaseUrl
 
 _URLS: Final = (
@@ -66,7 +68,8 @@ class Risk:
 def risks(given: Mapping[str, str]) -> Iterator[Risk]:
     """Return everything that is not safe, by variable; what is no URL is passed over."""
     for name in _URLS:
-        yield from _of_url(name, given.get(name, ""))
+        found = (risk for url in _hosts_of(given.get(name, "")) for risk in _of_url(name, url))
+        yield from islice(found, 1)
     for name in _DATABASES:
         yield from _of_database(name, given.get(name, ""))
     if "SNAPSHOT_KEYS" not in given:
@@ -88,6 +91,13 @@ def is_local(host: str) -> bool:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped.is_loopback
     return address.is_loopback
+
+
+def _hosts_of(text: str) -> Sequence[str]:
+    try:
+        return single_urls(text)
+    except ValueError:
+        return ()
 
 
 def _of_url(variable: str, text: str) -> Iterator[Risk]:

@@ -27,6 +27,7 @@ from gateway_contracts import (
     encode,
     parse_event,
 )
+from gateway_contracts.amqp_urls import single_urls
 from gateway_contracts.client.connection import ReconnectingChannel, until_done
 from gateway_contracts.topology import DELIVERY_LIMIT
 from gateway_worker.devkit.received import ReceivedEvent, ReceivedEvents
@@ -75,7 +76,8 @@ class Backend:
         The exchanges are declared as well, with the contract's own arguments, so that a backend may
         come before the first worker.
         """
-        backend = cls(topology=topology or Topology(), name=name, user=URL(amqp_url).user)
+        user = URL(single_urls(amqp_url)[0]).user
+        backend = cls(topology=topology or Topology(), name=name, user=user)
         subscribe = partial(backend._subscribe, durable=durable, wanted=wanted)
         async with (
             ReconnectingChannel.open(amqp_url, prepare=subscribe),

@@ -31,6 +31,9 @@ class WorkerProcess:
         directory: Its DATA_DIR and log are kept here.
         health_port: Where its probes listen.
         environment: Further settings: services, sandbox.
+
+    Attributes:
+        python: The interpreter, which says whose code runs: this one's by default.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class WorkerProcess:
         environment: Mapping[str, str],
     ) -> None:
         self.worker_id = worker_id
+        self.python = Path(sys.executable)
         self.data_dir = directory / "data"
         self.log_path = directory / f"{worker_id}.log"
         self._health_port = health_port
@@ -98,7 +102,7 @@ class WorkerProcess:
         self._child = Child(
             name=f"worker {self.worker_id}",
             command=Command(
-                arguments=[sys.executable, "-m", "gateway_worker", "run"],
+                arguments=[str(self.python), "-m", "gateway_worker", "run"],
                 environment=self._environment,
                 directory=self._directory,
                 log_path=self.log_path,

@@ -16,6 +16,7 @@ from aiormq.exceptions import ChannelAccessRefused
 from pydantic import BaseModel, ValidationError
 from yarl import URL
 
+from gateway_contracts.amqp_urls import single_urls
 from gateway_contracts.client.connection import ReconnectingChannel, until_done
 from gateway_contracts.client.errors import (
     AccessRefusedError,
@@ -132,7 +133,7 @@ class GatewayClient:
             topology=topology or Topology(),
             order=order or EventOrder(),
             reads_events=reads_events,
-            user=URL(amqp_url).user,
+            user=URL(single_urls(amqp_url)[0]).user,
         )
         async with AsyncExitStack() as stack:
             try:

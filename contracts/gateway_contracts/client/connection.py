@@ -5,6 +5,7 @@ the way when the broker is killed; then nothing comes any more and nobody is tol
 """
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -13,6 +14,8 @@ from typing import Final
 import aio_pika
 import aio_pika.abc
 from yarl import URL
+
+from gateway_contracts.amqp_urls import single_urls
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +30,12 @@ class ReconnectingChannel:
     """One channel on a connection of its own; made by `ReconnectingChannel.open`.
 
     Args:
-        amqp_url: Where the broker is.
+        amqp_url: Where the broker is; of several hosts, each is asked in turn.
         prepare: Called with each new channel; keeps it if it wants it.
     """
 
     def __init__(self, *, amqp_url: str, prepare: Prepare) -> None:
-        self._amqp_url = amqp_url
+        self._urls = itertools.cycle(single_urls(amqp_url))
         self._prepare = prepare
         self._connection: aio_pika.abc.AbstractConnection | None = None
         self._channel: aio_pika.abc.AbstractChannel | None = None
@@ -55,7 +58,7 @@ class ReconnectingChannel:
 
     async def _connect(self) -> None:
         await self._close()  # what an attempt that failed has left
-        self._connection = connection = aio_pika.Connection(URL(self._amqp_url))
+        self._connection = connection = aio_pika.Connection(URL(next(self._urls)))
         await connection.connect()
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         await self._prepare(channel)

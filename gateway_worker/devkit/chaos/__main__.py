@@ -2,16 +2,11 @@
 
 import asyncio
 import json
-import logging
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import structlog
-
+from gateway_worker.devkit.chaos.directory import keep_libraries_quiet, run_directory
 from gateway_worker.devkit.chaos.options import Options, read_options
 from gateway_worker.devkit.chaos.plan import Injection, draw_plan
 from gateway_worker.devkit.chaos.report import as_json, table
@@ -34,8 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
         for injection in plan:
             print(injection)
         return 0
-    with _directory(options) as directory:
-        _keep_libraries_quiet(directory)
+    with run_directory(options.logs) as directory:
+        keep_libraries_quiet(directory)
         return _run(options, plan, directory)
 
 
@@ -58,25 +53,6 @@ def _run(options: Options, plan: tuple[Injection, ...], directory: Path) -> int:
     for line in table(result):
         print(line)
     return 0 if verdict.passed else EXIT_BROKEN
-
-
-@contextmanager
-def _directory(options: Options) -> Iterator[Path]:
-    """Keep everything in one directory, which is left only if that is wished."""
-    if options.logs is not None:
-        options.logs.mkdir(parents=True, exist_ok=True)
-        yield options.logs.resolve()
-        return
-    with tempfile.TemporaryDirectory(prefix="gateway-chaos-", ignore_cleanup_errors=True) as name:
-        yield Path(name)
-
-
-def _keep_libraries_quiet(directory: Path) -> None:
-    """Send what libraries say to a file: connections are lost here all the time."""
-    logging.basicConfig(filename=directory / "chaos.log", level=logging.INFO)
-    structlog.configure(
-        logger_factory=structlog.WriteLoggerFactory((directory / "chaos-own.log").open("a")),
-    )
 
 
 if __name__ == "__main__":

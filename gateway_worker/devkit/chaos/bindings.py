@@ -1,13 +1,15 @@
 """Bindings that an operator deletes by mistake, or an attacker makes on purpose."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import aio_pika
 import aio_pika.abc
+import aio_pika.exceptions
 
 from gateway_contracts import BindingSpec, ExchangeBindingSpec, Topology
+from gateway_contracts.amqp_urls import single_urls
 from gateway_contracts.client.connection import until_done
 
 _CONNECT_SECONDS: Final = 5.0
@@ -51,5 +53,13 @@ async def events_joined_to_commands(amqp_url: str, topology: Topology) -> AsyncI
 
 @asynccontextmanager
 async def _channel(amqp_url: str) -> AsyncIterator[aio_pika.abc.AbstractChannel]:
-    async with await aio_pika.connect(amqp_url, timeout=_CONNECT_SECONDS) as connection:
+    async with await _connect(single_urls(amqp_url)) as connection:
         yield await connection.channel()
+
+
+async def _connect(urls: Sequence[str]) -> aio_pika.abc.AbstractConnection:
+    """Connect to the first host that takes us. Raises what the last one was refused with."""
+    for url in urls[:-1]:
+        with suppress(OSError, aio_pika.exceptions.AMQPError):
+            return await aio_pika.connect(url, timeout=_CONNECT_SECONDS)
+    return await aio_pika.connect(urls[-1], timeout=_CONNECT_SECONDS)

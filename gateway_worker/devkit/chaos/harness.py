@@ -79,9 +79,15 @@ class ChaosHarness:
 
 @asynccontextmanager
 async def open_harness(
-    options: Options, directory: Path, announce: Announce
+    options: Options, directory: Path, announce: Announce, *, python: Path | None = None
 ) -> AsyncIterator[ChaosHarness]:
     """Bring everything up, in order, and take it down again.
+
+    Args:
+        options: How many workers and sessions.
+        directory: For logs and data.
+        announce: Gets one line per step.
+        python: Whose code the workers begin with; this one's by default.
 
     Raises:
         ServicesError: A service, the sandbox or a worker does not start.
@@ -119,6 +125,8 @@ async def open_harness(
         )
         stack.callback(recorder.close)
         workers = _managed(stack, gateway, directory, journal)
+        for worker in workers:
+            worker.process.python = python or worker.process.python
         fleet = await stack.enter_async_context(Fleet.open(workers))
         announce(f"workers: {len(workers)} ready")
         await _link_all(backend, sandbox, setup)
@@ -154,7 +162,11 @@ def _service_directory(directory: Path) -> Iterator[Path]:
 def _launch(place: Path, announce: Announce) -> LaunchOptions:
     """Services of our own, whatever the environment names: they are going to be killed."""
     mode = {name: os.environ[name] for name in ("WA_SERVICES",) if name in os.environ}
-    return LaunchOptions(data_directory=place, environment=mode, announce=announce)
+    return LaunchOptions(
+        data_directory=place,
+        environment=mode,
+        announce=announce,
+    )
 
 
 async def _open_links(stack: AsyncExitStack, environment: Mapping[str, str]) -> dict[str, TcpProxy]:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from gateway_worker.devkit.chaos.traffic import Traffic
 from gateway_worker.devkit.chaos.worker_faults import WorkerFaults
 
 Announce = Callable[[str], None]
+Disturb = Callable[[ChaosHarness, Traffic], Awaitable[None]]
+"""What is done while there is traffic; returns with all workers ready."""
 
 _WARM_UP_SECONDS = 3.0
 _SAY_SECONDS = 10.0
@@ -31,53 +33,64 @@ _FAULT_SECONDS = 180.0
 async def play(
     options: Options, plan: Sequence[Injection], directory: Path, announce: Announce
 ) -> tuple[Verdict, History]:
-    """Run the plan under traffic and judge what came of it.
+    """Run the plan under traffic and judge what came of it. Raises as `judged` does."""
+
+    async def disturb(harness: ChaosHarness, traffic: Traffic) -> None:
+        await _inject_all(options, plan, harness, traffic, announce)
+
+    async with open_harness(options, directory, announce) as harness:
+        return await judged(options, harness, disturb, announce)
+
+
+async def judged(
+    options: Options, harness: ChaosHarness, disturb: Disturb, announce: Announce
+) -> tuple[Verdict, History]:
+    """Do something under traffic, let all come to its end, and judge what came of it.
 
     Raises:
         ServicesError: Something does not start.
         TimeoutError: A session cannot be linked, or a worker does not come back.
     """
-    async with open_harness(options, directory, announce) as harness:
-        traffic = Traffic(
-            backend=harness.backend,
-            phones=harness.sandbox.client,
-            setups=harness.setups,
-            files=harness.files,
-            rate=options.rate,
-            seed=options.plan.seed,
-        )
-        groups = GroupTraffic(
-            traffic=traffic,
-            backend=harness.backend,
-            phones=harness.sandbox.client,
-            setups=harness.setups,
-            rooms=harness.rooms,
-            files=harness.files,
-        )
-        flow = asyncio.create_task(traffic.flow(groups.flow()), name="traffic")
-        looks = asyncio.create_task(harness.recorder.keep_looking(), name="event-recorder")
-        try:
-            await asyncio.sleep(_WARM_UP_SECONDS)
-            await _inject_all(options, plan, harness, traffic, announce)
-            traffic.stop()
-            await flow
-            if not await until_quiet(
-                harness, traffic.book, seconds=options.settle_seconds, announce=announce
-            ):
-                announce(f"not settled; {outstanding(harness, traffic.book)}")
-        finally:
-            for task in (flow, looks):
-                task.cancel()
-            await asyncio.gather(flow, looks, return_exceptions=True)
-        await harness.recorder.look()
-        history = replace(
-            _history(harness, traffic),
-            reused_keys=await harness.recorder.reused_keys(),
-            objects=await read_hashes(harness.services.s3.settings, harness.recorder.keys),
-        )
-        for surprise in harness.journal.surprises:
-            announce(f"surprise: {surprise}")
-        return audit(history), history
+    traffic = Traffic(
+        backend=harness.backend,
+        phones=harness.sandbox.client,
+        setups=harness.setups,
+        files=harness.files,
+        rate=options.rate,
+        seed=options.plan.seed,
+    )
+    groups = GroupTraffic(
+        traffic=traffic,
+        backend=harness.backend,
+        phones=harness.sandbox.client,
+        setups=harness.setups,
+        rooms=harness.rooms,
+        files=harness.files,
+    )
+    flow = asyncio.create_task(traffic.flow(groups.flow()), name="traffic")
+    looks = asyncio.create_task(harness.recorder.keep_looking(), name="event-recorder")
+    try:
+        await asyncio.sleep(_WARM_UP_SECONDS)
+        await disturb(harness, traffic)
+        traffic.stop()
+        await flow
+        if not await until_quiet(
+            harness, traffic.book, seconds=options.settle_seconds, announce=announce
+        ):
+            announce(f"not settled; {outstanding(harness, traffic.book)}")
+    finally:
+        for task in (flow, looks):
+            task.cancel()
+        await asyncio.gather(flow, looks, return_exceptions=True)
+    await harness.recorder.look()
+    history = replace(
+        _history(harness, traffic),
+        reused_keys=await harness.recorder.reused_keys(),
+        objects=await read_hashes(harness.services.s3.settings, harness.recorder.keys),
+    )
+    for surprise in harness.journal.surprises:
+        announce(f"surprise: {surprise}")
+    return audit(history), history
 
 
 async def _inject_all(
@@ -112,12 +125,13 @@ async def _inject_all(
         setups=harness.setups,
         journal=harness.journal,
     )
+    owners = (workers, outside, hostile)
     began = time.monotonic()
 
     async def injection(one: Injection) -> None:
         await asyncio.sleep(max(0.0, began + one.at_seconds - time.monotonic()))
         harness.journal.begun(one)
-        owner = next(faults for faults in (workers, outside, hostile) if hasattr(faults, one.kind))
+        owner = next(faults for faults in owners if hasattr(faults, one.kind))
         try:
             async with asyncio.timeout(_FAULT_SECONDS):
                 await getattr(owner, one.kind)(one)

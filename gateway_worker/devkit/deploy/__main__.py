@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from gateway_worker.devkit.deploy import generated, tools, validate
+from gateway_worker.devkit.environments import ToolError
 
 
 def main() -> int:
@@ -30,6 +31,6 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except tools.ToolError as error:
+    except ToolError as error:
         print(f"dev: {error}", file=sys.stderr)
         sys.exit(2)

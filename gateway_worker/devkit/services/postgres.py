@@ -18,13 +18,22 @@ UNSAFE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 class LocalPostgres(LocalService):
-    """One server as a child of this process; data of another major version makes `start` fail."""
+    """One server as a child of this process; data of another major version makes `start` fail.
 
-    name = "postgres"
+    Args:
+        name: What its directory and its log are called.
+        waits_for_standby: A commit is confirmed once a standby has it, if there is one; also where
+            speed wins over safety.
+    """
+
     stop_signal = signal.SIGINT  # its own meaning of it: end the sessions, then shut down cleanly
 
-    def __init__(self, *, workspace: Workspace) -> None:
+    def __init__(
+        self, *, workspace: Workspace, name: str = "postgres", waits_for_standby: bool = False
+    ) -> None:
         super().__init__(workspace=workspace)
+        self.name = name
+        self._waits_for_standby = waits_for_standby
         self._port = 0
         self._account = unprivileged_account()
 
@@ -32,7 +41,43 @@ class LocalPostgres(LocalService):
     def url(self) -> str:
         """URL with user and password of the database that the worker uses."""
         password = self._workspace.secret("postgres")
-        return f"postgresql://{USER}:{password}@{LOOPBACK}:{self._port}/{DATABASE}"
+        return f"postgresql://{USER}:{password}@{self.address}/{DATABASE}"
+
+    @property
+    def address(self) -> str:
+        """Host and port; valid once started."""
+        return f"{LOOPBACK}:{self._port}"
+
+    async def follow(self, primary: "LocalPostgres") -> None:
+        """Become a standby of another server, with a copy of its data in place of one's own.
+
+        Raises `ServiceStartError`, also where the other one does not run.
+        """
+        await self.kill()
+        home = self._home()
+        for data in ("data", "draft"):
+            shutil.rmtree(home / data, ignore_errors=True)
+        arguments = [
+            str(self._binaries(home) / "pg_basebackup"),
+            f"--pgdata={home / 'draft'}",
+            f"--host={LOOPBACK}",
+            f"--port={primary._port}",  # noqa: SLF001 - one of us
+            f"--username={USER}",
+            "--checkpoint=fast",
+            "--write-recovery-conf",
+        ]
+        await run_once(
+            self._command("pg_basebackup", home, arguments),
+            what="pg_basebackup",
+            timeout_seconds=self.start_timeout_seconds,
+        )
+        (home / "draft").rename(home / "data")
+        self._created.touch()  # it is in the copy
+        await self.start()
+
+    @property
+    def _created(self) -> Path:
+        return self._workspace.directory(self.name) / "database-created"
 
     async def start(self) -> None:
         """Create the cluster the first time, start the server, wait until it accepts logins."""
@@ -105,14 +150,14 @@ class LocalPostgres(LocalService):
             "max_connections=200",
             "shared_buffers=64MB",
             *(() if self._workspace.is_durable else UNSAFE),
+            *(("synchronous_commit=on",) if self._waits_for_standby else ()),
         ]
         options = [part for setting in settings for part in ("-c", setting)]
         arguments = [str(binaries / "postgres"), "-D", str(home / "data"), *options]
         return self._command(self.name, home, arguments)
 
     async def _create_database(self, home: Path, binaries: Path) -> None:
-        marker = self._workspace.directory(self.name) / "database-created"
-        if marker.exists():
+        if self._created.exists():
             return
         address = [f"--host={LOOPBACK}", f"--port={self._port}", f"--username={USER}"]
         for step in (["dropdb", "--if-exists"], ["createdb"]):
@@ -122,7 +167,7 @@ class LocalPostgres(LocalService):
                 what=step[0],
                 timeout_seconds=self.start_timeout_seconds,
             )
-        marker.touch()
+        self._created.touch()
 
     def _command(self, name: str, home: Path, arguments: Sequence[str]) -> Command:
         password = {"PGPASSWORD": self._workspace.secret("postgres")}

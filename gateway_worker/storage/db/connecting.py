@@ -9,6 +9,8 @@ Which of the two it is shows at the first connection: a pooler does not know the
 bound a session, or another process of the server answers than the one that it names.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
@@ -23,6 +25,12 @@ log = structlog.get_logger(__name__)
 
 APPLICATION_NAME: Final = "gateway-worker"
 _PROCESS: Final = "SELECT pg_backend_pid()"
+_NOT_THIS_HOST: Final = (
+    OSError,  # a timeout among them
+    asyncpg.TargetServerAttributeNotMatched,
+    asyncpg.CannotConnectNowError,
+)
+"""What another host of the URL may do better."""
 _STATEMENT_MODE: Final = (
     "the connection ends where a transaction begins, as with a pooler in statement mode: set its"
     " pool_mode to transaction or session"
@@ -57,6 +65,7 @@ class Connector:
         self._settings = settings
         self._is_bounded = is_bounded
         self._is_pooled: bool | None = None
+        self._hosts: Sequence[str] = settings.dsns
 
     @property
     def bounds(self) -> dict[str, str]:
@@ -134,13 +143,28 @@ class Connector:
         )
 
     async def _open(self, **options: Any) -> "asyncpg.Connection[Any]":
+        """Ask the hosts in turn, beginning with the one that has answered last.
+
+        The driver would ask them all within the time for one: a host that is silent, as one that
+        has lost its power is, would be the end of it.
+        """
+        hosts = self._hosts
+        for place in range(len(hosts) - 1):
+            with suppress(*_NOT_THIS_HOST):
+                return await self._open_at(hosts, place, **options)
+        return await self._open_at(hosts, len(hosts) - 1, **options)
+
+    async def _open_at(
+        self, hosts: Sequence[str], place: int, **options: Any
+    ) -> "asyncpg.Connection[Any]":
         settings = self._settings
         connection: asyncpg.Connection[Any] = await asyncpg.connect(
-            settings.dsn,
+            hosts[place],
             timeout=settings.connect_timeout_seconds,
             command_timeout=settings.answer_timeout_seconds if self._is_bounded else None,
             **options,
         )
+        self._hosts = (*hosts[place:], *hosts[:place])
         return connection
 
 

@@ -19,7 +19,7 @@ class DatabaseSettings(BaseModel):
             time; the rest is for look-ups.
         pool_overflow: Further connections under load, closed when they are given back.
         pool_timeout_seconds: How long a call may wait for a connection.
-        connect_timeout_seconds: For one new connection.
+        connect_timeout_seconds: For one new connection, to each host.
         statement_timeout_seconds: The server ends a statement that takes longer.
         lock_timeout_seconds: The server ends a statement that waits longer for a row.
         answer_timeout_seconds: The client gives a connection up whose server is silent for so long;
@@ -60,9 +60,13 @@ class DatabaseSettings(BaseModel):
         return self
 
     @property
-    def dsn(self) -> str:
-        """The URL as the driver reads it (without SQLAlchemy's driver name), with its password."""
-        return DatabaseUrl.parse(self.url.get_secret_value()).dsn()
+    def dsns(self) -> tuple[str, ...]:
+        """The URL as the driver reads it (without SQLAlchemy's driver name), one for each host.
+
+        They have the password.
+        """
+        url = DatabaseUrl.parse(self.url.get_secret_value())
+        return tuple(each.dsn() for each in url.by_host())
 
     @property
     def address(self) -> str:

@@ -5,7 +5,7 @@ of Python, and so does the driver, which uses it.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -52,6 +52,10 @@ class DatabaseUrl:
         """Hosts without ports and brackets; a path is the directory of a socket."""
         hosts = self.hosts or self.parameters.get("host", "")
         return [_without_port(host) for host in hosts.split(",") if host]
+
+    def by_host(self) -> tuple[Self, ...]:
+        """Return a URL for each host, in order; a list in the parameter `host` stays together."""
+        return tuple(replace(self, hosts=host) for host in self.hosts.split(","))
 
     def dsn(self) -> str:
         """Return the URL as the driver reads it; it has the password."""

@@ -148,3 +148,19 @@ async def test_the_depth_of_a_missing_queue_is_an_error(settings: BrokerSettings
             await broker.depth("nowhere")
         assert await broker.depth() == 0
         assert broker.check().ready
+
+
+async def test_any_host_that_is_there_will_do(
+    settings: BrokerSettings, amqp_url: str, proxy: TcpProxy
+) -> None:
+    """One node is away at the start; then the other one goes, and the first is back."""
+    async with TcpProxy.to(amqp_url) as other:
+        hosts = f"127.0.0.1:{proxy.port},127.0.0.1:{other.port}"
+        url = proxy.url(amqp_url).replace(f"127.0.0.1:{proxy.port}", hosts)
+        await proxy.refuse()
+        async with Broker.open(with_url(settings, url), worker_id=WORKER):
+            await eventually(lambda: other.connections == 2, timeout_seconds=30)
+            await proxy.accept()
+            await other.refuse()
+            await other.cut()
+            await eventually(lambda: proxy.connections == 2, timeout_seconds=30)

@@ -16,6 +16,9 @@ URL = "amqp://user:secret@broker:5673/vhost"
         {"url": "http://broker"},
         {"url": "amqp:///"},
         {"url": "broker:5672"},
+        {"url": "amqp://u:p@a,/vhost"},
+        {"url": "amqp://u:p@a:5672,b:none/vhost"},
+        {"url": "amqp://u:p#1@a/vhost"},
         {"prefix": ""},
         {"prefix": "amq.x"},
         {"prefetch": 0},
@@ -46,3 +49,18 @@ def test_the_address_has_no_credentials() -> None:
 def test_the_address_names_the_usual_port(url: str, address: str) -> None:
     """The port may be left out."""
     assert BrokerSettings.model_validate({"url": url}).address == address
+
+
+def test_the_nodes_of_a_cluster_share_all_but_the_host() -> None:
+    """A comma in the password is none between hosts."""
+    settings = BrokerSettings.model_validate(
+        {"url": "amqps://user:s,e@a:5673,[2001:db8::1],c/vhost?cafile=ca.pem"}
+    )
+
+    assert settings.urls == (
+        "amqps://user:s,e@a:5673/vhost?cafile=ca.pem",
+        "amqps://user:s,e@[2001:db8::1]/vhost?cafile=ca.pem",
+        "amqps://user:s,e@c/vhost?cafile=ca.pem",
+    )
+    assert settings.address == "a:5673,2001:db8::1:5671,c:5671/vhost"
+    assert settings.vhost == "vhost"

@@ -44,6 +44,8 @@ def test_what_is_safe_is_accepted() -> None:
         ("AMQP_URL", "amqp://u:p@broker.example/v", "amqp"),
         ("AMQP_URL", "amqp://u:p@10.0.0.7:5672/v", "amqp"),
         ("AMQP_URL", "AMQP://u:p@broker.example/v", "amqp"),
+        ("AMQP_URL", "amqp://u:p@localhost:5672,broker.example:5672/v", "amqp"),
+        ("AMQP_URL", "amqps://u:p@a.example,b.example/v?no_verify_ssl=1", "amqp"),
         ("AMQP_URL", "amqps://u:p@broker.example/v?no_verify_ssl=1", "amqp"),
         ("AMQP_URL", "amqps://u:p@broker.example/v?verify=0", "amqp"),
         ("AMQP_URL", "amqps://u:p@broker.example/v?heartbeat=5&no_verify_ssl=true", "amqp"),

@@ -134,6 +134,7 @@ def test_help_of_a_command_only_helps(tmp_path: Path, name: str, argument: str) 
         (["ctl", "send", "--help"], "tail"),
         (["sandbox", "--help"], "--control-port"),
         (["chaos", "--help"], "--seed"),
+        (["rolling", "--help"], "--from"),
         (["bench", "-h"], "--sessions"),
         (["fresh", "trixie", "--help"], "bookworm"),
         (["services", "up", "--help"], "exec"),

@@ -330,3 +330,17 @@ async def test_the_use_of_the_pool_is_known(database: Database) -> None:
 
     assert (before.used, both.used, one.used, database.pool.used) == (0, 2, 1, 0)
     assert both.limit >= 2
+
+
+async def test_a_silent_host_does_not_keep_the_others_from_being_asked(
+    database: Database, database_url: str, proxy: TcpProxy
+) -> None:
+    """As one that has lost its power: each host has the time for a connection to itself."""
+    proxy.pause()
+    url = database_url.replace("@", f"@127.0.0.1:{proxy.port},", 1)
+    async with opened(
+        f"{url}?target_session_attrs=read-write", connect_timeout_seconds=1.0
+    ) as several:
+        for call in calls(several):
+            await call()
+    await database.check()

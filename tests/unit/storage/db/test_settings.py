@@ -13,7 +13,7 @@ def test_the_address_has_no_credentials() -> None:
     """It is shown in messages; so is the representation."""
     settings = DatabaseSettings(url=SecretStr(URL))
     assert settings.address == "db.example:5432/gateway"
-    assert settings.dsn == URL
+    assert settings.dsns == (URL,)
     assert PASSWORD not in repr(settings)
 
 
@@ -27,7 +27,10 @@ def test_the_address_has_no_credentials() -> None:
 )
 def test_common_ways_to_write_it(url: str) -> None:
     """The driver gets the one that it reads."""
-    assert DatabaseSettings(url=SecretStr(url)).dsn.split("://")[0] in ("postgresql", "postgres")
+    assert DatabaseSettings(url=SecretStr(url)).dsns[0].split("://")[0] in (
+        "postgresql",
+        "postgres",
+    )
 
 
 @pytest.mark.parametrize(

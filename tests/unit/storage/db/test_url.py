@@ -44,6 +44,21 @@ def test_the_drivers_url(url: str, dsn: str | None) -> None:
         assert DatabaseUrl.parse(url).dsn() == dsn
 
 
+@pytest.mark.parametrize(
+    ("url", "hosts"),
+    [
+        ("postgresql://u@one,two:2/g?a=b", ["u@one/g?a=b", "u@two:2/g?a=b"]),
+        ("postgresql://u@one,[::1]:2/g", ["u@one/g", "u@[::1]:2/g"]),
+        ("postgresql://u@one/g", ["u@one/g"]),
+        ("postgresql:///g?host=one,two", ["/g?host=one,two"]),
+    ],
+)
+def test_each_host_is_asked_by_itself(url: str, hosts: list[str]) -> None:
+    """In the order in which they stand."""
+    settings = DatabaseSettings.model_validate({"url": url})
+    assert list(settings.dsns) == [f"postgresql://{host}" for host in hosts]
+
+
 @pytest.mark.parametrize("url", ["", "db", "postgresql:/db", "postgresql//u@db/g"])
 def test_what_is_no_url(url: str) -> None:
     """Is not shown."""
