@@ -53,6 +53,8 @@ PASSWORD = "only-in-this-test"
 TENANTS = ("acme", "mallory")
 EXAMPLES = Path(gateway_contracts.__file__).parent / "examples"
 OPERATOR = operator_rights(Topology()).user
+OPERATORS_ONLY = {"wa.worker.set_log_level.v1"}
+"""They concern the whole fleet: no tenant has such a subject."""
 WORKER_USER = worker_rights(Topology()).user
 
 
@@ -167,15 +169,17 @@ async def fleet(
 
 
 def of_acme() -> list[Command]:
-    """Return a command of each type, for a session of acme's."""
+    """Return a command of each type, for a session of acme's, or for all."""
     found: dict[str, Command] = {}
     for path in sorted(EXAMPLES.glob("*.json")):
         try:
             command = parse_command(path.read_bytes())
         except ValueError:
             continue
-        name = "_fleet" if command.subject == "_fleet" else "a"
-        update = {"subject": f"acme.{name}", "id": new_id()}
+        subject = "acme.a" if command.subject != "_fleet" else "acme._fleet"
+        if command.type in OPERATORS_ONLY:
+            subject = command.subject
+        update = {"subject": subject, "id": new_id()}
         found.setdefault(command.type, command.model_copy(update=update))
     return list(found.values())
 
