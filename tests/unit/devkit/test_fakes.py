@@ -21,10 +21,13 @@ NO_FAKES = {
     "CountingObserver": "keeps what it is told",
     "Disk": "says of sends what a test says of them",
     "FullSocket": "is full: nothing is sent by it",
+    "Sent": "takes messages to other workers",
     "Sink": "settles what it is given by the real broker",
+    "Spans": "notes which spans begin and end",
     "ToldHosts": "keeps what it is told",
     "Watched": "does what a test says of a connection",
     "WatchedOutbox": "counts what it asks the real one",
+    "_Span": "notes that it has ended",
     "_Acknowledging": "settles what it is given by the real broker",
 }
 SUITES = {
