@@ -42,5 +42,9 @@ def tenant_of_service(service: str) -> str:
 
 
 def service_of_queue(queue: str) -> str:
-    """Return the service that a backend's queue belongs to."""
-    return queue.rpartition(_BACKEND)[2].partition(".")[0]
+    """Return the service that a backend's queue belongs to.
+
+    It stands behind the first `.backend.`, which no prefix of a fleet's names has in it; queues may
+    be called by that word, too.
+    """
+    return queue.partition(_BACKEND)[2].partition(".")[0]

@@ -25,7 +25,8 @@ LONGEST_DAYS = 49
 """RabbitMQ takes no time to live of more than 2^32 milliseconds."""
 
 _WORD = r"[A-Za-z0-9][A-Za-z0-9_-]*"
-_PREFIX = re.compile(r"(?!amq\.)[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+_PREFIX = re.compile(r"(?!amq\.)(?!.*\.backend(\.|$))[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+"""Without the word behind which the names of backends' queues have their service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

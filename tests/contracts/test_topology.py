@@ -102,7 +102,9 @@ def test_another_prefix_shares_no_name() -> None:
     assert other.event_key("wa.message.received.v1", "s1") == "message.received.s1"
 
 
-@pytest.mark.parametrize("prefix", ["", "amq.wa", "wa fleet", "wa#", "w" * 33, ".wa"])
+@pytest.mark.parametrize(
+    "prefix", ["", "amq.wa", "wa fleet", "wa#", "w" * 33, ".wa", "wa.backend", "x.backend.y"]
+)
 def test_a_prefix_that_makes_no_names_is_refused(prefix: str) -> None:
     with pytest.raises(ValueError, match="prefix"):
         Topology(prefix=prefix)

@@ -49,7 +49,11 @@ def test_all_of_its_own_is_covered_but_replays_into_other_queues() -> None:
     assert left == {"wa.session.replay.v1"}
     assert ACME.covers(replay("wa.backend.acme.replay"))
     assert ACME.covers(replay("wa.backend.acme_crm.replay"))
-    for queue in ("wa.backend.mallory.replay", "wa.backend.acme-2.replay", "wa.backend.x.acme"):
+    for queue in (
+        "wa.backend.mallory.replay",
+        "wa.backend.acme-2.replay",
+        "wa.backend.backend.acme",
+    ):
         assert not ACME.covers(replay(queue))
         assert EVERYTHING.covers(replay(queue))
 
@@ -121,5 +125,8 @@ def test_names() -> None:
     assert not any(is_tenant(name) for name in ("", "a_b", "a.b", "-a", "a" * 32, "worker", "ä"))
     assert (tenant_of("acme.support"), tenant_of("support")) == ("acme", None)
     assert tenant_of_service("acme_crm") == "acme"
-    assert service_of_queue("x.backend.y.backend.acme.replay") == "acme"
+    assert service_of_queue("x.y.backend.acme.replay") == "acme"
+    assert service_of_queue("wa.backend.backend.acme") == "backend"
+    assert service_of_queue("wa.backend.mallory.backend") == "mallory"
+    assert service_of_queue("acme") == ""
     assert of_tenant("worker") is NOTHING
