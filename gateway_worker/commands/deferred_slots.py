@@ -3,17 +3,36 @@
 A deferred send takes a slot when it begins, and gives it back when it ends or waits for something.
 While a conversation goes on at this worker there are half of the slots, and each rests after a send
 for as long as that one took, for a while at most: on a busy machine sends take longer, and so do
-the pauses; what the network takes is no load.
+the pauses; what the network takes is no load. For the same reason a send that takes long does not
+keep its slot: it waits for WhatsApp, and would hold up the bulks of all other sessions.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 CONVERSATION_SECONDS: Final = 5.0
 """So long after a message of a conversation its answer is expected."""
+LONG_SECONDS: Final = 2.0
+"""After so long a send that runs has its slot no more."""
 _LONGEST_REST_SECONDS: Final = 0.1
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Slot:
+    """A slot that was taken.
+
+    Attributes:
+        taken_at: When, by the monotonic clock.
+        alarm: What takes it away again if it is kept for long.
+        is_kept: Whether it counts still.
+    """
+
+    taken_at: float
+    alarm: asyncio.TimerHandle | None = None
+    is_kept: bool = True
 
 
 class DeferredSlots:
@@ -22,10 +41,18 @@ class DeferredSlots:
     Args:
         slots: How many there are while nobody converses.
         conversation_seconds: See `CONVERSATION_SECONDS`; 0: conversations make no difference.
+        long_seconds: See `LONG_SECONDS`.
     """
 
-    def __init__(self, *, slots: int, conversation_seconds: float = CONVERSATION_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        slots: int,
+        conversation_seconds: float = CONVERSATION_SECONDS,
+        long_seconds: float = LONG_SECONDS,
+    ) -> None:
         self._slots = slots
+        self._long_seconds = long_seconds
         self._conversation_seconds = conversation_seconds
         self._on_free: Callable[[], None] = lambda: None
         self._taken = 0
@@ -51,17 +78,25 @@ class DeferredSlots:
         if self._alarm is None:
             self._watch()
 
-    def take(self) -> float:
-        """Take a slot, whether there is room or not; returns when, by the monotonic clock."""
+    def take(self) -> Slot:
+        """Take a slot, whether there is room or not."""
         self._taken += 1
-        return time.monotonic()
+        slot = Slot(taken_at=time.monotonic())
+        loop = asyncio.get_running_loop()
+        slot.alarm = loop.call_later(self._long_seconds, self._take_away, slot)
+        return slot
 
-    def give_back(self, taken_at: float) -> None:
-        """Give back a slot that was taken then."""
+    def give_back(self, slot: Slot) -> None:
+        """Give back a slot."""
+        if slot.alarm is not None:
+            slot.alarm.cancel()
+        if not slot.is_kept:
+            return
+        slot.is_kept = False
         self._taken -= 1
         if self._converses:
             self._resting += 1
-            seconds = min(_LONGEST_REST_SECONDS, time.monotonic() - taken_at)
+            seconds = min(_LONGEST_REST_SECONDS, time.monotonic() - slot.taken_at)
             asyncio.get_running_loop().call_later(seconds, self._rested)
         else:
             self._on_free()
@@ -69,6 +104,11 @@ class DeferredSlots:
     @property
     def _converses(self) -> bool:
         return time.monotonic() < self._converses_until
+
+    def _take_away(self, slot: Slot) -> None:
+        slot.is_kept = False
+        self._taken -= 1
+        self._on_free()
 
     def _rested(self) -> None:
         self._resting -= 1

@@ -33,7 +33,7 @@ from typing import Final, Generic, TypeVar
 
 import structlog
 
-from gateway_worker.commands.deferred_slots import DeferredSlots
+from gateway_worker.commands.deferred_slots import DeferredSlots, Slot
 
 Item = TypeVar("Item")
 log = structlog.get_logger(__name__)
@@ -121,7 +121,7 @@ class Ticket(Generic[Item]):
         passing: Who of its own lane may overtake it while it waits.
         waits_for: What it waits for.
         is_called_off: Whether it is to come to its end instead.
-        slot_taken: Since when it has a slot, by the monotonic clock; None if it has none.
+        slot: Its slot, of a deferred send that runs.
     """
 
     item: Item
@@ -134,7 +134,7 @@ class Ticket(Generic[Item]):
     task: "asyncio.Task[None] | None" = None
     waits_for: "asyncio.Future[object] | None" = None
     is_called_off: bool = False
-    slot_taken: float | None = None
+    slot: Slot | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -497,7 +497,7 @@ class Scheduler(Generic[Item]):
         if session.may_go_on(ticket):
             if ticket.lane is Lane.DEFERRED:
                 session.overtaking = 0
-                ticket.slot_taken = self._slots.take()
+                ticket.slot = self._slots.take()
             ticket.phase = Phase.RUNNING
             ticket.go_on.set()
 
@@ -508,7 +508,7 @@ class Scheduler(Generic[Item]):
                     self._wants_slot[key] = None
                     return
                 session.overtaking = 0
-                ticket.slot_taken = self._slots.take()
+                ticket.slot = self._slots.take()
             elif lane is Lane.SENDS and session.has_deferred:
                 session.overtaking += 1
             session.queued[lane].remove(ticket)
@@ -529,9 +529,9 @@ class Scheduler(Generic[Item]):
             self._give_back_slot(ticket)
 
     def _give_back_slot(self, ticket: Ticket[Item]) -> None:
-        if ticket.slot_taken is not None:
-            taken, ticket.slot_taken = ticket.slot_taken, None
-            self._slots.give_back(taken)
+        if ticket.slot is not None:
+            slot, ticket.slot = ticket.slot, None
+            self._slots.give_back(slot)
 
     def _offer_slots(self) -> None:
         """Let sessions begin a deferred send that have waited for a slot, the first one first."""

@@ -50,7 +50,7 @@ async def settled() -> None:
 @pytest.fixture
 async def worker() -> AsyncIterator[Worker]:
     """Return one with two slots, for which conversations make no difference."""
-    made = Worker(DeferredSlots(slots=2, conversation_seconds=0.0))
+    made = Worker(DeferredSlots(slots=2, conversation_seconds=0.0, long_seconds=3600.0))
     yield made
     await made.scheduler.cancel()
 
@@ -144,9 +144,21 @@ async def test_one_that_has_aged_needs_no_slot(worker: Worker) -> None:
     assert worker.began[-1] == "row"
 
 
+async def test_one_that_takes_long_keeps_no_slot() -> None:
+    """WhatsApp does not answer it: that is no load, and others go on."""
+    worker = Worker(DeferredSlots(slots=2, conversation_seconds=0.0, long_seconds=0.01))
+    for name in "abcd":
+        worker.post(name, name)
+    await eventually(lambda: worker.began == ["a", "b", "c", "d"], timeout_seconds=30.0)
+    for name in "abcd":
+        await worker.ends(name)
+
+    await worker.scheduler.join()
+
+
 async def test_a_conversation_leaves_half_of_the_slots_and_these_rest() -> None:
     """The next session has it after a while."""
-    worker = Worker(DeferredSlots(slots=3, conversation_seconds=3600.0))
+    worker = Worker(DeferredSlots(slots=3, conversation_seconds=3600.0, long_seconds=3600.0))
     worker.post("x", "send", Lane.SENDS)
     for name in "abc":
         worker.post(name, name)
