@@ -41,7 +41,7 @@ class CommandDelivery:
     """A command in work (the dispatcher's `Delivery`).
 
     Usually there is one handle. There is another one instead after a redelivery, and one more when
-    the same command was published twice: then one execution settles both messages.
+    the same command was published twice before its end: then one execution settles both messages.
 
     Args:
         message: The message as it first came.

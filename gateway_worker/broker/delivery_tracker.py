@@ -66,6 +66,9 @@ class DeliveryTracker:
         said = message.body if sender is None else (message.body, sender)
         key = (queue, way, message_id, hash(said))
         known = self._in_work.get(key)
+        if known is not None and known.is_settled and not message.redelivered:
+            # Published once more when its outcome was told already: that is wanted again.
+            return Arrival.NEW, None
         if known is not None:
             known.attach(handle)
             return Arrival.IN_WORK, key

@@ -92,6 +92,18 @@ def test_a_second_message_of_a_command_in_work_adds_its_handle(tracker: Delivery
     assert len(tracker) == 1
 
 
+async def test_one_that_is_published_again_at_the_end_of_the_first_is_executed(
+    tracker: DeliveryTracker,
+) -> None:
+    """Its outcome has been told already, and is wanted again; a redelivery is still the first."""
+    first = enter(tracker, message(), handle(1))
+    await first.settle(Settlement.ACK)
+
+    assert tracker.classify(message(), handle(2), queue="q") == (Arrival.NEW, None)
+    again, _ = tracker.classify(message(redelivered=True), handle(3), queue="q")
+    assert again is Arrival.IN_WORK
+
+
 def test_copies_that_have_other_places_in_the_order_stay_two(tracker: DeliveryTracker) -> None:
     """One waits for what is older; the other, whose turn it is, must not wait with it."""
     late = message(headers={"wa-from": "w1", "wa-stage": 4, "wa-hop": 4})
