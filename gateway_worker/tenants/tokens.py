@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 MAX_TOKEN_BYTES: Final = 8_192
 MOST_NAMES: Final = 256
 _REMEMBERED: Final = 256
+_BEGUN_SECONDS: Final = 86_400.0
+"""So long after its end a token is good for what the broker hands out once more."""
 _BEARER: Final = "bearer "
 _SHORTEST_RSA: Final = 2_048
 _SYMMETRIC: Final = "HS256"
@@ -96,7 +98,7 @@ class TokenVerifier(Verifier):
     def verify(self, claims: Claims) -> Grant:
         """Return what the token grants.
 
-        One that has expired is good for a message that has come before: it may have begun.
+        One that has expired lately is good for a message that has come before: it may have begun.
         """
         if claims.user_id is not None and claims.user_id in self._operators:
             return EVERYTHING
@@ -108,13 +110,17 @@ class TokenVerifier(Verifier):
             return known.grant
         try:
             return self._verified(token, is_redelivered=claims.is_redelivered)
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             log.warning("token.refused", reason=type(error).__name__)
         return NOTHING
 
     def _is_young(self, known: _Known, claims: Claims) -> bool:
-        leeway = self._settings.jwt_leeway_seconds
-        return claims.is_redelivered or time.time() < known.expires_at + leeway
+        leeway = self._leeway(is_redelivered=claims.is_redelivered)
+        return time.time() < known.expires_at + leeway
+
+    def _leeway(self, *, is_redelivered: bool) -> float:
+        more = _BEGUN_SECONDS if is_redelivered else 0.0
+        return self._settings.jwt_leeway_seconds + more
 
     def _verified(self, token: str, *, is_redelivered: bool) -> Grant:
         settings, keys = self._settings, self._keys.current
@@ -135,8 +141,11 @@ class TokenVerifier(Verifier):
                 "verify_iss": settings.jwt_issuer is not None,
             },
         )
+        expires_at = float(int(found["exp"]))
+        if time.time() >= expires_at + self._leeway(is_redelivered=is_redelivered):
+            raise jwt.ExpiredSignatureError
         grant = _grant_of(found)
-        self._known[token] = _Known(grant=grant, expires_at=float(found["exp"]), keys=keys)
+        self._known[token] = _Known(grant=grant, expires_at=expires_at, keys=keys)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return grant

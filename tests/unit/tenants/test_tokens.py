@@ -110,6 +110,12 @@ def forged(header: Mapping[str, object], signature: bytes = b"") -> str:
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
 
 
+def nested() -> str:
+    """Return a token whose header no parser follows to its end."""
+    header = base64.urlsafe_b64encode(b'{"alg": "RS256", "x": ' + b"[" * 5_000)
+    return f"{header.rstrip(b'=').decode()}.e30.AAAA"
+
+
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 async def test_signed_tokens_are_taken(algorithm: str) -> None:
     """Again and again, with the same token and with another one."""
@@ -153,6 +159,7 @@ def wrong() -> dict[str, str]:
         "alg none": forged({"alg": "none", "typ": "JWT", "kid": "RS256"}),
         "alg none, spelt otherwise": forged({"alg": "nOnE", "kid": "RS256"}),
         "no alg": forged({"kid": "RS256"}),
+        "a header that is nested too deeply": nested(),
         "alg as a list": forged({"alg": ["RS256"], "kid": "RS256"}),
         "another key": signed(key=OTHER_RSA),
         "another key's id": signed("ES256", kid="RS256"),
@@ -208,7 +215,7 @@ async def test_a_header_that_is_none(header: object) -> None:
 
 
 async def test_a_token_expires_although_it_was_good_before() -> None:
-    """But not for a message that has come before: it may have begun."""
+    """But not yet for a message that has come before: it may have begun. For a day."""
     made = await gateway(jwt_leeway_seconds=0)
     token = signed(exp=time.time() + 600)
     assert made.grant(token) == ACME
@@ -222,6 +229,10 @@ async def test_a_token_expires_although_it_was_good_before() -> None:
     assert made.grant(expired) is NOTHING
     assert made.grant(expired, is_redelivered=True) == ACME
     assert made.grant(signed(key=OTHER_RSA), is_redelivered=True) is NOTHING
+    assert made.grant(signed(exp=time.time() - 90_000), is_redelivered=True) is NOTHING
+    old = type(known)(grant=known.grant, expires_at=time.time() - 90_000, keys=known.keys)
+    made.verifier._known[token] = old
+    assert made.verifier._is_young(old, Claims(is_redelivered=True)) is False
 
 
 async def test_an_issuer_may_be_asked_for() -> None:
