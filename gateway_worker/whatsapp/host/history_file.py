@@ -8,6 +8,7 @@ messages of one of them are, and the few values beside them.
 import mmap
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, Self
@@ -118,11 +119,12 @@ class HistoryFile:
         return found
 
     def message(self, place: Place) -> bytes:
-        """Return the bytes of a message, a `WebMessageInfo`. Raises ValueError."""
-        for one in self._fields(place):
-            if one.number == _MESSAGE and one.place is not None:
-                return bytes(self._data[one.place.start : one.place.stop])
-        raise ValueError("there is no message in it")
+        """Return the bytes of a message, a `WebMessageInfo`; none if there is none to be found."""
+        with suppress(ValueError):
+            for one in self._fields(place):
+                if one.number == _MESSAGE and one.place is not None:
+                    return bytes(self._data[one.place.start : one.place.stop])
+        return b""
 
     def _outline(self, place: Place) -> None:
         for one in self._fields(place):

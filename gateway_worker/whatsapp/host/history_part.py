@@ -186,9 +186,8 @@ class HistoryPart:
             yield data
 
     def _told(self, data: bytes, chat: HistoryChat) -> dict[str, Any] | None:
-        try:
-            info = self._message_class.FromString(data)
-        except Exception:  # noqa: BLE001 - a stranger's bytes: there is no message to tell of
+        info = self._parsed(data)
+        if info is None:
             return None
         try:
             return history_message(info, chat, self._people)
@@ -200,11 +199,13 @@ class HistoryPart:
         places = conversation.messages
         if not places:
             return None
-        if self._seconds(places[0]) < self._seconds(places[-1]):
+        if 0 < self._seconds(places[0]) < self._seconds(places[-1]):
             places = places[::-1]
         unread = conversation.unread
         for place in places[:_LOOKED_BACK]:
-            info = self._message_class.FromString(self._file.message(place))
+            info = self._parsed(self._file.message(place))
+            if info is None:
+                continue
             is_unread = unread > 0 and not info.key.fromMe
             unread -= is_unread
             if not is_unread and is_time(info.messageTimestamp):
@@ -212,8 +213,16 @@ class HistoryPart:
         return None
 
     def _seconds(self, place: Place) -> int:
-        seconds: int = self._message_class.FromString(self._file.message(place)).messageTimestamp
-        return seconds
+        """Return when a message was written; 0 if that is not to be read."""
+        info = self._parsed(self._file.message(place))
+        return 0 if info is None else int(info.messageTimestamp)
+
+    def _parsed(self, data: bytes) -> Any:
+        """Return a message; None if there is none in it: the others are told all the same."""
+        try:
+            return self._message_class.FromString(data) if data else None
+        except Exception:  # noqa: BLE001 - a stranger's bytes
+            return None
 
 
 def remove(path: Path) -> None:

@@ -87,8 +87,7 @@ class HistoryReader:
             return
         try:
             self._directory.mkdir(mode=0o700, exist_ok=True)
-            waiting = sum(path.stat().st_size for path in self._directory.iterdir())
-            if waiting + len(data) > MOST_BYTES:
+            if _bytes_in(self._directory) + len(data) > MOST_BYTES:
                 self._notices.append(Notice(event="history_dropped", detail=f"{len(data)} bytes"))
             else:
                 name = f"{time.time_ns():020d}{secrets.token_hex(4)}"
@@ -209,6 +208,15 @@ class HistoryReader:
         self._close_file()
         for path in _files(self._directory):
             remove(path)
+
+
+def _bytes_in(directory: Path) -> int:
+    """Return how much there is; the loop takes files away meanwhile. Raises OSError."""
+    size = 0
+    for path in directory.iterdir():
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 def _files(directory: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from gateway_worker.whatsapp.host import history_reader
 from gateway_worker.whatsapp.host.history_reader import HistoryReader
 from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
 from tests.support.past import NEWEST, Chat, WebMessageInfo, history, pages
+from tests.unit.whatsapp.library_messages import events
 
 ANA, BEN = "15550100001@s.whatsapp.net", "15550100002@s.whatsapp.net"
 GROUP = "120363025550100001@g.us"
@@ -244,6 +245,51 @@ def test_bytes_that_are_no_history(tmp_path: Path, damage: Callable[[bytes], byt
 
     assert [page.chat for page in pages(host.sent)] == [BEN]
     assert [one.event for one in host.sent if isinstance(one, Notice)] == ["history_unreadable"]
+
+
+def garbled(data: bytes) -> bytes:
+    """Return a history whose newest message has a field of a type that there is not."""
+    return data.replace(b"\x1a\x061555M0", b"\x1f\x061555M0", 1)
+
+
+def emptied(data: bytes) -> bytes:
+    """Return a history with nothing where its newest message was."""
+    event = events.HistorySync.FromString(data)
+    event.Data.conversations[0].messages[0].ClearField("message")
+    return bytes(event.SerializeToString())
+
+
+@pytest.mark.parametrize("damage", [garbled, emptied])
+def test_one_message_that_cannot_be_read_costs_no_other(
+    tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    """Neither those of its chat, nor those of the chats behind it."""
+    host = Host(tmp_path)
+    data = history([Chat(jid=ANA, messages=3), Chat(jid=BEN, messages=1)])
+    assert damage(data) != data
+    host.reader.store(damage(data))
+
+    host.rest()
+    host.reader.send_waiting()
+
+    first, second = pages(host.sent)
+    assert [message.message_id for message in first.messages] == ["1555M1", "1555M2"]
+    assert first.read_until == at(NEWEST - 1)
+    assert (second.chat, len(second.messages)) == (BEN, 1)
+    assert not [one for one in host.sent if isinstance(one, Notice)]
+
+
+def test_what_goes_meanwhile_costs_no_history(tmp_path: Path) -> None:
+    """The loop takes files away while the library's thread looks how much there is."""
+    host = Host(tmp_path)
+    (tmp_path / HISTORY_NAME).mkdir()
+    (tmp_path / HISTORY_NAME / "gone.draft").symlink_to(tmp_path / "nowhere")
+    host.reader.store(history([Chat(jid=ANA, messages=1)]))
+
+    host.rest()
+
+    assert [page.chat for page in pages(host.sent)] == [ANA]
+    assert not [one for one in host.sent if isinstance(one, Notice)]
 
 
 def test_a_page_that_fits_no_frame(tmp_path: Path) -> None:
