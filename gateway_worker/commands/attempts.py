@@ -112,7 +112,7 @@ class Attempts:
         self._inbox = inbox
         self._postponer = postponer
         self._clock = clock
-        self._untraced: set[str] = set()
+        self._untraced: set[tuple[str, str]] = set()
         self.retry_policy = retry_policy or RetryPolicy()
 
     async def enter(self, command: Command, *, epoch: int | None = None) -> Entry:
@@ -122,12 +122,12 @@ class Attempts:
             received = replace(received, epoch=epoch)
         entry = await self._inbox.enter(received)
         if entry.verdict is Verdict.INTERRUPTED and HANDLERS[command.type].once is not None:
-            self._untraced.add(command.id)
+            self._untraced.add(_key(command))
         return entry
 
     def traced(self, command: Command) -> None:
         """Note that it is known what an interrupted run has brought about, or nobody's to ask."""
-        self._untraced.discard(command.id)
+        self._untraced.discard(_key(command))
 
     async def look(self, command: Command) -> Entry:
         """Say what is known of a command that is not to be executed now. Waits for the database."""
@@ -172,7 +172,7 @@ class Attempts:
 
         One whose interrupted run is not traced stays interrupted: it may have had its effect.
         """
-        received, is_untraced = self._received(command), command.id in self._untraced
+        received, is_untraced = self._received(command), _key(command) in self._untraced
         await until_answered(
             lambda: self._inbox.suspend(received, stays_interrupted=is_untraced),
             name="inbox.suspend",
@@ -278,6 +278,11 @@ class Attempts:
         left = self.seconds_left(command)
         if left is not None and left <= 0:
             raise ExpiredError("its deadline had passed before it was executed")
+
+
+def _key(command: Command) -> tuple[str, str]:
+    """Return what a command is told by: sessions of other tenants may have used its id, too."""
+    return command.subject, command.id
 
 
 def _client_ref(command: Command) -> str | None:
