@@ -19,6 +19,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from gateway_contracts import new_id
 from gateway_worker.broker.connection import ReconnectingConnection, close_channel
 from gateway_worker.broker.failures import bounded, is_missing
+from gateway_worker.broker.headers import TENANT
 from gateway_worker.broker.letters import (
     DeadLetterView,
     copied,
@@ -122,7 +123,12 @@ class DeadLetterOffice:
             return letters[:limit]
 
     async def replay(
-        self, ids: Collection[str], *, prepare: Prepare | None = None, trusting: bool = False
+        self,
+        ids: Collection[str],
+        *,
+        prepare: Prepare | None = None,
+        trusting: bool = False,
+        needs_sender: bool = False,
     ) -> Handled:
         """Publish the letters with these ids as the commands they were, then remove them.
 
@@ -131,14 +137,22 @@ class DeadLetterOffice:
             prepare: See `Prepare`.
             trusting: Replay also what says that it is a message among workers though the broker
                 itself has moved it here, so that anybody may have sent it.
+            needs_sender: Leave commands here of which no worker has verified who sent them: in a
+                fleet with tenants each would be refused, and kept nowhere.
         """
-        return await self._sweep(frozenset(ids), self._replaying(prepare, trusting=trusting))
+        act = self._replaying(prepare, trusting=trusting, needs_sender=needs_sender)
+        return await self._sweep(frozenset(ids), act)
 
     async def replay_all(
-        self, *, prepare: Prepare | None = None, trusting: bool = False
+        self,
+        *,
+        prepare: Prepare | None = None,
+        trusting: bool = False,
+        needs_sender: bool = False,
     ) -> Handled:
         """Replay every letter that is there now; one that dies again is not replayed again."""
-        return await self._sweep(None, self._replaying(prepare, trusting=trusting))
+        act = self._replaying(prepare, trusting=trusting, needs_sender=needs_sender)
+        return await self._sweep(None, act)
 
     async def drop(self, ids: Collection[str]) -> Handled:
         """Remove the letters with these ids for good."""
@@ -185,13 +199,16 @@ class DeadLetterOffice:
                 return
             yield following
 
-    def _replaying(self, prepare: Prepare | None, *, trusting: bool) -> Act:
+    def _replaying(self, prepare: Prepare | None, *, trusting: bool, needs_sender: bool) -> Act:
         async def replay(message: AbstractIncomingMessage) -> None:
             letter = view(message)
             if letter.lost_bytes is not None:
                 raise _StaysError(f"its body of {letter.lost_bytes} bytes was too large to be kept")
             if letter.unverified_control is not None and not trusting:
                 raise _StaysError("it says that it comes from a worker, which nobody vouches for")
+            is_command = letter.control is None and letter.unverified_control is None
+            if needs_sender and is_command and TENANT not in message.headers:
+                raise _StaysError("no worker has verified who sent it: have it sent again")
             if prepare is not None:
                 await prepare(letter)
             await self._publish(

@@ -8,7 +8,8 @@ from gateway_contracts import BackendTopology
 from gateway_contracts.permissions import UserRights, backend_rights
 from gateway_worker.broker import add_backend
 from gateway_worker.config import Settings
-from gateway_worker.ctl.output import as_json, say
+from gateway_worker.ctl.output import as_json, complain, say
+from gateway_worker.tenants.settings import Tenancy
 
 
 async def add(settings: Settings, wanted: BackendTopology, *, json: bool) -> int:
@@ -22,6 +23,8 @@ async def add(settings: Settings, wanted: BackendTopology, *, json: bool) -> int
     Raises:
         GatewayError: The broker cannot be used, or has other queues under these names.
     """
+    if settings.tenants.mode is not Tenancy.OFF and wanted.tenant is None:
+        complain("TENANTS is set: without --tenant the backend gets events of every tenant")
     broker = settings.broker.for_operator
     backend = replace(wanted, topology=broker.topology)
     await add_backend(broker, backend)

@@ -10,6 +10,7 @@ from gateway_worker.ctl.output import as_json, body_text, body_value, complain, 
 from gateway_worker.ctl.reopening import Reopening
 from gateway_worker.sessions.changes import CommandState
 from gateway_worker.storage.db import Database, PostgresInboxStore
+from gateway_worker.tenants.settings import Tenancy
 
 ALL = 60_000
 
@@ -82,10 +83,15 @@ async def replay(
         office = await stack.enter_async_context(
             DeadLetterOffice.open(settings.broker.for_operator)
         )
+        needs_sender = settings.tenants.mode is not Tenancy.OFF
         handled = await (
-            office.replay_all(prepare=reopening.prepare, trusting=trusting)
+            office.replay_all(
+                prepare=reopening.prepare, trusting=trusting, needs_sender=needs_sender
+            )
             if ids is None
-            else office.replay(set(ids), prepare=reopening.prepare, trusting=trusting)
+            else office.replay(
+                set(ids), prepare=reopening.prepare, trusting=trusting, needs_sender=needs_sender
+            )
         )
     code = _report(handled, "replayed", json=json, reopened=reopening.reopened)
     for letter_id, state in reopening.told_only.items():

@@ -83,7 +83,8 @@ def replay(
     Under their own ids. A command that has failed is executed again; its backend has been told of
     the failure, and now gets a second outcome, the one that counts. One that has succeeded is not
     executed again: its backend gets that outcome once more. A deadline that has passed stays
-    passed. The database has to be there: without it nothing is published.
+    passed. The database has to be there: without it nothing is published. With tenants (TENANTS)
+    what no worker has verified stays: whoever sent it has to send it again.
     """
     meant = _which(ids, everything=everything)
     from gateway_worker.ctl import dead  # noqa: PLC0415

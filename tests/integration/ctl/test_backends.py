@@ -48,6 +48,24 @@ async def test_it_says_how_to_make_the_user(ctl: Ctl, topology: Topology) -> Non
     assert [line[-3] for line in lines[2:]] == [topic.exchange for topic in rights.topics]
 
 
+@pytest.mark.parametrize(
+    ("mode", "words", "is_told"),
+    [("off", (), False), ("user_id", (), True), ("user_id", ("--tenant", "crm"), False)],
+)
+async def test_a_backend_of_no_tenant_is_told_to_see_everything(
+    ctl: Ctl,
+    topology: Topology,
+    mode: str,
+    words: tuple[str, ...],
+    is_told: bool,  # noqa: FBT001
+) -> None:
+    """It is made all the same: an operator may want one that watches."""
+    answer = await ctl("broker", "add-backend", "crm", *words, TENANTS=mode)
+
+    assert answer.code == 0, answer.err
+    assert ("events of every tenant" in answer.err) is is_told
+
+
 @pytest.mark.parametrize("name", ["", "crm.eu", "crm*"])
 async def test_a_name_that_makes_no_queue_is_refused(ctl: Ctl, name: str) -> None:
     """Before the broker is asked."""

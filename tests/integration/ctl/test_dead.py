@@ -130,6 +130,24 @@ async def test_what_is_replayed_is_a_command_again(
     assert await ids_of(ctl) == []
 
 
+async def test_what_nobody_has_verified_stays_in_a_fleet_with_tenants(
+    ctl: Ctl, channel: AbstractChannel, topology: Topology
+) -> None:
+    """Workers would refuse it, and keep nothing of it."""
+    await bury(channel, topology, "c1")
+    await bury(channel, topology, "c2", headers={"wa-tenant": "acme"})
+
+    answer = await ctl("dead", "replay", "--all", TENANTS="user_id")
+
+    assert (answer.code, answer.out) == (1, "replayed 1\n")
+    assert "c1 stays" in answer.err
+    assert await ids_of(ctl) == ["c1"]
+    unassigned = await channel.get_queue(topology.unassigned, ensure=False)
+    command = await unassigned.get(timeout=30)
+    assert command is not None
+    assert (command.message_id, command.headers["wa-tenant"]) == ("c2", "acme")
+
+
 async def test_dropping_all_needs_a_yes(
     ctl: Ctl, channel: AbstractChannel, topology: Topology
 ) -> None:
