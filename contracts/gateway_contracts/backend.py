@@ -62,6 +62,8 @@ class BackendTopology:
                 f"no service of the tenant {self.tenant!r}: it has to be called {self.tenant}, or "
                 f"{self.tenant}_ and one more word"
             )
+        if self.refuses_when_full:
+            raise ValueError("a tenant's queue cannot refuse: that would hold up all the others")
         for pattern in self.events:
             if len(pattern.split(".")) != _WORDS or "#" in pattern:
                 raise ValueError(

@@ -1,6 +1,7 @@
 """Names, keys, arguments and rights: checked by value here, on a real broker in test_broker."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,21 @@ def test_only_heartbeats_go_to_the_heartbeats_exchange() -> None:
 def test_a_worker_key_is_no_session_id() -> None:
     assert WA.worker_key("gateway-worker-0") == "worker.gateway-worker-0"
     assert tenant_of(WA.worker_key("w")) in RESERVED, "no tenant is called so: the two never meet"
+
+
+def test_a_tenants_queue_gets_its_own_events_and_holds_up_no_others() -> None:
+    own = BackendTopology(service="acme_crm", tenant="acme", events=("message.*.*", "*.*.support"))
+    assert own.patterns == ("message.*.acme.*", "*.*.acme.support")
+    assert own.events_queue().arguments["x-overflow"] == "drop-head"
+    wrongs: tuple[dict[str, Any], ...] = (
+        {"service": "crm"},
+        {"events": ("#",)},
+        {"refuses_when_full": True},
+    )
+    for wrong in wrongs:
+        named: dict[str, Any] = {"service": "acme", "tenant": "acme", **wrong}
+        with pytest.raises(ValueError, match=r"no service|three words|cannot refuse"):
+            BackendTopology(**named)
 
 
 def test_names() -> None:
