@@ -146,15 +146,12 @@ class BulkFeeder:
             return await self._store.cancel_to(
                 session.session_id, bulk, to=to, but=(), epoch=session.epoch
             )
-        one.is_changing = True
         try:
-            return await self._store.cancel_to(
-                session.session_id, bulk, to=to, but=tuple(one.fed), epoch=session.epoch
-            )
+            with one.changing():
+                return await self._store.cancel_to(
+                    session.session_id, bulk, to=to, but=tuple(one.fed), epoch=session.epoch
+                )
         finally:
-            one.is_changing = False
-            one.waiting.clear()
-            one.read_anew()
             self.look_again()
 
     async def run(self, stop: asyncio.Event) -> None:

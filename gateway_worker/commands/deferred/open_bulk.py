@@ -1,6 +1,8 @@
 """A bulk that is not over, as the worker that has its session sees it."""
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -57,7 +59,7 @@ class OpenBulk:
         fed: Those that were handed on and have no end.
         is_held: Whether nothing is handed on, whatever its state.
         is_ending: Whether its end is being written.
-        is_changing: Whether rows of it are being called off.
+        changes: How many there are who call rows of it off now.
         readings: How often it was to be read anew: what was read before that is void.
         not_before: Until when its session's pacing holds its rows back, likewise.
         told_at: When it was last told how far it is, by the loop's clock.
@@ -79,7 +81,7 @@ class OpenBulk:
     fed: dict[int, RowBody] = field(default_factory=dict)
     is_held: bool = False
     is_ending: bool = False
-    is_changing: bool = False
+    changes: int = 0
     readings: int = 0
     not_before: float = 0.0
     told_at: float = 0.0
@@ -113,6 +115,22 @@ class OpenBulk:
         """Read all rows again that have no end: some have come back."""
         self.is_read, self.last = False, 0
         self.readings += 1
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether rows of it are being called off."""
+        return self.changes > 0
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Let nothing of it begin while rows are called off; then all that are left are read."""
+        self.changes += 1
+        try:
+            yield
+        finally:
+            self.changes -= 1
+            self.waiting.clear()
+            self.read_anew()
 
     @property
     def is_over(self) -> bool:

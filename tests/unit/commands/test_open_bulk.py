@@ -171,10 +171,19 @@ def test_only_what_has_begun_goes_on_of_a_cancelled_one() -> None:
 
 
 def test_it_does_not_end_while_its_rows_are_called_off() -> None:
-    """They are to be read anew then."""
-    whole, changing, changed = opened(), opened(), opened()
-    for one in (whole, changing, changed):
-        one.is_read = True
-    changing.is_changing = True
-    changed.read_anew()
-    assert [one.may_end for one in (whole, changing, changed)] == [True, False, False]
+    """Those of several people at once, until the last of them is done; then they are read anew."""
+    one = opened()
+    one.is_read = True
+    assert one.may_end
+    one.waiting.append(ROW)
+    first, second = one.changing(), one.changing()
+    with first:
+        second.__enter__()
+    assert one.is_busy
+    assert not one.may_end
+    second.__exit__(None, None, None)
+    assert not one.is_busy
+    assert not one.waiting
+    assert not one.may_end, "its rows are to be read first"
+    one.is_read = True
+    assert one.may_end
