@@ -43,17 +43,18 @@ class Tail:
         return any(one == _HEARTBEATS for one in self.types)
 
     def patterns(self) -> tuple[str, ...]:
-        """Return the topic patterns of what is wanted."""
+        """Return the topic patterns of what is wanted; a tenant's session has two words."""
         kinds = [one if "." in one else f"{one}.*" for one in self.types] or ["*.*"]
-        return tuple(f"{kind}.{session}" for kind in kinds for session in self.sessions or ("*",))
+        return tuple(f"{kind}.{session}" for kind in kinds for session in self.sessions or ("#",))
 
     def wants(self, received: ReceivedEvent) -> bool:
         """Whether an event is one of those; a queue may have others."""
-        kind, _, subject = received.routing_key.rpartition(".")
+        event = received.event
+        kind = event.type.removeprefix("wa.").rpartition(".")[0]
         is_kind = not self.types or any(
             kind == one or kind.startswith(f"{one}.") for one in self.types
         )
-        return is_kind and (not self.sessions or subject in self.sessions)
+        return is_kind and (not self.sessions or event.subject in self.sessions)
 
     def line(self, received: ReceivedEvent) -> str:
         """Return an event as it is printed."""

@@ -60,12 +60,15 @@ def test_values_are_flat_and_aligned() -> None:
 
 def test_a_tail_binds_and_takes_what_is_wanted() -> None:
     """By type, or the beginning of one, and by session."""
-    assert Tail().patterns() == ("*.*.*",)
+    assert Tail().patterns() == ("*.*.#",)
     wanted = Tail(sessions=("s",), types=("message", "session.status"))
     assert wanted.patterns() == ("message.*.s", "session.status.s")
     (example, *_) = load_examples("wa.message.received.v1")
     arrival = received({**example.payload, "subject": "s"})
     assert wanted.wants(arrival)
+    of_tenant = received({**example.payload, "subject": "acme.s"})
+    assert Tail(sessions=("acme.s",), types=("message.received",)).wants(of_tenant)
+    assert not wanted.wants(of_tenant)
     assert not Tail(sessions=("t",)).wants(arrival)
     assert not Tail(types=("message.receipt",)).wants(arrival)
     assert Tail(types=("worker.heartbeat",)).heartbeats
