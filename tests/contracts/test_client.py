@@ -111,6 +111,26 @@ async def test_a_command_is_answered(amqp_url: str, topology_prefix: str) -> Non
         assert missing.value.command_id == late.id
 
 
+async def test_each_command_has_a_token_of_its_time(amqp_url: str, topology_prefix: str) -> None:
+    """Where tenants are told apart by them; what the caller puts into the header stands."""
+    topology, tokens = Topology(prefix=topology_prefix), iter(("first", "second", "third"))
+    async with (
+        fleet(amqp_url, topology) as opened,
+        GatewayClient.open(
+            amqp_url,
+            queues=OwnQueues(service="crm"),
+            topology=topology,
+            token=lambda: next(tokens),
+        ) as client,
+    ):
+        await client.publish(stop())
+        await client.publish(stop())
+        await client.publish(stop(), headers={"authorization": "Bearer own"})
+        inbox = await read(await opened.get_queue(topology.unassigned, ensure=False))
+        arrived = [(await inbox.get()).headers["authorization"] for _ in range(3)]
+    assert arrived == ["Bearer first", "Bearer second", "Bearer own"]
+
+
 async def test_events_come_in_order_and_once(amqp_url: str, topology_prefix: str) -> None:
     """Also to who comes back: what it has handled does not come again, what it has not does."""
     topology, order = Topology(prefix=topology_prefix), EventOrder()

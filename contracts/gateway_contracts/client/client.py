@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -91,6 +91,7 @@ class GatewayClient:
         order: EventOrder,
         reads_events: bool,
         user: str | None,
+        token: Callable[[], str] | None = None,
     ) -> None:
         self.source = f"/backends/{queues.service}"
         self.order = order
@@ -98,6 +99,7 @@ class GatewayClient:
         self._topology = topology
         self._reads_events = reads_events
         self._user = user
+        self._token = token
         self._outcomes = Outcomes()
         self._unhandled: dict[str, _Unhandled] = {}
         self._arrivals: asyncio.Queue[_Unhandled] = asyncio.Queue()
@@ -113,6 +115,7 @@ class GatewayClient:
         topology: Topology | None = None,
         order: EventOrder | None = None,
         reads_events: bool = True,
+        token: Callable[[], str] | None = None,
     ) -> AsyncIterator["GatewayClient"]:
         """Connect and start to read; stay connected until the block is left.
 
@@ -123,6 +126,8 @@ class GatewayClient:
             order: What an earlier run has handled.
             reads_events: Whether events are for `events()`. Otherwise only outcomes are looked at,
                 and everything else that comes is acknowledged and forgotten.
+            token: Returns the token (JWT) that goes with a command, where tenants are told apart by
+                tokens; called for each.
 
         Raises:
             BrokerUnreachableError: The broker cannot be reached now, or refuses the login.
@@ -134,6 +139,7 @@ class GatewayClient:
             order=order or EventOrder(),
             reads_events=reads_events,
             user=URL(single_urls(amqp_url)[0]).user,
+            token=token,
         )
         async with AsyncExitStack() as stack:
             try:
@@ -174,7 +180,7 @@ class GatewayClient:
             content_type=properties.content_type,
             delivery_mode=properties.delivery_mode,
             user_id=self._user,  # which the broker compares with who is logged in
-            headers={**properties.headers, **(headers or {})},
+            headers={**properties.headers, **self._authorization(), **(headers or {})},
         )
 
         async def attempt() -> None:
@@ -192,6 +198,9 @@ class GatewayClient:
             raise NotPublishedError(
                 f"the broker has not confirmed command {command.id} within {seconds:g} s"
             ) from None
+
+    def _authorization(self) -> Mapping[str, str]:
+        return {} if self._token is None else {"authorization": f"Bearer {self._token()}"}
 
     async def request(
         self, command: CommandEnvelope, *, seconds: float = OUTCOME_SECONDS
