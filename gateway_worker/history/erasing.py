@@ -103,6 +103,10 @@ async def _nothing(_numbers: Sequence[str], _command_ids: Sequence[str]) -> None
     """Nothing else tells of commands."""
 
 
+async def _none_waits(_ids: Sequence[str]) -> None:
+    """Nothing is still to be sent."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
     """What was erased, and whose chats are still to be forgotten."""
@@ -134,6 +138,7 @@ class Eraser:
         *,
         directory: Path | None,
         check: Callable[[], Awaitable[object]],
+        call_off: Callable[[Sequence[str]], Awaitable[object]] = _none_waits,
         forget: Callable[[Sequence[str], Sequence[str]], Awaitable[object]] = _nothing,
     ) -> Erasure:
         """Erase what a session has stored of a person, but for the names of the chats.
@@ -143,6 +148,8 @@ class Eraser:
             contact: The person, by number or by id.
             directory: The session's, where it is here.
             check: Called before each table; it raises if the session is no longer this worker's.
+            call_off: Called with the person's ids before anything is erased: what would be sent
+                meanwhile would be stored anew.
             forget: Called with the person's numbers and the ids of commands to the person, before
                 the outcomes of these are erased: what else tells of them is to go first.
 
@@ -153,6 +160,7 @@ class Eraser:
         numbers = numbers_of(ids)
         rows = self._rows
         await check()
+        await call_off(ids)
         files, objects = await self._files(session_id, ids)
         await check()
         messages = await _all(lambda: rows.messages(session_id, ids, limit=_BITE))

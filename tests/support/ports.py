@@ -16,6 +16,7 @@ from gateway_worker.commands.call_answers import answer_to
 from gateway_worker.commands.deferrals import BulkStore, DeferredStore, EndedRow, RowBody, Waiting
 from gateway_worker.commands.forwarding import CommandForwarder
 from gateway_worker.commands.ports import Delivery, Entry, InboxStore, Postponer, Received
+from gateway_worker.history.erasing import ObjectRemoval
 from gateway_worker.host_protocol.methods.method import Method, R
 from gateway_worker.sessions.build import SessionPorts, Sessions, build_sessions
 from gateway_worker.sessions.changes import Change, Committed, MessageRow, TimerRow
@@ -255,6 +256,14 @@ class UnaskedPublisher(Postponer, CommandForwarder):
     ) -> None:
         """Fail."""
         unasked(self, "pass_on")
+
+
+class UnaskedRemoval(ObjectRemoval):
+    """A bucket from which nothing is removed."""
+
+    async def delete(self, *keys: str) -> None:
+        """Fail."""
+        unasked(self, "delete")
 
 
 class UnaskedMessages(MessageStore):

@@ -22,6 +22,10 @@ async def erase(context: Context, command: ContactErase) -> Effect:
         raise GatewayError("this worker cannot erase")
     session = await context.manager.find(command.subject)
 
+    async def call_off(ids: Sequence[str]) -> None:
+        if context.deferred is not None:
+            await context.deferred.cancel_to(session, ids)
+
     async def forget(numbers: Sequence[str], command_ids: Sequence[str]) -> None:
         if context.bulks is not None:
             await context.bulks.forget(command.subject, command_ids, numbers=numbers)
@@ -31,10 +35,9 @@ async def erase(context: Context, command: ContactErase) -> Effect:
         command.data.contact,
         directory=_directory(context, command.subject),
         check=lambda: context.manager.find(command.subject),
+        call_off=call_off,
         forget=forget,
     )
-    if context.deferred is not None:
-        await context.deferred.cancel_to(session, erasure.ids)
     event = ContactErased(
         source=source_of(context.manager.directory.worker_id),
         subject=command.subject,

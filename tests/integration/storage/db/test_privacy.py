@@ -1,6 +1,7 @@
 """What is stored of one person: found in every table, exported in order, and erased."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from gateway_contracts import (
     SentInfo,
 )
 from gateway_contracts.commands.contact import CheckedNumber
+from gateway_worker.history.erasing import Eraser
 from gateway_worker.history.person import ids_of, numbers_of
 from gateway_worker.history.reading import History
 from gateway_worker.sessions.changes import Change, Outcome, ReadMark, TimerRow
@@ -35,6 +37,7 @@ from tests.integration.storage.db.support import (
 )
 from tests.integration.storage.db.test_history import GROUP, LID, said, sent
 from tests.support.databases import execute
+from tests.support.ports import UnaskedRemoval
 
 BEN = "112025550102@s.whatsapp.net"
 """Somebody else, whose number ends like that of the person."""
@@ -106,6 +109,28 @@ async def test_messages_and_receipts_go(
     assert sorted(one.message_id for one in left) == ["M4", "M5"]
     assert await count(database, "receipts") == 1
     assert await erasure.messages("s", [CHAT, LID], limit=10) == 0
+
+
+async def test_what_waits_for_a_person_is_called_off_first(
+    database: Database, changes: PostgresChangeStore, erasure: PostgresErasureStore
+) -> None:
+    """What would be sent while the rest is erased would be stored anew."""
+    await changes.commit([said(1, chat_lid=LID)])
+    history = PostgresHistoryStore(database=database)
+    eraser = Eraser(history=history, rows=erasure, objects=UnaskedRemoval())
+    seen: list[tuple[set[str], int]] = []
+
+    async def check() -> None:
+        """Go on."""
+
+    async def call_off(ids: Sequence[str]) -> None:
+        seen.append((set(ids), await count(database, "messages")))
+
+    erased = await eraser.erase("s", CHAT, directory=None, check=check, call_off=call_off)
+
+    assert seen == [({CHAT, LID}, 1)]
+    assert erased.counts.messages == 1
+    assert await count(database, "messages") == 0
 
 
 async def test_outcomes_keep_their_form(
