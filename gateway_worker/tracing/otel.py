@@ -2,7 +2,8 @@
 
 The names follow the conventions for messaging systems. A command is one span, `process`, which
 continues the trace of its backend; below it are the steps of its way, and the events that tell of
-it. Receipts come later, below the same span. No span has a number, a text or a WhatsApp id.
+it. Receipts come later, below the same span. No span has a number, a text or the WhatsApp id of a
+person; a receipt's has that of its message.
 """
 
 import asyncio
