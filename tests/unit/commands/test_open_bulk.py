@@ -1,5 +1,6 @@
 """When a bulk is paused by the gateway, and what its rows are as commands."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -176,14 +177,10 @@ def test_it_does_not_end_while_its_rows_are_called_off() -> None:
     one.is_read = True
     assert one.may_end
     one.waiting.append(ROW)
-    first, second = one.changing(), one.changing()
-    with first:
-        second.__enter__()
-    assert one.is_busy
-    assert not one.may_end
-    second.__exit__(None, None, None)
-    assert not one.is_busy
-    assert not one.waiting
-    assert not one.may_end, "its rows are to be read first"
+    with ExitStack() as second:
+        with one.changing():
+            second.enter_context(one.changing())
+        assert (one.is_busy, one.may_end) == (True, False)
+    assert (one.is_busy, one.may_end, list(one.waiting)) == (False, False, [])
     one.is_read = True
     assert one.may_end
