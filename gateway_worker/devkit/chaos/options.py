@@ -14,7 +14,7 @@ class Options:
 
     Attributes:
         rate: Messages per second and session, each way.
-        settle_seconds: How long everything may take to come to its end.
+        settle_seconds: How long nothing may come to its end at the end, before it is given up.
         json_path: Gets the result.
         logs: Where everything is left for a look; None: a directory that is removed.
         only_plan: Print the schedule and do nothing.
@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_above_zero,
         default=180,
         metavar="SECONDS",
-        help="how long everything may take to come to its end (default: 180)",
+        help="give up at the end if nothing comes to its end for so long (default: 180)",
     )
     add("--keep-logs", type=Path, metavar="DIR", help="leave logs, events and faults there")
     add("--plan", action="store_true", help="print the schedule and do nothing")

@@ -67,12 +67,16 @@ async def until_quiet(
 ) -> bool:
     """Return True once all outcomes and files are there, all sessions connected and quiet.
 
-    Messages that the library has lost never come: they are waited for until it is quiet.
+    Messages that the library has lost never come: they are waited for until it is quiet. False once
+    for `seconds` there was nothing less to come: how long a backlog takes, the machine decides.
     """
     deadline, told = time.monotonic() + seconds, 0.0
+    fewest: int | None = None
     while time.monotonic() < deadline:
         await asyncio.sleep(_LOOK_SECONDS)
         now = outstanding(harness, book)
+        if fewest is None or now.outcomes + now.files < fewest:
+            fewest, deadline = now.outcomes + now.files, time.monotonic() + seconds
         quiet_seconds = time.monotonic() - harness.recorder.last_event_at
         if not (now.outcomes or now.files or now.away) and quiet_seconds >= QUIET_SECONDS:
             return True
