@@ -16,13 +16,13 @@ from gateway_worker.ctl.building import json_of
 from gateway_worker.ctl.exit_codes import EXIT_FAILED, EXIT_UNCERTAIN
 from gateway_worker.ctl.progress import Advance, bar
 from gateway_worker.ctl.speaking import outcomes_of, source_of, speak
+from gateway_worker.ctl.uploads import TO_BE_UPLOADED, uploaded
 
 _FORMATS: Final = {
     ".csv": ("csv", "text/csv"),
     ".jsonl": ("jsonl", "application/x-ndjson"),
     ".ndjson": ("jsonl", "application/x-ndjson"),
 }
-_PLACEHOLDER: Final = {"source": "upload", "media_id": "to-be-uploaded"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +80,12 @@ def create_bulk(
 ) -> NoReturn:
     """Upload the rows, make the bulk, follow it if that is wished, and end the program."""
     source = source_of(context)
-    mailing.question(_PLACEHOLDER, seconds).command(source)  # faults come first
+    mailing.question(TO_BE_UPLOADED, seconds).command(source)  # faults come first
 
     async def work(client: GatewayClient) -> int:
-        media_id = await client.upload(
-            mailing.session, mailing.rows, mime_type=mailing.format[1], seconds=seconds
+        media = await uploaded(
+            client, mailing.session, mailing.rows, mime_type=mailing.format[1], seconds=seconds
         )
-        media = {"source": "upload", "media_id": media_id}
         command = mailing.question(media, seconds).command(source)
         answer = await client.request(command, seconds=seconds)
         if not waits or not isinstance(answer, CommandSucceeded):

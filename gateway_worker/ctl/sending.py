@@ -13,11 +13,11 @@ from gateway_contracts.events.outcome import CommandScheduled, CommandSucceeded
 from gateway_worker.ctl.asking import Question, print_answer
 from gateway_worker.ctl.building import json_of, with_fields
 from gateway_worker.ctl.speaking import outcomes_of, source_of, speak
+from gateway_worker.ctl.uploads import TO_BE_UPLOADED, uploaded
 
 _SAYING: Final = ("text", "caption", "question", "emoji", "name")
 """The fields that `TEXT` can be, the first that a kind has."""
 _BY_MEDIA_TYPE: Final = {"image": "image", "video": "video", "audio": "audio"}
-_PLACEHOLDER: Final = {"source": "upload", "media_id": "to-be-uploaded"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +59,7 @@ def send_draft(
     async def work(client: GatewayClient) -> int:
         media = media_of(draft)
         if draft.file is not None:
-            media_id = await client.upload(draft.session, draft.file, mime_type=draft.mime_type)
-            media = {"source": "upload", "media_id": media_id}
+            media = await uploaded(client, draft.session, draft.file, mime_type=draft.mime_type)
         command = question(draft, media=media, seconds=seconds).command(source)
         answer: CommandSucceeded | CommandScheduled
         if waits:
@@ -83,10 +82,10 @@ def set_photo(
         data = {"group": group, "change": {"what": "photo", "media": media}}
         return Question(type="group.set", session=session, data=data, seconds=seconds)
 
-    asked(_PLACEHOLDER).command(source)
+    asked(TO_BE_UPLOADED).command(source)
 
     async def work(client: GatewayClient) -> int:
-        media = {"source": "upload", "media_id": await client.upload(session, photo)}
+        media = await uploaded(client, session, photo)
         answer = await client.request(asked(media).command(source), seconds=seconds)
         print_answer(answer, as_json=as_json)
         return 0
@@ -104,7 +103,7 @@ def media_of(draft: Draft) -> dict[str, str] | None:
         raise typer.BadParameter("say --file or --url")
     if draft.url is not None:
         return {"source": "url", "url": draft.url}
-    return _PLACEHOLDER if draft.file is not None else None
+    return TO_BE_UPLOADED if draft.file is not None else None
 
 
 def question(draft: Draft, *, media: dict[str, str] | None, seconds: float) -> Question:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gateway_worker.ctl.options import AsJson, CommandId, Seconds, Session
+from gateway_worker.ctl.requesting import ask
 
 app = typer.Typer(
     help="Send to many: create, status, pause, resume, cancel.",
@@ -90,12 +91,8 @@ def _about(action: str, text: str) -> None:
         seconds: Seconds = 30,
         as_json: AsJson = False,
     ) -> None:
-        from gateway_worker.ctl.asking import Question, show  # noqa: PLC0415
-
-        question = Question(
-            type=f"bulk.{action}", session=session, data={"bulk_id": bulk}, seconds=seconds
-        )
-        show(context, question, as_json=as_json)
+        data = {"bulk_id": bulk}
+        ask(context, f"bulk.{action}", session, data, seconds=seconds, as_json=as_json)
 
     app.command(action, help=text)(word)
 

@@ -14,25 +14,11 @@ from gateway_worker.ctl.options import (
     Session,
     confirm,
 )
+from gateway_worker.ctl.requesting import ask
 
 app = typer.Typer(
     help="Ask about people, block, export, erase.", no_args_is_help=True, rich_markup_mode=None
 )
-
-
-def _ask(
-    context: typer.Context,
-    action: str,
-    session: str,
-    data: dict[str, object],
-    *,
-    seconds: float,
-    as_json: bool,
-) -> None:
-    from gateway_worker.ctl.asking import Question, show  # noqa: PLC0415
-
-    question = Question(type=f"contact.{action}", session=session, data=data, seconds=seconds)
-    show(context, question, as_json=as_json)
 
 
 @app.command()
@@ -49,7 +35,7 @@ def check(
 ) -> None:
     """Ask which numbers are on WhatsApp."""
     data: dict[str, object] = {"numbers": numbers, "max_age_seconds": max_age}
-    _ask(context, "check", session, data, seconds=seconds, as_json=as_json)
+    ask(context, "contact.check", session, data, seconds=seconds, as_json=as_json)
 
 
 @app.command()
@@ -62,7 +48,7 @@ def lookup(
     as_json: AsJson = False,
 ) -> None:
     """Ask which number belongs to a LID, and the other way round."""
-    _ask(context, "lookup", session, {"people": people}, seconds=seconds, as_json=as_json)
+    ask(context, "contact.lookup", session, {"people": people}, seconds=seconds, as_json=as_json)
 
 
 @app.command()
@@ -78,7 +64,7 @@ def picture(
 ) -> None:
     """Ask for somebody's picture."""
     data: dict[str, object] = {"contact": person, "preview": preview, "store": store}
-    _ask(context, "picture", session, data, seconds=seconds, as_json=as_json)
+    ask(context, "contact.picture", session, data, seconds=seconds, as_json=as_json)
 
 
 @app.command()
@@ -95,7 +81,7 @@ def link(
 ) -> None:
     """Show the account's link, or whose another one is."""
     data: dict[str, object] = {"link": other, "revoke": revoke}
-    _ask(context, "link", session, data, seconds=seconds, as_json=as_json)
+    ask(context, "contact.link", session, data, seconds=seconds, as_json=as_json)
 
 
 def _about_one(action: str, text: str, question: str | None = None) -> None:
@@ -117,7 +103,14 @@ def _about_one(action: str, text: str, question: str | None = None) -> None:
         as_json: AsJson = False,
     ) -> None:
         confirm(question or "", yes=yes)
-        _ask(context, action, session, {"contact": person}, seconds=seconds, as_json=as_json)
+        ask(
+            context,
+            f"contact.{action}",
+            session,
+            {"contact": person},
+            seconds=seconds,
+            as_json=as_json,
+        )
 
     app.command(action, help=text)(word)
 

@@ -1,6 +1,5 @@
 """`group …`."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -17,34 +16,13 @@ from gateway_worker.ctl.options import (
     Session,
     confirm,
 )
+from gateway_worker.ctl.requesting import ask
 
 app = typer.Typer(
     help="Make, look at and change groups.", no_args_is_help=True, rich_markup_mode=None
 )
 
 Link = Annotated[str, typer.Argument(metavar="LINK", help="https://chat.whatsapp.com/…")]
-
-
-def _ask(
-    context: typer.Context,
-    action: str,
-    session: str,
-    data: Mapping[str, object],
-    *,
-    seconds: float,
-    as_json: bool,
-    command_id: str | None = None,
-) -> None:
-    from gateway_worker.ctl.asking import Question, show  # noqa: PLC0415
-
-    question = Question(
-        type=f"group.{action}",
-        session=session,
-        data=data,
-        seconds=seconds,
-        command_id=command_id,
-    )
-    show(context, question, as_json=as_json)
 
 
 @app.command("list")
@@ -75,7 +53,7 @@ def info(
     as_json: AsJson = False,
 ) -> None:
     """Show a group and its members."""
-    _ask(context, "info", session, {"group": group}, seconds=seconds, as_json=as_json)
+    ask(context, "group.info", session, {"group": group}, seconds=seconds, as_json=as_json)
 
 
 @app.command()
@@ -102,7 +80,15 @@ def create(
         "community": community,
         "is_community": is_community,
     }
-    _ask(context, "create", session, data, seconds=seconds, as_json=as_json, command_id=command_id)
+    ask(
+        context,
+        "group.create",
+        session,
+        data,
+        seconds=seconds,
+        as_json=as_json,
+        command_id=command_id,
+    )
 
 
 def _members(change: str, text: str) -> None:
@@ -118,7 +104,7 @@ def _members(change: str, text: str) -> None:
         as_json: AsJson = False,
     ) -> None:
         data = {"group": group, "change": change, "members": members}
-        _ask(context, "members", session, data, seconds=seconds, as_json=as_json)
+        ask(context, "group.members", session, data, seconds=seconds, as_json=as_json)
 
     app.command(change, help=text)(word)
 
@@ -170,7 +156,7 @@ def change(
 
         set_photo(context, session, group, photo, seconds=seconds, as_json=as_json)
     body = {"group": group, "change": {"what": what, **data}}
-    _ask(context, "set", session, body, seconds=seconds, as_json=as_json)
+    ask(context, "group.set", session, body, seconds=seconds, as_json=as_json)
 
 
 @app.command()
@@ -185,7 +171,7 @@ def link(
 ) -> None:
     """Show the link by which everybody can enter."""
     data: dict[str, object] = {"group": group, "revoke": revoke}
-    _ask(context, "invite_link", session, data, seconds=seconds, as_json=as_json)
+    ask(context, "group.invite_link", session, data, seconds=seconds, as_json=as_json)
 
 
 @app.command()
@@ -199,7 +185,7 @@ def preview(
 ) -> None:
     """Show what a group is that a link leads to."""
     data: dict[str, object] = {"by": {"method": "link", "link": link}}
-    _ask(context, "preview", session, data, seconds=seconds, as_json=as_json)
+    ask(context, "group.preview", session, data, seconds=seconds, as_json=as_json)
 
 
 @app.command()
@@ -212,7 +198,7 @@ def join(
     as_json: AsJson = False,
 ) -> None:
     """Enter a group by its link."""
-    _ask(context, "join", session, {"link": link}, seconds=seconds, as_json=as_json)
+    ask(context, "group.join", session, {"link": link}, seconds=seconds, as_json=as_json)
 
 
 @app.command()
@@ -228,7 +214,7 @@ def accept(
 ) -> None:
     """Enter a group by an invitation that has come."""
     data: dict[str, object] = {"group": group, "inviter": inviter, "code": code}
-    _ask(context, "accept_invite", session, data, seconds=seconds, as_json=as_json)
+    ask(context, "group.accept_invite", session, data, seconds=seconds, as_json=as_json)
 
 
 @app.command()
@@ -243,7 +229,7 @@ def leave(
 ) -> None:
     """Leave a group."""
     confirm(f"Leave {group}?", yes=yes)
-    _ask(context, "leave", session, {"group": group}, seconds=seconds, as_json=as_json)
+    ask(context, "group.leave", session, {"group": group}, seconds=seconds, as_json=as_json)
 
 
 @app.command()

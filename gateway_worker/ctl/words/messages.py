@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gateway_worker.ctl.options import AsJson, CommandId, Seconds, Session
+from gateway_worker.ctl.requesting import ask
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -118,14 +119,14 @@ def request(
     as_json: AsJson = False,
 ) -> None:
     """Send any command of the contract and show its result."""
-    from gateway_worker.ctl.asking import Question, show  # noqa: PLC0415
     from gateway_worker.ctl.building import json_of, with_fields  # noqa: PLC0415
 
-    question = Question(
-        type=command_type,
-        session=session,
-        data=with_fields(json_of(data), fields or []),
+    ask(
+        context,
+        command_type,
+        session,
+        with_fields(json_of(data), fields or []),
         seconds=seconds,
+        as_json=as_json,
         command_id=command_id,
     )
-    show(context, question, as_json=as_json)

@@ -13,6 +13,7 @@ from gateway_worker.ctl.options import (
     Session,
     confirm,
 )
+from gateway_worker.ctl.requesting import ask
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -89,10 +90,7 @@ def status(
     context: typer.Context, session: Session, *, seconds: Seconds = 30, as_json: AsJson = False
 ) -> None:
     """Tell how a session is."""
-    from gateway_worker.ctl.asking import Question, show  # noqa: PLC0415
-
-    question = Question(type="session.get_status", session=session, seconds=seconds)
-    show(context, question, as_json=as_json)
+    ask(context, "session.get_status", session, seconds=seconds, as_json=as_json)
 
 
 @app.command()
@@ -105,12 +103,8 @@ def logout(
     as_json: AsJson = False,
 ) -> None:
     """Unlink a session's device from its account."""
-    from gateway_worker.ctl.asking import Question, show  # noqa: PLC0415
-
     confirm(f"Unlink {session}? It needs a new QR code afterwards.", yes=yes)
-    show(
-        context, Question(type="session.logout", session=session, seconds=seconds), as_json=as_json
-    )
+    ask(context, "session.logout", session, seconds=seconds, as_json=as_json)
 
 
 @app.command()
@@ -123,12 +117,8 @@ def delete(
     as_json: AsJson = False,
 ) -> None:
     """Forget a session, with every trace."""
-    from gateway_worker.ctl.asking import Question, show  # noqa: PLC0415
-
     confirm(f"Delete {session}, with its messages and its link to the account?", yes=yes)
-    show(
-        context, Question(type="session.delete", session=session, seconds=seconds), as_json=as_json
-    )
+    ask(context, "session.delete", session, seconds=seconds, as_json=as_json)
 
 
 @app.command()
@@ -144,16 +134,15 @@ def migrate(
     as_json: AsJson = False,
 ) -> None:
     """Move a session to another worker."""
-    from gateway_worker.ctl.asking import Question, show  # noqa: PLC0415
-
-    question = Question(
-        type="session.migrate",
-        session=session,
-        data={"to": to},
+    ask(
+        context,
+        "session.migrate",
+        session,
+        {"to": to},
         seconds=seconds,
+        as_json=as_json,
         command_id=command_id,
     )
-    show(context, question, as_json=as_json)
 
 
 @app.command()
