@@ -47,6 +47,18 @@ def given(cursor: str, *shape: type) -> tuple[Any, ...]:
         raise InvalidCommandError(f"the cursor {error}", pointer="/data/cursor") from None
 
 
+def name_in(cursor: str | None) -> str:
+    """Return the name behind which a list in the order of names goes on; empty at its beginning.
+
+    Raises:
+        InvalidCommandError: It is no cursor of such a list.
+    """
+    if cursor is None:
+        return ""
+    (name,) = given(cursor, str)
+    return str(name)
+
+
 def _part(value: Any, kind: type) -> Any:
     if kind is datetime and isinstance(value, str):
         moment = datetime.fromisoformat(value)

@@ -70,7 +70,7 @@ async def list_followed(context: Context, command: ChannelList) -> Effect:
         InvalidCommandError: The cursor is none.
         GatewayError: As the session says.
     """
-    (after,) = cursors.given(command.data.cursor, str) if command.data.cursor else ("",)
+    after = cursors.name_in(command.data.cursor)
     if after and not is_channel(after):
         raise InvalidCommandError("no list of channels goes on there", pointer="/data/cursor")
     call = ListChannels(after=after, limit=command.data.limit)

@@ -147,7 +147,7 @@ async def blocklist(context: Context, command: ContactBlocklist) -> Effect:
     found = await session.request(
         ListBlocked(), command_id=command.id, seconds=context.seconds_left()
     )
-    (after,) = cursors.given(command.data.cursor, str) if command.data.cursor else ("",)
+    after = cursors.name_in(command.data.cursor)
     left = sorted((one for one in found.people if one.jid > after), key=lambda one: one.jid)
     page = left[: command.data.limit]
     return Effect(

@@ -36,17 +36,10 @@ async def sessions(context: Context, command: SessionList) -> Effect:
     )
     found = await context.catalog.page(
         wanted,
-        after=_after(data.cursor),
+        after=cursors.name_in(data.cursor),
         limit=data.limit + 1,
     )
     return Effect(result=_page(found, data.limit), session=None, is_kept=False)
-
-
-def _after(cursor: str | None) -> str:
-    if cursor is None:
-        return ""
-    (name,) = cursors.given(cursor, str)
-    return str(name)
 
 
 def _page(found: Sequence[SessionEntry], limit: int) -> SessionPage:
