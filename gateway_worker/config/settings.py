@@ -70,7 +70,8 @@ class Settings(BaseModel):
         command_retention_days: How long commands that have ended are known, and so recognised if
             they come again.
         message_retention_days: How long messages stay in the history.
-        receipt_retention_days: How long their receipts do.
+        receipt_retention_days: How long their receipts do, and for how long it is known which
+            calls, changes of groups and contacts, and pages of histories were told.
         count_retention_days: How long what was counted of each day is kept.
         undelivered_seconds: After how long a message that nobody has confirmed is told as failed;
             0: never.

@@ -216,7 +216,8 @@ class Change:
     """One atomic step of one session.
 
     If `message` or `receipt` is stored already, the step has happened before: nothing of it is
-    written again and none of its events goes out.
+    written again and none of its events goes out. So it is if it is to happen `once` and its first
+    event was told before.
 
     Attributes:
         session_id: Whose step it is.
@@ -243,6 +244,7 @@ class Change:
         forget: Ids of a person of whose chats nothing is to be known any more.
         review: How far the session has been looked at.
         counted: Days that have been counted.
+        once: Whether the first event has the same id whenever the same thing arrives.
         delete: Remove the session's rows in every table, after the events are in the outbox.
         transfer: Give the session away after all of that, in the same transaction: its new owner
             has it with the next epoch and publishes what is still unpublished, these events too.
@@ -269,6 +271,7 @@ class Change:
     forget: tuple[str, ...] = ()
     review: Review | None = None
     counted: tuple[CountedDay, ...] = ()
+    once: bool = False
     delete: bool = field(default=False)
     transfer: Transfer | None = None
 

@@ -108,4 +108,6 @@ def _keys(change: Change) -> set[tuple[object, ...]]:
     if (receipt := change.receipt) is not None:
         whose = (receipt.participant, receipt.status)
         keys.add((change.session_id, receipt.chat, receipt.message_id, *whose))
+    if change.once:
+        keys.add((change.session_id, change.events[0].id))
     return keys

@@ -40,7 +40,7 @@ __all__ = [
 Notice = CallEvent | GroupEvent | PresenceEvent | ContactEvent
 """Every event of something that has happened on WhatsApp and is no message in a chat.
 
-A notice that comes twice has the same `id`.
+One that arrives twice is told once; its `id` says what it is.
 """
 
 Arriving = ArrivingMessage | ChangeEvent | StatusArrival | ChatRead | HistoryEvent | Notice

@@ -90,7 +90,7 @@ class HistoryMessages(SessionEventEnvelope):
     """Messages from before the account was linked, of a session whose `history` is not `off`.
 
     Told beside what arrives, never before it, and stored: `message.history` and `chat.list` have
-    them, `analytics.*` does not count them. A page that comes twice has the same `id`.
+    them, `analytics.*` does not count them. A page that is read again is not told again.
     """
 
     type: Literal["wa.history.messages.v1"] = "wa.history.messages.v1"

@@ -12,6 +12,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from gateway_contracts import (
+    HistoryMessages,
     MessageUndecryptable,
     MessageUndecryptableData,
     UndecryptableReason,
@@ -19,6 +20,7 @@ from gateway_contracts import (
     parse_event,
 )
 from gateway_contracts.events import Arriving, Notice
+from gateway_contracts.events.presence import PresenceEvent
 from gateway_worker.host_protocol.envelope import Event, VolatileEvent
 from gateway_worker.host_protocol.ids import ID_CHARACTERS, stand_in
 from gateway_worker.media.arriving.intake import kept_form, restored
@@ -33,6 +35,11 @@ ARRIVALS: Final[Mapping[str, type[Any]]] = {
 how a command has ended."""
 NOTICES: Final = frozenset(str(model.model_fields["type"].default) for model in get_args(Notice))
 """The types of those that are no messages: they leave nothing in the tables of messages."""
+TOLD_ONCE: Final = NOTICES - {
+    str(model.model_fields["type"].default) for model in get_args(PresenceEvent)
+} | {str(HistoryMessages.model_fields["type"].default)}
+"""The types of those whose repeats have the same id, and are not told again (`Change.once`). What
+is of a moment only is not among them: it neither waits in a spool nor at WhatsApp."""
 _OF_NOTICES: Final = uuid.UUID("6a991903-2109-5cba-940f-248a49ce9e0c")
 """The name space of their ids."""
 _MEDIA: Final = "mediareference"
@@ -53,7 +60,7 @@ def arrival(event: Event | VolatileEvent, *, source: str, session_id: str) -> tu
     """Return a host's event as the contract has it, and whether it is that as the host told it.
 
     A notice that comes from the spool or from WhatsApp a second time gets the same id again, also
-    from another process; nothing in the database would tell it from a new one.
+    from another process: that is all that tells it from a new one.
 
     Args:
         event: From the session's host.
@@ -63,7 +70,7 @@ def arrival(event: Event | VolatileEvent, *, source: str, session_id: str) -> tu
     raw = bytes(event.data)
     type_, data, fits = _told(event.type, raw)
     named: dict[str, Any] = {"source": source, "subject": session_id, "data": data}
-    if type_ in NOTICES and isinstance(event, Event):
+    if type_ in TOLD_ONCE and isinstance(event, Event):
         text = f"{session_id} {type_} {data.model_dump_json()}"
         named["id"] = str(uuid.uuid5(_OF_NOTICES, text))
     found: Arriving = ARRIVALS[type_](**named)

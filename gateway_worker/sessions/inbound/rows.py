@@ -35,7 +35,7 @@ from gateway_worker.sessions.changes import (
     TimerRow,
 )
 from gateway_worker.sessions.deferred import DeferredRow
-from gateway_worker.sessions.inbound.arrivals import NOTICES
+from gateway_worker.sessions.inbound.arrivals import TOLD_ONCE
 
 _MOST_SECONDS: Final = 2_147_483_647
 _ROUNDED: Final = timedelta(minutes=5)
@@ -146,7 +146,7 @@ def _of_receipt(event: MessageReceipt) -> Hashable:
     return (data.chat, data.message_id, data.participant.jid, data.status)
 
 
-def _of_notice(event: Notice) -> Hashable:
+def _of_notice(event: Notice | HistoryMessages) -> Hashable:
     return event.id  # which is that of its repeats, too
 
 
@@ -193,7 +193,7 @@ REPEATS: Final[Mapping[str, Callable[[Any], Hashable]]] = {
     "wa.message.receipt.v1": _of_receipt,
     "wa.chat.read.v1": _of_read,
     "wa.message.undecryptable.v1": _of_undecryptable,
-    **dict.fromkeys(NOTICES, _of_notice),
+    **dict.fromkeys(TOLD_ONCE, _of_notice),
 }
 """What an event has in common with its repeats, if the history does not know them."""
 
@@ -210,7 +210,7 @@ def change_of(
 
     Also with the command that is to follow from it.
 
-    One that is in the history already changes nothing: see `Change`.
+    One that is in the history, or was told, already changes nothing: see `Change`.
     """
     rows = _NONE if (stored := ROWS.get(event.type)) is None else stored(event)
     return Change(
@@ -223,6 +223,7 @@ def change_of(
         timer=rows.timer,
         read=rows.read,
         deferred=deferred,
+        once=event.type in TOLD_ONCE,
     )
 
 

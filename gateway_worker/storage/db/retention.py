@@ -47,6 +47,7 @@ _MESSAGES: Final = text("""
 """Session by session, each with a look at its oldest: so the index that a session's history is read
 by serves this, too. There are none of sessions that are gone."""
 _RECEIPTS: Final = _pruning("receipts", "timestamp")
+_TOLD: Final = _pruning("told_events", "told_at")
 _COUNTS: Final = _pruning("daily_counts", "day")
 
 
@@ -63,11 +64,16 @@ class PostgresHistory:
     def shelves(
         self, *, commands: timedelta, messages: timedelta, receipts: timedelta, counts: timedelta
     ) -> Sequence[Shelf]:
-        """Return the tables, each with how long it is kept."""
+        """Return the tables, each with how long it is kept.
+
+        What was told is known for as long as receipts are: both are what a session brings again
+        that was away.
+        """
         kept = (
             ("commands", _COMMANDS, commands),
             ("messages", _MESSAGES, messages),
             ("receipts", _RECEIPTS, receipts),
+            ("told_events", _TOLD, receipts),
             ("daily_counts", _COUNTS, counts),
         )
         return [

@@ -331,6 +331,17 @@ daily_counts = Table(
     Index(None, "day"),
 )
 
+# Ids of events that are told once, although what they tell of may arrive again; see `Change.once`.
+told_events = Table(
+    "told_events",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    _moment("told_at"),
+    # For the retention.
+    Index(None, "told_at"),
+)
+
 receipts = Table(
     "receipts",
     metadata,

@@ -19,6 +19,7 @@ from tests.integration.storage.db.support import (
     receipt,
     received,
     session_row,
+    status,
 )
 from tests.support.proxy import TcpProxy
 from tests.support.recorder import MemoryRecorder
@@ -118,7 +119,7 @@ async def test_what_another_worker_owns_is_fenced(place: Place) -> None:
 
 async def test_what_has_happened_before_does_not_happen_again(place: Place) -> None:
     """WhatsApp sends some things twice."""
-    for change in (message(1), receipt(2)):
+    for change in (message(1), receipt(2), replace(status(), once=True)):
         first, second = [await place.recorder.record(change) for _ in range(2)]
         assert (first.applied, second.applied) == (True, False)
         assert not second.fenced

@@ -248,6 +248,7 @@ DELETE_ROWS = """
     gone_bulks AS (DELETE FROM bulks USING owned WHERE session_id = owned.id),
     gone_reviews AS (DELETE FROM session_reviews USING owned WHERE session_id = owned.id),
     gone_counts AS (DELETE FROM daily_counts USING owned WHERE session_id = owned.id),
+    gone_told AS (DELETE FROM told_events USING owned WHERE session_id = owned.id),
     gone_reads AS (DELETE FROM chat_reads USING owned WHERE session_id = owned.id),
     gone_messages AS (DELETE FROM messages USING owned WHERE session_id = owned.id),
     gone_chats AS (DELETE FROM chats USING owned WHERE session_id = owned.id),

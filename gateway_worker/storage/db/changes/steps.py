@@ -79,9 +79,18 @@ class Step:
         rests = change.found or later or noted or change.delete or change.transfer
         if change.epoch is None and (rows or rests):
             raise ValueError("a change without an epoch may have events and an outcome only")
+        if change.once and (change.epoch is None or not change.events):
+            raise ValueError("what is told once is an event of a session")
         if any(event.subject != change.session_id for event in change.events):
             raise ValueError("a change announces its own session only")
-        is_rare = rests or change.session or change.media or change.media_update or change.timer
+        is_rare = (
+            rests
+            or change.session
+            or change.media
+            or change.media_update
+            or change.timer
+            or change.once
+        )
         drafts = tuple(Draft.of(event) for event in change.events)
         return cls(change=change, drafts=drafts, is_rare=bool(is_rare))
 

@@ -43,6 +43,7 @@ from gateway_worker.storage.db.changes.steps import (
     segments,
 )
 from gateway_worker.storage.db.changes.timers import write_timers
+from gateway_worker.storage.db.changes.told import skip_told
 from gateway_worker.storage.db.changes.votes import name_votes
 from gateway_worker.storage.db.command_keys import command_key
 from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
@@ -81,8 +82,8 @@ class PostgresChangeStore:
     """Writes changes (the outbox's `ChangeStore`). One recorder calls it, batch after batch.
 
     A change is a repetition if its command has an outcome already or, for a change without an
-    outcome, if its message or receipt is stored. An outcome is never held back because of its
-    message: a command that ran must get its end.
+    outcome, if its message or receipt is stored, or if it is to happen once and its event was told.
+    An outcome is never held back because of its message: a command that ran must get its end.
 
     If a commit fails in a way that leaves open whether it took effect, the next one with a change
     of it first looks for its events in the outbox and answers with the rows it finds, so what comes
@@ -167,6 +168,7 @@ class PostgresChangeStore:
                 locked = sessions.get(step.change.session_id)
                 step.fenced = locked is None or locked.epoch != step.change.epoch
         rare = [step for step in steps if step.is_rare]
+        await skip_told(connection, live(rare))
         await write_found(connection, live(rare))
         await name_votes(connection, steps)
         await self._take_up(connection, steps)
