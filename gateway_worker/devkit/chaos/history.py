@@ -4,6 +4,7 @@ All moments are seconds since 1970. Texts are the traffic's own labels, differen
 """
 
 import enum
+import math
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -245,6 +246,7 @@ class History:
         forged: Ids that a hostile backend has made up for events, messages and commands in the
             gateway's name. Nobody may be told of them.
         reused_ids: Of commands, under which it has published others with another content.
+        ended_at: Up to when events were seen; one that has not settled ends in the midst of them.
     """
 
     sessions: Sequence[str]
@@ -260,3 +262,4 @@ class History:
     objects: Mapping[str, str] = field(default_factory=dict)
     forged: AbstractSet[str] = frozenset()
     reused_ids: AbstractSet[str] = frozenset()
+    ended_at: float = math.inf

@@ -190,4 +190,5 @@ def _history(harness: ChaosHarness, traffic: Traffic) -> History:
         injections=dict(journal.injections),
         forged=frozenset(journal.forged),
         reused_ids=frozenset(journal.reused_ids),
+        ended_at=time.time(),
     )

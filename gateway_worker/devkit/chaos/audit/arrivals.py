@@ -1,10 +1,9 @@
 """One event for each message that a phone wrote, unless the library had it when its host died."""
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from gateway_contracts import SessionState, StatusReason
+from gateway_worker.devkit.chaos.audit.takeovers import Takeovers
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Inbound, Offence
 from gateway_worker.devkit.chaos.history import EventSeen, History, Impact, Kind, SentByPhone
 
@@ -50,36 +49,19 @@ def judge_inbound(history: History) -> Inbound:
     )
 
 
-def held_on_disk(history: History) -> frozenset[_Key]:
-    """Return what a former owner's host may have confirmed of a session that was taken over.
-
-    That is then on the former owner's disk, and announced when it is back. If it only stood still,
-    its host goes on when it wakes up, until the new owner's has connected.
-    """
-    takeovers: dict[str, list[tuple[EventSeen, float]]] = defaultdict(list)
+def held_on_disk(history: History, takeovers: Takeovers) -> frozenset[_Key]:
+    """Return what a former owner's host may have confirmed of a session that was taken over."""
     arrivals: dict[_Key, EventSeen] = {}
     for told in history.events_seen:
-        if told.reason is StatusReason.TAKEN_OVER:
-            takeovers[told.session_id].append((told, math.inf))
-        elif told.state is SessionState.CONNECTED and takeovers[told.session_id]:
-            taken, until = takeovers[told.session_id][-1]
-            takeovers[told.session_id][-1] = (taken, min(until, told.at))
-        elif told.kind is Kind.RECEIVED:
+        if told.kind is Kind.RECEIVED:
             arrivals.setdefault((told.session_id, told.message_id), told)
     return frozenset(
         _key(one)
         for one in history.sent_by_phones
         if one.confirmed_at is not None
         and (arrival := arrivals.get(_key(one))) is not None
-        and any(
-            one.confirmed_at - _SECOND <= until and _place(taken) < _place(arrival)
-            for taken, until in takeovers[one.session_id]
-        )
+        and takeovers.explain(arrival, arrived_at=one.confirmed_at)
     )
-
-
-def _place(told: EventSeen) -> int:
-    return told.sequence or 0
 
 
 def _is_in_window(

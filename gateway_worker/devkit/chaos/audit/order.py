@@ -5,6 +5,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway_worker.devkit.chaos.audit.arrivals import held_on_disk
+from gateway_worker.devkit.chaos.audit.takeovers import Takeovers
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Offence
 from gateway_worker.devkit.chaos.history import (
     History,
@@ -32,8 +33,8 @@ class Order:
     """What came after something that should have followed it.
 
     Attributes:
-        late: Messages out of order that could not have come earlier: they were on the disk of a
-            worker whose session another one had taken over.
+        late: Messages and changes of members out of order that could not have come earlier: they
+            were on the disk of a worker whose session another one had taken over.
     """
 
     offences: tuple[Offence, ...]
@@ -42,16 +43,19 @@ class Order:
 
 def judge_order(history: History) -> Order:
     """Look at every stream of every session."""
-    received = list(_judge("message received", _received(history)))
-    from_disk = held_on_disk(history)
-    late = [one for one in received if (one.session_id, one.identity) in from_disk]
+    takeovers = Takeovers(history)
+    arrived = [
+        *_judge("message received", _received(history)),
+        *_judge("change of members", _members(history)),
+    ]
+    from_disk = held_on_disk(history, takeovers) | _changes_on_disk(history, takeovers)
+    late = [one for one in arrived if (one.session_id, one.identity) in from_disk]
     return Order(
         offences=(
             *_judge_outcomes(history),
             *_judge("message at the phone", _at_phones(history)),
             *_judge("event", _events(history)),
-            *_judge("change of members", _members(history)),
-            *(one for one in received if one not in late),
+            *(one for one in arrived if one not in late),
         ),
         late=tuple(late),
     )
@@ -171,6 +175,18 @@ def _members(history: History) -> dict[_Stream, list[_Step]]:
         ((told.session_id,), (places[told.session_id, told.message_id], told.message_id))
         for told in history.events_seen
         if told.kind is Kind.MEMBERS and (told.session_id, told.message_id) in places
+    )
+
+
+def _changes_on_disk(history: History, takeovers: Takeovers) -> frozenset[tuple[str, str]]:
+    """Return the changes that a former owner's host may have had: nobody sees it confirm them."""
+    made = {(one.session_id, one.version): one.at for one in history.members_changed}
+    return frozenset(
+        key
+        for told in history.events_seen
+        if told.kind is Kind.MEMBERS
+        and (key := (told.session_id, told.message_id)) in made
+        and takeovers.explain(told, arrived_at=made[key])
     )
 
 

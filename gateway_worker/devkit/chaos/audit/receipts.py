@@ -10,6 +10,9 @@ BEFORE_SECONDS = 1.0
 AFTER_SECONDS = 30.0
 """How long before and after a member has got a message a fault may be why its receipt is lost: it
 is confirmed to WhatsApp before it is on the disk, and waits there while the session is away."""
+ON_ITS_WAY_SECONDS = 8.0
+"""A receipt may be on its way for so long: of what a member has got later, before the run ended,
+nothing is expected. A run that has settled was silent for so long."""
 _HARMLESS = frozenset({ImpactKind.REROUTED})
 _Key = tuple[str, str]
 """A session, and a message's id."""
@@ -71,10 +74,12 @@ def _strange(history: History, told: list[EventSeen]) -> Iterator[Offence]:
 
 
 def _due(history: History) -> dict[tuple[str, str, str], float]:
-    """Return who has got what was sent to several, and when."""
+    """Return who has got what was sent to several, and when; not what came a moment ago."""
     readers = {one.text: one.readers for one in history.published if len(one.readers) > 1}
     due: dict[tuple[str, str, str], float] = {}
     for message in history.seen_by_phones:
+        if message.at > history.ended_at - ON_ITS_WAY_SECONDS:
+            continue
         if message.phone in readers.get(message.text, ()):
             due.setdefault((message.session_id, message.message_id, message.phone), message.at)
     return due

@@ -176,7 +176,7 @@ class Verdict:
     """The result of an audit; passed if there are no offences.
 
     Attributes:
-        late: Messages that came behind newer ones, from the disk of a worker whose session another
+        late: What came behind something newer, from the disk of a worker whose session another
             one had taken over.
         host_kills: Hosts that a fault killed, alone or with their worker.
         exposed: How often each kind of impact has hit a session.

@@ -1,5 +1,6 @@
 """Makes histories by hand: a clean one of two sessions, and what a test wants to be different."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +40,7 @@ class Story:
     forged: set[str] = field(default_factory=set)
     reused_ids: set[str] = field(default_factory=set)
     objects: dict[str, str] = field(default_factory=dict)
+    ended_at: float = math.inf
 
     @classmethod
     def linked(cls) -> "Story":
@@ -226,6 +228,7 @@ class Story:
             objects=dict(self.objects),
             forged=frozenset(self.forged),
             reused_ids=frozenset(self.reused_ids),
+            ended_at=self.ended_at,
         )
 
 

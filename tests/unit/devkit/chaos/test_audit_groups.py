@@ -2,9 +2,11 @@
 
 import pytest
 
+from gateway_contracts import SessionState, StatusReason
 from gateway_worker.devkit.chaos.audit import Breach, audit
-from gateway_worker.devkit.chaos.audit.receipts import AFTER_SECONDS
+from gateway_worker.devkit.chaos.audit.receipts import AFTER_SECONDS, ON_ITS_WAY_SECONDS
 from gateway_worker.devkit.chaos.history import ImpactKind, Kind
+from gateway_worker.devkit.chaos.quiescence import QUIET_SECONDS
 from tests.unit.devkit.chaos.builder import Story, breaches
 
 MEMBERS = ("ann", "ben")
@@ -127,6 +129,27 @@ def test_a_members_receipt_that_never_came(
 
 
 @pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(ON_ITS_WAY_SECONDS - 1, []), (ON_ITS_WAY_SECONDS + 1, [Breach.RECEIPT_LOST])],
+)
+def test_a_receipt_that_may_be_on_its_way(seconds: float, expected: list[Breach]) -> None:
+    """The run has ended in the midst of it: nobody can say whether it was lost."""
+    story = Story.linked()
+    story.send_to("group", "c0", *MEMBERS)
+    for member in MEMBERS:
+        story.show("c0", phone=member)
+    story.ended_at = story.now + seconds
+    story.tell(kind=Kind.SUCCEEDED, command_id="c0", message_id="wa-c0")
+
+    assert breaches(story) == expected
+
+
+def test_a_run_that_has_settled_excuses_no_receipt() -> None:
+    """It was silent for as long as one may be on its way."""
+    assert QUIET_SECONDS >= ON_ITS_WAY_SECONDS
+
+
+@pytest.mark.parametrize(
     ("who", "expected"), [("cleo", [Breach.RECEIPT_STRANGE]), ("guest", []), ("", [])]
 )
 def test_a_receipt_of_somebody_else(who: str, expected: list[Breach]) -> None:
@@ -166,6 +189,27 @@ def test_who_comes_and_goes_is_told_in_order() -> None:
         story.tell(kind=Kind.MEMBERS, message_id=version)
 
     assert breaches(story) == [Breach.OUT_OF_ORDER]
+
+
+@pytest.mark.parametrize("case", ["taken over", "handed over", "made when the new one was there"])
+def test_a_change_from_a_dead_workers_disk_has_no_order(case: str) -> None:
+    """It came to the former owner, which passes it on when it is back; nothing else is late."""
+    story = come_and_go("v0")
+    moved = StatusReason.HANDED_OVER if case == "handed over" else StatusReason.TAKEN_OVER
+    if case != "made when the new one was there":
+        story.change_members("v1")
+    story.status(SessionState.CONNECTING, moved, worker="b")
+    story.status(SessionState.CONNECTED, StatusReason.LOGIN_SUCCEEDED, worker="b")
+    story.now += 5
+    if case == "made when the new one was there":
+        story.change_members("v1")
+    story.change_members("v2")
+    for version in ("v2", "v1"):
+        story.tell(kind=Kind.MEMBERS, message_id=version)
+    verdict = audit(story.history())
+
+    assert [one.identity for one in verdict.late] == (["v1"] if case == "taken over" else [])
+    assert breaches(story) == ([] if case == "taken over" else [Breach.OUT_OF_ORDER])
 
 
 def test_a_change_that_nobody_has_made() -> None:
