@@ -255,6 +255,14 @@ class DependencyError(RetryableError):
     code = ErrorCode.INTERNAL
 
 
+class UnreachableError(DependencyError):
+    """The broker, or another worker that is asked over it, does not answer now.
+
+    It is back within seconds, or another worker takes its place: what needs it is tried for as long
+    as a command may be, however often that is.
+    """
+
+
 class DatabaseUnavailableError(DependencyError):
     """The database cannot be used now, and without it nothing can be brought to an end.
 

@@ -25,6 +25,7 @@ from gateway_worker.errors import (
     ReachoutRestrictedError,
     RetryableError,
     SessionNotConnectedError,
+    UnreachableError,
 )
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.runtime.retry import Backoff, until_answered
@@ -42,7 +43,8 @@ class RetryPolicy:
     """How long a command is tried.
 
     Attributes:
-        attempts: How often at most, the first time included.
+        attempts: How often at most, the first time included; an outage of the broker counts by its
+            time only.
         initial_seconds: The longest first pause between two attempts.
         maximum_seconds: The longest pause.
         total_seconds: After that long no attempt begins any more, for what comes after it waits
@@ -60,7 +62,8 @@ class RetryPolicy:
     def is_over(self, error: RetryableError, *, attempts: int, seconds: float) -> bool:
         """Whether a command that has failed so often in so long is not tried again."""
         most = min(self.attempts, error.attempts or self.attempts)
-        return attempts >= most or seconds >= self.total_seconds
+        is_often = attempts >= most and not isinstance(error, UnreachableError)
+        return is_often or seconds >= self.total_seconds
 
     def backoff(self) -> Backoff:
         """Return the pauses of one command."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gateway_worker.errors import DependencyError, UnreachableError
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.ownership.registry import SessionRegistry
 from gateway_worker.sessions.ports import CommandBindings, SessionRow, SessionStore, Whereabouts
@@ -112,9 +113,15 @@ class SessionDirectory:
         )
 
     async def is_listening(self, worker_id: str) -> bool:
-        """Whether a worker takes what comes for it. Raises `DependencyError`.
+        """Whether a worker takes what comes for it.
 
         The lease of one that has died may be good for some seconds more. A session that goes to it
         then is unavailable until somebody takes it over.
+
+        Raises:
+            UnreachableError: The broker cannot be asked now.
         """
-        return await self._bindings.is_listening(worker_id)
+        try:
+            return await self._bindings.is_listening(worker_id)
+        except DependencyError as error:
+            raise UnreachableError(error.detail) from error

@@ -6,6 +6,7 @@ from gateway_worker.commands.attempts import RetryPolicy
 from gateway_worker.errors import (
     RetryableError,
     StaleKeysError,
+    UnreachableError,
     UpstreamTimeoutError,
 )
 
@@ -21,6 +22,8 @@ POLICY = RetryPolicy(attempts=5, total_seconds=30)
         (StaleKeysError(attempts=2), 1, 0.0, False),
         (StaleKeysError(attempts=2), 2, 0.0, True),
         (UpstreamTimeoutError(attempts=9), 5, 0.0, True),
+        (UnreachableError(), 50, 29.0, False),
+        (UnreachableError(), 1, 30.0, True),
     ],
 )
 def test_the_end_of_patience(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway_contracts import StatusReason
+from gateway_worker.errors import DependencyError, UnreachableError
 from gateway_worker.sessions.ports import PendingMarker
 from tests.support.bindings import MemoryBindings, MemoryBroker
 from tests.support.publications import MemoryPublications
@@ -67,6 +68,14 @@ class SilentBroker(MemoryBindings):
         await super().bind(session_id)
 
 
+class LostBroker(MemoryBindings):
+    """Cannot be asked."""
+
+    async def is_listening(self, worker_id: str) -> bool:
+        """Fail."""
+        raise DependencyError(f"not connected, asked of {worker_id}")
+
+
 @pytest.fixture
 async def harness(tmp_path: Path) -> AsyncIterator[SessionHarness]:
     """Only what leads outside of it is used."""
@@ -95,6 +104,14 @@ async def test_sessions_that_are_taken_up_do_not_wait_for_the_broker(
     await sessions.background.join()
     assert broker.asked == ["cafe"]
     await session.close()
+
+
+async def test_a_broker_that_cannot_be_asked_is_an_outage(harness: SessionHarness) -> None:
+    """A move waits it out: it counts by its time, not by how often it was tried."""
+    sessions = harness.worker(bindings=LostBroker(MemoryBroker(), worker_id="me"))
+
+    with pytest.raises(UnreachableError, match="not connected, asked of beta"):
+        await sessions.manager.directory.is_listening("beta")
 
 
 @pytest.mark.parametrize("given", [True, False])
