@@ -89,6 +89,9 @@ async def run(settings: Settings) -> None:
         except StoppedError:
             log.info("worker.start_stopped")
             return
+        except BaseException:
+            budget.begin()  # what has begun ends in time, or by force
+            raise
         lifecycle.enter(Phase.RUNNING)
         log.info("worker.started", sessions=resumed, version=VERSION)
         await stop.wait()

@@ -23,6 +23,8 @@ CANCEL_SECONDS: Final = 0.5
 """How long what was cancelled may take to clean up before it is left behind."""
 _CLOSE_SECONDS: Final = 0.2
 """The same for a connection: nothing is lost with it, and there are several."""
+_ATTEMPT_SECONDS: Final = 2.0
+"""The same for one that is not good enough, before the next is opened."""
 _LEAST_SECONDS: Final = 0.05
 _HURRY: Final = 0.06
 """How much of the tail a stop takes that has nothing to save."""
@@ -102,13 +104,18 @@ class StopBudget:
     async def closing(
         self, context: AbstractAsyncContextManager[Entered], name: str
     ) -> AsyncIterator[Entered]:
-        """Enter a context that is left within the time for connections, or left behind."""
+        """Enter a context that is left within the time for connections, or left behind.
+
+        If it is left before the stop, something that was tried is tried again: the time for the
+        stop does not run from then on.
+        """
         entered = await context.__aenter__()
         try:
             yield entered
         finally:
             leaving = context.__aexit__(None, None, None)
-            seconds = self.left(Stage.CONNECTIONS)
+            is_stop = self._began is not None
+            seconds = self.left(Stage.CONNECTIONS) if is_stop else _ATTEMPT_SECONDS
             await finish(leaving, seconds=seconds, name=name, cancel_seconds=_CLOSE_SECONDS)
 
 

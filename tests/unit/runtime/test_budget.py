@@ -115,3 +115,20 @@ async def test_a_connection_that_does_not_close_is_left_behind(
         assert value == "open"
     assert not closing.is_done
     closing.release.set()
+
+
+async def test_what_is_closed_before_the_stop_does_not_begin_it() -> None:
+    """A database that is opened again because it only reads: the worker is not ended for that."""
+    told: list[float] = []
+    budget = StopBudget(drain_seconds=25, monotonic=Time(), began=told.append)
+
+    @asynccontextmanager
+    async def connection() -> AsyncIterator[str]:
+        yield "open"
+
+    async with budget.closing(connection(), "first attempt"):
+        pass
+    assert told == []
+    async with budget.closing(connection(), "second attempt"):
+        budget.begin()
+    assert told == [34.5]
