@@ -28,6 +28,7 @@ from gateway_worker.media.outgoing import sweep
 from gateway_worker.metrics import make_metrics
 from gateway_worker.observation import observe, observe_logs
 from gateway_worker.parts import Parts, build_parts
+from gateway_worker.runtime.allocator import settle_allocator
 from gateway_worker.runtime.budget import Stage, StopBudget
 from gateway_worker.runtime.clock import SystemClock
 from gateway_worker.runtime.deadline import ExitDeadline
@@ -287,7 +288,8 @@ def _tell_risks(settings: Settings) -> None:
 
 
 def _settle_memory() -> None:
-    """Keep the collector from walking all that was imported, again and again, for nothing."""
+    """Keep the collector from walking all that was imported, and large blocks from staying here."""
+    settle_allocator()
     gc.unfreeze()  # what importing has left behind is thrown away, once
     gc.collect()
     gc.freeze()

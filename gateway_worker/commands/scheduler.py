@@ -120,6 +120,7 @@ class Ticket(Generic[Item]):
         phase: How far it has come.
         passing: Who of its own lane may overtake it while it waits.
         waits_for: What it waits for.
+        go_on: Set when it may go on after it has waited; few ever do.
         is_called_off: Whether it is to come to its end instead.
         slot: Its slot, of a deferred send that runs.
     """
@@ -130,7 +131,7 @@ class Ticket(Generic[Item]):
     order: Order | None = None
     phase: Phase = Phase.QUEUED
     passing: Passing = Passing.NOBODY
-    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event | None = None
     task: "asyncio.Task[None] | None" = None
     waits_for: "asyncio.Future[object] | None" = None
     is_called_off: bool = False
@@ -476,9 +477,9 @@ class Scheduler(Generic[Item]):
 
     async def _go_on(self, key: str, ticket: Ticket[Item]) -> None:
         ticket.phase, ticket.passing = Phase.READY, Passing.NOBODY
-        ticket.go_on.clear()
+        go_on = ticket.go_on = asyncio.Event()
         self._pump(key)
-        await ticket.go_on.wait()
+        await go_on.wait()
 
     def _pump(self, key: str) -> None:
         """Begin and continue whatever may run now."""
@@ -499,7 +500,8 @@ class Scheduler(Generic[Item]):
                 session.overtaking = 0
                 ticket.slot = self._slots.take()
             ticket.phase = Phase.RUNNING
-            ticket.go_on.set()
+            if ticket.go_on is not None:
+                ticket.go_on.set()
 
     def _start_all(self, key: str, session: _Session[Item], lane: Lane) -> None:
         while (ticket := session.next_to_start(lane)) is not None:

@@ -16,6 +16,7 @@ from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.host_protocol.layout import LOCK_NAME
 
 _LOOK_SECONDS = 0.5
+_MEBIBYTE = 1_048_576
 
 
 class ManagedWorker:
@@ -50,6 +51,12 @@ class ManagedWorker:
                 if (session_id := holders.get(host.pid)) is not None:
                     found[session_id] = host
         return found
+
+    def memory_mib(self) -> int:
+        """Return how much memory its own process has, without its hosts; 0 if it does not run."""
+        with contextlib.suppress(psutil.Error, RuntimeError):
+            return int(self.process.process.memory_info().rss) // _MEBIBYTE
+        return 0
 
     async def start(self) -> None:
         """Want it, and wait until it is ready for the first time."""
@@ -128,6 +135,11 @@ class Fleet:
             for member in workers:
                 member.signal_all(signal.SIGCONT)
             await asyncio.gather(*(member.kill() for member in workers))
+
+    @property
+    def memory(self) -> str:
+        """How much memory each worker has, without its hosts."""
+        return ", ".join(f"{member.memory_mib()}" for member in self.workers) + " MiB"
 
     async def host_of(
         self, session_id: str, *, seconds: float = 2.0

@@ -161,7 +161,7 @@ async def _say(harness: ChaosHarness, traffic: Traffic, began: float, announce: 
         announce(
             f"{seconds // 60:3}:{seconds % 60:02}  {faults} faults, "
             f"{len(traffic.book.published)} commands, {len(traffic.book.sent_by_phones)} messages; "
-            f"{outstanding(harness, traffic.book)}"
+            f"{outstanding(harness, traffic.book)}; workers: {harness.fleet.memory}"
         )
 
 
