@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 
@@ -20,14 +20,16 @@ from gateway_worker.sessions.deferred import DeferredRow
 from gateway_worker.sessions.inbound.arrivals import arrival, forwarded
 from gateway_worker.sessions.inbound.call_screening import CallScreening
 from gateway_worker.sessions.inbound.receipts import ReceiptQueue, SendsInProgress
-from gateway_worker.sessions.inbound.rows import REPEATS, ROWS, change_of
+from gateway_worker.sessions.inbound.rows import KNOWN_AGAIN, REPEATS, ROWS, change_of
 
 log = structlog.get_logger(__name__)
 
 Acknowledge = Callable[[int], None]
 
 _REMEMBERED = 1_000
-"""Of each type of event of which repeats are told apart."""
+"""Of each type of event of which repeats are told apart here alone."""
+_REMEMBERED_TOO = 100
+"""Of those of which the database knows it, too: it is asked less for what comes at once."""
 MOST_VOLATILE = 8
 """So many volatile events of a session may wait for the database; more only says what was."""
 
@@ -100,7 +102,7 @@ class InboundRecorder:
         self._source = source
         self._record = record
         self._epoch = epoch
-        self._recent: defaultdict[str, Recent] = defaultdict(lambda: Recent(size=_REMEMBERED))
+        self._recent: dict[str, Recent] = {}
         self._unfinished: list[asyncio.Future[Committed]] = []
         self._media = media
         self._timers = timers
@@ -180,24 +182,36 @@ class InboundRecorder:
         The future is cancelled if nothing of it is kept anywhere.
         """
         repeats = REPEATS.get(event.type)
-        key = None if repeats is None else repeats(event)
-        recent = self._recent[event.type]
-        future = None if key is None else recent.get(key)
+        if repeats is None:
+            return self._record_new(event, media, deferred)
+        recent, key = self._recent_of(event.type), repeats(event)
+        future = recent.get(key)
         if future is None:
-            change = change_of(
-                event,
-                session_id=self._session_id,
-                epoch=self._epoch,
-                media=media,
-                deferred=deferred,
-            )
-            if change.timer is not None and self._timers is not None:
-                self._timers.note(change.timer)
-            submit = self._submit if change.receipt is None else self._submit_receipt
-            future = submit(change)
-            if key is not None:
-                recent.put(key, future)
+            future = self._record_new(event, media, deferred)
+            recent.put(key, future)
         return future
+
+    def _record_new(
+        self, event: Arriving, media: MediaRow | None, deferred: DeferredRow | None
+    ) -> "asyncio.Future[Committed]":
+        change = change_of(
+            event,
+            session_id=self._session_id,
+            epoch=self._epoch,
+            media=media,
+            deferred=deferred,
+        )
+        if change.timer is not None and self._timers is not None:
+            self._timers.note(change.timer)
+        submit = self._submit if change.receipt is None else self._submit_receipt
+        return submit(change)
+
+    def _recent_of(self, event_type: str) -> Recent:
+        recent = self._recent.get(event_type)
+        if recent is None:
+            size = _REMEMBERED_TOO if event_type in KNOWN_AGAIN else _REMEMBERED
+            recent = self._recent[event_type] = Recent(size=size)
+        return recent
 
     async def record_forwarded(self, events: Sequence[bytes]) -> bool:
         """Record what arrived at a former owner; False if another worker has the session now.

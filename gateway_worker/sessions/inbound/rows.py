@@ -196,6 +196,8 @@ REPEATS: Final[Mapping[str, Callable[[Any], Hashable]]] = {
     **dict.fromkeys(TOLD_ONCE, _of_notice),
 }
 """What an event has in common with its repeats, if the history does not know them."""
+KNOWN_AGAIN: Final = TOLD_ONCE | {"wa.message.receipt.v1"}
+"""The types of those whose repeats the database knows as well, by receipts or by ids."""
 
 
 def change_of(
