@@ -11,6 +11,7 @@ from gateway_worker.errors import ConfigurationError
 from gateway_worker.media.arriving.media_host import MediaHost
 from gateway_worker.media.build import make_fetcher
 from gateway_worker.media.fetching.fetcher import Fetcher
+from gateway_worker.media.inspection.helpers import Helpers
 from gateway_worker.runtime.budget import StopBudget
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.proxies import Proxies
@@ -39,6 +40,7 @@ class Adapters:
             must not wait for one after everything else.
         streams: Large objects, through connections that copies of device stores do not use.
         fetcher: Gets files from their URLs.
+        helpers: The processes that look at files.
         proxies: What leads to sessions' proxies; knows of sessions once there are any.
         traces: The way of commands and what follows from them; None if it is not recorded.
     """
@@ -51,6 +53,7 @@ class Adapters:
     objects: Objects
     streams: Streams
     fetcher: Fetcher
+    helpers: Helpers
     snapshots: Snapshots
     media_host: MediaHost
     proxies: Proxies
@@ -92,6 +95,7 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopB
         fetcher=await enter(
             make_fetcher(settings.media, is_on=Feature.MEDIA_URL in settings.features), "URLs"
         ),
+        helpers=await enter(Helpers(), "inspections"),
         snapshots=device_snapshots(
             bucket=Bucket(objects=objects),
             keyring=settings.objects.keyring(),

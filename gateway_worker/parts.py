@@ -268,6 +268,7 @@ def _files(
     return build_outgoing(
         store=adapters.streams,
         fetcher=adapters.fetcher,
+        helpers=adapters.helpers,
         settings=settings.media,
         clock=sessions.clock,
         observe=counts.metrics.observe_file,

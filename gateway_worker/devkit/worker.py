@@ -14,7 +14,7 @@ import psutil
 
 from gateway_worker.devkit.services.loopback import LOOPBACK
 from gateway_worker.devkit.services.process import Child, Command, base_environment
-from gateway_worker.media.inspection import inspector
+from gateway_worker.media.inspection.helpers import PROGRAM as INSPECTION
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0
@@ -178,9 +178,9 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def _looks_at_files(process: psutil.Process) -> bool:
-    """Whether a process is no zygote but looks at one file, or has ended meanwhile."""
+    """Whether a process is no hosts' zygote but that of inspections, or has ended meanwhile."""
     try:
-        return inspector.PROGRAM in process.cmdline()
+        return INSPECTION in process.cmdline()
     except psutil.NoSuchProcess:
         return True
 

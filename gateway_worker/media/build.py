@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway_worker.media.fetching.fetcher import EgressProxy, Fetcher
+from gateway_worker.media.inspection.helpers import Helpers
 from gateway_worker.media.inspection.inspector import Inspector
 from gateway_worker.media.objects import ObjectReader, UploadStore
 from gateway_worker.media.outgoing import Observer, Outgoing
@@ -44,13 +45,20 @@ def make_fetcher(settings: MediaSettings, *, is_on: bool = True) -> Fetcher:
 
 
 def build_outgoing(
-    *, store: MediaStore, fetcher: Fetcher, settings: MediaSettings, clock: Clock, observe: Observer
+    *,
+    store: MediaStore,
+    fetcher: Fetcher,
+    helpers: Helpers,
+    settings: MediaSettings,
+    clock: Clock,
+    observe: Observer,
 ) -> OutgoingFiles:
     """Build it; nothing begins to run.
 
     Args:
         store: The bucket.
         fetcher: Gets what is elsewhere.
+        helpers: The processes that look at files.
         settings: Sizes and times.
         clock: The time.
         observe: Told of each step of a file.
@@ -61,7 +69,7 @@ def build_outgoing(
         url_seconds=settings.upload_url_seconds,
         keep_seconds=settings.upload_keep_seconds,
     )
-    inspector = Inspector()
+    inspector = Inspector(helpers=helpers)
     outgoing = Outgoing(
         objects=store,
         uploads=uploads,

@@ -18,12 +18,14 @@ from gateway_worker.errors import DependencyError
 from gateway_worker.host_protocol.envelope import Start
 from gateway_worker.host_protocol.layout import DEVICE_STORE_NAME
 from gateway_worker.host_protocol.settings import IGNORED
+from gateway_worker.runtime.forking.client import ForkServer
+from gateway_worker.runtime.forking.current import CurrentForkServer
+from gateway_worker.runtime.memory import may_look, pss_bytes
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.sessions.hosting import HostListener, HostSpec
 from gateway_worker.sessions.send_journal import SendTrace
-from gateway_worker.whatsapp.forkserver import ORPHAN_MARGIN_SECONDS, ForkServer
-from gateway_worker.whatsapp.memory import may_look, pss_bytes
+from gateway_worker.whatsapp.forkserver import ORPHAN_MARGIN_SECONDS, start_fork_server
 from gateway_worker.whatsapp.process import HostProcess
 from gateway_worker.whatsapp.send_journals import Run, trace
 from gateway_worker.whatsapp.settings import WhatsAppSettings
@@ -56,11 +58,9 @@ class HostProcesses:
 
     def __init__(self, settings: WhatsAppSettings) -> None:
         self._settings = settings
-        self._server: ForkServer | None = None
-        self._starting = asyncio.Lock()
+        self._servers = CurrentForkServer(self._start_server)
         self._keeper: asyncio.Task[None] | None = None
         self._hosts: set[HostProcess] = set()
-        self._open = False
         self._kills = 0
         self._lease_end: float | None = None
         self.notices: Counter[str] = Counter()
@@ -69,7 +69,8 @@ class HostProcesses:
     @property
     def fork_server_pid(self) -> int | None:
         """The fork server's process id, if it runs."""
-        return self._server.pid if self._server is not None and self._server.alive else None
+        server = self._servers.latest
+        return server.pid if server is not None and server.alive else None
 
     @property
     def host_pids(self) -> tuple[int, ...]:
@@ -81,7 +82,7 @@ class HostProcesses:
 
         Where they may not be looked into from here, each is asked for the next time.
         """
-        server = self._server
+        server = self._servers.latest
         if server is None or not server.alive:
             return ()
         if not may_look(server.pid):
@@ -95,14 +96,14 @@ class HostProcesses:
         found = pss_bytes(pid)
         if found is not None:
             return found
-        if self._server is not None and pid == self._server.pid:
-            return self._server.told_bytes
+        server = self._servers.latest
+        if server is not None and pid == server.pid:
+            return server.told_bytes
         return next((host.told_bytes for host in self._hosts if host.pid == pid), None)
 
     async def __aenter__(self) -> Self:
         """Start the fork server. Raises `DependencyError`."""
-        self._open = True
-        await self._running_server()
+        await self._servers.running()
         self._keeper = asyncio.create_task(self._keep(), name="fork-server")
         return self
 
@@ -113,12 +114,10 @@ class HostProcesses:
         trace: TracebackType | None,
     ) -> None:
         """Stop every host, then the fork server."""
-        self._open = False
+        self._servers.refuse()
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
-        async with self._starting:
-            server, self._server = self._server, None
         hosts = tuple(self._hosts)
         try:
             await asyncio.gather(*(host.stop() for host in hosts))
@@ -126,8 +125,7 @@ class HostProcesses:
         finally:  # also when there is no time left for that
             for host in hosts:
                 host.kill()
-            if server is not None:
-                await server.close()
+            await self._servers.close()
 
     def extend_lease(self, seconds: float | None) -> None:
         """Let the hosts live for so long from now; without an extension they are killed then.
@@ -140,8 +138,8 @@ class HostProcesses:
                 when an answer from the database took longer than the lease that it confirms.
         """
         self._lease_end = None if seconds is None else time.monotonic() + seconds
-        if self._server is not None:
-            self._server.extend_lease(self._lease_end)
+        if (server := self._servers.latest) is not None:
+            server.extend_lease(self._lease_end)
 
     def kill_all(self) -> None:
         """End every host within a moment, those too that are just being started. Never raises.
@@ -157,7 +155,7 @@ class HostProcesses:
 
         None is started after that. For a worker that is about to say that its sessions can be had.
         """
-        self._open = False
+        self._servers.refuse()
         hosts = [host for host in self._hosts if not host.is_gone]
         if hosts:
             log.warning("hosts.killed", hosts=len(hosts))
@@ -180,7 +178,7 @@ class HostProcesses:
         except OSError as error:
             detail = f"the session's directory cannot be made: {explain(error)}"
             raise DependencyError(detail) from error
-        forked = await (await self._running_server()).fork()
+        forked = await (await self._servers.running()).fork()
         host = HostProcess(
             session_id=spec.session_id,
             directory=spec.directory,
@@ -203,27 +201,21 @@ class HostProcesses:
     async def _keep(self) -> None:
         """Replace a fork server that dies at once: its start would hold the next session up."""
         backoff = Backoff(initial_seconds=0.1, maximum_seconds=60.0)
-        while (server := self._server) is not None:
+        while (server := self._servers.latest) is not None:
             started = time.monotonic()
             await server.gone.wait()
             if time.monotonic() - started >= STEADY_SECONDS:
                 backoff.reset()
             await asyncio.sleep(backoff.next_seconds())
             try:
-                await self._running_server()
+                await self._servers.running()
             except (DependencyError, OSError) as error:
                 log.warning("fork_server.not_started", reason=str(error))
 
-    async def _running_server(self) -> ForkServer:
-        async with self._starting:
-            if not self._open:
-                raise DependencyError("no hosts are started any more")
-            if self._server is None or not self._server.alive:
-                if self._server is not None:
-                    await self._server.close()
-                self._server = await ForkServer.start(self._settings)
-                self._server.extend_lease(self._lease_end)
-            return self._server
+    async def _start_server(self) -> ForkServer:
+        server = await start_fork_server(self._settings)
+        server.extend_lease(self._lease_end)
+        return server
 
     async def look_up(
         self,

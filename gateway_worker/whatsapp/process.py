@@ -31,11 +31,11 @@ from gateway_worker.host_protocol.framing import WireError
 from gateway_worker.host_protocol.methods import Result
 from gateway_worker.host_protocol.methods.method import Effect, Method, R
 from gateway_worker.host_protocol.signals import Ended, Exited, PairingFailed
+from gateway_worker.runtime.forking.client import ForkedProcess
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.sessions.hosting import HostEvent, HostListener
 from gateway_worker.sessions.send_journal import Acknowledged, NotSubmitted, Rejected, Submitted
 from gateway_worker.whatsapp.crash import crash_reason
-from gateway_worker.whatsapp.forkserver import ForkedHost
 from gateway_worker.whatsapp.ipc.streaming import FrameProtocol
 from gateway_worker.whatsapp.notices import NoticeLog
 from gateway_worker.whatsapp.open_records import OpenRecords
@@ -78,7 +78,7 @@ class HostProcess:
         *,
         session_id: str,
         directory: Path,
-        forked: ForkedHost,
+        forked: ForkedProcess,
         listener: HostListener,
         settings: WhatsAppSettings,
         noticed: Callable[[str], None],

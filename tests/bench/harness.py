@@ -22,7 +22,7 @@ from gateway_worker.devkit.harness import BackendOptions, open_gateway
 from gateway_worker.devkit.sandbox_process import SandboxProcess
 from gateway_worker.devkit.services import LaunchOptions, local_services
 from gateway_worker.devkit.worker import WorkerProcess
-from gateway_worker.whatsapp.memory import pss_bytes
+from gateway_worker.runtime.memory import pss_bytes
 from tests.bench.cpu import cpu_seconds, per_message
 from tests.bench.load import LoadClient, Outcome, command_frames
 

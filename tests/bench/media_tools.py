@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from gateway_worker.runtime.memory import pss_bytes
 from gateway_worker.storage.objects import ObjectsSettings
-from gateway_worker.whatsapp.memory import pss_bytes
 from tests.bench.harness import MIB, BenchHarness
 
 DOCUMENT_BYTES: Final = 100 * MIB

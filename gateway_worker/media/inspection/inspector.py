@@ -1,13 +1,11 @@
-"""The worker's side: starts a helper process for a file, waits for it, and never for long."""
+"""The worker's side: has a helper process look at a file, waits for it, and never for long."""
 
 import asyncio
 import hashlib
-import os
 import shutil
 import signal
-import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +18,8 @@ from gateway_worker.errors import (
     MediaTooLargeError,
 )
 from gateway_worker.media.file import MediaFile
+from gateway_worker.media.inspection.helpers import Helpers
 from gateway_worker.media.inspection.protocol import (
-    MAX_ANSWER_BYTES,
     OUTPUT,
     Answer,
     Broken,
@@ -34,7 +32,6 @@ from gateway_worker.media.inspection.protocol import (
 
 log = structlog.get_logger(__name__)
 
-PROGRAM: Final = "gateway_worker.media.inspection"
 CPU_SECONDS: Final = 60
 """An hour of speech is converted in about half of it."""
 WALL_SECONDS: Final = 120
@@ -43,7 +40,6 @@ MAX_PIXELS: Final = 50_000_000
 AT_ONCE: Final = 2
 _ALONE_SECONDS: Final = 5
 """How much longer a helper lives whose worker is gone."""
-_PASSED_ON: Final = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR")
 _DAMAGED: Final = "the file is damaged, or made to keep whoever reads it busy"
 
 
@@ -51,6 +47,7 @@ class Inspector:
     """Looks at files.
 
     Args:
+        helpers: The processes that do.
         cpu_seconds: What one file may cost of the processor.
         wall_seconds: How long it may take.
         memory_bytes: How much address space its process may have.
@@ -61,6 +58,7 @@ class Inspector:
     def __init__(
         self,
         *,
+        helpers: Helpers,
         cpu_seconds: int = CPU_SECONDS,
         wall_seconds: int = WALL_SECONDS,
         memory_bytes: int = MEMORY_BYTES,
@@ -72,6 +70,7 @@ class Inspector:
         self._memory_bytes = memory_bytes
         self._pixels = pixels
         self._turns = asyncio.Semaphore(at_once)
+        self._helpers = helpers
 
     async def inspect(
         self,
@@ -157,7 +156,9 @@ class Inspector:
         )
 
     async def _ask(self, question: Question) -> Found | Page:
-        status, said = await self._run(msgspec.json.encode(question))
+        status, said = await self._helpers.ask(
+            msgspec.json.encode(question), seconds=self._wall_seconds
+        )
         answer = _decoded(said) if status == 0 else None
         match answer:
             case Found() | Page():
@@ -173,43 +174,6 @@ class Inspector:
         if status is not None and status > 0:  # by itself, before it has looked at anything
             raise DependencyError("the process that looks at a file does not start")
         raise MediaRefusedError(_DAMAGED)
-
-    async def _run(self, question: bytes) -> tuple[int | None, bytes]:
-        """Run a helper; return how it ended (None if it was killed) and what it said."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",  # nothing of the environment or the working directory is imported
-            "-m",
-            PROGRAM,
-            env=_environment(os.environ),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # killed with all that it has started
-        )
-        try:
-            async with asyncio.timeout(self._wall_seconds):
-                said = await _exchange(process, question)
-                return await process.wait(), said
-        except TimeoutError:
-            return None, b""
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-
-
-async def _exchange(process: asyncio.subprocess.Process, question: bytes) -> bytes:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with suppress(ConnectionError):  # it has ended already, which its status tells
-        process.stdin.write(question)
-        await process.stdin.drain()
-        process.stdin.close()
-    said = bytearray()
-    while len(said) <= MAX_ANSWER_BYTES and (data := await process.stdout.read(65_536)):
-        said += data
-    return bytes(said)
 
 
 def _decoded(said: bytes) -> Answer | None:
@@ -246,12 +210,3 @@ def _described(path: Path, found: Found, sha256: str | None, file_name: str | No
         animated=found.animated,
         file_name=file_name,
     )
-
-
-def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what the helper gets of the worker's environment: none of its secrets."""
-    return {
-        **{name: environ[name] for name in _PASSED_ON if name in environ},
-        "LANG": "C.UTF-8",
-        "MALLOC_ARENA_MAX": "1",
-    }

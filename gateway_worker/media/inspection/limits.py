@@ -21,6 +21,15 @@ _NICE: Final = 10
 """Sending texts goes before making thumbnails."""
 
 
+def end_first() -> None:
+    """Have the kernel choose this process, and those that it forks, when memory is short.
+
+    To be called before nobody may look into it any more: that file is root's then.
+    """
+    with suppress(OSError):  # where /proc is read-only; then the kernel chooses by size
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
 def give_up(question: Question) -> None:
     """Bound what this process can use, and leave it nothing but the file and its directory.
 
@@ -32,8 +41,6 @@ def give_up(question: Question) -> None:
     limits = question.limits
     os.umask(0o077)
     os.nice(_NICE)
-    with suppress(OSError):  # where /proc is read-only; then the kernel chooses by size
-        Path("/proc/self/oom_score_adj").write_text("1000")
     signal.alarm(limits.wall_seconds)
     # One second later it would be killed; before that it ends in a way that tells why.
     resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))

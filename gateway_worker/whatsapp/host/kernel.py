@@ -1,9 +1,8 @@
-"""What a host asks of Linux: to die with its parent, a name, its own output, a lock, a cut."""
+"""What a host asks of Linux: late timers, its own output, a lock, a cut."""
 
 import ctypes
 import fcntl
 import os
-import signal
 import socket
 import struct
 from collections.abc import Iterator
@@ -12,12 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from gateway_worker.host_protocol.layout import LOCK_NAME
+from gateway_worker.runtime.forking.kernel import prctl
 
 ERRORS_LIMIT_BYTES: Final = 256 * 1024
 """Of what the library and Go say on standard error, while the host lives."""
 _ERRORS: Final = 2
-_PR_SET_PDEATHSIG: Final = 1
-_PR_SET_NAME: Final = 15
 _PR_SET_TIMERSLACK: Final = 29
 _NOWHERE: Final = bytes(16)
 """An address without a family: a connection to there is no connection any more."""
@@ -26,47 +24,12 @@ _LAST_RECEIVED_AT: Final = 52
 _MILLISECONDS: Final = struct.Struct("=I")
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies.
-
-    Args:
-        parent: The parent's process id; if it has died already this process ends now.
-    """
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def outlive_parent() -> None:
-    """Take back `die_with_parent`."""
-    _prctl(_PR_SET_PDEATHSIG, 0)
-
-
-def name_process(name: str) -> None:
-    """Show a name of at most 15 bytes in process lists."""
-    buffer = ctypes.create_string_buffer(name.encode()[:15])
-    _prctl(_PR_SET_NAME, ctypes.addressof(buffer))
-
-
 def coarsen_timers(seconds: float) -> None:
     """Let sleeps of this thread, and of the threads that it starts from now on, end so much late.
 
     Waiting for anything but a time takes no longer.
     """
-    _prctl(_PR_SET_TIMERSLACK, int(seconds * 1e9))
-
-
-def _prctl(option: int, value: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl failed")
-
-
-def reap_children() -> None:
-    """Wait for every child that this process has so far; they must be about to end."""
-    with suppress(ChildProcessError):
-        while True:
-            os.waitpid(-1, 0)
+    prctl(_PR_SET_TIMERSLACK, int(seconds * 1e9))
 
 
 def silence_output(errors: Path) -> None:
@@ -120,11 +83,6 @@ def force_to_disk(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def count_threads() -> int:
-    """Return the number of this process's threads."""
-    return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
 def cut_connections() -> int:

@@ -20,12 +20,8 @@ from gateway_worker.runtime.confinement import (
     confine,
     landlock_version,
 )
-from gateway_worker.whatsapp.host.kernel import (
-    coarsen_timers,
-    lock_directory,
-    name_process,
-    silence_output,
-)
+from gateway_worker.runtime.forking.kernel import name_process
+from gateway_worker.whatsapp.host.kernel import coarsen_timers, lock_directory, silence_output
 from gateway_worker.whatsapp.host.native import (
     Library,
     RootKeyError,

@@ -43,6 +43,7 @@ from gateway_worker.host_protocol.signals import (
     Up,
 )
 from gateway_worker.host_protocol.wire import Person
+from gateway_worker.runtime.memory import pss_bytes
 from gateway_worker.whatsapp.convert.people import People, account, remembering
 from gateway_worker.whatsapp.convert.stops import last_word
 from gateway_worker.whatsapp.host import library_events as events
@@ -76,7 +77,6 @@ from gateway_worker.whatsapp.host.store_changes import StoreChanges
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
 from gateway_worker.whatsapp.host.volatile import VolatileEvents
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
-from gateway_worker.whatsapp.memory import pss_bytes
 
 FIRST_QR_SECONDS: Final = 60.0
 NEXT_QR_SECONDS: Final = 20.0

@@ -1,11 +1,13 @@
-"""Database, store and WhatsApp's hosts, each of the test's own."""
+"""Database, store and WhatsApp's hosts, each of the test's own; a module's processes for files."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from gateway_worker.devkit.services import ObjectStore
+from gateway_worker.media.inspection.helpers import Helpers
 from gateway_worker.storage.db import Database, DatabaseSettings
 from gateway_worker.storage.objects import Objects, Streams
 from tests.integration.media.harness import Place, WhatsApp, create_session, open_whatsapp
@@ -41,3 +43,10 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 def place(database: Database, objects: Streams, whatsapp: WhatsApp, tmp_path: Path) -> Place:
     """All of it."""
     return Place(database=database, objects=objects, whatsapp=whatsapp, directory=tmp_path)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def helpers() -> AsyncIterator[Helpers]:
+    """The processes that look at files."""
+    async with Helpers() as helpers:
+        yield helpers

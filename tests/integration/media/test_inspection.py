@@ -1,41 +1,42 @@
 """Files of all sorts through the helper process: what they are, and what becomes of them."""
 
-import asyncio
 import hashlib
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import psutil
 import pytest
+import pytest_asyncio
 from PIL import Image
 
 from gateway_worker.errors import MediaRefusedError, MediaTooLargeError
 from gateway_worker.media.file import MediaFile
-from gateway_worker.media.inspection import inspector as inspection
-from gateway_worker.media.inspection.inspector import PROGRAM, Inspector
-from gateway_worker.media.inspection.protocol import Limits, Question
+from gateway_worker.media.inspection.helpers import Helpers
+from gateway_worker.media.inspection.inspector import Inspector
 from tests.support import samples
-from tests.support.eventually import eventually
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MIB = 1024 * 1024
 VOICE = "audio/ogg; codecs=opus"
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def inspector(helpers: Helpers) -> Inspector:
+    """As it is in a worker."""
+    return Inspector(helpers=helpers)
+
+
 async def inspected(
-    directory: Path, data: bytes, kind: str, *, inspector: Inspector | None = None, **options: Any
+    inspector: Inspector, directory: Path, data: bytes, kind: str, **options: Any
 ) -> MediaFile:
     """Put a file into the directory, look at it, and leave nothing else there."""
     path = samples.stored(directory, "file", data)
     options = {"limit_bytes": 16 * MIB, **options}
     try:
-        found = await (inspector or Inspector()).inspect(path, kind, **options)
+        found = await inspector.inspect(path, kind, **options)
     finally:
         assert names_in(directory) == ["file"]
     assert found.path == path
@@ -97,11 +98,15 @@ PLAYED = {"seconds": samples.SECONDS, "thumbnail": False}
     ],
 )
 async def test_what_is_sent_as_it_is(
-    tmp_path: Path, kind: str, make: Callable[[], bytes], expected: dict[str, Any]
+    inspector: Inspector,
+    tmp_path: Path,
+    kind: str,
+    make: Callable[[], bytes],
+    expected: dict[str, Any],
 ) -> None:
     """Not a byte of it is changed."""
     data = make()
-    found = await inspected(tmp_path, data, kind)
+    found = await inspected(inspector, tmp_path, data, kind)
     assert described(found) == expected
     assert found.path.read_bytes() == data
 
@@ -159,15 +164,19 @@ async def test_what_is_sent_as_it_is(
     ],
 )
 async def test_what_is_converted(
-    tmp_path: Path, kind: str, make: Callable[[], bytes], expected: dict[str, Any]
+    inspector: Inspector,
+    tmp_path: Path,
+    kind: str,
+    make: Callable[[], bytes],
+    expected: dict[str, Any],
 ) -> None:
     """It is the kind's own format then, and looked at once more it is sent as it is."""
     data = make()
-    found = await inspected(tmp_path, data, kind)
+    found = await inspected(inspector, tmp_path, data, kind)
     assert described(found) == expected
     converted = found.path.read_bytes()
     assert converted != data
-    again = await inspected(tmp_path, converted, kind)
+    again = await inspected(inspector, tmp_path, converted, kind)
     assert described(again) == expected
     assert again.path.read_bytes() == converted
 
@@ -178,9 +187,9 @@ def _turned() -> Image.Exif:
     return exif
 
 
-async def test_the_waveform_of_a_voice_message(tmp_path: Path) -> None:
+async def test_the_waveform_of_a_voice_message(inspector: Inspector, tmp_path: Path) -> None:
     """It has 64 values, the loudest of which is 100, and follows the sound."""
-    found = await inspected(tmp_path, samples.tone(4.0, silent_from=2.0), "voice")
+    found = await inspected(inspector, tmp_path, samples.tone(4.0, silent_from=2.0), "voice")
     assert found.seconds == 4
     assert found.waveform is not None
     assert len(found.waveform) == 64
@@ -190,9 +199,9 @@ async def test_the_waveform_of_a_voice_message(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP"])
-async def test_a_moving_sticker_moves(tmp_path: Path, form: str) -> None:
+async def test_a_moving_sticker_moves(inspector: Inspector, tmp_path: Path, form: str) -> None:
     """Each of its pictures keeps its time."""
-    found = await inspected(tmp_path, samples.moving(form=form), "sticker")
+    found = await inspected(inspector, tmp_path, samples.moving(form=form), "sticker")
     assert found.animated
     with Image.open(found.path) as sticker:
         assert getattr(sticker, "n_frames", 1) == 5
@@ -200,20 +209,20 @@ async def test_a_moving_sticker_moves(tmp_path: Path, form: str) -> None:
         assert sticker.info["duration"] == 200
 
 
-async def test_a_still_sticker_does_not_move(tmp_path: Path) -> None:
+async def test_a_still_sticker_does_not_move(inspector: Inspector, tmp_path: Path) -> None:
     """And what is beside the picture is transparent."""
-    found = await inspected(tmp_path, samples.picture(100, 50), "sticker")
+    found = await inspected(inspector, tmp_path, samples.picture(100, 50), "sticker")
     assert not found.animated
     with Image.open(found.path) as sticker:
         assert sticker.convert("RGBA").getpixel((256, 0)) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("kind", ["image", "sticker"])
-async def test_a_thumbnail_is_small(tmp_path: Path, kind: str) -> None:
+async def test_a_thumbnail_is_small(inspector: Inspector, tmp_path: Path, kind: str) -> None:
     """Whatever it is of: noise cannot be packed."""
     buffer = BytesIO()
     Image.frombytes("RGB", (600, 300), os.urandom(600 * 300 * 3)).save(buffer, "PNG")
-    found = await inspected(tmp_path, buffer.getvalue(), kind)
+    found = await inspected(inspector, tmp_path, buffer.getvalue(), kind)
     assert found.thumbnail is not None
     assert len(found.thumbnail) <= 32 * 1024
     with Image.open(BytesIO(found.thumbnail)) as small:
@@ -248,181 +257,60 @@ async def test_a_thumbnail_is_small(tmp_path: Path, kind: str) -> None:
         ("sticker", lambda: samples.picture(form="WEBP")[:40], "damaged"),
     ],
 )
-async def test_refused(tmp_path: Path, kind: str, make: Callable[[], bytes], reason: str) -> None:
+async def test_refused(
+    inspector: Inspector, tmp_path: Path, kind: str, make: Callable[[], bytes], reason: str
+) -> None:
     """What is not of its kind, or not whole; the reason is told."""
     with pytest.raises(MediaRefusedError) as refused:
-        await inspected(tmp_path, make(), kind)
+        await inspected(inspector, tmp_path, make(), kind)
     assert reason in refused.value.detail
     assert "cannot be read" not in refused.value.detail, "the helper has failed"
 
 
-async def test_an_image_of_too_many_pixels(tmp_path: Path) -> None:
+async def test_an_image_of_too_many_pixels(inspector: Inspector, tmp_path: Path) -> None:
     """It is refused before it is unpacked: here 120 MB of a file of 50 KB."""
     buffer = BytesIO()
     Image.new("1", (12_000, 10_000)).save(buffer, "PNG")
     with pytest.raises(MediaRefusedError) as refused:
-        await inspected(tmp_path, buffer.getvalue(), "image")
+        await inspected(inspector, tmp_path, buffer.getvalue(), "image")
     assert refused.value.detail == "the image has more than 50,000,000 pixels"
 
 
-async def test_an_image_that_takes_too_much_memory(tmp_path: Path) -> None:
+async def test_an_image_that_takes_too_much_memory(helpers: Helpers, tmp_path: Path) -> None:
     """Its process cannot have more than it may."""
     buffer = BytesIO()
     Image.new("1", (7_000, 7_000)).save(buffer, "PNG")
     with pytest.raises(MediaRefusedError) as refused:
         await inspected(
-            tmp_path, buffer.getvalue(), "image", inspector=Inspector(memory_bytes=256 * MIB)
+            Inspector(helpers=helpers, memory_bytes=256 * MIB), tmp_path, buffer.getvalue(), "image"
         )
     assert refused.value.detail == "looking at the file takes more memory than it may"
 
 
-async def test_a_file_that_keeps_its_reader_busy(tmp_path: Path) -> None:
+async def test_a_file_that_keeps_its_reader_busy(helpers: Helpers, tmp_path: Path) -> None:
     """Its process ends when it has used up its time."""
     data = samples.busy_gif()
     assert len(data) < 16 * MIB
     with pytest.raises(MediaRefusedError) as refused:
-        await inspected(tmp_path, data, "gif", inspector=Inspector(cpu_seconds=1))
+        await inspected(Inspector(helpers=helpers, cpu_seconds=1), tmp_path, data, "gif")
     assert "busy" in refused.value.detail
 
 
-async def test_a_file_that_keeps_its_reader_waiting(tmp_path: Path) -> None:
-    """Its process is killed, and is gone then."""
-    os.mkfifo(tmp_path / "file")
-    before = set(psutil.Process().children())
-    with pytest.raises(MediaRefusedError):
-        await Inspector(wall_seconds=1).inspect(tmp_path / "file", "image", limit_bytes=MIB)
-    assert set(psutil.Process().children()) == before
-    assert names_in(tmp_path) == ["file"]
-
-
-async def test_an_inspection_that_is_given_up(tmp_path: Path) -> None:
-    """Its process is killed, and its directory removed."""
-    os.mkfifo(tmp_path / "file")
-    before = set(psutil.Process().children())
-    looking = asyncio.create_task(Inspector().inspect(tmp_path / "file", "image", limit_bytes=MIB))
-    await eventually(lambda: set(psutil.Process().children()) - before)
-    looking.cancel()
-    await asyncio.gather(looking, return_exceptions=True)
-    assert looking.cancelled()
-    assert set(psutil.Process().children()) == before
-    assert names_in(tmp_path) == ["file"]
-
-
-def test_a_helper_without_a_worker_ends_by_itself(tmp_path: Path) -> None:
-    """Its own alarm ends it."""
-    os.mkfifo(tmp_path / "file")
-    (tmp_path / "scratch").mkdir()
-    question = Question(
-        path=str(tmp_path / "file"),
-        scratch=str(tmp_path / "scratch"),
-        kind="image",
-        file_name=None,
-        limits=Limits(
-            cpu_seconds=9, wall_seconds=1, memory_bytes=1024 * MIB, output_bytes=MIB, pixels=MIB
-        ),
-    )
-    ended = subprocess.run(
-        [sys.executable, "-m", PROGRAM], input=msgspec.json.encode(question), check=False
-    )
-    assert ended.returncode == -signal.SIGALRM
-
-
-async def test_a_converted_file_that_is_too_large(tmp_path: Path) -> None:
+async def test_a_converted_file_that_is_too_large(inspector: Inspector, tmp_path: Path) -> None:
     """The limit counts for what is sent, too."""
     data = samples.picture(400, 400, form="WEBP")
     with pytest.raises(MediaTooLargeError):
-        await inspected(tmp_path, data, "image", limit_bytes=len(data))
-
-
-async def test_only_so_many_at_once(tmp_path: Path) -> None:
-    """The others wait for their turn."""
-    inspector = Inspector(at_once=1, wall_seconds=60)
-    os.mkfifo(tmp_path / "slow")
-    path = samples.stored(tmp_path, "file", samples.picture())
-    before = set(psutil.Process().children())
-    first = asyncio.create_task(inspector.inspect(tmp_path / "slow", "image", limit_bytes=MIB))
-    await eventually(lambda: set(psutil.Process().children()) - before)
-    second = asyncio.create_task(inspector.inspect(path, "image", limit_bytes=MIB))
-    await asyncio.sleep(0)
-    assert len(set(psutil.Process().children()) - before) == 1
-    first.cancel()
-    assert (await second).width == 64
-
-
-def test_the_helper_gets_none_of_the_secrets() -> None:
-    """Of the environment only what the interpreter needs."""
-    given = inspection._environment({"PATH": "/bin", "AMQP_URL": "amqp://u:p@h", "TMPDIR": "/t"})
-    assert "AMQP_URL" not in given
-    assert given["PATH"] == "/bin"
-
-
-CONFINED = """
-import os, socket, subprocess, sys
-from pathlib import Path
-import msgspec
-from gateway_worker.media.inspection.limits import give_up
-from gateway_worker.media.inspection.protocol import Question
-
-question = msgspec.json.decode(sys.argv[1].encode(), type=Question)
-give_up(question)
-
-def refused(what):
-    try:
-        what()
-    except OSError:
-        return True
-    return False
-
-other = Path(question.path).with_name("other")
-assert Path(question.path).read_bytes() == b"file"
-assert refused(lambda: Path(question.path).write_bytes(b"x"))
-assert refused(other.read_bytes)
-assert refused(lambda: other.write_bytes(b"x"))
-assert refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-assert refused(lambda: socket.socket(socket.AF_UNIX))
-assert refused(lambda: subprocess.run(["/bin/true"]))
-assert refused(lambda: os.kill(os.getppid(), 0))
-assert refused(os.setsid)
-most = question.limits.output_bytes
-assert refused(lambda: Path(question.scratch, "a").write_bytes(bytes(most + 1)))
-Path(question.scratch, "b").write_bytes(bytes(most))
-try:
-    bytes(question.limits.memory_bytes)
-except MemoryError:
-    pass
-else:
-    raise AssertionError("as much memory as it likes")
-"""
-
-
-def test_what_the_helper_can_still_do(tmp_path: Path) -> None:
-    """Read its file, write beside it, and nothing else."""
-    samples.stored(tmp_path, "file", b"file")
-    samples.stored(tmp_path, "other", b"other")
-    (tmp_path / "scratch").mkdir()
-    limits = Limits(
-        cpu_seconds=9, wall_seconds=9, memory_bytes=512 * MIB, output_bytes=1000, pixels=1
-    )
-    question = Question(
-        path=str(tmp_path / "file"),
-        scratch=str(tmp_path / "scratch"),
-        kind="image",
-        file_name=None,
-        limits=limits,
-    )
-    subprocess.run(
-        [sys.executable, "-c", CONFINED, msgspec.json.encode(question).decode()], check=True
-    )
+        await inspected(inspector, tmp_path, data, "image", limit_bytes=len(data))
 
 
 @pytest.mark.parametrize(
     ("width", "height", "side"), [(900, 1_600, 640), (100, 50, 50), (640, 640, 640)]
 )
 async def test_a_picture_becomes_a_square(
-    tmp_path: Path, width: int, height: int, side: int
+    inspector: Inspector, tmp_path: Path, width: int, height: int, side: int
 ) -> None:
     """The middle of it, as a JPEG that is not larger than profiles are."""
-    found = await inspected(tmp_path, samples.picture(width, height), "picture")
+    found = await inspected(inspector, tmp_path, samples.picture(width, height), "picture")
     with Image.open(found.path) as picture:
         assert (picture.format, picture.size) == ("JPEG", (side, side))
     assert (found.mime_type, found.width, found.height) == ("image/jpeg", side, side)

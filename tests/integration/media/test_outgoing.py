@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from gateway_contracts import MediaSource, ObjectSource, UploadSource, UrlSource
 from gateway_worker.devkit.services import ObjectStore
@@ -17,6 +18,7 @@ from gateway_worker.errors import (
     MediaUnavailableError,
 )
 from gateway_worker.media.fetching.fetcher import Fetcher
+from gateway_worker.media.inspection.helpers import Helpers
 from gateway_worker.media.inspection.inspector import Inspector
 from gateway_worker.media.outgoing import Outgoing, Wanted, sweep
 from gateway_worker.media.settings import MediaSettings
@@ -26,6 +28,8 @@ from tests.support.clocks import AheadClock
 from tests.support.objects import settings_of
 from tests.support.samples import picture, sound
 from tests.support.web import Answering, answer, file_server, silence
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 KEY = "shared/file"
 SETTINGS = MediaSettings(url_private_hosts="http://127.0.0.1", max_image_bytes=100_000)
@@ -66,8 +70,10 @@ class Workshop:
         return list(self.sessions.glob("*/outgoing/*"))
 
 
-@pytest.fixture
-async def workshop(s3: ObjectStore, s3_prefix: str, tmp_path: Path) -> AsyncIterator[Workshop]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def workshop(
+    s3: ObjectStore, s3_prefix: str, tmp_path: Path, helpers: Helpers
+) -> AsyncIterator[Workshop]:
     """Everything but a session's host."""
     settings = settings_of(s3, prefix=s3_prefix)
     steps: list[tuple[str, str, str]] = []
@@ -83,7 +89,7 @@ async def workshop(s3: ObjectStore, s3_prefix: str, tmp_path: Path) -> AsyncIter
                 objects=streams,
                 uploads=uploads,
                 fetcher=fetcher,
-                inspector=Inspector(),
+                inspector=Inspector(helpers=helpers),
                 settings=SETTINGS,
                 observe=lambda kind, step, outcome, _: steps.append((kind, step, outcome)),
             ),

@@ -10,10 +10,13 @@ from PIL import Image
 
 from gateway_worker.media.fetching.fetcher import Fetcher
 from gateway_worker.media.fetching.permissions import Permissions, places
+from gateway_worker.media.inspection.helpers import Helpers
 from gateway_worker.media.inspection.inspector import Inspector
 from gateway_worker.media.previews import Preview, Previews
 from tests.support.samples import picture
 from tests.support.web import Answering, FileServer, answer, file_server, redirect, silence
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def page(*head: str, start: str = "<!doctype html><html><head>") -> Answering:
@@ -32,21 +35,26 @@ def meta(**stated: str) -> str:
 
 @asynccontextmanager
 async def previewing(
-    answers: Mapping[str, Answering], *, seconds: float = 20.0
+    helpers: Helpers, answers: Mapping[str, Answering], *, seconds: float = 20.0
 ) -> AsyncIterator[tuple[Previews, FileServer]]:
     permissions = Permissions(allowed=(), private=places("http://127.0.0.1"), ports=(443,))
     async with (
         file_server(answers) as server,
         Fetcher(permissions=permissions) as fetcher,
     ):
-        yield Previews(fetcher=fetcher, inspector=Inspector(), seconds=seconds), server
+        inspector = Inspector(helpers=helpers)
+        yield Previews(fetcher=fetcher, inspector=inspector, seconds=seconds), server
 
 
 async def previewed(
-    answers: Mapping[str, Answering], directory: Path, *, seconds: float = 20.0
+    helpers: Helpers,
+    answers: Mapping[str, Answering],
+    directory: Path,
+    *,
+    seconds: float = 20.0,
 ) -> Preview | None:
     """Return the preview of the page `/a`; nothing may be left of its files."""
-    async with previewing(answers, seconds=seconds) as (previews, server):
+    async with previewing(helpers, answers, seconds=seconds) as (previews, server):
         link = f"http://127.0.0.1:{server.port}/a"
         found = await previews.of_text(f"see {link}, please", directory=directory / "preview")
     assert found is None or found.url == link
@@ -58,7 +66,7 @@ def _assert_empty(directory: Path) -> None:
     assert [*directory.iterdir()] == []
 
 
-async def test_a_page_with_everything(tmp_path: Path) -> None:
+async def test_a_page_with_everything(helpers: Helpers, tmp_path: Path) -> None:
     """Title, description and a small picture, which may be somewhere else."""
     answers = {
         "/a": redirect("/sub/b"),
@@ -68,7 +76,7 @@ async def test_a_page_with_everything(tmp_path: Path) -> None:
         ),
         "/sub/c.png": answer(picture(800, 400), content_type="image/png"),
     }
-    found = await previewed(answers, tmp_path)
+    found = await previewed(helpers, answers, tmp_path)
     assert found is not None
     assert (found.title, found.description) == ("A & B", "of two lines")
     assert found.thumbnail is not None
@@ -104,10 +112,10 @@ async def test_a_page_with_everything(tmp_path: Path) -> None:
     ],
 )
 async def test_what_is_taken(
-    tmp_path: Path, served: Answering, title: str, description: str | None
+    helpers: Helpers, tmp_path: Path, served: Answering, title: str, description: str | None
 ) -> None:
     """The page's own words, each on one line; a picture that cannot be had is left out."""
-    found = await previewed({"/a": served}, tmp_path)
+    found = await previewed(helpers, {"/a": served}, tmp_path)
     assert found is not None
     assert (found.title, found.description, found.thumbnail) == (title, description, None)
 
@@ -124,26 +132,26 @@ async def test_what_is_taken(
         redirect("http://127.0.0.2/"),
     ],
 )
-async def test_nothing_to_show(tmp_path: Path, served: Answering) -> None:
+async def test_nothing_to_show(helpers: Helpers, tmp_path: Path, served: Answering) -> None:
     """The text goes without a preview."""
-    assert await previewed({"/a": served}, tmp_path) is None
+    assert await previewed(helpers, {"/a": served}, tmp_path) is None
 
 
-async def test_a_page_that_does_not_come(tmp_path: Path) -> None:
+async def test_a_page_that_does_not_come(helpers: Helpers, tmp_path: Path) -> None:
     """It is not waited for."""
-    assert await previewed({"/a": silence}, tmp_path, seconds=0.3) is None
+    assert await previewed(helpers, {"/a": silence}, tmp_path, seconds=0.3) is None
 
 
-async def test_a_picture_that_does_not_come(tmp_path: Path) -> None:
+async def test_a_picture_that_does_not_come(helpers: Helpers, tmp_path: Path) -> None:
     """The words go without it."""
     answers = {"/a": page(meta(og_title="t", og_image="/b")), "/b": silence}
-    found = await previewed(answers, tmp_path, seconds=4.0)
+    found = await previewed(helpers, answers, tmp_path, seconds=4.0)
     assert found is not None
     assert (found.title, found.thumbnail) == ("t", None)
 
 
-async def test_a_text_without_a_link(tmp_path: Path) -> None:
+async def test_a_text_without_a_link(helpers: Helpers, tmp_path: Path) -> None:
     """Nobody is asked for anything."""
-    async with previewing({}) as (previews, server):
+    async with previewing(helpers, {}) as (previews, server):
         assert await previews.of_text("no link", directory=tmp_path / "preview") is None
     assert server.connections == 0

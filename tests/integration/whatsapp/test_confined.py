@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway_worker.whatsapp.memory import pss_bytes
+from gateway_worker.runtime.memory import pss_bytes
 from tests.integration.whatsapp.stage import Stage
 from tests.support.calls import send_text
 from tests.support.eventually import eventually
@@ -35,7 +35,7 @@ async def test_a_host_has_given_up_what_it_does_not_need(stage: Stage) -> None:
 async def test_memory_is_told_where_it_may_not_be_looked_at(stage: Stage) -> None:
     """By the host and the fork server themselves; about what root sees, if root may look."""
     account = await stage.linked()
-    server = stage.processes._server
+    server = stage.processes._servers.latest
     assert server is not None
     server.ask_memory()
     account.host.ask_memory()

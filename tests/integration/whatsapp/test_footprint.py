@@ -22,7 +22,7 @@ async def mebibytes_each(stage: Stage, accounts: list[Account]) -> float:
 
     Where this process may not look into them, as in a container, they tell it themselves.
     """
-    server = stage.processes._server
+    server = stage.processes._servers.latest
     assert server is not None
     server.told_bytes = None
     for account in accounts:

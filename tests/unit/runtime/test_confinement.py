@@ -49,7 +49,7 @@ PRIVATE = """
 import os, sys
 from pathlib import Path
 from gateway_worker.runtime.confinement import drop_capabilities, keep_private
-from gateway_worker.whatsapp.memory import may_look, pss_bytes
+from gateway_worker.runtime.memory import may_look, pss_bytes
 
 def looks(pid):
     if child := os.fork():

@@ -5,7 +5,7 @@ import sys
 
 WORKER = """
 import sys
-import gateway_worker.whatsapp.launcher, gateway_worker.whatsapp.memory
+import gateway_worker.whatsapp.launcher, gateway_worker.runtime.memory
 bad = [name for name in sys.modules if name.split(".")[0] in ("neonize", "magic", "PIL")]
 bad += [name for name in sys.modules if name.startswith("gateway_worker.whatsapp.host")]
 assert not bad, bad
@@ -19,13 +19,16 @@ deferred = preload()
 import gateway_worker.whatsapp.host.run, gateway_worker.whatsapp.host.zygote
 ours = {name for name in sys.modules if name.startswith("gateway_worker")}
 allowed = ("gateway_worker.whatsapp", "gateway_worker.host_protocol")
+allowed += ("gateway_worker.runtime.forking",)
 shared = {"gateway_worker", "gateway_worker.runtime", "gateway_worker.runtime.confinement"}
+shared |= {"gateway_worker.runtime.memory"}
 assert all(name in shared or name.startswith(allowed) for name in ours), ours
+assert "gateway_worker.runtime.forking.client" not in ours
 assert not {"pydantic", "structlog", "gateway_contracts"} & set(sys.modules)
 from gateway_worker.whatsapp.host.unused_packages import UNUSED
 assert not set(UNUSED) & set(sys.modules)
 assert not any("neonize" in line and ".so" in line for line in open("/proc/self/maps"))
-from gateway_worker.whatsapp.host.kernel import count_threads
+from gateway_worker.runtime.forking.kernel import count_threads
 assert count_threads() == 1
 """
 

@@ -63,25 +63,6 @@ errors = subprocess.run([sys.executable, "-c", other, sys.argv[1]], capture_outp
 assert b"BlockingIOError" in errors, errors
 """
 
-REAP = """
-import os
-from pathlib import Path
-from gateway_worker.whatsapp.host.kernel import reap_children
-for _ in range(3):
-    if os.fork() == 0:
-        os._exit(0)
-reap_children()
-assert Path(f"/proc/self/task/{os.getpid()}/children").read_text() == ""
-reap_children()
-"""
-
-ORPHAN = """
-import os
-from gateway_worker.whatsapp.host.kernel import die_with_parent
-die_with_parent(1 if os.getppid() != 1 else 2)
-print("lived on")
-"""
-
 COARSE = """
 import ctypes, threading
 from gateway_worker.whatsapp.host.kernel import coarsen_timers
@@ -144,21 +125,9 @@ def test_locks_on_files_are_kept_when_connections_are_cut(tmp_path: Path) -> Non
     assert run(LOCKED, str(tmp_path / "file")).stderr == ""
 
 
-def test_children_are_reaped() -> None:
-    """All there are, and none is no error."""
-    assert run(REAP).stderr == ""
-
-
 def test_timers_are_coarse_in_threads_that_start_later() -> None:
     """So it is done before the library is loaded."""
     assert run(COARSE).stderr == ""
-
-
-def test_a_process_whose_parent_is_gone_already_ends() -> None:
-    """The kernel tells only of deaths to come."""
-    process = run(ORPHAN)
-
-    assert (process.returncode, process.stdout) == (1, "")
 
 
 def test_what_is_printed_goes_nowhere_and_errors_are_kept(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ from gateway_worker.host_protocol.methods.method import Done
 from gateway_worker.host_protocol.methods.session import Logout
 from gateway_worker.host_protocol.signals import Down, Ended, Exited
 from gateway_worker.host_protocol.wire import Frame
+from gateway_worker.runtime.forking.client import ForkedProcess
 from gateway_worker.sessions.hosting import HostEvent
-from gateway_worker.whatsapp.forkserver import ForkedHost
 from gateway_worker.whatsapp.host.send_journal import SendJournal
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 from gateway_worker.whatsapp.notices import NOTICE_LENGTH, NOTICES
@@ -153,7 +153,7 @@ async def puppet(
     host = HostProcess(
         session_id="s1",
         directory=directory,
-        forked=ForkedHost(
+        forked=ForkedProcess(
             pid=process.pid, pidfd=os.pidfd_open(process.pid), socket=ours, status=status
         ),
         listener=listen,

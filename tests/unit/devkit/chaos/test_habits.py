@@ -11,6 +11,7 @@ from gateway_contracts import CommandSucceeded, CommandSucceededData, SentInfo
 from gateway_worker.devkit.chaos.habits import Drawn, Habits, OwnTexts
 from gateway_worker.devkit.chaos.labelled_files import FORMS, LabelledFiles
 from gateway_worker.devkit.received import ReceivedEvent
+from gateway_worker.media.inspection.helpers import Helpers
 from gateway_worker.media.inspection.inspector import Inspector
 
 CHANGES = {"edit", "reaction", "revoke"}
@@ -84,7 +85,8 @@ async def test_a_labelled_file_is_sent_as_it_is(form: str, kind: str, tmp_path: 
     path = tmp_path / "file"
     path.write_bytes(FORMS[form]("out s000 17"))
 
-    found = await Inspector().inspect(path, kind, limit_bytes=100_000)
+    async with Helpers() as helpers:
+        found = await Inspector(helpers=helpers).inspect(path, kind, limit_bytes=100_000)
 
     files = LabelledFiles()
     files.url(form, "out s000 17")

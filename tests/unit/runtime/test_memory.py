@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from gateway_worker.whatsapp.memory import pss_bytes
+from gateway_worker.runtime.memory import pss_bytes
 
 
 def test_this_process() -> None:
@@ -19,7 +19,7 @@ def test_shared_memory_is_divided() -> None:
     """Two processes that share 64 MiB count 32 each."""
     program = (
         "import os, mmap\n"
-        "from gateway_worker.whatsapp.memory import pss_bytes\n"
+        "from gateway_worker.runtime.memory import pss_bytes\n"
         "before = pss_bytes(os.getpid())\n"
         "shared = mmap.mmap(-1, 64 << 20); shared.write(b'x' * (64 << 20))\n"
         "alone = pss_bytes(os.getpid())\n"

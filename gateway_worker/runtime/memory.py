@@ -15,8 +15,8 @@ def may_look(pid: int) -> bool:
 def pss_bytes(pid: int) -> int | None:
     """Return a process's proportional set size; None if it is gone or may not be looked at.
 
-    Pages that n processes share count as one nth in each, so the sum over the fork server and its
-    hosts is what they use together.
+    Pages that n processes share count as one nth in each, so the sum over a fork server and its
+    processes is what they use together.
     """
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
