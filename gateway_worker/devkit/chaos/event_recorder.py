@@ -25,6 +25,7 @@ from gateway_contracts import (
     SessionQr,
     SessionState,
     SessionStatus,
+    StatusInfo,
     TextContent,
 )
 from gateway_worker.devkit.backend import Backend
@@ -36,6 +37,7 @@ from gateway_worker.sandbox.control.client import SandboxClient
 from gateway_worker.sandbox.control.models import Poll
 from gateway_worker.sandbox.phones.values import ReceiptKind
 
+_CHANNEL: Final = "@newsletter"
 _COME_OR_GONE: Final = frozenset({ParticipantsChange.JOINED, ParticipantsChange.LEFT})
 
 
@@ -168,7 +170,8 @@ class EventRecorder:
         page = await self._phones.inbox(number, Poll(since=self._positions.get(key, 0)))
         self._positions[key] = page.next
         for message in page.items:
-            if message.sender_number != setup.account:
+            is_post = message.chat.endswith(_CHANNEL)  # of a channel that only the account writes
+            if message.sender_number != setup.account and not is_post:
                 continue  # another member of a group
             seen = SeenByPhone(
                 session_id=setup.session_id,
@@ -252,7 +255,7 @@ def _outcome(event: CommandSucceeded | CommandFailed | CommandResolved) -> Mappi
             "message_id": failed.message_id or "",
         }
     result = event.data.result
-    sent = result.message_id if isinstance(result, SentInfo) else ""
+    sent = result.message_id if isinstance(result, SentInfo | StatusInfo) else ""
     if isinstance(event, CommandResolved):
         return {"kind": Kind.RESOLVED, "message_id": sent}
     return {"kind": Kind.SUCCEEDED, "repeated": event.data.repeated, "message_id": sent}

@@ -22,6 +22,7 @@ from gateway_contracts import (
     ReactionToSend,
     RevokeToSend,
     SentInfo,
+    StatusText,
     StickerToSend,
     TextToSend,
     UrlSource,
@@ -67,11 +68,18 @@ class Drawn:
     Attributes:
         label: What it is known by at the phone.
         about: The message that it changes, or reacts to; empty if it is one of its own.
+        counted: What it is counted as, if not as its kind.
     """
 
-    content: ToSend
+    content: ToSend | StatusText
     label: str
     about: str = ""
+    counted: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What it is counted as."""
+        return self.counted or self.content.kind
 
 
 class OwnTexts:

@@ -147,6 +147,7 @@ class SentByPhone:
         at: When WhatsApp's server had taken it.
         confirmed_at: When the session's device confirmed it, to the second; None if it never did.
         file: The hash of its file; None if it has none, "" if nobody can have it.
+        is_post: It was posted in a channel: who posts is told of no confirmation.
     """
 
     session_id: str
@@ -156,6 +157,7 @@ class SentByPhone:
     confirmed_at: float | None
     file: str | None = None
     stream: str = ""
+    is_post: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +249,8 @@ class History:
             gateway's name. Nobody may be told of them.
         reused_ids: Of commands, under which it has published others with another content.
         ended_at: Up to when events were seen; one that has not settled ends in the midst of them.
+        unconfirmed: Chats in which nobody is told by name who has got something: channels, and the
+            status.
     """
 
     sessions: Sequence[str]
@@ -263,3 +267,4 @@ class History:
     forged: AbstractSet[str] = frozenset()
     reused_ids: AbstractSet[str] = frozenset()
     ended_at: float = math.inf
+    unconfirmed: AbstractSet[str] = frozenset()

@@ -45,6 +45,7 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
         },
         "inbound": {
             "sent": inbound.sent,
+            "posted_in_channels": inbound.posted,
             "delivered": inbound.delivered,
             "lost": inbound.lost,
             "lost_outside_window": verdict.count(Breach.MESSAGE_LOST),
@@ -116,6 +117,7 @@ def table(result: dict[str, Any]) -> Iterator[str]:
         ("    of those while WhatsApp was silent", commands["uncertain_while_whatsapp_was_silent"]),
         ("  uncertain without a cause", commands["uncertain_unexplained"]),
         ("messages sent / delivered", f"{inbound['sent']} / {inbound['delivered']}"),
+        ("  of those posted in channels", inbound["posted_in_channels"]),
         (
             "  lost; of those outside the window",
             f"{inbound['lost']}; {inbound['lost_outside_window']}",

@@ -15,7 +15,9 @@ from gateway_worker.devkit.chaos.history import History, SentByPhone
 from gateway_worker.devkit.chaos.hostile_faults import HostileFaults
 from gateway_worker.devkit.chaos.options import Options
 from gateway_worker.devkit.chaos.plan import Injection
+from gateway_worker.devkit.chaos.post_traffic import PostTraffic
 from gateway_worker.devkit.chaos.quiescence import outstanding, until_quiet
+from gateway_worker.devkit.chaos.rooms import STATUS
 from gateway_worker.devkit.chaos.service_faults import ServiceFaults
 from gateway_worker.devkit.chaos.traffic import Traffic
 from gateway_worker.devkit.chaos.worker_faults import WorkerFaults
@@ -67,7 +69,14 @@ async def judged(
         rooms=harness.rooms,
         files=harness.files,
     )
-    flow = asyncio.create_task(traffic.flow(groups.flow()), name="traffic")
+    posts = PostTraffic(
+        traffic=traffic,
+        source=harness.backend.source,
+        phones=harness.sandbox.client,
+        setups=harness.setups,
+        rooms=harness.rooms,
+    )
+    flow = asyncio.create_task(traffic.flow(groups.flow(), posts.flow()), name="traffic")
     looks = asyncio.create_task(harness.recorder.keep_looking(), name="event-recorder")
     try:
         await asyncio.sleep(_WARM_UP_SECONDS)
@@ -181,6 +190,7 @@ def _history(harness: ChaosHarness, traffic: Traffic) -> History:
                 confirmed_at=recorder.confirmed.get((note.session_id, note.message_id)),
                 file=note.file,
                 stream=note.stream,
+                is_post=note.is_post,
             )
             for note in traffic.book.sent_by_phones
         ),
@@ -191,4 +201,5 @@ def _history(harness: ChaosHarness, traffic: Traffic) -> History:
         forged=frozenset(journal.forged),
         reused_ids=frozenset(journal.reused_ids),
         ended_at=time.time(),
+        unconfirmed=frozenset({STATUS, *(one.channel.address for one in harness.rooms.values())}),
     )

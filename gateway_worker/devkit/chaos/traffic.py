@@ -61,6 +61,7 @@ class Note:
     at: float
     file: str | None = None
     stream: str = ""
+    is_post: bool = False
 
 
 @dataclass(slots=True)
@@ -210,7 +211,7 @@ class Traffic:
                     place=place,
                     text="" if drawn is None else drawn.label,
                     about="" if drawn is None else drawn.about,
-                    content="" if drawn is None else drawn.content.kind,
+                    content="" if drawn is None else drawn.kind,
                     at=time.time(),
                     chat=to.chat,
                     readers=to.readers,

@@ -9,6 +9,9 @@ from gateway_worker.devkit.chaos.history import EventSeen, History, Impact, Kind
 
 WINDOW_SECONDS = 2.0
 """How long after a message its host's death may be the cause of its loss."""
+POST_SECONDS = 30.0
+"""The same for what was posted in a channel, which may wait at WhatsApp while the session is away:
+nobody knows when it was confirmed."""
 _SECOND = 1.0
 """Receipts tell their time in whole seconds."""
 _Key = tuple[str, str]
@@ -38,6 +41,7 @@ def judge_inbound(history: History) -> Inbound:
     outside = [one for one in missing if one not in inside]
     return Inbound(
         sent=len(history.sent_by_phones),
+        posted=sum(one.is_post for one in history.sent_by_phones),
         delivered=len(history.sent_by_phones) - len(missing),
         lost_in_window=tuple(_lost(one, unreadable) for one in inside),
         unreadable=len(unreadable),
@@ -75,6 +79,10 @@ def _is_in_window(
     kills = [impact for impact in impacts if impact.kind.is_sudden]
     if unreadable is not None:
         return any(one.at - _SECOND <= kill.until and kill.at <= unreadable.at for kill in kills)
+    if one.is_post:
+        return any(
+            one.at - _SECOND <= kill.until and kill.at <= one.at + POST_SECONDS for kill in kills
+        )
     if one.confirmed_at is None:
         return False
     return any(

@@ -74,8 +74,15 @@ def _strange(history: History, told: list[EventSeen]) -> Iterator[Offence]:
 
 
 def _due(history: History) -> dict[tuple[str, str, str], float]:
-    """Return who has got what was sent to several, and when; not what came a moment ago."""
-    readers = {one.text: one.readers for one in history.published if len(one.readers) > 1}
+    """Return who has got what was sent to several who confirm it by name, and when.
+
+    Not what came a moment ago.
+    """
+    readers = {
+        one.text: one.readers
+        for one in history.published
+        if len(one.readers) > 1 and one.chat not in history.unconfirmed
+    }
     due: dict[tuple[str, str, str], float] = {}
     for message in history.seen_by_phones:
         if message.at > history.ended_at - ON_ITS_WAY_SECONDS:

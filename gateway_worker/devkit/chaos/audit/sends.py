@@ -93,7 +93,9 @@ def judge_commands(history: History) -> Commands:
             for one, cause in causes.items()
             if cause and one not in unanswered and one not in resolved
         ),
-        shared=sum(len(one.readers) > 1 for one in published),
+        shared=sum(
+            len(one.readers) > 1 and one.chat not in history.unconfirmed for one in published
+        ),
         contents=Counter(
             one.content for one in published if one.content and _succeeded(ends[one.command_id])
         ),

@@ -87,7 +87,7 @@ class Commands:
             were held back: how many there are says nothing about the gateway.
         blamed: The others that stayed unknown, by what hit the session's host meanwhile. One whose
             message was on its way is uncertain as often as sends are on their way, and resolved.
-        shared: Those that several phones have to show.
+        shared: Those that several phones have to show, and to confirm.
         contents: What was sent, by kind.
     """
 
@@ -139,11 +139,13 @@ class Inbound:
     """Of what the phones wrote.
 
     Attributes:
+        posted: Those of them that were posted in channels.
         lost_in_window: Lost when a host was killed, as far as the library leaves no choice.
         unreadable: Announced by `message.undecryptable`, whether or not they came later.
     """
 
     sent: int
+    posted: int
     delivered: int
     lost_in_window: tuple[Offence, ...]
     unreadable: int

@@ -39,6 +39,7 @@ class Story:
     losses: list[WorkerLoss] = field(default_factory=list)
     forged: set[str] = field(default_factory=set)
     reused_ids: set[str] = field(default_factory=set)
+    unconfirmed: set[str] = field(default_factory=set)
     objects: dict[str, str] = field(default_factory=dict)
     ended_at: float = math.inf
 
@@ -176,8 +177,9 @@ class Story:
         confirmed: bool = True,
         file: str | None = None,
         stream: str = "",
+        is_post: bool = False,
     ) -> None:
-        """Let a phone write a message, maybe with a file."""
+        """Let a phone write a message, maybe with a file, or post it in a channel."""
         self.now += 1
         self.sent_by_phones.append(
             SentByPhone(
@@ -185,9 +187,10 @@ class Story:
                 message_id=message_id,
                 place=len(self.sent_by_phones),
                 at=self.now,
-                confirmed_at=self.now if confirmed else None,
+                confirmed_at=self.now if confirmed and not is_post else None,
                 file=file,
                 stream=stream,
+                is_post=is_post,
             )
         )
 
@@ -229,6 +232,7 @@ class Story:
             forged=frozenset(self.forged),
             reused_ids=frozenset(self.reused_ids),
             ended_at=self.ended_at,
+            unconfirmed=frozenset(self.unconfirmed),
         )
 
 
