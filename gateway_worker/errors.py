@@ -191,6 +191,15 @@ class RateLimitedError(RetryableError):
     code = ErrorCode.RATE_LIMITED
 
 
+class TooManyCommandsError(RetryableError):
+    """A tenant has sent more commands than may wait; `retry_after_seconds` says when to come again.
+
+    It is not executed, and no dead letter.
+    """
+
+    code = ErrorCode.RATE_LIMITED
+
+
 class UpstreamTimeoutError(RetryableError):
     """WhatsApp did not answer in time, or said that it cannot now."""
 
@@ -247,6 +256,12 @@ class CapacityError(RetryableError):
     """There is no room here."""
 
     code = ErrorCode.CAPACITY
+
+
+class QuotaExceededError(PermanentError):
+    """A tenant has as much as it may have."""
+
+    code = ErrorCode.QUOTA_EXCEEDED
 
 
 class DependencyError(RetryableError):

@@ -53,8 +53,7 @@ from gateway_worker.storage.cache.route_cache import RedisRouteCache
 from gateway_worker.storage.db.build import Stores, build_stores
 from gateway_worker.storage.db.retention import PostgresHistory
 from gateway_worker.storage.db.workers import PostgresWorkerStore, alive_workers
-from gateway_worker.tenants.build import Tenants, build_tenants
-from gateway_worker.tenants.verifying import Verifier
+from gateway_worker.tenants.build import Tenants, build_tenants, make_shares
 from gateway_worker.version import VERSION
 
 
@@ -140,7 +139,11 @@ class Parts:
 
 def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Counts) -> Parts:
     """Build what works inside, from the outbox up to the consumer and the heartbeat."""
-    stores = build_stores(adapters.database, worker_id=settings.worker_id)
+    stores = build_stores(
+        adapters.database,
+        worker_id=settings.worker_id,
+        sessions_per_tenant=settings.tenants.max_sessions,
+    )
     route_cache = RedisRouteCache(cache=adapters.cache)
     outbox = _outbox(settings, adapters, stores, counts)
     arriving = _arriving(settings, adapters, stores, counts)
@@ -150,7 +153,7 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
     files = _files(settings, adapters, sessions, counts)
     commands = _commands(settings, adapters, stores, outbox, sessions, arriving, files, counts)
     tenants = build_tenants(settings.tenants)
-    consumer = _consumer(adapters.broker, sessions, commands, tenants.verifier)
+    consumer = _consumer(adapters.broker, sessions, commands, tenants)
     presence = WorkerPresence(
         worker_id=settings.worker_id,
         cache=adapters.cache,
@@ -348,16 +351,20 @@ def _commands(
         manager=sessions.manager,
         clock=sessions.clock,
         features=settings.features,
-        limits=CommandLimits(bulks_at_once=settings.bulks_at_once),
+        limits=CommandLimits(
+            bulks_at_once=settings.bulks_at_once, shares=make_shares(settings.tenants)
+        ),
     )
     counts.when_message_arrives(commands.dispatcher.note_conversation)
     return commands
 
 
 def _consumer(
-    broker: Broker, sessions: Sessions, commands: Commands, verifier: Verifier | None
+    broker: Broker, sessions: Sessions, commands: Commands, tenants: Tenants
 ) -> CommandConsumer:
-    consumer = broker.consumer(commands.dispatcher, verifier=verifier)
+    consumer = broker.consumer(
+        commands.dispatcher, verifier=tenants.verifier, most_waiting=tenants.most_waiting
+    )
     commands.dispatcher.watch_held(consumer.widen)
     sessions.manager.registry.watch_room(
         lambda has_room: consumer.resume_unassigned() if has_room else consumer.pause_unassigned()

@@ -55,6 +55,7 @@ class ErrorCode(StrEnum):
     MEDIA_UNAVAILABLE = "media_unavailable"
     MEDIA_TOO_LARGE = "media_too_large"
     MEDIA_REFUSED = "media_refused"
+    QUOTA_EXCEEDED = "quota_exceeded"
     CAPACITY = "capacity"
     INTERNAL = "internal"
 
@@ -97,6 +98,7 @@ _TITLES = {
     ErrorCode.MEDIA_UNAVAILABLE: "The file cannot be had",
     ErrorCode.MEDIA_TOO_LARGE: "The file is too large",
     ErrorCode.MEDIA_REFUSED: "The file is not accepted",
+    ErrorCode.QUOTA_EXCEEDED: "The tenant has as much as it may have",
     ErrorCode.CAPACITY: "No worker has room",
     ErrorCode.INTERNAL: "The gateway failed",
 }
@@ -123,6 +125,7 @@ _CATEGORIES = {
     ErrorCode.MEDIA_UNAVAILABLE: ErrorCategory.MEDIA,
     ErrorCode.MEDIA_TOO_LARGE: ErrorCategory.MEDIA,
     ErrorCode.MEDIA_REFUSED: ErrorCategory.MEDIA,
+    ErrorCode.QUOTA_EXCEEDED: ErrorCategory.RATE,
     ErrorCode.CAPACITY: ErrorCategory.INTERNAL,
     ErrorCode.INTERNAL: ErrorCategory.INTERNAL,
 }

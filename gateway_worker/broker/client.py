@@ -92,12 +92,15 @@ class Broker:
         is_workers = exchange == self._topology.internal.encode()
         return MAX_PEER_MESSAGE_BYTES if is_workers else MAX_COMMAND_BYTES
 
-    def consumer(self, sink: CommandSink, *, verifier: Verifier | None = None) -> CommandConsumer:
+    def consumer(
+        self, sink: CommandSink, *, verifier: Verifier | None = None, most_waiting: int = 0
+    ) -> CommandConsumer:
         """Return the service that consumes commands; call it once, then run it.
 
         Args:
             sink: Takes them.
             verifier: Verifies who has sent them; None in a fleet without tenants.
+            most_waiting: How many of one tenant may be unsettled here; 0: any number.
         """
         if self._consumer is not None:
             raise RuntimeError("there is a consumer already")
@@ -112,6 +115,7 @@ class Broker:
             settings=self._settings,
             counters=self._counters,
             verifier=verifier,
+            most_waiting=most_waiting,
         )
         return self._consumer
 

@@ -57,6 +57,8 @@ class CommandConsumer:
         settings: Prefetch and timeouts.
         counters: Where events are counted.
         verifier: Verifies who has sent a command; None in a fleet without tenants.
+        most_waiting: How many commands of one tenant may be unsettled here before those that its
+            backends send are refused; 0: any number.
     """
 
     def __init__(  # noqa: PLR0913 - it is where everything that comes in meets
@@ -72,8 +74,10 @@ class CommandConsumer:
         settings: BrokerSettings,
         counters: Counters,
         verifier: Verifier | None = None,
+        most_waiting: int = 0,
     ) -> None:
         self._sink = sink
+        self._most_waiting = most_waiting
         self._verifier = verifier
         self._connection = connection
         self._declarer = declarer
@@ -375,6 +379,7 @@ class CommandConsumer:
             origin=subscription.origin,
             settler=self._settlements,
             grant=grant,
+            is_excess=self._is_excess(message, grant),
         )
         self._tracker.enter(delivery)
         self._idle.clear()
@@ -385,6 +390,15 @@ class CommandConsumer:
             # Nobody will settle it; the broker has it until the channel closes.
             self._tracker.forget(delivery)
             log.exception("command.not_accepted")
+
+    def _is_excess(self, message: AbstractIncomingMessage, grant: Grant) -> bool:
+        """Whether a tenant has sent more than may wait; what a worker sends on has been let in."""
+        return (
+            grant.tenant is not None
+            and self._most_waiting > 0
+            and message.exchange != self._topology.internal
+            and self._tracker.of_tenant(grant.tenant) >= self._most_waiting
+        )
 
     @staticmethod
     def _verify(

@@ -52,6 +52,7 @@ class CommandDelivery:
         origin: The worker whose queue that is; None for the shared one.
         settler: Carries settlements out.
         grant: What its sender may do.
+        is_excess: Whether its sender has as many commands waiting as it may.
     """
 
     __slots__ = (
@@ -60,13 +61,14 @@ class CommandDelivery:
         "cut",
         "grant",
         "handles",
+        "is_excess",
         "is_settled",
         "key",
         "message",
         "queue",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that is known of it
         self,
         *,
         message: AbstractIncomingMessage,
@@ -77,8 +79,10 @@ class CommandDelivery:
         origin: str | None,
         settler: Settler,
         grant: Grant = EVERYTHING,
+        is_excess: bool = False,
     ) -> None:
         self.grant = grant
+        self.is_excess = is_excess
         self.message = message
         self.cut = cut
         self.handles = [handle]

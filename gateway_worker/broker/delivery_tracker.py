@@ -7,7 +7,7 @@ database does it.
 """
 
 import enum
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 
 from aio_pika.abc import AbstractIncomingMessage
@@ -38,10 +38,15 @@ class DeliveryTracker:
         self._in_work: dict[Key, CommandDelivery] = {}
         self._anonymous: set[CommandDelivery] = set()
         self._settled: OrderedDict[Key, None] = OrderedDict()
+        self._of_tenants: Counter[str] = Counter()
 
     def __len__(self) -> int:
         """Return how many deliveries are in work."""
         return len(self._in_work) + len(self._anonymous)
+
+    def of_tenant(self, tenant: str) -> int:
+        """Return how many deliveries in work a tenant has sent."""
+        return self._of_tenants[tenant]
 
     def classify(
         self,
@@ -79,6 +84,8 @@ class DeliveryTracker:
 
     def enter(self, delivery: CommandDelivery) -> None:
         """Note that a delivery is in work."""
+        if (tenant := delivery.grant.tenant) is not None:
+            self._of_tenants[tenant] += 1
         if delivery.key is None:
             self._anonymous.add(delivery)
         else:
@@ -97,10 +104,17 @@ class DeliveryTracker:
     def forget(self, delivery: CommandDelivery) -> None:
         """Note that a delivery is in work no more, and new when it comes again."""
         if delivery.key is None:
-            self._anonymous.discard(delivery)
+            if delivery not in self._anonymous:
+                return
+            self._anonymous.remove(delivery)
         elif self._in_work.get(delivery.key) is delivery:
-            # Otherwise the same command has come again, and this is its forgotten past.
             del self._in_work[delivery.key]
+        else:  # the same command has come again, and this is its forgotten past
+            return
+        if (tenant := delivery.grant.tenant) is not None:
+            self._of_tenants[tenant] -= 1
+            if not self._of_tenants[tenant]:
+                del self._of_tenants[tenant]
 
     def detach(self, queue: str) -> int:
         """Forget what was taken from a queue and is there again; return how much that was.

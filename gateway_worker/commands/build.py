@@ -26,6 +26,7 @@ from gateway_worker.commands.ports import CommandTracing, InboxStore, Postponer
 from gateway_worker.commands.purging import Purging
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.stranded_execution import StrandedExecutor
+from gateway_worker.commands.tenant_turns import TenantTurns
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS
 from gateway_worker.history.build import Privacy
 from gateway_worker.history.reading import History
@@ -35,6 +36,7 @@ from gateway_worker.media.build import OutgoingFiles
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.ownership.manager import SessionManager
 from gateway_worker.sessions.ports import MessageStore, Recorder, SessionCatalog
+from gateway_worker.tenants.quotas import TenantShares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +105,13 @@ class CommandLimits:
     Attributes:
         hold_seconds: See `HOLD_SECONDS`.
         room_seconds: See `ROOM_SECONDS`.
+        shares: How much of the worker each tenant has; None: nothing bounds it.
         bulks_at_once: How many rows of bulks and scheduled sends are sent at the same time.
     """
 
     hold_seconds: float = HOLD_SECONDS
     room_seconds: float = ROOM_SECONDS
+    shares: TenantShares | None = None
     bulks_at_once: int = 4
 
 
@@ -223,6 +227,7 @@ def build_commands(
         slots=slots,
         hold_seconds=limits.hold_seconds,
         room_seconds=limits.room_seconds,
+        tenant_turns=None if limits.shares is None else TenantTurns(limits.shares),
     )
     purging.serve(dispatcher.call_off)
     manager.departures.when_left(dispatcher.flush)

@@ -38,14 +38,14 @@ class Deadlines:
         hold_back_queues: HoldBackQueues[Work],
         hold_seconds: float,
     ) -> None:
-        self._seconds_left = seconds_left
+        self._until_deadline = seconds_left
         self._scheduler = scheduler
         self._hold_back_queues = hold_back_queues
         self._hold_seconds = hold_seconds
 
     def watch(self, session_id: str, work: Work) -> None:
         """End a command's waiting at its deadline, if it has one."""
-        left = self._left(work)
+        left = self.seconds_left(work)
         if left is not None:
             _set_alarm(work, left, lambda: self._end_overdue(session_id, work))
 
@@ -55,14 +55,15 @@ class Deadlines:
 
     def is_overdue(self, work: Work) -> bool:
         """Whether it is a command whose deadline has passed."""
-        left = self._left(work)
+        left = self.seconds_left(work)
         return left is not None and left <= 0
 
-    def _left(self, work: Work) -> float | None:
+    def seconds_left(self, work: Work) -> float | None:
+        """Return how long it is until a command's deadline; None if there is none."""
         content = work.content
         if isinstance(content, PeerMessage | CommandRejectedError | PeerMessageError):
             return None
-        return self._seconds_left(content)
+        return self._until_deadline(content)
 
     def _end_overdue(self, session_id: str, work: Work) -> None:
         # What runs looks itself.

@@ -20,6 +20,7 @@ import structlog
 from gateway_contracts import (
     CommandRejectedError,
 )
+from gateway_worker.commands.attempts import Aside
 from gateway_worker.commands.calling_off import CallingOff
 from gateway_worker.commands.command_router import CommandRouter, Route
 from gateway_worker.commands.deadlines import HOLD_SECONDS, Deadlines
@@ -38,6 +39,7 @@ from gateway_worker.commands.purging import DETAIL
 from gateway_worker.commands.refusals import Refusals
 from gateway_worker.commands.scheduler import CalledOffError, Lane, Scheduler, Turn, WithdrawnError
 from gateway_worker.commands.stranded_execution import StrandedExecutor
+from gateway_worker.commands.tenant_turns import Seat, TenantTurns, excess
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS, WaitingCreations
 from gateway_worker.commands.work import InterleavedJob, Work, read_delivery
 from gateway_worker.errors import (
@@ -63,6 +65,8 @@ _STRANDED_PAUSE_SECONDS = 1.0
 
 _MANY_HOPS = 8
 """A command that was sent on so often goes round in a circle."""
+
+_NO_COMMANDS = (PeerMessage, CommandRejectedError, PeerMessageError)
 
 _FAULTS = 4
 """How often a command may fail in a way that nobody has foreseen, before it is given up."""
@@ -97,13 +101,14 @@ class Dispatcher:
         slots: How many deferred sends run at a time.
         hold_seconds: See `HOLD_SECONDS`.
         room_seconds: See `ROOM_SECONDS`.
+        tenant_turns: When each tenant's commands may begin; None: as soon as they can.
 
     Attributes:
         refusals: What was no command.
         misrouted: How many commands came another way than by the key of their session.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where all that brings a command to its end meets
         self,
         *,
         worker_id: str,
@@ -114,8 +119,10 @@ class Dispatcher:
         slots: DeferredSlots,
         hold_seconds: float = HOLD_SECONDS,
         room_seconds: float = ROOM_SECONDS,
+        tenant_turns: TenantTurns | None = None,
     ) -> None:
         self._manager = manager
+        self._tenant_turns = tenant_turns
         self._executor = executors.executor
         self._stranded = executors.stranded
         self._acceptance = executors.acceptance
@@ -177,8 +184,11 @@ class Dispatcher:
         """Queue a delivery after the others of its session and lane."""
         key, content = read_delivery(delivery)
         work = Work.of(delivery, content, puts_off=self._acceptance.takes(delivery, content))
-        work.ticket = self._scheduler.post(key, work, lane=work.lane, order=work.order)
-        if not isinstance(content, PeerMessage | CommandRejectedError | PeerMessageError):
+        lane = work.lane
+        if delivery.is_excess and not isinstance(content, _NO_COMMANDS):
+            work.failure, lane = excess(), Lane.FREE
+        work.ticket = self._scheduler.post(key, work, lane=lane, order=work.order)
+        if not isinstance(content, _NO_COMMANDS):
             if is_misrouted(delivery, content):
                 self.misrouted += 1
                 log.warning("command.misrouted", command_id=content.id, session_id=content.subject)
@@ -263,9 +273,7 @@ class Dispatcher:
         else:
             await self._proceed(session_id, work, turn)
 
-    async def _proceed(
-        self, session_id: str, work: Work, turn: Turn[Work | InterleavedJob] | None
-    ) -> None:
+    async def _proceed(self, session_id: str, work: Work, turn: Aside | None) -> None:
         """Forward, hold, obey or execute, until one of them settles it or it waits for its turn.
 
         Without a turn of its own it lets nobody pass while it waits.
@@ -295,9 +303,7 @@ class Dispatcher:
                     work.rest()
                     self._creations.discard(work)
 
-    async def _insist(
-        self, session_id: str, work: Work, turn: Turn[Work | InterleavedJob] | None
-    ) -> None:
+    async def _insist(self, session_id: str, work: Work, turn: Aside | None) -> None:
         """Try until the delivery is dealt with, for as long as what it needs is unavailable.
 
         Trying again is safe: what a command has done already is in the inbox, and in the notes of
@@ -307,6 +313,14 @@ class Dispatcher:
             PermanentError: It can never be dealt with.
             Exception: A fault of ours, which has come back several times.
         """
+        if self._tenant_turns is None or turn is None or isinstance(work.content, PeerMessage):
+            await self._repeat(session_id, work, turn)
+            return
+        seconds_left = self._deadlines.seconds_left(work)
+        with self._tenant_turns.seated(session_id, work, turn, seconds_left=seconds_left) as seat:
+            await self._repeat(session_id, work, seat)
+
+    async def _repeat(self, session_id: str, work: Work, turn: Aside | None) -> None:
         backoff = Backoff(initial_seconds=0.2, maximum_seconds=5.0)
         attempt = self._try if work.delivery.deferred is None else self._run_deferred
         faults = 0
@@ -332,7 +346,7 @@ class Dispatcher:
                 work.failure = CancelledError(DETAIL)
 
     async def _try(  # noqa: PLR0911 - as many as there are ways
-        self, session_id: str, work: Work, turn: Turn[Work | InterleavedJob] | None
+        self, session_id: str, work: Work, turn: Aside | None
     ) -> bool:
         """Deal with a delivery as things stand; False if they have changed meanwhile."""
         delivery, content = work.delivery, work.content
@@ -370,12 +384,12 @@ class Dispatcher:
             await self._manager.rebinder.turn_away(session_id)
         return is_on_its_way
 
-    async def _take(
-        self, session_id: str, work: Work, route: Route, turn: Turn[Work | InterleavedJob] | None
-    ) -> bool:
+    async def _take(self, session_id: str, work: Work, route: Route, turn: Aside | None) -> bool:
         """Execute a command that is for us, or hold it; False if it turns out not to be."""
         content = work.content
         assert not isinstance(content, CommandRejectedError | PeerMessage | PeerMessageError)
+        if isinstance(turn, Seat) and await turn.take():
+            return await self._try(session_id, work, turn)  # the session may have gone meanwhile
         if route.where.pending and not await self._peer_requests.begin(session_id):
             return False
         if work.failure is not None:
@@ -389,15 +403,14 @@ class Dispatcher:
                 self._deadlines.watch_held(session_id, work)
                 return True
         if work.puts_off:
-            if not await self._acceptance.run(work.delivery, content, arrived=work.arrived):
-                return False
-        elif not await self._executor.run(work.delivery, content, arrived=work.arrived, turn=turn):
-            return False
-        return await self._end(session_id, work)
+            is_over = await self._acceptance.run(work.delivery, content, arrived=work.arrived)
+        else:
+            is_over = await self._executor.run(
+                work.delivery, content, arrived=work.arrived, turn=turn
+            )
+        return is_over and await self._end(session_id, work)
 
-    async def _run_deferred(
-        self, session_id: str, work: Work, turn: Turn[Work | InterleavedJob] | None
-    ) -> bool:
+    async def _run_deferred(self, session_id: str, work: Work, turn: Aside | None) -> bool:
         """Execute what was put off; always True. Whoever has the session next finds what is left.
 
         It came out of the database and not out of a queue: it is sent on to nobody, and waits for
@@ -405,6 +418,8 @@ class Dispatcher:
         """
         deferred = work.delivery.deferred
         assert deferred is not None
+        if isinstance(turn, Seat):
+            await turn.take()
         epoch = self._manager.registry.epoch_of(session_id)
         is_due = epoch == deferred.epoch and deferred.is_wanted()
         if not is_due or not await self._executor.run(
@@ -456,7 +471,7 @@ class Dispatcher:
         return True
 
 
-async def _pause(turn: Turn[Work | InterleavedJob] | None, seconds: float) -> None:
+async def _pause(turn: Aside | None, seconds: float) -> None:
     """Wait, and let pass what may overtake."""
     if turn is None:
         await asyncio.sleep(seconds)

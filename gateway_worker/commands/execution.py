@@ -50,6 +50,7 @@ from gateway_worker.errors import (
     RetryableError,
     SessionNotConnectedError,
     SessionNotFoundError,
+    TooManyCommandsError,
     UncertainError,
 )
 from gateway_worker.host_protocol.methods.chats import TYPING, ShowTyping
@@ -291,6 +292,8 @@ class Executor:
                 return self._ends.failure(command, found, entry)
             if effect is not None:
                 return self._ends.success(command, effect, entry)
+        if isinstance(error, TooManyCommandsError) and entry.verdict is not Verdict.INTERRUPTED:
+            return self._ends.failure(command, error, entry)
         if not isinstance(error, CancelledError):
             return self._ends.failure(command, error, entry, exhausted=True)
         if entry.verdict is Verdict.INTERRUPTED and once is None:

@@ -164,6 +164,11 @@ class Delivery(Protocol):
         ...
 
     @property
+    def is_excess(self) -> bool:
+        """Whether its sender has as many commands waiting as it may: it is to be refused."""
+        ...
+
+    @property
     def deferred(self) -> "Deferred | None":
         """What it is if it was put off until now; None for what has just come from the broker."""
         ...

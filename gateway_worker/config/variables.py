@@ -160,6 +160,12 @@ VARIABLES: Final = (
         {
             "TENANTS": "mode",
             "TENANT_OPERATORS": "operators",
+            "TENANT_MAX_SESSIONS": "max_sessions",
+            "TENANT_COMMANDS_PER_SECOND": "commands_per_second",
+            "TENANT_COMMANDS_BURST": "commands_burst",
+            "TENANT_COMMANDS_IN_PROGRESS": "commands_in_progress",
+            "TENANT_COMMANDS_WAITING": "commands_waiting",
+            "TENANT_WEIGHTS": "weights",
             "JWT_JWKS": "jwt_jwks",
             "JWT_AUDIENCE": "jwt_audience",
             "JWT_ISSUER": "jwt_issuer",

@@ -1,15 +1,19 @@
 """What can be set about tenants."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from gateway_contracts.tenants import is_tenant
+
 _ASYMMETRIC: Final = ("RS256", "ES256", "EdDSA")
 _SYMMETRIC: Final = "HS256"
 _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _SHORTEST_SECRET: Final = 32
+_HEAVIEST: Final = 1_000
 
 
 class Tenancy(StrEnum):
@@ -37,6 +41,15 @@ class TenantSettings(BaseModel):
         jwt_leeway_seconds: By how much clocks may differ.
         jwt_refresh_seconds: How often the keys are read again.
         jwt_keep_seconds: How long keys are good that cannot be read again.
+        max_sessions: How many sessions one tenant may have; 0: any number.
+        commands_per_second: How many commands of one tenant begin at each worker in the long run;
+            0: as many as come. What is over waits in its place.
+        commands_burst: How many of them may begin at once after a rest.
+        commands_in_progress: How many of one tenant run at the same time at each worker; 0: any
+            number. What is over waits likewise.
+        commands_waiting: How many of one tenant may wait at each worker; 0: any number. What is
+            over is refused.
+        weights: How many times as many (`acme=2,smith=0.5`) of tenants that have more or less.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -51,6 +64,12 @@ class TenantSettings(BaseModel):
     jwt_leeway_seconds: float = Field(30.0, ge=0, le=300)
     jwt_refresh_seconds: float = Field(300.0, ge=1, le=86_400)
     jwt_keep_seconds: float = Field(3_600.0, ge=1, le=604_800)
+    max_sessions: int = Field(0, ge=0)
+    commands_per_second: float = Field(0.0, ge=0, le=100_000)
+    commands_burst: int = Field(20, ge=1, le=100_000)
+    commands_in_progress: int = Field(0, ge=0, le=100_000)
+    commands_waiting: int = Field(20_000, ge=0, le=60_000)
+    weights: str = ""
 
     @property
     def operator_users(self) -> frozenset[str]:
@@ -61,6 +80,11 @@ class TenantSettings(BaseModel):
     def algorithms(self) -> frozenset[str]:
         """The algorithms, one by one."""
         return frozenset(_names(self.jwt_algorithms))
+
+    @property
+    def weight_of(self) -> Mapping[str, float]:
+        """The weights, tenant by tenant; one that has none has 1."""
+        return dict(_weight(part) for part in _names(self.weights))
 
     @property
     def jwks_url(self) -> str | None:
@@ -75,6 +99,13 @@ class TenantSettings(BaseModel):
         if not _names(names) or set(_names(names)) - set(known):
             raise ValueError(f"not some of {', '.join(known)}")
         return names
+
+    @field_validator("weights")
+    @classmethod
+    def _are_weights(cls, weights: str) -> str:
+        for part in _names(weights):
+            _weight(part)
+        return weights
 
     @field_validator("jwt_jwks")
     @classmethod
@@ -96,6 +127,9 @@ class TenantSettings(BaseModel):
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
+        has_quotas = self.max_sessions or self.commands_per_second or self.commands_in_progress
+        if self.mode is Tenancy.OFF and has_quotas:
+            raise ValueError("mode is off: there are no tenants that could have quotas")
         if self.mode is not Tenancy.JWT:
             return self
         if self.jwt_audience is None:
@@ -105,6 +139,17 @@ class TenantSettings(BaseModel):
         if self.algorithms != {_SYMMETRIC} and self.jwt_jwks is None:
             raise ValueError("jwt_jwks has to say where the keys of tokens are")
         return self
+
+
+def _weight(text: str) -> tuple[str, float]:
+    tenant, _, given = text.partition("=")
+    try:
+        weight = float(given)
+    except ValueError:
+        weight = 0.0
+    if not is_tenant(tenant) or not 0 < weight <= _HEAVIEST:
+        raise ValueError("not tenants with numbers above 0, such as acme=2,smith=0.5")
+    return tenant, weight
 
 
 def _names(text: str) -> list[str]:

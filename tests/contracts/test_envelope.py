@@ -152,6 +152,7 @@ def test_every_error_code_has_words_and_says_whether_to_retry() -> None:
         "media_unavailable": False,
         "media_too_large": False,
         "media_refused": False,
+        "quota_exceeded": False,
         "capacity": True,
         "internal": True,
     }

@@ -132,6 +132,11 @@ class DeferredDelivery(Delivery):
         return {}
 
     @property
+    def is_excess(self) -> bool:
+        """Never: it waits in the database."""
+        return False
+
+    @property
     def is_settled(self) -> bool:
         """Whether it is over, here at least."""
         return self._is_settled

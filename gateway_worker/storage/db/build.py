@@ -41,8 +41,14 @@ class Stores:
     uncertain: PostgresUncertainSends
 
 
-def build_stores(database: Database, *, worker_id: str) -> Stores:
-    """Build the stores of a worker."""
+def build_stores(database: Database, *, worker_id: str, sessions_per_tenant: int = 0) -> Stores:
+    """Build the stores of a worker.
+
+    Args:
+        database: Where the tables are.
+        worker_id: That worker.
+        sessions_per_tenant: How many sessions one tenant may have; 0: any number.
+    """
     return Stores(
         bulks=PostgresBulkStore(database=database),
         catalog=PostgresSessionCatalog(database=database),
@@ -57,6 +63,6 @@ def build_stores(database: Database, *, worker_id: str) -> Stores:
         outbox=PostgresOutboxStore(database=database, worker_id=worker_id),
         past=PostgresPastMessages(database=database),
         people=PostgresPersonStore(database=database),
-        sessions=PostgresSessionStore(database=database),
+        sessions=PostgresSessionStore(database=database, most_per_tenant=sessions_per_tenant),
         uncertain=PostgresUncertainSends(database=database),
     )

@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import text
 
+from gateway_contracts.tenants import tenant_of
+from gateway_worker.errors import QuotaExceededError
 from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.documents import mapping_text, model_text
@@ -22,6 +24,10 @@ _CREATE = """
     ON CONFLICT (id) DO NOTHING
     RETURNING id
 """
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7449356))"
+"""$1 a tenant: of two workers that create sessions of one, the second counts the first one's."""
+_OTHERS = "SELECT count(*) FROM sessions WHERE id LIKE $1::text || '.%' AND id <> $2::text"
+"""$1 a tenant; $2 the session that is to be created."""
 _GO_ON = f"""
     WITH former AS (SELECT epoch AS last_epoch, last_sequence AS reached
         FROM former_sessions WHERE id = $1)
@@ -98,10 +104,12 @@ class PostgresSessionStore:
 
     Args:
         database: Where the table is.
+        most_per_tenant: How many sessions one tenant may have; 0: any number.
     """
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, most_per_tenant: int = 0) -> None:
         self._database = database
+        self._most_per_tenant = most_per_tenant
 
     async def create(self, row: SessionRow) -> SessionRow | None:
         """Insert a session owned by `row.worker_id`; None if the id is taken.
@@ -110,8 +118,17 @@ class PostgresSessionStore:
 
         Raises:
             DependencyError: It is not known whether the session exists now.
+            QuotaExceededError: Its tenant has as many as it may have.
         """
+        tenant = tenant_of(row.session_id) if self._most_per_tenant else None
         async with self._database.transaction("creating a session") as connection:
+            if tenant is not None:
+                await connection.execute(_ONE_AT_A_TIME, tenant)
+                others = await connection.fetchval(_OTHERS, tenant, row.session_id)
+                if others >= self._most_per_tenant:
+                    raise QuotaExceededError(
+                        f"the tenant has {self._most_per_tenant} sessions, and may have no more"
+                    )
             created = await connection.fetchval(
                 _CREATE,
                 row.session_id,

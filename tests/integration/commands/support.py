@@ -28,6 +28,7 @@ from gateway_worker.sessions.ports import CurrentQr, DeviceSnapshots, RouteCache
 from gateway_worker.sessions.send_journal import SendJournals, SendTrace, Unknown
 from gateway_worker.storage.db import Database
 from gateway_worker.storage.db.build import Stores, build_stores
+from gateway_worker.tenants.quotas import TenantShares
 from gateway_worker.tenants.verifying import Verifier
 from tests.integration.storage.db.support import WORKER
 from tests.support.ports import UnaskedLauncher, sessions_on
@@ -173,6 +174,8 @@ async def working(  # noqa: PLR0913 - as much as a test may want to be otherwise
     hold_seconds: float = HOLD_SECONDS,
     room_seconds: float = ROOM_SECONDS,
     verifier: Verifier | None = None,
+    shares: TenantShares | None = None,
+    most_waiting: int = 0,
 ) -> AsyncIterator[Station]:
     """Run a worker; whatever still runs at the end is killed."""
     async with AsyncExitStack() as stack:
@@ -206,10 +209,12 @@ async def working(  # noqa: PLR0913 - as much as a test may want to be otherwise
             manager=sessions.manager,
             clock=sessions.clock,
             retry_policy=RetryPolicy(attempts=2, initial_seconds=0.1, maximum_seconds=0.1),
-            limits=CommandLimits(hold_seconds=hold_seconds, room_seconds=room_seconds),
+            limits=CommandLimits(
+                hold_seconds=hold_seconds, room_seconds=room_seconds, shares=shares
+            ),
         )
         manager, dispatcher = sessions.manager, commands.dispatcher
-        consumer = broker.consumer(dispatcher, verifier=verifier)
+        consumer = broker.consumer(dispatcher, verifier=verifier, most_waiting=most_waiting)
         dispatcher.watch_held(consumer.widen)
         station = Station(
             worker_id=worker_id,

@@ -13,6 +13,7 @@ from gateway_worker.broker.delivery import CommandDelivery, Handle
 from gateway_worker.broker.delivery_tracker import Arrival, DeliveryTracker
 from gateway_worker.broker.underlay import Channel
 from gateway_worker.commands.ports import Settlement
+from gateway_worker.tenants.grants import EVERYTHING, Grant
 from tests.support.settling import MemorySettler
 
 
@@ -53,12 +54,23 @@ def message(
     )
 
 
-def enter(tracker: DeliveryTracker, incoming: IncomingMessage, first: Handle) -> CommandDelivery:
+def enter(
+    tracker: DeliveryTracker,
+    incoming: IncomingMessage,
+    first: Handle,
+    grant: Grant = EVERYTHING,
+) -> CommandDelivery:
     """Enter a new message."""
     arrival, key = tracker.classify(incoming, first, queue="q")
     assert arrival is Arrival.NEW
     delivery = CommandDelivery(
-        message=incoming, handle=first, key=key, queue="q", origin="w1", settler=MemorySettler()
+        message=incoming,
+        handle=first,
+        key=key,
+        queue="q",
+        origin="w1",
+        settler=MemorySettler(),
+        grant=grant,
     )
     tracker.enter(delivery)
     return delivery
@@ -222,3 +234,19 @@ def test_each_round_of_a_message_that_goes_in_circles_is_its_own(tracker: Delive
     again = message(headers={"wa-from": "w1", "wa-stage": 2, "wa-hop": 5})
     assert tracker.classify(again, handle(2), queue="q")[0] is Arrival.NEW
     assert tracker.classify(first, handle(3), queue="q")[0] is Arrival.IN_WORK
+
+
+async def test_what_each_tenant_has_in_work_is_counted(tracker: DeliveryTracker) -> None:
+    """However it ends, each once; whoever has no tenant is not counted."""
+    acme, mallory = Grant(tenant="acme"), Grant(tenant="mallory")
+    first = enter(tracker, message(), handle(1), acme)
+    anonymous = enter(tracker, message(message_id=None), handle(2), acme)
+    enter(tracker, message(message_id="m2"), handle(3), mallory)
+    enter(tracker, message(message_id="m3"), handle(4))
+    assert (tracker.of_tenant("acme"), tracker.of_tenant("mallory")) == (2, 1)
+    for delivery in (first, anonymous):
+        tracker.settle(delivery)
+        tracker.forget(delivery)
+    assert (tracker.of_tenant("acme"), tracker.of_tenant("mallory")) == (0, 1)
+    tracker.detach("q")
+    assert (len(tracker), tracker.of_tenant("mallory")) == (0, 0)

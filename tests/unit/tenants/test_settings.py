@@ -27,6 +27,7 @@ def test_without_a_word_there_are_no_tenants() -> None:
         {**JWT, "JWT_JWKS": "http://127.0.0.1:8080/keys"},
         {**JWT, "JWT_JWKS": "/etc/gateway/keys.json"},
         {**JWT, "JWT_ALGORITHMS": "RS256,HS256", "JWT_SECRET": SECRET},
+        {**JWT, "TENANT_WEIGHTS": "acme=2, smith=0.5", "TENANT_COMMANDS_PER_SECOND": "10"},
         {
             "TENANTS": "jwt",
             "JWT_AUDIENCE": "gateway",
@@ -44,6 +45,14 @@ def test_what_can_be_set(given: dict[str, str]) -> None:
     ("given", "variable"),
     [
         ({"TENANTS": "yes"}, "TENANTS"),
+        ({"TENANT_MAX_SESSIONS": "5"}, "TENANT"),
+        ({"TENANT_COMMANDS_PER_SECOND": "5"}, "TENANT"),
+        ({"TENANT_COMMANDS_IN_PROGRESS": "5"}, "TENANT"),
+        ({**JWT, "TENANT_COMMANDS_WAITING": "65000"}, "TENANT_COMMANDS_WAITING"),
+        ({"TENANT_WEIGHTS": "acme"}, "TENANT_WEIGHTS"),
+        ({"TENANT_WEIGHTS": "acme=0"}, "TENANT_WEIGHTS"),
+        ({"TENANT_WEIGHTS": "acme=nan"}, "TENANT_WEIGHTS"),
+        ({"TENANT_WEIGHTS": "a.b=2"}, "TENANT_WEIGHTS"),
         ({**JWT, "JWT_AUDIENCE": ""}, "JWT_AUDIENCE"),
         ({**JWT, "JWT_JWKS": ""}, "JWT_JWKS"),
         ({**JWT, "JWT_JWKS": "http://idp.example/keys"}, "JWT_JWKS"),

@@ -1,0 +1,125 @@
+"""A tenant that sends too much waits for itself; another one's commands come past."""
+
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import jwt
+import pytest
+
+from gateway_contracts import CommandFailed, CommandSucceeded, ErrorCode, SessionGetStatus
+from gateway_contracts.tenants import tenant_of
+from gateway_worker.broker import BrokerSettings
+from gateway_worker.devkit.backend import Backend
+from gateway_worker.storage.db import Database
+from gateway_worker.tenants.build import build_tenants
+from gateway_worker.tenants.quotas import TenantRates, TenantShares
+from gateway_worker.tenants.settings import TenantSettings
+from gateway_worker.tenants.verifying import Verifier
+from tests.integration.commands.conftest import STOPPED
+from tests.integration.commands.support import working
+from tests.integration.storage.db.support import opened, session_row
+from tests.support.eventually import eventually
+
+SECRET = "a-secret-that-only-this-test-knows"
+FLOOD = 600
+"""More than a worker is handed out at a time."""
+PER_SECOND = 5.0
+"""So that it takes two minutes."""
+
+
+@pytest.fixture
+async def two_tenants(database_url: str) -> AsyncIterator[Database]:
+    """A session of each."""
+    rows = [session_row(f"{tenant}.a", **STOPPED) for tenant in ("acme", "mallory")]
+    async with opened(database_url, *rows) as database:
+        yield database
+
+
+def status(session_id: str) -> SessionGetStatus:
+    """Return a look-up."""
+    return SessionGetStatus(source="/backends/test", subject=session_id)
+
+
+def shares(*, per_second: float, burst: int = 5) -> TenantShares:
+    """Return what each tenant has of a worker."""
+    return TenantShares(rates=TenantRates(per_second=per_second, burst=burst, weights={}))
+
+
+def verifier() -> Verifier:
+    """Return what knows the tenants of this test by their tokens."""
+    named = {"mode": "jwt", "jwt_audience": "gateway"}
+    signed = {"jwt_algorithms": "HS256", "jwt_secret": SECRET}
+    made = build_tenants(TenantSettings.model_validate({**named, **signed})).verifier
+    assert made is not None
+    return made
+
+
+async def flood(backend: Backend, session_id: str, number: int) -> list[SessionGetStatus]:
+    """Publish so many commands, as the tenant of the session."""
+    commands = [status(session_id) for _ in range(number)]
+    said = {"tenant_id": tenant_of(session_id), "aud": "gateway", "exp": int(time.time()) + 3_600}
+    headers = {"authorization": f"Bearer {jwt.encode(said, SECRET, 'HS256')}"}
+    for command in commands:
+        await backend.publish(command, headers=headers)
+    return commands
+
+
+def failures(backend: Backend, session_id: str) -> list[ErrorCode]:
+    """Return how commands of a session have failed."""
+    told = [event for event in backend.events_of(session_id) if isinstance(event, CommandFailed)]
+    for event in told:
+        limited = event.data.error.code is ErrorCode.RATE_LIMITED
+        assert (event.data.error.retry_after_ms or 0) > 0 if limited else True
+    return [event.data.error.code for event in told]
+
+
+async def test_a_flood_of_one_tenant_holds_up_no_other(
+    two_tenants: Database, settings: BrokerSettings, backend: Backend, tmp_path: Path
+) -> None:
+    """What comes behind it in the same queue is executed before most of it, and it keeps order."""
+    limits = shares(per_second=PER_SECOND)
+    async with working(two_tenants, settings, tmp_path, shares=limits) as station:
+        theirs = await flood(backend, "mallory.a", FLOOD)
+        (mine,) = await flood(backend, "acme.a", 1)
+        assert isinstance(await backend.outcome(mine.id, seconds=90), CommandSucceeded)
+
+        done = [event.correlationid for event in backend.events_of("mallory.a")]
+        assert len(done) < FLOOD
+        assert done == [command.id for command in theirs[: len(done)]]
+        assert station.dispatcher.stuck > 0
+
+
+async def test_no_more_wait_than_may(
+    two_tenants: Database, settings: BrokerSettings, backend: Backend, tmp_path: Path
+) -> None:
+    """What is over is refused with a code, and is no dead letter; others are as before."""
+    slow = shares(per_second=0.05, burst=1)
+    async with working(
+        two_tenants, settings, tmp_path, shares=slow, verifier=verifier(), most_waiting=10
+    ) as station:
+        await flood(backend, "mallory.a", 40)
+        (mine,) = await flood(backend, "acme.a", 1)
+        assert isinstance(await backend.outcome(mine.id, seconds=90), CommandSucceeded)
+        await eventually(lambda: len(failures(backend, "mallory.a")) >= 20, timeout_seconds=60)
+        assert set(failures(backend, "mallory.a")) == {ErrorCode.RATE_LIMITED}
+        assert await station.broker.depth(settings.topology.dead_commands) == 0
+
+
+async def test_what_has_no_worker_does_not_wait_in_the_way(
+    two_tenants: Database, settings: BrokerSettings, backend: Backend, tmp_path: Path
+) -> None:
+    """All share the queue of sessions without an owner, and few of it are handed out at a time."""
+    slow = shares(per_second=0.05, burst=3)
+    async with working(two_tenants, settings, tmp_path, shares=slow) as station:
+        await flood(backend, "mallory.none", 60)
+        (mine,) = await flood(backend, "acme.none", 1)
+        told = await backend.outcome(mine.id, seconds=90)
+        assert isinstance(told, CommandFailed)
+        assert told.data.error.code is ErrorCode.SESSION_NOT_FOUND
+        await eventually(lambda: len(failures(backend, "mallory.none")) == 60, timeout_seconds=60)
+        refused = Counter(failures(backend, "mallory.none"))
+        assert refused[ErrorCode.SESSION_NOT_FOUND] >= 3
+        assert refused[ErrorCode.RATE_LIMITED] > refused[ErrorCode.SESSION_NOT_FOUND]
+        assert station.dispatcher.stuck == 0
