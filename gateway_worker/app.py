@@ -183,7 +183,6 @@ async def _work(start: _Start, parts: Parts) -> int:
     await start.observer(parts.snapshot_schedule, Stage.COMMANDS)
     if parts.tenants.keys is not None:
         await start.observer(parts.tenants.keys, Stage.COMMANDS)
-        await unless_stopped(start.stop, parts.tenants.keys.first())
     await start.service(parts.commands.dispatcher, Stage.COMMANDS)
     await start.service(parts.consumer, Stage.COMMANDS)
     start.at_the_end(Stage.COMMANDS, parts.commands.dispatcher.give_back, "give back")

@@ -169,6 +169,7 @@ class Metrics:
         reconnects: Connections made again after a loss, by dependency.
         broker_blocked: 1 if the broker takes no publications now (memory or disk alarm).
         unconfirmed_seconds: Age of the oldest publication that has no confirm.
+        token_keys_unread_seconds: For how long the keys of tenants' tokens could not be read.
         database_used: Connections of the pool that are lent now.
         database_limit: How many there may be.
         spans: Spans of traces, by what became of them (see `SPANS`).
@@ -260,6 +261,7 @@ class Metrics:
     reconnects: Counter
     broker_blocked: Gauge
     unconfirmed_seconds: Gauge
+    token_keys_unread_seconds: Gauge
     database_used: Gauge
     database_limit: Gauge
     spans: Counter
@@ -612,6 +614,9 @@ def _rest(make: _Maker) -> dict[str, Any]:
         ),
         "unconfirmed_seconds": make.gauge(
             "broker_unconfirmed_seconds", "Age of the oldest publication without a confirm."
+        ),
+        "token_keys_unread_seconds": make.gauge(
+            "token_keys_unread_seconds", "Time for which the keys of tokens could not be read."
         ),
         "database_used": make.gauge(
             "database_connections_used", "Connections of the pool that are lent."

@@ -1,6 +1,6 @@
 """What the worker lets others see of itself: counts for Prometheus, answers for the probes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -79,6 +79,7 @@ def observe(
         ("backends", False, ask_backlogs),
         ("redis", False, adapters.cache.check),
         ("s3", False, adapters.objects.check),
+        *_tokens(parts),
     ):
         sidecar.add_check(_Check(name=name, required=required, ask=ask))
     sidecar.add_section("sessions", sessions_section(parts.sessions.manager.registry))
@@ -93,6 +94,19 @@ def observe(
         },
     )
     _follow(metrics, adapters, parts)
+
+
+def _tokens(parts: Parts) -> Iterator[tuple[str, bool, Callable[[], Awaitable[None]]]]:
+    """Have the keys of tokens asked for, where there are tokens: without them commands wait."""
+    keys = parts.tenants.keys
+    if keys is None:
+        return
+
+    async def ask() -> None:
+        if not keys.are_usable:
+            raise DependencyError(f"the keys of tokens cannot be read: {keys.problem}")
+
+    yield "keys", True, ask
 
 
 def _follow(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
@@ -163,6 +177,8 @@ def _show_services(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
     stats, pool, load = adapters.broker.stats(), adapters.database.pool, parts.reports.load
     metrics.broker_blocked.set(stats.blocked)
     metrics.unconfirmed_seconds.set(stats.oldest_unconfirmed_seconds)
+    if (keys := parts.tenants.keys) is not None:
+        metrics.token_keys_unread_seconds.set(keys.unread_seconds)
     metrics.database_used.set(pool.used)
     metrics.database_limit.set(pool.limit)
     metrics.outbox_depth.set(load.last.outbox_depth)

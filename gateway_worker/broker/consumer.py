@@ -116,6 +116,8 @@ class CommandConsumer:
         self._takes_waiting = False
         self._is_leaving = False
         self._misses = 0
+        if verifier is not None:
+            verifier.watch(self._apply)
 
     @property
     def in_flight(self) -> int:
@@ -129,7 +131,7 @@ class CommandConsumer:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether commands should come in now: neither paused nor leaving."""
+        """Whether commands should come in now: neither paused nor leaving, and senders known."""
         return self._own.is_wanted
 
     @property
@@ -325,7 +327,8 @@ class CommandConsumer:
             await asyncio.wait(self._retiring)
 
     def _apply(self) -> None:
-        takes = not self._is_paused and not self._is_suspended and not self._is_leaving
+        is_able = self._verifier is None or self._verifier.is_able
+        takes = is_able and not (self._is_paused or self._is_suspended or self._is_leaving)
         self._peer_queues.apply(is_allowed=takes and self._is_running)
         for subscription, wanted in (
             (self._own, takes),
@@ -334,7 +337,8 @@ class CommandConsumer:
             if wanted:
                 subscription.want()
             else:
-                subscription.refuse()
+                # Nothing of it may be looked at before it can be said who has sent it.
+                subscription.refuse(keeps_all=not is_able)
 
     def _route(
         self, subscription: Subscription, acks: AckWriter, message: AbstractIncomingMessage

@@ -86,6 +86,7 @@ class Subscription:
         self._has_consumer = False
         self._consumers = 0
         self._is_wanted = True
+        self._keeps_all = False
         self._kept: list[tuple[AckWriter, AbstractIncomingMessage]] = []
         self._redelivered: RedeliveryBuffer[AbstractIncomingMessage] = RedeliveryBuffer()
         self._has_redelivered = asyncio.Event()
@@ -129,11 +130,15 @@ class Subscription:
         for acks, message in kept:
             self._route(self, acks, message)
 
-    def refuse(self) -> None:
+    def refuse(self, *, keeps_all: bool = False) -> None:
         """Hand on no more messages; unsettled ones can still be settled.
 
         Where the order matters, a prefetch of them is kept here meanwhile.
+
+        Args:
+            keeps_all: Whether what is on its way is kept here, too, where the order does not.
         """
+        self._keeps_all = keeps_all
         self._set_wanted(wanted=False)
 
     def resize(self, size: int) -> None:
@@ -257,7 +262,7 @@ class Subscription:
         self._has_consumer = self._tag == tag
 
     def _hand_on(self, acks: AckWriter, message: AbstractIncomingMessage) -> None:
-        if self._is_wanted or not self._keeps_order:
+        if self._is_wanted or not (self._keeps_order or self._keeps_all):
             self._route(self, acks, message)
         else:
             self._kept.append((acks, message))

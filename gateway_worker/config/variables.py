@@ -174,6 +174,7 @@ VARIABLES: Final = (
             "JWT_LEEWAY_SECONDS": "jwt_leeway_seconds",
             "JWT_REFRESH_SECONDS": "jwt_refresh_seconds",
             "JWT_KEEP_SECONDS": "jwt_keep_seconds",
+            "JWT_HOLD_SECONDS": "jwt_hold_seconds",
         },
     ),
     *_of(

@@ -64,6 +64,7 @@ def _by_token(settings: TenantSettings) -> Tenants:
         none=none,
         refresh_seconds=settings.jwt_refresh_seconds,
         keep_seconds=settings.jwt_keep_seconds,
+        hold_seconds=settings.jwt_hold_seconds if place else 0.0,
     )
     verifier = TokenVerifier(keys=keys, settings=settings)
     return Tenants(

@@ -1,4 +1,9 @@
-"""Keys that tokens are signed with, read again and again from where they are published."""
+"""Keys that tokens are signed with, read again and again from where they are published.
+
+    read ──► usable ──(cannot be read for `keep_seconds`)──► awaited ──(`hold_seconds`)──► given up
+While they are awaited, nothing can be said of any token: what needs one waits. Once they are given
+up it is refused, until they have been read.
+"""
 
 import asyncio
 import contextlib
@@ -21,7 +26,6 @@ MAX_BYTES: Final = 262_144
 _SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 10.0
 """Between two looks for a key that nobody knows: whoever makes keys up must not make traffic."""
-_FIRST_SECONDS: Final = 10.0
 _OK: Final = 200
 
 
@@ -34,6 +38,12 @@ class Keys(Generic[Parsed]):
         none: No keys.
         refresh_seconds: How often they are read.
         keep_seconds: How long they are good when they cannot be read any more.
+        hold_seconds: How long what needs them waits when there are none that are good.
+        clock: Seconds that only rise.
+
+    Attributes:
+        current: The keys.
+        problem: Why they could not be read; None if they could.
     """
 
     def __init__(
@@ -44,16 +54,21 @@ class Keys(Generic[Parsed]):
         none: Parsed,
         refresh_seconds: float,
         keep_seconds: float,
+        hold_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read = read
         self._parse = parse
         self._none = none
         self._refresh_seconds = refresh_seconds
         self._keep_seconds = keep_seconds
+        self._hold_seconds = hold_seconds
+        self._clock = clock
         self._document = b""
-        self._read_at = 0.0
         self._wanted = asyncio.Event()
-        self._is_read = asyncio.Event()
+        self._read_at = clock()
+        self._missing_since: float | None = self._read_at
+        self._watchers: list[Callable[[], None]] = []
         self.current = none
         self.problem: str | None = "not read yet"
 
@@ -61,11 +76,25 @@ class Keys(Generic[Parsed]):
         """Read them soon: one is missed."""
         self._wanted.set()
 
-    async def first(self) -> None:
-        """Return when they were read once, or cannot be: then what needs them is refused."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FIRST_SECONDS):
-                await self._is_read.wait()
+    @property
+    def are_usable(self) -> bool:
+        """Whether there are any that are good."""
+        return self._missing_since is None
+
+    @property
+    def are_awaited(self) -> bool:
+        """Whether there are none, and what needs them waits."""
+        since = self._missing_since
+        return since is not None and self._clock() - since < self._hold_seconds
+
+    @property
+    def unread_seconds(self) -> float:
+        """For how long they could not be read; 0 if they could the last time."""
+        return 0.0 if self.problem is None else self._clock() - self._read_at
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call `changed` when they may be awaited no more, or are again. It must be quick."""
+        self._watchers.append(changed)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read them until `stop` is set."""
@@ -88,15 +117,23 @@ class Keys(Generic[Parsed]):
                 self.current = self._parse(document)
                 self._document = document
                 log.info("keys.read")
-        except (DependencyError, ValueError) as error:
-            self.problem = str(error)
-            log.warning("keys.not_read", reason=self.problem)
-            if time.monotonic() - self._read_at > self._keep_seconds:
-                self.current, self._document = self._none, b""
-            return
-        self.problem = None
-        self._read_at = time.monotonic()
-        self._is_read.set()
+        except Exception as error:  # noqa: BLE001 - whatever a key is made of: there are the last ones
+            self._note_unread(error)
+        else:
+            self.problem = self._missing_since = None
+            self._read_at = self._clock()
+        for changed in self._watchers:
+            changed()
+
+    def _note_unread(self, error: Exception) -> None:
+        is_expected = isinstance(error, DependencyError | ValueError)
+        self.problem = str(error) if is_expected else type(error).__name__
+        log.warning("keys.not_read", reason=self.problem, exc_info=not is_expected)
+        now = self._clock()
+        if self.are_usable and now - self._read_at > self._keep_seconds:
+            self.current, self._document = self._none, b""
+            self._missing_since = now
+            log.error("keys.lapsed", hold_seconds=self._hold_seconds)
 
     async def _until_wanted(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -41,6 +41,8 @@ class TenantSettings(BaseModel):
         jwt_leeway_seconds: By how much clocks may differ.
         jwt_refresh_seconds: How often the keys are read again.
         jwt_keep_seconds: How long keys are good that cannot be read again.
+        jwt_hold_seconds: How long commands wait for keys while there are none that are good; after
+            that they are refused.
         max_sessions: How many sessions one tenant may have; 0: any number.
         commands_per_second: How many commands of one tenant begin at each worker in the long run;
             0: as many as come. What is over waits in its place.
@@ -64,6 +66,7 @@ class TenantSettings(BaseModel):
     jwt_leeway_seconds: float = Field(30.0, ge=0, le=300)
     jwt_refresh_seconds: float = Field(300.0, ge=1, le=86_400)
     jwt_keep_seconds: float = Field(3_600.0, ge=1, le=604_800)
+    jwt_hold_seconds: float = Field(900.0, ge=0, le=86_400)
     max_sessions: int = Field(0, ge=0)
     commands_per_second: float = Field(0.0, ge=0, le=100_000)
     commands_burst: int = Field(20, ge=1, le=100_000)

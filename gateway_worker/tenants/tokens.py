@@ -8,7 +8,7 @@ it says then is `tenant_id`, and perhaps `sessions` and `actions` (see `Grant`).
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -94,6 +94,15 @@ class TokenVerifier(Verifier):
         self._operators = settings.operator_users
         self._algorithms = settings.algorithms
         self._known: OrderedDict[str, _Known] = OrderedDict()
+
+    @property
+    def is_able(self) -> bool:
+        """Whether there are keys, or they have been missed for so long that nobody waits."""
+        return not self._keys.are_awaited
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call `changed` when `is_able` may be another."""
+        self._keys.watch(changed)
 
     def verify(self, claims: Claims) -> Grant:
         """Return what the token grants.

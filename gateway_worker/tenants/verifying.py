@@ -1,5 +1,6 @@
 """Verifies who has sent a message."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol
@@ -30,6 +31,15 @@ class Claims:
 class Verifier(Protocol):
     """Verifies senders. Quick: it is called for each message, on the event loop."""
 
+    @property
+    def is_able(self) -> bool:
+        """Whether it can say now who has sent a message; if not, messages are to wait."""
+        ...
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call `changed` when `is_able` may be another."""
+        ...
+
     def verify(self, claims: Claims) -> Grant:
         """Return what the sender may do. Never raises."""
         ...
@@ -44,6 +54,14 @@ class UserVerifier(Verifier):
 
     def __init__(self, *, operators: frozenset[str]) -> None:
         self._operators = operators
+
+    @property
+    def is_able(self) -> bool:
+        """Always: the broker has said it with the message."""
+        return True
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Nothing changes."""
 
     def verify(self, claims: Claims) -> Grant:
         """Return what the user may do."""

@@ -92,6 +92,11 @@ WORKER = Board(
                     (f"gateway_snapshots_behind_seconds{_OWN}", "{{instance}}"),
                 ),
                 lines(
+                    "Keys of tokens: not read",
+                    Unit.SECONDS,
+                    (f"gateway_token_keys_unread_seconds{_OWN}", "{{instance}}"),
+                ),
+                lines(
                     "Log lines left out",
                     Unit.PER_SECOND,
                     (

@@ -60,19 +60,23 @@ async def server() -> AsyncIterator[KeyServer]:
     await runner.cleanup()
 
 
+def settings_for(server: KeyServer, **other: object) -> TenantSettings:
+    """Return how tenants are told apart."""
+    return TenantSettings.model_validate(
+        {
+            "mode": "jwt",
+            "jwt_jwks": f"http://127.0.0.1:{server.port}{KEYS_PATH}",
+            "jwt_audience": "gateway",
+            "jwt_leeway_seconds": 0,
+            **other,
+        }
+    )
+
+
 @pytest.fixture
 def tenants(server: KeyServer) -> Tenants:
-    """How tenants are told apart."""
-    return build_tenants(
-        TenantSettings.model_validate(
-            {
-                "mode": "jwt",
-                "jwt_jwks": f"http://127.0.0.1:{server.port}{KEYS_PATH}",
-                "jwt_audience": "gateway",
-                "jwt_leeway_seconds": 0,
-            }
-        )
-    )
+    """What tells tenants apart."""
+    return build_tenants(settings_for(server))
 
 
 @pytest.fixture
@@ -81,7 +85,7 @@ async def keys(tenants: Tenants) -> AsyncIterator[None]:
     assert tenants.keys is not None
     stop = asyncio.Event()
     running = asyncio.create_task(tenants.keys.run(stop))
-    await tenants.keys.first()
+    await eventually(lambda: tenants.keys is not None and tenants.keys.are_usable)
     yield
     stop.set()
     with suppress(asyncio.CancelledError):
@@ -160,27 +164,73 @@ async def test_only_what_a_good_token_covers_is_executed(
     assert await guarded.broker.depth(settings.topology.dead_commands) == 0
 
 
-async def test_keys_that_cannot_be_had(
-    guarded: Station, backend: Backend, server: KeyServer, tenants: Tenants
+async def test_commands_wait_for_keys_that_cannot_be_had(
+    tenants_database: Database,
+    settings: BrokerSettings,
+    backend: Backend,
+    server: KeyServer,
+    tmp_path: Path,
 ) -> None:
-    """Nothing is executed before they are there; a token with a new one asks for it."""
-    assert tenants.keys is not None
+    """Nothing is executed before they are there, and nothing refused; then all is, in order.
+
+    At the start, when nothing is consumed yet, and later, when commands come in already.
+    """
+    tenants = build_tenants(settings_for(server, jwt_keep_seconds=1))
+    keys, headers = tenants.keys, {"authorization": f"Bearer {signed()}"}
+    assert keys is not None
+
+    async def have_lapsed() -> bool:
+        await keys.refresh()
+        return not keys.are_usable
+
+    async with working(tenants_database, settings, tmp_path, verifier=tenants.verifier) as station:
+        for _ in range(2):
+            server.is_away = True
+            await eventually(have_lapsed)
+            assert keys.problem == "the keys' server answers 503"
+            seen, settled = len(backend.arrivals), len(station.settled)
+            nobodys, unassigned = status("acme.support"), status("acme.none")
+            mine = [status("acme.support") for _ in range(5)]
+            await backend.publish(nobodys)
+            for command in (*mine, unassigned):
+                await backend.publish(command, headers=headers)
+
+            assert not station.consumer.is_wanted
+            assert station.consumer.in_flight == 0
+            assert (len(backend.arrivals), len(station.settled)) == (seen, settled)
+            server.is_away = False
+            await keys.refresh()
+            for command in mine:
+                assert isinstance(await backend.outcome(command.id), CommandSucceeded)
+            told = [event.correlationid for event in backend.events_of("acme.support")]
+            assert told[-5:] == [command.id for command in mine]
+            for command, code in (
+                (nobodys, ErrorCode.UNAUTHORIZED),
+                (unassigned, ErrorCode.SESSION_NOT_FOUND),
+            ):
+                failed = await backend.outcome(command.id)
+                assert isinstance(failed, CommandFailed)
+                assert failed.data.error.code is code
+        await refused(backend, status("acme.support"), signed(key=OTHER_RSA, kid="next"))
+        assert keys._wanted.is_set()
+
+
+async def test_commands_that_have_waited_for_keys_are_refused(
+    tenants_database: Database,
+    settings: BrokerSettings,
+    backend: Backend,
+    server: KeyServer,
+    tmp_path: Path,
+) -> None:
+    """With a bound: nobody waits for ever for an answer; nothing is executed."""
     server.is_away = True
+    tenants = build_tenants(settings_for(server, jwt_hold_seconds=0))
+    assert tenants.keys is not None
     await tenants.keys.refresh()
-    assert tenants.keys.problem == "the keys' server answers 503"
-    await refused(backend, status("acme.support"), signed())
-    server.is_away = False
-    await tenants.keys.refresh()
-    command = status("acme.support")
-    await backend.publish(command, headers={"authorization": f"Bearer {signed()}"})
-    assert isinstance(await backend.outcome(command.id), CommandSucceeded)
-    await refused(backend, status("acme.support"), signed(key=OTHER_RSA, kid="next"))
-    assert tenants.keys._wanted.is_set()
-    assert [outcome for _, outcome in guarded.settled] == [
-        "unauthorized",
-        "succeeded",
-        "unauthorized",
-    ]
+    async with working(tenants_database, settings, tmp_path, verifier=tenants.verifier) as station:
+        await refused(backend, status("acme.support"), signed())
+        assert [outcome for _, outcome in station.settled] == ["unauthorized"]
+    assert await value(tenants_database, "SELECT count(*) FROM commands") == 0
 
 
 async def test_a_missed_key_is_read_soon(
@@ -191,7 +241,7 @@ async def test_a_missed_key_is_read_soon(
     monkeypatch.setattr("gateway_worker.tenants.keys._PAUSE_SECONDS", 0.01)
     stop = asyncio.Event()
     running = asyncio.create_task(tenants.keys.run(stop))
-    await tenants.keys.first()
+    await eventually(lambda: tenants.keys is not None and tenants.keys.are_usable)
     began, asked = time.monotonic(), server.asked
     tenants.keys.want()
     await eventually(lambda: server.asked > asked)

@@ -44,6 +44,7 @@ BAD: dict[str, Callable[[Metrics], object]] = {
         StatusReason.CLIENT_OUTDATED
     ),
     "GatewaySnapshotsBehind": lambda metrics: metrics.snapshots_behind_seconds.set(301),
+    "GatewayTokenKeysUnread": lambda metrics: metrics.token_keys_unread_seconds.set(301),
     "GatewayBulkStuck": lambda metrics: metrics.bulk_stalled_seconds.set(601),
 }
 """What makes each alert fire, by the numbers with which it is shipped."""

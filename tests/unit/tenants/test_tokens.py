@@ -26,6 +26,8 @@ SECRET = "a secret that has thirty-two bytes, and sixteen more"
 ALL = "RS256,ES256,EdDSA,HS256"
 PRIVATE: Mapping[str, Any] = {"RS256": RSA, "ES256": EC, "EdDSA": ED, "HS256": SECRET}
 ACME = Grant(tenant="acme")
+KEEP_SECONDS = 3_600.0
+HOLD_SECONDS = 900.0
 
 
 def published() -> dict[str, Any]:
@@ -54,8 +56,9 @@ class Issuer:
 class Gateway:
     """A verifier with its keys."""
 
-    def __init__(self, *, keep_seconds: float = 3_600.0, **settings: object) -> None:
+    def __init__(self, **settings: object) -> None:
         self.issuer = Issuer()
+        self.now = 1_000.0
         self.settings = TenantSettings.model_validate(
             {
                 "mode": "jwt",
@@ -71,7 +74,9 @@ class Gateway:
             parse=lambda document: read_keys(document, algorithms=self.settings.algorithms),
             none=none,
             refresh_seconds=300,
-            keep_seconds=keep_seconds,
+            keep_seconds=KEEP_SECONDS,
+            hold_seconds=HOLD_SECONDS,
+            clock=lambda: self.now,
         )
         self.verifier = TokenVerifier(keys=self.keys, settings=self.settings)
 
@@ -268,18 +273,56 @@ async def test_keys_come_and_go() -> None:
 
 
 async def test_an_issuer_that_is_away() -> None:
-    """The last keys are good for a while; without any all is refused."""
-    never = Gateway()
-    never.issuer.document = None
-    await never.keys.refresh()
-    assert never.grant(signed()) is NOTHING
-    assert never.keys.problem == "nobody answers"
+    """The last keys are good for a while; then all waits, and is refused when it has waited."""
+    made = await gateway()
+    told: list[bool] = []
+    made.verifier.watch(lambda: told.append(made.verifier.is_able))
+    made.issuer.document = None
 
-    for keep_seconds, grant in ((3_600.0, ACME), (0.0, NOTHING)):
-        made = await gateway(keep_seconds=keep_seconds)
-        made.issuer.document = None
+    async def later(seconds: float) -> tuple[bool, bool]:
+        made.now += seconds
         await made.keys.refresh()
-        assert made.grant(signed()) == grant
+        assert made.keys.problem == "nobody answers"
+        return made.keys.are_usable, made.verifier.is_able
+
+    assert await later(KEEP_SECONDS) == (True, True)
+    assert made.grant(signed()) == ACME
+    assert made.keys.unread_seconds == KEEP_SECONDS
+    assert await later(1) == (False, False)
+    assert made.grant(signed()) is NOTHING
+    assert await later(HOLD_SECONDS - 1) == (False, False)
+    assert await later(1) == (False, True)
+    assert made.grant(signed()) is NOTHING
+    made.issuer.document = published()
+    await made.keys.refresh()
+    assert made.grant(signed()) == ACME
+    assert (made.keys.are_usable, made.keys.unread_seconds) == (True, 0.0)
+    assert told == [True, False, False, True, True]
+
+
+async def test_a_gateway_that_has_read_no_keys_yet() -> None:
+    """All waits from its start on, no longer than later."""
+    made = Gateway()
+    assert (made.keys.are_usable, made.verifier.is_able) == (False, False)
+    assert made.grant(signed()) is NOTHING
+    made.issuer.document = None
+    made.now += HOLD_SECONDS
+    await made.keys.refresh()
+    assert (made.keys.are_usable, made.verifier.is_able) == (False, True)
+    assert made.grant(signed()) is NOTHING
+
+
+async def test_keys_that_a_library_chokes_on_cost_nobody_the_last_ones() -> None:
+    """Whatever it raises."""
+    made = await gateway()
+
+    async def choke() -> bytes:
+        raise RecursionError
+
+    made.keys._read = choke
+    await made.keys.refresh()
+    assert made.keys.problem == "RecursionError"
+    assert made.grant(signed()) == ACME
 
 
 async def test_published_keys_that_are_passed_over() -> None:
