@@ -167,8 +167,14 @@ class BulkStore(Protocol):
 class BulkFiles(Protocol):
     """Files of rows and of results in the bucket. Every call may raise `DependencyError`."""
 
-    def read(self, media: ObjectSource | UploadSource) -> AsyncGenerator[bytes, None]:
+    def read(
+        self, session_id: str, media: ObjectSource | UploadSource
+    ) -> AsyncGenerator[bytes, None]:
         """Return a file piece by piece.
+
+        Args:
+            session_id: Whose rows are in it.
+            media: Where it is.
 
         Raises:
             MediaUnavailableError: It is not there.

@@ -19,7 +19,9 @@ from gateway_worker.sessions.ownership.manager import SessionManager
 log = structlog.get_logger(__name__)
 
 REFUSALS_PER_SECOND = 20.0
-"""How many refusals one `source` is told in the long run; of all sources, five times as many."""
+"""How many refusals one `source` is told in the long run; of all sources, five times as many.
+
+A tenant that was verified has as many for itself: whatever others send, its refusals are told."""
 REFUSALS_AT_ONCE = 200.0
 
 
@@ -40,7 +42,8 @@ class Refusals:
         self._manager = manager
         self._ends = ends
         self._outcomes = Outcomes(worker_id=worker_id)
-        self._limiter = _refusal_limiter()
+        self._sources = RateLimiter(each=_bucket, together=_bucket(5.0))
+        self._tenants = RateLimiter(each=_bucket)
         self.events_ignored = 0
         self.untold = 0
 
@@ -68,8 +71,8 @@ class Refusals:
         )
         refusal = None
         # A worker sends no commands: what says so is an event in disguise.
-        sender = delivery.grant.tenant or rejected.source or ""
-        if command_id is not None and not rejected.is_workers and self._may_tell(rejected, sender):
+        is_workers = rejected.is_workers
+        if command_id is not None and not is_workers and self._may_tell(delivery, rejected):
             refusal = self._outcomes.refusal(
                 rejected,
                 command_id=command_id,
@@ -84,20 +87,19 @@ class Refusals:
             return
         await self._ends.bury(delivery, kind, refusal, error, arrived=arrived)
 
-    def _may_tell(self, rejected: CommandRejectedError, sender: str) -> bool:
+    def _may_tell(self, delivery: Delivery, rejected: CommandRejectedError) -> bool:
         """Whether a refusal may be told: whoever sends rubbish gets so many answers and no more."""
-        if self._limiter.take(sender):
+        tenant = delivery.grant.tenant
+        limiter = self._sources if tenant is None else self._tenants
+        if limiter.take(tenant or rejected.source or ""):
             return True
         self.untold += 1
         log.warning("command.refusal_not_told", command_id=rejected.command_id)
         return False
 
 
-def _refusal_limiter() -> RateLimiter:
-    return RateLimiter(
-        each=lambda: TokenBucket(per_second=REFUSALS_PER_SECOND, at_once=REFUSALS_AT_ONCE),
-        together=TokenBucket(per_second=REFUSALS_PER_SECOND * 5, at_once=REFUSALS_AT_ONCE * 5),
-    )
+def _bucket(times: float = 1.0) -> TokenBucket:
+    return TokenBucket(per_second=REFUSALS_PER_SECOND * times, at_once=REFUSALS_AT_ONCE * times)
 
 
 def _known_type(rejected: CommandRejectedError) -> str | None:

@@ -2,18 +2,25 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway_contracts.tenants import tenant_of
 
+UPLOADS: Final = "uploads/"
+"""Below it is what backends have put there themselves."""
+
+
+def uploads_of(session_id: str) -> str:
+    """Return what the keys begin with of files that were put there for a session's tenant."""
+    tenant = tenant_of(session_id)
+    return UPLOADS if tenant is None else f"{UPLOADS}{tenant}/"
+
 
 def may_read(session_id: str, key: str) -> bool:
-    """Tell whether a session may send an object of the bucket, as far as its tenant goes.
-
-    Under `uploads/` only those who have been told an id find anything.
-    """
+    """Tell whether a session may send an object of the bucket, as far as its tenant goes."""
     tenant = tenant_of(session_id)
-    return tenant is None or key.startswith((f"media/{tenant}.", f"shared/{tenant}/", "uploads/"))
+    mine = (f"media/{tenant}.", f"shared/{tenant}/", uploads_of(session_id))
+    return tenant is None or key.startswith(mine)
 
 
 class ObjectHead(Protocol):

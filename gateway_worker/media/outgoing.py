@@ -197,7 +197,7 @@ class Outgoing:
                     raise MediaUnavailableError(_NO_OBJECT)
                 return await self._copy(key, into=into, limit=limit), key
             case UploadSource(media_id=media_id):
-                key = await self._uploads.key_of(media_id)
+                key = await self._uploads.key_of(wanted.session_id, media_id)
                 return await self._copy(key, into=into, limit=limit), key
 
     async def _copy(self, key: str, *, into: Path, limit: int) -> str:

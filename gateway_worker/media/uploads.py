@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway_worker.errors import MediaUnavailableError
-from gateway_worker.media.objects import UploadStore
+from gateway_worker.media.objects import UPLOADS, UploadStore, uploads_of
 from gateway_worker.runtime.clock import Clock
 
-PREFIX: Final = "uploads/"
 _ID_BYTES: Final = 16
 _UNFINISHED: Final = timedelta(days=1)
 """Longer than anybody writes one object."""
@@ -57,15 +56,17 @@ class Uploads:
         self._keep = timedelta(seconds=keep_seconds)
         self._prune_at = 0.0
 
-    async def offer(self, *, mime_type: str, size: int, sha256: str | None) -> UploadUrl:
-        """Return where to put a file of this type, size and hash.
+    async def offer(
+        self, session_id: str, *, mime_type: str, size: int, sha256: str | None
+    ) -> UploadUrl:
+        """Return where to put a file of this type, size and hash, for sessions of one tenant.
 
         Raises:
             DependencyError: There are no credentials to sign with.
         """
         media_id = secrets.token_hex(_ID_BYTES)
         put = await self._store.presign_put(
-            PREFIX + media_id,
+            uploads_of(session_id) + media_id,
             content_type=mime_type,
             size_bytes=size,
             valid_seconds=self._url_seconds,
@@ -78,14 +79,14 @@ class Uploads:
             expires_at=self._clock.now() + timedelta(seconds=self._url_seconds),
         )
 
-    async def key_of(self, media_id: str) -> str:
-        """Return the key of a file that can be sent.
+    async def key_of(self, session_id: str, media_id: str) -> str:
+        """Return the key of a file that a session can send.
 
         Raises:
-            MediaUnavailableError: Nothing was put there, or too long ago.
+            MediaUnavailableError: Nothing was put there for its tenant, or too long ago.
             DependencyError: The bucket cannot be asked.
         """
-        key = PREFIX + media_id
+        key = uploads_of(session_id) + media_id
         head = await self._store.head(key)
         if head is None:
             raise MediaUnavailableError("nothing has been uploaded under this media_id")
@@ -101,7 +102,7 @@ class Uploads:
         """
         now = self._clock.monotonic()
         if now >= self._prune_at:
-            await self._store.delete_prefix(PREFIX, before=self._oldest())
+            await self._store.delete_prefix(UPLOADS, before=self._oldest())
             # Also what workers that are gone were writing: nobody else knows of that.
             await self._store.abort_unfinished(before=self._clock.now() - _UNFINISHED)
             self._prune_at = now + _PRUNE_SECONDS

@@ -41,12 +41,16 @@ class RateLimiter:
 
     Args:
         each: Makes the bucket of a name.
-        together: The bucket of all.
+        together: The bucket of all; None where nobody can make a name up.
         remembered: How many names are remembered; the one not seen for longest is forgotten first.
     """
 
     def __init__(
-        self, *, each: Callable[[], TokenBucket], together: TokenBucket, remembered: int = 1_000
+        self,
+        *,
+        each: Callable[[], TokenBucket],
+        together: TokenBucket | None = None,
+        remembered: int = 1_000,
     ) -> None:
         self._each = each
         self._together = together
@@ -61,4 +65,4 @@ class RateLimiter:
             if len(self._by_name) > self._remembered:
                 self._by_name.popitem(last=False)
         self._by_name.move_to_end(name)
-        return own.take() and self._together.take()
+        return own.take() and (self._together is None or self._together.take())

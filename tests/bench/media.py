@@ -30,7 +30,7 @@ from gateway_contracts import (
     UploadSource,
 )
 from gateway_worker.devkit.backend import Backend
-from gateway_worker.media.uploads import PREFIX
+from gateway_worker.media.objects import UPLOADS
 from gateway_worker.storage.objects import Objects
 from tests.bench.harness import MIB, Account, BenchHarness
 from tests.bench.measures import LOG_SECONDS, WARM_UP, settled
@@ -135,7 +135,7 @@ async def _rounds(
     harness, rounds = bench.harness, []
     async with AsyncExitStack() as stack:
         objects = await stack.enter_async_context(Objects.open(bucket(harness)))
-        url = await objects.link(PREFIX + media_id, valid_seconds=3600)
+        url = await objects.link(UPLOADS + media_id, valid_seconds=3600)
         hosts = await start_ring(
             stack, SENDER, count=1, directory=harness.directory, sandbox=harness.sandbox
         )

@@ -40,8 +40,7 @@ from gateway_worker.errors import (
     SessionNotFoundError,
     UnsupportedError,
 )
-from gateway_worker.media.objects import may_read
-from gateway_worker.media.uploads import PREFIX
+from gateway_worker.media.objects import may_read, uploads_of
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.changes import Change
 from gateway_worker.sessions.deferred import Bulk, BulkUpdate
@@ -147,9 +146,9 @@ class BulkCommands(Bulks):
         self._check(command)
         template = Template(data.content)
         if data.dry_run:
-            return await self._dry_run(data, template)
+            return await self._dry_run(command, template)
         load = new_id()
-        found = await self._load(session, data, template, load)
+        found = await self._load(session, command, template, load)
         if found.faulty:
             raise FaultyRowsError(
                 f"{found.faulty} of {found.rows} rows cannot be sent as they stand",
@@ -245,27 +244,27 @@ class BulkCommands(Bulks):
         if data.content is not None:
             check_kind(data.content.kind, self._features)
 
-    async def _dry_run(self, data: BulkCreateData, template: Template) -> BulkCheck:
+    async def _dry_run(self, command: BulkCreate, template: Template) -> BulkCheck:
         found = _Found()
-        async with aclosing(self._read(data, template, found)) as pieces:
+        async with aclosing(self._read(command, template, found)) as pieces:
             async for _ in pieces:
                 pass
         file: BulkResultFile | None = None
         if found.faulty > len({fault.row for fault in found.faults}) and self._files is not None:
-            key = f"{PREFIX}{new_id()}"
-            await self._files.write(key, self._fault_lines(data, template))
+            key = f"{uploads_of(command.subject)}{new_id()}"
+            await self._files.write(key, self._fault_lines(command, template))
             file = await self._files.told(key)
         return BulkCheck(
             rows=found.rows, faulty=found.faulty, faults=tuple(found.faults[:_TOLD]), file=file
         )
 
     async def _load(
-        self, session: Session, data: BulkCreateData, template: Template, load: str
+        self, session: Session, command: BulkCreate, template: Template, load: str
     ) -> _Found:
         """Store the rows, while the next ones are read; of those that are faulty none is sent."""
         found, batch = _Found(), list[RowBody]()
         loading = _Loading(self._store, session_id=session.session_id, load=load)
-        async with aclosing(self._read(data, template, found)) as pieces, aclosing(loading):
+        async with aclosing(self._read(command, template, found)) as pieces, aclosing(loading):
             async for rows in pieces:
                 if found.faulty:
                     batch = []  # it is only to be said what is wrong
@@ -278,10 +277,10 @@ class BulkCommands(Bulks):
         return found
 
     async def _read(
-        self, data: BulkCreateData, template: Template, found: _Found
+        self, command: BulkCreate, template: Template, found: _Found
     ) -> AsyncGenerator[Sequence[ReadRow], None]:
         """Yield the rows that can be sent, and count the others."""
-        async with aclosing(self._rows(data)) as pieces:
+        async with aclosing(self._rows(command)) as pieces:
             async for rows in pieces:
                 good = []
                 for row in rows:
@@ -307,7 +306,8 @@ class BulkCommands(Bulks):
             return (FieldError(pointer="/content/kind", detail=error.detail),)
         return ()
 
-    async def _rows(self, data: BulkCreateData) -> AsyncGenerator[Sequence[ReadRow], None]:
+    async def _rows(self, command: BulkCreate) -> AsyncGenerator[Sequence[ReadRow], None]:
+        data = command.data
         if data.file is None:
             yield [
                 ReadRow(
@@ -321,14 +321,14 @@ class BulkCommands(Bulks):
         if self._files is None:
             raise UnsupportedError("this gateway reads no files")
         async with (
-            aclosing(self._files.read(data.file.media)) as chunks,
+            aclosing(self._files.read(command.subject, data.file.media)) as chunks,
             aclosing(read_rows(chunks, data.file.format)) as pieces,
         ):
             async for rows in pieces:
                 yield rows
 
-    async def _fault_lines(self, data: BulkCreateData, template: Template) -> AsyncIterator[bytes]:
-        async for rows in self._rows(data):
+    async def _fault_lines(self, command: BulkCreate, template: Template) -> AsyncIterator[bytes]:
+        async for rows in self._rows(command):
             yield b"".join(
                 orjson.dumps(fault.model_dump()) + b"\n"
                 for row in rows

@@ -55,10 +55,12 @@ class BucketFiles(BulkFiles):
         self._clock = clock
         self._url_seconds = url_seconds
 
-    async def read(self, media: ObjectSource | UploadSource) -> AsyncGenerator[bytes, None]:
+    async def read(
+        self, session_id: str, media: ObjectSource | UploadSource
+    ) -> AsyncGenerator[bytes, None]:
         """Return a file piece by piece; see the port."""
         if isinstance(media, UploadSource):
-            key = await self._uploads.key_of(media.media_id)
+            key = await self._uploads.key_of(session_id, media.media_id)
         else:
             key = media.key
         if await self._objects.head(key) is None:

@@ -13,7 +13,7 @@ async def upload_url(context: Context, command: MediaUploadUrl) -> Effect:
         raise UnsupportedError("no files can be sent here")
     data = command.data
     offered = await context.files.uploads.offer(
-        mime_type=data.mime_type, size=data.size, sha256=data.sha256
+        session.session_id, mime_type=data.mime_type, size=data.size, sha256=data.sha256
     )
     result = MediaUpload(
         media_id=offered.media_id,

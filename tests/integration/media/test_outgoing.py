@@ -20,9 +20,10 @@ from gateway_worker.errors import (
 from gateway_worker.media.fetching.fetcher import Fetcher
 from gateway_worker.media.inspection.helpers import Helpers
 from gateway_worker.media.inspection.inspector import Inspector
+from gateway_worker.media.objects import UPLOADS
 from gateway_worker.media.outgoing import Outgoing, Wanted, sweep
 from gateway_worker.media.settings import MediaSettings
-from gateway_worker.media.uploads import PREFIX, Uploads
+from gateway_worker.media.uploads import Uploads
 from gateway_worker.storage.objects import Objects, Streams
 from tests.support.clocks import AheadClock
 from tests.support.objects import settings_of
@@ -106,7 +107,7 @@ async def test_a_file_comes_from_wherever_it_is(workshop: Workshop, where: str) 
     """As it is, looked at, and gone when it is not needed any more."""
     data = picture(300, 200)
     await workshop.put(data)
-    await workshop.put(data, PREFIX + "0123")
+    await workshop.put(data, UPLOADS + "0123")
     async with file_server({"/picture": answer(data)}) as server:
         sources: dict[str, MediaSource] = {
             "object": ObjectSource(key=KEY),
@@ -116,7 +117,7 @@ async def test_a_file_comes_from_wherever_it_is(workshop: Workshop, where: str) 
         source = sources[where]
         prepared = await workshop.outgoing.prepare(workshop.wanted(source, "image"))
     file = prepared.file
-    assert prepared.key == {"object": KEY, "upload": f"{PREFIX}0123", "url": None}[where]
+    assert prepared.key == {"object": KEY, "upload": f"{UPLOADS}0123", "url": None}[where]
     assert file.path.read_bytes() == data
     assert file.path.is_relative_to(workshop.sessions / "shop")
     assert file.path.stat().st_mode & 0o077 == 0
@@ -209,21 +210,38 @@ async def test_what_a_dead_worker_has_left_is_removed(workshop: Workshop) -> Non
 
 async def test_an_upload_can_be_sent_for_a_while_and_goes_then(workshop: Workshop) -> None:
     """As often as one likes until then; its id says nothing."""
-    offered = await workshop.uploads.offer(mime_type="text/plain", size=4, sha256=None)
+    offered = await workshop.uploads.offer("shop", mime_type="text/plain", size=4, sha256=None)
     assert offered.url not in repr(offered)
-    await workshop.put(b"text", PREFIX + offered.media_id)
+    await workshop.put(b"text", UPLOADS + offered.media_id)
     source = UploadSource(media_id=offered.media_id)
     for _ in range(2):
         prepared = await workshop.outgoing.prepare(workshop.wanted(source))
         assert prepared.file.path.read_bytes() == b"text"
         await workshop.outgoing.discard(workshop.sessions / "shop", prepared)
     assert await workshop.uploads.prune(1) == 0
-    assert await workshop.streams.head(PREFIX + offered.media_id) is not None
+    assert await workshop.streams.head(UPLOADS + offered.media_id) is not None
 
     workshop.clock.ahead_seconds = 2 * 3600
     assert isinstance(await workshop.failure(source), MediaUnavailableError)
     await workshop.uploads.prune(1)
-    assert await workshop.streams.head(PREFIX + offered.media_id) is None
+    assert await workshop.streams.head(UPLOADS + offered.media_id) is None
+
+
+async def test_an_upload_is_its_tenants(workshop: Workshop) -> None:
+    """Any of the tenant's sessions may send it; of others none finds it, whoever tells them."""
+    uploads = workshop.uploads
+    offered = await uploads.offer("acme.a", mime_type="text/plain", size=4, sha256=None)
+    key = f"uploads/acme/{offered.media_id}"
+    await workshop.put(b"text", key)
+
+    assert await uploads.key_of("acme.b", offered.media_id) == key
+    for session_id, media_id in (
+        ("mallory.a", offered.media_id),
+        ("shop", offered.media_id),
+        ("mallory.a", f"../acme/{offered.media_id}"),
+    ):
+        with pytest.raises(MediaUnavailableError):
+            await uploads.key_of(session_id, media_id)
 
 
 async def test_what_nobody_writes_any_more_goes(workshop: Workshop) -> None:

@@ -42,3 +42,10 @@ def test_whoever_makes_names_up_gets_no_more_than_all_together() -> None:
     )
     assert sum(limiter.take(str(number)) for number in range(100)) == 3
     assert len(limiter._by_name) == 2
+
+
+def test_where_nobody_can_make_names_up_nobody_has_less_because_of_others() -> None:
+    clock = Clock()
+    limiter = RateLimiter(each=lambda: TokenBucket(per_second=1, at_once=1, clock=clock))
+    assert sum(limiter.take(str(number)) for number in range(100)) == 100
+    assert not limiter.take("99")

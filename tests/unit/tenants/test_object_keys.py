@@ -16,10 +16,12 @@ from gateway_worker.media.objects import may_read
         ("shared/acme/catalogue.pdf", True),
         ("shared/catalogue.pdf", False),
         ("shared/mallory/catalogue.pdf", False),
-        ("uploads/0123456789abcdef", True),
+        ("uploads/acme/0123456789abcdef", True),
+        ("uploads/0123456789abcdef", False),
+        ("uploads/mallory/0123456789abcdef", False),
     ],
 )
 def test_objects_are_their_tenants(key: str, is_readable: bool) -> None:  # noqa: FBT001
-    """Uploads are found by whoever was told their id; without tenants all are everybody's."""
+    """Without tenants all are everybody's."""
     assert may_read("acme.support", key) is is_readable
     assert may_read("support", key)
