@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +43,10 @@ from gateway_worker.devkit.services import RunningServices
 from gateway_worker.devkit.services.rabbitmq import LocalRabbitMq
 from gateway_worker.storage.db import Database
 from gateway_worker.tenants.verifying import UserVerifier
-from tests.contracts.broker import Inbox, channel, read
+from tests.contracts.broker import Inbox, channel, publish, read
 from tests.integration.commands.conftest import STOPPED
 from tests.integration.commands.support import Station, working
-from tests.integration.storage.db.support import opened, session_row, value
+from tests.integration.storage.db.support import WORKER, opened, session_row, value
 from tests.support.eventually import eventually
 
 PASSWORD = "only-in-this-test"
@@ -55,6 +55,9 @@ EXAMPLES = Path(gateway_contracts.__file__).parent / "examples"
 OPERATOR = operator_rights(Topology()).user
 OPERATORS_ONLY = {"wa.worker.set_log_level.v1"}
 """They concern the whole fleet: no tenant has such a subject."""
+IDLE = BackendTopology(service="mallory_idle", tenant="mallory")
+"""A service of mallory's that reads nothing, and whose queue is full soon."""
+FULL = 3
 WORKER_USER = worker_rights(Topology()).user
 
 
@@ -109,6 +112,7 @@ class Shared:
     acme: Tenant
     mallory: Tenant
     operator: AbstractChannel
+    mallorys_url: str
 
 
 @pytest.fixture
@@ -123,12 +127,15 @@ async def fleet(
     parts = [
         topology_definitions(topology, vhost=vhost),
         user_definitions(topology, vhost=vhost),
-        *(backend_definitions(backend, vhost=vhost) for backend in backends),
+        *(backend_definitions(backend, vhost=vhost) for backend in (*backends, IDLE)),
     ]
     names = {name for part in parts for name in part}
     definitions = {name: [one for part in parts for one in part.get(name, ())] for name in names}
     for user in definitions["users"]:
         user["password_hash"] = password_hash()
+    for queue in definitions["queues"]:
+        if queue["name"] == IDLE.events_queue().name:
+            queue["arguments"]["x-max-length"] = FULL
     definitions["vhosts"] = [{"name": vhost}]
     file = tmp_path / "definitions.json"
     file.write_text(json.dumps(definitions))
@@ -165,6 +172,7 @@ async def fleet(
             acme=await tenant("acme"),
             mallory=await tenant("mallory"),
             operator=await stack.enter_async_context(channel(url(OPERATOR))),
+            mallorys_url=url("gateway-backend-mallory"),
         )
 
 
@@ -260,3 +268,86 @@ async def test_the_operator_may_command_every_session(fleet: Shared) -> None:
     event = await fleet.acme.next()
     assert isinstance(event, CommandSucceeded)
     assert event.correlationid == command.id
+
+
+async def test_a_full_queue_of_one_tenant_holds_up_nobody(fleet: Shared) -> None:
+    """Not the other tenant, and not the same tenant's other services; its oldest move aside."""
+    commands = [status(f"{name}.a") for _ in range(20) for name in TENANTS]
+    for command in commands:
+        tenant = fleet.acme if command.subject == "acme.a" else fleet.mallory
+        await tenant.send(command)
+    for tenant in (fleet.acme, fleet.mallory):
+        told = [(await tenant.next()).correlationid for _ in range(20)]
+        assert told == [one.id for one in commands if one.subject == f"{tenant.name}.a"]
+
+    async def has_moved_aside() -> bool:
+        idle = await fleet.operator.declare_queue(IDLE.events_queue().name, passive=True)
+        dead = await fleet.operator.declare_queue(IDLE.dead_queue().name, passive=True)
+        counts = (idle.declaration_result.message_count, dead.declaration_result.message_count)
+        return counts == (FULL, 20 - FULL)
+
+    await eventually(has_moved_aside)
+
+
+Attempt = Callable[[AbstractChannel], Awaitable[object]]
+
+
+def publishing(exchange: str, key: str) -> Attempt:
+    """Return an attempt to publish."""
+    return lambda opened: publish(opened, exchange, key)
+
+
+def reading(queue: str) -> Attempt:
+    """Return an attempt to read a queue."""
+
+    async def attempt(opened: AbstractChannel) -> None:
+        await read(await opened.get_queue(queue, ensure=False))
+
+    return attempt
+
+
+def binding(queue: str, exchange: str) -> Attempt:
+    """Return an attempt to have events of all come into a queue."""
+
+    async def attempt(opened: AbstractChannel) -> None:
+        await (await opened.get_queue(queue, ensure=False)).bind(exchange, "#")
+
+    return attempt
+
+
+MINE, ACMES = "wa.backend.mallory.events", "wa.backend.acme.events"
+FORBIDDEN: Mapping[str, Attempt] = {
+    "read another one's events": reading(ACMES),
+    "read another one's replays": reading("wa.backend.acme.replay"),
+    "read another one's dead letters": reading("wa.backend.acme.dead"),
+    "read a worker's commands": reading(Topology().worker_queue(WORKER)),
+    "read what has no worker": reading(Topology().unassigned),
+    "read dead commands": reading(Topology().dead_commands),
+    "have all events come": binding(MINE, Topology().events),
+    "have all commands come": binding(MINE, Topology().commands),
+    "have heartbeats come": binding(MINE, Topology().heartbeats),
+    "forge an event": publishing(Topology().events, "message.received.acme.a"),
+    "forge a replay": publishing(Topology().replay, ACMES),
+    "forge a worker's word": publishing(Topology().internal, "worker.w1"),
+    "put something into another one's queue": publishing("", ACMES),
+    "make a queue": lambda opened: opened.declare_queue("wa.backend.mallory.more", durable=True),
+    "empty another one's queue": lambda opened: _purge(opened, ACMES),
+    "delete another one's queue": lambda opened: opened.queue_delete(ACMES),
+}
+"""What a backend's user might try at the broker itself."""
+
+
+async def _purge(opened: AbstractChannel, queue: str) -> None:
+    await (await opened.get_queue(queue, ensure=False)).purge()
+
+
+async def test_the_broker_lets_a_backend_do_nothing_else(fleet: Shared) -> None:
+    """With the shipped rights each of these ends the channel; the other one gets nothing of it."""
+    for what, attempt in FORBIDDEN.items():
+        async with channel(fleet.mallorys_url) as opened:
+            with pytest.raises(AMQPError) as refused:
+                await attempt(opened)
+            assert "ACCESS_REFUSED" in str(refused.value), what
+    assert fleet.acme.inbox.empty()
+    await fleet.acme.send(status("acme.a"))
+    assert isinstance(await fleet.acme.next(), CommandSucceeded)
