@@ -45,9 +45,9 @@ def test_what_can_be_set(given: dict[str, str]) -> None:
     ("given", "variable"),
     [
         ({"TENANTS": "yes"}, "TENANTS"),
-        ({"TENANT_MAX_SESSIONS": "5"}, "TENANT"),
-        ({"TENANT_COMMANDS_PER_SECOND": "5"}, "TENANT"),
-        ({"TENANT_COMMANDS_IN_PROGRESS": "5"}, "TENANT"),
+        ({"TENANT_MAX_SESSIONS": "5"}, "TENANTS"),
+        ({"TENANT_COMMANDS_PER_SECOND": "5"}, "TENANTS"),
+        ({"TENANT_COMMANDS_IN_PROGRESS": "5"}, "TENANTS"),
         ({**JWT, "TENANT_COMMANDS_WAITING": "65000"}, "TENANT_COMMANDS_WAITING"),
         ({"TENANT_WEIGHTS": "acme"}, "TENANT_WEIGHTS"),
         ({"TENANT_WEIGHTS": "acme=0"}, "TENANT_WEIGHTS"),
