@@ -82,10 +82,11 @@ def tenants(server: KeyServer) -> Tenants:
 @pytest.fixture
 async def keys(tenants: Tenants) -> AsyncIterator[None]:
     """The service that reads keys, running."""
-    assert tenants.keys is not None
+    service = tenants.keys
+    assert service is not None
     stop = asyncio.Event()
-    running = asyncio.create_task(tenants.keys.run(stop))
-    await eventually(lambda: tenants.keys is not None and tenants.keys.are_usable)
+    running = asyncio.create_task(service.run(stop))
+    await eventually(lambda: service.are_usable)
     yield
     stop.set()
     with suppress(asyncio.CancelledError):
@@ -237,14 +238,15 @@ async def test_a_missed_key_is_read_soon(
     tenants: Tenants, server: KeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without waiting for the next time that they would be read anyway."""
-    assert tenants.keys is not None
+    keys = tenants.keys
+    assert keys is not None
     monkeypatch.setattr("gateway_worker.tenants.keys._PAUSE_SECONDS", 0.01)
     stop = asyncio.Event()
-    running = asyncio.create_task(tenants.keys.run(stop))
-    await eventually(lambda: tenants.keys is not None and tenants.keys.are_usable)
+    running = asyncio.create_task(keys.run(stop))
+    await eventually(lambda: keys.are_usable)
     began, asked = time.monotonic(), server.asked
-    tenants.keys.want()
+    keys.want()
     await eventually(lambda: server.asked > asked)
-    assert time.monotonic() - began < tenants.keys._refresh_seconds
+    assert time.monotonic() - began < keys._refresh_seconds
     stop.set()
     await running
