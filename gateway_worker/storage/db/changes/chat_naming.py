@@ -86,6 +86,20 @@ class ChatNaming:
             self._known.popitem(last=False)
         self._pending = {}
 
+    def recall(self, step: Step) -> bool:
+        """Say of a step which conversation it is about, without a look; False if it takes one."""
+        wanted = _wanted(step)
+        if wanted is None:
+            return True
+        names = [self._known.get(each) for each in wanted.ids]
+        first = names[0]
+        if first is None or any(each is None or each.chat_id != first.chat_id for each in names):
+            return False
+        for each in wanted.ids:
+            self._known.move_to_end(each)
+        step.chat_id = first.chat_id
+        return True
+
     async def name(self, connection: Connection, steps: Iterable[Step]) -> None:
         """Say of each step which conversation it is about.
 

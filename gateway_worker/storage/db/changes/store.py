@@ -10,7 +10,6 @@ from gateway_worker.errors import PermanentError
 from gateway_worker.sessions.changes import (
     Change,
     Committed,
-    Direction,
     OutboxRow,
     TransferRefusedError,
 )
@@ -27,6 +26,7 @@ from gateway_worker.storage.db.changes.columns import (
     session_columns,
 )
 from gateway_worker.storage.db.changes.deferred import write_deferred
+from gateway_worker.storage.db.changes.fast_path import FastPath, Known, sender_of, sent_in
 from gateway_worker.storage.db.changes.found_sends import write_found
 from gateway_worker.storage.db.changes.past import note_arrived
 from gateway_worker.storage.db.changes.reads import write_reads
@@ -35,7 +35,6 @@ from gateway_worker.storage.db.changes.reviews import write_reviews
 from gateway_worker.storage.db.changes.session_notes import write_notes
 from gateway_worker.storage.db.changes.steps import (
     AHEAD,
-    NOBODY,
     Sender,
     Step,
     ahead_id,
@@ -102,6 +101,12 @@ class PostgresChangeStore:
         self._last_outbox_id = 0
         self._unsure: dict[int, Unsure] = {}
         self._chats = ChatNaming(worker_id=worker_id)
+        self._fast_path = FastPath(worker_id=worker_id, chats=self._chats)
+
+    @property
+    def fast_commits(self) -> int:
+        """How many batches were written in one statement."""
+        return self._fast_path.taken
 
     async def answers(self) -> bool:
         """Tell soon whether the database can be used. Never raises."""
@@ -126,20 +131,11 @@ class PostgresChangeStore:
         if not changes:
             return ()
         steps = [Step.of(change) for change in changes]
-        self._chats.begin()
-        patience = BRIEF_LOCK_SECONDS if briefly else _LOCK_SECONDS
-        try:
-            async with self._database.transaction(
-                "committing changes", lock_seconds=patience
-            ) as connection:
-                for part in segments(steps):
-                    await self._write(connection, part)
-        except BaseException as error:  # also when cancelled: the commit may be on its way
-            self._note_failure(changes, error)
-            raise
-        self._chats.committed()
+        if briefly or not await self._commit_at_once(steps):
+            await self._commit_in_turn(steps, briefly=briefly)
         for change in changes:
             self._unsure.pop(id(change), None)
+        self._fast_path.remember_sends(steps)
         gone = {step.change.session_id for step in steps if step.transferred}
         for step in steps:
             if step.change.session_id in gone:
@@ -147,6 +143,46 @@ class PostgresChangeStore:
         last = (row.outbox_id for step in steps for row in step.rows)
         self._last_outbox_id = max(last, default=self._last_outbox_id)
         return [step.committed() for step in steps]
+
+    async def _commit_at_once(self, steps: Sequence[Step]) -> bool:
+        """Write a batch on the fast path; False if it does not go that way."""
+        changes = [step.change for step in steps]
+        if any(id(change) in self._unsure for change in changes):
+            return False
+        plan = self._fast_path.plan(steps, lock_seconds=_LOCK_SECONDS)
+        if plan is None:
+            return False
+        try:
+            async with self._database.direct("committing changes") as connection:
+                return await self._fast_path.write(connection, plan, steps)
+        except PermanentError:  # nothing is written: which of them is refused shows the other way
+            return False
+        except BaseException as error:
+            self._note_failure(changes, error)
+            raise
+
+    async def _commit_in_turn(self, steps: Sequence[Step], *, briefly: bool) -> None:
+        """Write a batch in one transaction, looking up what has to be known for it."""
+        self._chats.begin()
+        changes = [step.change for step in steps]  # as they came: a vote's is completed below
+        sessions: dict[str, Locked] = {}
+        patience = BRIEF_LOCK_SECONDS if briefly else _LOCK_SECONDS
+        try:
+            async with self._database.transaction(
+                "committing changes", lock_seconds=patience
+            ) as connection:
+                for part in segments(steps):
+                    sessions |= await self._write(connection, part)
+        except BaseException as error:  # also when cancelled: the commit may be on its way
+            self._note_failure(changes, error)
+            raise
+        self._chats.committed()
+        self._fast_path.learn(
+            {
+                session_id: Known(row.epoch, row.last_sequence, row.metadata)
+                for session_id, row in sessions.items()
+            }
+        )
 
     def _note_failure(self, changes: Sequence[Change], error: BaseException) -> None:
         """Note that changes may have been written, and where their events would be."""
@@ -158,7 +194,8 @@ class PostgresChangeStore:
             unsure = Unsure(change=change, after=self._last_outbox_id)
             self._unsure.setdefault(id(change), unsure)
 
-    async def _write(self, connection: Connection, steps: Sequence[Step]) -> None:
+    async def _write(self, connection: Connection, steps: Sequence[Step]) -> dict[str, Locked]:
+        """Write a part of a batch; returns the sessions as they are afterwards."""
         sessions = await self._lock(connection, steps)
         changes = (self._unsure.get(id(step.change)) for step in steps)
         if places := [unsure.after for unsure in changes if unsure is not None]:
@@ -184,6 +221,7 @@ class PostgresChangeStore:
         await self._write_events(connection, steps, sessions)
         await self._delete(connection, rare)
         await self._transfer(connection, rare)
+        return sessions
 
     async def _lock(self, connection: Connection, steps: Sequence[Step]) -> dict[str, Locked]:
         """Lock the sessions; returns those that exist.
@@ -279,8 +317,8 @@ class PostgresChangeStore:
         receipts = [step for step in live(steps) if step.change.receipt is not None]
         if not (first or messages or receipts):
             return
-        sent = _sent_in(step.change for step in messages)
-        by_batch = [_sender_of(step.change, sent) for step in receipts]
+        sent = sent_in(step.change for step in messages)
+        by_batch = [sender_of(step.change, sent) for step in receipts]
         taken = await connection.fetch(
             sql.TAKE_UP,
             self._worker_id,
@@ -348,6 +386,8 @@ class PostgresChangeStore:
                 else:
                     last_sequence[session_id] += 1
                     sequences.append(last_sequence[session_id])
+        for name, last in last_sequence.items():
+            locked[name] = locked[name]._replace(last_sequence=last)
         sessions = session_columns(live(steps), last_sequence)
         if not (drafts or sessions[0]):
             return
@@ -408,25 +448,3 @@ def _note_senders(
             step = (receipts if kind == "receipt" else messages)[int(number) - 1]
             step.sender = Sender(command_id, client_ref, is_uncertain=found == "uncertain")
             step.early = found == "early"
-
-
-def _sent_in(changes: Iterable[Change]) -> dict[tuple[str, str, str], Sender]:
-    """Return what a batch's own messages have been sent by, by session, chat and id."""
-    return {
-        (change.session_id, message.chat, message.message_id): Sender(
-            message.command_id, message.client_ref, message.is_uncertain
-        )
-        for change in changes
-        if (message := change.message) is not None and message.direction is Direction.OUT
-    }
-
-
-def _sender_of(change: Change, sent: dict[tuple[str, str, str], Sender]) -> Sender:
-    """Return what has sent a receipt's message in this batch, if anything has."""
-    receipt = change.receipt
-    if receipt is None or not sent:
-        return NOBODY
-    is_direct = receipt.chat == receipt.participant
-    chats = (receipt.chat, receipt.participant_lid if is_direct else None)
-    keys = ((change.session_id, chat, receipt.message_id) for chat in chats if chat is not None)
-    return next((sent[key] for key in keys if key in sent), NOBODY)
