@@ -26,6 +26,8 @@ SECONDS: Final = 8.0
 PAGE_BYTES: Final = 512 * 1024
 """What a page says of itself is near its beginning."""
 PICTURE_BYTES: Final = 5 * 1024 * 1024
+LONGEST_LINK: Final = 4_096
+"""In characters, as with files by URL."""
 _PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _LINK: Final = re.compile(r"https?://[^\s<>\"\u201c\u201d]+", re.IGNORECASE)
 _NOT_AT_THE_END: Final = ".,;:!?'\u2019\u2026*_~"
@@ -127,6 +129,8 @@ def first_link(text: str) -> str | None:
     """Return the first address of a page in a text, without what only ends the sentence."""
     found = _LINK.search(text)
     if found is None:
+        return None
+    if len(found[0]) > LONGEST_LINK:  # nobody fetches it, and its end is looked at piece by piece
         return None
     link = found[0]
     while link and (

@@ -22,6 +22,7 @@ from gateway_worker.media.previews import first_link
         ("ftp://a.example", None),
         ("https://...", None),
         ("", None),
+        ("https://a.example/" + ")" * 60_000, None),
     ],
 )
 def test_first_link(text: str, link: str | None) -> None:
