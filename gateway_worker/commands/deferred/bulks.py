@@ -7,7 +7,8 @@ loads them anew, and none is in two bulks.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -52,6 +53,8 @@ _TOLD: Final = 200
 _REFUSED: Final = 20
 _AT_ONCE: Final = 2_000
 """So many rows are written at a time."""
+_TURN_SECONDS: Final = 0.02
+"""So long rows are checked before others have their turn."""
 _BEFORE: Final = {
     BulkState.RUNNING: frozenset({BulkState.PAUSED}),
     BulkState.PAUSED: frozenset({BulkState.RUNNING}),
@@ -145,6 +148,7 @@ class BulkCommands(Bulks):
         data = command.data
         self._check(command)
         template = Template(data.content)
+        template.check()
         if data.dry_run:
             return await self._dry_run(command, template)
         load = new_id()
@@ -283,8 +287,7 @@ class BulkCommands(Bulks):
         async with aclosing(self._rows(command)) as pieces:
             async for rows in pieces:
                 good = []
-                for row in rows:
-                    faults = self._faults_of(row, template)
+                async for row, faults in self._checked(rows, template):
                     if faults:
                         found.add(row, faults)
                     else:
@@ -292,6 +295,17 @@ class BulkCommands(Bulks):
                 found.rows += len(rows)
                 yield good
                 await asyncio.sleep(0)  # others have their turn
+
+    async def _checked(
+        self, rows: Iterable[ReadRow], template: Template
+    ) -> AsyncGenerator[tuple[ReadRow, Sequence[FieldError]], None]:
+        """Yield each row with what is wrong with it; others have their turn meanwhile."""
+        began = time.monotonic()
+        for row in rows:
+            if time.monotonic() - began > _TURN_SECONDS:
+                await asyncio.sleep(0)
+                began = time.monotonic()
+            yield row, self._faults_of(row, template)
 
     def _faults_of(self, row: ReadRow, template: Template) -> Sequence[FieldError]:
         if row.row is None:
@@ -330,9 +344,11 @@ class BulkCommands(Bulks):
     async def _fault_lines(self, command: BulkCreate, template: Template) -> AsyncIterator[bytes]:
         async for rows in self._rows(command):
             yield b"".join(
-                orjson.dumps(fault.model_dump()) + b"\n"
-                for row in rows
-                for fault in _told(row, self._faults_of(row, template))
+                [
+                    orjson.dumps(fault.model_dump()) + b"\n"
+                    async for row, faults in self._checked(rows, template)
+                    for fault in _told(row, faults)
+                ]
             )
             await asyncio.sleep(0)
 

@@ -22,6 +22,7 @@ from gateway_worker.errors import InvalidCommandError
 
 MOST_ROWS: Final = 100_000
 LONGEST_ROW: Final = 65_536
+MOST_EMPTY_LINES: Final = MOST_ROWS
 _POINTER: Final = "/data/file"
 _AT_ONCE: Final = 250
 """So many rows are read before others have a turn: some milliseconds."""
@@ -85,11 +86,25 @@ async def _with_end(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes | None]
     yield None
 
 
+class _EmptyLines:
+    """Counts lines that are no rows: a file of nothing else would be read for hours."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def count(self) -> None:
+        """Note one. Raises `InvalidCommandError` if there are too many."""
+        self._count += 1
+        if self._count > MOST_EMPTY_LINES:
+            raise InvalidCommandError(f"at most {MOST_EMPTY_LINES} empty lines", pointer=_POINTER)
+
+
 class _JsonLines:
     """Takes a file of JSON lines apart."""
 
     def __init__(self) -> None:
         self._rest = b""
+        self._empty = _EmptyLines()
         self._is_first = True
 
     def feed(self, chunk: bytes | None) -> Iterator[bytes]:
@@ -102,6 +117,8 @@ class _JsonLines:
         for line in lines:
             if stripped := line.strip():
                 yield stripped
+            else:
+                self._empty.count()
 
 
 class _Csv:
@@ -110,6 +127,7 @@ class _Csv:
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._rest = ""
+        self._empty = _EmptyLines()
         self._columns: _Columns | None = None
 
     def feed(self, chunk: bytes | None) -> Iterator[bytes]:
@@ -125,8 +143,8 @@ class _Csv:
         try:
             for values in csv.reader(lines, strict=True):
                 if not values:
-                    continue
-                if self._columns is None:
+                    self._empty.count()
+                elif self._columns is None:
                     self._columns = _Columns(values)
                 else:
                     yield self._columns.row(values)

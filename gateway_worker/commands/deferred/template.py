@@ -1,15 +1,22 @@
 """What the rows of a bulk have in common, and how a row's own values get into it."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from gateway_contracts import BulkRow, ContentToSend, FieldError, faults_of
+from gateway_worker.errors import InvalidCommandError
 
 _CONTENTS: Final[TypeAdapter[ContentToSend]] = TypeAdapter(ContentToSend)
 _PLACE: Final = re.compile(rb"\{\{ ?([A-Za-z_][A-Za-z0-9_]{0,63}) ?\}\}")
+MOST_PLACES: Final = 256
+"""Of variables in a content: each is filled in for each row."""
+_MOST_BYTES: Final = 524_288
+"""Of a content that is filled in, as JSON: twice what any command may have. It is added up before
+anything is put together: values of 4 KiB in many places would become 50 MiB, for each row."""
 
 
 class FaultyRowError(Exception):
@@ -38,11 +45,19 @@ class Template:
         self._places = [
             (name.decode(), text) for name, text in zip(rest[::2], rest[1::2], strict=True)
         ]
+        self._bytes = len(self._first) + sum(len(text) for _, text in self._places)
 
     @classmethod
     def read(cls, content: object) -> "Template":
         """Return the template of a content as it is stored."""
         return cls(None if content is None else _CONTENTS.validate_python(content))
+
+    def check(self) -> None:
+        """Refuse what would take long to fill in. Raises `InvalidCommandError`."""
+        if len(self._places) > MOST_PLACES:
+            raise InvalidCommandError(
+                f"variables stand in at most {MOST_PLACES} places", pointer="/data/content"
+            )
 
     def fill(self, row: BulkRow) -> ContentToSend:
         """Return what a row sends.
@@ -57,12 +72,16 @@ class Template:
             raise FaultyRowError(FieldError(pointer="/content", detail="Field required"))
         if not self._places:
             return self._content
-        filled, variables = [self._first], row.variables
-        try:
-            for name, text in self._places:
-                filled += (orjson.dumps(variables[name])[1:-1], text)
-        except KeyError:
-            raise self._lacking(row) from None
+        variables = row.variables
+        if missing := sorted({name for name, _ in self._places} - variables.keys()):
+            raise _lacking(missing)
+        size = self._bytes + sum(len(variables[name]) for name, _ in self._places)
+        if size > _MOST_BYTES:
+            detail = "the content is too large with them"
+            raise FaultyRowError(FieldError(pointer="/variables", detail=detail))
+        filled = [self._first]
+        for name, text in self._places:
+            filled += (orjson.dumps(variables[name])[1:-1], text)
         try:
             return _CONTENTS.validate_json(b"".join(filled))
         except ValidationError as error:
@@ -73,9 +92,9 @@ class Template:
                 )
             ) from None
 
-    def _lacking(self, row: BulkRow) -> FaultyRowError:
-        """Return what a row lacks; the names are the bulk's own, not the row's."""
-        missing = sorted({name for name, _ in self._places} - row.variables.keys())
-        return FaultyRowError(
-            *(FieldError(pointer=f"/variables/{name}", detail="Field required") for name in missing)
-        )
+
+def _lacking(names: Sequence[str]) -> FaultyRowError:
+    """Return what a row lacks; the names are the bulk's own, not the row's."""
+    return FaultyRowError(
+        *(FieldError(pointer=f"/variables/{name}", detail="Field required") for name in names)
+    )

@@ -8,8 +8,14 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from gateway_contracts import BulkFormat, BulkRow, ImageToSend, TextToSend, UrlSource
-from gateway_worker.commands.deferred.rows import LONGEST_ROW, MOST_ROWS, ReadRow, read_rows
-from gateway_worker.commands.deferred.template import FaultyRowError, Template
+from gateway_worker.commands.deferred.rows import (
+    LONGEST_ROW,
+    MOST_EMPTY_LINES,
+    MOST_ROWS,
+    ReadRow,
+    read_rows,
+)
+from gateway_worker.commands.deferred.template import MOST_PLACES, FaultyRowError, Template
 from gateway_worker.errors import InvalidCommandError
 
 NUMBERS = ("+15550100002", "15550100003@s.whatsapp.net", "120363025550100001@g.us")
@@ -87,8 +93,21 @@ async def test_each_fault_is_told_by_its_row_and_place() -> None:
         (b"to\n\xff\xfe\n", BulkFormat.CSV),
         (b"x" * (LONGEST_ROW + 1), BulkFormat.JSONL),
         (b"{}\n" * (MOST_ROWS + 1), BulkFormat.JSONL),
+        (b" \n" * (MOST_EMPTY_LINES + 1), BulkFormat.JSONL),
+        (b"to\n" + b"\n" * (MOST_EMPTY_LINES + 1), BulkFormat.CSV),
     ],
-    ids=["empty", "no to", "twice", "no name", "open quote", "no UTF-8", "long row", "many rows"],
+    ids=[
+        "empty",
+        "no to",
+        "twice",
+        "no name",
+        "open quote",
+        "no UTF-8",
+        "long row",
+        "many rows",
+        "nothing but lines",
+        "nothing but lines below the columns",
+    ],
 )
 async def test_what_is_no_such_file_is_refused(document: bytes, form: BulkFormat) -> None:
     """As a fault of the command."""
@@ -143,8 +162,10 @@ def test_a_content_of_its_own_goes_as_it_is() -> None:
         (None, {}, ["/content"]),
         (TextToSend(text="{{b}} {{a}}"), {}, ["/variables/a", "/variables/b"]),
         (TextToSend(text="{{a}}"), {"a": ""}, ["/content/text"]),
+        (TextToSend(text="{{a}}" * 30), {"a": "x" * 4_096}, ["/content/text"]),
+        (TextToSend(text="{{a}}" * MOST_PLACES), {"a": "x" * 4_096}, ["/variables"]),
     ],
-    ids=["no content", "missing", "empty text"],
+    ids=["no content", "missing", "empty text", "long text", "grown beyond all bounds"],
 )
 def test_what_cannot_be_filled_in_is_a_fault(
     content: TextToSend | None, variables: dict[str, str], pointers: list[str]
@@ -153,3 +174,12 @@ def test_what_cannot_be_filled_in_is_a_fault(
     with pytest.raises(FaultyRowError) as caught:
         Template(content).fill(row(variables=variables))
     assert [fault.pointer for fault in caught.value.faults] == pointers
+
+
+def test_a_template_has_few_places() -> None:
+    """Each is filled in for each row; a bulk that is stored already goes on."""
+    Template(TextToSend(text="{{a}}" * MOST_PLACES)).check()
+    many = Template(TextToSend(text="{{a}}" * (MOST_PLACES + 1)))
+    with pytest.raises(InvalidCommandError):
+        many.check()
+    assert many.fill(row(variables={"a": "b"})) == TextToSend(text="b" * (MOST_PLACES + 1))
