@@ -51,6 +51,7 @@ class InboundMessage:
     quoted_participant: str | None
     offline: bool
     partial: bool
+    recovered_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +137,7 @@ def arrived(event: Event, *, fits: bool = True) -> Arrived:
                 quoted_id=None if quoted is None else quoted.message_id,
                 quoted_participant=None if quoted is None else quoted.participant,
                 offline=data.offline,
+                recovered_after=data.recovered_after,
                 partial=data.partial,
             )
         case MessageReceipt(data=news):

@@ -38,6 +38,12 @@ class MessageData(ChatEventData):
     offline: bool = Field(
         default=False, description="It had waited at WhatsApp while the session was away."
     )
+    recovered_after: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="It could not be read when it came first (`message.undecryptable` with the "
+        "same `message_id`, of the same chat and sender), and its sender's device has sent it "
+        "again; how often this device had asked for that.",
+    )
     client_ref: Annotated[str, PERSONAL] | None = Field(
         None,
         description="Only of a message that a command of this session has sent and another device "
@@ -132,7 +138,8 @@ class MessageUndecryptableData(ChatEventData):
 class MessageUndecryptable(SessionEventEnvelope):
     """Somebody wrote to the account and the message could not be read.
 
-    It may still come as `message.received` later, when its sender's device has sent it again.
+    It may still come later, when its sender's device has sent it again: as what it is, with the
+    same `message_id` and with `recovered_after`.
     """
 
     type: Literal["wa.message.undecryptable.v1"] = "wa.message.undecryptable.v1"

@@ -34,7 +34,10 @@ def message(event: Any, *, offline: bool, people: People) -> Arrival | None:
     content = changed(event, said(event.Message, people, is_view_once=_is_view_once(event)))
     if content is None:
         return None
-    return told(event, content, offline=offline, people=people)
+    arrival = told(event, content, offline=offline, people=people)
+    if event.RetryCount > 0:  # in answer to this device, which could not read it
+        arrival.data.update({"recovered_after": event.RetryCount})
+    return arrival
 
 
 def told(event: Any, content: Said, *, offline: bool, people: People) -> Arrival:

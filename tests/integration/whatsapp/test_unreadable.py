@@ -43,7 +43,7 @@ async def test_a_repeat_whose_key_was_used(stage: Stage) -> None:
 
 
 async def test_a_message_that_comes_again_readable(stage: Stage) -> None:
-    """Damaged on the way it is told; sent again by its sender's device it is a message."""
+    """Damaged on the way it is told; sent again by its sender's device it is told to be that."""
     account = await stage.linked()
     ben = await stage.customer()
     await ben.send_text(account.phone.number, "hello")
@@ -62,4 +62,6 @@ async def test_a_message_that_comes_again_readable(stage: Stage) -> None:
     assert told.timestamp is not None
     message = await account.next(InboundMessage)
     assert message.message_id == message_id
+    assert message.recovered_after == 1
+    assert account.messages()[0].recovered_after is None
     await account.stop()
