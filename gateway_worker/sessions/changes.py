@@ -84,6 +84,9 @@ class MessageRow:
     sender_lid: str | None = None
     """The writer's LID, if that is known too: one and the same message may be stored under it, from
     a time at which the number was not known."""
+    asked: str | None = None
+    """The chat as the command named it, where WhatsApp writes the number in another way: whoever
+    asks by that one means this chat."""
     change: Content | None = None
     """Of a message that was looked up: its last edit, or its deletion, which is a row of its own.
     It does not become part of this one."""

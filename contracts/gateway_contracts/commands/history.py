@@ -269,7 +269,10 @@ class MetContact(WireModel):
     """Somebody with whom the session has exchanged messages."""
 
     chat_id: Jid
-    ids: tuple[Jid, ...] = Field(description="The ids by which messages have come or gone.")
+    ids: tuple[Jid, ...] = Field(
+        description="The ids by which messages have come or gone, also a number in the way in "
+        "which a command has written it."
+    )
     since: Timestamp = Field(description="When the first of them was stored.")
     push_name: Annotated[str, PERSONAL] | None = Field(
         None,

@@ -37,7 +37,7 @@ from gateway_worker.errors import GatewayError, InvalidCommandError, Unsupported
 from gateway_worker.host_protocol.methods.messages import Quote, SendMessage, Sent
 from gateway_worker.host_protocol.times import moment
 from gateway_worker.sessions.changes import Direction, MessageRow, TimerRow
-from gateway_worker.sessions.chats import is_channel
+from gateway_worker.sessions.chats import chat_of, is_channel, is_person
 from gateway_worker.sessions.session.session import Session
 
 
@@ -141,7 +141,14 @@ def _row(
         timestamp=timestamp,
         command_id=command.id,
         client_ref=command.data.client_ref,
+        asked=_asked(command.data.to, which.chat),
     )
+
+
+def _asked(to: str, chat: str) -> str | None:
+    """Return a chat as it was named, if WhatsApp calls it otherwise."""
+    named = chat_of(to)
+    return named if named != chat and is_person(chat) else None
 
 
 def _id_in_history(command: MessageSend, which: MessageId) -> str:

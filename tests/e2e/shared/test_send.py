@@ -7,6 +7,9 @@ from functools import partial
 from gateway_contracts import (
     CommandFailed,
     CommandSucceeded,
+    MessageHistory,
+    MessageHistoryData,
+    MessagePage,
     MessageReceived,
     ReplyTarget,
     SentInfo,
@@ -111,13 +114,22 @@ async def test_a_number_without_whatsapp_is_said_so(gateway: Gateway, shop: Shop
 
 
 async def test_a_number_in_its_other_spelling_finds_its_owner(gateway: Gateway, shop: Shop) -> None:
-    """Brazil's ninth digit: the chat is the one that WhatsApp knows."""
+    """Brazil's ninth digit: the chat is the one that WhatsApp knows, and is found by either."""
     known = await gateway.sandbox.add_phone("551187654322")
 
     sent = await gateway.send(shop.name, "+5511987654322", "Oi")
 
     assert sent.chat == "551187654322@s.whatsapp.net"
     assert (await known.next_message(timeout=30)).message_id == sent.message_id
+    page = await gateway.succeed(
+        MessageHistory(
+            source=gateway.backend.source,
+            subject=shop.name,
+            data=MessageHistoryData(chat="+5511987654322"),
+        )
+    )
+    assert isinstance(page, MessagePage)
+    assert [message.message_id for message in page.messages] == [sent.message_id]
 
 
 async def test_what_whatsapp_refuses_ends_with_its_code_and_holds_up_nothing(

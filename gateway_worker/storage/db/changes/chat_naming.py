@@ -1,7 +1,8 @@
 """What conversations are called: one person is one chat, by whichever id a message comes.
 
 WhatsApp names a person by phone number, by LID, or by both. The first id under which a conversation
-is seen is its name for good, and each further id of the person becomes another entry with it. Two
+is seen is its name for good, and each further id of the person becomes another entry with it; so
+does a number in the way in which a command has written it, if WhatsApp writes it in another. Two
 that are there already when a message shows that they are one person's are merged: the older name
 stays, and that is told.
 """
@@ -203,10 +204,14 @@ class ChatNaming:
                 chat_id=kept.chat_id,
                 merged_chat_id=other,
                 chat=first.chat,
-                chat_lid=more[0].chat if more else first.chat,
+                chat_lid=next((each.chat for each in more if _is_lid(each)), first.chat),
             ),
         )
         step.ahead.append(Draft.of(event))
+
+
+def _is_lid(one: _Id) -> bool:
+    return one.chat.endswith("@lid")
 
 
 def _wanted(step: Step) -> _Wanted | None:
@@ -221,6 +226,8 @@ def _wanted(step: Step) -> _Wanted | None:
         step.chat_id = chat
         return None
     ids = dict.fromkeys((chat, lid) if lid is not None else (chat,))
+    if step.change.message is not None and step.change.message.asked is not None:
+        ids[step.change.message.asked] = None
     return _Wanted(step=step, ids=[_Id(step.change.session_id, epoch, each) for each in ids])
 
 

@@ -15,6 +15,7 @@ from gateway_contracts import (
 )
 from gateway_worker.sessions.changes import Change
 from gateway_worker.storage.db import Database, PostgresChangeStore, PostgresMessageStore
+from gateway_worker.storage.db.history import PostgresHistoryStore
 from tests.integration.storage.db.support import (
     CHAT,
     NOW,
@@ -88,6 +89,25 @@ async def test_two_that_turn_out_to_be_one_are_merged(
     assert numbers(rows_of(await changes.commit([arrived(5, LID)]))) == [7]
     other = PostgresChangeStore(database=database, worker_id=WORKER)
     assert await called(other, arrived(6, LID), arrived(7, CHAT, LID)) == [CHAT, CHAT]
+
+
+async def test_a_number_is_remembered_as_a_command_has_written_it(
+    database: Database, changes: PostgresChangeStore
+) -> None:
+    """Brazil's ninth digit: whoever asks by it later means the chat that WhatsApp knows."""
+    written, known = "5511987654322@s.whatsapp.net", "551187654322@s.whatsapp.net"
+    row = message(1, chat=known).message
+    assert row is not None
+    change = replace(sent("c", known), message=replace(row, asked=written))
+
+    assert await called(changes, change, arrived(2, known, LID)) == [known, known]
+    history = PostgresHistoryStore(database=database)
+    assert {*await history.ids_of("s", written)} == {written, known, LID}
+    (person,) = await history.people("s", after=None, limit=2)
+    assert person.chat_id == known
+    assert await history.ids_of("s", "551187654399@s.whatsapp.net") == [
+        "551187654399@s.whatsapp.net"
+    ]
 
 
 async def test_a_group_is_called_as_it_is(database: Database, changes: PostgresChangeStore) -> None:
