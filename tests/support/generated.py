@@ -14,7 +14,7 @@ from typing import Any, Final, get_args
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from gateway_contracts import Command, new_id
+from gateway_contracts import FLEET, Command, new_id
 from gateway_contracts.envelope import CommandEnvelope
 
 Value = Any
@@ -110,6 +110,8 @@ def _commands(draw: st.DrawFn, places: Places) -> dict[str, Any]:
         (".get_status.v1", ".get_qr.v1", ".replay.v1")
     )
     sessions = [*places.kept, *places.kept, *places.others] if is_gentle else places.others
+    if kind == "wa.session.list.v1":
+        sessions = [FLEET]
     command: dict[str, Any] = {
         "specversion": "1.0",
         "source": f"/backends/fuzz-{draw(st.integers(0, 99))}",

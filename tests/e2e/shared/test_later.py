@@ -30,6 +30,8 @@ from gateway_contracts import (
     PacingProfile,
     PersonData,
     RecipientPacing,
+    ScheduleCancel,
+    ScheduleCancelData,
     SentInfo,
 )
 from gateway_contracts.events.bulk import BulkProgress
@@ -93,7 +95,7 @@ async def texts(phone: Phone, count: int) -> list[str | None]:
 
 
 async def test_a_send_has_a_time_of_its_own(gateway: Gateway, name: str) -> None:
-    """It is told as scheduled at once, and sent when it is due."""
+    """It is told as scheduled at once, and sent when it is due; one that is called off never is."""
     phone, ada = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
     await gateway.link(name, phone)
     due_at = datetime.now(UTC) + timedelta(seconds=1)
@@ -108,6 +110,24 @@ async def test_a_send_has_a_time_of_its_own(gateway: Gateway, name: str) -> None
     assert isinstance(outcome, CommandSucceeded)
     assert outcome.time >= due_at
     assert await texts(ada, 2) == ["now", "later"]
+
+    tomorrow = gateway.text(
+        name, ada.number, "never", scheduled_at=datetime.now(UTC) + timedelta(days=1)
+    )
+    await gateway.backend.publish(tomorrow)
+    await gateway.backend.expect(
+        CommandScheduled, name, lambda event: event.correlationid == tomorrow.id
+    )
+    await gateway.succeed(
+        ScheduleCancel(
+            source=gateway.backend.source,
+            subject=name,
+            data=ScheduleCancelData(command_id=tomorrow.id),
+        )
+    )
+    ended = await gateway.backend.outcome(tomorrow.id)
+    assert isinstance(ended, CommandFailed)
+    assert ended.data.error.code is ErrorCode.CANCELLED
 
 
 async def test_rows_are_sent_each_once_with_an_outcome(gateway: Gateway, name: str) -> None:

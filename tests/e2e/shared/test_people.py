@@ -121,6 +121,21 @@ async def a_picture_is_made_the_account_s(asking: Asking, shop: Phone) -> None:
         assert (shown_picture.format, *shown_picture.size) == ("JPEG", 640, 640)
 
 
+async def a_timer_is_set_and_obeyed(asking: Asking, ada: Phone) -> None:
+    """What is sent afterwards says so."""
+    await asking.ask("chat.set_timer", chat=f"+{ada.number}", seconds=WEEK)
+    sent = await asking.gateway.send(asking.name, ada.number, "we are")
+    message = await ada.inbox.wait_for(lambda one: one.message_id == sent.message_id, timeout=30)
+    assert message.content["extendedTextMessage"]["contextInfo"]["expiration"] == WEEK
+
+
+async def the_account_is_unlinked(asking: Asking, shop: Phone) -> None:
+    """Its phone has no companion any more; there is nothing to unlink after that."""
+    assert (await asking.ask("session.logout"))["state"] == "logged_out"
+    assert shop.companions == ()
+    assert await asking.refused("session.logout") is ErrorCode.SESSION_NOT_LINKED
+
+
 async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
     """That it has read and writes, its profile, and after how long its messages disappear."""
     shop, ada = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
@@ -144,10 +159,7 @@ async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
     group = {"chat": "120363025550100001@g.us", "message_ids": [message_id]}
     assert await asking.refused("chat.mark_read", **group) is ErrorCode.INVALID_COMMAND
 
-    await asking.ask("chat.set_timer", chat=number, seconds=WEEK)
-    sent = await gateway.send(name, ada.number, "we are")
-    message = await ada.inbox.wait_for(lambda one: one.message_id == sent.message_id, timeout=30)
-    assert message.content["extendedTextMessage"]["contextInfo"]["expiration"] == WEEK
+    await a_timer_is_set_and_obeyed(asking, ada)
 
     await asking.ask("profile.set", about="Open from 9 to 5")
     profile = await asking.ask("profile.get")
@@ -160,7 +172,9 @@ async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
     await shop.share_keys()
     await asking.ask("profile.set", push_name="Corner Shop")
     await asking.ask("presence.set", state="available")
-    await asking.ask("presence.subscribe", contacts=[number])
+    ben = await gateway.sandbox.add_phone()
+    await asking.ask("presence.subscribe", contacts=[ben.number, number])
+    await asking.ask("presence.unsubscribe", contacts=[ben.number])
     await ada.show_presence(available=True)
     came = await gateway.backend.expect(PresenceChanged, name)
     assert (came.data.contact.jid, came.data.state) == (received.data.chat, "available")
@@ -169,6 +183,7 @@ async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
     await gateway.until(name, SessionState.CONNECTED, after=seen)
     subscribers = gateway.sandbox.service.accounts.get(ada.jid).subscribers
     await eventually(lambda: bool(subscribers), timeout_seconds=30, reason="it has subscribed anew")
+    assert gateway.sandbox.service.accounts.get(ben.jid).subscribers == set()
     await ada.show_presence(available=False)
     await gateway.backend.expect(
         PresenceChanged, name, lambda event: event.data.state == "unavailable"
@@ -176,3 +191,5 @@ async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
     session = await asking.ask("session.get_status")
     presence = {"state": "available", "contacts": [ada.number], "typing": False}
     assert session["presence"] == presence
+
+    await the_account_is_unlinked(asking, shop)
