@@ -17,7 +17,8 @@ from gateway_worker.runtime.clock import Clock
 
 ROOT: Final = "exports/"
 """Below it every object has its session's id, and then a random name."""
-_PAGE: Final = 200
+_PAGE: Final = 25
+"""So many messages are in memory at a time; a stranger's may have some MiB."""
 _KEPT: Final = timedelta(days=7)
 _PRUNE_SECONDS: Final = 3600.0
 _TYPE: Final = "application/x-ndjson"

@@ -36,6 +36,9 @@ LOOKED_AT: Final = 1_000
 _SIZES: Final = (50, 200)
 """A page is read with the next of these bounds, written out in the statement: of one that is a
 parameter the planner, once it keeps a plan, assumes a tenth of the table, and sorts that."""
+_PAGE_BYTES: Final = 256 * 1024
+"""Of contents that are read for a page, which tells less: a stranger's card may have two MiB, and
+200 of them have to be in memory neither here nor on the way. Two rows there are always."""
 _TEXTS: Final = ("message_id", "chat", "direction", "sender")
 _UNREAD_LOOKED_AT: Final = 300
 _UNREAD_MOST: Final = 100
@@ -133,6 +136,23 @@ _PEOPLE: Final = """
 """
 
 
+def _bounded(statement: str) -> str:
+    """Return a statement that finds the first rows of another one, as many as a page may have.
+
+    Each row tells in `read` how many bytes the contents have with it.
+    """
+    return f"""
+        SELECT * FROM (
+            SELECT one.*, row_number() OVER () AS place, octet_length(content::text) AS size,
+                sum(octet_length(content::text)) OVER (ROWS UNBOUNDED PRECEDING) AS read
+            FROM ({statement}) AS one
+        ) AS sized WHERE read - size <= {_PAGE_BYTES} OR place <= 2
+    """  # noqa: S608 - constant terms
+
+
+_PAGE_OF_CHATS: Final = _bounded(_CHATS)
+
+
 class PostgresHistoryStore:
     """Reads the history (the history's `HistoryStore`). Every call may raise `DependencyError`.
 
@@ -154,7 +174,7 @@ class PostgresHistoryStore:
         found = await self._fetch("reading the history", statement, *values)
         rows = [stored_row(row) for row in found[:limit]]
         by_time = wanted.chat is not None
-        if len(found) > limit:
+        if len(found) > limit or (found and found[-1]["read"] > _PAGE_BYTES):
             return Found(rows=rows, end=place_of(rows[-1], by_time=by_time))
         if not is_filtered(wanted):
             return Found(rows=rows, end=None)
@@ -247,7 +267,7 @@ class PostgresHistoryStore:
     ) -> Sequence[ChatLine]:
         """Return chats, the one with the newest message first, after a place in that order."""
         found = await self._fetch(
-            "reading chats", _CHATS, session_id, *(after or (None, None)), limit
+            "reading chats", _PAGE_OF_CHATS, session_id, *(after or (None, None)), limit
         )
         return [
             ChatLine(
@@ -302,9 +322,9 @@ def page_of(wanted: Wanted, *, limit: int) -> tuple[str, list[Any]]:
         filters.append(f"content ->> 'kind' = ANY(${len(values)}::text[])")
     size = 1 + next(size for size in _SIZES if size >= limit)
     if not filters:
-        return _near(shape, "*", size), values
-    near = _near(shape, "*", LOOKED_AT)
-    return f"SELECT * FROM ({near}) AS near WHERE {' AND '.join(filters)} LIMIT {size}", values  # noqa: S608
+        return _bounded(_near(shape, "*", size)), values
+    near, those = _near(shape, "*", LOOKED_AT), " AND ".join(filters)
+    return _bounded(f"SELECT * FROM ({near}) AS near WHERE {those} LIMIT {size}"), values  # noqa: S608
 
 
 def last_looked_at(wanted: Wanted) -> tuple[str, list[Any]]:

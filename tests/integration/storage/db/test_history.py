@@ -1,6 +1,6 @@
 """The history as it is read: in order, page by page, by chat, direction, kind and time."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,9 +50,15 @@ ME = "me:1@s.whatsapp.net"
 
 
 @pytest.fixture
-def history(database: Database) -> History:
+def store(database: Database) -> PostgresHistoryStore:
+    """What reads the history out of the database."""
+    return PostgresHistoryStore(database=database)
+
+
+@pytest.fixture
+def history(store: PostgresHistoryStore) -> History:
     """The history of the database."""
-    return History(store=PostgresHistoryStore(database=database))
+    return History(store=store)
 
 
 def said(number: int, *, chat: str = CHAT, chat_lid: str | None = None, **row: Any) -> Change:
@@ -187,6 +193,40 @@ async def test_what_is_rare_is_found_in_bounded_steps(
         pages = await all_pages(history, kinds=("reaction",), **wanted)
         assert [len(page) for page in pages] == [0, 1]
         assert ids(await all_pages(history, kinds=("reaction",), order="oldest")) == ["M1"]
+
+
+async def test_large_ones_are_read_a_few_at_a_time(
+    changes: PostgresChangeStore, history: History, store: PostgresHistoryStore
+) -> None:
+    """Two hundred strangers' messages of some MiB have no place in memory; none is left out."""
+    large = TextContent(text="x" * 200_000)
+    await changes.commit([said(number, content=large) for number in range(6)])
+    await changes.commit([said(6), said(7, chat=GROUP, content=large), said(8, chat="9@lid")])
+
+    for wanted in (
+        Wanted(session_id="s", chat=CHAT),
+        Wanted(session_id="s", chat=CHAT, direction=Direction.IN),
+    ):
+        found = await store.find(wanted, limit=200)
+        assert [row.message_id for row in found.rows] == names(6, 5, 4)
+        assert found.end is not None
+    assert ids(await all_pages(history, chat=CHAT, limit=200)) == names(6, 5, 4, 3, 2, 1, 0)
+    assert ids(await all_pages(history, kinds=("text",), order="oldest")) == names(*range(9))
+    assert [len(page) for page in await all_pages(history, chat=CHAT)][:2] == [1, 1]
+    chats = [chat async for chat in all_chats(history)]
+    assert chats == ["9@lid", GROUP, CHAT]
+
+
+async def all_chats(history: History) -> AsyncIterator[str]:
+    """Yield what all chats are called, page by page."""
+    cursor = None
+    while True:
+        page = await history.chats("s", ChatListData(cursor=cursor))
+        for chat in page.chats:
+            yield chat.chat_id
+        cursor = page.next_cursor
+        if cursor is None:
+            return
 
 
 async def test_how_messages_stand(changes: PostgresChangeStore, history: History) -> None:
