@@ -17,7 +17,7 @@ import structlog
 from gateway_contracts import ReplayInfo, SessionReplayData
 from gateway_worker.errors import DependencyError, InvalidCommandError, RetryableError
 from gateway_worker.runtime.retry import Backoff, until_answered
-from gateway_worker.sessions.changes import OutboxRow
+from gateway_worker.sessions.changes import OutboxRow, is_last_page
 
 log = structlog.get_logger(__name__)
 
@@ -151,7 +151,7 @@ class Replays:
                 if wanted.until_sequence is not None and row.sequence > wanted.until_sequence:
                     return
                 yield row, row.sequence
-            if len(page) < _PAGE:
+            if is_last_page(page, limit=_PAGE):
                 return
             after_id = page[-1].outbox_id
 

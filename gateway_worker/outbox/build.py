@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway_worker.outbox.ports import ChangeStore, EventPublisher, EventTracing, OutboxStore
 from gateway_worker.outbox.recorder import Recorder
-from gateway_worker.outbox.relay import Relay
+from gateway_worker.outbox.relay import MEMORY, Memory, Relay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ def build_outbox(
     changes: ChangeStore,
     events: OutboxStore,
     publisher: EventPublisher,
-    memory_rows: int = 5_000,
+    memory: Memory = MEMORY,
     full_queue_patience_seconds: float = 5.0,
     published: Callable[[str, float], None] = lambda _type, _seconds: None,
     committed: Callable[[int, float], None] = lambda _size, _seconds: None,
@@ -33,7 +33,7 @@ def build_outbox(
         changes: Commits changes.
         events: Has what is not published yet.
         publisher: Publishes it.
-        memory_rows: How many unpublished events are kept in memory at most.
+        memory: How many unpublished events are kept in memory at most.
         full_queue_patience_seconds: How long a full queue of a backend holds up its events.
         published: Called with the type of each published event and its seconds since the commit.
         committed: Called with the size of each commit and how long it took.
@@ -42,7 +42,7 @@ def build_outbox(
     relay = Relay(
         store=events,
         publisher=publisher,
-        memory_rows=memory_rows,
+        memory=memory,
         full_queue_patience_seconds=full_queue_patience_seconds,
         published=published,
         tracing=tracing,

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -26,7 +27,7 @@ from gateway_worker.outbox.ports import (
 from gateway_worker.runtime.batcher import Batcher
 from gateway_worker.runtime.mailbox import Mailboxes
 from gateway_worker.runtime.retry import Backoff, until_answered
-from gateway_worker.sessions.changes import OutboxRow
+from gateway_worker.sessions.changes import OutboxRow, is_last_page
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +38,22 @@ _MARK_SECONDS = 0.1
 
 _REFUSAL_ENDS_SECONDS = 30.0
 """After so long without a refusal the next one begins the window anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """How much the relay holds at most.
+
+    Attributes:
+        rows: Rows that are not published.
+        size_bytes: What they have together; a page of the table may have more.
+    """
+
+    rows: int = 5_000
+    size_bytes: int = 64 * 1024 * 1024
+
+
+MEMORY = Memory()
 
 
 class RefusalWindow:
@@ -67,7 +84,7 @@ class Relay:
     Args:
         store: The outbox table.
         publisher: Publishes with confirms.
-        memory_rows: How many unpublished rows to hold at most.
+        memory: How many unpublished rows to hold at most.
         full_queue_patience_seconds: How long events wait for a queue that is full. Then they count
             as published: the other queues have them, and they stay stored for `session.replay`.
         published: Called with an event's type once the broker has confirmed it, and with the
@@ -84,14 +101,14 @@ class Relay:
         *,
         store: OutboxStore,
         publisher: EventPublisher,
-        memory_rows: int = 5_000,
+        memory: Memory = MEMORY,
         full_queue_patience_seconds: float = 5.0,
         published: Callable[[str, float], None] = lambda _type, _seconds: None,
         tracing: EventTracing | None = None,
     ) -> None:
         self._store = store
         self._publisher = publisher
-        self._memory_rows = memory_rows
+        self._memory = memory
         self._published = published
         self._tracing = tracing
         self._refusals = RefusalWindow(seconds=full_queue_patience_seconds)
@@ -103,7 +120,7 @@ class Relay:
         self._marks: Batcher[int, None] = Batcher(
             flush=self._mark, name="relay.marks", linger_seconds=_MARK_SECONDS, max_items=_PAGE
         )
-        self._page = min(_PAGE, max(1, memory_rows // 2))
+        self._page = min(_PAGE, max(1, memory.rows // 2))
         self._behind = asyncio.Event()
         self._behind.set()  # rows of an earlier life may wait in the table
         self._meanwhile: list[OutboxRow] | None = None  # offered during a read, unless too many
@@ -111,7 +128,7 @@ class Relay:
         self._up_to = 0
         self._offered = 0
         self._reread_after: int | None = None
-        self._held = 0
+        self._held = self._held_bytes = 0
         self._room = asyncio.Event()
         self._room.set()
 
@@ -119,6 +136,11 @@ class Relay:
     def held(self) -> int:
         """Rows in memory that the broker has not confirmed."""
         return self._held
+
+    @property
+    def held_bytes(self) -> int:
+        """How much these have together."""
+        return self._held_bytes
 
     @property
     def is_behind(self) -> bool:
@@ -156,7 +178,7 @@ class Relay:
             page = partial(self._store.pending_of, session_ids, after=after, limit=self._page)
             rows = await until_answered(page, name="outbox.pending_of")
             self._queue(rows)
-            if len(rows) < self._page:
+            if is_last_page(rows, limit=self._page):
                 return
             after = rows[-1].outbox_id
             await self._room.wait()
@@ -211,7 +233,7 @@ class Relay:
     async def _catch_up(self, stop: asyncio.Event) -> None:
         """Publish from the table until nothing is left there, then listen to the recorder again.
 
-        A page that is not full holds all that was committed before it was read. What has been
+        The last page holds all that was committed before it was read. What has been
         committed since then was offered since then.
         """
         backoff = Backoff(initial_seconds=0.1, maximum_seconds=5.0)
@@ -229,7 +251,8 @@ class Relay:
             self._post(rows)
             if self._reread_after is not None:
                 continue  # something below what was read has come meanwhile
-            if len(rows) < self._page and meanwhile is not None and self._fits(meanwhile):
+            is_all = is_last_page(rows, limit=self._page)
+            if is_all and meanwhile is not None and self._fits(meanwhile):
                 self._post(meanwhile)
                 self._behind.clear()
                 return
@@ -250,7 +273,9 @@ class Relay:
             self._meanwhile = None
 
     def _fits(self, rows: Sequence[OutboxRow]) -> bool:
-        return self._held + len(rows) <= self._memory_rows
+        if self._held + len(rows) > self._memory.rows:
+            return False
+        return self._held_bytes + _bytes_of(rows) <= self._memory.size_bytes
 
     def _post(self, rows: Sequence[OutboxRow]) -> None:
         """Queue rows that were not queued before; they come in order, by offer as by read."""
@@ -260,14 +285,16 @@ class Relay:
             self._queue(new)
 
     def _queue(self, rows: Sequence[OutboxRow]) -> None:
-        self._hold(len(rows))
+        self._hold(len(rows), _bytes_of(rows))
         now = time.monotonic()
         for row in rows:
             self._mailboxes.post(row.session_id, (row, now))
 
-    def _hold(self, change: int) -> None:
-        self._held += change
-        if self._held + self._page <= self._memory_rows:
+    def _hold(self, rows: int, size: int) -> None:
+        self._held += rows
+        self._held_bytes += size
+        has_room = self._held + self._page <= self._memory.rows
+        if has_room and self._held_bytes <= self._memory.size_bytes // 2:
             self._room.set()
         else:
             self._room.clear()
@@ -277,7 +304,7 @@ class Relay:
         try:
             await self._publish_until_confirmed(row)
         finally:
-            self._hold(-1)
+            self._hold(-1, -len(row.body))
         self._published(row.type, time.monotonic() - since)
         if self._tracing is not None:
             self._tracing.published(row, since=since)
@@ -333,3 +360,7 @@ class Relay:
     async def _mark(self, outbox_ids: Sequence[int]) -> Sequence[None]:
         await self._store.mark_published(outbox_ids)
         return [None] * len(outbox_ids)
+
+
+def _bytes_of(rows: Sequence[OutboxRow]) -> int:
+    return sum(len(row.body) for row in rows)

@@ -1,9 +1,10 @@
 """What is committed together: a new state, the rows of it and the events that announce it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 
 from gateway_contracts import (
     Account,
@@ -293,6 +294,15 @@ class OutboxRow:
     traceparent: str | None = None
     sequence: int | None = None
     """Its place in the session's stream; None for an event of nobody's session."""
+
+
+PAGE_BYTES: Final = 16 * 1024 * 1024
+"""Of events that are read at a time: one may have some MiB."""
+
+
+def is_last_page(rows: Sequence[OutboxRow], *, limit: int) -> bool:
+    """Whether these are all that there were, of at most so many that were asked for."""
+    return len(rows) < limit and sum(len(row.body) for row in rows) < PAGE_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

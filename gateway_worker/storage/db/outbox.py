@@ -7,34 +7,42 @@ from typing import Any
 from sqlalchemy import TextClause, text
 
 from gateway_worker.outbox.ports import Backlog
-from gateway_worker.sessions.changes import OutboxRow
+from gateway_worker.sessions.changes import PAGE_BYTES, OutboxRow
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.leases import ENDED
 
 _COLUMNS = """id, event_id, type, session_id, routing_key, body, correlation_id, traceparent,
     sequence"""
-_PENDING = text(f"""
-    SELECT {_COLUMNS} FROM outbox
-    WHERE worker_id = CAST(:worker_id AS text) AND published_at IS NULL
-        AND id > CAST(:after AS bigint)
-    ORDER BY id LIMIT CAST(:limit AS bigint)
-""")  # noqa: S608 - constant columns
-_PENDING_OF = text(f"""
-    SELECT {_COLUMNS} FROM outbox
-    WHERE session_id = ANY(CAST(:session_ids AS text[]))
-        AND worker_id = CAST(:worker_id AS text) AND published_at IS NULL
-        AND id > CAST(:after AS bigint)
-    ORDER BY id LIMIT CAST(:limit AS bigint)
-""")  # noqa: S608
-_RETAINED = text(f"""
-    SELECT {_COLUMNS} FROM outbox
-    WHERE session_id = CAST(:session_id AS text) AND id > CAST(:after AS bigint)
-        AND published_at IS NOT NULL AND NOT forget AND sequence IS NOT NULL
-        AND (CAST(:from_sequence AS bigint) IS NULL
-            OR sequence >= CAST(:from_sequence AS bigint))
-        AND (CAST(:since AS timestamptz) IS NULL OR created_at >= CAST(:since AS timestamptz))
-    ORDER BY id LIMIT CAST(:limit AS bigint)
-""")  # noqa: S608
+
+
+def _page(where: str) -> TextClause:
+    """Return the statement of a page: the first rows, no more than `PAGE_BYTES` and one."""
+    return text(f"""
+        SELECT {_COLUMNS} FROM (
+            SELECT {_COLUMNS}, octet_length(body) AS size,
+                sum(octet_length(body)) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS read
+            FROM (
+                SELECT {_COLUMNS} FROM outbox WHERE {where}
+                ORDER BY id LIMIT CAST(:limit AS bigint)
+            ) AS first
+        ) AS sized WHERE read - size < {PAGE_BYTES} ORDER BY id
+    """)  # noqa: S608 - constant terms
+
+
+_PENDING = _page("""
+    worker_id = CAST(:worker_id AS text) AND published_at IS NULL AND id > CAST(:after AS bigint)
+""")
+_PENDING_OF = _page("""
+    session_id = ANY(CAST(:session_ids AS text[]))
+    AND worker_id = CAST(:worker_id AS text) AND published_at IS NULL
+    AND id > CAST(:after AS bigint)
+""")
+_RETAINED = _page("""
+    session_id = CAST(:session_id AS text) AND id > CAST(:after AS bigint)
+    AND published_at IS NOT NULL AND NOT forget AND sequence IS NOT NULL
+    AND (CAST(:from_sequence AS bigint) IS NULL OR sequence >= CAST(:from_sequence AS bigint))
+    AND (CAST(:since AS timestamptz) IS NULL OR created_at >= CAST(:since AS timestamptz))
+""")
 _LOCK_STRAYS = "SELECT pg_advisory_xact_lock(7449357)"
 """Held by whoever adopts strays, so that two cannot share those of one session."""
 _LOCK_DEAD = f"""
@@ -100,6 +108,9 @@ class PostgresOutboxStore:
 
     async def pending(self, *, after: int, limit: int) -> Sequence[OutboxRow]:
         """Return this worker's unpublished rows with an id above `after`, in order.
+
+        They are fewer than `limit` if there are no more, or if they have `PAGE_BYTES` together
+        (see `is_last_page`).
 
         Raises:
             DependencyError: The database cannot be used now.

@@ -14,7 +14,7 @@ from gateway_worker.broker import Broker, BrokerSettings
 from gateway_worker.outbox.build import build_outbox
 from gateway_worker.outbox.ports import Backlog, OutboxStore
 from gateway_worker.outbox.recorder import Recorder
-from gateway_worker.outbox.relay import Relay
+from gateway_worker.outbox.relay import MEMORY, Memory, Relay
 from gateway_worker.sessions.changes import OutboxRow
 from gateway_worker.storage.db import Database, PostgresChangeStore, PostgresOutboxStore
 from tests.integration.storage.db.support import WORKER
@@ -90,7 +90,7 @@ async def living(
     database: Database,
     settings: BrokerSettings,
     *,
-    memory_rows: int = 5_000,
+    memory: Memory = MEMORY,
     marks: Database | None = None,
 ) -> AsyncIterator[Life]:
     """Run a recorder and a relay; whatever still runs at the end is killed.
@@ -98,7 +98,7 @@ async def living(
     Args:
         database: For changes.
         settings: The broker.
-        memory_rows: How many rows the relay holds at most.
+        memory: How many rows the relay holds at most.
         marks: For the outbox table, if that is to be broken apart.
     """
     async with Broker.open(settings, worker_id=WORKER) as broker:
@@ -107,7 +107,7 @@ async def living(
             changes=PostgresChangeStore(database=database, worker_id=WORKER),
             events=outbox,
             publisher=broker.publisher,
-            memory_rows=memory_rows,
+            memory=memory,
             full_queue_patience_seconds=settings.full_queue_patience_seconds,
         )
         recorder, relay = built.recorder, built.relay

@@ -9,6 +9,7 @@ import orjson
 
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.outbox.pruning import Pruner, Shelf
+from gateway_worker.outbox.relay import Memory
 from gateway_worker.storage.db import Database, PostgresOutboxStore
 from tests.integration.outbox.support import Backend, Life, by_session, first_times, living
 from tests.integration.storage.db.support import WORKER, count, message, value
@@ -24,7 +25,7 @@ async def test_a_long_outage_of_the_broker_does_not_fill_the_memory(
     database: Database, settings: BrokerSettings, backend: Backend, broker_proxy: TcpProxy
 ) -> None:
     """Rows beyond the limit wait in the table and are read from there, in order."""
-    async with living(database, settings, memory_rows=25) as life:
+    async with living(database, settings, memory=Memory(rows=25)) as life:
         await life.recorder.record(message(0, session="s0"))
         await life.until_published()
         await broker_proxy.refuse()
@@ -51,6 +52,29 @@ async def test_a_long_outage_of_the_broker_does_not_fill_the_memory(
     }
 
 
+async def test_large_events_do_not_fill_the_memory_either(
+    database: Database, settings: BrokerSettings, backend: Backend, broker_proxy: TcpProxy
+) -> None:
+    """Few of them are held, however many there may be of small ones."""
+    async with living(database, settings, memory=Memory(size_bytes=400_000)) as life:
+        await life.recorder.record(message(0, session="s0"))
+        await life.until_published()
+        await broker_proxy.refuse()
+        await broker_proxy.cut()
+        most = 0
+        for number in range(1, 30):
+            await life.recorder.record(message(number, session="s0", words="x" * 60_000))
+            most = max(most, life.relay.held_bytes)
+        assert 0 < most <= 400_000
+        assert life.relay.is_behind
+        await broker_proxy.accept()
+        await life.until_published()
+        assert life.relay.held_bytes == 0
+        await life.stop()
+
+    assert by_session(await backend.take_all()) == {"s0": list(range(1, 31))}
+
+
 async def test_the_table_is_left_alone_again_after_an_outage_under_load(
     database: Database, settings: BrokerSettings, backend: Backend, broker_proxy: TcpProxy
 ) -> None:
@@ -63,7 +87,7 @@ async def test_the_table_is_left_alone_again_after_an_outage_under_load(
             life.recorder.record(message(number, session=f"s{number % 5}"))
             await pace(0.01)
 
-    async with living(database, settings, memory_rows=25) as life:
+    async with living(database, settings, memory=Memory(rows=25)) as life:
         loading = asyncio.create_task(load(life))
         await eventually(lambda: life.outbox.reads > 0)
         await broker_proxy.refuse()

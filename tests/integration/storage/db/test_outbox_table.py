@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from gateway_worker.outbox.ports import Backlog
+from gateway_worker.sessions.changes import PAGE_BYTES, is_last_page
 from gateway_worker.storage.db import (
     Database,
     PostgresChangeStore,
@@ -38,6 +39,22 @@ async def test_what_waits_is_read_in_order_page_by_page(
     second = await outbox.pending(after=first[-1].outbox_id, limit=4)
     assert [*first, *second] == rows
     assert (await outbox.backlog()).depth == len(rows)
+
+
+async def test_of_large_events_few_are_read_at_a_time(
+    changes: PostgresChangeStore, outbox: PostgresOutboxStore
+) -> None:
+    """Whoever reads on has them all; a page that is cut for its size is not taken for the last."""
+    words = "x" * (PAGE_BYTES // 5)
+    rows = rows_of(await changes.commit([message(number, words=words) for number in range(7)]))
+
+    first = await outbox.pending(after=0, limit=100)
+    rest = await outbox.pending(after=first[-1].outbox_id, limit=100)
+    assert [*first, *rest] == rows
+    assert (len(first), len(rest)) == (5, 2)
+    assert not is_last_page(first, limit=100)
+    assert is_last_page(rest, limit=100)
+    assert not is_last_page(rest, limit=2)
 
 
 async def test_what_is_marked_waits_no_longer(
