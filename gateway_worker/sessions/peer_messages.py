@@ -7,8 +7,10 @@ from typing import Protocol
 
 import orjson
 
-MAX_PEER_MESSAGE_BYTES = 1_048_576
-"""The largest peer message that a worker reads, in bytes."""
+MAX_PEER_MESSAGE_BYTES = 4_194_304
+"""The largest peer message that a worker reads, in bytes: as much as the broker takes (see
+`deploy/rabbitmq`). A message that arrived at a former owner may have some MiB, and is lost if its
+new owner does not read it."""
 MOST_EVENTS = 256
 """How many late messages one peer message may carry."""
 
