@@ -5,7 +5,7 @@ import asyncio
 from gateway_contracts import SessionGetStatus
 from gateway_worker.broker.delivery import CommandDelivery
 from gateway_worker.commands.attempts import Aside
-from gateway_worker.commands.execution import _Alone
+from gateway_worker.commands.command_run import Alone
 from gateway_worker.commands.scheduler import Lane, Scheduler, Turn
 from gateway_worker.commands.tenant_turns import Seat, TenantTurns
 from gateway_worker.commands.work import InterleavedJob, Work
@@ -115,7 +115,7 @@ async def test_what_has_no_worker_is_refused_and_does_not_wait() -> None:
     failures = []
     for _ in range(4):
         work = work_for("acme.new", origin=None)
-        with turns.seated("acme.new", work, _Alone(), seconds_left=None) as seat:
+        with turns.seated("acme.new", work, Alone(), seconds_left=None) as seat:
             assert isinstance(seat, Seat)
             assert not await seat.take()
         failures.append(work.failure)
