@@ -24,6 +24,7 @@ import structlog
 from gateway_worker.errors import GatewayError, RetryableError
 from gateway_worker.runtime.division import Aside, Division
 from gateway_worker.runtime.retry import Backoff
+from gateway_worker.runtime.waking import woken_by
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -97,22 +98,20 @@ class Batcher(Generic[Item, Answer]):
 
     async def run(self, stop: asyncio.Event) -> None:
         """Flush until `stop` is set and nothing is pending any more."""
-        stopping = asyncio.create_task(stop.wait(), name=f"{self._name}:stop")
-        stopping.add_done_callback(lambda _task: self._wake.set())
         started = 0.0
         try:
-            while not (stop.is_set() and not self.waiting):
-                await self._until_woken()
-                while self._pending:
-                    wait = started + self._linger_seconds - time.monotonic()
-                    if wait > 0 and self._last_size >= self._min_batch:
-                        await asyncio.sleep(wait)
-                    started = time.monotonic()
-                    await self._flush_next()
+            with woken_by(stop, self._wake, name=f"{self._name}:stop"):
+                while not (stop.is_set() and not self.waiting):
+                    await self._until_woken()
+                    while self._pending:
+                        wait = started + self._linger_seconds - time.monotonic()
+                        if wait > 0 and self._last_size >= self._min_batch:
+                            await asyncio.sleep(wait)
+                        started = time.monotonic()
+                        await self._flush_next()
+                        await self._look_aside()
                     await self._look_aside()
-                await self._look_aside()
         finally:
-            stopping.cancel()
             self._abandon()
 
     async def _until_woken(self) -> None:

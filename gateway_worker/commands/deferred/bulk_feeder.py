@@ -38,6 +38,7 @@ from gateway_worker.errors import (
 )
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock
+from gateway_worker.runtime.waking import woken_by
 from gateway_worker.sessions.deferred import Bulk, RowState
 from gateway_worker.sessions.ownership.registry import SessionRegistry
 from gateway_worker.sessions.session.session import Session
@@ -157,24 +158,22 @@ class BulkFeeder:
     async def run(self, stop: asyncio.Event) -> None:
         """Feed until `stop` is set."""
         self._stopping = False
-        stopping = asyncio.create_task(stop.wait(), name="bulks:stop")
-        stopping.add_done_callback(lambda _task: self._wake.set())
         loop, next_look = asyncio.get_running_loop(), 0.0
         try:
-            while not stop.is_set():
-                self._wake.clear()
-                if self._is_due or loop.time() >= next_look:
-                    next_look = loop.time() + await self._try_to_look()
-                self._go_on()
-                pause = next_look - loop.time()
-                if self._is_cut_off():
-                    pause = min(pause, _CONNECTION_SECONDS)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, pause)):
-                        await self._wake.wait()
+            with woken_by(stop, self._wake, name="bulks:stop"):
+                while not stop.is_set():
+                    self._wake.clear()
+                    if self._is_due or loop.time() >= next_look:
+                        next_look = loop.time() + await self._try_to_look()
+                    self._go_on()
+                    pause = next_look - loop.time()
+                    if self._is_cut_off():
+                        pause = min(pause, _CONNECTION_SECONDS)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(max(0.0, pause)):
+                            await self._wake.wait()
         finally:
             self._stopping = True
-            stopping.cancel()
             await self._background.cancel()
 
     # Which bulks there are.

@@ -19,6 +19,7 @@ from gateway_worker.commands.deferred.delivery import LONGEST_POSTPONED, Deferre
 from gateway_worker.commands.ports import Deferred, Delivery
 from gateway_worker.errors import DependencyError
 from gateway_worker.runtime.clock import Clock
+from gateway_worker.runtime.waking import woken_by
 from gateway_worker.sessions.deferred import DeferredKey
 from gateway_worker.sessions.ownership.registry import SessionRegistry
 
@@ -100,9 +101,7 @@ class Feeder:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Feed until `stop` is set."""
-        stopping = asyncio.create_task(stop.wait(), name="deferred:stop")
-        stopping.add_done_callback(lambda _task: self._wake.set())
-        try:
+        with woken_by(stop, self._wake, name="deferred:stop"):
             while not stop.is_set():
                 self._wake.clear()
                 try:
@@ -111,8 +110,6 @@ class Feeder:
                     log.warning("deferred.not_read", reason=str(error))
                     self._next_due = None
                 await self._until_due(stop)
-        finally:
-            stopping.cancel()
 
     async def _until_due(self, stop: asyncio.Event) -> None:
         """Wait for what is due next, for a while at most; woken, look at it anew."""

@@ -21,6 +21,7 @@ from gateway_contracts.events import SessionState
 from gateway_worker.errors import DependencyError
 from gateway_worker.runtime.clock import Clock, SystemClock
 from gateway_worker.runtime.retry import Backoff
+from gateway_worker.runtime.waking import woken_by
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
 from gateway_worker.storage.cache.client import Cache
 from gateway_worker.storage.cache.pacing import session_key
@@ -121,9 +122,7 @@ class RedisRouteCache:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write what is owed whenever Redis answers again, until `stop` is set."""
-        stopping = asyncio.create_task(stop.wait(), name="routes:stop")
-        stopping.add_done_callback(lambda _task: self._missed.set())
-        try:
+        with woken_by(stop, self._missed, name="routes:stop"):
             while not stop.is_set():
                 await self._missed.wait()
                 with contextlib.suppress(TimeoutError):
@@ -132,8 +131,6 @@ class RedisRouteCache:
                 self._missed.clear()
                 if await self._settle_all(operation="repeat"):
                     self._backoff.reset()
-        finally:
-            stopping.cancel()
 
     async def _settle_all(self, *, operation: str) -> bool:
         for session_id in list(self._owed):
