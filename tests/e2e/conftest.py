@@ -4,6 +4,7 @@ import base64
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -78,68 +79,74 @@ def environment(
     )
 
 
-@asynccontextmanager
-async def place_of_its_own(
-    *, services: Services, template: str, amqp_url: str, s3: ObjectStore
-) -> AsyncIterator[tuple[Sandbox, dict[str, str]]]:
-    """A sandbox, and settings of workers that several tests share.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayMaker:
+    """Makes what several tests share, apart from all others, on the services of this process.
 
-    Whatever tried to leave this machine fails the last of them.
+    Attributes:
+        services: Where they are.
+        template: The name of a migrated database to copy.
+        amqp_url: The broker.
+        s3: The object store.
     """
-    name = random_name()
-    async with (
-        fresh_database(services.database_url, template=template) as database_url,
-        Sandbox.open(SandboxSettings()) as sandbox,
-    ):
-        yield (
-            sandbox,
-            worker_environment(
-                amqp_url=amqp_url,
-                topology_prefix=name,
-                database_url=database_url,
-                redis_url=services.redis_url,
-                redis_prefix=f"{name}:",
-                s3=s3,
-                s3_prefix=f"{name}/",
-            ),
-        )
-        assert sandbox.egress_attempts == ()
+
+    services: Services
+    template: str
+    amqp_url: str
+    s3: ObjectStore
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[tuple[Sandbox, dict[str, str]]]:
+        """A sandbox, and settings of workers that several tests share.
+
+        Whatever tried to leave this machine fails the last of them.
+        """
+        name = random_name()
+        async with (
+            fresh_database(self.services.database_url, template=self.template) as database_url,
+            Sandbox.open(SandboxSettings()) as sandbox,
+        ):
+            yield (
+                sandbox,
+                worker_environment(
+                    amqp_url=self.amqp_url,
+                    topology_prefix=name,
+                    database_url=database_url,
+                    redis_url=self.services.redis_url,
+                    redis_prefix=f"{name}:",
+                    s3=self.s3,
+                    s3_prefix=f"{name}/",
+                ),
+            )
+            assert sandbox.egress_attempts == ()
+
+    @asynccontextmanager
+    async def gateway(self, directory: Path) -> AsyncIterator[Gateway]:
+        """A running gateway for several tests."""
+        async with (
+            self.place() as (sandbox, environment),
+            open_gateway(sandbox, environment, directory) as gateway,
+        ):
+            yield gateway
 
 
-@asynccontextmanager
-async def gateway_of_its_own(
-    *, services: Services, template: str, amqp_url: str, s3: ObjectStore, directory: Path
-) -> AsyncIterator[Gateway]:
-    """A running gateway for several tests."""
-    async with (
-        place_of_its_own(services=services, template=template, amqp_url=amqp_url, s3=s3) as (
-            sandbox,
-            environment,
-        ),
-        open_gateway(sandbox, environment, directory) as gateway,
-    ):
-        yield gateway
+@pytest.fixture(scope="session")
+def gateway_maker(
+    services: Services, database_template: str, amqp_url: str, s3: ObjectStore
+) -> GatewayMaker:
+    """What makes gateways that several tests share."""
+    return GatewayMaker(services=services, template=database_template, amqp_url=amqp_url, s3=s3)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared_gateway(
-    services: Services,
-    database_template: str,
-    amqp_url: str,
-    s3: ObjectStore,
-    tmp_path_factory: pytest.TempPathFactory,
+    gateway_maker: GatewayMaker, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Gateway]:
     """A running gateway for all tests of a module that leave it as it was, but no others in peace.
 
     They run on the module's event loop: `pytestmark = pytest.mark.asyncio(loop_scope="module")`.
     """
-    async with gateway_of_its_own(
-        services=services,
-        template=database_template,
-        amqp_url=amqp_url,
-        s3=s3,
-        directory=tmp_path_factory.mktemp("gateway"),
-    ) as gateway:
+    async with gateway_maker.gateway(tmp_path_factory.mktemp("gateway")) as gateway:
         yield gateway
 
 

@@ -24,9 +24,8 @@ from gateway_contracts import (
     StatusReason,
     TextContent,
 )
-from gateway_worker.devkit.services import ObjectStore, Services
 from gateway_worker.sandbox.phones.phone import Phone
-from tests.e2e.conftest import place_of_its_own
+from tests.e2e.conftest import GatewayMaker
 from tests.e2e.failures.links import FAULTS, POSTGRESQL, RABBITMQ, S3, Links
 from tests.e2e.fleet import Fleet, open_fleet
 from tests.support.eventually import eventually
@@ -118,11 +117,7 @@ class Scene:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def linked_fleet(
-    services: Services,
-    database_template: str,
-    amqp_url: str,
-    s3: ObjectStore,
-    tmp_path_factory: pytest.TempPathFactory,
+    gateway_maker: GatewayMaker, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[Fleet, Links]]:
     """Two workers behind links; the backend's own connection leads past these."""
     more = {
@@ -131,11 +126,7 @@ async def linked_fleet(
         "LEASE_SECONDS": "12",
     }
     async with AsyncExitStack() as stack:
-        sandbox, environment = await stack.enter_async_context(
-            place_of_its_own(
-                services=services, template=database_template, amqp_url=amqp_url, s3=s3
-            )
-        )
+        sandbox, environment = await stack.enter_async_context(gateway_maker.place())
         links = await stack.enter_async_context(Links.to({**environment, **sandbox.worker_env}))
         directory = tmp_path_factory.mktemp("linked")
         fleet = await stack.enter_async_context(

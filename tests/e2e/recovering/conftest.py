@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from gateway_worker.devkit.services import ObjectStore, Services
-from tests.e2e.conftest import gateway_of_its_own
+from tests.e2e.conftest import GatewayMaker
 from tests.e2e.harness import Gateway
 from tests.support.grouping import keep_on_one_loop
 from tests.support.services import random_name
@@ -27,20 +26,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def one_gateway(
-    services: Services,
-    database_template: str,
-    amqp_url: str,
-    s3: ObjectStore,
-    tmp_path_factory: pytest.TempPathFactory,
+    gateway_maker: GatewayMaker, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Gateway]:
     """The gateway of all of them."""
-    async with gateway_of_its_own(
-        services=services,
-        template=database_template,
-        amqp_url=amqp_url,
-        s3=s3,
-        directory=tmp_path_factory.mktemp("gateway"),
-    ) as gateway:
+    async with gateway_maker.gateway(tmp_path_factory.mktemp("gateway")) as gateway:
         yield gateway
 
 
