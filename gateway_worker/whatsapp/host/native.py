@@ -7,12 +7,7 @@ a second.
 """
 
 import ctypes
-import mmap
-import os
-import re
-import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -20,21 +15,14 @@ from typing import Any, Final, TypeVar, cast
 from google.protobuf.message import Message as ProtobufMessage
 from neonize import _binder as binder
 from neonize.client import NewClient
-from neonize.exc import BuildPollVoteError, GetUserDevicesError, UploadError
+from neonize.exc import GetUserDevicesError
 from neonize.proto.Neonize_pb2 import (
     JID,
-    ArrayString,
-    BuildPollVoteReturnFunction,
     Device,
     GetJIDFromStoreReturnFunction,
     GetUserDevicesreturnFunction,
     JIDArray,
-    Message,
-    MessageInfo,
-    MessageSource,
-    ReturnFunctionWithError,
     StatusPrivacy,
-    UploadReturnFunction,
 )
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 
@@ -47,30 +35,15 @@ from gateway_worker.whatsapp.convert.audience import (
     StatusSetting,
 )
 from gateway_worker.whatsapp.convert.people import PHONE_SERVER, device_address, without_device
-from gateway_worker.whatsapp.host.go_runtime import GoRuntime
+from gateway_worker.whatsapp.host.jids import PLAIN, parse_jid
 from gateway_worker.whatsapp.host.preload import Deferred
+from gateway_worker.whatsapp.host.uploads import Uploads
+from gateway_worker.whatsapp.host.votes import Votes
 
-PUBLISHED_ROOT: Final = bytes.fromhex(
-    "142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b"
-)
-"""Root of the certificates of WhatsApp's servers, as the library carries it: a public key."""
 CLIENT_ID: Final = "host"
 REMEMBERED_ANSWERS: Final = 256
-KEPT_STATEMENTS: Final = 32
-"""Per connection of the store, of which there are two."""
 T = TypeVar("T")
 _LOG_LEVEL: Final = b"WARN"
-_DEVICE: Final = re.compile(r"[0-9]+(\.[0-9]+)?(:[0-9]+)?@[a-z.]+")
-_DEVICE_SEPARATOR: Final = "|\x01|"
-
-
-_MEDIA_TYPES: Final = {
-    MediaType.IMAGE: 0,
-    MediaType.VIDEO: 1,
-    MediaType.AUDIO: 2,
-    MediaType.DOCUMENT: 3,
-}
-"""The library's numbers; it crashes over one that it does not know."""
 _STATUS_SETTINGS: Final = {
     StatusPrivacy.CONTACTS: CONTACTS,
     StatusPrivacy.BLACKLIST: CONTACTS_EXCEPT,
@@ -78,20 +51,6 @@ _STATUS_SETTINGS: Final = {
 }
 _HISTORY_QUOTA_MB: Final = 10_240
 _HISTORY_DAYS: Final = 3_650
-_LARGEST_UPLOAD: Final = (1 << 31) - 1
-"""It takes the size as a C int."""
-
-
-class UnusableFileError(Exception):
-    """A file that cannot be uploaded; the text says why."""
-
-
-class StoreUnreadableError(Exception):
-    """The device store cannot be read, now or for good."""
-
-
-class RootKeyError(Exception):
-    """The library's root key is not where it was expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +138,8 @@ class Library:
             uuid=CLIENT_ID,
         )
         self._keep: tuple[Any, ...] = ()
-        self._large_bytes = large_bytes
-        self._runtime: GoRuntime | None = None
+        self._uploads = Uploads(native=deferred, client=self._client, large_bytes=large_bytes)
+        self._votes = Votes(native=deferred, client=self._client, lid_of=self.lid_of)
         self._answers: dict[tuple[str, ...], tuple[bytes, bytes, Any]] = {}
 
     def run(self, *, callbacks: Callbacks, subscribe: Iterable[int], proxy: str | None) -> str:
@@ -266,7 +225,7 @@ class Library:
     def phone_of(self, lid: str) -> str | None:
         """Return the phone number of a LID's user part, if the store knows it."""
         try:
-            found = self._client.get_pn_from_lid(JID(User=lid, Server="lid", **_PLAIN))
+            found = self._client.get_pn_from_lid(JID(User=lid, Server="lid", **PLAIN))
         except Exception:  # noqa: BLE001 - not known, or no client: the LID has to do
             return None
         return found.User if found.Server == PHONE_SERVER and found.User else None
@@ -375,169 +334,20 @@ class Library:
         return self._client.send_message(parse_jid(to), message)
 
     def upload(self, path: Path, media_type: MediaType) -> Any:
-        """Encrypt a file, upload it, and return the server's answer.
-
-        The library reads all of it into memory of its own.
-
-        Raises:
-            UnusableFileError: It is not there, is no file, or is empty or too large.
-            UploadError: WhatsApp did not take it.
-        """
-        with _mapped(path) as content, self._room_for(len(content)):
-            data = (ctypes.c_char * len(content)).from_buffer(content)
-            try:
-                said = self._upload()(
-                    self._client.uuid,
-                    ctypes.addressof(data),
-                    len(content),
-                    _MEDIA_TYPES[media_type],
-                )
-            finally:
-                del data  # while it is there, the mapping cannot be closed
-        answer = UploadReturnFunction.FromString(said)
-        if answer.Error:
-            raise UploadError(answer.Error)
-        return answer.UploadResponse
-
-    def _room_for(self, size_bytes: int) -> AbstractContextManager[None]:
-        """Return what gives the library room for a large file, for messages to go on beside it."""
-        if not 0 < self._large_bytes <= size_bytes:
-            return nullcontext()
-        self._runtime = self._runtime or self._native.runtime()
-        return nullcontext() if self._runtime is None else self._runtime.room(size_bytes)
-
-    def _upload(self) -> Any:
-        """Return the entry point for uploads as one that takes an address.
-
-        neonize declares it with bytes, which would be a copy of the file.
-        """
-        declared = self._native.resolve("Upload")
-        prototype = ctypes.CFUNCTYPE(
-            declared.restype, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int
-        )
-        upload = prototype(ctypes.cast(declared, ctypes.c_void_p).value or 0)
-        upload.errcheck = declared.errcheck
-        return upload
+        """Upload a file; see `Uploads.upload`."""
+        return self._uploads.upload(path, media_type)
 
     def seal_vote(self, chat: str, *, target: Mapping[str, Any], options: Sequence[str]) -> Any:
-        """Return what is chosen in a poll, encrypted with the poll's secret from the store.
-
-        Args:
-            chat: The JID of the chat that the poll is in.
-            target: The poll: `message_id`, `participant` (who wrote it), `from_me`.
-            options: What is chosen, as the poll writes it.
-
-        Raises:
-            BuildPollVoteError: The store does not have the secret.
-        """
-        writer = target["participant"]
-        if writer.endswith(f"@{PHONE_SERVER}"):  # in keys people stand by LID
-            writer = self.lid_of(writer) or writer
-        source = MessageSource(
-            Chat=parse_jid(chat),
-            Sender=parse_jid(without_device(writer)),
-            IsFromMe=target["from_me"],
-            IsGroup=chat.endswith("@g.us"),
-        )
-        info = MessageInfo(ID=target["message_id"], MessageSource=source)
-        poll = _complete(info).SerializeToString()
-        names = ArrayString(data=options).SerializeToString()
-        said = self._native.BuildPollVote(self._client.uuid, poll, len(poll), names, len(names))
-        answer = BuildPollVoteReturnFunction.FromString(said)
-        if answer.Error:
-            raise BuildPollVoteError(answer.Error)
-        return answer.PollVote.pollUpdateMessage.vote
+        """Return an encrypted vote; see `Votes.seal`."""
+        return self._votes.seal(chat, target=target, options=options)
 
     def open_vote(self, event: bytes) -> tuple[bytes, ...] | None:
-        """Return the hashes of what is chosen in a poll; None if the store lacks the poll's secret.
-
-        Args:
-            event: The library's bytes of the message event that brought the vote.
-        """
-        for form in _vote_forms(event):
-            # neonize's own function wants a parsed event, and takes the answer for another.
-            said = self._native.DecryptPollVote(self._client.uuid, form, len(form))
-            said = binder.consume_bytes_struct(said, None, ())
-            answer = ReturnFunctionWithError.FromString(said)
-            if not answer.Error:
-                return tuple(answer.PollVoteMessage.selectedOptions)
-        return None
+        """Return what is chosen in a vote; see `Votes.open`."""
+        return self._votes.open(event)
 
     def logout(self) -> None:
         """Unlink this device. Raises `LogoutError`."""
         self._client.logout()
-
-
-_PLAIN: Final = {"Device": 0, "Integrator": 0, "IsEmpty": False, "RawAgent": 0}
-
-
-def _mapped(path: Path) -> mmap.mmap:
-    """Return a file's content without reading it.
-
-    Raises:
-        UnusableFileError: It is not there, is no file, or is empty or too large.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise UnusableFileError(f"the file cannot be read: {error.strerror}") from None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise UnusableFileError("there is something else in the file's place")
-        if not 0 < status.st_size <= _LARGEST_UPLOAD:
-            raise UnusableFileError(f"no file of {status.st_size} bytes can be uploaded")
-        # Writable, though nobody writes, because Python tells the address of no other mapping.
-        return mmap.mmap(descriptor, status.st_size, access=mmap.ACCESS_COPY)
-    finally:
-        os.close(descriptor)
-
-
-def file_source(store: Path) -> str:
-    """Return a file's name for the library, with how it is to be written.
-
-    The library makes `file:NAME?_foreign_keys=on` of it and gives that to SQLite's driver; what is
-    after a question mark in the name are parameters of the driver.
-
-    The driver does not wait for the disk: while it did, a message whose key is used up already
-    would be nowhere but in the memory of a process that may be killed. Whoever uses this forces the
-    write-ahead log to the disk, after arrivals and before the answer to a send.
-
-    It keeps the statements that it has compiled. The library compiles the same dozen again for each
-    message, and our triggers with them: that was an eighth of all that a host does.
-    """
-    pragmas = "_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000&_foreign_keys=on"
-    return f"{store}?{pragmas}&_stmt_cache_size={KEPT_STATEMENTS}&_="
-
-
-def log_of(store: Path) -> Path:
-    """Return the write-ahead log of a store."""
-    return store.with_name(store.name + "-wal")
-
-
-def stored_devices(deferred: Deferred, source: str) -> list[str]:
-    """Return the device JIDs that a store holds; creates the store if there is none.
-
-    neonize's own reading of the answer fails on a push name with a comma, and takes an error, which
-    is told in the place of the devices, for one of them.
-
-    Raises:
-        StoreUnreadableError: The store could not be read; what it holds is not known.
-    """
-    ignore = binder.func_callback_bytes2(lambda _data, _size: None)
-    native: Any = deferred
-    answer = native.GetAllDevices(source.encode(), ignore).decode(errors="replace")
-    devices = [row.partition(",")[0] for row in answer.split(_DEVICE_SEPARATOR) if row]
-    if not all(_DEVICE.fullmatch(device) for device in devices):
-        raise StoreUnreadableError("the library cannot read the device store")
-    return devices
-
-
-def parse_jid(text: str) -> JID:
-    """Return a JID from `user:device@server`."""
-    user, _, server = text.partition("@")
-    user, _, device = user.partition(":")
-    return JID(User=user, Server=server or PHONE_SERVER, **{**_PLAIN, "Device": int(device or 0)})
 
 
 def _asked(about: str, jids: tuple[str, ...]) -> bytes:
@@ -562,65 +372,9 @@ def _devices(answer: bytes) -> frozenset[str]:
     return frozenset(device_address(one) for one in found.JID)
 
 
-def _complete(message: Any) -> Any:
-    """Give every required field of a protobuf message that has none the value that means none."""
-    for field in message.DESCRIPTOR.fields:
-        if field.message_type is not None:
-            if field.is_required or (not field.is_repeated and message.HasField(field.name)):
-                _complete(getattr(message, field.name)).SetInParent()
-        elif field.is_required and not message.HasField(field.name):
-            setattr(message, field.name, field.default_value)
-    return message
-
-
-def _vote_forms(event: bytes) -> Iterable[bytes]:
-    """Yield a vote's event as it is, and under the voter's other id, if there is one.
-
-    The key depends on the id that the voter's device has put in, and that may be either.
-    """
-    yield event
-    parsed = Message.FromString(event)
-    source = parsed.Info.MessageSource
-    if source.SenderAlt.User:
-        source.Sender.CopyFrom(source.SenderAlt)
-        yield parsed.SerializeToString()
-
-
 def parse_device(data: bytes) -> Any:
     """Return a device record from its bytes."""
     return Device.FromString(data)
-
-
-def install_root(library: str, key: bytes) -> None:
-    """Trust another root for the certificates of the server; call it before connecting.
-
-    Args:
-        library: Path of the shared object.
-        key: 32 bytes.
-
-    Raises:
-        RootKeyError: The published root is not exactly once in the library's data.
-    """
-    hits = [
-        start + match.start()
-        for start, end in _writable(library)
-        for match in re.finditer(
-            re.escape(PUBLISHED_ROOT), (ctypes.c_char * (end - start)).from_address(start)
-        )
-    ]
-    if len(hits) != 1:
-        raise RootKeyError(f"the root key was found {len(hits)} times, once is expected")
-    if len(key) != len(PUBLISHED_ROOT):
-        raise RootKeyError(f"a root key has {len(PUBLISHED_ROOT)} bytes")
-    ctypes.memmove(hits[0], key, len(key))
-
-
-def _writable(library: str) -> Iterable[tuple[int, int]]:
-    for line in Path("/proc/self/maps").read_text().splitlines():
-        span, rights, _, _, _, *path = line.split(maxsplit=5)
-        if path == [library] and rights.startswith("rw"):
-            start, end = span.split("-")
-            yield int(start, 16), int(end, 16)
 
 
 def _wrap_all(callbacks: Callbacks) -> tuple[Any, Any, Any, Any]:

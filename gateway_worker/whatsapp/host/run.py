@@ -22,20 +22,19 @@ from gateway_worker.runtime.confinement import (
 )
 from gateway_worker.runtime.forking.kernel import name_process
 from gateway_worker.whatsapp.host.kernel import coarsen_timers, lock_directory, silence_output
-from gateway_worker.whatsapp.host.native import (
-    Library,
-    RootKeyError,
-    StoreUnreadableError,
-    file_source,
-    install_root,
-    log_of,
-    stored_devices,
-)
+from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.preload import Deferred
 from gateway_worker.whatsapp.host.ratchet_rollback import RatchetRollback
+from gateway_worker.whatsapp.host.root_key import RootKeyError, install_root
 from gateway_worker.whatsapp.host.send_journal import SendJournal
 from gateway_worker.whatsapp.host.session import HostSession
 from gateway_worker.whatsapp.host.spool import Spool
+from gateway_worker.whatsapp.host.store_file import (
+    StoreUnreadableError,
+    file_source,
+    log_of,
+    stored_devices,
+)
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel
 
 REPLAY: Final = "gateway_worker.whatsapp.host.replay"

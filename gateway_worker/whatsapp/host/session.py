@@ -66,7 +66,7 @@ from gateway_worker.whatsapp.host.library_callbacks import (
 from gateway_worker.whatsapp.host.library_events import link_news
 from gateway_worker.whatsapp.host.library_run import ANSWER_SECONDS, LibraryRun
 from gateway_worker.whatsapp.host.memory_watch import MemoryWatch
-from gateway_worker.whatsapp.host.native import Callbacks, Library, log_of, parse_device
+from gateway_worker.whatsapp.host.native import Callbacks, Library, parse_device
 from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.ratchet_rollback import RatchetRollback
 from gateway_worker.whatsapp.host.send_journal import SendJournal
@@ -74,6 +74,7 @@ from gateway_worker.whatsapp.host.sending import Sender
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.host.spool_sender import SpoolSender
 from gateway_worker.whatsapp.host.store_changes import StoreChanges
+from gateway_worker.whatsapp.host.store_file import log_of
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
 from gateway_worker.whatsapp.host.volatile import VolatileEvents
 from gateway_worker.whatsapp.ipc.blocking import BlockingChannel

@@ -37,7 +37,7 @@ raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))
 
 
 ROOT = """
-from gateway_worker.whatsapp.host.native import PUBLISHED_ROOT, install_root
+from gateway_worker.whatsapp.host.root_key import install_root
 
 deferred.load()
 install_root(deferred.path, bytes(32))

@@ -8,8 +8,8 @@ from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.methods.calls import RejectCall
 from gateway_worker.host_protocol.methods.method import Done
 from gateway_worker.whatsapp.convert.recipients import RecipientError, recipient
+from gateway_worker.whatsapp.host.jids import parse_jid
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask
-from gateway_worker.whatsapp.host.native import parse_jid
 from gateway_worker.whatsapp.host.sending import SendFailedError
 
 

@@ -22,8 +22,8 @@ from gateway_worker.host_protocol.methods.channels import (
 from gateway_worker.host_protocol.methods.method import Done
 from gateway_worker.whatsapp.convert.channel_details import channel_of
 from gateway_worker.whatsapp.convert.failures import channel_failure
+from gateway_worker.whatsapp.host.jids import parse_jid
 from gateway_worker.whatsapp.host.methods.run import Run, Tools
-from gateway_worker.whatsapp.host.native import parse_jid
 from gateway_worker.whatsapp.host.sending import SendFailedError
 
 T = TypeVar("T")

@@ -22,8 +22,8 @@ from gateway_worker.host_protocol.methods.chats import (
 from gateway_worker.host_protocol.methods.method import Done
 from gateway_worker.whatsapp.convert.failures import query_failure, send_failure
 from gateway_worker.whatsapp.convert.recipients import GROUP_SERVER, RecipientError, recipient
+from gateway_worker.whatsapp.host.jids import parse_jid
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask
-from gateway_worker.whatsapp.host.native import parse_jid
 from gateway_worker.whatsapp.host.sending import Identity, SendFailedError
 
 _SHOWN: Final = {

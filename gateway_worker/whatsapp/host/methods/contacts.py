@@ -33,8 +33,9 @@ from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.convert.people import LID_SERVER, PHONE_SERVER, without_device
 from gateway_worker.whatsapp.convert.recipients import GROUP_SERVER
 from gateway_worker.whatsapp.convert.texts import clean, short
+from gateway_worker.whatsapp.host.jids import parse_jid
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask
-from gateway_worker.whatsapp.host.native import Library, parse_jid
+from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.sending import SendFailedError
 
 _QR_PREFIX: Final = "https://wa.me/qr/"

@@ -26,8 +26,9 @@ from gateway_worker.whatsapp.convert.groups import NAME_CHARACTERS, outcomes
 from gateway_worker.whatsapp.convert.people import PHONE_SERVER, address
 from gateway_worker.whatsapp.convert.recipients import recipient
 from gateway_worker.whatsapp.convert.texts import short
+from gateway_worker.whatsapp.host.jids import parse_jid
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask
-from gateway_worker.whatsapp.host.native import Library, parse_jid
+from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.once import once
 from gateway_worker.whatsapp.host.sending import SendFailedError
 

@@ -18,8 +18,8 @@ from gateway_worker.host_protocol.methods.groups import (
 from gateway_worker.whatsapp.convert.groups import details, join_request, member, page, sub_group
 from gateway_worker.whatsapp.convert.people import People, address
 from gateway_worker.whatsapp.convert.recipients import recipient
+from gateway_worker.whatsapp.host.jids import parse_jid
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask
-from gateway_worker.whatsapp.host.native import parse_jid
 
 _GROUP: Final = "the look-up of the group"
 _PREVIEWED: Final = 100

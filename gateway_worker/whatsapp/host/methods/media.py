@@ -11,8 +11,8 @@ from gateway_worker.host_protocol.media import Uploaded
 from gateway_worker.host_protocol.methods.media import UploadMedia
 from gateway_worker.whatsapp.convert.failures import upload_failure
 from gateway_worker.whatsapp.host.methods.run import Run, Tools
-from gateway_worker.whatsapp.host.native import UnusableFileError
 from gateway_worker.whatsapp.host.sending import SendFailedError
+from gateway_worker.whatsapp.host.uploads import UnusableFileError
 
 
 def upload(tools: Tools, _request: Request, call: UploadMedia) -> Uploaded:

@@ -10,8 +10,8 @@ from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.methods.method import Done
 from gateway_worker.host_protocol.methods.presence import SetPresence, SubscribePresence
 from gateway_worker.whatsapp.convert.failures import query_failure
+from gateway_worker.whatsapp.host.jids import parse_jid
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask
-from gateway_worker.whatsapp.host.native import parse_jid
 from gateway_worker.whatsapp.host.sending import SendFailedError
 
 _STATES: Final = {"available": Presence.AVAILABLE, "unavailable": Presence.UNAVAILABLE}

@@ -26,8 +26,8 @@ from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.failures import query_failure
 from gateway_worker.whatsapp.convert.people import PHONE_SERVER, address
 from gateway_worker.whatsapp.convert.texts import clean, short
+from gateway_worker.whatsapp.host.jids import parse_jid
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask
-from gateway_worker.whatsapp.host.native import parse_jid
 from gateway_worker.whatsapp.host.sending import SendFailedError
 
 _SETTINGS: Final = {
