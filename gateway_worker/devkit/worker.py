@@ -168,6 +168,10 @@ class WorkerProcess:
         """Return its zygote (one, unless it is just being replaced)."""
         return [child for child in self.process.children() if not _looks_at_files(child)]
 
+    def inspections(self) -> list[psutil.Process]:
+        """Return what its files are looked at by: one process, from the first file on."""
+        return [child for child in self.process.children() if _looks_at_files(child)]
+
 
 def _children(process: psutil.Process) -> list[psutil.Process]:
     """Return what a process has started, nothing if it has ended meanwhile."""

@@ -74,6 +74,7 @@ KINDS: Final = (
     Kind(name="whatsapp_outage", target=Target.EVERYTHING, weight=2, seconds=(1, 4)),
     Kind(name="whatsapp_refusals", target=Target.EVERYTHING, weight=3, seconds=(3, 10)),
     _worker("zygote_kill", 4, back_seconds=3),
+    Kind(name="inspection_kill", target=Target.WORKER, weight=2),
     _worker("worker_kill", 4, back_seconds=8),
     _worker("worker_kill_away", 4, seconds=(4, 9), of_lease=1.5, back_seconds=8),
     _worker("worker_main_kill", 3, seconds=(0, 1), back_seconds=8),

@@ -79,6 +79,14 @@ class WorkerFaults:
         self._journal.hit(sessions, ImpactKind.HOST_KILLED, at=at)
         self._journal.injected(injection, worker=member.name, sessions=len(sessions))
 
+    async def inspection_kill(self, injection: Injection) -> None:
+        """Kill what a worker has its files looked at by, if it has sent any; no session notices."""
+        member = self._member(injection)
+        with contextlib.suppress(psutil.Error, RuntimeError):
+            for process in member.process.inspections():
+                process.kill()
+        self._journal.injected(injection, worker=member.name)
+
     async def worker_kill(self, injection: Injection) -> None:
         """Kill a worker with all its processes; it is started again at once."""
         member = self._member(injection)

@@ -62,6 +62,7 @@ PLAN = (
     injection(13, "redis_kill", service="redis"),
     injection(13, "events_as_commands", seconds=2.0),
     injection(13, "worker_rival", worker=1),
+    injection(14, "inspection_kill", worker=1, number=15),
     injection(14, "whatsapp_redelivery", session=2),
     injection(15, "whatsapp_late_answers", session=3, seconds=2.0),
     injection(16, "ids_reused", session=2),
@@ -96,6 +97,7 @@ async def test_nothing_is_lost_doubled_or_reordered(tmp_path: Path) -> None:
     assert WITHOUT_TEXT & set(verdict.commands.contents), report
     assert verdict.commands.shared > 0, report
     assert verdict.receipts.told > 0, report
+    assert {"status", "channel"} & set(verdict.commands.contents), report
     assert any("@g.us" in one.stream for one in history.sent_by_phones), report
     checks = {one.command_id for one in history.published if one.purpose is Purpose.CHECK}
     answered = {
