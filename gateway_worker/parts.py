@@ -31,6 +31,7 @@ from gateway_worker.history.erasing import Eraser
 from gateway_worker.history.exporting import Exporter
 from gateway_worker.history.reading import History
 from gateway_worker.log import current_level, set_level
+from gateway_worker.media.allowance import MediaAllowance
 from gateway_worker.media.arriving.build import Arriving, ArrivingPorts, build_arriving
 from gateway_worker.media.arriving.service import ArrivingMedia
 from gateway_worker.media.build import OutgoingFiles, build_outgoing
@@ -150,7 +151,7 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
     sessions = _sessions(settings, adapters, disk, stores, outbox, arriving, route_cache, counts)
     arriving.service.serve(MediaOwner(registry=sessions.manager.registry))
     sessions.manager.registry.watch_room(lambda _has_room: arriving.service.look_again())
-    files = _files(settings, adapters, sessions, counts)
+    files = _files(settings, adapters, stores, sessions, counts)
     commands = _commands(settings, adapters, stores, outbox, sessions, arriving, files, counts)
     tenants = build_tenants(settings.tenants)
     consumer = _consumer(adapters.broker, sessions, commands, tenants)
@@ -211,12 +212,21 @@ def _arriving(settings: Settings, adapters: Adapters, stores: Stores, counts: Co
         files=adapters.media_host,
         seal=settings.objects.keyring(),
         observer=counts,
+        allowance=_allowance(settings, stores),
     )
     return build_arriving(
         ports,
         settings.media,
         source=source_of(settings.worker_id),
         prefix=settings.objects.prefix,
+        clock=SystemClock(),
+    )
+
+
+def _allowance(settings: Settings, stores: Stores) -> MediaAllowance:
+    return MediaAllowance(
+        counts=stores.media_bytes,
+        per_day=settings.tenants.media_bytes_per_day,
         clock=SystemClock(),
     )
 
@@ -266,13 +276,14 @@ def _sessions(
 
 
 def _files(
-    settings: Settings, adapters: Adapters, sessions: Sessions, counts: Counts
+    settings: Settings, adapters: Adapters, stores: Stores, sessions: Sessions, counts: Counts
 ) -> OutgoingFiles:
     return build_outgoing(
         store=adapters.streams,
         fetcher=adapters.fetcher,
         helpers=adapters.helpers,
         settings=settings.media,
+        allowance=_allowance(settings, stores),
         clock=sessions.clock,
         observe=counts.metrics.observe_file,
     )
@@ -452,6 +463,7 @@ def _pruner(
             *history,
             Shelf(name="media", prune=arriving.retention.prune),
             Shelf(name="uploads", prune=files.uploads.prune),
+            Shelf(name="media_bytes", prune=_allowance(settings, stores).prune),
             Shelf(name="bulks", prune=bulks.prune),
             Shelf(name="exports", prune=_exporter(adapters, stores).prune),
         ),

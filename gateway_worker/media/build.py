@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway_worker.media.allowance import MediaAllowance
 from gateway_worker.media.fetching.fetcher import EgressProxy, Fetcher
 from gateway_worker.media.inspection.helpers import Helpers
 from gateway_worker.media.inspection.inspector import Inspector
@@ -50,6 +51,7 @@ def build_outgoing(
     fetcher: Fetcher,
     helpers: Helpers,
     settings: MediaSettings,
+    allowance: MediaAllowance,
     clock: Clock,
     observe: Observer,
 ) -> OutgoingFiles:
@@ -60,11 +62,13 @@ def build_outgoing(
         fetcher: Gets what is elsewhere.
         helpers: The processes that look at files.
         settings: Sizes and times.
+        allowance: How many bytes each tenant may have.
         clock: The time.
         observe: Told of each step of a file.
     """
     uploads = Uploads(
         store=store,
+        allowance=allowance,
         clock=clock,
         url_seconds=settings.upload_url_seconds,
         keep_seconds=settings.upload_keep_seconds,
@@ -76,6 +80,7 @@ def build_outgoing(
         fetcher=fetcher,
         inspector=inspector,
         settings=settings,
+        allowance=allowance,
         observe=observe,
     )
     previews = Previews(fetcher=fetcher, inspector=inspector)

@@ -24,6 +24,7 @@ from gateway_worker.errors import (
     MediaUnavailableError,
 )
 from gateway_worker.host_protocol.layout import OUTGOING_NAME
+from gateway_worker.media.allowance import MediaAllowance
 from gateway_worker.media.fetching.fetcher import Fetcher
 from gateway_worker.media.fetching.sink import Sink
 from gateway_worker.media.file import MediaFile
@@ -86,6 +87,7 @@ class Outgoing:
         fetcher: Gets what is elsewhere.
         inspector: Looks at files in a process of its own.
         settings: Sizes and times.
+        allowance: How many bytes each tenant may have.
         observe: Told of each step.
     """
 
@@ -97,6 +99,7 @@ class Outgoing:
         fetcher: Fetcher,
         inspector: Inspector,
         settings: MediaSettings,
+        allowance: MediaAllowance,
         observe: Observer = lambda _kind, _step, _outcome, _seconds: None,
     ) -> None:
         self._objects = objects
@@ -104,6 +107,7 @@ class Outgoing:
         self._fetcher = fetcher
         self._inspector = inspector
         self._settings = settings
+        self._allowance = allowance
         self._observe = observe
         self._places = asyncio.Semaphore(settings.parallel_uploads)
         self._turns: dict[str, _Turn] = {}
@@ -130,6 +134,7 @@ class Outgoing:
             MediaUnavailableError: It is not there.
             MediaTooLargeError: It is larger than its kind may be.
             MediaRefusedError: It is not what its kind may be, or the worker does not go there.
+            QuotaExceededError: The tenant's files have had as many bytes today as they may.
             DependencyError: What it takes is unavailable now.
         """
         place = wanted.directory / OUTGOING_NAME / new_id()
@@ -137,6 +142,7 @@ class Outgoing:
             await asyncio.to_thread(place.mkdir, mode=0o700, parents=True)
             path = place / _FILE_NAME
             with self.observed(wanted.kind, "fetch"):
+                await self._allowance.check(wanted.session_id)
                 sha256, key = await self._fetch(wanted, into=path)
             with self.observed(wanted.kind, "inspect"):
                 file = await self._inspector.inspect(
@@ -146,6 +152,7 @@ class Outgoing:
                     sha256=sha256,
                     file_name=wanted.file_name,
                 )
+            await self._allowance.count(wanted.session_id, file.size)
         except OSError as error:
             await _remove(place)
             raise DependencyError(f"the session's directory: {explain(error)}") from error

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway_worker.errors import MediaUnavailableError
+from gateway_worker.media.allowance import MediaAllowance
 from gateway_worker.media.objects import UPLOADS, UploadStore, uploads_of
 from gateway_worker.runtime.clock import Clock
 
@@ -42,15 +43,23 @@ class Uploads:
 
     Args:
         store: The bucket.
+        allowance: How many bytes each tenant may have.
         clock: The time.
         url_seconds: How long a URL can be used.
         keep_seconds: How long a file can be sent after it was put there.
     """
 
     def __init__(
-        self, *, store: UploadStore, clock: Clock, url_seconds: int, keep_seconds: int
+        self,
+        *,
+        store: UploadStore,
+        allowance: MediaAllowance,
+        clock: Clock,
+        url_seconds: int,
+        keep_seconds: int,
     ) -> None:
         self._store = store
+        self._allowance = allowance
         self._clock = clock
         self._url_seconds = url_seconds
         self._keep = timedelta(seconds=keep_seconds)
@@ -62,8 +71,10 @@ class Uploads:
         """Return where to put a file of this type, size and hash, for sessions of one tenant.
 
         Raises:
+            QuotaExceededError: The tenant has had as many bytes today as it may.
             DependencyError: There are no credentials to sign with.
         """
+        await self._allowance.check(session_id)
         media_id = secrets.token_hex(_ID_BYTES)
         put = await self._store.presign_put(
             uploads_of(session_id) + media_id,
@@ -72,6 +83,7 @@ class Uploads:
             valid_seconds=self._url_seconds,
             sha256=sha256,
         )
+        await self._allowance.count(session_id, size)
         return UploadUrl(
             media_id=media_id,
             url=put.url,

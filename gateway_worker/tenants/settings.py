@@ -51,6 +51,8 @@ class TenantSettings(BaseModel):
             number. What is over waits likewise.
         commands_waiting: How many of one tenant may wait at each worker; 0: any number. What is
             over is refused.
+        media_bytes_per_day: How many bytes of files one tenant may have brought in and out on a day
+            (UTC), over all workers; 0: any number.
         weights: How many times as many (`acme=2,smith=0.5`) of tenants that have more or less.
     """
 
@@ -72,6 +74,7 @@ class TenantSettings(BaseModel):
     commands_burst: int = Field(20, ge=1, le=100_000)
     commands_in_progress: int = Field(0, ge=0, le=100_000)
     commands_waiting: int = Field(20_000, ge=0, le=60_000)
+    media_bytes_per_day: int = Field(0, ge=0)
     weights: str = ""
 
     @property
@@ -130,8 +133,13 @@ class TenantSettings(BaseModel):
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
-        has_quotas = self.max_sessions or self.commands_per_second or self.commands_in_progress
-        if self.mode is Tenancy.OFF and has_quotas:
+        quotas = (
+            self.max_sessions,
+            self.commands_per_second,
+            self.commands_in_progress,
+            self.media_bytes_per_day,
+        )
+        if self.mode is Tenancy.OFF and any(quotas):
             raise ValueError("mode is off: there are no tenants that could have quotas")
         if self.mode is not Tenancy.JWT:
             return self

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from gateway_worker.media.allowance import MediaAllowance
 from gateway_worker.media.arriving.download import Downloader, EncryptedFiles
 from gateway_worker.media.arriving.intake import MediaIntake
 from gateway_worker.media.arriving.links import Links
@@ -40,6 +41,7 @@ class ArrivingPorts:
         files: Where they come from.
         seal: Encrypts what is stored of their places; None if there is no key.
         observer: Counts.
+        allowance: How many bytes each tenant may have.
     """
 
     table: MediaTable
@@ -47,6 +49,7 @@ class ArrivingPorts:
     files: Files
     seal: Seal | None
     observer: MediaObserver
+    allowance: MediaAllowance
 
 
 def build_arriving(
@@ -77,7 +80,12 @@ def build_arriving(
         source=source,
         table=ports.table,
         objects=ports.objects,
-        downloader=Downloader(files=ports.files, objects=ports.objects, references=references),
+        downloader=Downloader(
+            files=ports.files,
+            objects=ports.objects,
+            references=references,
+            allowance=ports.allowance,
+        ),
         links=links,
         observer=ports.observer,
         download=settings.download,

@@ -10,6 +10,7 @@ import msgspec
 
 from gateway_contracts import Media, MediaState
 from gateway_worker.host_protocol.media import MediaReference
+from gateway_worker.media.allowance import MediaAllowance
 from gateway_worker.media.arriving.decryption import Decryption
 from gateway_worker.media.arriving.ports import ObjectStore
 from gateway_worker.media.arriving.read_ahead import read_ahead
@@ -45,14 +46,21 @@ class Downloader:
         files: Where they come from.
         objects: The store.
         references: Opens what is stored of their places.
+        allowance: How many bytes each tenant may have.
     """
 
     def __init__(
-        self, *, files: EncryptedFiles, objects: ObjectStore, references: SealedReferences
+        self,
+        *,
+        files: EncryptedFiles,
+        objects: ObjectStore,
+        references: SealedReferences,
+        allowance: MediaAllowance,
     ) -> None:
         self._files = files
         self._objects = objects
         self._references = references
+        self._allowance = allowance
         self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
 
     async def download(self, session_id: str, row: MediaRow) -> tuple[Media, int]:
@@ -61,6 +69,7 @@ class Downloader:
         Raises:
             MediaUnavailableError: WhatsApp does not have it any more.
             MediaRefusedError: It is not what its message says.
+            QuotaExceededError: Its tenant has had as many bytes today as it may.
             UpstreamTimeoutError: It cannot be had now.
             DependencyError: The store cannot be used now.
         """
@@ -70,7 +79,9 @@ class Downloader:
         key = key_of(session_id, reference.file_sha256.hex())
         known = await self._objects.head(key)
         if known is None:
+            await self._allowance.check(session_id)
             size = await self._fetch(session_id, reference, key, _content_type(row.media))
+            await self._allowance.count(session_id, size)
         thumbnail_key = await self._keep_thumbnail(key, row.thumbnail)
         media = row.media.model_copy(
             update={

@@ -27,6 +27,7 @@ from gateway_worker.errors import (
     GatewayError,
     MediaUnavailableError,
     PermanentError,
+    QuotaExceededError,
     RetryableError,
     UnsupportedError,
 )
@@ -297,7 +298,9 @@ class ArrivingMedia:
         try:
             media, came = await self._downloader.download(job.session_id, row)
         except PermanentError as error:
-            await self._give_up(job, row, error, is_recoverable=False)
+            # The next day it can be had.
+            is_recoverable = isinstance(error, QuotaExceededError)
+            await self._give_up(job, row, error, is_recoverable=is_recoverable)
             return
         except RetryableError as error:
             self._observer.media_failed(error.code)

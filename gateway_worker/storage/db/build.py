@@ -12,6 +12,7 @@ from gateway_worker.storage.db.exporting import PostgresPersonStore
 from gateway_worker.storage.db.history import PostgresHistoryStore
 from gateway_worker.storage.db.inbox import PostgresInboxStore
 from gateway_worker.storage.db.media import PostgresMediaTable
+from gateway_worker.storage.db.media_bytes import PostgresByteCounts
 from gateway_worker.storage.db.messages import PostgresMessageStore
 from gateway_worker.storage.db.outbox import PostgresOutboxStore
 from gateway_worker.storage.db.past_messages import PostgresPastMessages
@@ -33,6 +34,7 @@ class Stores:
     history: PostgresHistoryStore
     inbox: PostgresInboxStore
     media: PostgresMediaTable
+    media_bytes: PostgresByteCounts
     messages: PostgresMessageStore
     outbox: PostgresOutboxStore
     past: PostgresPastMessages
@@ -59,6 +61,7 @@ def build_stores(database: Database, *, worker_id: str, sessions_per_tenant: int
         history=PostgresHistoryStore(database=database),
         inbox=PostgresInboxStore(database=database),
         media=PostgresMediaTable(database=database),
+        media_bytes=PostgresByteCounts(database=database),
         messages=PostgresMessageStore(database=database),
         outbox=PostgresOutboxStore(database=database, worker_id=worker_id),
         past=PostgresPastMessages(database=database),

@@ -331,6 +331,15 @@ daily_counts = Table(
     Index(None, "day"),
 )
 
+# How many bytes of files each tenant has had on each day, over all workers.
+tenant_media_bytes = Table(
+    "tenant_media_bytes",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+)
+
 # Ids of events that are told once, although what they tell of may arrive again; see `Change.once`.
 told_events = Table(
     "told_events",

@@ -20,6 +20,7 @@ from gateway_contracts import (
     parse_event,
 )
 from gateway_worker.host_protocol.media import MediaReference, MediaType
+from gateway_worker.media.allowance import MediaAllowance
 from gateway_worker.media.arriving.build import Arriving, ArrivingPorts, build_arriving
 from gateway_worker.media.arriving.media_host import MediaHost
 from gateway_worker.media.arriving.ports import MediaObserver, Seal
@@ -206,6 +207,7 @@ class Place:
         proxy_of: Callable[[str], str | None] | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
         fetches: bool = True,
+        bytes_per_day: int = 0,
     ) -> AsyncIterator[Desk]:
         """Run a worker that takes up its sessions."""
         settings = settings or media_settings()
@@ -222,7 +224,14 @@ class Place:
             counted, events = Counted(), list[OutboxRow]()
             arriving = build_arriving(
                 ArrivingPorts(
-                    table=stores.media, objects=objects, files=host, seal=seal, observer=counted
+                    table=stores.media,
+                    objects=objects,
+                    files=host,
+                    seal=seal,
+                    observer=counted,
+                    allowance=MediaAllowance(
+                        counts=stores.media_bytes, per_day=bytes_per_day, clock=SystemClock()
+                    ),
                 ),
                 settings,
                 source=source_of(worker_id),

@@ -16,6 +16,7 @@ from gateway_worker.errors import (
     DependencyError,
     MediaRefusedError,
     MediaUnavailableError,
+    QuotaExceededError,
     RateLimitedError,
     UnsupportedError,
     UpstreamTimeoutError,
@@ -32,7 +33,7 @@ from gateway_worker.sandbox.service.fault_rules import (
     Truncate,
 )
 from gateway_worker.storage.objects import Keyring
-from tests.integration.media.harness import Place, media_settings
+from tests.integration.media.harness import Place, create_session, media_settings
 from tests.support.eventually import eventually
 from tests.support.ports import UnaskedMessages
 
@@ -221,6 +222,27 @@ async def test_lazily(place: Place) -> None:
         assert first.url is not None
         assert desk.counted.fetched == [len(SMALL)]
         assert [event.type for event in desk.told()] == ["wa.media.ready.v1"]
+
+
+async def test_a_tenants_files_of_a_day_are_bounded(place: Place) -> None:
+    """What is over is told with its code, and can be had by whoever asks when there is room."""
+    await create_session(place.database, "acme.a")
+    async with place.desk(bytes_per_day=len(SMALL)) as desk:
+        first = await desk.receive("acme.a", place.whatsapp.keep(SMALL))
+        assert (await desk.until_told(first)).state is MediaState.READY
+        more = await desk.receive("acme.a", place.whatsapp.keep(b"another one"))
+        refused = await desk.until_told(more)
+        assert refused.state is MediaState.FAILED
+        assert refused.error is not None
+        assert refused.error.code is ErrorCode.QUOTA_EXCEEDED
+        assert refused.error.recoverable
+        with pytest.raises(QuotaExceededError):
+            await desk.arriving.service.get("acme.a", more)
+        others = await desk.receive("s", place.whatsapp.keep(b"another one"))
+        assert (await desk.until_told(others)).state is MediaState.READY
+    async with place.desk(bytes_per_day=1_000_000) as desk:
+        media = await desk.arriving.service.get("acme.a", more)
+        assert media.key == key_of(b"another one", "acme.a")
 
 
 async def test_whoever_asks_has_no_time_for_it(place: Place) -> None:

@@ -4,18 +4,20 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from gateway_contracts import MediaSource, ObjectSource, UploadSource, UrlSource
+from gateway_contracts import ErrorCode, MediaSource, ObjectSource, UploadSource, UrlSource
 from gateway_worker.devkit.services import ObjectStore
 from gateway_worker.errors import (
     GatewayError,
     MediaRefusedError,
     MediaTooLargeError,
     MediaUnavailableError,
+    QuotaExceededError,
 )
 from gateway_worker.media.fetching.fetcher import Fetcher
 from gateway_worker.media.inspection.helpers import Helpers
@@ -25,6 +27,7 @@ from gateway_worker.media.outgoing import Outgoing, Wanted, sweep
 from gateway_worker.media.settings import MediaSettings
 from gateway_worker.media.uploads import Uploads
 from gateway_worker.storage.objects import Objects, Streams
+from tests.support.byte_counts import allowance
 from tests.support.clocks import AheadClock
 from tests.support.objects import settings_of
 from tests.support.samples import picture, sound
@@ -46,10 +49,12 @@ class Workshop:
     clock: AheadClock
     sessions: Path
     steps: list[tuple[str, str, str]]
+    shop: str = "shop"
 
     def wanted(self, source: MediaSource, kind: str = "document") -> Wanted:
         """Return what a message of the session `shop` is to carry."""
-        return Wanted(session_id="shop", directory=self.sessions / "shop", kind=kind, source=source)
+        directory = self.sessions / self.shop
+        return Wanted(session_id=self.shop, directory=directory, kind=kind, source=source)
 
     async def failure(self, source: MediaSource, kind: str = "document") -> GatewayError:
         """Return why a file cannot be sent; nothing of it may be left."""
@@ -84,7 +89,10 @@ async def workshop(
         Streams.open(objects) as streams,
         Fetcher(permissions=SETTINGS.permissions()) as fetcher,
     ):
-        uploads = Uploads(store=streams, clock=clock, url_seconds=60, keep_seconds=3600)
+        bounded = allowance(100_000, clock=clock)
+        uploads = Uploads(
+            store=streams, allowance=bounded, clock=clock, url_seconds=60, keep_seconds=3600
+        )
         yield Workshop(
             outgoing=Outgoing(
                 objects=streams,
@@ -92,6 +100,7 @@ async def workshop(
                 fetcher=fetcher,
                 inspector=Inspector(helpers=helpers),
                 settings=SETTINGS,
+                allowance=bounded,
                 observe=lambda kind, step, outcome, _: steps.append((kind, step, outcome)),
             ),
             uploads=uploads,
@@ -235,13 +244,32 @@ async def test_an_upload_is_its_tenants(workshop: Workshop) -> None:
     await workshop.put(b"text", key)
 
     assert await uploads.key_of("acme.b", offered.media_id) == key
-    for session_id, media_id in (
-        ("mallory.a", offered.media_id),
-        ("shop", offered.media_id),
-        ("mallory.a", f"../acme/{offered.media_id}"),
-    ):
+    for session_id in ("mallory.a", "shop"):
         with pytest.raises(MediaUnavailableError):
-            await uploads.key_of(session_id, media_id)
+            await uploads.key_of(session_id, offered.media_id)
+
+
+async def test_a_tenant_may_send_and_upload_so_much_on_a_day(workshop: Workshop) -> None:
+    """Then nothing more until the next day; who has no tenant is not counted."""
+    workshop.shop = "acme.shop"
+    await workshop.put(bytes(60_000), "shared/acme/file")
+    source = ObjectSource(key="shared/acme/file")
+    for _ in range(2):
+        prepared = await workshop.outgoing.prepare(workshop.wanted(source))
+        await workshop.outgoing.discard(workshop.sessions / workshop.shop, prepared)
+    assert (await workshop.failure(source)).code is ErrorCode.QUOTA_EXCEEDED
+    offer = partial(workshop.uploads.offer, mime_type="text/plain", sha256=None)
+    with pytest.raises(QuotaExceededError):
+        await offer("acme.other", size=1)
+
+    await offer("mallory.shop", size=100_000)
+    with pytest.raises(QuotaExceededError):
+        await offer("mallory.shop", size=1)
+    await offer("shop", size=200_000)
+    await offer("shop", size=1)
+    workshop.clock.ahead_seconds = 86_400
+    await offer("mallory.shop", size=1)
+    await workshop.outgoing.prepare(workshop.wanted(source))
 
 
 async def test_what_nobody_writes_any_more_goes(workshop: Workshop) -> None:

@@ -34,6 +34,7 @@ SUITES = {
     "AheadClock": "unit/runtime/test_clocks.py",
     "ManualClock": "unit/runtime/test_clocks.py",
     "MemoryBuckets": "integration/storage/cache/test_pacing.py",
+    "MemoryByteCounts": "integration/storage/db/test_media_bytes.py",
     "MemoryDiskRecords": "integration/storage/db/test_disk_records_port.py",
     "MemoryFleet": "integration/storage/db/test_fleet_port.py",
     "MemoryIntake": "integration/broker/test_intake_port.py",

@@ -1,0 +1,75 @@
+"""How many bytes of files each tenant may have brought in and out on one day (UTC).
+
+What counts is what goes through the gateway or is kept for it: files that are sent, room for
+uploads, files that arrive and are fetched. A file is begun as long as the day's bytes have not
+reached the bound, and counted when its size is known, so what is under way at that moment is over.
+"""
+
+from datetime import date, timedelta
+from typing import Final, Protocol
+
+from gateway_contracts.tenants import tenant_of
+from gateway_worker.errors import QuotaExceededError
+from gateway_worker.runtime.clock import Clock
+
+KEPT: Final = timedelta(days=400)
+
+
+class ByteCounts(Protocol):
+    """Counts bytes by tenant and day, over all workers. Every call may raise `DependencyError`."""
+
+    async def of(self, tenant: str, day: date) -> int:
+        """Return how many a tenant had on a day."""
+        ...
+
+    async def add(self, tenant: str, day: date, size_bytes: int) -> None:
+        """Count more."""
+        ...
+
+    async def prune(self, before: date, limit: int) -> int:
+        """Forget older days, so many at most; returns how many rows there were."""
+        ...
+
+
+class MediaAllowance:
+    """Asks before a file is begun, and counts it when it is there.
+
+    Args:
+        counts: The bytes.
+        per_day: How many one tenant may have on a day; 0: any number, and nothing is counted.
+        clock: The time.
+    """
+
+    def __init__(self, *, counts: ByteCounts, per_day: int, clock: Clock) -> None:
+        self._counts = counts
+        self._per_day = per_day
+        self._clock = clock
+
+    async def check(self, session_id: str) -> None:
+        """Return if a file of a session may be begun.
+
+        Raises:
+            QuotaExceededError: Its tenant has had as many bytes today as it may.
+            DependencyError: That cannot be found out now.
+        """
+        tenant = self._tenant_of(session_id)
+        if tenant is not None and await self._counts.of(tenant, self._today()) >= self._per_day:
+            raise QuotaExceededError(
+                f"the tenant's files have had {self._per_day} bytes today (UTC): no more"
+            )
+
+    async def count(self, session_id: str, size_bytes: int) -> None:
+        """Count a file. Raises `DependencyError`."""
+        tenant = self._tenant_of(session_id)
+        if tenant is not None and size_bytes:
+            await self._counts.add(tenant, self._today(), size_bytes)
+
+    async def prune(self, limit: int) -> int:
+        """Forget days that are long gone. Raises `DependencyError`."""
+        return await self._counts.prune(self._today() - KEPT, limit)
+
+    def _tenant_of(self, session_id: str) -> str | None:
+        return tenant_of(session_id) if self._per_day else None
+
+    def _today(self) -> date:
+        return self._clock.now().date()
