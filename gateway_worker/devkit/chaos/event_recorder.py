@@ -148,7 +148,7 @@ class EventRecorder:
     def _on_arrival(self, arrival: ReceivedEvent) -> None:
         if not isinstance(arrival.event, SessionEventEnvelope):
             return
-        told = seen_in(arrival.event)
+        told = seen_in(arrival.event, came=time.time())
         self.events_seen.append(told)
         self.last_event_at = time.monotonic()
         self._file.write(json.dumps(_line(told)) + "\n")
@@ -198,8 +198,8 @@ class EventRecorder:
                     )
 
 
-def seen_in(event: SessionEventEnvelope) -> EventSeen:
-    """Return what an event tells the auditor."""
+def seen_in(event: SessionEventEnvelope, *, came: float) -> EventSeen:
+    """Return what an event tells the auditor that came at a moment."""
     more: Mapping[str, object]
     match event:
         case CommandSucceeded() | CommandFailed() | CommandResolved():
@@ -232,6 +232,7 @@ def seen_in(event: SessionEventEnvelope) -> EventSeen:
         session_id=event.subject,
         sequence=None if event.sequence is None else int(event.sequence),
         at=event.time.timestamp(),
+        came=came,
         command_id=event.correlationid or "",
         **more,  # type: ignore[arg-type]
     )

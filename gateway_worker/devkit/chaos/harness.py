@@ -23,10 +23,11 @@ from gateway_worker.devkit.chaos.journal import Journal
 from gateway_worker.devkit.chaos.labelled_files import LabelledFiles, open_labelled_files
 from gateway_worker.devkit.chaos.options import Options
 from gateway_worker.devkit.chaos.output import Output
+from gateway_worker.devkit.chaos.plan import Topology
 from gateway_worker.devkit.chaos.rooms import Rooms, open_rooms
 from gateway_worker.devkit.chaos.service_faults import Links
 from gateway_worker.devkit.harness import BackendOptions, Gateway, open_gateway
-from gateway_worker.devkit.proxy import TcpProxy
+from gateway_worker.devkit.proxies import HostProxies
 from gateway_worker.devkit.sandbox_process import SandboxProcess
 from gateway_worker.devkit.services import LaunchOptions, RunningServices, local_services
 from gateway_worker.devkit.services.loopback import LOOPBACK
@@ -96,7 +97,9 @@ async def open_harness(
     journal = Journal(path=directory / "faults.jsonl")
     async with AsyncExitStack() as stack:
         place = stack.enter_context(_service_directory(directory))
-        services = await stack.enter_async_context(local_services(_launch(place, announce)))
+        services = await stack.enter_async_context(
+            local_services(_launch(options, place, announce))
+        )
         await put_files(services.s3.settings)
         files = await stack.enter_async_context(open_labelled_files())
         sandbox = await stack.enter_async_context(SandboxProcess.start(directory / "sandbox"))
@@ -159,19 +162,22 @@ def _service_directory(directory: Path) -> Iterator[Path]:
                 shutil.copytree(place / "log", directory / "services", dirs_exist_ok=True)
 
 
-def _launch(place: Path, announce: Announce) -> LaunchOptions:
+def _launch(options: Options, place: Path, announce: Announce) -> LaunchOptions:
     """Services of our own, whatever the environment names: they are going to be killed."""
     mode = {name: os.environ[name] for name in ("WA_SERVICES",) if name in os.environ}
     return LaunchOptions(
         data_directory=place,
         environment=mode,
         announce=announce,
+        clustered=options.plan.topology is Topology.HA,
     )
 
 
-async def _open_links(stack: AsyncExitStack, environment: Mapping[str, str]) -> dict[str, TcpProxy]:
+async def _open_links(
+    stack: AsyncExitStack, environment: Mapping[str, str]
+) -> dict[str, HostProxies]:
     return {
-        name: await stack.enter_async_context(TcpProxy.to(environment[variable]))
+        name: await stack.enter_async_context(HostProxies.to(environment[variable]))
         for name, variable in _VARIABLES.items()
     }
 
@@ -188,7 +194,7 @@ def _settings(options: Options) -> dict[str, str]:
 
 
 def _over(
-    links: Mapping[str, Mapping[str, TcpProxy]], worker_id: str, direct: Mapping[str, str]
+    links: Mapping[str, Mapping[str, HostProxies]], worker_id: str, direct: Mapping[str, str]
 ) -> dict[str, str]:
     """Return a worker's settings, which lead over links of its own."""
     own = links[worker_id]

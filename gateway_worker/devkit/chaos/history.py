@@ -83,6 +83,7 @@ class EventSeen:
     Attributes:
         sequence: Its place among the session's events; None where it has none.
         at: The worker's time of it.
+        came: When the backend had it.
         command_id: Of outcomes and receipts: the command.
         code: Of failures: the error code.
         repeated: Of outcomes: it is told again because the command came again.
@@ -102,6 +103,7 @@ class EventSeen:
     kind: Kind
     sequence: int | None
     at: float
+    came: float
     command_id: str = ""
     code: str = ""
     repeated: bool = False
@@ -234,6 +236,14 @@ class WorkerLoss:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Strike:
+    """A service, or a node of one, was lost; `kind` is the fault's."""
+
+    kind: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """A whole run.
 
@@ -251,6 +261,7 @@ class History:
         ended_at: Up to when events were seen; one that has not settled ends in the midst of them.
         unconfirmed: Chats in which nobody is told by name who has got something: channels, and the
             status.
+        strikes: Losses of services and of their nodes.
     """
 
     sessions: Sequence[str]
@@ -268,3 +279,4 @@ class History:
     reused_ids: AbstractSet[str] = frozenset()
     ended_at: float = math.inf
     unconfirmed: AbstractSet[str] = frozenset()
+    strikes: Sequence[Strike] = ()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from gateway_worker.devkit.chaos.history import Impact, ImpactKind, WorkerLoss
+from gateway_worker.devkit.chaos.history import Impact, ImpactKind, Strike, WorkerLoss
 from gateway_worker.devkit.chaos.plan import Injection
 
 
@@ -26,6 +26,7 @@ class Journal:
         self.surprises: list[str] = []
         self.forged: set[str] = set()
         self.reused_ids: set[str] = set()
+        self.strikes: list[Strike] = []
 
     def begun(self, injection: Injection) -> None:
         """Note that a fault is about to be done."""
@@ -58,6 +59,10 @@ class Journal:
     def lost(self, worker: str, sessions: Iterable[str], *, at: float) -> None:
         """Note that a worker is gone, and for a while."""
         self.losses.append(WorkerLoss(worker=worker, at=at, sessions=tuple(sessions)))
+
+    def struck(self, kind: str, at: float) -> None:
+        """Note that a service, or a node of one, is about to be lost."""
+        self.strikes.append(Strike(kind=kind, at=at))
 
     def _write(self, **line: object) -> None:
         with self._path.open("a") as file:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway_worker.devkit.chaos.plan import KINDS, PlanOptions
+from gateway_worker.devkit.chaos.plan import KINDS, PlanOptions, Topology
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
             lease_seconds=found.lease,
             per_minute=found.faults,
             only=tuple(found.only.split(",")) if found.only else (),
+            topology=Topology(found.topology),
         ),
         rate=found.rate,
         settle_seconds=found.settle,
@@ -60,6 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1, metavar="S", help="of the schedule (default: 1)")
     add("--workers", type=_count, default=3, metavar="W", help="default: 3")
     add("--sessions", type=_count, default=6, metavar="N", help="default: 6")
+    add(
+        "--topology",
+        choices=list(Topology),
+        default=Topology.SINGLE,
+        help="single: one of each service (default); ha: a RabbitMQ cluster of three nodes,"
+        " PostgreSQL with a standby",
+    )
     add("--json", type=Path, metavar="FILE", help="write the result there too")
     add(
         "--rate",

@@ -18,6 +18,15 @@ SERVICES: Final = ("rabbitmq", "postgres", "redis", "s3")
 LINKS: Final = (*SERVICES, "whatsapp")
 
 
+class Topology(enum.StrEnum):
+    """What the workers' services are."""
+
+    SINGLE = "single"
+    """One of each."""
+    HA = "ha"
+    """A broker of three nodes, a database with a standby."""
+
+
 class Target(enum.Enum):
     """What a kind of fault hits."""
 
@@ -41,6 +50,7 @@ class Kind:
         service: Of faults of one service: its name.
         is_away: The worker does no work meanwhile.
         earliest_seconds: Not before so much of the run has passed.
+        topology: Where there is something to hit; None for everywhere.
     """
 
     name: str
@@ -52,6 +62,7 @@ class Kind:
     service: str = ""
     is_away: bool = False
     earliest_seconds: float = 0.0
+    topology: Topology | None = None
 
 
 def _worker(name: str, weight: float, **more: object) -> Kind:
@@ -60,6 +71,14 @@ def _worker(name: str, weight: float, **more: object) -> Kind:
 
 def _service(name: str, weight: float, service: str, **more: object) -> Kind:
     return Kind(name=name, target=Target.SERVICE, weight=weight, service=service, **more)  # type: ignore[arg-type]
+
+
+def _alone(name: str, weight: float, service: str, **more: object) -> Kind:
+    return _service(name, weight, service, topology=Topology.SINGLE, **more)
+
+
+def _node(name: str, weight: float, service: str, **more: object) -> Kind:
+    return _service(name, weight, service, topology=Topology.HA, back_seconds=12, **more)
 
 
 KINDS: Final = (
@@ -85,13 +104,19 @@ KINDS: Final = (
     Kind(name="output_unread", target=Target.WORKER, weight=2, seconds=(3, 8)),
     Kind(name="probes_flooded", target=Target.WORKER, weight=2, seconds=(1, 4)),
     _worker("worker_drain", 5, seconds=(0, 6), back_seconds=10),
-    _service("broker_restart", 2, "rabbitmq", seconds=(0, 3), back_seconds=12, earliest_seconds=15),
-    _service("broker_kill", 2, "rabbitmq", seconds=(0, 3), back_seconds=12, earliest_seconds=15),
-    _service("postgres_restart", 2, "postgres", seconds=(0, 3), back_seconds=6),
-    _service("postgres_kill", 2, "postgres", seconds=(0, 3), back_seconds=6),
-    _service("postgres_stall", 1, "postgres", seconds=(1, 5), back_seconds=6),
-    _service("postgres_closed", 2, "postgres", seconds=(1, 6), back_seconds=6),
-    _service("postgres_reads_only", 2, "postgres", seconds=(1, 6), back_seconds=6),
+    _alone("broker_restart", 2, "rabbitmq", seconds=(0, 3), back_seconds=12, earliest_seconds=15),
+    _alone("broker_kill", 2, "rabbitmq", seconds=(0, 3), back_seconds=12, earliest_seconds=15),
+    _alone("postgres_restart", 2, "postgres", seconds=(0, 3), back_seconds=6),
+    _alone("postgres_kill", 2, "postgres", seconds=(0, 3), back_seconds=6),
+    _alone("postgres_stall", 1, "postgres", seconds=(1, 5), back_seconds=6),
+    _alone("postgres_closed", 2, "postgres", seconds=(1, 6), back_seconds=6),
+    _alone("postgres_reads_only", 2, "postgres", seconds=(1, 6), back_seconds=6),
+    _node("node_kill", 5, "rabbitmq", seconds=(0, 6), earliest_seconds=15),
+    _node("node_restart", 4, "rabbitmq", seconds=(0, 3), earliest_seconds=15),
+    _node("node_isolated", 4, "rabbitmq", seconds=(3, 12), earliest_seconds=15),
+    _node("node_frozen", 2, "rabbitmq", seconds=(1, 15), earliest_seconds=15),
+    _node("primary_kill", 4, "postgres", seconds=(0, 3)),
+    _node("standby_kill", 3, "postgres", seconds=(0, 4)),
     _service("redis_kill", 3, "redis", seconds=(0, 4), back_seconds=2),
     _service("s3_kill", 3, "s3", seconds=(0, 6), back_seconds=6),
     Kind(name="old_copy", target=Target.SESSION, weight=3),
@@ -154,6 +179,7 @@ class PlanOptions:
         seconds: How long faults happen.
         per_minute: How many of them.
         only: The kinds to draw from; all if empty.
+        topology: What the services are.
     """
 
     seed: int
@@ -163,6 +189,12 @@ class PlanOptions:
     lease_seconds: float
     per_minute: float = 13.0
     only: Sequence[str] = ()
+    topology: Topology = Topology.SINGLE
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What can be hit, if anything may be."""
+        return tuple(kind for kind in KINDS if kind.topology in {None, self.topology})
 
 
 @dataclass(slots=True)
@@ -190,7 +222,7 @@ def draw_plan(options: PlanOptions) -> tuple[Injection, ...]:
     Raises:
         ValueError: `only` names a kind that does not exist.
     """
-    if unknown := set(options.only) - {kind.name for kind in KINDS}:
+    if unknown := set(options.only) - {kind.name for kind in options.kinds}:
         raise ValueError(f"no such faults: {', '.join(sorted(unknown))}")
     return tuple(_draw(options))
 
@@ -212,7 +244,7 @@ def _strike(
     options: PlanOptions, dice: random.Random, board: _Board, now: float, number: int
 ) -> Injection | None:
     """Draw a kind until one finds a target that can be hit now."""
-    kinds = [kind for kind in KINDS if not options.only or kind.name in options.only]
+    kinds = [kind for kind in options.kinds if not options.only or kind.name in options.only]
     while kinds:
         kind = dice.choices(kinds, [board.weight(one) for one in kinds])[0]
         seconds = dice.uniform(*kind.seconds) + kind.of_lease * options.lease_seconds

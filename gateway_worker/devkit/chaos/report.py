@@ -19,6 +19,7 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
         "workers": options.plan.workers,
         "sessions": options.plan.sessions,
         "lease_seconds": options.plan.lease_seconds,
+        "topology": options.plan.topology.value,
         "faults": sum(verdict.injections.values()),
         "faults_by_kind": dict(sorted(verdict.injections.items())),
         "host_kills": verdict.host_kills,
@@ -86,6 +87,16 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
             "p50": verdict.handover.percentile(0.5),
             "p99": verdict.handover.percentile(0.99),
             "count": len(verdict.handover.seconds),
+        },
+        "recovery_seconds": {
+            kind: {
+                "count": len(recovery.pauses.seconds),
+                "pause_p50": recovery.pauses.percentile(0.5),
+                "pause_max": recovery.pauses.maximum,
+                "slowest_p50": recovery.waits.percentile(0.5),
+                "slowest_max": recovery.waits.maximum,
+            }
+            for kind, recovery in sorted(verdict.recoveries.items())
         },
         "offenders": [_offender(one) for one in verdict.offences],
         "late": [_offender(one) for one in verdict.late],
@@ -159,10 +170,23 @@ def table(result: dict[str, Any]) -> Iterator[str]:
     for name, value in rows:
         yield f"{name:<38} {value}"
     yield "─" * 70
+    yield from _recoveries(result["recovery_seconds"])
     yield f"sent: {_counts(commands['contents'])}"
     yield f"faults: {_counts(result['faults_by_kind'])}"
     yield from _offenders(result["offenders"])
     yield "passed" if result["passed"] else f"FAILED: {len(result['offenders'])} offences"
+
+
+def _recoveries(recoveries: dict[str, dict[str, Any]]) -> Iterator[str]:
+    if recoveries:
+        yield f"{'p50 / max, in seconds':<24} {'nothing succeeded':>20} {'slowest command':>20}"
+    for kind, one in recoveries.items():
+        spreads = (
+            f"{one[f'{what}_p50']:.1f} / {one[f'{what}_max']:.1f}" for what in ("pause", "slowest")
+        )
+        yield f"{kind} ({one['count']})".ljust(24) + "".join(f" {spread:>20}" for spread in spreads)
+    if recoveries:
+        yield "─" * 70
 
 
 def _offenders(offenders: Sequence[dict[str, str]]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from gateway_worker.devkit.chaos.group_traffic import GroupTraffic
 from gateway_worker.devkit.chaos.harness import ChaosHarness, open_harness
 from gateway_worker.devkit.chaos.history import History, SentByPhone
 from gateway_worker.devkit.chaos.hostile_faults import HostileFaults
+from gateway_worker.devkit.chaos.node_faults import NodeFaults
 from gateway_worker.devkit.chaos.options import Options
 from gateway_worker.devkit.chaos.plan import Injection
 from gateway_worker.devkit.chaos.post_traffic import PostTraffic
@@ -21,6 +22,8 @@ from gateway_worker.devkit.chaos.rooms import STATUS
 from gateway_worker.devkit.chaos.service_faults import ServiceFaults
 from gateway_worker.devkit.chaos.traffic import Traffic
 from gateway_worker.devkit.chaos.worker_faults import WorkerFaults
+from gateway_worker.devkit.services.postgres_pair import PostgresPair
+from gateway_worker.devkit.services.rabbitmq_cluster import RabbitMqCluster
 
 Announce = Callable[[str], None]
 Disturb = Callable[[ChaosHarness, Traffic], Awaitable[None]]
@@ -134,7 +137,7 @@ async def _inject_all(
         setups=harness.setups,
         journal=harness.journal,
     )
-    owners = (workers, outside, hostile)
+    owners = (workers, outside, hostile, *_node_faults(harness, outside))
     began = time.monotonic()
 
     async def injection(one: Injection) -> None:
@@ -160,6 +163,18 @@ async def _inject_all(
     announce("all faults are over; everything is made whole")
     await outside.heal()
     await harness.fleet.restore()
+
+
+def _node_faults(harness: ChaosHarness, outside: ServiceFaults) -> Sequence[NodeFaults]:
+    """Return what can happen to single nodes, if there are several."""
+    broker, database = harness.services.rabbitmq, harness.services.postgres
+    if not isinstance(broker, RabbitMqCluster) or not isinstance(database, PostgresPair):
+        return ()
+    return (
+        NodeFaults(
+            broker=broker, database=database, cut_off=outside.cut_off, journal=harness.journal
+        ),
+    )
 
 
 async def _say(harness: ChaosHarness, traffic: Traffic, began: float, announce: Announce) -> None:
@@ -202,4 +217,5 @@ def _history(harness: ChaosHarness, traffic: Traffic) -> History:
         reused_ids=frozenset(journal.reused_ids),
         ended_at=time.time(),
         unconfirmed=frozenset({STATUS, *(one.channel.address for one in harness.rooms.values())}),
+        strikes=tuple(journal.strikes),
     )

@@ -18,8 +18,9 @@ from gateway_worker.devkit.chaos.history import ImpactKind
 from gateway_worker.devkit.chaos.intruder import put_old_copy_first
 from gateway_worker.devkit.chaos.journal import Journal
 from gateway_worker.devkit.chaos.plan import Injection
-from gateway_worker.devkit.proxy import TcpProxy
+from gateway_worker.devkit.proxies import HostProxies
 from gateway_worker.devkit.services import RunningServices, ServiceHandle
+from gateway_worker.devkit.services.valkey import LocalValkey
 from gateway_worker.errors import GatewayError
 from gateway_worker.sandbox.control.client import SandboxClient
 from gateway_worker.sandbox.control.models import (
@@ -43,7 +44,7 @@ from gateway_worker.sandbox.service.fault_rules import (
 )
 from gateway_worker.sandbox.service.faults import RefusalShape, StreamEnd
 
-Links = Sequence[Mapping[str, TcpProxy]]
+Links = Sequence[Mapping[str, HostProxies]]
 """For each worker, the link to each of its dependencies."""
 
 STRANGER = "199999999999999@lid"
@@ -133,7 +134,7 @@ class ServiceFaults:
             await asyncio.sleep(injection.seconds)
         finally:
             await self._services.postgres.resume()
-        self._cut_off(self._all_sessions(), at)
+        self.cut_off(at)
         self._journal.injected(injection, seconds=injection.seconds)
 
     async def postgres_closed(self, injection: Injection) -> None:
@@ -149,7 +150,12 @@ class ServiceFaults:
 
     async def redis_kill(self, injection: Injection) -> None:
         """Kill Redis and start it again, empty."""
-        await self._kill(injection, self._services.redis)
+        at = time.time()
+        redis = self._services.redis
+        await redis.kill()
+        if isinstance(redis, LocalValkey):  # a container's has nothing that outlives it
+            redis.forget()
+        await self._start_again(injection, redis, at)
 
     async def s3_kill(self, injection: Injection) -> None:
         """Kill the object store and start it again."""
@@ -310,6 +316,10 @@ class ServiceFaults:
         await asyncio.gather(*(service.start() for service in self._services))
         await alter_database(self._services.postgres.url, OPEN, WRITES)
 
+    def cut_off(self, at: float) -> None:
+        """Note that all workers have been without the database since a moment."""
+        self._cut_off(self._all_sessions(), at)
+
     async def _altered(self, injection: Injection, change: str, back: str) -> None:
         at = time.time()
         url = self._services.postgres.url
@@ -318,7 +328,7 @@ class ServiceFaults:
             await asyncio.sleep(injection.seconds)
         finally:
             await alter_database(url, back)
-        self._cut_off(self._all_sessions(), at)
+        self.cut_off(at)
         self._journal.injected(injection, seconds=round(time.time() - at, 2))
 
     async def _restart(self, injection: Injection, service: ServiceHandle) -> None:
@@ -332,14 +342,15 @@ class ServiceFaults:
         await self._start_again(injection, service, at)
 
     async def _start_again(self, injection: Injection, service: ServiceHandle, at: float) -> None:
+        self._journal.struck(injection.kind, at)
         await asyncio.sleep(injection.seconds)
         await service.start()
         if service is self._services.postgres:
-            self._cut_off(self._all_sessions(), at)
+            self.cut_off(at)
         self._journal.injected(injection, seconds=round(time.time() - at, 2))
 
     @asynccontextmanager
-    async def _link(self, injection: Injection) -> AsyncIterator[TcpProxy]:
+    async def _link(self, injection: Injection) -> AsyncIterator[HostProxies]:
         """Give one link for a fault, and note afterwards whom it may have hit how."""
         at = time.time()
         sessions = await asyncio.to_thread(self._fleet.workers[injection.worker].hosts)

@@ -17,7 +17,9 @@ from gateway_worker.devkit.services.errors import ServicesError
 from gateway_worker.devkit.services.external import GivenServices, given_services, services_at
 from gateway_worker.devkit.services.ports import ServiceHandle
 from gateway_worker.devkit.services.postgres import LocalPostgres
+from gateway_worker.devkit.services.postgres_pair import PostgresPair
 from gateway_worker.devkit.services.rabbitmq import LocalRabbitMq
+from gateway_worker.devkit.services.rabbitmq_cluster import RabbitMqCluster
 from gateway_worker.devkit.services.running import RunningServices
 from gateway_worker.devkit.services.seaweedfs import LocalSeaweedFs
 from gateway_worker.devkit.services.valkey import LocalValkey
@@ -54,6 +56,7 @@ class LaunchOptions:
         variable_prefix: Put before each URL variable's name (`WA_TEST_` in tests).
         keep: Leave a throw-away directory on disk, for looking at logs.
         announce: Gets one line per step.
+        clustered: RabbitMQ of several nodes and PostgreSQL with a standby, as private processes.
     """
 
     data_directory: Path | None = None
@@ -61,6 +64,7 @@ class LaunchOptions:
     variable_prefix: str = ""
     keep: bool = False
     announce: Announce = announce_on_stderr
+    clustered: bool = False
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -117,6 +121,8 @@ async def _started(
         if name not in given.missing:
             options.announce(f"services: {name} is given by the environment")
     place = stack.enter_context(workspace(options))
+    if options.clustered:
+        return await _up(clustered_services(place), given, options, stack)
     if await _use_docker(given, options):
         try:
             return await _up(container_services(place), given, options, stack)
@@ -144,6 +150,16 @@ def process_services(workspace: Workspace) -> RunningServices:
     return RunningServices(
         rabbitmq=LocalRabbitMq(workspace=workspace),
         postgres=LocalPostgres(workspace=workspace),
+        redis=LocalValkey(workspace=workspace),
+        s3=LocalSeaweedFs(workspace=workspace),
+    )
+
+
+def clustered_services(workspace: Workspace) -> RunningServices:
+    """Return the set in which single nodes of broker and database can be lost, not started."""
+    return RunningServices(
+        rabbitmq=RabbitMqCluster(workspace=workspace),
+        postgres=PostgresPair(workspace=workspace),
         redis=LocalValkey(workspace=workspace),
         s3=LocalSeaweedFs(workspace=workspace),
     )

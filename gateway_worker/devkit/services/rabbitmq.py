@@ -7,6 +7,7 @@ everything.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -41,20 +42,56 @@ max_message_size = 4194304
 THROW_AWAY = "[{ra, [{wal_sync_method, none}]}, {rabbit, [{quorum_tick_interval, 300000}]}].\n"
 
 
-class LocalRabbitMq(LocalService):
-    """One node and its port mapper as two children of this process."""
+# A node that is with the minority stops until it is not; one that says nothing for so many seconds
+# counts as gone.
+CLUSTERED = """\
+cluster_partition_handling = pause_minority
+cluster_formation.peer_discovery_backend = classic_config
+"""
+TICK_SECONDS = 8
 
-    name = "rabbitmq"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """One node's place in a cluster.
+
+    Attributes:
+        label: What its directory and its log are called.
+        node: Erlang's name of it.
+        nodes: The names of all, the first to be started in front.
+        epmd_port: Of the port mapper that they share.
+    """
+
+    label: str
+    node: str
+    nodes: Sequence[str]
+    epmd_port: int
+
+
+class LocalRabbitMq(LocalService):
+    """One node as a child of this process, and its port mapper as another unless it has one.
+
+    Args:
+        member: The node's place in a cluster; None for one that is alone.
+    """
+
     start_timeout_seconds = 90.0
 
-    def __init__(self, *, workspace: Workspace) -> None:
+    def __init__(self, *, workspace: Workspace, member: Membership | None = None) -> None:
         super().__init__(workspace=workspace)
+        self.name = "rabbitmq" if member is None else member.label
+        self._member = member
         self._ports: dict[str, int] = {}
 
     @property
     def url(self) -> str:
         """AMQP URL with user and password, virtual host `/`."""
         return self._url("/")
+
+    @property
+    def address(self) -> str:
+        """Host and port; valid once started."""
+        return f"{LOOPBACK}:{self._ports['amqp']}"
 
     async def start(self) -> None:
         """Start epmd and the node, and wait until the node opens AMQP connections."""
@@ -63,7 +100,7 @@ class LocalRabbitMq(LocalService):
         scripts, epmd = programs.rabbitmq_scripts(), programs.epmd()
         self._prepare()
         ports = self._ports
-        if not self._is_running("epmd"):
+        if self._member is None and not self._is_running("epmd"):
             mapper = [epmd, "-address", LOOPBACK, "-port", str(ports["epmd"])]
             await self._run(
                 "epmd", self._command("epmd", mapper), lambda: probes.tcp_answers(ports["epmd"])
@@ -86,7 +123,18 @@ class LocalRabbitMq(LocalService):
 
     def _url(self, vhost: str) -> str:
         password = self._workspace.secret("rabbitmq")
-        return f"amqp://{USER}:{password}@{LOOPBACK}:{self._ports['amqp']}/{quote(vhost, safe='')}"
+        return f"amqp://{USER}:{password}@{self.address}/{quote(vhost, safe='')}"
+
+    async def evaluate(self, expression: str) -> None:
+        """Have the node evaluate Erlang, also while RabbitMQ is stopped on it."""
+        await self._control("eval", expression)
+
+    async def ready(self) -> None:
+        """Wait until the node opens AMQP connections (again). Raises `ServiceStartError`."""
+        await self._children[self.name].ready(
+            lambda: probes.amqp_answers(self._ports["amqp"]),
+            timeout_seconds=self.start_timeout_seconds,
+        )
 
     async def _control(self, *arguments: str) -> None:
         script = str(programs.rabbitmq_scripts() / "rabbitmqctl")
@@ -98,7 +146,7 @@ class LocalRabbitMq(LocalService):
     def _command(self, name: str, arguments: Sequence[str]) -> Command:
         return Command(
             arguments=arguments,
-            environment=node_environment(self.directory, self._ports),
+            environment=node_environment(self.directory, self._ports, self._node),
             directory=self.directory,
             log_path=self._workspace.log_path(name),
         )
@@ -106,18 +154,28 @@ class LocalRabbitMq(LocalService):
     @property
     def directory(self) -> Path:
         """Where the node keeps all that it has."""
-        return self._workspace.directory("rabbitmq")
+        return self._workspace.directory(self.name)
+
+    @property
+    def _node(self) -> str:
+        return NODE if self._member is None else self._member.node
+
+    def _take_ports(self) -> dict[str, int]:
+        if self._member is None:
+            return self._workspace.take_ports(self.name, ("amqp", "dist", "epmd"))
+        ports = self._workspace.take_ports(self.name, ("amqp", "dist"))
+        return {**ports, "epmd": self._member.epmd_port}
 
     def _prepare(self) -> None:
         if not self._ports:
-            self._ports = self._workspace.take_ports(self.name, ("amqp", "dist", "epmd"))
+            self._ports = self._take_ports()
         root = self.directory
         root.chmod(OWNER_ONLY)  # the configuration holds the password
         (root / "conf.d").mkdir(exist_ok=True)
         (root / "home").mkdir(exist_ok=True)
         (root / "env.conf").write_text("")
         (root / "enabled_plugins").write_text("[].\n")
-        (root / "advanced.config").write_text("[].\n" if self._workspace.is_durable else THROW_AWAY)
+        (root / "advanced.config").write_text(self._advanced())
         (root / "rabbitmq.conf").write_text(
             CONFIGURATION.format(
                 host=LOOPBACK,
@@ -125,21 +183,34 @@ class LocalRabbitMq(LocalService):
                 user=USER,
                 password=self._workspace.secret("rabbitmq"),
             )
+            + self._clustered()
         )
         cookie = root / "home/.erlang.cookie"
         if not cookie.exists():
             cookie.write_text(self._workspace.secret("erlang"))
             cookie.chmod(COOKIE_MODE)
 
+    def _advanced(self) -> str:
+        if self._member is not None:
+            return f"[{{kernel, [{{net_ticktime, {TICK_SECONDS}}}]}}].\n"
+        return "[].\n" if self._workspace.is_durable else THROW_AWAY
 
-def node_environment(root: Path, ports: Mapping[str, int]) -> dict[str, str]:
+    def _clustered(self) -> str:
+        if self._member is None:
+            return ""
+        nodes = enumerate(self._member.nodes, start=1)
+        named = (f"cluster_formation.classic_config.nodes.{n} = {node}\n" for n, node in nodes)
+        return CLUSTERED + "".join(named)
+
+
+def node_environment(root: Path, ports: Mapping[str, int], node: str = NODE) -> dict[str, str]:
     """Return all that tells the node, and rabbitmqctl, to use this directory and no system file."""
     return base_environment() | {
         "HOME": str(root / "home"),
         "ERL_EPMD_ADDRESS": LOOPBACK,
         "ERL_EPMD_PORT": str(ports["epmd"]),
         "ERL_CRASH_DUMP_SECONDS": "0",
-        "RABBITMQ_NODENAME": NODE,
+        "RABBITMQ_NODENAME": node,
         "RABBITMQ_NODE_IP_ADDRESS": LOOPBACK,
         "RABBITMQ_NODE_PORT": str(ports["amqp"]),
         "RABBITMQ_DIST_PORT": str(ports["dist"]),

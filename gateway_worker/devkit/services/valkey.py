@@ -1,5 +1,7 @@
 """A private Valkey (the Redis protocol) from the wheel's server."""
 
+import shutil
+
 from gateway_worker.devkit.services import probes, programs
 from gateway_worker.devkit.services.local import LocalService
 from gateway_worker.devkit.services.loopback import LOOPBACK
@@ -31,6 +33,10 @@ class LocalValkey(LocalService):
     def url(self) -> str:
         """Redis URL with the password, database 0."""
         return f"redis://:{self._workspace.secret('redis')}@{LOOPBACK}:{self._port}/0"
+
+    def forget(self) -> None:
+        """Lose all data; the server must not run."""
+        shutil.rmtree(self._workspace.directory(self.name) / "appendonlydir", ignore_errors=True)
 
     async def start(self) -> None:
         """Start the server and wait until it answers PING."""

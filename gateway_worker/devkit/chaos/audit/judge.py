@@ -11,6 +11,7 @@ from gateway_worker.devkit.chaos.audit.members import judge_members
 from gateway_worker.devkit.chaos.audit.moves import handover_times, takeover_times
 from gateway_worker.devkit.chaos.audit.order import judge_order
 from gateway_worker.devkit.chaos.audit.receipts import judge_receipts
+from gateway_worker.devkit.chaos.audit.recoveries import recoveries
 from gateway_worker.devkit.chaos.audit.sends import judge_commands
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Commands, Inbound, Offence, Verdict
 from gateway_worker.devkit.chaos.history import History
@@ -41,6 +42,7 @@ def audit(history: History) -> Verdict:
         takeover=takeover_times(history),
         handover=handover_times(history),
         injections=history.injections,
+        recoveries=recoveries(history),
         offences=(
             *commands.offences,
             *inbound.offences,

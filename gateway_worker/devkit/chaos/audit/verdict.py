@@ -74,6 +74,19 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """How long one kind of fault was felt, each strike of it by itself.
+
+    Attributes:
+        pauses: The longest time in which no command succeeded at all.
+        waits: How long the slowest command waited for its success.
+    """
+
+    pauses: Spread
+    waits: Spread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commands:
     """Of commands.
 
@@ -178,6 +191,7 @@ class Verdict:
     """The result of an audit; passed if there are no offences.
 
     Attributes:
+        recoveries: What losses of services and of their nodes cost, by the kind of fault.
         late: What came behind something newer, from the disk of a worker whose session another
             one had taken over.
         host_kills: Hosts that a fault killed, alone or with their worker.
@@ -198,6 +212,7 @@ class Verdict:
     handover: Spread
     injections: Mapping[str, int]
     offences: tuple[Offence, ...] = field(default=())
+    recoveries: Mapping[str, Recovery] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

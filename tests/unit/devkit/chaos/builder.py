@@ -71,6 +71,7 @@ class Story:
                 "session_id": self.session_id,
                 "sequence": self.sequence,
                 "at": self.now,
+                "came": self.now,
                 "kind": kind,
                 **values,
             }

@@ -81,6 +81,6 @@ def test_the_outcome_of_a_status_post_names_it() -> None:
         data=CommandSucceededData(command_type="wa.status.post.v1", result=info),
     )
 
-    told = seen_in(event)
+    told = seen_in(event, came=0.0)
 
     assert (told.kind, told.command_id, told.message_id) == (Kind.SUCCEEDED, "c1", "3EB0AB")
