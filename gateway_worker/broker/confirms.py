@@ -4,15 +4,21 @@ A message that the broker does not want at all (too large, not allowed) closes i
 the publications of others with it. None of them knows which one it was. So each that was on the
 channel goes alone the next time, on a channel of its own, and only the one that closes that is at
 fault.
+
+A broker of several nodes refuses as a full queue does when the node that led a quorum queue is
+lost: RabbitMQ 3.10 asks the node that led when a channel first published there, and goes on asking
+it, whoever leads by now. A new channel asks who leads. So one that refuses is replaced.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+import structlog
 from aio_pika.exceptions import (
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
@@ -37,7 +43,13 @@ from gateway_worker.broker.underlay import Channel
 from gateway_worker.errors import DependencyError, GatewayError
 from gateway_worker.outbox.ports import UnpublishableError
 
+log = structlog.get_logger(__name__)
+
 RETRY_AFTER_SECONDS = 0.5
+REPLACED_AFTER_SECONDS = 2.0
+"""A channel as old as that is replaced when it refuses a message, which costs a moment without one;
+where refusals go on, as those of a queue that is really full, each one lives twice as long."""
+LONGEST_LIFE_SECONDS = 60.0
 SUSPECTS = 10_000
 """How many messages are remembered that were on a channel which one of them has closed."""
 
@@ -72,6 +84,11 @@ class ConfirmingChannel:
         )
         self._channel: Channel | None = None
         self._open = asyncio.Event()
+        self._opened_at = 0.0
+        self._refused_at = 0.0
+        self._life_seconds = REPLACED_AFTER_SECONDS
+        self._replace = asyncio.Event()
+        self._nothing_under_way = asyncio.Event()
         self._on_open: list[Callable[[], None]] = []
         self._is_something_missing = False
         self._started: dict[str, float] = {}
@@ -158,6 +175,8 @@ class ConfirmingChannel:
             raise self._failure(error, f"publish to {exchange}") from error
         finally:
             del self._started[message_id]
+            if not self._started and self._replace.is_set():
+                self._nothing_under_way.set()
             for waiter in self._waiting.pop(message_id, ()):
                 if not waiter.done():
                     waiter.set_result(None)
@@ -247,6 +266,7 @@ class ConfirmingChannel:
             return ReturnedError(f"{what}: no queue takes the message")
         if isinstance(error, DeliveryError):
             counters.refused += 1
+            self._note_refusal()
             for callback in self._on_refused:
                 callback()
             return RefusedError(f"{what}: the broker refused the message (a full queue)")
@@ -262,15 +282,32 @@ class ConfirmingChannel:
             await self._declarer.ensure()
             self._is_something_missing = False
         channel.closing.add_done_callback(partial(self._note_loss, channel))
-        self._channel = channel
+        self._channel, self._opened_at = channel, time.monotonic()
+        self._replace.clear()
         self._open.set()
         for callback in self._on_open:
             callback()
         try:
-            await asyncio.Future()
+            await self._replace.wait()
         finally:
             self._channel = None
             self._open.clear()
+        if self._started:  # to be confirmed first, so that nothing is published twice for it
+            self._nothing_under_way.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._timeout_seconds):
+                    await self._nothing_under_way.wait()
+
+    def _note_refusal(self) -> None:
+        """Have the channel replaced, unless it has just been."""
+        now = time.monotonic()
+        if now - self._refused_at > LONGEST_LIFE_SECONDS:
+            self._life_seconds = REPLACED_AFTER_SECONDS
+        self._refused_at = now
+        if now - self._opened_at >= self._life_seconds and not self._replace.is_set():
+            self._life_seconds = min(2 * self._life_seconds, LONGEST_LIFE_SECONDS)
+            log.info("broker.channel_replaced", role=self._name, reason="it refuses messages")
+            self._replace.set()
 
     def _note_loss(self, channel: Channel, closing: "asyncio.Future[None]") -> None:
         if self._channel is channel:

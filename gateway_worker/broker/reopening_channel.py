@@ -28,7 +28,7 @@ class ReopeningChannel:
         connection: The connection to open it on.
         name: For logs.
         serve: Uses the channel; cancelled when the channel is gone. What it raises is logged, the
-            channel is closed and another one opened after a growing wait.
+            channel is closed and another one opened after a growing wait; at once if it returns.
         confirms: Whether the broker confirms what is published on the channel.
     """
 
@@ -60,6 +60,7 @@ class ReopeningChannel:
             opened = loop.time()
             try:
                 await self._serve_one()
+                self._backoff.reset()
             except (Exception, asyncio.CancelledError) as error:
                 if is_cancelled():
                     raise

@@ -55,6 +55,7 @@ class Backend:
         self._unacknowledged_mark: object | None = None
         self._listeners: list[Callable[[ReceivedEvent], None]] = []
         self._commands: aio_pika.abc.AbstractExchange | None = None
+        self._writing: ReconnectingChannel | None = None
 
     @classmethod
     @asynccontextmanager
@@ -81,8 +82,9 @@ class Backend:
         subscribe = partial(backend._subscribe, durable=durable, wanted=wanted)
         async with (
             ReconnectingChannel.open(amqp_url, prepare=subscribe),
-            ReconnectingChannel.open(amqp_url, prepare=backend._prepare_to_publish),
+            ReconnectingChannel.open(amqp_url, prepare=backend._prepare_to_publish) as writing,
         ):
+            backend._writing = writing
             yield backend
 
     def on_arrival(self, listener: Callable[[ReceivedEvent], None]) -> None:
@@ -108,13 +110,20 @@ class Backend:
         body = encode(command)
 
         async def attempt() -> None:
-            await self.publish_raw(
-                body,
-                session_id=command.subject,
-                message_id=command.id,
-                kind=command.type,
-                headers=headers,
-            )
+            try:
+                await self.publish_raw(
+                    body,
+                    session_id=command.subject,
+                    message_id=command.id,
+                    kind=command.type,
+                    headers=headers,
+                )
+            except aio_pika.exceptions.PublishError:  # no queue is bound
+                raise
+            except aio_pika.exceptions.DeliveryError:
+                if self._writing is not None:
+                    await self._writing.refused()
+                raise
 
         final = () if seconds is None else (aio_pika.exceptions.PublishError,)
         async with asyncio.timeout(seconds):

@@ -104,6 +104,7 @@ class GatewayClient:
         self._unhandled: dict[str, _Unhandled] = {}
         self._arrivals: asyncio.Queue[_Unhandled] = asyncio.Queue()
         self._commands: aio_pika.abc.AbstractExchange | None = None
+        self._writing: ReconnectingChannel | None = None
 
     @classmethod
     @asynccontextmanager
@@ -144,7 +145,7 @@ class GatewayClient:
         async with AsyncExitStack() as stack:
             try:
                 for prepare in (client._start_to_read, client._start_to_write):
-                    await stack.enter_async_context(
+                    client._writing = await stack.enter_async_context(
                         ReconnectingChannel.open(amqp_url, prepare=prepare)
                     )
             except _REFUSED as error:
@@ -185,9 +186,16 @@ class GatewayClient:
 
         async def attempt() -> None:
             assert self._commands is not None
-            await self._commands.publish(
-                message, routing_key=command.subject, mandatory=True, timeout=_ATTEMPT_SECONDS
-            )
+            assert self._writing is not None
+            try:
+                await self._commands.publish(
+                    message, routing_key=command.subject, mandatory=True, timeout=_ATTEMPT_SECONDS
+                )
+            except aio_pika.exceptions.PublishError:  # no queue is bound
+                raise
+            except aio_pika.exceptions.DeliveryError:
+                await self._writing.refused()
+                raise
 
         try:
             async with asyncio.timeout(seconds):

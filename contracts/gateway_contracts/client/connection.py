@@ -13,6 +13,7 @@ from typing import Final
 
 import aio_pika
 import aio_pika.abc
+import aio_pika.exceptions
 from yarl import URL
 
 from gateway_contracts.amqp_urls import single_urls
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 _ATTEMPT_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 1.0
+_REPLACED_AFTER_SECONDS: Final = 5.0
 
 Prepare = Callable[[aio_pika.abc.AbstractChannel], Awaitable[None]]
 
@@ -35,26 +37,52 @@ class ReconnectingChannel:
     """
 
     def __init__(self, *, amqp_url: str, prepare: Prepare) -> None:
-        self._urls = itertools.cycle(single_urls(amqp_url))
+        urls = single_urls(amqp_url)
+        self._hosts = len(urls)
+        self._urls = itertools.cycle(urls)
         self._prepare = prepare
+        self._opened_at = 0.0
         self._connection: aio_pika.abc.AbstractConnection | None = None
         self._channel: aio_pika.abc.AbstractChannel | None = None
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, amqp_url: str, *, prepare: Prepare) -> AsyncIterator[None]:
-        """Connect, and stay connected until the block is left. The first attempt may raise."""
+    async def open(cls, amqp_url: str, *, prepare: Prepare) -> AsyncIterator["ReconnectingChannel"]:
+        """Connect, and stay connected until the block is left.
+
+        Raises what the last of the hosts was refused with if none of them takes us at first.
+        """
         reconnecting = cls(amqp_url=amqp_url, prepare=prepare)
         try:
-            await reconnecting._connect()
+            await reconnecting._connect_to_any()
             task = asyncio.create_task(reconnecting._keep(), name="gateway-client-channel")
             try:
-                yield
+                yield reconnecting
             finally:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
         finally:
             await reconnecting._close()
+
+    async def refused(self) -> None:
+        """Have another channel opened, unless this one is new: it refuses a message.
+
+        So does a queue that is full. But so does a broker of several nodes, for as long as a
+        channel lives, where the node is lost that led a queue when the channel was opened (RabbitMQ
+        3.10): a new channel asks who leads by now.
+        """
+        age = asyncio.get_running_loop().time() - self._opened_at
+        if self._channel is not None and age >= _REPLACED_AFTER_SECONDS:
+            with suppress(Exception):  # it is given up, whatever state it is in
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._channel.close()
+
+    async def _connect_to_any(self) -> None:
+        for _ in range(self._hosts - 1):
+            with suppress(OSError, aio_pika.exceptions.AMQPError):
+                async with asyncio.timeout(_ATTEMPT_SECONDS):
+                    return await self._connect()
+        return await self._connect()
 
     async def _connect(self) -> None:
         await self._close()  # what an attempt that failed has left
@@ -62,7 +90,7 @@ class ReconnectingChannel:
         await connection.connect()
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         await self._prepare(channel)
-        self._channel = channel
+        self._channel, self._opened_at = channel, asyncio.get_running_loop().time()
 
     async def _keep(self) -> None:
         while True:

@@ -190,7 +190,13 @@ def _settings(options: Options) -> dict[str, str]:
         "CAPACITY": str(options.plan.sessions),
         "MEDIA_URL_PRIVATE_HOSTS": f"http://{LOOPBACK}",
         "PACING_PROFILE": "off",
+        # Queues that have lost their leader refuse until they have another one
+        "AMQP_FULL_QUEUE_PATIENCE_SECONDS": "5" if _is_single(options) else "60",
     }
+
+
+def _is_single(options: Options) -> bool:
+    return options.plan.topology is Topology.SINGLE
 
 
 def _over(

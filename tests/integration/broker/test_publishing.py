@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 from aio_pika import Message
+from pamqp.common import FieldTable
 
 from gateway_contracts import CONTENT_TYPE, WorkerHeartbeat, WorkerLoad, WorkerStarted
 from gateway_worker.broker import Broker, BrokerSettings
@@ -294,3 +295,32 @@ async def test_a_command_for_nobody_goes_to_the_sessions_without_an_owner(
 
     assert shared.message_id == "c2"
     assert shared.headers == {"traceparent": "t"}
+
+
+async def test_a_channel_that_refuses_is_replaced(
+    broker: Broker, backend: Backend, settings: BrokerSettings
+) -> None:
+    """A broker of several nodes may refuse for as long as one lives; nothing comes twice for it."""
+    queue = await backend.collect_events()
+    full = f"{settings.topology.prefix}.test.full"
+    limits: FieldTable = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    await backend.channel.declare_queue(full, arguments=limits)
+    await (await backend.channel.get_queue(full, ensure=False)).bind(settings.topology.events, "#")
+    replaced = asyncio.Event()
+    await broker.publisher.ready()
+    broker.publisher.on_ready(replaced.set)
+    published = 0
+    while not replaced.is_set():
+        events = [row(published + number) for number in range(20)]
+        await asyncio.gather(
+            *(broker.publisher.publish(event) for event in events), return_exceptions=True
+        )
+        published += len(events)
+        await pace(0.05)
+    await backend.channel.queue_delete(full)
+    await publish_until_confirmed(broker, row(published))
+
+    bodies = [m.body.decode() for m in await backend.take(queue, await backend.depth(queue))]
+    assert len(bodies) == len(set(bodies))
+    assert bodies[-1] == f"s1 {published}"
+    assert broker.stats().refused > 0
