@@ -39,13 +39,13 @@ def variables() -> dict[str, str]:
     return dict(word.split("=", 1) for line in said("ENV") for word in line.split())
 
 
-def test_all_stages_have_one_base_that_can_be_pinned() -> None:
-    """`deploy/docker/pin` writes the digest into one line."""
+def test_all_stages_have_one_base_that_is_pinned() -> None:
+    """By its digest, which `deploy/docker/pin` renews in one line."""
     images = [line.split()[1] for line in INSTRUCTIONS if line.startswith("FROM ")]
 
     assert set(images) == {"${PYTHON_IMAGE}"}
     assert re.fullmatch(
-        r"ARG PYTHON_IMAGE=python:3\.\d+-slim-\w+(@sha256:[0-9a-f]{64})?", INSTRUCTIONS[0]
+        r"ARG PYTHON_IMAGE=python:3\.\d+-slim-\w+@sha256:[0-9a-f]{64}", INSTRUCTIONS[0]
     )
 
 
