@@ -137,7 +137,7 @@ class CommandConsumer:
     @property
     def problem(self) -> str | None:
         """What is wrong at the broker and cannot be mended from here; None if nothing is."""
-        return self._upkeep.problem
+        return self._upkeep.problem or self._own.problem or self._shared.problem
 
     @property
     def attended(self) -> frozenset[str]:

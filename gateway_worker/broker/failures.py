@@ -27,6 +27,10 @@ class ReturnedError(DependencyError):
     """The broker gave a message back: no queue is bound for its key."""
 
 
+class UnansweredError(DependencyError):
+    """The broker has not answered a request in time; the channel may be stuck."""
+
+
 RefusedError = FullQueueError
 
 CALLER_ERRORS = (ValueError, TypeError, AssertionError, RecursionError, OverflowError, struct.error)
@@ -110,7 +114,8 @@ async def bounded(request: Awaitable[Answer], *, seconds: float | None, what: st
     cancellation of a request by queueing a frame, and waits for ever if the connection just died.
 
     Raises:
-        DependencyError: No answer in time, or the connection or the channel is gone.
+        UnansweredError: No answer in time.
+        DependencyError: The connection or the channel is gone.
         ConfigurationError: The broker refuses for good.
     """
     task = asyncio.ensure_future(request)
@@ -121,7 +126,7 @@ async def bounded(request: Awaitable[Answer], *, seconds: float | None, what: st
         raise
     if not task.done():
         _leave(task)
-        raise DependencyError(f"{what}: no answer within {seconds:g} s")
+        raise UnansweredError(f"{what}: no answer within {seconds:g} s")
     try:
         return task.result()
     except (Exception, asyncio.CancelledError) as error:

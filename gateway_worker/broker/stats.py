@@ -20,6 +20,7 @@ class Counters:
     dead_lettered: int = 0
     given_back: int = 0
     resubscribed: int = 0
+    unanswered: int = 0
     claims_ignored: int = 0
     oversized: int = 0
     unpublishable: int = 0
@@ -44,6 +45,7 @@ class BrokerStats:
         dead_lettered: Commands sent to the dead letters.
         given_back: Commands given back to the broker.
         resubscribed: Consumers that were found gone and subscribed again.
+        unanswered: Subscriptions that the broker did not answer in time.
         claims_ignored: Messages that said of themselves what only workers may say; ignored.
         oversized: Messages whose body was too large to be read.
         unpublishable: Messages that the broker will never take.
@@ -69,6 +71,7 @@ class BrokerStats:
     dead_lettered: int
     given_back: int
     resubscribed: int
+    unanswered: int
     claims_ignored: int
     oversized: int
     unpublishable: int

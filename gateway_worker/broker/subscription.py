@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
 import structlog
@@ -11,7 +12,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from gateway_contracts import new_id
 from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.connection import ReconnectingConnection, close_channel
-from gateway_worker.broker.failures import bounded
+from gateway_worker.broker.failures import UnansweredError, bounded
 from gateway_worker.broker.prefetch import Prefetch
 from gateway_worker.broker.redelivery_buffer import RedeliveryBuffer, returns_of
 from gateway_worker.broker.reopening_channel import ReopeningChannel
@@ -32,6 +33,12 @@ _GATHERING_SECONDS = 30.0
 _ANSWERS_LATER = 6
 """By how much an answer may be late on a channel with a consumer: it comes after the messages that
 the broker has sent already. To give it up means to get all of them again."""
+_FIRST_ANSWER_LATER = 3
+"""The same on a channel that has no consumer yet. A quorum queue without a leader answers nothing,
+and one (RabbitMQ 3.10, killed with signal 9) went on so for minutes after it had one again."""
+_MOST_DOUBLINGS = 3
+"""Each subscription in a row that is not answered is waited for twice as long. Its channel does not
+answer either, so the connection is lost with it: another delivery for all that is unsettled."""
 _TURNS_OF_A_CALLBACK = 10
 """More turns of the event loop than the library takes from a frame to our callback."""
 
@@ -74,7 +81,7 @@ class Subscription:
         self._prefetch = prefetch
         self._declarer = declarer
         self._route = route
-        self._timeout_seconds = settings.request_timeout_seconds * _ANSWERS_LATER
+        self._request_seconds = settings.request_timeout_seconds
         self._flush_timeout_seconds = settings.settle_timeout_seconds
         self._counters = counters
         self._reopening = ReopeningChannel(
@@ -84,7 +91,10 @@ class Subscription:
         self._acks: AckWriter | None = None
         self._tag: str | None = None
         self._has_consumer = False
+        self._is_subscribed_here = False
         self._consumers = 0
+        self._asked_at: float | None = None
+        self._unanswered = 0
         self._is_wanted = True
         self._keeps_all = False
         self._kept: list[tuple[AckWriter, AbstractIncomingMessage]] = []
@@ -105,6 +115,16 @@ class Subscription:
         """Whether messages come, as far as we know."""
         is_open = self._channel is not None and not self._channel.is_closed
         return self._is_wanted and self._has_consumer and is_open
+
+    @property
+    def problem(self) -> str | None:
+        """That the broker has not answered a subscription for long; None if that is not so."""
+        if self._asked_at is None or not self._is_wanted:
+            return None
+        seconds = time.monotonic() - self._asked_at
+        if seconds < self._request_seconds:
+            return None
+        return f"consume: no answer to the subscription to {self.queue} for {seconds:.0f} s"
 
     def start(self) -> None:
         """Begin to consume, or to be ready to."""
@@ -171,6 +191,7 @@ class Subscription:
     def _set_wanted(self, *, wanted: bool) -> None:
         if self._is_wanted != wanted:
             self._is_wanted = wanted
+            self._asked_at = None
             self._reconciled.clear()
             self._changed.set()
 
@@ -199,7 +220,9 @@ class Subscription:
             self._counters.settle_failures += acks.pending
             self._tag, self._channel, self._acks = None, None, None
             self._kept.clear()  # the broker has them
-            self._has_consumer = False
+            self._has_consumer = self._is_subscribed_here = False
+            if not self._unanswered:
+                self._asked_at = None  # the loss of the channel is known otherwise
             self._reconciled.clear()
 
     async def _reconcile(self, channel: Channel, acks: AckWriter) -> None:
@@ -253,13 +276,38 @@ class Subscription:
                     self._sort_in(acks, message)
                 self._note_outdated()
 
-        await self._ask(
-            channel.set_qos(prefetch_count=self._prefetch.grant()),
-            f"set the prefetch of {self.queue}",
-        )
-        self._tag = tag
-        await self._ask(channel.consume(self.queue, on_message, tag=tag), f"consume {self.queue}")
+        prefetch = self._prefetch.grant()
+        with self._noticing_silence():
+            await self._ask(
+                channel.set_qos(prefetch_count=prefetch), f"set the prefetch of {self.queue}"
+            )
+            self._tag = tag
+            await self._ask(
+                channel.consume(self.queue, on_message, tag=tag), f"consume {self.queue}"
+            )
         self._has_consumer = self._tag == tag
+        self._is_subscribed_here = True
+
+    @contextlib.contextmanager
+    def _noticing_silence(self) -> Iterator[None]:
+        """Know since when the broker owes an answer to a subscription, and tell if it stays away.
+
+        The channel is closed for it, and the connection with it if that is not answered either.
+        """
+        self._asked_at = self._asked_at or time.monotonic()
+        try:
+            yield
+        except UnansweredError as error:
+            self._unanswered += 1
+            self._counters.unanswered += 1
+            log.warning(
+                "consumer.not_answered",
+                queue=self.queue,
+                times=self._unanswered,
+                reason=error.detail,
+            )
+            raise
+        self._asked_at, self._unanswered = None, 0
 
     def _hand_on(self, acks: AckWriter, message: AbstractIncomingMessage) -> None:
         if self._is_wanted or not (self._keeps_order or self._keeps_all):
@@ -339,4 +387,9 @@ class Subscription:
             self._changed.set()
 
     async def _ask(self, request: Awaitable[object], what: str) -> None:
-        await bounded(request, seconds=self._timeout_seconds, what=what)
+        await bounded(request, seconds=self._patience_seconds, what=what)
+
+    @property
+    def _patience_seconds(self) -> float:
+        later = _ANSWERS_LATER if self._is_subscribed_here else _FIRST_ANSWER_LATER
+        return self._request_seconds * later * 2 ** min(self._unanswered, _MOST_DOUBLINGS)

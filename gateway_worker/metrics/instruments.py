@@ -42,6 +42,7 @@ class Metrics:
         pacing_refused: Messages that would have had to wait for too long, likewise.
         pacing_alone: Decisions of pacing that were made without Redis.
         queue_depth: Messages in the queues of dead letters, unrouted events and known backends.
+        subscriptions_unanswered: Subscriptions that the broker did not answer in time.
         mended: Queues, exchanges and bindings found gone at the broker, and made again.
         unpublishable: Messages that the broker will never take.
         passed_over: Events that a full queue has missed.
@@ -141,6 +142,7 @@ class Metrics:
     pacing_refused: Counter
     pacing_alone: Counter
     queue_depth: Gauge
+    subscriptions_unanswered: Counter
     mended: Counter
     unpublishable: Counter
     passed_over: Counter

@@ -225,6 +225,9 @@ def _commands(make: _Maker) -> dict[str, Any]:
         "queue_depth": make.gauge(
             "queue_depth", "Messages in queues that others are to empty.", "queue"
         ),
+        "subscriptions_unanswered": make.counter(
+            "subscriptions_unanswered", "Subscriptions that the broker did not answer in time."
+        ),
         "mended": make.counter(
             "broker_objects_mended", "Queues, exchanges and bindings found gone, and made again."
         ),

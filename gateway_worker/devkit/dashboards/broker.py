@@ -98,6 +98,11 @@ BROKER = Board(
                     ),
                 ),
                 lines(
+                    "Subscriptions not answered",
+                    Unit.NUMBER,
+                    ("sum by (instance) (gateway_subscriptions_unanswered_total)", "{{instance}}"),
+                ),
+                lines(
                     "Queues and bindings made again",
                     Unit.NUMBER,
                     ("sum by (instance) (gateway_broker_objects_mended_total)", "{{instance}}"),

@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway_worker.broker import Broker, BrokerSettings
 from gateway_worker.commands.ports import Delivery, Settlement
@@ -242,6 +243,35 @@ async def test_a_connection_that_answers_nothing_is_given_up(
         await eventually(lambda: not broker.check().ready)
         proxy.resume()
         await eventually(lambda: mill.executed == ["s1 1"] and broker.check().ready)
+
+
+async def test_a_subscription_that_is_not_answered_is_named_and_made_again(
+    settings: BrokerSettings, backend: Backend, proxy: TcpProxy
+) -> None:
+    """On another channel, as often as it takes; the worker is not ready meanwhile, and says why."""
+    impatient = settings.model_copy(
+        update={"request_timeout_seconds": 0.3, "watch_interval_seconds": 600.0}
+    )
+    mill = Mill()
+    async with consuming(impatient, mill, "s1") as (broker, consumer):
+        shared = consumer._shared
+        await eventually(lambda: consumer.is_consuming and shared.is_active)
+        consumer.pause_unassigned()
+        await eventually(lambda: shared._tag is None)
+        await shared.applied(timeout_seconds=30)
+        with capture_logs() as logs:
+            proxy.pause()
+            consumer.resume_unassigned()
+            await eventually(lambda: broker.stats().unanswered > 0)
+            problems = broker.check().problems
+            proxy.resume()
+            await backend.send("nobody 1")
+            await eventually(lambda: mill.executed == ["nobody 1"] and broker.check().ready)
+
+    assert any(f"no answer to the subscription to {shared.queue}" in one for one in problems)
+    assert shared.queue in {
+        line["queue"] for line in logs if line["event"] == "consumer.not_answered"
+    }
 
 
 async def test_pausing_stops_the_intake_and_keeps_what_is_in_hand(
