@@ -269,7 +269,9 @@ class ConfirmingChannel:
             self._note_refusal()
             for callback in self._on_refused:
                 callback()
-            return RefusedError(f"{what}: the broker refused the message (a full queue)")
+            return RefusedError(
+                f"{what}: the broker refused the message (a queue is full, or without a leader)"
+            )
         if isinstance(error, TimeoutError):
             counters.publish_timeouts += 1
         else:

@@ -392,4 +392,4 @@ class Subscription:
     @property
     def _patience_seconds(self) -> float:
         later = _ANSWERS_LATER if self._is_subscribed_here else _FIRST_ANSWER_LATER
-        return self._request_seconds * later * 2 ** min(self._unanswered, _MOST_DOUBLINGS)
+        return self._request_seconds * later * (1 << min(self._unanswered, _MOST_DOUBLINGS))
