@@ -40,7 +40,8 @@ _GO_ON = f"""
 """  # noqa: S608 - constant columns
 """A statement of its own: the one before may have waited for the end of a namesake's deletion, and
 only a later one sees what that has left."""
-_GET = text(f"SELECT {COLUMNS} FROM sessions WHERE id = :id")  # noqa: S608
+_GET = f"SELECT {COLUMNS} FROM sessions WHERE id = $1::text"  # noqa: S608
+"""Asked for each command that waits when its session moves."""
 _WAS_DELETED = text("SELECT EXISTS (SELECT FROM former_sessions WHERE id = :id)")
 _OWNED = text(f"""
     SELECT {COLUMNS} FROM sessions WHERE worker_id = :worker_id ORDER BY created_at, id
@@ -152,7 +153,9 @@ class PostgresSessionStore:
 
     async def get(self, session_id: str) -> SessionRow | None:
         """Return a session or None. Raises `DependencyError`."""
-        return await self._one("reading a session", _GET, {"id": session_id})
+        async with self._database.direct("reading a session") as connection:
+            found = await connection.fetchrow(_GET, session_id)
+        return None if found is None else session_row(dict(found))
 
     async def was_deleted(self, session_id: str) -> bool:
         """Whether a session of this name has been deleted. Raises `DependencyError`."""
