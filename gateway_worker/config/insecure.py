@@ -11,16 +11,6 @@ from urllib.parse import parse_qsl, urlsplit
 from gateway_contracts.amqp_urls import single_urls
 from gateway_worker.storage.db.url import DatabaseUrl
 
-_URLS: Final = (
-    "AMQP_URL",
-    "AMQP_OPERATOR_URL",
-    "REDIS_URL",
-    "S3_ENDPOINT_URL",
-    "S3_PUBLIC_ENDPOINT_URL",
-)
-_DATABASES: Final = ("DATABASE_URL", "MIGRATIONS_DATABASE_URL")
-LOOKED_AT: Final = (*_URLS, *_DATABASES, "SNAPSHOT_KEYS")
-"""The variables that can hold a risk."""
 _LOCAL_NAMES: Final = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"})
 _OFF: Final = frozenset({"0", "false", "no", "off", "n", "f", "none", "optional", ""})
 
@@ -29,6 +19,7 @@ class Insecure(StrEnum):
     """What can be allowed, by name."""
 
     AMQP = "amqp"
+    OTLP = "otlp"
     POSTGRESQL = "postgresql"
     REDIS = "redis"
     S3 = "s3"
@@ -50,6 +41,20 @@ class Insecure(StrEnum):
         return frozenset(cls(name) for name in _names(text) & set(cls))
 
 
+_URLS: Final = {
+    "AMQP_URL": Insecure.AMQP,
+    "AMQP_OPERATOR_URL": Insecure.AMQP,
+    "OTEL_EXPORTER_OTLP_ENDPOINT": Insecure.OTLP,
+    "REDIS_URL": Insecure.REDIS,
+    "S3_ENDPOINT_URL": Insecure.S3,
+    "S3_PUBLIC_ENDPOINT_URL": Insecure.S3,
+}
+"""The keys of tokens (`JWT_JWKS`) are not among them: those are not taken unencrypted anywhere."""
+_DATABASES: Final = ("DATABASE_URL", "MIGRATIONS_DATABASE_URL")
+LOOKED_AT: Final = (*_URLS, *_DATABASES, "SNAPSHOT_KEYS")
+"""The variables that can hold a risk."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Risk:
     """One setting that is not safe.
@@ -67,9 +72,9 @@ class Risk:
 
 def risks(given: Mapping[str, str]) -> Iterator[Risk]:
     """Return everything that is not safe, by variable; what is no URL is passed over."""
-    for name in _URLS:
-        found = (risk for url in _hosts_of(given.get(name, "")) for risk in _of_url(name, url))
-        yield from islice(found, 1)
+    for name, kind in _URLS.items():
+        urls = _hosts_of(given.get(name, ""))
+        yield from islice((risk for url in urls for risk in _of_url(kind, name, url)), 1)
     for name in _DATABASES:
         yield from _of_database(name, given.get(name, ""))
     if "SNAPSHOT_KEYS" not in given:
@@ -100,8 +105,7 @@ def _hosts_of(text: str) -> Sequence[str]:
         return ()
 
 
-def _of_url(variable: str, text: str) -> Iterator[Risk]:
-    kind = Insecure(variable.partition("_")[0].lower())
+def _of_url(kind: Insecure, variable: str, text: str) -> Iterator[Risk]:
     try:
         parts = urlsplit(text)
         host = parts.hostname

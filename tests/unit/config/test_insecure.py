@@ -57,6 +57,8 @@ def test_what_is_safe_is_accepted() -> None:
         ("REDIS_URL", "rediss://cache.example/0?ssl_check_hostname=False", "redis"),
         ("S3_ENDPOINT_URL", "http://s3.example:9000", "s3"),
         ("S3_PUBLIC_ENDPOINT_URL", "http://files.example", "s3"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example:4318", "otlp"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "HTTP://10.0.0.7:4318/base", "otlp"),
         ("DATABASE_URL", "postgresql://u:p@db.example/g", "postgresql"),
         ("DATABASE_URL", "postgresql://u:p@db.example/g?sslmode=disable", "postgresql"),
         ("DATABASE_URL", "postgresql://u:p@db.example/g?sslmode=prefer", "postgresql"),
@@ -94,6 +96,8 @@ def test_what_is_not_safe_is_refused_unless_it_is_allowed(
         ("REDIS_URL", "rediss://cache.example/0?ssl_cert_reqs=required"),
         ("S3_ENDPOINT_URL", "http://localhost:9000"),
         ("S3_ENDPOINT_URL", None),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example:4318"),
         ("DATABASE_URL", "postgresql://u:p@localhost/g"),
         ("DATABASE_URL", "postgresql://u:p@127.0.0.1,[::1]:5433/g"),
         ("DATABASE_URL", "postgresql:///g?host=/run/postgresql"),
@@ -126,7 +130,19 @@ def test_unknown_names_cannot_be_allowed(environment: Environment) -> None:
     problems = refused(ENVIRONMENT=environment.value, ALLOW_INSECURE="amqp, rabbit,everything")
     assert set(problems) == {"ALLOW_INSECURE"}
     assert "everything, rabbit" in problems["ALLOW_INSECURE"]
-    assert "amqp, postgresql, redis, s3, snapshots" in problems["ALLOW_INSECURE"]
+    assert "amqp, otlp, postgresql, redis, s3, snapshots" in problems["ALLOW_INSECURE"]
+
+
+@pytest.mark.parametrize("environment", list(Environment))
+def test_the_keys_of_tokens_are_never_taken_unencrypted(environment: Environment) -> None:
+    """Whoever could replace them would be every tenant; nothing allows that, but on the machine."""
+    tokens = {"TENANTS": "jwt", "JWT_AUDIENCE": "gateway", "ENVIRONMENT": environment.value}
+    everything = ",".join(Insecure)
+    address = "http://issuer.example/keys"
+    problems = refused(**tokens, JWT_JWKS=address, ALLOW_INSECURE=everything)
+    assert set(problems) == {"JWT_JWKS"}
+    assert refused(**tokens, JWT_JWKS="https://issuer.example/keys") == {}
+    assert refused(**tokens, JWT_JWKS="http://localhost:8080/keys") == {}
 
 
 def test_names_may_have_spaces_and_capitals() -> None:
