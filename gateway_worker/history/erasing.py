@@ -40,6 +40,10 @@ class ErasureStore(Protocol):
     erased; fewer than that are all that there were.
     """
 
+    async def mark(self, session_id: str, ids: Sequence[str]) -> None:
+        """Note that the person is erased now, so that no history brings back what was before."""
+        ...
+
     async def files(self, session_id: str, ids: Sequence[str]) -> Sequence[StoredFile]:
         """Return the files of the messages that are to be erased."""
         ...
@@ -107,6 +111,10 @@ async def _none_waits(_ids: Sequence[str]) -> None:
     """Nothing is still to be sent."""
 
 
+async def _at_once() -> None:
+    """Nothing of a history is being recorded."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
     """What was erased, and whose chats are still to be forgotten."""
@@ -140,6 +148,7 @@ class Eraser:
         check: Callable[[], Awaitable[object]],
         call_off: Callable[[Sequence[str]], Awaitable[object]] = _none_waits,
         forget: Callable[[Sequence[str], Sequence[str]], Awaitable[object]] = _nothing,
+        settle: Callable[[], Awaitable[object]] = _at_once,
     ) -> Erasure:
         """Erase what a session has stored of a person, but for the names of the chats.
 
@@ -152,6 +161,8 @@ class Eraser:
                 meanwhile would be stored anew.
             forget: Called with the person's numbers and the ids of commands to the person, before
                 the outcomes of these are erased: what else tells of them is to go first.
+            settle: Called once it is noted that the person is erased; it returns when whatever of
+                a history is recorded without knowing of that has been, and can be erased.
 
         Raises:
             DependencyError: Not all is erased; the next run goes on.
@@ -161,6 +172,8 @@ class Eraser:
         rows = self._rows
         await check()
         await call_off(ids)
+        await rows.mark(session_id, ids)
+        await settle()
         files, objects = await self._files(session_id, ids)
         await check()
         messages = await _all(lambda: rows.messages(session_id, ids, limit=_BITE))

@@ -1,7 +1,7 @@
 """What sessions need from the outside, as small protocols; the adapters are joined in `app.py`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -97,6 +97,14 @@ class PastMessages(Protocol):
         Raises:
             DependencyError: Nothing is written.
             GatewayError: The database refuses something; nothing is written.
+        """
+        ...
+
+    async def erased(self, session_id: str, ids: Collection[str]) -> Mapping[str, datetime]:
+        """Return which of the ids are of people who were erased from a session, and when.
+
+        Raises:
+            DependencyError: It cannot be asked.
         """
         ...
 

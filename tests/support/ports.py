@@ -6,7 +6,7 @@ stands for ports that only take and never answer, where a test does not look at 
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
@@ -402,6 +402,10 @@ class UnaskedPastMessages(PastMessages):
     async def write(self, session_id: str, *, epoch: int, rows: Sequence[MessageRow]) -> bool:
         """Fail."""
         unasked(self, "write")
+
+    async def erased(self, session_id: str, ids: Collection[str]) -> Mapping[str, datetime]:
+        """Fail."""
+        unasked(self, "erased")
 
 
 class UnaskedPeerMessages(PeerMessages):

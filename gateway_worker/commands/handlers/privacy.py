@@ -22,6 +22,8 @@ async def erase(context: Context, command: ContactErase) -> Effect:
         raise GatewayError("this worker cannot erase")
     session = await context.manager.find(command.subject)
 
+    held = context.manager.registry.held_session(command.subject)
+
     async def call_off(ids: Sequence[str]) -> None:
         if context.deferred is not None:
             await context.deferred.cancel_to(session, ids)
@@ -30,13 +32,18 @@ async def erase(context: Context, command: ContactErase) -> Effect:
         if context.bulks is not None:
             await context.bulks.forget(command.subject, command_ids, numbers=numbers)
 
+    async def settle() -> None:
+        if held is not None:
+            await held.history_settled()
+
     erasure = await context.privacy.eraser.erase(
         session.session_id,
         command.data.contact,
-        directory=_directory(context, command.subject),
+        directory=None if held is None else held.directory,
         check=lambda: context.manager.find(command.subject),
         call_off=call_off,
         forget=forget,
+        settle=settle,
     )
     event = ContactErased(
         source=source_of(context.manager.directory.worker_id),

@@ -3,25 +3,27 @@
 A host tells one page and waits. Its messages are written by a transaction of their own, then the
 event that tells them is queued like everything else, and when that is committed the host tells the
 next one. All sessions of a worker take turns, so that one page is in memory; after each the worker
-rests as long as it took, and while events go out late nothing is recorded at all.
+rests as long as it took, and while events go out late nothing is recorded at all. What was erased
+of a person is not told again.
 """
 
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 from pydantic import ValidationError
 
-from gateway_contracts import HistoryMessages, HistoryMessagesData
+from gateway_contracts import HistoryMessages, HistoryMessagesData, encode
 from gateway_contracts.events import Arriving
 from gateway_worker.errors import DependencyError, GatewayError
 from gateway_worker.host_protocol.envelope import HistoryPage
 from gateway_worker.sessions.changes import Committed, Direction, MessageRow
 from gateway_worker.sessions.inbound.arrivals import forwarded
+from gateway_worker.sessions.inbound.erased import ids_in, without_erased
 from gateway_worker.sessions.ports import PastMessages
 
 log = structlog.get_logger(__name__)
@@ -124,6 +126,7 @@ class HistoryIntake:
         self._on_unsupported = on_unsupported
         self._log = log.bind(session_id=session_id)
         self._task: asyncio.Task[None] | None = None
+        self._recording = asyncio.Lock()
 
     def take(self, page: HistoryPage, taken: Taken) -> None:
         """Record a page, some time from now; one of a host before it is told again, if at all.
@@ -143,18 +146,35 @@ class HistoryIntake:
             self._task.cancel()
             self._task = None
 
-    async def write_forwarded(self, events: Iterable[bytes]) -> None:
+    async def settled(self) -> None:
+        """Return once no page is being recorded that may have people who were erased meanwhile."""
+        async with self._recording:
+            return
+
+    async def write_forwarded(self, events: Sequence[bytes]) -> Sequence[bytes]:
         """Write the messages of pages that a former owner has passed on, ahead of their events.
+
+        Returns:
+            What is to be recorded: pages without people who were erased, all else as it is.
 
         Raises:
             ValueError: One of them is no arrival of this session.
             DependencyError: The database does not answer.
         """
-        for event in events:
-            if TYPE.encode() in event:
-                parsed, _ = forwarded(event, session_id=self._session_id)
-                if isinstance(parsed, HistoryMessages):
-                    await self._write(parsed)
+        found = [await self._forwarded(event) for event in events]
+        return [event for event in found if event is not None]
+
+    async def _forwarded(self, event: bytes) -> bytes | None:
+        if TYPE.encode() not in event:
+            return event
+        parsed, _ = forwarded(event, session_id=self._session_id)
+        if not isinstance(parsed, HistoryMessages):
+            return event
+        kept = await self._kept(parsed)
+        if kept is None:
+            return None
+        await self._write(kept)
+        return event if kept is parsed else encode(kept)
 
     async def _record_page(self, page: HistoryPage, taken: Taken) -> None:
         try:
@@ -184,9 +204,8 @@ class HistoryIntake:
         """Record a page, and rest; False if it is to be tried again, or is another worker's."""
         began = time.monotonic()
         try:
-            if not await self._write(event):
-                return False
-            committed = await self._record(event)
+            async with self._recording:
+                is_recorded = await self._commit(event)
         except DependencyError as error:
             self._log.warning("history.delayed", reason=str(error))
             return False
@@ -195,10 +214,24 @@ class HistoryIntake:
             if task is not None and task.cancelling():
                 raise
             return False  # it is kept nowhere: the worker stops, or its disk is full
-        if committed.fenced:
-            return False
-        await asyncio.sleep(min(time.monotonic() - began, _LONGEST_REST_SECONDS))
-        return True
+        if is_recorded:
+            await asyncio.sleep(min(time.monotonic() - began, _LONGEST_REST_SECONDS))
+        return is_recorded
+
+    async def _commit(self, event: HistoryMessages) -> bool:
+        """Write a page's messages, and commit its event; False if another worker has it now."""
+        kept = await self._kept(event)
+        if kept is None:
+            return True
+        return await self._write(kept) and not (await self._record(kept)).fenced
+
+    async def _kept(self, event: HistoryMessages) -> HistoryMessages | None:
+        """Return a page without people who were erased; None if nothing of it is left."""
+        erased = await self._past.erased(self._session_id, ids_in(event.data))
+        data = without_erased(event.data, erased)
+        if data is None:
+            return None
+        return event if data is event.data else event.model_copy(update={"data": data})
 
     async def _write(self, event: HistoryMessages) -> bool:
         """Write a page's messages; False if another worker has the session now."""

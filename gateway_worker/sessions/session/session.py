@@ -491,8 +491,12 @@ class Session:
             ValueError: One of them is no arrival.
             DependencyError: One of them is neither recorded nor kept aside.
         """
-        await self._history.write_forwarded(events)
-        return await self._inbound.record_forwarded(events)
+        kept = await self._history.write_forwarded(events)
+        return await self._inbound.record_forwarded(kept)
+
+    async def history_settled(self) -> None:
+        """Return once no page of a history is being recorded that was read before this call."""
+        await self._history.settled()
 
     def current_qr(self) -> CurrentQr:
         """Return the QR code to scan.

@@ -13,6 +13,7 @@ import asyncpg
 from gateway_worker.history.erasing import Place, StoredFile
 from gateway_worker.storage.db.command_keys import command_id, command_key
 from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.erased_people import mark_erased
 
 _IS_WANTED: Final = """(md.chat = ANY($2::text[]) OR EXISTS (SELECT FROM messages AS m
     WHERE m.session_id = $1 AND m.message_id = md.message_id AND m.chat = md.chat
@@ -87,6 +88,10 @@ class PostgresErasureStore:
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
+
+    async def mark(self, session_id: str, ids: Sequence[str]) -> None:
+        """Note that the person is erased now; see the port."""
+        await mark_erased(self._database, session_id, ids)
 
     async def files(self, session_id: str, ids: Sequence[str]) -> Sequence[StoredFile]:
         """Return the files of the messages that are to be erased."""

@@ -4,12 +4,14 @@ They wait for nothing but the row of their session, and hold nobody up but that 
 as a hundred rows take.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from gateway_worker.sessions.changes import MessageRow
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.documents import model_text
+from gateway_worker.storage.db.erased_people import find_erased
 
 _WRITE: Final = """
     WITH owned AS (
@@ -64,6 +66,10 @@ class PostgresPastMessages:
         async with self._database.direct("writing a history") as connection:
             owned = await connection.fetchval(_WRITE, session_id, epoch, *_columns(rows))
         return bool(owned)
+
+    async def erased(self, session_id: str, ids: Collection[str]) -> Mapping[str, datetime]:
+        """Return which of the ids are of people who were erased, and when; see the port."""
+        return await find_erased(self._database, session_id, ids)
 
 
 def _columns(rows: Sequence[MessageRow]) -> tuple[list[Any], ...]:

@@ -247,6 +247,15 @@ chat_timers = Table(
     Column("set_at", DateTime(timezone=True), nullable=False),
 )
 
+# Who was erased from a session, by a hash of each id (see `storage.db.erased_people`).
+erased_people = Table(
+    "erased_people",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("person", LargeBinary, primary_key=True),
+    Column("erased_at", DateTime(timezone=True), nullable=False),
+)
+
 # Commands that are executed later: those with a time of their own, and the rows of bulks.
 deferred = Table(
     "deferred",

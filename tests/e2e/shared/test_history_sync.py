@@ -10,6 +10,7 @@ from gateway_contracts import (
     AnalyticsCountersData,
     ChatList,
     ChatPage,
+    ContactErase,
     Counters,
     HistoryDepth,
     HistoryKind,
@@ -18,6 +19,7 @@ from gateway_contracts import (
     MessageHistoryData,
     MessagePage,
     MessageReceived,
+    PersonData,
     TextContent,
 )
 from gateway_worker.sandbox.phones.history import HistoryPart, PastChat, PastMessage, made_chats
@@ -26,10 +28,14 @@ if TYPE_CHECKING:
     from tests.e2e.harness import Gateway
 
 SENT_AT = 1_795_000_000
+EARLIER = 1_600_000_000
 
 
 async def test_what_was_before_is_told_and_stored(gateway: Gateway, name: str) -> None:
-    """In pages, beside what arrives; once, over the death of the host, and counted by nobody."""
+    """In pages, beside what arrives; once, over the death of the host, and counted by nobody.
+
+    Of a person who is erased later nothing comes back with what the phone sends after that.
+    """
     source = gateway.backend.source
     phone, ada = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
     others = {host.pid for host in gateway.worker.hosts()}
@@ -84,3 +90,19 @@ async def test_what_was_before_is_told_and_stored(gateway: Gateway, name: str) -
     counters = await gateway.succeed(AnalyticsCounters(source=source, subject=name, data=days))
     assert isinstance(counters, Counters)
     assert sum(kind.received for day in counters.days for kind in day.kinds) == 1
+
+    person = PersonData(contact=f"+{ada.number}")
+    await gateway.succeed(ContactErase(source=source, subject=name, data=person))
+    seen = len(gateway.backend.arrivals)
+    old = PastMessage(message_id="OLD", text="old", sent_at=EARLIER)
+    other = f"{int(ada.number) + 9}@s.whatsapp.net"
+    chats = [PastChat(address=one, name="One", messages=[old]) for one in (other, chat)]
+    await phone.send_history(HistoryPart(chats=chats))
+    last = await gateway.backend.expect(
+        HistoryMessages, name, lambda event: event.data.finished, after=seen, seconds=60
+    )
+    found = await gateway.succeed(MessageHistory(source=source, subject=name, data=asked))
+
+    assert (last.data.chat, last.data.messages) == (None, ())
+    assert isinstance(found, MessagePage)
+    assert found.messages == ()

@@ -250,6 +250,7 @@ DELETE_ROWS = """
     gone_counts AS (DELETE FROM daily_counts USING owned WHERE session_id = owned.id),
     gone_told AS (DELETE FROM told_events USING owned WHERE session_id = owned.id),
     gone_reads AS (DELETE FROM chat_reads USING owned WHERE session_id = owned.id),
+    gone_erased AS (DELETE FROM erased_people USING owned WHERE session_id = owned.id),
     gone_messages AS (DELETE FROM messages USING owned WHERE session_id = owned.id),
     gone_chats AS (DELETE FROM chats USING owned WHERE session_id = owned.id),
     gone_receipts AS (DELETE FROM receipts USING owned WHERE session_id = owned.id),

@@ -31,6 +31,7 @@ from gateway_worker.history.ports import Place, Wanted
 from gateway_worker.history.reading import History
 from gateway_worker.sessions.changes import Change, Direction, MessageRow, ReadMark
 from gateway_worker.storage.db import Database, PostgresChangeStore, PostgresInboxStore
+from gateway_worker.storage.db.erased_people import mark_erased
 from gateway_worker.storage.db.history import LOOKED_AT, PostgresHistoryStore, page_of
 from tests.integration.storage.db.support import (
     CHAT,
@@ -444,10 +445,12 @@ def test_the_database_sorts_texts_as_pages_are_put_together(chat: str | None) ->
 async def test_a_session_s_rows_go_with_it(
     changes: PostgresChangeStore, history: History, database: Database
 ) -> None:
-    """What was noted as read, too."""
+    """What was noted as read, too, and who was erased."""
     await changes.commit([message(1)])
     read = ReadMark(chat=CHAT, message_ids=("M1",), at=NOW)
     await changes.commit([Change(session_id="s", epoch=1, read=read)])
+    await mark_erased(database, "s", [CHAT])
     await changes.commit([finished("d", delete=True)])
     async with database.direct("looking") as connection:
         assert await connection.fetchval("SELECT count(*) FROM chat_reads") == 0
+        assert await connection.fetchval("SELECT count(*) FROM erased_people") == 0

@@ -10,6 +10,7 @@ from gateway_worker.history.reading import History
 from gateway_worker.sessions.changes import Change, Direction, MessageRow, ReadMark
 from gateway_worker.storage.db import Database, PostgresChangeStore
 from gateway_worker.storage.db.analytics import PostgresAnalyticsStore
+from gateway_worker.storage.db.erasing import PostgresErasureStore
 from gateway_worker.storage.db.history import PostgresHistoryStore
 from gateway_worker.storage.db.past_messages import PostgresPastMessages
 from tests.integration.storage.db.support import CHAT, NOW, finished, message
@@ -122,3 +123,23 @@ async def test_one_that_arrives_is_told_all_the_same(
 
     assert [one.applied for one in [*batch, *later]] == [True, False, False, True]
     assert sorted(await ids(history)) == ["M0", "M1", "M2"]
+
+
+async def test_who_was_erased_is_known_by_each_id(
+    database: Database, past: PostgresPastMessages
+) -> None:
+    """Of that session alone, since the last time; no id stands in the table."""
+    erasure = PostgresErasureStore(database=database)
+    await erasure.mark("s", [CHAT, LID])
+    first = await past.erased("s", [CHAT, LID, ME])
+    await erasure.mark("s", [LID])
+    again = await past.erased("s", [LID])
+
+    assert set(first) == {CHAT, LID}
+    assert first[CHAT] == first[LID] < again[LID]
+    assert await past.erased("t", [CHAT, LID]) == {}
+    assert await past.erased("s", []) == {}
+    async with database.direct("asking") as connection:
+        stored = await connection.fetchval("SELECT string_agg(e::text, ' ') FROM erased_people e")
+    assert "12025550102" not in stored
+    assert "100000000000102" not in stored

@@ -1,12 +1,12 @@
 """What was written before the account was linked: recorded page by page, and beside the rest."""
 
 import asyncio
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from gateway_contracts import HistoryMessages, encode
+from gateway_contracts import HistoryKind, HistoryMessages, encode, parse_event
 from gateway_worker.errors import DependencyError, PermanentError
 from gateway_worker.host_protocol.envelope import HistoryPage
 from gateway_worker.sessions.changes import Direction, MessageRow, ReadMark
@@ -19,6 +19,7 @@ from tests.support.recorder import MemoryRecorder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CHAT = "12025550102@s.whatsapp.net"
+GROUP = "120363025550100001@g.us"
 
 
 class Past(PastMessages):
@@ -28,6 +29,8 @@ class Past(PastMessages):
         self.rows: list[MessageRow] = []
         self.failures: list[Exception] = []
         self.is_owned = True
+        self.erasures: dict[str, datetime] = {}
+        self.asked = 0
 
     async def write(self, session_id: str, *, epoch: int, rows: Sequence[MessageRow]) -> bool:
         """Take rows."""
@@ -36,6 +39,12 @@ class Past(PastMessages):
             raise self.failures.pop()
         self.rows += rows
         return self.is_owned
+
+    async def erased(self, session_id: str, ids: Collection[str]) -> Mapping[str, datetime]:
+        """Say who of them was erased."""
+        assert session_id == "s"
+        self.asked += 1
+        return {one: at for one, at in self.erasures.items() if one in ids}
 
 
 class Worker:
@@ -200,3 +209,84 @@ async def test_pages_that_a_former_owner_passes_on() -> None:
 
     assert [row.message_id for row in worker.past.rows] == ["M0", "M1"]
     assert [one.id for one in worker.events] == [event.id]
+
+
+async def test_who_was_erased_is_in_no_page() -> None:
+    """Neither stored nor told, by any id; the next page comes all the same."""
+    worker = Worker()
+    worker.past.erasures = {"7@lid": NOW}
+    worker.take(page(chat_lid="7@lid"))
+    await eventually(lambda: worker.taken == ["p-0-0"])
+    assert (worker.past.rows, worker.events) == ([], [])
+
+    worker.take(page("p-1-0", chat_lid="7@lid", finished=True, progress=100, chat_name="Ada"))
+    await eventually(lambda: worker.taken == ["p-0-0", "p-1-0"])
+    (event,) = worker.events
+    said = event.data.model_dump(exclude_defaults=True)
+    assert said == {"kind": HistoryKind.RECENT, "progress": 100, "finished": True}
+    assert worker.past.rows == []
+
+
+async def test_what_others_wrote_is_told_without_the_person() -> None:
+    """In a group; nothing else of the page is missing."""
+    worker = Worker()
+    worker.past.erasures = {CHAT: NOW}
+    ben = {"jid": "12025550103@s.whatsapp.net"}
+    written = {"timestamp": NOW.isoformat(), "content": {"kind": "text", "text": "hi"}}
+    messages = [
+        {"message_id": f"M{number}", "from_me": False, "sender": sender, **written}
+        for number, sender in enumerate([ben, {"jid": CHAT}, ben])
+    ]
+    data = {"kind": "recent", "chat": GROUP, "chat_name": "Team", "messages": messages}
+    worker.take(HistoryPage(page="p-0-0", data=msgspec.Raw(msgspec.json.encode(data))))
+    await eventually(lambda: worker.taken)
+
+    (event,) = worker.events
+    assert [one.message_id for one in event.data.messages] == ["M0", "M2"]
+    assert [row.message_id for row in worker.past.rows] == ["M0", "M2"]
+    assert (event.data.chat, event.data.chat_name) == (GROUP, "Team")
+
+
+async def test_what_a_person_wrote_after_being_erased() -> None:
+    """Is told and stored as anybody's is."""
+    worker = Worker()
+    worker.past.erasures = {CHAT: NOW - timedelta(seconds=1)}
+    worker.take(page())
+    await eventually(lambda: worker.taken)
+
+    (event,) = worker.events
+    assert len(event.data.messages) == len(worker.past.rows) == 2
+
+
+async def test_an_erasure_waits_for_the_page_that_is_being_recorded() -> None:
+    """It was read before the person was erased, so the erasure has to find it; no later one is."""
+    worker = Worker(at_once=False)
+    worker.take(page())
+    await eventually(lambda: worker.journal.changes)
+    settled = asyncio.create_task(worker.intake.settled())
+    await asyncio.sleep(0)
+    assert not settled.done()
+
+    worker.journal.commit()
+    await asyncio.wait_for(settled, 30)
+    await eventually(lambda: worker.taken)
+
+    assert worker.past.asked == 1
+    assert len(worker.past.rows) == 2
+
+
+async def test_pages_passed_on_have_nobody_who_was_erased() -> None:
+    """What is left of them is passed on; what comes beside them is as it was."""
+    worker = Worker()
+    worker.past.erasures = {CHAT: NOW}
+    told = history.history_event(page(finished=True), source="/workers/former", session_id="s")
+    gone = history.history_event(page("p-0-2"), source="/workers/former", session_id="s")
+    other = b'{"type": "wa.message.received.v1"}'
+
+    kept = await worker.intake.write_forwarded([encode(told), encode(gone), other])
+
+    assert kept[1:] == [other]
+    left = parse_event(kept[0])
+    assert isinstance(left, HistoryMessages)
+    assert (left.id, left.data.chat, left.data.messages) == (told.id, None, ())
+    assert worker.past.rows == []
