@@ -35,6 +35,7 @@ from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
 from tests.support.eventually import eventually
+from tests.support.planted import private_in
 
 WORKER = "e2e-worker"
 SHOP = "12025550100"
@@ -170,7 +171,10 @@ async def open_gateway(
     durable: bool = False,
     started: bool = True,
 ) -> AsyncIterator[Gateway]:
-    """Make workers and a backend on these settings, and start the workers."""
+    """Make workers and a backend on these settings, and start the workers.
+
+    By the end of the stories their logs say nothing of anybody, or the last story fails.
+    """
     async with harness.open_gateway(
         environment,
         sandbox,
@@ -188,6 +192,10 @@ async def open_gateway(
         if started:
             await opened.start()
         yield gateway
+        for worker in opened.workers.values():
+            if worker.log_path.is_file():
+                log = worker.log_path.read_text()
+                assert private_in(log, sandbox.phones, opened.backend.arrivals) == set()
 
 
 @asynccontextmanager

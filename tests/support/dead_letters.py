@@ -1,7 +1,7 @@
 """Reads the queue of dead commands, as an operator would."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ class DeadLetter:
     code: str
     reason: str
     attempts: int
+    headers: Mapping[str, str]
 
 
 class DeadLetters:
@@ -55,6 +56,7 @@ class DeadLetters:
                 code=headers.get("wa-dead-code", ""),
                 reason=headers.get("wa-dead-reason", ""),
                 attempts=int(headers.get("wa-dead-attempts", 0)),
+                headers=headers,
             )
         )
         await message.ack()
