@@ -1,5 +1,6 @@
 """Python environments beside the developer's own, from hashed locks."""
 
+import hashlib
 import shutil
 import subprocess
 import venv
@@ -8,6 +9,24 @@ from pathlib import Path
 
 class ToolError(Exception):
     """Something is missing, or could not be installed; the text says what to do."""
+
+
+def is_current(installed: Path, lock: Path) -> bool:
+    """Tell whether something is there, and was signed as made of this lock as it is now."""
+    mark = _mark(installed)
+    return installed.exists() and mark.is_file() and mark.read_text() == _digest(lock)
+
+
+def sign(installed: Path, lock: Path) -> None:
+    """Note beside something of which lock it was made."""
+    _mark(installed).write_text(_digest(lock))
+
+
+def ensure_environment(directory: Path, lock: Path) -> None:
+    """Make an environment with what a lock names, unless it is there. Raises `ToolError`."""
+    if not is_current(directory, lock):
+        build_environment(directory, lock)
+        sign(directory, lock)
 
 
 def build_environment(directory: Path, lock: Path) -> Path:
@@ -37,3 +56,11 @@ def run_tool(*command: str | Path) -> str:
     if done.returncode != 0:
         raise ToolError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def _mark(installed: Path) -> Path:
+    return installed.with_name(f"{installed.name}-built-from")
+
+
+def _digest(lock: Path) -> str:
+    return hashlib.sha256(lock.read_bytes()).hexdigest()

