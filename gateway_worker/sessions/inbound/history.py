@@ -10,7 +10,8 @@ of a person is not told again.
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,6 +36,9 @@ _LOOK_SECONDS: Final = 0.5
 """How often is looked whether events go out in time again."""
 _LONGEST_REST_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 2.0
+_MOST_FAULTS: Final = 3
+"""So often a page may fail that should not: then the next one comes, for a phone tells its history
+once."""
 
 Record = Callable[[Arriving], "asyncio.Future[Committed]"]
 Taken = Callable[[str], None]
@@ -151,18 +155,24 @@ class HistoryIntake:
         async with self._recording:
             return
 
-    async def write_forwarded(self, events: Sequence[bytes]) -> Sequence[bytes]:
+    @asynccontextmanager
+    async def forwarding(self, events: Sequence[bytes]) -> AsyncIterator[Sequence[bytes]]:
         """Write the messages of pages that a former owner has passed on, ahead of their events.
 
-        Returns:
-            What is to be recorded: pages without people who were erased, all else as it is.
+        Yields:
+            What is to be recorded, before this is left: pages without people who were erased, all
+            else as it is.
 
         Raises:
             ValueError: One of them is no arrival of this session.
             DependencyError: The database does not answer.
         """
-        found = [await self._forwarded(event) for event in events]
-        return [event for event in found if event is not None]
+        if not any(TYPE.encode() in event for event in events):  # they wait for no page
+            yield events
+            return
+        async with self._recording:
+            found = [await self._forwarded(event) for event in events]
+            yield [event for event in found if event is not None]
 
     async def _forwarded(self, event: bytes) -> bytes | None:
         if TYPE.encode() not in event:
@@ -177,28 +187,37 @@ class HistoryIntake:
         return event if kept is parsed else encode(kept)
 
     async def _record_page(self, page: HistoryPage, taken: Taken) -> None:
-        try:
-            await self._run(page, taken)
-        except Exception:  # noqa: BLE001 - the root of a task; the page is told again by the next host
-            self._log.exception("history.failed", page=page.page)
+        """Record a page, or leave it out if it cannot be: the host would wait for ever."""
+        for left in reversed(range(_MOST_FAULTS)):
+            try:
+                is_taken = await self._run(page)
+            except Exception:  # noqa: BLE001 - the root of a task
+                self._log.exception("history.failed", page=page.page, attempts_left=left)
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            if is_taken:
+                taken(page.page)
+            return
+        self._on_unsupported()
+        taken(page.page)
 
-    async def _run(self, page: HistoryPage, taken: Taken) -> None:
+    async def _run(self, page: HistoryPage) -> bool:
+        """Record a page; False if another worker has it by now."""
         try:
             event = history_event(page, source=self._source, session_id=self._session_id)
         except ValueError as error:
             self._log.error("history.unsupported", page=page.page, reason=str(error))
             self._on_unsupported()
-            taken(page.page)
-            return
+            return True
         while not self._has_left():
             if self._is_behind():
                 await asyncio.sleep(_LOOK_SECONDS)
                 continue
             async with self._turns.turn:
                 if await self._attempt(event):
-                    taken(page.page)
-                    return
+                    return True
             await asyncio.sleep(_RETRY_SECONDS)
+        return False
 
     async def _attempt(self, event: HistoryMessages) -> bool:
         """Record a page, and rest; False if it is to be tried again, or is another worker's."""

@@ -491,8 +491,8 @@ class Session:
             ValueError: One of them is no arrival.
             DependencyError: One of them is neither recorded nor kept aside.
         """
-        kept = await self._history.write_forwarded(events)
-        return await self._inbound.record_forwarded(kept)
+        async with self._history.forwarding(events) as kept:
+            return await self._inbound.record_forwarded(kept)
 
     async def history_settled(self) -> None:
         """Return once no page of a history is being recorded that was read before this call."""

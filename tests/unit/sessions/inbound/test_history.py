@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 
 from gateway_contracts import HistoryKind, HistoryMessages, encode, parse_event
 from gateway_worker.errors import DependencyError, PermanentError
@@ -176,6 +177,24 @@ async def test_rows_that_the_database_refuses() -> None:
     assert len(worker.events) == 1
 
 
+@pytest.mark.parametrize(("faults", "is_recorded"), [(1, True), (2, True), (3, False)])
+async def test_a_page_that_fails_as_none_should(
+    faults: int,
+    is_recorded: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is tried a few times; then it is counted and left out, for the others wait behind it."""
+    monkeypatch.setattr(history, "_RETRY_SECONDS", 0)
+    worker = Worker()
+    worker.past.failures = [RuntimeError("a fault")] * faults
+    worker.take(page())
+    await eventually(lambda: worker.taken)
+    assert (len(worker.events), worker.unsupported) == ((1, 0) if is_recorded else (0, 1))
+
+    worker.take(page("p-0-100"))
+    await eventually(lambda: worker.taken == ["p-0-0", "p-0-100"])
+
+
 async def test_a_page_that_does_not_fit_the_contract() -> None:
     """It is counted, and the next one may come."""
     worker = Worker()
@@ -204,8 +223,10 @@ async def test_pages_that_a_former_owner_passes_on() -> None:
     event = history.history_event(page(), source="/workers/former", session_id="s")
     events = [encode(event)]
 
-    await worker.intake.write_forwarded([*events, b'{"type": "wa.message.received.v1"}'])
-    assert await worker.inbound.record_forwarded(events)
+    beside = b'{"type": "wa.message.received.v1"}'
+    async with worker.intake.forwarding([*events, beside]) as kept:
+        assert kept == [*events, beside]
+        assert await worker.inbound.record_forwarded(events)
 
     assert [row.message_id for row in worker.past.rows] == ["M0", "M1"]
     assert [one.id for one in worker.events] == [event.id]
@@ -275,6 +296,19 @@ async def test_an_erasure_waits_for_the_page_that_is_being_recorded() -> None:
     assert len(worker.past.rows) == 2
 
 
+async def test_an_erasure_waits_for_pages_that_are_passed_on() -> None:
+    """Likewise; what comes without a page is waited for by nobody."""
+    worker = Worker()
+    event = history.history_event(page(), source="/workers/former", session_id="s")
+    async with worker.intake.forwarding([encode(event)]):
+        settled = asyncio.create_task(worker.intake.settled())
+        await asyncio.sleep(0)
+        assert not settled.done()
+        async with worker.intake.forwarding([b'{"type": "wa.message.received.v1"}']):
+            assert not settled.done()
+    await asyncio.wait_for(settled, 30)
+
+
 async def test_pages_passed_on_have_nobody_who_was_erased() -> None:
     """What is left of them is passed on; what comes beside them is as it was."""
     worker = Worker()
@@ -283,7 +317,8 @@ async def test_pages_passed_on_have_nobody_who_was_erased() -> None:
     gone = history.history_event(page("p-0-2"), source="/workers/former", session_id="s")
     other = b'{"type": "wa.message.received.v1"}'
 
-    kept = await worker.intake.write_forwarded([encode(told), encode(gone), other])
+    async with worker.intake.forwarding([encode(told), encode(gone), other]) as kept:
+        pass
 
     assert kept[1:] == [other]
     left = parse_event(kept[0])
