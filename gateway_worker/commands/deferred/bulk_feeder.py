@@ -8,7 +8,7 @@ the worker has a slot for it (`deferred_slots`): one whose session is busy holds
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Final
 
@@ -53,6 +53,8 @@ _DATABASE_SECONDS: Final = 1.0
 """After so long the database is asked again which bulks there are."""
 _CONNECTION_SECONDS: Final = 0.5
 """Between two looks at whether a session is connected again."""
+_UNDER_WAY_SECONDS: Final = 30.0
+"""So long a row under way to somebody is waited for who is to get nothing any more."""
 _NOT_THERE: Final = "WhatsApp was asked, and does not know it"
 _UNREADABLE: Final = "the row was stored by another release, and cannot be read"
 
@@ -139,21 +141,30 @@ class BulkFeeder:
     async def cancel_to(self, session: Session, bulk: Bulk, to: Sequence[str]) -> int:
         """Let go of the rows of a bulk to some recipients; returns how many there were.
 
+        Nothing of it begins meanwhile, and one that is under way to them is waited for.
+
         Raises:
             DependencyError: It is not known whether they are gone.
         """
-        one = self._open.get(session.session_id, bulk.bulk_id)
-        if one is None:
-            return await self._store.cancel_to(
-                session.session_id, bulk, to=to, but=(), epoch=session.epoch
-            )
+        one = self._known(session.session_id, session.epoch, bulk)
+        if one is None:  # nothing of it is sent here
+            return await self._let_go(session, bulk, to, but=())
         try:
             with one.changing():
-                return await self._store.cancel_to(
-                    session.session_id, bulk, to=to, but=tuple(one.fed), epoch=session.epoch
-                )
+                gone = await self._let_go(session, bulk, to, but=one.fed)
+                if rows := one.fed_to(to):
+                    await one.until_left(rows, seconds=_UNDER_WAY_SECONDS)
+                    gone += await self._let_go(session, bulk, to, but=one.fed)  # if put back
+                return gone
         finally:
             self.look_again()
+
+    async def _let_go(
+        self, session: Session, bulk: Bulk, to: Sequence[str], *, but: Collection[int]
+    ) -> int:
+        return await self._store.cancel_to(
+            session.session_id, bulk, to=to, but=tuple(but), epoch=session.epoch
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Feed until `stop` is set."""
@@ -199,26 +210,29 @@ class BulkFeeder:
         found = await self._store.open_bulks(list(epochs))
         for session_id, bulk in found:
             if (one := self._known(session_id, epochs[session_id], bulk)) is not None:
-                one.is_held = (session_id, bulk.bulk_id) in self._held
                 if not one.is_running(self._clock.now()):
                     one.moved_at = asyncio.get_running_loop().time()
                 self._look_at(one)
         there = {(session_id, bulk.bulk_id) for session_id, bulk in found}
         for one in self._open:
-            if (one.session_id, one.bulk.bulk_id) not in there and not one.fed:
+            is_there = (one.session_id, one.bulk.bulk_id) in there
+            if not is_there and not one.fed and not one.is_changing:
                 self._open.remove(one.session_id, one.bulk.bulk_id)
 
     def _known(self, session_id: str, epoch: int, bulk: Bulk) -> OpenBulk | None:
         """Return a bulk as it stands in the database; None if it cannot be read."""
         one = self._open.get(session_id, bulk.bulk_id)
+        is_held = (session_id, bulk.bulk_id) in self._held
         if one is not None and (one.epoch, one.bulk.load) == (epoch, bulk.load):
             one.now_is(bulk)
+            one.is_held = is_held
             return one
         try:
             one = OpenBulk.of(session_id, epoch, bulk)
         except (ValidationError, KeyError):  # made by another release
             log.exception("bulk.unreadable", session_id=session_id, bulk_id=bulk.bulk_id)
             return None
+        one.is_held = is_held
         one.moved_at = asyncio.get_running_loop().time()
         self._open.put(one)
         log.info("bulk.taken_up", session_id=session_id, bulk_id=bulk.bulk_id)
@@ -319,7 +333,7 @@ class BulkFeeder:
             may_wait=not is_cancelled,
             note=partial(self._count, one),
             postpone=None if is_cancelled else partial(self._postpone, one),
-            is_wanted=lambda: is_cancelled or one.is_running(self._clock.now()),
+            is_wanted=lambda: is_cancelled or self._is_wanted(one),
         )
         self._accept(
             DeferredDelivery(
@@ -329,6 +343,10 @@ class BulkFeeder:
             )
         )
 
+    def _is_wanted(self, one: OpenBulk) -> bool:
+        """Whether a row that was handed on may still begin; if not, it is put back."""
+        return one.is_running(self._clock.now()) and not one.is_changing
+
     def _settled(
         self,
         one: OpenBulk,
@@ -336,7 +354,7 @@ class BulkFeeder:
         _delivery: DeferredDelivery,
         is_over: bool,  # noqa: FBT001 - a listener
     ) -> None:
-        one.fed.pop(row.row, None)
+        one.has_left(row.row)
         if is_over:
             self._feed(one.session_id)
         elif one.bulk.state is BulkState.CANCELLING:
@@ -364,7 +382,7 @@ class BulkFeeder:
             if (await session.record(change)).applied:
                 self._count(one, body)
         finally:
-            one.fed.pop(row.row, None)
+            one.has_left(row.row)
             self._wake.set()
 
     def _count(self, one: OpenBulk, error: ErrorBody | None) -> None:

@@ -1,7 +1,9 @@
 """A bulk that is not over, as the worker that has its session sees it."""
 
+import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -57,6 +59,7 @@ class OpenBulk:
             go on.
         unread_until: Until when no rows are to be read, by the loop's clock.
         fed: Those that were handed on and have no end.
+        left_fed: Set whenever one of these has left them.
         is_held: Whether nothing is handed on, whatever its state.
         is_ending: Whether its end is being written.
         changes: How many there are who call rows of it off now.
@@ -79,6 +82,7 @@ class OpenBulk:
     has_begun_only: bool = False
     unread_until: float = 0.0
     fed: dict[int, RowBody] = field(default_factory=dict)
+    left_fed: asyncio.Event = field(default_factory=asyncio.Event)
     is_held: bool = False
     is_ending: bool = False
     changes: int = 0
@@ -115,6 +119,24 @@ class OpenBulk:
         """Read all rows again that have no end: some have come back."""
         self.is_read, self.last = False, 0
         self.readings += 1
+
+    def has_left(self, row: int) -> None:
+        """Note that a row that was handed on has its end, or was put back."""
+        self.fed.pop(row, None)
+        self.left_fed.set()
+
+    def fed_to(self, recipients: Collection[str]) -> frozenset[int]:
+        """Return which of the rows that were handed on go to somebody."""
+        rows = self.fed.values()
+        return frozenset(row.row for row in rows if _recipient(row) in recipients)
+
+    async def until_left(self, rows: Collection[int], *, seconds: float) -> None:
+        """Return when none of some rows is under way any more, or after so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self.fed.keys().isdisjoint(rows):
+                    self.left_fed.clear()
+                    await self.left_fed.wait()
 
     @property
     def is_changing(self) -> bool:
@@ -230,3 +252,11 @@ class OpenBulk:
     def begin_anew(self) -> None:
         """Forget how many rows have failed so far: somebody has looked at that."""
         self.before = (self.ended, self.not_well)
+
+
+def _recipient(row: RowBody) -> str | None:
+    """Return to whom a row goes, as it says it; None if it cannot be read."""
+    try:
+        return BulkRow.model_validate_json(row.body).to
+    except ValidationError:  # stored by another release
+        return None

@@ -1,5 +1,6 @@
 """When a bulk is paused by the gateway, and what its rows are as commands."""
 
+import asyncio
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -184,3 +185,24 @@ def test_it_does_not_end_while_its_rows_are_called_off() -> None:
     assert (one.is_busy, one.may_end, list(one.waiting)) == (False, False, [])
     one.is_read = True
     assert one.may_end
+
+
+async def test_what_is_under_way_to_somebody_is_waited_for() -> None:
+    """Until it has its end or is put back, whatever else is under way; or for so long."""
+    one = opened()
+    other = RowBody(row=8, body=b'{"to": "15550100003"}')
+    one.fed = {7: ROW, 8: other, 9: RowBody(row=9, body=b"{}")}
+    assert one.fed_to(["+15550100002", "15550100002"]) == {7}
+    assert one.fed_to(["15550100004"]) == frozenset()
+
+    waiting = asyncio.create_task(one.until_left([7], seconds=60))
+    await asyncio.sleep(0)
+    one.has_left(8)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    one.has_left(7)
+    await asyncio.wait_for(waiting, 30)
+    assert list(one.fed) == [9]
+
+    await one.until_left([9], seconds=0)
+    assert list(one.fed) == [9]
