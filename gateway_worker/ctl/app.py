@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -104,6 +105,21 @@ def _connect(
             " backend. Without it a queue is made for as long as the command runs.",
         ),
     ] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CTL_TENANT",
+            help="Ask the fleet for this tenant's sessions: all that a tenant's own user may see.",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CTL_TOKEN_FILE",
+            help="A file with the token (JWT) that goes with commands, where tenants are told apart"
+            " by tokens.",
+        ),
+    ] = None,
 ) -> None:
     """Speak to the gateway as a backend does, or look after the fleet as its operator.
 
@@ -113,7 +129,9 @@ def _connect(
     Exit codes: 0 done; 1 refused or failed; 2 wrong arguments or configuration; 4 no outcome came
     in time, it may still come; 5 nobody knows whether it took effect; 130 interrupted.
     """
-    context.obj = Connection(amqp_url=amqp_url, prefix=prefix, service=service)
+    context.obj = Connection(
+        amqp_url=amqp_url, prefix=prefix, service=service, tenant=tenant, token_file=token_file
+    )
 
 
 def _load(name: str, word: Word) -> TyperCommand | TyperGroup | None:

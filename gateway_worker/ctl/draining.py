@@ -11,7 +11,7 @@ from gateway_worker.ctl.exit_codes import EXIT_FAILED
 from gateway_worker.ctl.output import as_json as json_text
 from gateway_worker.ctl.output import complain, plain, say
 from gateway_worker.ctl.progress import bar
-from gateway_worker.ctl.speaking import source_of, speak
+from gateway_worker.ctl.speaking import fleet_of, source_of, speak
 
 _MOST = 100_000
 
@@ -19,7 +19,7 @@ _MOST = 100_000
 def drain_worker(context: typer.Context, worker: str, *, seconds: float, as_json: bool) -> NoReturn:
     """Move them one after the other, say where they are, and end the program."""
     source = source_of(context)
-    listing = Question(type="session.list", session="_fleet", data={"worker": worker})
+    listing = Question(type="session.list", session=fleet_of(context), data={"worker": worker})
     listing.command(source)
 
     async def work(client: GatewayClient) -> int:
@@ -44,4 +44,4 @@ def drain_worker(context: typer.Context, worker: str, *, seconds: float, as_json
         return EXIT_FAILED if stayed else 0
 
     # Outcomes of every session; where they are read from a service's own queue it is to have them.
-    speak(context, work, patterns=("command.*.*",), json=as_json)
+    speak(context, work, patterns=("command.#",), json=as_json)

@@ -1,6 +1,7 @@
 """Options and arguments that several words have."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,11 +15,15 @@ class Connection:
         amqp_url: With credentials; empty if nobody has said it.
         prefix: What all names begin with.
         service: Whose queues are read; None for one that goes with the connection.
+        tenant: Whose sessions the fleet is asked for; None for all.
+        token_file: Has the token (JWT) that goes with commands, if they need one.
     """
 
     amqp_url: str = field(repr=False)
     prefix: str = "wa"
     service: str | None = None
+    tenant: str | None = None
+    token_file: Path | None = None
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

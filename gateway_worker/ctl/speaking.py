@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import typer
 
-from gateway_contracts import BackendTopology, ErrorCode, Topology
+from gateway_contracts import FLEET, NO_SESSION, BackendTopology, ErrorCode, Topology
 from gateway_contracts.client import (
     AccessRefusedError,
     ClientError,
@@ -18,6 +19,7 @@ from gateway_contracts.client import (
     Queues,
     TemporaryQueue,
 )
+from gateway_contracts.tenants import is_tenant, name_within
 from gateway_worker.ctl.exit_codes import EXIT_FAILED, EXIT_NO_OUTCOME, EXIT_UNCERTAIN
 from gateway_worker.ctl.options import Connection
 from gateway_worker.ctl.output import as_json, complain, plain, say
@@ -50,12 +52,21 @@ def connection_of(context: typer.Context) -> Connection:
         BackendTopology(service=connection.service or SERVICE, topology=topology)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    if connection.tenant is not None and not is_tenant(connection.tenant):
+        raise typer.BadParameter(f"no tenant can be called {connection.tenant!r}")
+    if connection.token_file is not None:
+        _token_in(connection.token_file)
     return connection
 
 
 def source_of(context: typer.Context) -> str:
     """Return the `source` of the commands."""
     return f"/backends/{connection_of(context).service or SERVICE}"
+
+
+def fleet_of(context: typer.Context) -> str:
+    """Return the subject of what is asked of the fleet: all of it, or one tenant's part."""
+    return name_within(connection_of(context).tenant, FLEET)
 
 
 def outcomes_of(session: str) -> str:
@@ -122,12 +133,39 @@ async def _connected(
     queues: Queues = (
         OwnQueues(service=connection.service, heartbeats=heartbeats)
         if connection.service
-        else TemporaryQueue(service=SERVICE, patterns=patterns, heartbeats=heartbeats)
+        else TemporaryQueue(
+            service=SERVICE,
+            patterns=(*patterns, *_refusals(connection.tenant)),
+            heartbeats=heartbeats,
+        )
     )
+    file = connection.token_file
     async with GatewayClient.open(
         connection.amqp_url,
         queues=queues,
         topology=Topology(prefix=connection.prefix),
         reads_events=reads_events,
+        token=None if file is None else lambda: _token_in(file),
     ) as client:
         return await work(client)
+
+
+def _refusals(tenant: str | None) -> tuple[str, ...]:
+    """Return the topic patterns of what is answered to those who may not command a session."""
+    names = sorted({NO_SESSION, name_within(tenant, NO_SESSION)})
+    return tuple(f"command.failed.{name}" for name in names)
+
+
+def _token_in(file: Path) -> str:
+    """Return the token that a file has, which may be another one by now.
+
+    Raises:
+        typer.BadParameter: It cannot be read, or has none.
+    """
+    try:
+        token = file.read_text().strip()
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"no token can be read from {file}") from error
+    if not token:
+        raise typer.BadParameter(f"there is no token in {file}")
+    return token

@@ -14,9 +14,8 @@ from gateway_worker.ctl.asking import Question, pages
 from gateway_worker.ctl.output import as_json as json_text
 from gateway_worker.ctl.output import plain, say, table
 from gateway_worker.ctl.showing import Item, session_row, shown
-from gateway_worker.ctl.speaking import outcomes_of, source_of, speak
+from gateway_worker.ctl.speaking import fleet_of, outcomes_of, source_of, speak
 
-_FLEET: Final = "_fleet"
 _ASKED_EVERY_SECONDS: Final = 2.0
 _GONE_AFTER_SECONDS: Final = 60.0
 _MIB: Final = 1024 * 1024
@@ -79,14 +78,14 @@ def watch(
     context: typer.Context, *, once: bool, seconds: float, limit: int, as_json: bool
 ) -> NoReturn:
     """Show it until Ctrl-C, or once, and end the program."""
-    source = source_of(context)
+    source, fleet = source_of(context), fleet_of(context)
 
     async def work(client: GatewayClient) -> int:
         view = View()
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(_hear(client, view)),
-                group.create_task(_ask(client, view, limit=limit, source=source)),
+                group.create_task(_ask(client, view, fleet, limit=limit, source=source)),
             ]
             await (asyncio.sleep(seconds) if once else _draw(view))
             for task in tasks:
@@ -94,7 +93,7 @@ def watch(
         _print(view, as_json=as_json)
         return 0
 
-    patterns = (outcomes_of(_FLEET),)
+    patterns = (outcomes_of(fleet),)
     speak(context, work, patterns=patterns, heartbeats=True, reads_events=True, json=as_json)
 
 
@@ -104,22 +103,22 @@ async def _hear(client: GatewayClient, view: View) -> None:
             view.heard(received.event.data, time.monotonic())
 
 
-async def _ask(client: GatewayClient, view: View, *, limit: int, source: str) -> None:
+async def _ask(client: GatewayClient, view: View, fleet: str, *, limit: int, source: str) -> None:
     while True:
         try:
-            view.sessions = await _sessions(client, limit=limit, source=source)
+            view.sessions = await _sessions(client, fleet, limit=limit, source=source)
             view.trouble = None
         except ClientError as error:
             view.trouble = str(error)
         await asyncio.sleep(_ASKED_EVERY_SECONDS)
 
 
-async def _sessions(client: GatewayClient, *, limit: int, source: str) -> list[Item]:
+async def _sessions(client: GatewayClient, fleet: str, *, limit: int, source: str) -> list[Item]:
     """Return first those that are not connected."""
     found: list[Item] = []
     for states in (_OTHERS, [SessionState.CONNECTED]):
         if room := limit - len(found):
-            question = Question(type="session.list", session=_FLEET, data={"states": states})
+            question = Question(type="session.list", session=fleet, data={"states": states})
             page, _ = await pages(client, question, "sessions", limit=room, source=source)
             found += page
     return found

@@ -71,9 +71,10 @@ def sessions(
     from gateway_worker.ctl.asking import Question, show_pages  # noqa: PLC0415
     from gateway_worker.ctl.building import labels_of  # noqa: PLC0415
     from gateway_worker.ctl.showing import session_row  # noqa: PLC0415
+    from gateway_worker.ctl.speaking import fleet_of  # noqa: PLC0415
 
     data = {"states": state or [], "labels": labels_of(label or []), "worker": worker}
-    question = Question(type="session.list", session="_fleet", data=data, seconds=seconds)
+    question = Question(type="session.list", session=fleet_of(context), data=data, seconds=seconds)
     show_pages(
         context,
         question,

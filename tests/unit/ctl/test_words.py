@@ -78,6 +78,8 @@ def test_a_worker_carries_nothing_of_the_command_line() -> None:
         (["ctl", "--amqp-url", "amqp://x", "send", "a shop", "+15550100002", "Hi"], "/subject"),
         (["ctl", "--amqp-url", "amqp://x", "group", "set", "shop", "1@g.us"], "one thing"),
         (["ctl", "undead"], "No such command"),
+        (["ctl", "--amqp-url", "amqp://x", "--tenant", "a.b", "sessions"], "can be called"),
+        (["ctl", "--amqp-url", "amqp://x", "--token-file", "/nowhere", "top"], "no token"),
     ],
 )
 def test_what_makes_no_sense_is_told_before_anything_is_contacted(
