@@ -1,26 +1,36 @@
-"""Who has asked for what, and what became of it: the commands without anything that is in them."""
+"""Who has asked for what, and what became of it: the commands without anything that is in them.
+
+They are read from the latest back, in bites of the index by time: however many there are, and
+however few of them are wanted, no statement takes long.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, Row, Select, Tuple, select, tuple_
 
 from gateway_contracts.tenants import tenant_of
 from gateway_worker.storage.db.command_keys import command_id
 from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.schema import commands
 
-_COMMANDS: Final = text("""
-    SELECT id, session_id, type, state, outcome -> 'error' ->> 'code' AS code, worker_id,
-        received_at, finished_at
-    FROM commands
-    WHERE (CAST(:tenant AS text) IS NULL OR session_id LIKE CAST(:tenant AS text) || '.%')
-        AND (CAST(:session_id AS text) IS NULL OR session_id = CAST(:session_id AS text))
-        AND (CAST(:type AS text) IS NULL OR type LIKE 'wa.' || CAST(:type AS text) || '.v%')
-        AND (CAST(:since AS timestamptz) IS NULL OR received_at >= CAST(:since AS timestamptz))
-    ORDER BY received_at DESC, id LIMIT CAST(:limit AS bigint)
-""")
+_BITE: Final = 20_000
+_LATEST: Final = (commands.c.received_at.desc(), commands.c.id.desc())
+_TOLD: Final = select(
+    commands.c.id,
+    commands.c.session_id,
+    commands.c.type,
+    commands.c.state,
+    commands.c.outcome["error"]["code"].astext.label("code"),
+    commands.c.worker_id,
+    commands.c.received_at,
+    commands.c.finished_at,
+).order_by(*_LATEST)
+
+Place: TypeAlias = tuple[datetime, str]
+"""Where a command is among all: when it came, and its id in the table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +63,12 @@ class Audit:
 
     Args:
         database: Where it is.
+        bite: How many commands are looked through at a time.
     """
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, bite: int = _BITE) -> None:
         self._database = database
+        self._bite = bite
 
     async def commands(
         self,
@@ -76,15 +88,43 @@ class Audit:
             since: Only those that came then or later.
             limit: How many at most.
         """
-        values = {
-            "tenant": tenant,
-            "session_id": session_id,
-            "type": command_type,
-            "since": since,
-            "limit": limit,
-        }
-        async with self._database.statement("listing commands") as connection:
-            found = await connection.execute(_COMMANDS, values)
+        narrowed, wanted = [], []
+        if session_id is not None:
+            narrowed.append(commands.c.session_id == session_id)
+        if since is not None:
+            narrowed.append(commands.c.received_at >= since)
+        if tenant is not None:
+            wanted.append(commands.c.session_id.startswith(f"{tenant}.", autoescape=True))
+        if command_type is not None:
+            wanted.append(commands.c.type.startswith(f"wa.{command_type}.v", autoescape=True))
+        found: list[AuditLine] = []
+        before: Place | None = None
+        while len(found) < limit:
+            bite = [*narrowed, *([] if before is None else [_place() < before])]
+            before = await self._end_of(bite)
+            if before is not None:
+                bite.append(_place() >= before)
+            found += await self._lines([*bite, *wanted], limit=limit - len(found))
+            if before is None:
+                break
+        return found
+
+    async def _end_of(self, bite: Sequence[ColumnElement[bool]]) -> Place | None:
+        """Return the place of the last command of a bite; None if all that are left are in it."""
+        last = (
+            select(commands.c.received_at, commands.c.id)
+            .where(*bite)
+            .order_by(*_LATEST)
+            .offset(self._bite - 1)
+            .limit(1)
+        )
+        rows = await self._fetch(last)
+        return None if not rows else (rows[0].received_at, rows[0].id)
+
+    async def _lines(
+        self, conditions: Sequence[ColumnElement[bool]], *, limit: int
+    ) -> Sequence[AuditLine]:
+        found = await self._fetch(_TOLD.where(*conditions).limit(limit))
         return [
             AuditLine(
                 owner=tenant_of(row.session_id),
@@ -98,3 +138,12 @@ class Audit:
             )
             for row in found
         ]
+
+    async def _fetch(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        async with self._database.statement("listing commands") as connection:
+            found: Sequence[Row[Any]] = (await connection.execute(statement)).fetchall()
+        return found
+
+
+def _place() -> Tuple:
+    return tuple_(commands.c.received_at, commands.c.id)
